@@ -1,0 +1,84 @@
+/**
+ * The C constants that epollet uses, under their C names, with the values of the Linux kernel's user API.
+ * Those that differ between x86-64 and aarch64 are chosen once, here.
+ *
+ * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
+ * `linux/openat2.h`, `asm-generic/poll.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
+ * @module
+ */
+
+/** True on aarch64; the only other architecture that is supported is x86-64. */
+export const IS_AARCH64: boolean = Deno.build.arch === "aarch64";
+
+// epoll(7)
+export const EPOLLIN = 0x001;
+export const EPOLLPRI = 0x002;
+export const EPOLLOUT = 0x004;
+export const EPOLLERR = 0x008;
+export const EPOLLHUP = 0x010;
+export const EPOLLRDHUP = 0x2000;
+export const EPOLLET = 0x80000000;
+export const EPOLL_CLOEXEC = 0x80000;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+
+// poll(2)
+export const POLLIN = 0x001;
+export const POLLPRI = 0x002;
+export const POLLOUT = 0x004;
+export const POLLERR = 0x008;
+export const POLLHUP = 0x010;
+export const POLLNVAL = 0x020;
+export const POLLRDHUP = 0x2000;
+
+// select(2): the number of descriptors that an fd_set of the C library holds
+export const FD_SETSIZE = 1024;
+
+// open(2), openat2(2)
+export const O_RDONLY = 0;
+export const O_NOCTTY = 0x100;
+export const O_NONBLOCK = 0x800;
+export const O_DIRECTORY: number = IS_AARCH64 ? 0x4000 : 0x10000;
+export const O_NOFOLLOW: number = IS_AARCH64 ? 0x8000 : 0x20000;
+export const O_CLOEXEC = 0x80000;
+export const O_PATH = 0x200000;
+export const AT_FDCWD = -100;
+export const AT_EMPTY_PATH = 0x1000;
+export const AT_STATX_SYNC_AS_STAT = 0;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_BENEATH = 0x08;
+export const SYS_openat2 = 437;
+
+// statx(2), inode(7)
+export const STATX_BASIC_STATS = 0x7ff;
+export const S_IFMT = 0o170000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+
+// socket(7), ip(7), ipv6(7), tcp(7)
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+export const MSG_MORE = 0x8000;
+export const SHUT_WR = 1;
+
+// eventfd(2)
+export const EFD_CLOEXEC = 0x80000;
+export const EFD_NONBLOCK = 0x800;
+
+// signal(7), getrlimit(2), fcntl(2)
+export const SIGPIPE = 13;
+export const SIG_IGN = 1n;
+export const RLIMIT_NOFILE = 7;
+export const F_GETFD = 1;

@@ -1,0 +1,191 @@
+/**
+ * Files below one directory, opened so that the kernel itself keeps every path inside it.
+ *
+ * Source: openat2(2), statx(2), pread(2).
+ * @module
+ */
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOCTTY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  STATX_BASIC_STATS,
+  SYS_openat2,
+} from "./constants.ts";
+import { EAGAIN, ENOENT, ENOSYS, ENOTDIR, EPERM, orThrow } from "./errno.ts";
+import { cString, libc, loadLibc, result } from "./libc.ts";
+import { OPEN_HOW, STATX } from "./structs.ts";
+
+const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+const EMPTY_PATH = new Uint8Array(128);
+
+const how = new Uint8Array(128);
+const howView = new DataView(how.buffer);
+howView.setBigUint64(OPEN_HOW.flags, BigInt(FILE_FLAGS), true);
+howView.setBigUint64(OPEN_HOW.resolve, BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS), true);
+
+/** A path for the kernel: bytes, NUL at the end, relative to a directory's descriptor. */
+export type PathBytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Opens the directory `path` for use as a root.
+ * @throws {SystemError} `Cannot open root ./html: ENOENT (no such file or directory)`
+ */
+export function openDirectory(path: string): number {
+  loadLibc();
+  const fd = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  return orThrow(path.includes("\0") ? -ENOENT : fd, `open root ${path}`, "openat");
+}
+
+/** False where the kernel has no openat2 (before 5.6) or a sandbox forbids it. */
+export function hasOpenat2(root: number): boolean {
+  const fd = result(libc.syscall_openat2(SYS_openat2, root, cString("."), how, OPEN_HOW.size));
+  if (fd >= 0) libc.close(fd);
+  return fd !== -ENOSYS && fd !== -EPERM;
+}
+
+/**
+ * Opens a file or directory below `root` for reading, without blocking on a FIFO: descriptor or −errno.
+ * −EXDEV: the path, a link or a race with a rename leads outside of `root`, which the kernel refuses.
+ */
+export function openBeneath(root: number, path: PathBytes): number {
+  // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again.
+  for (let attempt = 0; attempt < 32; attempt++) {
+    const fd = result(libc.syscall_openat2(SYS_openat2, root, path, how, OPEN_HOW.size));
+    if (fd !== -EAGAIN) return fd;
+  }
+  return -EAGAIN;
+}
+
+/**
+ * The same for a kernel without openat2: walks the path name by name and follows no symbolic link at all
+ * (−ELOOP), so that it cannot leave `root` either. `..` is refused.
+ */
+export function openBeneathByWalking(root: number, path: PathBytes): number {
+  const end = path.indexOf(0);
+  let directory = root;
+  let start = 0;
+  while (true) {
+    let stop = path.indexOf(0x2f, start);
+    if (stop < 0 || stop > end) stop = end;
+    const isLast = stop === end;
+    const name = new Uint8Array(stop - start + 1);
+    name.set(path.subarray(start, stop));
+    const isParent = name.length === 3 && name[0] === 0x2e && name[1] === 0x2e;
+    if (isParent || name.length === 1) {
+      if (directory !== root) libc.close(directory);
+      return isParent ? -EPERM : -ENOENT;
+    }
+    const flags = isLast ? FILE_FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const next = result(libc.openat(directory, name, flags, 0));
+    if (directory !== root) libc.close(directory);
+    if (next < 0 || isLast) return next;
+    directory = next;
+    start = stop + 1;
+  }
+}
+
+/** What statx(2) says of a file, in words that can be compared without making an object per question. */
+export class FileStatus {
+  readonly #bytes = new Uint8Array(STATX.size);
+  readonly #words = new Uint32Array(this.#bytes.buffer);
+  readonly #view = new DataView(this.#bytes.buffer);
+
+  /** Asks about `path` below `root`, following links: 0 or −errno. Says nothing about what may be opened. */
+  read(root: number, path: PathBytes): number {
+    return result(libc.statx(root, path, 0, STATX_BASIC_STATS, this.#bytes));
+  }
+
+  /** Asks about an open descriptor: 0 or −errno. */
+  readDescriptor(fd: number): number {
+    return result(libc.statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#bytes));
+  }
+
+  get isFile(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFREG;
+  }
+  get isDirectory(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
+  }
+  /** Bytes. */
+  get size(): number {
+    return this.#number(STATX.file_size);
+  }
+  get inode(): bigint {
+    return this.#view.getBigUint64(STATX.ino, true);
+  }
+  /** Seconds since the epoch. */
+  get modifiedSeconds(): number {
+    return Number(this.#view.getBigInt64(STATX.mtime_sec, true));
+  }
+  /** Seconds since the epoch of the last change of bytes or attributes: the kernel sets it, nobody can forge it. */
+  get changedSeconds(): number {
+    return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
+  }
+  get changedNanoseconds(): number {
+    return this.#words[STATX.ctime_nsec >> 2];
+  }
+
+  #number(offset: number): number {
+    return this.#words[offset >> 2] + this.#words[(offset >> 2) + 1] * 0x1_0000_0000;
+  }
+
+  /** True when both describe the same file in the same state: device, inode, type, size, and both times. */
+  equals(other: FileStatus): boolean {
+    const a = this.#words;
+    const b = other.#words;
+    for (let i = 0; i < IDENTITY.length; i++) {
+      if (a[IDENTITY[i]] !== b[IDENTITY[i]]) return false;
+    }
+    return true;
+  }
+
+  copyFrom(other: FileStatus): void {
+    this.#bytes.set(other.#bytes);
+  }
+}
+
+/** The 32-bit words of struct statx that tell one state of one file from another. */
+const IDENTITY: readonly number[] = [
+  STATX.ctime_nsec >> 2,
+  STATX.ctime_sec >> 2,
+  (STATX.ctime_sec >> 2) + 1,
+  STATX.mtime_nsec >> 2,
+  STATX.mtime_sec >> 2,
+  (STATX.mtime_sec >> 2) + 1,
+  STATX.file_size >> 2,
+  (STATX.file_size >> 2) + 1,
+  STATX.ino >> 2,
+  (STATX.ino >> 2) + 1,
+  STATX.dev_major >> 2,
+  STATX.dev_minor >> 2,
+  STATX.mode >> 2,
+];
+
+/** Fills `buffer` from `offset` of the file: bytes read (fewer only at its end), or −errno. */
+export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: number): number {
+  let done = 0;
+  while (done < buffer.length) {
+    const part = done === 0 ? buffer : buffer.subarray(done);
+    const count = result(libc.pread(fd, part, part.length, BigInt(offset + done)));
+    if (count < 0) return count;
+    if (count === 0) break;
+    done += count;
+  }
+  return done;
+}
+
+/** True for the errors of a path that names nothing that may be served. */
+export function isMissing(value: number): boolean {
+  return value === -ENOENT || value === -ENOTDIR;
+}

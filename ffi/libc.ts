@@ -1,0 +1,106 @@
+/**
+ * The C library: one symbol table, and errno. This is the only `Deno.dlopen` of the project.
+ *
+ * Types are chosen for the cost of a call: `buffer` takes a `Uint8Array` as it is; lengths that fit in 32 bits are
+ * declared `u32`, because a number passed to `u64`/`usize` costs as much again as a cheap system call (x86-64 and
+ * aarch64 both zero-extend a 32-bit argument into its register); results that fit in 31 bits are `i32`, because
+ * `isize` arrives as a bigint.
+ * @module
+ */
+
+const SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  close: { parameters: ["i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+
+  // sockets
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
+  inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
+
+  // multiplexers; those with _parked run on another thread, so errno cannot be read after them
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  epoll_wait_parked: {
+    name: "epoll_wait",
+    parameters: ["i32", "buffer", "i32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  poll_parked: { name: "poll", parameters: ["buffer", "u32", "i32"], result: "i32", nonblocking: true },
+  select: { parameters: ["i32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  select_parked: {
+    name: "select",
+    parameters: ["i32", "buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+
+  // files
+  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
+  syscall_openat2: { name: "syscall", parameters: ["i32", "i32", "buffer", "buffer", "u32"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
+
+  // process
+  getpid: { parameters: [], result: "i32" },
+  getenv: { parameters: ["buffer"], result: "pointer" },
+  signal: { parameters: ["i32", "u64"], result: "u64" },
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/**
+ * The C library's functions. Undefined until {@linkcode loadLibc} ran: every function of `ffi/` that makes a
+ * descriptor calls it first, and whoever holds a descriptor may use `libc` as it is.
+ */
+export let libc: Libc = undefined as unknown as Libc;
+
+let errnoOfThread: Int32Array = new Int32Array(1);
+
+/**
+ * Opens the C library once. Needs `--allow-ffi`, unscoped.
+ * @throws {Deno.errors.NotCapable} without that permission.
+ * @throws {Error} where there is no glibc for Linux.
+ */
+export function loadLibc(): void {
+  if (libc !== undefined) return;
+  if (Deno.build.os !== "linux") throw new Error(`epollet needs Linux; this is ${Deno.build.os}`);
+  const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
+  // The address is the thread's own and never changes (errno(3)), so one view serves for ever.
+  const address = symbols.__errno_location();
+  if (address === null) throw new Error("__errno_location returned NULL");
+  errnoOfThread = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(address, 4));
+  libc = symbols;
+}
+
+/**
+ * The value of a call: itself when ≥ 0, else −errno. It must wrap the call directly (`result(libc.recv(…))`): an
+ * `await` in between lets other calls change errno, and after a `_parked` call it is another thread's.
+ */
+export function result(value: number): number {
+  return value < 0 ? -errnoOfThread[0] : value;
+}
+
+const encoder = new TextEncoder();
+
+/** `text` in UTF-8, ended by a NUL, as C wants it. The caller sees to it that `text` has no NUL. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text + "\0");
+}

@@ -1,0 +1,102 @@
+/**
+ * The kernel's multiplexers as plain functions over buffers: epoll(7), poll(2), select(2), and eventfd(2) to
+ * wake a wait that runs on another thread.
+ *
+ * `…Parked` functions wait on another thread and leave Deno's event loop free. They cannot tell errno: −1 means
+ * "ask again, synchronously". Their buffers belong to the call until it settles.
+ * @module
+ */
+import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, F_GETFD } from "./constants.ts";
+import { orThrow } from "./errno.ts";
+import { libc, loadLibc, result } from "./libc.ts";
+import { EPOLL_EVENT, TIMEVAL } from "./structs.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const eventBytes = new Uint8Array(128);
+const eventView = new DataView(eventBytes.buffer);
+
+/** A new epoll descriptor. @throws {SystemError} */
+export function epollCreate(): number {
+  loadLibc();
+  return orThrow(result(libc.epoll_create1(EPOLL_CLOEXEC)), "create an epoll instance", "epoll_create1");
+}
+
+/** epoll_ctl(2) with `fd` itself as the event's data: 0 or −errno. */
+export function epollControl(epoll: number, operation: number, fd: number, events: number): number {
+  eventView.setUint32(EPOLL_EVENT.events, events, true);
+  eventView.setInt32(EPOLL_EVENT.data, fd, true);
+  return result(libc.epoll_ctl(epoll, operation, fd, eventBytes));
+}
+
+/** Waits up to `timeoutMs` (−1: for ever): number of events written into `events`, or −errno. */
+export function epollWait(epoll: number, events: Bytes, maxEvents: number, timeoutMs: number): number {
+  return result(libc.epoll_wait(epoll, events, maxEvents, timeoutMs));
+}
+
+export function epollWaitParked(
+  epoll: number,
+  events: Bytes,
+  maxEvents: number,
+  timeoutMs: number,
+): Promise<number> {
+  return libc.epoll_wait_parked(epoll, events, maxEvents, timeoutMs);
+}
+
+/** Waits on `count` pollfd structures: number of those with revents, or −errno. */
+export function poll(pollfds: Bytes, count: number, timeoutMs: number): number {
+  return result(libc.poll(pollfds, count, timeoutMs));
+}
+
+export function pollParked(pollfds: Bytes, count: number, timeoutMs: number): Promise<number> {
+  return libc.poll_parked(pollfds, count, timeoutMs);
+}
+
+const timeval = new Uint8Array(128);
+const timevalView = new DataView(timeval.buffer);
+
+/** Two fd_sets of 128 bytes, changed in place; `highest` is the greatest descriptor in them. Count or −errno. */
+export function select(highest: number, readable: Bytes, writable: Bytes, timeoutMs: number): number {
+  writeTimeval(timevalView, timeoutMs);
+  return result(libc.select(highest + 1, readable, writable, null, timeoutMs < 0 ? null : timeval));
+}
+
+export function selectParked(
+  highest: number,
+  readable: Bytes,
+  writable: Bytes,
+  timeoutMs: number,
+): Promise<number> {
+  // Linux writes the time left back into timeval, from the other thread: it needs one of its own.
+  const own = new Uint8Array(128);
+  writeTimeval(new DataView(own.buffer), timeoutMs);
+  return libc.select_parked(highest + 1, readable, writable, null, timeoutMs < 0 ? null : own);
+}
+
+function writeTimeval(view: DataView, timeoutMs: number): void {
+  view.setBigInt64(TIMEVAL.sec, BigInt(Math.floor(Math.max(timeoutMs, 0) / 1000)), true);
+  view.setBigInt64(TIMEVAL.usec, BigInt((Math.max(timeoutMs, 0) % 1000) * 1000), true);
+}
+
+/** True when `fd` is an open descriptor of this process. */
+export function isOpen(fd: number): boolean {
+  return libc.fcntl(fd, F_GETFD, 0) >= 0;
+}
+
+const counter = new Uint8Array(128);
+new DataView(counter.buffer).setBigUint64(0, 1n, true);
+const counterRead = new Uint8Array(128);
+
+/** A new eventfd: readable after {@linkcode eventfdSignal}, until {@linkcode eventfdClear}. @throws {SystemError} */
+export function eventfdCreate(): number {
+  loadLibc();
+  return orThrow(result(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), "create an eventfd", "eventfd");
+}
+
+export function eventfdSignal(fd: number): number {
+  return result(libc.write(fd, counter, 8));
+}
+
+export function eventfdClear(fd: number): number {
+  return result(libc.read(fd, counterRead, 8));
+}

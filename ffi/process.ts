@@ -1,0 +1,39 @@
+/**
+ * The process: signals, limits, environment. Source: signal(2), getrlimit(2), getenv(3).
+ * @module
+ */
+import { RLIMIT_NOFILE, SIG_IGN, SIGPIPE } from "./constants.ts";
+import { cString, libc, loadLibc, result } from "./libc.ts";
+import { RLIMIT } from "./structs.ts";
+
+/** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
+export function ignoreSigpipe(): void {
+  loadLibc();
+  libc.signal(SIGPIPE, SIG_IGN);
+}
+
+/** Raises the limit of open descriptors to what the system grants; returns the limit in force. */
+export function raiseDescriptorLimit(): number {
+  loadLibc();
+  const bytes = new Uint8Array(128);
+  const view = new DataView(bytes.buffer);
+  if (result(libc.getrlimit(RLIMIT_NOFILE, bytes)) < 0) return 0;
+  const hard = view.getBigUint64(RLIMIT.max, true);
+  const soft = view.getBigUint64(RLIMIT.cur, true);
+  if (soft >= hard) return Number(soft);
+  view.setBigUint64(RLIMIT.cur, hard, true);
+  return Number(result(libc.setrlimit(RLIMIT_NOFILE, bytes)) < 0 ? soft : hard);
+}
+
+/** The value of an environment variable, through libc: `Deno.env` would need a permission of its own. */
+export function environmentVariable(name: string): string | undefined {
+  loadLibc();
+  const value = libc.getenv(cString(name));
+  return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
+}
+
+/** This process's id. */
+export function processId(): number {
+  loadLibc();
+  return libc.getpid();
+}

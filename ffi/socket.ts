@@ -1,0 +1,158 @@
+/**
+ * Stream sockets. All of them are non-blocking and close-on-exec.
+ *
+ * Functions that set up throw {@linkcode SystemError}; the others return ≥ 0 or −errno.
+ * Source: socket(2), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2).
+ * @module
+ */
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  MSG_MORE,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  SO_REUSEADDR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "./constants.ts";
+import { orThrow } from "./errno.ts";
+import { cString, libc, loadLibc, result } from "./libc.ts";
+import { SOCKADDR_IN, SOCKADDR_IN6 } from "./structs.ts";
+
+/** An address and port; `address` is what inet_ntop(3) prints. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+// Small typed arrays may live on the V8 heap and move; one large buffer holds all that the kernel writes to.
+const scratch = new ArrayBuffer(256);
+const sockaddr = new Uint8Array(scratch, 0, 128);
+const sockaddrView = new DataView(scratch, 0, 128);
+const lengthBytes = new Uint8Array(scratch, 128, 4);
+const lengthWord = new Uint32Array(scratch, 128, 1);
+const optionBytes = new Uint8Array(scratch, 136, 4);
+const optionWord = new Int32Array(scratch, 136, 1);
+const offsetBytes = new Uint8Array(scratch, 144, 8);
+const offsetWords = new Uint32Array(scratch, 144, 2);
+const textBytes = new Uint8Array(scratch, 160, 64);
+
+/** `"127.0.0.1:80"`, `"[::1]:80"`. */
+export function formatAddress({ address, port }: SocketAddress): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** True when `host` is an IPv4 or IPv6 address that {@linkcode listenTcp} takes. */
+export function isIpAddress(host: string): boolean {
+  loadLibc();
+  return writeSockaddr(host, 0) !== 0;
+}
+
+/** Writes `host`:`port` into `sockaddr`; returns the structure's size, 0 when `host` is no IP address. */
+function writeSockaddr(host: string, port: number): number {
+  if (host.includes("\0")) return 0;
+  const family = host.includes(":") ? AF_INET6 : AF_INET;
+  const layout = family === AF_INET6 ? SOCKADDR_IN6 : SOCKADDR_IN;
+  sockaddr.fill(0);
+  if (libc.inet_pton(family, cString(host), sockaddr.subarray(layout.addr)) !== 1) return 0;
+  sockaddrView.setUint16(layout.family, family, true);
+  sockaddrView.setUint16(layout.port, port, false);
+  return layout.size;
+}
+
+/** Reads the address that the kernel left in `sockaddr`; an IPv4 client of a dual-stack socket reads as IPv4. */
+function readSockaddr(): SocketAddress {
+  const family = sockaddrView.getUint16(0, true);
+  const layout = family === AF_INET6 ? SOCKADDR_IN6 : SOCKADDR_IN;
+  libc.inet_ntop(family, sockaddr.subarray(layout.addr), textBytes, textBytes.length);
+  const text = new TextDecoder().decode(textBytes.subarray(0, textBytes.indexOf(0)));
+  return { address: text.replace(/^::ffff:(?=\d+\.)/, ""), port: sockaddrView.getUint16(layout.port, false) };
+}
+
+function setOption(fd: number, level: number, option: number, value: number): number {
+  optionWord[0] = value;
+  return result(libc.setsockopt(fd, level, option, optionBytes, 4));
+}
+
+/**
+ * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
+ * kernel chooses). TCP_NODELAY is set here because on Linux accepted sockets inherit it, which saves a call each.
+ * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+ */
+export function listenTcp(host: string, port: number, backlog: number): number {
+  loadLibc();
+  const intent = `listen on ${formatAddress({ address: host, port })}`;
+  const family = host.includes(":") ? AF_INET6 : AF_INET;
+  const fd = orThrow(
+    result(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+    intent,
+    "socket",
+  );
+  try {
+    orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
+    orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
+    if (family === AF_INET6) {
+      orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), intent, "setsockopt IPV6_V6ONLY");
+    }
+    const length = writeSockaddr(host, port);
+    if (length === 0) throw new RangeError(`${host} is no IPv4 or IPv6 address`);
+    orThrow(result(libc.bind(fd, sockaddr, length)), intent, "bind");
+    orThrow(result(libc.listen(fd, backlog)), intent, "listen");
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** The address that a socket is bound to. */
+export function localAddress(fd: number): SocketAddress {
+  lengthWord[0] = sockaddr.length;
+  orThrow(
+    result(libc.getsockname(fd, sockaddr, lengthBytes)),
+    `name the address of descriptor ${fd}`,
+    "getsockname",
+  );
+  return readSockaddr();
+}
+
+/** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */
+export function accept(fd: number): number {
+  return result(libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/** Receives into the whole of `buffer`: bytes received, 0 when the peer ended, −errno. */
+export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
+  return result(libc.recv(fd, buffer, buffer.length, 0));
+}
+
+/** Sends the first `length` bytes of `bytes`; `more` says that further bytes follow at once (MSG_MORE). */
+export function send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number {
+  return result(libc.send(fd, bytes, length, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL));
+}
+
+/**
+ * Sends up to `length` bytes (below 2^31) of the file `file` from `offset` (any size up to 2^53); the file's own
+ * position does not move. 0 means that the file ends before `offset`. Relies on SIGPIPE being ignored.
+ */
+export function sendfile(fd: number, file: number, offset: number, length: number): number {
+  offsetWords[0] = offset % 0x1_0000_0000;
+  offsetWords[1] = Math.floor(offset / 0x1_0000_0000);
+  return result(libc.sendfile(fd, file, offsetBytes, length));
+}
+
+/** Ends our half of the connection: the peer reads what was sent, and then the end. */
+export function shutdownWrite(fd: number): number {
+  return result(libc.shutdown(fd, SHUT_WR));
+}
+
+/** Closes a descriptor. On Linux it is closed even where close(2) reports an error. */
+export function close(fd: number): number {
+  return result(libc.close(fd));
+}

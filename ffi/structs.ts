@@ -1,0 +1,46 @@
+/**
+ * Layouts of the C structures that cross the FFI: sizes and offsets in bytes.
+ *
+ * `tests/ffi_structs_test.ts` compares each with `sizeof` and `offsetof` of the machine's C compiler.
+ * Source: the man page named at each.
+ * @module
+ */
+import { IS_AARCH64 } from "./constants.ts";
+
+/** epoll_event, epoll_ctl(2): packed on x86-64, naturally aligned on aarch64. */
+export const EPOLL_EVENT: { readonly size: number; readonly events: number; readonly data: number } =
+  IS_AARCH64 ? { size: 16, events: 0, data: 8 } : { size: 12, events: 0, data: 4 };
+
+/** pollfd, poll(2). */
+export const POLLFD = { size: 8, fd: 0, events: 4, revents: 6 } as const;
+
+/** sockaddr_in, ip(7); port and address in network byte order. */
+export const SOCKADDR_IN = { size: 16, family: 0, port: 2, addr: 4 } as const;
+
+/** sockaddr_in6, ipv6(7). */
+export const SOCKADDR_IN6 = { size: 28, family: 0, port: 2, flowinfo: 4, addr: 8, scope_id: 24 } as const;
+
+/** timeval, select(2). */
+export const TIMEVAL = { size: 16, sec: 0, usec: 8 } as const;
+
+/** open_how, openat2(2). */
+export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
+
+/** rlimit, getrlimit(2). */
+export const RLIMIT = { size: 16, cur: 0, max: 8 } as const;
+
+/** statx(2): one layout on every architecture. */
+export const STATX = {
+  size: 256,
+  mask: 0,
+  nlink: 16,
+  mode: 28,
+  ino: 32,
+  file_size: 40,
+  ctime_sec: 96,
+  ctime_nsec: 104,
+  mtime_sec: 112,
+  mtime_nsec: 120,
+  dev_major: 136,
+  dev_minor: 140,
+} as const;

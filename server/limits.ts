@@ -1,0 +1,82 @@
+/**
+ * Every bound of the server, with its unit in its name. A limit on everything: nothing a client sends can make the
+ * server hold, do or wait for more than what stands here.
+ * @module
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+// The loop
+
+/** Events that one turn takes from the poller; also how many connections may receive in one turn. */
+export const EVENTS_PER_TURN_MAX = 256;
+/** How long a wait may block Deno's own event loop while there is traffic. */
+export const SYNCHRONOUS_WAIT_MS = 4;
+/** Under unbroken load Deno's timers and signals get a turn this often. */
+export const YIELD_INTERVAL_MS = 50;
+/** The longest sleep, so that a deadline that was moved is noticed. */
+export const PARKED_WAIT_MS_MAX = 60_000;
+
+// The listener
+
+export const LISTEN_BACKLOG = 1024;
+/** Clients accepted in one turn before the connected ones get theirs. */
+export const ACCEPTS_PER_TURN_MAX = 64;
+/** How long accepting pauses when the system has no descriptor or memory left. */
+export const ACCEPT_PAUSE_MS = 100;
+
+// A request
+
+/** Request line and fields together; one receive takes as much. Past it: 431. */
+export const HEAD_BYTES_MAX = 16 * KIB;
+/** RFC 9112 §3 recommends at least 8000 for the request line. Past it: 414. */
+export const TARGET_BYTES_MAX = 8 * KIB;
+/** The longest method that is read to its end. Past it: 501. */
+export const METHOD_BYTES_MAX = 32;
+/** Past it: 431. */
+export const FIELDS_MAX = 100;
+/** The largest request body that is read (and, by handlers without use for one, dropped). Past it: 413. */
+export const BODY_BYTES_MAX = MIB;
+/** Size line and extensions of one chunk, RFC 9112 §7.1.1. Past it: 400. */
+export const CHUNK_LINE_BYTES_MAX = 4 * KIB;
+/** Bytes of framing (size lines, extensions) beyond the data of a chunked body. Past it: 400. */
+export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB;
+/** Trailer section of a chunked body, RFC 9112 §7.1.2. Past it: 431. */
+export const TRAILER_BYTES_MAX = 8 * KIB;
+/** Requests of one connection that are answered in one turn. */
+export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
+
+// A response
+
+/** Short pipelined responses are gathered into one send of at most this size. */
+export const GATHER_BYTES_MAX = 64 * KIB;
+/** What one connection may send in one turn before others get theirs. */
+export const SEND_BYTES_PER_TURN_MAX = 2 * MIB;
+
+// Deadlines
+
+/** From the first byte of a request to the end of its head. Past it: 408. */
+export const HEAD_TIMEOUT_MS = 15_000;
+/** From the head to the end of the body. Past it: 408. */
+export const BODY_TIMEOUT_MS = 30_000;
+/** Between two requests, and before the first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 60_000;
+/** A client that takes no byte of its response for so long is cut off. */
+export const SEND_STALL_TIMEOUT_MS = 30_000;
+/** How long a connection that is being closed goes on reading, so that the client can read its last response. */
+export const LINGER_TIMEOUT_MS = 5_000;
+/** What a signal to stop leaves to those that are being served. */
+export const GRACE_PERIOD_MS = 30_000;
+
+// The file cache
+
+/** Files up to this size are kept in memory; larger ones go out by sendfile(2). */
+export const CACHED_FILE_BYTES_MAX = MIB;
+/** Everything that the cache holds. */
+export const CACHE_BYTES_MAX = 256 * MIB;
+/**
+ * A file that changed so recently is not kept: a second write within the same tick of the file system's clock
+ * would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
+ */
+export const CACHE_SETTLE_SECONDS = 2;

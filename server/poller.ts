@@ -1,0 +1,64 @@
+/**
+ * What a poller is: the one thing that differs between select, poll, epoll and no multiplexer at all.
+ * @module
+ */
+import { EVENTS_PER_TURN_MAX } from "./limits.ts";
+
+/** What one asks to hear about a descriptor; bits that may be combined. */
+export const Interest = { NONE: 0, READABLE: 1, WRITABLE: 2 } as const;
+/** A combination of {@linkcode Interest} bits. */
+export type Interest = number;
+
+/**
+ * What one hears; bits that may be combined. Readiness is a hint: only `recv`, `send` and `accept` tell the truth.
+ * HANGUP: the peer ended its half or the whole; ERROR: the descriptor has an error, or is closed.
+ */
+export const Readiness = { NONE: 0, READABLE: 1, WRITABLE: 2, HANGUP: 4, ERROR: 8 } as const;
+/** A combination of {@linkcode Readiness} bits. */
+export type Readiness = number;
+
+/** Where a poller writes what is ready: descriptors and their bits, side by side, reused for ever. */
+export class ReadyList {
+  readonly capacity: number;
+  readonly fds: Int32Array;
+  readonly bits: Uint8Array;
+
+  constructor(capacity: number = EVENTS_PER_TURN_MAX) {
+    this.capacity = capacity;
+    this.fds = new Int32Array(capacity);
+    this.bits = new Uint8Array(capacity);
+  }
+}
+
+/** The names that `--poller` takes. */
+export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge";
+
+/**
+ * One contract for every multiplexer; `tests/poller_contract_test.ts` runs it over all of them.
+ *
+ * - Waking up for nothing is allowed, missing a descriptor that is ready is not.
+ * - `"level"`: told again until handled. `"edge"`: told once per change, so that one must read and write until
+ *   `EAGAIN`; a descriptor that is ready when it is added is told at once.
+ * - `Interest.NONE` silences hang-ups and errors too.
+ * - A descriptor that was closed without `remove` never makes `wait` fail or forget the others.
+ * - While the promise of `park` is pending, nothing else may be called.
+ */
+export interface Poller {
+  readonly name: PollerName;
+  readonly trigger: "level" | "edge";
+  /** Begins to watch: 0, or −errno (−EEXIST when watched already, −EINVAL when this poller cannot hold it). */
+  add(fd: number, interest: Interest): number;
+  /** Changes what is asked: 0, or −errno (−ENOENT when not watched). */
+  modify(fd: number, interest: Interest): number;
+  /**
+   * Ends watching: 0, or −errno (−ENOENT when not watched). Must precede `close(fd)`; `closing` promises that
+   * `close(fd)` follows before the next wait, which can save a system call.
+   */
+  remove(fd: number, closing?: boolean): number;
+  /** Blocks up to `timeoutMs` (−1: for ever; 0: not at all): number of entries in `ready`; 0 after a signal. */
+  wait(ready: ReadyList, timeoutMs: number): number;
+  /** The same on another thread, while Deno's event loop runs. */
+  park(ready: ReadyList, timeoutMs: number): Promise<number>;
+  /** Frees the poller's own descriptor. */
+  close(): void;
+}

@@ -1,0 +1,28 @@
+/**
+ * The five pollers by name.
+ * @module
+ */
+import type { Poller, PollerName } from "../poller.ts";
+import { EpollPoller } from "./epoll.ts";
+import { NaivePoller } from "./naive.ts";
+import { PollPoller } from "./poll.ts";
+import { SelectPoller } from "./select.ts";
+
+/** Every name that {@linkcode createPoller} takes, in the order of the tutorials. */
+export const POLLER_NAMES: readonly PollerName[] = ["naive", "select", "poll", "epoll-level", "epoll-edge"];
+
+/** A new poller. @throws {SystemError} when the kernel refuses it. */
+export function createPoller(name: PollerName): Poller {
+  switch (name) {
+    case "naive":
+      return new NaivePoller();
+    case "select":
+      return new SelectPoller();
+    case "poll":
+      return new PollPoller();
+    case "epoll-level":
+      return new EpollPoller("level");
+    case "epoll-edge":
+      return new EpollPoller("edge");
+  }
+}
