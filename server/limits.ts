@@ -49,6 +49,8 @@ export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 
 // A response
 
+/** A body in memory up to this size stands in one buffer with its head, and goes out by one call. */
+export const INLINE_BODY_BYTES_MAX = MIB;
 /** Short pipelined responses are gathered into one send of at most this size. */
 export const GATHER_BYTES_MAX = 64 * KIB;
 /** What one connection may send in one turn before others get theirs. */

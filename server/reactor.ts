@@ -158,12 +158,24 @@ export class Reactor {
     if (this.#parked) eventfdSignal(this.#waker.fd);
   }
 
-  /** Runs `settled` or `failed` in the loop when `promise` is settled. */
-  suspend<T>(promise: Promise<T>, settled: (value: T) => void, failed: (error: unknown) => void): void {
+  /** Runs `settled` or `failed` in the loop when `promise` is settled; neither once `source` is retired. */
+  suspend<T>(
+    source: Source,
+    promise: Promise<T>,
+    settled: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
     this.#suspended++;
     const resume = (task: () => void) => {
       this.#suspended--;
-      this.post(task);
+      this.post(() => {
+        if (source.retired) return;
+        try {
+          task();
+        } catch (error) {
+          this.#fail(error, source);
+        }
+      });
     };
     promise.then((value) => resume(() => settled(value)), (error: unknown) => resume(() => failed(error)));
   }

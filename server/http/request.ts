@@ -1,0 +1,79 @@
+/**
+ * A parsed request: offsets into the bytes it came in. Strings are made only when asked for.
+ * @module
+ */
+import { FIELDS_MAX } from "../limits.ts";
+
+/** The four forms of a request target, RFC 9112 §3.2. */
+export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
+
+const latin1 = new TextDecoder("latin1");
+
+/**
+ * One request. The parser fills the same object again and again; whoever needs it beyond the handler's first
+ * `await` has it to itself, since the connection then takes a new one.
+ */
+export class HttpRequest {
+  /** Where all offsets point into. */
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
+  method = "GET";
+  targetForm: TargetForm = "origin";
+  /** Offsets of the path, undecoded; empty for an absolute-form target without one, which means `/`. */
+  pathStart = 0;
+  pathEnd = 0;
+  /** Offsets of the query, its `?` included; empty without one. */
+  queryStart = 0;
+  queryEnd = 0;
+  /** 0 or 1: HTTP/1.0 or HTTP/1.1; later 1.x count as 1. */
+  minorVersion = 1;
+  /** The client wants the connection to persist, RFC 9112 §9.3. */
+  keepAlive = true;
+  /** −1 without Content-Length. */
+  contentLength = -1;
+  chunked = false;
+  /** The client waits for 100 (Continue) before it sends the body, RFC 9110 §10.1.1. */
+  expectsContinue = false;
+  /** It has Range or one of the If-… fields, RFC 9110 §13 and §14. */
+  isConditional = false;
+  fieldCount = 0;
+  /** Four offsets a field: name start and end, value start and end. */
+  readonly fields: Int32Array = new Int32Array(FIELDS_MAX * 4);
+
+  /** True when a body follows the head. */
+  get hasBody(): boolean {
+    return this.chunked || this.contentLength > 0;
+  }
+
+  /** The path as it was sent, undecoded. */
+  get path(): string {
+    return this.pathStart === this.pathEnd
+      ? "/"
+      : latin1.decode(this.bytes.subarray(this.pathStart, this.pathEnd));
+  }
+
+  /** The query as it was sent, from its `?`; empty without one. */
+  get query(): string {
+    return latin1.decode(this.bytes.subarray(this.queryStart, this.queryEnd));
+  }
+
+  /** The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3); null without any. */
+  header(name: string): string | null {
+    let found: string | null = null;
+    for (let i = 0; i < this.fieldCount; i++) {
+      const [nameStart, nameEnd, valueStart, valueEnd] = this.fields.subarray(i * 4, i * 4 + 4);
+      if (nameEnd - nameStart !== name.length || !isName(this.bytes, nameStart, name)) continue;
+      const value = latin1.decode(this.bytes.subarray(valueStart, valueEnd));
+      found = found === null ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+}
+
+/** True when the token of `name.length` bytes at `start` is `name` (lower case), whatever its case. */
+export function isName(bytes: Uint8Array, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((bytes[start + i] | 0x20) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,109 @@
+/**
+ * A response as bytes: made once, sent as often as wanted.
+ * @module
+ */
+import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
+import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
+import { mayHaveContent, reasonPhrase } from "./status.ts";
+
+/** A part of an open file. The response owns the descriptor: `close` is called once, when it is done. */
+export interface FileBody {
+  readonly fd: number;
+  /** Bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  close(): void;
+}
+
+/** What a response carries. */
+export type Body = Uint8Array<ArrayBuffer> | FileBody | null;
+
+/** Field names and values, in the order in which they are sent. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+const encoder = new TextEncoder();
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
+
+/**
+ * Head and body, with room for the date. `Date`, `Content-Length` and `Connection` are the server's: the first two
+ * are written here, the last when it is sent.
+ */
+export class HttpResponse {
+  readonly status: number;
+  /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly headLength: number;
+  /** What follows `bytes`. */
+  readonly tail: Body;
+  /** The connection ends after this response. */
+  readonly closes: boolean;
+  readonly #dateOffset: number;
+  #dateSeconds = -1;
+
+  /** @throws {TypeError} on a field that would break the head in two. */
+  constructor(status: number, fields: Fields, body: Body, closes = false) {
+    this.status = status;
+    this.closes = closes;
+    const statusLine = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: `;
+    this.#dateOffset = statusLine.length;
+    let head = statusLine + " ".repeat(HTTP_DATE_BYTES) + "\r\n";
+    for (const [name, value] of fields) {
+      if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
+      if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
+      head += `${name}: ${value}\r\n`;
+    }
+    if (mayHaveContent(status)) head += `Content-Length: ${body === null ? 0 : body.length}\r\n`;
+    const headBytes = encoder.encode(head + "\r\n");
+    this.headLength = headBytes.length;
+    const isInline = body instanceof Uint8Array && body.length <= INLINE_BODY_BYTES_MAX;
+    this.tail = isInline ? null : body;
+    this.bytes = new Uint8Array(
+      new ArrayBuffer(Math.max(headBytes.length + (isInline ? body.length : 0), 128)),
+    )
+      .subarray(0, headBytes.length + (isInline ? body.length : 0));
+    this.bytes.set(headBytes);
+    if (isInline) this.bytes.set(body, headBytes.length);
+  }
+
+  /** Writes the current date into the head, if it is not there already. */
+  stamp(clock: HttpClock): void {
+    if (this.#dateSeconds === clock.seconds) return;
+    this.#dateSeconds = clock.seconds;
+    this.bytes.set(clock.bytes, this.#dateOffset);
+  }
+
+  /** Gives back what it holds, when it is not sent to its end. */
+  discard(): void {
+    if (this.tail !== null && !(this.tail instanceof Uint8Array)) this.tail.close();
+  }
+}
+
+/** A response whose body says what happened, in English and, where people meet it, in Chinese. */
+export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
+  const text = `${status} ${reasonPhrase(status)}\n${EXPLANATIONS.get(status) ?? ""}`;
+  return new HttpResponse(
+    status,
+    [["Content-Type", "text/plain; charset=utf-8"], ["X-Content-Type-Options", "nosniff"], ...fields],
+    encoder.encode(text),
+    closes,
+  );
+}
+
+const EXPLANATIONS: ReadonlyMap<number, string> = new Map([
+  [400, "The request is malformed.\n"],
+  [403, "This file may not be read. 没有权限\n"],
+  [404, "The file was not found. 文件未找到，请输入正确的url\n"],
+  [405, "This server answers GET, HEAD and OPTIONS.\n"],
+  [408, "The request did not arrive in time.\n"],
+  [413, "The request's body is too large.\n"],
+  [414, "The request's target is too long.\n"],
+  [416, "The file has no such range.\n"],
+  [417, "The only expectation that is known is 100-continue.\n"],
+  [431, "The request's fields are too large or too many.\n"],
+  [500, "The server failed to answer. It is not your fault.\n"],
+  [501, "The method or transfer coding is not implemented.\n"],
+  [503, "Try again later.\n"],
+  [505, "This server speaks HTTP/1.1 and HTTP/1.0.\n"],
+]);

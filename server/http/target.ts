@@ -1,0 +1,105 @@
+/**
+ * The request target in its four forms. Source: RFC 9112 §3.2, RFC 3986 §3.
+ * @module
+ */
+import { TARGET_BYTES_MAX } from "../limits.ts";
+import { CLASSES, hexValue, HOST, SP, TARGET } from "./characters.ts";
+import type { HttpRequest } from "./request.ts";
+import { isName } from "./request.ts";
+
+const SLASH = 0x2f;
+const QUESTION = 0x3f;
+const PERCENT = 0x25;
+const ASTERISK = 0x2a;
+
+/**
+ * Reads the target at `start` and the space behind it. Returns the offset after that space, 0 when the input ends
+ * first, or a negated status: −414 for one that is too long, −400 for one that fits no form of its method.
+ */
+export function parseTarget(bytes: Uint8Array, start: number, limit: number, request: HttpRequest): number {
+  let i = start;
+  while (i < limit && CLASSES[bytes[i]] & TARGET) i++;
+  if (i - start > TARGET_BYTES_MAX) return -414;
+  if (i === limit) return 0;
+  if (bytes[i] !== SP || i === start) return -400;
+  if (request.method === "CONNECT") {
+    // §3.2.3: host and port, nothing else
+    request.targetForm = "authority";
+    setPath(request, i, i, i);
+    return isAuthority(bytes, start, i, true) ? i + 1 : -400;
+  }
+  if (bytes[start] === SLASH) {
+    request.targetForm = "origin";
+    return splitQuery(bytes, start, i, request) ? i + 1 : -400;
+  }
+  if (bytes[start] === ASTERISK && i - start === 1) {
+    // §3.2.4: for OPTIONS only
+    request.targetForm = "asterisk";
+    setPath(request, start, i, i);
+    return request.method === "OPTIONS" ? i + 1 : -400;
+  }
+  return parseAbsolute(bytes, start, i, request) ? i + 1 : -400;
+}
+
+/** §3.2.2: a server must accept it, and must use its authority instead of Host (this one serves any host). */
+function parseAbsolute(bytes: Uint8Array, start: number, end: number, request: HttpRequest): boolean {
+  let authority = 0;
+  if (end - start > 7 && isName(bytes, start, "http://")) authority = start + 7;
+  else if (end - start > 8 && isName(bytes, start, "https://")) authority = start + 8;
+  else return false;
+  let path = authority;
+  while (path < end && bytes[path] !== SLASH && bytes[path] !== QUESTION) path++;
+  request.targetForm = "absolute";
+  return isAuthority(bytes, authority, path, false) && splitQuery(bytes, path, end, request);
+}
+
+/** Finds the query; false when a `%` of the path is not followed by two hexadecimal digits. */
+function splitQuery(bytes: Uint8Array, start: number, end: number, request: HttpRequest): boolean {
+  let i = start;
+  for (; i < end && bytes[i] !== QUESTION; i++) {
+    if (bytes[i] !== PERCENT) continue;
+    if (i + 2 >= end || hexValue(bytes[i + 1]) < 0 || hexValue(bytes[i + 2]) < 0) return false;
+  }
+  setPath(request, start, i, end);
+  return true;
+}
+
+function setPath(request: HttpRequest, pathStart: number, pathEnd: number, queryEnd: number): void {
+  request.pathStart = pathStart;
+  request.pathEnd = pathEnd;
+  request.queryStart = pathEnd;
+  request.queryEnd = queryEnd;
+}
+
+/**
+ * True when the bytes are `host[:port]`, the host a name, an IPv4 address or an IPv6 address in brackets, without
+ * user information (RFC 9110 §4.2.4). A name may not be empty.
+ */
+export function isAuthority(bytes: Uint8Array, start: number, end: number, needsPort: boolean): boolean {
+  const OPEN = 0x5b, CLOSE = 0x5d, COLON = 0x3a;
+  let i = start;
+  if (i < end && bytes[i] === OPEN) {
+    for (i++; i < end && bytes[i] !== CLOSE; i++) {
+      const byte = bytes[i];
+      if (hexValue(byte) < 0 && byte !== COLON && byte !== 0x2e) return false;
+    }
+    if (i >= end || i === start + 1) return false;
+    i++;
+  } else {
+    while (i < end && bytes[i] !== COLON) {
+      const byte = bytes[i];
+      if (!(CLASSES[byte] & HOST) || byte === OPEN || byte === CLOSE) return false;
+      if (byte === PERCENT && (i + 2 >= end || hexValue(bytes[i + 1]) < 0 || hexValue(bytes[i + 2]) < 0)) {
+        return false;
+      }
+      i++;
+    }
+    if (i === start) return false;
+  }
+  if (i === end) return !needsPort;
+  if (bytes[i++] !== COLON || end - i > 5 || (needsPort && i === end)) return false;
+  for (; i < end; i++) {
+    if (bytes[i] < 0x30 || bytes[i] > 0x39) return false;
+  }
+  return true;
+}

@@ -1,0 +1,139 @@
+/**
+ * What a connection still has to send, in order: bytes, and parts of files.
+ * @module
+ */
+import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
+import type { FileBody } from "./http/response.ts";
+import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
+import type { Transport } from "./transport.ts";
+import type { Workspace } from "./workspace.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A file on its way. */
+interface FileSegment {
+  readonly body: FileBody;
+  offset: number;
+  remaining: number;
+}
+
+/** How {@linkcode Output.flush} ended, if not with −errno. */
+export const Flushed = {
+  /** Nothing is left. */
+  ALL: 0,
+  /** The socket takes no more at present. */
+  BLOCKED: 1,
+  /** The turn's budget is used up; the socket would take more. */
+  BUDGET: 2,
+} as const;
+
+/** One sendfile(2) takes at most this much, so that its result fits in 31 bits. */
+const SENDFILE_BYTES_MAX = SEND_BYTES_PER_TURN_MAX;
+
+/** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
+export class Output {
+  #queue: (Bytes | FileSegment)[] = [];
+  /** True when {@linkcode flush} sent anything since this was last set to false. */
+  progressed = false;
+
+  /** True when nothing waits in the queue. */
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
+  append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
+    const { gather, gatherLength } = workspace;
+    if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
+      gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
+      workspace.gatherLength += end - start;
+    } else {
+      this.#ungather(workspace);
+      this.#queue.push(bytes.slice(start, end));
+    }
+  }
+
+  /** Appends bytes that nobody changes until they are sent, without copying them. */
+  appendShared(workspace: Workspace, bytes: Bytes): void {
+    if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
+    this.#ungather(workspace);
+    this.#queue.push(bytes);
+  }
+
+  /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
+  appendFile(workspace: Workspace, body: FileBody): void {
+    this.#ungather(workspace);
+    this.#queue.push({ body, offset: body.offset, remaining: body.length });
+  }
+
+  /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
+  #ungather(workspace: Workspace): void {
+    if (workspace.gatherLength === 0) return;
+    this.#queue.push(workspace.gather.slice(0, workspace.gatherLength));
+    workspace.gatherLength = 0;
+  }
+
+  /**
+   * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
+   * a file has fewer bytes than were announced). The gather buffer is empty afterwards.
+   */
+  flush(transport: Transport, fd: number, workspace: Workspace): number {
+    if (workspace.gatherLength > 0) {
+      const length = workspace.gatherLength;
+      workspace.gatherLength = 0;
+      const sent = transport.send(fd, workspace.gather, length, false);
+      if (sent > 0) this.progressed = true;
+      if (sent === length) return Flushed.ALL;
+      if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
+      this.#queue.unshift(workspace.gather.slice(Math.max(sent, 0), length));
+    }
+    let budget = SEND_BYTES_PER_TURN_MAX;
+    while (this.#queue.length > 0) {
+      if (budget <= 0) return Flushed.BUDGET;
+      const first = this.#queue[0];
+      const sent = first instanceof Uint8Array
+        ? this.#sendBytes(transport, fd, first)
+        : this.#sendFile(transport, fd, first);
+      if (sent === -EAGAIN) return Flushed.BLOCKED;
+      if (sent === -EINTR) continue;
+      if (sent < 0) return sent;
+      this.progressed = true;
+      budget -= sent;
+    }
+    return Flushed.ALL;
+  }
+
+  #sendBytes(transport: Transport, fd: number, bytes: Bytes): number {
+    const sent = transport.send(fd, bytes, bytes.length, this.#queue.length > 1);
+    if (sent === bytes.length) this.#queue.shift();
+    else if (sent > 0) this.#queue[0] = bytes.subarray(sent);
+    return sent;
+  }
+
+  #sendFile(transport: Transport, fd: number, segment: FileSegment): number {
+    const sent = segment.remaining === 0 ? 0 : transport.sendfile(
+      fd,
+      segment.body.fd,
+      segment.offset,
+      Math.min(segment.remaining, SENDFILE_BYTES_MAX),
+    );
+    if (sent < 0) return sent;
+    if (sent === 0 && segment.remaining > 0) return -EIO; // it was truncated meanwhile
+    segment.offset += sent;
+    segment.remaining -= sent;
+    if (segment.remaining === 0) {
+      this.#queue.shift();
+      segment.body.close();
+    }
+    return sent;
+  }
+
+  /** Drops everything and closes the files. */
+  discard(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const segment of queue) {
+      if (!(segment instanceof Uint8Array)) segment.body.close();
+    }
+  }
+}
