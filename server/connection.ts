@@ -13,9 +13,9 @@ import type { HttpClock } from "./http/date.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
 import { errorResponse, HttpResponse } from "./http/response.ts";
+import { Input } from "./input.ts";
 import {
   BODY_TIMEOUT_MS,
-  HEAD_BYTES_MAX,
   HEAD_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -49,26 +49,15 @@ export interface ConnectionHost {
   onConnectionClosed(): void;
 }
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
-const NOTHING: Bytes = new Uint8Array(0);
-const LF = 0x0a;
 const encoder = new TextEncoder();
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
-const CLOSE_AND_BLANK_LINE = encoder.encode("Connection: close\r\n\r\n");
-const KEEP_ALIVE_AND_BLANK_LINE = encoder.encode("Connection: keep-alive\r\n\r\n");
+const NO_HEAD = new Uint8Array(0);
 
 /** See the module's comment. */
 export class Connection extends Source {
   readonly #host: ConnectionHost;
   #state: ConnectionState = "reading";
-  /** Received and not yet parsed: `#input[#start, #end)`, in a slot of this turn or, later, in a buffer of its own. */
-  #input: Bytes = NOTHING;
-  #start = 0;
-  #end = 0;
-  #ownsInput = false;
-  /** How much of an incomplete head was looked at already. */
-  #scanned = 0;
+  readonly #input = new Input();
   /** recv may have something to say other than EAGAIN. */
   #readable = false;
   /** The poller told of a hang-up: a short read does not mean that nothing follows. */
@@ -79,7 +68,8 @@ export class Connection extends Source {
   #inHead = false;
   #closeAfter = false;
   #lingerAfter = false;
-  #head: Bytes = NOTHING;
+  /** The head of the request whose body is being read. */
+  #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #body: BodyReader | null = null;
   readonly #output = new Output();
 
@@ -130,7 +120,7 @@ export class Connection extends Source {
     const count = transport.recv(this.fd, slot);
     if (count > 0) {
       this.#readable = count === slot.length || this.#hungUp;
-      this.#take(slot, count);
+      this.#input.take(slot, count);
       return reactor.defer(this);
     }
     workspace.returnSlot();
@@ -142,28 +132,12 @@ export class Connection extends Source {
     reactor.defer(this);
   }
 
-  #take(slot: Bytes, count: number): void {
-    const kept = this.#end - this.#start;
-    if (kept === 0) {
-      this.#input = slot;
-      this.#start = 0;
-      this.#end = count;
-      this.#ownsInput = false;
-      return;
-    }
-    const joined = new Uint8Array(kept + count);
-    joined.set(this.#input.subarray(this.#start, this.#end));
-    joined.set(slot.subarray(0, count), kept);
-    this.#input = joined;
-    this.#start = 0;
-    this.#end = joined.length;
-    this.#ownsInput = true;
-  }
-
   override onTurn(): void {
     if (this.#state === "lingering") return this.#linger();
-    if (this.#state === "writing" && !this.#flush()) return;
-    if (this.#state === "writing") this.#state = "reading";
+    if (this.#state === "writing") {
+      if (!this.#flush()) return;
+      this.#state = this.#body === null || this.#body.isDone ? "reading" : "reading-body";
+    }
     if (!this.#closeAfter) this.#process();
     this.#settle();
   }
@@ -179,14 +153,14 @@ export class Connection extends Source {
 
   override onClosed(): void {
     this.#output.discard();
-    this.#input = NOTHING;
+    this.#input.clear();
     this.#host.onConnectionClosed();
   }
 
   /** Answers what has arrived, request by request, until one is incomplete, pending, or does not fit the socket. */
   #process(): void {
     let budget = PIPELINED_REQUESTS_PER_TURN_MAX;
-    while (this.#start < this.#end && this.#output.isEmpty && !this.#closeAfter) {
+    while (!this.#input.isEmpty && this.#output.isEmpty && !this.#closeAfter && !this.retired) {
       if (this.#state === "reading") {
         if (budget-- === 0) return this.#host.reactor.again(this);
         if (!this.#readHead()) return;
@@ -199,28 +173,22 @@ export class Connection extends Source {
   /** Parses one head and answers it, unless a body follows; false when it is incomplete. */
   #readHead(): boolean {
     const host = this.#host;
-    if (this.#scanned > 0 && !this.#hasNewLine()) return false;
-    const taken = parseRequest(this.#input, this.#start, this.#end, host.request);
+    const input = this.#input;
+    if (input.scanned > 0 && !input.hasNews()) return false;
+    const taken = parseRequest(input.bytes, input.start, input.end, host.request);
     if (taken === 0) {
-      this.#scanned = this.#end - this.#start;
+      input.scanned = input.end - input.start;
       return false;
     }
-    this.#scanned = 0;
+    input.scanned = 0;
     if (taken < 0) {
       this.#refuse(-taken);
       return true;
     }
-    this.#start += taken;
+    input.start += taken;
     if (host.request.hasBody) this.#beginBody(taken);
     else this.#handle(host.request);
     return true;
-  }
-
-  /** Parsing starts anew with each line, not with each byte, of a head that drips in. */
-  #hasNewLine(): boolean {
-    const found = this.#input.indexOf(LF, this.#start + this.#scanned);
-    this.#scanned = this.#end - this.#start;
-    return (found >= 0 && found < this.#end) || this.#scanned >= HEAD_BYTES_MAX;
   }
 
   #beginBody(headLength: number): void {
@@ -228,26 +196,27 @@ export class Connection extends Source {
     this.#body ??= new BodyReader();
     const status = this.#body.begin(request);
     if (status < 0) return this.#refuse(-status);
-    this.#head = this.#input.slice(this.#start - headLength, this.#start);
+    this.#head = this.#input.bytes.slice(this.#input.start - headLength, this.#input.start);
     this.#state = "reading-body";
     reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
-    if (request.expectsContinue && this.#start === this.#end) {
+    if (request.expectsContinue && this.#input.isEmpty) {
       this.#output.append(workspace, CONTINUE, 0, CONTINUE.length);
     }
   }
 
   /** Drops the body, and answers once it is whole; false when more is to come. */
   #readBody(): boolean {
-    const taken = this.#body!.read(this.#input, this.#start, this.#end);
+    const input = this.#input;
+    const taken = this.#body!.read(input.bytes, input.start, input.end);
     if (taken < 0) {
       this.#refuse(-taken);
       return true;
     }
-    this.#start += taken;
+    input.start += taken;
     if (!this.#body!.isDone) return false;
     this.#state = "reading";
     parseRequest(this.#head, 0, this.#head.length, this.#host.request); // the request's object served others meanwhile
-    this.#head = NOTHING;
+    this.#head = NO_HEAD;
     this.#handle(this.#host.request);
     return true;
   }
@@ -273,11 +242,7 @@ export class Connection extends Source {
   #suspend(promise: Promise<HttpResponse>, request: HttpRequest): void {
     const { reactor } = this.#host;
     this.#host.request = new HttpRequest();
-    if (request.bytes === this.#input && !this.#ownsInput) {
-      this.#input = this.#input.slice(0, this.#end);
-      this.#ownsInput = true;
-      request.bytes = this.#input;
-    }
+    if (request.bytes === this.#input.bytes) request.bytes = this.#input.own();
     this.#state = "handling";
     reactor.expireAt(this, Infinity);
     const resume = (respond: () => void) => {
@@ -304,39 +269,20 @@ export class Connection extends Source {
 
   /** Sends a response, or as much of it as the socket takes. */
   #respond(response: HttpResponse, request: HttpRequest): void {
-    const { transport, workspace, clock, keepAlive, isDraining } = this.#host;
-    const output = this.#output;
+    const { reactor, transport, workspace, clock, keepAlive, isDraining } = this.#host;
     response.stamp(clock);
-    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining;
     const isHead = request.method === "HEAD";
-    const { bytes, headLength } = response;
-    const length = isHead ? headLength : bytes.length;
-    const tail = isHead ? null : response.tail;
-    if (isHead) response.discard();
+    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining;
     if (closes) this.#closeAfter = true;
-
-    if (!closes && request.minorVersion === 1) {
-      const isLast = this.#start === this.#end && workspace.gatherLength === 0 && output.isEmpty &&
-        tail === null;
-      if (isLast && length === bytes.length) {
-        const sent = transport.send(this.fd, bytes, length, false);
-        if (sent === length) return;
-        if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return this.#host.reactor.retire(this);
-        // The head is everybody's, and its date will change: what is left of it is copied.
-        const from = Math.max(sent, 0);
-        if (from < headLength) output.append(workspace, bytes, from, headLength);
-        output.appendShared(workspace, bytes.subarray(Math.max(from, headLength)));
-        return;
-      }
-      output.append(workspace, bytes, 0, headLength);
-    } else {
-      const line = closes ? CLOSE_AND_BLANK_LINE : KEEP_ALIVE_AND_BLANK_LINE;
-      output.append(workspace, bytes, 0, headLength - 2);
-      output.append(workspace, line, 0, line.length);
+    const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
+    let sent = 0;
+    const isAlone = this.#input.isEmpty && workspace.gatherLength === 0 && this.#output.isEmpty;
+    if (isAlone && !isHead && response.tail === null && persistence === "default") {
+      sent = transport.send(this.fd, response.bytes, response.bytes.length, false);
+      if (sent === response.bytes.length) return;
+      if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return reactor.retire(this);
     }
-    if (length > headLength) output.appendShared(workspace, bytes.subarray(headLength));
-    if (tail instanceof Uint8Array) output.appendShared(workspace, tail);
-    else if (tail !== null) output.appendFile(workspace, tail);
+    this.#output.appendResponse(workspace, response, isHead, persistence, Math.max(sent, 0));
   }
 
   /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */
@@ -349,7 +295,8 @@ export class Connection extends Source {
       reactor.retire(this);
       return false;
     }
-    if (this.#state !== "handling") this.#state = "writing";
+    if (this.#state === "handling") return false; // it goes on together with the response that is pending
+    this.#state = "writing";
     if (isFirst || this.#output.progressed) reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
     this.#output.progressed = false;
     reactor.rearm(this, Interest.WRITABLE);
@@ -366,13 +313,13 @@ export class Connection extends Source {
     }
     const isBlocked = (workspace.gatherLength > 0 || !this.#output.isEmpty) && !this.#flush();
     if (this.retired) return;
-    this.#keepInput();
+    this.#input.keep();
     if (isBlocked || this.#state === "handling") return;
     if (this.#closeAfter) return this.#finish();
     if (this.#state === "reading" && !this.isQueued) {
-      const isIdle = this.#start === this.#end;
+      const isIdle = this.#input.isEmpty;
       // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
-      if ((this.#ended && !this.#hasWork()) || (isDraining && isIdle && !this.#readable)) {
+      if ((this.#ended && !this.#input.isUnread) || (isDraining && isIdle && !this.#readable)) {
         return reactor.retire(this);
       }
       if (isIdle) {
@@ -386,26 +333,7 @@ export class Connection extends Source {
       return reactor.retire(this);
     }
     reactor.rearm(this, Interest.READABLE);
-    if (this.#readable || this.#hasWork()) reactor.again(this);
-  }
-
-  /** True when input waits that was not looked at, because a response had to be sent first. */
-  #hasWork(): boolean {
-    return this.#start < this.#end && this.#scanned === 0;
-  }
-
-  /** The slot is another's in the next turn: what is left in it moves to a buffer of this connection's own. */
-  #keepInput(): void {
-    if (this.#start === this.#end) {
-      this.#input = NOTHING;
-      this.#start = this.#end = this.#scanned = 0;
-      this.#ownsInput = false;
-    } else if (!this.#ownsInput) {
-      this.#input = this.#input.slice(this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
-      this.#ownsInput = true;
-    }
+    if (this.#readable || this.#input.isUnread) reactor.again(this);
   }
 
   /**
@@ -415,10 +343,10 @@ export class Connection extends Source {
    */
   #finish(): void {
     const { reactor, transport } = this.#host;
-    const mayHaveUnread = this.#lingerAfter || this.#start < this.#end || this.#readable;
+    const mayHaveUnread = this.#lingerAfter || !this.#input.isEmpty || this.#readable;
     if (this.#ended || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
     this.#state = "lingering";
-    this.#start = this.#end = 0;
+    this.#input.clear();
     reactor.expireAt(this, reactor.now + LINGER_TIMEOUT_MS);
     reactor.rearm(this, Interest.READABLE);
     reactor.again(this);
@@ -426,8 +354,7 @@ export class Connection extends Source {
   }
 
   #linger(): void {
-    this.#start = this.#end = 0;
-    this.#input = NOTHING;
+    this.#input.clear();
     if (this.#ended) return this.#host.reactor.retire(this);
     if (this.#readable) this.#host.reactor.again(this);
   }

@@ -3,12 +3,21 @@
  * @module
  */
 import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
-import type { FileBody } from "./http/response.ts";
+import type { FileBody, HttpResponse } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a response says of the connection's future; nothing where HTTP/1.1's default holds. */
+export type Persistence = "default" | "keep-alive" | "close";
+
+const encoder = new TextEncoder();
+const BLANK_LINE_AFTER = {
+  "keep-alive": encoder.encode("Connection: keep-alive\r\n\r\n"),
+  "close": encoder.encode("Connection: close\r\n\r\n"),
+};
 
 /** A file on its way. */
 interface FileSegment {
@@ -58,6 +67,29 @@ export class Output {
     if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
     this.#ungather(workspace);
     this.#queue.push(bytes);
+  }
+
+  /** Appends a response from byte `from` on, of which `from` are sent; only its head when `isHead`. */
+  appendResponse(
+    workspace: Workspace,
+    response: HttpResponse,
+    isHead: boolean,
+    persistence: Persistence,
+    from = 0,
+  ): void {
+    const { bytes, headLength, tail } = response;
+    // The head is everybody's, and its date will change: it is copied.
+    if (persistence === "default") {
+      if (from < headLength) this.append(workspace, bytes, from, headLength);
+    } else {
+      this.append(workspace, bytes, 0, headLength - 2);
+      this.append(workspace, BLANK_LINE_AFTER[persistence], 0, BLANK_LINE_AFTER[persistence].length);
+    }
+    if (isHead) return response.discard();
+    const bodyFrom = Math.max(from, headLength);
+    if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
+    if (tail instanceof Uint8Array) this.appendShared(workspace, tail);
+    else if (tail !== null) this.appendFile(workspace, tail);
   }
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */

@@ -65,6 +65,9 @@ export class Reactor {
   /** The number of the current turn; it changes before phase one. */
   batch = 0;
 
+  /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
+  betweenPhases: () => void = () => {};
+
   readonly #poller: Poller;
   readonly #onError: ErrorListener;
   readonly #ready = new ReadyList();
@@ -245,6 +248,7 @@ export class Reactor {
     }
     const woken = count + again.length;
     again.length = 0;
+    this.betweenPhases();
     this.#phaseTwo();
     if (this.#tasks.length > 0) this.#runTasks();
     if (this.#deadlines.nextMs() <= this.now) this.#expire();

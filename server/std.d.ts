@@ -1,0 +1,37 @@
+/**
+ * The types of the modules of Deno's standard library that epollet uses. As `npm:deno-std` they come without
+ * declarations and would be `any`; this is their one typed face. Only what is used stands here.
+ */
+
+declare module "@std/media-types" {
+  /** The value of Content-Type for a file extension such as `".html"`, its charset included. */
+  export function contentType(extensionOrType: string): string | undefined;
+}
+
+declare module "@std/cli/parse-args" {
+  interface ParseOptions {
+    readonly string?: readonly string[];
+    readonly boolean?: readonly string[];
+    readonly alias?: Readonly<Record<string, string>>;
+    /** Called for what no option names: `key` is undefined for a positional argument. False drops it. */
+    readonly unknown?: (argument: string, key?: string, value?: unknown) => boolean;
+  }
+  export function parseArgs(
+    args: readonly string[],
+    options: ParseOptions,
+  ): Record<string, unknown> & { readonly _: readonly string[] };
+}
+
+declare module "@std/assert" {
+  export function assert(condition: unknown, message?: string): asserts condition;
+  export function assertEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertStringIncludes(actual: string, expected: string, message?: string): void;
+  export function assertLess(actual: number, expected: number, message?: string): void;
+  export function assertThrows<E extends Error>(
+    call: () => unknown,
+    type?: new (...parameters: never[]) => E,
+    messageIncludes?: string,
+  ): E;
+}

@@ -11,6 +11,9 @@ const SLASH = 0x2f;
 const QUESTION = 0x3f;
 const PERCENT = 0x25;
 const ASTERISK = 0x2a;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const COLON = 0x3a;
 
 /**
  * Reads the target at `start` and the space behind it. Returns the offset after that space, 0 when the input ends
@@ -76,7 +79,6 @@ function setPath(request: HttpRequest, pathStart: number, pathEnd: number, query
  * user information (RFC 9110 §4.2.4). A name may not be empty.
  */
 export function isAuthority(bytes: Uint8Array, start: number, end: number, needsPort: boolean): boolean {
-  const OPEN = 0x5b, CLOSE = 0x5d, COLON = 0x3a;
   let i = start;
   if (i < end && bytes[i] === OPEN) {
     for (i++; i < end && bytes[i] !== CLOSE; i++) {

@@ -1,0 +1,89 @@
+/**
+ * The program: `deno run --allow-ffi main.ts 7890`.
+ * @module
+ */
+import config from "./deno.json" with { type: "json" };
+import { SystemError } from "./ffi/errno.ts";
+import { loadLibc } from "./ffi/libc.ts";
+import { formatAddress, isIpAddress } from "./ffi/socket.ts";
+import { staticHandler } from "./handlers/static.ts";
+import type { Handler } from "./server/handler.ts";
+import { type CommandLine, helpText, parseCommandLine, UsageError } from "./server/command_line.ts";
+import { Server } from "./server/server.ts";
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+
+/** Prints one line to standard error and ends the process. */
+function fail(message: string, status: number): never {
+  console.error(`epollet: ${message}`);
+  Deno.exit(status);
+}
+
+function announce(command: CommandLine, server: Server): void {
+  if (command.verbosity === "quiet") return;
+  const { address, port } = server.address;
+  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+  console.log(`http服务器使用的port:${port}`);
+  console.log(`Serving ${command.root} at http://${formatAddress({ address: reachable, port })}/`);
+  if (command.verbosity === "normal") return;
+  console.log(`version    ${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
+  console.log(`listening  ${formatAddress(server.address)}`);
+  console.log(`poller     ${command.poller}`);
+  console.log(`index      ${command.index.join(", ")}`);
+  console.log(`keep-alive ${command.keepAlive ? "on" : "off"}`);
+}
+
+/** The first SIGINT or SIGTERM lets responses be finished; a second one does not wait. */
+function stopOnSignals(server: Server): void {
+  let count = 0;
+  const onSignal = () => {
+    if (++count > 1) Deno.exit(EXIT_FAILURE);
+    server.shutdown();
+  };
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+}
+
+function openSite(command: CommandLine): Handler {
+  const { root, index } = command;
+  try {
+    return staticHandler({ root, index, onWarning: (message) => console.error(`epollet: ${message}`) });
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"`);
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const command = parseCommandLine(args);
+  if (command.action === "help") return console.log(helpText());
+  if (command.action === "version") return console.log(`epollet ${config.version}`);
+  loadLibc();
+  if (!isIpAddress(command.host)) {
+    throw new UsageError(
+      `Bad host "${command.host}": expected an IPv4 or IPv6 address such as 127.0.0.1 or ::1`,
+    );
+  }
+  const { host, port, poller, keepAlive } = command;
+  const handler = openSite(command);
+  const onError = (message: string) => console.error(`epollet: ${message}`);
+  const server = new Server({ handler, host, port, poller, keepAlive, onError });
+  stopOnSignals(server);
+  announce(command, server);
+  await server.run();
+  Deno.exit(0);
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    if (error instanceof UsageError) fail(error.message, EXIT_USAGE);
+    if (error instanceof SystemError) fail(error.message, EXIT_FAILURE);
+    if (error instanceof Deno.errors.NotCapable) {
+      fail("the kernel is reached through FFI: start it with deno run --allow-ffi main.ts", EXIT_USAGE);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a connection has received and not yet parsed. It stands in a slot of the workspace during the turn in which
+ * it arrived; only what is still incomplete at the turn's end gets a buffer of the connection's own.
+ * @module
+ */
+import { HEAD_BYTES_MAX } from "./limits.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const NOTHING: Bytes = new Uint8Array(0);
+const LF = 0x0a;
+
+/** `bytes[start, end)`. */
+export class Input {
+  bytes: Bytes = NOTHING;
+  start = 0;
+  end = 0;
+  /** How much of an incomplete head was looked at already; 0: nothing. */
+  scanned = 0;
+  #isOwned = false;
+
+  get isEmpty(): boolean {
+    return this.start === this.end;
+  }
+
+  /** True when it was not looked at since it came. */
+  get isUnread(): boolean {
+    return this.start < this.end && this.scanned === 0;
+  }
+
+  /** Appends the first `count` bytes of `slot`, which is the workspace's again after this turn. */
+  take(slot: Bytes, count: number): void {
+    const kept = this.end - this.start;
+    if (kept === 0) {
+      this.bytes = slot;
+      this.#isOwned = false;
+    } else {
+      const joined = new Uint8Array(kept + count);
+      joined.set(this.bytes.subarray(this.start, this.end));
+      joined.set(slot.subarray(0, count), kept);
+      this.bytes = joined;
+      this.#isOwned = true;
+    }
+    this.start = 0;
+    this.end = kept + count;
+  }
+
+  /** Empties it. */
+  clear(): void {
+    this.bytes = NOTHING;
+    this.start = this.end = this.scanned = 0;
+    this.#isOwned = false;
+  }
+
+  /** Ends a turn: what is left moves out of the slot. Buffers of its own are never written to again. */
+  keep(): void {
+    if (this.start === this.end) return this.clear();
+    if (this.#isOwned) return;
+    this.bytes = this.bytes.slice(this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+    this.#isOwned = true;
+  }
+
+  /** Moves it out of the slot, every offset kept, for a request that outlives the turn. */
+  own(): Bytes {
+    if (!this.#isOwned) {
+      this.bytes = this.bytes.slice(0, this.end);
+      this.#isOwned = true;
+    }
+    return this.bytes;
+  }
+
+  /** True when an incomplete head has got a further line end, or all the bytes a head may have. */
+  hasNews(): boolean {
+    const found = this.bytes.indexOf(LF, this.start + this.scanned);
+    this.scanned = this.end - this.start;
+    return (found >= 0 && found < this.end) || this.scanned >= HEAD_BYTES_MAX;
+  }
+}
