@@ -1,0 +1,151 @@
+/**
+ * A client that sends bytes as they are and reads what comes back: no HTTP library stands in between.
+ * @module
+ */
+
+/** One response as it was on the wire. */
+export interface WireResponse {
+  readonly status: number;
+  readonly statusLine: string;
+  readonly fields: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  readonly text: string;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A TCP connection; `using` closes it. */
+export class Wire {
+  readonly connection: Deno.TcpConn;
+  #buffer = new Uint8Array(0);
+  #ended = false;
+
+  private constructor(connection: Deno.TcpConn) {
+    this.connection = connection;
+  }
+
+  static async connect(port: number, hostname = "127.0.0.1"): Promise<Wire> {
+    return new Wire(await Deno.connect({ port, hostname }));
+  }
+
+  async send(data: string | Uint8Array): Promise<void> {
+    let bytes = typeof data === "string" ? encoder.encode(data) : data;
+    while (bytes.length > 0) bytes = bytes.subarray(await this.connection.write(bytes));
+  }
+
+  /** Ends our half: the server reads the end of input. */
+  async endInput(): Promise<void> {
+    await this.connection.closeWrite();
+  }
+
+  /** Reads once; false at the end or after a reset. */
+  async #more(): Promise<boolean> {
+    if (this.#ended) return false;
+    const chunk = new Uint8Array(65536);
+    let count: number | null;
+    try {
+      count = await this.connection.read(chunk);
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionReset) throw new Error("connection reset");
+      throw error;
+    }
+    if (count === null) {
+      this.#ended = true;
+      return false;
+    }
+    const joined = new Uint8Array(this.#buffer.length + count);
+    joined.set(this.#buffer);
+    joined.set(chunk.subarray(0, count), this.#buffer.length);
+    this.#buffer = joined;
+    return true;
+  }
+
+  /** All bytes up to the end of the connection. @throws {Error} "connection reset" */
+  async readToEnd(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [this.#buffer];
+    this.#buffer = new Uint8Array(0);
+    while (await this.#more()) {
+      chunks.push(this.#buffer);
+      this.#buffer = new Uint8Array(0);
+    }
+    const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    let offset = 0;
+    for (const chunk of chunks) {
+      all.set(chunk, offset);
+      offset += chunk.length;
+    }
+    return all;
+  }
+
+  /** The next response, null at the end of the connection. `isHead`: it has no body whatever its fields say. */
+  async read(isHead = false): Promise<WireResponse | null> {
+    let end: number;
+    while ((end = indexOf(this.#buffer, "\r\n\r\n")) < 0) {
+      if (!await this.#more()) {
+        if (this.#buffer.length > 0) throw new Error(`cut off: ${decoder.decode(this.#buffer)}`);
+        return null;
+      }
+    }
+    const [statusLine, ...lines] = decoder.decode(this.#buffer.subarray(0, end)).split("\r\n");
+    this.#buffer = this.#buffer.slice(end + 4);
+    const fields: Record<string, string> = {};
+    for (const line of lines) {
+      const colon = line.indexOf(":");
+      fields[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    }
+    const status = Number(statusLine.split(" ")[1]);
+    const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
+    const length = hasBody ? Number(fields["content-length"]) : 0;
+    if (Number.isNaN(length)) throw new Error(`no length: ${statusLine}`);
+    while (this.#buffer.length < length) {
+      if (!await this.#more()) throw new Error(`cut off: ${this.#buffer.length} of ${length} bytes of body`);
+    }
+    const body = this.#buffer.slice(0, length);
+    this.#buffer = this.#buffer.slice(length);
+    return { status, statusLine, fields, body, text: decoder.decode(body) };
+  }
+
+  /** {@linkcode read} where there must be one. */
+  async expect(isHead = false): Promise<WireResponse> {
+    const response = await this.read(isHead);
+    if (response === null) throw new Error("the server closed the connection without an answer");
+    return response;
+  }
+
+  /** True when the server closes without sending anything more. */
+  async isClosed(): Promise<boolean> {
+    return this.#buffer.length === 0 && !await this.#more();
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.connection.close();
+    } catch {
+      // closed already
+    }
+  }
+}
+
+function indexOf(bytes: Uint8Array, text: string): number {
+  const wanted = encoder.encode(text);
+  outer: for (let i = 0; i + wanted.length <= bytes.length; i++) {
+    for (let k = 0; k < wanted.length; k++) {
+      if (bytes[i + k] !== wanted[k]) continue outer;
+    }
+    return i;
+  }
+  return -1;
+}
+
+/** Sends one request on a connection of its own and reads one response. */
+export async function exchange(port: number, request: string, isHead = false): Promise<WireResponse> {
+  using wire = await Wire.connect(port);
+  await wire.send(request);
+  return await wire.expect(isHead);
+}
+
+/** `GET target` with a Host and further field lines. */
+export function get(target: string, ...lines: string[]): string {
+  return [`GET ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
+}
