@@ -102,5 +102,5 @@ const encoder = new TextEncoder();
 
 /** `text` in UTF-8, ended by a NUL, as C wants it. The caller sees to it that `text` has no NUL. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
-  return encoder.encode(text + "\0");
+  return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>; // never shared; Deno 2.4 does not know
 }

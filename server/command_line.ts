@@ -2,7 +2,7 @@
  * The command line: what it means, and what is wrong with it.
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
+import { parseArgs } from "node:util";
 import type { PollerName } from "./poller.ts";
 import { POLLER_NAMES } from "./pollers/mod.ts";
 
@@ -78,60 +78,58 @@ ${rows.join("\n")}
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a mistake on the command line.`;
 }
 
-/** Reads the arguments. @throws {UsageError} */
+/** Reads the arguments; with --help or --version nothing else matters. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): CommandLine {
-  const withValue = FLAGS.filter((flag) => flag.value !== undefined).map((flag) => flag.name);
-  const switches = FLAGS.filter((flag) => flag.value === undefined).map((flag) => flag.name);
-  const alias = Object.fromEntries(
-    FLAGS.flatMap(({ letter, name }) => letter === undefined ? [] : [[letter, name]]),
-  );
-  rejectMalformed(args, alias);
-  const parsed = parseArgs(args, { string: [...withValue, "_"], boolean: switches, alias });
-  const positional = parsed._.map(String);
+  const { flags, positional } = collect(args);
+  const action = flags.has("help") ? "help" : flags.has("version") ? "version" : "serve";
+  if (action !== "serve") positional.length = 0;
   if (positional.length > 2) {
     throw new UsageError(`Unexpected argument "${positional[2]}": expected at most a port and a directory`);
   }
-  const text = (name: string): string | undefined => {
-    const value = parsed[name];
-    return typeof value === "string" ? value : undefined;
-  };
-  const action = parsed.help === true ? "help" : parsed.version === true ? "version" : "serve";
   return {
     action,
-    port: parsePort(one("port", text("port"), positional[0]) ?? String(DEFAULT_PORT)),
-    host: parseHost(text("host") ?? "0.0.0.0"),
-    root: one("root", text("root"), positional[1]) ?? DEFAULT_ROOT,
-    poller: parsePoller(text("poller") ?? "epoll-edge"),
-    index: parseIndex(text("index") ?? "index.html"),
-    keepAlive: parsed["no-keep-alive"] !== true,
-    verbosity: parsed.quiet === true ? "quiet" : parsed.verbose === true ? "verbose" : "normal",
+    port: parsePort(one("port", flags.get("port"), positional[0]) ?? String(DEFAULT_PORT)),
+    host: parseHost(flags.get("host") ?? "0.0.0.0"),
+    root: one("root", flags.get("root"), positional[1]) ?? DEFAULT_ROOT,
+    poller: parsePoller(flags.get("poller") ?? "epoll-edge"),
+    index: parseIndex(flags.get("index") ?? "index.html"),
+    keepAlive: !flags.has("no-keep-alive"),
+    verbosity: flags.has("quiet") ? "quiet" : flags.has("verbose") ? "verbose" : "normal",
   };
 }
 
-/** Unknown flags, flags given twice, switches with a value, values left out: parseArgs lets all of these pass. */
-function rejectMalformed(args: readonly string[], alias: Readonly<Record<string, string>>): void {
-  const seen = new Set<string>();
-  for (let i = 0; i < args.length && args[i] !== "--"; i++) {
-    const match = /^(?:--(?<long>[^=]*)|-(?<short>[^-=]))(?<value>=?[^]*)$/.exec(args[i]);
-    if (match === null) {
-      if (args[i].startsWith("-") && args[i] !== "-") throw unknownFlag(args[i]);
-      continue;
-    }
-    const { long, short, value } = match.groups!;
-    const name = long ?? alias[short];
+/** Flags by their long names (switches: an empty value), and what is no flag. The library splits, we judge. */
+function collect(args: readonly string[]): { flags: Map<string, string>; positional: string[] } {
+  const options = Object.fromEntries(FLAGS.map(({ name, letter, value }) => {
+    const type = value === undefined ? "boolean" as const : "string" as const;
+    return [name, letter === undefined ? { type } : { type, short: letter }];
+  }));
+  const { tokens } = parseArgs({
+    args: [...args],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const flags = new Map<string, string>();
+  const positional: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") positional.push(token.value);
+    if (token.kind !== "option") continue;
+    const { name, rawName, value, inlineValue } = token;
     const flag = FLAGS.find((flag) => flag.name === name);
-    if (flag === undefined) throw unknownFlag(long === undefined ? `-${short}` : `--${long}`);
-    if (seen.has(flag.name)) throw new UsageError(`--${flag.name} is given twice: give it once`);
-    seen.add(flag.name);
-    if (flag.value === undefined) {
-      if (value !== "") throw new UsageError(`--${flag.name} takes no value: write --${flag.name} alone`);
-    } else if (value === "" || value === "=") {
-      const next = value === "" ? args[++i] : "";
-      if (next === undefined || next === "" || next.startsWith("-")) {
-        throw new UsageError(`--${flag.name} needs a value: --${flag.name} ${flag.value}`);
-      }
+    if (flag === undefined) throw unknownFlag(rawName);
+    if (flags.has(name)) throw new UsageError(`--${name} is given twice: give it once`);
+    const isMissing = value === undefined || value === "" || (!inlineValue && value.startsWith("-"));
+    if (flag.value !== undefined && isMissing) {
+      throw new UsageError(`--${name} needs a value: --${name} ${flag.value}`);
     }
+    if (flag.value === undefined && value !== undefined) {
+      throw new UsageError(`--${name} takes no value: write --${name} alone`);
+    }
+    flags.set(name, value ?? "");
   }
+  return { flags, positional };
 }
 
 function unknownFlag(flag: string): UsageError {

@@ -7,9 +7,9 @@
  * @module
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
+import type { ConnectionHost } from "./connection_host.ts";
 import { BodyReader } from "./http/body.ts";
-import type { HttpClock } from "./http/date.ts";
+import { encodeUtf8 } from "./http/characters.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
 import { errorResponse, HttpResponse } from "./http/response.ts";
@@ -24,39 +24,18 @@ import {
 } from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
-import { type Reactor, Source } from "./reactor.ts";
-import type { Transport } from "./transport.ts";
-import type { Workspace } from "./workspace.ts";
+import { Source } from "./reactor.ts";
 
-/** Where a connection stands. */
-export type ConnectionState = "reading" | "reading-body" | "handling" | "writing" | "lingering" | "closed";
+/** Where a connection stands; "closed" is one that the reactor has retired. */
+type State = "reading" | "reading-body" | "handling" | "writing" | "lingering";
 
-/** What all connections of a server share. */
-export interface ConnectionHost {
-  readonly reactor: Reactor;
-  readonly transport: Transport;
-  readonly workspace: Workspace;
-  readonly handler: Handler;
-  readonly context: HandlerContext;
-  readonly clock: HttpClock;
-  /** False: every response closes its connection. */
-  readonly keepAlive: boolean;
-  /** True once the server is to stop: no further request is waited for. */
-  readonly isDraining: boolean;
-  /** Filled by the parser; replaced when a handler keeps it. */
-  request: HttpRequest;
-  onHandlerError(error: unknown): void;
-  onConnectionClosed(): void;
-}
-
-const encoder = new TextEncoder();
-const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
+const CONTINUE = encodeUtf8("HTTP/1.1 100 Continue\r\n\r\n");
 const NO_HEAD = new Uint8Array(0);
 
 /** See the module's comment. */
 export class Connection extends Source {
   readonly #host: ConnectionHost;
-  #state: ConnectionState = "reading";
+  #state: State = "reading";
   readonly #input = new Input();
   /** recv may have something to say other than EAGAIN. */
   #readable = false;
@@ -78,7 +57,7 @@ export class Connection extends Source {
     this.#host = host;
   }
 
-  get state(): ConnectionState {
+  get state(): State | "closed" {
     return this.retired ? "closed" : this.#state;
   }
 
@@ -181,10 +160,7 @@ export class Connection extends Source {
       return false;
     }
     input.scanned = 0;
-    if (taken < 0) {
-      this.#refuse(-taken);
-      return true;
-    }
+    if (taken < 0) return this.#refuse(-taken);
     input.start += taken;
     if (host.request.hasBody) this.#beginBody(taken);
     else this.#handle(host.request);
@@ -195,7 +171,7 @@ export class Connection extends Source {
     const { request, reactor, workspace } = this.#host;
     this.#body ??= new BodyReader();
     const status = this.#body.begin(request);
-    if (status < 0) return this.#refuse(-status);
+    if (status < 0) return void this.#refuse(-status);
     this.#head = this.#input.bytes.slice(this.#input.start - headLength, this.#input.start);
     this.#state = "reading-body";
     reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
@@ -204,14 +180,11 @@ export class Connection extends Source {
     }
   }
 
-  /** Drops the body, and answers once it is whole; false when more is to come. */
+  /** Drops a body, and answers once it is whole; false when more is to come. */
   #readBody(): boolean {
     const input = this.#input;
     const taken = this.#body!.read(input.bytes, input.start, input.end);
-    if (taken < 0) {
-      this.#refuse(-taken);
-      return true;
-    }
+    if (taken < 0) return this.#refuse(-taken);
     input.start += taken;
     if (!this.#body!.isDone) return false;
     this.#state = "reading";
@@ -260,11 +233,12 @@ export class Connection extends Source {
   }
 
   /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
-  #refuse(status: number): void {
+  #refuse(status: number): true {
     const { request } = this.#host;
     request.method = "GET";
     this.#lingerAfter = true;
     this.#respond(errorResponse(status, [], true), request);
+    return true;
   }
 
   /** Sends a response, or as much of it as the socket takes. */

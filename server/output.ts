@@ -3,6 +3,7 @@
  * @module
  */
 import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
+import { encodeUtf8 } from "./http/characters.ts";
 import type { FileBody, HttpResponse } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
@@ -13,10 +14,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What a response says of the connection's future; nothing where HTTP/1.1's default holds. */
 export type Persistence = "default" | "keep-alive" | "close";
 
-const encoder = new TextEncoder();
 const BLANK_LINE_AFTER = {
-  "keep-alive": encoder.encode("Connection: keep-alive\r\n\r\n"),
-  "close": encoder.encode("Connection: close\r\n\r\n"),
+  "keep-alive": encodeUtf8("Connection: keep-alive\r\n\r\n"),
+  "close": encodeUtf8("Connection: close\r\n\r\n"),
 };
 
 /** A file on its way. */
@@ -88,7 +88,7 @@ export class Output {
     if (isHead) return response.discard();
     const bodyFrom = Math.max(from, headLength);
     if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
-    if (tail instanceof Uint8Array) this.appendShared(workspace, tail);
+    if (tail instanceof Uint8Array) this.appendShared(workspace, tail as Bytes);
     else if (tail !== null) this.appendFile(workspace, tail);
   }
 

@@ -5,7 +5,8 @@
 import { describeErrno, orThrow } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
-import { Connection, type ConnectionHost } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionHost } from "./connection_host.ts";
 import type { Handler } from "./handler.ts";
 import { HttpClock } from "./http/date.ts";
 import { HttpRequest } from "./http/request.ts";

@@ -8,20 +8,6 @@ declare module "@std/media-types" {
   export function contentType(extensionOrType: string): string | undefined;
 }
 
-declare module "@std/cli/parse-args" {
-  interface ParseOptions {
-    readonly string?: readonly string[];
-    readonly boolean?: readonly string[];
-    readonly alias?: Readonly<Record<string, string>>;
-    /** Called for what no option names: `key` is undefined for a positional argument. False drops it. */
-    readonly unknown?: (argument: string, key?: string, value?: unknown) => boolean;
-  }
-  export function parseArgs(
-    args: readonly string[],
-    options: ParseOptions,
-  ): Record<string, unknown> & { readonly _: readonly string[] };
-}
-
 declare module "@std/assert" {
   export function assert(condition: unknown, message?: string): asserts condition;
   export function assertEquals<T>(actual: T, expected: T, message?: string): void;

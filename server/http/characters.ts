@@ -43,3 +43,10 @@ export function hexValue(byte: number): number {
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
+
+const encoder = new TextEncoder();
+
+/** `text` in UTF-8. (The cast is for the TypeScript of Deno 2.4, which does not know that the buffer is not shared.) */
+export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text) as Uint8Array<ArrayBuffer>;
+}

@@ -17,7 +17,7 @@ export interface FileBody {
 }
 
 /** What a response carries. */
-export type Body = Uint8Array<ArrayBuffer> | FileBody | null;
+export type Body = Uint8Array | FileBody | null;
 
 /** Field names and values, in the order in which they are sent. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -42,8 +42,9 @@ export class HttpResponse {
   readonly #dateOffset: number;
   #dateSeconds = -1;
 
-  /** @throws {TypeError} on a field that would break the head in two. */
+  /** @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none. */
   constructor(status: number, fields: Fields, body: Body, closes = false) {
+    if (body !== null && !mayHaveContent(status)) throw new TypeError(`A response ${status} has no body`);
     this.status = status;
     this.closes = closes;
     const statusLine = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: `;

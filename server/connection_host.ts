@@ -1,0 +1,28 @@
+/**
+ * What a connection needs of the server around it.
+ * @module
+ */
+import type { Handler, HandlerContext } from "./handler.ts";
+import type { HttpClock } from "./http/date.ts";
+import type { HttpRequest } from "./http/request.ts";
+import type { Reactor } from "./reactor.ts";
+import type { Transport } from "./transport.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionHost {
+  readonly reactor: Reactor;
+  readonly transport: Transport;
+  readonly workspace: Workspace;
+  readonly handler: Handler;
+  readonly context: HandlerContext;
+  readonly clock: HttpClock;
+  /** False: every response closes its connection. */
+  readonly keepAlive: boolean;
+  /** True once the server is to stop: no further request is waited for. */
+  readonly isDraining: boolean;
+  /** Filled by the parser; replaced when a handler keeps it. */
+  request: HttpRequest;
+  onHandlerError(error: unknown): void;
+  onConnectionClosed(): void;
+}

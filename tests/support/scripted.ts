@@ -1,0 +1,219 @@
+/**
+ * A connection on a socket and a poller that do what a test tells them, call by call.
+ * @module
+ */
+import { EAGAIN } from "../../ffi/errno.ts";
+import { readAt } from "../../ffi/file.ts";
+import { loadLibc } from "../../ffi/libc.ts";
+import { eventfdCreate } from "../../ffi/multiplexers.ts";
+import { Connection } from "../../server/connection.ts";
+import type { ConnectionHost } from "../../server/connection_host.ts";
+import type { Handler } from "../../server/handler.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
+import { HttpClock } from "../../server/http/date.ts";
+import { HttpRequest } from "../../server/http/request.ts";
+import { HttpResponse } from "../../server/http/response.ts";
+import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
+import { Reactor } from "../../server/reactor.ts";
+import type { Transport } from "../../server/transport.ts";
+import { Workspace } from "../../server/workspace.ts";
+
+loadLibc(); // once for all tests, so that none of them seems to leave a library open
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("latin1");
+
+/** Reports what it is told to report, and nothing else. */
+export class ScriptedPoller implements Poller {
+  readonly name: PollerName;
+  readonly trigger: "level" | "edge";
+  readonly interests = new Map<number, Interest>();
+  next: [fd: number, readiness: Readiness][] = [];
+
+  constructor(trigger: "level" | "edge") {
+    this.trigger = trigger;
+    this.name = trigger === "edge" ? "epoll-edge" : "epoll-level";
+  }
+  add(fd: number, interest: Interest): number {
+    this.interests.set(fd, interest);
+    return 0;
+  }
+  modify(fd: number, interest: Interest): number {
+    this.interests.set(fd, interest);
+    return 0;
+  }
+  remove(fd: number): number {
+    this.interests.delete(fd);
+    return 0;
+  }
+  wait(ready: ReadyList): number {
+    const events = this.next;
+    this.next = [];
+    events.forEach(([fd, readiness], i) => {
+      ready.fds[i] = fd;
+      ready.bits[i] = readiness;
+    });
+    return events.length;
+  }
+  park(ready: ReadyList): Promise<number> {
+    return Promise.resolve(this.wait(ready));
+  }
+  close(): void {}
+}
+
+/** A socket whose every answer is scripted; without a script, recv says EAGAIN and send takes all. */
+export class ScriptedSocket implements Transport {
+  /** What recv returns, in order: bytes, `"end"` (0), or −errno. */
+  incoming: (Uint8Array | "end" | number)[] = [];
+  /** What the next sends do: take at most so many bytes (> 0), or −errno. Past its end: `capacity`. */
+  sends: number[] = [];
+  /** What a send takes once `sends` is used up; 0: EAGAIN. */
+  capacity = Infinity;
+  sent: number[] = [];
+  sendCalls = 0;
+  isShutDown = false;
+
+  recv(_fd: number, buffer: Uint8Array<ArrayBuffer>): number {
+    const next = this.incoming.shift();
+    if (next === undefined) return -EAGAIN;
+    if (next === "end") return 0;
+    if (typeof next === "number") return next;
+    if (next.length > buffer.length) {
+      buffer.set(next.subarray(0, buffer.length));
+      this.incoming.unshift(next.subarray(buffer.length));
+      return buffer.length;
+    }
+    buffer.set(next);
+    return next.length;
+  }
+
+  #room(length: number): number {
+    this.sendCalls++;
+    const limit = this.sends.shift() ?? this.capacity;
+    return limit < 0 ? limit : limit === 0 ? -EAGAIN : Math.min(limit, length);
+  }
+
+  send(_fd: number, bytes: Uint8Array<ArrayBuffer>, length: number): number {
+    const count = this.#room(length);
+    for (let i = 0; i < count; i++) this.sent.push(bytes[i]);
+    return count;
+  }
+
+  sendfile(_fd: number, file: number, offset: number, length: number): number {
+    const count = this.#room(length);
+    if (count < 0) return count;
+    const bytes = new Uint8Array(count);
+    const read = readAt(file, bytes, offset);
+    for (let i = 0; i < read; i++) this.sent.push(bytes[i]);
+    return read;
+  }
+
+  shutdownWrite(): number {
+    this.isShutDown = true;
+    return 0;
+  }
+
+  get text(): string {
+    return decoder.decode(new Uint8Array(this.sent));
+  }
+}
+
+/** One connection with everything around it. */
+export class Scripted {
+  readonly socket = new ScriptedSocket();
+  readonly poller: ScriptedPoller;
+  readonly reactor: Reactor;
+  readonly connection: Connection;
+  readonly host: ConnectionHost & { isDraining: boolean };
+  readonly errors: unknown[] = [];
+  closedCount = 0;
+
+  constructor(handler: Handler, trigger: "level" | "edge" = "edge", keepAlive = true) {
+    this.poller = new ScriptedPoller(trigger);
+    this.reactor = new Reactor(this.poller, (error) => this.errors.push(error));
+    const { reactor } = this;
+    const clock = new HttpClock();
+    clock.update(Date.now());
+    this.host = {
+      reactor,
+      transport: this.socket,
+      workspace: new Workspace(4),
+      handler,
+      context: {
+        get batch() {
+          return reactor.batch;
+        },
+        clock,
+      },
+      clock,
+      keepAlive,
+      isDraining: false,
+      request: new HttpRequest(),
+      onHandlerError: (error) => this.errors.push(error),
+      onConnectionClosed: () => this.closedCount++,
+    };
+    this.connection = new Connection(eventfdCreate(), this.host); // a real descriptor, since it will be closed
+    reactor.register(this.connection, Interest.READABLE);
+    this.connection.open();
+  }
+
+  /** What the poller is asked to watch. */
+  get interest(): Interest | undefined {
+    return this.poller.interests.get(this.connection.fd);
+  }
+
+  /** The poller reports `readiness`; then turns are made until nothing is left to do. */
+  wake(readiness: Readiness): void {
+    this.poller.next.push([this.connection.fd, readiness]);
+    for (let turns = 0; this.reactor.turn(0) > 0; turns++) {
+      if (turns > 10_000) throw new Error("the connection keeps the reactor busy for ever");
+    }
+  }
+
+  /** `data` arrives. */
+  receive(...data: (string | Uint8Array | "end" | number)[]): void {
+    this.socket.incoming.push(
+      ...data.map((item) =>
+        typeof item === "string" && item !== "end" ? encoder.encode(item) : item as Uint8Array
+      ),
+    );
+    this.wake(Readiness.READABLE);
+  }
+
+  /** The peer ends its half. */
+  end(): void {
+    this.socket.incoming.push("end");
+    this.wake(Readiness.READABLE | Readiness.HANGUP);
+  }
+
+  /** The socket takes bytes again. */
+  writable(): void {
+    this.wake(Readiness.WRITABLE);
+  }
+
+  /** Frees what a test leaves behind. */
+  [Symbol.dispose](): void {
+    this.reactor.retire(this.connection);
+    this.reactor.turn(0);
+  }
+}
+
+/** Runs `test` with a level and with an edge trigger. */
+export function onBoth(name: string, test: (trigger: "level" | "edge") => void | Promise<void>): void {
+  for (const trigger of ["level", "edge"] as const) Deno.test(`${name} (${trigger})`, () => test(trigger));
+}
+
+/** Says which method and path it was asked for. */
+export const describe: Handler = (request) =>
+  new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`));
+
+/** The answer of {@linkcode describe}, without its date. */
+export function answer(text: string, connection = ""): string {
+  const line = connection === "" ? "" : `Connection: ${connection}\r\n`;
+  return `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n${line}\r\n${text}`;
+}
+
+/** The date is the one thing in a response that changes. */
+export function withoutDate(text: string): string {
+  return text.replaceAll(/Date: [^\r]*\r\n/g, "");
+}

@@ -1,0 +1,87 @@
+/**
+ * What every file of the project keeps to.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import config from "../deno.json" with { type: "json" };
+import { REPOSITORY } from "./support/program.ts";
+
+const FOLDERS = ["ffi", "server", "handlers", "tests", "bench", "docs", "html"];
+const LINES_MAX = 340;
+
+function* filesIn(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(REPOSITORY + folder)) {
+    if (entry.isDirectory) yield* filesIn(`${folder}/${entry.name}`);
+    else yield `${folder}/${entry.name}`;
+  }
+}
+
+const TOP = ["main.ts", "mod.ts", "README.md", "LICENSE", "deno.json"];
+const FILES = [...TOP, ...FOLDERS.flatMap((folder) => [...filesIn(folder)])];
+const MODULES = FILES.filter((file) => file.endsWith(".ts"));
+
+function read(file: string): string {
+  return Deno.readTextFileSync(REPOSITORY + file);
+}
+
+Deno.test("names of files are snake_case, and files do one thing", () => {
+  for (const file of MODULES) {
+    assertMatch(file.split("/").at(-1)!, /^[a-z][a-z0-9_]*(\.d)?\.ts$/, file);
+    const lines = read(file).split("\n").length;
+    assert(lines <= LINES_MAX, `${file} has ${lines} lines: is it two things?`);
+  }
+});
+
+Deno.test("every module begins by saying what it is", () => {
+  for (const file of MODULES) assert(read(file).startsWith("/**\n * "), `${file} has no header`);
+});
+
+Deno.test("nothing is left open, untyped or switched off", () => {
+  const forbidden = [
+    "TO" + "DO",
+    "FIX" + "ME",
+    "@ts-" + "ignore",
+    "lint-" + "ignore",
+    "as " + "any",
+    ": " + "any",
+  ];
+  for (const file of MODULES) {
+    for (const word of forbidden) assert(!read(file).includes(word), `${file} contains ${word}`);
+    if (file.startsWith("tests/")) assert(!/ignore: *true|only: *true|\.skip\(/.test(read(file)), file);
+  }
+});
+
+Deno.test("bounds are named with their unit, and stand in server/limits.ts", () => {
+  const names = Array.from(read("server/limits.ts").matchAll(/^export const (\w+)/gm), ([, name]) => name);
+  assert(names.length > 20);
+  for (const name of names) {
+    const exceptions = ["LISTEN_BACKLOG", "FIELDS_MAX", "EVENTS_PER_TURN_MAX", "ACCEPTS_PER_TURN_MAX"];
+    if (exceptions.includes(name) || name === "PIPELINED_REQUESTS_PER_TURN_MAX") continue; // counts, named by what they count
+    assertMatch(name, /_(BYTES|MS|SECONDS)(_|$)/, name);
+  }
+});
+
+Deno.test("every limit is used", () => {
+  const names = Array.from(read("server/limits.ts").matchAll(/^export const (\w+)/gm), ([, name]) => name);
+  const elsewhere = MODULES.filter((file) => file !== "server/limits.ts" && !file.startsWith("tests/")).map(
+    read,
+  ).join();
+  for (const name of names) assert(elsewhere.includes(name), `${name} is used nowhere`);
+});
+
+Deno.test("the documents link only to files that are there", () => {
+  for (const file of FILES.filter((file) => file.endsWith(".md"))) {
+    for (const [, target] of read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)/g)) {
+      const path = new URL(target, `file://${REPOSITORY}${file}`).pathname;
+      assert(Deno.statSync(path), `${file} links to ${target}`);
+    }
+  }
+});
+
+Deno.test("README and deno.json agree on the tasks, and the licence is MIT", () => {
+  for (const [, task] of read("README.md").matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)) {
+    assert(task in config.tasks, `the README names the task ${task}`);
+  }
+  assertMatch(read("LICENSE"), /^MIT License\n\nCopyright \(c\) \d{4} the epollet authors\n/);
+  assertEquals(config.license, "MIT");
+});
