@@ -66,11 +66,11 @@ async function measure() {
   }
 }
 
-/** Leaves on <html> what shows that the style sheet and the drawing have arrived, for whoever looks at the DOM. */
+/** Leaves on <html> what shows that the style sheet and the images have arrived, for whoever looks at the DOM. */
 function noteWhatArrived() {
   const { dataset } = document.documentElement;
   dataset.colorScheme = getComputedStyle(document.documentElement).colorScheme;
-  dataset.imageWidth = String(element("states").naturalWidth);
+  dataset.imageWidths = [...document.images].map((image) => image.naturalWidth).join(" ");
 }
 
 element("trial").hidden = false;

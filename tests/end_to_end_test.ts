@@ -132,7 +132,10 @@ for (const poller of POLLER_NAMES) {
         assertEquals(await digest((await wire.expect()).body), await digest(large));
         assert(await idle.isClosed());
         const { code, stderr } = await program.finish();
-        assertEquals([code, stderr], [0, ""]);
+        const unexpected = stderr.split("\n").filter((line) =>
+          line !== "" && !line.includes("has no openat2")
+        );
+        assertEquals([code, unexpected], [0, []]); // qemu 7 has no openat2, and then the program says so
       },
     );
   });

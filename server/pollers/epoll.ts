@@ -26,6 +26,11 @@ const ABSENT = 0;
 const SILENT = 1;
 const WATCHED = 2;
 
+/** How many events to take: one that is taken and does not fit the list would never be told again by an edge. */
+function eventsMax(ready: ReadyList): number {
+  return Math.min(ready.capacity, EVENTS_PER_TURN_MAX);
+}
+
 /** {@linkcode Poller} over epoll(7). */
 export class EpollPoller implements Poller {
   readonly name: PollerName;
@@ -47,7 +52,7 @@ export class EpollPoller implements Poller {
   add(fd: number, interest: Interest): number {
     if (fd < 0) return -EBADF;
     if (fd >= this.#states.length) this.#grow(fd);
-    if (this.#states[fd] === SILENT) return -EEXIST; // for the others the kernel knows
+    if (this.#states[fd] !== ABSENT) return -EEXIST;
     const status = interest === Interest.NONE ? 0 : this.#control(EPOLL_CTL_ADD, fd, interest);
     if (status === 0) this.#states[fd] = interest === Interest.NONE ? SILENT : WATCHED;
     return status;
@@ -76,14 +81,11 @@ export class EpollPoller implements Poller {
   }
 
   wait(ready: ReadyList, timeoutMs: number): number {
-    return this.#collect(ready, epollWait(this.#fd, this.#events, EVENTS_PER_TURN_MAX, timeoutMs));
+    return this.#collect(ready, epollWait(this.#fd, this.#events, eventsMax(ready), timeoutMs));
   }
 
   async park(ready: ReadyList, timeoutMs: number): Promise<number> {
-    return this.#collect(
-      ready,
-      await epollWaitParked(this.#fd, this.#events, EVENTS_PER_TURN_MAX, timeoutMs),
-    );
+    return this.#collect(ready, await epollWaitParked(this.#fd, this.#events, eventsMax(ready), timeoutMs));
   }
 
   close(): void {
@@ -106,11 +108,10 @@ export class EpollPoller implements Poller {
     return epollControl(this.#fd, operation, fd, events >>> 0);
   }
 
-  #collect(ready: ReadyList, found: number): number {
+  #collect(ready: ReadyList, count: number): number {
     const words = this.#words;
     const stride = EPOLL_EVENT.size / 4;
     const data = EPOLL_EVENT.data / 4;
-    const count = Math.min(found, ready.capacity); // negative (EINTR) reads as nothing below
     for (let i = 0; i < count; i++) {
       const events = words[i * stride];
       ready.fds[i] = words[i * stride + data];
@@ -119,6 +120,6 @@ export class EpollPoller implements Poller {
         (events & (EPOLLHUP | EPOLLRDHUP) ? Readiness.HANGUP : 0) |
         (events & EPOLLERR ? Readiness.ERROR : 0);
     }
-    return Math.max(count, 0);
+    return Math.max(count, 0); // negative: EINTR
   }
 }

@@ -98,11 +98,16 @@ export class Wire {
     const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;
     const length = hasBody ? Number(fields["content-length"]) : 0;
     if (Number.isNaN(length)) throw new Error(`no length: ${statusLine}`);
-    while (this.#buffer.length < length) {
-      if (!await this.#more()) throw new Error(`cut off: ${this.#buffer.length} of ${length} bytes of body`);
+    const body = new Uint8Array(length);
+    let received = 0;
+    while (true) {
+      const part = this.#buffer.subarray(0, length - received);
+      body.set(part, received);
+      received += part.length;
+      this.#buffer = this.#buffer.slice(part.length);
+      if (received === length) break;
+      if (!await this.#more()) throw new Error(`cut off: ${received} of ${length} bytes of body`);
     }
-    const body = this.#buffer.slice(0, length);
-    this.#buffer = this.#buffer.slice(length);
     return { status, statusLine, fields, body, text: decoder.decode(body) };
   }
 

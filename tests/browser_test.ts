@@ -1,0 +1,122 @@
+/**
+ * A real browser loads the site that is served out of the box.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { POLLER_NAMES } from "../server/pollers/mod.ts";
+import { Program, REPOSITORY } from "./support/program.ts";
+
+const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
+/** Time as the page sees it; it stands still while the page waits for the server. */
+const VIRTUAL_TIME_MS = 5_000;
+const BROWSER_TIMEOUT_MS = 60_000;
+/** Their own widths, in the order of the page: the mark and the drawing. One that was not loaded has none. */
+const IMAGE_WIDTHS_PX = "64 440";
+
+/** What a visit left behind. */
+interface Visit {
+  /** The document after its scripts have run. */
+  readonly dom: string;
+  /** What the page's console shows: errors of scripts, and what the browser refused to use. */
+  readonly complaints: readonly string[];
+}
+
+/** The name of a browser that can be started, or null. */
+async function findBrowser(): Promise<string | null> {
+  for (const name of BROWSERS) {
+    try {
+      const { success } = await new Deno.Command(name, {
+        args: ["--version"],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      if (success) return name;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return null;
+}
+
+async function visit(browser: string, url: string): Promise<Visit> {
+  const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+  const args = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    `--user-data-dir=${profile}`,
+    `--virtual-time-budget=${VIRTUAL_TIME_MS}`,
+    "--dump-dom",
+    url,
+  ];
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), BROWSER_TIMEOUT_MS);
+  try {
+    const output = await new Deno.Command(browser, {
+      args,
+      stdout: "piped",
+      stderr: "piped",
+      signal: timeout.signal,
+    }).output();
+    const decoder = new TextDecoder();
+    const log = decoder.decode(output.stderr);
+    assert(output.success, `the browser failed or did not end: ${log}`);
+    return {
+      dom: decoder.decode(output.stdout),
+      complaints: log.split("\n").filter((line) => line.includes(":CONSOLE")),
+    };
+  } finally {
+    clearTimeout(timer);
+    await Deno.remove(profile, { recursive: true });
+  }
+}
+
+/** The text of the element with this id, when it holds nothing but text. */
+function textOf(dom: string, id: string): string {
+  return new RegExp(`id="${id}"[^>]*>([^<]*)<`).exec(dom)?.[1] ?? "";
+}
+
+/** Visits the site through the program, or says why it does not. */
+async function withVisit(args: readonly string[], check: (visit: Visit) => void): Promise<void> {
+  const browser = await findBrowser();
+  if (browser === null) {
+    console.log(`skipped: none of ${BROWSERS.join(", ")} is installed, and this test needs a browser`);
+    return;
+  }
+  await using program = await Program.start(`${REPOSITORY}html`, args);
+  check(await visit(browser, `http://127.0.0.1:${program.port}/`));
+}
+
+for (const poller of POLLER_NAMES) {
+  Deno.test(`a browser loads the page with its style sheet, script and images through ${poller}`, async () => {
+    await withVisit(["--poller", poller], ({ dom, complaints }) => {
+      assertEquals(complaints, []);
+      assertStringIncludes(dom, "<h1>This page came through epoll.</h1>");
+      assertStringIncludes(dom, 'data-color-scheme="light dark"', "the style sheet is not in force");
+      assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
+      assertEquals(textOf(dom, "status"), "20 round trips done.");
+      assertMatch(textOf(dom, "median"), /^\d+\.\d ms$/);
+      assertEquals(textOf(dom, "connection"), "kept alive");
+      const [status, ...fields] = textOf(dom, "headers").split("\n");
+      assertEquals(status, "200 OK");
+      const size = Deno.statSync(`${REPOSITORY}html/index.html`).size;
+      assert(fields.includes(`content-length: ${size}`), fields.join("\n"));
+      assert(fields.includes("content-type: text/html; charset=UTF-8"), fields.join("\n"));
+    });
+  });
+}
+
+Deno.test("a browser loads the page when every response closes its connection", async () => {
+  await withVisit(["--no-keep-alive"], ({ dom, complaints }) => {
+    assertEquals(complaints, []);
+    assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
+    assertEquals(textOf(dom, "status"), "20 round trips done.");
+    assertEquals(textOf(dom, "connection"), "closed");
+  });
+});

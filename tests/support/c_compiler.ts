@@ -1,0 +1,54 @@
+/**
+ * Asks the machine's C compiler what an expression is worth.
+ * @module
+ */
+
+/** The architecture of this process as compilers name it. */
+const ARCHITECTURE = Deno.build.arch;
+
+/** What the compiler's command prints; null when there is no such command. */
+async function run(command: string, args: readonly string[]): Promise<string | null> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(command, { args: [...args], stdout: "piped", stderr: "piped" }).output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  const decoder = new TextDecoder();
+  if (!output.success) throw new Error(`${command} failed: ${decoder.decode(output.stderr)}`);
+  return decoder.decode(output.stdout);
+}
+
+/**
+ * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. Null, after saying
+ * why, when there is no compiler for the architecture of this process (which may be an emulated one).
+ */
+export async function evaluateInC(
+  headers: readonly string[],
+  expressions: readonly string[],
+): Promise<bigint[] | null> {
+  const machine = await run("cc", ["-dumpmachine"]);
+  if (machine === null || !machine.startsWith(ARCHITECTURE)) {
+    const why = machine === null ? "there is no C compiler `cc`" : `cc compiles for ${machine.trim()}`;
+    console.log(`SKIPPED: nothing was compared with C, because ${why}, and this is ${ARCHITECTURE}.`);
+    return null;
+  }
+  const directory = await Deno.makeTempDir({ prefix: "epollet-test-" });
+  try {
+    const source = [
+      "#define _GNU_SOURCE",
+      ...["stddef.h", "stdint.h", "stdio.h", ...headers].map((header) => `#include <${header}>`),
+      "int main(void) {",
+      ...expressions.map((expression) => `  printf("%lld\\n", (long long)(${expression}));`),
+      "}",
+    ];
+    await Deno.writeTextFile(`${directory}/values.c`, source.join("\n") + "\n");
+    await run("cc", ["-o", `${directory}/values`, `${directory}/values.c`]);
+    const lines = (await run(`${directory}/values`, []) ?? "").trim().split("\n");
+    if (lines.length !== expressions.length) throw new Error(`${lines.length} values came back`);
+    return lines.map(BigInt);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Real descriptors for tests: eventfds, pipes, and TCP connections with both ends in this process.
+ * @module
+ */
+import { assert } from "@std/assert";
+import {
+  AF_INET,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "../../ffi/constants.ts";
+import { EAGAIN, orThrow } from "../../ffi/errno.ts";
+import { libc, loadLibc, result } from "../../ffi/libc.ts";
+import { eventfdCreate, isOpen } from "../../ffi/multiplexers.ts";
+import { accept, close, listenTcp, localAddress, send } from "../../ffi/socket.ts";
+import { SOCKADDR_IN } from "../../ffi/structs.ts";
+
+loadLibc(); // outside of any test, since it stays open
+
+const F_DUPFD = 0;
+const EINPROGRESS = 115;
+const scratch = new Uint8Array(65536);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The descriptors of one test; `using` closes those that it left open. */
+export class Descriptors {
+  readonly #open = new Set<number>();
+
+  /** Makes this object responsible for `fd`. */
+  keep(fd: number): number {
+    assert(fd >= 0, `expected a descriptor, not ${fd}`);
+    this.#open.add(fd);
+    return fd;
+  }
+
+  close(fd: number): void {
+    assert(this.#open.delete(fd), `${fd} is not one of this test's descriptors`);
+    assert(close(fd) === 0);
+  }
+
+  /** Something else closes `fd`. */
+  release(fd: number): number {
+    this.#open.delete(fd);
+    return fd;
+  }
+
+  eventfd(): number {
+    return this.keep(eventfdCreate());
+  }
+
+  /** The same file under a number of at least `minimum`. */
+  duplicate(fd: number, minimum: number): number {
+    return this.keep(orThrow(result(libc.fcntl(fd, F_DUPFD, minimum)), "duplicate a descriptor", "fcntl"));
+  }
+
+  pipe(): { reader: number; writer: number } {
+    const fds = new Int32Array(32);
+    const bytes = new Uint8Array(fds.buffer);
+    orThrow(result(libc.pipe2(bytes, O_NONBLOCK | O_CLOEXEC)), "make a pipe", "pipe2");
+    return { reader: this.keep(fds[0]), writer: this.keep(fds[1]) };
+  }
+
+  /** Connects to 127.0.0.1:`port`. */
+  connect(port: number): number {
+    const fd = this.keep(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const address = new Uint8Array(128);
+    const view = new DataView(address.buffer);
+    view.setUint16(SOCKADDR_IN.family, AF_INET, true);
+    view.setUint16(SOCKADDR_IN.port, port, false);
+    address.set([127, 0, 0, 1], SOCKADDR_IN.addr);
+    const status = result(libc.connect(fd, address, SOCKADDR_IN.size));
+    if (status !== -EINPROGRESS) orThrow(status, "connect", "connect");
+    return fd;
+  }
+
+  /** A connection over the loopback interface. */
+  tcp(): { server: number; client: number } {
+    const listening = listenTcp("127.0.0.1", 0, 1);
+    try {
+      const client = this.connect(localAddress(listening).port);
+      return { client, server: this.keep(until(() => accept(listening), (fd) => fd !== -EAGAIN)) };
+    } finally {
+      close(listening);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of this.#open) if (isOpen(fd)) close(fd);
+  }
+}
+
+/** Calls until the value is as wanted, for some seconds: what one end did reaches the other a moment later. */
+export function until<T>(call: () => T, isWanted: (value: T) => boolean): T {
+  const endMs = performance.now() + 5000;
+  while (true) {
+    const value = call();
+    if (isWanted(value) || performance.now() > endMs) return value;
+  }
+}
+
+/** Lets timers and promises run until the condition holds; fails after some seconds. */
+export async function eventually(holds: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + 5000;
+  while (!holds()) {
+    assert(performance.now() < endMs, what);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** read(2) of at most `most` bytes: what it brought as text, or 0 at the end, or −errno. */
+export function read(fd: number, most: number = scratch.length): string | number {
+  const count = result(libc.read(fd, scratch, most));
+  return count > 0 ? decoder.decode(scratch.subarray(0, count)) : count;
+}
+
+/** write(2) of a short text, which must fit. */
+export function write(fd: number, text: string): void {
+  const bytes = encoder.encode(text);
+  assert(result(libc.write(fd, bytes, bytes.length)) === bytes.length, "the text did not fit");
+}
+
+/** Reads until −EAGAIN, 0 or an error, and returns that. */
+export function drain(fd: number): number {
+  while (true) {
+    const count = result(libc.read(fd, scratch, scratch.length));
+    if (count <= 0) return count;
+  }
+}
+
+/** Sends until neither this socket nor its peer, whose buffer fills a little later, takes any more. */
+export function fill(fd: number): void {
+  for (let refusals = 0; refusals < 100;) {
+    if (send(fd, scratch, scratch.length, false) === -EAGAIN) refusals++;
+    else refusals = 0;
+  }
+}
+
+/** How many descriptors this process has open. */
+export function openDescriptors(): number {
+  return Array.from(Deno.readDirSync("/proc/self/fd")).length;
+}
