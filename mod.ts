@@ -24,5 +24,6 @@ export {
 } from "./server/http/response.ts";
 export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/poller.ts";
 export { createPoller, POLLER_NAMES } from "./server/pollers/mod.ts";
-export { type ErrorListener, Reactor, Source } from "./server/reactor.ts";
+export { type ErrorListener, Reactor } from "./server/reactor.ts";
+export { Source } from "./server/source.ts";
 export { Server, type ServerOptions } from "./server/server.ts";

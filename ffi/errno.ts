@@ -27,6 +27,7 @@ export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+export const EPROTO = 71;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
@@ -62,7 +63,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],
   [ELOOP, ["ELOOP", "too many symbolic links"]],
-  [71, ["EPROTO", "protocol error"]],
+  [EPROTO, ["EPROTO", "protocol error"]],
   [75, ["EOVERFLOW", "value too large"]],
   [88, ["ENOTSOCK", "not a socket"]],
   [92, ["ENOPROTOOPT", "protocol not available"]],

@@ -43,8 +43,10 @@ export type PathBytes = Uint8Array<ArrayBuffer>;
  */
 export function openDirectory(path: string): number {
   loadLibc();
-  const fd = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
-  return orThrow(path.includes("\0") ? -ENOENT : fd, `open root ${path}`, "openat");
+  const fd = path.includes("\0")
+    ? -ENOENT
+    : result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  return orThrow(fd, `open root ${path}`, "openat");
 }
 
 /** False where the kernel has no openat2 (before 5.6) or a sandbox forbids it. */
@@ -69,7 +71,7 @@ export function openBeneath(root: number, path: PathBytes): number {
 
 /**
  * The same for a kernel without openat2: walks the path name by name and follows no symbolic link at all
- * (−ELOOP), so that it cannot leave `root` either. `..` is refused.
+ * (−ELOOP; −ENOTDIR for one on the way), so that it cannot leave `root` either. `..` is refused.
  */
 export function openBeneathByWalking(root: number, path: PathBytes): number {
   const end = path.indexOf(0);

@@ -61,17 +61,25 @@ export function select(highest: number, readable: Bytes, writable: Bytes, timeou
   return result(libc.select(highest + 1, readable, writable, null, timeoutMs < 0 ? null : timeval));
 }
 
-export function selectParked(
+export async function selectParked(
   highest: number,
   readable: Bytes,
   writable: Bytes,
   timeoutMs: number,
 ): Promise<number> {
-  // Linux writes the time left back into timeval, from the other thread: it needs one of its own.
+  // Linux writes the time left back into timeval, from the other thread: it needs one of its own, and nothing but
+  // this set keeps that from being collected, and its memory given to others, before then.
   const own = new Uint8Array(128);
-  writeTimeval(new DataView(own.buffer), timeoutMs);
-  return libc.select_parked(highest + 1, readable, writable, null, timeoutMs < 0 ? null : own);
+  parkedTimevals.add(own);
+  try {
+    writeTimeval(new DataView(own.buffer), timeoutMs);
+    return await libc.select_parked(highest + 1, readable, writable, null, timeoutMs < 0 ? null : own);
+  } finally {
+    parkedTimevals.delete(own);
+  }
 }
+
+const parkedTimevals = new Set<Bytes>();
 
 function writeTimeval(view: DataView, timeoutMs: number): void {
   view.setBigInt64(TIMEVAL.sec, BigInt(Math.floor(Math.max(timeoutMs, 0) / 1000)), true);

@@ -26,7 +26,7 @@ const WELL_KNOWN = new TextEncoder().encode(".well-known");
 export function resolvePath(bytes: Uint8Array, start: number, end: number): ResolvedPath | 400 | 404 {
   const decoded = decode(bytes, start, end);
   if (decoded === null) return 400;
-  const path = new Uint8Array(decoded.length);
+  const path = new Uint8Array(decoded.length + 1); // a slash stands behind the last name, too, until the end
   const starts: number[] = []; // where each name of `path` begins
   let length = 0;
   let isDirectory = true;
@@ -58,7 +58,7 @@ export function resolvePath(bytes: Uint8Array, start: number, end: number): Reso
 
 /** Percent-decodes once; null when a NUL comes out. */
 function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
-  const decoded = new Uint8Array(end - start + 1); // one more: the slash behind the last name needs room
+  const decoded = new Uint8Array(end - start);
   let length = 0;
   for (let i = start; i < end; i++) {
     let byte = bytes[i];

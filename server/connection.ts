@@ -24,7 +24,7 @@ import {
 } from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
-import { Source } from "./reactor.ts";
+import { Source } from "./source.ts";
 
 /** Where a connection stands; "closed" is one that the reactor has retired. */
 type State = "reading" | "reading-body" | "handling" | "writing" | "lingering";

@@ -15,6 +15,8 @@ export const EVENTS_PER_TURN_MAX = 256;
 export const SYNCHRONOUS_WAIT_MS = 4;
 /** Under unbroken load Deno's timers and signals get a turn this often. */
 export const YIELD_INTERVAL_MS = 50;
+/** The same while a handler's promise is pending, which may wait for exactly that. */
+export const SUSPENDED_YIELD_INTERVAL_MS = 1;
 /** The longest sleep, so that a deadline that was moved is noticed. */
 export const PARKED_WAIT_MS_MAX = 60_000;
 

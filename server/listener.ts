@@ -2,11 +2,22 @@
  * Accepts clients.
  * @module
  */
-import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "../ffi/errno.ts";
+import {
+  EAGAIN,
+  ECONNABORTED,
+  EHOSTUNREACH,
+  EINTR,
+  ENETDOWN,
+  ENETUNREACH,
+  EPERM,
+  EPROTO,
+  ETIMEDOUT,
+} from "../ffi/errno.ts";
 import { accept } from "../ffi/socket.ts";
 import { ACCEPT_PAUSE_MS, ACCEPTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
-import { type Reactor, Source } from "./reactor.ts";
+import { type Reactor } from "./reactor.ts";
+import { Source } from "./source.ts";
 
 /** A listening socket. */
 export class Listener extends Source {
@@ -14,7 +25,7 @@ export class Listener extends Source {
   readonly #onAccept: (fd: number) => void;
   readonly #onExhausted: (errno: number) => void;
 
-  /** `onExhausted` hears of an accept that failed for lack of descriptors or memory. */
+  /** `onExhausted` hears of an accept that failed for our own sake: no descriptor or memory is left. */
   constructor(
     fd: number,
     reactor: Reactor,
@@ -37,21 +48,23 @@ export class Listener extends Source {
       switch (-fd) {
         case EAGAIN:
           return;
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case ENOMEM:
-          return this.#pause(-fd);
+        case EINTR:
+        case ECONNABORTED:
+        case EPERM: // a firewall's
+        case EPROTO:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTUNREACH:
+        case ETIMEDOUT:
+          continue; // accept(2): what befell one client's connection; another may wait
         default:
-          // EINTR, ECONNABORTED, EPERM of a firewall, and the new socket's pending network errors (accept(2)):
-          // they concern one client, and another may wait.
-          continue;
+          return this.#pause(-fd);
       }
     }
     this.#reactor.again(this);
   }
 
-  /** Out of descriptors: those who wait stay in the backlog, and the loop does not spin on them. */
+  /** Out of descriptors or memory: those who wait stay in the backlog, and the loop does not spin on them. */
   #pause(errno: number): void {
     this.#onExhausted(errno);
     this.#reactor.rearm(this, Interest.NONE);

@@ -7,46 +7,23 @@
  *
  * The wait: synchronous while there is traffic, since a call on another thread costs 37 µs more; parked on another
  * thread when a few milliseconds brought nothing, so that Deno's signals, timers and promises run. Under unbroken
- * load the loop yields a macrotask now and then to the same end. It must be setImmediate: with a MessageChannel
- * alone no timer fires (measured on 2.4.2 and 2.9.6).
+ * load the loop parks for no time at all now and then, to the same end. Cheaper yields do not do: with
+ * MessageChannel no timer fires, and with setImmediate signals come seconds late, because Deno looks at its own
+ * descriptors only once in some sixty ticks unless it has to wait for something.
  * @module
  */
-import { setImmediate } from "node:timers";
 import { eventfdClear, eventfdCreate, eventfdSignal } from "../ffi/multiplexers.ts";
 import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
-import { Deadlines, type Expiring } from "./deadlines.ts";
-import { PARKED_WAIT_MS_MAX, SYNCHRONOUS_WAIT_MS, YIELD_INTERVAL_MS } from "./limits.ts";
+import { Deadlines } from "./deadlines.ts";
+import {
+  PARKED_WAIT_MS_MAX,
+  SUSPENDED_YIELD_INTERVAL_MS,
+  SYNCHRONOUS_WAIT_MS,
+  YIELD_INTERVAL_MS,
+} from "./limits.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
-
-/** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
-export abstract class Source implements Expiring {
-  readonly fd: number;
-  /** What the poller was last asked. */
-  interest: Interest = Interest.NONE;
-  /** True once {@linkcode Reactor.retire} was called: nothing wakes it any more. */
-  retired = false;
-  /** True while it stands in the queue of {@linkcode Reactor.again}. */
-  isQueued = false;
-  /** The last batch in which it deferred. */
-  deferredInBatch = -1;
-  deadlineMs = Infinity;
-  heapMs = Infinity;
-  heapIndex = -1;
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  /** Phase one. `readiness` is a hint; NONE when the source asked for it with {@linkcode Reactor.again}. */
-  abstract onReady(readiness: Readiness): void;
-  /** Phase two, after {@linkcode Reactor.defer}. */
-  onTurn(): void {}
-  /** The deadline set with {@linkcode Reactor.expireAt} has passed. */
-  onDeadline(): void {}
-  /** Its descriptor has been closed. */
-  onClosed(): void {}
-}
+import { Source } from "./source.ts";
 
 /** Woken when work is posted while the reactor is parked. */
 class Waker extends Source {
@@ -61,7 +38,7 @@ export type ErrorListener = (error: unknown, source: Source | null) => void;
 /** See the module's comment. */
 export class Reactor {
   /** Milliseconds of a clock that never jumps, read once a turn. */
-  now: number = performance.now();
+  now: number = Math.trunc(performance.now());
   /** The number of the current turn; it changes before phase one. */
   batch = 0;
 
@@ -74,7 +51,9 @@ export class Reactor {
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
   readonly #waker: Waker;
-  #deferred: Source[] = [];
+  // A list that is emptied by its length would be allocated anew each turn: this one only counts.
+  readonly #deferred: (Source | null)[] = [];
+  #deferredCount = 0;
   #again: Source[] = [];
   #againNext: Source[] = [];
   #retired: Source[] = [];
@@ -83,7 +62,7 @@ export class Reactor {
   #parked = false;
   #stopped = false;
 
-  /** The reactor owns `poller`, and closes it when {@linkcode run} ends. */
+  /** The reactor owns `poller`, and closes it with itself. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
@@ -114,11 +93,11 @@ export class Reactor {
     return this.#poller.modify(source.fd, interest);
   }
 
-  /** Runs `source.onTurn` in phase two of this turn; once, however often it is asked. */
+  /** Runs `source.onTurn` in phase two of this turn; once, however often it is asked. For phase one only. */
   defer(source: Source): void {
     if (source.deferredInBatch === this.batch) return;
     source.deferredInBatch = this.batch;
-    this.#deferred.push(source);
+    this.#deferred[this.#deferredCount++] = source;
   }
 
   /** Calls `source.onReady(NONE)` in the next turn, which will not wait: for work that a budget cut short. */
@@ -130,7 +109,8 @@ export class Reactor {
 
   /** Calls `source.onDeadline` once `now` ≥ `deadlineMs`; replaces the source's last deadline. Infinity: none. */
   expireAt(source: Source, deadlineMs: number): void {
-    if (!source.retired) this.#deadlines.set(source, deadlineMs);
+    // In whole milliseconds, as `now`: between a fraction and the next whole one the loop would spin.
+    if (!source.retired) this.#deadlines.set(source, Math.ceil(deadlineMs));
   }
 
   /**
@@ -188,29 +168,43 @@ export class Reactor {
     return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs())));
   }
 
-  /** Turns until {@linkcode stop}; then retires all sources and closes the poller. */
+  /** Turns until {@linkcode stop}, then closes everything. */
   async run(): Promise<void> {
-    let yieldedMs = performance.now();
-    while (!this.#stopped) {
-      // With a promise pending, blocking here would block what it waits for.
-      const woken = this.turn(this.#suspended > 0 ? 0 : SYNCHRONOUS_WAIT_MS);
-      if (this.#stopped) break;
-      if (woken === 0 && this.#patienceMs() > 0) {
-        this.#parked = true;
-        const count = await this.#poller.park(this.#ready, Math.min(this.#patienceMs(), PARKED_WAIT_MS_MAX));
-        this.#parked = false;
-        yieldedMs = performance.now();
-        this.#dispatch(count);
-      } else if (this.#suspended > 0 || this.now - yieldedMs >= YIELD_INTERVAL_MS) {
-        await new Promise<void>((resolve) => setImmediate(() => resolve()));
-        yieldedMs = performance.now();
+    try {
+      let yieldedMs = this.now;
+      while (!this.#stopped) {
+        // With a promise pending, blocking here would block what it waits for.
+        const isSuspended = this.#suspended > 0;
+        const woken = this.turn(isSuspended ? 0 : SYNCHRONOUS_WAIT_MS);
+        if (this.#stopped) break;
+        const isOverdue =
+          this.now - yieldedMs >= (isSuspended ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS);
+        if (woken > 0 && !isOverdue) continue;
+        const patienceMs = woken > 0 ? 0 : this.#patienceMs();
+        if (patienceMs === 0 && !isOverdue) continue;
+        await this.#park(patienceMs);
+        yieldedMs = this.now;
       }
+    } finally {
+      this.close();
     }
+  }
+
+  /** Retires all sources and closes the poller; {@linkcode run} ends with it. */
+  close(): void {
     for (const source of this.sources()) this.retire(source);
     this.#closeRetired();
     this.#poller.remove(this.#waker.fd, true);
     close(this.#waker.fd);
     this.#poller.close();
+  }
+
+  /** One turn that waits on another thread, while Deno's event loop runs. */
+  async #park(timeoutMs: number): Promise<void> {
+    this.#parked = true;
+    const count = await this.#poller.park(this.#ready, timeoutMs);
+    this.#parked = false;
+    this.#dispatch(count);
   }
 
   /** Ends {@linkcode run} after the current turn. */
@@ -221,7 +215,7 @@ export class Reactor {
 
   /** How long a wait may last, in whole milliseconds: until the next deadline, and not at all when work waits. */
   #patienceMs(): number {
-    if (this.#again.length > 0 || this.#tasks.length > 0) return 0;
+    if (this.#again.length > 0 || this.#tasks.length > 0 || this.#retired.length > 0) return 0;
     const untilMs = this.#deadlines.nextMs() - performance.now();
     return untilMs === Infinity
       ? PARKED_WAIT_MS_MAX
@@ -229,7 +223,7 @@ export class Reactor {
   }
 
   #dispatch(count: number): number {
-    this.now = performance.now();
+    this.now = Math.trunc(performance.now());
     this.batch++;
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
@@ -248,7 +242,11 @@ export class Reactor {
     }
     const woken = count + again.length;
     again.length = 0;
-    this.betweenPhases();
+    try {
+      this.betweenPhases();
+    } catch (error) {
+      this.#fail(error, null);
+    }
     this.#phaseTwo();
     if (this.#tasks.length > 0) this.#runTasks();
     if (this.#deadlines.nextMs() <= this.now) this.#expire();
@@ -266,15 +264,17 @@ export class Reactor {
 
   #phaseTwo(): void {
     const deferred = this.#deferred;
-    for (let i = 0; i < deferred.length; i++) {
-      if (deferred[i].retired) continue;
+    for (let i = 0; i < this.#deferredCount; i++) {
+      const source = deferred[i]!;
+      deferred[i] = null;
+      if (source.retired) continue;
       try {
-        deferred[i].onTurn();
+        source.onTurn();
       } catch (error) {
-        this.#fail(error, deferred[i]);
+        this.#fail(error, source);
       }
     }
-    deferred.length = 0;
+    this.#deferredCount = 0;
   }
 
   #runTasks(): void {
@@ -289,8 +289,11 @@ export class Reactor {
     }
   }
 
+  /** Bounded, since a callback may set a deadline that has passed already. */
   #expire(): void {
-    for (let source = this.#deadlines.expired(this.now); source; source = this.#deadlines.expired(this.now)) {
+    for (let left = this.#deadlines.size; left > 0; left--) {
+      const source = this.#deadlines.expired(this.now);
+      if (source === null) return;
       try {
         source.onDeadline();
       } catch (error) {

@@ -92,12 +92,10 @@ onBoth(
   "handling: a promise suspends the connection, requests behind it wait, answers keep their order",
   async (trigger) => {
     const waiting: ((response: HttpResponse) => void)[] = [];
-    using scripted = new Scripted((request, context) => {
-      const response = describe(request, context);
+    using scripted = new Scripted((request) => {
+      const response = describe(request);
       if (request.path !== "/slow") return response;
-      return new Promise<HttpResponse>((resolve) => waiting.push(resolve)).then(() =>
-        describe(request, context)
-      );
+      return new Promise<HttpResponse>((resolve) => waiting.push(resolve)).then(() => describe(request));
     }, trigger);
     scripted.receive(get("/first") + get("/slow") + get("/last"));
     assertEquals(scripted.connection.state, "handling");

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Deadlines, type Expiring } from "../server/deadlines.ts";
+import { Random, SEED } from "./support/random.ts";
 
 class Member implements Expiring {
   readonly name: string;
@@ -126,31 +127,18 @@ Deno.test("a member that expired may be set again at once", () => {
   assertEquals(expired(heap, 20), "a");
 });
 
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 Deno.test("a long random history ends as it does with a list that is searched from end to end", () => {
-  const seed = Number(Deno.env.get("EPOLLET_SEED") ?? Math.floor(Math.random() * 2 ** 32));
-  const random = randomNumbers(seed);
-  const below = (limit: number) => Math.floor(random() * limit);
+  const random = new Random();
   const heap = new Deadlines<Member>();
   const members = Array.from({ length: 60 }, (_, i) => new Member(`${i}`));
   const reference = new Map<Member, number>();
   let nowMs = 0;
   for (let step = 0; step < 30_000; step++) {
-    const where = `step ${step}; repeat with EPOLLET_SEED=${seed}`;
-    const member = members[below(members.length)];
-    const choice = below(10);
+    const where = `step ${step}; repeat with EPOLLET_SEED=${SEED}`;
+    const member = random.pick(members);
+    const choice = random.below(10);
     if (choice < 6) {
-      const deadlineMs = below(12) === 0 ? Infinity : nowMs + below(200); // whole numbers: many are equal
+      const deadlineMs = random.oneIn(12) ? Infinity : nowMs + random.below(200); // whole numbers: many are equal
       heap.set(member, deadlineMs);
       if (deadlineMs === Infinity) reference.delete(member);
       else reference.set(member, deadlineMs);
@@ -158,7 +146,7 @@ Deno.test("a long random history ends as it does with a list that is searched fr
       heap.remove(member);
       reference.delete(member);
     } else {
-      nowMs += below(25);
+      nowMs += random.below(25);
       const due = [...reference].filter(([, deadlineMs]) => deadlineMs <= nowMs).map(([{ name }]) => name);
       const found: string[] = [];
       for (let next = heap.expired(nowMs); next !== null; next = heap.expired(nowMs)) {

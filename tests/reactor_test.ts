@@ -8,7 +8,7 @@ import { EEXIST } from "../ffi/errno.ts";
 import { eventfdCreate, isOpen } from "../ffi/multiplexers.ts";
 import { close } from "../ffi/socket.ts";
 import { Interest, Readiness } from "../server/poller.ts";
-import { Source } from "../server/reactor.ts";
+import { Source } from "../server/source.ts";
 import { type Probe, type ProbeCallbacks, testOnAll } from "./support/probe.ts";
 
 testOnAll("all of a batch receive, then comes the step between, then all do their work", (bench) => {
@@ -60,117 +60,132 @@ testOnAll("a source that defers several times works once a turn", (bench) => {
   assertEquals(works, 303, "nobody deferred");
 });
 
-testOnAll("a source that asks to be called again is called once, with NONE, and the turn does not wait", (bench, isNaive) => {
-  const { reactor } = bench;
-  const told: number[] = [];
-  const probe = bench.probe({ ready: (_self, readiness) => void told.push(readiness) });
-  for (let i = 0; i < 3; i++) reactor.again(probe);
-  const startMs = performance.now();
-  const woken = reactor.turn(10_000);
-  assertLess(performance.now() - startMs, 5000);
-  assert(isNaive ? woken >= 1 : woken === 1, `${woken} were woken`);
-  assertEquals(told, [Readiness.NONE]);
-  reactor.turn(0);
-  assertEquals(told.length, 1, "it asked for one turn");
-});
+testOnAll(
+  "a source that asks to be called again is called once, with NONE, and the turn does not wait",
+  (bench, isNaive) => {
+    const { reactor } = bench;
+    const told: number[] = [];
+    const probe = bench.probe({ ready: (_self, readiness) => void told.push(readiness) });
+    for (let i = 0; i < 3; i++) reactor.again(probe);
+    const startMs = performance.now();
+    const woken = reactor.turn(10_000);
+    assertLess(performance.now() - startMs, 5000);
+    assert(isNaive ? woken >= 1 : woken === 1, `${woken} were woken`);
+    assertEquals(told, [Readiness.NONE]);
+    reactor.turn(0);
+    assertEquals(told.length, 1, "it asked for one turn");
+  },
+);
 
-testOnAll("a source that asks again whenever it is called gets one call a turn, and others get theirs", (bench) => {
-  const { reactor } = bench;
-  let calls = 0;
-  let received = 0;
-  const busy = bench.probe({
-    ready(self) {
-      calls++;
-      reactor.again(self);
-    },
-  });
-  const other = bench.probe({ ready: () => void received++ });
-  reactor.again(busy);
-  for (let i = 0; i < 10; i++) {
-    other.signal();
-    reactor.turn(10_000);
-  }
-  assertEquals([calls, received], [10, 10]);
-  reactor.retire(busy);
-  reactor.turn(0);
-  assertEquals(calls, 10, "a retired source waits for nothing");
-});
+testOnAll(
+  "a source that asks again whenever it is called gets one call a turn, and others get theirs",
+  (bench) => {
+    const { reactor } = bench;
+    let calls = 0;
+    let received = 0;
+    const busy = bench.probe({
+      ready(self) {
+        calls++;
+        reactor.again(self);
+      },
+    });
+    const other = bench.probe({ ready: () => void received++ });
+    reactor.again(busy);
+    for (let i = 0; i < 10; i++) {
+      other.signal();
+      reactor.turn(10_000);
+    }
+    assertEquals([calls, received], [10, 10]);
+    reactor.retire(busy);
+    reactor.turn(0);
+    assertEquals(calls, 10, "a retired source waits for nothing");
+  },
+);
 
-testOnAll("retiring stops the wake-ups of the same batch, and closes the descriptor when the turn ends", (bench) => {
-  const { reactor } = bench;
-  const log: string[] = [];
-  const probes: Probe[] = [];
-  const numbers: number[] = [];
-  const on: ProbeCallbacks = {
-    ready(self) {
-      log.push("receive");
-      const victim = probes.find((probe) => probe !== self)!;
-      reactor.defer(self);
-      reactor.defer(victim);
-      reactor.again(victim);
-      reactor.expireAt(victim, 0);
-      reactor.retire(victim);
-      reactor.retire(victim);
-      reactor.again(victim);
-      reactor.expireAt(victim, 0);
-      assertEquals(victim.retired, true);
-      numbers.push(eventfdCreate()); // a new client could come now, and must not get the number
-    },
-    turn(self) {
-      log.push(`work ${probes.map(({ fd }) => isOpen(fd)).join(" ")}`);
-      assert(!self.retired);
-    },
-    deadline: () => void log.push("deadline"),
-    closed(self) {
-      log.push(`closed ${isOpen(self.fd)}`);
-    },
-  };
-  probes.push(bench.probe(on), bench.probe(on));
-  for (const probe of probes) probe.signal();
-  const before = probes.map(({ wakeUps }) => wakeUps);
-  reactor.turn(1000);
-  assertEquals(log, ["receive", "work true true", "closed false"]);
-  assert(!probes.some(({ fd }) => numbers.includes(fd)), "the number was given away too early");
-  assertEquals(
-    probes.reduce((sum, { wakeUps }, i) => sum + wakeUps - before[i], 0),
-    1,
-    "the other one was not woken at all",
-  );
-  const survivor = probes.find(({ retired }) => !retired);
-  assertEquals([...reactor.sources()], [survivor]);
-  for (let i = 0; i < 3; i++) reactor.turn(1);
-  assertEquals(log.length, 3);
-  numbers.forEach(close);
-});
+testOnAll(
+  "retiring stops the wake-ups of the same batch, and closes the descriptor when the turn ends",
+  (bench) => {
+    const { reactor } = bench;
+    const log: string[] = [];
+    const probes: Probe[] = [];
+    const numbers: number[] = [];
+    const on: ProbeCallbacks = {
+      ready(self) {
+        log.push("receive");
+        const victim = probes.find((probe) => probe !== self)!;
+        reactor.defer(self);
+        reactor.defer(victim);
+        reactor.again(victim);
+        reactor.expireAt(victim, 0);
+        reactor.retire(victim);
+        reactor.retire(victim);
+        reactor.again(victim);
+        reactor.expireAt(victim, 0);
+        assertEquals(victim.retired, true);
+        numbers.push(eventfdCreate()); // a new client could come now, and must not get the number
+      },
+      turn(self) {
+        log.push(`work ${probes.map(({ fd }) => isOpen(fd)).join(" ")}`);
+        assert(!self.retired);
+      },
+      deadline: () => void log.push("deadline"),
+      closed(self) {
+        log.push(`closed ${isOpen(self.fd)}`);
+      },
+    };
+    probes.push(bench.probe(on), bench.probe(on));
+    for (const probe of probes) probe.signal();
+    const before = probes.map(({ wakeUps }) => wakeUps);
+    reactor.turn(1000);
+    assertEquals(log, ["receive", "work true true", "closed false"]);
+    assert(!probes.some(({ fd }) => numbers.includes(fd)), "the number was given away too early");
+    assertEquals(
+      probes.reduce((sum, { wakeUps }, i) => sum + wakeUps - before[i], 0),
+      1,
+      "the other one was not woken at all",
+    );
+    const survivor = probes.find(({ retired }) => !retired);
+    assertEquals([...reactor.sources()], [survivor]);
+    for (let i = 0; i < 3; i++) reactor.turn(1);
+    assertEquals(log.length, 3);
+    numbers.forEach(close);
+  },
+);
 
-testOnAll("what is retired between turns, or by another's end, is closed without waiting for an event", (bench) => {
-  const { reactor } = bench;
-  const second = bench.probe();
-  const first = bench.probe({ closed: () => reactor.retire(second) });
-  reactor.retire(first);
-  assert(isOpen(first.fd));
-  const startMs = performance.now();
-  for (let turns = 0; turns < 2; turns++) reactor.turn(10_000);
-  assertLess(performance.now() - startMs, 5000);
-  assertEquals([isOpen(first.fd), isOpen(second.fd)], [false, false]);
-});
+testOnAll(
+  "what is retired between turns, or by another's end, is closed without waiting for an event",
+  (bench) => {
+    const { reactor } = bench;
+    const second = bench.probe();
+    const first = bench.probe({ closed: () => reactor.retire(second) });
+    reactor.retire(first);
+    assert(isOpen(first.fd));
+    const startMs = performance.now();
+    for (let turns = 0; turns < 2; turns++) reactor.turn(10_000);
+    assertLess(performance.now() - startMs, 5000);
+    assertEquals([isOpen(first.fd), isOpen(second.fd)], [false, false]);
+  },
+);
 
-testOnAll("a deadline passes when its time has come, and a wait lasts no longer than until then", (bench, isNaive) => {
-  const { reactor } = bench;
-  let passedMs = 0;
-  const probe = bench.probe({ deadline: () => void (passedMs = performance.now()) });
-  const startMs = performance.now();
-  const deadlineMs = startMs + 60;
-  reactor.expireAt(probe, deadlineMs);
-  let turns = 0;
-  for (; passedMs === 0 && performance.now() < startMs + 10_000; turns++) reactor.turn(10_000);
-  assert(passedMs >= deadlineMs, `${deadlineMs - passedMs} ms early`);
-  assertLess(passedMs - deadlineMs, 3000);
-  if (!isNaive) assertLess(turns, 10, "it waited instead of asking again and again");
-  passedMs = 0;
-  for (let i = 0; i < 3; i++) reactor.turn(5);
-  assertEquals(passedMs, 0, "it passes once");
-});
+testOnAll(
+  "a deadline passes when its time has come, and a wait lasts no longer than until then",
+  (bench, isNaive) => {
+    const { reactor } = bench;
+    let passedMs = 0;
+    const probe = bench.probe({ deadline: () => void (passedMs = performance.now()) });
+    const startMs = performance.now();
+    const deadlineMs = startMs + 60;
+    reactor.expireAt(probe, deadlineMs);
+    let turns = 0;
+    for (; passedMs === 0 && performance.now() < startMs + 10_000; turns++) reactor.turn(10_000);
+    assert(passedMs >= deadlineMs, `${deadlineMs - passedMs} ms early`);
+    assertLess(passedMs - deadlineMs, 3000);
+    if (!isNaive) assertLess(turns, 10, "it waited instead of asking again and again");
+    passedMs = 0;
+    for (let i = 0; i < 3; i++) reactor.turn(5);
+    assertEquals(passedMs, 0, "it passes once");
+  },
+);
 
 testOnAll("deadlines can be moved and taken away, and set anew from the callback", (bench) => {
   const { reactor } = bench;
@@ -264,7 +279,7 @@ testOnAll("rearming silences a source and wakes it again, and an edge needs neit
   for (let i = 0; i < 3; i++) reactor.turn(5);
   assertEquals(received, isEdge ? 1 : 0);
   assertEquals(reactor.rearm(probe, Interest.READABLE), 0);
-  reactor.turn(1000);
+  reactor.turn(isEdge ? 5 : 1000);
   assertEquals(received, 1);
   reactor.retire(probe);
   assertEquals(reactor.rearm(probe, Interest.WRITABLE), 0, "a retired source is left alone");

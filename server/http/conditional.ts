@@ -13,15 +13,15 @@ export interface Validators {
   readonly modifiedSeconds: number;
 }
 
-const ENTITY_TAG = /(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|$)[ \t,]*/y;
+/** One element of a list; elements that are empty are ignored wherever they stand (RFC 9110 §5.6.1.2). */
+const ENTITY_TAG = /[ \t,]*(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|$)/y;
 
 /** Weak comparison (§8.8.3.2) of `etag` with the list of an If-None-Match; `*` matches anything. */
 function listHasTag(list: string, etag: string): boolean {
   if (list === "*") return true;
   ENTITY_TAG.lastIndex = 0;
   for (let match = ENTITY_TAG.exec(list); match !== null; match = ENTITY_TAG.exec(list)) {
-    if (match[2] === etag) return true;
-    if (ENTITY_TAG.lastIndex === list.length) break;
+    if (match[1] === etag) return true;
   }
   return false;
 }

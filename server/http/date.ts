@@ -39,12 +39,10 @@ export function parseHttpDate(text: string, nowSeconds: number): number | null {
     if (fullYear > thisYear + 50) fullYear -= 100;
   }
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
-  const monthIndex = MONTHS.indexOf(month);
-  const date = new Date(
-    Date.UTC(fullYear, monthIndex, Number(day), Number(hour), Number(minute), Number(second)),
-  );
-  if (Number(second) < 60 && date.getUTCDate() !== Number(day)) return null; // 30 February
-  return date.getTime() / 1000;
+  const date = new Date(0);
+  date.setUTCFullYear(fullYear, MONTHS.indexOf(month), Number(day)); // Date.UTC would take the year 94 for 1994
+  if (date.getUTCDate() !== Number(day)) return null; // 30 February
+  return date.setUTCHours(Number(hour), Number(minute), Number(second)) / 1000;
 }
 
 /** The current second and its IMF-fixdate in bytes, formatted once a second. */

@@ -7,8 +7,6 @@ import { FIELDS_MAX } from "../limits.ts";
 /** The four forms of a request target, RFC 9112 §3.2. */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
-const latin1 = new TextDecoder("latin1");
-
 /**
  * One request. The parser fills the same object again and again; whoever needs it beyond the handler's first
  * `await` has it to itself, since the connection then takes a new one.
@@ -47,14 +45,12 @@ export class HttpRequest {
 
   /** The path as it was sent, undecoded. */
   get path(): string {
-    return this.pathStart === this.pathEnd
-      ? "/"
-      : latin1.decode(this.bytes.subarray(this.pathStart, this.pathEnd));
+    return this.pathStart === this.pathEnd ? "/" : latin1(this.bytes, this.pathStart, this.pathEnd);
   }
 
   /** The query as it was sent, from its `?`; empty without one. */
   get query(): string {
-    return latin1.decode(this.bytes.subarray(this.queryStart, this.queryEnd));
+    return latin1(this.bytes, this.queryStart, this.queryEnd);
   }
 
   /** The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3); null without any. */
@@ -63,17 +59,27 @@ export class HttpRequest {
     for (let i = 0; i < this.fieldCount; i++) {
       const [nameStart, nameEnd, valueStart, valueEnd] = this.fields.subarray(i * 4, i * 4 + 4);
       if (nameEnd - nameStart !== name.length || !isName(this.bytes, nameStart, name)) continue;
-      const value = latin1.decode(this.bytes.subarray(valueStart, valueEnd));
+      const value = latin1(this.bytes, valueStart, valueEnd);
       found = found === null ? value : `${found}, ${value}`;
     }
     return found;
   }
 }
 
+/** One character a byte. What TextDecoder calls latin1 is windows-1252, which makes a € of 0x80. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}
+
 /** True when the token of `name.length` bytes at `start` is `name` (lower case), whatever its case. */
 export function isName(bytes: Uint8Array, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
-    if ((bytes[start + i] | 0x20) !== name.charCodeAt(i)) return false;
+    const byte = bytes[start + i];
+    const wanted = name.charCodeAt(i);
+    if (byte === wanted) continue;
+    if ((byte | 0x20) !== wanted || wanted < 0x61 || wanted > 0x7a) return false; // only letters have two cases
   }
   return true;
 }

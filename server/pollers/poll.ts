@@ -3,6 +3,7 @@
  * @module
  */
 import { POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, POLLRDHUP } from "../../ffi/constants.ts";
+import { loadLibc } from "../../ffi/libc.ts";
 import { poll, pollParked } from "../../ffi/multiplexers.ts";
 import { POLLFD } from "../../ffi/structs.ts";
 import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
@@ -29,6 +30,11 @@ export class PollPoller implements Poller {
   #words = new Int32Array(this.#pollfds.buffer);
   #halves = new Int16Array(this.#pollfds.buffer);
   #next = 0;
+
+  /** @throws {Deno.errors.NotCapable} without --allow-ffi. */
+  constructor() {
+    loadLibc();
+  }
 
   add(fd: number, interest: Interest): number {
     const status = this.#table.add(fd, interest);

@@ -4,6 +4,7 @@
  */
 import { FD_SETSIZE } from "../../ffi/constants.ts";
 import { EBADF, EINVAL } from "../../ffi/errno.ts";
+import { loadLibc } from "../../ffi/libc.ts";
 import { isOpen, select, selectParked } from "../../ffi/multiplexers.ts";
 import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
 import { InterestTable } from "./interest_table.ts";
@@ -36,6 +37,11 @@ export class SelectPoller implements Poller {
   readonly #writable = new DescriptorSet();
   #highest = -1;
   #next = 0;
+
+  /** @throws {Deno.errors.NotCapable} without --allow-ffi. */
+  constructor() {
+    loadLibc();
+  }
 
   add(fd: number, interest: Interest): number {
     if (fd < 0 || fd >= FD_SETSIZE) return -EINVAL;

@@ -101,9 +101,9 @@ export function until<T>(call: () => T, isWanted: (value: T) => boolean): T {
   }
 }
 
-/** Lets timers and promises run until the condition holds; fails after some seconds. */
+/** Lets timers and promises run until the condition holds; fails after many seconds. */
 export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + 5000;
+  const endMs = performance.now() + 20_000;
   while (!holds()) {
     assert(performance.now() < endMs, what);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -193,8 +193,7 @@ export class Scripted {
 
   /** Frees what a test leaves behind. */
   [Symbol.dispose](): void {
-    this.reactor.retire(this.connection);
-    this.reactor.turn(0);
+    this.reactor.close();
   }
 }
 
@@ -204,8 +203,9 @@ export function onBoth(name: string, test: (trigger: "level" | "edge") => void |
 }
 
 /** Says which method and path it was asked for. */
-export const describe: Handler = (request) =>
-  new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`));
+export function describe(request: HttpRequest): HttpResponse {
+  return new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`));
+}
 
 /** The answer of {@linkcode describe}, without its date. */
 export function answer(text: string, connection = ""): string {

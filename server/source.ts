@@ -1,0 +1,35 @@
+/**
+ * What the reactor wakes.
+ * @module
+ */
+import type { Expiring } from "./deadlines.ts";
+import { Interest, type Readiness } from "./poller.ts";
+
+/** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
+export abstract class Source implements Expiring {
+  readonly fd: number;
+  /** What the poller was last asked. */
+  interest: Interest = Interest.NONE;
+  /** True once `Reactor.retire` was called: nothing wakes it any more. */
+  retired = false;
+  /** True while it stands in the queue of `Reactor.again`. */
+  isQueued = false;
+  /** The last batch in which it deferred. */
+  deferredInBatch = -1;
+  deadlineMs = Infinity;
+  heapMs = Infinity;
+  heapIndex = -1;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Phase one. `readiness` is a hint; NONE when the source asked for it with `Reactor.again`. */
+  abstract onReady(readiness: Readiness): void;
+  /** Phase two, after `Reactor.defer`. */
+  onTurn(): void {}
+  /** The deadline set with `Reactor.expireAt` has passed. */
+  onDeadline(): void {}
+  /** Its descriptor has been closed. */
+  onClosed(): void {}
+}

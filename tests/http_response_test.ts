@@ -1,0 +1,200 @@
+/**
+ * Responses as bytes: their head, their body, and the file they may own.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { HTTP_DATE_BYTES, HttpClock } from "../server/http/date.ts";
+import {
+  type Body,
+  errorResponse,
+  type Fields,
+  type FileBody,
+  HttpResponse,
+} from "../server/http/response.ts";
+import { mayHaveContent, reasonPhrase } from "../server/http/status.ts";
+import { INLINE_BODY_BYTES_MAX } from "../server/limits.ts";
+import { bytesOf, textOf } from "./support/request_replay.ts";
+
+const DATE = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+function clockAt(seconds: number): HttpClock {
+  const clock = new HttpClock();
+  clock.update(seconds * 1000);
+  return clock;
+}
+
+/** The response as it goes out at the moment of {@linkcode DATE}. */
+function stamped(status: number, fields: Fields, body: Body): string {
+  const response = new HttpResponse(status, fields, body);
+  response.stamp(clockAt(784111777));
+  return textOf(response.bytes);
+}
+
+class CountedFile implements FileBody {
+  readonly fd = 3;
+  readonly offset = 10;
+  closed = 0;
+  constructor(readonly length: number) {}
+  close(): void {
+    this.closed++;
+  }
+}
+
+Deno.test("RFC 9112 §4: a response is a status line, lines of fields in their order, an empty line and the body", () => {
+  const fields: Fields = [["B", "2"], ["a", "1"], ["B", "3"]];
+  assertEquals(
+    stamped(200, fields, bytesOf("hello⏎\0")),
+    `HTTP/1.1 200 OK\r\nDate: ${DATE}\r\nB: 2\r\na: 1\r\nB: 3\r\nContent-Length: 8\r\n\r\nhello\r\n\0`,
+  );
+});
+
+Deno.test("RFC 9112 §4: a status without a known phrase has an empty one, its space kept", () => {
+  assertEquals(reasonPhrase(299), "");
+  assertMatch(stamped(299, [], null), /^HTTP\/1\.1 299 \r\nDate: /);
+});
+
+Deno.test("the head's length is that of the head, and the rest is the body", () => {
+  const body = bytesOf("hello");
+  const response = new HttpResponse(200, [["X", "ü €"]], body);
+  assertEquals(response.bytes.subarray(response.headLength), body);
+  assertEquals(textOf(response.bytes.subarray(response.headLength - 4, response.headLength)), "\r\n\r\n");
+  assertEquals(response.tail, null);
+});
+
+Deno.test("RFC 9110 §8.6: Content-Length is the body's, 0 without one", () => {
+  for (const length of [0, 1, 9, 10, 12345, INLINE_BODY_BYTES_MAX, INLINE_BODY_BYTES_MAX + 1]) {
+    const bytes = textOf(new HttpResponse(200, [], new Uint8Array(length)).bytes.subarray(0, 200));
+    assertMatch(bytes, new RegExp(`\r\nContent-Length: ${length}\r\n\r\n`));
+    const file = textOf(new HttpResponse(206, [], new CountedFile(length)).bytes);
+    assertMatch(file, new RegExp(`\r\nContent-Length: ${length}\r\n\r\n$`));
+  }
+  for (const status of [200, 206, 301, 404, 416, 500]) {
+    assertMatch(stamped(status, [], null), /\r\nContent-Length: 0\r\n\r\n$/);
+  }
+});
+
+Deno.test("RFC 9110 §8.6: 1xx, 204 and 304 have no Content-Length", () => {
+  for (const status of [100, 103, 199, 204, 304]) {
+    assert(!mayHaveContent(status), String(status));
+    assertMatch(stamped(status, [["X", "y"]], null), /\r\nX: y\r\n\r\n$/);
+    assert(!stamped(status, [], null).includes("Content-Length"), String(status));
+  }
+  for (const status of [200, 201, 203, 206, 300, 303, 305, 400, 404, 503]) {
+    assert(mayHaveContent(status), `${status}`);
+  }
+});
+
+Deno.test("RFC 9110 §6.4.1: a body is refused where the status has none: it would be taken for the next response", () => {
+  for (const status of [100, 204, 304]) {
+    for (const body of [bytesOf("x"), new Uint8Array(0), new CountedFile(1)]) {
+      assertThrows(() => new HttpResponse(status, [], body), TypeError, `A response ${status} has no body`);
+    }
+  }
+});
+
+Deno.test("RFC 9110 §5.1: a field whose name is no token is refused", () => {
+  for (
+    const name of ["", "A B", "A:", ":A", "A\r\nB", "A\n", "\nA", "A\0", "Ä", "A(", " A", "A\x7f", "A\t"]
+  ) {
+    assertThrows(() => new HttpResponse(200, [[name, "x"]], null), TypeError, "Invalid field name");
+  }
+  assertMatch(stamped(200, [["!#$%&'*+-.^_`|~09azAZ", "x"]], null), /\r\n!#\$%&'\*\+-\.\^_`\|~09azAZ: x\r\n/);
+});
+
+Deno.test("RFC 9110 §5.5: a field whose value would break the head in two is refused", () => {
+  for (let code = 0; code < 128; code++) {
+    const character = String.fromCharCode(code);
+    const isControl = code === 127 || (code < 32 && character !== "\t");
+    for (const value of [character, `x${character}`, `${character}x`, `x${character}Set-Cookie: y`]) {
+      const make = () => new HttpResponse(200, [["X", value]], null);
+      if (isControl) assertThrows(make, TypeError, "Invalid value of X");
+      else make();
+    }
+  }
+  assertThrows(
+    () => new HttpResponse(301, [["A", "b"], ["Location", "/\r\n\r\n<p>"]], null),
+    TypeError,
+    "Location",
+  );
+});
+
+Deno.test("no character of a field becomes a CR or LF when it is encoded", () => {
+  // U+010D, U+010A and their like would, were only the low byte taken.
+  const value = "\u010d\u010a\u560d\u560a\ud83d\ude00\ud800";
+  const head = stamped(200, [["X", value]], null);
+  assertEquals(head.split("\r\n").length, 6);
+  assert(!/[\r\n]/.test(head.replaceAll("\r\n", "")));
+});
+
+Deno.test("RFC 9110 §6.6.1: stamping changes the 29 bytes of the date and nothing else", () => {
+  for (const status of [200, 204, 431]) {
+    const response = new HttpResponse(status, [["X", "y"]], status === 204 ? null : bytesOf("hello"));
+    const clock = clockAt(0);
+    response.stamp(clock);
+    const before = response.bytes.slice();
+    clock.update(784111777_000);
+    response.stamp(clock);
+    const at = textOf(before).indexOf("Date: ") + 6;
+    assertEquals(textOf(before.subarray(at, at + HTTP_DATE_BYTES)), "Thu, 01 Jan 1970 00:00:00 GMT");
+    assertEquals(textOf(response.bytes.subarray(at, at + HTTP_DATE_BYTES)), DATE);
+    before.set(response.bytes.subarray(at, at + HTTP_DATE_BYTES), at);
+    assertEquals(response.bytes, before);
+  }
+});
+
+Deno.test("a response is stamped again only in another second, which may be an earlier one", () => {
+  const response = new HttpResponse(200, [], null);
+  const clock = clockAt(10);
+  const show = () => textOf(response.bytes).slice(23, 52);
+  assertEquals(show().trim(), "");
+  response.stamp(clock);
+  assertEquals(show(), "Thu, 01 Jan 1970 00:00:10 GMT");
+  response.bytes[23] = 0x54 + 1;
+  response.stamp(clock);
+  assertEquals(show(), "Uhu, 01 Jan 1970 00:00:10 GMT");
+  clock.update(9_000);
+  response.stamp(clock);
+  assertEquals(show(), "Thu, 01 Jan 1970 00:00:09 GMT");
+});
+
+Deno.test("a body in memory stands behind its head up to a limit; a longer one, and a file, is the tail", () => {
+  const atLimit = new HttpResponse(200, [], new Uint8Array(INLINE_BODY_BYTES_MAX).fill(7));
+  assertEquals([atLimit.tail, atLimit.bytes.length], [null, atLimit.headLength + INLINE_BODY_BYTES_MAX]);
+  assertEquals(atLimit.bytes.at(-1), 7);
+  const body = new Uint8Array(INLINE_BODY_BYTES_MAX + 1);
+  const over = new HttpResponse(200, [], body);
+  assert(over.tail === body);
+  assertEquals(over.bytes.length, over.headLength);
+  const file = new CountedFile(5);
+  const fromFile = new HttpResponse(200, [], file);
+  assert(fromFile.tail === file);
+  assertEquals(fromFile.bytes.length, fromFile.headLength);
+});
+
+Deno.test("discarding a response closes its file, once, and only that", () => {
+  const file = new CountedFile(5);
+  const response = new HttpResponse(200, [], file);
+  assertEquals(file.closed, 0);
+  response.discard();
+  assertEquals(file.closed, 1);
+  new HttpResponse(200, [], null).discard();
+  new HttpResponse(200, [], new Uint8Array(5)).discard();
+  new HttpResponse(200, [], new Uint8Array(INLINE_BODY_BYTES_MAX + 1)).discard();
+});
+
+Deno.test("an error says in its body what happened, is plain text, and closes only when told to", () => {
+  for (const status of [400, 403, 404, 405, 408, 413, 414, 416, 417, 431, 500, 501, 503, 505]) {
+    const response = errorResponse(status, [["Allow", "GET"]]);
+    const head = textOf(response.bytes.subarray(0, response.headLength));
+    const body = response.bytes.subarray(response.headLength);
+    assertEquals([response.status, response.closes], [status, false]);
+    assertMatch(head, /\r\nContent-Type: text\/plain; charset=utf-8\r\n/);
+    assertMatch(head, /\r\nX-Content-Type-Options: nosniff\r\nAllow: GET\r\n/);
+    assertMatch(head, new RegExp(`\r\nContent-Length: ${body.length}\r\n\r\n$`));
+    const [first, second] = new TextDecoder().decode(body).split("\n");
+    assertEquals(first, `${status} ${reasonPhrase(status)}`);
+    assert(first.length > 4 && second.length > 10, `${status} is not explained`);
+  }
+  assertEquals(errorResponse(400, [], true).closes, true);
+  assertEquals(new HttpResponse(200, [], null).closes, false);
+});

@@ -1,0 +1,31 @@
+/**
+ * A program, to be run with `--v8-flags=--expose-gc`: parks pollers while garbage is collected and its memory given
+ * to others. Those who wrote into memory that was collected have damaged it; then this ends with a failure.
+ * @module
+ */
+import { eventfdCreate } from "../../ffi/multiplexers.ts";
+import { Interest, ReadyList } from "../../server/poller.ts";
+import { createPoller, POLLER_NAMES } from "../../server/pollers/mod.ts";
+
+const { gc } = globalThis as unknown as { gc(): void };
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const fd = eventfdCreate();
+const ready = new ReadyList();
+
+for (const name of POLLER_NAMES) {
+  const poller = createPoller(name);
+  poller.add(fd, Interest.READABLE);
+  for (let i = 0; i < 12; i++) {
+    const parked = poller.park(ready, 30);
+    await delay(1); // so that nothing on the stack holds what the call was given
+    gc();
+    await delay(5);
+    const others = Array.from({ length: 2000 }, () => new Uint8Array(128).fill(0xab));
+    await parked;
+    const damaged = others.filter((bytes) => bytes.some((byte) => byte !== 0xab)).length;
+    if (damaged > 0) {
+      console.error(`${name}: ${damaged} pieces of memory were written to by the kernel`);
+      Deno.exit(1);
+    }
+  }
+}

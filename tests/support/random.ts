@@ -1,0 +1,46 @@
+/**
+ * Random numbers that can be had again: the seed is in every message of failure, and EPOLLET_SEED sets it.
+ * @module
+ */
+
+/** The seed of this run. */
+export const SEED: number = Number(Deno.env.get("EPOLLET_SEED") ?? Math.floor(Math.random() * 2 ** 32));
+
+/** A generator of uniform numbers (mulberry32). Each test makes its own, so that it does not depend on the others. */
+export class Random {
+  #state: number;
+
+  constructor(seed: number = SEED) {
+    this.#state = seed | 0;
+  }
+
+  /** An integer in `[0, bound)`. */
+  below(bound: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * bound);
+  }
+
+  /** True once in `n` times. */
+  oneIn(n: number): boolean {
+    return this.below(n) === 0;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)];
+  }
+}
+
+/** Runs `test` `count` times; what it throws gets the seed and the number of the case. */
+export function repeat(count: number, test: (random: Random) => void): void {
+  const random = new Random();
+  for (let i = 0; i < count; i++) {
+    try {
+      test(random);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`EPOLLET_SEED=${SEED}, case ${i}: ${message}`, { cause: error });
+    }
+  }
+}

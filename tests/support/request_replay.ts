@@ -1,0 +1,173 @@
+/**
+ * The notation in which the tests of the request parser are written: an input beside its outcome.
+ *
+ * Every input is replayed at every split, in a larger buffer with something else before and after it. A prefix must
+ * give "incomplete" or the very answer of the whole, else the same bytes would be answered differently depending on
+ * how the network cut them.
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { parseRequest } from "../../server/http/parser.ts";
+import { HttpRequest, type TargetForm } from "../../server/http/request.ts";
+
+/** What was read from a head. */
+export interface Parsed {
+  readonly method: string;
+  readonly form: TargetForm;
+  readonly path: string;
+  readonly query: string;
+  readonly minorVersion: number;
+  readonly keepAlive: boolean;
+  readonly contentLength: number;
+  readonly chunked: boolean;
+  readonly expectsContinue: boolean;
+  readonly isConditional: boolean;
+  readonly hasBody: boolean;
+  /** Name and value, as they were sent. */
+  readonly fields: readonly (readonly [string, string])[];
+  /** What follows the head and was left alone, in the notation of the input. */
+  readonly rest: string;
+}
+
+/** What a test does not mention is as in `GET / HTTP/1.1`. */
+const USUAL: Omit<Parsed, "fields"> = {
+  method: "GET",
+  form: "origin",
+  path: "/",
+  query: "",
+  minorVersion: 1,
+  keepAlive: true,
+  contentLength: -1,
+  chunked: false,
+  expectsContinue: false,
+  isConditional: false,
+  hasBody: false,
+  rest: "",
+};
+
+/** The bytes of `text`: `⏎` stands for CR LF, every other character is the byte of its code. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text.replaceAll("⏎", "\r\n"), (character) => {
+    const code = character.charCodeAt(0);
+    if (code > 255) throw new RangeError(`No byte: ${character}`);
+    return code;
+  });
+}
+
+/** The text of `bytes`, one character a byte. */
+export function textOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** All of a request that can be seen from outside, apart from `rest`. */
+export function describe(request: HttpRequest): Omit<Parsed, "rest"> {
+  const { bytes, fieldCount, fields: offsets } = request;
+  const fields = Array.from({ length: fieldCount }, (_, i): [string, string] => {
+    const [nameStart, nameEnd, valueStart, valueEnd] = offsets.subarray(i * 4, i * 4 + 4);
+    return [textOf(bytes.subarray(nameStart, nameEnd)), textOf(bytes.subarray(valueStart, valueEnd))];
+  });
+  const { method, targetForm: form, path, query, minorVersion, keepAlive, contentLength, chunked } = request;
+  const { expectsContinue, isConditional, hasBody } = request;
+  return {
+    method,
+    form,
+    path,
+    query,
+    minorVersion,
+    keepAlive,
+    contentLength,
+    chunked,
+    expectsContinue,
+    isConditional,
+    hasBody,
+    fields,
+  };
+}
+
+/** Every test fills the same object, as a server does: whatever one head leaves behind would show in the next. */
+const request = new HttpRequest();
+/** The input stands this far from the start of the buffer, and this far from its end. */
+const MARGIN = 37;
+/** What surrounds the input; the first of them would complete a CR, were it read. */
+const SURROUNDINGS = [0x0a, 0xff];
+
+/** Inputs longer than this get the second look, at what surrounds them, only at some splits. */
+const LONG = 4096;
+
+/** Parses every prefix of `input`, requires that all agree, and returns the answer of the whole. */
+export function replay(input: Uint8Array): number {
+  const whole = new Uint8Array(input.length + 2 * MARGIN).fill(0x41);
+  whole.set(input, MARGIN);
+  const answer = parseRequest(whole, MARGIN, MARGIN + input.length, request);
+  let isDecided = false;
+  const requirePrefix = (bytes: Uint8Array<ArrayBuffer>, length: number, how: string) => {
+    const given = parseRequest(bytes, MARGIN, MARGIN + length, request);
+    // An accepted head is decided by its own last byte, neither earlier nor later.
+    const wanted = answer > 0 ? (length < answer ? 0 : answer) : given === 0 && !isDecided ? 0 : answer;
+    if (given !== wanted) {
+      const shown = JSON.stringify(textOf(input.subarray(0, length)).slice(-200));
+      throw new Error(`${length} of ${input.length} bytes (${how}) give ${given}, not ${wanted}: …${shown}`);
+    }
+    return given !== 0;
+  };
+  // First with the rest of the input behind the prefix, then with bytes that do not belong to it.
+  for (let length = 0; length <= input.length; length++) {
+    if (requirePrefix(whole, length, "the rest behind it")) isDecided = true;
+  }
+  for (const byte of SURROUNDINGS) {
+    const growing = new Uint8Array(whole.length).fill(byte);
+    isDecided = false;
+    for (let length = 0; length <= input.length; length++) {
+      if (length > 0) growing[MARGIN + length - 1] = input[length - 1];
+      if (length > LONG && length % 16 > 0 && input.length - length > 16) continue;
+      if (requirePrefix(growing, length, `bytes ${byte} around it`)) isDecided = true;
+    }
+  }
+  return parseRequest(whole, MARGIN, MARGIN + input.length, request);
+}
+
+/** Requires that the head at the beginning of `text` is accepted and read as `expected`. */
+export function assertAccepted(text: string, expected: Partial<Parsed> = {}): void {
+  const input = bytesOf(text);
+  const taken = replay(input);
+  if (taken <= 0) throw new Error(`${taken} for ${JSON.stringify(text.slice(0, 300))}`);
+  const rest = textOf(input.subarray(taken)).replaceAll("\r\n", "⏎");
+  const read = describe(request);
+  assertEquals({ ...read, rest }, { fields: read.fields, ...USUAL, ...expected }, text.slice(0, 300));
+}
+
+/** Requires that `text` is refused with `status`. */
+export function assertRefused(status: number, text: string): void {
+  assertEquals(replay(bytesOf(text)), -status, JSON.stringify(text.slice(0, 300)));
+}
+
+/** Requires that more input is wanted after `text`. */
+export function assertIncomplete(text: string): void {
+  assertEquals(replay(bytesOf(text)), 0, JSON.stringify(text.slice(0, 300)));
+}
+
+/** Declares a test that every one of `texts` is read as `expected`. */
+export function accepts(name: string, expected: Partial<Parsed>, ...texts: string[]): void {
+  Deno.test(name, () => {
+    for (const text of texts) assertAccepted(text, expected);
+  });
+}
+
+/** Declares a test that every one of `texts` is refused with `status`. */
+export function refuses(name: string, status: number, ...texts: string[]): void {
+  Deno.test(name, () => {
+    for (const text of texts) assertRefused(status, text);
+  });
+}
+
+/** A request with `lines` of fields after its Host. */
+export function withFields(...lines: string[]): string {
+  return ["GET / HTTP/1.1", "Host: a", ...lines, "", ""].join("⏎");
+}
+
+/** A `POST` with `lines` of fields after its Host. */
+export function postWith(...lines: string[]): string {
+  return withFields(...lines).replace("GET", "POST");
+}
