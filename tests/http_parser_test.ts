@@ -143,13 +143,26 @@ refuses(
   `PROPFIND / HTTP/1.1⏎${HOST}`,
   `X / HTTP/1.1⏎${HOST}`,
   `!#$%&'*+-.^_|~\` / HTTP/1.1⏎${HOST}`,
+);
+
+refuses(
+  "RFC 9113 §3.4: the preface of HTTP/2 is answered 505, not 501",
+  505,
   "PRI * HTTP/2.0⏎⏎SM⏎⏎",
+);
+
+refuses(
+  "RFC 9112 §3: what begins with a word but is no request line is 400, not 501",
+  400,
+  "BAD REQUEST⏎⏎",
+  "HELLO WORLD AGAIN⏎⏎",
+  "PROPFIND / HTTP⏎⏎",
 );
 
 Deno.test("RFC 9112 §3: a method longer than any is answered 501, without waiting for its end", () => {
   assertIncomplete("A".repeat(METHOD_BYTES_MAX));
   assertRefused(501, "A".repeat(METHOD_BYTES_MAX + 1));
-  assertRefused(501, "A".repeat(METHOD_BYTES_MAX) + " ");
+  assertRefused(501, "A".repeat(METHOD_BYTES_MAX) + ` / HTTP/1.1⏎${HOST}`);
   assertRefused(400, "A".repeat(METHOD_BYTES_MAX) + ":");
   assertRefused(501, "A".repeat(1000));
 });

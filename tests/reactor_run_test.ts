@@ -92,15 +92,14 @@ for (const isLoaded of [false, true]) {
     if (busy) assert(busy.wakeUps > 20, `the load had ${busy.wakeUps} turns`);
   });
 
-  testOnAll(`signals are heard ${when}`, async (bench, isNaive) => {
+  testOnAll(`signals are heard ${when}`, async (bench) => {
     if (isLoaded) busySource(bench);
     let heard = 0;
     const listener = () => void heard++;
     Deno.addSignalListener("SIGUSR2", listener);
     try {
       await bench.run(async () => {
-        // Under load Deno looks for signals once in some tens of its turns, which takes it a second or two.
-        for (let round = 1; round <= (isLoaded || isNaive ? 1 : 3); round++) {
+        for (let round = 1; round <= 3; round++) {
           await delay(PARKED_AFTER_MS);
           Deno.kill(Deno.pid, "SIGUSR2");
           await eventually(() => heard === round, "the signal was not heard");

@@ -49,8 +49,7 @@ export function parseRequest(
   if (i === limit) return more;
   if (bytes[i] !== SP || i === methodStart) return -400;
   const method = knownMethod(bytes, methodStart, i);
-  if (method === null) return -501;
-  request.method = method;
+  request.method = method ?? "";
   i++;
 
   // request-target SP, RFC 9112 §3.2
@@ -75,6 +74,7 @@ export function parseRequest(
   if (major !== 1) return -505;
   if (++i === limit) return more;
   if (bytes[i++] !== LF) return -400;
+  if (method === null) return -501; // only now: what is no request line at all is 400
 
   // fields, RFC 9112 §5
   const { fields } = request;

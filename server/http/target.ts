@@ -36,10 +36,10 @@ export function parseTarget(bytes: Uint8Array, start: number, limit: number, req
     return splitQuery(bytes, start, i, request) ? i + 1 : -400;
   }
   if (bytes[start] === ASTERISK && i - start === 1) {
-    // §3.2.4: for OPTIONS only
+    // §3.2.4: for OPTIONS only; a method that is not known has its own answer
     request.targetForm = "asterisk";
     setPath(request, start, i, i);
-    return request.method === "OPTIONS" ? i + 1 : -400;
+    return request.method === "OPTIONS" || request.method === "" ? i + 1 : -400;
   }
   return parseAbsolute(bytes, start, i, request) ? i + 1 : -400;
 }
