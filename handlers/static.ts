@@ -22,7 +22,7 @@ import { formatHttpDate } from "../server/http/date.ts";
 import { parseRange } from "../server/http/range.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { type Body, errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
-import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
+import { CACHED_FILE_BYTES_MAX, RANGE_INLINE_BYTES_MAX } from "../server/limits.ts";
 import { FileCache } from "./file_cache.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
@@ -102,6 +102,7 @@ class Site {
     if (!isDirectory) {
       const file = terminate(path);
       const status = this.#find(file);
+      if (status === "directory" && !this.#isInside(file)) return this.#error(404);
       return status === "directory"
         ? redirect(encodePath(path, true) + encodeQuery(request.query))
         : status === "file"
@@ -123,9 +124,18 @@ class Site {
   /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
   #find(path: PathBytes): "file" | "directory" | number {
     const status = this.#status.read(this.#root, path);
+    // Out of the root even a refusal says too much: there it is 404, as for what does not exist.
+    if (status === -E.EACCES) return this.#isInside(path) ? 403 : 404;
     if (status < 0) return statusOfErrno(-status);
     if (this.#status.isFile) return "file";
     return this.#status.isDirectory ? "directory" : 404;
+  }
+
+  /** True when no link leads from `path` out of the root. */
+  #isInside(path: PathBytes): boolean {
+    const fd = this.#open(this.#root, path);
+    if (fd >= 0) close(fd);
+    return fd >= 0 || fd === -E.EACCES;
   }
 
   /** Serves a file that is there, as far as is known; `canonical` is the one spelling of its URL that is kept. */
@@ -226,7 +236,9 @@ function negotiate(request: HttpRequest, context: HandlerContext, file: Represen
   if (range === "unsatisfiable") return errorResponse(416, [["Content-Range", `bytes */${file.size}`]]);
   const { start, end } = range;
   const contentRange: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`]];
-  return new HttpResponse(206, [...contentRange, ...fieldsOf(file)], file.body(start, end));
+  // Not copied: many clients that ask for much and do not read it share what is in memory.
+  const fields = [...contentRange, ...fieldsOf(file)];
+  return new HttpResponse(206, fields, file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
 }
 
 function whole(file: Representation): HttpResponse {

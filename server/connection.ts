@@ -9,10 +9,9 @@
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { BodyReader } from "./http/body.ts";
-import { encodeUtf8 } from "./http/characters.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
-import { errorResponse, HttpResponse } from "./http/response.ts";
+import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
 import { Input } from "./input.ts";
 import {
   BODY_TIMEOUT_MS,
@@ -29,7 +28,6 @@ import { Source } from "./source.ts";
 /** Where a connection stands; "closed" is one that the reactor has retired. */
 type State = "reading" | "reading-body" | "handling" | "writing" | "lingering";
 
-const CONTINUE = encodeUtf8("HTTP/1.1 100 Continue\r\n\r\n");
 const NO_HEAD = new Uint8Array(0);
 
 /** See the module's comment. */
@@ -41,11 +39,12 @@ export class Connection extends Source {
   #readable = false;
   /** The poller told of a hang-up: a short read does not mean that nothing follows. */
   #hungUp = false;
-  /** The client ended its half: there will be no further request, but those that came are answered. */
+  /** The client ended its half: those requests that came are answered. */
   #ended = false;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
   #closeAfter = false;
+  /** More is to come from the client, whatever we do: its end is waited for. */
   #lingerAfter = false;
   /** The head of the request whose body is being read. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
@@ -60,7 +59,6 @@ export class Connection extends Source {
   get state(): State | "closed" {
     return this.retired ? "closed" : this.#state;
   }
-
   /** Called once it is registered. */
   open(): void {
     this.#host.reactor.expireAt(this, this.#host.reactor.now + KEEP_ALIVE_TIMEOUT_MS);
@@ -80,7 +78,7 @@ export class Connection extends Source {
       case "reading":
       case "reading-body":
       case "lingering":
-        if (this.#readable) this.#receive();
+        if (this.#readable && !this.#input.isUnread) this.#receive(); // else what it pipelines would pile up
         if (readiness === Readiness.NONE) this.#host.reactor.defer(this);
         break;
       case "writing":
@@ -112,6 +110,7 @@ export class Connection extends Source {
   }
 
   override onTurn(): void {
+    this.#host.workspace.gatherLength = 0; // a connection that threw may have left something: it is nobody else's
     if (this.#state === "lingering") return this.#linger();
     if (this.#state === "writing") {
       if (!this.#flush()) return;
@@ -122,7 +121,9 @@ export class Connection extends Source {
   }
 
   override onDeadline(): void {
+    this.#host.workspace.gatherLength = 0;
     if (this.#state === "reading-body" || (this.#state === "reading" && this.#inHead)) {
+      if (this.#inHead) this.#host.request.method = ""; // it is another connection's
       this.#refuse(408);
       this.#settle();
     } else {
@@ -136,7 +137,7 @@ export class Connection extends Source {
     this.#host.onConnectionClosed();
   }
 
-  /** Answers what has arrived, request by request, until one is incomplete, pending, or does not fit the socket. */
+  /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
   #process(): void {
     let budget = PIPELINED_REQUESTS_PER_TURN_MAX;
     while (!this.#input.isEmpty && this.#output.isEmpty && !this.#closeAfter && !this.retired) {
@@ -153,7 +154,8 @@ export class Connection extends Source {
   #readHead(): boolean {
     const host = this.#host;
     const input = this.#input;
-    if (input.scanned > 0 && !input.hasNews()) return false;
+    if (input.scanned === 0) input.skipEmptyLines();
+    if (input.isEmpty || (input.scanned > 0 && !input.hasNews())) return false;
     const taken = parseRequest(input.bytes, input.start, input.end, host.request);
     if (taken === 0) {
       input.scanned = input.end - input.start;
@@ -219,6 +221,7 @@ export class Connection extends Source {
     this.#state = "handling";
     reactor.expireAt(this, Infinity);
     const resume = (respond: () => void) => {
+      this.#host.workspace.gatherLength = 0;
       this.#state = "reading";
       respond();
       if (!this.#closeAfter) this.#process();
@@ -235,7 +238,7 @@ export class Connection extends Source {
   /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
   #refuse(status: number): true {
     const { request } = this.#host;
-    request.method = "GET";
+    if (this.#state === "reading-body") parseRequest(this.#head, 0, this.#head.length, request); // was it HEAD?
     this.#lingerAfter = true;
     this.#respond(errorResponse(status, [], true), request);
     return true;
@@ -247,7 +250,7 @@ export class Connection extends Source {
     response.stamp(clock);
     const isHead = request.method === "HEAD";
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining;
-    if (closes) this.#closeAfter = true;
+    this.#closeAfter ||= closes;
     const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
     let sent = 0;
     const isAlone = this.#input.isEmpty && workspace.gatherLength === 0 && this.#output.isEmpty;
@@ -269,6 +272,7 @@ export class Connection extends Source {
       reactor.retire(this);
       return false;
     }
+    this.#readable = true; // a level is not asked about input meanwhile
     if (this.#state === "handling") return false; // it goes on together with the response that is pending
     this.#state = "writing";
     if (isFirst || this.#output.progressed) reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
@@ -281,16 +285,15 @@ export class Connection extends Source {
   /** Ends a turn's work: sends what was gathered, and gets ready for what comes next. */
   #settle(): void {
     const { reactor, workspace, isDraining } = this.#host;
-    if (this.retired) {
-      workspace.gatherLength = 0;
-      return;
-    }
+    if (this.retired) return;
     const isBlocked = (workspace.gatherLength > 0 || !this.#output.isEmpty) && !this.#flush();
     if (this.retired) return;
     this.#input.keep();
     if (isBlocked || this.#state === "handling") return;
     if (this.#closeAfter) return this.#finish();
-    if (this.#state === "reading" && !this.isQueued) {
+    if (this.#state === "reading" && this.isQueued) {
+      reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS); // it has requests that wait for their turn
+    } else if (this.#state === "reading") {
       const isIdle = this.#input.isEmpty;
       // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
       if ((this.#ended && !this.#input.isUnread) || (isDraining && isIdle && !this.#readable)) {
@@ -317,7 +320,8 @@ export class Connection extends Source {
    */
   #finish(): void {
     const { reactor, transport } = this.#host;
-    const mayHaveUnread = this.#lingerAfter || !this.#input.isEmpty || this.#readable;
+    if (!this.#input.isEmpty) this.#lingerAfter = true;
+    const mayHaveUnread = this.#lingerAfter || this.#readable;
     if (this.#ended || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
     this.#state = "lingering";
     this.#input.clear();
@@ -329,7 +333,7 @@ export class Connection extends Source {
 
   #linger(): void {
     this.#input.clear();
-    if (this.#ended) return this.#host.reactor.retire(this);
-    if (this.#readable) this.#host.reactor.again(this);
+    if (this.#ended || (!this.#readable && !this.#lingerAfter)) this.#host.reactor.retire(this);
+    else if (this.#readable) this.#host.reactor.again(this);
   }
 }

@@ -3,12 +3,12 @@
  * it arrived; only what is still incomplete at the turn's end gets a buffer of the connection's own.
  * @module
  */
+import { CR, LF } from "./http/characters.ts";
 import { HEAD_BYTES_MAX } from "./limits.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = new Uint8Array(0);
-const LF = 0x0a;
 
 /** `bytes[start, end)`. */
 export class Input {
@@ -69,6 +69,13 @@ export class Input {
       this.#isOwned = true;
     }
     return this.bytes;
+  }
+
+  /** Drops empty lines before a request (RFC 9112 §2.2): a client that sent one too many is idle all the same. */
+  skipEmptyLines(): void {
+    while (this.start + 1 < this.end && this.bytes[this.start] === CR && this.bytes[this.start + 1] === LF) {
+      this.start += 2;
+    }
   }
 
   /** True when an incomplete head has got a further line end, or all the bytes a head may have. */

@@ -17,6 +17,8 @@ export const SYNCHRONOUS_WAIT_MS = 4;
 export const YIELD_INTERVAL_MS = 50;
 /** The same while a handler's promise is pending, which may wait for exactly that. */
 export const SUSPENDED_YIELD_INTERVAL_MS = 1;
+/** How long deadlines wait for a loop that has fallen behind with what is ready. */
+export const CATCH_UP_MS_MAX = 500;
 /** The longest sleep, so that a deadline that was moved is noticed. */
 export const PARKED_WAIT_MS_MAX = 60_000;
 
@@ -53,6 +55,8 @@ export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 
 /** A body in memory up to this size stands in one buffer with its head, and goes out by one call. */
 export const INLINE_BODY_BYTES_MAX = MIB;
+/** The same for a part of a file that is in memory already: larger ones are sent from there. */
+export const RANGE_INLINE_BYTES_MAX = 4 * KIB;
 /** Short pipelined responses are gathered into one send of at most this size. */
 export const GATHER_BYTES_MAX = 64 * KIB;
 /** What one connection may send in one turn before others get theirs. */

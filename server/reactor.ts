@@ -17,6 +17,7 @@ import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
+  CATCH_UP_MS_MAX,
   PARKED_WAIT_MS_MAX,
   SUSPENDED_YIELD_INTERVAL_MS,
   SYNCHRONOUS_WAIT_MS,
@@ -59,6 +60,7 @@ export class Reactor {
   #retired: Source[] = [];
   #tasks: (() => void)[] = [];
   #suspended = 0;
+  #behindSinceMs = Infinity;
   #parked = false;
   #stopped = false;
 
@@ -225,23 +227,22 @@ export class Reactor {
   #dispatch(count: number): number {
     this.now = Math.trunc(performance.now());
     this.batch++;
+    // Those that a budget cut short come first: what they need (receive slots) must not all go to newcomers.
+    const again = this.#again;
+    this.#again = this.#againNext;
+    this.#againNext = again;
+    for (let i = 0; i < again.length; i++) {
+      again[i].isQueued = false;
+      if (!again[i].retired) this.#wake(again[i], Readiness.NONE);
+    }
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
       const source = this.#sources[fds[i]];
       if (source === null || source === undefined) continue; // retired earlier in this batch
       this.#wake(source, bits[i]);
     }
-    const again = this.#again;
-    if (again.length > 0) {
-      this.#again = this.#againNext;
-      this.#againNext = again;
-      for (let i = 0; i < again.length; i++) {
-        again[i].isQueued = false;
-        if (!again[i].retired) this.#wake(again[i], Readiness.NONE);
-      }
-    }
     const woken = count + again.length;
-    again.length = 0;
+    if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation
     try {
       this.betweenPhases();
     } catch (error) {
@@ -249,7 +250,7 @@ export class Reactor {
     }
     this.#phaseTwo();
     if (this.#tasks.length > 0) this.#runTasks();
-    if (this.#deadlines.nextMs() <= this.now) this.#expire();
+    if (this.#deadlines.nextMs() <= this.now) this.#expireUnlessBehind(count);
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
   }
@@ -286,6 +287,19 @@ export class Reactor {
       } catch (error) {
         this.#fail(error, null);
       }
+    }
+  }
+
+  /**
+   * After a pause (a stopped process, a suspended machine) more may be ready than one turn takes: those get their turn
+   * before they are called late, but not for ever.
+   */
+  #expireUnlessBehind(count: number): void {
+    if (count < this.#ready.capacity || this.now - this.#behindSinceMs > CATCH_UP_MS_MAX) {
+      this.#behindSinceMs = Infinity;
+      this.#expire();
+    } else if (this.#behindSinceMs === Infinity) {
+      this.#behindSinceMs = this.now;
     }
   }
 

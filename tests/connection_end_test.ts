@@ -7,6 +7,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EAGAIN, ECONNRESET, EINTR, EPIPE } from "../ffi/errno.ts";
 import { errorResponse, type HttpResponse } from "../server/http/response.ts";
 import {
+  BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -131,7 +132,6 @@ onBoth("writing → closed: a client that is gone when we send costs nothing mor
     scripted.socket.sends = [-errno];
     scripted.receive(get("/") + get("/"));
     assertEquals([scripted.connection.state, scripted.closedCount], ["closed", 1]);
-    assertEquals(scripted.host.workspace.gatherLength, 0, "what was gathered would go to another client");
   }
 });
 
@@ -221,4 +221,54 @@ onBoth("draining: an idle connection closes, a request that just arrived is answ
   late.receive(get("/late"));
   assertEquals(withoutDate(late.socket.text), answer("GET /late", "close"));
   assert(late.connection.retired);
+});
+
+onBoth("refusing HEAD sends no content, whichever part of the request is refused", (trigger) => {
+  const head = "HEAD / HTTP/1.1\r\nHost: x\r\n";
+  for (
+    const request of [
+      `${head}Expect: foo\r\n\r\n`,
+      `${head}Content-Length: ${BODY_BYTES_MAX + 1}\r\n\r\n`,
+      `${head}Transfer-Encoding: chunked\r\n\r\nxyz`,
+    ]
+  ) {
+    using scripted = new Scripted(describe, trigger);
+    scripted.receive(request);
+    assertMatch(scripted.socket.text, /^HTTP\/1\.1 4\d\d [^]*Connection: close\r\n\r\n$/, request);
+  }
+});
+
+onBoth(
+  "after a blocked response that closes, input that came meanwhile is read, not reset",
+  (trigger) => {
+    using scripted = new Scripted(describe, trigger);
+    scripted.socket.sends = [10, -EAGAIN];
+    scripted.receive(get("/", "Connection: close"));
+    scripted.socket.incoming.push(new TextEncoder().encode("\r\n")); // no poller tells of it while we write
+    scripted.writable();
+    assertEquals([scripted.connection.state, scripted.socket.isShutDown], ["closed", true]);
+    assertEquals(
+      scripted.socket.incoming,
+      [],
+      "closed with unread bytes, which the kernel answers with a reset",
+    );
+  },
+);
+
+onBoth("what one connection gathered when it threw is sent to no other", (trigger) => {
+  using scripted = new Scripted(describe, trigger);
+  scripted.host.workspace.gatherLength = 7;
+  scripted.receive(get("/1") + get("/2"));
+  assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2"));
+});
+
+onBoth("deadlines: an empty line after a request leaves the connection idle", (trigger) => {
+  withClock((advance) => {
+    using scripted = new Scripted(describe, trigger);
+    scripted.receive(get("/") + "\r\n");
+    const { text } = scripted.socket;
+    advance(HEAD_TIMEOUT_MS + 1);
+    scripted.reactor.turn(0);
+    assertEquals([scripted.connection.state, scripted.socket.text], ["reading", text]);
+  });
 });

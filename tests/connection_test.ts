@@ -3,7 +3,7 @@
  * without a body. How it ends is in `connection_end_test.ts`, short writes in `connection_short_write_test.ts`.
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { EINTR } from "../ffi/errno.ts";
 import { BODY_BYTES_MAX, HEAD_BYTES_MAX, PIPELINED_REQUESTS_PER_TURN_MAX } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
@@ -155,4 +155,20 @@ onBoth("reading-body → closed: a client that ends in the middle of its body ge
   scripted.receive("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
   scripted.end();
   assertEquals([scripted.connection.state, scripted.socket.text], ["closed", ""]);
+});
+
+onBoth("reading: while requests wait for their turn, no more is received", (trigger) => {
+  using scripted = new Scripted(describe, trigger);
+  const requests = 40 * HEAD_BYTES_MAX / get("/x").length | 0;
+  scripted.socket.incoming.push(new TextEncoder().encode(get("/x").repeat(requests)));
+  let most = 0;
+  let received = scripted.socket.incoming[0] as Uint8Array;
+  scripted.poller.next.push([scripted.connection.fd, 1]);
+  while (scripted.reactor.turn(0) > 0) {
+    const rest = (scripted.socket.incoming[0] ?? new Uint8Array(0)) as Uint8Array;
+    if (rest.length !== received.length) most = Math.max(most, received.length - rest.length);
+    received = rest;
+  }
+  assertEquals(scripted.socket.text.match(/HTTP/g)?.length, requests);
+  assert(most <= HEAD_BYTES_MAX, `${most} bytes in one turn`);
 });

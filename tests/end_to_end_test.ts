@@ -4,10 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { POLLER_NAMES } from "../server/pollers/mod.ts";
-import { Program, Site } from "./support/program.ts";
+import { DENO, Program, Site } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
-const LARGE_BYTES = 5_000_000;
+/** More than the sockets' buffers hold; an emulator is given less to hash. */
+const LARGE_BYTES = DENO.length > 1 ? 3_000_000 : 5_000_000;
 
 /** Bytes that differ from place to place, so that a wrong offset shows. */
 function pattern(length: number): Uint8Array {
@@ -84,7 +85,10 @@ for (const poller of POLLER_NAMES) {
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
         assertEquals(await digest((await wire.expect()).body), wanted);
       };
-      await Promise.all([download(300), ...Array.from({ length: 8 }, () => download(0))]);
+      await Promise.all([
+        download(300),
+        ...Array.from({ length: DENO.length > 1 ? 2 : 8 }, () => download(0)),
+      ]);
     });
 
     await t.step("200 clients at once, each with several requests", async () => {

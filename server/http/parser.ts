@@ -33,6 +33,7 @@ export function parseRequest(
   const limit = isFull ? start + HEAD_BYTES_MAX : end;
   const more = isFull ? -431 : 0;
   request.bytes = bytes;
+  request.method = "";
   let i = start;
 
   // RFC 9112 §2.2: empty lines before the request line are ignored.

@@ -3,6 +3,7 @@
  * @module
  */
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
+import { encodeUtf8 } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
 
@@ -42,8 +43,18 @@ export class HttpResponse {
   readonly #dateOffset: number;
   #dateSeconds = -1;
 
-  /** @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none. */
-  constructor(status: number, fields: Fields, body: Body, closes = false) {
+  /**
+   * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
+   * not change.
+   * @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none.
+   */
+  constructor(
+    status: number,
+    fields: Fields,
+    body: Body,
+    closes = false,
+    inlineBytesMax: number = INLINE_BODY_BYTES_MAX,
+  ) {
     if (body !== null && !mayHaveContent(status)) throw new TypeError(`A response ${status} has no body`);
     this.status = status;
     this.closes = closes;
@@ -58,7 +69,7 @@ export class HttpResponse {
     if (mayHaveContent(status)) head += `Content-Length: ${body === null ? 0 : body.length}\r\n`;
     const headBytes = encoder.encode(head + "\r\n");
     this.headLength = headBytes.length;
-    const isInline = body instanceof Uint8Array && body.length <= INLINE_BODY_BYTES_MAX;
+    const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
     this.tail = isInline ? null : body;
     this.bytes = new Uint8Array(
       new ArrayBuffer(Math.max(headBytes.length + (isInline ? body.length : 0), 128)),
@@ -80,6 +91,9 @@ export class HttpResponse {
     if (this.tail !== null && !(this.tail instanceof Uint8Array)) this.tail.close();
   }
 }
+
+/** The interim response to `Expect: 100-continue`, RFC 9110 §15.2.1. */
+export const CONTINUE: Uint8Array<ArrayBuffer> = encodeUtf8("HTTP/1.1 100 Continue\r\n\r\n");
 
 /** A response whose body says what happened, in English and, where people meet it, in Chinese. */
 export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
