@@ -56,7 +56,7 @@ accepts(
 );
 
 refuses(
-  "RFC 9112 §2.2: anything else before the request line is refused",
+  "RFC 9112 §2.2: whatever else stands before the request line is refused",
   400,
   ` GET / HTTP/1.1⏎${HOST}`,
   `\tGET / HTTP/1.1⏎${HOST}`,
