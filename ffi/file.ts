@@ -22,7 +22,7 @@ import {
   STATX_BASIC_STATS,
   SYS_openat2,
 } from "./constants.ts";
-import { EAGAIN, ENOENT, ENOSYS, ENOTDIR, EPERM, orThrow } from "./errno.ts";
+import { EAGAIN, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { OPEN_HOW, STATX } from "./structs.ts";
 
@@ -185,9 +185,4 @@ export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: numb
     done += count;
   }
   return done;
-}
-
-/** True for the errors of a path that names nothing that may be served. */
-export function isMissing(value: number): boolean {
-  return value === -ENOENT || value === -ENOTDIR;
 }

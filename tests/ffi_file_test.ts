@@ -167,7 +167,7 @@ Deno.test("a file's status says what the runtime says, by path and by descriptor
   using root = new Root();
   const byPath = new file.FileStatus();
   const byDescriptor = new file.FileStatus();
-  for (const path of ["a.txt", "sub", "inner"]) {
+  for (const path of ["a.txt", "sub", ...(HAS_OPENAT2 ? ["inner"] : [])]) {
     const expected = Deno.statSync(root.site.path(`root/${path}`));
     const fd = root.fds.keep(OPEN(root.fd, cString(path)));
     assertEquals([byPath.read(root.fd, cString(path)), byDescriptor.readDescriptor(fd)], [0, 0]);
@@ -182,9 +182,6 @@ Deno.test("a file's status says what the runtime says, by path and by descriptor
   }
   assertEquals(byPath.read(root.fd, cString("missing")), -ENOENT);
   assertEquals(byPath.readDescriptor(-1), -EBADF);
-  assert(
-    file.isMissing(-ENOENT) && file.isMissing(-ENOTDIR) && !file.isMissing(-EXDEV) && !file.isMissing(0),
-  );
 });
 
 Deno.test("times before 1970 and far away are read as they are", () => {
