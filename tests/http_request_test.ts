@@ -102,6 +102,24 @@ Deno.test("a request carries nothing over from the one before it, be that comple
   }
 });
 
+Deno.test("what is refused has its own method or none: an error is not cut short because a HEAD came before it", () => {
+  const table: [string, string][] = [
+    ["HEAD / HTTP/1.1⏎⏎", "HEAD"],
+    ["GET / HTTP/1.1⏎⏎", "GET"],
+    ["HEAD * HTTP/1.1⏎⏎", "HEAD"],
+    ["MAKE / HTTP/1.1⏎Host: a⏎⏎", ""],
+    ["\0", ""],
+    ["HEAD\r", ""],
+    ["A".repeat(1000), ""],
+  ];
+  for (const [text, method] of table) {
+    const request = parse("HEAD / HTTP/1.1⏎Host: a⏎⏎");
+    const bytes = bytesOf(text);
+    assert(parseRequest(bytes, 0, bytes.length, request) < 0, text);
+    assertEquals(request.method, method, text);
+  }
+});
+
 Deno.test("the requests of this test do differ in everything that is compared", () => {
   const plain = describe(parse(withFields()));
   const others = STRANGERS.map((text) => describe(parse(text)));
