@@ -8,11 +8,8 @@
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { BodyReader } from "./http/body.ts";
-import { parseRequest } from "./http/parser.ts";
-import { HttpRequest } from "./http/request.ts";
+import type { HttpRequest } from "./http/request.ts";
 import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
-import { Input } from "./input.ts";
 import {
   BODY_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
@@ -23,18 +20,18 @@ import {
 } from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
+import { Read, RequestReader } from "./request_reader.ts";
 import { Source } from "./source.ts";
 
 /** Where a connection stands; "closed" is one that the reactor has retired. */
 type State = "reading" | "reading-body" | "handling" | "writing" | "lingering";
 
-const NO_HEAD = new Uint8Array(0);
-
 /** See the module's comment. */
 export class Connection extends Source {
   readonly #host: ConnectionHost;
   #state: State = "reading";
-  readonly #input = new Input();
+  readonly #reader = new RequestReader();
+  readonly #input = this.#reader.input;
   /** recv may have something to say other than EAGAIN. */
   #readable = false;
   /** The poller told of a hang-up: a short read does not mean that nothing follows. */
@@ -46,9 +43,6 @@ export class Connection extends Source {
   #closeAfter = false;
   /** More is to come from the client, whatever we do: its end is waited for. */
   #lingerAfter = false;
-  /** The head of the request whose body is being read. */
-  #head: Uint8Array<ArrayBuffer> = NO_HEAD;
-  #body: BodyReader | null = null;
   readonly #output = new Output();
 
   constructor(fd: number, host: ConnectionHost) {
@@ -94,9 +88,9 @@ export class Connection extends Source {
     const { reactor, transport, workspace } = this.#host;
     const slot = workspace.takeSlot(reactor.batch);
     if (slot === null) return reactor.again(this);
-    const count = transport.recv(this.fd, slot);
+    const count = transport.recv(this.fd, slot.bytes);
     if (count > 0) {
-      this.#readable = count === slot.length || this.#hungUp;
+      this.#readable = count === slot.bytes.length || this.#hungUp;
       this.#input.take(slot, count);
       return reactor.defer(this);
     }
@@ -114,7 +108,7 @@ export class Connection extends Source {
     if (this.#state === "lingering") return this.#linger();
     if (this.#state === "writing") {
       if (!this.#flush()) return;
-      this.#state = this.#body === null || this.#body.isDone ? "reading" : "reading-body";
+      this.#state = this.#reader.isInBody ? "reading-body" : "reading";
     }
     if (!this.#closeAfter) this.#process();
     this.#settle();
@@ -123,7 +117,7 @@ export class Connection extends Source {
   override onDeadline(): void {
     this.#host.workspace.gatherLength = 0;
     if (this.#state === "reading-body" || (this.#state === "reading" && this.#inHead)) {
-      if (this.#inHead) this.#host.request.method = ""; // it is another connection's
+      this.#reader.restore(this.#host.workspace);
       this.#refuse(408);
       this.#settle();
     } else {
@@ -139,61 +133,26 @@ export class Connection extends Source {
 
   /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
   #process(): void {
+    const { reactor, workspace } = this.#host;
     let budget = PIPELINED_REQUESTS_PER_TURN_MAX;
     while (!this.#input.isEmpty && this.#output.isEmpty && !this.#closeAfter && !this.retired) {
       if (this.#state === "reading") {
-        if (budget-- === 0) return this.#host.reactor.again(this);
-        if (!this.#readHead()) return;
-      } else if (this.#state === "reading-body") {
-        if (!this.#readBody()) return;
+        if (budget-- === 0) return reactor.again(this);
+      } else if (this.#state !== "reading-body") return;
+      const found = this.#reader.read(workspace);
+      if (found === Read.REQUEST) {
+        this.#state = "reading";
+        this.#handle(workspace.request);
+      } else if (found === Read.HEAD) {
+        this.#state = "reading-body";
+        reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
+        if (workspace.request.expectsContinue && this.#input.isEmpty) {
+          this.#output.append(workspace, CONTINUE, 0, CONTINUE.length);
+        }
+      } else if (found < 0) {
+        this.#refuse(-found);
       } else return;
     }
-  }
-
-  /** Parses one head and answers it, unless a body follows; false when it is incomplete. */
-  #readHead(): boolean {
-    const host = this.#host;
-    const input = this.#input;
-    if (input.scanned === 0) input.skipEmptyLines();
-    if (input.isEmpty || (input.scanned > 0 && !input.hasNews())) return false;
-    const taken = parseRequest(input.bytes, input.start, input.end, host.request);
-    if (taken === 0) {
-      input.scanned = input.end - input.start;
-      return false;
-    }
-    input.scanned = 0;
-    if (taken < 0) return this.#refuse(-taken);
-    input.start += taken;
-    if (host.request.hasBody) this.#beginBody(taken);
-    else this.#handle(host.request);
-    return true;
-  }
-
-  #beginBody(headLength: number): void {
-    const { request, reactor, workspace } = this.#host;
-    this.#body ??= new BodyReader();
-    const status = this.#body.begin(request);
-    if (status < 0) return void this.#refuse(-status);
-    this.#head = this.#input.bytes.slice(this.#input.start - headLength, this.#input.start);
-    this.#state = "reading-body";
-    reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
-    if (request.expectsContinue && this.#input.isEmpty) {
-      this.#output.append(workspace, CONTINUE, 0, CONTINUE.length);
-    }
-  }
-
-  /** Drops a body, and answers once it is whole; false when more is to come. */
-  #readBody(): boolean {
-    const input = this.#input;
-    const taken = this.#body!.read(input.bytes, input.start, input.end);
-    if (taken < 0) return this.#refuse(-taken);
-    input.start += taken;
-    if (!this.#body!.isDone) return false;
-    this.#state = "reading";
-    parseRequest(this.#head, 0, this.#head.length, this.#host.request); // the request's object served others meanwhile
-    this.#head = NO_HEAD;
-    this.#handle(this.#host.request);
-    return true;
   }
 
   #handle(request: HttpRequest): void {
@@ -213,11 +172,9 @@ export class Connection extends Source {
     this.#respond(errorResponse(500, [], true), request);
   }
 
-  /** The handler keeps the request: its bytes move out of the slot, and the parser gets another object. */
   #suspend(promise: Promise<HttpResponse>, request: HttpRequest): void {
     const { reactor } = this.#host;
-    this.#host.request = new HttpRequest();
-    if (request.bytes === this.#input.bytes) request.bytes = this.#input.own();
+    this.#reader.release(this.#host.workspace, request);
     this.#state = "handling";
     reactor.expireAt(this, Infinity);
     const resume = (respond: () => void) => {
@@ -236,12 +193,9 @@ export class Connection extends Source {
   }
 
   /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
-  #refuse(status: number): true {
-    const { request } = this.#host;
-    if (this.#state === "reading-body") parseRequest(this.#head, 0, this.#head.length, request); // was it HEAD?
+  #refuse(status: number): void {
     this.#lingerAfter = true;
-    this.#respond(errorResponse(status, [], true), request);
-    return true;
+    this.#respond(errorResponse(status, [], true), this.#host.workspace.request);
   }
 
   /** Sends a response, or as much of it as the socket takes. */

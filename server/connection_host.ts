@@ -4,7 +4,6 @@
  */
 import type { Handler, HandlerContext } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
-import type { HttpRequest } from "./http/request.ts";
 import type { Reactor } from "./reactor.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
@@ -21,8 +20,6 @@ export interface ConnectionHost {
   readonly keepAlive: boolean;
   /** True once the server is to stop: no further request is waited for. */
   readonly isDraining: boolean;
-  /** Filled by the parser; replaced when a handler keeps it. */
-  request: HttpRequest;
   onHandlerError(error: unknown): void;
   onConnectionClosed(): void;
 }

@@ -5,6 +5,7 @@
  */
 import { CR, LF } from "./http/characters.ts";
 import { HEAD_BYTES_MAX } from "./limits.ts";
+import type { Slot } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -13,11 +14,12 @@ const NOTHING: Bytes = new Uint8Array(0);
 /** `bytes[start, end)`. */
 export class Input {
   bytes: Bytes = NOTHING;
+  /** The same bytes, while they stand in a slot. */
+  view: DataView | null = null;
   start = 0;
   end = 0;
   /** How much of an incomplete head was looked at already; 0: nothing. */
   scanned = 0;
-  #isOwned = false;
 
   get isEmpty(): boolean {
     return this.start === this.end;
@@ -29,17 +31,17 @@ export class Input {
   }
 
   /** Appends the first `count` bytes of `slot`, which is the workspace's again after this turn. */
-  take(slot: Bytes, count: number): void {
+  take(slot: Slot, count: number): void {
     const kept = this.end - this.start;
     if (kept === 0) {
-      this.bytes = slot;
-      this.#isOwned = false;
+      this.bytes = slot.bytes;
+      this.view = slot.view;
     } else {
       const joined = new Uint8Array(kept + count);
       joined.set(this.bytes.subarray(this.start, this.end));
-      joined.set(slot.subarray(0, count), kept);
+      joined.set(slot.bytes.subarray(0, count), kept);
       this.bytes = joined;
-      this.#isOwned = true;
+      this.view = null;
     }
     this.start = 0;
     this.end = kept + count;
@@ -48,25 +50,25 @@ export class Input {
   /** Empties it. */
   clear(): void {
     this.bytes = NOTHING;
+    this.view = null;
     this.start = this.end = this.scanned = 0;
-    this.#isOwned = false;
   }
 
   /** Ends a turn: what is left moves out of the slot. Buffers of its own are never written to again. */
   keep(): void {
     if (this.start === this.end) return this.clear();
-    if (this.#isOwned) return;
+    if (this.view === null) return;
     this.bytes = this.bytes.slice(this.start, this.end);
+    this.view = null;
     this.end -= this.start;
     this.start = 0;
-    this.#isOwned = true;
   }
 
   /** Moves it out of the slot, every offset kept, for a request that outlives the turn. */
   own(): Bytes {
-    if (!this.#isOwned) {
+    if (this.view !== null) {
       this.bytes = this.bytes.slice(0, this.end);
-      this.#isOwned = true;
+      this.view = null;
     }
     return this.bytes;
   }

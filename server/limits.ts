@@ -48,6 +48,10 @@ export const CHUNK_LINE_BYTES_MAX = 4 * KIB;
 export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB;
 /** Trailer section of a chunked body, RFC 9112 §7.1.2. Past it: 431. */
 export const TRAILER_BYTES_MAX = 8 * KIB;
+/** Heads that are known by their bytes; a power of two. */
+export const CACHED_HEADS_MAX = 16 * KIB;
+/** Longer heads are parsed each time. */
+export const CACHED_HEAD_BYTES_MAX = KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 

@@ -12,7 +12,6 @@
  * descriptors only once in some sixty ticks unless it has to wait for something.
  * @module
  */
-import { eventfdClear, eventfdCreate, eventfdSignal } from "../ffi/multiplexers.ts";
 import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -24,14 +23,8 @@ import {
   YIELD_INTERVAL_MS,
 } from "./limits.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
-import { Source } from "./source.ts";
-
-/** Woken when work is posted while the reactor is parked. */
-class Waker extends Source {
-  onReady(): void {
-    eventfdClear(this.fd);
-  }
-}
+import type { Source } from "./source.ts";
+import { TaskQueue } from "./task_queue.ts";
 
 /** Told of a callback that threw; the source it belongs to is retired. */
 export type ErrorListener = (error: unknown, source: Source | null) => void;
@@ -51,25 +44,22 @@ export class Reactor {
   readonly #ready = new ReadyList();
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
-  readonly #waker: Waker;
+  readonly #tasks = new TaskQueue();
   // A list that is emptied by its length would be allocated anew each turn: this one only counts.
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0;
   #again: Source[] = [];
   #againNext: Source[] = [];
   #retired: Source[] = [];
-  #tasks: (() => void)[] = [];
   #suspended = 0;
   #behindSinceMs = Infinity;
-  #parked = false;
   #stopped = false;
 
   /** The reactor owns `poller`, and closes it with itself. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
-    this.#waker = new Waker(eventfdCreate());
-    orThrow(this.register(this.#waker, Interest.READABLE), "watch the reactor's eventfd", "add");
+    orThrow(this.register(this.#tasks.waker, Interest.READABLE), "watch the reactor's eventfd", "add");
   }
 
   /** `"edge"`: every change is told once, so that {@linkcode rearm} has nothing to do. */
@@ -133,14 +123,13 @@ export class Reactor {
   /** Every source that is registered, but for the reactor's own. */
   *sources(): Generator<Source> {
     for (const source of this.#sources) {
-      if (source !== null && source !== this.#waker) yield source;
+      if (source !== null && source !== this.#tasks.waker) yield source;
     }
   }
 
   /** Runs `task` in the loop, soon; callable from any promise or timer. */
   post(task: () => void): void {
-    this.#tasks.push(task);
-    if (this.#parked) eventfdSignal(this.#waker.fd);
+    this.#tasks.post(task);
   }
 
   /** Runs `settled` or `failed` in the loop when `promise` is settled; neither once `source` is retired. */
@@ -196,16 +185,16 @@ export class Reactor {
   close(): void {
     for (const source of this.sources()) this.retire(source);
     this.#closeRetired();
-    this.#poller.remove(this.#waker.fd, true);
-    close(this.#waker.fd);
+    this.#poller.remove(this.#tasks.waker.fd, true);
+    close(this.#tasks.waker.fd);
     this.#poller.close();
   }
 
   /** One turn that waits on another thread, while Deno's event loop runs. */
   async #park(timeoutMs: number): Promise<void> {
-    this.#parked = true;
+    this.#tasks.isParked = true;
     const count = await this.#poller.park(this.#ready, timeoutMs);
-    this.#parked = false;
+    this.#tasks.isParked = false;
     this.#dispatch(count);
   }
 
@@ -217,7 +206,7 @@ export class Reactor {
 
   /** How long a wait may last, in whole milliseconds: until the next deadline, and not at all when work waits. */
   #patienceMs(): number {
-    if (this.#again.length > 0 || this.#tasks.length > 0 || this.#retired.length > 0) return 0;
+    if (this.#again.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
     const untilMs = this.#deadlines.nextMs() - performance.now();
     return untilMs === Infinity
       ? PARKED_WAIT_MS_MAX
@@ -249,7 +238,7 @@ export class Reactor {
       this.#fail(error, null);
     }
     this.#phaseTwo();
-    if (this.#tasks.length > 0) this.#runTasks();
+    if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
     if (this.#deadlines.nextMs() <= this.now) this.#expireUnlessBehind(count);
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
@@ -276,18 +265,6 @@ export class Reactor {
       }
     }
     this.#deferredCount = 0;
-  }
-
-  #runTasks(): void {
-    const tasks = this.#tasks;
-    this.#tasks = [];
-    for (const task of tasks) {
-      try {
-        task();
-      } catch (error) {
-        this.#fail(error, null);
-      }
-    }
   }
 
   /**

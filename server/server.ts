@@ -9,7 +9,6 @@ import { Connection } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { Handler } from "./handler.ts";
 import { HttpClock } from "./http/date.ts";
-import { HttpRequest } from "./http/request.ts";
 import { GRACE_PERIOD_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
@@ -73,7 +72,6 @@ export class Server {
         clock,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
-        request: new HttpRequest(),
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
         onConnectionClosed: () => this.#connectionClosed(),
       };

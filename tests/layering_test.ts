@@ -10,7 +10,7 @@ const LAYERS: readonly [RegExp, number][] = [
   [/^(main|mod)\.ts$/, 5],
   [/^handlers\//, 4],
   // The loop, and what it needs: knows neither sockets nor HTTP.
-  [/^server\/(reactor|source|deadlines|poller|limits)\.ts$|^server\/pollers\//, 1],
+  [/^server\/(reactor|task_queue|source|deadlines|poller|limits)\.ts$|^server\/pollers\//, 1],
   [/^server\/http\//, 2],
   [/^server\//, 3],
   [/^ffi\//, 0],

@@ -7,7 +7,16 @@ import config from "../deno.json" with { type: "json" };
 import { REPOSITORY } from "./support/program.ts";
 
 const FOLDERS = ["ffi", "server", "handlers", "tests", "bench", "docs", "html"];
-const LINES_MAX = 340;
+const LINES_MAX = 335;
+/** Limits that count things, and are named by what they count. */
+const COUNTS = [
+  "LISTEN_BACKLOG",
+  "FIELDS_MAX",
+  "EVENTS_PER_TURN_MAX",
+  "ACCEPTS_PER_TURN_MAX",
+  "PIPELINED_REQUESTS_PER_TURN_MAX",
+  "CACHED_HEADS_MAX",
+];
 
 function* filesIn(folder: string): Generator<string> {
   for (const entry of Deno.readDirSync(REPOSITORY + folder)) {
@@ -54,8 +63,7 @@ Deno.test("bounds are named with their unit, and stand in server/limits.ts", () 
   const names = Array.from(read("server/limits.ts").matchAll(/^export const (\w+)/gm), ([, name]) => name);
   assert(names.length > 20);
   for (const name of names) {
-    const exceptions = ["LISTEN_BACKLOG", "FIELDS_MAX", "EVENTS_PER_TURN_MAX", "ACCEPTS_PER_TURN_MAX"];
-    if (exceptions.includes(name) || name === "PIPELINED_REQUESTS_PER_TURN_MAX") continue; // counts, named by what they count
+    if (COUNTS.includes(name)) continue;
     assertMatch(name, /_(BYTES|MS|SECONDS)(_|$)/, name);
   }
 });

@@ -8,8 +8,9 @@ import { FIELDS_MAX } from "../limits.ts";
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
 /**
- * One request. The parser fills the same object again and again; whoever needs it beyond the handler's first
- * `await` has it to itself, since the connection then takes a new one.
+ * One request. A handler must not change it, but for {@linkcode memo}: requests whose heads have the same bytes may
+ * share one object (see `head_cache.ts`). Others are filled by the parser again and again; whoever needs one of
+ * them beyond the handler's first `await` has it to itself, since the connection then takes a new one.
  */
 export class HttpRequest {
   /** Where all offsets point into. */
@@ -36,7 +37,36 @@ export class HttpRequest {
   isConditional = false;
   fieldCount = 0;
   /** Four offsets a field: name start and end, value start and end. */
-  readonly fields: Int32Array = new Int32Array(FIELDS_MAX * 4);
+  readonly fields: Int32Array;
+  /** True when the object stands for every request with this very head. */
+  isShared = false;
+  /** The handler's own, while {@linkcode isShared}: what it found out about this head, for the next time. */
+  memo: unknown = null;
+
+  constructor(fields: Int32Array = new Int32Array(FIELDS_MAX * 4)) {
+    this.fields = fields;
+  }
+
+  /** A request to be shared, with its head `bytes[start, start + length)` in a buffer of its own. */
+  copy(start: number, length: number): HttpRequest {
+    const copy = new HttpRequest(this.fields.slice(0, this.fieldCount * 4).map((offset) => offset - start));
+    copy.bytes = this.bytes.slice(start, start + length);
+    copy.isShared = true;
+    copy.method = this.method;
+    copy.targetForm = this.targetForm;
+    copy.pathStart = this.pathStart - start;
+    copy.pathEnd = this.pathEnd - start;
+    copy.queryStart = this.queryStart - start;
+    copy.queryEnd = this.queryEnd - start;
+    copy.minorVersion = this.minorVersion;
+    copy.keepAlive = this.keepAlive;
+    copy.contentLength = this.contentLength;
+    copy.chunked = this.chunked;
+    copy.expectsContinue = this.expectsContinue;
+    copy.isConditional = this.isConditional;
+    copy.fieldCount = this.fieldCount;
+    return copy;
+  }
 
   /** True when a body follows the head. */
   get hasBody(): boolean {

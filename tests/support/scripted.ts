@@ -11,7 +11,7 @@ import type { ConnectionHost } from "../../server/connection_host.ts";
 import type { Handler } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
-import { HttpRequest } from "../../server/http/request.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
 import { Reactor } from "../../server/reactor.ts";
@@ -148,7 +148,6 @@ export class Scripted {
       clock,
       keepAlive,
       isDraining: false,
-      request: new HttpRequest(),
       onHandlerError: (error) => this.errors.push(error),
       onConnectionClosed: () => this.closedCount++,
     };
@@ -189,6 +188,12 @@ export class Scripted {
   /** The socket takes bytes again. */
   writable(): void {
     this.wake(Readiness.WRITABLE);
+  }
+
+  /** Lets promises settle, and the reactor do what they bring. */
+  async settle(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    while (this.reactor.turn(0) > 0);
   }
 
   /** Frees what a test leaves behind. */
