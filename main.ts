@@ -6,9 +6,14 @@ import config from "./deno.json" with { type: "json" };
 import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
-import { staticHandler } from "./handlers/static.ts";
-import type { Handler } from "./server/handler.ts";
-import { type CommandLine, helpText, parseCommandLine, UsageError } from "./server/command_line.ts";
+import { type StaticHandler, staticHandler } from "./handlers/static.ts";
+import {
+  type CommandLine,
+  formatSize,
+  helpText,
+  parseCommandLine,
+  UsageError,
+} from "./server/command_line.ts";
 import { Server } from "./server/server.ts";
 
 const EXIT_FAILURE = 1;
@@ -20,7 +25,7 @@ function fail(message: string, status: number): never {
   Deno.exit(status);
 }
 
-function announce(command: CommandLine, server: Server): void {
+function announce(command: CommandLine, server: Server, site: StaticHandler): void {
   if (command.verbosity === "quiet") return;
   const { address, port } = server.address;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
@@ -31,7 +36,19 @@ function announce(command: CommandLine, server: Server): void {
   console.log(`listening  ${formatAddress(server.address)}`);
   console.log(`poller     ${command.poller}`);
   console.log(`index      ${command.index.join(", ")}`);
+  console.log(`cache      ${describeCache(command, site)}`);
   console.log(`keep-alive ${command.keepAlive ? "on" : "off"}`);
+}
+
+/** The size of the cache, and how the files in it are known to be fresh. */
+function describeCache({ cacheSize, cacheFileSize }: CommandLine, site: StaticHandler): string {
+  if (cacheSize === 0) return "off";
+  const how = {
+    inotify: "watched by inotify (statx where that cannot be)",
+    stat: "checked by statx at each use",
+    off: "not checked for changes",
+  };
+  return `${formatSize(cacheSize)}, files up to ${formatSize(cacheFileSize)}, ${how[site.validation]}`;
 }
 
 /** The first SIGINT or SIGTERM lets responses be finished; a second one does not wait. */
@@ -45,10 +62,9 @@ function stopOnSignals(server: Server): void {
   Deno.addSignalListener("SIGTERM", onSignal);
 }
 
-function openSite(command: CommandLine): Handler {
-  const { root, index } = command;
+function openSite(command: CommandLine): StaticHandler {
   try {
-    return staticHandler({ root, index, onWarning: (message) => console.error(`epollet: ${message}`) });
+    return staticHandler({ ...command, onWarning: (message) => console.error(`epollet: ${message}`) });
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"`);
@@ -70,7 +86,7 @@ async function main(args: readonly string[]): Promise<void> {
   const onError = (message: string) => console.error(`epollet: ${message}`);
   const server = new Server({ handler, host, port, poller, keepAlive, onError });
   stopOnSignals(server);
-  announce(command, server);
+  announce(command, server, handler);
   await server.run();
   Deno.exit(0);
 }

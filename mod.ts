@@ -11,7 +11,8 @@
  */
 export { SystemError } from "./ffi/errno.ts";
 export type { SocketAddress } from "./ffi/socket.ts";
-export { staticHandler, type StaticOptions } from "./handlers/static.ts";
+export { type Validation } from "./handlers/file_cache.ts";
+export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
 export { HttpClock } from "./server/http/date.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";

@@ -3,7 +3,7 @@
  * Those that differ between x86-64 and aarch64 are chosen once, here.
  *
  * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
- * `linux/openat2.h`, `asm-generic/poll.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
+ * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
  * @module
  */
 
@@ -47,6 +47,7 @@ export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_STATX_SYNC_AS_STAT = 0;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 
@@ -72,6 +73,33 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
+
+// inotify(7)
+export const IN_NONBLOCK = 0x800;
+export const IN_CLOEXEC = 0x80000;
+export const IN_MODIFY = 0x2;
+export const IN_ATTRIB = 0x4;
+export const IN_MOVED_FROM = 0x40;
+export const IN_MOVED_TO = 0x80;
+export const IN_CREATE = 0x100;
+export const IN_DELETE = 0x200;
+export const IN_DELETE_SELF = 0x400;
+export const IN_MOVE_SELF = 0x800;
+export const IN_UNMOUNT = 0x2000;
+export const IN_Q_OVERFLOW = 0x4000;
+export const IN_IGNORED = 0x8000;
+export const IN_ONLYDIR = 0x1000000;
+
+// statfs(2), ioctl_iflags(2)
+export const EXT4_SUPER_MAGIC = 0xef53;
+export const XFS_SUPER_MAGIC = 0x58465342;
+export const BTRFS_SUPER_MAGIC = 0x9123683e;
+export const F2FS_SUPER_MAGIC = 0xf2f52010;
+export const TMPFS_MAGIC = 0x01021994;
+export const RAMFS_MAGIC = 0x858458f6;
+export const SQUASHFS_MAGIC = 0x73717368;
+export const FS_IOC_GETFLAGS = 0x80086601;
+export const FS_CASEFOLD_FL = 0x40000000;
 
 // eventfd(2)
 export const EFD_CLOEXEC = 0x80000;

@@ -16,6 +16,7 @@ import {
   O_RDONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
@@ -29,10 +30,16 @@ import { OPEN_HOW, STATX } from "./structs.ts";
 const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 const EMPTY_PATH = new Uint8Array(128);
 
-const how = new Uint8Array(128);
-const howView = new DataView(how.buffer);
-howView.setBigUint64(OPEN_HOW.flags, BigInt(FILE_FLAGS), true);
-howView.setBigUint64(OPEN_HOW.resolve, BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS), true);
+const how = openHow(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+const howWithoutLinks = openHow(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+
+function openHow(resolve: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(128);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(OPEN_HOW.flags, BigInt(FILE_FLAGS), true);
+  view.setBigUint64(OPEN_HOW.resolve, BigInt(resolve), true);
+  return bytes;
+}
 
 /** A path for the kernel: bytes, NUL at the end, relative to a directory's descriptor. */
 export type PathBytes = Uint8Array<ArrayBuffer>;
@@ -61,6 +68,15 @@ export function hasOpenat2(root: number): boolean {
  * −EXDEV: the path, a link or a race with a rename leads outside of `root`, which the kernel refuses.
  */
 export function openBeneath(root: number, path: PathBytes): number {
+  return openAs(how, root, path);
+}
+
+/** The same, but −ELOOP when there is any symbolic link on the way. */
+export function openBeneathWithoutLinks(root: number, path: PathBytes): number {
+  return openAs(howWithoutLinks, root, path);
+}
+
+function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {
   // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again.
   for (let attempt = 0; attempt < 32; attempt++) {
     const fd = result(libc.syscall_openat2(SYS_openat2, root, path, how, OPEN_HOW.size));

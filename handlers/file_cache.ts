@@ -1,19 +1,42 @@
 /**
  * Whole responses in memory, found by the bytes of the request, and never stale.
  *
- * Before an entry is used in a turn, one statx(2) of its path shows that the file is still the one that was read: the
- * same inode, size and times. One is enough for all requests of the turn, since they were received before it: what
- * was changed before a request was sent is seen. Two limits: a write through mmap(2) shows only when the kernel
- * updates the times, and a file system that does not keep ctime cannot be trusted.
+ * An entry is used only after one of two proofs, made in this turn after all its requests had been received: the
+ * kernel has told of no change to the file or to a directory on its way (`watch_tree.ts`), or statx(2) shows the
+ * same inode, size and times as when it was read. What was changed before a request was sent is seen. Limits: a
+ * write through mmap(2) causes no event, and shows in the times only when the kernel updates them; a file system
+ * that is not watched and does not keep ctime cannot be trusted.
  * @module
  */
 import { FileStatus, type PathBytes } from "../ffi/file.ts";
+import type { HandlerContext } from "../server/handler.ts";
 import type { Validators } from "../server/http/conditional.ts";
 import type { HttpResponse } from "../server/http/response.ts";
-import { CACHE_BYTES_MAX, CACHE_SETTLE_SECONDS } from "../server/limits.ts";
+import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../server/limits.ts";
+import { Sieve, SieveEntry } from "./sieve.ts";
+import type { Dependent, Place, WatchTree } from "./watch_tree.ts";
 
-/** One file in memory. */
-export interface CachedFile {
+/** How an entry is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
+export type Validation = "inotify" | "stat" | "off";
+
+/** A response of an entry: what a request may remember. When the entry ends, both are gone. */
+export class Answer {
+  entry: CachedFile | null;
+  response: HttpResponse | null;
+
+  constructor(entry: CachedFile, response: HttpResponse) {
+    this.entry = entry;
+    this.response = response;
+  }
+
+  end(): void {
+    this.entry = null;
+    this.response = null;
+  }
+}
+
+/** A file that was read. */
+export interface FileContent {
   /** The URL's path, as it is sent. */
   readonly key: Uint8Array;
   /** The file's path below the root. */
@@ -22,78 +45,143 @@ export interface CachedFile {
   readonly status: FileStatus;
   readonly validators: Validators;
   readonly mediaType: string;
+  /** A part of the response's own bytes, where it is not too large for that. */
   readonly content: Uint8Array<ArrayBuffer>;
-  /** 200 with the whole content. */
-  readonly response: HttpResponse;
-  /** It was used since the eviction hand last passed it. */
-  isVisited: boolean;
-  /** The turn in which it was last seen to be fresh. */
-  checkedBatch: number;
 }
 
-/** What an entry costs beside its content and its copy in the response. */
+/** What an entry costs beside its bytes. */
 const ENTRY_OVERHEAD_BYTES = 2048;
 
-/** Found by hash and then compared: of two paths with one hash, the later one stays. Evicts by second chance. */
+/** One file in memory, for as long as it is as it was. */
+export class CachedFile extends SieveEntry implements Dependent {
+  readonly file: FileContent;
+  /** 200 with the whole content. */
+  readonly whole: Answer;
+  /** 304, once that was asked for. */
+  notModified: Answer | null = null;
+  readonly hash: number;
+  readonly bytes: number;
+  /** Where it is watched; null: it has to be looked at. */
+  readonly places: readonly Place[] | null;
+  /** The turn in which, and the second at which, it was last seen to be fresh. */
+  checkedBatch: number;
+  checkedSeconds: number;
+  readonly #cache: FileCache;
+
+  constructor(
+    cache: FileCache,
+    file: FileContent,
+    response: HttpResponse,
+    places: readonly Place[] | null,
+    context: HandlerContext,
+  ) {
+    super();
+    this.#cache = cache;
+    this.file = file;
+    this.whole = new Answer(this, response);
+    this.hash = hashOf(file.key, 0, file.key.length);
+    this.bytes = response.bytes.length + (response.tail?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
+    this.places = places;
+    this.checkedBatch = context.batch;
+    this.checkedSeconds = context.clock.seconds;
+  }
+
+  drop(): void {
+    this.#cache.remove(this);
+  }
+}
+
+/** Found by hash and then compared: of two paths with one hash, the later one stays. */
 export class FileCache {
   readonly #root: number;
+  readonly #tree: WatchTree | null;
+  readonly #validation: Validation;
+  readonly #bytesMax: number;
   readonly #entries = new Map<number, CachedFile>();
+  readonly #queue = new Sieve<CachedFile>();
   readonly #current = new FileStatus();
   #bytes = 0;
 
-  constructor(root: number) {
+  /** `tree` only where `validation` is "inotify". */
+  constructor(root: number, validation: Validation, tree: WatchTree | null, bytesMax: number) {
     this.#root = root;
+    this.#validation = validation;
+    this.#tree = tree;
+    this.#bytesMax = bytesMax;
   }
 
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The entry for the path `bytes[start, end)` of a request received in turn `batch`, if it is fresh. */
-  find(bytes: Uint8Array, start: number, end: number, batch: number): CachedFile | null {
-    const hash = hashOf(bytes, start, end);
-    const entry = this.#entries.get(hash);
-    if (entry === undefined || !isEqual(entry.key, bytes, start, end)) return null;
-    if (entry.checkedBatch !== batch) {
-      if (this.#current.read(this.#root, entry.path) < 0 || !this.#current.equals(entry.status)) {
-        this.#remove(hash, entry);
-        return null;
+  /** The entry for the path `bytes[start, end)` of a request received in this turn or earlier, if it is fresh. */
+  find(bytes: Uint8Array, start: number, end: number, context: HandlerContext): CachedFile | null {
+    const entry = this.#entries.get(hashOf(bytes, start, end));
+    if (entry === undefined || !isEqual(entry.file.key, bytes, start, end)) return null;
+    return this.isFresh(entry, context) ? entry : null;
+  }
+
+  /** True when `entry` may be used in this turn; false when it has ended. */
+  isFresh(entry: CachedFile, context: HandlerContext): boolean {
+    const isFresh = entry.checkedBatch === context.batch || this.#check(entry, context);
+    if (isFresh) entry.isVisited = true;
+    return isFresh;
+  }
+
+  #check(entry: CachedFile, context: HandlerContext): boolean {
+    this.#tree?.drain(context.batch);
+    if (entry.whole.response === null) return false;
+    const { seconds } = context.clock;
+    const isWatched = this.#validation === "off" ||
+      (entry.places !== null && Math.abs(seconds - entry.checkedSeconds) < CACHE_RECHECK_SECONDS);
+    if (!isWatched) {
+      const { path, status } = entry.file;
+      if (this.#current.read(this.#root, path) < 0 || !this.#current.equals(status)) {
+        this.remove(entry);
+        return false;
       }
-      entry.checkedBatch = batch;
+      entry.checkedSeconds = seconds;
     }
-    entry.isVisited = true;
+    entry.checkedBatch = context.batch;
+    return true;
+  }
+
+  /**
+   * Keeps a file and its response, unless it is not watched and changed so recently that another change might not
+   * show in its times. `places`: those it depends on, all watched since before the file was opened.
+   */
+  put(
+    file: FileContent,
+    response: HttpResponse,
+    places: readonly Place[] | null,
+    context: HandlerContext,
+  ): CachedFile | null {
+    const needsToSettle = this.#validation !== "off" && places === null;
+    if (needsToSettle && file.status.changedSeconds > context.clock.seconds - CACHE_SETTLE_SECONDS) {
+      return null;
+    }
+    const entry = new CachedFile(this, file, response, places, context);
+    if (entry.bytes > this.#bytesMax) return null;
+    const previous = this.#entries.get(entry.hash);
+    if (previous !== undefined) this.remove(previous);
+    while (this.#bytes + entry.bytes > this.#bytesMax) this.remove(this.#queue.victim()!);
+    this.#entries.set(entry.hash, entry);
+    this.#queue.add(entry);
+    this.#bytes += entry.bytes;
+    for (const place of places ?? []) this.#tree!.depend(place, entry);
     return entry;
   }
 
-  /** Keeps `entry`, unless its file changed so recently that another change might not show in its times. */
-  put(entry: CachedFile, nowSeconds: number): void {
-    if (entry.status.changedSeconds > nowSeconds - CACHE_SETTLE_SECONDS) return;
-    const hash = hashOf(entry.key, 0, entry.key.length);
-    const previous = this.#entries.get(hash);
-    if (previous !== undefined) this.#remove(hash, previous);
-    this.#entries.set(hash, entry);
-    this.#bytes += costOf(entry);
-    while (this.#bytes > CACHE_BYTES_MAX) this.#evict();
+  /** Ends an entry: nobody who remembers one of its answers will find a response there. */
+  remove(entry: CachedFile): void {
+    if (entry.whole.response === null) return;
+    entry.whole.end();
+    entry.notModified?.end();
+    this.#entries.delete(entry.hash);
+    this.#queue.remove(entry);
+    this.#bytes -= entry.bytes;
+    for (const place of entry.places ?? []) this.#tree!.forget(place, entry);
   }
-
-  #evict(): void {
-    for (const [hash, entry] of this.#entries) {
-      this.#remove(hash, entry);
-      if (!entry.isVisited) return;
-      entry.isVisited = false;
-      this.#entries.set(hash, entry); // a second chance: to the end of the line
-      this.#bytes += costOf(entry);
-    }
-  }
-
-  #remove(hash: number, entry: CachedFile): void {
-    this.#entries.delete(hash);
-    this.#bytes -= costOf(entry);
-  }
-}
-
-function costOf(entry: CachedFile): number {
-  return entry.content.length + entry.response.bytes.length + ENTRY_OVERHEAD_BYTES;
 }
 
 /** FNV-1a, 32 bits. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "./limits.ts";
 import type { PollerName } from "./poller.ts";
 import { POLLER_NAMES } from "./pollers/mod.ts";
 
@@ -15,6 +16,11 @@ export interface CommandLine {
   readonly poller: PollerName;
   readonly index: readonly string[];
   readonly keepAlive: boolean;
+  /** Bytes. */
+  readonly cacheSize: number;
+  /** Bytes. */
+  readonly cacheFileSize: number;
+  readonly validate: (typeof VALIDATIONS)[number];
   readonly verbosity: "quiet" | "normal" | "verbose";
 }
 
@@ -25,6 +31,11 @@ export class UsageError extends Error {
 
 export const DEFAULT_PORT = 7890;
 export const DEFAULT_ROOT = "./html";
+
+const UNITS = ["", "K", "M", "G"];
+
+/** How a file in memory may be shown to be fresh. */
+export const VALIDATIONS = ["auto", "inotify", "stat", "off"] as const;
 
 /** One option: its long name, its letter, what its value is called (none: a switch), what it does. */
 interface Flag {
@@ -54,6 +65,21 @@ const FLAGS: readonly Flag[] = [
     value: "NAMES",
     help: "files for a path that ends with /, separated by commas (index.html)",
   },
+  {
+    name: "cache-size",
+    value: "SIZE",
+    help: `memory for files, as in 64M or 1G; 0 keeps none (${formatSize(CACHE_BYTES_MAX)})`,
+  },
+  {
+    name: "cache-file-size",
+    value: "SIZE",
+    help: `the largest file that is kept in memory (${formatSize(CACHED_FILE_BYTES_MAX)})`,
+  },
+  {
+    name: "cache-validate",
+    value: "HOW",
+    help: `${VALIDATIONS.join(", ")}: how a file in memory is known to be fresh (auto)`,
+  },
   { name: "no-keep-alive", help: "close the connection after each response" },
   { name: "quiet", letter: "q", help: "print nothing but errors" },
   { name: "verbose", letter: "v", help: "print the settings in force" },
@@ -66,7 +92,7 @@ export function helpText(): string {
   const rows = FLAGS.map((flag) => {
     const letter = flag.letter === undefined ? "    " : `-${flag.letter}, `;
     return `  ${
-      `${letter}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`.padEnd(24)
+      `${letter}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`.padEnd(27)
     } ${flag.help}`;
   });
   return `epollet [PORT] [ROOT] [flags]
@@ -94,6 +120,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     poller: parsePoller(flags.get("poller") ?? "epoll-edge"),
     index: parseIndex(flags.get("index") ?? "index.html"),
     keepAlive: !flags.has("no-keep-alive"),
+    cacheSize: parseSize("cache-size", flags.get("cache-size")) ?? CACHE_BYTES_MAX,
+    cacheFileSize: parseFileSize(flags.get("cache-file-size")) ?? CACHED_FILE_BYTES_MAX,
+    validate: parseValidate(flags.get("cache-validate") ?? "auto"),
     verbosity: flags.has("quiet") ? "quiet" : flags.has("verbose") ? "verbose" : "normal",
   };
 }
@@ -168,6 +197,44 @@ function parsePoller(text: string): PollerName {
     throw new UsageError(`Unknown poller "${text}": expected one of ${POLLER_NAMES.join(", ")}`);
   }
   return name;
+}
+
+function parseValidate(text: string): CommandLine["validate"] {
+  const validate = VALIDATIONS.find((name) => name === text);
+  if (validate === undefined) {
+    throw new UsageError(`Unknown --cache-validate "${text}": expected one of ${VALIDATIONS.join(", ")}`);
+  }
+  return validate;
+}
+
+/** Bytes, or a number with K, M or G for powers of 1024. */
+function parseSize(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, digits, unit] = /^(\d{1,15})([KMG]?)i?B?$/i.exec(text) ?? [];
+  const bytes = digits === undefined ? NaN : Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
+  if (!Number.isSafeInteger(bytes)) {
+    throw new UsageError(`Bad --${flag} "${text}": expected bytes, or a number with K, M or G, such as 64M`);
+  }
+  return bytes;
+}
+
+/** One read(2) and one buffer have to be enough for a file in memory. */
+function parseFileSize(text: string | undefined): number | undefined {
+  const bytes = parseSize("cache-file-size", text);
+  if (bytes !== undefined && bytes > 1024 ** 3) {
+    throw new UsageError(`Bad --cache-file-size "${text}": expected at most 1G`);
+  }
+  return bytes;
+}
+
+/** The other way round, in the largest unit that gives a whole number: `256M`. */
+export function formatSize(bytes: number): string {
+  let power = 0;
+  while (power < 3 && bytes > 0 && bytes % 1024 === 0) {
+    bytes /= 1024;
+    power++;
+  }
+  return `${bytes}${UNITS[power]}`;
 }
 
 function parseIndex(text: string): string[] {

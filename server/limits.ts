@@ -83,12 +83,20 @@ export const GRACE_PERIOD_MS = 30_000;
 
 // The file cache
 
-/** Files up to this size are kept in memory; larger ones go out by sendfile(2). */
+/** Files up to this size are kept in memory; larger ones go out by sendfile(2). --cache-file-size changes it. */
 export const CACHED_FILE_BYTES_MAX = MIB;
-/** Everything that the cache holds. */
+/** Everything that the cache holds. --cache-size changes it. */
 export const CACHE_BYTES_MAX = 256 * MIB;
+/** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
+export const CACHE_RECHECK_SECONDS = 1;
+/** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
+export const EVENT_READS_MAX = 64;
+/** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
+export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
+/** All names that are listed in memory. */
+export const LISTED_NAMES_MAX = 128 * KIB;
 /**
- * A file that changed so recently is not kept: a second write within the same tick of the file system's clock
- * would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
+ * A file that is not watched and changed so recently is not kept: a second write within the same tick of the file
+ * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
  */
 export const CACHE_SETTLE_SECONDS = 2;

@@ -5,7 +5,16 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
 import { parseCommandLine, UsageError } from "../server/command_line.ts";
-import { DENO, Program, programCommand, REPOSITORY, runProgram, Site } from "./support/program.ts";
+import {
+  DENO,
+  FOLLOWS_LINKS,
+  IS_EMULATED,
+  Program,
+  programCommand,
+  REPOSITORY,
+  runProgram,
+  Site,
+} from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 Deno.test("without arguments the port is 7890 and the root ./html", () => {
@@ -17,6 +26,9 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     poller: "epoll-edge",
     index: ["index.html"],
     keepAlive: true,
+    cacheSize: 256 * 1024 * 1024,
+    cacheFileSize: 1024 * 1024,
+    validate: "auto",
     verbosity: "normal",
   });
 });
@@ -40,6 +52,12 @@ Deno.test("port and root may be positional or flags, with = or a space, long or 
   assertEquals(parseCommandLine(["-a", "::1"]).host, "::1");
   assertEquals(parseCommandLine(["--host=[::]"]).host, "::");
   assertEquals(parseCommandLine(["--index", "a.html,b.html"]).index, ["a.html", "b.html"]);
+  const { cacheSize, cacheFileSize, validate } = parseCommandLine(
+    "--cache-size=1G --cache-file-size 64k --cache-validate stat".split(" "),
+  );
+  assertEquals([cacheSize, cacheFileSize, validate], [1024 ** 3, 65536, "stat"]);
+  assertEquals(parseCommandLine(["--cache-size", "0"]).cacheSize, 0);
+  assertEquals(parseCommandLine(["--cache-size", "1000"]).cacheSize, 1000);
   assertEquals(parseCommandLine(["-h", "x"]).action, "help");
 });
 
@@ -68,6 +86,15 @@ Deno.test("a mistake is named, with what was expected", () => {
     ["--host example.org", /^Bad host "example.org": expected an IPv4 or IPv6 address/],
     ["--index a/b", /^Bad index "a\/b"/],
     ["--index ..", /^Bad index/],
+    ["--cache-size much", /^Bad --cache-size "much": expected bytes, or a number with K, M or G/],
+    ["--cache-size 1.5M", /^Bad --cache-size/],
+    ["--cache-size -1", /^--cache-size needs a value/],
+    ["--cache-file-size 9999999999G", /^Bad --cache-file-size/],
+    ["--cache-file-size 1025M", /^Bad --cache-file-size "1025M": expected at most 1G$/],
+    [
+      "--cache-validate never",
+      /^Unknown --cache-validate "never": expected one of auto, inotify, stat, off$/,
+    ],
   ];
   for (const [line, message] of cases) {
     let error: unknown;
@@ -121,7 +148,7 @@ Deno.test("--help names every flag, --version is deno.json's; both exit 0 and ne
   assertEquals([help.code, help.stderr], [0, ""]);
   for (
     const flag
-      of "-p, --port -a, --host -d, --root --poller --index --no-keep-alive -q, -v, -h, --help -V, --version"
+      of "-p, --port -a, --host -d, --root --poller --index --cache-size --cache-file-size --cache-validate --no-keep-alive -q, -v, -h, --help -V, --version"
         .split(" ")
   ) {
     assertStringIncludes(help.stdout, flag);
@@ -138,10 +165,11 @@ Deno.test("it greets with the port and a URL that works; -q says nothing; -v say
   assertEquals(await (await fetch(url!)).text(), "hello");
   const [deno, ...args] = programCommand(["-q", "--port", "0", "--root", site.root]);
   const quiet = new Deno.Command(deno, { args, stdout: "piped", stderr: "piped" }).spawn();
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await new Promise((resolve) => setTimeout(resolve, IS_EMULATED ? 15_000 : 1500)); // it will not tell when it is ready
   quiet.kill("SIGTERM");
   const { code, stdout, stderr } = await quiet.output();
-  assertEquals([code, stdout.length, stderr.length], [0, 0, 0]);
+  assertEquals([code, stdout.length], [0, 0]);
+  if (FOLLOWS_LINKS) assertEquals(stderr.length, 0);
 });
 
 Deno.test("IPv6, and both kinds of clients on ::", async () => {

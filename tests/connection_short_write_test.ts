@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { EAGAIN } from "../ffi/errno.ts";
-import { openBeneath, openDirectory } from "../ffi/file.ts";
+import { openBeneathByWalking, openDirectory } from "../ffi/file.ts";
 import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import type { Handler } from "../server/handler.ts";
@@ -26,7 +26,7 @@ class FileServer {
   open = 0;
 
   readonly handler: Handler = () => {
-    const fd = openBeneath(this.#root, cString("file.txt"));
+    const fd = openBeneathByWalking(this.#root, cString("file.txt"));
     this.open++;
     const body: FileBody = {
       fd,

@@ -12,6 +12,8 @@ import { evaluateInC } from "./support/c_compiler.ts";
 const HEADERS = [
   "errno.h",
   "fcntl.h",
+  "linux/fs.h",
+  "linux/magic.h",
   "linux/openat2.h",
   "netinet/in.h",
   "netinet/tcp.h",
@@ -19,6 +21,7 @@ const HEADERS = [
   "signal.h",
   "sys/epoll.h",
   "sys/eventfd.h",
+  "sys/inotify.h",
   "sys/resource.h",
   "sys/select.h",
   "sys/socket.h",

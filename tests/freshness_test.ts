@@ -4,10 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { CACHE_SETTLE_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
-import { Program, Site } from "./support/program.ts";
+import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
 import { get, Wire } from "./support/wire.ts";
 
-const ROUNDS = 2000;
+/** How files in memory are checked, and how often the sequence of changes is gone through. */
+const MODES = [["auto", 10_000], ["stat", 2000]] as const;
 
 /** Makes a file old enough to be kept in memory: its ctime cannot be set, only waited for. */
 function settle(): Promise<void> {
@@ -20,114 +21,123 @@ async function text(wire: Wire, target: string): Promise<string> {
   return status === 200 ? text : String(status);
 }
 
-Deno.test(`a request sent after write, rename, unlink or truncate sees it, ${ROUNDS} times in a row`, async () => {
-  using site = new Site({ "a.txt": "start" });
-  await using program = await Program.start(site.root);
-  using wire = await Wire.connect(program.port);
-  for (let i = 0; i < ROUNDS; i++) {
-    const content = String(i).padStart(8, "0"); // the same size each time
-    switch (i % 4) {
-      case 0:
-        Deno.writeTextFileSync(site.path("a.txt"), content);
-        assertEquals(await text(wire, "/a.txt"), content);
-        break;
-      case 1:
-        Deno.writeTextFileSync(site.path("b.txt"), content);
-        Deno.renameSync(site.path("b.txt"), site.path("a.txt"));
-        assertEquals(await text(wire, "/a.txt"), content);
-        break;
-      case 2:
-        Deno.truncateSync(site.path("a.txt"), 3);
-        assertEquals(await text(wire, "/a.txt"), String(i - 1).padStart(8, "0").slice(0, 3));
-        break;
-      default:
-        Deno.removeSync(site.path("a.txt"));
-        assertEquals(await text(wire, "/a.txt"), "404");
+for (const [mode, rounds] of MODES) {
+  Deno.test(`a request sent after a change returned sees it, ${rounds} times in a row (${mode})`, async () => {
+    using site = new Site({ "a.txt": "start", "v0/x": "0", "v1/x": "1", "d/sub/x": "d", "e/sub/x": "e" });
+    await using program = await Program.start(site.root, ["--cache-validate", mode]);
+    using wire = await Wire.connect(program.port);
+    for (let i = 0; i < rounds; i++) {
+      const content = String(i).padStart(8, "0"); // the same size each time
+      switch (i % 7) {
+        case 0:
+          Deno.writeTextFileSync(site.path("a.txt"), content);
+          assertEquals(await text(wire, "/a.txt"), content, "write");
+          break;
+        case 1:
+          Deno.writeTextFileSync(site.path("b.txt"), content);
+          Deno.renameSync(site.path("b.txt"), site.path("a.txt"));
+          assertEquals(await text(wire, "/a.txt"), content, "rename");
+          break;
+        case 2:
+          Deno.truncateSync(site.path("a.txt"), 3);
+          assertEquals(await text(wire, "/a.txt"), String(i - 1).padStart(8, "0").slice(0, 3), "truncate");
+          break;
+        case 3:
+          Deno.removeSync(site.path("a.txt"));
+          assertEquals(await text(wire, "/a.txt"), "404", "unlink");
+          break;
+        case 4: {
+          const file = Deno.openSync(site.path("a.txt"), { create: true, write: true });
+          assertEquals(await text(wire, "/a.txt"), "", "create");
+          file.writeSync(new TextEncoder().encode(content));
+          assertEquals(await text(wire, "/a.txt"), content, "write of an open file");
+          file.close();
+          break;
+        }
+        case 5: {
+          const target = `v${i % 2}`;
+          Deno.symlinkSync(target, site.path("next"));
+          Deno.renameSync(site.path("next"), site.path("link"));
+          assertEquals(await text(wire, "/link/x"), FOLLOWS_LINKS ? String(i % 2) : "404", "retarget");
+          break;
+        }
+        default: {
+          const before = await text(wire, "/d/sub/x");
+          Deno.renameSync(site.path("d"), site.path("f"));
+          assertEquals(await text(wire, "/d/sub/x"), "404", "a parent's rename");
+          Deno.renameSync(site.path("e"), site.path("d"));
+          Deno.renameSync(site.path("f"), site.path("e"));
+          assertEquals(await text(wire, "/d/sub/x"), before === "d" ? "e" : "d", "another in its place");
+        }
+      }
     }
-  }
-});
+  });
+}
 
-Deno.test("a file that is kept in memory is dropped when it, its link or its directory changes", async () => {
-  const files = {
-    "w": "1",
-    "r": "1",
-    "u": "1",
-    "t": "1234",
-    "v1/x": "one",
-    "v2/x": "two",
-    "d/x": "one",
-    "e/x": "two",
-  };
-  using site = new Site({ ...files, "i/index.html": "index" });
-  Deno.symlinkSync("v1", site.path("current"));
-  await settle();
-  await using program = await Program.start(site.root);
-  using wire = await Wire.connect(program.port);
-  const targets = ["/w", "/r", "/u", "/t", "/current/x", "/d/x", "/i/"];
-  for (let i = 0; i < 3; i++) for (const target of targets) await text(wire, target);
-  site.write("w", "2");
-  assertEquals(await text(wire, "/w"), "2");
-  site.write("r2", "2");
-  Deno.renameSync(site.path("r2"), site.path("r"));
-  assertEquals(await text(wire, "/r"), "2");
-  Deno.removeSync(site.path("u"));
-  assertEquals(await text(wire, "/u"), "404");
-  Deno.truncateSync(site.path("t"), 2);
-  assertEquals(await text(wire, "/t"), "12");
-  Deno.symlinkSync("v2", site.path("next"));
-  Deno.renameSync(site.path("next"), site.path("current"));
-  assertEquals(await text(wire, "/current/x"), "two");
-  Deno.renameSync(site.path("d"), site.path("away"));
-  assertEquals(await text(wire, "/d/x"), "404");
-  Deno.renameSync(site.path("e"), site.path("d"));
-  assertEquals(await text(wire, "/d/x"), "two");
-  Deno.removeSync(site.path("i/index.html"));
-  assertEquals(await text(wire, "/i/"), "404");
-  Deno.chmodSync(site.path("w"), 0o000);
-  const status = await text(wire, "/w");
-  assert(status === "403" || Deno.uid() === 0, "root may read what nobody may");
-});
-
-Deno.test("the same file is served at the same speed from memory after it settled: one statx, no open", async () => {
-  const hasStrace = new Deno.Command("sh", { args: ["-c", "command -v strace"] }).outputSync().success;
-  if (!hasStrace) {
-    return console.log("skipped: strace is not installed, so that system calls cannot be counted");
-  }
-  using site = new Site({ "a.txt": "a" });
-  await settle();
-  await using program = await Program.start(site.root);
-  using wire = await Wire.connect(program.port);
-  await text(wire, "/a.txt");
-  const trace = new Deno.Command("strace", {
-    args: [
-      "-f",
-      "-e",
-      "trace=openat,openat2,statx,pread64,sendto",
-      "-o",
-      site.path("trace"),
-      "-p",
-      String(program.pid),
-    ],
-    stderr: "piped",
-  }).spawn();
-  const stderr = trace.stderr.getReader();
-  await stderr.read(); // "attached"
-  for (let i = 0; i < 10; i++) await text(wire, "/a.txt");
-  trace.kill("SIGINT");
-  await stderr.cancel();
-  await trace.status;
-  const calls = Deno.readTextFileSync(site.path("trace"));
-  const lines = calls.split("\n");
-  const count = (call: string) => lines.filter((line) => line.includes(call)).length;
-  assertEquals([count(" openat2("), count(" pread64("), count(" sendto(")], [0, 0, 10], calls);
-  assertEquals(count('"a.txt"'), 10, calls); // Deno itself opens a file of its own now and then
-});
+for (const [mode] of MODES) {
+  Deno.test(`a file that is kept in memory is dropped when it, its link or its directory changes (${mode})`, async () => {
+    const files = {
+      "w": "1",
+      "r": "1",
+      "u": "1",
+      "t": "1234",
+      "h": "1",
+      "v1/x": "one",
+      "v2/x": "two",
+      "d/x": "one",
+      "e/x": "two",
+    };
+    using site = new Site({ ...files, "i/index.html": "index", "j/index.htm": "second" });
+    Deno.symlinkSync("v1", site.path("current"));
+    await settle();
+    await using program = await Program.start(site.root, [
+      "--index=index.html,index.htm",
+      `--cache-validate=${mode}`,
+    ]);
+    using wire = await Wire.connect(program.port);
+    const targets = ["/w", "/r", "/u", "/t", "/h", "/current/x", "/d/x", "/i/", "/j/"];
+    for (let i = 0; i < 5; i++) for (const target of targets) await text(wire, target);
+    site.write("w", "2");
+    assertEquals(await text(wire, "/w"), "2");
+    site.write("r2", "2");
+    Deno.renameSync(site.path("r2"), site.path("r"));
+    assertEquals(await text(wire, "/r"), "2");
+    Deno.removeSync(site.path("u"));
+    assertEquals(await text(wire, "/u"), "404");
+    Deno.truncateSync(site.path("t"), 2);
+    assertEquals(await text(wire, "/t"), "12");
+    const elsewhere = Deno.makeTempDirSync({ prefix: "epollet-test-" });
+    Deno.linkSync(site.path("h"), `${elsewhere}/h`); // a second name, outside of everything that is watched
+    assertEquals(await text(wire, "/h"), "1");
+    Deno.writeTextFileSync(`${elsewhere}/h`, "2");
+    assertEquals(await text(wire, "/h"), "2");
+    Deno.removeSync(elsewhere, { recursive: true });
+    Deno.symlinkSync("v2", site.path("next"));
+    Deno.renameSync(site.path("next"), site.path("current"));
+    assertEquals(await text(wire, "/current/x"), FOLLOWS_LINKS ? "two" : "404");
+    Deno.renameSync(site.path("d"), site.path("away"));
+    assertEquals(await text(wire, "/d/x"), "404");
+    Deno.renameSync(site.path("e"), site.path("d"));
+    assertEquals(await text(wire, "/d/x"), "two");
+    Deno.removeSync(site.path("i/index.html"));
+    assertEquals(await text(wire, "/i/"), "404");
+    assertEquals(await text(wire, "/j/"), "second");
+    site.write("j/index.html", "first");
+    assertEquals(await text(wire, "/j/"), "first");
+    Deno.removeSync(site.path("j/index.html"));
+    assertEquals(await text(wire, "/j/"), "second");
+    Deno.chmodSync(site.path("w"), 0o000);
+    const status = await text(wire, "/w");
+    assert(status === "403" || Deno.uid() === 0, "root may read what nobody may");
+  });
+}
 
 Deno.test("a large file that shrinks while it is sent ends the connection; its length is never a lie", async () => {
   using site = new Site({ "large.bin": new Uint8Array(32 * CACHED_FILE_BYTES_MAX) });
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
   await wire.send(get("/large.bin") + get("/large.bin"));
+  await wire.arrival();
   await new Promise((resolve) => setTimeout(resolve, 200)); // the socket's buffers are full now
   Deno.truncateSync(site.path("large.bin"), 1000);
   let failure = "";
@@ -145,7 +155,7 @@ Deno.test("a file that is replaced while it is sent arrives whole, as it was whe
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
   await wire.send(get("/large.bin"));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await wire.arrival();
   site.write("new.bin", new Uint8Array(1000).fill(2));
   Deno.renameSync(site.path("new.bin"), site.path("large.bin"));
   const { body } = await wire.expect();

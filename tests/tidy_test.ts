@@ -16,6 +16,9 @@ const COUNTS = [
   "ACCEPTS_PER_TURN_MAX",
   "PIPELINED_REQUESTS_PER_TURN_MAX",
   "CACHED_HEADS_MAX",
+  "EVENT_READS_MAX",
+  "LISTED_NAMES_OF_DIRECTORY_MAX",
+  "LISTED_NAMES_MAX",
 ];
 
 function* filesIn(folder: string): Generator<string> {

@@ -3,6 +3,9 @@
  * @module
  */
 import { assert } from "@std/assert";
+import { hasOpenat2, openDirectory } from "../../ffi/file.ts";
+import { close } from "../../ffi/socket.ts";
+import { NO_OPENAT2_WARNING } from "../../handlers/static.ts";
 
 /** The repository's root, with a slash at its end. */
 export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
@@ -12,6 +15,22 @@ export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
  * executable cannot be started by its path alone.
  */
 export const DENO: readonly string[] = (Deno.env.get("EPOLLET_TEST_DENO") ?? Deno.execPath()).split(" ");
+
+/** True when everything takes many times as long. */
+export const IS_EMULATED: boolean = Deno.env.has("EPOLLET_TEST_DENO");
+
+/** False where openat2(2) is missing (old kernels, some emulators): no symbolic link in the site is followed then. */
+export const FOLLOWS_LINKS: boolean = (() => {
+  const root = openDirectory(REPOSITORY);
+  const follows = hasOpenat2(root);
+  close(root);
+  return follows;
+})();
+
+/** What the program printed, but for the warning that it has to give where links are not followed. */
+function withoutWarning(stderr: string): string {
+  return FOLLOWS_LINKS ? stderr : stderr.replace(`epollet: ${NO_OPENAT2_WARNING}\n`, "");
+}
 
 /** The command line of the program. */
 export function programCommand(args: readonly string[]): string[] {
@@ -30,7 +49,8 @@ export async function runProgram(args: readonly string[], cwd: string = REPOSITO
   const output = await new Deno.Command(program, { args: rest, cwd, stdout: "piped", stderr: "piped" })
     .output();
   const decoder = new TextDecoder();
-  return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+  const stderr = withoutWarning(decoder.decode(output.stderr));
+  return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
 }
 
 /** A running program; `await using` ends it. */
@@ -40,13 +60,15 @@ export class Program {
   readonly port: number;
   /** Standard output up to and with the line of the URL. */
   readonly greeting: string;
+  /** Standard output so far. */
+  #stdout: string;
   readonly #stderr: Promise<string>;
   #ended = false;
 
   private constructor(process: Deno.ChildProcess, port: number, greeting: string) {
     this.#process = process;
     this.port = port;
-    this.greeting = greeting;
+    this.greeting = this.#stdout = greeting;
     this.#stderr = new Response(process.stderr).text();
   }
 
@@ -65,16 +87,27 @@ export class Program {
       if (done) throw new Error(`the program ended early: ${await new Response(process.stderr).text()}`);
       greeting += value;
     }
-    (async () => { // what it prints later is of no interest, but must be read
-      while (!(await reader.read()).done);
-    })().catch(() => {});
     const port = Number(/port:(\d+)/.exec(greeting)?.[1]);
     assert(port > 0, greeting);
-    return new Program(process, port, greeting);
+    const running = new Program(process, port, greeting);
+    (async () => {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        running.#stdout += part.value;
+      }
+    })().catch(() => {});
+    return running;
   }
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** Waits until standard output matches `pattern`. */
+  async printed(pattern: RegExp): Promise<void> {
+    for (let attempt = 0; !pattern.test(this.#stdout); attempt++) {
+      assert(attempt < 500, `${pattern} is not in ${this.#stdout}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   kill(signal: Deno.Signal): void {
@@ -85,7 +118,7 @@ export class Program {
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
     const { code, signal } = await this.#process.status;
     this.#ended = true;
-    return { code, signal, stderr: await this.#stderr };
+    return { code, signal, stderr: withoutWarning(await this.#stderr) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -61,6 +61,11 @@ export class Wire {
     return true;
   }
 
+  /** Waits until something has arrived, and leaves it to be read. */
+  async arrival(): Promise<void> {
+    if (this.#buffer.length === 0) await this.#more();
+  }
+
   /** All bytes up to the end of the connection. @throws {Error} "connection reset" */
   async readToEnd(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [this.#buffer];

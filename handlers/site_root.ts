@@ -1,0 +1,132 @@
+/**
+ * The directory that is served: what is below it, and how it is opened without ever leaving it.
+ * @module
+ */
+import * as E from "../ffi/errno.ts";
+import {
+  FileStatus,
+  hasOpenat2,
+  openBeneath,
+  openBeneathByWalking,
+  openBeneathWithoutLinks,
+  openDirectory,
+  type PathBytes,
+  readAt,
+} from "../ffi/file.ts";
+import type { FileName } from "../ffi/inotify.ts";
+import { close } from "../ffi/socket.ts";
+
+const SLASH = 0x2f;
+
+/** An open root. Paths are relative to it and end with a NUL. */
+export class SiteRoot {
+  readonly fd: number;
+  /** False where openat2(2) is missing; no link is followed then. */
+  readonly followsLinks: boolean;
+  readonly #status = new FileStatus();
+
+  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
+  constructor(path: string) {
+    this.fd = openDirectory(path);
+    this.followsLinks = hasOpenat2(this.fd);
+  }
+
+  /** Descriptor or −errno. */
+  open(path: PathBytes): number {
+    return this.followsLinks ? openBeneath(this.fd, path) : openBeneathByWalking(this.fd, path);
+  }
+
+  /** The same, but −ELOOP when a symbolic link is on the way. */
+  openWithoutLinks(path: PathBytes): number {
+    return this.followsLinks ? openBeneathWithoutLinks(this.fd, path) : openBeneathByWalking(this.fd, path);
+  }
+
+  /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
+  look(path: PathBytes): "file" | "directory" | number {
+    const status = this.#status.read(this.fd, path);
+    // Out of the root even a refusal says too much: there it is 404, as for what does not exist.
+    if (status === -E.EACCES) return this.isInside(path) ? 403 : 404;
+    if (status < 0) return statusOfErrno(-status);
+    if (this.#status.isFile) return "file";
+    return this.#status.isDirectory ? "directory" : 404;
+  }
+
+  /** True when no link leads from `path` out of the root. */
+  isInside(path: PathBytes): boolean {
+    const fd = this.open(path);
+    if (fd >= 0) close(fd);
+    return fd >= 0 || fd === -E.EACCES;
+  }
+
+  close(): void {
+    close(this.fd);
+  }
+}
+
+/** The file's bytes when it did not change while they were read; `status` is the state that was read. */
+export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uint8Array<ArrayBuffer> | null {
+  const after = new FileStatus();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const content = new Uint8Array(status.size);
+    const count = readAt(fd, content, 0);
+    if (after.readDescriptor(fd) < 0) return null;
+    if (count === content.length && after.equals(status)) return content;
+    status.copyFrom(after);
+    if (status.size > bytesMax) return null;
+  }
+  return null;
+}
+
+/** `path`, or `path/name`, with the NUL that C wants. */
+export function terminate(path: Uint8Array, name: Uint8Array | null = null): PathBytes {
+  if (name === null) {
+    const bytes = new Uint8Array(path.length + 1);
+    bytes.set(path);
+    return bytes;
+  }
+  const separator = path.length === 0 ? 0 : 1;
+  const bytes = new Uint8Array(path.length + separator + name.length + 1);
+  bytes.set(path);
+  if (separator === 1) bytes[path.length] = 0x2f;
+  bytes.set(name, path.length + separator);
+  return bytes;
+}
+
+/** What a path that cannot be opened is to its client. −EXDEV, a way out of the root, looks like no file at all. */
+export function statusOfErrno(errno: number): number {
+  switch (errno) {
+    case E.ENOENT:
+    case E.ENOTDIR:
+    case E.ELOOP:
+    case E.EXDEV:
+    case E.ENAMETOOLONG:
+    case E.ENXIO:
+    case E.ENODEV:
+      return 404;
+    case E.EACCES:
+    case E.EPERM:
+      return 403;
+    case E.EMFILE:
+    case E.ENFILE:
+    case E.ENOMEM:
+    case E.EAGAIN:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+/** The names in a path, as they are in the kernel: a character for each byte. */
+export function namesOf(path: Uint8Array): FileName[] {
+  const names: FileName[] = [];
+  let name = "";
+  for (const byte of path) {
+    if (byte !== SLASH) {
+      name += String.fromCharCode(byte);
+      continue;
+    }
+    names.push(name);
+    name = "";
+  }
+  return path.length === 0 ? names : [...names, name];
+}

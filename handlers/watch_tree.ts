@@ -1,0 +1,311 @@
+/**
+ * The part of the site that is watched: directories and files by name, from the root down.
+ *
+ * Everything that a file's content can depend on is watched before it is looked at: each directory on its way (a
+ * name in it is renamed, removed, created) and the file itself (written to, by whatever name). What depends on a name
+ * is told when anything happens to that name or to one above it, and has to be made anew. The kernel queues an event
+ * before the call that caused it returns; so that after {@linkcode WatchTree.drain} whatever is left is as it was
+ * when draining began, or newer.
+ *
+ * Not watched, and for the caller to check at each use: file systems whose changes may come from elsewhere, what is
+ * behind a symbolic link, names that are found whatever their case, and all that is over the user's limit of watches.
+ * @module
+ */
+import { IN_CREATE, IN_DELETE, IN_IGNORED, IN_MOVED_FROM, IN_MOVED_TO } from "../ffi/constants.ts";
+import { describeErrno, EAGAIN, ENOSPC } from "../ffi/errno.ts";
+import {
+  type FileName,
+  ignoresCase,
+  inotifyCreate,
+  inotifyRead,
+  inotifyUnwatch,
+  inotifyWatch,
+  listNames,
+  openSubdirectory,
+  tellsOfChanges,
+} from "../ffi/inotify.ts";
+import { close } from "../ffi/socket.ts";
+import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+
+/** What is to be told when a name changes. */
+export interface Dependent {
+  /** Called once; it depends on nothing afterwards. */
+  drop(): void;
+}
+
+/** A name in the site: of a directory, of a file, or of nothing yet. */
+export class Place {
+  readonly name: FileName;
+  readonly parent: Place | null;
+  readonly children: Map<FileName, Place> = new Map();
+  readonly dependents: Set<Dependent> = new Set();
+  /** The kernel's watch; −1 without one. */
+  watch = -1;
+  /** Of a directory: every name in it, once that was asked for. */
+  names: Set<FileName> | null = null;
+  /** It has too many names to list them. */
+  isLarge = false;
+
+  constructor(name: FileName, parent: Place | null) {
+    this.name = name;
+    this.parent = parent;
+    parent?.children.set(name, this);
+  }
+}
+
+/** See the module's comment. */
+export class WatchTree {
+  readonly #rootFd: number;
+  /** Watch where the file system is not known to tell of all changes, too. */
+  readonly #trustsAll: boolean;
+  readonly #onWarning: (message: string) => void;
+  #inotify: number;
+  #root = new Place("", null);
+  readonly #places = new Map<number, Place[]>();
+  #listedNames = 0;
+  #drainedBatch = -1;
+  #warned = false;
+
+  /** `root` is a directory's descriptor, and stays the caller's. */
+  constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
+    this.#rootFd = root;
+    this.#trustsAll = trustsAll;
+    this.#onWarning = onWarning;
+    this.#inotify = inotifyCreate();
+    if (this.#inotify < 0) this.#warn(this.#inotify);
+  }
+
+  /** True when the root itself is watched, so that most files will be. */
+  get isWatching(): boolean {
+    return this.#enterRoot();
+  }
+
+  /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
+  drain(batch: number): void {
+    if (batch === this.#drainedBatch || this.#inotify < 0) return;
+    this.#drainedBatch = batch;
+    for (let reads = 0; reads < EVENT_READS_MAX; reads++) {
+      const status = inotifyRead(this.#inotify, (watch, mask, name) => this.#onEvent(watch, mask, name));
+      if (status === -EAGAIN) return;
+      if (status < 0) break;
+    }
+    this.#reset(); // it fails, or events come faster than they are read
+  }
+
+  /**
+   * Watches the directories above the file `names`: the place for its name, which the caller has to make use of
+   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune}. Null where events cannot be relied on.
+   */
+  enter(names: readonly FileName[]): Place | null {
+    const directory = this.#enterDirectory(names, names.length - 1);
+    if (directory === null) return null;
+    const name = names[names.length - 1];
+    return directory.children.get(name) ?? new Place(name, directory);
+  }
+
+  /** Watches the file that was opened at `place` as `fd`; false when that is impossible. To be called before reading it. */
+  watchFile(place: Place, fd: number): boolean {
+    return (this.#trustsAll || tellsOfChanges(fd)) && this.#watch(place, fd, false);
+  }
+
+  /** `dependent` will be told of changes at and above `place`, and calls {@linkcode forget} if it ends earlier. */
+  depend(place: Place, dependent: Dependent): void {
+    place.dependents.add(dependent);
+  }
+
+  forget(place: Place, dependent: Dependent): void {
+    place.dependents.delete(dependent);
+    this.prune(place);
+  }
+
+  /** Gives up the watches of a place that nothing depends on, and of those above it. */
+  prune(place: Place): void {
+    for (let at = place; at.parent !== null; at = at.parent) {
+      const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null;
+      if (isUsed || at.parent.children.get(at.name) !== at) return;
+      at.parent.children.delete(at.name);
+      this.#unwatch(at);
+    }
+  }
+
+  /** True when it is known without asking the kernel that `names` does not exist. */
+  isAbsent(names: readonly FileName[]): boolean {
+    for (let depth = 0; depth < names.length; depth++) {
+      const directory = this.#enterDirectory(names, depth);
+      if (directory === null || !this.#list(directory, names, depth)) return false;
+      if (!directory.names!.has(names[depth])) return true;
+    }
+    return false;
+  }
+
+  /** Ends it. What depends on it is not told. */
+  close(): void {
+    if (this.#inotify >= 0) close(this.#inotify);
+    this.#inotify = -1;
+  }
+
+  #enterRoot(): boolean {
+    return this.#inotify >= 0 &&
+      (this.#root.watch >= 0 || this.#open(this.#root, [], 0, (fd) => this.#admit(fd)));
+  }
+
+  /** The watched directory of the first `depth` names, or null. */
+  #enterDirectory(names: readonly FileName[], depth: number): Place | null {
+    if (!this.#enterRoot()) return null;
+    let place = this.#root;
+    for (let i = 0; i < depth; i++) {
+      const known = place.children.get(names[i]);
+      const next = known ?? new Place(names[i], place);
+      if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
+        this.prune(next);
+        return null;
+      }
+      place = next;
+    }
+    return place;
+  }
+
+  #admit(fd: number): boolean {
+    return this.#trustsAll || (tellsOfChanges(fd) && !ignoresCase(fd));
+  }
+
+  /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */
+  #open(place: Place, names: readonly FileName[], depth: number, isGood: (fd: number) => boolean): boolean {
+    const fd = this.#openDirectory(names, depth);
+    if (fd < 0) return false;
+    try {
+      return isGood(fd) && (place.watch >= 0 || this.#watch(place, fd, true));
+    } finally {
+      close(fd);
+    }
+  }
+
+  /** No link is followed: a name in a watched directory is what the event says it is. */
+  #openDirectory(names: readonly FileName[], depth: number): number {
+    let fd = openSubdirectory(this.#rootFd, ".");
+    for (let i = 0; i < depth && fd >= 0; i++) {
+      const next = openSubdirectory(fd, names[i]);
+      close(fd);
+      fd = next;
+    }
+    return fd;
+  }
+
+  #list(place: Place, names: readonly FileName[], depth: number): boolean {
+    if (place.names !== null) return true;
+    if (place.isLarge) return false;
+    // Watched already: whatever changes from here on will be told, and changes the set once more, to the same end.
+    let listed: Set<FileName> | null = null as Set<FileName> | null;
+    this.#open(place, names, depth, (fd) => {
+      listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);
+      return true;
+    });
+    place.names = listed;
+    place.isLarge = listed === null;
+    if (listed === null) return false;
+    this.#listedNames += listed.size;
+    if (this.#listedNames <= LISTED_NAMES_MAX) return true;
+    this.#forgetNames(this.#root);
+    this.#listedNames = 0;
+    return false;
+  }
+
+  #forgetNames(place: Place): void {
+    place.names = null;
+    for (const child of place.children.values()) this.#forgetNames(child);
+  }
+
+  #watch(place: Place, fd: number, isDirectory: boolean): boolean {
+    const watch = inotifyWatch(this.#inotify, fd, isDirectory);
+    if (watch < 0) {
+      this.#warn(watch);
+      return false;
+    }
+    if (place.watch === watch) return true;
+    this.#unwatch(place); // another file has come to its name: the event is on its way
+    place.watch = watch;
+    const others = this.#places.get(watch); // one file or directory can have several places
+    if (others === undefined) this.#places.set(watch, [place]);
+    else others.push(place);
+    return true;
+  }
+
+  #unwatch(place: Place): void {
+    const { watch } = place;
+    if (watch < 0) return;
+    place.watch = -1;
+    this.#listedNames -= place.names?.size ?? 0;
+    place.names = null;
+    const places = this.#places.get(watch);
+    if (places === undefined) return; // the kernel has ended it
+    const others = places.filter((other) => other !== place);
+    if (others.length > 0) {
+      this.#places.set(watch, others);
+    } else {
+      this.#places.delete(watch);
+      inotifyUnwatch(this.#inotify, watch);
+    }
+  }
+
+  #onEvent(watch: number, mask: number, name: FileName): void {
+    if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: who knows what was lost
+    const places = this.#places.get(watch);
+    if (places === undefined) return; // a late event of a watch that was given up
+    if (mask & IN_IGNORED) this.#places.delete(watch);
+    for (const place of places) {
+      if (name === "") {
+        this.#drop(place);
+        continue;
+      }
+      if (place.names !== null) this.#rename(place, place.names, mask, name);
+      const child = place.children.get(name);
+      if (child !== undefined) this.#drop(child);
+    }
+  }
+
+  #rename(place: Place, names: Set<FileName>, mask: number, name: FileName): void {
+    this.#listedNames -= names.size;
+    if (mask & (IN_CREATE | IN_MOVED_TO)) names.add(name);
+    if (mask & (IN_DELETE | IN_MOVED_FROM)) names.delete(name);
+    if (names.size <= LISTED_NAMES_OF_DIRECTORY_MAX) {
+      this.#listedNames += names.size;
+    } else {
+      place.names = null;
+      place.isLarge = true;
+    }
+  }
+
+  /** Tells all that depend on `place` or on what is below it, and forgets the place. */
+  #drop(place: Place): void {
+    place.parent?.children.delete(place.name);
+    this.#unwatch(place);
+    const dependents = [...place.dependents];
+    place.dependents.clear();
+    for (const dependent of dependents) dependent.drop();
+    for (const child of [...place.children.values()]) this.#drop(child);
+  }
+
+  /** Begins anew: everything may have changed. */
+  #reset(): void {
+    if (this.#inotify >= 0) close(this.#inotify); // and all its watches
+    this.#inotify = inotifyCreate();
+    if (this.#inotify < 0) this.#warn(this.#inotify);
+    const old = this.#root;
+    this.#root = new Place("", null);
+    this.#places.clear();
+    this.#listedNames = 0;
+    this.#drop(old);
+  }
+
+  /** Once: it will go on as it began. */
+  #warn(status: number): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const hint = status === -ENOSPC ? "; raise fs.inotify.max_user_watches" : "";
+    this.#onWarning(
+      `Cannot watch more files for changes: ${
+        describeErrno(-status)
+      }: they are checked at each use instead${hint}`,
+    );
+  }
+}
