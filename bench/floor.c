@@ -1,8 +1,9 @@
 /*
  * The floor: what a server on epoll costs when it does nothing but answer. It reads whatever arrives and sends one
  * response, taken from a file, for each read. No parsing, no files, no deadlines: nothing can be a web server for less.
+ * With REQUEST_BYTES it sends one, each by a call of its own, for so many bytes read: for clients that pipeline.
  *
- *   cc -O2 -o floor floor.c && ./floor PORT RESPONSE_FILE
+ *   cc -O2 -o floor floor.c && ./floor PORT RESPONSE_FILE [REQUEST_BYTES]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,8 +27,8 @@ static void die(const char *what) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: floor PORT RESPONSE_FILE\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: floor PORT RESPONSE_FILE [REQUEST_BYTES]\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -35,6 +36,8 @@ int main(int argc, char **argv) {
     if (file < 0) die(argv[2]);
     ssize_t length = read(file, response, sizeof response);
     if (length <= 0) die("read");
+
+    ssize_t request = argc == 4 ? atoi(argv[3]) : (ssize_t)sizeof input;
 
     int one = 1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -63,8 +66,12 @@ int main(int argc, char **argv) {
             }
             if (!(events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))) continue;
             ssize_t received = recv(fd, input, sizeof input, 0);
-            if (received > 0) send(fd, response, length, MSG_NOSIGNAL);
-            else if (received == 0 || errno != EAGAIN) close(fd);
+            if (received > 0) {
+                do {
+                    send(fd, response, length, MSG_NOSIGNAL);
+                    received -= request;
+                } while (received > 0);
+            } else if (received == 0 || errno != EAGAIN) close(fd);
         }
     }
 }

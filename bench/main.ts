@@ -1,160 +1,159 @@
 /**
- * `deno task bench`: this server and the C floor side by side, one processor for the server and one for the load.
+ * `deno task bench`: this server, a C program that does the least, and whichever peers are installed, side by side.
  *
- * Rounds are interleaved, because a shared machine drifts; what counts is the ratio of the medians. CPU is user plus
- * system time of the server's process (/proc/PID/stat, ticks of 10 ms) divided by the requests that wrk counted.
+ * One processor for the servers, one for the load. Rounds are interleaved, because a shared machine drifts; what
+ * counts are ratios of medians. CPU is user plus system time of all processes of a server, divided by the requests
+ * that wrk counted.
  *
- *   deno task bench [ROUNDS] [SECONDS]
+ *   deno task bench [ROUNDS] [SECONDS] [WORKLOAD...]
+ *
+ * Without workloads it runs all, and writes docs/benchmarks.md and docs/benchmarks.svg.
  * @module
  */
+import { chart } from "./chart.ts";
+import { idleBytes, startMilliseconds } from "./extremes.ts";
+import { exchange, fieldOf, measure, median, type Sample } from "./measure.ts";
+import { machine, markdown, type Measured, table } from "./report.ts";
+import { type Contestant, contestants, has, run, start, stop, waitFor } from "./servers.ts";
+import { makeSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
 
-interface Contestant {
-  readonly name: string;
-  readonly port: number;
-  readonly start: () => Deno.ChildProcess;
-}
-
-interface Sample {
-  readonly cpuMicroseconds: number;
-  readonly requestsPerSecond: number;
-}
-
-const CONNECTIONS = 64;
-const BODY_BYTES = 612;
-const TICKS_PER_SECOND = 100;
 const here = new URL(".", import.meta.url).pathname;
+const WARM_SECONDS = 2;
 
-function has(program: string): boolean {
-  return new Deno.Command("which", { args: [program], stdout: "null", stderr: "null" }).outputSync().success;
+function fail(message: string): never {
+  console.error(`bench: ${message}`);
+  Deno.exit(2);
 }
 
-function start(program: string, args: string[]): Deno.ChildProcess {
-  return new Deno.Command("taskset", { args: ["-c", "0", program, ...args], stdout: "null" }).spawn();
-}
-
-function run(program: string, args: string[]): string {
-  const { success, stdout, stderr } = new Deno.Command(program, { args, stdout: "piped", stderr: "piped" })
-    .outputSync();
-  if (!success) throw new Error(`${program} failed: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout);
-}
-
-/** User and system time of a process, in ticks. */
-function cpuTicks(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-async function waitForPort(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-  throw new Error(`nothing listens on port ${port}`);
-}
-
-/** The exact bytes of this server's answer, for the floor to send. */
-async function capture(port: number, path: string): Promise<void> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  await connection.write(new TextEncoder().encode("GET /index.html HTTP/1.1\r\nHost: bench\r\n\r\n"));
-  const bytes = new Uint8Array(65536);
-  let length = 0;
-  while (!new TextDecoder().decode(bytes.subarray(0, length)).includes("\r\n\r\n" + "x".repeat(BODY_BYTES))) {
-    length += await connection.read(bytes.subarray(length)) ?? 0;
-  }
-  connection.close();
-  Deno.writeFileSync(path, bytes.subarray(0, length));
-}
-
-function measure(port: number, pid: number, seconds: number): Sample {
-  const before = cpuTicks(pid);
-  const output = run("taskset", [
-    ...["-c", "1", "wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`],
-    `http://127.0.0.1:${port}/index.html`,
-  ]);
-  const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
-  if (/Non-2xx|Socket errors/.test(output)) throw new Error(`wrk saw errors:\n${output}`);
-  return {
-    cpuMicroseconds: (cpuTicks(pid) - before) * (1e6 / TICKS_PER_SECOND) / requests,
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+/** Measures one workload on all servers that can do it, in interleaved rounds. */
+async function compare(
+  work: string,
+  servers: readonly Contestant[],
+  workload: Workload,
+  rounds: number,
+  seconds: number,
+): Promise<Map<string, Sample>> {
+  const able = servers.filter((server) => workload.hasFloor || !server.isFloor);
+  const running = new Map<string, { process: Deno.ChildProcess; script: string }>();
+  const samples = new Map<string, Sample[]>();
+  const load = (server: Contestant, duration: number): Sample => {
+    const { process, script } = running.get(server.name)!;
+    const url = `http://127.0.0.1:${server.port}${workload.path}`;
+    return measure(process.pid, url, workload.connections, script, duration, workload.expectsStatus ?? 200);
   };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-}
-
-async function main(rounds: number, seconds: number): Promise<void> {
-  const missing = ["wrk", "taskset", "cc"].filter((program) => !has(program));
-  if (missing.length > 0) {
-    console.error(`bench: not installed: ${missing.join(", ")} (Debian: apt-get install wrk util-linux gcc)`);
-    Deno.exit(1);
-  }
-  const work = Deno.makeTempDirSync({ prefix: "epollet-bench-" });
-  Deno.writeTextFileSync(`${work}/index.html`, "x".repeat(BODY_BYTES));
-  Deno.utimeSync(`${work}/index.html`, new Date(0), new Date(0));
-  run("cc", ["-O2", "-Wall", "-o", `${work}/floor`, `${here}floor.c`]);
-  await new Promise((resolve) => setTimeout(resolve, 2500)); // a file just written is not kept in memory
-  const contestants: Contestant[] = [
-    {
-      name: "epollet",
-      port: 7896,
-      start: () =>
-        start(Deno.execPath(), [
-          "run",
-          "--no-prompt",
-          "--allow-ffi",
-          `${here}../main.ts`,
-          "-q",
-          "7896",
-          work,
-        ]),
-    },
-    { name: "C floor", port: 7897, start: () => start(`${work}/floor`, ["7897", `${work}/response`]) },
-  ];
-  const running: Deno.ChildProcess[] = [];
-  const samples = new Map<string, Sample[]>(contestants.map(({ name }) => [name, []]));
   try {
-    for (const contestant of contestants) {
-      running.push(contestant.start());
-      await waitForPort(contestant.port);
-      if (contestant.name === "epollet") await capture(contestant.port, `${work}/response`);
-      measure(contestant.port, running.at(-1)!.pid, 2); // warm
+    for (const server of able) {
+      const command = server.isFloor && workload.pipelined !== undefined
+        ? [...server.command, String(requestBytes(workload, server.port))]
+        : server.command;
+      const process = start({ ...server, command });
+      running.set(server.name, { process, script: "" });
+      await waitFor(server.port);
+      const whole = await exchange(server.port, workload.path, "");
+      const etag = fieldOf(whole, "etag");
+      if (!server.isFloor && workload.expectsStatus === 304 && etag === "") {
+        console.log(`${server.name} sends no tag: left out`);
+        await stop(process);
+        running.delete(server.name);
+        continue;
+      }
+      if (server === servers[0]) { // its very answer is what the floor sends
+        const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag) + "\r\n";
+        Deno.writeFileSync(`${work}/response`, await exchange(server.port, workload.path, fields));
+      }
+      const script = `${work}/${workload.key}-${server.port}.lua`;
+      Deno.writeTextFileSync(script, wrkScript(workload, server.port, etag));
+      running.set(server.name, { process, script });
+      samples.set(server.name, []);
+      load(server, WARM_SECONDS);
     }
     for (let round = 0; round < rounds; round++) {
-      for (const [position, { name, port }] of contestants.entries()) {
-        const sample = measure(port, running[position].pid, seconds);
-        samples.get(name)!.push(sample);
+      for (const server of able) {
+        if (!running.has(server.name)) continue;
+        const sample = load(server, seconds);
+        samples.get(server.name)!.push(sample);
         console.log(
-          `round ${round + 1}/${rounds}  ${name.padEnd(8)} ${
-            sample.cpuMicroseconds.toFixed(2)
-          } µs/request  ` +
+          `${workload.key.padEnd(9)} round ${round + 1}/${rounds}  ${server.name.padEnd(23)} ` +
+            `${sample.cpuMicroseconds.toFixed(2).padStart(8)} µs/request  ` +
             `${Math.round(sample.requestsPerSecond)} requests/s`,
         );
       }
     }
   } finally {
-    for (const process of running) process.kill("SIGKILL");
-    await Promise.all(running.map((process) => process.status));
-    Deno.removeSync(work, { recursive: true });
+    for (const { process } of running.values()) await stop(process);
   }
-  const cpu = (name: string) => median(samples.get(name)!.map((sample) => sample.cpuMicroseconds));
-  const rate = (name: string) => median(samples.get(name)!.map((sample) => sample.requestsPerSecond));
-  console.log(
-    `\n${BODY_BYTES} bytes, ${CONNECTIONS} keep-alive connections, Deno ${Deno.version.deno}, medians`,
-  );
-  console.log("| server | CPU µs/request | × floor | requests/s |");
-  console.log("| --- | --- | --- | --- |");
-  for (const { name } of contestants) {
-    const ratio = (cpu(name) / cpu("C floor")).toFixed(2);
-    console.log(`| ${name} | ${cpu(name).toFixed(2)} | ${ratio} | ${Math.round(rate(name))} |`);
+  const result = new Map<string, Sample>();
+  for (const [name, list] of samples) {
+    const middle = (pick: (sample: Sample) => number) => median(list.map(pick));
+    result.set(name, {
+      cpuMicroseconds: middle((sample) => sample.cpuMicroseconds),
+      requestsPerSecond: middle((sample) => sample.requestsPerSecond),
+      p50Microseconds: middle((sample) => sample.p50Microseconds),
+      p99Microseconds: middle((sample) => sample.p99Microseconds),
+      memoryMiB: middle((sample) => sample.memoryMiB),
+    });
+  }
+  return result;
+}
+
+/** The length of the request that wrk will send. */
+function requestBytes(workload: Workload, port: number): number {
+  return `GET ${workload.path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`.length;
+}
+
+function parseCount(text: string | undefined, standard: number, what: string): number {
+  if (text === undefined) return standard;
+  if (!/^\d+$/.test(text) || Number(text) === 0) fail(`bad number of ${what} "${text}": expected 1 or more`);
+  return Number(text);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const rounds = parseCount(args[0], 5, "rounds");
+  const seconds = parseCount(args[1], 3, "seconds");
+  const keys = args.slice(2);
+  const known = [...WORKLOADS.map(({ key }) => key), "idle", "start"];
+  for (const key of keys) {
+    if (!known.includes(key)) fail(`unknown workload "${key}": expected some of ${known.join(", ")}`);
+  }
+  const wants = (key: string) => keys.length === 0 || keys.includes(key);
+  const missing = ["wrk", "taskset", "cc"].filter((program) => !has(program));
+  if (missing.length > 0) {
+    fail(`not installed: ${missing.join(", ")} (Debian: apt-get install wrk util-linux gcc)`);
+  }
+  const work = Deno.makeTempDirSync({ prefix: "epollet-bench-" });
+  Deno.chmodSync(work, 0o755);
+  try {
+    makeSite(`${work}/site`);
+    run("cc", ["-O2", "-Wall", "-o", `${work}/floor`, `${here}floor.c`]);
+    const servers = contestants(work, `${work}/site`);
+    console.log(`comparing ${servers.map(({ name, version }) => `${name} (${version})`).join(", ")}`);
+    const measured: Measured = {
+      rounds,
+      seconds,
+      machine: machine(),
+      servers,
+      works: [],
+      idle: [],
+      start: [],
+    };
+    for (const workload of WORKLOADS.filter(({ key }) => wants(key))) {
+      const samples = await compare(work, servers, workload, rounds, seconds);
+      measured.works.push({ workload, samples });
+      console.log(`\n${table(measured)}\n`);
+    }
+    const programs = servers.filter((server) => !server.isFloor);
+    if (wants("idle")) { for (const server of programs) measured.idle.push(await idleBytes(server)); }
+    if (wants("start")) {
+      for (const server of programs) measured.start.push(await startMilliseconds(server));
+    }
+    console.log(`\n${table(measured)}`);
+    if (keys.length > 0) return;
+    Deno.writeTextFileSync(`${here}../docs/benchmarks.md`, markdown(measured));
+    Deno.writeTextFileSync(`${here}../docs/benchmarks.svg`, chart(measured));
+    console.log("\nwrote docs/benchmarks.md and docs/benchmarks.svg");
+  } finally {
+    Deno.removeSync(work, { recursive: true });
   }
 }
 
-if (import.meta.main) await main(Number(Deno.args[0] ?? 5), Number(Deno.args[1] ?? 4));
+if (import.meta.main) await main(Deno.args);

@@ -22,22 +22,30 @@ import { Flushed, Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { Source } from "./source.ts";
+import type { Slot } from "./workspace.ts";
 
 /** Where a connection stands; "closed" is one that the reactor has retired. */
 type State = "reading" | "reading-body" | "handling" | "writing" | "lingering";
 
-/** See the module's comment. */
+/** Who keeps the connections that have nothing to do. */
+export interface ConnectionKeeper {
+  /** It has nothing to do until its client says something: the object may serve another. */
+  rest(connection: Connection): void;
+  /** The poller does not take its descriptor (−errno): it has to end. */
+  refused(connection: Connection, status: number): void;
+  /** Its descriptor is closed. */
+  closed(connection: Connection): void;
+}
+
+/** See the module's comment. One object serves many descriptors, one after the other. */
 export class Connection extends Source {
   readonly #host: ConnectionHost;
+  readonly #keeper: ConnectionKeeper;
+  /** False once a promise may hold on to it: that must not find another client here. */
+  isReusable = true;
   #state: State = "reading";
   readonly #reader = new RequestReader();
   readonly #input = this.#reader.input;
-  /** recv may have something to say other than EAGAIN. */
-  #readable = false;
-  /** The poller told of a hang-up: a short read does not mean that nothing follows. */
-  #hungUp = false;
-  /** The client ended its half: those requests that came are answered. */
-  #ended = false;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
   #closeAfter = false;
@@ -45,41 +53,54 @@ export class Connection extends Source {
   #lingerAfter = false;
   readonly #output = new Output();
 
-  constructor(fd: number, host: ConnectionHost) {
-    super(fd);
+  constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
+    super(-1);
     this.#host = host;
+    this.#keeper = keeper;
   }
 
   get state(): State | "closed" {
     return this.retired ? "closed" : this.#state;
   }
-  /** Called once it is registered. */
-  open(): void {
-    this.#host.reactor.expireAt(this, this.#host.reactor.now + KEEP_ALIVE_TIMEOUT_MS);
+
+  /** Begins to serve `fd`, of which the poller was asked `interest`; NONE: it does not know it yet. */
+  attach(fd: number, interest: Interest): void {
+    this.fd = fd;
+    this.interest = interest;
+    this.retired = false;
+    this.deferredInBatch = -1;
+    this.#reader.clear();
+    this.#state = "reading";
+    this.#inHead = this.#closeAfter = this.#lingerAfter = false;
+  }
+
+  /** Phase one: `count` bytes arrived in `slot` while it had nothing to do (0: the client's end, < 0: −errno). */
+  begin(readiness: Readiness, slot: Slot, count: number): void {
+    this.#reader.note(readiness);
+    this.#received(this.#reader.take(this.#host.workspace, slot, count));
   }
 
   /** The server is to stop: an idle connection is closed, after a last look for a request that arrived just now. */
   drain(): void {
     if (this.#state !== "reading") return;
-    this.#readable = true;
+    this.#reader.isReadable = true;
     this.#host.reactor.again(this);
   }
 
   override onReady(readiness: Readiness): void {
-    if (readiness & ~Readiness.WRITABLE) this.#readable = true;
-    if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#hungUp = true;
+    this.#reader.note(readiness);
     switch (this.#state) {
       case "reading":
       case "reading-body":
       case "lingering":
-        if (this.#readable && !this.#input.isUnread) this.#receive(); // else what it pipelines would pile up
+        if (this.#reader.isReadable && !this.#input.isUnread) this.#receive(); // else what it pipelines would pile up
         if (readiness === Readiness.NONE) this.#host.reactor.defer(this);
         break;
       case "writing":
         this.#host.reactor.defer(this);
         break;
       case "handling": // nothing to do until the promise settles; a level would be told again and again
-        this.#host.reactor.rearm(this, Interest.NONE);
+        this.#watch(Interest.NONE);
         break;
     }
   }
@@ -88,19 +109,17 @@ export class Connection extends Source {
     const { reactor, transport, workspace } = this.#host;
     const slot = workspace.takeSlot(reactor.batch);
     if (slot === null) return reactor.again(this);
-    const count = transport.recv(this.fd, slot.bytes);
-    if (count > 0) {
-      this.#readable = count === slot.bytes.length || this.#hungUp;
-      this.#input.take(slot, count);
-      return reactor.defer(this);
-    }
-    workspace.returnSlot();
-    if (count === -EINTR) return reactor.again(this);
-    this.#readable = false;
-    if (count === -EAGAIN) return;
-    if (count < 0) return reactor.retire(this);
-    this.#ended = true;
-    reactor.defer(this);
+    this.#received(this.#reader.take(workspace, slot, transport.recv(this.fd, slot.bytes)));
+  }
+
+  #received(status: number): void {
+    const { reactor } = this.#host;
+    if (status === -EINTR) return reactor.again(this);
+    if (status === -EAGAIN) {
+      if (this.#state === "reading" && this.#input.isEmpty) reactor.defer(this); // to its rest
+    } else if (status < 0) {
+      reactor.retire(this);
+    } else reactor.defer(this);
   }
 
   override onTurn(): void {
@@ -127,8 +146,8 @@ export class Connection extends Source {
 
   override onClosed(): void {
     this.#output.discard();
-    this.#input.clear();
-    this.#host.onConnectionClosed();
+    this.#reader.clear();
+    this.#keeper.closed(this);
   }
 
   /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
@@ -174,6 +193,7 @@ export class Connection extends Source {
 
   #suspend(promise: Promise<HttpResponse>, request: HttpRequest): void {
     const { reactor } = this.#host;
+    this.isReusable = false;
     this.#reader.release(this.#host.workspace, request);
     this.#state = "handling";
     reactor.expireAt(this, Infinity);
@@ -207,13 +227,12 @@ export class Connection extends Source {
     this.#closeAfter ||= closes;
     const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
     let sent = 0;
-    const isAlone = this.#input.isEmpty && workspace.gatherLength === 0 && this.#output.isEmpty;
-    if (isAlone && !isHead && response.tail === null && persistence === "default") {
-      sent = transport.send(this.fd, response.bytes, response.bytes.length, false);
+    if (this.#input.isEmpty && !isHead && persistence === "default") {
+      sent = this.#output.sendAlone(transport, this.fd, workspace, response);
       if (sent === response.bytes.length) return;
-      if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return reactor.retire(this);
+      if (sent < 0) return reactor.retire(this);
     }
-    this.#output.appendResponse(workspace, response, isHead, persistence, Math.max(sent, 0));
+    this.#output.appendResponse(workspace, response, isHead, persistence, sent);
   }
 
   /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */
@@ -226,14 +245,20 @@ export class Connection extends Source {
       reactor.retire(this);
       return false;
     }
-    this.#readable = true; // a level is not asked about input meanwhile
+    this.#reader.isReadable = true; // a level is not asked about input meanwhile
     if (this.#state === "handling") return false; // it goes on together with the response that is pending
     this.#state = "writing";
     if (isFirst || this.#output.progressed) reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
     this.#output.progressed = false;
-    reactor.rearm(this, Interest.WRITABLE);
-    if (flushed === Flushed.BUDGET) reactor.again(this);
+    if (this.#watch(Interest.WRITABLE) && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
+  }
+
+  /** Asks the poller for `interest`; false when that failed, and this is the end. */
+  #watch(interest: Interest): boolean {
+    const status = this.#host.reactor.rearm(this, interest);
+    if (status < 0) this.#keeper.refused(this, status);
+    return status >= 0;
   }
 
   /** Ends a turn's work: sends what was gathered, and gets ready for what comes next. */
@@ -250,21 +275,27 @@ export class Connection extends Source {
     } else if (this.#state === "reading") {
       const isIdle = this.#input.isEmpty;
       // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
-      if ((this.#ended && !this.#input.isUnread) || (isDraining && isIdle && !this.#readable)) {
+      if (
+        (this.#reader.isEnded && !this.#input.isUnread) || (isDraining && isIdle && !this.#reader.isReadable)
+      ) {
         return reactor.retire(this);
       }
       if (isIdle) {
         this.#inHead = false;
-        reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS);
+        reactor.expireAt(this, Infinity);
+        if (!this.#reader.isReadable) {
+          return this.#watch(Interest.READABLE) ? this.#keeper.rest(this) : undefined;
+        }
       } else if (!this.#inHead) {
         this.#inHead = true;
         reactor.expireAt(this, reactor.now + HEAD_TIMEOUT_MS);
       }
-    } else if (this.#ended && this.#state === "reading-body") {
+    } else if (this.#reader.isEnded && this.#state === "reading-body") {
       return reactor.retire(this);
     }
-    reactor.rearm(this, Interest.READABLE);
-    if (this.#readable || this.#input.isUnread) reactor.again(this);
+    if (this.#watch(Interest.READABLE) && (this.#reader.isReadable || this.#input.isUnread)) {
+      reactor.again(this);
+    }
   }
 
   /**
@@ -275,19 +306,22 @@ export class Connection extends Source {
   #finish(): void {
     const { reactor, transport } = this.#host;
     if (!this.#input.isEmpty) this.#lingerAfter = true;
-    const mayHaveUnread = this.#lingerAfter || this.#readable;
-    if (this.#ended || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
+    const mayHaveUnread = this.#lingerAfter || this.#reader.isReadable;
+    if (this.#reader.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
+      return reactor.retire(this);
+    }
     this.#state = "lingering";
     this.#input.clear();
     reactor.expireAt(this, reactor.now + LINGER_TIMEOUT_MS);
-    reactor.rearm(this, Interest.READABLE);
+    if (!this.#watch(Interest.READABLE)) return;
     reactor.again(this);
-    this.#readable = true;
+    this.#reader.isReadable = true;
   }
 
   #linger(): void {
     this.#input.clear();
-    if (this.#ended || (!this.#readable && !this.#lingerAfter)) this.#host.reactor.retire(this);
-    else if (this.#readable) this.#host.reactor.again(this);
+    if (this.#reader.isEnded || (!this.#reader.isReadable && !this.#lingerAfter)) {
+      this.#host.reactor.retire(this);
+    } else if (this.#reader.isReadable) this.#host.reactor.again(this);
   }
 }

@@ -21,5 +21,6 @@ export interface ConnectionHost {
   /** True once the server is to stop: no further request is waited for. */
   readonly isDraining: boolean;
   onHandlerError(error: unknown): void;
-  onConnectionClosed(): void;
+  /** A connection is lost, since the poller does not take it. */
+  onRefused(status: number): void;
 }

@@ -30,6 +30,13 @@ export const ACCEPTS_PER_TURN_MAX = 64;
 /** How long accepting pauses when the system has no descriptor or memory left. */
 export const ACCEPT_PAUSE_MS = 100;
 
+// Connections
+
+/** Objects that are kept for the next ones, when connections come to rest or end. */
+export const POOLED_CONNECTIONS_MAX = 1024;
+/** Connections that are ended in one turn because they have rested too long. */
+export const EXPIRATIONS_PER_TURN_MAX = 256;
+
 // A request
 
 /** Request line and fields together; one receive takes as much. Past it: 431. */

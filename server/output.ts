@@ -69,6 +69,13 @@ export class Output {
     this.#queue.push(bytes);
   }
 
+  /** Sends a response's bytes as they are, when nothing else waits: how many of them went (0, too), or −errno. */
+  sendAlone(transport: Transport, fd: number, workspace: Workspace, response: HttpResponse): number {
+    if (workspace.gatherLength > 0 || this.#queue.length > 0 || response.tail !== null) return 0;
+    const sent = transport.send(fd, response.bytes, response.bytes.length, false);
+    return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
+  }
+
   /** Appends a response from byte `from` on, of which `from` are sent; only its head when `isHead`. */
   appendResponse(
     workspace: Workspace,
@@ -162,6 +169,8 @@ export class Output {
 
   /** Drops everything and closes the files. */
   discard(): void {
+    this.progressed = false;
+    if (this.#queue.length === 0) return;
     const queue = this.#queue;
     this.#queue = [];
     for (const segment of queue) {

@@ -62,27 +62,39 @@ export class Reactor {
     orThrow(this.register(this.#tasks.waker, Interest.READABLE), "watch the reactor's eventfd", "add");
   }
 
-  /** `"edge"`: every change is told once, so that {@linkcode rearm} has nothing to do. */
+  /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */
   get trigger(): "level" | "edge" {
     return this.#poller.trigger;
   }
 
-  /** Watches a source: 0, or −errno, and then the source is not known to the reactor. */
-  register(source: Source, interest: Interest): number {
-    const asked = this.trigger === "edge" ? Interest.READABLE | Interest.WRITABLE : interest;
-    const status = this.#poller.add(source.fd, asked);
+  /** Watches `fd` for a source: 0, or −errno, and then nothing has changed. */
+  register(source: Source, interest: Interest, fd: number = source.fd): number {
+    const status = this.#poller.add(fd, interest);
     if (status < 0) return status;
-    source.interest = asked;
-    while (this.#sources.length <= source.fd) this.#sources.push(null);
-    this.#sources[source.fd] = source;
+    if (fd === source.fd) source.interest = interest;
+    while (this.#sources.length <= fd) this.#sources.push(null);
+    this.#sources[fd] = source;
     return 0;
   }
 
-  /** Changes what a level-triggered poller is asked; costs nothing when it is asked that already. 0 or −errno. */
+  /**
+   * Changes what the poller is asked, and tells it of a source that it does not know yet; costs nothing when that is
+   * asked already. An edge is told once, whatever was asked: there nothing is ever taken back. 0 or −errno.
+   */
   rearm(source: Source, interest: Interest): number {
-    if (source.interest === interest || this.trigger === "edge" || source.retired) return 0;
-    source.interest = interest;
-    return this.#poller.modify(source.fd, interest);
+    if (source.interest === interest || source.retired) return 0;
+    if (source.interest === Interest.NONE && this.#sources[source.fd] !== source) {
+      return this.register(source, interest);
+    }
+    const wanted = this.trigger === "edge" ? source.interest | interest : interest;
+    if (wanted === source.interest) return 0;
+    source.interest = wanted;
+    return this.#poller.modify(source.fd, wanted);
+  }
+
+  /** From now on `source` is woken for `fd`, which is registered; the poller is not asked. */
+  handOver(fd: number, source: Source): void {
+    this.#sources[fd] = source;
   }
 
   /** Runs `source.onTurn` in phase two of this turn; once, however often it is asked. For phase one only. */
@@ -120,10 +132,10 @@ export class Reactor {
     this.#retired.push(source);
   }
 
-  /** Every source that is registered, but for the reactor's own. */
+  /** Every source with a descriptor of its own that is registered, but for the reactor's. */
   *sources(): Generator<Source> {
     for (const source of this.#sources) {
-      if (source !== null && source !== this.#tasks.waker) yield source;
+      if (source !== null && source.fd >= 0 && source !== this.#tasks.waker) yield source;
     }
   }
 
@@ -222,13 +234,13 @@ export class Reactor {
     this.#againNext = again;
     for (let i = 0; i < again.length; i++) {
       again[i].isQueued = false;
-      if (!again[i].retired) this.#wake(again[i], Readiness.NONE);
+      if (!again[i].retired) this.#wake(again[i], Readiness.NONE, again[i].fd);
     }
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
       const source = this.#sources[fds[i]];
       if (source === null || source === undefined) continue; // retired earlier in this batch
-      this.#wake(source, bits[i]);
+      this.#wake(source, bits[i], fds[i]);
     }
     const woken = count + again.length;
     if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation
@@ -244,9 +256,9 @@ export class Reactor {
     return woken;
   }
 
-  #wake(source: Source, readiness: Readiness): void {
+  #wake(source: Source, readiness: Readiness, fd: number): void {
     try {
-      source.onReady(readiness);
+      source.onReady(readiness, fd);
     } catch (error) {
       this.#fail(error, source);
     }

@@ -2,11 +2,13 @@
  * The receiving side of a connection: turns what has arrived into requests, one after the other.
  * @module
  */
+import { EINTR } from "../ffi/errno.ts";
 import { BodyReader } from "./http/body.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
 import { Input } from "./input.ts";
-import type { Workspace } from "./workspace.ts";
+import { Readiness } from "./poller.ts";
+import type { Slot, Workspace } from "./workspace.ts";
 
 /** What {@linkcode RequestReader.read} found, if not a negated status. */
 export const Read = {
@@ -23,6 +25,12 @@ const NO_HEAD = new Uint8Array(0);
 /** See the module's comment. Bodies are read to their end and dropped: a handler gets its request after that. */
 export class RequestReader {
   readonly input = new Input();
+  /** recv may have something to say other than EAGAIN. */
+  isReadable = false;
+  /** The client ended its half: those requests that came are answered. */
+  isEnded = false;
+  /** The poller told of a hang-up: a short read does not mean that nothing follows. */
+  #isHungUp = false;
   /** The head of the request whose body is being read. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #body: BodyReader | null = null;
@@ -38,6 +46,32 @@ export class RequestReader {
    */
   read(workspace: Workspace): number {
     return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.input.clear();
+    this.#head = NO_HEAD;
+    this.isReadable = this.isEnded = this.#isHungUp = false;
+  }
+
+  /** Takes a hint of the poller's. */
+  note(readiness: Readiness): void {
+    if (readiness & ~Readiness.WRITABLE) this.isReadable = true;
+    if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#isHungUp = true;
+  }
+
+  /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
+  take(workspace: Workspace, slot: Slot, count: number): number {
+    if (count > 0) {
+      this.isReadable = count === slot.bytes.length || this.#isHungUp;
+      this.input.take(slot, count);
+      return count;
+    }
+    workspace.returnSlot();
+    if (count !== -EINTR) this.isReadable = false;
+    if (count === 0) this.isEnded = true;
+    return count;
   }
 
   /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */

@@ -6,6 +6,7 @@ import { describeErrno, orThrow } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
 import { Connection } from "./connection.ts";
+import { Connections } from "./connections.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { Handler } from "./handler.ts";
 import { HttpClock } from "./http/date.ts";
@@ -39,7 +40,7 @@ export class Server {
   readonly #listener: Listener;
   readonly #host: ConnectionHost & { isDraining: boolean };
   readonly #onError: (message: string) => void;
-  #connections = 0;
+  readonly #connections: Connections;
   #complainedMs = -Infinity;
 
   /** @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)` */
@@ -73,12 +74,14 @@ export class Server {
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
-        onConnectionClosed: () => this.#connectionClosed(),
+        onRefused: (status) =>
+          this.#complain(`Cannot serve another client: the poller refuses it: ${describeErrno(-status)}`),
       };
+      this.#connections = new Connections(this.#host, () => this.#connectionClosed());
       this.#listener = new Listener(
         fd,
         reactor,
-        (client) => this.#accepted(client),
+        (client) => this.#connections.accept(client),
         (errno) => this.#complain(`Cannot accept clients for now: ${describeErrno(errno)}`),
       );
       orThrow(reactor.register(this.#listener, Interest.READABLE), "watch the listening socket", "add");
@@ -90,12 +93,16 @@ export class Server {
 
   /** Clients that are connected. */
   get connections(): number {
-    return this.#connections;
+    return this.#connections.count;
   }
 
   /** Serves until {@linkcode shutdown} or {@linkcode stop}. */
   async run(): Promise<void> {
-    await this.#reactor.run();
+    try {
+      await this.#reactor.run();
+    } finally {
+      this.#connections.close();
+    }
   }
 
   /** Stops accepting, lets every response that has begun be sent (for {@linkcode GRACE_PERIOD_MS} at most), ends. */
@@ -107,7 +114,8 @@ export class Server {
       for (const source of this.#reactor.sources()) {
         if (source instanceof Connection) source.drain();
       }
-      if (this.#connections === 0) this.#reactor.stop();
+      this.#connections.drain();
+      if (this.#connections.count === 0) this.#reactor.stop();
       const timer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
       Deno.unrefTimer(timer);
     });
@@ -118,23 +126,8 @@ export class Server {
     this.#reactor.stop();
   }
 
-  #accepted(fd: number): void {
-    const connection = new Connection(fd, this.#host);
-    const status = this.#reactor.register(connection, Interest.READABLE);
-    if (status < 0) {
-      close(fd);
-      this.#complain(
-        `Cannot serve another client: the poller refuses descriptor ${fd}: ${describeErrno(-status)}`,
-      );
-      return;
-    }
-    this.#connections++;
-    connection.open();
-  }
-
   #connectionClosed(): void {
-    this.#connections--;
-    if (this.#connections === 0 && this.#host.isDraining) this.#reactor.stop();
+    if (this.#connections.count === 0 && this.#host.isDraining) this.#reactor.stop();
   }
 
   /** At most once a second: the cause of such a line tends to come again at once. */

@@ -7,7 +7,7 @@ import { Interest, type Readiness } from "./poller.ts";
 
 /** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
 export abstract class Source implements Expiring {
-  readonly fd: number;
+  fd: number;
   /** What the poller was last asked. */
   interest: Interest = Interest.NONE;
   /** True once `Reactor.retire` was called: nothing wakes it any more. */
@@ -24,8 +24,8 @@ export abstract class Source implements Expiring {
     this.fd = fd;
   }
 
-  /** Phase one. `readiness` is a hint; NONE when the source asked for it with `Reactor.again`. */
-  abstract onReady(readiness: Readiness): void;
+  /** Phase one. `readiness` of `fd` is a hint; NONE when the source asked for it with `Reactor.again`. */
+  abstract onReady(readiness: Readiness, fd: number): void;
   /** Phase two, after `Reactor.defer`. */
   onTurn(): void {}
   /** The deadline set with `Reactor.expireAt` has passed. */

@@ -3,7 +3,7 @@
  * handling, lingering, closing, and the deadlines of all states.
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { EAGAIN, ECONNRESET, EINTR, EPIPE } from "../ffi/errno.ts";
 import { errorResponse, type HttpResponse } from "../server/http/response.ts";
 import {
@@ -35,11 +35,11 @@ onBoth("reading → closed: the client ends without a request, with half of one,
     using scripted = new Scripted(describe, trigger);
     if (start !== "") scripted.receive(start);
     scripted.end();
-    assertEquals([scripted.connection.state, scripted.socket.text, scripted.closedCount], ["closed", "", 1]);
+    assertEquals([scripted.state, scripted.socket.text, scripted.closedCount], ["closed", "", 1]);
   }
   using scripted = new Scripted(describe, trigger);
   scripted.receive(-ECONNRESET);
-  assertEquals([scripted.connection.state, scripted.closedCount], ["closed", 1]);
+  assertEquals([scripted.state, scripted.closedCount], ["closed", 1]);
 });
 
 onBoth("writing → closed: Connection: close, HTTP/1.0, and a server without keep-alive end it", (trigger) => {
@@ -53,7 +53,7 @@ onBoth("writing → closed: Connection: close, HTTP/1.0, and a server without ke
     using scripted = new Scripted(describe, trigger, keepAlive);
     scripted.receive(request);
     assertEquals(withoutDate(scripted.socket.text), answer("GET /", "close"));
-    assertEquals(scripted.connection.state, "closed");
+    assertEquals(scripted.state, "closed");
   }
 });
 
@@ -61,7 +61,7 @@ onBoth("writing → reading: HTTP/1.0 with Connection: keep-alive is told that i
   using scripted = new Scripted(describe, trigger);
   scripted.receive("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
   assertEquals(withoutDate(scripted.socket.text), answer("GET /", "keep-alive"));
-  assertEquals(scripted.connection.state, "reading");
+  assertEquals(scripted.state, "reading");
 });
 
 onBoth(
@@ -70,12 +70,12 @@ onBoth(
     using scripted = new Scripted(describe, trigger);
     scripted.receive("GET /\r\n\r\n");
     assertMatch(scripted.socket.text, /^HTTP\/1\.1 400 Bad Request\r\n[^]*Connection: close\r\n/);
-    assertEquals([scripted.connection.state, scripted.socket.isShutDown], ["lingering", true]);
+    assertEquals([scripted.state, scripted.socket.isShutDown], ["lingering", true]);
     const before = scripted.socket.text;
     scripted.receive(get("/more").repeat(100));
-    assertEquals([scripted.connection.state, scripted.socket.text], ["lingering", before]);
+    assertEquals([scripted.state, scripted.socket.text], ["lingering", before]);
     scripted.end();
-    assertEquals([scripted.connection.state, scripted.closedCount], ["closed", 1]);
+    assertEquals([scripted.state, scripted.closedCount], ["closed", 1]);
   },
 );
 
@@ -85,7 +85,7 @@ onBoth(
     using scripted = new Scripted(describe, trigger);
     scripted.receive(get("/", "Connection: close") + get("/never"));
     assertEquals(withoutDate(scripted.socket.text), answer("GET /", "close"));
-    assertEquals(scripted.connection.state, "lingering");
+    assertEquals(scripted.state, "lingering");
   },
 );
 
@@ -99,16 +99,16 @@ onBoth(
       return new Promise<HttpResponse>((resolve) => waiting.push(resolve)).then(() => describe(request));
     }, trigger);
     scripted.receive(get("/first") + get("/slow") + get("/last"));
-    assertEquals(scripted.connection.state, "handling");
+    assertEquals(scripted.state, "handling");
     assertEquals(withoutDate(scripted.socket.text), answer("GET /first"));
     scripted.receive(get("/later")); // arrives meanwhile: not even read
-    assertEquals(scripted.interest, trigger === "level" ? Interest.NONE : 3);
+    assertEquals(scripted.interest, trigger === "level" ? Interest.NONE : Interest.READABLE);
     waiting[0](errorResponse(404));
     await new Promise((resolve) => setTimeout(resolve));
     scripted.wake(Readiness.NONE);
     const paths = ["/first", "/slow", "/last", "/later"];
     assertEquals(withoutDate(scripted.socket.text), paths.map((path) => answer(`GET ${path}`)).join(""));
-    assertEquals(scripted.connection.state, "reading");
+    assertEquals(scripted.state, "reading");
   },
 );
 
@@ -131,7 +131,7 @@ onBoth("writing → closed: a client that is gone when we send costs nothing mor
     using scripted = new Scripted(describe, trigger);
     scripted.socket.sends = [-errno];
     scripted.receive(get("/") + get("/"));
-    assertEquals([scripted.connection.state, scripted.closedCount], ["closed", 1]);
+    assertEquals([scripted.state, scripted.closedCount], ["closed", 1]);
   }
 });
 
@@ -147,7 +147,7 @@ onBoth("writing: while the client does not read, nothing more is read from it", 
   scripted.socket.sends = [-EAGAIN];
   scripted.socket.capacity = 0;
   scripted.receive(get("/1"));
-  assertEquals(scripted.connection.state, "writing");
+  assertEquals(scripted.state, "writing");
   if (trigger === "level") assertEquals(scripted.interest, Interest.WRITABLE);
   scripted.receive(get("/2"));
   assertEquals(scripted.socket.incoming.length, 1, "the second request stays in the kernel");
@@ -184,13 +184,13 @@ onBoth(
       for (const [prepare, ms, state, text] of cases) {
         using scripted = new Scripted(describe, trigger);
         prepare(scripted);
-        const before = scripted.connection.state;
+        const before = scripted.state;
         advance(ms - 1);
         scripted.reactor.turn(0);
-        assertEquals(scripted.connection.state, before, `${before}: ${ms - 1} ms`);
+        assertEquals(scripted.state, before, `${before}: ${ms - 1} ms`);
         advance(2);
         scripted.reactor.turn(0);
-        assertEquals(scripted.connection.state, state, `${before}: ${ms + 1} ms`);
+        assertEquals(scripted.state, state, `${before}: ${ms + 1} ms`);
         assertMatch(scripted.socket.text, text);
       }
     });
@@ -212,15 +212,15 @@ onBoth("deadlines: a head that drips in does not move its deadline", (trigger) =
 onBoth("draining: an idle connection closes, a request that just arrived is answered first", (trigger) => {
   using idle = new Scripted(describe, trigger);
   idle.host.isDraining = true;
-  idle.connection.drain();
+  idle.drain();
   idle.wake(Readiness.NONE);
-  assertEquals(idle.connection.state, "closed");
+  assertEquals(idle.state, "closed");
   using late = new Scripted(describe, trigger);
   late.host.isDraining = true;
-  late.connection.drain();
+  late.drain();
   late.receive(get("/late"));
   assertEquals(withoutDate(late.socket.text), answer("GET /late", "close"));
-  assert(late.connection.retired);
+  assertEquals(late.state, "closed");
 });
 
 onBoth("refusing HEAD sends no content, whichever part of the request is refused", (trigger) => {
@@ -246,7 +246,7 @@ onBoth(
     scripted.receive(get("/", "Connection: close"));
     scripted.socket.incoming.push(new TextEncoder().encode("\r\n")); // no poller tells of it while we write
     scripted.writable();
-    assertEquals([scripted.connection.state, scripted.socket.isShutDown], ["closed", true]);
+    assertEquals([scripted.state, scripted.socket.isShutDown], ["closed", true]);
     assertEquals(
       scripted.socket.incoming,
       [],
@@ -269,6 +269,6 @@ onBoth("deadlines: an empty line after a request leaves the connection idle", (t
     const { text } = scripted.socket;
     advance(HEAD_TIMEOUT_MS + 1);
     scripted.reactor.turn(0);
-    assertEquals([scripted.connection.state, scripted.socket.text], ["reading", text]);
+    assertEquals([scripted.state, scripted.socket.text], ["reading", text]);
   });
 });

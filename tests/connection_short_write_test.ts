@@ -60,7 +60,7 @@ function run(
   using scripted = new Scripted(handler, trigger);
   plan(scripted);
   scripted.receive(requests);
-  for (let i = 0; scripted.connection.state === "writing"; i++) {
+  for (let i = 0; scripted.state === "writing"; i++) {
     if (i > 10_000) throw new Error("no progress");
     scripted.writable();
   }
@@ -110,10 +110,10 @@ for (const trigger of TRIGGERS) {
     using scripted = new Scripted(files.handler, trigger);
     scripted.socket.sends = [Infinity, 3, -EAGAIN];
     scripted.receive(get("/"));
-    assertEquals(scripted.connection.state, "writing");
+    assertEquals(scripted.state, "writing");
     files.truncate();
     scripted.writable();
-    assertEquals(scripted.connection.state, "closed");
+    assertEquals(scripted.state, "closed");
     assertEquals(files.open, 0);
   });
 
@@ -124,7 +124,7 @@ for (const trigger of TRIGGERS) {
     scripted.receive(get("/"));
     assertEquals(files.open, 1);
     scripted.wake(Readiness.WRITABLE | Readiness.HANGUP | Readiness.ERROR);
-    assertEquals([scripted.connection.state, files.open], ["closed", 0]);
+    assertEquals([scripted.state, files.open], ["closed", 0]);
   });
 
   Deno.test(`HEAD of a file sends no byte of it and closes it (${trigger})`, () => {

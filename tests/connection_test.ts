@@ -16,7 +16,7 @@ onBoth(
     using scripted = new Scripted(describe, trigger);
     scripted.receive(get("/a"));
     assertEquals(withoutDate(scripted.socket.text), answer("GET /a"));
-    assertEquals(scripted.connection.state, "reading");
+    assertEquals(scripted.state, "reading");
     assertEquals(scripted.socket.sendCalls, 1, "a response must go out by one call");
     scripted.receive(get("/b"));
     assertEquals(withoutDate(scripted.socket.text), answer("GET /a") + answer("GET /b"));
@@ -53,7 +53,7 @@ onBoth("reading: more pipelined requests than a turn's budget are all answered, 
   const paths = Array.from({ length: count }, (_, i) => `/${i}`);
   scripted.receive(paths.map((path) => get(path)).join(""));
   assertEquals(withoutDate(scripted.socket.text), paths.map((path) => answer(`GET ${path}`)).join(""));
-  assertEquals(scripted.connection.state, "reading");
+  assertEquals(scripted.state, "reading");
 });
 
 onBoth(
@@ -63,7 +63,7 @@ onBoth(
     scripted.socket.incoming.push(new TextEncoder().encode(get("/1") + get("/2")), "end");
     scripted.wake(Readiness.READABLE | Readiness.HANGUP);
     assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2"));
-    assertEquals([scripted.connection.state, scripted.closedCount], ["closed", 1]);
+    assertEquals([scripted.state, scripted.closedCount], ["closed", 1]);
   },
 );
 
@@ -72,7 +72,7 @@ onBoth("reading: EINTR is tried again, and readiness without anything to read ch
   scripted.receive(-EINTR, get("/"));
   assertEquals(withoutDate(scripted.socket.text), answer("GET /"));
   scripted.wake(Readiness.READABLE | Readiness.WRITABLE);
-  assertEquals(scripted.connection.state, "reading");
+  assertEquals(scripted.state, "reading");
 });
 
 onBoth("reading: more input than a slot holds is read in the turns after", (trigger) => {
@@ -102,7 +102,7 @@ onBoth(
         using scripted = new Scripted(describe, trigger);
         scripted.receive(input.slice(0, cut));
         const headEnd = body.indexOf("\r\n\r\n") + 4;
-        if (cut >= headEnd && cut < body.length) assertEquals(scripted.connection.state, "reading-body");
+        if (cut >= headEnd && cut < body.length) assertEquals(scripted.state, "reading-body");
         scripted.receive(input.slice(cut));
         assertEquals(
           withoutDate(scripted.socket.text),
@@ -145,7 +145,7 @@ onBoth(
       scripted.receive(input);
       scripted.receive("0\r\n\r\n" + get("/smuggled"));
       assertEquals(scripted.socket.text.match(/HTTP\/1\.1 \d+/g), [`HTTP/1.1 ${status}`], input);
-      assertEquals(scripted.connection.state, "lingering");
+      assertEquals(scripted.state, "lingering");
     }
   },
 );
@@ -154,7 +154,7 @@ onBoth("reading-body → closed: a client that ends in the middle of its body ge
   using scripted = new Scripted(describe, trigger);
   scripted.receive("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
   scripted.end();
-  assertEquals([scripted.connection.state, scripted.socket.text], ["closed", ""]);
+  assertEquals([scripted.state, scripted.socket.text], ["closed", ""]);
 });
 
 onBoth("reading: while requests wait for their turn, no more is received", (trigger) => {
@@ -163,7 +163,7 @@ onBoth("reading: while requests wait for their turn, no more is received", (trig
   scripted.socket.incoming.push(new TextEncoder().encode(get("/x").repeat(requests)));
   let most = 0;
   let received = scripted.socket.incoming[0] as Uint8Array;
-  scripted.poller.next.push([scripted.connection.fd, 1]);
+  scripted.poller.next.push([scripted.fd, 1]);
   while (scripted.reactor.turn(0) > 0) {
     const rest = (scripted.socket.incoming[0] ?? new Uint8Array(0)) as Uint8Array;
     if (rest.length !== received.length) most = Math.max(most, received.length - rest.length);

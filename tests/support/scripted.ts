@@ -7,6 +7,7 @@ import { readAt } from "../../ffi/file.ts";
 import { loadLibc } from "../../ffi/libc.ts";
 import { eventfdCreate } from "../../ffi/multiplexers.ts";
 import { Connection } from "../../server/connection.ts";
+import { Connections } from "../../server/connections.ts";
 import type { ConnectionHost } from "../../server/connection_host.ts";
 import type { Handler } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
@@ -123,7 +124,8 @@ export class Scripted {
   readonly socket = new ScriptedSocket();
   readonly poller: ScriptedPoller;
   readonly reactor: Reactor;
-  readonly connection: Connection;
+  readonly connections: Connections;
+  readonly fd: number = eventfdCreate(); // a real descriptor, since it will be closed
   readonly host: ConnectionHost & { isDraining: boolean };
   readonly errors: unknown[] = [];
   closedCount = 0;
@@ -149,21 +151,38 @@ export class Scripted {
       keepAlive,
       isDraining: false,
       onHandlerError: (error) => this.errors.push(error),
-      onConnectionClosed: () => this.closedCount++,
+      onRefused: (status) => this.errors.push(status),
     };
-    this.connection = new Connection(eventfdCreate(), this.host); // a real descriptor, since it will be closed
-    reactor.register(this.connection, Interest.READABLE);
-    this.connection.open();
+    this.connections = new Connections(this.host, () => this.closedCount++);
+    this.connections.accept(this.fd);
+  }
+
+  /** The connection's object; null while it has none. */
+  get connection(): Connection | null {
+    for (const source of this.reactor.sources()) {
+      if (source instanceof Connection) return source;
+    }
+    return null;
+  }
+
+  get state(): string {
+    return this.closedCount > 0 ? "closed" : this.connection?.state ?? "reading";
+  }
+
+  /** As a server that stops. */
+  drain(): void {
+    this.connection?.drain();
+    this.connections.drain();
   }
 
   /** What the poller is asked to watch. */
   get interest(): Interest | undefined {
-    return this.poller.interests.get(this.connection.fd);
+    return this.poller.interests.get(this.fd);
   }
 
   /** The poller reports `readiness`; then turns are made until nothing is left to do. */
   wake(readiness: Readiness): void {
-    this.poller.next.push([this.connection.fd, readiness]);
+    this.poller.next.push([this.fd, readiness]);
     for (let turns = 0; this.reactor.turn(0) > 0; turns++) {
       if (turns > 10_000) throw new Error("the connection keeps the reactor busy for ever");
     }
@@ -199,6 +218,7 @@ export class Scripted {
   /** Frees what a test leaves behind. */
   [Symbol.dispose](): void {
     this.reactor.close();
+    if (this.closedCount === 0) this.connections.close();
   }
 }
 

@@ -1,0 +1,131 @@
+/**
+ * One measurement: a load of some seconds from the second processor, and what the server used meanwhile.
+ * @module
+ */
+import { run } from "./servers.ts";
+
+/** What one round of load showed. */
+export interface Sample {
+  /** User and system time of all the server's processes, for each request. */
+  readonly cpuMicroseconds: number;
+  readonly requestsPerSecond: number;
+  readonly p50Microseconds: number;
+  readonly p99Microseconds: number;
+  /** Resident memory of all the server's processes, right after the load. */
+  readonly memoryMiB: number;
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** A process and all its descendants. */
+export function processTree(pid: number): number[] {
+  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+  return [
+    pid,
+    ...children.split(" ").filter((word) => word !== "").flatMap((word) => processTree(Number(word))),
+  ];
+}
+
+/** User and system time, in ticks of 10 ms; the kernel scales both to what the scheduler has measured exactly. */
+function cpuTicks(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks;
+}
+
+/** Resident memory in bytes. */
+export function memoryBytes(pid: number): number {
+  return processTree(pid).reduce(
+    (sum, each) =>
+      sum + Number(/VmRSS:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${each}/status`))?.[1] ?? 0),
+    0,
+  ) * 1024;
+}
+
+/** Memory of its own in bytes: without pages of files, such as those of its executable. */
+export function anonymousBytes(pid: number): number {
+  return processTree(pid).reduce((sum, each) => {
+    const rollup = Deno.readTextFileSync(`/proc/${each}/smaps_rollup`);
+    return sum + Number(/Anonymous:\s+(\d+)/.exec(rollup)?.[1] ?? 0);
+  }, 0) * 1024;
+}
+
+function microseconds(text: string): number {
+  const [, number, unit] = /([\d.]+)(us|ms|s)/.exec(text) ?? [];
+  return Number(number) * { us: 1, ms: 1000, s: 1e6 }[unit as "us" | "ms" | "s"];
+}
+
+/** Loads `url` with wrk, which runs `script`, and measures the server `pid`. @throws {Error} when wrk saw errors. */
+export function measure(
+  pid: number,
+  url: string,
+  connections: number,
+  script: string,
+  seconds: number,
+  expectedStatus: number,
+): Sample {
+  const pids = processTree(pid);
+  const before = cpuTicks(pids);
+  const output = run("taskset", [
+    ...["-c", "1", "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "--latency"],
+    ...["-s", script, url],
+  ]);
+  const ticks = cpuTicks(pids) - before;
+  const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
+  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
+  const failures = (errors ?? []).slice(1).reduce((sum, count) => sum + Number(count), 0);
+  if (refused > 0 || failures > requests / 1000 || !(requests > 0)) {
+    throw new Error(`wrk saw errors (expected ${expectedStatus}):\n${output}`);
+  }
+  return {
+    cpuMicroseconds: ticks * (1e6 / TICKS_PER_SECOND) / requests,
+    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
+    p50Microseconds: microseconds(/ 50%\s+(\S+)/.exec(output)?.[1] ?? ""),
+    p99Microseconds: microseconds(/ 99%\s+(\S+)/.exec(output)?.[1] ?? ""),
+    memoryMiB: memoryBytes(pid) / 2 ** 20,
+  };
+}
+
+/** One request on a connection of its own: the whole response as it was on the wire. */
+export async function exchange(port: number, path: string, fields: string): Promise<Uint8Array<ArrayBuffer>> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(
+    new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${fields}\r\n`),
+  );
+  let bytes = new Uint8Array(0);
+  const chunk = new Uint8Array(65536);
+  while (!isWhole(bytes)) {
+    const count = await connection.read(chunk);
+    if (count === null) break;
+    const joined = new Uint8Array(bytes.length + count);
+    joined.set(bytes);
+    joined.set(chunk.subarray(0, count), bytes.length);
+    bytes = joined;
+  }
+  connection.close();
+  return bytes;
+}
+
+function isWhole(bytes: Uint8Array): boolean {
+  const text = new TextDecoder("latin1").decode(bytes.subarray(0, 4096));
+  const head = text.indexOf("\r\n\r\n") + 4;
+  if (head < 4) return false;
+  const length = /\r\nContent-Length: (\d+)/i.exec(text)?.[1];
+  return text.startsWith("HTTP/1.1 304") || bytes.length >= head + Number(length);
+}
+
+/** The value of a field of a response; empty without it. */
+export function fieldOf(response: Uint8Array, name: string): string {
+  const head = new TextDecoder("latin1").decode(response.subarray(0, 4096)).split("\r\n\r\n")[0];
+  return new RegExp(`\\r\\n${name}: ([^\\r]*)`, "i").exec(head)?.[1] ?? "";
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

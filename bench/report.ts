@@ -1,0 +1,174 @@
+/**
+ * What was measured, as tables.
+ * @module
+ */
+import type { Figure } from "./extremes.ts";
+import type { Sample } from "./measure.ts";
+import { type Contestant, run } from "./servers.ts";
+import type { Workload } from "./workloads.ts";
+
+/** Everything of one run. */
+export interface Measured {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly machine: string;
+  readonly servers: readonly Contestant[];
+  readonly works: { readonly workload: Workload; readonly samples: ReadonlyMap<string, Sample> }[];
+  readonly idle: Figure[];
+  readonly start: Figure[];
+}
+
+/** What this server is to reach: at most `ratio` times the figure of the best of `rivals`. */
+interface Goal {
+  readonly key: string;
+  readonly ratio: number;
+  readonly rivals: readonly string[];
+  readonly pick?: "p50Microseconds";
+}
+
+const OURS = "epollet";
+const FLOOR = "C floor";
+
+const GOALS: readonly Goal[] = [
+  { key: "small", ratio: 1.08, rivals: [FLOOR] },
+  { key: "small", ratio: 0.9, rivals: ["h2o"] },
+  { key: "15k", ratio: 0.95, rivals: ["h2o"] },
+  { key: "100k", ratio: 0.95, rivals: ["h2o"] },
+  { key: "10m", ratio: 1, rivals: ["nginx", "nginx + open_file_cache", "lighttpd", "h2o", "Caddy"] },
+  { key: "pipelined", ratio: 0.45, rivals: [FLOOR] },
+  { key: "close", ratio: 1, rivals: ["h2o"] },
+  { key: "1000", ratio: 1.1, rivals: [FLOOR] },
+  { key: "10000", ratio: 1.1, rivals: [FLOOR] },
+  { key: "304", ratio: 0.95, rivals: ["lighttpd"] },
+  { key: "random", ratio: 0.9, rivals: ["lighttpd"] },
+  { key: "one", ratio: 1.05, rivals: [FLOOR], pick: "p50Microseconds" },
+];
+const IDLE_BYTES_GOAL = 450;
+const START_MS_GOAL = 150;
+
+/** Model of the processor, memory, kernel. */
+export function machine(): string {
+  const cpu = /model name\s*: (.*)/.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
+  const kib = Number(/MemTotal:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1]);
+  const kernel = run("uname", ["-r"]).trim().split("-")[0];
+  return `${cpu}, ${navigator.hardwareConcurrency} processors, ${
+    Math.round(kib / 2 ** 20)
+  } GiB, Linux ${kernel}`;
+}
+
+function digits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function rows(header: readonly string[], lines: readonly (readonly string[])[]): string {
+  return [header, header.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n");
+}
+
+function byServer(measured: Measured, show: (sample: Sample) => string): string {
+  const names = measured.servers.map(({ name }) => name);
+  return rows(
+    ["work", ...names],
+    measured.works.map(({ workload, samples }) => [
+      workload.name,
+      ...names.map((name) => samples.has(name) ? show(samples.get(name)!) : "–"),
+    ]),
+  );
+}
+
+/** The goals, and how far this server is from each of those that were measured. */
+function goals(measured: Measured): string {
+  const lines: string[][] = [];
+  for (const { key, ratio, rivals, pick = "cpuMicroseconds" } of GOALS) {
+    const work = measured.works.find(({ workload }) => workload.key === key);
+    const ours = work?.samples.get(OURS)?.[pick];
+    const present = rivals.filter((name) => work?.samples.has(name));
+    if (work === undefined || ours === undefined || present.length === 0) continue;
+    const best = present.toSorted((a, b) => work.samples.get(a)![pick] - work.samples.get(b)![pick])[0];
+    const reached = ours / work.samples.get(best)![pick];
+    const what = pick === "p50Microseconds" ? `${work.workload.name}, median latency` : work.workload.name;
+    lines.push([what, `≤ ${ratio} × ${best}`, `${reached.toFixed(2)} ×`, verdict(reached, ratio)]);
+  }
+  const idle = measured.idle.find(({ name }) => name === OURS)?.value;
+  if (idle !== undefined) {
+    lines.push([
+      "an idle connection",
+      `≤ ${IDLE_BYTES_GOAL} bytes`,
+      `${Math.round(idle)} bytes`,
+      verdict(idle, IDLE_BYTES_GOAL),
+    ]);
+  }
+  const start = measured.start.find(({ name }) => name === OURS)?.value;
+  if (start !== undefined) {
+    lines.push([
+      "start to first answer",
+      `≤ ${START_MS_GOAL} ms`,
+      `${Math.round(start)} ms`,
+      verdict(start, START_MS_GOAL),
+    ]);
+  }
+  return rows(["work", "goal", "measured", ""], lines);
+}
+
+function verdict(value: number, goal: number): string {
+  return Number(value.toFixed(2)) <= goal ? "reached" : "missed";
+}
+
+/** The closing table of a run: CPU, and ratios. */
+export function table(measured: Measured): string {
+  const cpu = byServer(measured, ({ cpuMicroseconds }) => digits(cpuMicroseconds));
+  return `CPU µs/request\n${cpu}\n\n${goals(measured)}`;
+}
+
+/** docs/benchmarks.md. */
+export function markdown(measured: Measured): string {
+  const { rounds, seconds, servers } = measured;
+  const figures = (list: readonly Figure[], unit: string) =>
+    rows(["server", unit], list.map(({ name, value }) => [name, Math.round(value).toLocaleString("en")]));
+  return `# Benchmarks
+
+<!-- Written by \`deno task bench\`; what was thought about it is in architecture.md. -->
+
+\`deno task bench ${rounds} ${seconds}\` on ${measured.machine}. One processor for the servers, the other for wrk; medians of
+${rounds} interleaved rounds of ${seconds} seconds. The machine is virtual and shared: ratios within a table mean something,
+absolute times do not.
+
+Servers: ${
+    servers.map(({ name, version }) => `${name} (${version})`).join(", ")
+  }. Configurations: \`bench/servers.ts\`. "C floor" answers every
+read with the same prepared bytes, and nothing else: what the kernel's part costs any server. Deno.serve answers from
+memory, and never looks at a file again; nginx with open_file_cache, h2o and lighttpd may serve what has changed for
+a second or more; Caddy and plain nginx look at the file each time.
+
+![CPU time per request](benchmarks.svg)
+
+## Goals
+
+${goals(measured)}
+
+## CPU, µs per request
+
+${byServer(measured, ({ cpuMicroseconds }) => digits(cpuMicroseconds))}
+
+## Requests per second
+
+Server and load have a processor each, and most often the load is the slower one: CPU tells more.
+
+${byServer(measured, ({ requestsPerSecond }) => Math.round(requestsPerSecond).toLocaleString("en"))}
+
+## 99 % are answered within, µs
+
+${byServer(measured, ({ p99Microseconds }) => Math.round(p99Microseconds).toLocaleString("en"))}
+
+## Resident memory after the load, MiB
+
+${byServer(measured, ({ memoryMiB }) => memoryMiB.toFixed(0))}
+
+## Bytes for each of 10,000 idle connections
+
+${figures(measured.idle, "bytes")}
+
+## From start to first answer
+
+${figures(measured.start, "ms")}
+`;
+}

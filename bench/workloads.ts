@@ -1,0 +1,115 @@
+/**
+ * What the servers are asked for, and how wrk asks.
+ * @module
+ */
+
+/** One kind of load. */
+export interface Workload {
+  /** For the command line. */
+  readonly key: string;
+  /** For the table. */
+  readonly name: string;
+  readonly path: string;
+  readonly connections: number;
+  /** Requests that a client sends at once; the body of a wrk script is made of it. */
+  readonly pipelined?: number;
+  /** A field of each request; `{etag}` stands for the server's tag. */
+  readonly field?: string;
+  /** All files of {@linkcode RANDOM_FILES}, in random order. */
+  readonly isRandom?: boolean;
+  /** The C floor can answer it. */
+  readonly hasFloor: boolean;
+  readonly expectsStatus?: number;
+}
+
+export const RANDOM_FILES = 10_000;
+
+const SMALL = "/small.html";
+
+export const WORKLOADS: readonly Workload[] = [
+  { key: "small", name: "612 B, 64 connections", path: SMALL, connections: 64, hasFloor: true },
+  { key: "15k", name: "15 KB", path: "/15k.html", connections: 64, hasFloor: true },
+  { key: "100k", name: "100 KB", path: "/100k.html", connections: 64, hasFloor: true },
+  { key: "10m", name: "10 MB", path: "/10m.bin", connections: 16, hasFloor: false },
+  {
+    key: "pipelined",
+    name: "612 B, 16 pipelined",
+    path: SMALL,
+    connections: 64,
+    pipelined: 16,
+    hasFloor: true,
+  },
+  {
+    key: "close",
+    name: "612 B, a connection each",
+    path: SMALL,
+    connections: 64,
+    field: "Connection: close",
+    hasFloor: false,
+  },
+  { key: "1000", name: "612 B, 1,000 connections", path: SMALL, connections: 1000, hasFloor: true },
+  { key: "10000", name: "612 B, 10,000 connections", path: SMALL, connections: 10_000, hasFloor: true },
+  {
+    key: "304",
+    name: "304",
+    path: SMALL,
+    connections: 64,
+    field: "If-None-Match: {etag}",
+    hasFloor: true,
+    expectsStatus: 304,
+  },
+  {
+    key: "random",
+    name: `${RANDOM_FILES.toLocaleString("en")} files at random`,
+    path: "/many/00000.html",
+    connections: 64,
+    isRandom: true,
+    hasFloor: false,
+  },
+  { key: "one", name: "612 B, one connection", path: SMALL, connections: 1, hasFloor: true },
+];
+
+/** Makes the site; nothing in it changes afterwards. */
+export function makeSite(site: string): void {
+  Deno.mkdirSync(`${site}/many`, { recursive: true });
+  const put = (name: string, bytes: number) =>
+    Deno.writeFileSync(`${site}/${name}`, new Uint8Array(bytes).fill(0x78));
+  put("small.html", 612);
+  put("15k.html", 15_000);
+  put("100k.html", 100_000);
+  put("10m.bin", 10_000_000);
+  for (let i = 0; i < RANDOM_FILES; i++) put(`many/${String(i).padStart(5, "0")}.html`, 612);
+}
+
+/** The script that makes wrk send this; each response is counted, whatever its status. */
+export function wrkScript(workload: Workload, port: number, etag: string): string {
+  const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag);
+  const [name, value] = fields === "" ? ["", ""] : fields.split(": ");
+  const header = name === "" ? "" : `wrk.headers[${JSON.stringify(name)}] = ${luaString(value)}\n`;
+  const host = `wrk.headers["Host"] = "127.0.0.1:${port}"\n`;
+  if (workload.isRandom) {
+    return `${host}local requests = {}
+math.randomseed(42)
+init = function()
+  for i = 1, ${RANDOM_FILES} do
+    requests[i] = wrk.format("GET", string.format("/many/%05d.html", i - 1))
+  end
+end
+request = function() return requests[math.random(1, ${RANDOM_FILES})] end
+`;
+  }
+  if (workload.pipelined !== undefined) {
+    return `${host}${header}local requests
+init = function()
+  local one = wrk.format("GET", "${workload.path}")
+  requests = string.rep(one, ${workload.pipelined})
+end
+request = function() return requests end
+`;
+  }
+  return host + header;
+}
+
+function luaString(text: string): string {
+  return `'${text.replace(/['\\]/g, "\\$&")}'`;
+}

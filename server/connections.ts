@@ -1,0 +1,164 @@
+/**
+ * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
+ * readiness makes a `Connection` again, out of those that are left over from others.
+ *
+ * Those that rest stand in a list in the order in which they came to rest. Since all of them may rest equally long,
+ * that is also the order of their deadlines.
+ * @module
+ */
+import { EAGAIN } from "../ffi/errno.ts";
+import { close } from "../ffi/socket.ts";
+import { Connection, type ConnectionKeeper } from "./connection.ts";
+import type { ConnectionHost } from "./connection_host.ts";
+import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS, POOLED_CONNECTIONS_MAX } from "./limits.ts";
+import { Interest, Readiness } from "./poller.ts";
+import { Source } from "./source.ts";
+
+const NONE = -1;
+
+/** See the module's comment. It is itself the source that is woken for each of those that rest. */
+export class Connections extends Source implements ConnectionKeeper {
+  readonly #host: ConnectionHost;
+  readonly #onClosed: () => void;
+  readonly #pool: Connection[] = [];
+  // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
+  #older = new Int32Array(1024);
+  #newer = new Int32Array(1024);
+  #sinceMs = new Float64Array(1024);
+  #interests = new Uint8Array(1024);
+  #oldest = NONE;
+  #newest = NONE;
+  #count = 0;
+
+  /** `onClosed` is called after each connection that has ended. */
+  constructor(host: ConnectionHost, onClosed: () => void) {
+    super(NONE);
+    this.#host = host;
+    this.#onClosed = onClosed;
+  }
+
+  /** How many there are, whatever they do. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * A client was accepted as `fd`. Most often its first request is there already: then the poller need not be told
+   * of it before that is answered. For phase one, so that it is received with the others.
+   */
+  accept(fd: number): void {
+    const { reactor, transport, workspace } = this.#host;
+    this.#count++;
+    const slot = workspace.takeSlot(reactor.batch);
+    const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
+    if (slot !== null && count !== -EAGAIN) {
+      return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
+    }
+    if (slot !== null) workspace.returnSlot();
+    const status = reactor.register(this, Interest.READABLE, fd);
+    if (status >= 0) return this.#append(fd, Interest.READABLE);
+    close(fd);
+    this.#count--;
+    this.#host.onRefused(status);
+  }
+
+  /** Phase one: descriptor `fd`, which rested, is ready. */
+  override onReady(readiness: Readiness, fd: number): void {
+    if (readiness === Readiness.WRITABLE) return;
+    const { reactor, transport, workspace } = this.#host;
+    const slot = workspace.takeSlot(reactor.batch);
+    if (slot === null) return this.#wake(fd).onReady(readiness);
+    const count = transport.recv(fd, slot.bytes);
+    if (count === -EAGAIN) workspace.returnSlot(); // said too much: it rests on
+    else this.#wake(fd).begin(readiness, slot, count);
+  }
+
+  rest(connection: Connection): void {
+    const { fd } = connection;
+    this.#append(fd, connection.interest);
+    this.#host.reactor.handOver(fd, this);
+    this.#recycle(connection);
+  }
+
+  refused(connection: Connection, status: number): void {
+    this.#host.reactor.retire(connection);
+    this.#host.onRefused(status);
+  }
+
+  closed(connection: Connection): void {
+    this.#count--;
+    this.#recycle(connection);
+    this.#onClosed();
+  }
+
+  /** Ends those that have rested too long. */
+  override onDeadline(): void {
+    const { reactor } = this.#host;
+    for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
+      const deadlineMs = this.#sinceMs[this.#oldest] + KEEP_ALIVE_TIMEOUT_MS;
+      if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
+      reactor.retire(this.#wake(this.#oldest));
+    }
+    if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
+  }
+
+  /** The server is to stop: who rests is closed, after a last look for a request that has arrived just now. */
+  drain(): void {
+    while (this.#oldest !== NONE) this.#wake(this.#oldest).drain();
+  }
+
+  /** Once the reactor has ended: closes those that rest. */
+  close(): void {
+    for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]) close(this.#oldest);
+  }
+
+  #append(fd: number, interest: Interest): void {
+    const { reactor } = this.#host;
+    if (fd >= this.#older.length) this.#grow(fd);
+    this.#older[fd] = this.#newest;
+    this.#newer[fd] = NONE;
+    this.#sinceMs[fd] = reactor.now;
+    this.#interests[fd] = interest;
+    if (this.#newest === NONE) this.#oldest = fd;
+    else this.#newer[this.#newest] = fd;
+    this.#newest = fd;
+    if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS);
+  }
+
+  /** Takes `fd` out of the list, and gives it an object. */
+  #wake(fd: number): Connection {
+    const older = this.#older[fd];
+    const newer = this.#newer[fd];
+    if (older === NONE) this.#oldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === NONE) this.#newest = older;
+    else this.#older[newer] = older;
+    const connection = this.#attach(fd, this.#interests[fd]);
+    this.#host.reactor.handOver(fd, connection);
+    return connection;
+  }
+
+  #attach(fd: number, interest: Interest): Connection {
+    const connection = this.#pool.pop() ?? new Connection(this.#host, this);
+    connection.attach(fd, interest);
+    return connection;
+  }
+
+  #recycle(connection: Connection): void {
+    if (connection.isReusable && !connection.isQueued && this.#pool.length < POOLED_CONNECTIONS_MAX) {
+      this.#pool.push(connection);
+    }
+  }
+
+  #grow(fd: number): void {
+    const length = Math.max(this.#older.length * 2, fd + 1);
+    const grown = <T extends Int32Array | Float64Array | Uint8Array>(larger: T, old: T) => {
+      larger.set(old);
+      return larger;
+    };
+    this.#older = grown(new Int32Array(length), this.#older);
+    this.#newer = grown(new Int32Array(length), this.#newer);
+    this.#sinceMs = grown(new Float64Array(length), this.#sinceMs);
+    this.#interests = grown(new Uint8Array(length), this.#interests);
+  }
+}
