@@ -19,6 +19,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_DEFER_ACCEPT,
   TCP_NODELAY,
 } from "./constants.ts";
 import { orThrow } from "./errno.ts";
@@ -97,6 +98,8 @@ export function listenTcp(host: string, port: number, backlog: number): number {
   try {
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
     orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
+    // A client that has sent nothing yet is not shown to accept, for about a second; the kernel may refuse to wait.
+    setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
     if (family === AF_INET6) {
       orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), intent, "setsockopt IPV6_V6ONLY");
     }

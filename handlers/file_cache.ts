@@ -19,20 +19,10 @@ import type { Dependent, Place, WatchTree } from "./watch_tree.ts";
 /** How an entry is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
 export type Validation = "inotify" | "stat" | "off";
 
-/** A response of an entry: what a request may remember. When the entry ends, both are gone. */
-export class Answer {
+/** What a request may remember: a response of an entry. When the entry ends, both are gone. */
+export interface Answer {
   entry: CachedFile | null;
   response: HttpResponse | null;
-
-  constructor(entry: CachedFile, response: HttpResponse) {
-    this.entry = entry;
-    this.response = response;
-  }
-
-  end(): void {
-    this.entry = null;
-    this.response = null;
-  }
 }
 
 /** A file that was read. */
@@ -53,19 +43,21 @@ export interface FileContent {
 const ENTRY_OVERHEAD_BYTES = 2048;
 
 /** One file in memory, for as long as it is as it was. */
-export class CachedFile extends SieveEntry implements Dependent {
+export class CachedFile extends SieveEntry implements Answer, Dependent {
+  // The entry is itself the answer with the whole content: of 10,000 files each step from one object to the next
+  // is a line of memory that no cache of the processor holds.
+  entry: CachedFile | null;
+  response: HttpResponse | null;
+  /** The turn in which, and the second at which, it was last seen to be fresh. */
+  checkedBatch: number;
+  checkedSeconds: number;
+  /** Where it is watched; null: it has to be looked at. */
+  readonly places: readonly Place[] | null;
   readonly file: FileContent;
-  /** 200 with the whole content. */
-  readonly whole: Answer;
   /** 304, once that was asked for. */
   notModified: Answer | null = null;
   readonly hash: number;
   readonly bytes: number;
-  /** Where it is watched; null: it has to be looked at. */
-  readonly places: readonly Place[] | null;
-  /** The turn in which, and the second at which, it was last seen to be fresh. */
-  checkedBatch: number;
-  checkedSeconds: number;
   readonly #cache: FileCache;
 
   constructor(
@@ -76,14 +68,15 @@ export class CachedFile extends SieveEntry implements Dependent {
     context: HandlerContext,
   ) {
     super();
-    this.#cache = cache;
-    this.file = file;
-    this.whole = new Answer(this, response);
-    this.hash = hashOf(file.key, 0, file.key.length);
-    this.bytes = response.bytes.length + (response.tail?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
-    this.places = places;
+    this.entry = this;
+    this.response = response;
     this.checkedBatch = context.batch;
     this.checkedSeconds = context.clock.seconds;
+    this.places = places;
+    this.#cache = cache;
+    this.file = file;
+    this.hash = hashOf(file.key, 0, file.key.length);
+    this.bytes = response.bytes.length + (response.tail?.length ?? 0) + ENTRY_OVERHEAD_BYTES;
   }
 
   drop(): void {
@@ -130,7 +123,7 @@ export class FileCache {
 
   #check(entry: CachedFile, context: HandlerContext): boolean {
     this.#tree?.drain(context.batch);
-    if (entry.whole.response === null) return false;
+    if (entry.response === null) return false;
     const { seconds } = context.clock;
     const isWatched = this.#validation === "off" ||
       (entry.places !== null && Math.abs(seconds - entry.checkedSeconds) < CACHE_RECHECK_SECONDS);
@@ -174,9 +167,9 @@ export class FileCache {
 
   /** Ends an entry: nobody who remembers one of its answers will find a response there. */
   remove(entry: CachedFile): void {
-    if (entry.whole.response === null) return;
-    entry.whole.end();
-    entry.notModified?.end();
+    if (entry.response === null) return;
+    entry.entry = entry.response = null;
+    if (entry.notModified !== null) entry.notModified.entry = entry.notModified.response = null;
     this.#entries.delete(entry.hash);
     this.#queue.remove(entry);
     this.#bytes -= entry.bytes;

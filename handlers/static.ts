@@ -14,7 +14,7 @@ import { isNotModified } from "../server/http/conditional.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
-import { Answer, type CachedFile, FileCache, type Validation } from "./file_cache.ts";
+import { type Answer, type CachedFile, FileCache, type Validation } from "./file_cache.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import {
   negotiate,
@@ -130,10 +130,10 @@ class Site {
   /** From memory; a request that will come again remembers which answer it was. */
   #answer(cached: CachedFile, request: HttpRequest, context: HandlerContext): HttpResponse {
     const { file } = cached;
-    let answer = cached.whole;
+    let answer: Answer = cached;
     if (request.isConditional) {
       if (isNotModified(request, file.validators, context.clock.seconds)) {
-        answer = cached.notModified ??= new Answer(cached, notModified(file.validators));
+        answer = cached.notModified ??= { entry: cached, response: notModified(file.validators) };
       } else {
         const partial = negotiateRange(request, context, representationInMemory(file));
         if (partial !== null) return partial;

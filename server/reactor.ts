@@ -168,7 +168,8 @@ export class Reactor {
 
   /** One turn that blocks for at most `timeoutMs`; returns how many sources were woken. */
   turn(timeoutMs: number): number {
-    return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs())));
+    // `now` is as old as the last turn was long: good enough for a wait of a few milliseconds, and free.
+    return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs(this.now))));
   }
 
   /** Turns until {@linkcode stop}, then closes everything. */
@@ -183,7 +184,7 @@ export class Reactor {
         const isOverdue =
           this.now - yieldedMs >= (isSuspended ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS);
         if (woken > 0 && !isOverdue) continue;
-        const patienceMs = woken > 0 ? 0 : this.#patienceMs();
+        const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;
         await this.#park(patienceMs);
         yieldedMs = this.now;
@@ -217,9 +218,9 @@ export class Reactor {
   }
 
   /** How long a wait may last, in whole milliseconds: until the next deadline, and not at all when work waits. */
-  #patienceMs(): number {
+  #patienceMs(nowMs: number): number {
     if (this.#again.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
-    const untilMs = this.#deadlines.nextMs() - performance.now();
+    const untilMs = this.#deadlines.nextMs() - nowMs;
     return untilMs === Infinity
       ? PARKED_WAIT_MS_MAX
       : Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);

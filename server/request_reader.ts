@@ -98,7 +98,7 @@ export class RequestReader {
       const known = heads.find(view, start, end - start);
       if (known !== null) {
         workspace.request = known;
-        input.start += known.bytes.length;
+        input.start += known.headLength;
         return Read.REQUEST;
       }
     }

@@ -57,7 +57,12 @@ export class Server {
       );
       const clock = new HttpClock();
       clock.update(Date.now());
-      reactor.betweenPhases = () => clock.update(Date.now());
+      let updatedMs = reactor.now;
+      reactor.betweenPhases = () => {
+        if (reactor.now === updatedMs) return; // many turns fit into a millisecond
+        updatedMs = reactor.now;
+        clock.update(Date.now());
+      };
       this.#reactor = reactor;
       this.#host = {
         reactor,

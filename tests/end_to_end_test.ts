@@ -128,6 +128,8 @@ for (const poller of POLLER_NAMES) {
       "SIGTERM in the middle of a download: it is finished, then the program ends with 0",
       async () => {
         using idle = await Wire.connect(port);
+        await idle.send(get("/")); // one that never spoke may not even be accepted yet (TCP_DEFER_ACCEPT)
+        await idle.expect();
         using wire = await Wire.connect(port);
         await wire.send(get("/large.bin"));
         await new Promise((resolve) => setTimeout(resolve, 100));

@@ -15,23 +15,28 @@ import { HttpRequest } from "./request.ts";
 /** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
 const WAYS = 4;
 const SETS = CACHED_HEADS_MAX / WAYS;
+/** The words of short heads stand in one array, where they are found without looking at the request first. */
+const SHORT_WORDS = 32;
+const NO_WORDS = new Int32Array(0);
 
-/** One head: its request, and its bytes as words; the last word overlaps the one before it. */
-interface KnownHead {
-  readonly request: HttpRequest;
-  readonly length: number;
-  readonly words: Int32Array;
+/** A request that knows the words of its head, where that is not short. */
+class KnownRequest extends HttpRequest {
+  words: Int32Array = NO_WORDS;
 }
 
 /** See the module's comment. Of a fixed size: {@linkcode CACHED_HEADS_MAX} heads. */
 export class HeadCache {
   readonly #hashes = new Int32Array(CACHED_HEADS_MAX);
-  readonly #heads: (KnownHead | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
+  /** Bytes of each head; 0: none. */
+  readonly #lengths = new Int32Array(CACHED_HEADS_MAX);
+  readonly #shortWords = new Int32Array(CACHED_HEADS_MAX * SHORT_WORDS);
+  readonly #heads: (KnownRequest | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
   /** The hash that was last seen in a set without being known. */
   readonly #seen = new Int32Array(SETS);
   /** Where the next head of a set goes. */
   readonly #hands = new Uint8Array(SETS);
-  #last: KnownHead | null = null;
+  /** Where the head is that was found last. */
+  #last = 0;
   #hash = 0;
   #hashedLength = 0;
 
@@ -41,7 +46,10 @@ export class HeadCache {
    */
   find(view: DataView, start: number, length: number): HttpRequest | null {
     const last = this.#last;
-    if (last !== null && last.length <= length && isEqual(last, view, start)) return last.request;
+    const lastLength = this.#lengths[last];
+    if (lastLength !== 0 && lastLength <= length && this.#isAt(last, view, start, lastLength)) {
+      return this.#heads[last];
+    }
     this.#hashedLength = 0;
     if (length > CACHED_HEAD_BYTES_MAX || length < 4) return null;
     return this.#lookUp(view, start, length);
@@ -60,12 +68,16 @@ export class HeadCache {
     }
     const way = set * WAYS + this.#hands[set];
     this.#hands[set] = (this.#hands[set] + 1) % WAYS;
+    const known = new KnownRequest(request.fieldCount);
+    known.copyFrom(request, start, length);
+    const count = (length + 3) >> 2;
+    const isShort = count <= SHORT_WORDS;
+    if (!isShort) known.words = new Int32Array(count);
+    copyWords(view, start, length, isShort ? this.#shortWords : known.words, isShort ? way * SHORT_WORDS : 0);
     this.#hashes[way] = hash;
-    this.#heads[way] = this.#last = {
-      request: request.copy(start, length),
-      length,
-      words: wordsOf(view, start, length),
-    };
+    this.#lengths[way] = length;
+    this.#heads[way] = known;
+    this.#last = way;
   }
 
   #lookUp(view: DataView, start: number, length: number): HttpRequest | null {
@@ -74,33 +86,35 @@ export class HeadCache {
     this.#hashedLength = length;
     const first = (hash & (SETS - 1)) * WAYS;
     for (let way = first; way < first + WAYS; way++) {
-      if (this.#hashes[way] !== hash) continue;
-      const head = this.#heads[way];
-      if (head === null || head.length !== length || !isEqual(head, view, start)) continue;
-      this.#last = head;
-      return head.request;
+      if (this.#hashes[way] !== hash || this.#lengths[way] !== length) continue;
+      if (!this.#isAt(way, view, start, length)) continue;
+      this.#last = way;
+      return this.#heads[way];
     }
     return null;
   }
+
+  #isAt(way: number, view: DataView, start: number, length: number): boolean {
+    return length <= SHORT_WORDS * 4
+      ? isEqual(this.#shortWords, way * SHORT_WORDS, view, start, length)
+      : isEqual(this.#heads[way]!.words, 0, view, start, length);
+  }
 }
 
-/** `length` is at least 4. */
-function isEqual(head: KnownHead, view: DataView, start: number): boolean {
-  const { words, length } = head;
-  const last = words.length - 1;
+/** Compares `length` ≥ 4 bytes with the words from `base` on; the last word overlaps the one before it. */
+function isEqual(words: Int32Array, base: number, view: DataView, start: number, length: number): boolean {
+  const last = base + ((length + 3) >> 2) - 1;
   if (view.getInt32(start + length - 4, true) !== words[last]) return false;
-  for (let i = 0; i < last; i++) {
-    if (view.getInt32(start + i * 4, true) !== words[i]) return false;
+  let at = start;
+  for (let i = base; i < last; i++, at += 4) {
+    if (view.getInt32(at, true) !== words[i]) return false;
   }
   return true;
 }
 
-function wordsOf(view: DataView, start: number, length: number): Int32Array {
-  const words = new Int32Array((length + 3) >> 2);
-  for (let i = 0; i < words.length; i++) {
-    words[i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
-  }
-  return words;
+function copyWords(view: DataView, start: number, length: number, words: Int32Array, base: number): void {
+  const count = (length + 3) >> 2;
+  for (let i = 0; i < count; i++) words[base + i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
 }
 
 /** Spread well enough over its low bits; nothing depends on its being hard to guess. */

@@ -13,6 +13,10 @@ export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
  * them beyond the handler's first `await` has it to itself, since the connection then takes a new one.
  */
 export class HttpRequest {
+  /** The handler's own, while {@linkcode isShared}: what it found out about this head, for the next time. */
+  memo: unknown = null;
+  /** Bytes of the head, while {@linkcode isShared}. */
+  headLength = 0;
   /** Where all offsets point into. */
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
@@ -40,32 +44,31 @@ export class HttpRequest {
   readonly fields: Int32Array;
   /** True when the object stands for every request with this very head. */
   isShared = false;
-  /** The handler's own, while {@linkcode isShared}: what it found out about this head, for the next time. */
-  memo: unknown = null;
 
-  constructor(fields: Int32Array = new Int32Array(FIELDS_MAX * 4)) {
-    this.fields = fields;
+  /** With room for so many fields. */
+  constructor(fieldsMax: number = FIELDS_MAX) {
+    this.fields = new Int32Array(fieldsMax * 4);
   }
 
-  /** A request to be shared, with its head `bytes[start, start + length)` in a buffer of its own. */
-  copy(start: number, length: number): HttpRequest {
-    const copy = new HttpRequest(this.fields.slice(0, this.fieldCount * 4).map((offset) => offset - start));
-    copy.bytes = this.bytes.slice(start, start + length);
-    copy.isShared = true;
-    copy.method = this.method;
-    copy.targetForm = this.targetForm;
-    copy.pathStart = this.pathStart - start;
-    copy.pathEnd = this.pathEnd - start;
-    copy.queryStart = this.queryStart - start;
-    copy.queryEnd = this.queryEnd - start;
-    copy.minorVersion = this.minorVersion;
-    copy.keepAlive = this.keepAlive;
-    copy.contentLength = this.contentLength;
-    copy.chunked = this.chunked;
-    copy.expectsContinue = this.expectsContinue;
-    copy.isConditional = this.isConditional;
-    copy.fieldCount = this.fieldCount;
-    return copy;
+  /** Becomes `other`, to be shared, with its head `other.bytes[start, start + length)` in a buffer of its own. */
+  copyFrom(other: HttpRequest, start: number, length: number): void {
+    for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i] - start;
+    this.bytes = other.bytes.slice(start, start + length);
+    this.headLength = length;
+    this.isShared = true;
+    this.method = other.method;
+    this.targetForm = other.targetForm;
+    this.pathStart = other.pathStart - start;
+    this.pathEnd = other.pathEnd - start;
+    this.queryStart = other.queryStart - start;
+    this.queryEnd = other.queryEnd - start;
+    this.minorVersion = other.minorVersion;
+    this.keepAlive = other.keepAlive;
+    this.contentLength = other.contentLength;
+    this.chunked = other.chunked;
+    this.expectsContinue = other.expectsContinue;
+    this.isConditional = other.isConditional;
+    this.fieldCount = other.fieldCount;
   }
 
   /** True when a body follows the head. */
