@@ -168,10 +168,25 @@ export class FileStatus {
     return true;
   }
 
+  /** True when both describe the same file, whatever its state. */
+  isSameFile(other: FileStatus): boolean {
+    const a = this.#words;
+    const b = other.#words;
+    return FILE.every((word) => a[word] === b[word]);
+  }
+
   copyFrom(other: FileStatus): void {
     this.#bytes.set(other.#bytes);
   }
 }
+
+/** The 32-bit words of struct statx that tell one file from another. */
+const FILE: readonly number[] = [
+  STATX.ino >> 2,
+  (STATX.ino >> 2) + 1,
+  STATX.dev_major >> 2,
+  STATX.dev_minor >> 2,
+];
 
 /** The 32-bit words of struct statx that tell one state of one file from another. */
 const IDENTITY: readonly number[] = [
@@ -183,10 +198,7 @@ const IDENTITY: readonly number[] = [
   (STATX.mtime_sec >> 2) + 1,
   STATX.file_size >> 2,
   (STATX.file_size >> 2) + 1,
-  STATX.ino >> 2,
-  (STATX.ino >> 2) + 1,
-  STATX.dev_major >> 2,
-  STATX.dev_minor >> 2,
+  ...FILE,
   STATX.mode >> 2,
 ];
 

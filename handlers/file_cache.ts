@@ -165,6 +165,11 @@ export class FileCache {
     return entry;
   }
 
+  /** Ends all entries. */
+  clear(): void {
+    for (const entry of [...this.#entries.values()]) this.remove(entry);
+  }
+
   /** Ends an entry: nobody who remembers one of its answers will find a response there. */
   remove(entry: CachedFile): void {
     if (entry.response === null) return;

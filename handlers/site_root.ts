@@ -2,6 +2,7 @@
  * The directory that is served: what is below it, and how it is opened without ever leaving it.
  * @module
  */
+import { AT_FDCWD } from "../ffi/constants.ts";
 import * as E from "../ffi/errno.ts";
 import {
   FileStatus,
@@ -14,6 +15,7 @@ import {
   readAt,
 } from "../ffi/file.ts";
 import type { FileName } from "../ffi/inotify.ts";
+import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 
 const SLASH = 0x2f;
@@ -23,12 +25,22 @@ export class SiteRoot {
   readonly fd: number;
   /** False where openat2(2) is missing; no link is followed then. */
   readonly followsLinks: boolean;
+  readonly #path: PathBytes;
   readonly #status = new FileStatus();
+  readonly #own = new FileStatus();
 
   /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
   constructor(path: string) {
     this.fd = openDirectory(path);
     this.followsLinks = hasOpenat2(this.fd);
+    this.#path = cString(path);
+    this.#own.readDescriptor(this.fd);
+  }
+
+  /** True when another directory has come to its name: a link was changed, or one was renamed to it. */
+  get isReplaced(): boolean {
+    const status = this.#status;
+    return status.read(AT_FDCWD, this.#path) === 0 && status.isDirectory && !status.isSameFile(this.#own);
   }
 
   /** Descriptor or −errno. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { close } from "../ffi/socket.ts";
-import { ELOOP } from "../ffi/errno.ts";
+import { ELOOP, SystemError } from "../ffi/errno.ts";
 import { FileStatus, type PathBytes } from "../ffi/file.ts";
 import type { FileName } from "../ffi/inotify.ts";
 import type { Handler, HandlerContext } from "../server/handler.ts";
@@ -77,9 +77,28 @@ const decoder = new TextDecoder();
 
 /** A handler for {@linkcode StaticOptions}. @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
 export function staticHandler(options: StaticOptions): StaticHandler {
-  const site = new Site(options);
-  const handler: Handler = (request, context) => site.handle(request, context);
+  let site = new Site(options);
+  let checkedSeconds = 0;
+  const handler: Handler = (request, context) => {
+    if (context.clock.seconds !== checkedSeconds) {
+      checkedSeconds = context.clock.seconds;
+      if (site.isReplaced) site = successor(site, options);
+    }
+    return site.handle(request, context);
+  };
   return Object.assign(handler, { validation: site.validation, close: () => site.close() });
+}
+
+/** The site at the same path, where another directory is now; `site` goes on where that cannot be opened. */
+function successor(site: Site, options: StaticOptions): Site {
+  try {
+    const next = new Site({ ...options, onWarning: () => {} });
+    site.close();
+    return next;
+  } catch (error) {
+    if (error instanceof SystemError) return site;
+    throw error;
+  }
 }
 
 class Site {
@@ -111,7 +130,12 @@ class Site {
     if (!this.#root.followsLinks) onWarning(NO_OPENAT2_WARNING);
   }
 
+  get isReplaced(): boolean {
+    return this.#root.isReplaced;
+  }
+
   close(): void {
+    this.#cache.clear();
     this.#tree?.close();
     this.#root.close();
   }

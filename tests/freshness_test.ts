@@ -132,6 +132,52 @@ for (const [mode] of MODES) {
   });
 }
 
+for (const [mode] of MODES) {
+  Deno.test(`a condition that was answered by 304 again and again is judged anew when the file changes (${mode})`, async () => {
+    using site = new Site({ "a.txt": "old" });
+    await settle();
+    await using program = await Program.start(site.root, ["--cache-validate", mode]);
+    using wire = await Wire.connect(program.port);
+    await wire.send(get("/a.txt"));
+    const { etag } = (await wire.expect()).fields;
+    for (let round = 0; round < 20; round++) {
+      const conditional = get("/a.txt", `If-None-Match: ${etag}`);
+      for (let i = 0; i < 4; i++) {
+        await wire.send(conditional);
+        assertEquals((await wire.expect()).status, round === 0 ? 304 : 200);
+      }
+      site.write("a.txt", `new ${round}`);
+      await wire.send(conditional);
+      const { status, text, fields } = await wire.expect();
+      assertEquals([status, text], [200, `new ${round}`]);
+      assert(fields.etag !== etag);
+    }
+  });
+}
+
+Deno.test("another directory that takes the root's name, or a link's, is served within two seconds", async () => {
+  using site = new Site({ "one/a.txt": "one", "two/a.txt": "two", "three/a.txt": "three" });
+  Deno.symlinkSync("one", site.path("current"));
+  await using program = await Program.start(site.path("current"));
+  using wire = await Wire.connect(program.port);
+  for (let i = 0; i < 5; i++) assertEquals(await text(wire, "/a.txt"), "one");
+  const becomes = async (expected: string) => {
+    const limit = Date.now() + 10_000;
+    while (await text(wire, "/a.txt") !== expected) assert(Date.now() < limit, `${expected} is not served`);
+  };
+  Deno.symlinkSync("two", site.path("next"));
+  Deno.renameSync(site.path("next"), site.path("current"));
+  await becomes("two");
+  site.write("two/a.txt", "changed");
+  assertEquals(await text(wire, "/a.txt"), "changed");
+  Deno.renameSync(site.path("two"), site.path("away"));
+  Deno.renameSync(site.path("three"), site.path("two"));
+  await becomes("three");
+  Deno.removeSync(site.path("current")); // nothing is there: what was there goes on
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  assertEquals(await text(wire, "/a.txt"), "three");
+});
+
 Deno.test("a large file that shrinks while it is sent ends the connection; its length is never a lie", async () => {
   using site = new Site({ "large.bin": new Uint8Array(32 * CACHED_FILE_BYTES_MAX) });
   await using program = await Program.start(site.root);
