@@ -15,6 +15,8 @@ import { HttpRequest } from "./request.ts";
 /** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
 const WAYS = 4;
 const SETS = CACHED_HEADS_MAX / WAYS;
+/** Of so many newcomers to full sets one gets a place: where more come than fit, all would only push each other out. */
+const NEWCOMERS_PER_PLACE = 16;
 /** The words of short heads stand in one array, where they are found without looking at the request first. */
 const SHORT_WORDS = 32;
 const NO_WORDS = new Int32Array(0);
@@ -37,6 +39,7 @@ export class HeadCache {
   readonly #hands = new Uint8Array(SETS);
   /** Where the head is that was found last. */
   #last = 0;
+  #newcomers = 0;
   #hash = 0;
   #hashedLength = 0;
 
@@ -67,6 +70,7 @@ export class HeadCache {
       return;
     }
     const way = set * WAYS + this.#hands[set];
+    if (this.#heads[way] !== null && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
     this.#hands[set] = (this.#hands[set] + 1) % WAYS;
     const known = new KnownRequest(request.fieldCount);
     known.copyFrom(request, start, length);
