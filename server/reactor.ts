@@ -306,9 +306,9 @@ export class Reactor {
     }
   }
 
-  /** A callback that throws costs its own source only. */
+  /** A callback that throws costs its own source only; one that stands for many descriptors goes on. */
   #fail(error: unknown, source: Source | null): void {
-    if (source !== null) this.retire(source);
+    if (source !== null && source.fd >= 0) this.retire(source);
     this.#onError(error, source);
   }
 

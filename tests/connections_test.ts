@@ -182,6 +182,26 @@ onEach("those that rest too long are ended, however often the poller cries wolf"
   }
 });
 
+onEach("an error on the way to one of those that rest does not end the others", (crowd) => {
+  const clients = [crowd.client(), crowd.client()];
+  const { connections } = crowd;
+  const { onReady } = connections;
+  connections.onReady = () => {
+    throw new Error("out of luck");
+  };
+  let caught = "";
+  try {
+    crowd.turn([clients[0].fd, Readiness.READABLE]);
+  } catch (error) {
+    caught = String(error);
+  }
+  assertEquals([caught, connections.retired], ["Error: out of luck", false]);
+  connections.onReady = onReady;
+  clients[1].socket.incoming.push(encodeUtf8(get("/b")));
+  crowd.turn([clients[1].fd, Readiness.READABLE]);
+  assertEquals(withoutDate(clients[1].socket.text), answer("/b"));
+});
+
 onEach("a client that the poller does not take is closed, and the others do not notice", (crowd) => {
   const { fd, socket } = crowd.client(get("/a"));
   crowd.poller.add = () => -28;
