@@ -251,7 +251,8 @@ class Site {
         : negotiate(request, context, representationInMemory(file)) ?? response;
     } finally {
       if (fd >= 0 && !isLeased) close(fd);
-      if (cached === null) { for (const place of entered) this.#tree!.prune(place); }
+      const isWatched = cached !== null && cached.places !== null;
+      if (!isWatched) { for (const place of entered) this.#tree!.prune(place); }
     }
   }
 
