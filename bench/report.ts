@@ -88,24 +88,13 @@ function goals(measured: Measured): string {
     const what = pick === "p50Microseconds" ? `${work.workload.name}, median latency` : work.workload.name;
     lines.push([what, `≤ ${ratio} × ${best}`, `${reached.toFixed(2)} ×`, verdict(reached, ratio)]);
   }
-  const idle = measured.idle.find(({ name }) => name === OURS)?.value;
-  if (idle !== undefined) {
-    lines.push([
-      "an idle connection",
-      `≤ ${IDLE_BYTES_GOAL} bytes`,
-      `${Math.round(idle)} bytes`,
-      verdict(idle, IDLE_BYTES_GOAL),
-    ]);
-  }
-  const start = measured.start.find(({ name }) => name === OURS)?.value;
-  if (start !== undefined) {
-    lines.push([
-      "start to first answer",
-      `≤ ${START_MS_GOAL} ms`,
-      `${Math.round(start)} ms`,
-      verdict(start, START_MS_GOAL),
-    ]);
-  }
+  const absolute = (what: string, figures: readonly Figure[], goal: number, unit: string) => {
+    const value = figures.find(({ name }) => name === OURS)?.value;
+    if (value === undefined) return;
+    lines.push([what, `≤ ${goal} ${unit}`, `${Math.round(value)} ${unit}`, verdict(value, goal)]);
+  };
+  absolute("an idle connection", measured.idle, IDLE_BYTES_GOAL, "bytes");
+  absolute("start to first answer", measured.start, START_MS_GOAL, "ms");
   return rows(["work", "goal", "measured", ""], lines);
 }
 
@@ -157,7 +146,9 @@ ${byServer(measured, ({ requestsPerSecond }) => Math.round(requestsPerSecond).to
 
 ## 99 % are answered within, µs
 
-${byServer(measured, ({ p99Microseconds }) => Math.round(p99Microseconds).toLocaleString("en"))}
+A dash where wrk gives no latency, as it does for some that pipeline.
+
+${byServer(measured, ({ p99Microseconds: p99 }) => p99 > 0 ? Math.round(p99).toLocaleString("en") : "–")}
 
 ## Resident memory after the load, MiB
 

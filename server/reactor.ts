@@ -26,7 +26,7 @@ import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import type { Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 
-/** Told of a callback that threw; the source it belongs to is retired. */
+/** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
 export type ErrorListener = (error: unknown, source: Source | null) => void;
 
 /** See the module's comment. */
