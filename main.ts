@@ -6,6 +6,7 @@ import config from "./deno.json" with { type: "json" };
 import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
+import { served } from "./handlers/mod.ts";
 import { type StaticHandler, staticHandler } from "./handlers/static.ts";
 import {
   type CommandLine,
@@ -25,16 +26,22 @@ function fail(message: string, status: number): never {
   Deno.exit(status);
 }
 
-function announce(command: CommandLine, server: Server, site: StaticHandler): void {
+function announce(command: CommandLine, server: Server, site: StaticHandler | null): void {
   if (command.verbosity === "quiet") return;
   const { address, port } = server.address;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
-  console.log(`http服务器使用的port:${port}`);
-  console.log(`Serving ${command.root} at http://${formatAddress({ address: reachable, port })}/`);
+  const where = formatAddress({ address: reachable, port });
+  if (site !== null) {
+    console.log(`http服务器使用的port:${port}`);
+    console.log(`Serving ${command.root} at http://${where}/`);
+  } else {
+    console.log(`Serving ${command.handler} at ${where}`);
+  }
   if (command.verbosity === "normal") return;
   console.log(`version    ${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   console.log(`listening  ${formatAddress(server.address)}`);
-  console.log(`poller     ${command.poller}`);
+  console.log(`poller     ${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  if (site === null) return;
   console.log(`index      ${command.index.join(", ")}`);
   console.log(`cache      ${describeCache(command, site)}`);
   console.log(`keep-alive ${command.keepAlive ? "on" : "off"}`);
@@ -81,12 +88,13 @@ async function main(args: readonly string[]): Promise<void> {
       `Bad host "${command.host}": expected an IPv4 or IPv6 address such as 127.0.0.1 or ::1`,
     );
   }
-  const { host, port, poller, keepAlive } = command;
-  const handler = openSite(command);
+  const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
+  const site = handler === "static" ? openSite(command) : null;
   const onError = (message: string) => console.error(`epollet: ${message}`);
-  const server = new Server({ handler, host, port, poller, keepAlive, onError });
+  const what = served(handler, coroutine, site, console.log);
+  const server = new Server({ ...what, hostname, port, poller, keepAlive, onError });
   stopOnSignals(server);
-  announce(command, server, handler);
+  announce(command, server, site);
   await server.run();
   Deno.exit(0);
 }

@@ -1,30 +1,104 @@
 /**
- * epollet as a library: a web server on epoll(7), and its parts.
+ * epollet as a library: a web server on epoll(7), its parts, and the multiplexers of the kernel by themselves.
  *
  * ```ts
- * import { Server, staticHandler } from "./mod.ts";
+ * import { HttpResponse, serve } from "./mod.ts";
  *
- * const server = new Server({ port: 7890, handler: staticHandler({ root: "./html" }) });
- * await server.run();
+ * const server = serve({ port: 8000, handler: (request) => HttpResponse.text(`You asked for ${request.path}\n`) });
+ * await server.finished;
  * ```
  * @module
  */
-export { SystemError } from "./ffi/errno.ts";
-export type { SocketAddress } from "./ffi/socket.ts";
-export { type Validation } from "./handlers/file_cache.ts";
+
+// A server
+
+export { type Served, Server, type ServerOptions, type ServerSettings } from "./server/server.ts";
+export {
+  serve,
+  type ServeOptions,
+  type ServerAddress,
+  type ServerHandle,
+  type ServeSettings,
+} from "./server/serve.ts";
+
+// What it serves
+
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
+export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";
+export { type Validation } from "./handlers/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
+export type { Peer, Protocol, Session } from "./server/protocol.ts";
+export { Cancelled, type Coroutine, CoroutineConnection, requestCoroutine } from "./server/coroutine.ts";
+export { sleep } from "./server/sleeper.ts";
 export { HttpClock } from "./server/http/date.ts";
+export { HttpError } from "./server/http/http_error.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";
+export { type BodySink, RequestBody } from "./server/http/request_body.ts";
 export {
   type Body,
   errorResponse,
   type Fields,
   type FileBody,
   HttpResponse,
+  type ResponseOptions,
+  type StreamBody,
 } from "./server/http/response.ts";
+
+// The loop
+
 export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/poller.ts";
 export { createPoller, POLLER_NAMES } from "./server/pollers/mod.ts";
 export { type ErrorListener, Reactor } from "./server/reactor.ts";
 export { Source } from "./server/source.ts";
-export { Server, type ServerOptions } from "./server/server.ts";
+export { type Expiring } from "./server/deadlines.ts";
+
+// The multiplexers by themselves
+
+export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select } from "./ffi/select.ts";
+export {
+  EPOLLERR,
+  EPOLLET,
+  EPOLLEXCLUSIVE,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLMSG,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDBAND,
+  EPOLLRDHUP,
+  EPOLLRDNORM,
+  EPOLLWAKEUP,
+  EPOLLWRBAND,
+  EPOLLWRNORM,
+  FD_SETSIZE,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLMSG,
+  POLLNVAL,
+  POLLOUT,
+  POLLPRI,
+  POLLRDBAND,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRBAND,
+  POLLWRNORM,
+} from "./ffi/constants.ts";
+
+// Sockets to use them on
+
+export {
+  accept,
+  close,
+  type ListenOptions,
+  listenTcp,
+  localAddress,
+  peerAddress,
+  recv,
+  send,
+  sendfile,
+  shutdownWrite,
+  type SocketAddress,
+} from "./ffi/socket.ts";
+export { describeErrno, EAGAIN, EINTR, errnoName, SystemError } from "./ffi/errno.ts";

@@ -10,29 +10,75 @@
 /** True on aarch64; the only other architecture that is supported is x86-64. */
 export const IS_AARCH64: boolean = Deno.build.arch === "aarch64";
 
-// epoll(7)
+// epoll_ctl(2): what may be asked of epoll, and what it tells
+/** There is something to read, or to accept. */
 export const EPOLLIN = 0x001;
+/** There is an exceptional condition, e.g. urgent data of TCP. */
 export const EPOLLPRI = 0x002;
+/** There is room to write, or a connection is made. */
 export const EPOLLOUT = 0x004;
+/** There is an error; also, a pipe that nobody reads any more. Told without being asked for. */
 export const EPOLLERR = 0x008;
+/** Both halves of a connection have ended, or nobody writes into a pipe any more. Told without being asked for. */
 export const EPOLLHUP = 0x010;
+/** Ordinary data can be read; for sockets the same as EPOLLIN. */
+export const EPOLLRDNORM = 0x040;
+/** Priority data can be read; Linux hardly uses it. */
+export const EPOLLRDBAND = 0x080;
+/** Ordinary data can be written; for sockets the same as EPOLLOUT. */
+export const EPOLLWRNORM = 0x100;
+/** Priority data can be written. */
+export const EPOLLWRBAND = 0x200;
+/** Has no meaning on Linux; it is there because poll's POLLMSG is. */
+export const EPOLLMSG = 0x400;
+/** The peer of a stream socket has ended its half. */
 export const EPOLLRDHUP = 0x2000;
+/** Of several epoll instances that watch one file, not all are woken. Can be asked for by `register` only. */
+export const EPOLLEXCLUSIVE = 0x10000000;
+/** The system does not go to sleep before the event was handled; ignored without CAP_BLOCK_SUSPEND. */
+export const EPOLLWAKEUP = 0x20000000;
+/** Told once, and then nothing more until it is asked for again by `modify`. */
+export const EPOLLONESHOT = 0x40000000;
+/** Edge-triggered: told once per change instead of until it is handled. */
 export const EPOLLET = 0x80000000;
+// epoll(7): the calls
+/** epoll's descriptor is not inherited by programs that are started. */
 export const EPOLL_CLOEXEC = 0x80000;
+/** Begins to watch a descriptor. */
 export const EPOLL_CTL_ADD = 1;
+/** Ends watching a descriptor. */
 export const EPOLL_CTL_DEL = 2;
+/** Changes what is asked about a descriptor. */
 export const EPOLL_CTL_MOD = 3;
 
 // poll(2)
+/** There is something to read, or to accept. */
 export const POLLIN = 0x001;
+/** There is an exceptional condition, e.g. urgent data of TCP. */
 export const POLLPRI = 0x002;
+/** There is room to write, or a connection is made. */
 export const POLLOUT = 0x004;
+/** There is an error; also, a pipe that nobody reads any more. Told without being asked for. */
 export const POLLERR = 0x008;
+/** Both halves of a connection have ended, or nobody writes into a pipe any more. Told without being asked for. */
 export const POLLHUP = 0x010;
+/** The descriptor is not open. Told without being asked for. */
 export const POLLNVAL = 0x020;
+/** Ordinary data can be read; for sockets the same as POLLIN. */
+export const POLLRDNORM = 0x040;
+/** Priority data can be read; Linux hardly uses it. */
+export const POLLRDBAND = 0x080;
+/** Ordinary data can be written; for sockets the same as POLLOUT. */
+export const POLLWRNORM = 0x100;
+/** Priority data can be written. */
+export const POLLWRBAND = 0x200;
+/** Has no meaning on Linux. */
+export const POLLMSG = 0x400;
+/** The peer of a stream socket has ended its half. */
 export const POLLRDHUP = 0x2000;
 
-// select(2): the number of descriptors that an fd_set of the C library holds
+// select(2)
+/** The number of descriptors that an fd_set of the C library holds: select knows 0 to 1023. */
 export const FD_SETSIZE = 1024;
 
 // open(2), openat2(2)
@@ -70,6 +116,8 @@ export const TCP_NODELAY = 1;
 export const TCP_DEFER_ACCEPT = 9;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
+/** Sends or receives a byte of urgent data. */
+export const MSG_OOB = 0x1;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;

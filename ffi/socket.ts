@@ -2,7 +2,8 @@
  * Stream sockets. All of them are non-blocking and close-on-exec.
  *
  * Functions that set up throw {@linkcode SystemError}; the others return ≥ 0 or −errno.
- * Source: socket(2), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2).
+ * Source: socket(2), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2),
+ * getpeername(2).
  * @module
  */
 import {
@@ -13,6 +14,7 @@ import {
   IPV6_V6ONLY,
   MSG_MORE,
   MSG_NOSIGNAL,
+  MSG_OOB,
   SHUT_WR,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
@@ -43,6 +45,7 @@ const optionWord = new Int32Array(scratch, 136, 1);
 const offsetBytes = new Uint8Array(scratch, 144, 8);
 const offsetWords = new Uint32Array(scratch, 144, 2);
 const textBytes = new Uint8Array(scratch, 160, 64);
+const urgentByte = new Uint8Array(scratch, 224, 1);
 
 /** `"127.0.0.1:80"`, `"[::1]:80"`. */
 export function formatAddress({ address, port }: SocketAddress): string {
@@ -81,12 +84,21 @@ function setOption(fd: number, level: number, option: number, value: number): nu
   return result(libc.setsockopt(fd, level, option, optionBytes, 4));
 }
 
+/** What {@linkcode listenTcp} may be told beside the address. */
+export interface ListenOptions {
+  /**
+   * A client that has sent nothing yet is not shown to `accept`, for about a second (TCP_DEFER_ACCEPT). True unless
+   * told otherwise; servers that speak first, or print who came, want false.
+   */
+  readonly deferAccept?: boolean;
+}
+
 /**
  * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
  * kernel chooses). TCP_NODELAY is set here because on Linux accepted sockets inherit it, which saves a call each.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
  */
-export function listenTcp(host: string, port: number, backlog: number): number {
+export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
   loadLibc();
   const intent = `listen on ${formatAddress({ address: host, port })}`;
   const family = host.includes(":") ? AF_INET6 : AF_INET;
@@ -98,8 +110,8 @@ export function listenTcp(host: string, port: number, backlog: number): number {
   try {
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
     orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
-    // A client that has sent nothing yet is not shown to accept, for about a second; the kernel may refuse to wait.
-    setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+    // The kernel may refuse to wait, which is no reason not to listen.
+    if (options.deferAccept ?? true) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
     if (family === AF_INET6) {
       orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), intent, "setsockopt IPV6_V6ONLY");
     }
@@ -125,6 +137,12 @@ export function localAddress(fd: number): SocketAddress {
   return readSockaddr();
 }
 
+/** The address of a connection's other end, by getpeername(2); null when it is not connected (any more). */
+export function peerAddress(fd: number): SocketAddress | null {
+  lengthWord[0] = sockaddr.length;
+  return libc.getpeername(fd, sockaddr, lengthBytes) < 0 ? null : readSockaddr();
+}
+
 /** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */
 export function accept(fd: number): number {
   return result(libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -133,6 +151,14 @@ export function accept(fd: number): number {
 /** Receives into the whole of `buffer`: bytes received, 0 when the peer ended, −errno. */
 export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
   return result(libc.recv(fd, buffer, buffer.length, 0));
+}
+
+/**
+ * Takes TCP's urgent byte out of the stream: 1 when there was one, −EINVAL when there is none (or it was taken
+ * already), −EAGAIN when it is announced but has not arrived, other −errno.
+ */
+export function recvUrgent(fd: number): number {
+  return result(libc.recv(fd, urgentByte, 1, MSG_OOB));
 }
 
 /** Sends the first `length` bytes of `bytes`; `more` says that further bytes follow at once (MSG_MORE). */

@@ -86,7 +86,11 @@ export function staticHandler(options: StaticOptions): StaticHandler {
     }
     return site.handle(request, context);
   };
-  return Object.assign(handler, { validation: site.validation, close: () => site.close() });
+  return Object.assign(handler, {
+    ignoresBodies: true,
+    validation: site.validation,
+    close: () => site.close(),
+  });
 }
 
 /** The site at the same path, where another directory is now; `site` goes on where that cannot be opened. */
@@ -147,7 +151,7 @@ class Site {
     }
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") return method === "OPTIONS" ? this.#options : this.#notAllowed;
-    const cached = this.#cache.find(request.bytes, request.pathStart, request.pathEnd, context);
+    const cached = this.#cache.find(request.buffer, request.pathStart, request.pathEnd, context);
     return cached === null ? this.#resolve(request, context) : this.#answer(cached, request, context);
   }
 
@@ -177,7 +181,7 @@ class Site {
   }
 
   #resolve(request: HttpRequest, context: HandlerContext): HttpResponse {
-    const resolved = resolvePath(request.bytes, request.pathStart, request.pathEnd);
+    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
     if (typeof resolved === "number") return this.#error(resolved);
     this.#tree?.drain(context.batch);
     const { path, isDirectory } = resolved;

@@ -7,6 +7,11 @@ import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "./limits.ts";
 import type { PollerName } from "./poller.ts";
 import { POLLER_NAMES } from "./pollers/mod.ts";
 
+/** What can be served; {@linkcode HANDLER_NAMES} are the names that `--handler` takes. */
+export type HandlerName = "static" | "hello" | "greet" | "echo" | "upper" | "print";
+
+export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet", "echo", "upper", "print"];
+
 /** What the command line asks for. */
 export interface CommandLine {
   readonly action: "serve" | "help" | "version";
@@ -14,6 +19,8 @@ export interface CommandLine {
   readonly host: string;
   readonly root: string;
   readonly poller: PollerName;
+  readonly handler: HandlerName;
+  readonly coroutine: boolean;
   readonly index: readonly string[];
   readonly keepAlive: boolean;
   /** Bytes. */
@@ -43,6 +50,8 @@ interface Flag {
   readonly letter?: string;
   readonly value?: string;
   readonly help: string;
+  /** It says something about files, or about HTTP. */
+  readonly isForStatic?: boolean;
 }
 
 const FLAGS: readonly Flag[] = [
@@ -58,29 +67,41 @@ const FLAGS: readonly Flag[] = [
     value: "ADDRESS",
     help: "IPv4 or IPv6 address; :: takes clients of both (0.0.0.0)",
   },
-  { name: "root", letter: "d", value: "DIR", help: `directory to serve (${DEFAULT_ROOT})` },
+  {
+    name: "root",
+    letter: "d",
+    value: "DIR",
+    help: `directory to serve (${DEFAULT_ROOT})`,
+    isForStatic: true,
+  },
   { name: "poller", value: "NAME", help: `${POLLER_NAMES.join(", ")} (epoll-edge)` },
+  { name: "handler", value: "NAME", help: `${HANDLER_NAMES.join(", ")} (static)` },
+  { name: "coroutine", help: "serve each connection by a coroutine instead of callbacks" },
   {
     name: "index",
     value: "NAMES",
     help: "files for a path that ends with /, separated by commas (index.html)",
+    isForStatic: true,
   },
   {
     name: "cache-size",
     value: "SIZE",
     help: `memory for files, as in 64M or 1G; 0 keeps none (${formatSize(CACHE_BYTES_MAX)})`,
+    isForStatic: true,
   },
   {
     name: "cache-file-size",
     value: "SIZE",
     help: `the largest file that is kept in memory (${formatSize(CACHED_FILE_BYTES_MAX)})`,
+    isForStatic: true,
   },
   {
     name: "cache-validate",
     value: "HOW",
     help: `${VALIDATIONS.join(", ")}: how a file in memory is known to be fresh (auto)`,
+    isForStatic: true,
   },
-  { name: "no-keep-alive", help: "close the connection after each response" },
+  { name: "no-keep-alive", help: "close the connection after each response", isForStatic: true },
   { name: "quiet", letter: "q", help: "print nothing but errors" },
   { name: "verbose", letter: "v", help: "print the settings in force" },
   { name: "help", letter: "h", help: "print this help" },
@@ -97,7 +118,7 @@ export function helpText(): string {
   });
   return `epollet [PORT] [ROOT] [flags]
 
-Serves the files below ROOT (${DEFAULT_ROOT}) on PORT (${DEFAULT_PORT}).
+Serves the files below ROOT (${DEFAULT_ROOT}) on PORT (${DEFAULT_PORT}), or what --handler names.
 
 ${rows.join("\n")}
 
@@ -112,17 +133,21 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (positional.length > 2) {
     throw new UsageError(`Unexpected argument "${positional[2]}": expected at most a port and a directory`);
   }
+  const handler = parseName("handler", HANDLER_NAMES, flags.get("handler") ?? "static");
+  if (handler !== "static") refuseStaticFlags(handler, flags, positional);
   return {
     action,
     port: parsePort(one("port", flags.get("port"), positional[0]) ?? String(DEFAULT_PORT)),
     host: parseHost(flags.get("host") ?? "0.0.0.0"),
     root: one("root", flags.get("root"), positional[1]) ?? DEFAULT_ROOT,
-    poller: parsePoller(flags.get("poller") ?? "epoll-edge"),
+    poller: parseName("poller", POLLER_NAMES, flags.get("poller") ?? "epoll-edge"),
+    handler,
+    coroutine: flags.has("coroutine"),
     index: parseIndex(flags.get("index") ?? "index.html"),
     keepAlive: !flags.has("no-keep-alive"),
     cacheSize: parseSize("cache-size", flags.get("cache-size")) ?? CACHE_BYTES_MAX,
     cacheFileSize: parseFileSize(flags.get("cache-file-size")) ?? CACHED_FILE_BYTES_MAX,
-    validate: parseValidate(flags.get("cache-validate") ?? "auto"),
+    validate: parseName("--cache-validate", VALIDATIONS, flags.get("cache-validate") ?? "auto"),
     verbosity: flags.has("quiet") ? "quiet" : flags.has("verbose") ? "verbose" : "normal",
   };
 }
@@ -191,20 +216,26 @@ function parseHost(text: string): string {
   return host;
 }
 
-function parsePoller(text: string): PollerName {
-  const name = POLLER_NAMES.find((name) => name === text);
+function parseName<T extends string>(flag: string, names: readonly T[], text: string): T {
+  const name = names.find((name) => name === text);
   if (name === undefined) {
-    throw new UsageError(`Unknown poller "${text}": expected one of ${POLLER_NAMES.join(", ")}`);
+    throw new UsageError(`Unknown ${flag} "${text}": expected one of ${names.join(", ")}`);
   }
   return name;
 }
 
-function parseValidate(text: string): CommandLine["validate"] {
-  const validate = VALIDATIONS.find((name) => name === text);
-  if (validate === undefined) {
-    throw new UsageError(`Unknown --cache-validate "${text}": expected one of ${VALIDATIONS.join(", ")}`);
-  }
-  return validate;
+/** What is said about files would be without effect. */
+function refuseStaticFlags(
+  handler: string,
+  flags: ReadonlyMap<string, string>,
+  positional: readonly string[],
+): void {
+  const flag = FLAGS.find(({ name, isForStatic }) => isForStatic && flags.has(name))?.name;
+  const what = flag === undefined ? positional[1] : `--${flag}`;
+  if (what === undefined) return;
+  throw new UsageError(
+    `${what} is without effect with --handler ${handler}: leave it out, or use --handler static`,
+  );
 }
 
 /** Bytes, or a number with K, M or G for powers of 1024. */

@@ -2,7 +2,7 @@
  * What a connection needs of the server around it.
  * @module
  */
-import type { Handler, HandlerContext } from "./handler.ts";
+import type { Handler } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { Reactor } from "./reactor.ts";
 import type { Transport } from "./transport.ts";
@@ -14,7 +14,10 @@ export interface ConnectionHost {
   readonly transport: Transport;
   readonly workspace: Workspace;
   readonly handler: Handler;
-  readonly context: HandlerContext;
+  /** What a handler may take for its answer. */
+  readonly handlerTimeoutMs: number;
+  /** The largest request body. */
+  readonly bodyBytesMax: number;
   readonly clock: HttpClock;
   /** False: every response closes its connection. */
   readonly keepAlive: boolean;

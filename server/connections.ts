@@ -8,17 +8,22 @@
  */
 import { EAGAIN } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
-import { Connection, type ConnectionKeeper } from "./connection.ts";
+import type { Connection, ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
+import { HttpConnection } from "./http_connection.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS, POOLED_CONNECTIONS_MAX } from "./limits.ts";
 import { Interest, Readiness } from "./poller.ts";
 import { Source } from "./source.ts";
 
 const NONE = -1;
 
+/** Serves a client that was just accepted as `fd`, in phase one. */
+export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
+
 /** See the module's comment. It is itself the source that is woken for each of those that rest. */
 export class Connections extends Source implements ConnectionKeeper {
   readonly #host: ConnectionHost;
+  readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #pool: Connection[] = [];
   // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
@@ -30,10 +35,14 @@ export class Connections extends Source implements ConnectionKeeper {
   #newest = NONE;
   #count = 0;
 
-  /** `onClosed` is called after each connection that has ended. */
-  constructor(host: ConnectionHost, onClosed: () => void) {
+  /**
+   * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
+   * each connection that has ended.
+   */
+  constructor(host: ConnectionHost, service: Service | null, onClosed: () => void) {
     super(NONE);
     this.#host = host;
+    this.#service = service;
     this.#onClosed = onClosed;
   }
 
@@ -49,6 +58,7 @@ export class Connections extends Source implements ConnectionKeeper {
   accept(fd: number): void {
     const { reactor, transport, workspace } = this.#host;
     this.#count++;
+    if (this.#service !== null) return this.#service(fd, this.#host, this);
     const slot = workspace.takeSlot(reactor.batch);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
@@ -139,7 +149,7 @@ export class Connections extends Source implements ConnectionKeeper {
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    const connection = this.#pool.pop() ?? new Connection(this.#host, this);
+    const connection = this.#pool.pop() ?? new HttpConnection(this.#host, this);
     connection.attach(fd, interest);
     return connection;
   }

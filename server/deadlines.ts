@@ -5,6 +5,7 @@
  * deadline comes up. Moving one earlier, or setting the first, costs O(log n).
  * @module
  */
+import { CATCH_UP_MS_MAX } from "./limits.ts";
 
 /** What a heap of deadlines keeps in its members. */
 export interface Expiring {
@@ -19,6 +20,7 @@ export interface Expiring {
 /** The earliest first. */
 export class Deadlines<T extends Expiring> {
   readonly #heap: T[] = [];
+  #behindSinceMs = Infinity;
 
   get size(): number {
     return this.#heap.length;
@@ -56,6 +58,20 @@ export class Deadlines<T extends Expiring> {
   /** The earliest instant at which something may have expired; Infinity when nothing will. */
   nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0].heapMs;
+  }
+
+  /**
+   * True when something may have expired. After a pause (a stopped process, a suspended machine) more may be ready than
+   * one turn takes (`isBehind`): those get their turn before they are called late, but not for ever.
+   */
+  isDue(nowMs: number, isBehind: boolean): boolean {
+    if (this.nextMs() > nowMs) return false;
+    if (!isBehind || nowMs - this.#behindSinceMs > CATCH_UP_MS_MAX) {
+      this.#behindSinceMs = Infinity;
+      return true;
+    }
+    if (this.#behindSinceMs === Infinity) this.#behindSinceMs = nowMs;
+    return false;
   }
 
   /** Takes out one member whose deadline is ≤ `nowMs`, or null. */

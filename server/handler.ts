@@ -2,6 +2,7 @@
  * What a handler is: a function from a request to a response.
  * @module
  */
+import type { SocketAddress } from "../ffi/socket.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { HttpResponse } from "./http/response.ts";
@@ -14,7 +15,21 @@ export interface HandlerContext {
    */
   readonly batch: number;
   readonly clock: HttpClock;
+  /** The client's; null once it is gone. A system call each time. */
+  readonly remoteAddress: SocketAddress | null;
+  /**
+   * Aborted when the client is gone before its answer is complete, or the handler took too long. A client that ended
+   * its half of the connection, and may still read, counts as gone after ABANDONED_TIMEOUT_MS without a byte for it.
+   */
+  readonly signal: AbortSignal;
 }
 
-/** Answers a request. A promise suspends the connection, not the loop. */
-export type Handler = (request: HttpRequest, context: HandlerContext) => HttpResponse | Promise<HttpResponse>;
+/**
+ * Answers a request. A promise suspends the connection, not the loop; after `handlerTimeoutMs` the client gets 503.
+ * An {@linkcode HttpError} that is thrown becomes the response of its status; anything else that is thrown, 500.
+ */
+export interface Handler {
+  (request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse>;
+  /** True: bodies are read to their end and dropped before it is called, so that it need not think of them. */
+  readonly ignoresBodies?: boolean;
+}

@@ -51,8 +51,10 @@ export const TARGET_BYTES_MAX = 8 * KIB;
 export const METHOD_BYTES_MAX = 32;
 /** Past it: 431. */
 export const FIELDS_MAX = 100;
-/** The largest request body that is read (and, by handlers without use for one, dropped). Past it: 413. */
+/** The largest request body that is read (and, by handlers without use for one, dropped), unless told otherwise. Past it: 413. */
 export const BODY_BYTES_MAX = MIB;
+/** Bytes of a body that wait for the handler to take them, before the client is made to wait. */
+export const REQUEST_BODY_QUEUE_BYTES_MAX = 64 * KIB;
 /** Size line and extensions of one chunk, RFC 9112 §7.1.1. Past it: 400. */
 export const CHUNK_LINE_BYTES_MAX = 4 * KIB;
 /** Bytes of framing (size lines, extensions) beyond the data of a chunked body. Past it: 400. */
@@ -80,6 +82,14 @@ export const GATHER_BYTES_MAX = 64 * KIB;
  */
 export const SEND_BYTES_PER_TURN_MAX = 512 * KIB;
 
+/** Bytes that wait for one peer of a byte protocol; one that reads more slowly than it is written to is cut off. */
+export const PEER_QUEUE_BYTES_MAX = 4 * MIB;
+
+// Coroutines
+
+/** Rounds of microtasks after a turn that resumed coroutines: so many `await`s they may pass before the next turn. */
+export const MICROTASK_ROUNDS_MAX = 16;
+
 // Deadlines
 
 /** From the first byte of a request to the end of its head. Past it: 408. */
@@ -90,6 +100,15 @@ export const BODY_TIMEOUT_MS = 30_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 /** A client that takes no byte of its response for so long is cut off. */
 export const SEND_STALL_TIMEOUT_MS = 30_000;
+/** What a handler may take for its answer, unless told otherwise. Past it: 503. */
+export const HANDLER_TIMEOUT_MS = 30_000;
+/**
+ * A client that ended its half may still read, or may have left: TCP does not tell. While an answer is being made for
+ * it, one that got no byte for so long counts as gone.
+ */
+export const ABANDONED_TIMEOUT_MS = 1_000;
+/** What is spoken in bytes ends when neither side said anything for so long. */
+export const SESSION_IDLE_TIMEOUT_MS = 600_000;
 /** How long a connection that is being closed goes on reading, so that the client can read its last response. */
 export const LINGER_TIMEOUT_MS = 5_000;
 /** What a signal to stop leaves to those that are being served. */

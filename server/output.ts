@@ -4,7 +4,7 @@
  */
 import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
 import { encodeUtf8 } from "./http/characters.ts";
-import type { FileBody, HttpResponse } from "./http/response.ts";
+import { type FileBody, type HttpResponse, isStream } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
@@ -14,9 +14,17 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** What a response says of the connection's future; nothing where HTTP/1.1's default holds. */
 export type Persistence = "default" | "keep-alive" | "close";
 
-const BLANK_LINE_AFTER = {
+const CHUNKED = "Transfer-Encoding: chunked\r\n";
+/** What ends a head, by the fields that only the connection knows. */
+const HEAD_END = {
+  "default": encodeUtf8("\r\n"),
   "keep-alive": encodeUtf8("Connection: keep-alive\r\n\r\n"),
   "close": encodeUtf8("Connection: close\r\n\r\n"),
+};
+const CHUNKED_HEAD_END = {
+  "default": encodeUtf8(`${CHUNKED}\r\n`),
+  "keep-alive": encodeUtf8(`${CHUNKED}Connection: keep-alive\r\n\r\n`),
+  "close": encodeUtf8(`${CHUNKED}Connection: close\r\n\r\n`),
 };
 
 /** A file on its way. */
@@ -62,6 +70,17 @@ export class Output {
     }
   }
 
+  /** Appends a copy of `bytes` outside of this connection's turn: bytes that wait in memory now. */
+  enqueue(bytes: Uint8Array): number {
+    this.#queue.push(new Uint8Array(bytes));
+    return this.queuedBytes;
+  }
+
+  /** Bytes in memory that wait to be sent. */
+  get queuedBytes(): number {
+    return this.#queue.reduce((sum, part) => part instanceof Uint8Array ? sum + part.length : sum, 0);
+  }
+
   /** Appends bytes that nobody changes until they are sent, without copying them. */
   appendShared(workspace: Workspace, bytes: Bytes): void {
     if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
@@ -76,27 +95,31 @@ export class Output {
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
   }
 
-  /** Appends a response from byte `from` on, of which `from` are sent; only its head when `isHead`. */
-  appendResponse(
+  /** Appends a response's head from byte `from` on, which is everybody's, and its date will change: it is copied. */
+  appendHead(
     workspace: Workspace,
     response: HttpResponse,
-    isHead: boolean,
     persistence: Persistence,
+    isChunked: boolean,
     from = 0,
   ): void {
-    const { bytes, headLength, tail } = response;
-    // The head is everybody's, and its date will change: it is copied.
-    if (persistence === "default") {
+    const { bytes, headLength } = response;
+    if (persistence === "default" && !isChunked) {
       if (from < headLength) this.append(workspace, bytes, from, headLength);
     } else {
+      const end = (isChunked ? CHUNKED_HEAD_END : HEAD_END)[persistence];
       this.append(workspace, bytes, 0, headLength - 2);
-      this.append(workspace, BLANK_LINE_AFTER[persistence], 0, BLANK_LINE_AFTER[persistence].length);
+      this.append(workspace, end, 0, end.length);
     }
-    if (isHead) return response.discard();
+  }
+
+  /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
+  appendBody(workspace: Workspace, response: HttpResponse, from: number): void {
+    const { bytes, headLength, tail } = response;
     const bodyFrom = Math.max(from, headLength);
     if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
     if (tail instanceof Uint8Array) this.appendShared(workspace, tail as Bytes);
-    else if (tail !== null) this.appendFile(workspace, tail);
+    else if (tail !== null && !isStream(tail)) this.appendFile(workspace, tail);
   }
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */

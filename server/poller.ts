@@ -4,16 +4,24 @@
  */
 import { EVENTS_PER_TURN_MAX } from "./limits.ts";
 
-/** What one asks to hear about a descriptor; bits that may be combined. */
-export const Interest = { NONE: 0, READABLE: 1, WRITABLE: 2 } as const;
+/** What one asks to hear about a descriptor; bits that may be combined. EXCEPTIONAL: as in {@linkcode Readiness}. */
+export const Interest = { NONE: 0, READABLE: 1, WRITABLE: 2, EXCEPTIONAL: 16 } as const;
 /** A combination of {@linkcode Interest} bits. */
 export type Interest = number;
 
 /**
  * What one hears; bits that may be combined. Readiness is a hint: only `recv`, `send` and `accept` tell the truth.
- * HANGUP: the peer ended its half or the whole; ERROR: the descriptor has an error, or is closed.
+ * HANGUP: the peer ended its half or the whole; ERROR: the descriptor has an error, or is closed. EXCEPTIONAL: there
+ * is out-of-band data, such as TCP's urgent byte; told only to who asks for it.
  */
-export const Readiness = { NONE: 0, READABLE: 1, WRITABLE: 2, HANGUP: 4, ERROR: 8 } as const;
+export const Readiness = {
+  NONE: 0,
+  READABLE: 1,
+  WRITABLE: 2,
+  HANGUP: 4,
+  ERROR: 8,
+  EXCEPTIONAL: 16,
+} as const;
 /** A combination of {@linkcode Readiness} bits. */
 export type Readiness = number;
 
@@ -39,7 +47,8 @@ export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-ed
  * - Waking up for nothing is allowed, missing a descriptor that is ready is not.
  * - `"level"`: told again until handled. `"edge"`: told once per change, so that one must read and write until
  *   `EAGAIN`; a descriptor that is ready when it is added is told at once.
- * - `Interest.NONE` silences hang-ups and errors too.
+ * - `Interest.NONE` silences hang-ups and errors too. Who asks for EXCEPTIONAL alone does not hear of them from every
+ *   poller: select(2) tells them as readable and writable only.
  * - A descriptor that was closed without `remove` never makes `wait` fail or forget the others.
  * - While the promise of `park` is pending, nothing else may be called.
  */

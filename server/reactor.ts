@@ -16,7 +16,7 @@ import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
-  CATCH_UP_MS_MAX,
+  MICROTASK_ROUNDS_MAX,
   PARKED_WAIT_MS_MAX,
   SUSPENDED_YIELD_INTERVAL_MS,
   SYNCHRONOUS_WAIT_MS,
@@ -51,8 +51,6 @@ export class Reactor {
   #again: Source[] = [];
   #againNext: Source[] = [];
   #retired: Source[] = [];
-  #suspended = 0;
-  #behindSinceMs = Infinity;
   #stopped = false;
 
   /** The reactor owns `poller`, and closes it with itself. */
@@ -144,26 +142,43 @@ export class Reactor {
     this.#tasks.post(task);
   }
 
-  /** Runs `settled` or `failed` in the loop when `promise` is settled; neither once `source` is retired. */
+  /** True while the wait runs on another thread: then nothing but {@linkcode post} may be called. */
+  get isParked(): boolean {
+    return this.#tasks.isParked;
+  }
+
+  /** One more (+1) or one less (−1) promise or coroutine is at work outside of the loop, which must not block it. */
+  countPending(change: 1 | -1): void {
+    this.#tasks.pending += change;
+  }
+
+  /**
+   * Runs `settled` or `failed` in the loop when `promise` is settled; `dropped` instead of `settled` once `source` is
+   * retired.
+   */
   suspend<T>(
     source: Source,
     promise: Promise<T>,
     settled: (value: T) => void,
     failed: (error: unknown) => void,
+    dropped: (value: T) => void = () => {},
   ): void {
-    this.#suspended++;
-    const resume = (task: () => void) => {
-      this.#suspended--;
+    this.countPending(1);
+    const resume = (task: () => void, otherwise: () => void) => {
+      this.countPending(-1);
       this.post(() => {
-        if (source.retired) return;
         try {
-          task();
+          if (source.retired) otherwise();
+          else task();
         } catch (error) {
           this.#fail(error, source);
         }
       });
     };
-    promise.then((value) => resume(() => settled(value)), (error: unknown) => resume(() => failed(error)));
+    promise.then(
+      (value) => resume(() => settled(value), () => dropped(value)),
+      (error: unknown) => resume(() => failed(error), () => {}),
+    );
   }
 
   /** One turn that blocks for at most `timeoutMs`; returns how many sources were woken. */
@@ -178,9 +193,11 @@ export class Reactor {
       let yieldedMs = this.now;
       while (!this.#stopped) {
         // With a promise pending, blocking here would block what it waits for.
-        const isSuspended = this.#suspended > 0;
-        const woken = this.turn(isSuspended ? 0 : SYNCHRONOUS_WAIT_MS);
+        const woken = this.turn(this.#tasks.pending > 0 ? 0 : SYNCHRONOUS_WAIT_MS);
+        // What waited for nothing but this turn goes on now: a few rounds are cheaper than parking.
+        for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
+        const isSuspended = this.#tasks.pending > 0;
         const isOverdue =
           this.now - yieldedMs >= (isSuspended ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS);
         if (woken > 0 && !isOverdue) continue;
@@ -252,7 +269,7 @@ export class Reactor {
     }
     this.#phaseTwo();
     if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
-    if (this.#deadlines.nextMs() <= this.now) this.#expireUnlessBehind(count);
+    if (this.#deadlines.isDue(this.now, count === this.#ready.capacity)) this.#expire();
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
   }
@@ -278,19 +295,6 @@ export class Reactor {
       }
     }
     this.#deferredCount = 0;
-  }
-
-  /**
-   * After a pause (a stopped process, a suspended machine) more may be ready than one turn takes: those get their turn
-   * before they are called late, but not for ever.
-   */
-  #expireUnlessBehind(count: number): void {
-    if (count < this.#ready.capacity || this.now - this.#behindSinceMs > CATCH_UP_MS_MAX) {
-      this.#behindSinceMs = Infinity;
-      this.#expire();
-    } else if (this.#behindSinceMs === Infinity) {
-      this.#behindSinceMs = this.now;
-    }
   }
 
   /** Bounded, since a callback may set a deadline that has passed already. */

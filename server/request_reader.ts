@@ -1,20 +1,19 @@
 /**
- * The receiving side of a connection: turns what has arrived into requests, one after the other.
+ * Turns what has arrived on an HTTP connection into requests, one after the other.
  * @module
  */
-import { EINTR } from "../ffi/errno.ts";
 import { BodyReader } from "./http/body.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
-import { Input } from "./input.ts";
-import { Readiness } from "./poller.ts";
-import type { Slot, Workspace } from "./workspace.ts";
+import type { RequestBody } from "./http/request_body.ts";
+import { Receiver } from "./receiver.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** What {@linkcode RequestReader.read} found, if not a negated status. */
 export const Read = {
   /** More has to arrive first. */
   INCOMPLETE: 0,
-  /** A whole request. */
+  /** A whole request; or the end of its body, where that went to {@linkcode RequestReader.body}. */
   REQUEST: 1,
   /** A head, whose body is to be read next. */
   HEAD: 2,
@@ -22,18 +21,20 @@ export const Read = {
 
 const NO_HEAD = new Uint8Array(0);
 
-/** See the module's comment. Bodies are read to their end and dropped: a handler gets its request after that. */
-export class RequestReader {
-  readonly input = new Input();
-  /** recv may have something to say other than EAGAIN. */
-  isReadable = false;
-  /** The client ended its half: those requests that came are answered. */
-  isEnded = false;
-  /** The poller told of a hang-up: a short read does not mean that nothing follows. */
-  #isHungUp = false;
+/** See the module's comment. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
+export class RequestReader extends Receiver {
+  /** Where the body goes that is being read. */
+  body: RequestBody | null = null;
+  readonly #bodyBytesMax: number;
   /** The head of the request whose body is being read. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
-  #body: BodyReader | null = null;
+  #framing: BodyReader | null = null;
+
+  /** Bodies of more than `bodyBytesMax` bytes are refused. */
+  constructor(bodyBytesMax: number) {
+    super();
+    this.#bodyBytesMax = bodyBytesMax;
+  }
 
   /** A head was read, and its body is not whole yet. */
   get isInBody(): boolean {
@@ -48,30 +49,10 @@ export class RequestReader {
     return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace);
   }
 
-  /** Forgets everything. */
-  clear(): void {
-    this.input.clear();
+  override clear(): void {
+    super.clear();
     this.#head = NO_HEAD;
-    this.isReadable = this.isEnded = this.#isHungUp = false;
-  }
-
-  /** Takes a hint of the poller's. */
-  note(readiness: Readiness): void {
-    if (readiness & ~Readiness.WRITABLE) this.isReadable = true;
-    if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#isHungUp = true;
-  }
-
-  /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
-  take(workspace: Workspace, slot: Slot, count: number): number {
-    if (count > 0) {
-      this.isReadable = count === slot.bytes.length || this.#isHungUp;
-      this.input.take(slot, count);
-      return count;
-    }
-    workspace.returnSlot();
-    if (count !== -EINTR) this.isReadable = false;
-    if (count === 0) this.isEnded = true;
-    return count;
+    this.body = null;
   }
 
   /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */
@@ -85,7 +66,7 @@ export class RequestReader {
   release(workspace: Workspace, request: HttpRequest): void {
     if (request.isShared) return;
     workspace.scratch = new HttpRequest();
-    if (request.bytes === this.input.bytes) request.bytes = this.input.own();
+    if (request.buffer === this.input.bytes) request.buffer = this.input.own();
   }
 
   #readHead(workspace: Workspace): number {
@@ -115,23 +96,25 @@ export class RequestReader {
       if (view !== null) heads.learn(request, view, start, taken);
       return Read.REQUEST;
     }
-    this.#body ??= new BodyReader();
-    const status = this.#body.begin(request);
+    this.#framing ??= new BodyReader(this.#bodyBytesMax);
+    const status = this.#framing.begin(request);
     if (status < 0) return status;
     this.#head = input.bytes.slice(start, input.start);
     return Read.HEAD;
   }
 
   #readBody(workspace: Workspace): number {
-    const { input } = this;
-    const taken = this.#body!.read(input.bytes, input.start, input.end);
+    const { input, body } = this;
+    const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
     if (taken < 0) {
-      this.restore(workspace); // was it HEAD?
+      if (body === null) this.restore(workspace); // was it HEAD?
       return taken;
     }
     input.start += taken;
-    if (!this.#body!.isDone) return Read.INCOMPLETE;
-    this.restore(workspace);
+    if (!this.#framing!.isDone) return Read.INCOMPLETE;
+    if (body === null) this.restore(workspace);
+    else body.end();
+    this.body = null;
     this.#head = NO_HEAD;
     return Read.REQUEST;
   }

@@ -5,32 +5,65 @@
 import { describeErrno, orThrow } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
+import { ByteConnection } from "./byte_connection.ts";
 import { Connection } from "./connection.ts";
-import { Connections } from "./connections.ts";
+import { Connections, type Service } from "./connections.ts";
 import type { ConnectionHost } from "./connection_host.ts";
+import { type Coroutine, CoroutineConnection } from "./coroutine.ts";
 import type { Handler } from "./handler.ts";
 import { HttpClock } from "./http/date.ts";
-import { GRACE_PERIOD_MS, LISTEN_BACKLOG } from "./limits.ts";
+import { BODY_BYTES_MAX, GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
+import type { Protocol } from "./protocol.ts";
 import { Reactor } from "./reactor.ts";
 import { kernelTransport } from "./transport.ts";
 import { Workspace } from "./workspace.ts";
 
-/** What a server needs to know. */
-export interface ServerOptions {
-  readonly handler: Handler;
+/** That of `Deno.serve`. */
+const DEFAULT_PORT = 8000;
+
+/** What is served: one of the three. */
+export type Served =
+  | { /** Answers HTTP requests. */ readonly handler: Handler }
+  | { /** Speaks bytes with each client. */ readonly protocol: Protocol }
+  | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
+
+/** What a server may be told. */
+export interface ServerSettings {
   /** An IPv4 or IPv6 address; `::` takes both kinds of clients. Default `0.0.0.0`. */
-  readonly host?: string;
-  /** 0: the kernel chooses. Default 0. */
+  readonly hostname?: string;
+  /** 0: the kernel chooses. Default 8000. */
   readonly port?: number;
   /** Default `epoll-edge`. */
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
+  /** Milliseconds that a handler may take for its answer; past them the client gets 503. Default 30,000. */
+  readonly handlerTimeoutMs?: number;
+  /** The largest request body in bytes; past them the client gets 413. Default 1 MiB. */
+  readonly bodyBytesMax?: number;
   /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
   readonly onError?: (message: string) => void;
+}
+
+/** What a server needs to know. */
+export type ServerOptions = Served & ServerSettings;
+
+/** HTTP has its own way (null), since those of its connections that rest are no objects. */
+function serviceOf(options: ServerOptions): Service | null {
+  if ("handler" in options) return null;
+  if ("protocol" in options) {
+    const { protocol } = options;
+    return (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE);
+  }
+  const { coroutine } = options;
+  return (fd, host, keeper) => CoroutineConnection.run(coroutine, fd, host, keeper);
+}
+
+function noHandler(): never {
+  throw new TypeError("This server has no handler");
 }
 
 /** A server that listens. It serves once {@linkcode run} is called. */
@@ -48,7 +81,10 @@ export class Server {
     this.#onError = options.onError ?? ((message) => console.error(message));
     ignoreSigpipe();
     raiseDescriptorLimit();
-    const fd = listenTcp(options.host ?? "0.0.0.0", options.port ?? 0, LISTEN_BACKLOG);
+    const { hostname = "0.0.0.0", port = DEFAULT_PORT } = options;
+    const service = serviceOf(options);
+    // Who may be greeted by the server has to be accepted before it speaks.
+    const fd = listenTcp(hostname, port, LISTEN_BACKLOG, { deferAccept: service === null });
     try {
       this.address = localAddress(fd);
       const reactor = new Reactor(
@@ -68,13 +104,9 @@ export class Server {
         reactor,
         transport: kernelTransport,
         workspace: new Workspace(),
-        handler: options.handler,
-        context: {
-          get batch() {
-            return reactor.batch;
-          },
-          clock,
-        },
+        handler: "handler" in options ? options.handler : noHandler,
+        handlerTimeoutMs: options.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS,
+        bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
         clock,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
@@ -82,7 +114,7 @@ export class Server {
         onRefused: (status) =>
           this.#complain(`Cannot serve another client: the poller refuses it: ${describeErrno(-status)}`),
       };
-      this.#connections = new Connections(this.#host, () => this.#connectionClosed());
+      this.#connections = new Connections(this.#host, service, () => this.#connectionClosed());
       this.#listener = new Listener(
         fd,
         reactor,

@@ -18,6 +18,8 @@ export class TaskQueue {
   readonly waker: Source = new Waker(eventfdCreate());
   /** True while the wait runs on another thread, which then has to be woken. */
   isParked = false;
+  /** Promises and coroutines that something outside of the loop works on: it must not block them. */
+  pending = 0;
   #tasks: (() => void)[] = [];
 
   get isEmpty(): boolean {

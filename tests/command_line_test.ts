@@ -24,6 +24,8 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     host: "0.0.0.0",
     root: "./html",
     poller: "epoll-edge",
+    handler: "static",
+    coroutine: false,
     index: ["index.html"],
     keepAlive: true,
     cacheSize: 256 * 1024 * 1024,

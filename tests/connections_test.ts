@@ -11,7 +11,12 @@ import { Connections } from "../server/connections.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
+import {
+  BODY_BYTES_MAX,
+  EXPIRATIONS_PER_TURN_MAX,
+  HANDLER_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+} from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import { Reactor } from "../server/reactor.ts";
 import { Workspace } from "../server/workspace.ts";
@@ -43,12 +48,14 @@ class Crowd {
         recv: (fd: number, buffer: Uint8Array<ArrayBuffer>) => socket(fd).recv(fd, buffer),
         send: (fd: number, bytes: Uint8Array<ArrayBuffer>, length: number) =>
           socket(fd).send(fd, bytes, length),
+        recvUrgent: () => -EAGAIN,
         sendfile: () => -EAGAIN,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
       },
       workspace: new Workspace(64),
       handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),
-      context: { batch: 0, clock },
+      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+      bodyBytesMax: BODY_BYTES_MAX,
       clock,
       keepAlive: true,
       isDraining: false,
@@ -57,7 +64,7 @@ class Crowd {
       },
       onRefused: (status: number) => void this.refused.push(status),
     };
-    this.connections = new Connections(host, () => {});
+    this.connections = new Connections(host, null, () => {});
   }
 
   /** A client that has sent `first` before it is accepted. */

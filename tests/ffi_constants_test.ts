@@ -58,6 +58,23 @@ Deno.test("every constant is what the C compiler says", async () => {
   assertEquals(ours, values.map((value, i) => `${names[i]} = ${value}`));
 });
 
+Deno.test("events of epoll's and of poll's that have one name have one value, each a bit of its own", () => {
+  const values = Object.entries<number | bigint>(CONSTANTS);
+  const ofEpoll = new Map(values.filter(([name]) => /^EPOLL[A-Z]+$/.test(name)));
+  const ofPoll = new Map(values.filter(([name]) => /^POLL[A-Z]+$/.test(name)));
+  assertEquals([ofEpoll.size, ofPoll.size], [15, 12]);
+  for (const events of [ofEpoll, ofPoll]) {
+    assertEquals(new Set(events.values()).size, events.size, "two events share a value");
+    for (const [name, value] of events) {
+      const bits = value.toString(2);
+      assert(/^10*$/.test(bits), `${name} is ${bits}: not one bit, or negative`);
+    }
+  }
+  for (const [name, value] of ofPoll) {
+    if (name !== "POLLNVAL") assertEquals(ofEpoll.get(`E${name}`), value, name);
+  }
+});
+
 Deno.test("every error number is what the C compiler says", async () => {
   const all = [...EXPORTED, ...DESCRIBED];
   assert(EXPORTED.size > 20 && DESCRIBED.size > 40, "the error numbers were not found");

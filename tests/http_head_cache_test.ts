@@ -53,7 +53,7 @@ Deno.test("a head is known from its third coming on, as one object with bytes of
   assert(!receive(heads, text, 2).isKnown);
   const third = receive(heads, text, 5);
   assert(third.isKnown && third.request.isShared);
-  assertEquals(third.request.bytes.length, text.length);
+  assertEquals(third.request.buffer.length, text.length);
   assertEquals(summary(third.request), summary(receive(new HeadCache(), text).request));
   assertEquals(third.request.header("x"), "y");
   assert(receive(heads, text).request === third.request);

@@ -134,7 +134,7 @@ Deno.test("a request points into the bytes it was parsed from, wherever they beg
   buffer.set(head, 50);
   const request = new HttpRequest();
   assertEquals(parseRequest(buffer, 50, 50 + head.length, request), head.length);
-  assertEquals(request.bytes, buffer);
+  assertEquals(request.buffer, buffer);
   assertEquals([request.pathStart, request.pathEnd, request.queryStart, request.queryEnd], [54, 59, 59, 65]);
   buffer[55] = 0x51;
   assertEquals(request.path, "/Qath");

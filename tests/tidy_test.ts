@@ -21,6 +21,7 @@ const COUNTS = [
   "EVENT_READS_MAX",
   "LISTED_NAMES_OF_DIRECTORY_MAX",
   "LISTED_NAMES_MAX",
+  "MICROTASK_ROUNDS_MAX",
 ];
 
 function* filesIn(folder: string): Generator<string> {

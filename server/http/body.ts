@@ -10,6 +10,7 @@ import {
 } from "../limits.ts";
 import { CLASSES, CR, hexValue, HTAB, LF, SP, TOKEN, VALUE } from "./characters.ts";
 import type { HttpRequest } from "./request.ts";
+import type { BodySink } from "./request_body.ts";
 
 const COLON = 0x3a;
 const SEMICOLON = 0x3b;
@@ -33,8 +34,9 @@ const State = {
   DONE: 14,
 } as const;
 
-/** Reads one body, in as many pieces as it arrives in. The data is dropped. */
+/** Reads one body, in as many pieces as it arrives in. */
 export class BodyReader {
+  readonly #bytesMax: number;
   #state: number = State.DONE;
   /** Bytes of data that are still to come, of the body or of the current chunk. */
   #remaining = 0;
@@ -42,11 +44,16 @@ export class BodyReader {
   #lineBytes = 0;
   #overheadBytes = 0;
 
+  /** For bodies of up to `bytesMax` bytes. */
+  constructor(bytesMax: number = BODY_BYTES_MAX) {
+    this.#bytesMax = bytesMax;
+  }
+
   get isDone(): boolean {
     return this.#state === State.DONE;
   }
 
-  /** Begins the body of `request`: 0, or −413 when its length is over {@linkcode BODY_BYTES_MAX}. */
+  /** Begins the body of `request`: 0, or −413 when its length is over the bound. */
   begin(request: HttpRequest): number {
     this.#total = 0;
     this.#lineBytes = 0;
@@ -57,18 +64,19 @@ export class BodyReader {
       : this.#remaining > 0
       ? State.DATA_OF_LENGTH
       : State.DONE;
-    return this.#remaining > BODY_BYTES_MAX ? -413 : 0;
+    return this.#remaining > this.#bytesMax ? -413 : 0;
   }
 
   /**
-   * Takes `bytes[start, end)`. Returns how many of them belong to the body (all, unless {@linkcode isDone}), or a
-   * negated status: −400 for broken framing, −413 and −431 for too much.
+   * Takes `bytes[start, end)`, and gives their data to `sink`. Returns how many of them belong to the body (all, unless
+   * {@linkcode isDone}), or a negated status: −400 for broken framing, −413 and −431 for too much.
    */
-  read(bytes: Uint8Array, start: number, end: number): number {
+  read(bytes: Uint8Array, start: number, end: number, sink: BodySink | null = null): number {
     let i = start;
     while (i < end && this.#state !== State.DONE) {
       if (this.#state === State.DATA || this.#state === State.DATA_OF_LENGTH) {
         const count = Math.min(this.#remaining, end - i);
+        if (sink !== null) sink.push(bytes.subarray(i, i + count));
         i += count;
         this.#remaining -= count;
         if (this.#remaining === 0) this.#state = this.#state === State.DATA ? State.DATA_CR : State.DONE;
@@ -82,7 +90,9 @@ export class BodyReader {
 
   /** One byte of chunked framing. */
   #frame(byte: number): number {
-    if (++this.#overheadBytes > CHUNK_OVERHEAD_BYTES_MAX) return -400;
+    // A very large body may have more of it, as long as its chunks are not tiny.
+    const allowed = CHUNK_OVERHEAD_BYTES_MAX + Math.max(this.#total - BODY_BYTES_MAX, 0) / 16;
+    if (++this.#overheadBytes > allowed) return -400;
     switch (this.#state) {
       case State.SIZE_FIRST:
       case State.SIZE: {
@@ -113,7 +123,7 @@ export class BodyReader {
     this.#state = State.SIZE;
     if (++this.#lineBytes > CHUNK_LINE_BYTES_MAX) return -400;
     this.#remaining = this.#lineBytes === 1 ? digit : this.#remaining * 16 + digit;
-    return this.#total + this.#remaining > BODY_BYTES_MAX ? -413 : 0;
+    return this.#total + this.#remaining > this.#bytesMax ? -413 : 0;
   }
 
   #afterSize(byte: number): number {

@@ -32,7 +32,7 @@ export function parseRequest(
   const isFull = end - start >= HEAD_BYTES_MAX;
   const limit = isFull ? start + HEAD_BYTES_MAX : end;
   const more = isFull ? -431 : 0;
-  request.bytes = bytes;
+  request.buffer = bytes;
   request.method = "";
   let i = start;
 

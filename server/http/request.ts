@@ -3,6 +3,8 @@
  * @module
  */
 import { FIELDS_MAX } from "../limits.ts";
+import { HttpError } from "./http_error.ts";
+import type { RequestBody } from "./request_body.ts";
 
 /** The four forms of a request target, RFC 9112 §3.2. */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
@@ -18,7 +20,7 @@ export class HttpRequest {
   /** Bytes of the head, while {@linkcode isShared}. */
   headLength = 0;
   /** Where all offsets point into. */
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
   method = "GET";
   targetForm: TargetForm = "origin";
@@ -44,16 +46,18 @@ export class HttpRequest {
   readonly fields: Int32Array;
   /** True when the object stands for every request with this very head. */
   isShared = false;
+  /** Its body on its way; null where there is none, or where it was dropped because the handler ignores bodies. */
+  incoming: RequestBody | null = null;
 
   /** With room for so many fields. */
   constructor(fieldsMax: number = FIELDS_MAX) {
     this.fields = new Int32Array(fieldsMax * 4);
   }
 
-  /** Becomes `other`, to be shared, with its head `other.bytes[start, start + length)` in a buffer of its own. */
+  /** Becomes `other`, to be shared, with its head `other.buffer[start, start + length)` in a buffer of its own. */
   copyFrom(other: HttpRequest, start: number, length: number): void {
     for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i] - start;
-    this.bytes = other.bytes.slice(start, start + length);
+    this.buffer = other.buffer.slice(start, start + length);
     this.headLength = length;
     this.isShared = true;
     this.method = other.method;
@@ -76,14 +80,57 @@ export class HttpRequest {
     return this.chunked || this.contentLength > 0;
   }
 
+  /** The body, piece by piece; null where there is none. Reading slowly makes the client send slowly. */
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.incoming === null ? null : this.incoming.stream();
+  }
+
+  /**
+   * The whole body; no bytes where there is none.
+   * @throws {HttpError} 400, 408 or 413 when it does not arrive as it should.
+   */
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.incoming === null ? Promise.resolve(new Uint8Array(0)) : this.incoming.bytes();
+  }
+
+  /** The whole body as text in UTF-8. @throws {HttpError} as {@linkcode bytes}. */
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes());
+  }
+
+  /** The whole body as JSON. @throws {HttpError} as {@linkcode bytes}, and 400 when it is no JSON. */
+  async json(): Promise<unknown> {
+    const text = await this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new HttpError(400, `The body is no JSON: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
   /** The path as it was sent, undecoded. */
   get path(): string {
-    return this.pathStart === this.pathEnd ? "/" : latin1(this.bytes, this.pathStart, this.pathEnd);
+    return this.pathStart === this.pathEnd ? "/" : latin1(this.buffer, this.pathStart, this.pathEnd);
+  }
+
+  /** Host and port that the client means: of an absolute-form target, else of Host (RFC 9112 §3.3); null without. */
+  get authority(): string | null {
+    if (this.targetForm !== "absolute") return this.header("host") || null;
+    const slash = this.buffer.lastIndexOf(0x2f, this.pathStart - 1);
+    return latin1(this.buffer, slash + 1, this.pathStart);
   }
 
   /** The query as it was sent, from its `?`; empty without one. */
   get query(): string {
-    return latin1(this.bytes, this.queryStart, this.queryEnd);
+    return latin1(this.buffer, this.queryStart, this.queryEnd);
+  }
+
+  /** Every field line in its order, names as they were sent. */
+  *headers(): Generator<[name: string, value: string]> {
+    for (let i = 0; i < this.fieldCount * 4; i += 4) {
+      const { buffer: bytes, fields } = this;
+      yield [latin1(bytes, fields[i], fields[i + 1]), latin1(bytes, fields[i + 2], fields[i + 3])];
+    }
   }
 
   /** The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3); null without any. */
@@ -91,8 +138,8 @@ export class HttpRequest {
     let found: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
       const [nameStart, nameEnd, valueStart, valueEnd] = this.fields.subarray(i * 4, i * 4 + 4);
-      if (nameEnd - nameStart !== name.length || !isName(this.bytes, nameStart, name)) continue;
-      const value = latin1(this.bytes, valueStart, valueEnd);
+      if (nameEnd - nameStart !== name.length || !isName(this.buffer, nameStart, name)) continue;
+      const value = latin1(this.buffer, valueStart, valueEnd);
       found = found === null ? value : `${found}, ${value}`;
     }
     return found;

@@ -17,14 +17,31 @@ export interface FileBody {
   close(): void;
 }
 
+/** A body that is made while it is sent. `length` in bytes, where it is known: else it goes out in chunks. */
+export interface StreamBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly length: number | null;
+}
+
 /** What a response carries. */
-export type Body = Uint8Array | FileBody | null;
+export type Body = Uint8Array | FileBody | StreamBody | ReadableStream<Uint8Array> | null;
+
+/** What the short forms of a response may be told. */
+export interface ResponseOptions {
+  readonly status?: number;
+  /** The media type. */
+  readonly type?: string;
+  /** Further fields. */
+  readonly fields?: Fields;
+}
 
 /** Field names and values, in the order in which they are sent. */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
 const encoder = new TextEncoder();
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** How a message ends is said in one place, or two readers may disagree about it. */
+const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|date)$/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
@@ -37,7 +54,7 @@ export class HttpResponse {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly headLength: number;
   /** What follows `bytes`. */
-  readonly tail: Body;
+  readonly tail: Uint8Array | FileBody | StreamBody | null;
   /** The connection ends after this response. */
   readonly closes: boolean;
   readonly #dateOffset: number;
@@ -51,10 +68,14 @@ export class HttpResponse {
   constructor(
     status: number,
     fields: Fields,
-    body: Body,
+    content: Body,
     closes = false,
     inlineBytesMax: number = INLINE_BODY_BYTES_MAX,
   ) {
+    const body = content instanceof ReadableStream ? { stream: content, length: null } : content;
+    if (content instanceof ReadableStream && content.locked) {
+      throw new TypeError("This stream is being read already");
+    }
     if (body !== null && !mayHaveContent(status)) throw new TypeError(`A response ${status} has no body`);
     this.status = status;
     this.closes = closes;
@@ -62,11 +83,13 @@ export class HttpResponse {
     this.#dateOffset = statusLine.length;
     let head = statusLine + " ".repeat(HTTP_DATE_BYTES) + "\r\n";
     for (const [name, value] of fields) {
+      if (RESERVED.test(name)) throw new TypeError(`${name} is the server's to write`);
       if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
       if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
       head += `${name}: ${value}\r\n`;
     }
-    if (mayHaveContent(status)) head += `Content-Length: ${body === null ? 0 : body.length}\r\n`;
+    const length = body === null ? 0 : body.length;
+    if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
     const headBytes = encoder.encode(head + "\r\n");
     this.headLength = headBytes.length;
     const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
@@ -79,6 +102,32 @@ export class HttpResponse {
     if (isInline) this.bytes.set(body, headBytes.length);
   }
 
+  /** Text in UTF-8; `type` is its media type. */
+  static text(text: string, options: ResponseOptions = {}): HttpResponse {
+    return HttpResponse.bytes(encodeUtf8(text), { type: "text/plain; charset=utf-8", ...options });
+  }
+
+  /** A value as JSON. @throws {TypeError} for what JSON cannot express, such as undefined. */
+  static json(value: unknown, options: ResponseOptions = {}): HttpResponse {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`${typeof value} is no JSON`);
+    return HttpResponse.bytes(encodeUtf8(text), { type: "application/json", ...options });
+  }
+
+  /** Bytes, which must not change until they are sent. */
+  static bytes(bytes: Uint8Array, options: ResponseOptions = {}): HttpResponse {
+    const { status = 200, type = "application/octet-stream", fields = [] } = options;
+    return new HttpResponse(status, [["Content-Type", type], ...fields], bytes);
+  }
+
+  /** Sends the client to another place: 303 (See Other) unless told otherwise. RFC 9110 §15.4. */
+  static redirect(location: string | URL, options: ResponseOptions = {}): HttpResponse {
+    const { status = 303, fields = [] } = options;
+    // Characters that no field may hold are encoded; what is encoded already stays as it is.
+    const target = String(location).replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
+    return new HttpResponse(status, [["Location", target], ...fields], null);
+  }
+
   /** Writes the current date into the head, if it is not there already. */
   stamp(clock: HttpClock): void {
     if (this.#dateSeconds === clock.seconds) return;
@@ -88,8 +137,16 @@ export class HttpResponse {
 
   /** Gives back what it holds, when it is not sent to its end. */
   discard(): void {
-    if (this.tail !== null && !(this.tail instanceof Uint8Array)) this.tail.close();
+    const { tail } = this;
+    if (tail === null || tail instanceof Uint8Array) return;
+    if (isStream(tail)) tail.stream.cancel().catch(() => {}); // whatever its source thinks of that
+    else tail.close();
   }
+}
+
+/** True for a body that is made while it is sent. */
+export function isStream(body: FileBody | StreamBody): body is StreamBody {
+  return "stream" in body;
 }
 
 /** The interim response to `Expect: 100-continue`, RFC 9110 §15.2.1. */

@@ -104,7 +104,8 @@ export class EpollPoller implements Poller {
 
   #control(operation: number, fd: number, interest: Interest): number {
     const events = (interest & Interest.READABLE ? EPOLLIN | EPOLLRDHUP : 0) |
-      (interest & Interest.WRITABLE ? EPOLLOUT : 0) | this.#flags;
+      (interest & Interest.WRITABLE ? EPOLLOUT : 0) |
+      (interest & Interest.EXCEPTIONAL ? EPOLLPRI : 0) | this.#flags;
     return epollControl(this.#fd, operation, fd, events >>> 0);
   }
 
@@ -115,8 +116,9 @@ export class EpollPoller implements Poller {
     for (let i = 0; i < count; i++) {
       const events = words[i * stride];
       ready.fds[i] = words[i * stride + data];
-      ready.bits[i] = (events & (EPOLLIN | EPOLLPRI) ? Readiness.READABLE : 0) |
+      ready.bits[i] = (events & EPOLLIN ? Readiness.READABLE : 0) |
         (events & EPOLLOUT ? Readiness.WRITABLE : 0) |
+        (events & EPOLLPRI ? Readiness.EXCEPTIONAL : 0) |
         (events & (EPOLLHUP | EPOLLRDHUP) ? Readiness.HANGUP : 0) |
         (events & EPOLLERR ? Readiness.ERROR : 0);
     }

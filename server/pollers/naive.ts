@@ -34,7 +34,7 @@ export class NaivePoller implements Poller {
       const position = this.#next++;
       if (interests[position] === 0) continue;
       ready.fds[count] = fds[position];
-      ready.bits[count] = interests[position]; // the bits of Readiness begin with those of Interest
+      ready.bits[count] = interests[position]; // each bit of Interest is the same in Readiness
       count++;
     }
     return count;

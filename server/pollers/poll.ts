@@ -11,12 +11,14 @@ import { InterestTable } from "./interest_table.ts";
 
 function toEvents(interest: Interest): number {
   return (interest & Interest.READABLE ? POLLIN | POLLRDHUP : 0) |
-    (interest & Interest.WRITABLE ? POLLOUT : 0);
+    (interest & Interest.WRITABLE ? POLLOUT : 0) |
+    (interest & Interest.EXCEPTIONAL ? POLLPRI : 0);
 }
 
 function toReadiness(revents: number): Readiness {
-  return (revents & (POLLIN | POLLPRI) ? Readiness.READABLE : 0) |
+  return (revents & POLLIN ? Readiness.READABLE : 0) |
     (revents & POLLOUT ? Readiness.WRITABLE : 0) |
+    (revents & POLLPRI ? Readiness.EXCEPTIONAL : 0) |
     (revents & (POLLHUP | POLLRDHUP) ? Readiness.HANGUP : 0) |
     (revents & (POLLERR | POLLNVAL) ? Readiness.ERROR : 0);
 }

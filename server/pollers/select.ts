@@ -1,40 +1,33 @@
 /**
- * select(2): two sets of bits, copied into the kernel and back, scanned at every call, at most 1024 descriptors.
+ * select(2): three sets of bits, copied into the kernel and back, scanned at every call, at most 1024 descriptors.
  * @module
  */
 import { FD_SETSIZE } from "../../ffi/constants.ts";
 import { EBADF, EINVAL } from "../../ffi/errno.ts";
 import { loadLibc } from "../../ffi/libc.ts";
-import { isOpen, select, selectParked } from "../../ffi/multiplexers.ts";
+import { DescriptorSet, isOpen, select, selectParked } from "../../ffi/multiplexers.ts";
 import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
 import { InterestTable } from "./interest_table.ts";
 
 const WORDS = FD_SETSIZE / 32;
 
-/** An fd_set: 1024 bits. The kernel changes it, so a wait gets a copy of what was asked. */
-class DescriptorSet {
-  readonly bytes = new Uint8Array(FD_SETSIZE / 8);
-  readonly words = new Uint32Array(this.bytes.buffer);
-
-  put(fd: number, present: boolean): void {
-    if (present) this.words[fd >> 5] |= 1 << (fd & 31);
-    else this.words[fd >> 5] &= ~(1 << (fd & 31));
-  }
-
-  has(fd: number): boolean {
-    return (this.words[fd >> 5] & (1 << (fd & 31))) !== 0;
-  }
-}
-
-/** {@linkcode Poller} over select(2). A descriptor ≥ FD_SETSIZE is refused: it would be written outside the set. */
+/**
+ * {@linkcode Poller} over select(2). A descriptor ≥ FD_SETSIZE is refused: it would be written outside the set. The
+ * kernel changes the sets, so a wait gets copies of what was asked; the third takes part only while somebody asks for
+ * EXCEPTIONAL. Hang-ups and errors make a descriptor readable and writable: asked for EXCEPTIONAL alone, none is told.
+ */
 export class SelectPoller implements Poller {
   readonly name = "select";
   readonly trigger = "level";
   readonly #table = new InterestTable();
   readonly #askedReadable = new DescriptorSet();
   readonly #askedWritable = new DescriptorSet();
+  readonly #askedExceptional = new DescriptorSet();
   readonly #readable = new DescriptorSet();
   readonly #writable = new DescriptorSet();
+  readonly #exceptional = new DescriptorSet();
+  /** How many ask for EXCEPTIONAL. */
+  #exceptionalCount = 0;
   #highest = -1;
   #next = 0;
 
@@ -65,13 +58,21 @@ export class SelectPoller implements Poller {
 
   wait(ready: ReadyList, timeoutMs: number): number {
     this.#copy();
-    const found = select(this.#highest, this.#readable.bytes, this.#writable.bytes, timeoutMs);
+    const { bytes: readable } = this.#readable;
+    const found = select(this.#highest, readable, this.#writable.bytes, this.#third(), timeoutMs);
     return found === -EBADF ? this.#findClosed(ready) : this.#collect(ready, found);
   }
 
   async park(ready: ReadyList, timeoutMs: number): Promise<number> {
     this.#copy();
-    const found = await selectParked(this.#highest, this.#readable.bytes, this.#writable.bytes, timeoutMs);
+    const { bytes: readable } = this.#readable;
+    const found = await selectParked(
+      this.#highest,
+      readable,
+      this.#writable.bytes,
+      this.#third(),
+      timeoutMs,
+    );
     return found < 0 ? this.wait(ready, 0) : this.#collect(ready, found);
   }
 
@@ -80,12 +81,19 @@ export class SelectPoller implements Poller {
   #ask(fd: number, interest: Interest): void {
     this.#askedReadable.put(fd, (interest & Interest.READABLE) !== 0);
     this.#askedWritable.put(fd, (interest & Interest.WRITABLE) !== 0);
+    const isExceptional = (interest & Interest.EXCEPTIONAL) !== 0;
+    this.#exceptionalCount += Number(isExceptional) - Number(this.#askedExceptional.has(fd));
+    this.#askedExceptional.put(fd, isExceptional);
     if (fd > this.#highest) this.#highest = fd;
     while (this.#highest >= 0 && !this.#isAsked(this.#highest)) this.#highest--;
   }
 
   #isAsked(fd: number): boolean {
-    return this.#askedReadable.has(fd) || this.#askedWritable.has(fd);
+    return this.#askedReadable.has(fd) || this.#askedWritable.has(fd) || this.#askedExceptional.has(fd);
+  }
+
+  #third(): Uint8Array<ArrayBuffer> | null {
+    return this.#exceptionalCount > 0 ? this.#exceptional.bytes : null;
   }
 
   #copy(): void {
@@ -95,18 +103,21 @@ export class SelectPoller implements Poller {
       readable[i] = this.#askedReadable.words[i];
       writable[i] = this.#askedWritable.words[i];
     }
+    if (this.#exceptionalCount > 0) this.#exceptional.words.set(this.#askedExceptional.words);
   }
 
   /** Walks from where the last call ended, so that the first descriptors cannot starve the others. */
   #collect(ready: ReadyList, found: number): number {
     if (found <= 0) return 0; // EINTR, or ENOMEM, which the next call may not meet
     const { fds, size } = this.#table;
+    const exceptional = this.#exceptionalCount > 0 ? this.#exceptional : null;
     let count = 0;
     for (let seen = 0; seen < size && count < ready.capacity; seen++) {
       if (this.#next >= size) this.#next = 0;
       const fd = fds[this.#next++];
       const bits = (this.#readable.has(fd) ? Readiness.READABLE : 0) |
-        (this.#writable.has(fd) ? Readiness.WRITABLE : 0);
+        (this.#writable.has(fd) ? Readiness.WRITABLE : 0) |
+        (exceptional?.has(fd) ? Readiness.EXCEPTIONAL : 0);
       if (bits === 0) continue;
       ready.fds[count] = fd;
       ready.bits[count] = bits;

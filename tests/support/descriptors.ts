@@ -5,6 +5,7 @@
 import { assert } from "@std/assert";
 import {
   AF_INET,
+  MSG_OOB,
   O_CLOEXEC,
   O_NONBLOCK,
   SOCK_CLOEXEC,
@@ -78,7 +79,7 @@ export class Descriptors {
 
   /** A connection over the loopback interface. */
   tcp(): { server: number; client: number } {
-    const listening = listenTcp("127.0.0.1", 0, 1);
+    const listening = listenTcp("127.0.0.1", 0, 1, { deferAccept: false });
     try {
       const client = this.connect(localAddress(listening).port);
       return { client, server: this.keep(until(() => accept(listening), (fd) => fd !== -EAGAIN)) };
@@ -120,6 +121,11 @@ export function read(fd: number, most: number = scratch.length): string | number
 export function write(fd: number, text: string): void {
   const bytes = encoder.encode(text);
   assert(result(libc.write(fd, bytes, bytes.length)) === bytes.length, "the text did not fit");
+}
+
+/** Sends one byte as TCP's urgent data. */
+export function sendUrgent(fd: number): void {
+  assert(result(libc.send(fd, encoder.encode("!"), 1, MSG_OOB)) === 1, "the urgent byte did not fit");
 }
 
 /** Reads until −EAGAIN, 0 or an error, and returns that. */

@@ -63,7 +63,7 @@ export function textOf(bytes: Uint8Array): string {
 
 /** All of a request that can be seen from outside, apart from `rest`. */
 export function describe(request: HttpRequest): Omit<Parsed, "rest"> {
-  const { bytes, fieldCount, fields: offsets } = request;
+  const { buffer: bytes, fieldCount, fields: offsets } = request;
   const fields = Array.from({ length: fieldCount }, (_, i): [string, string] => {
     const [nameStart, nameEnd, valueStart, valueEnd] = offsets.subarray(i * 4, i * 4 + 4);
     return [textOf(bytes.subarray(nameStart, nameEnd)), textOf(bytes.subarray(valueStart, valueEnd))];

@@ -2,18 +2,19 @@
  * A connection on a socket and a poller that do what a test tells them, call by call.
  * @module
  */
-import { EAGAIN } from "../../ffi/errno.ts";
+import { EAGAIN, EINVAL } from "../../ffi/errno.ts";
 import { readAt } from "../../ffi/file.ts";
 import { loadLibc } from "../../ffi/libc.ts";
 import { eventfdCreate } from "../../ffi/multiplexers.ts";
 import { Connection } from "../../server/connection.ts";
-import { Connections } from "../../server/connections.ts";
+import { Connections, type Service } from "../../server/connections.ts";
 import type { ConnectionHost } from "../../server/connection_host.ts";
 import type { Handler } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { HttpResponse } from "../../server/http/response.ts";
+import { BODY_BYTES_MAX, HANDLER_TIMEOUT_MS } from "../../server/limits.ts";
 import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
 import { Reactor } from "../../server/reactor.ts";
 import type { Transport } from "../../server/transport.ts";
@@ -88,6 +89,10 @@ export class ScriptedSocket implements Transport {
     return next.length;
   }
 
+  recvUrgent(): number {
+    return -EINVAL;
+  }
+
   #room(length: number): number {
     this.sendCalls++;
     const limit = this.sends.shift() ?? this.capacity;
@@ -130,7 +135,12 @@ export class Scripted {
   readonly errors: unknown[] = [];
   closedCount = 0;
 
-  constructor(handler: Handler, trigger: "level" | "edge" = "edge", keepAlive = true) {
+  constructor(
+    handler: Handler,
+    trigger: "level" | "edge" = "edge",
+    keepAlive = true,
+    service: Service | null = null,
+  ) {
     this.poller = new ScriptedPoller(trigger);
     this.reactor = new Reactor(this.poller, (error) => this.errors.push(error));
     const { reactor } = this;
@@ -141,19 +151,15 @@ export class Scripted {
       transport: this.socket,
       workspace: new Workspace(4),
       handler,
-      context: {
-        get batch() {
-          return reactor.batch;
-        },
-        clock,
-      },
+      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+      bodyBytesMax: BODY_BYTES_MAX,
       clock,
       keepAlive,
       isDraining: false,
       onHandlerError: (error) => this.errors.push(error),
       onRefused: (status) => this.errors.push(status),
     };
-    this.connections = new Connections(this.host, () => this.closedCount++);
+    this.connections = new Connections(this.host, service, () => this.closedCount++);
     this.connections.accept(this.fd);
   }
 
@@ -228,9 +234,10 @@ export function onBoth(name: string, test: (trigger: "level" | "edge") => void |
 }
 
 /** Says which method and path it was asked for. */
-export function describe(request: HttpRequest): HttpResponse {
-  return new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`));
-}
+export const describe: ((request: HttpRequest) => HttpResponse) & { ignoresBodies: boolean } = Object.assign(
+  (request: HttpRequest) => new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`)),
+  { ignoresBodies: true },
+);
 
 /** The answer of {@linkcode describe}, without its date. */
 export function answer(text: string, connection = ""): string {

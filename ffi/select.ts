@@ -1,0 +1,92 @@
+/**
+ * The kernel's multiplexers for everybody, with the names and the meanings of Python's `select` module: the function
+ * `select`, and the classes `Poll` and `Epoll`. The constants are in constants.ts.
+ *
+ * Source: select(2).
+ * @module
+ */
+import { FD_SETSIZE } from "./constants.ts";
+import { EBADF, orThrow } from "./errno.ts";
+import { loadLibc } from "./libc.ts";
+import { DescriptorSet, isOpen, select as callSelect } from "./multiplexers.ts";
+import { type FileDescriptorLike, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
+
+export { Epoll } from "./epoll.ts";
+export { Poll } from "./poll.ts";
+export type { FileDescriptorLike, HasFileno } from "./wait.ts";
+
+/** What is asked for, in one of the three ways, and the set that the kernel changes. */
+class Asked<T extends FileDescriptorLike> {
+  readonly #files: readonly T[];
+  readonly fds: readonly number[];
+  readonly #set: DescriptorSet;
+
+  constructor(files: Iterable<T>, set: DescriptorSet) {
+    this.#files = Array.from(files);
+    this.fds = this.#files.map(toDescriptor);
+    this.#set = set;
+    for (const fd of this.fds) {
+      if (fd >= FD_SETSIZE) throw new RangeError(`select takes descriptors below ${FD_SETSIZE}, not ${fd}`);
+    }
+  }
+
+  /** The set, filled again: null when nothing is asked for. */
+  fill(): Uint8Array<ArrayBuffer> | null {
+    if (this.fds.length === 0) return null;
+    this.#set.words.fill(0);
+    for (const fd of this.fds) this.#set.put(fd, true);
+    return this.#set.bytes;
+  }
+
+  /** Those that the kernel left in the set. */
+  ready(): T[] {
+    return this.#files.filter((_file, i) => this.#set.has(this.fds[i]));
+  }
+}
+
+const readable = new DescriptorSet();
+const writable = new DescriptorSet();
+const exceptional = new DescriptorSet();
+
+/**
+ * Waits until one of the descriptors is ready: for reading those of `rlist`, for writing those of `wlist`, and for an
+ * exceptional condition, such as TCP's urgent data, those of `xlist`. Returns three lists with the very numbers or
+ * objects that were given; all are empty when the time is over. With three empty lists it only waits.
+ *
+ * `timeout` is in seconds, to the microsecond; undefined or null: for ever. A signal does not end the wait. It blocks
+ * Deno's event loop, so that meanwhile no timer runs, no promise, and no listener of a signal.
+ *
+ * ```ts
+ * const [readable] = select([listening, ...clients], [], [], 1);
+ * ```
+ * @throws {RangeError} when a descriptor is negative or ≥ 1024 (FD_SETSIZE), or `timeout` is negative.
+ * @throws {SystemError} EBADF: a descriptor is not open.
+ */
+export function select<
+  R extends FileDescriptorLike,
+  W extends FileDescriptorLike,
+  X extends FileDescriptorLike,
+>(
+  rlist: Iterable<R>,
+  wlist: Iterable<W>,
+  xlist: Iterable<X>,
+  timeout?: number | null,
+): [R[], W[], X[]] {
+  loadLibc();
+  if (typeof timeout === "number" && timeout < 0) throw new RangeError(`A timeout cannot be ${timeout}`);
+  const timeoutMs = toTimeoutMs(timeout, 1000);
+  // All of the caller's code, such as fileno(), runs here: it might call select, whose sets are shared.
+  const r = new Asked(rlist, readable);
+  const w = new Asked(wlist, writable);
+  const x = new Asked(xlist, exceptional);
+  const fds = [...r.fds, ...w.fds, ...x.fds];
+  const highest = fds.reduce((a, b) => Math.max(a, b), -1);
+  const found = waitUntil(
+    timeoutMs,
+    (leftMs) => callSelect(highest, r.fill(), w.fill(), x.fill(), leftMs),
+  );
+  if (found === 0) return [[], [], []];
+  const closed = found === -EBADF ? fds.find((fd) => !isOpen(fd)) : undefined;
+  orThrow(found, closed === undefined ? "select" : `select on descriptor ${closed}`, "select");
+  return [r.ready(), w.ready(), x.ready()];
+}

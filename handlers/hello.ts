@@ -1,0 +1,87 @@
+/**
+ * A web server of one page: the EPOLLOUT example. It collects a request until a blank line, prints it, waits until it
+ * may write, answers, and closes.
+ * @module
+ */
+import type { Coroutine } from "../server/coroutine.ts";
+import { encodeUtf8, LF } from "../server/http/characters.ts";
+import { formatHttpDate } from "../server/http/date.ts";
+import { HEAD_BYTES_MAX, HEAD_TIMEOUT_MS } from "../server/limits.ts";
+import type { Protocol } from "../server/protocol.ts";
+import { escapeControls, type Print } from "./print_text.ts";
+
+const CR = 0x0d;
+const TEXT = "Hello, world!";
+
+/** What a client has sent so far. */
+class Head {
+  #bytes = new Uint8Array(0);
+
+  /** True once there is a blank line: `\n\n` or `\n\r\n`. */
+  add(bytes: Uint8Array): boolean {
+    const from = Math.max(this.#bytes.length - 3, 0); // the blank line may have begun before
+    const joined = new Uint8Array(this.#bytes.length + bytes.length);
+    joined.set(this.#bytes);
+    joined.set(bytes, this.#bytes.length);
+    this.#bytes = joined;
+    for (let i = joined.indexOf(LF, from); i >= 0; i = joined.indexOf(LF, i + 1)) {
+      const isBlank = joined[i + 1] === LF || (joined[i + 1] === CR && joined[i + 2] === LF);
+      if (!isBlank) continue;
+      this.#bytes = joined.subarray(0, i);
+      return true;
+    }
+    return false;
+  }
+
+  /** It is too long to be one. */
+  get isTooLong(): boolean {
+    return this.#bytes.length > HEAD_BYTES_MAX;
+  }
+
+  /** Without its blank line. */
+  get text(): string {
+    return escapeControls(new TextDecoder().decode(this.#bytes).replaceAll("\r\n", "\n").replace(/\r$/, ""));
+  }
+}
+
+function response(): Uint8Array {
+  return encodeUtf8(
+    `HTTP/1.0 200 OK\r\nDate: ${
+      formatHttpDate(Math.floor(Date.now() / 1000))
+    }\r\nContent-Type: text/plain\r\n` +
+      `Content-Length: ${TEXT.length}\r\n\r\n${TEXT}`,
+  );
+}
+
+function log(head: Head, print: Print): void {
+  print(`${"-".repeat(40)}\n${head.text}`);
+}
+
+/** By callbacks. */
+export function hello(print: Print): Protocol {
+  return (peer) => {
+    const head = new Head();
+    return {
+      timeoutMs: HEAD_TIMEOUT_MS,
+      received: (bytes) => {
+        if (head.add(bytes)) {
+          log(head, print);
+          peer.end(response());
+        } else if (head.isTooLong) peer.end();
+      },
+    };
+  };
+}
+
+/** The same as a coroutine. */
+export function helloCoroutine(print: Print): Coroutine {
+  return async (socket) => {
+    const head = new Head();
+    socket.timeoutMs = HEAD_TIMEOUT_MS;
+    for (let bytes = await socket.read(); bytes !== null && !head.isTooLong; bytes = await socket.read()) {
+      if (!head.add(bytes)) continue;
+      log(head, print);
+      return void await socket.write(response());
+    }
+  };
+}

@@ -1,0 +1,322 @@
+/**
+ * A coroutine for each connection: sequential code that awaits, instead of callbacks that are called. It runs on the
+ * same reactor, connections and pollers as everything else.
+ *
+ * `read`, `write`, `respond` and the iterator of `requests` return at once, without a promise, when they need not wait.
+ * @module
+ */
+import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import { ByteConnection } from "./byte_connection.ts";
+import type { ConnectionKeeper } from "./connection.ts";
+import type { ConnectionHost } from "./connection_host.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
+import type { HttpRequest } from "./http/request.ts";
+import type { HttpResponse } from "./http/response.ts";
+import type { Session } from "./protocol.ts";
+import { RequestContext } from "./request_context.ts";
+import { SequentialHttpConnection } from "./http_coroutine.ts";
+import { ABANDONED_TIMEOUT_MS, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
+import { Interest } from "./poller.ts";
+import { Sleeper } from "./sleeper.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a coroutine's `await` throws once its client is gone, so that its `finally` blocks run. */
+export class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
+/** Serves one client from its first to its last byte; when it returns, the connection is closed. */
+export type Coroutine = (connection: CoroutineConnection) => Promise<void>;
+
+/** Somebody who waits. */
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One client. It speaks HTTP ({@linkcode requests}, {@linkcode respond}) if `requests` is called before the
+ * coroutine's first `await`, and bytes ({@linkcode read}, {@linkcode write}) if not.
+ */
+export class CoroutineConnection {
+  /** For bytes: out-of-band data ends the connection. */
+  closesOnUrgent = false;
+  /** For bytes: milliseconds from the client's arrival after which it is cut off. To be set before the first await. */
+  timeoutMs: number | undefined = undefined;
+  readonly #host: ConnectionHost;
+  #http: SequentialHttpConnection | null = null;
+  #bytes: ByteConnection | null = null;
+  readonly #keeper: ConnectionKeeper;
+  readonly #fd: number;
+  readonly #controller = new AbortController();
+  /** The coroutine works on something else than this connection: the loop must not block. */
+  #isRunning = false;
+  #cancelled: Cancelled | null = null;
+  /** What has arrived and was not taken. */
+  #held: Bytes | null = null;
+  #isEnded = false;
+  #request: HttpRequest | null = null;
+  #reader: Waiting<Bytes | null> | null = null;
+  #taker: Waiting<IteratorResult<HttpRequest>> | null = null;
+  #writers: Waiting<void>[] = [];
+  readonly #sleepers = new Set<Sleeper>();
+
+  /** Runs `coroutine` on `fd`, a client that was just accepted. */
+  static run(coroutine: Coroutine, fd: number, host: ConnectionHost, keeper: ConnectionKeeper): void {
+    new CoroutineConnection(fd, host, keeper).#run(coroutine);
+  }
+
+  private constructor(fd: number, host: ConnectionHost, keeper: ConnectionKeeper) {
+    this.#fd = fd;
+    this.#host = host;
+    this.#keeper = keeper;
+    this.address = peerAddress(fd);
+  }
+
+  /** The client's address; null when it was gone already. */
+  readonly address: SocketAddress | null;
+
+  /** Aborted once the client is gone. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** What handlers get beside a request. */
+  get context(): HandlerContext {
+    const { address, signal } = this;
+    return new RequestContext(this.#host, { address, signal });
+  }
+
+  /** What has arrived; null at the client's end. @throws {Cancelled} */
+  read(): Bytes | null | Promise<Bytes | null> {
+    const bytes = this.#speakBytes();
+    if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
+    const held = this.#held ?? bytes.receiveNow();
+    if (this.#held !== null) {
+      this.#held = null;
+      bytes.resume();
+    }
+    if (held !== null) return held;
+    if (this.#isEnded) return null;
+    this.#throwIfCancelled();
+    return this.#wait((waiting) => this.#reader = waiting);
+  }
+
+  /** Sends bytes; settled when the socket has taken them all. @throws {Cancelled} */
+  write(bytes: Uint8Array): void | Promise<void> {
+    const connection = this.#speakBytes();
+    this.#throwIfCancelled();
+    connection.write(bytes);
+    this.#throwIfCancelled();
+    if (connection.isBlocked) return this.#wait((waiting) => this.#writers.push(waiting));
+  }
+
+  /** The client's requests, one after the other; each is to be answered by {@linkcode respond}. */
+  requests(): AsyncIterable<HttpRequest> {
+    if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
+    this.#http ??= new SequentialHttpConnection(this.#host, this.#keeper, {
+      arrived: (request) => this.#arrived(request),
+      sent: () => this.#wakeWriters(),
+      closed: () => this.#closed(),
+    });
+    // `for await` takes results that are no promises, too; its type does not say so.
+    const iterator = { next: () => this.#next() } as unknown as AsyncIterator<HttpRequest>;
+    return { [Symbol.asyncIterator]: () => iterator };
+  }
+
+  /** Answers the last request; settled when the response is sent. @throws {Cancelled} */
+  respond(response: HttpResponse): void | Promise<void> {
+    if (this.#host.reactor.isParked) {
+      return new Promise((resolve, reject) =>
+        this.#host.reactor.post(() => {
+          try {
+            resolve(this.respond(response));
+          } catch (error) {
+            reject(error);
+          }
+        })
+      );
+    }
+    const connection = this.#http;
+    if (connection === null || !connection.isAwaiting) {
+      response.discard();
+      this.#throwIfCancelled();
+      throw new TypeError("There is no request that waits for this response");
+    }
+    if (connection.send(response)) return;
+    this.#throwIfCancelled();
+    return this.#wait((waiting) => this.#writers.push(waiting));
+  }
+
+  /** Sleeps for so many milliseconds. @throws {Cancelled} */
+  sleep(ms: number): Promise<void> {
+    this.#throwIfCancelled();
+    const { reactor } = this.#host;
+    return this.#wait((waiting) => {
+      const sleeper = new Sleeper((error) => {
+        this.#sleepers.delete(sleeper);
+        if (error === null) this.#wake(() => waiting.resolve());
+        else this.#wake(() => waiting.reject(error));
+      });
+      this.#sleepers.add(sleeper);
+      reactor.post(() => reactor.expireAt(sleeper, performance.now() + ms));
+    });
+  }
+
+  async #run(coroutine: Coroutine): Promise<void> {
+    this.#isRunning = true;
+    this.#host.reactor.countPending(1);
+    let failure: unknown = null;
+    try {
+      const running = coroutine(this);
+      if (this.#http !== null) this.#open(this.#http);
+      else this.#speakBytes();
+      await running;
+    } catch (error) {
+      failure = error ?? new Error("A coroutine threw nothing");
+      if (this.#http === null && this.#bytes === null) this.#speakBytes();
+    }
+    this.#block();
+    this.#host.reactor.post(() => this.#end(failure));
+  }
+
+  /** The coroutine is over. */
+  #end(failure: unknown): void {
+    const isAwaiting = this.#http?.isAwaiting === true; // then the failure becomes a response
+    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#host.onHandlerError(failure);
+    this.#http?.end(failure);
+    this.#bytes?.end();
+  }
+
+  #open(connection: SequentialHttpConnection): void {
+    connection.attach(this.#fd, Interest.NONE);
+    connection.start();
+  }
+
+  #speakBytes(): ByteConnection {
+    if (this.#http !== null) throw new TypeError("This connection speaks HTTP: use requests() and respond()");
+    if (this.#bytes !== null) return this.#bytes;
+    const session: Session & { readonly owner: CoroutineConnection } = {
+      owner: this,
+      received: (bytes) => this.#received(bytes),
+      ended: () => this.#clientEnded(),
+      drained: () => this.#wakeWriters(),
+      closed: () => this.#closed(),
+      get closesOnUrgent() {
+        return this.owner.closesOnUrgent;
+      },
+      get timeoutMs() {
+        return this.owner.timeoutMs;
+      },
+      get idleTimeoutMs() {
+        return this.owner.#patienceMs;
+      },
+    };
+    const connection = new ByteConnection(this.#host, this.#keeper, () => session);
+    this.#bytes = connection;
+    connection.attach(this.#fd, Interest.NONE);
+    return connection;
+  }
+
+  /** How long nothing may happen, depending on what is waited for. */
+  get #patienceMs(): number {
+    if (this.#reader !== null) return SESSION_IDLE_TIMEOUT_MS;
+    return this.#isEnded ? ABANDONED_TIMEOUT_MS : Infinity; // the coroutine is at work
+  }
+
+  #received(bytes: Uint8Array): void {
+    const copy = new Uint8Array(bytes);
+    const reader = this.#reader;
+    if (reader !== null) {
+      this.#reader = null;
+      return this.#wake(() => reader.resolve(copy));
+    }
+    this.#held = copy;
+    this.#bytes!.pause();
+  }
+
+  #clientEnded(): void {
+    this.#isEnded = true;
+    const reader = this.#reader;
+    this.#reader = null;
+    if (reader !== null) this.#wake(() => reader.resolve(null));
+  }
+
+  #arrived(request: HttpRequest): void {
+    const taker = this.#taker;
+    if (taker === null) {
+      this.#request = request;
+      return;
+    }
+    this.#taker = null;
+    this.#wake(() => taker.resolve({ value: request, done: false }));
+  }
+
+  #next(): IteratorResult<HttpRequest> | Promise<IteratorResult<HttpRequest>> {
+    const request = this.#request;
+    this.#request = null;
+    if (this.#cancelled !== null) return { value: undefined, done: true };
+    if (request !== null) return { value: request, done: false };
+    if (this.#http!.isAwaiting) throw new TypeError("Respond to the last request before taking the next one");
+    return this.#wait((waiting) => this.#taker = waiting);
+  }
+
+  #wakeWriters(): void {
+    const writers = this.#writers;
+    this.#writers = [];
+    for (const writer of writers) this.#wake(() => writer.resolve());
+  }
+
+  #closed(): void {
+    const cancelled = this.#cancelled = new Cancelled("The client is gone");
+    const { reader, taker, writers } = { reader: this.#reader, taker: this.#taker, writers: this.#writers };
+    this.#reader = this.#taker = null;
+    this.#writers = [];
+    if (taker !== null) this.#wake(() => taker.resolve({ value: undefined, done: true }));
+    for (const waiting of reader === null ? writers : [reader, ...writers]) {
+      this.#wake(() => waiting.reject(cancelled));
+    }
+    for (const sleeper of this.#sleepers) {
+      this.#host.reactor.expireAt(sleeper, Infinity);
+      sleeper.wake(cancelled);
+    }
+    this.#controller.abort(cancelled);
+  }
+
+  #throwIfCancelled(): void {
+    if (this.#cancelled !== null) throw this.#cancelled;
+  }
+
+  /** A promise for what only the loop can bring. */
+  #wait<T>(enlist: (waiting: Waiting<T>) => void): Promise<T> {
+    this.#block();
+    const promise = new Promise<T>((resolve, reject) => enlist({ resolve, reject }));
+    promise.catch(() => {}); // nobody may be waiting for it any more when the client leaves
+    return promise;
+  }
+
+  #block(): void {
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#host.reactor.countPending(-1);
+  }
+
+  #wake(settle: () => void): void {
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      this.#host.reactor.countPending(1);
+    }
+    settle();
+  }
+}
+
+/** A coroutine that does what the server does for a handler without one: for each request its response. */
+export function requestCoroutine(handler: Handler): Coroutine {
+  return async (connection) => {
+    const { context } = connection;
+    for await (const request of connection.requests()) {
+      await connection.respond(await handler(request, context));
+    }
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * An error that says which status the client gets.
+ * @module
+ */
+
+/** Thrown by a handler, it becomes a response; thrown to a handler, it says why it gets no more of its request. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  /** 400 to 599. */
+  readonly status: number;
+
+  /** `message` is for the server's log and the handler; the client gets the status and its usual explanation. */
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * A request's body on its way to a handler: pieces as they arrive, as many as fit until the handler takes them.
+ * @module
+ */
+import { REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Takes a body's data, piece by piece; a piece is valid during the call only. */
+export interface BodySink {
+  push(piece: Uint8Array): void;
+}
+
+/** Somebody who waits for the next piece. */
+interface Waiting {
+  resolve(piece: Bytes | null): void;
+  reject(error: Error): void;
+}
+
+/** One body. It is read once, by one reader. */
+export class RequestBody implements BodySink {
+  #pieces: Bytes[] = [];
+  #queuedBytes = 0;
+  #isEnded = false;
+  #error: Error | null = null;
+  #waiting: Waiting | null = null;
+  #isTaken = false;
+  readonly #onWanted: () => void;
+
+  /** `onWanted` is called each time the reader wants more than is there: from any promise or timer. */
+  constructor(onWanted: () => void) {
+    this.#onWanted = onWanted;
+  }
+
+  /** False while so much waits for the reader that no more should be received. */
+  get hasRoom(): boolean {
+    return this.#queuedBytes < REQUEST_BODY_QUEUE_BYTES_MAX;
+  }
+
+  /** True once somebody began to read it. */
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  push(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    const copy = new Uint8Array(piece);
+    if (this.#waiting !== null) return this.#wake(copy);
+    this.#pieces.push(copy);
+    this.#queuedBytes += copy.length;
+  }
+
+  /** It is whole. */
+  end(): void {
+    this.#isEnded = true;
+    if (this.#waiting !== null) this.#wake(null);
+  }
+
+  /** No more comes of it. What has arrived is lost, too: half a body must not be taken for a whole one. */
+  fail(error: Error): void {
+    if (this.#isEnded || this.#error !== null) return;
+    this.#error = error;
+    this.#pieces = [];
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.reject(error);
+  }
+
+  /** All of it. @throws {HttpError} 400, 408 or 413 when it does not arrive as it should. */
+  async bytes(): Promise<Bytes> {
+    this.#take();
+    const pieces: Bytes[] = [];
+    let length = 0;
+    for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
+      pieces.push(piece);
+      length += piece.length;
+    }
+    if (pieces.length === 1) return pieces[0];
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
+  /** The same piece by piece: the client is not asked for more than is read. */
+  stream(): ReadableStream<Bytes> {
+    this.#take();
+    return new ReadableStream<Bytes>({
+      pull: async (controller) => {
+        const piece = await this.#next();
+        if (piece === null) controller.close();
+        else controller.enqueue(piece);
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  #take(): void {
+    if (this.#isTaken) throw new TypeError("The body of this request has been read already");
+    this.#isTaken = true;
+  }
+
+  #next(): Bytes | null | Promise<Bytes | null> {
+    if (this.#error !== null) return Promise.reject(this.#error);
+    const piece = this.#pieces.shift();
+    if (piece !== undefined) {
+      const hadRoom = this.hasRoom;
+      this.#queuedBytes -= piece.length;
+      if (!hadRoom && this.hasRoom) this.#onWanted();
+      return piece;
+    }
+    if (this.#isEnded) return null;
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#onWanted();
+    });
+  }
+
+  #wake(piece: Bytes | null): void {
+    const waiting = this.#waiting!;
+    this.#waiting = null;
+    waiting.resolve(piece);
+  }
+}

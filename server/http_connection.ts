@@ -1,0 +1,207 @@
+/**
+ * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
+ * @module
+ */
+import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { ConnectionKeeper } from "./connection.ts";
+import type { ConnectionHost } from "./connection_host.ts";
+import { Exchange } from "./exchange.ts";
+import { ExchangeConnection } from "./exchange_connection.ts";
+import { HttpError } from "./http/http_error.ts";
+import type { HttpRequest } from "./http/request.ts";
+import { RequestBody } from "./http/request_body.ts";
+import { CONTINUE, errorResponse, HttpResponse, isStream } from "./http/response.ts";
+import {
+  BODY_TIMEOUT_MS,
+  HEAD_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  PIPELINED_REQUESTS_PER_TURN_MAX,
+} from "./limits.ts";
+import { Interest } from "./poller.ts";
+import { RequestContext } from "./request_context.ts";
+import { Read } from "./request_reader.ts";
+import { ResponseStream } from "./response_stream.ts";
+
+/** See the module's comment. */
+export class HttpConnection extends ExchangeConnection {
+  readonly #context: RequestContext;
+  /** The first bytes of a request are here: its head's deadline runs. */
+  #inHead = false;
+
+  constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
+    super(host, keeper);
+    this.#context = new RequestContext(host, this);
+  }
+
+  override attach(fd: number, interest: Interest): void {
+    super.attach(fd, interest);
+    this.#inHead = false;
+  }
+
+  /** The client's; null once it is gone. */
+  get address(): SocketAddress | null {
+    return this.retired ? null : peerAddress(this.fd);
+  }
+
+  /** An idle connection is closed, after a last look for a request that arrived just now. */
+  override drain(): void {
+    if (this.current !== "reading") return;
+    this.reader.isReadable = true;
+    this.host.reactor.again(this);
+  }
+
+  override onDeadline(): void {
+    this.host.workspace.gatherLength = 0;
+    if (this.current === "handling") return this.overdue();
+    const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
+    if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
+    this.reader.restore(this.host.workspace);
+    this.#refuse(408, this.host.workspace.request);
+    this.settle();
+  }
+
+  /** What the handler says; null: that will be said by {@linkcode answer}. */
+  protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
+    return this.host.handler(request, this.#context);
+  }
+
+  protected override written(): void {
+    this.current = this.reader.isInBody ? "reading-body" : "reading";
+  }
+
+  protected override proceed(): void {
+    if (!this.closeAfter) this.#process();
+    this.settle();
+  }
+
+  protected override settled(): void {
+    const { reactor, isDraining } = this.host;
+    const { input } = this.reader;
+    if (this.current === "reading" && this.isQueued) {
+      reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS); // it has requests that wait for their turn
+    } else if (this.current === "reading") {
+      const isIdle = input.isEmpty;
+      // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
+      if ((this.reader.isEnded && !input.isUnread) || (isDraining && isIdle && !this.reader.isReadable)) {
+        return reactor.retire(this);
+      }
+      if (isIdle) {
+        this.#inHead = false;
+        reactor.expireAt(this, Infinity);
+        if (!this.reader.isReadable) {
+          return this.watch(Interest.READABLE) ? this.keeper.rest(this) : undefined;
+        }
+      } else if (!this.#inHead) {
+        this.#inHead = true;
+        reactor.expireAt(this, reactor.now + HEAD_TIMEOUT_MS);
+      }
+    } else if (this.reader.isEnded && this.current === "reading-body") {
+      return reactor.retire(this);
+    }
+    if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
+  }
+
+  /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
+  #process(): void {
+    const { reactor, workspace } = this.host;
+    const { input } = this.reader;
+    let budget = PIPELINED_REQUESTS_PER_TURN_MAX;
+    while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
+      if (this.current === "reading") {
+        if (budget-- === 0) return reactor.again(this);
+      } else if (this.current !== "reading-body") return;
+      const found = this.reader.read(workspace);
+      if (found === Read.INCOMPLETE) return;
+      if (this.exchange !== null) { // the rest of a body whose request is answered
+        if (found < 0) this.closeAfter = this.lingerAfter = true;
+        this.exchange = null;
+        this.current = "reading";
+      } else if (found === Read.REQUEST) {
+        this.current = "reading";
+        this.#handle(workspace.request);
+      } else if (found === Read.HEAD) {
+        this.#beginBody(workspace.request);
+      } else {
+        this.#refuse(-found, workspace.request);
+      }
+    }
+  }
+
+  #beginBody(request: HttpRequest): void {
+    const { reactor, workspace, handler } = this.host;
+    const { input } = this.reader;
+    this.current = "reading-body";
+    reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
+    if (handler.ignoresBodies) {
+      if (request.expectsContinue && input.isEmpty) {
+        this.output.append(workspace, CONTINUE, 0, CONTINUE.length);
+      }
+      return;
+    }
+    this.reader.release(workspace, request);
+    const exchange = this.exchange = new Exchange();
+    const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
+    exchange.body = request.incoming = this.reader.body = body;
+    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace);
+    if (found < 0) this.#refuse(-found, request);
+    else this.#handle(request);
+  }
+
+  #handle(request: HttpRequest): void {
+    this.#inHead = false;
+    let response: HttpResponse | Promise<HttpResponse> | null;
+    try {
+      response = this.call(request);
+    } catch (error) {
+      return this.handlerFailed(error, request);
+    }
+    if (response instanceof HttpResponse) this.respond(response, request);
+    else this.suspend(response, request);
+  }
+
+  /** What a handler threw becomes a response. */
+  protected handlerFailed(error: unknown, request: HttpRequest): void {
+    const isClients = error instanceof HttpError && error.status < 500;
+    if (!isClients) this.host.onHandlerError(error);
+    const status = error instanceof HttpError ? error.status : 500;
+    this.respond(errorResponse(status, [], !isClients), request);
+  }
+
+  /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
+  #refuse(status: number, request: HttpRequest): void {
+    this.lingerAfter = true;
+    this.respond(errorResponse(status, [], true), request);
+  }
+
+  /** Sends a response, or as much of it as the socket takes. */
+  protected respond(response: HttpResponse, request: HttpRequest): void {
+    const { reactor, transport, workspace, clock, keepAlive, isDraining } = this.host;
+    const { tail } = response;
+    const isHead = request.method === "HEAD";
+    const streamBody = tail !== null && !(tail instanceof Uint8Array) && isStream(tail) ? tail : null;
+    const isChunked = streamBody !== null && streamBody.length === null && request.minorVersion === 1;
+    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
+      this.#isWaitedFor(request) ||
+      (streamBody !== null && streamBody.length === null && !isChunked);
+    this.closeAfter ||= closes;
+    const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
+    response.stamp(clock);
+    let sent = 0;
+    if (this.reader.input.isEmpty && !isHead && persistence === "default") {
+      sent = this.output.sendAlone(transport, this.fd, workspace, response);
+      if (sent < 0) return reactor.retire(this);
+    }
+    if (sent < response.bytes.length) {
+      this.output.appendHead(workspace, response, persistence, isChunked, sent);
+      if (isHead) response.discard();
+      else if (streamBody !== null) return this.stream(new ResponseStream(streamBody, isChunked), request);
+      else this.output.appendBody(workspace, response, sent);
+    }
+    if (this.exchange !== null) this.complete(this.exchange);
+  }
+
+  /** Does the client wait to be told to send the body? It gets its answer instead, and may then send it or not. */
+  #isWaitedFor(request: HttpRequest): boolean {
+    return request.expectsContinue && this.reader.isInBody && this.exchange?.isContinued === false;
+  }
+}

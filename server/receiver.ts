@@ -1,0 +1,44 @@
+/**
+ * The receiving side of a connection, whatever is spoken on it.
+ * @module
+ */
+import { EINTR } from "../ffi/errno.ts";
+import { Input } from "./input.ts";
+import { Readiness } from "./poller.ts";
+import type { Slot, Workspace } from "./workspace.ts";
+
+/** What has arrived, and what recv and the poller say of what follows. */
+export class Receiver {
+  readonly input = new Input();
+  /** recv may have something to say other than EAGAIN. */
+  isReadable = false;
+  /** The client ended its half: what came before is answered. */
+  isEnded = false;
+  /** The poller told of a hang-up: a short read does not mean that nothing follows. */
+  #isHungUp = false;
+
+  /** Forgets everything. */
+  clear(): void {
+    this.input.clear();
+    this.isReadable = this.isEnded = this.#isHungUp = false;
+  }
+
+  /** Takes a hint of the poller's. */
+  note(readiness: Readiness): void {
+    if (readiness & ~Readiness.WRITABLE) this.isReadable = true;
+    if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#isHungUp = true;
+  }
+
+  /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
+  take(workspace: Workspace, slot: Slot, count: number): number {
+    if (count > 0) {
+      this.isReadable = count === slot.bytes.length || this.#isHungUp;
+      this.input.take(slot, count);
+      return count;
+    }
+    workspace.returnSlot();
+    if (count !== -EINTR) this.isReadable = false;
+    if (count === 0) this.isEnded = true;
+    return count;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * A response's body that is made while it is sent. Source: RFC 9112 §6.3 and §7.1.
+ * @module
+ */
+import { encodeUtf8 } from "./http/characters.ts";
+import type { StreamBody } from "./http/response.ts";
+import type { Output } from "./output.ts";
+import type { Workspace } from "./workspace.ts";
+
+const CRLF = encodeUtf8("\r\n");
+const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
+
+/** Reads a stream, one piece at a time, and frames it. */
+export class ResponseStream {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #isChunked: boolean;
+  /** Bytes that are still to come, where that is known. */
+  #remaining: number;
+  /** True while a piece is awaited. */
+  isReading = false;
+
+  /** @throws {TypeError} when somebody else reads the stream. */
+  constructor(body: StreamBody, isChunked: boolean) {
+    this.#reader = body.stream.getReader();
+    this.#isChunked = isChunked;
+    this.#remaining = body.length ?? Infinity;
+  }
+
+  async read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+    this.isReading = true;
+    try {
+      return await this.#reader.read();
+    } finally {
+      this.isReading = false;
+    }
+  }
+
+  /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or not as many as were announced. */
+  append(output: Output, workspace: Workspace, result: ReadableStreamReadResult<Uint8Array>): void {
+    if (result.done) {
+      if (this.#remaining > 0 && this.#remaining < Infinity) {
+        throw new TypeError(`A response's stream ended ${this.#remaining} bytes too early`);
+      }
+      if (this.#isChunked) output.append(workspace, LAST_CHUNK, 0, LAST_CHUNK.length);
+      return;
+    }
+    const { value } = result;
+    if (!(value instanceof Uint8Array)) throw new TypeError("A response's stream must give Uint8Arrays");
+    if (value.length > this.#remaining) {
+      throw new TypeError("A response's stream gave more than was announced");
+    }
+    this.#remaining -= value.length;
+    if (value.length === 0) return; // as a chunk it would be the last
+    if (this.#isChunked) {
+      const size = encodeUtf8(`${value.length.toString(16)}\r\n`);
+      output.append(workspace, size, 0, size.length);
+    }
+    output.append(workspace, value as Uint8Array<ArrayBuffer>, 0, value.length);
+    if (this.#isChunked) output.append(workspace, CRLF, 0, CRLF.length);
+  }
+
+  /** Nobody wants the rest. */
+  cancel(reason: Error): void {
+    this.#reader.cancel(reason).catch(() => {}); // whatever its source thinks of that
+  }
+}

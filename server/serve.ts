@@ -1,0 +1,64 @@
+/**
+ * A server in one call, for those who know `Deno.serve`.
+ * @module
+ */
+import { formatAddress } from "../ffi/socket.ts";
+import { Server, type ServerOptions } from "./server.ts";
+
+/** Where a server listens. */
+export interface ServerAddress {
+  readonly transport: "tcp";
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** What {@linkcode serve} may be told beside what a server needs to know. */
+export interface ServeSettings {
+  /** Aborting it ends the server at once. */
+  readonly signal?: AbortSignal;
+  /** Told where it listens. Default: prints a line. */
+  readonly onListen?: (address: ServerAddress) => void;
+}
+
+/** What {@linkcode serve} needs to know. */
+export type ServeOptions = ServerOptions & ServeSettings;
+
+/** A server that runs. */
+export interface ServerHandle extends AsyncDisposable {
+  readonly addr: ServerAddress;
+  /** Fulfilled once it has ended. */
+  readonly finished: Promise<void>;
+  /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Serves, until `shutdown` is called or the signal aborted.
+ *
+ * ```ts
+ * const server = serve({ port: 8000, handler: (request) => HttpResponse.text(`You asked for ${request.path}`) });
+ * await server.finished;
+ * ```
+ * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+ */
+export function serve(options: ServeOptions): ServerHandle {
+  const { signal, onListen = announce } = options;
+  signal?.throwIfAborted();
+  const server = new Server(options);
+  const { address, port } = server.address;
+  const addr: ServerAddress = { transport: "tcp", hostname: address, port };
+  const stop = () => server.stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const finished = server.run().finally(() => signal?.removeEventListener("abort", stop));
+  onListen(addr);
+  const shutdown = () => {
+    server.shutdown();
+    return finished;
+  };
+  return { addr, finished, shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+function announce({ hostname, port }: ServerAddress): void {
+  const reachable = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
+  console.log(`Listening on http://${formatAddress({ address: reachable, port })}/`);
+}

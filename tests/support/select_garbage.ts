@@ -1,0 +1,45 @@
+/**
+ * A program, to be run with `--v8-flags=--expose-gc`: waits on other threads, by `Epoll` and `Poll`, while garbage is
+ * collected and its memory given to others. Those who wrote into memory that was collected have damaged it; then this
+ * ends with a failure.
+ * @module
+ */
+import { EPOLLIN, POLLIN } from "../../ffi/constants.ts";
+import { eventfdCreate, eventfdSignal } from "../../ffi/multiplexers.ts";
+import { Epoll, Poll } from "../../ffi/select.ts";
+
+const { gc } = globalThis as unknown as { gc(): void };
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A wait whose object nobody holds. */
+const WAITS: readonly ((fd: number) => Promise<[number, number][]>)[] = [
+  (fd) => {
+    const epoll = new Epoll();
+    epoll.register(fd, EPOLLIN);
+    return epoll.pollAsync(10);
+  },
+  (fd) => {
+    const poll = new Poll();
+    poll.register(fd, POLLIN);
+    return poll.pollAsync(10_000);
+  },
+];
+
+for (const wait of WAITS) {
+  for (let i = 0; i < 12; i++) {
+    const fd = eventfdCreate();
+    const waiting = wait(fd);
+    await delay(1); // so that nothing on the stack holds what the call was given
+    gc();
+    await delay(5);
+    // As large as what the waits write to.
+    const others = Array.from({ length: 500 }, (_, i) => new Uint8Array(i % 2 ? 512 : 12_276).fill(0xab));
+    eventfdSignal(fd);
+    const list = await waiting;
+    const damaged = others.filter((bytes) => bytes.some((byte) => byte !== 0xab)).length;
+    if (damaged > 0 || list.length !== 1 || list[0][0] !== fd) {
+      console.error(`${damaged} pieces of memory were written to by the kernel; ${list} was told`);
+      Deno.exit(1);
+    }
+  }
+}
