@@ -8,10 +8,12 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
+/** A signal came first: the call is to be made again. */
 export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
 export const EBADF = 9;
+/** Nothing is there at present, or nothing fits: wait for readiness. */
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
@@ -100,9 +102,13 @@ export function describeErrno(errno: number): string {
  * `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`; `call` names the call, `errno` is positive.
  */
 export class SystemError extends Error {
+  /** For those who look at names. */
   override readonly name = "SystemError";
+  /** The call that failed, e.g. `bind`. */
   readonly call: string;
+  /** Its error number, positive. */
   readonly errno: number;
+  /** The same by its C name, e.g. `EACCES`. */
   readonly code: string;
 
   /** `intent` completes "Cannot …", e.g. `listen on 0.0.0.0:80`. */

@@ -30,7 +30,9 @@ import { SOCKADDR_IN, SOCKADDR_IN6 } from "./structs.ts";
 
 /** An address and port; `address` is what inet_ntop(3) prints. */
 export interface SocketAddress {
+  /** IPv4 or IPv6, as inet_ntop(3) prints it. */
   readonly address: string;
+  /** 0 to 65535. */
   readonly port: number;
 }
 

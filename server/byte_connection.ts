@@ -34,8 +34,14 @@ export class ByteConnection extends Connection implements Peer {
     super.attach(fd, interest);
     this.address = peerAddress(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
-    const session = this.#session = this.#protocol(this);
     const { reactor } = this.host;
+    let session: Session;
+    try {
+      session = this.#session = this.#protocol(this);
+    } catch (error) { // this client's misfortune, and not the listener's
+      this.host.onHandlerError(error);
+      return reactor.retire(this);
+    }
     reactor.expireAt(
       this,
       reactor.now + (session.timeoutMs ?? session.idleTimeoutMs ?? SESSION_IDLE_TIMEOUT_MS),
@@ -49,7 +55,9 @@ export class ByteConnection extends Connection implements Peer {
   write(bytes: Uint8Array): boolean {
     const { reactor, workspace } = this.host;
     if (this.retired || this.closeAfter) return false;
-    const isGathering = this.#isInTurn || (!reactor.isParked && workspace.gatherLength === 0);
+    // What a session says at its very beginning waits for its first turn.
+    const isOurs = this.#session !== null && !reactor.isParked && workspace.gatherLength === 0;
+    const isGathering = this.#isInTurn || isOurs;
     if (isGathering) this.output.append(workspace, bytes as Uint8Array<ArrayBuffer>, 0, bytes.length);
     else if (this.output.enqueue(bytes) > PEER_QUEUE_BYTES_MAX) this.close();
     else this.#soon();

@@ -38,7 +38,7 @@ export abstract class Connection extends Source {
   protected readonly host: ConnectionHost;
   protected readonly keeper: ConnectionKeeper;
   protected readonly receiver: Receiver;
-  protected readonly output = new Output();
+  protected readonly output: Output = new Output();
   protected current: State = "reading";
   protected closeAfter = false;
   /** More is to come from the client, whatever we do: its end is waited for. */

@@ -14,6 +14,7 @@ export interface HandlerContext {
    * what is known to be true in a turn is true for all requests of it.
    */
   readonly batch: number;
+  /** The current second, as `Date` says it. */
   readonly clock: HttpClock;
   /** The client's; null once it is gone. A system call each time. */
   readonly remoteAddress: SocketAddress | null;

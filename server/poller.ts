@@ -27,10 +27,14 @@ export type Readiness = number;
 
 /** Where a poller writes what is ready: descriptors and their bits, side by side, reused for ever. */
 export class ReadyList {
+  /** How many entries it holds. */
   readonly capacity: number;
+  /** Descriptors. */
   readonly fds: Int32Array;
+  /** The {@linkcode Readiness} of each. */
   readonly bits: Uint8Array;
 
+  /** With room for so many. */
   constructor(capacity: number = EVENTS_PER_TURN_MAX) {
     this.capacity = capacity;
     this.fds = new Int32Array(capacity);
@@ -53,7 +57,9 @@ export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-ed
  * - While the promise of `park` is pending, nothing else may be called.
  */
 export interface Poller {
+  /** What `--poller` calls it. */
   readonly name: PollerName;
+  /** How often a readiness is told. */
   readonly trigger: "level" | "edge";
   /** Begins to watch: 0, or −errno (−EEXIST when watched already, −EINVAL when this poller cannot hold it). */
   add(fd: number, interest: Interest): number;

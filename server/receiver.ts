@@ -9,7 +9,7 @@ import type { Slot, Workspace } from "./workspace.ts";
 
 /** What has arrived, and what recv and the poller say of what follows. */
 export class Receiver {
-  readonly input = new Input();
+  readonly input: Input = new Input();
   /** recv may have something to say other than EAGAIN. */
   isReadable = false;
   /** The client ended its half: what came before is answered. */

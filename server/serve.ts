@@ -42,7 +42,7 @@ export interface ServerHandle extends AsyncDisposable {
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
  */
 export function serve(options: ServeOptions): ServerHandle {
-  const { signal, onListen = announce } = options;
+  const { signal, onListen = (address) => announce(address, "handler" in options) } = options;
   signal?.throwIfAborted();
   const server = new Server(options);
   const { address, port } = server.address;
@@ -58,7 +58,8 @@ export function serve(options: ServeOptions): ServerHandle {
   return { addr, finished, shutdown, [Symbol.asyncDispose]: shutdown };
 }
 
-function announce({ hostname, port }: ServerAddress): void {
+function announce({ hostname, port }: ServerAddress, isHttp: boolean): void {
   const reachable = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
-  console.log(`Listening on http://${formatAddress({ address: reachable, port })}/`);
+  const where = formatAddress({ address: reachable, port });
+  console.log(`Listening on ${isHttp ? `http://${where}/` : where}`);
 }

@@ -68,6 +68,7 @@ function noHandler(): never {
 
 /** A server that listens. It serves once {@linkcode run} is called. */
 export class Server {
+  /** Where it listens. */
   readonly address: SocketAddress;
   readonly #reactor: Reactor;
   readonly #listener: Listener;
@@ -76,7 +77,10 @@ export class Server {
   readonly #connections: Connections;
   #complainedMs = -Infinity;
 
-  /** @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)` */
+  /**
+   * Listens; clients wait until it runs.
+   * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+   */
   constructor(options: ServerOptions) {
     this.#onError = options.onError ?? ((message) => console.error(message));
     ignoreSigpipe();

@@ -7,6 +7,7 @@ import { Interest, type Readiness } from "./poller.ts";
 
 /** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
 export abstract class Source implements Expiring {
+  /** What the poller watches; −1: nothing. */
   fd: number;
   /** What the poller was last asked. */
   interest: Interest = Interest.NONE;
@@ -15,11 +16,15 @@ export abstract class Source implements Expiring {
   /** True while it stands in the queue of `Reactor.again`. */
   isQueued = false;
   /** The last batch in which it deferred. */
-  deferredInBatch = -1;
-  deadlineMs = Infinity;
-  heapMs = Infinity;
-  heapIndex = -1;
+  deferredInBatch: number = -1;
+  /** When `onDeadline` is called, by the reactor's clock; Infinity: never. */
+  deadlineMs: number = Infinity;
+  /** The deadlines' own. */
+  heapMs: number = Infinity;
+  /** The deadlines' own. */
+  heapIndex: number = -1;
 
+  /** For descriptor `fd`. */
   constructor(fd: number) {
     this.fd = fd;
   }

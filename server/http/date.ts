@@ -48,8 +48,9 @@ export function parseHttpDate(text: string, nowSeconds: number): number | null {
 /** The current second and its IMF-fixdate in bytes, formatted once a second. */
 export class HttpClock {
   /** Whole seconds since the epoch. */
-  seconds = -1;
-  readonly bytes = new Uint8Array(new ArrayBuffer(128), 0, HTTP_DATE_BYTES);
+  seconds: number = -1;
+  /** The same as an IMF-fixdate, RFC 9110 §5.6.7. */
+  readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(128), 0, HTTP_DATE_BYTES);
 
   /** Takes the time of the system clock in milliseconds. */
   update(nowMs: number): void {

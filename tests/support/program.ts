@@ -53,12 +53,15 @@ export async function runProgram(args: readonly string[], cwd: string = REPOSITO
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
 }
 
+/** The line that says where a program listens. */
+const ADDRESS_LINE = / (?:at|on) \S+:(\d+)\/?\n/;
+
 /** A running program; `await using` ends it. */
 export class Program {
   readonly #process: Deno.ChildProcess;
   /** Where it listens. */
   readonly port: number;
-  /** Standard output up to and with the line of the URL. */
+  /** Standard output up to and with the line that says where it listens. */
   readonly greeting: string;
   /** Standard output so far. */
   #stdout: string;
@@ -82,12 +85,12 @@ export class Program {
     const process = new Deno.Command(program, { args: rest, stdout: "piped", stderr: "piped" }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let greeting = "";
-    while (!/http:\/\/\S+\n/.test(greeting)) {
+    while (!ADDRESS_LINE.test(greeting)) {
       const { value, done } = await reader.read();
       if (done) throw new Error(`the program ended early: ${await new Response(process.stderr).text()}`);
       greeting += value;
     }
-    const port = Number(/port:(\d+)/.exec(greeting)?.[1]);
+    const port = Number(ADDRESS_LINE.exec(greeting)?.[1]);
     assert(port > 0, greeting);
     const running = new Program(process, port, greeting);
     (async () => {

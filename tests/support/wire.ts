@@ -66,6 +66,14 @@ export class Wire {
     if (this.#buffer.length === 0) await this.#more();
   }
 
+  /** What arrives next; null at the end of the connection. */
+  async some(): Promise<Uint8Array | null> {
+    if (this.#buffer.length === 0 && !await this.#more()) return null;
+    const bytes = this.#buffer;
+    this.#buffer = new Uint8Array(0);
+    return bytes;
+  }
+
   /** All bytes up to the end of the connection. @throws {Error} "connection reset" */
   async readToEnd(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [this.#buffer];
