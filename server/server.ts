@@ -2,7 +2,8 @@
  * Wires poller, reactor, listener and connections into a server.
  * @module
  */
-import { describeErrno, orThrow } from "../ffi/errno.ts";
+import { FD_SETSIZE } from "../ffi/constants.ts";
+import { describeErrno, EINVAL, orThrow } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
 import { ByteConnection } from "./byte_connection.ts";
@@ -85,14 +86,14 @@ export class Server {
     this.#onError = options.onError ?? ((message) => console.error(message));
     ignoreSigpipe();
     raiseDescriptorLimit();
-    const { hostname = "0.0.0.0", port = DEFAULT_PORT } = options;
+    const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
     const service = serviceOf(options);
     // Who may be greeted by the server has to be accepted before it speaks.
     const fd = listenTcp(hostname, port, LISTEN_BACKLOG, { deferAccept: service === null });
     try {
       this.address = localAddress(fd);
       const reactor = new Reactor(
-        createPoller(options.poller ?? "epoll-edge"),
+        createPoller(poller),
         (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`),
       );
       const clock = new HttpClock();
@@ -116,7 +117,7 @@ export class Server {
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
         onRefused: (status) =>
-          this.#complain(`Cannot serve another client: the poller refuses it: ${describeErrno(-status)}`),
+          this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
       };
       this.#connections = new Connections(this.#host, service, () => this.#connectionClosed());
       this.#listener = new Listener(
@@ -181,4 +182,11 @@ export class Server {
 
 function describeError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+/** Why the poller does not take a descriptor. */
+function describeRefusal(poller: PollerName, errno: number): string {
+  return poller === "select" && errno === EINVAL
+    ? `select(2) holds no descriptor from ${FD_SETSIZE} on (FD_SETSIZE); another poller would`
+    : `the poller refuses it: ${describeErrno(errno)}`;
 }

@@ -61,6 +61,10 @@ Deno.test("port and root may be positional or flags, with = or a space, long or 
   assertEquals(parseCommandLine(["--cache-size", "0"]).cacheSize, 0);
   assertEquals(parseCommandLine(["--cache-size", "1000"]).cacheSize, 1000);
   assertEquals(parseCommandLine(["-h", "x"]).action, "help");
+  const { handler, coroutine, poller } = parseCommandLine(
+    ["80", "--poller", "select", "--coroutine", "--handler", "echo"],
+  );
+  assertEquals([handler, coroutine, poller], ["echo", true, "select"]);
 });
 
 Deno.test("a mistake is named, with what was expected", () => {
@@ -85,6 +89,18 @@ Deno.test("a mistake is named, with what was expected", () => {
       "--poller kqueue",
       /^Unknown poller "kqueue": expected one of naive, select, poll, epoll-level, epoll-edge$/,
     ],
+    [
+      "--handler cgi",
+      /^Unknown handler "cgi": expected one of static, hello, greet, echo, upper, print$/,
+    ],
+    ["--coroutine=yes", /^--coroutine takes no value/],
+    [
+      "--handler echo --root site",
+      /^--root is without effect with --handler echo: leave it out, or use --handler static$/,
+    ],
+    ["--handler hello 80 site", /^site is without effect with --handler hello/],
+    ["--no-keep-alive --handler greet", /^--no-keep-alive is without effect/],
+    ["--handler print --cache-size 0", /^--cache-size is without effect/],
     ["--host example.org", /^Bad host "example.org": expected an IPv4 or IPv6 address/],
     ["--index a/b", /^Bad index "a\/b"/],
     ["--index ..", /^Bad index/],
