@@ -10,11 +10,44 @@ const GAP = 26;
 const LEFT = 190;
 const WIDTH = 760;
 
-function escape(text: string): string {
+export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
+/** What a picture is made of. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly title: string;
+  /** For those who do not see it. */
+  readonly label: string;
+  /** CSS beyond that of the frame; `dark`: what replaces it where the reader's setting is dark. */
+  readonly style: string;
+  readonly dark: string;
+  readonly parts: readonly string[];
+}
+
 /** An SVG that follows the reader's light or dark setting. */
+export function svg({ width, height, title, label, style, dark, parts }: Picture): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${
+    escape(label)
+  }">
+<style>
+  svg { background: #fff; font: 12px system-ui, sans-serif; fill: #333 }
+  .title { font-size: 15px; font-weight: 600 }
+${style}
+  @media (prefers-color-scheme: dark) {
+    svg { background: #16181c; fill: #d8dbe0 }
+${dark}
+  }
+</style>
+<text class="title" x="16" y="26">${escape(title)}</text>
+${parts.join("\n")}
+</svg>
+`;
+}
+
+/** The bars of all works that are shown. */
 export function chart(measured: Measured): string {
   const parts: string[] = [];
   let y = 54;
@@ -37,24 +70,19 @@ export function chart(measured: Measured): string {
     }
     y += GAP;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" role="img" aria-label="CPU time per request">
-<style>
-  svg { background: #fff; font: 12px system-ui, sans-serif; fill: #333 }
-  .title { font-size: 15px; font-weight: 600 }
-  .work { font-weight: 600 }
+  return svg({
+    width: WIDTH,
+    height: y,
+    title: "CPU µs per request, lower is better",
+    label: "CPU time per request",
+    style: `  .work { font-weight: 600 }
   .name { text-anchor: end }
   .ours { fill: #0b7285 }
   .floor { fill: #868e96 }
-  .other { fill: #ced4da }
-  @media (prefers-color-scheme: dark) {
-    svg { background: #16181c; fill: #d8dbe0 }
-    .ours { fill: #3bc9db }
+  .other { fill: #ced4da }`,
+    dark: `    .ours { fill: #3bc9db }
     .floor { fill: #868e96 }
-    .other { fill: #495057 }
-  }
-</style>
-<text class="title" x="16" y="26">CPU µs per request, lower is better</text>
-${parts.join("\n")}
-</svg>
-`;
+    .other { fill: #495057 }`,
+    parts,
+  });
 }

@@ -12,7 +12,7 @@
  */
 import { chart } from "./chart.ts";
 import { idleBytes, startMilliseconds } from "./extremes.ts";
-import { exchange, fieldOf, measure, median, type Sample } from "./measure.ts";
+import { exchange, fieldOf, measure, medianSample, type Sample } from "./measure.ts";
 import { machine, markdown, type Measured, table } from "./report.ts";
 import { type Contestant, contestants, has, run, start, stop, waitFor } from "./servers.ts";
 import { makeSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
@@ -36,7 +36,7 @@ async function compare(
   const able = servers.filter((server) => workload.hasFloor || !server.isFloor);
   const running = new Map<string, { process: Deno.ChildProcess; script: string }>();
   const samples = new Map<string, Sample[]>();
-  const load = (server: Contestant, duration: number): Sample => {
+  const load = (server: Contestant, duration: number): Promise<Sample> => {
     const { process, script } = running.get(server.name)!;
     const url = `http://127.0.0.1:${server.port}${workload.path}`;
     return measure(process.pid, url, workload.connections, script, duration, workload.expectsStatus ?? 200);
@@ -65,12 +65,12 @@ async function compare(
       Deno.writeTextFileSync(script, wrkScript(workload, server.port, etag));
       running.set(server.name, { process, script });
       samples.set(server.name, []);
-      load(server, WARM_SECONDS);
+      await load(server, WARM_SECONDS);
     }
     for (let round = 0; round < rounds; round++) {
       for (const server of able) {
         if (!running.has(server.name)) continue;
-        const sample = load(server, seconds);
+        const sample = await load(server, seconds);
         samples.get(server.name)!.push(sample);
         console.log(
           `${workload.key.padEnd(9)} round ${round + 1}/${rounds}  ${server.name.padEnd(23)} ` +
@@ -82,18 +82,7 @@ async function compare(
   } finally {
     for (const { process } of running.values()) await stop(process);
   }
-  const result = new Map<string, Sample>();
-  for (const [name, list] of samples) {
-    const middle = (pick: (sample: Sample) => number) => median(list.map(pick));
-    result.set(name, {
-      cpuMicroseconds: middle((sample) => sample.cpuMicroseconds),
-      requestsPerSecond: middle((sample) => sample.requestsPerSecond),
-      p50Microseconds: middle((sample) => sample.p50Microseconds),
-      p99Microseconds: middle((sample) => sample.p99Microseconds),
-      memoryMiB: middle((sample) => sample.memoryMiB),
-    });
-  }
-  return result;
+  return new Map(Array.from(samples, ([name, list]) => [name, medianSample(list)]));
 }
 
 /** The length of the request that wrk will send. */

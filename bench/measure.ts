@@ -2,8 +2,6 @@
  * One measurement: a load of some seconds from the second processor, and what the server used meanwhile.
  * @module
  */
-import { run } from "./servers.ts";
-
 /** What one round of load showed. */
 export interface Sample {
   /** User and system time of all the server's processes, for each request. */
@@ -13,6 +11,17 @@ export interface Sample {
   readonly p99Microseconds: number;
   /** Resident memory of all the server's processes, right after the load. */
   readonly memoryMiB: number;
+}
+
+/** The same, and what may have gone wrong. */
+export interface Load extends Sample {
+  readonly requests: number;
+  /** Answers that are not 2xx or 3xx. */
+  readonly refused: number;
+  /** Connections that were not made or that broke, and answers that came late. */
+  readonly failures: number;
+  /** What wrk printed. */
+  readonly output: string;
 }
 
 const TICKS_PER_SECOND = 100;
@@ -59,36 +68,57 @@ function microseconds(text: string): number {
   return Number(number) * { us: 1, ms: 1000, s: 1e6 }[unit as "us" | "ms" | "s"];
 }
 
-/** Loads `url` with wrk, which runs `script`, and measures the server `pid`. @throws {Error} when wrk saw errors. */
-export function measure(
+/** Loads `url` with wrk, which runs `script`, and measures the server `pid`. */
+export async function load(
   pid: number,
   url: string,
   connections: number,
   script: string,
   seconds: number,
-  expectedStatus: number,
-): Sample {
+): Promise<Load> {
   const pids = processTree(pid);
   const before = cpuTicks(pids);
-  const output = run("taskset", [
-    ...["-c", "1", "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "--latency"],
-    ...["-s", script, url],
+  const output = await wrk([
+    ...["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "--latency", "-s", script, url],
   ]);
   const ticks = cpuTicks(pids) - before;
-  const requests = Number(/(\d+) requests in/.exec(output)?.[1]);
+  const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
-  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
-  const failures = (errors ?? []).slice(1).reduce((sum, count) => sum + Number(count), 0);
-  if (refused > 0 || failures > requests / 1000 || !(requests > 0)) {
-    throw new Error(`wrk saw errors (expected ${expectedStatus}):\n${output}`);
-  }
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output) ?? [];
   return {
     cpuMicroseconds: ticks * (1e6 / TICKS_PER_SECOND) / requests,
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]),
     p50Microseconds: microseconds(/ 50%\s+(\S+)/.exec(output)?.[1] ?? ""),
     p99Microseconds: microseconds(/ 99%\s+(\S+)/.exec(output)?.[1] ?? ""),
     memoryMiB: memoryBytes(pid) / 2 ** 20,
+    requests,
+    refused,
+    failures: errors.slice(1).reduce((sum, count) => sum + Number(count), 0),
+    output,
   };
+}
+
+async function wrk(args: readonly string[]): Promise<string> {
+  const command = new Deno.Command("taskset", { args: ["-c", "1", "wrk", ...args], stderr: "piped" });
+  const { success, stdout, stderr } = await command.output();
+  if (!success) throw new Error(`wrk failed: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** {@linkcode load} that must succeed. @throws {Error} when wrk saw errors, or no answer. */
+export async function measure(
+  pid: number,
+  url: string,
+  connections: number,
+  script: string,
+  seconds: number,
+  expectedStatus: number,
+): Promise<Sample> {
+  const sample = await load(pid, url, connections, script, seconds);
+  if (sample.refused > 0 || sample.failures > sample.requests / 1000 || sample.requests === 0) {
+    throw new Error(`wrk saw errors (expected ${expectedStatus}):\n${sample.output}`);
+  }
+  return sample;
 }
 
 /** One request on a connection of its own: the whole response as it was on the wire. */
@@ -128,4 +158,16 @@ export function fieldOf(response: Uint8Array, name: string): string {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** The median of each figure. */
+export function medianSample(samples: readonly Sample[]): Sample {
+  const middle = (pick: (sample: Sample) => number) => median(samples.map(pick));
+  return {
+    cpuMicroseconds: middle((sample) => sample.cpuMicroseconds),
+    requestsPerSecond: middle((sample) => sample.requestsPerSecond),
+    p50Microseconds: middle((sample) => sample.p50Microseconds),
+    p99Microseconds: middle((sample) => sample.p99Microseconds),
+    memoryMiB: middle((sample) => sample.memoryMiB),
+  };
 }

@@ -56,11 +56,11 @@ export function machine(): string {
   } GiB, Linux ${kernel}`;
 }
 
-function digits(value: number): string {
+export function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function rows(header: readonly string[], lines: readonly (readonly string[])[]): string {
+export function rows(header: readonly string[], lines: readonly (readonly string[])[]): string {
   return [header, header.map(() => "---"), ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n");
 }
 

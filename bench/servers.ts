@@ -20,7 +20,7 @@ const here = new URL(".", import.meta.url).pathname;
 const main = new URL("../main.ts", import.meta.url).pathname;
 
 /** Descriptors for each process; 10,000 connections and something to spare. */
-const DESCRIPTORS = 20_000;
+export const DESCRIPTORS = 20_000;
 
 export function has(program: string): boolean {
   return new Deno.Command("which", { args: [program], stdout: "null", stderr: "null" }).outputSync().success;

@@ -25,6 +25,7 @@ export interface Workload {
 export const RANDOM_FILES = 10_000;
 
 const SMALL = "/small.html";
+const SMALL_BYTES = 612;
 
 export const WORKLOADS: readonly Workload[] = [
   { key: "small", name: "612 B, 64 connections", path: SMALL, connections: 64, hasFloor: true },
@@ -69,16 +70,22 @@ export const WORKLOADS: readonly Workload[] = [
   { key: "one", name: "612 B, one connection", path: SMALL, connections: 1, hasFloor: true },
 ];
 
+/** Makes a site of the small file alone. */
+export function makeSmallSite(site: string): void {
+  Deno.mkdirSync(site, { recursive: true });
+  Deno.writeFileSync(site + SMALL, new Uint8Array(SMALL_BYTES).fill(0x78));
+}
+
 /** Makes the site; nothing in it changes afterwards. */
 export function makeSite(site: string): void {
   Deno.mkdirSync(`${site}/many`, { recursive: true });
   const put = (name: string, bytes: number) =>
     Deno.writeFileSync(`${site}/${name}`, new Uint8Array(bytes).fill(0x78));
-  put("small.html", 612);
+  makeSmallSite(site);
   put("15k.html", 15_000);
   put("100k.html", 100_000);
   put("10m.bin", 10_000_000);
-  for (let i = 0; i < RANDOM_FILES; i++) put(`many/${String(i).padStart(5, "0")}.html`, 612);
+  for (let i = 0; i < RANDOM_FILES; i++) put(`many/${String(i).padStart(5, "0")}.html`, SMALL_BYTES);
 }
 
 /** The script that makes wrk send this; each response is counted, whatever its status. */

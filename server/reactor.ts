@@ -154,7 +154,7 @@ export class Reactor {
 
   /**
    * Runs `settled` or `failed` in the loop when `promise` is settled; `dropped` instead of `settled` once `source` is
-   * retired.
+   * retired. Until then the loop does not block, or until the function that is returned says that nobody waits for it.
    */
   suspend<T>(
     source: Source,
@@ -162,10 +162,10 @@ export class Reactor {
     settled: (value: T) => void,
     failed: (error: unknown) => void,
     dropped: (value: T) => void = () => {},
-  ): void {
-    this.countPending(1);
+  ): () => void {
+    const release = this.#tasks.hold();
     const resume = (task: () => void, otherwise: () => void) => {
-      this.countPending(-1);
+      release();
       this.post(() => {
         try {
           if (source.retired) otherwise();
@@ -179,6 +179,7 @@ export class Reactor {
       (value) => resume(() => settled(value), () => dropped(value)),
       (error: unknown) => resume(() => failed(error), () => {}),
     );
+    return release;
   }
 
   /** One turn that blocks for at most `timeoutMs`; returns how many sources were woken. */

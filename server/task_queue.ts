@@ -31,6 +31,16 @@ export class TaskQueue {
     if (this.isParked) eventfdSignal(this.waker.fd);
   }
 
+  /** Counts one as pending, until the function that is returned is called. */
+  hold(): () => void {
+    let isHeld = true;
+    this.pending++;
+    return () => {
+      if (isHeld) this.pending--;
+      isHeld = false;
+    };
+  }
+
   /** Runs those that are there; what they post comes next time. `onError` hears of one that throws. */
   run(onError: (error: unknown) => void): void {
     const tasks = this.#tasks;

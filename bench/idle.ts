@@ -1,0 +1,113 @@
+/**
+ * Connections that spoke once and then say nothing, and the memory that each of them costs.
+ * @module
+ */
+import { anonymousBytes } from "./measure.ts";
+
+const AT_ONCE = 100;
+/** So many of them are opened and closed beforehand: what is made once is there then. */
+const WARM_SHARE = 0.1;
+/** Long enough for a collector of garbage to have been. */
+const SETTLE_MS = 3000;
+
+/** What one idle connection costs, in bytes. */
+export interface IdleBytes {
+  /** Of the server's own memory. */
+  readonly own: number;
+  /** Of the kernel's objects, for both ends of the connection; null when the kernel does not say. */
+  readonly kernel: number | null;
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The clients' ends. `message` is a request of the server's protocol with a short answer. */
+export class IdleConnections {
+  readonly #port: number;
+  readonly #message: Uint8Array;
+  #connections: Deno.Conn[] = [];
+
+  constructor(port: number, message: string) {
+    this.#port = port;
+    this.#message = new TextEncoder().encode(message);
+  }
+
+  get count(): number {
+    return this.#connections.length;
+  }
+
+  /** Opens more of them, until there are `count`; each gets one answer, and so has been accepted. */
+  async grow(count: number): Promise<void> {
+    while (this.count < count) {
+      const missing = Math.min(AT_ONCE, count - this.count);
+      await Promise.all(Array.from({ length: missing }, async () => {
+        const connection = await Deno.connect({ hostname: "127.0.0.1", port: this.#port });
+        this.#connections.push(connection);
+        await this.#speak(connection);
+      }));
+    }
+  }
+
+  /** Each of them speaks again, so that none is ended for having been silent too long. */
+  async speak(): Promise<void> {
+    for (let start = 0; start < this.count; start += AT_ONCE) {
+      const some = this.#connections.slice(start, start + AT_ONCE);
+      await Promise.all(some.map((connection) => this.#speak(connection)));
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+    this.#connections = [];
+  }
+
+  async #speak(connection: Deno.Conn): Promise<void> {
+    await connection.write(this.#message);
+    const count = await connection.read(new Uint8Array(4096));
+    if (count === null) throw new Error("the server closed a connection that was to stay open");
+  }
+}
+
+/**
+ * What each of `count` idle connections costs. The objects that the kernel keeps for connections that have ended
+ * already, and for those that have not begun, are not counted.
+ */
+export async function idleBytesOf(
+  pid: number,
+  port: number,
+  message: string,
+  count: number,
+): Promise<IdleBytes> {
+  const connections = new IdleConnections(port, message);
+  try {
+    await connections.grow(Math.ceil(count * WARM_SHARE));
+    connections.close();
+    await pause(SETTLE_MS);
+    const own = anonymousBytes(pid);
+    const kernel = kernelBytes();
+    await connections.grow(count);
+    await pause(SETTLE_MS);
+    const kernelAfter = kernelBytes();
+    return {
+      own: (anonymousBytes(pid) - own) / count,
+      kernel: kernel === null || kernelAfter === null ? null : (kernelAfter - kernel) / count,
+    };
+  } finally {
+    connections.close();
+  }
+}
+
+/** The kernel's objects in use, of the whole machine; null when it does not tell. */
+function kernelBytes(): number | null {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync("/proc/slabinfo");
+  } catch {
+    return null; // only root may know
+  }
+  return text.split("\n").slice(2).reduce((sum, line) => {
+    const [name, active, , size] = line.split(/\s+/);
+    return size === undefined || /^(tw|request)_sock_/.test(name) ? sum : sum + Number(active) * Number(size);
+  }, 0);
+}

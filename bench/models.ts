@@ -1,0 +1,210 @@
+/**
+ * `deno task models`: the I/O models of this server beside each other, each with callbacks and with coroutines.
+ *
+ * - `round-trips`: what one round trip costs while 10 to 18,000 other connections are idle
+ * - `cpu`: what one request costs under 64 active connections
+ * - `memory`: what one idle connection costs
+ * - `c10k`: ten thousand active connections at once
+ *
+ * One processor for the server, one for the load, and this program beside the load.
+ *
+ *   deno task models [ROUNDS] [SECONDS] [MEASUREMENT...]
+ *
+ * Without names it measures all, and writes the measured sections and the pictures of docs/io-models.md and of its
+ * Chinese counterpart; what stands outside of the markers there is never touched.
+ * @module
+ */
+import { pictures } from "./models_chart.ts";
+import {
+  expectedSeconds,
+  IDLE_COUNTS,
+  measureCpu,
+  measureCrowd,
+  measureMemory,
+  type Measurement,
+  MEASUREMENTS,
+  measureRoundTrips,
+  MEMORY_CONNECTIONS,
+  type Plan,
+  type Results,
+} from "./models_measurements.ts";
+import {
+  DOCUMENTS,
+  type Language,
+  pictureName,
+  replaceMeasured,
+  type Report,
+  sections,
+  summary,
+} from "./models_report.ts";
+import { descriptorLimit, killAll, RESERVE } from "./models_servers.ts";
+import { Progress } from "./progress.ts";
+import { machine } from "./report.ts";
+import { has, run } from "./servers.ts";
+
+const docs = new URL("../docs/", import.meta.url).pathname;
+const repository = new URL("..", import.meta.url).pathname;
+
+const ROUNDS = 3;
+const SECONDS = 1;
+const MANY_DESCRIPTORS = MEMORY_CONNECTIONS + RESERVE;
+/** A run may take so long; then it is ended, since a server that answers nobody would be waited for without end. */
+const PATIENCE = 3;
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+function fail(message: string, status: number): never {
+  killAll();
+  console.error(`models: ${message}`);
+  Deno.exit(status);
+}
+
+function parseCount(text: string | undefined, standard: number): [count: number, isGiven: boolean] {
+  if (text === undefined || !/^\d+$/.test(text)) return [standard, false];
+  if (Number(text) === 0) fail(`bad number "${text}": expected 1 or more`, EXIT_USAGE);
+  return [Number(text), true];
+}
+
+/** ROUNDS, SECONDS and names; each number may be left out. */
+function parseArguments(args: readonly string[]): { rounds: number; seconds: number; wanted: Measurement[] } {
+  const [rounds, hasRounds] = parseCount(args[0], ROUNDS);
+  const [seconds, hasSeconds] = parseCount(hasRounds ? args[1] : undefined, SECONDS);
+  const names = args.slice(Number(hasRounds) + Number(hasSeconds));
+  const known: readonly string[] = MEASUREMENTS;
+  for (const name of names) {
+    if (!known.includes(name)) {
+      fail(`unknown measurement "${name}": expected some of ${known.join(", ")}`, EXIT_USAGE);
+    }
+  }
+  return {
+    rounds,
+    seconds,
+    wanted: MEASUREMENTS.filter((each) => names.length === 0 || names.includes(each)),
+  };
+}
+
+/** Why a measurement cannot be made on this machine. */
+function obstacle(measurement: Measurement, idleCounts: readonly number[]): string | undefined {
+  if (measurement !== "memory" && !has("wrk")) return "wrk is not installed";
+  if ((measurement === "c10k" || measurement === "memory") && descriptorLimit() < MANY_DESCRIPTORS) {
+    return `a process may open ${descriptorLimit()} descriptors only, not ${MANY_DESCRIPTORS}`;
+  }
+  if (measurement === "round-trips" && idleCounts.length === 0) {
+    return `a process may open ${descriptorLimit()} descriptors only`;
+  }
+  return undefined;
+}
+
+/** The commit that is measured; empty where it is not known. */
+function commit(): string {
+  try {
+    const git = (...args: string[]) => run("git", ["-C", repository, ...args]).trim();
+    const changed = git("status", "--porcelain", "--", "main.ts", "ffi", "server", "handlers");
+    return git("rev-parse", "--short=7", "HEAD") + (changed === "" ? "" : " (with changes)");
+  } catch {
+    return "";
+  }
+}
+
+async function measureAll(wanted: readonly Measurement[], plan: Plan): Promise<Results> {
+  const results: Results = {
+    idleCounts: plan.idleCounts,
+    roundTrips: null,
+    cpu: null,
+    memory: null,
+    crowd: null,
+  };
+  if (wanted.includes("round-trips")) results.roundTrips = await measureRoundTrips(plan);
+  if (wanted.includes("cpu")) results.cpu = await measureCpu(plan);
+  if (wanted.includes("memory")) results.memory = await measureMemory(plan);
+  if (wanted.includes("c10k")) results.crowd = await measureCrowd(plan);
+  return results;
+}
+
+function write(report: Report): void {
+  const written: string[] = [];
+  for (const language of Object.keys(DOCUMENTS) as Language[]) {
+    const path = docs + DOCUMENTS[language];
+    Deno.writeTextFileSync(
+      path,
+      replaceMeasured(Deno.readTextFileSync(path), sections(report, language)),
+    );
+    written.push(path);
+    for (const [measurement, picture] of pictures(report.results, language)) {
+      Deno.writeTextFileSync(docs + pictureName(measurement, language), picture);
+    }
+  }
+  run(Deno.execPath(), ["fmt", "--quiet", ...written]);
+  console.log(
+    `\nwrote ${written.map((path) => path.slice(repository.length)).join(", ")} and their pictures`,
+  );
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { rounds, seconds, wanted } = parseArguments(args);
+  if (!has("taskset")) fail("taskset is not installed (Debian: apt-get install util-linux)", EXIT_USAGE);
+  if (navigator.hardwareConcurrency < 2) fail("two processors are needed: server and load", EXIT_USAGE);
+  const idleCounts = IDLE_COUNTS.filter((count) => count <= descriptorLimit() - RESERVE);
+  if (idleCounts.length < IDLE_COUNTS.length) {
+    const left = IDLE_COUNTS.slice(idleCounts.length).map((count) => count.toLocaleString("en")).join(", ");
+    console.error(
+      `models: left out: ${left} idle connections: the limit is ${descriptorLimit()} descriptors`,
+    );
+  }
+  const missing = new Map<Measurement, string>();
+  for (const measurement of wanted) {
+    const why = obstacle(measurement, idleCounts);
+    if (why === undefined) continue;
+    missing.set(measurement, why);
+    console.error(`models: left out: ${measurement}: ${why}`);
+  }
+  const possible = wanted.filter((measurement) => !missing.has(measurement));
+  if (possible.length === 0) fail("nothing can be measured here", EXIT_FAILURE);
+  const described = machine();
+  run("taskset", ["-a", "-c", "-p", "1", String(Deno.pid)]); // beside the load, out of the server's way
+  const total = possible.reduce(
+    (sum, measurement) => sum + expectedSeconds(measurement, { rounds, seconds, idleCounts }),
+    0,
+  );
+  const progress = new Progress(total);
+  const work = Deno.makeTempDirSync({ prefix: "epollet-models-" });
+  Deno.chmodSync(work, 0o755);
+  const end = (message: string, status: number): never => {
+    progress.end();
+    Deno.removeSync(work, { recursive: true });
+    fail(message, status);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => end("interrupted", EXIT_INTERRUPTED));
+  }
+  const timer = setTimeout(
+    () => end("a server does not answer any more", EXIT_FAILURE),
+    total * PATIENCE * 1000,
+  );
+  const results = await measureAll(possible, { rounds, seconds, work, idleCounts, progress })
+    .catch((error) => end(error instanceof Error ? error.message : String(error), EXIT_FAILURE));
+  clearTimeout(timer);
+  progress.end();
+  Deno.removeSync(work, { recursive: true });
+  const report: Report = {
+    command: `deno task models ${rounds} ${seconds}`,
+    machine: described,
+    commit: commit(),
+    rounds,
+    seconds,
+    results,
+    missing,
+  };
+  const skipped = MEASUREMENTS.filter((measurement) => !wanted.includes(measurement));
+  console.log(
+    summary({
+      ...report,
+      missing: new Map([...missing, ...skipped.map((each) => [each, "not asked for"] as const)]),
+    }),
+  );
+  if (skipped.length === 0) write(report);
+  Deno.exit(0);
+}
+
+if (import.meta.main) await main(Deno.args);
