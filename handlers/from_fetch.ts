@@ -7,9 +7,11 @@ import type { Handler, HandlerContext } from "../server/handler.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { type Body, errorResponse, HttpResponse } from "../server/http/response.ts";
+import { mayHaveContent } from "../server/http/status.ts";
 
 /** What a web-standard handler may know beside the request, as `Deno.serve` tells it. */
 export interface FetchInfo {
+  /** The client's address. */
   readonly remoteAddr: { readonly transport: "tcp"; readonly hostname: string; readonly port: number };
 }
 
@@ -18,6 +20,12 @@ export type FetchHandler = (request: Request, info: FetchInfo) => Response | Pro
 
 /** Rounds of microtasks in which a body that is there already shows itself. */
 const PEEK_ROUNDS = 8;
+
+/**
+ * The Request of each signal that is alive. Deno up to 2.4 holds a Request's own signal, which follows that one, so weakly
+ * that it is collected with its listeners when the handler keeps nothing but those.
+ */
+const REQUESTS = new WeakMap<AbortSignal, Request>();
 
 /** Fields that the server writes itself. */
 const OWN_FIELDS = new Set(["connection", "content-length", "date", "keep-alive", "transfer-encoding"]);
@@ -39,6 +47,10 @@ export function fromFetch(handler: FetchHandler): Handler {
       { remoteAddr: { transport: "tcp", hostname, port } },
     );
     if (!(response instanceof Response)) throw new TypeError("A fetch handler must return a Response");
+    if (response.type === "error") throw new TypeError("A fetch handler returned an error response");
+    if (response.bodyUsed) {
+      throw new TypeError("The body of a fetch handler's response has been read already");
+    }
     return await toHttpResponse(response, request.method === "HEAD");
   };
 }
@@ -58,7 +70,9 @@ function toRequest(request: HttpRequest, { signal }: HandlerContext): Request {
   );
   const url = `http://${request.authority ?? "localhost"}${target.startsWith("/") ? "" : "/"}${target}`;
   if (!URL.canParse(url)) throw new HttpError(400, `No URL: ${url}`);
-  return new Request(url, init);
+  const made = new Request(url, init);
+  REQUESTS.set(signal, made);
+  return made;
 }
 
 async function toHttpResponse(response: Response, isHead: boolean): Promise<HttpResponse> {
@@ -67,9 +81,15 @@ async function toHttpResponse(response: Response, isHead: boolean): Promise<Http
   const announced = response.headers.get("content-length") ?? "";
   const length = /^\d{1,15}$/.test(announced) ? Number(announced) : null;
   let body: Body;
-  if (response.body !== null && !isHead) body = await toBody(response.body, length);
-  else body = isHead ? { stream: new ReadableStream(), length } : null; // it would have had one: not that it is empty
-  return new HttpResponse(response.status, fields, body, closes);
+  if (response.body !== null) body = await toBody(response.body, length);
+  else if (!isHead || !mayHaveContent(response.status)) body = null;
+  else body = { stream: new ReadableStream(), length }; // frameworks drop it themselves: not that it is empty
+  return new HttpResponse(response.status, fields, body, closes, undefined, byteString);
+}
+
+/** The Fetch standard's strings in fields stand for bytes, one each. */
+function byteString(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** Bytes, where the whole is there already, so that it goes out with its length and in one piece; else the stream. */

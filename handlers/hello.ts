@@ -78,10 +78,12 @@ export function helloCoroutine(print: Print): Coroutine {
   return async (socket) => {
     const head = new Head();
     socket.timeoutMs = HEAD_TIMEOUT_MS;
-    for (let bytes = await socket.read(); bytes !== null && !head.isTooLong; bytes = await socket.read()) {
-      if (!head.add(bytes)) continue;
-      log(head, print);
-      return void await socket.write(response());
+    for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {
+      if (head.add(bytes)) {
+        log(head, print);
+        return void await socket.write(response());
+      }
+      if (head.isTooLong) return;
     }
   };
 }

@@ -21,11 +21,15 @@ class Reporter {
   }
 
   said(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
+    this.#say(this.#decoder.decode(bytes, { stream: true }));
+  }
+
+  #say(text: string): void {
     if (text !== "") this.#print(`${this.#who}: ${escapeControls(text)}`);
   }
 
   left(): void {
+    this.#say(this.#decoder.decode()); // a character that was begun and not ended
     this.#print(`${this.#who} left`);
   }
 }

@@ -11,7 +11,35 @@ import { Interest, Readiness } from "./poller.ts";
 import type { Peer, Protocol, Session } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
+const NOTHING: Bytes = new Uint8Array(0);
+
+/** Bytes that have to wait: one buffer, however short the pieces are. */
+export class Backlog {
+  #bytes = NOTHING;
+  length = 0;
+
+  add(bytes: Uint8Array): void {
+    const length = this.length + bytes.length;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#bytes.length, length));
+      larger.set(this.#bytes.subarray(0, this.length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.length);
+    this.length = length;
+  }
+
+  /** Everything, which is no longer here then. */
+  take(): Bytes {
+    const bytes = this.#bytes.subarray(0, this.length);
+    this.#bytes = NOTHING;
+    this.length = 0;
+    return bytes;
+  }
+}
 
 /** See the module's comment. */
 export class ByteConnection extends Connection implements Peer {
@@ -22,7 +50,12 @@ export class ByteConnection extends Connection implements Peer {
   #isInTurn = false;
   /** True once the session heard of the client's end. */
   #isEndTold = false;
+  /** True once it wrote something after that. */
+  #hasLastWord = false;
   #isPaused = false;
+  readonly #backlog = new Backlog();
+  /** The instant at which it is cut off, whatever it does. */
+  #endMs = Infinity;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, protocol: Protocol) {
     super(host, keeper, new Receiver());
@@ -35,17 +68,14 @@ export class ByteConnection extends Connection implements Peer {
     this.address = peerAddress(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
     const { reactor } = this.host;
-    let session: Session;
     try {
-      session = this.#session = this.#protocol(this);
+      this.#session = this.#protocol(this);
     } catch (error) { // this client's misfortune, and not the listener's
       this.host.onHandlerError(error);
       return reactor.retire(this);
     }
-    reactor.expireAt(
-      this,
-      reactor.now + (session.timeoutMs ?? session.idleTimeoutMs ?? SESSION_IDLE_TIMEOUT_MS),
-    );
+    this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
+    this.#expire();
     this.receiver.isReadable = true; // it may have spoken before it was watched
     reactor.again(this);
   }
@@ -55,35 +85,58 @@ export class ByteConnection extends Connection implements Peer {
   write(bytes: Uint8Array): boolean {
     const { reactor, workspace } = this.host;
     if (this.retired || this.closeAfter) return false;
+    this.#hasLastWord ||= this.#isEndTold;
+    if (this.#isInTurn) {
+      this.output.append(workspace, bytes as Bytes, 0, bytes.length);
+      return true;
+    }
     // What a session says at its very beginning waits for its first turn.
     const isOurs = this.#session !== null && !reactor.isParked && workspace.gatherLength === 0;
-    const isGathering = this.#isInTurn || isOurs;
-    if (isGathering) this.output.append(workspace, bytes as Uint8Array<ArrayBuffer>, 0, bytes.length);
-    else if (this.output.enqueue(bytes) > PEER_QUEUE_BYTES_MAX) this.close();
-    else this.#soon();
-    if (isGathering && !this.#isInTurn) {
+    if (isOurs && !this.isBlocked) {
+      this.output.append(workspace, bytes as Bytes, 0, bytes.length);
       if (this.flush()) this.#expire();
-      else if (this.output.queuedBytes > PEER_QUEUE_BYTES_MAX) this.close();
+      return !this.retired;
     }
-    return !this.retired;
+    if (this.output.queuedBytes + this.#backlog.length > PEER_QUEUE_BYTES_MAX) {
+      this.close();
+      return false;
+    }
+    this.#backlog.add(bytes);
+    if (this.output.isEmpty) this.#soon(); // else the socket will wake it
+    return true;
   }
 
   end(bytes?: Uint8Array): void {
     if (bytes !== undefined) this.write(bytes);
     if (this.retired) return;
-    this.closeAfter = this.lingerAfter = true;
+    this.closeAfter = true;
+    // A client that heard nothing since the server is to stop need not be waited for.
+    this.lingerAfter = !this.#isEndTold || this.#hasLastWord;
     if (!this.#isInTurn) this.#soon();
   }
 
   close(): void {
     const { reactor } = this.host;
+    this.closeAfter = true;
     if (reactor.isParked) reactor.post(() => reactor.retire(this));
     else reactor.retire(this);
   }
 
   /** True while something that was written waits for the socket. */
   get isBlocked(): boolean {
-    return !this.output.isEmpty;
+    return !this.output.isEmpty || this.#backlog.length > 0;
+  }
+
+  /** True once the client ended its half. */
+  get hasClientEnded(): boolean {
+    return this.receiver.isEnded;
+  }
+
+  /** Somebody begins to wait for the client: how long it may be silent counts from now. */
+  awaitClient(): void {
+    const { reactor } = this.host;
+    if (reactor.isParked) reactor.post(() => this.awaitClient());
+    else if (this.current === "reading") this.#expire();
   }
 
   /** Receives no more until {@linkcode resume}. That the client left shows late, then. */
@@ -92,15 +145,17 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   resume(): void {
+    if (!this.#isPaused) return;
     this.#isPaused = false;
     this.receiver.isReadable = true;
     this.#soon();
   }
 
   /** Receives outside of its turn: a copy of what is there, or null. */
-  receiveNow(): Uint8Array<ArrayBuffer> | null {
+  receiveNow(): Bytes | null {
     const { receiver, host: { reactor, transport, workspace } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
+    if (this.#endsByUrgent()) return null;
     const slot = workspace.takeSlot(reactor.batch);
     if (slot === null) return null;
     const count = receiver.take(workspace, slot, transport.recv(this.fd, slot.bytes));
@@ -124,8 +179,17 @@ export class ByteConnection extends Connection implements Peer {
   /** A session with a deadline of its own is not prolonged by talking. */
   #expire(): void {
     const { reactor } = this.host;
-    const { timeoutMs, idleTimeoutMs = SESSION_IDLE_TIMEOUT_MS } = this.#session!;
-    if (timeoutMs === undefined) reactor.expireAt(this, reactor.now + idleTimeoutMs);
+    const { timeoutMs, idleTimeoutMs } = this.#session!;
+    const silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
+    reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
+  }
+
+  /** To be asked before each recv, which would pass over the urgent byte; the poller's word may come too late. */
+  #endsByUrgent(): boolean {
+    const { transport, reactor } = this.host;
+    if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
+    reactor.retire(this);
+    return true;
   }
 
   // Connection
@@ -137,22 +201,21 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   override onReady(readiness: Readiness): void {
-    const { transport, reactor } = this.host;
-    // Before each recv, which would pass over the urgent byte and forget it; the poller's word may come too late.
-    if (this.#session!.closesOnUrgent && transport.recvUrgent(this.fd) >= 0) return reactor.retire(this);
-    if (readiness === Readiness.EXCEPTIONAL) return;
+    if (this.#endsByUrgent() || readiness === Readiness.EXCEPTIONAL) return;
     if (this.#isPaused && this.current === "reading") {
       this.receiver.note(readiness);
-      reactor.defer(this);
+      this.host.reactor.defer(this);
     } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
   }
 
   override onTurn(): void {
     this.#isInTurn = true;
     try {
+      if (this.#backlog.length > 0) this.output.enqueue(this.#backlog.take());
       super.onTurn();
     } finally {
       this.#isInTurn = false;
+      this.receiver.input.keep(); // what arrived while another's session wrote to it, and now has to wait
     }
   }
 
@@ -164,6 +227,12 @@ export class ByteConnection extends Connection implements Peer {
     const session = this.#session;
     super.onClosed();
     session?.closed?.();
+  }
+
+  protected override flush(): boolean {
+    const isAll = super.flush();
+    if (!isAll && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
+    return isAll;
   }
 
   protected override written(): void {
@@ -192,7 +261,9 @@ export class ByteConnection extends Connection implements Peer {
   protected override settle(): void {
     const wasBlocked = !this.output.isEmpty;
     super.settle();
-    if (wasBlocked && this.output.isEmpty && !this.retired) this.#session!.drained?.();
+    if (!wasBlocked || !this.output.isEmpty || this.retired) return;
+    this.#isInTurn = false; // nobody flushes after this: what it writes now goes out at once
+    this.#session!.drained?.();
   }
 
   protected override settled(): void {

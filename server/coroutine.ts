@@ -6,16 +6,16 @@
  * @module
  */
 import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
-import { ByteConnection } from "./byte_connection.ts";
+import { Backlog, ByteConnection } from "./byte_connection.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import type { HttpRequest } from "./http/request.ts";
-import type { HttpResponse } from "./http/response.ts";
+import { HttpResponse } from "./http/response.ts";
 import type { Session } from "./protocol.ts";
 import { RequestContext } from "./request_context.ts";
 import { SequentialHttpConnection } from "./http_coroutine.ts";
-import { ABANDONED_TIMEOUT_MS, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
+import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { Sleeper } from "./sleeper.ts";
 
@@ -54,8 +54,9 @@ export class CoroutineConnection {
   #isRunning = false;
   #cancelled: Cancelled | null = null;
   /** What has arrived and was not taken. */
-  #held: Bytes | null = null;
+  readonly #held = new Backlog();
   #isEnded = false;
+  /** A request that arrived and was not taken. */
   #request: HttpRequest | null = null;
   #reader: Waiting<Bytes | null> | null = null;
   #taker: Waiting<IteratorResult<HttpRequest>> | null = null;
@@ -92,15 +93,17 @@ export class CoroutineConnection {
   read(): Bytes | null | Promise<Bytes | null> {
     const bytes = this.#speakBytes();
     if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
-    const held = this.#held ?? bytes.receiveNow();
-    if (this.#held !== null) {
-      this.#held = null;
+    if (this.#held.length > 0) {
       bytes.resume();
+      return this.#held.take();
     }
-    if (held !== null) return held;
+    const received = bytes.receiveNow();
+    if (received !== null) return received;
     if (this.#isEnded) return null;
     this.#throwIfCancelled();
-    return this.#wait((waiting) => this.#reader = waiting);
+    const promise = this.#wait<Bytes | null>((waiting) => this.#reader = waiting);
+    bytes.awaitClient();
+    return promise;
   }
 
   /** Sends bytes; settled when the socket has taken them all. @throws {Cancelled} */
@@ -127,8 +130,9 @@ export class CoroutineConnection {
 
   /** Answers the last request; settled when the response is sent. @throws {Cancelled} */
   respond(response: HttpResponse): void | Promise<void> {
+    if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
     if (this.#host.reactor.isParked) {
-      return new Promise((resolve, reject) =>
+      const promise = new Promise<void>((resolve, reject) =>
         this.#host.reactor.post(() => {
           try {
             resolve(this.respond(response));
@@ -137,9 +141,12 @@ export class CoroutineConnection {
           }
         })
       );
+      promise.catch(() => {}); // as in #wait
+      return promise;
     }
     const connection = this.#http;
-    if (connection === null || !connection.isAwaiting) {
+    // The next request, if it is there already, is not the one that is meant.
+    if (connection === null || !connection.isAwaiting || this.#request !== null) {
       response.discard();
       this.#throwIfCancelled();
       throw new TypeError("There is no request that waits for this response");
@@ -153,6 +160,7 @@ export class CoroutineConnection {
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
     const { reactor } = this.#host;
+    const untilMs = performance.now() + (ms > 0 ? ms : 0); // NaN, too
     return this.#wait((waiting) => {
       const sleeper = new Sleeper((error) => {
         this.#sleepers.delete(sleeper);
@@ -160,7 +168,9 @@ export class CoroutineConnection {
         else this.#wake(() => waiting.reject(error));
       });
       this.#sleepers.add(sleeper);
-      reactor.post(() => reactor.expireAt(sleeper, performance.now() + ms));
+      reactor.post(() => {
+        if (this.#sleepers.has(sleeper)) reactor.expireAt(sleeper, untilMs);
+      });
     });
   }
 
@@ -168,14 +178,13 @@ export class CoroutineConnection {
     this.#isRunning = true;
     this.#host.reactor.countPending(1);
     let failure: unknown = null;
+    const running = new Promise<void>((resolve) => resolve(coroutine(this))); // what is thrown at once rejects it
+    if (this.#http !== null) this.#open(this.#http);
+    else this.#speakBytes();
     try {
-      const running = coroutine(this);
-      if (this.#http !== null) this.#open(this.#http);
-      else this.#speakBytes();
       await running;
     } catch (error) {
       failure = error ?? new Error("A coroutine threw nothing");
-      if (this.#http === null && this.#bytes === null) this.#speakBytes();
     }
     this.#block();
     this.#host.reactor.post(() => this.#end(failure));
@@ -185,7 +194,7 @@ export class CoroutineConnection {
   #end(failure: unknown): void {
     const isAwaiting = this.#http?.isAwaiting === true; // then the failure becomes a response
     if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#host.onHandlerError(failure);
-    this.#http?.end(failure);
+    this.#http?.end(failure, this.#request === null);
     this.#bytes?.end();
   }
 
@@ -216,24 +225,26 @@ export class CoroutineConnection {
     const connection = new ByteConnection(this.#host, this.#keeper, () => session);
     this.#bytes = connection;
     connection.attach(this.#fd, Interest.NONE);
+    if (connection.retired) this.#closed(); // the poller refuses it, and no session has begun that could be told
     return connection;
   }
 
   /** How long nothing may happen, depending on what is waited for. */
   get #patienceMs(): number {
     if (this.#reader !== null) return SESSION_IDLE_TIMEOUT_MS;
-    return this.#isEnded ? ABANDONED_TIMEOUT_MS : Infinity; // the coroutine is at work
+    return this.#bytes?.hasClientEnded ? ABANDONED_TIMEOUT_MS : Infinity; // the coroutine is at work
   }
 
   #received(bytes: Uint8Array): void {
-    const copy = new Uint8Array(bytes);
     const reader = this.#reader;
     if (reader !== null) {
       this.#reader = null;
+      const copy = new Uint8Array(bytes);
       return this.#wake(() => reader.resolve(copy));
     }
-    this.#held = copy;
-    this.#bytes!.pause();
+    this.#held.add(bytes);
+    // Until then the client is listened to: its end behind a few more bytes is to be noticed.
+    if (this.#held.length >= REQUEST_BODY_QUEUE_BYTES_MAX) this.#bytes!.pause();
   }
 
   #clientEnded(): void {
@@ -258,6 +269,7 @@ export class CoroutineConnection {
     this.#request = null;
     if (this.#cancelled !== null) return { value: undefined, done: true };
     if (request !== null) return { value: request, done: false };
+    if (this.#taker !== null) throw new TypeError("Another taker of this connection's requests is waiting");
     if (this.#http!.isAwaiting) throw new TypeError("Respond to the last request before taking the next one");
     return this.#wait((waiting) => this.#taker = waiting);
   }

@@ -4,6 +4,7 @@
  */
 import type { HttpRequest } from "./http/request.ts";
 import type { RequestBody } from "./http/request_body.ts";
+import { HttpResponse } from "./http/response.ts";
 import type { ResponseStream } from "./response_stream.ts";
 
 /** See the module's comment. Most requests are answered at once and have none. */
@@ -19,19 +20,50 @@ export class Exchange {
   stream: ResponseStream | null = null;
   /** The instant at which the handler should have answered. */
   deadlineMs = Infinity;
-  /** True once the client counts as gone. */
-  isAbandoned = false;
+  /** True while the client is waited for to take what was sent. */
+  isStalled = false;
+  #promise: Promise<unknown> | null = null;
+  #release: () => void = () => {};
   #controller: AbortController | null = null;
+  #reason: Error | null = null;
+
+  /** True once the client counts as gone. */
+  get isAbandoned(): boolean {
+    return this.#reason !== null;
+  }
 
   /** Aborted when the client is gone, or the handler has taken too long. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(this.#reason);
+    }
     return this.#controller.signal;
+  }
+
+  /** The handler's response is promised; `release` tells the loop that nobody waits for it. */
+  await(promise: Promise<unknown>, release: () => void): void {
+    this.#promise = promise;
+    this.#release = release;
+  }
+
+  /** The promise is settled, and what it says is used. */
+  settled(): void {
+    this.#promise = null;
+  }
+
+  /** The promise is not waited for any longer: a response that it gives later is given back what it holds. */
+  letGo(): void {
+    const promise = this.#promise;
+    if (promise === null) return;
+    this.#promise = null;
+    this.#release();
+    promise.then((response) => response instanceof HttpResponse && response.discard(), () => {});
   }
 
   /** Tells whoever works for this exchange that nobody waits for it. */
   abandon(reason: Error): void {
-    this.isAbandoned = true;
+    this.#reason ??= reason;
     this.body?.fail(reason);
     this.#controller?.abort(reason);
   }

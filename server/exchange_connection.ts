@@ -3,6 +3,7 @@
  * responses that are made while they are sent. Meanwhile the client is listened to, as far as there is room.
  * @module
  */
+import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
@@ -10,15 +11,26 @@ import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
 import { ABANDONED_TIMEOUT_MS, BODY_TIMEOUT_MS, SEND_STALL_TIMEOUT_MS } from "./limits.ts";
-import type { Interest } from "./poller.ts";
+import { type Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import type { ResponseStream } from "./response_stream.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What a handler is told that answers with something else. */
+export function noResponse(): TypeError {
+  return new TypeError(
+    "A handler must return an HttpResponse (fromFetch adapts those that return a Response)",
+  );
+}
 
 /** See the module's comment. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
   /** The request at hand, where it takes more than this turn. */
   protected exchange: Exchange | null = null;
+  /** A handler is being called. */
+  protected isCalling = false;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
     const reader = new RequestReader(host.bodyBytesMax);
@@ -29,6 +41,7 @@ export abstract class ExchangeConnection extends Connection {
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
     this.exchange = null;
+    this.isCalling = false;
   }
 
   /** Sends a response to `request`. */
@@ -36,18 +49,35 @@ export abstract class ExchangeConnection extends Connection {
   /** What a handler threw becomes a response. */
   protected abstract handlerFailed(error: unknown, request: HttpRequest): void;
 
-  /** Of the request at hand. */
+  /** The request at hand takes more than this turn: what the handler knows of it is its own. */
+  protected abstract detach(exchange: Exchange): void;
+
+  /** Of the request at hand. Who asks after its handler has answered hears that it is over. */
   get signal(): AbortSignal {
+    if (!this.isCalling) return AbortSignal.abort();
     this.exchange ??= new Exchange();
     return this.exchange.signal;
+  }
+
+  override onReady(readiness: Readiness): void {
+    const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
+    if (mayBeGone && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    else super.onReady(readiness);
+  }
+
+  /** A send of nothing tells, whatever is unread before the end. */
+  #isReset(): boolean {
+    const status = this.host.transport.send(this.fd, NOTHING, 0, false);
+    return status < 0 && status !== -EAGAIN && status !== -EINTR;
   }
 
   override onClosed(): void {
     const exchange = this.exchange;
     this.exchange = null;
     if (exchange !== null) {
-      const reason = new Error("The client is gone");
+      const reason = new DOMException("The client is gone", "AbortError");
       exchange.abandon(reason);
+      exchange.letGo();
       exchange.stream?.cancel(reason);
     }
     super.onClosed();
@@ -70,43 +100,54 @@ export abstract class ExchangeConnection extends Connection {
     exchange.request = request;
     exchange.deadlineMs = reactor.now + handlerTimeoutMs;
     this.current = "handling";
-    this.#expire();
+    this.detach(exchange);
     if (this.reader.isReadable && this.isAttentive) reactor.again(this);
     if (promise === null) return;
-    const isAwaited = () => this.exchange === exchange && !exchange.isAnswered;
-    const drop = (response: unknown) => response instanceof HttpResponse && response.discard();
-    reactor.suspend(
+    const awaited = Promise.resolve(promise);
+    const settle = (respond: (request: HttpRequest) => void) => {
+      if (this.exchange !== exchange || exchange.isAnswered) return; // it was let go
+      exchange.settled();
+      this.answer(respond);
+    };
+    const release = reactor.suspend(
       this,
-      Promise.resolve(promise),
-      (response) => {
-        if (!isAwaited()) return drop(response);
-        this.answer((request) => {
+      awaited,
+      (response) =>
+        settle((request) => {
           if (response instanceof HttpResponse) this.respond(response, request);
-          else this.handlerFailed(new TypeError("A handler must return an HttpResponse"), request);
-        });
-      },
-      (error) => isAwaited() && this.answer((request) => this.handlerFailed(error, request)),
-      drop,
+          else this.handlerFailed(noResponse(), request);
+        }),
+      (error) => settle((request) => this.handlerFailed(error, request)),
     );
+    exchange.await(awaited, release);
   }
 
   /** The handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
     const { reactor, workspace } = this.host;
-    if (exchange.request?.expectsContinue && !exchange.isContinued) {
-      exchange.isContinued = true;
-      workspace.gatherLength = 0;
-      this.output.append(workspace, CONTINUE, 0, CONTINUE.length);
-      if (!this.flush() && this.retired) return;
+    if (!exchange.isAnswered) {
+      exchange.deadlineMs = reactor.now + this.host.handlerTimeoutMs; // it is at work
+      if (exchange.request?.expectsContinue && !exchange.isContinued) {
+        workspace.gatherLength = 0;
+        this.inviteBody(exchange);
+        if (!this.flush() && this.retired) return;
+      }
     }
     this.reader.isReadable = true;
     if (this.listen()) reactor.again(this);
   }
 
+  /** Tells the client to send the body it announced. Not after the response has begun. */
+  protected inviteBody(exchange: Exchange): void {
+    exchange.isContinued = true;
+    this.output.append(this.host.workspace, CONTINUE, 0, CONTINUE.length);
+  }
+
   protected override settle(): void {
     super.settle();
     if (this.current !== "handling" || this.retired) return;
+    this.#expire();
     if (this.listen()) this.#pump();
   }
 
@@ -116,48 +157,67 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override attend(): void {
+    const { reactor, workspace, handlerTimeoutMs } = this.host;
     const exchange = this.exchange!;
     const reader = this.reader;
     if (!this.output.isEmpty) this.flush();
     if (this.retired) return;
     if (reader.isInBody) {
-      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(this.host.workspace);
+      const body = exchange.body!;
+      const wasAwaited = body.isAwaited;
+      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(workspace);
       if (found < 0) return this.#dismiss(-found);
-      if (found === Read.INCOMPLETE && reader.isEnded) return this.host.reactor.retire(this);
-      exchange.deadlineMs = this.host.reactor.now + this.host.handlerTimeoutMs;
+      if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
+      if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
+        exchange.deadlineMs = reactor.now + handlerTimeoutMs; // the time of waiting was the client's
+      }
     }
     reader.input.keep();
     this.#expire();
-    if (reader.isReadable && this.isAttentive) this.host.reactor.again(this);
-    else if (this.listen()) this.#pump();
+    if (reader.isReadable && this.isAttentive) reactor.again(this);
+    if (this.listen()) this.#pump();
   }
 
   /** Sets the deadline for what is waited for. */
   #expire(): void {
     const { reactor } = this.host;
     const exchange = this.exchange!;
-    if (!this.output.isEmpty) {
-      if (this.output.progressed) reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
+    const wasStalled = exchange.isStalled;
+    exchange.isStalled = !this.output.isEmpty;
+    if (exchange.isStalled) {
+      if (!wasStalled || this.output.progressed) {
+        reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
+      }
       this.output.progressed = false;
-    } else if (this.reader.isEnded && !exchange.isAbandoned) {
+    } else if (this.#isLeaving(exchange)) {
       reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
-    } else if (this.reader.isInBody && exchange.body!.hasRoom) {
+    } else if (this.#isBodyDue(exchange)) {
       reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
     } else {
       reactor.expireAt(this, exchange.deadlineMs);
     }
   }
 
+  /** The client may be gone, and what works for it does not know yet. A stream may yet have a byte for it. */
+  #isLeaving(exchange: Exchange): boolean {
+    return this.reader.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
+  }
+
+  /** It is the client that is waited for. */
+  #isBodyDue(exchange: Exchange): boolean {
+    return this.reader.isInBody && exchange.body!.isAwaited;
+  }
+
   /** The deadline of "handling" has passed. */
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.host.reactor.retire(this);
-    if (this.reader.isEnded && !exchange.isAbandoned) {
-      exchange.abandon(new Error("The client ended its half of the connection"));
+    if (this.#isLeaving(exchange)) {
+      exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
       return this.abandoned();
     }
-    this.#dismiss(this.reader.isInBody && exchange.body!.hasRoom ? 408 : 503);
+    this.#dismiss(this.#isBodyDue(exchange) ? 408 : 503);
   }
 
   /** The client counts as gone: the handler heard of it, and may answer all the same. */
@@ -174,6 +234,7 @@ export abstract class ExchangeConnection extends Connection {
     );
     exchange.abandon(reason);
     if (exchange.isAnswered) return this.host.reactor.retire(this); // in the middle of a stream
+    exchange.letGo();
     if (status !== 503) this.lingerAfter = true;
     this.answer((request) => this.respond(errorResponse(status, [], this.lingerAfter), request));
   }
@@ -182,6 +243,7 @@ export abstract class ExchangeConnection extends Connection {
     this.isReusable = false;
     this.reader.release(this.host.workspace, request);
     const exchange = this.exchange ??= new Exchange();
+    if (exchange.request === null) this.detach(exchange);
     exchange.request = request;
     exchange.isAnswered = true;
     exchange.stream = stream;
@@ -193,7 +255,6 @@ export abstract class ExchangeConnection extends Connection {
   #pump(): void {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    this.#expire();
     this.host.reactor.suspend(
       this,
       stream.read(),
@@ -226,6 +287,7 @@ export abstract class ExchangeConnection extends Connection {
     exchange.isAnswered = true;
     exchange.stream = null;
     if (this.reader.isInBody) {
+      this.lingerAfter ||= this.closeAfter;
       exchange.body?.fail(new Error("The response was complete before the body was read"));
       this.reader.body = null;
       this.current = "reading-body";

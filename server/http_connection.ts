@@ -6,7 +6,7 @@ import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
-import { ExchangeConnection } from "./exchange_connection.ts";
+import { ExchangeConnection, noResponse } from "./exchange_connection.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
@@ -24,7 +24,7 @@ import { ResponseStream } from "./response_stream.ts";
 
 /** See the module's comment. */
 export class HttpConnection extends ExchangeConnection {
-  readonly #context: RequestContext;
+  #context: RequestContext;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
 
@@ -62,7 +62,12 @@ export class HttpConnection extends ExchangeConnection {
 
   /** What the handler says; null: that will be said by {@linkcode answer}. */
   protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
-    return this.host.handler(request, this.#context);
+    return this.host.handler(request, this.#context) ?? Promise.reject(noResponse()); // it may be no TypeScript
+  }
+
+  protected override detach(exchange: Exchange): void {
+    this.#context.bind(exchange);
+    this.#context = new RequestContext(this.host, this);
   }
 
   protected override written(): void {
@@ -150,11 +155,14 @@ export class HttpConnection extends ExchangeConnection {
   #handle(request: HttpRequest): void {
     this.#inHead = false;
     let response: HttpResponse | Promise<HttpResponse> | null;
+    this.isCalling = true;
     try {
       response = this.call(request);
     } catch (error) {
+      this.isCalling = false;
       return this.handlerFailed(error, request);
     }
+    this.isCalling = false;
     if (response instanceof HttpResponse) this.respond(response, request);
     else this.suspend(response, request);
   }
@@ -180,9 +188,20 @@ export class HttpConnection extends ExchangeConnection {
     const isHead = request.method === "HEAD";
     const streamBody = tail !== null && !(tail instanceof Uint8Array) && isStream(tail) ? tail : null;
     const isChunked = streamBody !== null && streamBody.length === null && request.minorVersion === 1;
+    if (streamBody !== null && !isHead && this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
+      this.inviteBody(this.exchange!); // what is made may be made of the body
+    }
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
       this.#isWaitedFor(request) ||
       (streamBody !== null && streamBody.length === null && !isChunked);
+    let stream: ResponseStream | null = null;
+    if (streamBody !== null && !isHead) {
+      try {
+        stream = new ResponseStream(streamBody, isChunked);
+      } catch (error) { // somebody else reads it
+        return this.handlerFailed(error, request);
+      }
+    }
     this.closeAfter ||= closes;
     const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
     response.stamp(clock);
@@ -194,7 +213,7 @@ export class HttpConnection extends ExchangeConnection {
     if (sent < response.bytes.length) {
       this.output.appendHead(workspace, response, persistence, isChunked, sent);
       if (isHead) response.discard();
-      else if (streamBody !== null) return this.stream(new ResponseStream(streamBody, isChunked), request);
+      else if (stream !== null) return this.stream(stream, request);
       else this.output.appendBody(workspace, response, sent);
     }
     if (this.exchange !== null) this.complete(this.exchange);

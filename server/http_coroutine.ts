@@ -55,15 +55,22 @@ export class SequentialHttpConnection extends HttpConnection {
     return !this.#isSending;
   }
 
-  /** Nobody takes requests any more; `error` is why, null for no reason at all. */
-  end(error: unknown): void {
-    if (this.isAwaiting) {
+  /**
+   * Nobody takes requests any more; `error` is why, null for no reason at all. A request that is there gets an answer
+   * if it `wasTaken`, or for the sake of the error.
+   */
+  end(error: unknown, wasTaken: boolean): void {
+    if (this.isAwaiting && (wasTaken || error !== null)) {
       this.closeAfter = true;
       const reason = error ?? new Error("The coroutine ended before it responded");
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
       this.host.workspace.gatherLength = 0;
+      if (this.isAwaiting || this.current === "reading-body") { // the client may go on sending
+        this.lingerAfter = true;
+        this.current = "reading";
+      }
       if (this.current === "reading") this.settle();
     }
   }

@@ -13,14 +13,20 @@ interface Owner {
   readonly signal: AbortSignal;
 }
 
-/** One object a connection: it speaks of the request at hand. */
+/** One object a connection: it speaks of the request at hand, or for ever of the one that it was {@linkcode bind}ed to. */
 export class RequestContext implements HandlerContext {
   readonly #host: ConnectionHost;
   readonly #owner: Owner;
+  #bound: { readonly signal: AbortSignal } | null = null;
 
   constructor(host: ConnectionHost, owner: Owner) {
     this.#host = host;
     this.#owner = owner;
+  }
+
+  /** The request takes more than this turn: the connection's next one gets another context. */
+  bind(exchange: { readonly signal: AbortSignal }): void {
+    this.#bound = exchange;
   }
 
   get batch(): number {
@@ -36,6 +42,6 @@ export class RequestContext implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    return this.#owner.signal;
+    return (this.#bound ?? this.#owner).signal;
   }
 }

@@ -16,7 +16,7 @@ export class ResponseStream {
   readonly #isChunked: boolean;
   /** Bytes that are still to come, where that is known. */
   #remaining: number;
-  /** True while a piece is awaited. */
+  /** True from asking for a piece until {@linkcode append} takes it. */
   isReading = false;
 
   /** @throws {TypeError} when somebody else reads the stream. */
@@ -26,17 +26,15 @@ export class ResponseStream {
     this.#remaining = body.length ?? Infinity;
   }
 
-  async read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+  /** The next piece. It has to be appended before the one after it is asked for. */
+  read(): Promise<ReadableStreamReadResult<Uint8Array>> {
     this.isReading = true;
-    try {
-      return await this.#reader.read();
-    } finally {
-      this.isReading = false;
-    }
+    return this.#reader.read();
   }
 
   /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or not as many as were announced. */
   append(output: Output, workspace: Workspace, result: ReadableStreamReadResult<Uint8Array>): void {
+    this.isReading = false;
     if (result.done) {
       if (this.#remaining > 0 && this.#remaining < Infinity) {
         throw new TypeError(`A response's stream ended ${this.#remaining} bytes too early`);

@@ -5,10 +5,16 @@
 import { formatAddress } from "../ffi/socket.ts";
 import { Server, type ServerOptions } from "./server.ts";
 
+const KINDS = ["handler", "protocol", "coroutine"] as const;
+const PORT_MAX = 65535;
+
 /** Where a server listens. */
 export interface ServerAddress {
+  /** Always TCP. */
   readonly transport: "tcp";
+  /** An IPv4 or IPv6 address. */
   readonly hostname: string;
+  /** The one that was chosen, where 0 was asked for. */
   readonly port: number;
 }
 
@@ -25,6 +31,7 @@ export type ServeOptions = ServerOptions & ServeSettings;
 
 /** A server that runs. */
 export interface ServerHandle extends AsyncDisposable {
+  /** Where it listens. */
   readonly addr: ServerAddress;
   /** Fulfilled once it has ended. */
   readonly finished: Promise<void>;
@@ -40,22 +47,51 @@ export interface ServerHandle extends AsyncDisposable {
  * await server.finished;
  * ```
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+ * @throws {TypeError} unless there is exactly one of handler, protocol and coroutine
+ * @throws {RangeError} for a port or a hostname that is none
  */
 export function serve(options: ServeOptions): ServerHandle {
+  check(options);
   const { signal, onListen = (address) => announce(address, "handler" in options) } = options;
   signal?.throwIfAborted();
-  const server = new Server(options);
+  const server = new Server(
+    options.hostname === "localhost" ? { ...options, hostname: "127.0.0.1" } : options,
+  );
   const { address, port } = server.address;
   const addr: ServerAddress = { transport: "tcp", hostname: address, port };
   const stop = () => server.stop();
   signal?.addEventListener("abort", stop, { once: true });
   const finished = server.run().finally(() => signal?.removeEventListener("abort", stop));
-  onListen(addr);
+  try {
+    onListen(addr);
+  } catch (error) {
+    server.stop(); // nobody has the handle
+    throw error;
+  }
   const shutdown = () => {
     server.shutdown();
     return finished;
   };
   return { addr, finished, shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+/** Those who write JavaScript get told, too. */
+function check(options: ServeOptions): void {
+  const kinds = KINDS.filter((kind) => kind in options);
+  if (kinds.length !== 1) {
+    throw new TypeError(
+      `serve needs one of ${KINDS.join(", ")}, not ${kinds.join(" and ") || "none of them"}`,
+    );
+  }
+  const served: unknown = Reflect.get(options, kinds[0]);
+  if (typeof served !== "function") {
+    throw new TypeError(`The ${kinds[0]} must be a function, not ${typeof served}`);
+  }
+  const port: unknown = options.port ?? 0;
+  if (typeof port !== "number") throw new TypeError(`The port must be a number, not ${typeof port}`);
+  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
+    throw new RangeError(`${port} is no port: 0 to ${PORT_MAX}`);
+  }
 }
 
 function announce({ hostname, port }: ServerAddress, isHttp: boolean): void {

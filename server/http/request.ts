@@ -23,24 +23,29 @@ export class HttpRequest {
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
   method = "GET";
+  /** How the target was written. */
   targetForm: TargetForm = "origin";
   /** Offsets of the path, undecoded; empty for an absolute-form target without one, which means `/`. */
   pathStart = 0;
+  /** See {@linkcode pathStart}. */
   pathEnd = 0;
   /** Offsets of the query, its `?` included; empty without one. */
   queryStart = 0;
+  /** See {@linkcode queryStart}. */
   queryEnd = 0;
   /** 0 or 1: HTTP/1.0 or HTTP/1.1; later 1.x count as 1. */
   minorVersion = 1;
   /** The client wants the connection to persist, RFC 9112 §9.3. */
   keepAlive = true;
   /** −1 without Content-Length. */
-  contentLength = -1;
+  contentLength: number = -1;
+  /** The body comes in chunks, RFC 9112 §7.1. */
   chunked = false;
   /** The client waits for 100 (Continue) before it sends the body, RFC 9110 §10.1.1. */
   expectsContinue = false;
   /** It has Range or one of the If-… fields, RFC 9110 §13 and §14. */
   isConditional = false;
+  /** How many field lines there are. */
   fieldCount = 0;
   /** Four offsets a field: name start and end, value start and end. */
   readonly fields: Int32Array;
@@ -94,18 +99,17 @@ export class HttpRequest {
   }
 
   /** The whole body as text in UTF-8. @throws {HttpError} as {@linkcode bytes}. */
-  async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+  text(): Promise<string> {
+    const text = this.bytes().then((bytes) => new TextDecoder().decode(bytes));
+    text.catch(() => {}); // as in RequestBody.bytes
+    return text;
   }
 
   /** The whole body as JSON. @throws {HttpError} as {@linkcode bytes}, and 400 when it is no JSON. */
-  async json(): Promise<unknown> {
-    const text = await this.text();
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new HttpError(400, `The body is no JSON: ${error instanceof Error ? error.message : error}`);
-    }
+  json(): Promise<unknown> {
+    const json = this.text().then((text) => parseJson(text));
+    json.catch(() => {}); // as in RequestBody.bytes
+    return json;
   }
 
   /** The path as it was sent, undecoded. */
@@ -143,6 +147,14 @@ export class HttpRequest {
       found = found === null ? value : `${found}, ${value}`;
     }
     return found;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HttpError(400, `The body is no JSON: ${error instanceof Error ? error.message : error}`);
   }
 }
 

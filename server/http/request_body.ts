@@ -8,6 +8,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Takes a body's data, piece by piece; a piece is valid during the call only. */
 export interface BodySink {
+  /** Takes the next piece. */
   push(piece: Uint8Array): void;
 }
 
@@ -25,6 +26,9 @@ export class RequestBody implements BodySink {
   #error: Error | null = null;
   #waiting: Waiting | null = null;
   #isTaken = false;
+  /** Nobody wants the rest. */
+  #isDropped = false;
+  #stream: ReadableStream<Bytes> | null = null;
   readonly #onWanted: () => void;
 
   /** `onWanted` is called each time the reader wants more than is there: from any promise or timer. */
@@ -37,13 +41,19 @@ export class RequestBody implements BodySink {
     return this.#queuedBytes < REQUEST_BODY_QUEUE_BYTES_MAX;
   }
 
-  /** True once somebody began to read it. */
-  get isTaken(): boolean {
-    return this.#isTaken;
+  /** True once somebody began to read it, or may do so at any time. */
+  get isTouched(): boolean {
+    return this.#isTaken || this.#stream !== null;
   }
 
+  /** True while the reader waits for more of it. */
+  get isAwaited(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** A piece arrived. */
   push(piece: Uint8Array): void {
-    if (piece.length === 0) return;
+    if (piece.length === 0 || this.#isDropped) return;
     const copy = new Uint8Array(piece);
     if (this.#waiting !== null) return this.#wake(copy);
     this.#pieces.push(copy);
@@ -67,7 +77,14 @@ export class RequestBody implements BodySink {
   }
 
   /** All of it. @throws {HttpError} 400, 408 or 413 when it does not arrive as it should. */
-  async bytes(): Promise<Bytes> {
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = this.#bytes();
+    bytes.catch(() => {}); // a handler that stopped waiting for it must not end the process
+    return bytes;
+  }
+
+  async #bytes(): Promise<Bytes> {
+    if (this.#stream?.locked) throw new TypeError("The body of this request is being read already");
     this.#take();
     const pieces: Bytes[] = [];
     let length = 0;
@@ -85,16 +102,29 @@ export class RequestBody implements BodySink {
     return whole;
   }
 
-  /** The same piece by piece: the client is not asked for more than is read. */
-  stream(): ReadableStream<Bytes> {
-    this.#take();
-    return new ReadableStream<Bytes>({
+  /** The same piece by piece: the client is not asked for more than is read. The same stream each time. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    let isReading = false;
+    return this.#stream ??= new ReadableStream<Bytes>({
       pull: async (controller) => {
+        if (!isReading) this.#take();
+        isReading = true;
         const piece = await this.#next();
         if (piece === null) controller.close();
         else controller.enqueue(piece);
       },
+      cancel: () => this.#drop(),
     }, { highWaterMark: 0 });
+  }
+
+  /** The client need not wait for a reader any more. */
+  #drop(): void {
+    this.#isTaken = this.#isDropped = true;
+    const { hasRoom } = this;
+    this.#pieces = [];
+    this.#queuedBytes = 0;
+    if (this.#waiting !== null) this.#wake(null);
+    if (!hasRoom) this.#onWanted();
   }
 
   #take(): void {

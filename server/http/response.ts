@@ -9,17 +9,21 @@ import { mayHaveContent, reasonPhrase } from "./status.ts";
 
 /** A part of an open file. The response owns the descriptor: `close` is called once, when it is done. */
 export interface FileBody {
+  /** Its descriptor. */
   readonly fd: number;
   /** Bytes. */
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
+  /** Gives the descriptor back. */
   close(): void;
 }
 
 /** A body that is made while it is sent. `length` in bytes, where it is known: else it goes out in chunks. */
 export interface StreamBody {
+  /** Gives Uint8Arrays. */
   readonly stream: ReadableStream<Uint8Array>;
+  /** Bytes; null: not known. */
   readonly length: number | null;
 }
 
@@ -28,6 +32,7 @@ export type Body = Uint8Array | FileBody | StreamBody | ReadableStream<Uint8Arra
 
 /** What the short forms of a response may be told. */
 export interface ResponseOptions {
+  /** Default 200; 303 for a redirect. */
   readonly status?: number;
   /** The media type. */
   readonly type?: string;
@@ -49,9 +54,11 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
  * are written here, the last when it is sent.
  */
 export class HttpResponse {
+  /** 100 to 599. */
   readonly status: number;
   /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of the head. */
   readonly headLength: number;
   /** What follows `bytes`. */
   readonly tail: Uint8Array | FileBody | StreamBody | null;
@@ -62,8 +69,9 @@ export class HttpResponse {
 
   /**
    * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
-   * not change.
+   * not change. Fields are sent in UTF-8 unless `encode` does something else.
    * @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none.
+   * @throws {RangeError} on a status that is not from 100 to 599, and on a length that is no number of bytes.
    */
   constructor(
     status: number,
@@ -71,7 +79,11 @@ export class HttpResponse {
     content: Body,
     closes = false,
     inlineBytesMax: number = INLINE_BODY_BYTES_MAX,
+    encode: (text: string) => Uint8Array = encodeUtf8,
   ) {
+    if (!Number.isInteger(status) || status < 100 || status > 599) {
+      throw new RangeError(`${status} is no status of a response`);
+    }
     const body = content instanceof ReadableStream ? { stream: content, length: null } : content;
     if (content instanceof ReadableStream && content.locked) {
       throw new TypeError("This stream is being read already");
@@ -89,8 +101,11 @@ export class HttpResponse {
       head += `${name}: ${value}\r\n`;
     }
     const length = body === null ? 0 : body.length;
+    if (length !== null && !(Number.isSafeInteger(length) && length >= 0)) {
+      throw new RangeError(`A body of ${length} bytes`);
+    }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
-    const headBytes = encoder.encode(head + "\r\n");
+    const headBytes = encode(head + "\r\n");
     this.headLength = headBytes.length;
     const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
     this.tail = isInline ? null : body;

@@ -80,9 +80,10 @@ export class Program {
     return await Program.startCommand(programCommand(["--port", "0", "--root", root, ...args]));
   }
 
-  static async startCommand(command: readonly string[]): Promise<Program> {
+  /** `cwd` is where it runs. */
+  static async startCommand(command: readonly string[], cwd: string = REPOSITORY): Promise<Program> {
     const [program, ...rest] = command;
-    const process = new Deno.Command(program, { args: rest, stdout: "piped", stderr: "piped" }).spawn();
+    const process = new Deno.Command(program, { args: rest, cwd, stdout: "piped", stderr: "piped" }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let greeting = "";
     while (!ADDRESS_LINE.test(greeting)) {
@@ -103,6 +104,11 @@ export class Program {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** Standard output so far. */
+  get stdout(): string {
+    return this.#stdout;
   }
 
   /** Waits until standard output matches `pattern`. */

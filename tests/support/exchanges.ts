@@ -1,0 +1,143 @@
+/**
+ * Helpers for exchanges that take more than a turn, on a scripted socket: promises, bodies, streams.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Handler, HandlerContext } from "../../server/handler.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
+import { type FileBody, HttpResponse } from "../../server/http/response.ts";
+import { Scripted } from "./scripted.ts";
+
+/** Microtasks that a turn's promises may need among themselves. */
+const MICROTASKS = 40;
+
+/** Lets promises settle and the loop do what they bring, until neither has anything left to do. */
+export async function calm(scripted: Scripted): Promise<void> {
+  const { reactor, socket } = scripted;
+  let quiet = 0;
+  for (let rounds = 0; quiet < 4; rounds++) {
+    assert(rounds < 100_000, "the connection keeps the reactor busy for ever");
+    const before = socket.sent.length;
+    for (let i = 0; i < MICROTASKS; i++) await null;
+    quiet = reactor.turn(0) > 0 || socket.sent.length !== before ? 0 : quiet + 1; // tasks wake nobody
+  }
+}
+
+/** Runs `test` under a clock that stands still until told: `advance(ms)`. */
+export async function withClock(test: (advance: (ms: number) => void) => Promise<void>): Promise<void> {
+  const real = performance.now;
+  let now = real.call(performance);
+  performance.now = () => now;
+  try {
+    await test((ms) => now += ms);
+  } finally {
+    performance.now = real;
+  }
+}
+
+/** One call of the handler, to be answered by the test. */
+export interface Call {
+  readonly request: HttpRequest;
+  readonly context: HandlerContext;
+  resolve(response: HttpResponse): void;
+  reject(error: unknown): void;
+}
+
+/** A handler whose every answer is a promise that the test settles. */
+export class Calls {
+  readonly all: Call[] = [];
+  readonly handler: Handler = (request, context) => {
+    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
+    this.all.push({ request, context, resolve, reject });
+    return promise;
+  };
+}
+
+/** A response of text. */
+export function says(text: string): HttpResponse {
+  return new HttpResponse(200, [], encodeUtf8(text));
+}
+
+/** Counts what happens to a stream of `pieces`; without end unless `ends`. */
+export class Source {
+  readonly cancels: unknown[] = [];
+  pulls = 0;
+  readonly stream: ReadableStream<Uint8Array>;
+
+  constructor(pieces: readonly string[] = [], ends = true) {
+    this.stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        const piece = pieces[this.pulls++];
+        if (piece !== undefined) controller.enqueue(encodeUtf8(piece));
+        else if (ends) controller.close();
+        else return new Promise<void>(() => {});
+        return undefined;
+      },
+      cancel: (reason) => {
+        this.cancels.push(reason);
+      },
+    }, { highWaterMark: 0 });
+  }
+}
+
+/** A file's body that counts how often it is closed. */
+export class CountedFile implements FileBody {
+  readonly fd = -1;
+  readonly offset = 0;
+  readonly length = 10;
+  closed = 0;
+  close(): void {
+    this.closed++;
+  }
+}
+
+/** A POST whose body comes by its length. */
+export function post(body: string, ...lines: string[]): string {
+  return ["POST /p HTTP/1.1", "Host: x", `Content-Length: ${body.length}`, ...lines, "", body].join("\r\n");
+}
+
+/** A POST whose body comes in `pieces`. */
+export function postChunked(pieces: readonly string[], ...lines: string[]): string {
+  const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join("");
+  return ["POST /p HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", ...lines, "", `${chunks}0\r\n\r\n`]
+    .join("\r\n");
+}
+
+/** `pieces` as a chunked body. */
+export function chunked(pieces: readonly string[], isWhole = true): string {
+  return pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join("") +
+    (isWhole ? "0\r\n\r\n" : "");
+}
+
+/** The statuses on the wire. */
+export function statuses(scripted: Scripted): number[] {
+  return Array.from(scripted.socket.text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status));
+}
+
+/** Asserts that it was told of `count` errors, and names them if not. */
+export function assertErrors(scripted: Scripted, count: number): void {
+  assertEquals(scripted.errors.length, count, scripted.errors.map(String).join("; "));
+}
+
+/** A scripted connection that is told some limits of its own. */
+export function scriptedWith(
+  handler: Handler,
+  trigger: "level" | "edge",
+  limits: { handlerTimeoutMs?: number; bodyBytesMax?: number } = {},
+  keepAlive = true,
+): Scripted {
+  const scripted = new Scripted(handler, trigger, keepAlive);
+  Object.assign(scripted.host, limits);
+  return scripted;
+}
+
+/** What `call` throws, or its promise rejects with; null when it does neither. */
+export async function failure(call: () => unknown): Promise<Error | null> {
+  try {
+    await call();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}

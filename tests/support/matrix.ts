@@ -1,0 +1,128 @@
+/**
+ * Every combination of a poller with and without coroutines, and the clients that all of them are tried with.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { HandlerName } from "../../server/command_line.ts";
+import type { PollerName } from "../../server/poller.ts";
+import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { Program, programCommand, REPOSITORY } from "./program.ts";
+import { Random, SEED } from "./random.ts";
+import { RawClient } from "./raw_client.ts";
+import { get, Wire } from "./wire.ts";
+
+const PROGRAMS_AT_ONCE = 2;
+export const CLIENTS_AT_ONCE = 500;
+
+/** What a check is told. */
+export interface Combination {
+  readonly program: Program;
+  readonly port: number;
+  readonly poller: PollerName;
+  readonly isCoroutine: boolean;
+}
+
+/** Registers the test of a handler: on each poller, with and without coroutines, `check` and then a clean end. */
+export function testMatrix(
+  handler: HandlerName,
+  check: (combination: Combination) => Promise<void>,
+  cwd: string = REPOSITORY,
+): void {
+  Deno.test(`${handler} on every poller, by callbacks and by coroutines`, async () => {
+    const rows = POLLER_NAMES.flatMap((poller) =>
+      [false, true].map((isCoroutine) => [poller, isCoroutine] as const)
+    );
+    const work = async () => {
+      for (let row = rows.shift(); row !== undefined; row = rows.shift()) {
+        await runRow(handler, row, check, cwd);
+      }
+    };
+    await Promise.all(Array.from({ length: PROGRAMS_AT_ONCE }, work));
+  });
+}
+
+async function runRow(
+  handler: HandlerName,
+  [poller, isCoroutine]: readonly [PollerName, boolean],
+  check: (combination: Combination) => Promise<void>,
+  cwd: string,
+): Promise<void> {
+  const flags = ["--poller", poller, ...(isCoroutine ? ["--coroutine"] : []), "--handler", handler];
+  try {
+    await using program = await Program.startCommand(programCommand(["--port", "0", ...flags]), cwd);
+    const { port } = program;
+    const greeting = handler === "static"
+      ? `http服务器使用的port:${port}\nServing ./html at http://127.0.0.1:${port}/\n`
+      : `Serving ${handler} at 127.0.0.1:${port}\n`;
+    assertEquals(program.greeting, greeting);
+    using idle = await Wire.connect(port); // now: one that waits to be accepted at the end would be reset
+    await check({ program, port, poller, isCoroutine });
+    if (handler === "static") { // one that never spoke may not be accepted for a second (TCP_DEFER_ACCEPT)
+      await idle.send(get("/"));
+      await idle.expect();
+    }
+    program.kill("SIGTERM");
+    assert(await idle.isClosed());
+    assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+  } catch (error) {
+    const message = error instanceof Error ? error.stack ?? error.message : String(error);
+    throw new Error(`${flags.join(" ")} (EPOLLET_SEED=${SEED}): ${message}`, { cause: error });
+  }
+}
+
+/** Random bytes, the same for the same seed. */
+export function randomBytes(random: Random, length: number): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  for (let i = 0; i < words.length; i++) words[i] = random.below(2 ** 32);
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** Compares without listing megabytes where they differ. */
+export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
+  for (let i = 0; i < Math.min(actual.length, expected.length); i++) {
+    if (actual[i] !== expected[i]) throw new Error(`${what}: byte ${i} is ${actual[i]}, not ${expected[i]}`);
+  }
+  assertEquals(actual.length, expected.length, `${what}: the length`);
+}
+
+/** Sends in pieces of random sizes. */
+export async function sendInPieces(wire: Wire, bytes: Uint8Array, random: Random): Promise<void> {
+  for (let start = 0; start < bytes.length;) {
+    const length = 1 + random.below(random.pick([10, 1000, 100_000]));
+    await wire.send(bytes.subarray(start, start + length));
+    start += length;
+  }
+}
+
+/** Sends byte by byte, each in a packet of its own as far as the kernel lets us. */
+export async function drip(wire: Wire, bytes: Uint8Array): Promise<void> {
+  wire.connection.setNoDelay(true);
+  for (let i = 0; i < bytes.length; i++) {
+    await wire.send(bytes.subarray(i, i + 1));
+    if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Clients that send `request` and leave in the middle, by a reset or with bytes unread. */
+export async function leaveInTheMiddle(port: number, request: Uint8Array<ArrayBuffer>): Promise<void> {
+  for (let i = 0; i < 8; i++) {
+    const client = await RawClient.connect(port, i % 2 === 0 ? 4096 : undefined);
+    client.trySend(request);
+    if (i % 4 >= 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (i % 2 === 0) client.reset();
+    else client[Symbol.dispose]();
+  }
+}
+
+/** So many clients, all connected before the first of them speaks; `talk` is what each does. */
+export async function manyAtOnce(
+  port: number,
+  talk: (wire: Wire, i: number) => Promise<void>,
+): Promise<void> {
+  const wires = await Promise.all(Array.from({ length: CLIENTS_AT_ONCE }, () => Wire.connect(port)));
+  try {
+    await Promise.all(wires.map(talk));
+  } finally {
+    for (const wire of wires) wire[Symbol.dispose]();
+  }
+}

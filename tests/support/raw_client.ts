@@ -1,0 +1,141 @@
+/**
+ * A client on a descriptor of its own: with a receive buffer of a given size, urgent bytes, and resets.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  AF_INET,
+  MSG_NOSIGNAL,
+  MSG_OOB,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "../../ffi/constants.ts";
+import { EAGAIN, orThrow } from "../../ffi/errno.ts";
+import { libc, loadLibc, result } from "../../ffi/libc.ts";
+import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket.ts";
+import { SOCKADDR_IN } from "../../ffi/structs.ts";
+
+loadLibc(); // outside of any test, since it stays open
+
+const SO_RCVBUF = 8;
+const SO_LINGER = 13;
+const EINPROGRESS = 115;
+const PATIENCE_MS = 30_000;
+
+function setOption(fd: number, option: number, ...words: number[]): void {
+  const bytes = new Uint8Array(64);
+  new Int32Array(bytes.buffer).set(words);
+  orThrow(
+    result(libc.setsockopt(fd, SOL_SOCKET, option, bytes, 4 * words.length)),
+    "set an option",
+    "setsockopt",
+  );
+}
+
+/** Calls until it is not told to wait; other promises and timers run meanwhile. */
+async function untilReady(call: () => number): Promise<number> {
+  const endMs = performance.now() + PATIENCE_MS;
+  while (true) {
+    const value = call();
+    if (value !== -EAGAIN) return value;
+    assert(performance.now() < endMs, "the server did nothing for too long");
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** See the module's comment; `using` closes it. */
+export class RawClient {
+  readonly fd: number;
+  #isOpen = true;
+
+  private constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Connects to 127.0.0.1:`port`; `receiveBytes` is the receive buffer to ask for. */
+  static async connect(port: number, receiveBytes?: number): Promise<RawClient> {
+    const client = new RawClient(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (receiveBytes !== undefined) setOption(client.fd, SO_RCVBUF, receiveBytes);
+    const address = new Uint8Array(128);
+    const view = new DataView(address.buffer);
+    view.setUint16(SOCKADDR_IN.family, AF_INET, true);
+    view.setUint16(SOCKADDR_IN.port, port, false);
+    address.set([127, 0, 0, 1], SOCKADDR_IN.addr);
+    const status = result(libc.connect(client.fd, address, SOCKADDR_IN.size));
+    if (status !== -EINPROGRESS) orThrow(status, "connect", "connect");
+    await untilReady(() => peerAddress(client.fd) === null ? -EAGAIN : 0);
+    return client;
+  }
+
+  /** Its own port. */
+  get port(): number {
+    return localAddress(this.fd).port;
+  }
+
+  /** How many bytes the kernel took, or −errno. */
+  trySend(bytes: Uint8Array<ArrayBuffer>): number {
+    return send(this.fd, bytes, bytes.length, false);
+  }
+
+  /** How many bytes came, 0 at the end, or −errno. */
+  tryReceive(buffer: Uint8Array<ArrayBuffer>): number {
+    return recv(this.fd, buffer);
+  }
+
+  async send(data: string | Uint8Array<ArrayBuffer>): Promise<void> {
+    let bytes = typeof data === "string" ? Uint8Array.from(new TextEncoder().encode(data)) : data;
+    while (bytes.length > 0) {
+      const sent = await untilReady(() => this.trySend(bytes));
+      assert(sent > 0, `send gave ${sent}`);
+      bytes = bytes.subarray(sent);
+    }
+  }
+
+  /** Fills `buffer`, or less at the end: how many bytes it got. */
+  async receive(buffer: Uint8Array<ArrayBuffer>): Promise<number> {
+    let length = 0;
+    while (length < buffer.length) {
+      const count = await untilReady(() => this.tryReceive(buffer.subarray(length)));
+      if (count === 0) break;
+      assert(count > 0, `recv gave ${count}`);
+      length += count;
+    }
+    return length;
+  }
+
+  /** Waits for the connection's end, whatever comes before: 0, or −errno of a reset. */
+  async end(): Promise<number> {
+    const buffer = new Uint8Array(65536);
+    while (true) {
+      const count = await untilReady(() => this.tryReceive(buffer));
+      if (count <= 0) return count;
+    }
+  }
+
+  /** Sends one urgent byte: 1, or −errno. */
+  trySendUrgent(): number {
+    return result(libc.send(this.fd, Uint8Array.of(0x21), 1, MSG_OOB | MSG_NOSIGNAL));
+  }
+
+  sendUrgent(): void {
+    assertEquals(this.trySendUrgent(), 1);
+  }
+
+  endInput(): void {
+    assertEquals(shutdownWrite(this.fd), 0);
+  }
+
+  /** Leaves with a reset instead of an end. */
+  reset(): void {
+    setOption(this.fd, SO_LINGER, 1, 0);
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    close(this.fd);
+  }
+}
