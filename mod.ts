@@ -12,7 +12,8 @@
 
 // A server
 
-export { type Served, Server, type ServerOptions, type ServerSettings } from "./server/server.ts";
+export { Server } from "./server/server.ts";
+export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
 export {
   serve,
   type ServeOptions,
@@ -28,7 +29,8 @@ export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fe
 export { type Validation } from "./handlers/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
 export type { Peer, Protocol, Session } from "./server/protocol.ts";
-export { Cancelled, type Coroutine, CoroutineConnection, requestCoroutine } from "./server/coroutine.ts";
+export { Cancelled, type Coroutine, CoroutineConnection } from "./server/coroutine.ts";
+export { requestCoroutine } from "./server/request_coroutine.ts";
 export { sleep } from "./server/sleeper.ts";
 export { HttpClock } from "./server/http/date.ts";
 export { HttpError } from "./server/http/http_error.ts";

@@ -118,6 +118,7 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 /** Sends or receives a byte of urgent data. */
 export const MSG_OOB = 0x1;
+export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;

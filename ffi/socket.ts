@@ -15,6 +15,7 @@ import {
   MSG_MORE,
   MSG_NOSIGNAL,
   MSG_OOB,
+  MSG_PEEK,
   SHUT_WR,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
@@ -161,6 +162,11 @@ export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
  */
 export function recvUrgent(fd: number): number {
   return result(libc.recv(fd, urgentByte, 1, MSG_OOB));
+}
+
+/** The same, and what was received stays to be received again: MSG_PEEK. */
+export function peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
+  return result(libc.recv(fd, buffer, buffer.length, MSG_PEEK));
 }
 
 /** Sends the first `length` bytes of `bytes`; `more` says that further bytes follow at once (MSG_MORE). */

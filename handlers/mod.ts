@@ -3,9 +3,9 @@
  * @module
  */
 import type { HandlerName } from "../server/command_line.ts";
-import { requestCoroutine } from "../server/coroutine.ts";
+import { requestCoroutine } from "../server/request_coroutine.ts";
 import type { Handler } from "../server/handler.ts";
-import type { Served } from "../server/server.ts";
+import type { Served } from "../server/server_options.ts";
 import { echo, echoCoroutine } from "./echo.ts";
 import { greet, greetCoroutine } from "./greet.ts";
 import { hello, helloCoroutine } from "./hello.ts";

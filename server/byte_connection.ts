@@ -10,6 +10,7 @@ import { PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
 import { Interest, Readiness } from "./poller.ts";
 import type { Peer, Protocol, Session } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
+import type { Slot } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -58,7 +59,7 @@ export class ByteConnection extends Connection implements Peer {
   #endMs = Infinity;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, protocol: Protocol) {
-    super(host, keeper, new Receiver());
+    super(host, keeper, new Receiver(host.reactor.trigger === "level"));
     this.isReusable = false; // sessions hold on to their peers
     this.#protocol = protocol;
   }
@@ -153,12 +154,11 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Receives outside of its turn: a copy of what is there, or null. */
   receiveNow(): Bytes | null {
-    const { receiver, host: { reactor, transport, workspace } } = this;
+    const { receiver, host: { reactor, workspace } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
-    if (this.#endsByUrgent()) return null;
     const slot = workspace.takeSlot(reactor.batch);
     if (slot === null) return null;
-    const count = receiver.take(workspace, slot, transport.recv(this.fd, slot.bytes));
+    const count = receiver.take(workspace, slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
       else if (count === 0) reactor.again(this); // its turn tells the session
@@ -184,7 +184,7 @@ export class ByteConnection extends Connection implements Peer {
     reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
   }
 
-  /** To be asked before each recv, which would pass over the urgent byte; the poller's word may come too late. */
+  /** True when there was an urgent byte, and a session that ends by it. */
   #endsByUrgent(): boolean {
     const { transport, reactor } = this.host;
     if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
@@ -201,11 +201,24 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   override onReady(readiness: Readiness): void {
-    if (this.#endsByUrgent() || readiness === Readiness.EXCEPTIONAL) return;
+    if (readiness & Readiness.EXCEPTIONAL && this.#endsByUrgent()) return;
+    if (readiness === Readiness.EXCEPTIONAL) return;
     if (this.#isPaused && this.current === "reading") {
       this.receiver.note(readiness);
       this.host.reactor.defer(this);
     } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
+  }
+
+  /**
+   * recv passes over an urgent byte and forgets it, and the poller's word may come too late: so only what stood here
+   * before it was found that there is none is received.
+   */
+  protected override recv(slot: Slot): number {
+    if (!this.#session!.closesOnUrgent) return super.recv(slot);
+    const { transport } = this.host;
+    const count = transport.peek(this.fd, slot.bytes);
+    if (this.#endsByUrgent()) return -EAGAIN;
+    return count <= 0 ? count : transport.recv(this.fd, slot.bytes.subarray(0, count));
   }
 
   override onTurn(): void {

@@ -106,10 +106,15 @@ export abstract class Connection extends Source {
 
   /** Phase one: receives once. */
   protected receive(): void {
-    const { reactor, transport, workspace } = this.host;
+    const { reactor, workspace } = this.host;
     const slot = workspace.takeSlot(reactor.batch);
     if (slot === null) return reactor.again(this);
-    this.received(this.receiver.take(workspace, slot, transport.recv(this.fd, slot.bytes)));
+    this.received(this.receiver.take(workspace, slot, this.recv(slot)));
+  }
+
+  /** Bytes received into `slot`, 0 at the client's end, −errno. */
+  protected recv(slot: Slot): number {
+    return this.host.transport.recv(this.fd, slot.bytes);
   }
 
   protected received(status: number): void {

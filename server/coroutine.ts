@@ -9,7 +9,7 @@ import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
 import { Backlog, ByteConnection } from "./byte_connection.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
+import type { HandlerContext } from "./handler.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { HttpResponse } from "./http/response.ts";
 import type { Session } from "./protocol.ts";
@@ -23,6 +23,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What a coroutine's `await` throws once its client is gone, so that its `finally` blocks run. */
 export class Cancelled extends Error {
+  /** For those who look at names. */
   override readonly name = "Cancelled";
 }
 
@@ -49,7 +50,9 @@ export class CoroutineConnection {
   #bytes: ByteConnection | null = null;
   readonly #keeper: ConnectionKeeper;
   readonly #fd: number;
-  readonly #controller = new AbortController();
+  // Most coroutines ask for neither: their connections are many.
+  #controller: AbortController | null = null;
+  #sleepers: Set<Sleeper> | null = null;
   /** The coroutine works on something else than this connection: the loop must not block. */
   #isRunning = false;
   #cancelled: Cancelled | null = null;
@@ -61,7 +64,6 @@ export class CoroutineConnection {
   #reader: Waiting<Bytes | null> | null = null;
   #taker: Waiting<IteratorResult<HttpRequest>> | null = null;
   #writers: Waiting<void>[] = [];
-  readonly #sleepers = new Set<Sleeper>();
 
   /** Runs `coroutine` on `fd`, a client that was just accepted. */
   static run(coroutine: Coroutine, fd: number, host: ConnectionHost, keeper: ConnectionKeeper): void {
@@ -80,17 +82,20 @@ export class CoroutineConnection {
 
   /** Aborted once the client is gone. */
   get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#cancelled !== null) this.#controller.abort(this.#cancelled);
+    }
     return this.#controller.signal;
   }
 
   /** What handlers get beside a request. */
   get context(): HandlerContext {
-    const { address, signal } = this;
-    return new RequestContext(this.#host, { address, signal });
+    return new RequestContext(this.#host, this);
   }
 
   /** What has arrived; null at the client's end. @throws {Cancelled} */
-  read(): Bytes | null | Promise<Bytes | null> {
+  read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = this.#speakBytes();
     if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
     if (this.#held.length > 0) {
@@ -161,15 +166,16 @@ export class CoroutineConnection {
     this.#throwIfCancelled();
     const { reactor } = this.#host;
     const untilMs = performance.now() + (ms > 0 ? ms : 0); // NaN, too
+    const sleepers = this.#sleepers ??= new Set();
     return this.#wait((waiting) => {
       const sleeper = new Sleeper((error) => {
-        this.#sleepers.delete(sleeper);
+        sleepers.delete(sleeper);
         if (error === null) this.#wake(() => waiting.resolve());
         else this.#wake(() => waiting.reject(error));
       });
-      this.#sleepers.add(sleeper);
+      sleepers.add(sleeper);
       reactor.post(() => {
-        if (this.#sleepers.has(sleeper)) reactor.expireAt(sleeper, untilMs);
+        if (sleepers.has(sleeper)) reactor.expireAt(sleeper, untilMs);
       });
     });
   }
@@ -289,11 +295,12 @@ export class CoroutineConnection {
     for (const waiting of reader === null ? writers : [reader, ...writers]) {
       this.#wake(() => waiting.reject(cancelled));
     }
-    for (const sleeper of this.#sleepers) {
+    for (const sleeper of this.#sleepers ?? []) {
       this.#host.reactor.expireAt(sleeper, Infinity);
       sleeper.wake(cancelled);
     }
-    this.#controller.abort(cancelled);
+    this.#controller?.abort(cancelled);
+    this.#block(); // whatever else it waits for, nobody waits for it
   }
 
   #throwIfCancelled(): void {
@@ -321,14 +328,4 @@ export class CoroutineConnection {
     }
     settle();
   }
-}
-
-/** A coroutine that does what the server does for a handler without one: for each request its response. */
-export function requestCoroutine(handler: Handler): Coroutine {
-  return async (connection) => {
-    const { context } = connection;
-    for await (const request of connection.requests()) {
-      await connection.respond(await handler(request, context));
-    }
-  };
 }

@@ -28,6 +28,7 @@ export class Deadlines<T extends Expiring> {
 
   /** Sets the deadline of `member`; Infinity takes it away. */
   set(member: T, deadlineMs: number): void {
+    if (Number.isNaN(deadlineMs)) deadlineMs = Infinity; // which no comparison would ever find
     member.deadlineMs = deadlineMs;
     if (member.heapIndex < 0) {
       if (deadlineMs === Infinity) return;

@@ -16,6 +16,15 @@ export class Receiver {
   isEnded = false;
   /** The poller told of a hang-up: a short read does not mean that nothing follows. */
   #isHungUp = false;
+  readonly #trustsShortReads: boolean;
+
+  /**
+   * `trustsShortReads`: when recv gives less than it was asked for, nothing is left. That saves a recv each time, and is
+   * wrong only where urgent data stands in between, at which recv stops: then an edge is lost, and a level is not.
+   */
+  constructor(trustsShortReads: boolean) {
+    this.#trustsShortReads = trustsShortReads;
+  }
 
   /** Forgets everything. */
   clear(): void {
@@ -32,7 +41,7 @@ export class Receiver {
   /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
   take(workspace: Workspace, slot: Slot, count: number): number {
     if (count > 0) {
-      this.isReadable = count === slot.bytes.length || this.#isHungUp;
+      this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;
       this.input.take(slot, count);
       return count;
     }

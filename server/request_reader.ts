@@ -32,7 +32,7 @@ export class RequestReader extends Receiver {
 
   /** Bodies of more than `bodyBytesMax` bytes are refused. */
   constructor(bodyBytesMax: number) {
-    super();
+    super(true);
     this.#bodyBytesMax = bodyBytesMax;
   }
 

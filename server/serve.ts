@@ -3,10 +3,8 @@
  * @module
  */
 import { formatAddress } from "../ffi/socket.ts";
-import { Server, type ServerOptions } from "./server.ts";
-
-const KINDS = ["handler", "protocol", "coroutine"] as const;
-const PORT_MAX = 65535;
+import { Server } from "./server.ts";
+import type { ServerOptions } from "./server_options.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -51,7 +49,6 @@ export interface ServerHandle extends AsyncDisposable {
  * @throws {RangeError} for a port or a hostname that is none
  */
 export function serve(options: ServeOptions): ServerHandle {
-  check(options);
   const { signal, onListen = (address) => announce(address, "handler" in options) } = options;
   signal?.throwIfAborted();
   const server = new Server(
@@ -73,25 +70,6 @@ export function serve(options: ServeOptions): ServerHandle {
     return finished;
   };
   return { addr, finished, shutdown, [Symbol.asyncDispose]: shutdown };
-}
-
-/** Those who write JavaScript get told, too. */
-function check(options: ServeOptions): void {
-  const kinds = KINDS.filter((kind) => kind in options);
-  if (kinds.length !== 1) {
-    throw new TypeError(
-      `serve needs one of ${KINDS.join(", ")}, not ${kinds.join(" and ") || "none of them"}`,
-    );
-  }
-  const served: unknown = Reflect.get(options, kinds[0]);
-  if (typeof served !== "function") {
-    throw new TypeError(`The ${kinds[0]} must be a function, not ${typeof served}`);
-  }
-  const port: unknown = options.port ?? 0;
-  if (typeof port !== "number") throw new TypeError(`The port must be a number, not ${typeof port}`);
-  if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
-    throw new RangeError(`${port} is no port: 0 to ${PORT_MAX}`);
-  }
 }
 
 function announce({ hostname, port }: ServerAddress, isHttp: boolean): void {

@@ -10,47 +10,16 @@ import { ByteConnection } from "./byte_connection.ts";
 import { Connection } from "./connection.ts";
 import { Connections, type Service } from "./connections.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { type Coroutine, CoroutineConnection } from "./coroutine.ts";
-import type { Handler } from "./handler.ts";
+import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
 import { BODY_BYTES_MAX, GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
-import type { Protocol } from "./protocol.ts";
 import { Reactor } from "./reactor.ts";
 import { kernelTransport } from "./transport.ts";
+import { checkOptions, DEFAULT_PORT, type ServerOptions } from "./server_options.ts";
 import { Workspace } from "./workspace.ts";
-
-/** That of `Deno.serve`. */
-const DEFAULT_PORT = 8000;
-
-/** What is served: one of the three. */
-export type Served =
-  | { /** Answers HTTP requests. */ readonly handler: Handler }
-  | { /** Speaks bytes with each client. */ readonly protocol: Protocol }
-  | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
-
-/** What a server may be told. */
-export interface ServerSettings {
-  /** An IPv4 or IPv6 address; `::` takes both kinds of clients. Default `0.0.0.0`. */
-  readonly hostname?: string;
-  /** 0: the kernel chooses. Default 8000. */
-  readonly port?: number;
-  /** Default `epoll-edge`. */
-  readonly poller?: PollerName;
-  /** False: close after each response. Default true. */
-  readonly keepAlive?: boolean;
-  /** Milliseconds that a handler may take for its answer; past them the client gets 503. Default 30,000. */
-  readonly handlerTimeoutMs?: number;
-  /** The largest request body in bytes; past them the client gets 413. Default 1 MiB. */
-  readonly bodyBytesMax?: number;
-  /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
-  readonly onError?: (message: string) => void;
-}
-
-/** What a server needs to know. */
-export type ServerOptions = Served & ServerSettings;
 
 /** HTTP has its own way (null), since those of its connections that rest are no objects. */
 function serviceOf(options: ServerOptions): Service | null {
@@ -77,13 +46,23 @@ export class Server {
   readonly #onError: (message: string) => void;
   readonly #connections: Connections;
   #complainedMs = -Infinity;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
    * Listens; clients wait until it runs.
    * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+   * @throws {TypeError | RangeError} as {@linkcode checkOptions}
    */
   constructor(options: ServerOptions) {
-    this.#onError = options.onError ?? ((message) => console.error(message));
+    checkOptions(options);
+    const { onError = (message: string) => console.error(message) } = options;
+    this.#onError = (message) => {
+      try {
+        onError(message);
+      } catch (error) { // who cannot hear of an error must not end the server
+        console.error(message, error);
+      }
+    };
     ignoreSigpipe();
     raiseDescriptorLimit();
     const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
@@ -143,6 +122,7 @@ export class Server {
     try {
       await this.#reactor.run();
     } finally {
+      clearTimeout(this.#graceTimer);
       this.#connections.close();
     }
   }
@@ -158,7 +138,7 @@ export class Server {
       }
       this.#connections.drain();
       if (this.#connections.count === 0) this.#reactor.stop();
-      const timer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
+      const timer = this.#graceTimer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
       Deno.unrefTimer(timer);
     });
   }

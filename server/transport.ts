@@ -2,11 +2,13 @@
  * The calls that a connection makes on its socket; tests put a scripted one in the kernel's place.
  * @module
  */
-import { recv, recvUrgent, send, sendfile, shutdownWrite } from "../ffi/socket.ts";
+import { peek, recv, recvUrgent, send, sendfile, shutdownWrite } from "../ffi/socket.ts";
 
 /** All return ≥ 0 or −errno. */
 export interface Transport {
   recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
+  /** As recv, but what it gives stays where it is. */
+  peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
   /** Takes a byte of out-of-band data; negative: there is none. */
   recvUrgent(fd: number): number;
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
@@ -15,4 +17,4 @@ export interface Transport {
 }
 
 /** The kernel's. */
-export const kernelTransport: Transport = { recv, recvUrgent, send, sendfile, shutdownWrite };
+export const kernelTransport: Transport = { peek, recv, recvUrgent, send, sendfile, shutdownWrite };

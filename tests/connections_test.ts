@@ -48,6 +48,7 @@ class Crowd {
         recv: (fd: number, buffer: Uint8Array<ArrayBuffer>) => socket(fd).recv(fd, buffer),
         send: (fd: number, bytes: Uint8Array<ArrayBuffer>, length: number) =>
           socket(fd).send(fd, bytes, length),
+        peek: () => -EAGAIN,
         recvUrgent: () => -EAGAIN,
         sendfile: () => -EAGAIN,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),

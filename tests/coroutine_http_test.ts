@@ -10,7 +10,7 @@ import { KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
 import { eventually } from "./support/descriptors.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { Scripted } from "./support/scripted.ts";
-import { onAll, sleep, testServing, withServer } from "./support/serving.ts";
+import { onAll, sleep, withServer } from "./support/serving.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 const MIB = 1024 * 1024;
@@ -80,7 +80,7 @@ onAll("a client that leaves cancels a sleep and a blocked answer", async (poller
   }, poller);
 });
 
-testServing("what goes wrong in a coroutine is told to the client and to the log", async () => {
+Deno.test("what goes wrong in a coroutine is told to the client and to the log", async () => {
   let connection: CoroutineConnection | null = null;
   const answer = () => HttpResponse.text("answer");
   const coroutine: Coroutine = async (given) => {
@@ -120,7 +120,7 @@ testServing("what goes wrong in a coroutine is told to the client and to the log
   });
 });
 
-testServing("a second answer to a request is not the next one's answer", async () => {
+Deno.test("a second answer to a request is not the next one's answer", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const request of connection.requests()) {
       connection.respond(HttpResponse.text(`for ${request.path}`));
@@ -137,7 +137,7 @@ testServing("a second answer to a request is not the next one's answer", async (
   });
 });
 
-testServing("a coroutine that returns leaves a pipelined request unanswered, and is not blamed", async () => {
+Deno.test("a coroutine that returns leaves a pipelined request unanswered, and is not blamed", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const _ of connection.requests()) {
       return void await connection.respond(HttpResponse.text("only"));
@@ -157,7 +157,7 @@ testServing("a coroutine that returns leaves a pipelined request unanswered, and
   });
 });
 
-testServing("two takers at once, and answers that nobody awaits", async () => {
+Deno.test("two takers at once, and answers that nobody awaits", async () => {
   let message = "";
   const coroutine: Coroutine = async (connection) => {
     const iterator = connection.requests()[Symbol.asyncIterator]();
@@ -179,7 +179,7 @@ testServing("two takers at once, and answers that nobody awaits", async () => {
   });
 });
 
-testServing("a body reaches a coroutine, and a stream its client", async () => {
+Deno.test("a body reaches a coroutine, and a stream its client", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const request of connection.requests()) {
       const text = await request.text();
@@ -208,7 +208,7 @@ testServing("a body reaches a coroutine, and a stream its client", async () => {
   });
 });
 
-testServing("shutdown: who waits for a request ends, and who answers one finishes it", async () => {
+Deno.test("shutdown: who waits for a request ends, and who answers one finishes it", async () => {
   const handler = async () => {
     await sleep(1200);
     return HttpResponse.text("late");
@@ -227,7 +227,7 @@ testServing("shutdown: who waits for a request ends, and who answers one finishe
   });
 });
 
-testServing("between two requests the keep-alive deadline runs", async () => {
+Deno.test("between two requests the keep-alive deadline runs", async () => {
   const service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) =>
     CoroutineConnection.run(paths, fd, host, keeper);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);

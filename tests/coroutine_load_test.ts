@@ -12,7 +12,7 @@ import { eventually } from "./support/descriptors.ts";
 import { Program, programCommand } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { Scripted } from "./support/scripted.ts";
-import { onAll, type Running, sleep, testServing, withServer } from "./support/serving.ts";
+import { onAll, type Running, sleep, withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -48,7 +48,7 @@ onAll("2,000 coroutines at once, or as many as the poller holds", async (poller)
   assert(isFull);
 });
 
-testServing("a descriptor that the poller refuses cancels its coroutine", async () => {
+Deno.test("a descriptor that the poller refuses cancels its coroutine", async () => {
   const ends = { began: 0, ended: 0 };
   await withCoroutine(async (socket) => {
     ends.began++;
@@ -95,7 +95,7 @@ onAll(
   },
 );
 
-testServing("50,000 short connections leave no memory behind", async () => {
+Deno.test("50,000 short connections leave no memory behind", async () => {
   const args = ["--port", "0", "--coroutine", "--handler", "greet"];
   await using program = await Program.startCommand(programCommand(args));
   const memory = () => {
@@ -117,7 +117,7 @@ testServing("50,000 short connections leave no memory behind", async () => {
   assert(growth < 40 * MIB, `its memory grew by ${(growth / MIB).toFixed(1)} MiB`);
 });
 
-testServing("who waits in read is waited for, from then on", async () => {
+Deno.test("who waits in read is waited for, from then on", async () => {
   const service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) =>
     CoroutineConnection.run(echoCoroutine, fd, host, keeper);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
@@ -131,7 +131,7 @@ testServing("who waits in read is waited for, from then on", async () => {
   assertEquals(scripted.socket.text, "xxx");
 });
 
-testServing("timers, crypto and fetch in a coroutine go on while the loop is busy", async () => {
+Deno.test("timers, crypto and fetch in a coroutine go on while the loop is busy", async () => {
   let isOver = false;
   await withCoroutine(async (socket) => {
     await socket.read();

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Cancelled, type Coroutine, type PollerName } from "../mod.ts";
 import { eventually } from "./support/descriptors.ts";
 import { RawClient } from "./support/raw_client.ts";
-import { onAll, type Running, sleep, testServing, withServer } from "./support/serving.ts";
+import { onAll, type Running, sleep, withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -110,7 +110,7 @@ onAll("a half-close: read gives null, and what is written then arrives", async (
   }, poller);
 });
 
-testServing("no promise is made when a call need not wait", async () => {
+Deno.test("no promise is made when a call need not wait", async () => {
   const seen: boolean[] = [];
   await withCoroutine(async (socket) => {
     await socket.read();
@@ -133,7 +133,7 @@ testServing("no promise is made when a call need not wait", async () => {
   assertEquals(seen, [false, false, false]);
 });
 
-testServing("a write of many megabytes at once is sent whole, to a client that reads slowly", async () => {
+Deno.test("a write of many megabytes at once is sent whole, to a client that reads slowly", async () => {
   const large = new Uint8Array(24 * MIB).map((_, i) => i * 7 >> 3);
   await withCoroutine(async (socket) => {
     await socket.write(large);
@@ -148,7 +148,7 @@ testServing("a write of many megabytes at once is sent whole, to a client that r
   });
 });
 
-testServing("writes that nobody awaits are bounded: the client that does not read is cut off", async () => {
+Deno.test("writes that nobody awaits are bounded: the client that does not read is cut off", async () => {
   let writes = 0;
   let isCut = false;
   await withCoroutine(async (socket) => {
@@ -169,7 +169,7 @@ testServing("writes that nobody awaits are bounded: the client that does not rea
   });
 });
 
-testServing("what a coroutine throws, early, late or synchronously, costs its own connection", async () => {
+Deno.test("what a coroutine throws, early, late or synchronously, costs its own connection", async () => {
   const thrown: Coroutine[] = [
     () => Promise.reject(new Error("at once")),
     () => {
@@ -217,7 +217,7 @@ testServing("what a coroutine throws, early, late or synchronously, costs its ow
   });
 });
 
-testServing("rejected promises that nobody awaits end nothing", async () => {
+Deno.test("rejected promises that nobody awaits end nothing", async () => {
   let count = 0;
   await withCoroutine(async (socket) => {
     socket.read();

@@ -163,3 +163,9 @@ Deno.test("a long random history ends as it does with a list that is searched fr
     }
   }
 });
+
+Deno.test("a deadline that is no number is none", () => {
+  const [heap, { b }] = heapOf({ a: 10, b: 20, c: NaN });
+  heap.set(b, NaN);
+  assertEquals([expired(heap, 1000), heap.size], ["a", 0]);
+});

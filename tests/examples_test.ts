@@ -89,7 +89,11 @@ Deno.test("the API: notes are added, listed, read and removed, and mistakes are 
     );
   assertEquals((await send("GET", "/notes")).text, "[]");
   const added = await send("POST", "/notes", '{"text":"milk"}');
-  assertEquals([added.status, added.fields.location, added.text], [201, "/notes/1", '{"id":1,"text":"milk"}']);
+  assertEquals([added.status, added.fields.location, added.text], [
+    201,
+    "/notes/1",
+    '{"id":1,"text":"milk"}',
+  ]);
   assertEquals((await exchange(port, get("/notes/1"))).text, added.text);
   assertEquals((await send("HEAD", "/notes/1")).fields["content-length"], String(added.text.length));
   assertEquals((await send("GET", "/notes")).text, `[${added.text}]`);

@@ -6,14 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ABANDONED_TIMEOUT_MS } from "../server/limits.ts";
 import { Descriptors, eventually, read, write } from "./support/descriptors.ts";
 import { Source } from "./support/exchanges.ts";
-import {
-  pause,
-  readUntil,
-  resetOnClose,
-  servingFetch,
-  wholeText,
-  withServers,
-} from "./support/in_process.ts";
+import { pause, readUntil, resetOnClose, servingFetch, wholeText } from "./support/in_process.ts";
 import { DENO, REPOSITORY } from "./support/program.ts";
 import { get, Wire } from "./support/wire.ts";
 
@@ -22,7 +15,7 @@ function whole(port: number, method = "GET", path = "/"): Promise<string> {
   return wholeText(port, `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
 }
 
-withServers("a body that breaks, or is shorter or longer than announced, cuts the connection", async () => {
+Deno.test("a body that breaks, or is shorter or longer than announced, cuts the connection", async () => {
   const encoder = new TextEncoder();
   await using server = servingFetch((request) => {
     const path = new URL(request.url).pathname;
@@ -47,7 +40,7 @@ withServers("a body that breaks, or is shorter or longer than announced, cuts th
 });
 
 for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
-  withServers(`a client that leaves: request.signal and the stream hear of it (${poller})`, async () => {
+  Deno.test(`a client that leaves: request.signal and the stream hear of it (${poller})`, async () => {
     const leave = async (isReset: boolean, path: string) => {
       const source = new Source(["a"], false);
       const signals: AbortSignal[] = [];
@@ -88,7 +81,7 @@ for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
   });
 }
 
-withServers("request bodies: text, JSON, forms, streams, and one that is not read", async () => {
+Deno.test("request bodies: text, JSON, forms, streams, and one that is not read", async () => {
   await using server = servingFetch(async (request) => {
     switch (new URL(request.url).pathname) {
       case "/text":
@@ -122,7 +115,7 @@ withServers("request bodies: text, JSON, forms, streams, and one that is not rea
   assertEquals(server.errors, []);
 });
 
-withServers("a body that is too long for its handler is 413, whatever the handler makes of it", async () => {
+Deno.test("a body that is too long for its handler is 413, whatever the handler makes of it", async () => {
   await using server = servingFetch(async (request) => {
     try {
       return new Response(await request.text());
@@ -137,7 +130,7 @@ withServers("a body that is too long for its handler is 413, whatever the handle
   }
 });
 
-withServers("server-sent events arrive one by one, the head before any of them", async () => {
+Deno.test("server-sent events arrive one by one, the head before any of them", async () => {
   let push = (_text: string | null) => {};
   await using server = servingFetch(() => {
     const stream = new ReadableStream<string>({
@@ -166,7 +159,7 @@ withServers("server-sent events arrive one by one, the head before any of them",
   push(null);
 });
 
-withServers("Expect: 100-continue is answered when the handler reads", async () => {
+Deno.test("Expect: 100-continue is answered when the handler reads", async () => {
   await using server = servingFetch(async (request) => {
     const path = new URL(request.url).pathname;
     if (path === "/refuses") return new Response("no", { status: 403 });

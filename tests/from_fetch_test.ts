@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HttpResponse } from "../server/http/response.ts";
 import { eventually } from "./support/descriptors.ts";
 import { Source } from "./support/exchanges.ts";
-import { pause, serving, servingFetch, wholeText, withServers } from "./support/in_process.ts";
+import { pause, serving, servingFetch, wholeText } from "./support/in_process.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 /** What a plain request gets, to the end of the connection. */
@@ -14,7 +14,7 @@ function whole(port: number, method = "GET", path = "/"): Promise<string> {
   return wholeText(port, `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
 }
 
-withServers("a request's method, URL, fields and address are as they were sent", async () => {
+Deno.test("a request's method, URL, fields and address are as they were sent", async () => {
   let seen: unknown = null;
   await using server = servingFetch((request, info) => {
     const { method, url, headers } = request;
@@ -59,7 +59,7 @@ withServers("a request's method, URL, fields and address are as they were sent",
   assertEquals(server.errors, []);
 });
 
-withServers("a Host that makes no URL is 400; CONNECT and TRACE are 501", async () => {
+Deno.test("a Host that makes no URL is 400; CONNECT and TRACE are 501", async () => {
   await using server = servingFetch(() => new Response("ok"));
   for (
     const [request, status] of [
@@ -73,7 +73,7 @@ withServers("a Host that makes no URL is 400; CONNECT and TRACE are 501", async 
   assertEquals(server.errors, []);
 });
 
-withServers("fields of a response: each its line, bytes as they are, the server's own dropped", async () => {
+Deno.test("fields of a response: each its line, bytes as they are, the server's own dropped", async () => {
   await using server = servingFetch(() => {
     const response = new Response("ok", {
       status: 201,
@@ -99,7 +99,7 @@ withServers("fields of a response: each its line, bytes as they are, the server'
   assert(bytes.includes("\r\nX-Utf8: café ☃\r\n"), "an HttpResponse's own fields are UTF-8");
 });
 
-withServers("a handler's Connection: close ends the connection", async () => {
+Deno.test("a handler's Connection: close ends the connection", async () => {
   await using server = servingFetch(() => new Response("ok", { headers: { Connection: "close" } }));
   using wire = await Wire.connect(server.port);
   await wire.send(get("/"));
@@ -107,7 +107,7 @@ withServers("a handler's Connection: close ends the connection", async () => {
   assert(await wire.isClosed());
 });
 
-withServers("bodies: in one piece with their length where they are there, else in chunks", async () => {
+Deno.test("bodies: in one piece with their length where they are there, else in chunks", async () => {
   const encoder = new TextEncoder();
   const bodies: Readonly<Record<string, () => Response>> = {
     text: () => new Response("text"),
@@ -158,7 +158,7 @@ withServers("bodies: in one piece with their length where they are there, else i
   assertEquals(server.errors, []);
 });
 
-withServers("HEAD: a stream is cancelled, what a framework left out is not said to be empty", async () => {
+Deno.test("HEAD: a stream is cancelled, what a framework left out is not said to be empty", async () => {
   const source = new Source(["a"], false);
   await using server = servingFetch((request) => {
     switch (new URL(request.url).pathname) {
@@ -184,7 +184,7 @@ withServers("HEAD: a stream is cancelled, what a framework left out is not said 
   assertEquals(server.errors, []);
 });
 
-withServers("statuses without a body have none", async () => {
+Deno.test("statuses without a body have none", async () => {
   await using server = servingFetch((request) => {
     return new Response(null, { status: Number(new URL(request.url).pathname.slice(1)) });
   });
@@ -196,7 +196,7 @@ withServers("statuses without a body have none", async () => {
   }
 });
 
-withServers(
+Deno.test(
   "what is no response is 500 and logged: thrown, rejected, undefined, error, read already",
   async () => {
     const wrong: readonly (() => unknown)[] = [

@@ -9,14 +9,7 @@ import { cors } from "hono/cors";
 import { stream, streamSSE, streamText } from "hono/streaming";
 import { ABANDONED_TIMEOUT_MS } from "../server/limits.ts";
 import { eventually } from "./support/descriptors.ts";
-import {
-  pause,
-  readUntil,
-  type Serving,
-  servingFetch,
-  wholeText,
-  withServers,
-} from "./support/in_process.ts";
+import { pause, readUntil, type Serving, servingFetch, wholeText } from "./support/in_process.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 /** What the app's streams were told. */
@@ -93,7 +86,7 @@ function makeApp(told: Told): Hono {
 
 /** Runs `test` against the app. */
 function withApp(name: string, test: (server: Serving, told: Told) => Promise<void>): void {
-  withServers(name, async () => {
+  Deno.test(name, async () => {
     const told = new Told();
     const app = makeApp(told);
     await using server = servingFetch((request) => app.fetch(request));

@@ -11,7 +11,7 @@ import { Interest, Readiness } from "../server/poller.ts";
 import { eventually } from "./support/descriptors.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { onBoth, Scripted } from "./support/scripted.ts";
-import { onAll, sleep, testServing, withServer } from "./support/serving.ts";
+import { onAll, sleep, withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const MIB = 1024 * 1024;
@@ -90,7 +90,7 @@ onAll("who does not read what others write to it is cut off; its neighbours are 
   }, poller);
 });
 
-testServing("after end() and close() nothing more is written", async () => {
+Deno.test("after end() and close() nothing more is written", async () => {
   const results: boolean[] = [];
   const protocol: Protocol = (peer) => ({
     received: (bytes) => {
@@ -111,7 +111,7 @@ testServing("after end() and close() nothing more is written", async () => {
   });
 });
 
-testServing("close() from a timer closes at once, as far as a session can see", async () => {
+Deno.test("close() from a timer closes at once, as far as a session can see", async () => {
   const results: boolean[] = [];
   const protocol: Protocol = (peer) => {
     setTimeout(() => {
@@ -154,7 +154,7 @@ onAll("a session's deadline holds for the silent, the talking and the stuck", as
   }, poller);
 });
 
-testServing("what a session's callbacks throw costs its own connection", async () => {
+Deno.test("what a session's callbacks throw costs its own connection", async () => {
   const fail = (what: string): never => {
     throw new Error(`${what} failed`);
   };
@@ -272,4 +272,14 @@ onBoth("deadlines of sessions: silence, a stall, and the end that a stall does n
     scripted.writable();
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);
   }
+});
+
+onBoth("a recv that stops short does not lose what follows", (trigger) => {
+  const protocol: Protocol = (peer) => ({ received: (bytes) => peer.write(bytes) });
+  using scripted = scriptedProtocol(protocol, trigger);
+  scripted.wake(Readiness.NONE);
+  // As at the mark of urgent data: two receives, and one edge. A level is told again.
+  scripted.receive("before", " and after");
+  if (trigger === "level") scripted.wake(Readiness.READABLE);
+  assertEquals(scripted.socket.text, "before and after");
 });

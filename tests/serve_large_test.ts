@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Handler } from "../server/handler.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { eventually, openDescriptors } from "./support/descriptors.ts";
-import { pause, serving, servingFetch, withServers } from "./support/in_process.ts";
+import { pause, serving, servingFetch } from "./support/in_process.ts";
 import { Wire } from "./support/wire.ts";
 
 const TOTAL = 50_000_000;
@@ -23,7 +23,7 @@ const settings = { bodyBytesMax: TOTAL };
 
 const digested: Handler = async (request) => HttpResponse.text(await sha(await request.bytes()));
 
-withServers("an upload of 50 MB by its length reaches the handler as it was sent", async () => {
+Deno.test("an upload of 50 MB by its length reaches the handler as it was sent", async () => {
   await using server = serving(digested, settings);
   using wire = await Wire.connect(server.port);
   await wire.send(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${TOTAL}\r\n\r\n`);
@@ -32,7 +32,7 @@ withServers("an upload of 50 MB by its length reaches the handler as it was sent
   assertEquals(server.errors, []);
 });
 
-withServers(
+Deno.test(
   "an upload of 50 MB in chunks of all sizes does, too, with the time that the handler takes",
   async () => {
     await using server = serving(async (request) => {
@@ -63,7 +63,7 @@ withServers(
   },
 );
 
-withServers("a download of 50 MB, streamed, by length and in chunks, arrives as it was made", async () => {
+Deno.test("a download of 50 MB, streamed, by length and in chunks, arrives as it was made", async () => {
   const before = openDescriptors();
   {
     await using server = serving((request) => {
@@ -88,7 +88,7 @@ withServers("a download of 50 MB, streamed, by length and in chunks, arrives as 
   await eventually(() => openDescriptors() <= before, "descriptors");
 });
 
-withServers("an echo of 50 MB through fromFetch: full duplex, bounded", async () => {
+Deno.test("an echo of 50 MB through fromFetch: full duplex, bounded", async () => {
   await using server = servingFetch((request) => new Response(request.body), settings);
   using wire = await Wire.connect(server.port);
   await wire.send(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${TOTAL}\r\nConnection: close\r\n\r\n`);

@@ -9,7 +9,7 @@ import { HttpResponse } from "../server/http/response.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { eventually, openDescriptors } from "./support/descriptors.ts";
 import { failure } from "./support/exchanges.ts";
-import { pause, serving, wholeText, withServers } from "./support/in_process.ts";
+import { pause, serving, wholeText } from "./support/in_process.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 const hello: Handler = () => HttpResponse.text("hello");
@@ -20,7 +20,7 @@ async function isTaken(port: number): Promise<boolean> {
   return await failure(async () => (await Deno.connect({ hostname: "127.0.0.1", port })).close()) === null;
 }
 
-withServers("the handle: addr, finished and shutdown; the port is free afterwards", async () => {
+Deno.test("the handle: addr, finished and shutdown; the port is free afterwards", async () => {
   const told: unknown[] = [];
   const server = serve({ ...quiet, handler: hello, onListen: (address) => told.push(address) });
   const { addr } = server;
@@ -41,7 +41,7 @@ withServers("the handle: addr, finished and shutdown; the port is free afterward
   await again.shutdown();
 });
 
-withServers("shutdown waits for what has begun, closes who is idle, and takes nobody else", async () => {
+Deno.test("shutdown waits for what has begun, closes who is idle, and takes nobody else", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const server = serving(async (request) => {
     if (request.path === "/") await promise;
@@ -69,7 +69,7 @@ withServers("shutdown waits for what has begun, closes who is idle, and takes no
   await shutdown;
 });
 
-withServers("the signal ends it at once, and one that was aborted before lets it not begin", async () => {
+Deno.test("the signal ends it at once, and one that was aborted before lets it not begin", async () => {
   const controller = new AbortController();
   let aborted: AbortSignal | null = null;
   const server = serve({
@@ -94,7 +94,7 @@ withServers("the signal ends it at once, and one that was aborted before lets it
   assertEquals(error?.message, "before");
 });
 
-withServers("await using ends it, and one server does not disturb another", async () => {
+Deno.test("await using ends it, and one server does not disturb another", async () => {
   let port = 0;
   await using other = serving(() => HttpResponse.text("other"));
   {
@@ -107,7 +107,7 @@ withServers("await using ends it, and one server does not disturb another", asyn
   assertEquals((await exchange(other.port, get("/"))).text, "other");
 });
 
-withServers("without onListen it says where it listens; localhost is known", async () => {
+Deno.test("without onListen it says where it listens; localhost is known", async () => {
   const lines: unknown[] = [];
   const real = console.log;
   console.log = (...parts) => lines.push(...parts);
@@ -121,7 +121,7 @@ withServers("without onListen it says where it listens; localhost is known", asy
   }
 });
 
-withServers("a port in use, an onListen that throws: nothing is left behind", async () => {
+Deno.test("a port in use, an onListen that throws: nothing is left behind", async () => {
   await using server = serving(hello);
   const before = openDescriptors();
   const taken = await failure(() => serve({ ...quiet, port: server.port, handler: hello }));
@@ -143,7 +143,7 @@ withServers("a port in use, an onListen that throws: nothing is left behind", as
   assert(!await isTaken(port));
 });
 
-withServers("wrong options are named before anything is opened", async () => {
+Deno.test("wrong options are named before anything is opened", async () => {
   const before = openDescriptors();
   const coroutine = () => Promise.resolve();
   for (
@@ -168,7 +168,7 @@ withServers("wrong options are named before anything is opened", async () => {
   assertEquals(openDescriptors(), before);
 });
 
-withServers(
+Deno.test(
   "handlers wait for timers, files, cryptography and other servers while the loop is busy",
   async () => {
     await using upstream = serving(async () => {
@@ -223,7 +223,7 @@ withServers(
   },
 );
 
-withServers(
+Deno.test(
   "500 slow handlers at once: each client gets its own answer, and no descriptor stays open",
   async () => {
     const before = openDescriptors();
@@ -249,7 +249,7 @@ withServers(
   },
 );
 
-withServers(
+Deno.test(
   "a handler that answers too late, and clients that leave: 503, and nothing stays open",
   async () => {
     const before = openDescriptors();
@@ -274,7 +274,7 @@ withServers(
   },
 );
 
-withServers("a server that is shut down in the middle of a stream finishes it", async () => {
+Deno.test("a server that is shut down in the middle of a stream finishes it", async () => {
   let push = (_text: string | null) => {};
   const server = serving(() =>
     new HttpResponse(
@@ -297,4 +297,24 @@ withServers("a server that is shut down in the middle of a stream finishes it", 
   push(null);
   assert((await text).endsWith("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));
   await shutdown;
+});
+
+Deno.test("an onError that throws ends nothing", async () => {
+  const lines: unknown[] = [];
+  const { error } = console;
+  console.error = (...line: unknown[]) => lines.push(line[0]);
+  try {
+    const handler = () => {
+      throw new Error("the handler's");
+    };
+    const onError = () => {
+      throw new Error("the listener's");
+    };
+    await using server = serve({ ...quiet, port: 0, handler, onError });
+    for (let i = 0; i < 2; i++) assertEquals((await exchange(server.addr.port, get("/"))).status, 500);
+  } finally {
+    console.error = error;
+  }
+  assertEquals(lines.length, 2);
+  for (const line of lines) assertMatch(String(line), /^A handler failed: Error: the handler's/);
 });

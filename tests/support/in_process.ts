@@ -6,7 +6,7 @@ import { libc, loadLibc } from "../../ffi/libc.ts";
 import { type FetchHandler, fromFetch } from "../../handlers/from_fetch.ts";
 import type { Handler } from "../../server/handler.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
-import type { ServerSettings } from "../../server/server.ts";
+import type { ServerSettings } from "../../server/server_options.ts";
 import { Wire } from "./wire.ts";
 
 loadLibc(); // outside of any test, since it stays open
@@ -41,14 +41,6 @@ export function serving(handler: Handler, settings: ServerSettings = {}): Servin
 /** Serves a web-standard handler. */
 export function servingFetch(handler: FetchHandler, settings: ServerSettings = {}): Serving {
   return serving(fromFetch(handler), settings);
-}
-
-/**
- * A test with servers in it. The grace period of a server that was shut down is a timer of 30 s, which outlives the
- * test: it holds nobody up.
- */
-export function withServers(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
 /** The client's next close is a reset. */

@@ -114,13 +114,8 @@ export class RawClient {
     }
   }
 
-  /** Sends one urgent byte: 1, or −errno. */
-  trySendUrgent(): number {
-    return result(libc.send(this.fd, Uint8Array.of(0x21), 1, MSG_OOB | MSG_NOSIGNAL));
-  }
-
   sendUrgent(): void {
-    assertEquals(this.trySendUrgent(), 1);
+    assertEquals(result(libc.send(this.fd, Uint8Array.of(0x21), 1, MSG_OOB | MSG_NOSIGNAL)), 1);
   }
 
   endInput(): void {

@@ -89,6 +89,10 @@ export class ScriptedSocket implements Transport {
     return next.length;
   }
 
+  peek(): number {
+    return -EAGAIN;
+  }
+
   recvUrgent(): number {
     return -EINVAL;
   }

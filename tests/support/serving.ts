@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
-import type { Served } from "../../server/server.ts";
+import type { Served } from "../../server/server_options.ts";
 import { POLLER_NAMES } from "../../server/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
 
@@ -65,15 +65,7 @@ export async function withServer(
   await eventually(() => openDescriptors() <= before, "descriptors are left open");
 }
 
-/**
- * Registers a test with servers in it. The grace period of one that was shut down is a timer of 30 s, which outlives the
- * test: it holds nobody up, but Deno 2.4 counts it as a leak.
- */
-export function testServing(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
-
 /** The same on each poller. */
 export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
-  for (const poller of POLLER_NAMES) testServing(`${name} (${poller})`, () => test(poller));
+  for (const poller of POLLER_NAMES) Deno.test(`${name} (${poller})`, () => test(poller));
 }

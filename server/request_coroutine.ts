@@ -1,0 +1,16 @@
+/**
+ * A handler as a coroutine.
+ * @module
+ */
+import type { Coroutine } from "./coroutine.ts";
+import type { Handler } from "./handler.ts";
+
+/** A coroutine that does what the server does for a handler without one: for each request its response. */
+export function requestCoroutine(handler: Handler): Coroutine {
+  return async (connection) => {
+    const { context } = connection;
+    for await (const request of connection.requests()) {
+      await connection.respond(await handler(request, context));
+    }
+  };
+}
