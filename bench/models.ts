@@ -133,11 +133,12 @@ function write(report: Report): void {
     written.push(path);
     for (const [measurement, picture] of pictures(report.results, language)) {
       Deno.writeTextFileSync(docs + pictureName(measurement, language), picture);
+      written.push(docs + pictureName(measurement, language));
     }
   }
   run(Deno.execPath(), ["fmt", "--quiet", ...written]);
   console.log(
-    `\nwrote ${written.map((path) => path.slice(repository.length)).join(", ")} and their pictures`,
+    `\nwrote ${written.map((path) => path.slice(repository.length)).join(", ")}`,
   );
 }
 
