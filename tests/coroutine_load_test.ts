@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { echoCoroutine } from "../handlers/echo.ts";
-import { type Coroutine, CoroutineConnection, HttpResponse, type PollerName, serve } from "../mod.ts";
+import { type Coroutine, CoroutineConnection, HttpResponse, serve } from "../mod.ts";
 import type { ConnectionKeeper } from "../server/connection.ts";
 import type { ConnectionHost } from "../server/connection_host.ts";
 import { SESSION_IDLE_TIMEOUT_MS } from "../server/limits.ts";
@@ -12,21 +12,12 @@ import { eventually } from "./support/descriptors.ts";
 import { Program, programCommand } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { Scripted } from "./support/scripted.ts";
-import { onAll, type Running, sleep, withServer } from "./support/serving.ts";
+import { onAll, sleep, withCoroutine } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MIB = 1024 * 1024;
-
-/** {@link withServer} for a coroutine. */
-function withCoroutine(
-  coroutine: Coroutine,
-  test: (running: Running) => Promise<void>,
-  poller?: PollerName,
-): Promise<void> {
-  return withServer({ coroutine }, test, poller);
-}
 
 onAll("2,000 coroutines at once, or as many as the poller holds", async (poller) => {
   const count = poller === "select" || poller === "naive" ? 400 : 2000; // both ends are descriptors of this process

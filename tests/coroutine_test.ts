@@ -3,10 +3,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Cancelled, type Coroutine, type PollerName } from "../mod.ts";
+import { Cancelled, type Coroutine } from "../mod.ts";
 import { eventually } from "./support/descriptors.ts";
 import { RawClient } from "./support/raw_client.ts";
-import { onAll, type Running, sleep, withServer } from "./support/serving.ts";
+import { onAll, sleep, withCoroutine } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -21,15 +21,6 @@ async function thrownBy(call: () => unknown): Promise<unknown> {
   } catch (error) {
     return error;
   }
-}
-
-/** {@link withServer} for a coroutine. */
-function withCoroutine(
-  coroutine: Coroutine,
-  test: (running: Running) => Promise<void>,
-  poller?: PollerName,
-): Promise<void> {
-  return withServer({ coroutine }, test, poller);
 }
 
 onAll(

@@ -5,8 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ECONNRESET, EPIPE } from "../ffi/errno.ts";
-import type { Handler, HandlerContext } from "../server/handler.ts";
-import { encodeUtf8 } from "../server/http/characters.ts";
+import type { HandlerContext } from "../server/handler.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import {
   ABANDONED_TIMEOUT_MS,
@@ -20,37 +19,18 @@ import {
   assertErrors,
   calm,
   chunked,
+  HEAD,
+  Pipe,
   post,
   postChunked,
   says,
   Source,
   statuses,
+  streams,
   withClock,
 } from "./support/exchanges.ts";
 import { answer, onBoth, Scripted, withoutDate } from "./support/scripted.ts";
 import { get } from "./support/wire.ts";
-
-const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-function streams(source: Source, length: number | null = null): Handler {
-  return () => new HttpResponse(200, [], length === null ? source.stream : { stream: source.stream, length });
-}
-
-/** A stream that the test writes to. */
-class Pipe {
-  readonly #transform = new TransformStream<Uint8Array, Uint8Array>();
-  readonly #writer = this.#transform.writable.getWriter();
-  readonly stream = this.#transform.readable;
-  constructor() {
-    this.#writer.closed.catch(() => {});
-  }
-  write(text: string): void {
-    this.#writer.write(encodeUtf8(text)).catch(() => {});
-  }
-  end(): void {
-    this.#writer.close().catch(() => {});
-  }
-}
 
 onBoth(
   "a client that leaves: the stream is cancelled once, with a reason, and the signal aborted",

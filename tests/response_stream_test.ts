@@ -5,7 +5,6 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EAGAIN } from "../ffi/errno.ts";
-import type { Handler } from "../server/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { HANDLER_TIMEOUT_MS } from "../server/limits.ts";
@@ -14,37 +13,19 @@ import {
   calm,
   chunked,
   failure,
+  HEAD,
+  Pipe,
   post,
   says,
   Source,
   statuses,
+  streams,
   withClock,
 } from "./support/exchanges.ts";
 import { answer, onBoth, Scripted, withoutDate } from "./support/scripted.ts";
 import { get } from "./support/wire.ts";
 
-const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const CLOSE_HEAD = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
-
-function streams(source: Source, length: number | null = null): Handler {
-  return () => new HttpResponse(200, [], length === null ? source.stream : { stream: source.stream, length });
-}
-
-/** A stream that the test writes to. */
-class Pipe {
-  readonly #transform = new TransformStream<Uint8Array, Uint8Array>();
-  readonly #writer = this.#transform.writable.getWriter();
-  readonly stream = this.#transform.readable;
-  constructor() {
-    this.#writer.closed.catch(() => {});
-  }
-  write(text: string): void {
-    this.#writer.write(encodeUtf8(text)).catch(() => {});
-  }
-  end(): void {
-    this.#writer.close().catch(() => {});
-  }
-}
 
 onBoth("HTTP/1.1 gets chunks, and the connection goes on", async (trigger) => {
   const pieces = ["a", "", "bc", "x".repeat(100_000)];

@@ -141,3 +141,27 @@ export async function failure(call: () => unknown): Promise<Error | null> {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
+
+/** The head of a response in chunks, without its date. */
+export const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/** Answers with `source`. */
+export function streams(source: Source, length: number | null = null): Handler {
+  return () => new HttpResponse(200, [], length === null ? source.stream : { stream: source.stream, length });
+}
+
+/** A stream that the test writes to. */
+export class Pipe {
+  readonly #transform = new TransformStream<Uint8Array, Uint8Array>();
+  readonly #writer = this.#transform.writable.getWriter();
+  readonly stream: ReadableStream<Uint8Array> = this.#transform.readable;
+  constructor() {
+    this.#writer.closed.catch(() => {});
+  }
+  write(text: string): void {
+    this.#writer.write(encodeUtf8(text)).catch(() => {});
+  }
+  end(): void {
+    this.#writer.close().catch(() => {});
+  }
+}

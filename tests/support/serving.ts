@@ -3,7 +3,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
+import { type Coroutine, type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
 import type { Served } from "../../server/server_options.ts";
 import { POLLER_NAMES } from "../../server/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
@@ -68,4 +68,13 @@ export async function withServer(
 /** The same on each poller. */
 export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
   for (const poller of POLLER_NAMES) Deno.test(`${name} (${poller})`, () => test(poller));
+}
+
+/** {@link withServer} for a coroutine. */
+export function withCoroutine(
+  coroutine: Coroutine,
+  test: (running: Running) => Promise<void>,
+  poller?: PollerName,
+): Promise<void> {
+  return withServer({ coroutine }, test, poller);
 }
