@@ -171,7 +171,7 @@ Deno.test("two takers at once, and answers that nobody awaits", async () => {
     await new Promise((resolve) => setTimeout(resolve, 50)); // the loop is parked now
     connection.respond(HttpResponse.text("one"));
     connection.respond(HttpResponse.text("two")); // a rejected promise, or an exception: nobody else's
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await iterator.next();
   };
   await withServer({ coroutine }, async ({ port }) => {
     assertEquals((await exchange(port, get("/"))).text, "one");
