@@ -4,6 +4,7 @@
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import { Backlog } from "./backlog.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
@@ -15,32 +16,6 @@ import type { Slot } from "./workspace.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
-const NOTHING: Bytes = new Uint8Array(0);
-
-/** Bytes that have to wait: one buffer, however short the pieces are. */
-export class Backlog {
-  #bytes = NOTHING;
-  length = 0;
-
-  add(bytes: Uint8Array): void {
-    const length = this.length + bytes.length;
-    if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(2 * this.#bytes.length, length));
-      larger.set(this.#bytes.subarray(0, this.length));
-      this.#bytes = larger;
-    }
-    this.#bytes.set(bytes, this.length);
-    this.length = length;
-  }
-
-  /** Everything, which is no longer here then. */
-  take(): Bytes {
-    const bytes = this.#bytes.subarray(0, this.length);
-    this.#bytes = NOTHING;
-    this.length = 0;
-    return bytes;
-  }
-}
 
 /** See the module's comment. */
 export class ByteConnection extends Connection implements Peer {

@@ -6,7 +6,8 @@
  * @module
  */
 import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
-import { Backlog, ByteConnection } from "./byte_connection.ts";
+import { Backlog } from "./backlog.ts";
+import { ByteConnection } from "./byte_connection.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { HandlerContext } from "./handler.ts";
