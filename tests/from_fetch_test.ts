@@ -109,6 +109,7 @@ Deno.test("a handler's Connection: close ends the connection", async () => {
 
 Deno.test("bodies: in one piece with their length where they are there, else in chunks", async () => {
   const encoder = new TextEncoder();
+  const pauses: Promise<void>[] = []; // also that of the stream that HEAD cancels ends before the test does
   const bodies: Readonly<Record<string, () => Response>> = {
     text: () => new Response("text"),
     bytes: () => new Response(encoder.encode("bytes")),
@@ -123,7 +124,8 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
       new Response(
         new ReadableStream({
           pull: async (controller) => {
-            await pause(5);
+            pauses.push(pause(5));
+            await pauses.at(-1);
             controller.enqueue(encoder.encode("later"));
             controller.close();
           },
@@ -155,6 +157,7 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
     const response = await whole(server.port, "HEAD", `/${name}`);
     assert(response.endsWith("\r\n\r\n"), name);
   }
+  await Promise.all(pauses);
   assertEquals(server.errors, []);
 });
 

@@ -80,7 +80,8 @@ testMatrix("hello", async ({ port, program }: Combination) => {
     await wire.send("\r\n");
     assertMatch(await readText(wire), HELLO);
   });
-  await program.printed(new RegExp(`GET /many/${CLIENTS_AT_ONCE - 1} `));
+  const countMany = () => [...program.stdout.matchAll(/^GET \/many\/\d+ HTTP\/1\.1\n/gm)].length;
+  await eventually(() => countMany() === CLIENTS_AT_ONCE, "not everybody is printed"); // in any order
   const printed = program.stdout;
   assert(!/\/unfinished|\/left|and a body|x: y/.test(printed), "only whole heads are printed");
   for (let i = 0; i < CLIENTS_AT_ONCE; i++) {

@@ -37,7 +37,10 @@ export function testMatrix(
         await runRow(handler, row, check, cwd);
       }
     };
-    await Promise.all(Array.from({ length: PROGRAMS_AT_ONCE }, work));
+    // All come to their ends, so that a failure of one is not lost in what it would leave behind in the next test.
+    const ends = await Promise.allSettled(Array.from({ length: PROGRAMS_AT_ONCE }, work));
+    const failures = ends.flatMap((end) => end.status === "rejected" ? [end.reason] : []);
+    if (failures.length > 0) throw failures[0];
   });
 }
 
