@@ -26,7 +26,7 @@ export {
 
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
 export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";
-export { type Validation } from "./handlers/file_cache.ts";
+export { type Validation } from "./handlers/site/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
 export type { Peer, Protocol, Session } from "./server/protocol.ts";
 export { Cancelled, type Coroutine, CoroutineConnection } from "./server/coroutine.ts";

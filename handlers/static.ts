@@ -14,8 +14,8 @@ import { isNotModified } from "../server/http/conditional.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
-import { type Answer, type CachedFile, FileCache, type Validation } from "./file_cache.ts";
-import { mediaTypeOf } from "./media_type.ts";
+import { type Answer, type CachedFile, FileCache, type Validation } from "./site/file_cache.ts";
+import { mediaTypeOf } from "./site/media_type.ts";
 import {
   negotiate,
   negotiateRange,
@@ -24,10 +24,10 @@ import {
   representationInMemory,
   validatorsOf,
   whole,
-} from "./representation.ts";
-import { encodePath, resolvePath } from "./resolve_path.ts";
-import { namesOf, readWhole, SiteRoot, statusOfErrno, terminate } from "./site_root.ts";
-import { type Place, WatchTree } from "./watch_tree.ts";
+} from "./site/representation.ts";
+import { encodePath, resolvePath } from "./site/resolve_path.ts";
+import { namesOf, readWhole, SiteRoot, statusOfErrno, terminate } from "./site/site_root.ts";
+import { type Place, WatchTree } from "./site/watch_tree.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { encodePath, resolvePath } from "../handlers/resolve_path.ts";
+import { encodePath, resolvePath } from "../handlers/site/resolve_path.ts";
 import { type Random, repeat } from "./support/random.ts";
 import { bytesOf, textOf } from "./support/request_replay.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { Sieve, SieveEntry } from "../handlers/sieve.ts";
+import { Sieve, SieveEntry } from "../handlers/site/sieve.ts";
 import { repeat } from "./support/random.ts";
 
 class Entry extends SieveEntry {

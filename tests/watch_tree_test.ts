@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { openDirectory } from "../ffi/file.ts";
 import { loadLibc } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
-import { type Place, WatchTree } from "../handlers/watch_tree.ts";
+import { type Place, WatchTree } from "../handlers/site/watch_tree.ts";
 import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";

@@ -11,8 +11,8 @@
  * behind a symbolic link, names that are found whatever their case, and all that is over the user's limit of watches.
  * @module
  */
-import { IN_CREATE, IN_DELETE, IN_IGNORED, IN_MOVED_FROM, IN_MOVED_TO } from "../ffi/constants.ts";
-import { describeErrno, EAGAIN, ENOSPC } from "../ffi/errno.ts";
+import { IN_CREATE, IN_DELETE, IN_IGNORED, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/constants.ts";
+import { describeErrno, EAGAIN, ENOSPC } from "../../ffi/errno.ts";
 import {
   type FileName,
   ignoresCase,
@@ -23,9 +23,9 @@ import {
   listNames,
   openSubdirectory,
   tellsOfChanges,
-} from "../ffi/inotify.ts";
-import { close } from "../ffi/socket.ts";
-import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+} from "../../ffi/inotify.ts";
+import { close } from "../../ffi/socket.ts";
+import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../../server/limits.ts";
 
 /** What is to be told when a name changes. */
 export interface Dependent {

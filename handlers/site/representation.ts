@@ -3,14 +3,14 @@
  * Source: RFC 9110 §8.8, §13, §14.
  * @module
  */
-import type { FileStatus } from "../ffi/file.ts";
-import type { HandlerContext } from "../server/handler.ts";
-import { isNotModified, isRangeFresh, type Validators } from "../server/http/conditional.ts";
-import { formatHttpDate } from "../server/http/date.ts";
-import { parseRange } from "../server/http/range.ts";
-import type { HttpRequest } from "../server/http/request.ts";
-import { type Body, errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
-import { RANGE_INLINE_BYTES_MAX } from "../server/limits.ts";
+import type { FileStatus } from "../../ffi/file.ts";
+import type { HandlerContext } from "../../server/handler.ts";
+import { isNotModified, isRangeFresh, type Validators } from "../../server/http/conditional.ts";
+import { formatHttpDate } from "../../server/http/date.ts";
+import { parseRange } from "../../server/http/range.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
+import { type Body, errorResponse, type Fields, HttpResponse } from "../../server/http/response.ts";
+import { RANGE_INLINE_BYTES_MAX } from "../../server/limits.ts";
 
 /** A file as it is about to be served. */
 export interface Representation {

@@ -8,11 +8,11 @@
  * that is not watched and does not keep ctime cannot be trusted.
  * @module
  */
-import { FileStatus, type PathBytes } from "../ffi/file.ts";
-import type { HandlerContext } from "../server/handler.ts";
-import type { Validators } from "../server/http/conditional.ts";
-import type { HttpResponse } from "../server/http/response.ts";
-import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../server/limits.ts";
+import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import type { HandlerContext } from "../../server/handler.ts";
+import type { Validators } from "../../server/http/conditional.ts";
+import type { HttpResponse } from "../../server/http/response.ts";
+import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits.ts";
 import { Sieve, SieveEntry } from "./sieve.ts";
 import type { Dependent, Place, WatchTree } from "./watch_tree.ts";
 

@@ -2,8 +2,8 @@
  * The directory that is served: what is below it, and how it is opened without ever leaving it.
  * @module
  */
-import { AT_FDCWD } from "../ffi/constants.ts";
-import * as E from "../ffi/errno.ts";
+import { AT_FDCWD } from "../../ffi/constants.ts";
+import * as E from "../../ffi/errno.ts";
 import {
   FileStatus,
   hasOpenat2,
@@ -13,10 +13,10 @@ import {
   openDirectory,
   type PathBytes,
   readAt,
-} from "../ffi/file.ts";
-import type { FileName } from "../ffi/inotify.ts";
-import { cString } from "../ffi/libc.ts";
-import { close } from "../ffi/socket.ts";
+} from "../../ffi/file.ts";
+import type { FileName } from "../../ffi/inotify.ts";
+import { cString } from "../../ffi/libc.ts";
+import { close } from "../../ffi/socket.ts";
 
 const SLASH = 0x2f;
 

@@ -4,7 +4,7 @@
  * Source: RFC 3986 §2.1, §5.2.4; RFC 8615 for `/.well-known/`.
  * @module
  */
-import { hexValue } from "../server/http/characters.ts";
+import { hexValue } from "../../server/http/characters.ts";
 
 /** A path below the root. */
 export interface ResolvedPath {

@@ -1,0 +1,101 @@
+/**
+ * What can be said about a site: on the command line, in `epollet.json`, and by who embeds the server.
+ * @module
+ */
+
+/** Fields for the paths that a glob matches; null takes a field away. Later rules win. */
+export interface HeaderRule {
+  /** A glob over the path, such as `/assets/**`. */
+  readonly source: string;
+  /** Names and values. */
+  readonly fields: readonly (readonly [name: string, value: string | null])[];
+}
+
+/** Sends clients elsewhere. */
+export interface RedirectRule {
+  /** A glob over the path, such as `/old/*`. */
+  readonly source: string;
+  /** A path or a URL; `$1` to `$9` are what the wildcards matched. The query is kept unless it has one. */
+  readonly destination: string;
+  /** 301, 302, 303, 307 or 308. */
+  readonly status: number;
+}
+
+/** Serves another path under this one. */
+export interface RewriteRule {
+  /** A glob over the path, such as `/docs/*`. */
+  readonly source: string;
+  /** A path; `$1` to `$9` are what the wildcards matched. */
+  readonly destination: string;
+  /** Only where nothing is at the path itself. */
+  readonly ifMissing: boolean;
+}
+
+/** Paths that need a name and a password (RFC 7617). */
+export interface AuthRule {
+  /** A glob over the path, such as `/private/**`. */
+  readonly source: string;
+  /** What the browser shows. */
+  readonly realm: string;
+  /** The hash of each user's password, as `epollet --hash-password` prints it. */
+  readonly users: Readonly<Record<string, string>>;
+}
+
+/** How entity tags are made: of the bytes, of size and time, or not at all. */
+export type EtagMode = "hash" | "mtime" | "off";
+
+/** Every value of {@linkcode EtagMode}. */
+export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
+
+/** What can be said about one site. */
+export interface SiteSettings {
+  /** The directory to serve. */
+  readonly root: string;
+  /** Names tried, in this order, for a path that ends with a slash. */
+  readonly index: readonly string[];
+  /** `/about` is `about.html`, and `/about.html` leads there. */
+  readonly cleanUrls: boolean;
+  /** The path of the file that answers navigations to where nothing is, such as `/index.html`; null: none does. */
+  readonly spa: string | null;
+  /** The path of the page for a status, such as `{ 404: "/errors/missing.html" }`. `/404.html` needs no mention. */
+  readonly errorPages: Readonly<Record<number, string>>;
+  /** Directories without an index are listed. */
+  readonly browse: boolean;
+  /** Text is compressed, once, when a client that understands it asks. */
+  readonly compress: boolean;
+  /** How entity tags are made. */
+  readonly etag: EtagMode;
+  /** `auto` (revalidate; a year for names with a content hash), `off` (no field), or a value for every file. */
+  readonly cacheControl: string;
+  /** Origins that may read across origins (`https://example.org`), `["*"]` for all; null: nothing is said. */
+  readonly cors: readonly string[] | null;
+  /** Fields that make browsers careful. */
+  readonly securityHeaders: boolean;
+  /** Fields of one's own. */
+  readonly headers: readonly HeaderRule[];
+  /** The first that matches is followed. */
+  readonly redirects: readonly RedirectRule[];
+  /** The first that matches is followed, once. */
+  readonly rewrites: readonly RewriteRule[];
+  /** The first that matches is asked for. */
+  readonly auth: readonly AuthRule[];
+}
+
+/** What holds where nothing is said. */
+export const DEFAULT_SITE_SETTINGS: SiteSettings = {
+  root: "./html",
+  index: ["index.html"],
+  cleanUrls: false,
+  spa: null,
+  errorPages: {},
+  browse: false,
+  compress: false,
+  etag: "hash",
+  cacheControl: "auto",
+  cors: null,
+  securityHeaders: false,
+  headers: [],
+  redirects: [],
+  rewrites: [],
+  auth: [],
+};
