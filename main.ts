@@ -7,18 +7,22 @@ import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
 import { served } from "./handlers/mod.ts";
-import { type StaticHandler, staticHandler } from "./handlers/static.ts";
-import {
-  type CommandLine,
-  formatSize,
-  helpText,
-  parseCommandLine,
-  UsageError,
-} from "./server/command_line.ts";
+import { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
+import { parseCommandLine } from "./server/config/command_line.ts";
+import { describeSite } from "./server/config/describe_site.ts";
+import { helpText } from "./server/config/flags.ts";
+import { loadSettings } from "./server/config/load_settings.ts";
+import { readPassword } from "./server/config/read_password.ts";
+import type { CommandLine } from "./server/config/settings.ts";
+import { UsageError } from "./server/config/usage_error.ts";
+import { EXPECTED_ADDRESS, formatSize } from "./server/config/values.ts";
+import { hashPassword } from "./server/password_hash.ts";
 import { Server } from "./server/server.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
+/** What a shell says of a program that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
 
 /** Prints one line to standard error and ends the process. */
 function fail(message: string, status: number): never {
@@ -33,18 +37,27 @@ function announce(command: CommandLine, server: Server, site: StaticHandler | nu
   const where = formatAddress({ address: reachable, port });
   if (site !== null) {
     console.log(`http服务器使用的port:${port}`);
-    console.log(`Serving ${command.root} at http://${where}/`);
+    console.log(`Serving ${command.site.root} at http://${where}/`);
   } else {
     console.log(`Serving ${command.handler} at ${where}`);
   }
   if (command.verbosity === "normal") return;
-  console.log(`version    ${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
-  console.log(`listening  ${formatAddress(server.address)}`);
-  console.log(`poller     ${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
+  say("config", command.config ?? "none");
+  say("listening", formatAddress(server.address));
+  say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   if (site === null) return;
-  console.log(`index      ${command.index.join(", ")}`);
-  console.log(`cache      ${describeCache(command, site)}`);
-  console.log(`keep-alive ${command.keepAlive ? "on" : "off"}`);
+  say("cache", describeCache(command, site));
+  say("keep-alive", command.keepAlive ? "on" : "off");
+  for (const [name, value] of describeSite(command.site)) say(name, value);
+  for (const [host, settings] of command.hosts) {
+    say("host", host);
+    for (const [name, value] of describeSite(settings, command.site)) say(`  ${name}`, value);
+  }
+}
+
+function say(name: string, value: string): void {
+  console.log(`${name.padEnd(13)} ${value}`);
 }
 
 /** The size of the cache, and how the files in it are known to be fresh. */
@@ -69,30 +82,62 @@ function stopOnSignals(server: Server): void {
   Deno.addSignalListener("SIGTERM", onSignal);
 }
 
-function openSite(command: CommandLine): StaticHandler {
+function optionsOf(command: CommandLine): StaticOptions {
+  const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
+  return { ...site, hosts, cacheSize, cacheFileSize, validate, config, onWarning: warn };
+}
+
+function warn(message: string): void {
+  console.error(`epollet: ${message}`);
+}
+
+/** Does what needs the sites: a root or a rule that cannot be is the user's mistake. */
+async function withSites<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return staticHandler({ ...command, onWarning: (message) => console.error(`epollet: ${message}`) });
+    return await work();
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"`);
+    if (error instanceof SystemError) {
+      throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"`);
+    }
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+async function printExplanation(command: CommandLine): Promise<void> {
+  const { explain } = await import("./handlers/explain.ts");
+  console.log(await withSites(() => explain(optionsOf(command), command.explain)));
+}
+
+async function printPasswordHash(): Promise<void> {
+  const password = await readPassword();
+  if (password === null) Deno.exit(EXIT_INTERRUPTED);
+  try {
+    console.log(hashPassword(password));
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
   }
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const command = parseCommandLine(args);
-  if (command.action === "help") return console.log(helpText());
-  if (command.action === "version") return console.log(`epollet ${config.version}`);
+  const said = parseCommandLine(args);
+  if (said.action === "help") return console.log(helpText());
+  if (said.action === "version") return console.log(`epollet ${config.version}`);
+  if (said.action === "hash-password") return await printPasswordHash();
   loadLibc();
+  const command = await loadSettings(said);
+  if (command.action === "explain") {
+    await printExplanation(command);
+    Deno.exit(0);
+  }
   if (!isIpAddress(command.host)) {
-    throw new UsageError(
-      `Bad host "${command.host}": expected an IPv4 or IPv6 address such as 127.0.0.1 or ::1`,
-    );
+    throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
   }
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
-  const site = handler === "static" ? openSite(command) : null;
-  const onError = (message: string) => console.error(`epollet: ${message}`);
+  const site = handler === "static" ? await withSites(() => staticHandler(optionsOf(command))) : null;
   const what = served(handler, coroutine, site, console.log);
-  const server = new Server({ ...what, hostname, port, poller, keepAlive, onError });
+  const server = new Server({ ...what, hostname, port, poller, keepAlive, onError: warn });
   stopOnSignals(server);
   announce(command, server, site);
   await server.run();

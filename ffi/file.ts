@@ -146,6 +146,11 @@ export class FileStatus {
   get modifiedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.mtime_sec, true));
   }
+  /** Nanoseconds since the epoch of the last change of bytes, as far as nobody set it to something else. */
+  get modifiedNanoseconds(): bigint {
+    return this.#view.getBigInt64(STATX.mtime_sec, true) * 1_000_000_000n +
+      BigInt(this.#words[STATX.mtime_nsec >> 2]);
+  }
   /** Seconds since the epoch of the last change of bytes or attributes: the kernel sets it, nobody can forge it. */
   get changedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
@@ -173,6 +178,11 @@ export class FileStatus {
     const a = this.#words;
     const b = other.#words;
     return FILE.every((word) => a[word] === b[word]);
+  }
+
+  /** The same for two states that {@linkcode equals} holds for. */
+  get identity(): string {
+    return IDENTITY.map((word) => this.#words[word].toString(36)).join();
   }
 
   copyFrom(other: FileStatus): void {

@@ -1,7 +1,7 @@
 /**
  * Hearing of changes to files and directories, and what has to be known of a file system to rely on that.
  *
- * Source: inotify(7), fstatfs(2), getdents64(2), FS_IOC_GETFLAGS in ioctl_iflags(2).
+ * Source: inotify(7), fstatfs(2), FS_IOC_GETFLAGS in ioctl_iflags(2).
  * @module
  */
 import {
@@ -32,7 +32,7 @@ import {
   XFS_SUPER_MAGIC,
 } from "./constants.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
-import { DIRENT64, INOTIFY_EVENT, STATFS } from "./structs.ts";
+import { INOTIFY_EVENT, STATFS } from "./structs.ts";
 
 /** One name of a path, as it is in the kernel: each character is a byte. */
 export type FileName = string;
@@ -56,8 +56,6 @@ const TRUSTED_FILE_SYSTEMS: ReadonlySet<number> = new Set([
 const EVENTS_BYTES = 64 * 1024;
 const eventBytes = new Uint8Array(EVENTS_BYTES);
 const eventView = new DataView(eventBytes.buffer);
-const direntBytes = new Uint8Array(32 * 1024);
-const direntView = new DataView(direntBytes.buffer);
 const statfsBytes = new Uint8Array(STATFS.size);
 const statfsWords = new Uint32Array(statfsBytes.buffer);
 const flagsBytes = new Uint8Array(128);
@@ -125,25 +123,6 @@ function cName(name: FileName): Uint8Array<ArrayBuffer> {
 export function openSubdirectory(parent: number, name: FileName): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   return result(libc.openat(parent, cName(name), flags, 0));
-}
-
-/** The names in an open directory, but for `.` and `..`; null when there are more than `max`, or it cannot be read. */
-export function listNames(fd: number, max: number): Set<FileName> | null {
-  const names = new Set<FileName>();
-  while (true) {
-    const count = result(libc.getdents64(fd, direntBytes, direntBytes.length));
-    if (count < 0) return null;
-    if (count === 0) break;
-    for (let at = 0; at < count;) {
-      const length = direntView.getUint16(at + DIRENT64.reclen, true);
-      names.add(nameAt(direntBytes, at + DIRENT64.name, at + length));
-      at += length;
-    }
-    if (names.size > max + 2) return null;
-  }
-  names.delete(".");
-  names.delete("..");
-  return names;
 }
 
 /**

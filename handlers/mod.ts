@@ -2,7 +2,7 @@
  * What the program can serve, by name.
  * @module
  */
-import type { HandlerName } from "../server/command_line.ts";
+import type { HandlerName } from "../server/config/values.ts";
 import { requestCoroutine } from "../server/request_coroutine.ts";
 import type { Handler } from "../server/handler.ts";
 import type { Served } from "../server/server_options.ts";

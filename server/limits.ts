@@ -82,6 +82,13 @@ export const GATHER_BYTES_MAX = 64 * KIB;
  */
 export const SEND_BYTES_PER_TURN_MAX = 512 * KIB;
 
+/** Ranges that one request may ask for; with more it gets everything. Each costs some 200 bytes around its own. */
+export const RANGES_MAX = 100;
+/** Texts of Accept-Encoding that are known. When there are more they are forgotten all at once. */
+export const CACHED_ACCEPT_ENCODINGS_MAX = 256;
+/** Longer ones are read each time. */
+export const CACHED_ACCEPT_ENCODING_BYTES_MAX = 256;
+
 /** Bytes that wait for one peer of a byte protocol; one that reads more slowly than it is written to is cut off. */
 export const PEER_QUEUE_BYTES_MAX = 4 * MIB;
 
@@ -120,6 +127,8 @@ export const GRACE_PERIOD_MS = 30_000;
 export const CACHED_FILE_BYTES_MAX = MIB;
 /** Everything that the cache holds. --cache-size changes it. */
 export const CACHE_BYTES_MAX = 256 * MIB;
+/** What a resource costs beside its bytes. */
+export const RESOURCE_OVERHEAD_BYTES = 2048;
 /** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
 export const CACHE_RECHECK_SECONDS = 1;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
@@ -133,3 +142,72 @@ export const LISTED_NAMES_MAX = 128 * KIB;
  * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
  */
 export const CACHE_SETTLE_SECONDS = 2;
+
+/** Responses of one resource that requests remember, beside that with the whole. */
+export const REMEMBERED_ANSWERS_MAX = 64;
+
+// What is made of files
+
+/** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
+export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
+/** What is read and digested between two turns of others: 0.6 ms. */
+export const DIGEST_SLICE_BYTES = MIB;
+/** Tags of files that are not in memory. */
+export const DIGESTED_FILES_MAX = 4096;
+/** Shorter files are not compressed: they fit into one packet anyway. */
+export const COMPRESSED_BYTES_MIN = KIB;
+/** What is compressed between two turns of others: 3 ms at worst. */
+export const COMPRESSION_SLICE_BYTES = 64 * KIB;
+/** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */
+export const COMPRESSIONS_MAX = 16;
+/** Of a file that goes out in several parts, what is read at a time. */
+export const STREAM_READ_BYTES = 64 * KIB;
+
+// Passwords
+
+/** The value of Authorization. Longer ones open nothing. */
+export const CREDENTIALS_BYTES_MAX = KIB;
+/** What trying one password may take, at least and at most: 128 N r of scrypt. A hash that asks for more is none. */
+export const PASSWORD_HASH_MEMORY_BYTES_MIN = MIB;
+/** See {@linkcode PASSWORD_HASH_MEMORY_BYTES_MIN}. */
+export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
+/** What trying one password may write: 128 N r p of scrypt. */
+export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
+/** Passwords that are tried at the same time, each on a thread of its own. */
+export const PASSWORD_CHECKS_AT_ONCE_MAX = 2;
+/** Passwords that wait for that. Past it: 503. */
+export const PASSWORD_CHECKS_WAITING_MAX = 32;
+
+// Across origins
+
+/** The names of fields that a page of another origin wants to send. Longer lists are not allowed. */
+export const CORS_REQUESTED_FIELDS_BYTES_MAX = KIB;
+
+// The configuration
+
+/** The largest configuration file that is read. */
+export const CONFIG_FILE_BYTES_MAX = MIB;
+
+// Patterns
+
+/** What the braces of one pattern expand to. */
+export const GLOB_ALTERNATIVES_MAX = 256;
+/** All alternatives of one pattern together; a path is matched in at most as many steps for each of its characters. */
+export const GLOB_EXPANDED_CHARACTERS_MAX = 4096;
+/** `*` and `**` in one alternative: each takes a row of memory as long as the path. */
+export const GLOB_WILDCARDS_MAX = 32;
+
+// Listings of directories
+
+/** Names that are read of one directory. Past it: the others are left out, and the listing says so. */
+export const LISTING_ENTRIES_MAX = 1_000_000;
+/** What one page of a listing shows. */
+export const LISTING_PAGE_ENTRIES_MAX = 500;
+/** A listing that takes longer is made in slices of this time, between which others are served. */
+export const LISTING_SLICE_MS = 8;
+/** Listings that wait until the one before them is made. Past it: 503. */
+export const LISTINGS_WAITING_MAX = 64;
+/** Names that are remembered, sorted, of large directories between two requests. */
+export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
+/** Directories with fewer names are read anew for each request. */
+export const LISTING_LARGE_ENTRIES_MIN = 1000;

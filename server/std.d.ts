@@ -8,6 +8,21 @@ declare module "@std/media-types" {
   export function contentType(extensionOrType: string): string | undefined;
 }
 
+declare module "@std/jsonc" {
+  /** The value of a JSON text with comments. @throws {SyntaxError} that ends with "at position N", or at the text's end. */
+  export function parse(text: string): unknown;
+}
+
+declare module "@std/text" {
+  /** The word that takes the fewest changes. */
+  export function closestString(word: string, possibleWords: readonly string[]): string;
+}
+
+declare module "@std/html" {
+  /** `& < > " '` as references, for text and for the values of attributes. */
+  export function escape(text: string): string;
+}
+
 declare module "@std/assert" {
   export function assert(condition: unknown, message?: string): asserts condition;
   export function assertEquals<T>(actual: T, expected: T, message?: string): void;

@@ -2,8 +2,8 @@
  * Conditional requests: when what the client has is still the same. RFC 9110 §13.
  * @module
  */
-import { assertEquals } from "@std/assert";
-import { isNotModified, isRangeFresh } from "../server/http/conditional.ts";
+import { assert, assertEquals } from "@std/assert";
+import { isRangeFresh, preconditionStatus, type Validators } from "../server/http/conditional.ts";
 import { formatHttpDate } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
@@ -11,7 +11,8 @@ import { bytesOf, withFields } from "./support/request_replay.ts";
 
 const MODIFIED = Date.UTC(2024, 1, 29, 12, 0, 0) / 1000;
 const NOW = Date.UTC(2025, 0, 1) / 1000;
-const VALIDATORS = { etag: '"abc"', modifiedSeconds: MODIFIED };
+const VALIDATORS: Validators = { etag: '"abc"', modifiedSeconds: MODIFIED };
+const UNTAGGED: Validators = { etag: null, modifiedSeconds: MODIFIED };
 
 function requestWith(lines: readonly string[]): HttpRequest {
   const bytes = bytesOf(withFields(...lines));
@@ -20,8 +21,17 @@ function requestWith(lines: readonly string[]): HttpRequest {
   return request;
 }
 
+function assertStatus(expected: 304 | 412 | null, lines: readonly string[], validators = VALIDATORS): void {
+  assertEquals(preconditionStatus(requestWith(lines), validators, NOW), expected, lines.join(" and "));
+}
+
 function assertNotModified(expected: boolean, ...lines: string[]): void {
-  assertEquals(isNotModified(requestWith(lines), VALIDATORS, NOW), expected, lines.join(" and "));
+  assertStatus(expected ? 304 : null, lines);
+}
+
+/** The other answer to a condition that is not met. */
+function assertFailed(expected: boolean, ...lines: string[]): void {
+  assertStatus(expected ? 412 : null, lines);
 }
 
 function assertRangeFresh(expected: boolean, ...lines: string[]): void {
@@ -60,8 +70,8 @@ Deno.test("RFC 9110 §8.8.3: a comma, or what looks like a tag, within a tag is 
   assertNotModified(false, 'If-None-Match: "x,abc,y"');
   assertNotModified(false, 'If-None-Match: "*"');
   const comma = { etag: '"a,b"', modifiedSeconds: MODIFIED };
-  assertEquals(isNotModified(requestWith(['If-None-Match: "x", "a,b"']), comma, NOW), true);
-  assertEquals(isNotModified(requestWith(['If-None-Match: "a", "b"']), comma, NOW), false);
+  assertStatus(304, ['If-None-Match: "x", "a,b"'], comma);
+  assertStatus(null, ['If-None-Match: "a", "b"'], comma);
 });
 
 Deno.test("RFC 9110 §5.6.1.2: elements of the list that are empty are ignored", () => {
@@ -88,9 +98,120 @@ Deno.test("RFC 9110 §8.8.3: what is no tag matches none, and neither does what 
       'x "abc"',
       '"x" "abc"',
       'W/x, "abc"',
+      'W/W/"abc"',
+      '"abc"x',
+      '"abc" "x"',
+      '*, "x"',
+      '"x", *',
     ]
   ) {
     assertNotModified(false, `If-None-Match: ${list}`);
+    assertFailed(true, `If-Match: ${list}`);
+  }
+});
+
+Deno.test("RFC 9110 §13.1.1: If-Match is met by a tag that is listed, and by a star", () => {
+  for (
+    const list of [
+      '"abc"',
+      '"x", "abc"',
+      '"abc","x"',
+      'W/"x", "abc"',
+      'W/"abc", "abc"',
+      ', ,"abc"',
+      '"a,b", "abc"',
+      '"abc", x',
+      "*",
+    ]
+  ) {
+    assertFailed(false, `If-Match: ${list}`);
+  }
+  for (const list of ['"x"', '"x", "y"', '"ABC"', '"*"', "", ",", '"x,abc,y"']) {
+    assertFailed(true, `If-Match: ${list}`);
+  }
+  assertFailed(false, 'If-Match: "x"', 'If-Match: "abc"');
+  assertFailed(true, 'If-Match: "x"', 'If-Match: "y"');
+});
+
+Deno.test("RFC 9110 §8.8.3.2: If-Match compares strongly: a weak tag is never the one", () => {
+  assertFailed(true, 'If-Match: W/"abc"');
+  assertFailed(true, 'If-Match: W/"x", W/"abc"');
+});
+
+Deno.test("RFC 9110 §13.1.4: If-Unmodified-Since is compared with the time of the change", () => {
+  assertFailed(false, `If-Unmodified-Since: ${at(MODIFIED)}`);
+  assertFailed(false, `If-Unmodified-Since: ${at(MODIFIED + 1)}`);
+  assertFailed(false, `If-Unmodified-Since: ${at(NOW + 1000)}`);
+  assertFailed(true, `If-Unmodified-Since: ${at(MODIFIED - 1)}`);
+  assertFailed(true, "If-Unmodified-Since: Thursday, 29-Feb-24 11:59:59 GMT");
+  assertFailed(true, "If-Unmodified-Since: Thu Feb 29 11:59:59 2024");
+});
+
+Deno.test("RFC 9110 §13.1.4: If-Unmodified-Since is ignored when it is no date, or more than one", () => {
+  for (const value of ["", "yesterday", "0", "-1", "2000-01-01", at(0).toLowerCase()]) {
+    assertFailed(false, `If-Unmodified-Since: ${value}`);
+  }
+  assertFailed(false, `If-Unmodified-Since: ${at(0)}`, `If-Unmodified-Since: ${at(0)}`);
+});
+
+Deno.test("RFC 9110 §13.2.2: what fails comes before what is not modified; dates count only without their tags", () => {
+  const old = at(MODIFIED - 1);
+  const same = at(MODIFIED);
+  const rows: readonly (readonly [304 | 412 | null, ...string[]])[] = [
+    [412, 'If-None-Match: "abc"', 'If-Match: "x"'],
+    [412, `If-Modified-Since: ${same}`, 'If-Match: "x"'],
+    [412, 'If-None-Match: "abc"', `If-Unmodified-Since: ${old}`],
+    [412, `If-Modified-Since: ${same}`, `If-Unmodified-Since: ${old}`],
+    [304, 'If-None-Match: "abc"', 'If-Match: "abc"'],
+    [304, 'If-None-Match: W/"abc"', "If-Match: *"],
+    [304, `If-Modified-Since: ${same}`, `If-Unmodified-Since: ${same}`],
+    [304, 'If-None-Match: "abc"', "If-Unmodified-Since: yesterday"],
+    [null, 'If-None-Match: "x"', 'If-Match: "abc"'],
+    [null, `If-Unmodified-Since: ${old}`, 'If-Match: "abc"'],
+    [412, `If-Unmodified-Since: ${same}`, 'If-Match: "x"'],
+    [412, `If-Unmodified-Since: ${same}`, "If-Match:"],
+    [412, 'If-Match: "x"', "Range: bytes=0-1", 'If-Range: "abc"'],
+    [304, 'If-None-Match: "abc"', "Range: bytes=0-1", 'If-Range: "x"'],
+  ];
+  for (const [status, ...lines] of rows) assertStatus(status, lines);
+});
+
+Deno.test("where no tag is given out, no list has it, and a star still stands for whatever is there", () => {
+  assertStatus(412, ['If-Match: "abc"'], UNTAGGED);
+  assertStatus(412, ['If-Match: "null"'], UNTAGGED);
+  assertStatus(412, ["If-Match: null"], UNTAGGED);
+  assertStatus(null, ["If-Match: *"], UNTAGGED);
+  assertStatus(null, ['If-None-Match: "abc"'], UNTAGGED);
+  assertStatus(null, ['If-None-Match: "abc"', `If-Modified-Since: ${at(MODIFIED)}`], UNTAGGED);
+  assertStatus(304, ["If-None-Match: *"], UNTAGGED);
+  assertStatus(304, [`If-Modified-Since: ${at(MODIFIED)}`], UNTAGGED);
+  assertStatus(412, [`If-Unmodified-Since: ${at(MODIFIED - 1)}`], UNTAGGED);
+  const isFresh = (...lines: string[]) => isRangeFresh(requestWith(lines), UNTAGGED, NOW);
+  assertEquals(isFresh('If-Range: "abc"'), false);
+  assertEquals(isFresh("If-Range: null"), false);
+  assertEquals(isFresh("If-Range:"), false);
+  assertEquals(isFresh(`If-Range: ${at(MODIFIED)}`), true);
+  assertEquals(isFresh(), true);
+});
+
+Deno.test("a long list of tags is read once, whatever is in it", () => {
+  const length = 200_000;
+  const lists = [",", " ", '"x",', 'W/"', '"', "W/", '"x" ', "\t", ", "].map((part) =>
+    part.repeat(length / part.length)
+  );
+  for (const list of lists) {
+    for (const end of ["", "x", '"', '"abc"']) {
+      const request = new HttpRequest();
+      request.header = (name) => name === "if-none-match" ? list + end : null;
+      const start = performance.now();
+      const status = preconditionStatus(request, VALIDATORS, NOW);
+      // Quadratic time would be many seconds.
+      assert(performance.now() - start < 500, `${list.slice(0, 9)}… ${end} takes too long`);
+      const isFound = end === '"abc"' &&
+        (list.startsWith(",") || list.startsWith(" ") || list.startsWith("\t") ||
+          list.startsWith('"x",'));
+      assertEquals(status, isFound ? 304 : null, `${list.slice(0, 9)}… ${end}`);
+    }
   }
 });
 

@@ -183,7 +183,27 @@ Deno.test("discarding a response closes its file, once, and only that", () => {
 });
 
 Deno.test("an error says in its body what happened, is plain text, and closes only when told to", () => {
-  for (const status of [400, 403, 404, 405, 408, 413, 414, 416, 417, 431, 500, 501, 503, 505]) {
+  const explained = [
+    400,
+    401,
+    403,
+    404,
+    405,
+    406,
+    408,
+    412,
+    413,
+    414,
+    416,
+    417,
+    429,
+    431,
+    500,
+    501,
+    503,
+    505,
+  ];
+  for (const status of explained) {
     const response = errorResponse(status, [["Allow", "GET"]]);
     const head = textOf(response.bytes.subarray(0, response.headLength));
     const body = response.bytes.subarray(response.headLength);

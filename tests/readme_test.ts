@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { helpText } from "../server/command_line.ts";
+import { helpText } from "../server/config/flags.ts";
 import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 

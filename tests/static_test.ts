@@ -258,7 +258,6 @@ Deno.test("single ranges of small and of large files; what cannot be satisfied i
       ["/small.txt", ["Range: bytes=7-"], 206, "789", "bytes 7-9/10"],
       ["/small.txt", ["Range: bytes=-2"], 206, "89", "bytes 8-9/10"],
       ["/small.txt", ["Range: bytes=5-99999999999999999999"], 206, "56789", "bytes 5-9/10"],
-      ["/small.txt", ["Range: bytes=5-2"], 200, "0123456789", undefined],
       ["/small.txt", ["Range: bytes=2-4", 'If-Range: "other"'], 200, "0123456789", undefined],
       ["/small.txt", ["Range: bytes=2-4", `If-Range: ${etag}`], 206, "234", "bytes 2-4/10"],
     ];
@@ -267,8 +266,10 @@ Deno.test("single ranges of small and of large files; what cannot be satisfied i
       const got = [answer.status, answer.text, answer.fields["content-range"]];
       assertEquals(got, [status, text, contentRange], lines.join("; "));
     }
-    const unsatisfiable = await exchange(port, get("/small.txt", "Range: bytes=10-"));
-    assertEquals([unsatisfiable.status, unsatisfiable.fields["content-range"]], [416, "bytes */10"]);
+    for (const range of ["10-", "5-2", "abc"]) {
+      const { status, fields } = await exchange(port, get("/small.txt", `Range: bytes=${range}`));
+      assertEquals([status, fields["content-range"]], [416, "bytes */10"], range);
+    }
     const part = await exchange(port, get("/large.bin", "Range: bytes=1000000-2999998"));
     assertEquals([part.status, part.body.length], [206, 1_999_999]);
     assert(part.body.every((byte, i) => byte === large[1_000_000 + i]));

@@ -1,93 +1,156 @@
 /**
- * A file as a resource: its validators, its fields, and what a request's conditions and ranges make of it.
+ * One form of a file as it goes over the wire: its fields, and what a request's conditions and ranges make of it.
  * Source: RFC 9110 §8.8, §13, §14.
  * @module
  */
-import type { FileStatus } from "../../ffi/file.ts";
+import { close } from "../../ffi/socket.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { isNotModified, isRangeFresh, type Validators } from "../../server/http/conditional.ts";
+import { isRangeFresh, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { formatHttpDate } from "../../server/http/date.ts";
-import { parseRange } from "../../server/http/range.ts";
+import { multipartOf } from "../../server/http/multipart.ts";
+import type { Coding } from "../../server/http/negotiation.ts";
+import { type ByteRange, parseRanges } from "../../server/http/range.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
-import { type Body, errorResponse, type Fields, HttpResponse } from "../../server/http/response.ts";
+import { type Body, type Fields, HttpResponse } from "../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../server/limits.ts";
+import { DiskPieces, MemoryPieces, type Pieces } from "./pieces.ts";
+
+/** Nothing is read before the client takes it. */
+const ON_DEMAND = { highWaterMark: 0 };
 
 /** A file as it is about to be served. */
 export interface Representation {
+  /** Bytes. */
   readonly size: number;
   readonly mediaType: string;
+  /** What it is compressed with. */
+  readonly coding: Coding | null;
   readonly validators: Validators;
-  /** Bytes `[start, end)`. */
+  /** Whether another request could have got another representation (RFC 9110 §12.5.5). */
+  readonly varies: boolean;
+  /** Bytes `[start, end)`. It holds the file open until it was sent. */
   body(start: number, end: number): Body;
+  /** The same for several pieces, `length` bytes in all. */
+  pieces(pieces: Pieces, length: number): Body;
 }
 
-/** A file whose content is in memory. */
-export function representationInMemory(
-  file: { mediaType: string; validators: Validators; content: Uint8Array<ArrayBuffer> },
-): Representation {
-  const { mediaType, validators, content } = file;
-  return { size: content.length, mediaType, validators, body: (start, end) => content.subarray(start, end) };
+/** Why there is no response yet: a status, and fields that go with it. */
+export interface Failure {
+  readonly failure: number;
+  readonly own: Fields;
 }
 
-/**
- * The tag is of inode, size and ctime: the kernel alone sets ctime, at every change of the bytes, so that a rewrite
- * of the same size within the same second shows. Kernels before 6.13 keep it in ticks of up to 10 ms.
- */
-export function validatorsOf(status: FileStatus, nowSeconds: number): Validators {
-  const changed = BigInt(status.changedSeconds) * 1_000_000_000n + BigInt(status.changedNanoseconds);
-  const etag = `"${status.inode.toString(16)}-${status.size.toString(16)}-${changed.toString(16)}"`;
-  // RFC 9110 §8.8.2.1: not later than the response itself
-  return { etag, modifiedSeconds: Math.max(Math.min(status.modifiedSeconds, nowSeconds), 0) };
+/** A response, or the error to be told of. */
+export type Result = HttpResponse | Failure;
+
+/** Adds the fields that do not come from the file itself. */
+export type Dress = (own: Fields, status: number) => Fields;
+
+/** The part of a representation that tells how its bytes are had. */
+type Source = Pick<Representation, "size" | "body" | "pieces">;
+
+/** Bytes in memory, which must not change. */
+export function sourceInMemory(content: Uint8Array<ArrayBuffer>): Source {
+  return {
+    size: content.length,
+    body: (start, end) => content.subarray(start, end),
+    // Not copied, either: however many clients do not read what they asked for.
+    pieces: (pieces, length) => ({
+      stream: new ReadableStream(new MemoryPieces(content, pieces), ON_DEMAND),
+      length,
+    }),
+  };
 }
 
-/** 304, 206 or 416 where the request's conditions ask for it; null: the whole (RFC 9110 §13.2.2). */
+/** An open file of `size` bytes; `onLease` is called when a body has taken over the descriptor. */
+export function sourceOnDisk(fd: number, size: number, onLease: () => void): Source {
+  return {
+    size,
+    body: (start, end) => {
+      onLease();
+      return { fd, offset: start, length: end - start, close: () => void close(fd) };
+    },
+    pieces: (pieces, length) => {
+      onLease();
+      return { stream: new ReadableStream(new DiskPieces(fd, pieces), ON_DEMAND), length };
+    },
+  };
+}
+
+/** 304, 412, 206 or 416 where the request asks for it; null: the whole (RFC 9110 §13.2.2). */
 export function negotiate(
   request: HttpRequest,
   context: HandlerContext,
   file: Representation,
-): HttpResponse | null {
-  return isNotModified(request, file.validators, context.clock.seconds)
-    ? notModified(file.validators)
-    : negotiateRange(request, context, file);
+  dress: Dress,
+): Result | null {
+  if (!request.isConditional) return null;
+  const status = preconditionStatus(request, file.validators, context.clock.seconds);
+  if (status === 304) return notModified(file, dress);
+  if (status === 412) return { failure: 412, own: [] };
+  const field = request.method === "GET" ? request.header("range") : null;
+  if (field === null || !isRangeFresh(request, file.validators, context.clock.seconds)) return null;
+  const ranges = parseRanges(field, file.size);
+  if (ranges === null) return null;
+  if (ranges === "unsatisfiable") return { failure: 416, own: [["Content-Range", `bytes */${file.size}`]] };
+  if (ranges.length === 1) return single(file, ranges[0], dress);
+  // Its coding would be said of the whole body, delimiters included, and those who decode it would stumble over them.
+  return file.coding === null ? multiple(file, ranges, dress) : null;
+}
+
+/** 200 with everything. Where `isShared` is false the content is not copied behind the head. */
+export function whole(file: Representation, dress: Dress, isShared = true): HttpResponse {
+  const body = file.body(0, file.size);
+  const inlineBytesMax = isShared ? undefined : RANGE_INLINE_BYTES_MAX;
+  return new HttpResponse(200, dress(fieldsOf(file), 200), body, false, inlineBytesMax);
 }
 
 /** 304 with the fields that it must have (RFC 9110 §15.4.5). */
-export function notModified(validators: Validators): HttpResponse {
-  return new HttpResponse(304, validatorFields(validators), null);
+export function notModified(file: Representation, dress: Dress): HttpResponse {
+  return new HttpResponse(304, dress([...validatorFields(file.validators), ...varyField(file)], 304), null);
 }
 
-/** 206 or 416 where the request asks for a range, and its other conditions are met; null: the whole. */
-export function negotiateRange(
-  request: HttpRequest,
-  context: HandlerContext,
-  file: Representation,
-): HttpResponse | null {
-  const field = request.method === "GET" ? request.header("range") : null;
-  if (field === null || !isRangeFresh(request, file.validators, context.clock.seconds)) return null;
-  const range = parseRange(field, file.size);
-  if (range === null) return null;
-  if (range === "unsatisfiable") return errorResponse(416, [["Content-Range", `bytes */${file.size}`]]);
-  const { start, end } = range;
-  const contentRange: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`]];
+/** The page for an error: what stands in the file, but for what would let it be taken for the resource itself. */
+export function errorPage(file: Representation, status: number, own: Fields, dress: Dress): HttpResponse {
+  const fields = [...contentFields(file, file.mediaType), ...varyField(file), ...own];
+  return new HttpResponse(status, dress(fields, status), file.body(0, file.size));
+}
+
+function single(file: Representation, { start, end }: ByteRange, dress: Dress): HttpResponse {
+  const fields: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`], ...fieldsOf(file)];
   // Not copied: many clients that ask for much and do not read it share what is in memory.
-  const fields = [...contentRange, ...fieldsOf(file)];
-  return new HttpResponse(206, fields, file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
+  return new HttpResponse(206, dress(fields, 206), file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
 }
 
-/** 200 with everything. */
-export function whole(file: Representation): HttpResponse {
-  return new HttpResponse(200, fieldsOf(file), file.body(0, file.size));
+function multiple(file: Representation, ranges: readonly ByteRange[], dress: Dress): HttpResponse {
+  const boundary = crypto.randomUUID();
+  const { contentType, length, parts } = multipartOf(ranges, file.mediaType, file.size, boundary);
+  const fields = dress(fieldsOf(file, contentType), 206);
+  return new HttpResponse(206, fields, file.pieces(parts, length), false, RANGE_INLINE_BYTES_MAX);
 }
 
-function fieldsOf(file: Representation): Fields {
+function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
   return [
-    ["Content-Type", file.mediaType],
-    ["X-Content-Type-Options", "nosniff"],
+    ...contentFields(file, mediaType),
     ...validatorFields(file.validators),
     ["Accept-Ranges", "bytes"],
+    ...varyField(file),
   ];
 }
 
+function contentFields({ coding }: Representation, mediaType: string): Fields {
+  return [
+    ["Content-Type", mediaType],
+    ["X-Content-Type-Options", "nosniff"],
+    ...(coding === null ? [] : [["Content-Encoding", coding]] as const),
+  ];
+}
+
+function varyField({ varies }: Representation): Fields {
+  return varies ? [["Vary", "Accept-Encoding"]] : [];
+}
+
 function validatorFields({ etag, modifiedSeconds }: Validators): Fields {
-  return [["Last-Modified", formatHttpDate(modifiedSeconds)], ["ETag", etag]];
+  const modified = ["Last-Modified", formatHttpDate(modifiedSeconds)] as const;
+  return etag === null ? [modified] : [modified, ["ETag", etag]];
 }

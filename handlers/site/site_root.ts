@@ -53,14 +53,14 @@ export class SiteRoot {
     return this.followsLinks ? openBeneathWithoutLinks(this.fd, path) : openBeneathByWalking(this.fd, path);
   }
 
-  /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
-  look(path: PathBytes): "file" | "directory" | number {
-    const status = this.#status.read(this.fd, path);
+  /** Looks before opening: even to open a FIFO or a device can have an effect on others. `status` is filled. */
+  look(path: PathBytes, status: FileStatus = this.#status): "file" | "directory" | number {
+    const result = status.read(this.fd, path);
     // Out of the root even a refusal says too much: there it is 404, as for what does not exist.
-    if (status === -E.EACCES) return this.isInside(path) ? 403 : 404;
-    if (status < 0) return statusOfErrno(-status);
-    if (this.#status.isFile) return "file";
-    return this.#status.isDirectory ? "directory" : 404;
+    if (result === -E.EACCES) return this.isInside(path) ? 403 : 404;
+    if (result < 0) return statusOfErrno(-result);
+    if (status.isFile) return "file";
+    return status.isDirectory ? "directory" : 404;
   }
 
   /** True when no link leads from `path` out of the root. */

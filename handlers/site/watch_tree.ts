@@ -12,6 +12,7 @@
  * @module
  */
 import { IN_CREATE, IN_DELETE, IN_IGNORED, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/constants.ts";
+import { listNames } from "../../ffi/directory.ts";
 import { describeErrno, EAGAIN, ENOSPC } from "../../ffi/errno.ts";
 import {
   type FileName,
@@ -20,12 +21,14 @@ import {
   inotifyRead,
   inotifyUnwatch,
   inotifyWatch,
-  listNames,
   openSubdirectory,
   tellsOfChanges,
 } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
 import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../../server/limits.ts";
+
+/** `a.js.br` is another form of `a.js`: whoever depends on the name of the latter is told of both. */
+export const SIBLING_SUFFIXES: readonly string[] = [".br", ".zst", ".gz"];
 
 /** What is to be told when a name changes. */
 export interface Dependent {
@@ -260,6 +263,9 @@ export class WatchTree {
       if (place.names !== null) this.#rename(place, place.names, mask, name);
       const child = place.children.get(name);
       if (child !== undefined) this.#drop(child);
+      const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
+      const original = suffix && place.children.get(name.slice(0, -suffix.length));
+      if (original) this.#drop(original);
     }
   }
 

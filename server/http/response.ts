@@ -43,7 +43,6 @@ export interface ResponseOptions {
 /** Field names and values, in the order in which they are sent. */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
-const encoder = new TextEncoder();
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** How a message ends is said in one place, or two readers may disagree about it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|date)$/i;
@@ -169,25 +168,34 @@ export const CONTINUE: Uint8Array<ArrayBuffer> = encodeUtf8("HTTP/1.1 100 Contin
 
 /** A response whose body says what happened, in English and, where people meet it, in Chinese. */
 export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
-  const text = `${status} ${reasonPhrase(status)}\n${EXPLANATIONS.get(status) ?? ""}`;
-  return new HttpResponse(
-    status,
-    [["Content-Type", "text/plain; charset=utf-8"], ["X-Content-Type-Options", "nosniff"], ...fields],
-    encoder.encode(text),
-    closes,
-  );
+  return new HttpResponse(status, [...ERROR_FIELDS, ...fields], errorBody(status), closes);
+}
+
+/** The fields of a body that {@linkcode errorBody} makes. */
+export const ERROR_FIELDS: Fields = [
+  ["Content-Type", "text/plain; charset=utf-8"],
+  ["X-Content-Type-Options", "nosniff"],
+];
+
+/** What happened, in words: text in UTF-8. */
+export function errorBody(status: number): Uint8Array<ArrayBuffer> {
+  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${EXPLANATIONS.get(status) ?? ""}`);
 }
 
 const EXPLANATIONS: ReadonlyMap<number, string> = new Map([
   [400, "The request is malformed.\n"],
+  [401, "A name and a password are asked for. 需要用户名和密码\n"],
   [403, "This file may not be read. 没有权限\n"],
   [404, "The file was not found. 文件未找到，请输入正确的url\n"],
   [405, "This server answers GET, HEAD and OPTIONS.\n"],
+  [406, "None of the file's forms is one that the request accepts.\n"],
   [408, "The request did not arrive in time.\n"],
+  [412, "The file is not in the state that the request asks for.\n"],
   [413, "The request's body is too large.\n"],
   [414, "The request's target is too long.\n"],
   [416, "The file has no such range.\n"],
   [417, "The only expectation that is known is 100-continue.\n"],
+  [429, "Too many requests. Try again later.\n"],
   [431, "The request's fields are too large or too many.\n"],
   [500, "The server failed to answer. It is not your fault.\n"],
   [501, "The method or transfer coding is not implemented.\n"],

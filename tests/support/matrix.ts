@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { HandlerName } from "../../server/command_line.ts";
+import type { HandlerName } from "../../server/config/values.ts";
 import type { PollerName } from "../../server/poller.ts";
 import { POLLER_NAMES } from "../../server/pollers/mod.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { hasOpenat2, openDirectory } from "../../ffi/file.ts";
 import { close } from "../../ffi/socket.ts";
-import { NO_OPENAT2_WARNING } from "../../handlers/static.ts";
+import { NO_OPENAT2_WARNING } from "../../handlers/site/site_options.ts";
 
 /** The repository's root, with a slash at its end. */
 export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;

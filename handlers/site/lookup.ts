@@ -1,0 +1,84 @@
+/**
+ * What was looked at to find out where a URL leads, so that it is known when that is no longer true.
+ * @module
+ */
+import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import type { FileName } from "../../ffi/inotify.ts";
+import { namesOf, type SiteRoot, terminate } from "./site_root.ts";
+import type { Place, WatchTree } from "./watch_tree.ts";
+
+/** A path, and what stood there. */
+export interface Seen {
+  readonly path: PathBytes;
+  readonly names: readonly FileName[];
+  /** Of a file; null: there was none. */
+  readonly status: FileStatus | null;
+  /** Where it is watched, since before it was looked at; null: it has to be looked at again. */
+  readonly place: Place | null;
+}
+
+/** All that is looked at for one URL. {@linkcode end} has to be called in the end. */
+export class Lookup {
+  readonly #root: SiteRoot;
+  readonly #tree: WatchTree | null;
+  readonly #seen: Seen[] = [];
+
+  /** `tree` must have been drained in this turn. */
+  constructor(root: SiteRoot, tree: WatchTree | null) {
+    this.#root = root;
+    this.#tree = tree;
+  }
+
+  /** Everything so far. */
+  get seen(): readonly Seen[] {
+    return this.#seen;
+  }
+
+  /** What stands at `path`, below the root and without slashes at its ends; numbers are statuses. */
+  look(path: Uint8Array): "file" | "directory" | number {
+    if (path.length === 0) return "directory";
+    const names = namesOf(path);
+    const terminated = terminate(path);
+    if (this.#tree?.isAbsent(names)) {
+      this.#seen.push({ path: terminated, names, status: null, place: null });
+      return 404;
+    }
+    return this.#ask(terminated, names);
+  }
+
+  /**
+   * The same for a file whose name is that of another one, which was looked at, and `suffix`. Where the tree knows that
+   * there is none, nothing has to be remembered: it tells those who depend on the other one when it appears.
+   */
+  lookBeside(other: Seen, suffix: string): Seen | null {
+    const path = new Uint8Array(other.path.length + suffix.length);
+    path.set(other.path);
+    for (let i = 0; i < suffix.length; i++) path[other.path.length - 1 + i] = suffix.charCodeAt(i);
+    const names = [...other.names.slice(0, -1), other.names.at(-1)! + suffix];
+    if (this.#tree?.isAbsent(names)) return null;
+    return this.#ask(path, names) === "file" ? this.#seen.at(-1)! : null;
+  }
+
+  #ask(path: PathBytes, names: readonly FileName[]): "file" | "directory" | number {
+    const place = this.#tree === null ? null : this.#tree.enter(names);
+    const status = new FileStatus();
+    const kind = this.#root.look(path, status);
+    this.#seen.push({ path, names, status: kind === "file" ? status : null, place });
+    return kind;
+  }
+
+  /** Watches also what is known to be absent, for somebody who will depend on all that was seen. */
+  watchAll(): void {
+    for (let i = 0; i < this.#seen.length && this.#tree !== null; i++) {
+      const seen = this.#seen[i];
+      if (seen.place === null) this.#seen[i] = { ...seen, place: this.#tree.enter(seen.names) };
+    }
+  }
+
+  /** Gives up what nobody has come to depend on. */
+  end(): void {
+    for (const { place } of this.#seen) {
+      if (place !== null) this.#tree!.prune(place);
+    }
+  }
+}

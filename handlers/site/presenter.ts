@@ -1,0 +1,266 @@
+/**
+ * From a resource and a request to a response: which variant, which part of it, from memory or from disk.
+ * @module
+ */
+import { close } from "../../ffi/socket.ts";
+import type { FileStatus } from "../../ffi/file.ts";
+import type { HandlerContext } from "../../server/handler.ts";
+import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
+import type { Fields, HttpResponse } from "../../server/http/response.ts";
+import { REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
+import { type Compressor, MADE_CODINGS } from "./compressor.ts";
+import type { EntityTags } from "./entity_tags.ts";
+import type { FieldPolicy } from "./field_policy.ts";
+import type { FileCache } from "./file_cache.ts";
+import type { Loaded, Loader } from "./loader.ts";
+import type { Note } from "./locator.ts";
+import {
+  type Dress,
+  errorPage,
+  negotiate,
+  notModified,
+  type Representation,
+  type Result,
+  sourceInMemory,
+  sourceOnDisk,
+  whole,
+} from "./representation.ts";
+import type { Answer, Content, Resource, Variant } from "./resource.ts";
+import { statusOfErrno } from "./site_root.ts";
+import { SIBLING_SUFFIXES } from "./watch_tree.ts";
+
+/** A resource that stands for another URL than its own. */
+export interface StandIn {
+  /** That URL's path. */
+  readonly url: string;
+  /** 200, or the error that the resource is the page of. */
+  readonly status: number;
+  /** Further fields. */
+  readonly own: Fields;
+}
+
+/** What a presenter works with. */
+export interface PresenterParts {
+  readonly cache: FileCache;
+  readonly loader: Loader;
+  readonly tags: EntityTags;
+  readonly policy: FieldPolicy;
+  readonly compressor: Compressor;
+  readonly note: Note;
+}
+
+/** See the module's comment. */
+export class Presenter {
+  readonly #parts: PresenterParts;
+
+  constructor(parts: PresenterParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers `request` with `resource`; null for `standIn`: the resource is what the URL leads to. */
+  present(
+    resource: Resource,
+    request: HttpRequest,
+    context: HandlerContext,
+    standIn: StandIn | null = null,
+  ): Result | Promise<Result> {
+    const variant = this.#choose(resource, request, context);
+    if (variant === null) return { failure: 406, own: [["Vary", "Accept-Encoding"]] };
+    return variant instanceof Promise
+      ? variant.then((variant) => this.#show(resource, variant, request, context, standIn))
+      : this.#show(resource, variant, request, context, standIn);
+  }
+
+  /** The variant that the client likes best (RFC 9110 §12.5.3); null when there is none that it accepts. */
+  #choose(
+    resource: Resource,
+    request: HttpRequest,
+    context: HandlerContext,
+  ): Variant | Promise<Variant> | null {
+    const first = resource.variants[0];
+    if (!resource.varies) return first;
+    for (const coding of codingsOf(request.header("accept-encoding"))) {
+      const wanted = coding === "identity" ? null : coding;
+      const variant = resource.variants.find(({ coding }) => coding === wanted);
+      if (variant !== undefined) return variant;
+      const made = wanted === null ? null : this.#make(resource, wanted, context);
+      if (made !== null) return made;
+    }
+    return first.coding === null ? first : null;
+  }
+
+  /** Compresses a file that is in memory; null where that is of no use, or there is too much to do already. */
+  #make(resource: Resource, coding: Coding, context: HandlerContext): Promise<Variant> | null {
+    if (!resource.isCompressible || !MADE_CODINGS.includes(coding)) return null;
+    const known = resource.making.get(coding);
+    if (known !== undefined) return known;
+    const original = resource.variants[0];
+    const loaded = original.content === null ? this.#load(resource, original, context) : null;
+    if (typeof loaded !== "number" && loaded !== null) close(loaded.fd);
+    const { content } = original;
+    if (content === null || resource.entry === null) return null; // it would be made again and again
+    const compressed = this.#parts.compressor.compress(content.bytes, coding);
+    if (compressed === null) return null;
+    const making = compressed.then((bytes) => {
+      if (bytes === null) {
+        resource.making.set(coding, null);
+        return original;
+      }
+      const variant: Variant = { coding, seen: original.seen, content: null };
+      const { tags } = this.#parts;
+      this.#keepContent(resource, variant, bytes, { ...content.validators, etag: tags.ofMade(bytes) });
+      resource.variants.push(variant);
+      resource.making.delete(coding);
+      return variant;
+    });
+    resource.making.set(coding, making);
+    return making;
+  }
+
+  #show(
+    resource: Resource,
+    variant: Variant,
+    request: HttpRequest,
+    context: HandlerContext,
+    standIn: StandIn | null,
+  ): Result | Promise<Result> {
+    this.#parts.note("variant", describeVariant(variant));
+    const loaded = variant.content === null ? this.#load(resource, variant, context) : null;
+    if (variant.content !== null) {
+      return this.#fromMemory(resource, variant, variant.content, request, context, standIn);
+    }
+    if (typeof loaded !== "number") {
+      return this.#fromDisk(resource, variant, loaded!, request, context, standIn);
+    }
+    this.#parts.cache.remove(resource);
+    return { failure: statusOfErrno(-loaded), own: [] };
+  }
+
+  /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
+  #load(resource: Resource, variant: Variant, context: HandlerContext): Loaded | number | null {
+    const { loader, cache, tags, note } = this.#parts;
+    const loaded = loader.load(resource, variant);
+    if (typeof loaded === "number") return loaded;
+    const { bytes, status } = loaded;
+    if (bytes !== null) {
+      const etag = tags.ofContent(bytes, status);
+      this.#keepContent(resource, variant, bytes, validatorsOf(status, etag, context));
+    }
+    if (resource.isNew) {
+      const isKept = cache.put(resource, context);
+      note("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
+    }
+    return bytes === null ? loaded : null;
+  }
+
+  #keepContent(
+    resource: Resource,
+    variant: Variant,
+    bytes: Uint8Array<ArrayBuffer>,
+    validators: Validators,
+  ): void {
+    const file = { ...describe(resource, variant), validators, ...sourceInMemory(bytes) };
+    const response = whole(file, this.#dress(resource, null, null));
+    const isFirst = resource.variants[0] === variant;
+    if (isFirst) resource.response = response;
+    const content = response.tail === null ? response.bytes.subarray(response.headLength) : bytes;
+    const answer = isFirst ? resource : resource.answer(response);
+    variant.content = { bytes: content, validators, whole: answer, notModified: null };
+    this.#parts.cache.grow(resource, response.bytes.length + (response.tail === null ? 0 : bytes.length));
+  }
+
+  #fromMemory(
+    resource: Resource,
+    variant: Variant,
+    content: Content,
+    request: HttpRequest,
+    context: HandlerContext,
+    standIn: StandIn | null,
+  ): Result {
+    const origin = this.#parts.policy.cors.originOf(request);
+    const isPlain = origin === null && standIn === null;
+    let answer: Answer | null = isPlain ? content.whole : null;
+    if (answer === null || answer.response === null || request.isConditional) {
+      const dress = this.#dress(resource, origin, standIn);
+      const { validators, bytes } = content;
+      const file = { ...describe(resource, variant), validators, ...sourceInMemory(bytes) };
+      if (standIn !== null && standIn.status !== 200) {
+        return errorPage(file, standIn.status, standIn.own, dress);
+      }
+      if (isPlain && preconditionStatus(request, validators, context.clock.seconds) === 304) {
+        answer = content.notModified ??= resource.answer(notModified(file, dress));
+      } else {
+        const part = negotiate(request, context, file, dress);
+        if (part !== null) return part;
+        answer ??= this.#remembered(resource, whole(file, dress, false), standIn);
+      }
+      // The resource may have ended while its bytes were compressed, or had to leave at once.
+      if (answer.response === null) return whole(file, dress, false);
+    }
+    if (request.isShared && answer.entry !== null && resource.entry !== null) request.memo = answer;
+    return answer.response;
+  }
+
+  #remembered(resource: Resource, response: HttpResponse, standIn: StandIn | null): Answer {
+    const isFull = resource.answers.length >= REMEMBERED_ANSWERS_MAX;
+    return standIn !== null || isFull ? { entry: null, response } : resource.answer(response);
+  }
+
+  #fromDisk(
+    resource: Resource,
+    variant: Variant,
+    { fd, status }: Loaded,
+    request: HttpRequest,
+    context: HandlerContext,
+    standIn: StandIn | null,
+  ): Result | Promise<Result> {
+    const answer = (etag: string | null) => {
+      let isLeased = false;
+      try {
+        const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
+        const source = sourceOnDisk(fd, status.size, () => isLeased = true);
+        const validators = validatorsOf(status, etag, context);
+        const file = { ...describe(resource, variant), validators, ...source };
+        if (standIn !== null && standIn.status !== 200) {
+          return errorPage(file, standIn.status, standIn.own, dress);
+        }
+        return negotiate(request, context, file, dress) ?? whole(file, dress);
+      } finally {
+        if (!isLeased) close(fd);
+      }
+    };
+    const etag = this.#parts.tags.ofFile(variant.seen.path, status, context.clock.seconds);
+    return etag instanceof Promise ? etag.then(answer) : answer(etag);
+  }
+
+  #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
+    const { fileName, mediaType, url } = resource;
+    return (own, status) => {
+      const fields = standIn === null || standIn.status !== 200 ? own : [...own, ...standIn.own];
+      const path = standIn === null ? url : standIn.url;
+      return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin });
+    };
+  }
+}
+
+function describe(
+  { mediaType, varies }: Resource,
+  { coding }: Variant,
+): Pick<Representation, "mediaType" | "coding" | "varies"> {
+  return { mediaType, coding, varies };
+}
+
+/** For those who ask why. */
+function describeVariant({ coding, seen }: Variant): string {
+  const name = seen.names.at(-1) ?? "";
+  const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
+  if (coding === null) return "as it is";
+  return suffix === undefined ? `${coding}, compressed here` : `${coding}, from ${name}`;
+}
+
+/** RFC 9110 §8.8.2.1: not later than the response itself. */
+function validatorsOf(status: FileStatus, etag: string | null, { clock }: HandlerContext): Validators {
+  return { etag, modifiedSeconds: Math.max(Math.min(status.modifiedSeconds, clock.seconds), 0) };
+}

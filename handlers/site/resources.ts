@@ -1,0 +1,89 @@
+/**
+ * Makes the resources of a site of what was found, and finds those that are kept.
+ * @module
+ */
+import type { SiteSettings } from "../../server/config/site_settings.ts";
+import type { HandlerContext } from "../../server/handler.ts";
+import { isCompressible } from "./compressor.ts";
+import type { FileCache } from "./file_cache.ts";
+import type { HiddenFile } from "./hidden_file.ts";
+import type { Location, Locator, Note } from "./locator.ts";
+import type { Lookup } from "./lookup.ts";
+import { mediaTypeOf } from "./media_type.ts";
+import { encodePath, resolvePath } from "./resolve_path.ts";
+import { Resource } from "./resource.ts";
+import type { CompiledAuth } from "./rules.ts";
+import type { WatchTree } from "./watch_tree.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** What it works with. */
+export interface ResourcesParts {
+  readonly cache: FileCache;
+  readonly tree: WatchTree | null;
+  readonly locator: Locator;
+  readonly hidden: HiddenFile | null;
+  readonly note: Note;
+  /** Bytes of the largest file that is read into memory. */
+  readonly fileBytesMax: number;
+}
+
+/** See the module's comment. */
+export class Resources {
+  readonly #settings: SiteSettings;
+  readonly #parts: ResourcesParts;
+
+  constructor(settings: SiteSettings, parts: ResourcesParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+  }
+
+  /** The resource for what stands at `url`, to be found by `key`; null: it is not to be shown. */
+  make(
+    { path, variants }: Location & { kind: "file" },
+    key: Uint8Array,
+    url: string,
+    auth: readonly CompiledAuth[],
+    lookup: Lookup,
+  ): Resource | null {
+    const { cache, hidden, note, fileBytesMax } = this.#parts;
+    if (hidden?.is(path)) {
+      note("file", "the configuration is not served");
+      return null;
+    }
+    const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
+    const mediaType = mediaTypeOf(fileName);
+    const [{ coding, seen }] = variants;
+    const size = seen.status?.size ?? 0;
+    note("file", decoder.decode(seen.path.subarray(0, -1)));
+    lookup.watchAll();
+    return new Resource(cache, {
+      key,
+      url,
+      fileName,
+      mediaType,
+      variants: variants.map(({ coding, seen }) => ({ coding, seen, content: null })),
+      auth,
+      seen: lookup.seen,
+      isCompressible: this.#settings.compress && coding === null && size <= fileBytesMax &&
+        isCompressible(mediaType, size),
+    });
+  }
+
+  /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
+  at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
+    const { cache, tree, locator } = this.#parts;
+    const key = encoder.encode(`\0${page}`); // no request's path begins with a NUL
+    const kept = cache.find(key, 0, key.length, context);
+    if (kept !== null) return kept;
+    const bytes = encoder.encode(page);
+    const resolved = resolvePath(bytes, 0, bytes.length);
+    if (typeof resolved === "number" || resolved.isDirectory) return null;
+    tree?.drain(context.batch);
+    const location = locator.file(resolved.path, lookup);
+    return location.kind === "file"
+      ? this.make(location, key, encodePath(resolved.path, false), [], lookup)
+      : null;
+  }
+}

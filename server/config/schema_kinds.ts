@@ -1,0 +1,39 @@
+/**
+ * The kinds of schema that `schema.ts` is made of. Messages complete "expected …".
+ * @module
+ */
+import { z } from "zod";
+import { Expected } from "./usage_error.ts";
+
+/** Text that `read` accepts. `pattern` is for editors, and may be less strict; `expected` is said of what is no text. */
+export function text(read: (text: string) => unknown, expected: string, pattern?: RegExp): z.ZodString {
+  const schema = z.string(expected).check((context) => {
+    try {
+      read(context.value);
+    } catch (error) {
+      if (!(error instanceof Expected)) throw error;
+      context.issues.push({ code: "custom", message: error.message, input: context.value });
+    }
+  });
+  return pattern === undefined ? schema : schema.meta({ pattern: pattern.source });
+}
+
+/** A switch. */
+export function flag(title: string, description: string, otherwise = false): z.ZodOptional<z.ZodBoolean> {
+  return z.boolean("true or false").optional().meta({ title, description, default: otherwise });
+}
+
+/** One of a few names. */
+export function oneOf<const T extends string>(names: readonly T[]): z.ZodEnum<{ [K in T]: K }> {
+  return z.enum(names, `one of ${names.join(", ")}`);
+}
+
+/** An object with these keys only; for another key the message is the names of all these. */
+export function object<T extends z.core.$ZodLooseShape>(
+  shape: T,
+  expected: string,
+): z.ZodObject<T, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) => issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : expected,
+  });
+}

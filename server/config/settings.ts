@@ -1,0 +1,142 @@
+/**
+ * All settings of the program: what was chosen, and what is in force.
+ * @module
+ */
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
+import type { PollerName } from "../poller.ts";
+import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import { UsageError } from "./usage_error.ts";
+import type { HandlerName, VALIDATIONS } from "./values.ts";
+
+/** The port, unless another is chosen. */
+export const DEFAULT_PORT = 7890;
+
+/** What can be said beside the sites. */
+export interface ProgramSettings {
+  /** 0: the kernel chooses one. */
+  readonly port: number;
+  /** The address to listen on. */
+  readonly host: string;
+  /** What waits for readiness. */
+  readonly poller: PollerName;
+  /** What is served. */
+  readonly handler: HandlerName;
+  /** Each connection is a coroutine's. */
+  readonly coroutine: boolean;
+  /** Connections stay open after a response. */
+  readonly keepAlive: boolean;
+  /** Bytes. */
+  readonly cacheSize: number;
+  /** Bytes. */
+  readonly cacheFileSize: number;
+  /** How a file in memory is shown to be fresh. */
+  readonly validate: (typeof VALIDATIONS)[number];
+}
+
+/** What holds where nothing is chosen. */
+export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
+  port: DEFAULT_PORT,
+  host: "0.0.0.0",
+  poller: "epoll-edge",
+  handler: "static",
+  coroutine: false,
+  keepAlive: true,
+  cacheSize: CACHE_BYTES_MAX,
+  cacheFileSize: CACHED_FILE_BYTES_MAX,
+  validate: "auto",
+};
+
+/** What somebody chose; what is missing was left open. */
+export interface Choices {
+  /** Beside the sites. */
+  readonly program: Partial<ProgramSettings>;
+  /** About the site. */
+  readonly site: Partial<SiteSettings>;
+}
+
+/** What a configuration file chooses. */
+export interface FileChoices extends Choices {
+  /** The file's path. */
+  readonly path: string;
+  /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
+  readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
+}
+
+/** What the program is to do. */
+export type Action = "serve" | "help" | "version" | "explain" | "hash-password";
+
+/** What stands on the command line, and nothing else. */
+export interface Arguments extends Choices {
+  /** What is to be done. */
+  readonly action: Action;
+  /** The URL to explain; empty for other actions. */
+  readonly explain: string;
+  /** The configuration file that is named; null: none is. */
+  readonly config: string | null;
+  /** A configuration file in the working directory counts. */
+  readonly usesDefaultConfig: boolean;
+  /** Something that is said about files or HTTP, as it was written; null: nothing is. */
+  readonly aboutFiles: string | null;
+  /** How much is printed. */
+  readonly verbosity: "quiet" | "normal" | "verbose";
+}
+
+/** Everything that is in force. */
+export interface CommandLine extends ProgramSettings {
+  /** What is to be done. */
+  readonly action: Action;
+  /** The URL to explain; empty for other actions. */
+  readonly explain: string;
+  /** The configuration file that was read; null: none was. */
+  readonly config: string | null;
+  /** How much is printed. */
+  readonly verbosity: "quiet" | "normal" | "verbose";
+  /** The site, for every host that is not among `hosts`. */
+  readonly site: SiteSettings;
+  /** Other sites, by the name of their host. */
+  readonly hosts: ReadonlyMap<string, SiteSettings>;
+}
+
+/**
+ * Flags count more than the file, and the file more than the defaults. A host has what the top level has, flags
+ * included, but for what it says itself; fields and users of the command line are for every host.
+ * @throws {UsageError} when something is said about files, and none are served.
+ */
+export function mergeSettings(args: Arguments, file: FileChoices | null): CommandLine {
+  const { action, explain, verbosity } = args;
+  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, args.site);
+  const hosts = new Map<string, SiteSettings>();
+  for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, args.site));
+  const program = { ...DEFAULT_PROGRAM_SETTINGS, ...file?.program, ...args.program };
+  if (program.handler !== "static" && args.aboutFiles !== null) {
+    throw new UsageError(
+      `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
+    );
+  }
+  return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
+}
+
+/** Lists are joined so that what the flags say comes to bear: the last field wins, the first rule for users. */
+function withFlags(base: SiteSettings, flags: Partial<SiteSettings>): SiteSettings {
+  return {
+    ...base,
+    ...flags,
+    errorPages: { ...base.errorPages, ...flags.errorPages },
+    headers: [...base.headers, ...(flags.headers ?? [])],
+    auth: [...(flags.auth ?? []), ...base.auth],
+  };
+}
+
+function ofHost(
+  top: SiteSettings,
+  own: Partial<SiteSettings>,
+  flags: Partial<SiteSettings>,
+): SiteSettings {
+  return {
+    ...top,
+    ...own,
+    errorPages: { ...top.errorPages, ...own.errorPages },
+    headers: own.headers === undefined ? top.headers : [...own.headers, ...(flags.headers ?? [])],
+    auth: own.auth === undefined ? top.auth : [...(flags.auth ?? []), ...own.auth],
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The values of settings as they are written: on the command line and, as strings, in `epollet.json`. Each function
+ * reads one kind of value, and throws {@linkcode Expected} for what is none.
+ * @module
+ */
+import type { PollerName } from "../poller.ts";
+import { POLLER_NAMES } from "../pollers/mod.ts";
+import { ETAG_MODES, type EtagMode } from "./site_settings.ts";
+import { Expected } from "./usage_error.ts";
+
+/** What can be served; {@linkcode HANDLER_NAMES} are the names that `--handler` takes. */
+export type HandlerName = "static" | "hello" | "greet" | "echo" | "upper" | "print";
+
+/** Every value of {@linkcode HandlerName}. */
+export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet", "echo", "upper", "print"];
+
+/** How a file in memory may be shown to be fresh. */
+export const VALIDATIONS = ["auto", "inotify", "stat", "off"] as const;
+
+/** The largest port. */
+export const PORT_MAX = 65535;
+/** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
+export const FILE_SIZE_MAX = 1024 ** 3;
+
+const UNITS = ["", "K", "M", "G"];
+
+/** A reader of one of a few names. */
+function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
+  return (text) => {
+    const name = names.find((name) => name === text);
+    if (name === undefined) throw new Expected(`one of ${names.join(", ")}`);
+    return name;
+  };
+}
+
+/** A port, 0 to 65535. */
+export function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > PORT_MAX) throw new Expected(`a whole number from 0 to ${PORT_MAX}`);
+  return port;
+}
+
+/** An address. Whether it has the right digits is for the kernel to say; a name would have to be looked up. */
+export function readHost(text: string): string {
+  const host = text === "localhost" ? "127.0.0.1" : text.replace(/^\[(.*)\]$/, "$1");
+  if (!/^[0-9.]+$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(host)) throw new Expected(EXPECTED_ADDRESS);
+  return host;
+}
+
+/** What is said of an address that is none. */
+export const EXPECTED_ADDRESS = "an IPv4 or IPv6 address such as 127.0.0.1 or ::1";
+
+/** A directory. */
+export function readRoot(text: string): string {
+  if (text === "" || text.includes("\0")) throw new Expected("a directory");
+  return text;
+}
+
+/** Bytes, or a number with K, M or G for powers of 1024. */
+export function readSize(text: string): number {
+  const [, digits, unit] = SIZE.exec(text) ?? [];
+  const bytes = digits === undefined ? NaN : Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
+  if (!Number.isSafeInteger(bytes)) throw new Expected(EXPECTED_SIZE);
+  return bytes;
+}
+
+/** How a size is written. */
+export const SIZE = /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/;
+/** What is said of a size that is none. */
+export const EXPECTED_SIZE = "bytes, or a number with K, M or G, such as 64M";
+
+/** The same, up to {@linkcode FILE_SIZE_MAX}. */
+export function readFileSize(text: string): number {
+  const bytes = readSize(text);
+  if (bytes > FILE_SIZE_MAX) throw new Expected("at most 1G");
+  return bytes;
+}
+
+/** The other way round, in the largest unit that gives a whole number: `256M`. */
+export function formatSize(bytes: number): string {
+  let power = 0;
+  while (power < 3 && bytes > 0 && bytes % 1024 === 0) {
+    bytes /= 1024;
+    power++;
+  }
+  return `${bytes}${UNITS[power]}`;
+}
+
+/** File names, separated by commas. */
+export function readIndex(text: string): string[] {
+  const names = text.split(",");
+  if (!names.every(isFileName)) {
+    throw new Expected("file names separated by commas, such as index.html,index.htm");
+  }
+  return names;
+}
+
+/** One file name. */
+export function readFileName(text: string): string {
+  if (!isFileName(text)) throw new Expected("a file name such as index.html");
+  return text;
+}
+
+function isFileName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
+}
+
+/** The path of a file in the site; the slash at its beginning may be left out. */
+export function readSitePath(text: string): string {
+  const path = text.startsWith("/") ? text : `/${text}`;
+  if (!path.slice(1).split("/").every(isFileName)) {
+    throw new Expected("the path of a file in the site, such as /errors/404.html");
+  }
+  return path;
+}
+
+/** The status of an error. */
+export function readErrorStatus(text: string): number {
+  if (!/^[45]\d\d$/.test(text)) throw new Expected("a status from 400 to 599");
+  return Number(text);
+}
+
+/** `STATUS=FILE`. */
+export function readErrorPage(text: string): { status: number; path: string } {
+  const [, status, path] = /^([^=]*)=(.+)$/.exec(text) ?? [];
+  if (status === undefined) throw new Expected("STATUS=FILE, such as 404=/errors/404.html");
+  return { status: readErrorStatus(status), path: readSitePath(path) };
+}
+
+/** How entity tags are made. */
+export const readEtag: (text: string) => EtagMode = oneOf(ETAG_MODES);
+/** What waits for readiness. */
+export const readPoller: (text: string) => PollerName = oneOf(POLLER_NAMES);
+/** What is served. */
+export const readHandler: (text: string) => HandlerName = oneOf(HANDLER_NAMES);
+/** How a file in memory is shown to be fresh. */
+export const readValidation: (text: string) => (typeof VALIDATIONS)[number] = oneOf(VALIDATIONS);
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const DIRECTIVE = `${TOKEN}(=(${TOKEN}|"[ !#-[\\]-~]*"))?`;
+const CACHE_CONTROL = new RegExp(`^${DIRECTIVE}( *, *${DIRECTIVE})*$`);
+
+/** `auto`, `off`, or a field value: directives, of which new ones may be invented (RFC 9111 §5.2). */
+export function readCacheControl(text: string): string {
+  if (!CACHE_CONTROL.test(text)) {
+    throw new Expected('auto, off, or a value of Cache-Control such as "public, max-age=600"');
+  }
+  return text;
+}
+
+/** Origins, separated by commas. */
+export function readOrigins(text: string): string[] {
+  return text.split(",").map(readOrigin);
+}
+
+/** One origin as browsers write it (RFC 6454 §6.1), or `*`. */
+export function readOrigin(text: string): string {
+  if (text === "*" || (/^https?:/.test(text) && URL.parse(text)?.origin === text)) return text;
+  throw new Expected("an origin such as https://a.example (no path, no slash at its end), or *");
+}
+
+/** What `--explain` takes: a path, or a URL of the server's. */
+export function readExplained(text: string): string {
+  if (!text.startsWith("/") && !(/^https?:\/\//.test(text) && URL.canParse(text))) {
+    throw new Expected("a path such as /about, or a URL");
+  }
+  return text;
+}
