@@ -25,6 +25,17 @@ export {
 // What it serves
 
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
+export type { SiteOptions } from "./handlers/site/site_options.ts";
+export type {
+  AuthRule,
+  EtagMode,
+  HeaderRule,
+  RedirectRule,
+  RewriteRule,
+  SiteSettings,
+} from "./server/config/site_settings.ts";
+export { hashPassword } from "./server/password_hash.ts";
+export { explain } from "./handlers/explain.ts";
 export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";
 export { type Validation } from "./handlers/site/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
