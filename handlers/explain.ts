@@ -3,6 +3,7 @@
  * @module
  */
 import type { HandlerContext } from "../server/handler.ts";
+import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
@@ -57,7 +58,7 @@ function requestFor(url: string): HttpRequest {
   const path = /^\//.test(target) ? target : pathname + search;
   const escaped = path.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
   const head = [`GET ${escaped} HTTP/1.1`, `Host: ${host}`, ...FIELDS, "", ""].join("\r\n");
-  const bytes = new TextEncoder().encode(head);
+  const bytes = encodeUtf8(head);
   const request = new HttpRequest();
   const status = parseRequest(bytes, 0, bytes.length, request);
   if (status <= 0) throw new TypeError(`the request would be answered ${-status}`);

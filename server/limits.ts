@@ -150,12 +150,16 @@ export const REMEMBERED_ANSWERS_MAX = 64;
 
 /** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
 export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
+/** Such files that clients wait for at the same time, one after the other; others get their tags later. */
+export const DIGESTS_AWAITED_BYTES_MAX = 512 * MIB;
 /** What is read and digested between two turns of others: 0.6 ms. */
 export const DIGEST_SLICE_BYTES = MIB;
 /** Tags of files that are not in memory. */
 export const DIGESTED_FILES_MAX = 4096;
 /** Shorter files are not compressed: they fit into one packet anyway. */
 export const COMPRESSED_BYTES_MIN = KIB;
+/** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */
+export const COMPRESSED_BYTES_MAX = 8 * MIB;
 /** What is compressed between two turns of others: 3 ms at worst. */
 export const COMPRESSION_SLICE_BYTES = 64 * KIB;
 /** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */

@@ -5,8 +5,8 @@
  * sockets and devices. What a large directory holds is remembered, sorted, as long as the directory's own state
  * (statx(2)) is what it was before it was read; sizes and times are asked for anew each time.
  *
- * Measured with 50,000 names on ext4: reading them takes 30 ms, of which the kernel takes 19; sorting them by name 75,
- * asking for all sizes 90, for those of one page 1.
+ * Measured with 50,000 names on ext4: reading them takes 25 ms, of which the kernel takes 19; sorting them by name 40 to
+ * 65, asking for all sizes 85, for those of one page 1.
  * @module
  */
 import { EntryStatus, readEntries } from "../../ffi/directory.ts";

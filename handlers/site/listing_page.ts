@@ -13,10 +13,13 @@ import { encodePath } from "./resolve_path.ts";
 /** The value of Content-Security-Policy for the page. */
 export { LISTING_POLICY } from "./listing_style.ts";
 
-const FOLDER =
-  '<symbol id="d" viewBox="0 0 18 18"><path d="M2 5.25v8.5c0 .7.55 1.25 1.25 1.25h11.5c.7 0 1.25-.55 1.25-1.25v-7c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>';
-const FILE =
-  '<symbol id="f" viewBox="0 0 18 18"><path d="M4 2.5h6.25L14 6.25v9.25H4zM10 2.75v3.75h3.75"/></symbol>';
+/** The pictures of a folder, a file, and the way up: drawn here, 18 units wide, coloured by the style. */
+const PICTURES = `<svg aria-hidden="true">
+<symbol id="d" viewBox="0 0 18 18"><path d="M2 4.75v9c0 .7.55 1.25 1.25 1.25h11.5c.7 0 1.25-.55 1.25-1.25v-7\
+c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
+<symbol id="f" viewBox="0 0 18 18"><path d="M4 2.5h6.25L14 6.25v9.25H4zM10 2.75v3.75h3.75"/></symbol>
+<symbol id="u" viewBox="0 0 18 18"><path d="M9 15V4M4.5 8.5L9 4l4.5 4.5"/></symbol>
+</svg>`;
 
 /**
  * The page for people. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links are
@@ -28,11 +31,11 @@ export function listingPage(listing: Listing, url: string): string {
   const title = parts.length === 0 ? "/" : `/${parts.join("/")}/`;
   const rows = entries.map(rowOf);
   const parent =
-    '<tr><td><a href="../"><svg aria-hidden="true"></svg>Parent folder</a></td><td></td><td></td></tr>\n';
+    '<tr><td><a href="../"><svg><use href="#u"/></svg>Parent folder</a></td><td></td><td></td></tr>\n';
   const headers = [
     headerOf("name", "Name", query),
     headerOf("size", "Size", query),
-    headerOf("time", "Modified", query),
+    headerOf("time", 'Modified<span class="clock"> (UTC)</span>', query),
   ];
   const table = `<table>
 <thead><tr>${headers.join("")}</tr></thead>
@@ -50,7 +53,7 @@ ${parts.length === 0 ? "" : parent}${rows.join("")}</tbody>
 <style>${LISTING_STYLE}</style>
 </head>
 <body>
-<svg hidden>${FOLDER}${FILE}</svg>
+${PICTURES}
 <header>
 <h1>${breadcrumbs(parts)}</h1>
 <p>${summary(listing)}</p>
@@ -71,8 +74,12 @@ function decodedPart(part: string): string {
 
 /** Text for HTML. Control characters are shown by their pictures (U+2400…), since HTML has no place for them. */
 function textFor(text: string): string {
-  return escape(text.replace(/[\0-\x1f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0))))
-    .replaceAll("\x7f", "\u2421");
+  return escape(text.replace(/\p{Cc}/gu, pictureOf));
+}
+
+function pictureOf(control: string): string {
+  const code = control.charCodeAt(0);
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
 }
 
 /** Each folder on the way is a link, the last one is where we are. */
@@ -85,12 +92,14 @@ function breadcrumbs(parts: readonly string[]): string {
   }).join("");
 }
 
-function summary({ total, directories, isTruncated }: Listing): string {
+function summary(listing: Listing): string {
+  const { total, directories, pages, isTruncated } = listing;
   if (total === 0) return "This folder is empty.";
   const files = total - directories;
   const counts = [];
   if (directories > 0) counts.push(directories === 1 ? "1 folder" : `${grouped(directories)} folders`);
   if (files > 0) counts.push(files === 1 ? "1 file" : `${grouped(files)} files`);
+  if (pages > 1) counts.push(`of which this page shows ${rangeOf(listing)}`);
   return counts.join(", ") + (isTruncated ? ". There are more, which are not listed." : "");
 }
 
@@ -175,14 +184,19 @@ function otherPages(
 const PAGE_TEXTS = { first: "First", prev: "Previous", next: "Next", last: "Last" } as const;
 
 function pageLinks(listing: Listing): string {
-  const { query, pages, total, offset, entries } = listing;
+  const { query, pages, total } = listing;
   if (pages === 1) return "";
   const links = otherPages(listing).map(([relation, page]) => {
     const kind = relation === "prev" || relation === "next" ? ` rel="${relation}"` : "";
     return `<a href="${escape(queryOf({ ...query, page }))}"${kind}>${PAGE_TEXTS[relation]}</a>`;
   });
-  const shown = `${grouped(offset + 1)}–${grouped(offset + entries.length)} of ${grouped(total)}`;
-  return `<nav aria-label="Pages"><span>${shown}</span>${links.join("")}</nav>\n`;
+  return `<nav aria-label="Pages"><span>${rangeOf(listing)} of ${grouped(total)}</span>${
+    links.join("")
+  }</nav>\n`;
+}
+
+function rangeOf({ offset, entries }: Listing): string {
+  return `${grouped(offset + 1)}–${grouped(offset + entries.length)}`;
 }
 
 /** The value of `Link` (RFC 8288) for a listing of several pages, else null. `url` as in {@linkcode listingPage}. */

@@ -1,8 +1,8 @@
 /**
  * The order of names for people: case and accents do not matter, and numbers count as numbers (`a2` before `a10`).
  *
- * Each name gets a key once, and keys are compared as plain strings. For 50,000 names that is 25 ms for the keys and 50
- * for the order; Intl.Collator, which does the same and knows languages, takes 400.
+ * Each name gets a key once, and keys are compared as plain strings. For 50,000 names that takes 15 to 40 ms (accents
+ * are slow) and 25 for the order; Intl.Collator, which does the same and knows languages, takes 350.
  * @module
  */
 import type { FileName } from "../../ffi/inotify.ts";
