@@ -91,6 +91,7 @@ export const O_CLOEXEC = 0x80000;
 export const O_PATH = 0x200000;
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_STATX_SYNC_AS_STAT = 0;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;

@@ -4,7 +4,7 @@
  * Source: getdents64(2), statx(2), inode(7); the kinds are S_IFMT shifted by 12 bits, IFTODT in dirent.h.
  * @module
  */
-import { S_IFDIR, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "./constants.ts";
+import { AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "./constants.ts";
 import type { FileName } from "./inotify.ts";
 import { libc, result } from "./libc.ts";
 import { DIRENT64, STATX } from "./structs.ts";
@@ -12,12 +12,9 @@ import { DIRENT64, STATX } from "./structs.ts";
 /** What a name is, as far as the directory itself knows. */
 export type EntryKind = "file" | "directory" | "other";
 
-/** The byte before the name. It says nothing (0) on file systems that do not keep it. */
-const KIND_OFFSET = DIRENT64.name - 1;
+/** The kinds; 0, which says nothing, on file systems that do not keep them. */
 const FILE_KIND = S_IFREG >> 12;
 const DIRECTORY_KIND = S_IFDIR >> 12;
-/** In statx(2): what a link is, not what it leads to. */
-const AT_SYMLINK_NOFOLLOW = 0x100;
 
 /** One call brings one or two thousand names. */
 const direntBytes = new Uint8Array(64 * 1024);
@@ -35,7 +32,7 @@ export function readEntries(fd: number, onEntry: (name: FileName, kind: EntryKin
     const start = at + DIRENT64.name;
     const bytes = direntBytes.subarray(start, direntBytes.indexOf(0, start));
     const name: FileName = String.fromCharCode.apply(null, bytes as unknown as number[]); // 255 at most
-    const kind = direntBytes[at + KIND_OFFSET];
+    const kind = direntBytes[at + DIRENT64.type];
     if (name !== "." && name !== "..") {
       onEntry(name, kind === FILE_KIND ? "file" : kind === DIRECTORY_KIND ? "directory" : "other");
     }

@@ -30,7 +30,7 @@ export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
 export const INOTIFY_EVENT = { size: 16, wd: 0, mask: 4, len: 12 } as const;
 
 /** dirent64, getdents64(2): an entry is `reclen` bytes long; size is that of the longest. */
-export const DIRENT64 = { size: 280, reclen: 16, name: 19 } as const;
+export const DIRENT64 = { size: 280, reclen: 16, type: 18, name: 19 } as const;
 
 /** statfs, fstatfs(2). */
 export const STATFS = { size: 120, type: 0 } as const;

@@ -38,7 +38,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   TIMEVAL: ["struct timeval", { sec: "tv_sec", usec: "tv_usec" }],
   OPEN_HOW: ["struct open_how", { flags: "flags", mode: "mode", resolve: "resolve" }],
   INOTIFY_EVENT: ["struct inotify_event", { wd: "wd", mask: "mask", len: "len" }],
-  DIRENT64: ["struct dirent64", { reclen: "d_reclen", name: "d_name" }],
+  DIRENT64: ["struct dirent64", { reclen: "d_reclen", type: "d_type", name: "d_name" }],
   STATFS: ["struct statfs", { type: "f_type" }],
   RLIMIT: ["struct rlimit", { cur: "rlim_cur", max: "rlim_max" }],
   STATX: ["struct statx", {

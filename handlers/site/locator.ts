@@ -16,10 +16,19 @@ export interface LocatedVariant {
   readonly seen: Seen;
 }
 
+/** A file that a URL leads to. */
+export interface FileLocation {
+  readonly kind: "file";
+  /** The file's, whatever the variant; not empty. */
+  readonly path: Uint8Array;
+  readonly variants: readonly LocatedVariant[];
+  /** Why it is this file, where it does not have the name that was asked for. */
+  readonly why: string | null;
+}
+
 /** What is at a URL. */
 export type Location =
-  /** `path` is the file's, whatever the variant; not empty. */
-  | { readonly kind: "file"; readonly path: Uint8Array; readonly variants: readonly LocatedVariant[] }
+  | FileLocation
   /** Another spelling of the URL's path, encoded. */
   | { readonly kind: "moved"; readonly url: string }
   /** A directory that is to be listed. */
@@ -64,10 +73,15 @@ export class Locator {
     const rewritten = this.#rewrite(url, false);
     if (typeof rewritten === "number") return { kind: "error", status: rewritten };
     const found = this.#find(rewritten ?? resolved, rewritten === null, lookup);
-    if (found.kind !== "error" || found.status !== 404) return found;
+    if (found.kind !== "error" || found.status !== 404) return this.#noted(found);
     const second = this.#rewrite(url, true);
     if (typeof second === "number") return { kind: "error", status: second };
-    return second === null ? found : this.#find(second, false, lookup);
+    return second === null ? found : this.#noted(this.#find(second, false, lookup));
+  }
+
+  #noted(found: Location): Location {
+    if (found.kind === "file" && found.why !== null) this.#note("rule", found.why);
+    return found;
   }
 
   /** The very file at a path that is no request's, such as that of an error page. */
@@ -91,21 +105,17 @@ export class Locator {
     const { cleanUrls } = this.#settings;
     if (isDirectory) return this.#findDirectory(path, mayMove, lookup);
     const kind = lookup.look(path);
-    const seen = lookup.seen.at(-1);
+    const seen = lookup.seen.at(-1)!;
     if (kind === "file") {
-      const clean = cleanUrls && mayMove ? cleanUrlOf(path, this.#settings.index) : null;
-      if (clean !== null) return { kind: "moved", url: clean };
-      return this.#withSiblings(path, seen!, lookup);
+      const clean = mayMove ? this.#cleanOf(path, lookup) : null;
+      return clean ?? this.#withSiblings(path, seen, lookup);
     }
     if (cleanUrls && (kind === "directory" || kind === 404)) {
       const page = this.#fileAt(concat(path, HTML), lookup);
-      const index = page === null || !mayMove
-        ? null
-        : indexUrlOf(encodePath(path, false) + ".html", this.#settings.index);
-      if (index !== null) return { kind: "moved", url: index };
       if (page !== null) {
-        this.#note("rule", `clean URL: ${decoder.decode(path)}.html`);
-        return page;
+        const index = mayMove ? this.#indexUrlOf(page.path, lookup) : null;
+        if (index !== null) return index;
+        return { ...page, why: `clean URL: ${decoder.decode(page.path)}` };
       }
     }
     if (kind === "directory") {
@@ -115,50 +125,82 @@ export class Locator {
         : this.#findDirectory(path, false, lookup);
     }
     if (kind !== 404) return { kind: "error", status: kind };
-    return this.#onlySiblings(path, seen!, lookup) ?? MISSING;
+    const variant = this.#onlySiblings(path, seen, lookup);
+    if (variant === null) return MISSING;
+    return (mayMove ? this.#cleanOf(path, lookup) : null) ?? variant;
   }
 
   #findDirectory(path: Uint8Array<ArrayBuffer>, mayMove: boolean, lookup: Lookup): Location {
     for (const index of this.#index) {
-      const file = path.length === 0 ? index : concat(path, SLASH, index);
+      const file = join(path, index);
       const kind = lookup.look(file);
-      if (kind === "file") {
-        this.#note("rule", `index: ${decoder.decode(index)}`);
-        return this.#withSiblings(file, lookup.seen.at(-1)!, lookup);
-      }
-      if (kind === 404) {
-        const location = this.#onlySiblings(file, lookup.seen.at(-1)!, lookup);
-        if (location !== null) return location;
-      } else if (kind !== "directory") {
-        return { kind: "error", status: kind };
-      }
+      const seen = lookup.seen.at(-1)!;
+      if (typeof kind === "number" && kind !== 404) return { kind: "error", status: kind };
+      const location = kind === "file"
+        ? this.#withSiblings(file, seen, lookup)
+        : kind === 404
+        ? this.#onlySiblings(file, seen, lookup)
+        : null;
+      if (location === null) continue;
+      return { ...location, why: `index: ${decoder.decode(index)}` };
     }
     const { cleanUrls, browse } = this.#settings;
-    if (path.length > 0 && cleanUrls && mayMove && lookup.look(concat(path, HTML)) === "file") {
+    if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat(path, HTML), lookup)) {
       return { kind: "moved", url: encodePath(path, false) };
     }
-    if (!browse || lookup.look(path) !== "directory" || !this.#isInside(path)) return MISSING;
+    if (!browse || lookup.look(path) !== "directory") return MISSING;
+    if (path.length > 0 && !this.#isInside(path)) return MISSING;
     return { kind: "directory", path };
   }
 
-  #fileAt(path: Uint8Array, lookup: Lookup): Location | null {
+  /** The better URL of the file `path`: of `/d/index.html` it is `/d/`, of `/a.html` `/a`. Null: it has none. */
+  #cleanOf(path: Uint8Array, lookup: Lookup): Location | null {
+    const name = path.subarray(path.lastIndexOf(SLASH) + 1);
+    if (!this.#settings.cleanUrls || name.length <= HTML.length || !endsWith(name, HTML)) return null;
+    const index = this.#indexUrlOf(path, lookup);
+    if (index !== null) return index;
+    const clean = path.slice(0, -HTML.length);
+    return this.#leads(clean, false, path, lookup) ? { kind: "moved", url: encodePath(clean, false) } : null;
+  }
+
+  /** The URL of the directory that shows the file `path`; null where it shows another one, or none. */
+  #indexUrlOf(path: Uint8Array, lookup: Lookup): Location | null {
+    const slash = path.lastIndexOf(SLASH);
+    const name = path.subarray(slash + 1);
+    const directory = path.slice(0, Math.max(slash, 0));
+    if (!this.#index.some((index) => isEqual(index, name))) return null;
+    return this.#leads(directory, true, path, lookup)
+      ? { kind: "moved", url: encodePath(directory, true) }
+      : null;
+  }
+
+  /** Nobody is sent from a file to where another one is, nor told of one that is outside of the root. */
+  #leads(path: Uint8Array, isDirectory: boolean, file: Uint8Array, lookup: Lookup): boolean {
+    const found = this.#find({ path: path.slice(), isDirectory }, false, lookup);
+    return found.kind === "file" && isEqual(found.path, file) &&
+      this.#isInside(found.variants[0].seen.path.subarray(0, -1));
+  }
+
+  #fileAt(path: Uint8Array, lookup: Lookup): FileLocation | null {
     const kind = lookup.look(path);
     if (kind === "file") return this.#withSiblings(path, lookup.seen.at(-1)!, lookup);
     return kind === 404 ? this.#onlySiblings(path, lookup.seen.at(-1)!, lookup) : null;
   }
 
-  #withSiblings(path: Uint8Array, seen: Seen, lookup: Lookup): Location {
-    return { kind: "file", path, variants: [{ coding: null, seen }, ...siblings(seen, lookup)] };
+  #withSiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation {
+    const variants = [{ coding: null, seen }, ...siblings(seen, lookup)];
+    return { kind: "file", path, variants, why: null };
   }
 
   /** A site may hold nothing but the compressed form of a file. */
-  #onlySiblings(path: Uint8Array, seen: Seen, lookup: Lookup): Location | null {
+  #onlySiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation | null {
     const variants = siblings(seen, lookup);
-    return variants.length === 0 ? null : { kind: "file", path, variants };
+    return variants.length === 0 ? null : { kind: "file", path, variants, why: null };
   }
 }
 
-const SLASH = Uint8Array.of(0x2f);
+const SLASH = 0x2f;
+const SLASHES = Uint8Array.of(SLASH);
 
 function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
   const name = seen.names.at(-1) ?? "";
@@ -169,19 +211,16 @@ function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
   });
 }
 
-/** `/a.html` is `/a`, and `/d/index.html` is `/d/`; null: it is clean already. */
-function cleanUrlOf(path: Uint8Array, index: readonly string[]): string | null {
-  const url = encodePath(path, false);
-  if (!url.endsWith(".html") || url.endsWith("/.html")) return null;
-  return indexUrlOf(url, index) ?? url.slice(0, -HTML.length);
+function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
+  return directory.length === 0 ? concat(name) : concat(directory, SLASHES, name);
 }
 
-/** The URL of the directory that `url` is an index of; null: it is none. */
-function indexUrlOf(url: string, index: readonly string[]): string | null {
-  const slash = url.lastIndexOf("/");
-  const name = url.slice(slash);
-  const isIndex = index.some((candidate) => encodePath(encoder.encode(candidate), false) === name);
-  return isIndex ? url.slice(0, slash + 1) : null;
+function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
+  return isEqual(bytes.subarray(bytes.length - end.length), end);
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
