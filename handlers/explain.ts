@@ -8,6 +8,7 @@ import { HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { type HttpResponse, isStream } from "../server/http/response.ts";
+import { reasonPhrase } from "../server/http/status.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
 /** What a browser sends when somebody follows a link. */
@@ -16,53 +17,75 @@ const FIELDS = [
   "Accept-Encoding: gzip, deflate, br, zstd",
 ];
 const LABEL_CHARACTERS = 9;
+/** Of a URL that is none. */
+const SHOWN_CHARACTERS_MAX = 60;
+/** A process that ends at once keeps nothing. */
+const OMITTED = "cache";
 
 /**
  * What a browser that is sent to `url` (a path, or with a host: `http://example.org/a?b`) gets: each step that led
  * there in a line, and the response's head.
- * @throws {TypeError} when `url` is none.
+ * @throws {TypeError} when `url` is none, or one that no request can ask for; also as `staticHandler` does.
  * @throws {SystemError} as `staticHandler` does.
  */
 export async function explain(options: StaticOptions, url: string): Promise<string> {
   const request = requestFor(url);
   const lines: string[] = [];
-  const note = (what: string, detail: string) => lines.push(`${what.padEnd(LABEL_CHARACTERS)} ${detail}`);
+  const note = (what: string, detail: string) => {
+    if (what !== OMITTED) lines.push(`${what.padEnd(LABEL_CHARACTERS)} ${printable(detail)}`);
+  };
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
   const context: HandlerContext = { batch: 1, clock, remoteAddress: null, signal };
-  note("request", `GET ${request.path}${request.query} for ${request.authority}`);
+  note(
+    "request",
+    `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,
+  );
+  if (options.config) note("config", options.config);
   const sites = new Sites({ ...options, onWarning: (message) => note("warning", message) }, note);
   try {
     const response = await sites.handle(request, context);
     response.stamp(clock);
-    const body = describeBody(response);
+    note("body", describeBody(response));
     response.discard();
     const head = new TextDecoder().decode(response.bytes.subarray(0, response.headLength)).trimEnd();
-    return `${lines.join("\n")}\n${"body".padEnd(LABEL_CHARACTERS)} ${body}\n\n${head.replaceAll("\r", "")}`;
+    return `${lines.join("\n")}\n\n${head.replaceAll("\r", "")}`;
   } finally {
     sites.close();
   }
 }
 
 function requestFor(url: string): HttpRequest {
-  const isPath = url.startsWith("/");
-  if (!isPath && !/^https?:\/\//.test(url)) {
-    throw new TypeError(`expected a path such as /a.html, or http://host/path`);
+  const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?([^#]*)/.exec(url) ?? [];
+  if (authority === undefined && !url.startsWith("/")) {
+    throw new TypeError(
+      `Bad URL ${JSON.stringify(url)}: expected a path such as /a.html, or http://host/path`,
+    );
   }
-  const { host, pathname, search } = new URL(url, "http://localhost");
-  // A path as it stands, also with dots and escapes that the URL standard would resolve: they are what one asks about.
-  const target = isPath
-    ? url.replace(/#.*$/, "")
-    : url.replace(/^https?:\/\/[^/?#]*/, "").replace(/#.*$/, "");
-  const path = /^\//.test(target) ? target : pathname + search;
-  const escaped = path.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
-  const head = [`GET ${escaped} HTTP/1.1`, `Host: ${host}`, ...FIELDS, "", ""].join("\r\n");
-  const bytes = encodeUtf8(head);
+  const host = authority === undefined ? "localhost" : new URL(`http://${authority}`).host;
+  // The path as it stands, also with dots and escapes that the URL standard would resolve: they are what one asks about.
+  const path = target.startsWith("/") ? target : `/${target}`;
+  const escaped = path.replace(
+    /[^\x21-\x7e]+/gu,
+    (text) => Array.from(encodeUtf8(text), escapeByte).join(""),
+  );
+  const bytes = encodeUtf8([`GET ${escaped} HTTP/1.1`, `Host: ${host}`, ...FIELDS, "", ""].join("\r\n"));
   const request = new HttpRequest();
   const status = parseRequest(bytes, 0, bytes.length, request);
-  if (status <= 0) throw new TypeError(`the request would be answered ${-status}`);
-  return request;
+  if (status > 0) return request;
+  const shown = url.length > SHOWN_CHARACTERS_MAX ? `${url.slice(0, SHOWN_CHARACTERS_MAX)}…` : url;
+  const answer = `${-status} ${reasonPhrase(-status)}`;
+  throw new TypeError(`Bad URL ${JSON.stringify(shown)}: a request for it is answered ${answer}`);
+}
+
+function escapeByte(byte: number): string {
+  return "%" + byte.toString(16).toUpperCase().padStart(2, "0");
+}
+
+/** Names of files may hold what would disturb a terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
 }
 
 function describeBody({ bytes, headLength, tail }: HttpResponse): string {

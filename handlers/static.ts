@@ -7,7 +7,7 @@ import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_
 import type { Handler, HandlerContext } from "../server/handler.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import type { HttpResponse } from "../server/http/response.ts";
-import { CACHE_BYTES_MAX } from "../server/limits.ts";
+import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
@@ -53,6 +53,12 @@ export function staticHandler(options: StaticOptions): StaticHandler {
 interface Place {
   readonly settings: SiteSettings;
   site: Site;
+}
+
+/** The name in an authority: without port, without the dot of the root, in lower case. Empty: too long for one. */
+function hostOf(authority: string): string {
+  if (authority.length > AUTHORITY_BYTES_MAX) return "";
+  return authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
 }
 
 /** The sites by host. */
@@ -101,17 +107,20 @@ export class Sites {
       const { entry } = remembered;
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
-    const { site } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
+    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
+    this.#note?.("root", settings.root);
     return site.handle(request, context);
   }
 
   #placeOf(request: HttpRequest): Place {
-    const host = (request.authority ?? "").replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
+    const host = hostOf(request.authority ?? "");
+    let name = host;
     let place = this.#hosts.get(host);
     for (let dot = host.indexOf("."); place === undefined && dot >= 0; dot = host.indexOf(".", dot + 1)) {
-      place = this.#hosts.get(`*${host.slice(dot)}`);
+      name = `*${host.slice(dot)}`;
+      place = this.#hosts.get(name);
     }
-    this.#note?.("host", place === undefined ? "any" : host);
+    this.#note?.("host", place === undefined ? "none of those that have settings of their own" : name);
     return place ?? this.#default;
   }
 

@@ -51,6 +51,8 @@ export const TARGET_BYTES_MAX = 8 * KIB;
 export const METHOD_BYTES_MAX = 32;
 /** Past it: 431. */
 export const FIELDS_MAX = 100;
+/** Host and port: a name has at most 253 characters (RFC 1035 §2.3.4). A longer one is that of no site. */
+export const AUTHORITY_BYTES_MAX = 260;
 /** The largest request body that is read (and, by handlers without use for one, dropped), unless told otherwise. Past it: 413. */
 export const BODY_BYTES_MAX = MIB;
 /** Bytes of a body that wait for the handler to take them, before the client is made to wait. */
@@ -151,7 +153,7 @@ export const REMEMBERED_ANSWERS_MAX = 64;
 /** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
 export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
 /** Such files that clients wait for at the same time, one after the other; others get their tags later. */
-export const DIGESTS_AWAITED_BYTES_MAX = 512 * MIB;
+export const DIGESTS_AWAITED_BYTES_MAX = 256 * MIB;
 /** What is read and digested between two turns of others: 0.6 ms. */
 export const DIGEST_SLICE_BYTES = MIB;
 /** Tags of files that are not in memory. */

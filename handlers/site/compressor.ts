@@ -4,7 +4,12 @@
  */
 import zlib from "node:zlib";
 import type { Coding } from "../../server/http/negotiation.ts";
-import { COMPRESSED_BYTES_MIN, COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../../server/limits.ts";
+import {
+  COMPRESSED_BYTES_MAX,
+  COMPRESSED_BYTES_MIN,
+  COMPRESSION_SLICE_BYTES,
+  COMPRESSIONS_MAX,
+} from "../../server/limits.ts";
 
 /** Types whose files are not compressed already, beside `text/…`, `…+json` and `…+xml`. */
 const TYPES = new Set([
@@ -28,9 +33,10 @@ const BROTLI_QUALITY = 5;
 /** What a slice goes through. */
 interface CompressionStream {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   write(chunk: Uint8Array, callback: () => void): unknown;
-  end(callback: () => void): unknown;
+  end(): unknown;
 }
 
 /** Absent in older runtimes. */
@@ -41,9 +47,9 @@ export const MADE_CODINGS: readonly Coding[] = createZstdCompress === undefined
   ? ["br", "gzip"]
   : ["br", "zstd", "gzip"];
 
-/** True for files that become smaller, and are large enough for that to matter. */
+/** True for files that become smaller, are large enough for that to matter, and do not take too long. */
 export function isCompressible(mediaType: string, size: number): boolean {
-  if (size < COMPRESSED_BYTES_MIN) return false;
+  if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
   const type = mediaType.split(";")[0].toLowerCase();
   return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") || TYPES.has(type);
 }
@@ -53,12 +59,22 @@ export class Compressor {
   #last: Promise<unknown> = Promise.resolve();
   #count = 0;
 
-  /** The bytes in `coding`, or null when they would not become smaller; null at once when there is too much to do. */
+  /** True while there is too much to do. */
+  get isFull(): boolean {
+    return this.#count >= COMPRESSIONS_MAX;
+  }
+
+  /**
+   * The bytes in `coding`, or null when they would not become smaller, or cannot be made. Null at once while there is
+   * too much to do.
+   */
   compress(content: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer> | null> | null {
-    if (this.#count >= COMPRESSIONS_MAX) return null;
+    if (this.isFull) return null;
     this.#count++;
-    const compressed = this.#last.then(() => compressSlices(content, coding)).finally(() => this.#count--);
-    this.#last = compressed.catch(() => {});
+    const compressed = this.#last.then(() => compressSlices(content, coding))
+      .catch(() => null) // zlib has no memory: the file can be had as it is
+      .finally(() => this.#count--);
+    this.#last = compressed;
     return compressed;
   }
 }
@@ -84,15 +100,19 @@ async function compressSlices(
   const stream = create(coding, content.length);
   const chunks: Uint8Array[] = [];
   stream.on("data", (chunk) => chunks.push(chunk));
-  const failed = new Promise<never>((_, reject) => stream.on("error", reject));
-  const step = async (act: (callback: () => void) => unknown) => {
-    await Promise.race([new Promise<void>((resolve) => act(resolve)), failed]);
-    await new Promise((resolve) => setTimeout(resolve)); // others have their turn
-  };
+  const ended = new Promise<void>((resolve, reject) => {
+    stream.on("end", resolve);
+    stream.on("error", reject);
+  });
+  const yieldTurn = () => new Promise((resolve) => setTimeout(resolve)); // others have their turn
   for (let start = 0; start < content.length; start += COMPRESSION_SLICE_BYTES) {
-    await step((done) => stream.write(content.subarray(start, start + COMPRESSION_SLICE_BYTES), done));
+    const slice = content.subarray(start, start + COMPRESSION_SLICE_BYTES);
+    await Promise.race([new Promise<void>((resolve) => stream.write(slice, resolve)), ended]);
+    await yieldTurn();
   }
-  await step((done) => stream.end(done));
+  stream.end();
+  await ended;
+  await yieldTurn();
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   if (length >= content.length) return null;
   const compressed = new Uint8Array(length);

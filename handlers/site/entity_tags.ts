@@ -15,6 +15,7 @@ import {
   DIGEST_SLICE_BYTES,
   DIGESTED_FILES_MAX,
   DIGESTED_WHILE_WAITING_BYTES_MAX,
+  DIGESTS_AWAITED_BYTES_MAX,
 } from "../../server/limits.ts";
 
 /** 128 bits of SHA-256: nobody meets two files with one tag, and nobody can make them. */
@@ -37,15 +38,24 @@ function timeTag(status: FileStatus): string {
   return `"${status.size.toString(16)}-${status.modifiedNanoseconds.toString(16)}"`;
 }
 
+/** A tag that is being made, or will be. */
+interface Pending {
+  readonly tag: Promise<string | null>;
+  /** Clients wait for it. */
+  readonly isAwaited: boolean;
+}
+
 /** Makes tags as {@linkcode EtagMode} says. */
 export class EntityTags {
   readonly #mode: EtagMode;
   readonly #open: (path: PathBytes) => number;
   /** Tags by the state of the file, those made last at the end. */
   readonly #known = new Map<string, string>();
-  readonly #pending = new Map<string, Promise<string | null>>();
-  /** One file is read at a time. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #pending = new Map<string, Pending>();
+  /** One file is read at a time for those who wait, and one for those who do not: the first never wait for the second. */
+  #lastAwaited: Promise<unknown> = Promise.resolve();
+  #lastUnawaited: Promise<unknown> = Promise.resolve();
+  #awaitedBytes = 0;
 
   /** `open` opens a file of the site: descriptor or −errno. */
   constructor(mode: EtagMode, open: (path: PathBytes) => number) {
@@ -65,30 +75,56 @@ export class EntityTags {
 
   /**
    * Of a file on disk in the state `status`. A promise while it is read; null without a tag: it changed meanwhile, or
-   * it is so large that nobody is made to wait, and the tag will be there later.
+   * it is so large, or behind so many others, that nobody is made to wait, and the tag will be there later.
    */
   ofFile(path: PathBytes, status: FileStatus, nowSeconds: number): string | null | Promise<string | null> {
     if (this.#mode !== "hash") return this.#mode === "mtime" ? timeTag(status) : null;
     const identity = status.identity;
     const known = this.#known.get(identity);
     if (known !== undefined) return known;
+    const pending = this.#pending.get(identity);
+    if (pending !== undefined) return pending.isAwaited ? pending.tag : null;
     // Of a file that has just changed, a second change might not show in its times.
     const isSettled = status.changedSeconds <= nowSeconds - CACHE_SETTLE_SECONDS;
-    const isLarge = status.size > DIGESTED_WHILE_WAITING_BYTES_MAX;
-    if (isLarge && !isSettled) return null;
-    let pending = this.#pending.get(identity);
-    if (pending === undefined) {
-      const state = new FileStatus();
-      state.copyFrom(status);
-      pending = this.#last.then(() => this.#digest(path, state)).then((tag) => {
-        this.#pending.delete(identity);
-        if (tag !== null && isSettled) this.#remember(identity, tag);
-        return tag;
-      });
-      this.#last = pending;
-      this.#pending.set(identity, pending);
+    const isAwaited = status.size <= DIGESTED_WHILE_WAITING_BYTES_MAX &&
+      this.#awaitedBytes + status.size <= DIGESTS_AWAITED_BYTES_MAX;
+    if (!isAwaited && !isSettled) return null;
+    const state = new FileStatus();
+    state.copyFrom(status);
+    const tag = this.#enqueue(isAwaited, status.size, () => this.#makeTag(path, state, identity, isSettled));
+    this.#pending.set(identity, { tag, isAwaited });
+    return isAwaited ? tag : null;
+  }
+
+  #enqueue(
+    isAwaited: boolean,
+    bytes: number,
+    make: () => Promise<string | null>,
+  ): Promise<string | null> {
+    if (!isAwaited) {
+      const tag = this.#lastUnawaited.then(make);
+      this.#lastUnawaited = tag;
+      return tag;
     }
-    return isLarge ? null : pending;
+    this.#awaitedBytes += bytes;
+    const tag = this.#lastAwaited.then(make).finally(() => this.#awaitedBytes -= bytes);
+    this.#lastAwaited = tag;
+    return tag;
+  }
+
+  async #makeTag(
+    path: PathBytes,
+    state: FileStatus,
+    identity: string,
+    isSettled: boolean,
+  ): Promise<string | null> {
+    // Who asks from here on may ask after a change that the state does not show: not for them.
+    if (!isSettled) this.#pending.delete(identity);
+    const tag = await this.#digest(path, state);
+    if (!isSettled) return tag;
+    this.#pending.delete(identity);
+    if (tag !== null) this.#remember(identity, tag);
+    return tag;
   }
 
   #remember(identity: string, tag: string): void {
@@ -113,7 +149,7 @@ export class EntityTags {
         const count = readAt(fd, slice, offset);
         if (count <= 0) return null;
         hash.update(slice.subarray(0, count));
-        if (count < slice.length) break;
+        if (offset + count >= status.size || count < slice.length) break;
         await new Promise((resolve) => setTimeout(resolve)); // others have their turn
       }
       const isSame = now.readDescriptor(fd) === 0 && now.equals(status);

@@ -84,7 +84,7 @@ export class FieldPolicy {
    * there, and what a rule says about content holds for files only, what it says about caching not for errors.
    */
   fieldsOf(own: Fields, what: ResponseFacts): Fields {
-    let fields = own;
+    let fields = withOneVary(own);
     const cacheControl = this.#cacheControlOf(what);
     if (cacheControl !== null) fields = put(fields, "Cache-Control", cacheControl);
     for (const [name, value] of this.cors.fieldsFor(what.origin)) fields = put(fields, name, value);
@@ -139,6 +139,12 @@ function put(fields: Fields, name: string, value: string | null): Fields {
   if (value === null) return fields;
   const there = fields.filter((field) => field[0].toLowerCase() === lower).map((field) => field[1]);
   return [...others, [name, unite([...there, value])]];
+}
+
+/** What a page in place of another adds to `Vary` is united with what was there. */
+function withOneVary(fields: Fields): Fields {
+  const varying = fields.filter(([name]) => name === "Vary");
+  return varying.length < 2 ? fields : put(fields, "Vary", "");
 }
 
 /** The members of the lists, each once; a star stands for all of them. */

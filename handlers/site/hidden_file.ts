@@ -1,34 +1,56 @@
 /**
- * A file that is never shown, even where it stands in the site: the configuration, with its password hashes.
+ * Files that are never shown, even where they stand in the site: the configuration, with its password hashes.
  * @module
  */
 import { AT_FDCWD } from "../../ffi/constants.ts";
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
 import { namesOf, terminate } from "./site_root.ts";
 
-/** Known by its name and by the directory that it is in, whatever that is called and whatever replaces the file. */
+const CONFIG_NAME = "epollet.json";
+/** What is made of a file beside it: `x.gz`, `x.bak`, and the `x~` of editors. */
+const SUFFIX = /^(?:[.~]|$)/;
+
+/**
+ * The configuration that is in force, by whatever name it is found, what bears its name in its directory, whatever
+ * that is called and whatever replaces the file, and what was made of it there. And `epollet.json` in the site's root,
+ * also where it is not in force: it was written for this server, and is for nobody else.
+ */
 export class HiddenFile {
+  readonly #root: number;
+  /** The configuration as the process would open it; null: there is none. */
+  readonly #path: PathBytes | null;
   readonly #name: FileName;
   readonly #directory = new FileStatus();
   readonly #other = new FileStatus();
-  readonly #root: number;
 
-  /** `path` as the process would open it; `root` is the site's descriptor. */
-  constructor(path: string, root: number) {
-    const slash = path.lastIndexOf("/");
-    this.#name = namesOf(new TextEncoder().encode(path.slice(slash + 1)))[0];
-    this.#directory.read(AT_FDCWD, cString(slash < 0 ? "." : path.slice(0, slash + 1)));
+  /** `path` as the process would open it, null for none; `root` is the site's descriptor. */
+  constructor(path: string | null, root: number) {
     this.#root = root;
+    const slash = path?.lastIndexOf("/") ?? -1;
+    this.#path = path === null ? null : cString(path);
+    this.#name = namesOf(new TextEncoder().encode(path?.slice(slash + 1) ?? CONFIG_NAME)).at(-1) ?? "";
+    this.#directory.read(AT_FDCWD, cString(path === null || slash < 0 ? "." : path.slice(0, slash + 1)));
   }
 
-  /** True for its path below the root, and for what it is compressed to beside it. */
-  is(path: Uint8Array): boolean {
-    const name = namesOf(path).at(-1) ?? "";
-    if (name !== this.#name && !name.startsWith(this.#name + ".")) return false;
-    const slash = path.lastIndexOf(0x2f);
-    const directory = slash < 0 ? cString(".") : terminate(path.subarray(0, slash));
-    return this.#other.read(this.#root, directory) === 0 && this.#other.isSameFile(this.#directory);
+  /** True for the names on a path below the root that is not to be shown. */
+  is(names: readonly FileName[]): boolean {
+    const name = names.at(-1) ?? "";
+    if (names.length === 1 && isMadeOf(name, CONFIG_NAME)) return true;
+    if (!isMadeOf(name, this.#name)) return false;
+    const directory = Uint8Array.from(names.slice(0, -1).join("/") || ".", (byte) => byte.charCodeAt(0));
+    return this.#other.read(this.#root, terminate(directory)) === 0 &&
+      this.#other.isSameFile(this.#directory);
   }
+
+  /** True when `status` is that of the configuration: another name, or a link, leads to it. */
+  isSame(status: FileStatus | null): boolean {
+    return status !== null && this.#path !== null && this.#other.read(AT_FDCWD, this.#path) === 0 &&
+      this.#other.isSameFile(status);
+  }
+}
+
+function isMadeOf(name: FileName, original: FileName): boolean {
+  return name.startsWith(original) && SUFFIX.test(name.slice(original.length));
 }

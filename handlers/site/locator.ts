@@ -33,7 +33,15 @@ export type Location =
   | { readonly kind: "moved"; readonly url: string }
   /** A directory that is to be listed. */
   | { readonly kind: "directory"; readonly path: Uint8Array<ArrayBuffer> }
-  | { readonly kind: "error"; readonly status: number };
+  | Refusal;
+
+/** Why a URL leads nowhere. */
+export interface Refusal {
+  readonly kind: "error";
+  readonly status: number;
+  /** For those who ask why. */
+  readonly why: string;
+}
 
 /** Hears why something is served as it is: `note("rule", "rewrites /a to /b")`. */
 export type Note = (what: string, detail: string) => void;
@@ -41,7 +49,14 @@ export type Note = (what: string, detail: string) => void;
 const HTML = new TextEncoder().encode(".html");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const MISSING: Location = { kind: "error", status: 404 };
+const MISSING: Refusal = { kind: "error", status: 404, why: "nothing is there" };
+const OUTSIDE: Refusal = { kind: "error", status: 404, why: "a link leads out of the root" };
+/** No client is to blame for that, as 400 would do. */
+const NOWHERE: Refusal = {
+  kind: "error",
+  status: 404,
+  why: "the rule leads to a hidden name, or above the root",
+};
 
 /** The coding of each of {@linkcode SIBLING_SUFFIXES}. */
 const SUFFIX_CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
@@ -53,6 +68,7 @@ export class Locator {
   readonly #index: readonly Uint8Array[];
   readonly #isInside: (path: Uint8Array) => boolean;
   readonly #note: Note;
+  readonly #withoutIndex: Refusal;
 
   /** `isInside` tells whether no link leads from a directory out of the root. */
   constructor(
@@ -66,16 +82,18 @@ export class Locator {
     this.#index = settings.index.map((name) => encoder.encode(name));
     this.#isInside = isInside;
     this.#note = note;
+    const why = `no index is there (${settings.index.join(", ")})`;
+    this.#withoutIndex = { kind: "error", status: 404, why };
   }
 
   /** What is at `resolved`, whose URL is `url`. */
   locate(resolved: ResolvedPath, url: string, lookup: Lookup): Location {
     const rewritten = this.#rewrite(url, false);
-    if (typeof rewritten === "number") return { kind: "error", status: rewritten };
+    if (typeof rewritten === "number") return NOWHERE;
     const found = this.#find(rewritten ?? resolved, rewritten === null, lookup);
     if (found.kind !== "error" || found.status !== 404) return this.#noted(found);
     const second = this.#rewrite(url, true);
-    if (typeof second === "number") return { kind: "error", status: second };
+    if (typeof second === "number") return NOWHERE;
     return second === null ? found : this.#noted(this.#find(second, false, lookup));
   }
 
@@ -119,12 +137,12 @@ export class Locator {
       }
     }
     if (kind === "directory") {
-      if (!this.#isInside(path)) return MISSING;
+      if (!this.#isInside(path)) return OUTSIDE;
       return mayMove
         ? { kind: "moved", url: encodePath(path, true) }
         : this.#findDirectory(path, false, lookup);
     }
-    if (kind !== 404) return { kind: "error", status: kind };
+    if (kind !== 404) return unreadable(kind);
     const variant = this.#onlySiblings(path, seen, lookup);
     if (variant === null) return MISSING;
     return (mayMove ? this.#cleanOf(path, lookup) : null) ?? variant;
@@ -135,7 +153,7 @@ export class Locator {
       const file = join(path, index);
       const kind = lookup.look(file);
       const seen = lookup.seen.at(-1)!;
-      if (typeof kind === "number" && kind !== 404) return { kind: "error", status: kind };
+      if (typeof kind === "number" && kind !== 404) return unreadable(kind);
       const location = kind === "file"
         ? this.#withSiblings(file, seen, lookup)
         : kind === 404
@@ -148,8 +166,9 @@ export class Locator {
     if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat(path, HTML), lookup)) {
       return { kind: "moved", url: encodePath(path, false) };
     }
-    if (!browse || lookup.look(path) !== "directory") return MISSING;
-    if (path.length > 0 && !this.#isInside(path)) return MISSING;
+    if (!browse) return this.#withoutIndex;
+    if (lookup.look(path) !== "directory") return MISSING;
+    if (path.length > 0 && !this.#isInside(path)) return OUTSIDE;
     return { kind: "directory", path };
   }
 
@@ -209,6 +228,14 @@ function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
     const sibling = lookup.lookBeside(seen, suffix);
     return sibling === null ? [] : [{ coding: SUFFIX_CODINGS[i], seen: sibling }];
   });
+}
+
+function unreadable(status: number): Refusal {
+  return {
+    kind: "error",
+    status,
+    why: status === 403 ? "it may not be read" : "the system cannot look at it",
+  };
 }
 
 function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {

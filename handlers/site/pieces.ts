@@ -10,11 +10,13 @@ import { STREAM_READ_BYTES } from "../../server/limits.ts";
 /** Bytes that are there, and ranges of a file. */
 export type Pieces = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
 
-/** Of a file in memory. */
+/** Of a file in memory. What is on its way to a client is copied: no more than that at a time. */
 export class MemoryPieces implements UnderlyingDefaultSource<Uint8Array> {
   readonly #content: Uint8Array;
   readonly #pieces: Pieces;
   #index = 0;
+  /** In the piece at hand. */
+  #offset = 0;
 
   constructor(content: Uint8Array, pieces: Pieces) {
     this.#content = content;
@@ -23,10 +25,15 @@ export class MemoryPieces implements UnderlyingDefaultSource<Uint8Array> {
 
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
     if (this.#index === this.#pieces.length) return controller.close();
-    const piece = this.#pieces[this.#index++];
-    controller.enqueue(
-      piece instanceof Uint8Array ? piece : this.#content.subarray(piece.start, piece.end),
-    );
+    const piece = this.#pieces[this.#index];
+    const bytes = piece instanceof Uint8Array ? piece : this.#content.subarray(piece.start, piece.end);
+    const start = this.#offset;
+    this.#offset += STREAM_READ_BYTES;
+    if (this.#offset >= bytes.length) {
+      this.#index++;
+      this.#offset = 0;
+    }
+    controller.enqueue(bytes.subarray(start, start + STREAM_READ_BYTES));
   }
 }
 

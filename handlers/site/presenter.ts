@@ -134,8 +134,20 @@ export class Presenter {
     if (typeof loaded !== "number") {
       return this.#fromDisk(resource, variant, loaded!, request, context, standIn);
     }
+    return this.#withdraw(resource, variant)
+      ? this.present(resource, request, context, standIn)
+      : { failure: statusOfErrno(-loaded), own: [] };
+  }
+
+  /**
+   * A variant that cannot be opened ends its resource: what led to it is to be looked at again. True when it was a
+   * compressed form beside others: the client gets one of those, as if this one were not there.
+   */
+  #withdraw(resource: Resource, variant: Variant): boolean {
     this.#parts.cache.remove(resource);
-    return { failure: statusOfErrno(-loaded), own: [] };
+    resource.isNew = false;
+    resource.variants.splice(resource.variants.indexOf(variant), 1);
+    return variant.coding !== null && resource.variants.length > 0;
   }
 
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
@@ -199,7 +211,9 @@ export class Presenter {
       // The resource may have ended while its bytes were compressed, or had to leave at once.
       if (answer.response === null) return whole(file, dress, false);
     }
-    if (request.isShared && answer.entry !== null && resource.entry !== null) request.memo = answer;
+    // While there is too much to compress, a client may get what is not the best for it: only for now.
+    const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.compressor.isFull);
+    if (request.isShared && answer.entry !== null && isLasting) request.memo = answer;
     return answer.response;
   }
 

@@ -18,6 +18,8 @@ import { DiskPieces, MemoryPieces, type Pieces } from "./pieces.ts";
 /** Nothing is read before the client takes it. */
 const ON_DEMAND = { highWaterMark: 0 };
 
+const NOTHING = new Uint8Array(0);
+
 /** A file as it is about to be served. */
 export interface Representation {
   /** Bytes. */
@@ -67,6 +69,7 @@ export function sourceOnDisk(fd: number, size: number, onLease: () => void): Sou
   return {
     size,
     body: (start, end) => {
+      if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
       onLease();
       return { fd, offset: start, length: end - start, close: () => void close(fd) };
     },

@@ -7,12 +7,13 @@ import type { HandlerContext } from "../../server/handler.ts";
 import { isCompressible } from "./compressor.ts";
 import type { FileCache } from "./file_cache.ts";
 import type { HiddenFile } from "./hidden_file.ts";
-import type { Location, Locator, Note } from "./locator.ts";
+import type { FileLocation, Locator, Note } from "./locator.ts";
 import type { Lookup } from "./lookup.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
 import { Resource } from "./resource.ts";
 import type { CompiledAuth } from "./rules.ts";
+import { namesOf } from "./site_root.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
 const encoder = new TextEncoder();
@@ -23,7 +24,7 @@ export interface ResourcesParts {
   readonly cache: FileCache;
   readonly tree: WatchTree | null;
   readonly locator: Locator;
-  readonly hidden: HiddenFile | null;
+  readonly hidden: HiddenFile;
   readonly note: Note;
   /** Bytes of the largest file that is read into memory. */
   readonly fileBytesMax: number;
@@ -41,14 +42,14 @@ export class Resources {
 
   /** The resource for what stands at `url`, to be found by `key`; null: it is not to be shown. */
   make(
-    { path, variants }: Location & { kind: "file" },
+    { path, variants }: FileLocation,
     key: Uint8Array,
     url: string,
     auth: readonly CompiledAuth[],
     lookup: Lookup,
   ): Resource | null {
     const { cache, hidden, note, fileBytesMax } = this.#parts;
-    if (hidden?.is(path)) {
+    if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
       note("file", "the configuration is not served");
       return null;
     }

@@ -7,6 +7,7 @@
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
+import { aliasesOf } from "./aliases.ts";
 import { BasicAuth } from "./basic_auth.ts";
 import { expandDestination, Glob } from "./glob.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
@@ -50,13 +51,15 @@ const REDIRECT_DESTINATION = /^(?:\/|https?:\/\/[^/?#\\$]+(?:[/?#]|$))/i;
 export class Rules {
   /** False when the same fields hold for every path. */
   readonly fieldsDependOnPath: boolean;
+  readonly #settings: SiteSettings;
   readonly #redirects: readonly { glob: Glob; source: string; destination: string; status: number }[];
   readonly #rewrites: readonly { glob: Glob; source: string; destination: string; ifMissing: boolean }[];
   readonly #auth: readonly (CompiledAuth & { glob: Glob })[];
-  readonly #headers: readonly { glob: Glob | null; fields: FieldRules }[];
+  readonly #headers: readonly { glob: Glob | null; source: string; fields: FieldRules }[];
 
   /** @throws {TypeError} for a rule that cannot be followed; the message quotes it. */
   constructor(settings: SiteSettings) {
+    this.#settings = settings;
     this.#redirects = settings.redirects.map(({ source, destination, status }) => {
       if (!REDIRECT_DESTINATION.test(destination)) {
         throw refusal(
@@ -82,7 +85,7 @@ export class Rules {
     });
     this.#headers = settings.headers.map(({ source, fields }) => {
       for (const [name, value] of fields) checkField(source, name, value ?? "");
-      return { glob: source === EVERY_PATH ? null : new Glob(source), fields };
+      return { glob: source === EVERY_PATH ? null : new Glob(source), source, fields };
     });
     this.fieldsDependOnPath = this.#headers.some(({ glob }) => glob !== null);
   }
@@ -120,12 +123,11 @@ export class Rules {
     return null;
   }
 
-  /** The first rule that asks who wants `path`; null: nobody asks. */
+  /** The first rule that asks who wants `path`, or what leads to the same file; null: nobody asks. */
   auth(path: string): CompiledAuth | null {
-    for (const rule of this.#auth) {
-      if (rule.glob.match(path) !== null) return rule;
-    }
-    return null;
+    if (this.#auth.length === 0) return null;
+    const paths = aliasesOf(path, this.#settings);
+    return this.#auth.find(({ glob }) => paths.some((path) => glob.match(path) !== null)) ?? null;
   }
 
   /** What the header rules that match `path` say, in their order. An empty path is matched by those for every path. */
@@ -137,6 +139,17 @@ export class Rules {
     }
     return found;
   }
+
+  /** The header rules that match `path`, for people: a line for each. */
+  describeFields(path: string): string[] {
+    return this.#headers.filter(({ glob }) => glob === null || glob.match(path) !== null)
+      .map(({ source, fields }) => `${source}: ${fields.map(describeField).join(", ")}`);
+  }
+}
+
+/** A field, or that it is taken away. */
+function describeField([name, value]: FieldRules[number]): string {
+  return value === null ? `no ${name}` : name;
 }
 
 function refusal(source: string, why: string): TypeError {
@@ -168,7 +181,7 @@ function escapeByte(byte: number): string {
 }
 
 /** The query came as bytes, one character each: those that may not stand in a field are escaped. */
-function encodeQuery(query: string): string {
+export function encodeQuery(query: string): string {
   return query.replace(/[^\x21-\x7e]/g, (character) => escapeByte(character.charCodeAt(0)));
 }
 

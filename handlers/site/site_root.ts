@@ -22,7 +22,7 @@ const SLASH = 0x2f;
 
 /** An open root. Paths are relative to it and end with a NUL. */
 export class SiteRoot {
-  readonly fd: number;
+  #fd: number;
   /** False where openat2(2) is missing; no link is followed then. */
   readonly followsLinks: boolean;
   readonly #path: PathBytes;
@@ -31,10 +31,15 @@ export class SiteRoot {
 
   /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
   constructor(path: string) {
-    this.fd = openDirectory(path);
+    this.#fd = openDirectory(path);
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
     this.#own.readDescriptor(this.fd);
+  }
+
+  /** Its descriptor; −1, which opens nothing, when it was closed. */
+  get fd(): number {
+    return this.#fd;
   }
 
   /** True when another directory has come to its name: a link was changed, or one was renamed to it. */
@@ -70,8 +75,10 @@ export class SiteRoot {
     return fd >= 0 || fd === -E.EACCES;
   }
 
+  /** What is still being made for somebody, such as a listing, finds nothing from now on. */
   close(): void {
-    close(this.fd);
+    close(this.#fd);
+    this.#fd = -1;
   }
 }
 

@@ -167,3 +167,8 @@ export async function exchange(port: number, request: string, isHead = false): P
 export function get(target: string, ...lines: string[]): string {
   return [`GET ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
 }
+
+/** HEAD `target`, likewise. */
+export function head(target: string, ...lines: string[]): string {
+  return [`HEAD ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
+}

@@ -1,0 +1,66 @@
+/**
+ * Who may see what is at a URL.
+ * @module
+ */
+import type { HandlerContext } from "../../server/handler.ts";
+import { HttpError } from "../../server/http/http_error.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
+import type { HttpResponse } from "../../server/http/response.ts";
+import { BUSY_FIELDS } from "./basic_auth.ts";
+import type { ErrorPages } from "./error_pages.ts";
+import type { Location, Note } from "./locator.ts";
+import { encodePath } from "./resolve_path.ts";
+import type { CompiledAuth, Rules } from "./rules.ts";
+
+/** See the module's comment. */
+export class Gatekeeper {
+  readonly #rules: Rules;
+  readonly #errors: ErrorPages;
+  readonly #note: Note;
+
+  constructor(rules: Rules, errors: ErrorPages, note: Note) {
+    this.#rules = rules;
+    this.#errors = errors;
+    this.#note = note;
+  }
+
+  /**
+   * The rules for the URL and for what is found there: no detour leads around them. Where these are two, both have to
+   * be satisfied.
+   */
+  rulesFor(url: string, location: Location): readonly CompiledAuth[] {
+    const rules = [this.#rules.auth(url)];
+    if (location.kind === "file") rules.push(this.#rules.auth(encodePath(location.path, false)));
+    if (location.kind === "directory") rules.push(this.#rules.auth(encodePath(location.path, true)));
+    return [...new Set(rules.filter((rule) => rule !== null))];
+  }
+
+  /**
+   * What those are told who may not see what is at `url`; null: whoever asks may. While a password is being tried it
+   * is a promise, of what `retry` gives when it is right.
+   */
+  deny(
+    rules: readonly CompiledAuth[],
+    url: string,
+    request: HttpRequest,
+    context: HandlerContext,
+    retry: () => HttpResponse | Promise<HttpResponse>,
+  ): HttpResponse | Promise<HttpResponse> | null {
+    for (const { gate, source } of rules) {
+      let checked: boolean | Promise<boolean>;
+      try {
+        checked = gate.check(request);
+      } catch (error) {
+        if (!(error instanceof HttpError)) throw error; // too many are being checked
+        return this.#errors.response({ status: error.status, url, own: BUSY_FIELDS }, request, context);
+      }
+      if (checked === true) continue;
+      const refuse = () => {
+        this.#note("rule", `auth ${source}: a name and a password are needed`);
+        return this.#errors.response({ status: 401, url, own: gate.challenge }, request, context);
+      };
+      return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse());
+    }
+    return null;
+  }
+}

@@ -1,0 +1,401 @@
+/**
+ * Entity tags: they differ whenever the bytes do, with nothing else, and cost nobody's time but their own client's.
+ * Source: RFC 9110 §8.8.3.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { createHash } from "node:crypto";
+import { FileStatus, openBeneath, openDirectory, type PathBytes } from "../ffi/file.ts";
+import { cString } from "../ffi/libc.ts";
+import { close } from "../ffi/socket.ts";
+import { contentTag, EntityTags } from "../handlers/site/entity_tags.ts";
+import type { EtagMode } from "../server/config/site_settings.ts";
+import {
+  DIGEST_SLICE_BYTES,
+  DIGESTED_FILES_MAX,
+  DIGESTED_WHILE_WAITING_BYTES_MAX,
+  DIGESTS_AWAITED_BYTES_MAX,
+} from "../server/limits.ts";
+import { eventually, openDescriptors } from "./support/descriptors.ts";
+import { Program, Site } from "./support/program.ts";
+import { RawClient } from "./support/raw_client.ts";
+import { exchange, get, head, Wire } from "./support/wire.ts";
+
+/** As it has to be: 128 bits of SHA-256. */
+function tagOf(bytes: Uint8Array | string): string {
+  return `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
+}
+
+/** The bytes of a sparse file that begins with `mark`. */
+function writeSparse(path: string, size: number, mark: string): void {
+  using file = Deno.openSync(path, { write: true, create: true });
+  file.writeSync(new TextEncoder().encode(mark));
+  file.truncateSync(size);
+}
+
+/** Lets timers run once. */
+const tick = () => new Promise<void>((resolve) => setTimeout(resolve));
+
+/** The tags of a directory's files, as a site makes them, but at a time of one's own. */
+class Tagged implements Disposable {
+  readonly site = new Site();
+  readonly tags: EntityTags;
+  readonly #root: number;
+
+  constructor(mode: EtagMode = "hash") {
+    this.#root = openDirectory(this.site.root);
+    this.tags = new EntityTags(mode, (path) => openBeneath(this.#root, path));
+  }
+
+  /** Asks for the tag of a file, `ageSeconds` after its last change. */
+  ask(name: string, ageSeconds = 10): string | null | Promise<string | null> {
+    const path: PathBytes = cString(name);
+    const status = new FileStatus();
+    assertEquals(status.read(this.#root, path), 0);
+    return this.tags.ofFile(path, status, status.changedSeconds + ageSeconds);
+  }
+
+  /** The tag that is there at last. */
+  async askUntil(name: string): Promise<string> {
+    for (let i = 0; i < 100_000; i++) {
+      const tag = await this.ask(name);
+      if (tag !== null) return tag;
+      await tick();
+    }
+    throw new Error(`${name} never got its tag`);
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#root);
+    this.site[Symbol.dispose]();
+  }
+}
+
+Deno.test("RFC 9110 §8.8.3: a tag is strong, and no byte of it needs to be quoted", () => {
+  for (const content of ["", "a", "b", "x".repeat(100_000)]) {
+    const tag = contentTag(new TextEncoder().encode(content));
+    assertMatch(tag, /^"[A-Za-z0-9_-]{22}"$/);
+    assertEquals(tag, tagOf(content));
+  }
+});
+
+Deno.test("a file on disk has the tag that its bytes would have in memory, whatever its size", async () => {
+  using tagged = new Tagged();
+  const { site } = tagged;
+  for (const size of [0, 1, DIGEST_SLICE_BYTES - 1, DIGEST_SLICE_BYTES, DIGEST_SLICE_BYTES + 1, 3_300_000]) {
+    const content = new Uint8Array(size).map((_, i) => i * 31 + (i >> 10));
+    site.write("a", content);
+    assertEquals(await tagged.ask("a"), tagOf(content), `${size} bytes`);
+    assertEquals(tagged.ask("a"), tagOf(content), `${size} bytes, once more: known`);
+  }
+});
+
+Deno.test("while a file is digested others have a turn after each slice, and who asks for the same file waits with it", async () => {
+  using tagged = new Tagged();
+  const slices = 20;
+  writeSparse(tagged.site.path("a"), slices * DIGEST_SLICE_BYTES, "a");
+  const first = tagged.ask("a");
+  assert(first instanceof Promise);
+  assert(tagged.ask("a") === first);
+  let ended = false;
+  first.then(() => ended = true);
+  let ticks = 0;
+  for (; !ended; ticks++) await tick();
+  assert(ticks >= slices / 2, `${ticks} turns`);
+});
+
+Deno.test("a file that is too large to be waited for has no tag at once, and later its own", async () => {
+  using tagged = new Tagged();
+  const size = DIGESTED_WHILE_WAITING_BYTES_MAX + 1;
+  writeSparse(tagged.site.path("a"), size, "large");
+  assertEquals(tagged.ask("a", 1), null, "it has just changed");
+  await tick();
+  assertEquals(tagged.ask("a"), null);
+  assertEquals(tagged.ask("a"), null, "once more: it is being made");
+  assertEquals(await tagged.askUntil("a"), tagOf(Deno.readFileSync(tagged.site.path("a"))));
+  writeSparse(tagged.site.path("a"), size, "other");
+  assertEquals(tagged.ask("a"), null, "it has changed");
+  assertEquals(await tagged.askUntil("a"), tagOf(Deno.readFileSync(tagged.site.path("a"))));
+});
+
+Deno.test("those who wait for a tag do not wait for one that nobody waits for", async () => {
+  using tagged = new Tagged();
+  writeSparse(tagged.site.path("huge"), DIGESTED_WHILE_WAITING_BYTES_MAX + 1, "huge");
+  tagged.site.write("small", "small");
+  assertEquals(tagged.ask("huge"), null);
+  assertEquals(await tagged.ask("small"), tagOf("small"));
+  assertEquals(tagged.ask("huge"), null, "it takes many turns");
+  await tagged.askUntil("huge");
+});
+
+Deno.test("when clients wait for too many bytes already, the next tag comes later", async () => {
+  using tagged = new Tagged();
+  const size = DIGESTED_WHILE_WAITING_BYTES_MAX;
+  const count = DIGESTS_AWAITED_BYTES_MAX / size;
+  for (let i = 0; i <= count; i++) writeSparse(tagged.site.path(`f${i}`), size, String(i));
+  const asked = Array.from({ length: count + 1 }, (_, i) => tagged.ask(`f${i}`));
+  assertEquals(asked.map((tag) => tag instanceof Promise), [...Array(count).fill(true), false]);
+  assertEquals(asked[count], null);
+  assertEquals(new Set(await Promise.all(asked.slice(0, count))).size, count);
+  await tagged.askUntil(`f${count}`);
+  writeSparse(tagged.site.path("more"), size, "more");
+  assert(tagged.ask("more") instanceof Promise, "there is room again");
+  await tagged.askUntil("more");
+});
+
+Deno.test("a file that has just changed is digested for each who asks from then on: its times may not show the next change", async () => {
+  using tagged = new Tagged();
+  tagged.site.write("a", "content");
+  writeSparse(tagged.site.path("before"), 5 * DIGEST_SLICE_BYTES, "");
+  const before = tagged.ask("before");
+  const queued = tagged.ask("a", 1);
+  assert(queued instanceof Promise);
+  assert(tagged.ask("a", 1) === queued, "it has not been begun");
+  await before;
+  await null; // and now it has
+  const anew = tagged.ask("a", 1);
+  assert(anew instanceof Promise && anew !== queued);
+  assertEquals([await queued, await anew], [tagOf("content"), tagOf("content")]);
+  const once = tagged.ask("a", 1);
+  assert(once instanceof Promise, "nor is it remembered");
+  await once;
+});
+
+Deno.test("a file that changes while it is digested gets no tag, or that of bytes it had; the next one is right", async () => {
+  const size = 3 * DIGEST_SLICE_BYTES;
+  const changes: [how: string, change: (path: string) => void][] = [
+    ["its end is written to", (path) => {
+      using file = Deno.openSync(path, { write: true });
+      file.seekSync(-1, Deno.SeekMode.End);
+      file.writeSync(new TextEncoder().encode("!"));
+    }],
+    ["its beginning is written to", (path) => {
+      using file = Deno.openSync(path, { write: true });
+      file.writeSync(new TextEncoder().encode("!"));
+    }],
+    ["it grows", (path) => Deno.writeTextFileSync(path, "!", { append: true })],
+    ["it shrinks", (path) => Deno.truncateSync(path, size / 2)],
+    ["it is replaced", (path) => {
+      writeSparse(`${path}2`, size, "another");
+      Deno.renameSync(`${path}2`, path);
+    }],
+    ["it is removed", (path) => Deno.removeSync(path)],
+  ];
+  using tagged = new Tagged();
+  const path = tagged.site.path("a");
+  for (const [how, change] of changes) {
+    for (let ticks = 0; ticks < 5; ticks++) {
+      if (how === "it is removed") writeSparse(path, size, "again");
+      else writeSparse(path, size, `${how} ${ticks}`);
+      const old = tagOf(Deno.readFileSync(path));
+      const asked = tagged.ask("a");
+      for (let i = 0; i < ticks; i++) await tick();
+      change(path);
+      const tag = await asked;
+      assert(tag === null || tag === old, `${how} after ${ticks}: ${tag}`);
+      if (how === "it is removed") continue;
+      assertEquals(await tagged.ask("a"), tagOf(Deno.readFileSync(path)), `${how} after ${ticks}`);
+    }
+  }
+});
+
+Deno.test("what was digested is remembered for so many states of files, those of long ago are forgotten", async () => {
+  using tagged = new Tagged();
+  tagged.site.write("a", "a");
+  tagged.site.write("b", "b");
+  await tagged.ask("a");
+  assertEquals(tagged.ask("a"), tagOf("a"));
+  for (let i = 0; i < DIGESTED_FILES_MAX; i++) {
+    Deno.utimeSync(tagged.site.path("b"), i, i);
+    await tagged.ask("b");
+  }
+  assertEquals(tagged.ask("b"), tagOf("b"));
+  const again = tagged.ask("a");
+  assert(again instanceof Promise);
+  assertEquals(await again, tagOf("a"));
+});
+
+Deno.test("no descriptor is left open, whatever becomes of the file", async () => {
+  using tagged = new Tagged();
+  const { site } = tagged;
+  const open = openDescriptors();
+  for (let i = 0; i < 20; i++) {
+    site.write("a", new Uint8Array(2 * DIGEST_SLICE_BYTES).fill(i));
+    const asked = tagged.ask("a");
+    if (i % 4 === 1) Deno.removeSync(site.path("a"));
+    if (i % 4 === 2) Deno.truncateSync(site.path("a"), 1);
+    if (i % 4 === 3) await tick().then(() => Deno.truncateSync(site.path("a"), 1));
+    await asked;
+  }
+  assertEquals(openDescriptors(), open);
+});
+
+Deno.test("--etag mtime: the tag is of size and time to the nanosecond; off: there is none", () => {
+  using timed = new Tagged("mtime");
+  using off = new Tagged("off");
+  const bytes = new TextEncoder().encode("x");
+  const seen = new Set<unknown>();
+  for (const [i, content] of ["a", "b", "bb"].entries()) {
+    timed.site.write("a", content);
+    Deno.utimeSync(timed.site.path("a"), 0, new Date(1_700_000_000_000 + (i === 1 ? 1 : 0)));
+    seen.add(timed.ask("a"));
+    off.site.write("a", content);
+    assertEquals([off.ask("a"), off.tags.ofContent(bytes, new FileStatus()), off.tags.ofMade(bytes)], [
+      null,
+      null,
+      null,
+    ]);
+  }
+  assertEquals(seen.size, 3);
+  for (const tag of seen) assertMatch(String(tag), /^"[0-9a-f]+-[0-9a-f]+"$/);
+  assertEquals(timed.tags.ofMade(bytes), tagOf("x"), "another program may compress to other bytes");
+});
+
+const SIZE_FLAG = ["--cache-file-size", "16K"];
+/** Each way to get a representation. */
+const FORMS: readonly (readonly [target: string, ...lines: string[]])[] = [
+  ["/small.txt"],
+  ["/large.bin"],
+  ["/page.html", "Accept-Encoding: gzip"],
+  ["/page.html", "Accept-Encoding: br"],
+  ["/page.html"],
+  ["/app.js", "Accept-Encoding: br"],
+  ["/app.js"],
+  ["/empty"],
+];
+const FILES = {
+  "small.txt": "small",
+  "large.bin": new Uint8Array(60_000).fill(3),
+  "page.html": "<p>Text</p>\n".repeat(900),
+  "app.js": "let app;",
+  "app.js.br": new Uint8Array(20_000).fill(4),
+  "empty": "",
+};
+
+async function tagsOn(port: number): Promise<(string | undefined)[]> {
+  const tags: (string | undefined)[] = [];
+  for (const [target, ...lines] of FORMS) {
+    const { fields, status, body } = await exchange(port, get(target, ...lines));
+    assertEquals(status, 200);
+    tags.push(fields.etag);
+    if (fields.etag?.length === 24) assertEquals(fields.etag, tagOf(body), target);
+  }
+  return tags;
+}
+
+Deno.test("two servers with equal files give equal tags (hash), or where the times were copied, too (mtime), or none (off)", async () => {
+  using one = new Site({ "unused": "so that the inodes differ", ...FILES });
+  using other = new Site(FILES);
+  for (const name of Object.keys(FILES)) Deno.utimeSync(other.path(name), 1, 1);
+  {
+    await using a = await Program.start(one.root, [...SIZE_FLAG, "--compress"]);
+    await using b = await Program.start(other.root, [...SIZE_FLAG, "--compress"]);
+    const tags = await tagsOn(a.port);
+    assertEquals(tags, await tagsOn(b.port));
+    assertEquals(new Set(tags).size, FORMS.length);
+  }
+  {
+    await using a = await Program.start(one.root, [...SIZE_FLAG, "--etag", "mtime"]);
+    await using b = await Program.start(other.root, [...SIZE_FLAG, "--etag", "mtime"]);
+    const before = await tagsOn(b.port);
+    for (const [i, tag] of (await tagsOn(a.port)).entries()) assertNotEquals(tag, before[i]);
+    for (const site of [one, other]) {
+      for (const [i, name] of Object.keys(FILES).entries()) {
+        Deno.utimeSync(site.path(name), 1e9, 1e9 + i + 0.123);
+      }
+    }
+    const tags = await tagsOn(a.port);
+    assertEquals(tags, await tagsOn(b.port));
+    // One form of the page is all that is made of it here, and the plain one comes in three rows.
+    assertEquals(new Set(tags).size, FORMS.length - 2);
+  }
+  await using off = await Program.start(one.root, [...SIZE_FLAG, "--compress", "--etag", "off"]);
+  assertEquals(await tagsOn(off.port), FORMS.map(() => undefined));
+  for (const [target, ...lines] of FORMS.slice(0, -1)) {
+    for (const line of ["Range: bytes=1-2", "Range: bytes=0-0,2-2", "If-None-Match: *"]) {
+      const { fields, text } = await exchange(off.port, get(target, ...lines, line));
+      assertEquals([fields.etag, text.includes("ETag")], [undefined, false], `${target} ${line}`);
+    }
+  }
+});
+
+for (const validate of ["auto", "stat"]) {
+  Deno.test(`a rewrite of the same size within the same second, its time set back, changes the tag, 300 times in a row (${validate})`, async () => {
+    using site = new Site({ "small.txt": "", "large.bin": "" });
+    await using program = await Program.start(site.root, [
+      ...SIZE_FLAG,
+      "--cache-validate",
+      validate,
+    ]);
+    using wire = await Wire.connect(program.port);
+    const sizes = { "small.txt": 100, "large.bin": 20_000 };
+    for (let i = 0; i < 300; i++) {
+      for (const [name, size] of Object.entries(sizes)) {
+        const content = String(i).padStart(size, " ");
+        Deno.writeTextFileSync(site.path(name), content);
+        Deno.utimeSync(site.path(name), 1e9, 1e9);
+        await wire.send(get(`/${name}`));
+        const { fields, text } = await wire.expect();
+        assertEquals([text === content, fields.etag], [true, tagOf(content)], `${name}, ${i}`);
+      }
+    }
+  });
+}
+
+Deno.test("touching a file changes Last-Modified and not its tag", async () => {
+  using site = new Site(FILES);
+  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
+  const before = await tagsOn(program.port);
+  for (const seconds of [1e9, 1.1e9]) {
+    for (const name of Object.keys(FILES)) Deno.utimeSync(site.path(name), seconds, seconds);
+    assertEquals(await tagsOn(program.port), before);
+    for (const [target, ...lines] of FORMS) {
+      const { fields } = await exchange(program.port, get(target, ...lines));
+      assertEquals(fields["last-modified"], new Date(seconds * 1000).toUTCString(), target);
+    }
+  }
+});
+
+Deno.test("a huge file is answered at once, others while it is digested; clients that leave leave nothing open", async () => {
+  using site = new Site({ "small.txt": "small" });
+  const size = DIGESTED_WHILE_WAITING_BYTES_MAX + 1;
+  for (const name of ["huge.bin", "left.bin"]) writeSparse(site.path(name), size, "huge");
+  writeSparse(site.path("waits.bin"), DIGESTED_WHILE_WAITING_BYTES_MAX, "waits");
+  await new Promise((resolve) => setTimeout(resolve, 3100)); // they have just changed
+  await using program = await Program.start(site.root);
+  using wire = await Wire.connect(program.port);
+  const ask = async (request: string, isHead = false) => {
+    await wire.send(request);
+    return await wire.expect(isHead);
+  };
+  assertEquals((await ask(get("/small.txt"))).text, "small");
+  const descriptors = () => Array.from(Deno.readDirSync(`/proc/${program.pid}/fd`)).length;
+  const before = descriptors();
+  for (let i = 0; i < 30; i++) { // in the middle of a body, and of the making of a tag
+    for (
+      const request of [get("/left.bin"), get("/waits.bin"), get("/left.bin", "Range: bytes=0-1,9-9999999")]
+    ) {
+      const client = await RawClient.connect(program.port, 4096);
+      await client.send(request);
+      if (i % 3 === 0) await client.receive(new Uint8Array(100));
+      if (i % 2 === 0) client.reset();
+      else client[Symbol.dispose]();
+    }
+  }
+  let answered = 0;
+  let tag: string | undefined;
+  while (tag === undefined) {
+    assertEquals((await ask(get("/small.txt"))).text, "small");
+    answered++;
+    const { status, fields } = await ask(head("/huge.bin"), true);
+    assertEquals([status, fields["content-length"]], [200, String(size)]);
+    tag = fields.etag;
+    // Under unbroken load it would take its time, since it is in nobody's way.
+    if (answered > 4) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert(answered > 4, `${answered} answers while it was digested`);
+  assertEquals((await ask(get("/huge.bin", `If-None-Match: ${tag}`))).status, 304);
+  const part = await ask(get("/huge.bin", "Range: bytes=0-3", `If-Range: ${tag}`));
+  assertEquals([part.status, part.text, part.fields.etag], [206, "huge", tag]);
+  await eventually(() => descriptors() <= before, `${descriptors()} descriptors are open, not ${before}`);
+});

@@ -1,0 +1,311 @@
+/**
+ * Paths behind a password: no way leads around it, and who waits for its check, or does not, is answered rightly.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { randomBytes, scryptSync } from "node:crypto";
+import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
+import { FOLLOWS_LINKS, runProgram, Site } from "./support/program.ts";
+import { ServedSite, summary } from "./support/served_site.ts";
+import { get, Wire } from "./support/wire.ts";
+
+/** A hash that costs 2^logN KiB, and so as little or as much time as a test wants. */
+function hashOf(password: string, logN = 10): string {
+  const encode = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
+  const salt = randomBytes(16);
+  const key = scryptSync(password, salt, 32, { N: 2 ** logN, r: 8, p: 1, maxmem: 2 ** (logN + 11) });
+  return `$scrypt$ln=${logN},r=8,p=1$${encode(salt)}$${encode(key)}`;
+}
+
+function basic(user: string, password: string): string {
+  const bytes = new TextEncoder().encode(`${user}:${password}`);
+  return `Authorization: Basic ${btoa(String.fromCharCode(...bytes))}`;
+}
+
+const SECRET = "the secret";
+const ANN = basic("ann", "right");
+const FILES = {
+  "index.html": "home",
+  "404.html": "[missing]",
+  "private/index.html": SECRET,
+  "private/page.html": SECRET,
+  "private/x.txt": SECRET,
+  "private/x.txt.gz": SECRET,
+  "private/only.css.br": SECRET,
+  "private/sub/y.txt": SECRET,
+  "private/.hidden": SECRET,
+  "secret.html": SECRET,
+  "secret.html.gz": SECRET,
+  "tools/index.html": SECRET,
+  "app.html": SECRET,
+  "open.txt": "open",
+  "large/big.bin": new Uint8Array(2 << 20).fill(65),
+};
+const CONFIG = {
+  cleanUrls: true,
+  browse: true,
+  spa: "/app.html",
+  auth: [
+    { source: "/private/**", realm: "Private", users: { ann: hashOf("right"), "zoë": hashOf("пароль:x") } },
+    { source: "/secret.html", realm: "Page", users: { ann: hashOf("right") } },
+    { source: "/tools/", realm: "Tools", users: { ann: hashOf("right") } },
+    { source: "/app.html", realm: "App", users: { ann: hashOf("right") } },
+    { source: "/large/**", realm: "Large", users: { bob: hashOf("other") } },
+  ],
+  rewrites: [
+    { source: "/way", destination: "/private/x.txt" },
+    { source: "/folder", destination: "/private/" },
+    { source: "/page", destination: "/secret" },
+    { source: "/lost/**", destination: "/private/x.txt", ifMissing: true },
+  ],
+};
+
+Deno.test("no spelling, method, condition, rule or other name of a file leads around its password", async () => {
+  await using served = await ServedSite.start(FILES, { config: CONFIG });
+  const { etag } = (await served.ask(get("/private/x.txt", ANN))).fields;
+  assert(etag !== undefined);
+  const targets = [
+    ..."/private/x.txt /private/ /private /private/page /private/page.html /private/index /private/index.html"
+      .split(" "),
+    ..."/private/sub /private/sub/ /private/sub/y.txt /private/x.txt.gz /private/only.css /private/only.css.br"
+      .split(" "),
+    ..."/private/missing /private/missing.html /private/missing/ /private/sub/missing /private/x.txt/ ".trim()
+      .split(" "),
+    ..."//private/x.txt /./private/x.txt /a/../private/x.txt /private/../private/x.txt /private//x.txt".split(
+      " ",
+    ),
+    ..."/%70rivate/x.txt /private/%78.txt /%2fprivate/x.txt /private%2fx.txt /private/./x.txt /private/sub/.."
+      .split(" "),
+    ..."/private/sub/../x.txt /a/%2e%2e/private/x.txt /private/x.txt?q /private/?q http://test/private/x.txt"
+      .split(" "),
+    ..."http://other/private/ /secret /secret.html /secret.html.gz /secret.html.br /secret/ /secret?q".split(
+      " ",
+    ),
+    ..."/tools/ /tools /tools/index /tools/index.html /app /app.html /way /folder /page /lost/x".split(" "),
+  ];
+  const ways: string[][] = [
+    [],
+    ["Range: bytes=0-3"],
+    [`If-None-Match: ${etag}`],
+    ["If-None-Match: *"],
+    ['If-Match: "x"'],
+    [`If-Range: ${etag}`, "Range: bytes=0-"],
+    ["Accept-Encoding: gzip, br"],
+    ["Accept: application/json"],
+    ["Origin: https://a.example"],
+    ["Authorization: Bearer right"],
+    ["Authorization: Basic"],
+    ["Authorization: Basic !"],
+    ["Authorization: Digest username=ann"],
+    [`Proxy-${ANN}`],
+    [basic("ann", "wrong")],
+    [basic("ann", "")],
+    [basic("Ann", "right")],
+    [basic("bob", "other")],
+    [`${ANN}, Basic x`],
+    [ANN, ANN],
+    ["Cookie: a=b", "X-Original-URL: /private/x.txt"],
+  ];
+  for (const target of targets) {
+    for (const lines of target === "/private/x.txt" ? ways : ways.slice(0, 8)) {
+      const right = await served.ask(
+        get(target, ...lines.slice(0, 1).filter((l) => !l.startsWith("Auth")), ANN),
+      );
+      assert(right.status !== 401, `${target} with the right password: ${right.status}`);
+      for (const request of [get(target, ...lines), get(target, ...lines).replace("GET", "HEAD")]) {
+        const response = await served.ask(request);
+        assertEquals(response.status, 401, request);
+        assert(!response.text.includes(SECRET), request);
+        for (const name of ["etag", "last-modified", "content-range", "content-encoding", "location"]) {
+          assertEquals(response.fields[name], undefined, `${request}: ${name}`);
+        }
+        assert(response.fields["www-authenticate"].startsWith("Basic realm="), request);
+      }
+    }
+  }
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS"]) {
+    const { status, text } = await served.ask(get("/private/x.txt").replace("GET", method));
+    assert([204, 405].includes(status) && !text.includes(SECRET), `${method}: ${status}`);
+  }
+  assertEquals(summary(await served.ask(get("/private/.hidden"))), "404 [missing]");
+});
+
+Deno.test("the page of an application that is behind a password is not shown without it", async () => {
+  await using served = await ServedSite.start(FILES, { config: CONFIG });
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await served.say("/route", "Accept: text/html"), "401");
+    assertEquals(await served.say("/route", "Accept: text/html", ANN), `200 ${SECRET}`);
+    assertEquals(await served.say("/route", "Accept: */*"), "404 [missing]");
+    assertEquals(await served.say("/private/route", "Accept: text/html"), "401");
+  }
+});
+
+Deno.test("what is public stays so, and says nothing of who asks; what is not is kept by its reader alone", async () => {
+  await using served = await ServedSite.start(FILES, { config: CONFIG });
+  for (let i = 0; i < 3; i++) {
+    for (const lines of [[], [ANN], [basic("ann", "wrong")]]) {
+      assertEquals(await served.say("/open.txt", ...lines), "200 open");
+      assertEquals(await served.say("/privatex", ...lines), "404 [missing]");
+    }
+    assertEquals((await served.ask(get("/open.txt"))).fields["cache-control"], "no-cache");
+    for (const target of ["/private/x.txt", "/private/page", "/secret", "/tools/", "/private/sub/"]) {
+      const { fields } = await served.ask(get(target, ANN));
+      assert(fields["cache-control"]?.startsWith("private"), `${target}: ${fields["cache-control"]}`);
+    }
+  }
+});
+
+Deno.test("several users and rules: each with its own password, in its own place", async () => {
+  await using served = await ServedSite.start(FILES, { config: CONFIG });
+  const rows: [target: string, user: string, password: string, status: number][] = [
+    ["/private/x.txt", "ann", "right", 200],
+    ["/private/x.txt", "zoë", "пароль:x", 200],
+    ["/private/x.txt", "zoe\u0308", "пароль:x", 200],
+    ["/private/x.txt", "zoë", "пароль", 401],
+    ["/private/x.txt", "zoë", "right", 401],
+    ["/private/x.txt", "bob", "other", 401],
+    ["/private/x.txt", "", "", 401],
+    ["/private/x.txt", "ann", "right ", 401],
+    ["/private/x.txt", "__proto__", "right", 401],
+    ["/large/big.bin", "bob", "other", 200],
+    ["/large/big.bin", "ann", "right", 401],
+  ];
+  for (let round = 0; round < 2; round++) {
+    for (const [target, user, password, status] of rows) {
+      const response = await served.ask(get(target, basic(user, password)));
+      assertEquals(response.status, status, `${target} ${user} ${password}`);
+    }
+  }
+});
+
+Deno.test("answers with and without the password follow each other on one connection, and none is another's", async () => {
+  await using served = await ServedSite.start(FILES, { config: CONFIG });
+  using wire = await Wire.connect(served.port);
+  const asked: [lines: string[], status: number][] = [
+    [[ANN], 200],
+    [[], 401],
+    [[basic("ann", "wrong")], 401],
+    [[ANN, "Range: bytes=0-2"], 206],
+    [["Range: bytes=0-2"], 401],
+    [[ANN, "If-None-Match: *"], 304],
+    [["If-None-Match: *"], 401],
+  ];
+  for (let round = 0; round < 8; round++) {
+    for (const target of ["/private/x.txt", "/private/page", "/way"]) {
+      await wire.send(asked.map(([lines]) => get(target, ...lines)).join(""));
+      for (const [lines, status] of asked) {
+        const { text, ...response } = await wire.expect();
+        assertEquals(response.status, status, `${target} ${lines}`);
+        assertEquals(text.includes("the"), status === 200 || status === 206, text);
+      }
+    }
+  }
+});
+
+Deno.test("what changes while a password is being tried is in the answer to what is asked afterwards", async () => {
+  const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 14) } }] };
+  await using served = await ServedSite.start({ "a.txt": "start" }, { config });
+  for (let round = 0; round < 20; round++) {
+    served.site.write("a.txt", `round ${round}`);
+    // Somebody else's password is being tried meanwhile, on the same connection.
+    const [wrong, right, again] = [basic("ann", `wrong ${round}`), ANN, ANN].map((line) =>
+      get("/a.txt", line)
+    );
+    using wire = await Wire.connect(served.port);
+    await wire.send(wrong + right + again);
+    assertEquals((await wire.expect()).status, 401);
+    assertEquals((await wire.expect()).text, `round ${round}`);
+    assertEquals((await wire.expect()).text, `round ${round}`);
+  }
+});
+
+/** Descriptors that the program has open. */
+function descriptorsOf(pid: number): number {
+  return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
+}
+
+Deno.test("clients that leave during a check leave nothing behind", async () => {
+  const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 13) } }] };
+  const big = new Uint8Array(2 << 20);
+  await using served = await ServedSite.start({ "a.txt": "a", "big.bin": big }, { config });
+  await served.ask(get("/a.txt"));
+  const before = descriptorsOf(served.program.pid);
+  for (let round = 0; round < 6; round++) {
+    for (const password of ["right", `wrong ${round}`]) {
+      using wire = await Wire.connect(served.port);
+      await wire.send(get("/big.bin", basic("ann", password)));
+      if (round % 2 === 0) await wire.endInput();
+    }
+  }
+  assertEquals(await served.say("/a.txt", ANN), "200 a");
+  for (let attempt = 0; descriptorsOf(served.program.pid) > before; attempt++) {
+    assert(attempt < 100, `${descriptorsOf(served.program.pid)} descriptors are open, ${before} were`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+
+Deno.test("past the queue of checks strangers are told to come back, and who was let in before is served", async () => {
+  const config = {
+    auth: [{ source: "/private/**", users: { ann: hashOf("right", 14) } }],
+    errorPages: { 503: "/busy.html" },
+  };
+  const files = { "private/a.txt": "a", "open.txt": "open", "busy.html": "[busy]" };
+  await using served = await ServedSite.start(files, { config });
+  assertEquals(await served.say("/private/a.txt", ANN), "200 a");
+  const count = PASSWORD_CHECKS_AT_ONCE_MAX + PASSWORD_CHECKS_WAITING_MAX;
+  const wires = await Promise.all(Array.from({ length: count }, () => Wire.connect(served.port)));
+  try {
+    await Promise.all(wires.map((wire, i) => wire.send(get("/private/a.txt", basic("ann", `wrong ${i}`)))));
+    let refused: Awaited<ReturnType<typeof served.ask>>;
+    do refused = await served.ask(get("/private/a.txt", basic("ann", "one more"))); while (
+      refused.status === 401
+    );
+    assertEquals([summary(refused), refused.fields["retry-after"]], ["503 [busy]", "5"]);
+    assertEquals(await served.say("/private/a.txt", ANN), "200 a");
+    assertEquals(await served.say("/open.txt"), "200 open");
+    assertEquals(await served.say("/private/a.txt"), "401");
+    wires.slice(4).forEach((wire) => wire[Symbol.dispose]()); // they do not wait for the answer
+    for (const wire of wires.slice(0, 4)) assertEquals((await wire.expect()).status, 401);
+  } finally {
+    for (const wire of wires) wire[Symbol.dispose]();
+  }
+});
+
+Deno.test("links, hosts, and pages for 401 and 404 behind a password", async () => {
+  using other = new Site({ "x.txt": "other" });
+  const config = {
+    auth: [{ source: "/**", users: { ann: hashOf("right") } }],
+    errorPages: { 401: "/in.html" },
+    hosts: { "open.example": { auth: [], root: other.root } },
+  };
+  const files = { "in.html": "[log in]", "404.html": "[missing]", "a/x.txt": "x" };
+  await using served = await ServedSite.start(files, { config }, (site) => {
+    Deno.symlinkSync("a", site.path("link"));
+  });
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await served.say("/a/x.txt"), "401 [log in]");
+    assertEquals(await served.say("/none"), "401 [log in]");
+    assertEquals(await served.say("/none", ANN), "404 [missing]");
+    assertEquals(await served.say("/link/x.txt"), "401 [log in]");
+    assertEquals(await served.say("/link/x.txt", ANN), FOLLOWS_LINKS ? "200 x" : "404 [missing]");
+    const open = await served.ask("GET /x.txt HTTP/1.1\r\nHost: open.example\r\n\r\n");
+    assertEquals(summary(open), "200 other");
+    const closed = await served.ask("GET http://test/a/x.txt HTTP/1.1\r\nHost: open.example\r\n\r\n");
+    assertEquals(summary(closed), "401 [log in]");
+  }
+});
+
+Deno.test("neither passwords nor their hashes are printed", async () => {
+  const hash = hashOf("right");
+  using site = new Site({ "a.txt": "a" });
+  await using served = await ServedSite.start({ "a.txt": "a" }, {
+    args: ["-v", "--auth", `ann:${hash}`],
+  });
+  await served.say("/a.txt", ANN);
+  await served.say("/a.txt", basic("ann", "hunter2"));
+  const explained = await runProgram(["--root", site.root, "--auth", `ann:${hash}`, "--explain", "/a.txt"]);
+  assertEquals(explained.code, 0);
+  for (const text of [served.program.stdout, explained.stdout]) {
+    assert(!/hunter2|right|scrypt|YW5u/.test(text), text);
+  }
+});

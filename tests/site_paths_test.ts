@@ -1,0 +1,403 @@
+/**
+ * What is at a path: indexes, clean URLs, the page of an application; also when what is there changes.
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { CACHE_SETTLE_SECONDS } from "../server/limits.ts";
+import { FOLLOWS_LINKS, Site } from "./support/program.ts";
+import { Random, SEED } from "./support/random.ts";
+import { ServedSite, summary } from "./support/served_site.ts";
+import { get } from "./support/wire.ts";
+
+const NAVIGATION = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/** How files are known to be fresh. */
+const MODES = ["auto", "stat"] as const;
+
+type Rows = readonly (readonly [target: string, expected: string])[];
+
+async function check(served: ServedSite, rows: Rows, ...lines: string[]): Promise<void> {
+  for (const [target, expected] of rows) {
+    // Again, when the head is known by its bytes and what is there is in memory.
+    for (let i = 0; i < 3; i++) assertEquals(await served.say(target, ...lines), expected, target);
+  }
+}
+
+Deno.test("--index: the first of the names that is there is shown, a directory's own path ends with a slash", async () => {
+  const files = {
+    "both/a.html": "a",
+    "both/b.html": "b",
+    "second/b.html": "b",
+    "none/x.txt": "x",
+    "odd/a.html/b.html": "below",
+    "odd/b.html": "b",
+    "packed/a.html.gz": "gz",
+  };
+  await using served = await ServedSite.start(files, { args: ["--index", "a.html,b.html"] });
+  await check(served, [
+    ["/both/", "200 a"],
+    ["/second/", "200 b"],
+    ["/none/", "404"],
+    ["/odd/", "200 b"],
+    ["/", "404"],
+    ["/both", "301 /both/"],
+    ["/both?a=b&c=%20?d", "301 /both/?a=b&c=%20?d"],
+    ["/both?", "301 /both/?"],
+    ["/odd/a.html", "301 /odd/a.html/"],
+    ["/both/a.html", "200 a"],
+    ["/both/a.html/", "404"],
+    ["/both/index.html", "404"],
+    ["http://elsewhere.example/both?q", "301 /both/?q"],
+  ]);
+  const packed = await served.ask(get("/packed/", "Accept-Encoding: gzip"));
+  assertEquals([summary(packed), packed.fields["content-encoding"]], ["200 gz", "gzip"]);
+  for (const target of ["/both", "/both/"]) {
+    const { status, fields } = await served.ask(get(target));
+    const head = await served.ask(`HEAD ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assertEquals([head.status, { ...head.fields, date: "" }], [status, { ...fields, date: "" }]);
+  }
+});
+
+const CLEAN_FILES = {
+  "index.html": "home",
+  "about.html": "about",
+  "both.html": "both page",
+  "both/index.html": "both index",
+  "both/x.html": "both x",
+  "dir/index.html": "dir index",
+  "dir/page.html": "dir page",
+  "dir/deep/a b.html": "space",
+  "100%.html": "percent",
+  "中.html": "chinese",
+  "plain": "no extension",
+  "plain.html": "shadowed",
+  "a.html": "a",
+  "a.html.html": "a.html",
+  "noindex/x.txt": "x",
+  "upper.HTML": "upper",
+  "packed.html.gz": "gz",
+  ".hidden.html": "secret",
+  "d/.hidden.html": "secret",
+  "script.js": "script",
+};
+
+Deno.test("--clean-urls: each page has one address, and every other one leads there", async () => {
+  using outside = new Site({ "secret.html": "outside", "d/index.html": "outside" });
+  await using served = await ServedSite.start(CLEAN_FILES, { args: ["--clean-urls"] }, (site) => {
+    Deno.symlinkSync("about.html", site.path("link.html"));
+    Deno.symlinkSync("dir", site.path("linked"));
+    Deno.symlinkSync(`${outside.root}/secret.html`, site.path("out.html"));
+    Deno.symlinkSync(`${outside.root}/d`, site.path("outdir"));
+  });
+  await check(served, [
+    ["/", "200 home"],
+    ["/index.html", "301 /"],
+    ["/index", "301 /"],
+    ["/index?q=1&r", "301 /?q=1&r"],
+    ["/index/", "301 /index"],
+    ["/about", "200 about"],
+    ["/about?q", "200 about"],
+    ["/about.html", "301 /about"],
+    ["/about.html?q=/a.html", "301 /about?q=/a.html"],
+    ["/about/", "301 /about"],
+    ["/about/?q", "301 /about?q"],
+    ["/about%2ehtml", "301 /about"],
+    ["//about", "200 about"],
+    ["/x/../about", "200 about"],
+    ["//about.html", "301 /about"],
+    ["/about.html/", "404"],
+    ["/about/index.html", "404"],
+    ["/both", "200 both page"],
+    ["/both.html", "301 /both"],
+    ["/both/", "200 both index"],
+    ["/both/index", "301 /both/"],
+    ["/both/index.html?q", "301 /both/?q"],
+    ["/both/x", "200 both x"],
+    ["/both/x/", "301 /both/x"],
+    ["/dir", "301 /dir/"],
+    ["/dir/", "200 dir index"],
+    ["/dir/page", "200 dir page"],
+    ["/dir/page.html", "301 /dir/page"],
+    ["/dir/deep/a%20b", "200 space"],
+    ["/dir/deep/a%20b.html", "301 /dir/deep/a%20b"],
+    ["/100%25", "200 percent"],
+    ["/100%25.html", "301 /100%25"],
+    ["/%E4%B8%AD", "200 chinese"],
+    ["/中.html", "301 /%E4%B8%AD"],
+    ["/plain", "200 no extension"],
+    ["/plain.html", "200 shadowed"],
+    ["/plain/", "404"],
+    ["/a", "200 a"],
+    ["/a.html", "301 /a"],
+    ["/a.html.html", "200 a.html"],
+    ["/noindex", "301 /noindex/"],
+    ["/noindex/", "404"],
+    ["/upper.HTML", "200 upper"],
+    ["/upper", "404"],
+    ["/script", "404"],
+    ["/.hidden", "404"],
+    ["/d/.hidden", "404"],
+    ["/missing", "404"],
+    ["/missing.html", "404"],
+    ["/missing/", "404"],
+    ["/link", FOLLOWS_LINKS ? "200 about" : "404"],
+    ["/linked/page", FOLLOWS_LINKS ? "200 dir page" : "404"],
+    ["/out", "404"],
+    ["/out.html", "404"],
+    ["/out/", "404"],
+    ["/outdir", "404"],
+    ["/outdir/", "404"],
+    ["/outdir/index", "404"],
+  ]);
+  for (const [target, expected] of [["/packed", "200 gz"], ["/packed.html", "301 /packed"]]) {
+    assertEquals(await served.say(target, "Accept-Encoding: gzip"), expected);
+  }
+});
+
+Deno.test("a clean URL has conditions, ranges and HEAD like any file", async () => {
+  await using served = await ServedSite.start(CLEAN_FILES, { args: ["--clean-urls"] });
+  for (let i = 0; i < 3; i++) {
+    const { fields } = await served.ask(get("/dir/page"));
+    assertEquals(fields["content-type"], "text/html; charset=UTF-8");
+    assertEquals((await served.ask(get("/dir/page", `If-None-Match: ${fields.etag}`))).status, 304);
+    assertEquals((await served.ask(get("/dir/page", 'If-Match: "x"'))).status, 412);
+    assertEquals(await served.say("/dir/page", "Range: bytes=4-"), "206 page");
+    const head = await served.ask("HEAD /dir/page HTTP/1.1\r\nHost: x\r\n\r\n");
+    assertEquals({ ...head.fields, date: "" }, { ...fields, date: "" });
+    // A redirect has no state of a file to compare.
+    assertEquals(await served.say("/dir/page.html", `If-None-Match: ${fields.etag}`), "301 /dir/page");
+    assertEquals(await served.say("/dir/page.html", "Range: bytes=0-1"), "301 /dir/page");
+  }
+});
+
+/** Follows redirects to their end, and says how many there were. */
+async function follow(served: ServedSite, target: string): Promise<{ hops: number; end: string }> {
+  let end = "";
+  for (let hops = 0; hops < 6; hops++) {
+    const response = await served.ask(get(target));
+    end = summary(response);
+    if (response.status !== 301) return { hops, end };
+    target = response.fields.location;
+  }
+  return { hops: Infinity, end };
+}
+
+for (const mode of MODES) {
+  Deno.test(`whatever stands beside whatever: redirects end, and from a file's path they end at its bytes (${mode})`, async () => {
+    const random = new Random();
+    const args = ["--clean-urls", "--index", "home.html,index.html", "--cache-validate", mode];
+    const names = ["a", "a.html", "a.html.html", "index", "index.html", "home.html", "home"];
+    const paths = ["", "a/", "index/", "a.html/"].flatMap((folder) => names.map((name) => folder + name));
+    await using served = await ServedSite.start({}, { args });
+    const { site } = served;
+    for (let round = 0; round < 80; round++) {
+      for (let i = 0; i < 4; i++) {
+        const path = random.pick(paths);
+        try {
+          Deno.removeSync(site.path(path.split("/")[0]), { recursive: random.oneIn(2) });
+        } catch {
+          // not there, or a directory that is not empty
+        }
+        try {
+          site.write(path, path);
+        } catch {
+          // a directory stands there, or a file where one would have to be
+        }
+      }
+      for (let i = 0; i < 12; i++) {
+        const path = random.pick(paths);
+        const isThere = isFile(site.path(path));
+        const { hops, end } = await follow(served, `/${path}`);
+        assert(hops <= 2, `EPOLLET_SEED=${SEED}, round ${round}: ${path} leads on and on`);
+        if (isThere) assertEquals(end, `200 ${path}`, `EPOLLET_SEED=${SEED}, round ${round}`);
+        const bare = await follow(served, `/${path.replace(/(\.html)?$/, random.pick(["", "/"]))}`);
+        assert(bare.hops <= 2, `EPOLLET_SEED=${SEED}, round ${round}: ${path} leads on and on`);
+        assert(/^(200 .*|404)$/.test(bare.end), bare.end);
+      }
+    }
+  });
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("--spa: navigations to where nothing is get the page, what a page loads does not", async () => {
+  const files = { "index.html": "app", "a.js": "script", "dir/x.txt": "x", ".env": "secret" };
+  await using served = await ServedSite.start(files, { args: ["--spa"] });
+  const accepts: [string, boolean][] = [
+    [NAVIGATION, true],
+    ["Accept: text/html", true],
+    ["accept: TEXT/HTML;q=0.1", true],
+    ["Accept: image/avif, application/xhtml+xml", true],
+    ["Accept: text/html;level=1;q=0.5, */*", true],
+    ["Accept: text/html;q=0, */*", false],
+    ["Accept: */*", false],
+    ["Accept: text/*", false],
+    ["Accept: image/avif,image/webp,*/*;q=0.8", false],
+    ["Accept: application/json", false],
+    ["Accept: text/htmlx", false],
+    ['Accept: application/json;x="text/html"', false],
+    ["Accept:", false],
+    ["X-None: x", false],
+  ];
+  for (const [accept, isNavigation] of accepts) {
+    for (let i = 0; i < 3; i++) {
+      const { status, text, fields } = await served.ask(get("/users/7?tab=1", accept));
+      assertEquals([status, fields.vary], [isNavigation ? 200 : 404, "Accept"], accept);
+      if (isNavigation) assertEquals([text, fields["content-type"]], ["app", "text/html; charset=UTF-8"]);
+    }
+  }
+  await check(served, [
+    ["/", "200 app"],
+    ["/a.js", "200 script"],
+    ["/missing.js", "404"],
+    ["/img/missing.png", "404"],
+    ["/users/7.json", "404"],
+    ["/a.b/c", "200 app"],
+    ["/users/", "200 app"],
+    ["/dir", "301 /dir/"],
+    ["/dir/", "200 app"],
+    ["/a.js/x", "200 app"],
+    ["/.env", "404"],
+    ["/.env/x", "404"],
+    ["/../x", "400"],
+    ["/%00", "400"],
+  ], NAVIGATION);
+  const page = await served.ask(get("/users/7", NAVIGATION));
+  assert(page.fields.etag !== undefined && page.fields["cache-control"] === "no-cache");
+  const head = await served.ask(`HEAD /users/7 HTTP/1.1\r\nHost: x\r\n${NAVIGATION}\r\n\r\n`);
+  assertEquals([head.status, { ...head.fields, date: "" }], [200, { ...page.fields, date: "" }]);
+  assertEquals((await served.ask(`POST /users/7 HTTP/1.1\r\nHost: x\r\n${NAVIGATION}\r\n\r\n`)).status, 405);
+  const own = (await served.ask(get("/index.html"))).fields;
+  assertEquals([own.etag, own.vary], [page.fields.etag, undefined]);
+});
+
+Deno.test("--spa: conditions and ranges are about the page; what fails is told as such", async () => {
+  await using served = await ServedSite.start({ "app.html": "0123456789" }, { args: ["--spa=app.html"] });
+  const { etag } = (await served.ask(get("/x", NAVIGATION))).fields;
+  const rows: [string, number, string | undefined][] = [
+    [`If-None-Match: ${etag}`, 304, undefined],
+    [`If-Match: ${etag}`, 200, undefined],
+    ['If-Match: "other"', 412, undefined],
+    ["If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", 412, undefined],
+    ["Range: bytes=2-4", 206, "bytes 2-4/10"],
+    ["Range: bytes=10-", 416, "bytes */10"],
+  ];
+  for (const [line, status, range] of rows) {
+    for (let i = 0; i < 3; i++) {
+      const { fields, ...answer } = await served.ask(get("/x", NAVIGATION, line));
+      assertEquals([answer.status, fields["content-range"], fields.vary], [status, range, "Accept"], line);
+    }
+  }
+});
+
+Deno.test("--spa with what else there is: 404.html, clean URLs, a page that is missing, outside or unreadable", async () => {
+  using outside = new Site({ "secret.html": "outside" });
+  const files = { "app.html": "app", "404.html": "[missing]", "about.html": "about", "hidden/.app.html": "" };
+  for (
+    const [spa, expected] of [
+      ["/app.html", "200 app"],
+      ["/nowhere.html", "404 [missing]"],
+      ["/hidden/.app.html", "404 [missing]"],
+      ["/hidden", "404 [missing]"],
+      ["/out.html", "404 [missing]"],
+      ["/packed.html", "406"],
+    ]
+  ) {
+    await using served = await ServedSite.start(files, { args: [`--spa=${spa}`, "--clean-urls"] }, (site) => {
+      Deno.symlinkSync(`${outside.root}/secret.html`, site.path("out.html"));
+      site.write("packed.html.gz", "gz");
+    });
+    await check(served, [
+      ["/x", expected],
+      ["/x/y/", expected],
+      ["/about", "200 about"],
+      ["/about.html", "301 /about"],
+      ["/app.html", "301 /app"],
+      ["/missing.png", "404 [missing]"],
+    ], NAVIGATION);
+    assertEquals(await served.say("/x", "Accept: */*"), "404 [missing]");
+    if (spa === "/packed.html") {
+      const { fields } = await served.ask(get("/x", NAVIGATION, "Accept-Encoding: gzip"));
+      assertEquals([fields["content-encoding"], fields.vary], ["gzip", "Accept-Encoding, Accept"]);
+    }
+  }
+});
+
+/** Makes files old enough to be kept in memory where they are not watched: their ctime can only be waited for. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
+}
+
+/** What changes, and what the very same request gets before and afterwards, again and again. */
+interface Change {
+  readonly target: string;
+  readonly file: string;
+  readonly without: string;
+  readonly withIt: string;
+  readonly lines?: readonly string[];
+}
+
+const CHANGES: readonly Change[] = [
+  { target: "/about", file: "about.html", without: "404", withIt: "200 about.html" },
+  { target: "/about.html", file: "about.html", without: "404", withIt: "301 /about" },
+  { target: "/about/", file: "about.html", without: "404", withIt: "301 /about" },
+  { target: "/b", file: "b", without: "200 page b", withIt: "200 b" },
+  { target: "/b.html", file: "b", without: "301 /b", withIt: "200 page b" },
+  { target: "/d/", file: "d/first.html", without: "200 second", withIt: "200 d/first.html" },
+  { target: "/d/index.html", file: "d/first.html", without: "301 /d/", withIt: "301 /d/index" },
+  { target: "/d/index", file: "d/first.html", without: "301 /d/", withIt: "200 second" },
+  { target: "/e/", file: "e/index.html", without: "301 /e", withIt: "200 e/index.html" },
+  { target: "/e", file: "e.html", without: "200 page e", withIt: "200 e.html" },
+  { target: "/n/", file: "n/index.html", without: "404", withIt: "200 n/index.html" },
+  { target: "/n", file: "n/index.html", without: "404", withIt: "301 /n/" },
+  { target: "/s", file: "s", without: "200 app", withIt: "200 s", lines: [NAVIGATION] },
+  { target: "/s", file: "s.html", without: "200 app", withIt: "200 s.html", lines: [NAVIGATION] },
+  { target: "/s", file: "s/index.html", without: "200 app", withIt: "301 /s/", lines: [NAVIGATION] },
+];
+
+for (const mode of MODES) {
+  Deno.test(`what appears and disappears is seen by the very next request, however often the same one came (${mode})`, async () => {
+    const args = [
+      "--clean-urls",
+      "--index=first.html,index.html",
+      "--spa=/app.html",
+      "--cache-validate",
+      mode,
+    ];
+    const files = { "b.html": "page b", "d/index.html": "second", "e.html": "page e", "app.html": "app" };
+    await using served = await ServedSite.start(files, { args });
+    const { site } = served;
+    if (mode === "stat") await settle(); // what is not watched and new is not kept in memory
+    for (let round = 0; round < 40; round++) {
+      for (const { target, file, without, withIt, lines = [] } of CHANGES) {
+        const isChange = file === "e.html"; // which is there before and afterwards
+        for (let i = 0; i < 2; i++) assertEquals(await served.say(target, ...lines), without, `no ${file}`);
+        const folder = file.split("/").length > 1 ? file.split("/")[0] : null;
+        const isNew = folder !== null && folder !== "d";
+        site.write(file, file);
+        for (let i = 0; i < 2; i++) assertEquals(await served.say(target, ...lines), withIt, file);
+        if (!isChange) Deno.removeSync(site.path(isNew ? folder : file), { recursive: true });
+        else site.write(file, "page e");
+      }
+      site.write("app.html", `app ${round}`);
+      assertEquals(await served.say("/s", NAVIGATION), `200 app ${round}`);
+      Deno.removeSync(site.path("app.html"));
+      assertEquals(await served.say("/s", NAVIGATION), "404");
+      site.write("app.html", "app");
+    }
+  });
+}
+
+Deno.test("an application's page in memory is as it is on disk, and its tag is its own", async () => {
+  await using served = await ServedSite.start({ "app.html": "one" }, { args: ["--spa=app.html"] });
+  const before = await served.ask(get("/x", NAVIGATION));
+  served.site.write("app.html", "two");
+  const after = await served.ask(get("/x", NAVIGATION, `If-None-Match: ${before.fields.etag}`));
+  assertEquals(summary(after), "200 two");
+  assertNotEquals(after.fields.etag, before.fields.etag);
+});

@@ -1,0 +1,339 @@
+/**
+ * Ranges of the files of a site, over real sockets. Source: RFC 9110 §14.
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { RANGES_MAX } from "../server/limits.ts";
+import { partsOf } from "./support/multipart.ts";
+import { Program, Site } from "./support/program.ts";
+import { Random, SEED } from "./support/random.ts";
+import { exchange, get, head, Wire, type WireResponse } from "./support/wire.ts";
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const DIGITS = "0123456789";
+/** Every file stays on disk. */
+const ON_DISK = ["--cache-file-size", "1"];
+
+/** What stands behind `bytes=` → the ranges that are sent, or another status. */
+const CASES: readonly (readonly [field: string, expected: readonly string[] | 200 | 416])[] = [
+  ["0-0", ["0-0"]],
+  ["9-9", ["9-9"]],
+  ["9-", ["9-9"]],
+  ["2-", ["2-9"]],
+  ["0-", ["0-9"]],
+  ["0-9", ["0-9"]],
+  ["0-10", ["0-9"]],
+  ["-1", ["9-9"]],
+  ["-10", ["0-9"]],
+  ["-11", ["0-9"]],
+  ["002-005", ["2-5"]],
+  ["0-18446744073709551616", ["0-9"]],
+  ["-18446744073709551616", ["0-9"]],
+  [" 1 - 2 ", ["1-2"]],
+  ["10-", 416],
+  ["10-20", 416],
+  ["18446744073709551616-", 416],
+  ["-0", 416],
+  ["5-2", 416],
+  ["abc", 416],
+  ["-", 416],
+  ["--1", 416],
+  ["1", 416],
+  ["+1-2", 416],
+  ["1-2-3", 416],
+  ["0x1-2", 416],
+  ["0-0,x", 416],
+  ["20-,30-", 416],
+  ["", 200],
+  [",", 200],
+  ["0-0,2-2", ["0-0", "2-2"]],
+  ["0-0 , 2-2", ["0-0", "2-2"]],
+  [",0-0,,2-2,", ["0-0", "2-2"]],
+  ["5-6,0-1", ["5-6", "0-1"]],
+  ["8-,0-1,4-5", ["8-9", "0-1", "4-5"]],
+  ["0-0,-1", ["0-0", "9-9"]],
+  ["0-0,20-", ["0-0"]],
+  ["20-,0-0,50-30,-0", ["0-0"]],
+  ["0-3,2-5", ["0-5"]],
+  ["0-3,4-5", ["0-5"]],
+  ["0-1,0-1", ["0-1"]],
+  ["0-9,0-9", ["0-9"]],
+  ["-5,0-4", ["0-9"]],
+  ["8-8,6-6,7-7,0-0", ["6-8", "0-0"]],
+  ["0-0,2-2,4-4,6-6,8-8", ["0-0", "2-2", "4-4", "6-6", "8-8"]],
+];
+
+/** The content that belongs to `bytes start-last`. */
+function cut(content: Uint8Array, range: string): Uint8Array {
+  const [start, last] = range.split("-").map(Number);
+  return content.subarray(start, last + 1);
+}
+
+/** That `answer` holds these `ranges` of `whole`, and nothing else. */
+function assertRanges(
+  answer: WireResponse,
+  ranges: readonly string[],
+  whole: WireResponse,
+  what: string,
+): void {
+  const size = whole.body.length;
+  assertEquals(answer.status, 206, what);
+  for (
+    const name of ["etag", "last-modified", "cache-control", "vary", "content-encoding", "accept-ranges"]
+  ) {
+    assertEquals(answer.fields[name], whole.fields[name], `${name}: ${what}`);
+  }
+  if (ranges.length === 1) {
+    assertEquals(answer.fields["content-range"], `bytes ${ranges[0]}/${size}`, what);
+    assertEquals(answer.fields["content-type"], whole.fields["content-type"], what);
+    assertEquals(answer.body, cut(whole.body, ranges[0]), what);
+    return;
+  }
+  const parts = partsOf(answer);
+  assertEquals(parts.map(({ start, last }) => `${start}-${last}`), ranges, what);
+  for (const [i, part] of parts.entries()) {
+    assertEquals([part.type, part.size], [whole.fields["content-type"], size], what);
+    assertEquals(part.body, cut(whole.body, ranges[i]), what);
+  }
+}
+
+/** Where the ten digits are, and the fields that choose them. */
+const TARGETS: readonly (readonly [target: string, ...lines: string[]])[] = [
+  ["/digits.txt"],
+  ["/app.js", "Accept-Encoding: br"],
+  ["/only.css", "Accept-Encoding: gzip"],
+];
+
+for (
+  const [where, args] of [["in memory", []], ["on disk", ON_DISK], ["never kept", [
+    "--cache-size=0",
+  ]]] as const
+) {
+  Deno.test(`every form of Range, of a file and of its compressed forms (${where})`, async () => {
+    using site = new Site({
+      "digits.txt": DIGITS,
+      "app.js": "let app;",
+      "app.js.br": DIGITS,
+      "only.css.gz": DIGITS,
+    });
+    await using program = await Program.start(site.root, args);
+    using wire = await Wire.connect(program.port);
+    for (const [target, ...lines] of TARGETS) {
+      const whole = await exchange(program.port, get(target, ...lines));
+      assertEquals(whole.text, DIGITS, target);
+      for (const [field, expected] of CASES) {
+        const what = `${target} bytes=${field}`;
+        await wire.send(get(target, ...lines, `Range: bytes=${field}`).repeat(3));
+        for (let i = 0; i < 3; i++) {
+          const answer = await wire.expect();
+          // What several parts were compressed with cannot be said: the delimiters are not.
+          const isWhole = expected === 200 ||
+            (expected !== 416 && expected.length > 1 && whole.fields["content-encoding"] !== undefined);
+          if (isWhole) {
+            assertEquals([answer.status, answer.text], [200, DIGITS], what);
+            assertEquals({ ...answer.fields, date: "" }, { ...whole.fields, date: "" }, what);
+          } else if (expected === 416) {
+            assertEquals([answer.status, answer.fields["content-range"]], [416, "bytes */10"], what);
+            for (const name of ["etag", "last-modified", "content-encoding"]) {
+              assertEquals(answer.fields[name], undefined, what);
+            }
+          } else {
+            assertRanges(answer, expected, whole, what);
+          }
+        }
+        await wire.send(head(target, ...lines, `Range: bytes=${field}`));
+        const { status, fields } = await wire.expect(true);
+        assertEquals([status, { ...fields, date: "" }], [200, { ...whole.fields, date: "" }], `HEAD ${what}`);
+      }
+      for (const field of ["bytes", "items=0-0", "bytes =0-0", "bytes 0-0"]) {
+        assertEquals(
+          (await exchange(program.port, get(target, ...lines, `Range: ${field}`))).status,
+          200,
+          field,
+        );
+      }
+      const upper = await exchange(program.port, get(target, ...lines, "Range: BYTES=1-1"));
+      assertRanges(upper, ["1-1"], whole, "BYTES");
+    }
+  });
+
+  Deno.test(`of an empty file everything is nothing, and nothing else is there (${where})`, async () => {
+    using site = new Site({ "empty": "" });
+    await using program = await Program.start(site.root, args);
+    for (
+      const [field, status] of [["0-", 200], ["0-0", 200], ["-1", 200], ["1-", 416], ["-0", 416], [
+        "5-2",
+        416,
+      ]]
+    ) {
+      const answer = await exchange(program.port, get("/empty", `Range: bytes=${field}`));
+      const range = status === 416 ? "bytes */0" : undefined;
+      assertEquals([answer.status, answer.fields["content-range"]], [status, range], String(field));
+    }
+  });
+}
+
+Deno.test("If-Range: the very tag or the very date gives the range, anything else the whole; first come the conditions", async () => {
+  using site = new Site({ "a.txt": DIGITS, "b.js": "let b;", "b.js.gz": DIGITS });
+  for (const name of ["a.txt", "b.js.gz", "b.js"]) Deno.utimeSync(site.path(name), 1e9, 1e9);
+  for (const args of [[], ON_DISK, ["--etag", "mtime"], ["--etag", "off"]]) {
+    await using program = await Program.start(site.root, args);
+    for (const [target, ...lines] of [["/a.txt"], ["/b.js", "Accept-Encoding: gzip"]]) {
+      const { etag, "last-modified": date } = (await exchange(program.port, get(target, ...lines))).fields;
+      const other = (await exchange(program.port, get("/b.js"))).fields.etag;
+      for (
+        const [conditions, range, expected] of [
+          [[`If-Range: ${etag}`], "2-4", etag ? 206 : 200],
+          [[`If-Range: ${date}`], "2-4", 206],
+          [[`If-Range: ${etag}`], "20-", etag ? 416 : 200],
+          [['If-Range: "x"'], "20-", 200],
+          [[`If-Range: W/${etag}`], "2-4", 200],
+          [[`If-Range: "x", ${etag}`], "2-4", 200],
+          [[`If-Range: ${other}`], "2-4", 200],
+          [["If-Range: *"], "2-4", 200],
+          [["If-Range: yesterday"], "2-4", 200],
+          [["If-Range:"], "2-4", 200],
+          [["If-Range: Sun, 09 Sep 2001 01:46:39 GMT"], "2-4", 200],
+          [["If-Range: Sun, 09 Sep 2001 01:46:41 GMT"], "2-4", 200],
+          [["If-Range: Sunday, 09-Sep-01 01:46:40 GMT"], "2-4", 206],
+          [["If-None-Match: *"], "2-4", 304],
+          [["If-None-Match: *"], "20-", 304],
+          [['If-Match: "x"'], "20-", 412],
+          [["If-Match: *", `If-Range: ${date}`], "2-4", 206],
+          [['If-None-Match: "x"', 'If-Range: "x"'], "2-4", 200],
+          [[`If-Modified-Since: ${date}`, `If-Range: ${date}`], "2-4", 304],
+        ] as const
+      ) {
+        const answer = await exchange(
+          program.port,
+          get(target, ...lines, ...conditions, `Range: bytes=${range}`),
+        );
+        const what = `${args.join(" ")} ${target} ${conditions.join("; ")} ${range}`;
+        assertEquals(answer.status, expected, what);
+        if (expected === 206) assertEquals([answer.text, answer.fields.etag], ["234", etag], what);
+        if (expected === 200) assertEquals(answer.text, DIGITS, what);
+      }
+    }
+  }
+});
+
+Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is never the same; more bring the whole`, async () => {
+  const content = new Uint8Array(1000).map((_, i) => i * 7);
+  using site = new Site({ "a.bin": content });
+  for (const args of [[], ON_DISK]) {
+    await using program = await Program.start(site.root, args);
+    using wire = await Wire.connect(program.port);
+    await wire.send(get("/a.bin"));
+    const whole = await wire.expect();
+    const ranges = Array.from({ length: RANGES_MAX + 1 }, (_, i) => `${i * 3}-${i * 3 + 1}`);
+    const boundaries = new Set<string>();
+    for (let i = 0; i < 5; i++) {
+      await wire.send(get("/a.bin", `Range: bytes=${ranges.slice(1)}`));
+      const answer = await wire.expect();
+      assertRanges(answer, ranges.slice(1), whole, args.join());
+      boundaries.add(answer.fields["content-type"]);
+      await wire.send(get("/a.bin", `Range: bytes=${ranges}`));
+      assertEquals((await wire.expect()).status, 200);
+    }
+    assertEquals(boundaries.size, 5);
+  }
+});
+
+/** The ranges that are to be sent, found out byte by byte; null: everything, or nothing can be. */
+function slowRanges(specs: readonly string[], size: number): string[] | null {
+  const groups: Set<number>[] = [];
+  for (const spec of specs) {
+    const [first, last] = spec.split("-");
+    const bytes = new Set<number>();
+    for (let i = 0; i < size; i++) {
+      const isMeant = first === ""
+        ? i >= size - Number(last)
+        : i >= Number(first) && (last === "" || i <= Number(last));
+      if (isMeant) bytes.add(i);
+    }
+    if (bytes.size > 0) groups.push(bytes);
+  }
+  const touch = (a: Set<number>, b: Set<number>) =>
+    [...a].some((i) => b.has(i) || b.has(i + 1) || b.has(i - 1));
+  for (let i = 0; i < groups.length; i++) {
+    for (let k = i + 1; k < groups.length; k++) {
+      if (!touch(groups[i], groups[k])) continue;
+      for (const byte of groups[k]) groups[i].add(byte);
+      groups.splice(k, 1);
+      k = i; // it may touch others now
+    }
+  }
+  return groups.length === 0 ? null : groups.map((bytes) => `${Math.min(...bytes)}-${Math.max(...bytes)}`);
+}
+
+Deno.test("random ranges of random files are those that a slow reference finds", async () => {
+  const random = new Random();
+  const sizes = [1, 2, 3, 10, 30, 60];
+  const files = sizes.map((size) =>
+    [`${size}.bin`, Uint8Array.from({ length: size }, () => random.below(256))] as const
+  );
+  using site = new Site(Object.fromEntries(files));
+  for (const args of [[], ON_DISK]) {
+    await using program = await Program.start(site.root, args);
+    using wire = await Wire.connect(program.port);
+    const wholes = new Map<string, WireResponse>();
+    for (const [name] of files) wholes.set(name, await exchange(program.port, get(`/${name}`)));
+    for (let round = 0; round < 400; round++) {
+      const [name, { length: size }] = random.pick(files);
+      const specs = Array.from({ length: 1 + random.below(random.pick([2, 4, 12])) }, () => {
+        const first = random.below(size + 3);
+        if (random.oneIn(4)) return `-${first}`;
+        return random.oneIn(4) ? `${first}-` : `${first}-${first + random.below(random.pick([2, 9]))}`;
+      });
+      await wire.send(get(`/${name}`, `Range: bytes=${specs}`));
+      const answer = await wire.expect();
+      const what = `EPOLLET_SEED=${SEED}, round ${round}: ${name} ${specs}`;
+      const ranges = slowRanges(specs, size);
+      if (ranges === null) assertEquals(answer.status, 416, what);
+      else assertRanges(answer, ranges, wholes.get(name)!, what);
+    }
+  }
+});
+
+Deno.test("past 4 GiB: a range, a suffix, several, If-Range, and what lies behind the end", async () => {
+  using site = new Site();
+  const size = 5 * GIB + 7;
+  const marks: [number, string][] = [[0, "begin"], [4 * GIB - 3, "across"], [size - 3, "end"]];
+  {
+    using file = Deno.openSync(site.path("huge.bin"), { write: true, create: true });
+    file.truncateSync(size); // sparse: it takes no room
+    for (const [offset, mark] of marks) {
+      file.seekSync(offset, Deno.SeekMode.Start);
+      file.writeSync(new TextEncoder().encode(mark));
+    }
+  }
+  await using program = await Program.start(site.root, ["--etag", "mtime"]); // to digest it takes its time
+  using wire = await Wire.connect(program.port);
+  const ask = async (...lines: string[]) => {
+    await wire.send(get("/huge.bin", ...lines));
+    return await wire.expect();
+  };
+  const across = `${4 * GIB - 3}-${4 * GIB + 2}`;
+  const single = await ask(`Range: bytes=${across}`);
+  assertEquals([single.status, single.text], [206, "across"]);
+  assertEquals(single.fields["content-range"], `bytes ${across}/${size}`);
+  assertEquals((await ask("Range: bytes=-3")).text, "end");
+  assertEquals((await ask(`Range: bytes=${size - 3}-`)).text, "end");
+  assertEquals((await ask(`Range: bytes=${size - 2}-9007199254740993`)).text, "nd");
+  const behind = await ask(`Range: bytes=${size}-`);
+  assertEquals([behind.status, behind.fields["content-range"]], [416, `bytes */${size}`]);
+  const several = partsOf(await ask(`Range: bytes=-3,${across},0-4`));
+  assertEquals(several.map(({ body }) => new TextDecoder().decode(body)), ["end", "across", "begin"]);
+  assertEquals(several.map(({ start, size }) => [start, size]), [
+    [size - 3, size],
+    [4 * GIB - 3, size],
+    [0, size],
+  ]);
+  for (const validator of [single.fields.etag, single.fields["last-modified"]]) {
+    assertEquals((await ask(`Range: bytes=${across}`, `If-Range: ${validator}`)).text, "across");
+  }
+  await wire.send(head("/huge.bin", `Range: bytes=${across}`));
+  const { status, fields } = await wire.expect(true);
+  assertEquals([status, fields["content-length"]], [200, String(size)]);
+});
