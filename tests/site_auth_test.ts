@@ -4,7 +4,12 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { randomBytes, scryptSync } from "node:crypto";
+import { staticHandler } from "../handlers/static.ts";
+import { HttpClock } from "../server/http/date.ts";
+import { parseRequest } from "../server/http/parser.ts";
+import { HttpRequest } from "../server/http/request.ts";
 import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
+import { openDescriptors } from "./support/descriptors.ts";
 import { FOLLOWS_LINKS, runProgram, Site } from "./support/program.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
 import { get, Wire } from "./support/wire.ts";
@@ -242,6 +247,27 @@ Deno.test("clients that leave during a check leave nothing behind", async () => 
     assert(attempt < 100, `${descriptorsOf(served.program.pid)} descriptors are open, ${before} were`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+});
+
+Deno.test("a site that is closed while a password is being tried answers first, from the files that it had", async () => {
+  using site = new Site({ "a.txt": "a" });
+  const before = openDescriptors();
+  const handler = staticHandler({
+    root: site.root,
+    auth: [{ source: "/**", realm: "R", users: { ann: hashOf("right", 13) } }],
+  });
+  const bytes = new TextEncoder().encode(get("/a.txt", ANN));
+  const request = new HttpRequest();
+  assert(parseRequest(bytes, 0, bytes.length, request) > 0);
+  const clock = new HttpClock();
+  clock.update(Date.now());
+  const { signal } = new AbortController();
+  const answer = handler(request, { batch: 1, clock, remoteAddress: null, signal });
+  assert(answer instanceof Promise);
+  handler.close();
+  assertEquals((await answer).status, 200);
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(openDescriptors(), before);
 });
 
 Deno.test("past the queue of checks strangers are told to come back, and who was let in before is served", async () => {

@@ -6,7 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { openDirectory } from "../ffi/file.ts";
 import { loadLibc } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
-import { type Place, WatchTree } from "../handlers/site/watch_tree.ts";
+import { type Place, SIBLING_SUFFIXES } from "../handlers/site/place.ts";
+import { WatchTree } from "../handlers/site/watch_tree.ts";
 import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";
@@ -115,7 +116,8 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
   const paths = ["a", "b", "d", "e"].flatMap((x) => [
     x,
     ...["a", "d", "e"].flatMap((y) => [`${x}/${y}`, `${x}/${y}/a`]),
-  ]);
+  ]).concat("a.gz", "d/a.br", "d/e/a.zst");
+  let lacking = 0;
   let followed: Followed[] = [];
   let dropped = 0;
   let kept = 0;
@@ -165,6 +167,11 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
     for (const candidate of paths) {
       const isAbsent = tree.isAbsent(candidate.split("/"));
       assert(!(isAbsent && exists(site.path(candidate))), `step ${step}: ${candidate} exists`);
+      if (!tree.lacksSiblings(candidate.split("/"))) continue;
+      lacking++;
+      for (const suffix of SIBLING_SUFFIXES) {
+        assert(!exists(site.path(candidate + suffix)), `step ${step}: ${candidate}${suffix} exists`);
+      }
     }
     const wanted = random.pick(paths);
     const isFile = exists(site.path(wanted)) && Deno.lstatSync(site.path(wanted)).isFile;
@@ -176,6 +183,7 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
       tree.forget(file.place, file);
     }
   }
+  assert(lacking > 1000, `siblings were known to be lacking ${lacking} times`);
   assert(dropped > 50 && kept > 1000, `${dropped} dropped, ${kept} kept: the test looks at nothing`);
   assertEquals(watched.warnings, []);
 });

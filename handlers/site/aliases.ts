@@ -5,7 +5,7 @@
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { encodePath } from "./resolve_path.ts";
-import { SIBLING_SUFFIXES } from "./watch_tree.ts";
+import { SIBLING_SUFFIXES } from "./place.ts";
 
 const HTML = ".html";
 

@@ -7,7 +7,7 @@ import type { Coding } from "../../server/http/negotiation.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { encodePath, type ResolvedPath, resolvePath } from "./resolve_path.ts";
 import type { Rules } from "./rules.ts";
-import { SIBLING_SUFFIXES } from "./watch_tree.ts";
+import { isSiblingName, SIBLING_SUFFIXES } from "./place.ts";
 
 /** A file on disk, or what it is compressed to beside it. */
 export interface LocatedVariant {
@@ -222,8 +222,7 @@ const SLASH = 0x2f;
 const SLASHES = Uint8Array.of(SLASH);
 
 function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
-  const name = seen.names.at(-1) ?? "";
-  if (SIBLING_SUFFIXES.some((suffix) => name.endsWith(suffix))) return [];
+  if (lookup.lacksSiblings(seen) || isSiblingName(seen.names.at(-1) ?? "")) return [];
   return SIBLING_SUFFIXES.flatMap((suffix, i) => {
     const sibling = lookup.lookBeside(seen, suffix);
     return sibling === null ? [] : [{ coding: SUFFIX_CODINGS[i], seen: sibling }];

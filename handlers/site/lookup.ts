@@ -5,7 +5,8 @@
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { namesOf, type SiteRoot, terminate } from "./site_root.ts";
-import type { Place, WatchTree } from "./watch_tree.ts";
+import type { Place } from "./place.ts";
+import type { WatchTree } from "./watch_tree.ts";
 
 /** A path, and what stood there. */
 export interface Seen {
@@ -51,12 +52,18 @@ export class Lookup {
    * there is none, nothing has to be remembered: it tells those who depend on the other one when it appears.
    */
   lookBeside(other: Seen, suffix: string): Seen | null {
+    const names = [...other.names];
+    names[names.length - 1] += suffix;
+    if (this.#tree?.isAbsent(names)) return null;
     const path = new Uint8Array(other.path.length + suffix.length);
     path.set(other.path);
     for (let i = 0; i < suffix.length; i++) path[other.path.length - 1 + i] = suffix.charCodeAt(i);
-    const names = [...other.names.slice(0, -1), other.names.at(-1)! + suffix];
-    if (this.#tree?.isAbsent(names)) return null;
     return this.#ask(path, names) === "file" ? this.#seen.at(-1)! : null;
+  }
+
+  /** True when it is known that nothing stands beside it under its name with one of SIBLING_SUFFIXES. */
+  lacksSiblings({ names }: Seen): boolean {
+    return this.#tree !== null && this.#tree.lacksSiblings(names);
   }
 
   #ask(path: PathBytes, names: readonly FileName[]): "file" | "directory" | number {

@@ -29,7 +29,7 @@ import {
 } from "./representation.ts";
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { statusOfErrno } from "./site_root.ts";
-import { SIBLING_SUFFIXES } from "./watch_tree.ts";
+import { SIBLING_SUFFIXES } from "./place.ts";
 
 /** A resource that stands for another URL than its own. */
 export interface StandIn {

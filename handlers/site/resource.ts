@@ -11,7 +11,7 @@ import { RESOURCE_OVERHEAD_BYTES } from "../../server/limits.ts";
 import type { Seen } from "./lookup.ts";
 import type { CompiledAuth } from "./rules.ts";
 import { SieveEntry } from "./sieve.ts";
-import type { Dependent, Place } from "./watch_tree.ts";
+import type { Dependent, Place } from "./place.ts";
 
 /** What a request may remember: a response of a resource. When the resource ends, both are gone. */
 export interface Answer {

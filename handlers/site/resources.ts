@@ -34,6 +34,8 @@ export interface ResourcesParts {
 export class Resources {
   readonly #settings: SiteSettings;
   readonly #parts: ResourcesParts;
+  /** The turn in which a page was last found to be missing: that holds for all its requests. */
+  readonly #absent = new Map<string, number>();
 
   constructor(settings: SiteSettings, parts: ResourcesParts) {
     this.#settings = settings;
@@ -74,6 +76,13 @@ export class Resources {
 
   /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
+    if (this.#absent.get(page) === context.batch) return null;
+    const found = this.#at(page, context, lookup);
+    if (found === null) this.#absent.set(page, context.batch);
+    return found;
+  }
+
+  #at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     const { cache, tree, locator } = this.#parts;
     const key = encoder.encode(`\0${page}`); // no request's path begins with a NUL
     const kept = cache.find(key, 0, key.length, context);

@@ -26,35 +26,7 @@ import {
 } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
 import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../../server/limits.ts";
-
-/** `a.js.br` is another form of `a.js`: whoever depends on the name of the latter is told of both. */
-export const SIBLING_SUFFIXES: readonly string[] = [".br", ".zst", ".gz"];
-
-/** What is to be told when a name changes. */
-export interface Dependent {
-  /** Called once; it depends on nothing afterwards. */
-  drop(): void;
-}
-
-/** A name in the site: of a directory, of a file, or of nothing yet. */
-export class Place {
-  readonly name: FileName;
-  readonly parent: Place | null;
-  readonly children: Map<FileName, Place> = new Map();
-  readonly dependents: Set<Dependent> = new Set();
-  /** The kernel's watch; −1 without one. */
-  watch = -1;
-  /** Of a directory: every name in it, once that was asked for. */
-  names: Set<FileName> | null = null;
-  /** It has too many names to list them. */
-  isLarge = false;
-
-  constructor(name: FileName, parent: Place | null) {
-    this.name = name;
-    this.parent = parent;
-    parent?.children.set(name, this);
-  }
-}
+import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES } from "./place.ts";
 
 /** See the module's comment. */
 export class WatchTree {
@@ -141,6 +113,14 @@ export class WatchTree {
     return false;
   }
 
+  /** True when it is known that no compressed form of anything stands beside `names`. */
+  lacksSiblings(names: readonly FileName[]): boolean {
+    const depth = names.length - 1;
+    const directory = this.#enterDirectory(names, depth);
+    if (directory === null) return this.isAbsent(names.slice(0, depth));
+    return this.#list(directory, names, depth) && !directory.hasSiblings;
+  }
+
   /** Ends it. What depends on it is not told. */
   close(): void {
     if (this.#inotify >= 0) close(this.#inotify);
@@ -206,6 +186,7 @@ export class WatchTree {
     place.names = listed;
     place.isLarge = listed === null;
     if (listed === null) return false;
+    place.hasSiblings = [...listed].some(isSiblingName);
     this.#listedNames += listed.size;
     if (this.#listedNames <= LISTED_NAMES_MAX) return true;
     this.#forgetNames(this.#root);
@@ -271,7 +252,10 @@ export class WatchTree {
 
   #rename(place: Place, names: Set<FileName>, mask: number, name: FileName): void {
     this.#listedNames -= names.size;
-    if (mask & (IN_CREATE | IN_MOVED_TO)) names.add(name);
+    if (mask & (IN_CREATE | IN_MOVED_TO)) {
+      names.add(name);
+      place.hasSiblings ||= isSiblingName(name);
+    }
     if (mask & (IN_DELETE | IN_MOVED_FROM)) names.delete(name);
     if (names.size <= LISTED_NAMES_OF_DIRECTORY_MAX) {
       this.#listedNames += names.size;

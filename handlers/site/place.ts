@@ -1,0 +1,41 @@
+/**
+ * Names in the site, and who depends on what they stand for.
+ * @module
+ */
+import type { FileName } from "../../ffi/inotify.ts";
+
+/** `a.js.br` is another form of `a.js`: whoever depends on the name of the latter is told of both. */
+export const SIBLING_SUFFIXES: readonly string[] = [".br", ".zst", ".gz"];
+
+/** What is to be told when a name changes. */
+export interface Dependent {
+  /** Called once; it depends on nothing afterwards. */
+  drop(): void;
+}
+
+/** A name in the site: of a directory, of a file, or of nothing yet. */
+export class Place {
+  readonly name: FileName;
+  readonly parent: Place | null;
+  readonly children: Map<FileName, Place> = new Map();
+  readonly dependents: Set<Dependent> = new Set();
+  /** The kernel's watch; −1 without one. */
+  watch = -1;
+  /** Of a directory: every name in it, once that was asked for. */
+  names: Set<FileName> | null = null;
+  /** Some of {@linkcode names} may have one of {@linkcode SIBLING_SUFFIXES}. */
+  hasSiblings = true;
+  /** It has too many names to list them. */
+  isLarge = false;
+
+  constructor(name: FileName, parent: Place | null) {
+    this.name = name;
+    this.parent = parent;
+    parent?.children.set(name, this);
+  }
+}
+
+/** True for the names of compressed forms. */
+export function isSiblingName(name: FileName): boolean {
+  return SIBLING_SUFFIXES.some((suffix) => name.endsWith(suffix));
+}

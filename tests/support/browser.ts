@@ -1,0 +1,65 @@
+/**
+ * A real browser, where one is installed.
+ * @module
+ */
+
+const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
+
+/** The name of a browser that can be started, or null, and then it says so. */
+export async function findBrowser(): Promise<string | null> {
+  for (const name of BROWSERS) {
+    try {
+      const { success } = await new Deno.Command(name, {
+        args: ["--version"],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      if (success) return name;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  console.log(`skipped: none of ${BROWSERS.join(", ")} is installed, and this test needs a browser`);
+  return null;
+}
+
+/** Shows `url` in `browser`, without a window, until `isDone` settles. */
+export async function showUntil<T>(browser: string, url: string, isDone: Promise<T>): Promise<T> {
+  const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+  const process = new Deno.Command(browser, {
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+      `--user-data-dir=${profile}`,
+      url,
+    ],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    return await isDone;
+  } finally {
+    process.kill("SIGTERM");
+    await process.status;
+    await removeSoon(profile);
+  }
+}
+
+/** Its helpers may write to it for a moment yet. */
+async function removeSoon(directory: string): Promise<void> {
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await Deno.remove(directory, { recursive: true });
+    } catch (error) {
+      if (attempt === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
