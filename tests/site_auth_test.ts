@@ -3,29 +3,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { randomBytes, scryptSync } from "node:crypto";
-import { staticHandler } from "../handlers/static.ts";
-import { HttpClock } from "../server/http/date.ts";
-import { parseRequest } from "../server/http/parser.ts";
-import { HttpRequest } from "../server/http/request.ts";
-import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
-import { openDescriptors } from "./support/descriptors.ts";
 import { FOLLOWS_LINKS, runProgram, Site } from "./support/program.ts";
+import { basic, hashOf } from "./support/passwords.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
 import { get, Wire } from "./support/wire.ts";
-
-/** A hash that costs 2^logN KiB, and so as little or as much time as a test wants. */
-function hashOf(password: string, logN = 10): string {
-  const encode = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
-  const salt = randomBytes(16);
-  const key = scryptSync(password, salt, 32, { N: 2 ** logN, r: 8, p: 1, maxmem: 2 ** (logN + 11) });
-  return `$scrypt$ln=${logN},r=8,p=1$${encode(salt)}$${encode(key)}`;
-}
-
-function basic(user: string, password: string): string {
-  const bytes = new TextEncoder().encode(`${user}:${password}`);
-  return `Authorization: Basic ${btoa(String.fromCharCode(...bytes))}`;
-}
 
 const SECRET = "the secret";
 const ANN = basic("ann", "right");
@@ -204,96 +185,6 @@ Deno.test("answers with and without the password follow each other on one connec
         assertEquals(text.includes("the"), status === 200 || status === 206, text);
       }
     }
-  }
-});
-
-Deno.test("what changes while a password is being tried is in the answer to what is asked afterwards", async () => {
-  const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 14) } }] };
-  await using served = await ServedSite.start({ "a.txt": "start" }, { config });
-  for (let round = 0; round < 20; round++) {
-    served.site.write("a.txt", `round ${round}`);
-    // Somebody else's password is being tried meanwhile, on the same connection.
-    const [wrong, right, again] = [basic("ann", `wrong ${round}`), ANN, ANN].map((line) =>
-      get("/a.txt", line)
-    );
-    using wire = await Wire.connect(served.port);
-    await wire.send(wrong + right + again);
-    assertEquals((await wire.expect()).status, 401);
-    assertEquals((await wire.expect()).text, `round ${round}`);
-    assertEquals((await wire.expect()).text, `round ${round}`);
-  }
-});
-
-/** Descriptors that the program has open. */
-function descriptorsOf(pid: number): number {
-  return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
-}
-
-Deno.test("clients that leave during a check leave nothing behind", async () => {
-  const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 13) } }] };
-  const big = new Uint8Array(2 << 20);
-  await using served = await ServedSite.start({ "a.txt": "a", "big.bin": big }, { config });
-  await served.ask(get("/a.txt"));
-  const before = descriptorsOf(served.program.pid);
-  for (let round = 0; round < 6; round++) {
-    for (const password of ["right", `wrong ${round}`]) {
-      using wire = await Wire.connect(served.port);
-      await wire.send(get("/big.bin", basic("ann", password)));
-      if (round % 2 === 0) await wire.endInput();
-    }
-  }
-  assertEquals(await served.say("/a.txt", ANN), "200 a");
-  for (let attempt = 0; descriptorsOf(served.program.pid) > before; attempt++) {
-    assert(attempt < 100, `${descriptorsOf(served.program.pid)} descriptors are open, ${before} were`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-});
-
-Deno.test("a site that is closed while a password is being tried answers first, from the files that it had", async () => {
-  using site = new Site({ "a.txt": "a" });
-  const before = openDescriptors();
-  const handler = staticHandler({
-    root: site.root,
-    auth: [{ source: "/**", realm: "R", users: { ann: hashOf("right", 13) } }],
-  });
-  const bytes = new TextEncoder().encode(get("/a.txt", ANN));
-  const request = new HttpRequest();
-  assert(parseRequest(bytes, 0, bytes.length, request) > 0);
-  const clock = new HttpClock();
-  clock.update(Date.now());
-  const { signal } = new AbortController();
-  const answer = handler(request, { batch: 1, clock, remoteAddress: null, signal });
-  assert(answer instanceof Promise);
-  handler.close();
-  assertEquals((await answer).status, 200);
-  await new Promise((resolve) => setTimeout(resolve));
-  assertEquals(openDescriptors(), before);
-});
-
-Deno.test("past the queue of checks strangers are told to come back, and who was let in before is served", async () => {
-  const config = {
-    auth: [{ source: "/private/**", users: { ann: hashOf("right", 14) } }],
-    errorPages: { 503: "/busy.html" },
-  };
-  const files = { "private/a.txt": "a", "open.txt": "open", "busy.html": "[busy]" };
-  await using served = await ServedSite.start(files, { config });
-  assertEquals(await served.say("/private/a.txt", ANN), "200 a");
-  const count = PASSWORD_CHECKS_AT_ONCE_MAX + PASSWORD_CHECKS_WAITING_MAX;
-  const wires = await Promise.all(Array.from({ length: count }, () => Wire.connect(served.port)));
-  try {
-    await Promise.all(wires.map((wire, i) => wire.send(get("/private/a.txt", basic("ann", `wrong ${i}`)))));
-    let refused: Awaited<ReturnType<typeof served.ask>>;
-    do refused = await served.ask(get("/private/a.txt", basic("ann", "one more"))); while (
-      refused.status === 401
-    );
-    assertEquals([summary(refused), refused.fields["retry-after"]], ["503 [busy]", "5"]);
-    assertEquals(await served.say("/private/a.txt", ANN), "200 a");
-    assertEquals(await served.say("/open.txt"), "200 open");
-    assertEquals(await served.say("/private/a.txt"), "401");
-    wires.slice(4).forEach((wire) => wire[Symbol.dispose]()); // they do not wait for the answer
-    for (const wire of wires.slice(0, 4)) assertEquals((await wire.expect()).status, 401);
-  } finally {
-    for (const wire of wires) wire[Symbol.dispose]();
   }
 });
 

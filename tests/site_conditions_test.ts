@@ -106,12 +106,14 @@ for (const mode of ETAG_MODES) {
     using site = oldSite();
     await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--etag", mode]);
     using wire = await Wire.connect(program.port);
-    for (const [what, target, ...lines] of mode === "hash" ? TARGETS : TARGETS.slice(0, 3)) {
+    for (const [place, [what, target, ...lines]] of TARGETS.entries()) {
       const whole = await exchange(program.port, get(target, ...lines));
       const { etag } = whole.fields;
       assertEquals([whole.status, whole.fields["last-modified"]], [200, SAME], what);
       assertEquals(etag === undefined, mode === "off", what);
-      for (const conditions of combinations(etag ?? '"none"')) {
+      for (const [i, conditions] of [...combinations(etag ?? '"none"')].entries()) {
+        // All of them for some, of the others so many that each pair of values is there.
+        if (i % 7 !== place && !(mode === "hash" && place < 2)) continue;
         const expected = expectedStatus(conditions, etag);
         const request = get(target, ...lines, ...linesOf(conditions));
         await wire.send(request.repeat(3)); // the third is answered from memory, where that is possible

@@ -115,7 +115,7 @@ Deno.test("what is shown for 404 follows what is on disk, whatever was asked bef
       args: ["--cache-validate", mode, "--error-page=405=/e/405.html"],
     });
     const { site } = served;
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 25; round++) {
       for (let i = 0; i < 2; i++) assertEquals(await served.say("/missing"), "404");
       site.write("404.html", `[page ${round}]`);
       for (let i = 0; i < 2; i++) assertEquals(await served.say("/missing"), `404 [page ${round}]`);

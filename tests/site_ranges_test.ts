@@ -12,7 +12,6 @@ import { exchange, get, head, Wire, type WireResponse } from "./support/wire.ts"
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const DIGITS = "0123456789";
-/** Every file stays on disk. */
 const ON_DISK = ["--cache-file-size", "1"];
 
 /** What stands behind `bytes=` → the ranges that are sent, or another status. */
@@ -64,7 +63,6 @@ const CASES: readonly (readonly [field: string, expected: readonly string[] | 20
   ["0-0,2-2,4-4,6-6,8-8", ["0-0", "2-2", "4-4", "6-6", "8-8"]],
 ];
 
-/** The content that belongs to `bytes start-last`. */
 function cut(content: Uint8Array, range: string): Uint8Array {
   const [start, last] = range.split("-").map(Number);
   return content.subarray(start, last + 1);
@@ -105,11 +103,10 @@ const TARGETS: readonly (readonly [target: string, ...lines: string[]])[] = [
   ["/only.css", "Accept-Encoding: gzip"],
 ];
 
-for (
-  const [where, args] of [["in memory", []], ["on disk", ON_DISK], ["never kept", [
-    "--cache-size=0",
-  ]]] as const
-) {
+/** How the files are kept. */
+const WAYS = [["in memory", []], ["on disk", ON_DISK], ["never kept", ["--cache-size", "0"]]] as const;
+
+for (const [where, args] of WAYS) {
   Deno.test(`every form of Range, of a file and of its compressed forms (${where})`, async () => {
     using site = new Site({
       "digits.txt": DIGITS,
@@ -153,8 +150,6 @@ for (
           field,
         );
       }
-      const upper = await exchange(program.port, get(target, ...lines, "Range: BYTES=1-1"));
-      assertRanges(upper, ["1-1"], whole, "BYTES");
     }
   });
 
@@ -269,8 +264,7 @@ function slowRanges(specs: readonly string[], size: number): string[] | null {
 
 Deno.test("random ranges of random files are those that a slow reference finds", async () => {
   const random = new Random();
-  const sizes = [1, 2, 3, 10, 30, 60];
-  const files = sizes.map((size) =>
+  const files = [1, 2, 3, 10, 30, 60].map((size) =>
     [`${size}.bin`, Uint8Array.from({ length: size }, () => random.below(256))] as const
   );
   using site = new Site(Object.fromEntries(files));
@@ -279,7 +273,7 @@ Deno.test("random ranges of random files are those that a slow reference finds",
     using wire = await Wire.connect(program.port);
     const wholes = new Map<string, WireResponse>();
     for (const [name] of files) wholes.set(name, await exchange(program.port, get(`/${name}`)));
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 250; round++) {
       const [name, { length: size }] = random.pick(files);
       const specs = Array.from({ length: 1 + random.below(random.pick([2, 4, 12])) }, () => {
         const first = random.below(size + 3);

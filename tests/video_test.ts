@@ -64,16 +64,24 @@ for (
     using site = new Site({ "index.html": PAGE, "film.webm": bytes });
     const files = staticHandler({ root: site.root, compress: true, ...options });
     const ranges: string[] = [];
+    const statuses = new Set<number>();
     const done = Promise.withResolvers<string>();
     const timer = setTimeout(
       () => done.reject(new Error("the page never said what it saw")),
       BROWSER_TIMEOUT_MS,
     );
-    const handler: Handler = (request, context) => {
-      if (request.path === "/film.webm") ranges.push(request.header("range") ?? "everything");
-      if (request.path !== "/done") return files(request, context);
-      done.resolve(decodeURIComponent(request.query.slice(1)));
-      return new HttpResponse(204, [], null);
+    const handler: Handler = async (request, context) => {
+      if (request.path === "/done") {
+        done.resolve(decodeURIComponent(request.query.slice(1)));
+        return new HttpResponse(204, [], null);
+      }
+      const [path, range] = [request.path, request.header("range")];
+      const response = await files(request, context);
+      if (path === "/film.webm") {
+        ranges.push(range ?? "everything");
+        statuses.add(response.status);
+      }
+      return response;
     };
     try {
       await withServer({ handler }, async ({ port, errors }) => {
@@ -85,6 +93,7 @@ for (
       clearTimeout(timer);
       files.close();
     }
+    assert(statuses.has(206) && !statuses.has(200), [...statuses].join(" ")); // 304 for what it has
     const starts = ranges.map((range) => Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? NaN));
     for (const [second] of LOOKS) {
       const at = second * SECOND_BYTES;

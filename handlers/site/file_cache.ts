@@ -70,10 +70,11 @@ export class FileCache implements Keeper {
     return true;
   }
 
-  #isAsSeen({ path, status }: Seen): boolean {
+  #isAsSeen({ path, status, isDirectory }: Seen): boolean {
     const current = this.#current;
-    const isFile = current.read(this.#root, path) === 0 && current.isFile;
-    return status === null ? !isFile : isFile && current.equals(status);
+    const isThere = current.read(this.#root, path) === 0;
+    if (status !== null) return isThere && current.equals(status);
+    return !(isThere && current.isFile) && isDirectory === (isThere && current.isDirectory);
   }
 
   /**

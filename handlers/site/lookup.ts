@@ -14,8 +14,11 @@ export interface Seen {
   readonly names: readonly FileName[];
   /** Of a file; null: there was none. */
   readonly status: FileStatus | null;
+  readonly isDirectory: boolean;
   /** Where it is watched, since before it was looked at; null: it has to be looked at again. */
   readonly place: Place | null;
+  /** A link was found, and nothing tells of changes behind it: it has to be looked at each time, too. */
+  readonly isLink: boolean;
 }
 
 /** All that is looked at for one URL. {@linkcode end} has to be called in the end. */
@@ -41,10 +44,11 @@ export class Lookup {
     const names = namesOf(path);
     const terminated = terminate(path);
     if (this.#tree?.isAbsent(names)) {
-      this.#seen.push({ path: terminated, names, status: null, place: null });
+      const seen = { path: terminated, names, status: null, isDirectory: false, place: null, isLink: false };
+      this.#seen.push(seen);
       return 404;
     }
-    return this.#ask(terminated, names);
+    return this.#ask(terminated, names, false);
   }
 
   /**
@@ -58,19 +62,26 @@ export class Lookup {
     const path = new Uint8Array(other.path.length + suffix.length);
     path.set(other.path);
     for (let i = 0; i < suffix.length; i++) path[other.path.length - 1 + i] = suffix.charCodeAt(i);
-    return this.#ask(path, names) === "file" ? this.#seen.at(-1)! : null;
+    return this.#ask(path, names, true) === "file" ? this.#seen.at(-1)! : null;
   }
 
   /** True when it is known that nothing stands beside it under its name with one of SIBLING_SUFFIXES. */
   lacksSiblings({ names }: Seen): boolean {
-    return this.#tree !== null && this.#tree.lacksSiblings(names);
+    if (this.#tree === null) return false;
+    // First what needs no call: where its directory is not there either, looking for that would take some.
+    return this.#tree.isAbsent(names.slice(0, -1)) || this.#tree.lacksSiblings(names);
   }
 
-  #ask(path: PathBytes, names: readonly FileName[]): "file" | "directory" | number {
+  /** Whoever opens a file finds out whether it is a link; a sibling may never be opened. */
+  #ask(path: PathBytes, names: readonly FileName[], isSibling: boolean): "file" | "directory" | number {
     const place = this.#tree === null ? null : this.#tree.enter(names);
     const status = new FileStatus();
     const kind = this.#root.look(path, status);
-    this.#seen.push({ path, names, status: kind === "file" ? status : null, place });
+    const isOpened = kind === "file" && !isSibling;
+    const isSpecial = kind === 404 && status.inode !== 0n; // a FIFO, or the like: it must not be opened
+    const isLink = place !== null && !isOpened && !isSpecial && this.#root.isLink(path);
+    const isDirectory = kind === "directory";
+    this.#seen.push({ path, names, status: kind === "file" ? status : null, isDirectory, place, isLink });
     return kind;
   }
 

@@ -61,7 +61,7 @@ export class Resources {
     const size = seen.status?.size ?? 0;
     note("file", decoder.decode(seen.path.subarray(0, -1)));
     lookup.watchAll();
-    return new Resource(cache, {
+    const resource = new Resource(cache, {
       key,
       url,
       fileName,
@@ -72,6 +72,10 @@ export class Resources {
       isCompressible: this.#settings.compress && coding === null && size <= fileBytesMax &&
         isCompressible(mediaType, size),
     });
+    for (const seen of lookup.seen) {
+      if (seen.isLink) resource.lookAtEachUse(seen);
+    }
+    return resource;
   }
 
   /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */

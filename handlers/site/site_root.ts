@@ -68,6 +68,13 @@ export class SiteRoot {
     return status.isDirectory ? "directory" : 404;
   }
 
+  /** True when a symbolic link is on the way to what is no FIFO, socket or device. */
+  isLink(path: PathBytes): boolean {
+    const fd = this.openWithoutLinks(path);
+    if (fd >= 0) close(fd);
+    return fd === -E.ELOOP;
+  }
+
   /** True when no link leads from `path` out of the root. */
   isInside(path: PathBytes): boolean {
     const fd = this.open(path);

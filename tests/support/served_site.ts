@@ -61,6 +61,16 @@ export class ServedSite implements AsyncDisposable {
     return summary(await this.ask(get(target, ...lines)));
   }
 
+  /** Compares {@linkcode say} of each target with what is expected: again, when its head is known by its bytes. */
+  async check(
+    rows: readonly (readonly [target: string, expected: string])[],
+    ...lines: string[]
+  ): Promise<void> {
+    for (const [target, expected] of rows) {
+      for (let i = 0; i < 3; i++) assertEquals(await this.say(target, ...lines), expected, target);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#wire[Symbol.dispose]();
     this.program.kill("SIGTERM");
