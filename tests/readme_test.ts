@@ -3,7 +3,10 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseCommandLine } from "../server/config/command_line.ts";
+import { parseConfig } from "../server/config/config_file.ts";
 import { helpText } from "../server/config/flags.ts";
+import { mergeSettings } from "../server/config/settings.ts";
 import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -32,6 +35,16 @@ async function connect(port: number): Promise<Wire> {
 
 Deno.test("the README has the program's own help", () => {
   assertStringIncludes(README, `\`\`\`\n${helpText()}\n\`\`\``);
+});
+
+Deno.test("the README's configuration file is one", () => {
+  const [, text] = /```json\n(.*?)```/s.exec(README) ?? [];
+  const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
+  assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
+    2,
+    1,
+    ["shop.example.org", "*.example.org"],
+  ]);
 });
 
 Deno.test("each command of the README starts the program", async () => {
