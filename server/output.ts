@@ -124,6 +124,7 @@ export class Output {
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
   appendFile(workspace: Workspace, body: FileBody): void {
+    if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
     this.#ungather(workspace);
     this.#queue.push({ body, offset: body.offset, remaining: body.length });
   }

@@ -8,6 +8,11 @@ declare module "@std/media-types" {
   export function contentType(extensionOrType: string): string | undefined;
 }
 
+declare module "@std/bytes" {
+  /** One array of all. */
+  export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
+}
+
 declare module "@std/jsonc" {
   /** The value of a JSON text with comments. @throws {SyntaxError} that ends with "at position N", or at the text's end. */
   export function parse(text: string): unknown;

@@ -3,6 +3,7 @@
  * @module
  */
 import zlib from "node:zlib";
+import { concat } from "@std/bytes";
 import type { Coding } from "../../server/http/negotiation.ts";
 import {
   COMPRESSED_BYTES_MAX,
@@ -113,13 +114,6 @@ async function compressSlices(
   stream.end();
   await ended;
   await yieldTurn();
-  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  if (length >= content.length) return null;
-  const compressed = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    compressed.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return compressed;
+  const compressed = concat(chunks);
+  return compressed.length < content.length ? compressed : null;
 }

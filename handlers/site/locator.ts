@@ -2,6 +2,7 @@
  * From the path of a URL to what is served there: rewrites, clean URLs, indexes, precompressed siblings.
  * @module
  */
+import { concat } from "@std/bytes";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { Lookup, Seen } from "./lookup.ts";
@@ -129,7 +130,7 @@ export class Locator {
       return clean ?? this.#withSiblings(path, seen, lookup);
     }
     if (cleanUrls && (kind === "directory" || kind === 404)) {
-      const page = this.#fileAt(concat(path, HTML), lookup);
+      const page = this.#fileAt(concat([path, HTML]), lookup);
       if (page !== null) {
         const index = mayMove ? this.#indexUrlOf(page.path, lookup) : null;
         if (index !== null) return index;
@@ -163,7 +164,7 @@ export class Locator {
       return { ...location, why: `index: ${decoder.decode(index)}` };
     }
     const { cleanUrls, browse } = this.#settings;
-    if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat(path, HTML), lookup)) {
+    if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat([path, HTML]), lookup)) {
       return { kind: "moved", url: encodePath(path, false) };
     }
     if (!browse) return this.#withoutIndex;
@@ -238,7 +239,7 @@ function unreadable(status: number): Refusal {
 }
 
 function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
-  return directory.length === 0 ? concat(name) : concat(directory, SLASHES, name);
+  return directory.length === 0 ? concat([name]) : concat([directory, SLASHES, name]);
 }
 
 function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
@@ -247,14 +248,4 @@ function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

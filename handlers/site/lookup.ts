@@ -26,6 +26,8 @@ export class Lookup {
   readonly #root: SiteRoot;
   readonly #tree: WatchTree | null;
   readonly #seen: Seen[] = [];
+  /** Those that the tree knew to be absent: they are not watched yet. */
+  readonly #absent = new Set<Seen>();
 
   /** `tree` must have been drained in this turn. */
   constructor(root: SiteRoot, tree: WatchTree | null) {
@@ -46,6 +48,7 @@ export class Lookup {
     if (this.#tree?.isAbsent(names)) {
       const seen = { path: terminated, names, status: null, isDirectory: false, place: null, isLink: false };
       this.#seen.push(seen);
+      this.#absent.add(seen);
       return 404;
     }
     return this.#ask(terminated, names, false);
@@ -89,7 +92,7 @@ export class Lookup {
   watchAll(): void {
     for (let i = 0; i < this.#seen.length && this.#tree !== null; i++) {
       const seen = this.#seen[i];
-      if (seen.place === null) this.#seen[i] = { ...seen, place: this.#tree.enter(seen.names) };
+      if (this.#absent.has(seen)) this.#seen[i] = { ...seen, place: this.#tree.enter(seen.names) };
     }
   }
 

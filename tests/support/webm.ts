@@ -3,6 +3,7 @@
  * Source: RFC 8794 (EBML), RFC 9559 (Matroska), RFC 6386 (VP8).
  * @module
  */
+import { concat } from "@std/bytes";
 
 /** VP8 key frames of 32 × 32 pixels in one colour each, as a browser compresses them. */
 const FRAMES = {
@@ -101,7 +102,7 @@ export function film(colours: readonly Colour[], secondBytes: number): Bytes {
     );
   });
   const cues = element(ID.CUES, ...cuePoints);
-  return join([
+  return concat([
     element(ID.EBML, text(ID.DOC_TYPE, "webm")),
     element(ID.SEGMENT, seekHead(infoAt, tracksAt, at), info, tracks, ...clusters, cues),
   ]);
@@ -117,7 +118,7 @@ function seekHead(infoAt: number, tracksAt: number, cuesAt: number): Bytes {
 function element(id: number, ...content: Bytes[]): Bytes {
   const size = new DataView(new ArrayBuffer(8));
   size.setBigUint64(0, 0x0100_0000_0000_0000n | BigInt(content.reduce((sum, part) => sum + part.length, 0)));
-  return join([idBytes(id), new Uint8Array(size.buffer), ...content]);
+  return concat([idBytes(id), new Uint8Array(size.buffer), ...content]);
 }
 
 function idBytes(id: number): Bytes {
@@ -144,14 +145,4 @@ function float(value: number): Bytes {
 
 function fromBase64(text: string): Bytes {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-}
-
-function join(parts: readonly Bytes[]): Bytes {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

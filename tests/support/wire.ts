@@ -2,6 +2,7 @@
  * A client that sends bytes as they are and reads what comes back: no HTTP library stands in between.
  * @module
  */
+import { concat } from "@std/bytes";
 
 /** One response as it was on the wire. */
 export interface WireResponse {
@@ -82,13 +83,7 @@ export class Wire {
       chunks.push(this.#buffer);
       this.#buffer = new Uint8Array(0);
     }
-    const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-    let offset = 0;
-    for (const chunk of chunks) {
-      all.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return all;
+    return concat(chunks);
   }
 
   /** The next response, null at the end of the connection. `isHead`: it has no body whatever its fields say. */
