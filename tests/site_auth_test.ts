@@ -134,7 +134,11 @@ Deno.test("what is public stays so, and says nothing of who asks; what is not is
       assertEquals(await served.say("/privatex", ...lines), "404 [missing]");
     }
     assertEquals((await served.ask(get("/open.txt"))).fields["cache-control"], "no-cache");
-    for (const target of ["/private/x.txt", "/private/page", "/secret", "/tools/", "/private/sub/"]) {
+    for (
+      const target of [
+        ..."/private/x.txt /private/page /secret /tools/ /private/sub/ /way /page /lost/x".split(" "),
+      ]
+    ) {
       const { fields } = await served.ask(get(target, ANN));
       assert(fields["cache-control"]?.startsWith("private"), `${target}: ${fields["cache-control"]}`);
     }

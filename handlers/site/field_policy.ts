@@ -22,6 +22,8 @@ export interface ResponseFacts {
   readonly mediaType: string | null;
   /** As {@linkcode Cors.originOf} gave it. */
   readonly origin: string | null;
+  /** Whoever got it had to give a password, whatever the rules say of `path`: a rewrite led to the file. */
+  readonly isPrivate?: boolean;
 }
 
 /**
@@ -102,13 +104,13 @@ export class FieldPolicy {
    * have addresses, and what looks like a hash there is a number. What asks for a password is for its reader alone,
    * also where a cache in front does not know that (RFC 9111 §3.5).
    */
-  #cacheControlOf({ path, status, fileName, mediaType }: ResponseFacts): string | null {
+  #cacheControlOf({ path, status, fileName, mediaType, isPrivate }: ResponseFacts): string | null {
     if (this.#cacheControl === "off" || !isSuccess(status)) return null;
     if (this.#cacheControl !== "auto") return fileName === null ? null : this.#cacheControl;
     const isPage = mediaType === null || /^text\/html\b/i.test(mediaType);
     const isFixed = fileName !== null && !isPage && isNamed(path, fileName) && hasContentHash(path);
     const value = isFixed ? IMMUTABLE : REVALIDATE;
-    return this.#rules.auth(path) === null ? value : `private, ${value}`;
+    return !isPrivate && this.#rules.auth(path) === null ? value : `private, ${value}`;
   }
 }
 

@@ -251,10 +251,11 @@ export class Presenter {
 
   #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
     const { fileName, mediaType, url } = resource;
+    const isPrivate = resource.auth.length > 0;
     return (own, status) => {
       const fields = standIn === null || standIn.status !== 200 ? own : [...own, ...standIn.own];
       const path = standIn === null ? url : standIn.url;
-      return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin });
+      return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }
 }
