@@ -37,6 +37,7 @@ function announce(command: CommandLine, server: Server, site: StaticHandler | nu
   const where = formatAddress({ address: reachable, port });
   if (site !== null) {
     console.log(`http服务器使用的port:${port}`);
+    if (command.config !== null) console.log(`Settings from ${command.config}`);
     console.log(`Serving ${command.site.root} at http://${where}/`);
   } else {
     console.log(`Serving ${command.handler} at ${where}`);
@@ -92,12 +93,13 @@ function warn(message: string): void {
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. */
-async function withSites<T>(work: () => T | Promise<T>): Promise<T> {
+async function withSites<T>({ config }: CommandLine, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
-      throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"`);
+      const where = config === null ? "" : `, or "root" in ${config}`;
+      throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"${where}`);
     }
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
@@ -106,7 +108,7 @@ async function withSites<T>(work: () => T | Promise<T>): Promise<T> {
 
 async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
-  console.log(await withSites(() => explain(optionsOf(command), command.explain)));
+  console.log(await withSites(command, () => explain(optionsOf(command), command.explain)));
 }
 
 async function printPasswordHash(): Promise<void> {
@@ -135,7 +137,9 @@ async function main(args: readonly string[]): Promise<void> {
     throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
   }
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
-  const site = handler === "static" ? await withSites(() => staticHandler(optionsOf(command))) : null;
+  const site = handler === "static"
+    ? await withSites(command, () => staticHandler(optionsOf(command)))
+    : null;
   const what = served(handler, coroutine, site, console.log);
   const server = new Server({ ...what, hostname, port, poller, keepAlive, onError: warn });
   stopOnSignals(server);

@@ -129,7 +129,16 @@ Deno.test("what is to be done: to serve, unless something else is said", () => {
 
 Deno.test("a mistake is named, with what was expected", () => {
   const cases: [string, RegExp][] = [
-    ["abc", /^Bad port "abc": expected a whole number from 0 to 65535$/],
+    [
+      "abc",
+      /^Bad port "abc": expected a whole number from 0 to 65535, and then the directory, as in epollet 7890 DIR$/,
+    ],
+    ["--spa index.html", /^--spa takes its file behind =: write --spa=index\.html$/],
+    ["7890 --cors https://a.example site", /^--cors takes its origins behind =: write --cors=https:/],
+    [
+      "--clean-url",
+      /^Unknown flag --clean-url: see --help for those that there are; the closest is --clean-urls$/,
+    ],
     ["65536", /^Bad port "65536"/],
     ["-1", /^Unknown flag -1/],
     ["80.5", /^Bad port/],
@@ -186,7 +195,10 @@ Deno.test("a mistake is named, with what was expected", () => {
     ["--cors=https://A.example", /^Bad --cors/],
     ["--cors=https://a.example:443", /^Bad --cors/],
     ["--cors=ftp://a.example", /^Bad --cors/],
-    ["-H X-A", /^Bad --header "X-A": expected NAME: VALUE, such as "X-Frame-Options: DENY"$/],
+    [
+      "-H X-A",
+      /^Bad --header "X-A": expected NAME: VALUE, such as "X-Frame-Options: DENY" \("NAME:" takes a field away\)$/,
+    ],
     ["-H :b", /^Bad --header ":b": expected the name of a field/],
     ["-H é:b", /^Bad --header/],
     ["-H content-length:3", /^Bad --header "content-length:3": expected a field other than Content-Length, /],

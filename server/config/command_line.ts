@@ -3,6 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { closestString } from "@std/text";
 import { type Flag, FLAGS } from "./flags.ts";
 import { readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, ProgramSettings } from "./settings.ts";
@@ -74,7 +75,7 @@ function aboutFiles(flags: Collected["flags"], root: string | undefined): string
 
 function programOf(flags: Collected["flags"], port: string | undefined): Partial<ProgramSettings> {
   return said({
-    port: positionalOr(flags, "port", port, readPort),
+    port: positionalOr(flags, "port", port, readPortFirst),
     host: read(flags, "host", readHost, "host"),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
@@ -127,8 +128,13 @@ function collect(args: readonly string[]): Collected {
   });
   const flags = new Map<string, string[]>();
   const positional: string[] = [];
+  let previous: Flag | null = null; // a flag just before, whose value may be left out, and was
   for (const token of tokens) {
-    if (token.kind === "positional") positional.push(token.value);
+    if (token.kind === "positional") {
+      if (previous !== null && looksLikeValue(token.value)) throw detached(previous, token.value);
+      positional.push(token.value);
+    }
+    previous = null;
     if (token.kind !== "option") continue;
     const { name, rawName, value, inlineValue } = token;
     const flag = FLAGS.find((flag) => flag.name === name);
@@ -139,6 +145,7 @@ function collect(args: readonly string[]): Collected {
       throw new UsageError(`--${name} is given twice: give it once`);
     }
     flags.set(name, [...values, value ?? ""]);
+    if (flag.isOptional && value === undefined) previous = flag;
   }
   return { flags, positional };
 }
@@ -158,7 +165,19 @@ function checkValue(flag: Flag, value: string | undefined, isInline: boolean): v
 }
 
 function unknownFlag(flag: string): UsageError {
-  return new UsageError(`Unknown flag ${flag}: see --help for those that there are`);
+  const closest = flag.startsWith("--")
+    ? `; the closest is --${closestString(flag.slice(2), FLAGS.map(({ name }) => name))}`
+    : "";
+  return new UsageError(`Unknown flag ${flag}: see --help for those that there are${closest}`);
+}
+
+/** True for a file or a URL: no port, and hardly a directory. */
+function looksLikeValue(text: string): boolean {
+  return /\.html?$|:\/\//.test(text);
+}
+
+function detached({ name, value }: Flag, text: string): UsageError {
+  return new UsageError(`--${name} takes its ${value?.toLowerCase()} behind =: write --${name}=${text}`);
 }
 
 /** The value of a flag that is given once; `label` names it in what is said of a bad one. */
@@ -187,6 +206,16 @@ function positionalOr<T>(
   }
   const text = flag ?? positional;
   return text === undefined ? undefined : judge(name, text, reader);
+}
+
+/** The port is the first argument; whoever gave the directory first is told. */
+function readPortFirst(text: string): number {
+  try {
+    return readPort(text);
+  } catch (error) {
+    if (!(error instanceof Expected) || /^\d/.test(text)) throw error;
+    throw new Expected(`${error.message}, and then the directory, as in epollet 7890 DIR`);
+  }
 }
 
 /** Reads a value, or says what is wrong with it; `shown` is what may be repeated of it. */

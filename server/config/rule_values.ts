@@ -41,7 +41,9 @@ export function readFieldValue(text: string): string | null {
 /** `NAME: VALUE`. */
 export function readField(text: string): readonly [name: string, value: string | null] {
   const colon = text.indexOf(":");
-  if (colon < 0) throw new Expected('NAME: VALUE, such as "X-Frame-Options: DENY"');
+  if (colon < 0) {
+    throw new Expected('NAME: VALUE, such as "X-Frame-Options: DENY" ("NAME:" takes a field away)');
+  }
   return [readFieldName(text.slice(0, colon)), readFieldValue(text.slice(colon + 1))];
 }
 

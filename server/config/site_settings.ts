@@ -51,33 +51,33 @@ export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
 export interface SiteSettings {
   /** The directory to serve. */
   readonly root: string;
-  /** Names tried, in this order, for a path that ends with a slash. */
+  /** Names tried, in this order, for a path that ends with a slash. Default `["index.html"]`. */
   readonly index: readonly string[];
-  /** `/about` is `about.html`, and `/about.html` leads there. */
+  /** `/about` is `about.html`, and `/about.html` leads there. Default false. */
   readonly cleanUrls: boolean;
-  /** The path of the file that answers navigations to where nothing is, such as `/index.html`; null: none does. */
+  /** The path of the file that answers navigations to where nothing is, such as `/index.html`; null, the default: none does. */
   readonly spa: string | null;
   /** The path of the page for a status, such as `{ 404: "/errors/missing.html" }`. `/404.html` needs no mention. */
   readonly errorPages: Readonly<Record<number, string>>;
-  /** Directories without an index are listed. */
+  /** Directories without an index are listed. Default false. */
   readonly browse: boolean;
-  /** Text is compressed, once, when a client that understands it asks. */
+  /** Text is compressed, once, when a client that understands it asks. Default false. */
   readonly compress: boolean;
-  /** How entity tags are made. */
+  /** How entity tags are made. Default `hash`. */
   readonly etag: EtagMode;
-  /** `auto` (revalidate; a year for names with a content hash), `off` (no field), or a value for every file. */
+  /** `auto` (revalidate; a year for names with a content hash), `off` (no field), or a value for every file. Default `auto`. */
   readonly cacheControl: string;
-  /** Origins that may read across origins (`https://example.org`), `["*"]` for all; null: nothing is said. */
+  /** Origins that may read across origins (`https://example.org`), `["*"]` for all; null, the default: nothing is said. */
   readonly cors: readonly string[] | null;
-  /** Fields that make browsers careful. */
+  /** Fields that make browsers careful. Default false. */
   readonly securityHeaders: boolean;
-  /** Fields of one's own. */
+  /** Fields of one's own. Default none. */
   readonly headers: readonly HeaderRule[];
-  /** The first that matches is followed. */
+  /** The first that matches is followed. Default none. */
   readonly redirects: readonly RedirectRule[];
-  /** The first that matches is followed, once. */
+  /** The first that matches is followed, once. Default none. */
   readonly rewrites: readonly RewriteRule[];
-  /** The first that matches is asked for. */
+  /** The first that matches is asked for. Default none. */
   readonly auth: readonly AuthRule[];
 }
 
