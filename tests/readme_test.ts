@@ -7,7 +7,7 @@ import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { helpText } from "../server/config/flags.ts";
 import { mergeSettings } from "../server/config/settings.ts";
-import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
+import { DENO, Program, programCommand, REPOSITORY, runProgram } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 const README = Deno.readTextFileSync(`${REPOSITORY}README.md`);
@@ -47,6 +47,14 @@ Deno.test("the README's configuration file is one", () => {
   ]);
 });
 
+Deno.test("the README explains its own site as the program does", async () => {
+  const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(README) ?? [];
+  const { code, stdout } = await runProgram(["--explain", url]);
+  assertEquals(code, 0);
+  const withoutTimes = (text: string) => text.trim().replaceAll(/^(Date|Last-Modified): .*$/gm, "");
+  assertEquals(withoutTimes(stdout), withoutTimes(shown));
+});
+
 Deno.test("each command of the README starts the program", async () => {
   const commands = Array.from(
     README.matchAll(/`deno run --allow-ffi main\.ts 7890 ?([^`]*)`/g),
@@ -69,7 +77,7 @@ Deno.test("each command of the README starts the program", async () => {
 
 Deno.test("each program of the README runs and answers", async () => {
   const programs = Array.from(README.matchAll(/```ts\n(.*?)```/gs), ([, text]) => text);
-  assertEquals(programs.length, 4);
+  assertEquals(programs.length, 5);
   const folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".readme-" }); // inside, so that deno.json is found
   try {
     for (const [i, text] of programs.entries()) {
