@@ -137,7 +137,9 @@ export const CACHE_RECHECK_SECONDS = 1;
 export const EVENT_READS_MAX = 64;
 /** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
 export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
-/** All names that are listed in memory. */
+/** Directories that are remembered for not being listed. */
+export const LARGE_DIRECTORIES_MAX = 4096;
+/** All names that are listed in memory; what is missing in further directories is asked of the kernel, too. */
 export const LISTED_NAMES_MAX = 128 * KIB;
 /**
  * A file that is not watched and changed so recently is not kept: a second write within the same tick of the file
@@ -154,6 +156,10 @@ export const REMEMBERED_ANSWERS_MAX = 64;
 export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
 /** Such files that clients wait for at the same time, one after the other; others get their tags later. */
 export const DIGESTS_AWAITED_BYTES_MAX = 256 * MIB;
+/** Larger files have a tag of size and time: to read them once would keep disk and processor busy for too long. */
+export const DIGESTED_BYTES_MAX = 1024 * MIB;
+/** Between two slices of a file whose tag nobody waits for: it takes a fifteenth of a processor. */
+export const DIGEST_PAUSE_MS = 10;
 /** What is read and digested between two turns of others: 0.6 ms. */
 export const DIGEST_SLICE_BYTES = MIB;
 /** Tags of files that are not in memory. */

@@ -88,7 +88,8 @@ Deno.test("a scan for files that do not exist costs no system call, and a file t
 
 Deno.test("a directory of more names than are listed says what is missing all the same", async () => {
   using site = new Site();
-  for (let i = 0; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) Deno.createSync(site.path(`f${i}`)).close();
+  site.write("f0", "");
+  for (let i = 1; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) Deno.linkSync(site.path("f0"), site.path(`f${i}`));
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
   for (let i = 0; i < 20; i++) {
@@ -97,6 +98,22 @@ Deno.test("a directory of more names than are listed says what is missing all th
     site.write(`missing${i}`, "here");
     assertEquals((await ask(wire, `/missing${i}`)).text, "here");
   }
+});
+
+Deno.test("that a directory is too large to be listed is found out once", async () => {
+  if (!hasStrace()) return;
+  using site = new Site({ "a.txt": "a", "d/f": "" });
+  for (let i = 0; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) {
+    Deno.linkSync(site.path("d/f"), site.path(`d/f${i}`));
+  }
+  await using program = await Program.start(site.root);
+  using wire = await Wire.connect(program.port);
+  const misses = async () => {
+    for (let i = 0; i < 20; i++) assertEquals((await ask(wire, `/d/missing${i}`)).status, 404);
+  };
+  await misses();
+  const lines = await traced(program.pid, FILE_CALLS, misses);
+  assertEquals(lines.filter((line) => line.includes("getdents")), []);
 });
 
 Deno.test("when more events come than the kernel queues, nothing stale is served", async () => {

@@ -140,7 +140,10 @@ Deno.test("the preset for careful browsers goes with every response, each field 
   );
   for (const what of [PAGE, MISSING]) {
     const given = fieldsOf({ ...secure, ...rules, cacheControl: "off" }, what);
-    assertEquals(given, names.filter((_, i) => i % 2 === 1).map((name) => [name.toLowerCase(), "mine"]));
+    assertEquals<unknown>(
+      given,
+      names.filter((_, i) => i % 2 === 1).map((name) => [name.toLowerCase(), "mine"]),
+    );
   }
 });
 

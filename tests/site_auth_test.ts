@@ -116,6 +116,20 @@ Deno.test("no spelling, method, condition, rule or other name of a file leads ar
   assertEquals(summary(await served.ask(get("/private/.hidden"))), "404 [missing]");
 });
 
+Deno.test("a rule for the compressed form of a file holds wherever that form is what is sent", async () => {
+  const auth = [{ source: "/**.gz", users: { ann: hashOf("right") } }];
+  const files = { "only.sql.gz": SECRET, "page.html": "page", "page.html.gz": SECRET, "free.txt": "free" };
+  await using served = await ServedSite.start(files, { config: { auth, cleanUrls: true } });
+  for (const target of ["/only.sql", "/only.sql.gz", "/page", "/page.html.gz"]) {
+    for (const line of ["Accept-Encoding: gzip", "Accept-Encoding: identity", "X: y"]) {
+      const { status, text } = await served.ask(get(target, line));
+      assertEquals([status, text.includes(SECRET)], [401, false], `${target} ${line}`);
+    }
+    assert((await served.ask(get(target, "Accept-Encoding: gzip", ANN))).text.includes(SECRET), target);
+  }
+  assertEquals(await served.say("/free.txt", "Accept-Encoding: gzip"), "200 free");
+});
+
 Deno.test("the page of an application that is behind a password is not shown without it", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   for (let i = 0; i < 3; i++) {

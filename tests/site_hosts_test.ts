@@ -172,6 +172,8 @@ Deno.test("the configuration is served under no name: its own, a link's, a rule'
     "conf/site.html.br": HASH,
     "conf/site.html~": HASH,
     "conf/site.html.bak": HASH,
+    "conf/site.html-old": HASH,
+    "#epollet.json#": HASH,
     "conf/site.htmlx": "another",
     "elsewhere/site.html": "another",
     "epollet.json": HASH,
@@ -192,6 +194,7 @@ Deno.test("the configuration is served under no name: its own, a link's, a rule'
     const targets = [
       ..."/conf/site.html /conf/site /conf/site/ /conf/site.html.gz /conf/site.html.br /conf/site.html~"
         .split(" "),
+      ..."/conf/site.html-old /%23epollet.json%23".split(" "),
       ..."/conf/site.html.bak /linked/site /linked/site.html /link /link.html /hard.txt /rewritten /clean"
         .split(" "),
       ..."/missing/x /nothing /conf/../conf/%73ite.html /epollet.json /epollet.json.gz /%65pollet.json".split(

@@ -25,13 +25,16 @@ export class Gatekeeper {
   }
 
   /**
-   * The rules for the URL and for what is found there: no detour leads around them. Where these are two, both have to
+   * The rules for the URL, for what is found there and for each form of it: no detour leads around them. Where these are two, both have to
    * be satisfied.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
-    const rules = [this.#rules.auth(url)];
-    if (location.kind === "file") rules.push(this.#rules.auth(encodePath(location.path, false)));
-    if (location.kind === "directory") rules.push(this.#rules.auth(encodePath(location.path, true)));
+    const paths = location.kind === "file"
+      ? [location.path, ...location.variants.map(({ seen }) => seen.path.subarray(0, -1))]
+      : [];
+    const urls = paths.map((path) => encodePath(path, false));
+    if (location.kind === "directory") urls.push(encodePath(location.path, true));
+    const rules = [url, ...urls].map((url) => this.#rules.auth(url));
     return [...new Set(rules.filter((rule) => rule !== null))];
   }
 

@@ -9,12 +9,10 @@ import { cString } from "../../ffi/libc.ts";
 import { namesOf, terminate } from "./site_root.ts";
 
 const CONFIG_NAME = "epollet.json";
-/** What is made of a file beside it: `x.gz`, `x.bak`, and the `x~` of editors. */
-const SUFFIX = /^(?:[.~]|$)/;
 
 /**
  * The configuration that is in force, by whatever name it is found, what bears its name in its directory, whatever
- * that is called and whatever replaces the file, and what was made of it there. And `epollet.json` in the site's root,
+ * that is called and whatever replaces the file, and what was made of it there (`x.gz`, `x-old`, the `#x#` of an editor). And `epollet.json` in the site's root,
  * also where it is not in force: it was written for this server, and is for nobody else.
  */
 export class HiddenFile {
@@ -51,6 +49,9 @@ export class HiddenFile {
   }
 }
 
+/** True for the name itself, and where something that is no letter or digit was put before or behind it. */
 function isMadeOf(name: FileName, original: FileName): boolean {
-  return name.startsWith(original) && SUFFIX.test(name.slice(original.length));
+  const start = name.indexOf(original);
+  const around = [name[start - 1], name[start + original.length]];
+  return start >= 0 && !around.some((character) => /[A-Za-z0-9]/.test(character ?? ""));
 }

@@ -25,7 +25,7 @@ export class Place {
   names: Set<FileName> | null = null;
   /** Some of {@linkcode names} may have one of {@linkcode SIBLING_SUFFIXES}. */
   hasSiblings = true;
-  /** It has too many names to list them. */
+  /** It has too many names to list them, or all together have. */
   isLarge = false;
 
   constructor(name: FileName, parent: Place | null) {

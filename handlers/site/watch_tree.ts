@@ -25,7 +25,12 @@ import {
   tellsOfChanges,
 } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
-import { EVENT_READS_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../../server/limits.ts";
+import {
+  EVENT_READS_MAX,
+  LARGE_DIRECTORIES_MAX,
+  LISTED_NAMES_MAX,
+  LISTED_NAMES_OF_DIRECTORY_MAX,
+} from "../../server/limits.ts";
 import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES } from "./place.ts";
 
 /** See the module's comment. */
@@ -38,6 +43,7 @@ export class WatchTree {
   #root = new Place("", null);
   readonly #places = new Map<number, Place[]>();
   #listedNames = 0;
+  #largePlaces = 0;
   #drainedBatch = -1;
   #warned = false;
 
@@ -96,7 +102,8 @@ export class WatchTree {
   /** Gives up the watches of a place that nothing depends on, and of those above it. */
   prune(place: Place): void {
     for (let at = place; at.parent !== null; at = at.parent) {
-      const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null;
+      const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null ||
+        at.isLarge;
       if (isUsed || at.parent.children.get(at.name) !== at) return;
       at.parent.children.delete(at.name);
       this.#unwatch(at);
@@ -183,20 +190,21 @@ export class WatchTree {
       listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);
       return true;
     });
+    if (listed === null || this.#listedNames + listed.size > LISTED_NAMES_MAX) {
+      this.#markLarge(place);
+      return false;
+    }
     place.names = listed;
-    place.isLarge = listed === null;
-    if (listed === null) return false;
     place.hasSiblings = [...listed].some(isSiblingName);
     this.#listedNames += listed.size;
-    if (this.#listedNames <= LISTED_NAMES_MAX) return true;
-    this.#forgetNames(this.#root);
-    this.#listedNames = 0;
-    return false;
+    return true;
   }
 
-  #forgetNames(place: Place): void {
-    place.names = null;
-    for (const child of place.children.values()) this.#forgetNames(child);
+  /** It is remembered that `place` is not listed: to find that out costs as much as to list it. */
+  #markLarge(place: Place): void {
+    if (this.#largePlaces >= LARGE_DIRECTORIES_MAX) return;
+    this.#largePlaces++;
+    place.isLarge = true;
   }
 
   #watch(place: Place, fd: number, isDirectory: boolean): boolean {
@@ -220,6 +228,8 @@ export class WatchTree {
     place.watch = -1;
     this.#listedNames -= place.names?.size ?? 0;
     place.names = null;
+    if (place.isLarge) this.#largePlaces--;
+    place.isLarge = false;
     const places = this.#places.get(watch);
     if (places === undefined) return; // the kernel has ended it
     const others = places.filter((other) => other !== place);
@@ -261,7 +271,7 @@ export class WatchTree {
       this.#listedNames += names.size;
     } else {
       place.names = null;
-      place.isLarge = true;
+      this.#markLarge(place);
     }
   }
 
@@ -283,7 +293,6 @@ export class WatchTree {
     const old = this.#root;
     this.#root = new Place("", null);
     this.#places.clear();
-    this.#listedNames = 0;
     this.#drop(old);
   }
 
