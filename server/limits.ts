@@ -217,8 +217,12 @@ export const LISTING_ENTRIES_MAX = 1_000_000;
 export const LISTING_PAGE_ENTRIES_MAX = 500;
 /** A listing that takes longer is made in slices of this time, between which others are served. */
 export const LISTING_SLICE_MS = 8;
-/** Listings that wait until the one before them is made. Past it: 503. */
-export const LISTINGS_WAITING_MAX = 64;
+/** One that had to wait gets this first, so that short ones pass long ones. */
+export const LISTING_FIRST_SLICE_MS = 2;
+/** Listings that take turns, and hold in memory what they have read and sorted; other long ones wait for them. */
+export const LISTINGS_AT_WORK_MAX = 8;
+/** Listings that wait for their turn, long ones and short ones. Past it: 503. */
+export const LISTINGS_WAITING_MAX = 256;
 /** Names that are remembered, sorted, of large directories between two requests. */
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
 /** Directories with fewer names are read anew for each request. */

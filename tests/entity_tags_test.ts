@@ -12,6 +12,7 @@ import { contentTag, EntityTags } from "../handlers/site/entity_tags.ts";
 import type { EtagMode } from "../server/config/site_settings.ts";
 import {
   DIGEST_SLICE_BYTES,
+  DIGESTED_BYTES_MAX,
   DIGESTED_FILES_MAX,
   DIGESTED_WHILE_WAITING_BYTES_MAX,
   DIGESTS_AWAITED_BYTES_MAX,
@@ -50,7 +51,7 @@ class Tagged implements Disposable {
     const path: PathBytes = cString(name);
     const status = new FileStatus();
     assertEquals(status.read(this.#root, path), 0);
-    return this.tags.ofFile(path, status, status.changedSeconds + ageSeconds);
+    return this.tags.ofFile(path, status, null, status.changedSeconds + ageSeconds);
   }
 
   /** The tag that is there at last. */
@@ -238,7 +239,7 @@ Deno.test("--etag mtime: the tag is of size and time to the nanosecond; off: the
     Deno.utimeSync(timed.site.path("a"), 0, new Date(1_700_000_000_000 + (i === 1 ? 1 : 0)));
     seen.add(timed.ask("a"));
     off.site.write("a", content);
-    assertEquals([off.ask("a"), off.tags.ofContent(bytes, new FileStatus()), off.tags.ofMade(bytes)], [
+    assertEquals([off.ask("a"), off.tags.ofContent(bytes, new FileStatus(), null), off.tags.ofMade(bytes)], [
       null,
       null,
       null,
@@ -247,4 +248,16 @@ Deno.test("--etag mtime: the tag is of size and time to the nanosecond; off: the
   assertEquals(seen.size, 3);
   for (const tag of seen) assertMatch(String(tag), /^"[0-9a-f]+-[0-9a-f]+"$/);
   assertEquals(timed.tags.ofMade(bytes), tagOf("x"), "another program may compress to other bytes");
+});
+
+Deno.test("a file that would take long to read has a tag of size and time at once, and is not read", () => {
+  using tagged = new Tagged();
+  const seen = new Set<unknown>();
+  for (const mark of ["a", "b"]) {
+    writeSparse(tagged.site.path("a"), DIGESTED_BYTES_MAX + 1, mark);
+    seen.add(tagged.ask("a"));
+    seen.add(tagged.ask("a", 0));
+  }
+  assertEquals(seen.size, 2, "one for each state");
+  for (const tag of seen) assertMatch(String(tag), /^"[0-9a-f]+-[0-9a-f]+"$/);
 });

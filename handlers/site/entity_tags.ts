@@ -9,10 +9,13 @@
 import { createHash } from "node:crypto";
 import { FileStatus, type PathBytes, readAt } from "../../ffi/file.ts";
 import { close } from "../../ffi/socket.ts";
+import type { Coding } from "../../server/http/negotiation.ts";
 import type { EtagMode } from "../../server/config/site_settings.ts";
 import {
   CACHE_SETTLE_SECONDS,
+  DIGEST_PAUSE_MS,
   DIGEST_SLICE_BYTES,
+  DIGESTED_BYTES_MAX,
   DIGESTED_FILES_MAX,
   DIGESTED_WHILE_WAITING_BYTES_MAX,
   DIGESTS_AWAITED_BYTES_MAX,
@@ -34,8 +37,10 @@ function quote(digest: string): string {
  * A tag of size and time of change: equal on two machines where the times were copied with the files. A change of the
  * same size shows as long as nobody sets the time back; kernels before 6.13 keep it in ticks of up to 10 ms.
  */
-function timeTag(status: FileStatus): string {
-  return `"${status.size.toString(16)}-${status.modifiedNanoseconds.toString(16)}"`;
+function timeTag(status: FileStatus, coding: Coding | null): string {
+  // Compressors give their files the time of the original: two forms of one size would have one tag.
+  const suffix = coding === null ? "" : `-${coding}`;
+  return `"${status.size.toString(16)}-${status.modifiedNanoseconds.toString(16)}${suffix}"`;
 }
 
 /** A tag that is being made, or will be. */
@@ -63,9 +68,10 @@ export class EntityTags {
     this.#open = open;
   }
 
-  /** Of a file that was read whole. */
-  ofContent(content: Uint8Array, status: FileStatus): string | null {
-    return this.#mode === "hash" ? contentTag(content) : this.#mode === "mtime" ? timeTag(status) : null;
+  /** Of a file that was read whole, and is a form in `coding`. */
+  ofContent(content: Uint8Array, status: FileStatus, coding: Coding | null): string | null {
+    if (this.#mode === "hash") return contentTag(content);
+    return this.#mode === "mtime" ? timeTag(status, coding) : null;
   }
 
   /** Of bytes that were made from a file: another program may make others of it. */
@@ -74,11 +80,17 @@ export class EntityTags {
   }
 
   /**
-   * Of a file on disk in the state `status`. A promise while it is read; null without a tag: it changed meanwhile, or
+   * Of a file on disk in the state `status`, a form in `coding`. A promise while it is read; null without a tag: it changed meanwhile, or
    * it is so large, or behind so many others, that nobody is made to wait, and the tag will be there later.
    */
-  ofFile(path: PathBytes, status: FileStatus, nowSeconds: number): string | null | Promise<string | null> {
-    if (this.#mode !== "hash") return this.#mode === "mtime" ? timeTag(status) : null;
+  ofFile(
+    path: PathBytes,
+    status: FileStatus,
+    coding: Coding | null,
+    nowSeconds: number,
+  ): string | null | Promise<string | null> {
+    if (this.#mode === "off") return null;
+    if (this.#mode === "mtime" || status.size > DIGESTED_BYTES_MAX) return timeTag(status, coding);
     const identity = status.identity;
     const known = this.#known.get(identity);
     if (known !== undefined) return known;
@@ -91,7 +103,11 @@ export class EntityTags {
     if (!isAwaited && !isSettled) return null;
     const state = new FileStatus();
     state.copyFrom(status);
-    const tag = this.#enqueue(isAwaited, status.size, () => this.#makeTag(path, state, identity, isSettled));
+    const tag = this.#enqueue(
+      isAwaited,
+      status.size,
+      () => this.#makeTag(path, state, identity, isSettled, isAwaited),
+    );
     this.#pending.set(identity, { tag, isAwaited });
     return isAwaited ? tag : null;
   }
@@ -117,10 +133,11 @@ export class EntityTags {
     state: FileStatus,
     identity: string,
     isSettled: boolean,
+    isAwaited: boolean,
   ): Promise<string | null> {
     // Who asks from here on may ask after a change that the state does not show: not for them.
     if (!isSettled) this.#pending.delete(identity);
-    const tag = await this.#digest(path, state);
+    const tag = await this.#digest(path, state, isAwaited ? 0 : DIGEST_PAUSE_MS);
     if (!isSettled) return tag;
     this.#pending.delete(identity);
     if (tag !== null) this.#remember(identity, tag);
@@ -136,24 +153,27 @@ export class EntityTags {
     }
   }
 
-  /** Null when it cannot be read, or is not, or does not stay, in the state `status`. */
-  async #digest(path: PathBytes, status: FileStatus): Promise<string | null> {
+  /**
+   * Null when it cannot be read, or is not, or does not stay, in the state `status`. Between two slices others have
+   * their turn, for `pauseMs` at least.
+   */
+  async #digest(path: PathBytes, status: FileStatus, pauseMs: number): Promise<string | null> {
     const fd = this.#open(path);
     if (fd < 0) return null;
+    const now = new FileStatus();
+    const isSame = () => now.readDescriptor(fd) === 0 && now.equals(status);
     try {
-      const now = new FileStatus();
-      if (now.readDescriptor(fd) < 0 || !now.equals(status)) return null;
       const hash = createHash("sha256");
       const slice = new Uint8Array(Math.min(DIGEST_SLICE_BYTES, status.size));
       for (let offset = 0; offset < status.size; offset += slice.length) {
+        if (!isSame()) return null; // also when it was removed: that changes its ctime
         const count = readAt(fd, slice, offset);
         if (count <= 0) return null;
         hash.update(slice.subarray(0, count));
         if (offset + count >= status.size || count < slice.length) break;
-        await new Promise((resolve) => setTimeout(resolve)); // others have their turn
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
-      const isSame = now.readDescriptor(fd) === 0 && now.equals(status);
-      return isSame ? quote(hash.digest("base64url")) : null;
+      return isSame() ? quote(hash.digest("base64url")) : null;
     } finally {
       close(fd);
     }

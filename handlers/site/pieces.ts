@@ -10,73 +10,93 @@ import { STREAM_READ_BYTES } from "../../server/limits.ts";
 /** Bytes that are there, and ranges of a file. */
 export type Pieces = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
 
-/** Of a file in memory. What is on its way to a client is copied: no more than that at a time. */
-export class MemoryPieces implements UnderlyingDefaultSource<Uint8Array> {
-  readonly #content: Uint8Array;
+/** Puts pieces together, so that many short ones are no more work than one long one. */
+abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #pieces: Pieces;
   #index = 0;
   /** In the piece at hand. */
   #offset = 0;
 
-  constructor(content: Uint8Array, pieces: Pieces) {
-    this.#content = content;
+  constructor(pieces: Pieces) {
     this.#pieces = pieces;
   }
 
+  /** Fills `bytes` from `start` of the file. @throws {Error} when that is impossible. */
+  protected abstract read(bytes: Uint8Array<ArrayBuffer>, start: number): void;
+
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    if (this.#index === this.#pieces.length) return controller.close();
-    const piece = this.#pieces[this.#index];
-    const bytes = piece instanceof Uint8Array ? piece : this.#content.subarray(piece.start, piece.end);
-    const start = this.#offset;
-    this.#offset += STREAM_READ_BYTES;
-    if (this.#offset >= bytes.length) {
+    const chunk = new Uint8Array(Math.min(STREAM_READ_BYTES, this.#left()));
+    let filled = 0;
+    while (filled < chunk.length) {
+      const piece = this.#pieces[this.#index];
+      const length = lengthOf(piece);
+      const count = Math.min(length - this.#offset, chunk.length - filled);
+      if (piece instanceof Uint8Array) {
+        chunk.set(piece.subarray(this.#offset, this.#offset + count), filled);
+      } else {
+        this.read(chunk.subarray(filled, filled + count), piece.start + this.#offset);
+      }
+      filled += count;
+      this.#offset += count;
+      if (this.#offset < length) continue;
       this.#index++;
       this.#offset = 0;
     }
-    controller.enqueue(bytes.subarray(start, start + STREAM_READ_BYTES));
+    if (chunk.length > 0) controller.enqueue(chunk);
+    if (this.#index < this.#pieces.length) return;
+    this.cancel();
+    controller.close();
+  }
+
+  /** Gives back what it holds. */
+  cancel(): void {}
+
+  /** Bytes that are still to come, as far as a chunk can hold them. */
+  #left(): number {
+    let left = -this.#offset;
+    for (let i = this.#index; i < this.#pieces.length && left < STREAM_READ_BYTES; i++) {
+      left += lengthOf(this.#pieces[i]);
+    }
+    return left;
+  }
+}
+
+function lengthOf(piece: Pieces[number]): number {
+  return piece instanceof Uint8Array ? piece.length : piece.end - piece.start;
+}
+
+/** Of a file in memory. What is on its way to a client is copied: a chunk at a time. */
+export class MemoryPieces extends PiecesSource {
+  readonly #content: Uint8Array;
+
+  constructor(content: Uint8Array, pieces: Pieces) {
+    super(pieces);
+    this.#content = content;
+  }
+
+  protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {
+    bytes.set(this.#content.subarray(start, start + bytes.length));
   }
 }
 
 /** Of an open file, whose descriptor is closed at the end. */
-export class DiskPieces implements UnderlyingDefaultSource<Uint8Array> {
+export class DiskPieces extends PiecesSource {
   readonly #fd: number;
-  readonly #pieces: Pieces;
-  #index = 0;
-  /** In the piece at hand. */
-  #offset = 0;
 
   constructor(fd: number, pieces: Pieces) {
+    super(pieces);
     this.#fd = fd;
-    this.#pieces = pieces;
   }
 
   /** A file that has become shorter ends the connection: the length was promised. */
-  pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    if (this.#index === this.#pieces.length) {
-      close(this.#fd);
-      return controller.close();
-    }
-    const piece = this.#pieces[this.#index];
-    if (piece instanceof Uint8Array) {
-      this.#index++;
-      return controller.enqueue(piece);
-    }
-    const start = piece.start + this.#offset;
-    const bytes = new Uint8Array(Math.min(STREAM_READ_BYTES, piece.end - start));
+  protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {
     const count = readAt(this.#fd, bytes, start);
-    if (count !== bytes.length) {
-      close(this.#fd);
-      return controller.error(new Error(`The file ended at byte ${start + Math.max(count, 0)}`));
-    }
-    this.#offset += count;
-    if (start + count === piece.end) {
-      this.#index++;
-      this.#offset = 0;
-    }
-    controller.enqueue(bytes);
+    if (count === bytes.length) return;
+    this.cancel();
+    throw new Error(`The file ended at byte ${start + Math.max(count, 0)}`);
   }
 
-  cancel(): void {
+  override cancel(): void {
     close(this.#fd);
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { close } from "../../ffi/socket.ts";
-import type { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
@@ -157,7 +157,7 @@ export class Presenter {
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
     if (bytes !== null) {
-      const etag = tags.ofContent(bytes, status);
+      const etag = tags.ofContent(bytes, status, variant.coding);
       this.#keepContent(resource, variant, bytes, validatorsOf(status, etag, context));
     }
     if (resource.isNew) {
@@ -230,7 +230,7 @@ export class Presenter {
     context: HandlerContext,
     standIn: StandIn | null,
   ): Result | Promise<Result> {
-    const answer = (etag: string | null) => {
+    const answer = (etag: string | null, status: FileStatus) => {
       let isLeased = false;
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
@@ -245,8 +245,14 @@ export class Presenter {
         if (!isLeased) close(fd);
       }
     };
-    const etag = this.#parts.tags.ofFile(variant.seen.path, status, context.clock.seconds);
-    return etag instanceof Promise ? etag.then(answer) : answer(etag);
+    const { clock } = context;
+    const etag = this.#parts.tags.ofFile(variant.seen.path, status, variant.coding, clock.seconds);
+    if (!(etag instanceof Promise)) return answer(etag, status);
+    return etag.then((etag) => {
+      const now = new FileStatus(); // it may have been written to while its tag was made
+      if (now.readDescriptor(fd) < 0) now.copyFrom(status);
+      return answer(now.equals(status) ? etag : null, now);
+    });
   }
 
   #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
