@@ -185,8 +185,8 @@ export const PASSWORD_HASH_MEMORY_BYTES_MIN = MIB;
 export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
 /** What trying one password may write: 128 N r p of scrypt. */
 export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
-/** Passwords that are tried at the same time, each on a thread of its own. */
-export const PASSWORD_CHECKS_AT_ONCE_MAX = 2;
+/** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
+export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
 /** Passwords that wait for that. Past it: 503. */
 export const PASSWORD_CHECKS_WAITING_MAX = 32;
 

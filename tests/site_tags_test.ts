@@ -182,26 +182,23 @@ Deno.test("--etag mtime: two forms of one size and time have two tags", async ()
   }
 });
 
-Deno.test("a file that is written to while its tag is made is sent as it is then, its length and date too", async () => {
+Deno.test("a file that becomes longer or shorter while its tag is made is sent in its new length, without a tag", async () => {
   const size = 24 << 20;
-  using site = new Site({ "big.bin": new Uint8Array(size).fill(0x41) });
-  for (const [round, sizeAfter] of [size + 5, size - 5, size].entries()) {
-    await using program = await Program.start(site.root);
+  using site = new Site({ "big.bin": new Uint8Array(size) });
+  await using program = await Program.start(site.root);
+  let changed = 0;
+  for (let round = 0; round < 12; round++) {
+    const sizeAfter = size + (round % 2 === 0 ? 5 : -5);
+    Deno.truncateSync(site.path("big.bin"), size);
     using wire = await Wire.connect(program.port);
     await wire.send(get("/big.bin"));
-    await new Promise((resolve) => setTimeout(resolve, 10 * (round + 1))); // while it is read, or before, or afterwards
-    Deno.writeFileSync(site.path("big.bin"), new Uint8Array(sizeAfter).fill(0x42 + round));
-    const response = await wire.expect().catch(() => null); // one that was shortened while it was sent is cut off
-    Deno.writeFileSync(site.path("big.bin"), new Uint8Array(sizeAfter).fill(0x42 + round));
+    await new Promise((resolve) => setTimeout(resolve, round)); // before it is read, meanwhile, or afterwards
+    Deno.truncateSync(site.path("big.bin"), sizeAfter);
+    const response = await wire.expect().catch(() => null); // what was shortened while it was sent is cut off
     if (response === null) continue;
-    const { fields, body } = response;
-    const isNew = body[0] === 0x42 + round;
-    // What changes while it is sent goes out as it is: but a tag or a length of the other state would be a lie.
-    if (isNew && body.at(-1) === body[0]) {
-      assertEquals(Number(fields["content-length"]), sizeAfter);
-      const now = await exchange(program.port, get("/big.bin"));
-      assert(fields.etag === undefined || fields.etag === now.fields.etag, "the tag is that of other bytes");
-    }
-    Deno.writeFileSync(site.path("big.bin"), new Uint8Array(size).fill(0x41));
+    const length = Number(response.fields["content-length"]);
+    if (response.fields.etag === undefined) changed++;
+    assertEquals(length, response.fields.etag === undefined ? sizeAfter : response.body.length);
   }
+  assert(changed > 0, "no file changed while its tag was made");
 });

@@ -7,19 +7,27 @@ import { preconditionStatus } from "../../server/http/conditional.ts";
 import { prefersJson } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { type Listing, type Listings, parseListingQuery } from "./listing.ts";
-import { LISTING_POLICY, listingJson, listingLinks, listingPage } from "./listing_page.ts";
+import { BUSY_FIELDS } from "./basic_auth.ts";
+import { type Guard, type Listings, parseListingQuery } from "./listing.ts";
+import { encodeName, LISTING_POLICY, listingJson, listingLinks, listingPage } from "./listing_page.ts";
 import type { Dress, Result } from "./representation.ts";
+import { encodePath } from "./resolve_path.ts";
+import type { CompiledAuth, Rules } from "./rules.ts";
 
 /** How a site lists. */
 export interface BrowseParts {
   readonly listings: Listings;
+  readonly rules: Rules;
+  /** The rules that this listing's asker had to satisfy. */
+  readonly auth: readonly CompiledAuth[];
   /** The entity tag of a body; null: none is given out. */
   readonly tagOf: (body: Uint8Array) => string | null;
   readonly dress: Dress;
 }
 
-/** Lists the directory `path`, below the root, whose URL is `url`. */
+const REFUSED: Result = { failure: 503, own: BUSY_FIELDS };
+
+/** Lists the directory `path`, below the root, whose URL is `url`. A promise when it takes long, or has to wait. */
 export function browse(
   path: Uint8Array,
   url: string,
@@ -27,27 +35,51 @@ export function browse(
   context: HandlerContext,
   parts: BrowseParts,
 ): Result | Promise<Result> {
+  return parts.listings.slices.run(answer(path, url, request, context.clock.seconds, parts), REFUSED, context);
+}
+
+function* answer(
+  path: Uint8Array,
+  url: string,
+  request: HttpRequest,
+  nowSeconds: number,
+  parts: BrowseParts,
+): Generator<void, Result> {
   const query = parseListingQuery(request.query);
-  const listed = parts.listings.list(path, query, context.clock.seconds);
-  const answer = (listing: Listing | number) =>
-    typeof listing === "number"
-      ? { failure: listing, own: [] }
-      : respond(listing, url, request, context, parts);
-  return listed instanceof Promise ? listed.then(answer) : answer(listed);
+  const guard = parts.rules.asksForPasswords ? guardOf(path, url, parts) : null;
+  const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
+  if (typeof listing === "number") return { failure: listing, own: [] };
+  const isJson = prefersJson(request.header("accept"));
+  const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url);
+  return respond(text, isJson, listingLinks(listing, url), request, nowSeconds, parts);
+}
+
+/** What is behind a password that the listing's asker was not asked for is not told, neither by its URL nor its place. */
+function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): Guard {
+  const own = encodePath(path, true);
+  const bases = own === url ? [url] : [url, own];
+  return {
+    key: url,
+    hides: (name, isDirectory) => {
+      const end = encodeName(name) + (isDirectory ? "/" : "");
+      return bases.some((base) => {
+        const rule = rules.auth(base + end);
+        return rule !== null && !auth.includes(rule);
+      });
+    },
+  };
 }
 
 function respond(
-  listing: Listing,
-  url: string,
+  text: string,
+  isJson: boolean,
+  links: string | null,
   request: HttpRequest,
-  context: HandlerContext,
+  nowSeconds: number,
   { tagOf, dress }: BrowseParts,
 ): Result {
-  const isJson = prefersJson(request.header("accept"));
-  const text = isJson ? JSON.stringify(listingJson(listing)) : listingPage(listing, url);
   const body = new TextEncoder().encode(text);
   const etag = tagOf(body);
-  const links = listingLinks(listing, url);
   const common: Fields = [
     ["Vary", "Accept"],
     ...(etag === null ? [] : [["ETag", etag]] as const),
@@ -57,7 +89,7 @@ function respond(
   if (request.isConditional && byTag) {
     // It has no date: sizes and times of its entries change without changing the directory.
     const validators = { etag, modifiedSeconds: Infinity };
-    const status = preconditionStatus(request, validators, context.clock.seconds);
+    const status = preconditionStatus(request, validators, nowSeconds);
     if (status === 304) return new HttpResponse(304, dress(common, 304), null);
     if (status !== null) return { failure: status, own: [] };
   }

@@ -1,9 +1,11 @@
 /**
  * What a directory of the site holds, for those who may look at it: in pages, sorted, and never for long at a time.
  *
- * A name that would not be served is not listed: hidden ones, links that lead out of the root or nowhere, FIFOs,
- * sockets and devices. What a large directory holds is remembered, sorted, as long as the directory's own state
- * (statx(2)) is what it was before it was read; sizes and times are asked for anew each time.
+ * Not listed are hidden names, links that lead out of the root or nowhere, FIFOs, sockets and devices, and what asks for
+ * a password that the listing did not ask for. What the server's user may not open (its mode says so) is listed, and
+ * 403: to try each name would cost two calls more for each. What a large directory holds is remembered, sorted, as long
+ * as the directory's own state (statx(2)) is what it was before it was read; sizes and times are asked for anew each
+ * time.
  *
  * Measured with 50,000 names on ext4: reading them takes 25 ms, of which the kernel takes 19; sorting them by name 40 to
  * 65, asking for all sizes 85, for those of one page 1.
@@ -68,16 +70,27 @@ export function parseListingQuery(query: string): ListingQuery {
 
 const WELL_KNOWN = ".well-known";
 const HERE = new Uint8Array([0x2e]);
+/** Questions between two places at which others may have their turn. */
+const STATUSES_PER_STEP = 64;
 
 /** Whether something is left out of every listing: asked with the names of its path, which the asker changes later. */
 export type IsHidden = (names: readonly FileName[]) => boolean;
 
+/** What else is left out of one listing. */
+export interface Guard {
+  /** Listings of a directory that have the same key leave out the same. */
+  readonly key: string;
+  /** True for an entry that is left out. */
+  readonly hides: (name: FileName, isDirectory: boolean) => boolean;
+}
+
 /** The listings of one site. */
 export class Listings {
+  /** In which they are made. */
+  readonly slices: TimeSlices = new TimeSlices();
   readonly #root: SiteRoot;
   readonly #isHidden: IsHidden;
   readonly #memory = new ListingMemory();
-  readonly #slices = new TimeSlices();
   readonly #entryStatus = new EntryStatus();
   readonly #linkStatus = new FileStatus();
 
@@ -89,43 +102,43 @@ export class Listings {
 
   /**
    * A page of the directory at `path` (decoded, below the root, without slashes at its ends); or a status: 403, 404,
-   * 500; 503 without descriptors, or when too many wait. A promise when it takes longer than a slice.
+   * 500; 503 without descriptors. Nothing is opened, nor looked at, before its first step; it yields often, and closes
+   * what it opened also when it is ended early. `nowSeconds` is not later than its first step.
    */
-  list(
+  *list(
     path: Uint8Array,
     query: ListingQuery,
     nowSeconds: number,
-  ): Listing | number | Promise<Listing | number> {
+    guard: Guard | null = null,
+  ): Generator<void, Listing | number> {
     const place = terminate(path.length === 0 ? HERE : path);
     const kind = this.#root.look(place);
     if (kind !== "directory") return kind === "file" ? 404 : kind;
     const fd = this.#root.open(place);
     if (fd < 0) return statusOfErrno(-fd);
-    return this.#slices.run(this.#list({ fd, path, names: namesOf(path) }, query, nowSeconds), 503);
-  }
-
-  *#list(directory: Directory, query: ListingQuery, nowSeconds: number): Generator<void, Listing | number> {
     try {
       const status = new FileStatus();
-      const failed = status.readDescriptor(directory.fd);
+      const failed = status.readDescriptor(fd);
       if (failed < 0) return statusOfErrno(-failed);
       if (!status.isDirectory) return 404;
       const isSettled = nowSeconds - status.changedSeconds > CACHE_SETTLE_SECONDS;
+      const directory = { fd, path, names: namesOf(path), guard };
       const sorted = yield* this.#sortedNames(directory, isSettled ? status : null);
       if (typeof sorted === "number") return sorted;
       return yield* query.sort === "name"
         ? this.#pageByName(directory, sorted, query)
         : this.#pageByStatus(directory, sorted, query);
     } finally {
-      close(directory.fd);
+      close(fd);
     }
   }
 
   /** From memory, if the directory's state is given, and was the same when it was read. */
   *#sortedNames(directory: Directory, status: FileStatus | null): Generator<void, SortedNames | number> {
-    const key = directory.names.join("/");
-    const directories: FileName[] = [];
-    const files: FileName[] = [];
+    const { guard } = directory;
+    const key = directory.names.join("/") + (guard === null ? "" : `\0${guard.key}`); // no name has a NUL
+    let directories: FileName[] = [];
+    let files: FileName[] = [];
     const others: FileName[] = [];
     const names = [...directory.names, ""];
     let count = 0;
@@ -153,6 +166,10 @@ export class Listings {
       }
       yield;
     }
+    if (guard !== null) {
+      directories = yield* shownBy(guard, directories, true);
+      files = yield* shownBy(guard, files, false);
+    }
     const sorted: SortedNames = {
       directories: yield* inNaturalOrder(directories),
       files: yield* inNaturalOrder(files),
@@ -165,69 +182,89 @@ export class Listings {
   }
 
   *#pageByName(directory: Directory, sorted: SortedNames, query: ListingQuery): Generator<void, Listing> {
-    const { directories, files, links, isTruncated } = sorted;
-    const total = directories.length + files.length;
-    const place = placeOf(query, total);
-    const names: FileName[] = [];
-    for (let i = place.offset; i < place.end; i++) {
-      const group = i < directories.length ? directories : files;
-      const at = group === directories ? i : i - directories.length;
-      names.push(group[query.order === "asc" ? at : group.length - 1 - at]);
-    }
-    const entries = yield* this.#entries(directory, names, links);
-    const { page, pages, offset } = place;
-    return {
-      query: { ...query, page },
-      pages,
-      total,
-      directories: directories.length,
-      offset,
-      entries,
-      isTruncated,
+    const { directories, files } = sorted;
+    const isUp = query.order === "asc";
+    const nameAt = (index: number) => {
+      const group = index < directories.length ? directories : files;
+      const at = group === directories ? index : index - directories.length;
+      return group[isUp ? at : group.length - 1 - at];
     };
+    return yield* this.#page(directory, sorted, query, nameAt, directories.length, files.length);
   }
 
   /** By size or time: all have to be asked. Equal ones stay in the order of their names. */
   *#pageByStatus(directory: Directory, sorted: SortedNames, query: ListingQuery): Generator<void, Listing> {
-    const { links, isTruncated } = sorted;
-    const directories = yield* this.#entries(directory, sorted.directories, links);
-    const files = yield* this.#entries(directory, sorted.files, links);
-    const all = [
-      ...(query.sort === "size" ? directories : yield* inOrder(directories, query)),
-      ...yield* inOrder(files, query),
-    ];
-    const { page, pages, offset, end } = placeOf(query, all.length);
-    return {
-      query: { ...query, page },
-      pages,
-      total: all.length,
-      directories: directories.length,
-      offset,
-      entries: all.slice(offset, end),
-      isTruncated,
+    const { directories, files, links } = sorted;
+    const folders = query.sort === "size"
+      ? { names: directories, order: null }
+      : yield* this.#inOrder(directory, directories, links, query);
+    const others = yield* this.#inOrder(directory, files, links, query);
+    const foldersCount = folders.order?.length ?? folders.names.length;
+    const nameAt = (index: number) => {
+      const { names, order } = index < foldersCount ? folders : others;
+      const at = index < foldersCount ? index : index - foldersCount;
+      return names[order === null ? at : order[at]];
     };
+    return yield* this.#page(directory, sorted, query, nameAt, foldersCount, others.order.length);
   }
 
-  /** What is to be said of each of `names`. One that has gone meanwhile is left out. */
-  *#entries(
+  /** Which of `names` are there, in the order that is asked for. */
+  *#inOrder(
     directory: Directory,
     names: readonly FileName[],
     links: ReadonlySet<FileName>,
-  ): Generator<void, ListingEntry[]> {
-    const entries: ListingEntry[] = [];
+    { sort, order }: ListingQuery,
+  ): Generator<void, { names: readonly FileName[]; order: Uint32Array }> {
+    const present: FileName[] = [];
+    const values = new Float64Array(names.length); // objects for all of them would be many times as large
     for (let i = 0; i < names.length; i++) {
-      const name = names[i];
-      const status = links.has(name) ? this.#statusOfLink(directory, name) : this.#statusOf(directory, name);
-      if (status !== null && (status.isFile || status.isDirectory)) {
+      const status = this.#statusOf(directory, names[i], links);
+      if (status !== null) {
+        values[present.length] = sort === "size" ? status.size : status.modifiedSeconds;
+        present.push(names[i]);
+      }
+      if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
+    }
+    const sign = order === "asc" ? 1 : -1;
+    const compare = (a: number, b: number) => sign * (values[a] - values[b]);
+    return { names: present, order: yield* ordered(present.length, compare) };
+  }
+
+  /** The page that is asked for, of so many entries, of which `nameAt` knows the names. */
+  *#page(
+    directory: Directory,
+    { links, isTruncated }: SortedNames,
+    query: ListingQuery,
+    nameAt: (index: number) => FileName,
+    directories: number,
+    files: number,
+  ): Generator<void, Listing> {
+    const total = directories + files;
+    const { page, pages, offset, end } = placeOf(query, total);
+    const entries: ListingEntry[] = [];
+    for (let i = offset; i < end; i++) {
+      const name = nameAt(i);
+      const status = this.#statusOf(directory, name, links);
+      if (status !== null) { // else it has gone meanwhile
         const { isDirectory, size, modifiedSeconds } = status;
         entries.push({ name, isDirectory, size, modifiedSeconds });
       }
-      if (i % 64 === 63) yield;
+      if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
     }
-    return entries;
+    return { query: { ...query, page }, pages, total, directories, offset, entries, isTruncated };
   }
 
-  #statusOf(directory: Directory, name: FileName): EntryStatus | null {
+  /** Null for what is not there any longer, or has become something that is not listed. */
+  #statusOf(
+    directory: Directory,
+    name: FileName,
+    links: ReadonlySet<FileName>,
+  ): EntryStatus | FileStatus | null {
+    const status = links.has(name) ? this.#statusOfLink(directory, name) : this.#statusOfEntry(directory, name);
+    return status !== null && (status.isFile || status.isDirectory) ? status : null;
+  }
+
+  #statusOfEntry(directory: Directory, name: FileName): EntryStatus | null {
     return this.#entryStatus.read(directory.fd, name) < 0 ? null : this.#entryStatus;
   }
 
@@ -246,17 +283,21 @@ interface Directory {
   readonly fd: number;
   readonly path: Uint8Array;
   readonly names: readonly FileName[];
+  readonly guard: Guard | null;
 }
 
-function* inOrder(
-  entries: readonly ListingEntry[],
-  { sort, order }: ListingQuery,
-): Generator<void, ListingEntry[]> {
-  const sign = order === "asc" ? 1 : -1;
-  const compare = sort === "size"
-    ? (a: number, b: number) => sign * (entries[a].size - entries[b].size)
-    : (a: number, b: number) => sign * (entries[a].modifiedSeconds - entries[b].modifiedSeconds);
-  return Array.from(yield* ordered(entries.length, compare), (index) => entries[index]);
+/** Those of `names` that the guard lets through. */
+function* shownBy(
+  guard: Guard,
+  names: readonly FileName[],
+  isDirectory: boolean,
+): Generator<void, FileName[]> {
+  const shown: FileName[] = [];
+  for (let i = 0; i < names.length; i++) {
+    if (!guard.hides(names[i], isDirectory)) shown.push(names[i]);
+    if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
+  }
+  return shown;
 }
 
 /** Which entries are on the page; past the last one: those of the last one. */

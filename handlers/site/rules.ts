@@ -123,6 +123,11 @@ export class Rules {
     return null;
   }
 
+  /** True when {@linkcode auth} may say something. */
+  get asksForPasswords(): boolean {
+    return this.#auth.length > 0;
+  }
+
   /** The first rule that asks who wants `path`, or what leads to the same file; null: nobody asks. */
   auth(path: string): CompiledAuth | null {
     if (this.#auth.length === 0) return null;

@@ -223,7 +223,7 @@ export class Site {
           this.#note("rule", `moved to ${location.url}`);
           return this.#movedTo(location.url + encodeQuery(request.query), 301, url, request);
         case "directory":
-          return this.#browse(location.path, url, request, context);
+          return this.#browse(location.path, url, auth, request, context);
         case "error":
           this.#note("reason", location.why);
           return location.status === 404
@@ -249,6 +249,7 @@ export class Site {
   #browse(
     path: Uint8Array<ArrayBuffer>,
     url: string,
+    auth: readonly CompiledAuth[],
     request: HttpRequest,
     context: HandlerContext,
   ): HttpResponse | Promise<HttpResponse> {
@@ -256,6 +257,8 @@ export class Site {
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
       listings: this.#listings,
+      rules: this.#rules,
+      auth,
       tagOf: (body) => this.#tags.ofMade(body),
       dress: (own, status) =>
         this.#policy.fieldsOf(own, { path: url, status, fileName: null, mediaType: null, origin }),

@@ -32,6 +32,8 @@ export class TimeSlices {
   #next = 0;
   /** The last slice was for those that had done nothing yet. */
   #wereNewServed = false;
+  /** A slice is to come. */
+  #isGoingOn = false;
   #batch = -1;
   /** What was spent in that turn. */
   #spentMs = 0;
@@ -61,7 +63,7 @@ export class TimeSlices {
   }
 
   #wait<T>(work: Generator<void, T>, refusal: T, signal: AbortSignal, queue: Waiting[]): Promise<T> {
-    if (this.#new.length + this.#begun.length === 0) this.#goOnLater();
+    this.#goOnLater();
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#remove(waiting);
@@ -89,7 +91,10 @@ export class TimeSlices {
 
   /** In a macrotask: with microtasks alone neither sockets nor timers would get a turn. */
   #goOnLater(): void {
+    if (this.#isGoingOn) return;
+    this.#isGoingOn = true;
     setTimeout(() => {
+      this.#isGoingOn = false;
       const endMs = performance.now() + LISTING_SLICE_MS;
       // In turns with the others, which would never end while new ones kept coming.
       this.#wereNewServed = this.#new.length > 0 && (this.#begun.length === 0 || !this.#wereNewServed);
