@@ -220,7 +220,7 @@ export const LISTING_SLICE_MS = 8;
 /** One that had to wait gets this first, so that short ones pass long ones. */
 export const LISTING_FIRST_SLICE_MS = 2;
 /** Listings that take turns, and hold in memory what they have read and sorted; other long ones wait for them. */
-export const LISTINGS_AT_WORK_MAX = 8;
+export const LISTINGS_AT_WORK_MAX = 4;
 /** Listings that wait for their turn, long ones and short ones. Past it: 503. */
 export const LISTINGS_WAITING_MAX = 256;
 /** Names that are remembered, sorted, of large directories between two requests. */

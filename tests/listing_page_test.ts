@@ -8,7 +8,7 @@ import {
   LISTING_POLICY,
   listingJson,
   listingLinks,
-  listingPage,
+  listingPage as pageInSteps,
   readableSize,
 } from "../handlers/site/listing_page.ts";
 
@@ -31,6 +31,13 @@ function listing(entries: readonly ListingEntry[], more: Partial<Listing> = {}):
     isTruncated: false,
     ...more,
   };
+}
+
+function listingPage(listing: Listing, url: string): string {
+  const work = pageInSteps(listing, url);
+  let step = work.next();
+  while (step.done !== true) step = work.next();
+  return step.value;
 }
 
 function hrefsOf(page: string): string[] {

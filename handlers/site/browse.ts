@@ -8,8 +8,9 @@ import { prefersJson } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { BUSY_FIELDS } from "./basic_auth.ts";
-import { type Guard, type Listings, parseListingQuery } from "./listing.ts";
+import type { Guard, Listings } from "./listing.ts";
 import { encodeName, LISTING_POLICY, listingJson, listingLinks, listingPage } from "./listing_page.ts";
+import { parseListingQuery } from "./listing_query.ts";
 import type { Dress, Result } from "./representation.ts";
 import { encodePath } from "./resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules.ts";
@@ -35,7 +36,11 @@ export function browse(
   context: HandlerContext,
   parts: BrowseParts,
 ): Result | Promise<Result> {
-  return parts.listings.slices.run(answer(path, url, request, context.clock.seconds, parts), REFUSED, context);
+  return parts.listings.slices.run(
+    answer(path, url, request, context.clock.seconds, parts),
+    REFUSED,
+    context,
+  );
 }
 
 function* answer(

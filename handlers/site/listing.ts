@@ -15,20 +15,12 @@ import { EntryStatus, readEntries } from "../../ffi/directory.ts";
 import { FileStatus } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
-import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX, LISTING_PAGE_ENTRIES_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
+import { type ListingQuery, placeOf } from "./listing_query.ts";
 import { bytesOf, inNaturalOrder, ordered } from "./natural_order.ts";
 import { namesOf, type SiteRoot, statusOfErrno, terminate } from "./site_root.ts";
 import { TimeSlices } from "./time_slices.ts";
-
-/** What of a listing is asked for. Directories come first in any order. */
-export interface ListingQuery {
-  /** By size, directories stay in the order of their names. */
-  readonly sort: "name" | "size" | "time";
-  readonly order: "asc" | "desc";
-  /** From 1. */
-  readonly page: number;
-}
 
 /** A file or a directory. */
 export interface ListingEntry {
@@ -54,18 +46,6 @@ export interface Listing {
   readonly entries: readonly ListingEntry[];
   /** The directory has more than {@linkcode LISTING_ENTRIES_MAX} names, of which others are left out. */
   readonly isTruncated: boolean;
-}
-
-/** The query component of a URL, with its question mark or without. What is unknown or malformed counts as not there. */
-export function parseListingQuery(query: string): ListingQuery {
-  const parameters = new URLSearchParams(query);
-  const sort = parameters.get("sort");
-  const page = parameters.get("page") ?? "";
-  return {
-    sort: sort === "size" || sort === "time" ? sort : "name",
-    order: parameters.get("order") === "desc" ? "desc" : "asc",
-    page: /^[1-9]\d{0,6}$/.test(page) ? Number(page) : 1,
-  };
 }
 
 const WELL_KNOWN = ".well-known";
@@ -135,17 +115,36 @@ export class Listings {
 
   /** From memory, if the directory's state is given, and was the same when it was read. */
   *#sortedNames(directory: Directory, status: FileStatus | null): Generator<void, SortedNames | number> {
+    const { guard, names } = directory;
+    const key = names.join("/") + (guard === null ? "" : `\0${guard.key}`); // no name has a NUL
+    const reading = this.#readNames(directory);
+    while (true) {
+      // Also later on: while this one waited, another may have read the same.
+      const known = status === null ? null : this.#memory.find(key, status);
+      if (known !== null) return known;
+      const { done, value } = reading.next();
+      if (done !== true) {
+        yield;
+        continue;
+      }
+      // What a link leads to may change without a change of the directory.
+      if (status !== null && typeof value !== "number" && !value.hasOthers) {
+        this.#memory.add(key, status, value);
+      }
+      return value;
+    }
+  }
+
+  *#readNames(
+    directory: Directory,
+  ): Generator<void, (SortedNames & { readonly hasOthers: boolean }) | number> {
     const { guard } = directory;
-    const key = directory.names.join("/") + (guard === null ? "" : `\0${guard.key}`); // no name has a NUL
     let directories: FileName[] = [];
     let files: FileName[] = [];
     const others: FileName[] = [];
     const names = [...directory.names, ""];
     let count = 0;
     for (let taken = 1; taken > 0; yield) {
-      // Also later on: while this one waited, another may have read the same.
-      const known = status === null ? null : this.#memory.find(key, status);
-      if (known !== null) return known;
       taken = readEntries(directory.fd, (name, kind) => {
         if (name.startsWith(".") && !(name === WELL_KNOWN && names.length === 1)) return;
         names[names.length - 1] = name;
@@ -170,15 +169,13 @@ export class Listings {
       directories = yield* shownBy(guard, directories, true);
       files = yield* shownBy(guard, files, false);
     }
-    const sorted: SortedNames = {
+    return {
       directories: yield* inNaturalOrder(directories),
       files: yield* inNaturalOrder(files),
       links,
       isTruncated: count > LISTING_ENTRIES_MAX,
+      hasOthers: others.length > 0,
     };
-    // What a link leads to may change without a change of the directory.
-    if (status !== null && others.length === 0) this.#memory.add(key, status, sorted);
-    return sorted;
   }
 
   *#pageByName(directory: Directory, sorted: SortedNames, query: ListingQuery): Generator<void, Listing> {
@@ -260,7 +257,9 @@ export class Listings {
     name: FileName,
     links: ReadonlySet<FileName>,
   ): EntryStatus | FileStatus | null {
-    const status = links.has(name) ? this.#statusOfLink(directory, name) : this.#statusOfEntry(directory, name);
+    const status = links.has(name)
+      ? this.#statusOfLink(directory, name)
+      : this.#statusOfEntry(directory, name);
     return status !== null && (status.isFile || status.isDirectory) ? status : null;
   }
 
@@ -298,15 +297,4 @@ function* shownBy(
     if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
   }
   return shown;
-}
-
-/** Which entries are on the page; past the last one: those of the last one. */
-function placeOf(
-  query: ListingQuery,
-  total: number,
-): { page: number; pages: number; offset: number; end: number } {
-  const pages = Math.max(1, Math.ceil(total / LISTING_PAGE_ENTRIES_MAX));
-  const page = Math.min(query.page, pages);
-  const offset = (page - 1) * LISTING_PAGE_ENTRIES_MAX;
-  return { page, pages, offset, end: Math.min(offset + LISTING_PAGE_ENTRIES_MAX, total) };
 }

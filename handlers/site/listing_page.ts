@@ -5,7 +5,8 @@
  */
 import { escape } from "@std/html";
 import type { FileName } from "../../ffi/inotify.ts";
-import type { Listing, ListingEntry, ListingQuery } from "./listing.ts";
+import type { Listing, ListingEntry } from "./listing.ts";
+import type { ListingQuery } from "./listing_query.ts";
 import { LISTING_STYLE } from "./listing_style.ts";
 import { bytesOf, textOf } from "./natural_order.ts";
 import { encodePath } from "./resolve_path.ts";

@@ -32,8 +32,8 @@ export class TimeSlices {
   #next = 0;
   /** The last slice was for those that had done nothing yet. */
   #wereNewServed = false;
-  /** A slice is to come. */
-  #isGoingOn = false;
+  /** The timer of the slice that is to come. */
+  #timer: ReturnType<typeof setTimeout> | null = null;
   #batch = -1;
   /** What was spent in that turn. */
   #spentMs = 0;
@@ -91,15 +91,13 @@ export class TimeSlices {
 
   /** In a macrotask: with microtasks alone neither sockets nor timers would get a turn. */
   #goOnLater(): void {
-    if (this.#isGoingOn) return;
-    this.#isGoingOn = true;
-    setTimeout(() => {
-      this.#isGoingOn = false;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
       const endMs = performance.now() + LISTING_SLICE_MS;
       // In turns with the others, which would never end while new ones kept coming.
       this.#wereNewServed = this.#new.length > 0 && (this.#begun.length === 0 || !this.#wereNewServed);
       if (this.#wereNewServed) this.#serveNew(endMs);
-      else this.#serveBegun(endMs);
+      this.#serveBegun(endMs);
       if (this.#new.length + this.#begun.length > 0) this.#goOnLater();
     }, 0);
   }
@@ -127,6 +125,9 @@ export class TimeSlices {
       queue.splice(at, 1);
       if (queue === this.#begun && at < this.#next) this.#next--;
     }
+    if (this.#timer === null || this.#new.length + this.#begun.length > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
   }
 }
 
