@@ -21,6 +21,7 @@ import { Interest } from "./poller.ts";
 import { Sleeper } from "./sleeper.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
+const GONE = "The client is gone";
 
 /** What a coroutine's `await` throws once its client is gone, so that its `finally` blocks run. */
 export class Cancelled extends Error {
@@ -154,6 +155,7 @@ export class CoroutineConnection {
     // The next request, if it is there already, is not the one that is meant.
     if (connection === null || !connection.isAwaiting || this.#request !== null) {
       response.discard();
+      if (connection?.retired) this.#cancelled ??= new Cancelled(GONE); // it will be closed at the end of this turn
       this.#throwIfCancelled();
       throw new TypeError("There is no request that waits for this response");
     }
@@ -288,7 +290,7 @@ export class CoroutineConnection {
   }
 
   #closed(): void {
-    const cancelled = this.#cancelled = new Cancelled("The client is gone");
+    const cancelled = this.#cancelled ??= new Cancelled(GONE);
     const { reader, taker, writers } = { reader: this.#reader, taker: this.#taker, writers: this.#writers };
     this.#reader = this.#taker = null;
     this.#writers = [];

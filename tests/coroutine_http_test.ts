@@ -3,7 +3,14 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Cancelled, type Coroutine, CoroutineConnection, HttpResponse, requestCoroutine } from "../mod.ts";
+import {
+  Cancelled,
+  type Coroutine,
+  CoroutineConnection,
+  type Handler,
+  HttpResponse,
+  requestCoroutine,
+} from "../mod.ts";
 import type { ConnectionKeeper } from "../server/connection.ts";
 import type { ConnectionHost } from "../server/connection_host.ts";
 import { KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
@@ -242,3 +249,23 @@ Deno.test("between two requests the keep-alive deadline runs", async () => {
   assert(scripted.socket.text.endsWith("/x"), scripted.socket.text);
   check();
 });
+
+onAll(
+  "a client that leaves while its answer is made elsewhere is no failure of the handler",
+  async (poller) => {
+    const handler: Handler = async (request) => {
+      await sleep(Number(request.path.slice(1)));
+      return HttpResponse.text("late");
+    };
+    await withServer({ coroutine: requestCoroutine(handler) }, async ({ port, errors }) => {
+      for (let round = 0; round < 40; round++) {
+        const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.connect(port)));
+        for (const [i, client] of clients.entries()) await client.send(get(`/${1 + i % 4}`));
+        await sleep(1 + round % 4);
+        for (const client of clients) client.reset();
+      }
+      assertEquals((await exchange(port, get("/1"))).text, "late");
+      assertEquals(errors, []);
+    }, poller);
+  },
+);

@@ -167,10 +167,12 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
     for (const candidate of paths) {
       const isAbsent = tree.isAbsent(candidate.split("/"));
       assert(!(isAbsent && exists(site.path(candidate))), `step ${step}: ${candidate} exists`);
-      if (!tree.lacksSiblings(candidate.split("/"))) continue;
+    }
+    const original = random.pick(paths);
+    if (tree.lacksSiblings(original.split("/"))) {
       lacking++;
       for (const suffix of SIBLING_SUFFIXES) {
-        assert(!exists(site.path(candidate + suffix)), `step ${step}: ${candidate}${suffix} exists`);
+        assert(!exists(site.path(original + suffix)), `step ${step}: ${original}${suffix} exists`);
       }
     }
     const wanted = random.pick(paths);
@@ -183,7 +185,7 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
       tree.forget(file.place, file);
     }
   }
-  assert(lacking > 1000, `siblings were known to be lacking ${lacking} times`);
+  assert(lacking > 500, `siblings were known to be lacking ${lacking} times`);
   assert(dropped > 50 && kept > 1000, `${dropped} dropped, ${kept} kept: the test looks at nothing`);
   assertEquals(watched.warnings, []);
 });
