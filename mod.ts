@@ -40,7 +40,8 @@ export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fe
 export { type Validation } from "./handlers/site/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
 export type { Peer, Protocol, Session } from "./server/protocol.ts";
-export { Cancelled, type Coroutine, CoroutineConnection } from "./server/coroutine.ts";
+export { Cancelled } from "./server/cancelled.ts";
+export { type Coroutine, CoroutineConnection } from "./server/coroutine.ts";
 export { requestCoroutine } from "./server/request_coroutine.ts";
 export { sleep } from "./server/sleeper.ts";
 export { HttpClock } from "./server/http/date.ts";

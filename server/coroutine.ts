@@ -8,6 +8,7 @@
 import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
 import { Backlog } from "./backlog.ts";
 import { ByteConnection } from "./byte_connection.ts";
+import { Cancelled } from "./cancelled.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { HandlerContext } from "./handler.ts";
@@ -21,13 +22,6 @@ import { Interest } from "./poller.ts";
 import { Sleeper } from "./sleeper.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-const GONE = "The client is gone";
-
-/** What a coroutine's `await` throws once its client is gone, so that its `finally` blocks run. */
-export class Cancelled extends Error {
-  /** For those who look at names. */
-  override readonly name = "Cancelled";
-}
 
 /** Serves one client from its first to its last byte; when it returns, the connection is closed. */
 export type Coroutine = (connection: CoroutineConnection) => Promise<void>;
@@ -155,7 +149,7 @@ export class CoroutineConnection {
     // The next request, if it is there already, is not the one that is meant.
     if (connection === null || !connection.isAwaiting || this.#request !== null) {
       response.discard();
-      if (connection?.retired) this.#cancelled ??= new Cancelled(GONE); // it will be closed at the end of this turn
+      if (connection?.retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
       this.#throwIfCancelled();
       throw new TypeError("There is no request that waits for this response");
     }
@@ -290,7 +284,7 @@ export class CoroutineConnection {
   }
 
   #closed(): void {
-    const cancelled = this.#cancelled ??= new Cancelled(GONE);
+    const cancelled = this.#cancelled ??= new Cancelled();
     const { reader, taker, writers } = { reader: this.#reader, taker: this.#taker, writers: this.#writers };
     this.#reader = this.#taker = null;
     this.#writers = [];

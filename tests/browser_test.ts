@@ -4,9 +4,9 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { POLLER_NAMES } from "../server/pollers/mod.ts";
+import { findBrowser } from "./support/browser.ts";
 import { Program, REPOSITORY } from "./support/program.ts";
 
-const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
 /** Time as the page sees it; it stands still while the page waits for the server. */
 const VIRTUAL_TIME_MS = 5_000;
 const BROWSER_TIMEOUT_MS = 60_000;
@@ -19,23 +19,6 @@ interface Visit {
   readonly dom: string;
   /** What the page's console shows: errors of scripts, and what the browser refused to use. */
   readonly complaints: readonly string[];
-}
-
-/** The name of a browser that can be started, or null. */
-async function findBrowser(): Promise<string | null> {
-  for (const name of BROWSERS) {
-    try {
-      const { success } = await new Deno.Command(name, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (success) return name;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return null;
 }
 
 async function visit(browser: string, url: string): Promise<Visit> {
@@ -85,10 +68,7 @@ function textOf(dom: string, id: string): string {
 /** Visits the site through the program, or says why it does not. */
 async function withVisit(args: readonly string[], check: (visit: Visit) => void): Promise<void> {
   const browser = await findBrowser();
-  if (browser === null) {
-    console.log(`skipped: none of ${BROWSERS.join(", ")} is installed, and this test needs a browser`);
-    return;
-  }
+  if (browser === null) return;
   await using program = await Program.start(`${REPOSITORY}html`, args);
   check(await visit(browser, `http://127.0.0.1:${program.port}/`));
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { createHash } from "node:crypto";
 import { FileStatus, openBeneath, openDirectory, type PathBytes } from "../ffi/file.ts";
 import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
@@ -19,18 +18,7 @@ import {
 } from "../server/limits.ts";
 import { openDescriptors } from "./support/descriptors.ts";
 import { Site } from "./support/program.ts";
-
-/** As it has to be: 128 bits of SHA-256. */
-function tagOf(bytes: Uint8Array | string): string {
-  return `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-}
-
-/** Makes a file of nothing, but that it begins with `mark`. */
-function writeSparse(path: string, size: number, mark: string): void {
-  using file = Deno.openSync(path, { write: true, create: true });
-  file.writeSync(new TextEncoder().encode(mark));
-  file.truncateSync(size);
-}
+import { tagOf, writeSparse } from "./support/tags.ts";
 
 /** Lets timers run once. */
 const tick = () => new Promise<void>((resolve) => setTimeout(resolve));

@@ -3,17 +3,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { CACHE_SETTLE_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
+import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
+import { settle } from "./support/settle.ts";
 import { get, Wire } from "./support/wire.ts";
 
 /** How files in memory are checked, and how often the sequence of changes is gone through. */
 const MODES = [["auto", 10_000], ["stat", 2000]] as const;
-
-/** Makes a file old enough to be kept in memory: its ctime cannot be set, only waited for. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
-}
 
 async function text(wire: Wire, target: string): Promise<string> {
   await wire.send(get(target));

@@ -4,25 +4,14 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import zlib from "node:zlib";
-import { CACHE_SETTLE_SECONDS, COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../server/limits.ts";
+import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../server/limits.ts";
+import { ACCEPT, codingOf } from "./support/encodings.ts";
 import { Program, Site } from "./support/program.ts";
+import { settle } from "./support/settle.ts";
 import { exchange, get, head, Wire } from "./support/wire.ts";
 
 const HAS_ZSTD = "createZstdCompress" in zlib;
-const ACCEPT = "Accept-Encoding: ";
 const TEXT = "All the world's a stage.\n".repeat(200);
-
-/** What an answer is in a word or two: its coding, or its status. */
-async function codingOf(port: number, target: string, accepted: string | null): Promise<string> {
-  const lines = accepted === null ? [] : [ACCEPT + accepted];
-  const { status, fields } = await exchange(port, get(target, ...lines));
-  return status === 200 ? fields["content-encoding"] ?? "identity" : String(status);
-}
-
-/** A file that {@linkcode CACHE_SETTLE_SECONDS} keep out of memory where it is not watched is kept after this. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
-}
 
 Deno.test("--compress: text in memory is compressed for those who accept it, and comes out as it was; nothing else is", async () => {
   const files: Record<string, string | Uint8Array> = {

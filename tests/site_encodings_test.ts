@@ -3,23 +3,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { CACHE_SETTLE_SECONDS } from "../server/limits.ts";
+import { ACCEPT, codingOf } from "./support/encodings.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
+import { settle } from "./support/settle.ts";
 import { exchange, get, head, Wire } from "./support/wire.ts";
-
-const ACCEPT = "Accept-Encoding: ";
-
-/** What an answer is in a word or two: its coding, or its status. */
-async function codingOf(port: number, target: string, accepted: string | null): Promise<string> {
-  const lines = accepted === null ? [] : [ACCEPT + accepted];
-  const { status, fields } = await exchange(port, get(target, ...lines));
-  return status === 200 ? fields["content-encoding"] ?? "identity" : String(status);
-}
-
-/** A file that {@linkcode CACHE_SETTLE_SECONDS} keep out of memory where it is not watched is kept after this. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
-}
 
 Deno.test("RFC 9110 §12.5.3: of the siblings a client gets the one it likes best, whatever else it names", async () => {
   using site = new Site({

@@ -3,8 +3,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { CACHE_SETTLE_SECONDS } from "../server/limits.ts";
 import { FOLLOWS_LINKS, Site } from "./support/program.ts";
+import { settle } from "./support/settle.ts";
 import { Random, SEED } from "./support/random.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
 import { get } from "./support/wire.ts";
@@ -214,11 +214,6 @@ function isFile(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Makes files old enough to be kept in memory where they are not watched: their ctime can only be waited for. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
 }
 
 /** What changes, and what the very same request gets before and afterwards, again and again. */

@@ -3,8 +3,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { CACHE_SETTLE_SECONDS } from "../server/limits.ts";
 import { Site } from "./support/program.ts";
+import { settle } from "./support/settle.ts";
 import { ServedSite } from "./support/served_site.ts";
 import { wholeText } from "./support/in_process.ts";
 import { get } from "./support/wire.ts";
@@ -270,7 +270,7 @@ Deno.test("what comes to where nothing was is served instead of its stand-in, an
     });
     const { site } = served;
     if (mode === "stat") {
-      await new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
+      await settle();
     }
     for (let round = 0; round < 15; round++) {
       for (let i = 0; i < 3; i++) assertEquals(await served.say("/blog/p"), "200 fallback");

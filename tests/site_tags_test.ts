@@ -4,24 +4,12 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { createHash } from "node:crypto";
 import { DIGESTED_WHILE_WAITING_BYTES_MAX } from "../server/limits.ts";
 import { eventually } from "./support/descriptors.ts";
 import { Program, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { exchange, get, head, Wire } from "./support/wire.ts";
-
-/** As it has to be: 128 bits of SHA-256. */
-function tagOf(bytes: Uint8Array | string): string {
-  return `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-}
-
-/** Makes a file of nothing, but that it begins with `mark`. */
-function writeSparse(path: string, size: number, mark: string): void {
-  using file = Deno.openSync(path, { write: true, create: true });
-  file.writeSync(new TextEncoder().encode(mark));
-  file.truncateSync(size);
-}
+import { tagOf, writeSparse } from "./support/tags.ts";
 
 const SIZE_FLAG = ["--cache-file-size", "16K"];
 /** Each way to get a representation. */
