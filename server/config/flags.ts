@@ -192,8 +192,9 @@ Serves the files below ROOT (${DEFAULT_ROOT}) on PORT (${DEFAULT_PORT}), or what
 
 ${groups.join("\n\n")}
 
-No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files (a.js.br, .zst, .gz).
-Only in the configuration file: redirects, rewrites, fields and passwords by path, virtual hosts.
+No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files
+(a.js.br, .zst, .gz). Only in the configuration file: redirects, rewrites, fields and passwords
+by path, virtual hosts.
 What a flag says counts more than what the configuration file says.
 Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a mistake of the user's.`;
 }
