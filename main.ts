@@ -18,6 +18,7 @@ import { UsageError } from "./server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatSize } from "./server/config/values.ts";
 import { hashPassword } from "./server/password_hash.ts";
 import { Server } from "./server/server.ts";
+import { limitsOf } from "./server/server_limits.ts";
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -141,7 +142,15 @@ async function main(args: readonly string[]): Promise<void> {
     ? await withSites(command, () => staticHandler(optionsOf(command)))
     : null;
   const what = served(handler, coroutine, site, console.log);
-  const server = new Server({ ...what, hostname, port, poller, keepAlive, onError: warn });
+  const server = new Server({
+    ...what,
+    ...limitsOf(command),
+    hostname,
+    port,
+    poller,
+    keepAlive,
+    onError: warn,
+  });
   stopOnSignals(server);
   announce(command, server, site);
   await server.run();

@@ -14,6 +14,7 @@
 
 export { Server } from "./server/server.ts";
 export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
+export type { Rate, ServerLimits } from "./server/server_limits.ts";
 export {
   serve,
   type ServeOptions,

@@ -112,12 +112,18 @@ export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_KEEPALIVE = 9;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 /** Sends or receives a byte of urgent data. */
+/** ioctl(2): bytes of a socket that were sent and not acknowledged, or not sent yet. tcp(7) */
+export const SIOCOUTQ = 0x5411;
 export const MSG_OOB = 0x1;
 export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;

@@ -1,8 +1,8 @@
 /**
- * The process: signals, limits, environment. Source: signal(2), getrlimit(2), getenv(3).
+ * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3).
  * @module
  */
-import { RLIMIT_NOFILE, SIG_IGN, SIGPIPE } from "./constants.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, RLIMIT_NOFILE, SIG_IGN, SIGPIPE } from "./constants.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { RLIMIT } from "./structs.ts";
 
@@ -23,6 +23,12 @@ export function raiseDescriptorLimit(): number {
   if (soft >= hard) return Number(soft);
   view.setBigUint64(RLIMIT.cur, hard, true);
   return Number(result(libc.setrlimit(RLIMIT_NOFILE, bytes)) < 0 ? soft : hard);
+}
+
+/** A descriptor that stands for nothing but its number, to be closed when that is needed; or −errno. */
+export function reserveDescriptor(): number {
+  loadLibc();
+  return result(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /** The value of an environment variable, through libc: `Deno.env` would need a permission of its own. */

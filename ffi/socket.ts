@@ -2,7 +2,7 @@
  * Stream sockets. All of them are non-blocking and close-on-exec.
  *
  * Functions that set up throw {@linkcode SystemError}; the others return ≥ 0 or −errno.
- * Source: socket(2), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2),
+ * Source: socket(2), socket(7), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2),
  * getpeername(2).
  * @module
  */
@@ -17,12 +17,17 @@ import {
   MSG_OOB,
   MSG_PEEK,
   SHUT_WR,
+  SIOCOUTQ,
+  SO_KEEPALIVE,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
   TCP_DEFER_ACCEPT,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
   TCP_NODELAY,
 } from "./constants.ts";
 import { orThrow } from "./errno.ts";
@@ -45,6 +50,11 @@ const lengthBytes = new Uint8Array(scratch, 128, 4);
 const lengthWord = new Uint32Array(scratch, 128, 1);
 const optionBytes = new Uint8Array(scratch, 136, 4);
 const optionWord = new Int32Array(scratch, 136, 1);
+/** Seconds of silence before TCP asks whether the peer is still there, between two such questions, and how many. */
+const KEEPALIVE_IDLE_SECONDS = 60;
+const KEEPALIVE_INTERVAL_SECONDS = 15;
+const KEEPALIVE_PROBES = 4;
+
 const offsetBytes = new Uint8Array(scratch, 144, 8);
 const offsetWords = new Uint32Array(scratch, 144, 2);
 const textBytes = new Uint8Array(scratch, 160, 64);
@@ -98,7 +108,8 @@ export interface ListenOptions {
 
 /**
  * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
- * kernel chooses). TCP_NODELAY is set here because on Linux accepted sockets inherit it, which saves a call each.
+ * kernel chooses). What accepted sockets inherit is set here, which saves calls for each of them: TCP_NODELAY, and
+ * that TCP asks after two minutes whether a silent peer is still there (a machine that was switched off says nothing).
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
  */
 export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
@@ -113,6 +124,10 @@ export function listenTcp(host: string, port: number, backlog: number, options: 
   try {
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
     orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
+    orThrow(setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1), intent, "setsockopt SO_KEEPALIVE");
+    setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
+    setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
+    setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
     // The kernel may refuse to wait, which is no reason not to listen.
     if (options.deferAccept ?? true) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
     if (family === AF_INET6) {
@@ -144,6 +159,27 @@ export function localAddress(fd: number): SocketAddress {
 export function peerAddress(fd: number): SocketAddress | null {
   lengthWord[0] = sockaddr.length;
   return libc.getpeername(fd, sockaddr, lengthBytes) < 0 ? null : readSockaddr();
+}
+
+/**
+ * The network that a client belongs to, as text: an IPv4 address; of an IPv6 address its first 64 bits, since who has
+ * one address has all of them (RFC 6177). Null when it is not connected (any more).
+ */
+export function peerNetwork(fd: number): string | null {
+  lengthWord[0] = sockaddr.length;
+  if (libc.getpeername(fd, sockaddr, lengthBytes) < 0) return null;
+  if (sockaddrView.getUint16(0, true) !== AF_INET6) return readSockaddr().address;
+  const at = SOCKADDR_IN6.addr;
+  const high = sockaddrView.getUint32(at);
+  const low = sockaddrView.getUint32(at + 4);
+  const isMapped = high === 0 && low === 0 && sockaddrView.getUint32(at + 8) === 0xffff;
+  return isMapped ? readSockaddr().address : `${high.toString(16)}:${low.toString(16)}::/64`;
+}
+
+/** Bytes that were given to `send` and that the peer has not acknowledged, by SIOCOUTQ; or −errno. */
+export function unacknowledged(fd: number): number {
+  const status = result(libc.ioctl(fd, SIOCOUTQ, optionBytes));
+  return status < 0 ? status : optionWord[0];
 }
 
 /** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */

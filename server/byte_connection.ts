@@ -208,7 +208,10 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   override onDeadline(): void {
-    this.host.reactor.retire(this);
+    const { reactor } = this.host;
+    if (this.current !== "writing" || reactor.now >= this.#endMs) return reactor.retire(this);
+    this.checkSending();
+    this.#capDeadline();
   }
 
   override onClosed(): void {
@@ -219,8 +222,12 @@ export class ByteConnection extends Connection implements Peer {
 
   protected override flush(): boolean {
     const isAll = super.flush();
-    if (!isAll && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
+    if (!isAll) this.#capDeadline();
     return isAll;
+  }
+
+  #capDeadline(): void {
+    if (!this.retired && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
   }
 
   protected override written(): void {

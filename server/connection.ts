@@ -8,8 +8,9 @@
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { LINGER_TIMEOUT_MS, SEND_STALL_TIMEOUT_MS } from "./limits.ts";
+import { LINGER_TIMEOUT_MS } from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
+import { Pace } from "./pace.ts";
 import { Interest, Readiness } from "./poller.ts";
 import type { Receiver } from "./receiver.ts";
 import { Source } from "./source.ts";
@@ -43,6 +44,8 @@ export abstract class Connection extends Source {
   protected closeAfter = false;
   /** More is to come from the client, whatever we do: its end is waited for. */
   protected lingerAfter = false;
+  /** How fast the client takes what waits to be sent; null: it never had to wait. */
+  #sendPace: Pace | null = null;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, receiver: Receiver) {
     super(-1);
@@ -160,10 +163,33 @@ export abstract class Connection extends Source {
     }
     this.receiver.isReadable = true; // a level is not asked about input meanwhile
     this.current = "writing";
-    if (isFirst || this.output.progressed) reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
-    this.output.progressed = false;
+    if (isFirst) this.beginSending();
     if (this.watch(Interest.WRITABLE) && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
+  }
+
+  /** Something waits to be sent: from now on the client has to take it. */
+  protected beginSending(): void {
+    const { reactor, limits } = this.host;
+    const pace = this.#sendPace ??= new Pace();
+    pace.begin(reactor.now, this.#takenBytes);
+    reactor.expireAt(this, pace.nextMs(reactor.now, limits.sendTimeoutMs));
+  }
+
+  /** What waits to be sent is looked at: the client is cut off when it takes it too slowly. */
+  protected checkSending(): void {
+    const { reactor, limits: { sendTimeoutMs, sendRateMin } } = this.host;
+    const pace = this.#sendPace!;
+    if (pace.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) reactor.retire(this);
+    else reactor.expireAt(this, pace.nextMs(reactor.now, sendTimeoutMs));
+  }
+
+  /**
+   * What has reached the client, by its own word. Not what the socket took: that may be megabytes, which a slow client
+   * needs minutes for, and meanwhile the socket takes nothing.
+   */
+  get #takenBytes(): number {
+    return this.output.sentBytes - Math.max(this.host.transport.unacknowledged(this.fd), 0);
   }
 
   /** Asks the poller for what matters in "handling"; false when that failed. */

@@ -2,9 +2,11 @@
  * What a connection needs of the server around it.
  * @module
  */
+import type { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { Reactor } from "./reactor.ts";
+import type { ServerLimits } from "./server_limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -14,11 +16,12 @@ export interface ConnectionHost {
   readonly transport: Transport;
   readonly workspace: Workspace;
   readonly handler: Handler;
-  /** What a handler may take for its answer. */
-  readonly handlerTimeoutMs: number;
-  /** The largest request body. */
-  readonly bodyBytesMax: number;
+  readonly limits: ServerLimits;
+  /** Who is connected from where; null when nobody asks. */
+  readonly clients: Clients | null;
   readonly clock: HttpClock;
+  /** What responses say of a connection that stays open. */
+  readonly keepAliveFields: Uint8Array<ArrayBuffer>;
   /** False: every response closes its connection. */
   readonly keepAlive: boolean;
   /** True once the server is to stop: no further request is waited for. */
@@ -26,4 +29,6 @@ export interface ConnectionHost {
   onHandlerError(error: unknown): void;
   /** A connection is lost, since the poller does not take it. */
   onRefused(status: number): void;
+  /** A client finds no room, because … */
+  onFull(reason: string): void;
 }

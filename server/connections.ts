@@ -11,11 +11,20 @@ import { close } from "../ffi/socket.ts";
 import type { Connection, ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { HttpConnection } from "./http_connection.ts";
-import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS, POOLED_CONNECTIONS_MAX } from "./limits.ts";
+import { errorResponse } from "./http/response.ts";
+import {
+  EXPIRATIONS_PER_TURN_MAX,
+  GIVES_WAY_AFTER_MS,
+  GIVES_WAY_LOOKS_MAX,
+  POOLED_CONNECTIONS_MAX,
+  REFUSED_RETRY_SECONDS,
+} from "./limits.ts";
+import { Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
 import { Source } from "./source.ts";
 
 const NONE = -1;
+const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
 export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
@@ -34,6 +43,8 @@ export class Connections extends Source implements ConnectionKeeper {
   #oldest = NONE;
   #newest = NONE;
   #count = 0;
+  readonly #goodbye = new Output();
+  readonly #refusal = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
 
   /**
    * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
@@ -56,7 +67,18 @@ export class Connections extends Source implements ConnectionKeeper {
    * of it before that is answered. For phase one, so that it is received with the others.
    */
   accept(fd: number): void {
-    const { reactor, transport, workspace } = this.#host;
+    const { reactor, transport, workspace, limits, clients } = this.#host;
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.refuse(fd);
+    }
+    const network = clients === null ? null : clients.enter(fd, reactor.now);
+    if (network !== null) {
+      this.#host.onFull(
+        `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
+      );
+      return this.refuse(fd);
+    }
     this.#count++;
     if (this.#service !== null) return this.#service(fd, this.#host, this);
     const slot = workspace.takeSlot(reactor.batch);
@@ -67,9 +89,48 @@ export class Connections extends Source implements ConnectionKeeper {
     if (slot !== null) workspace.returnSlot();
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) return this.#append(fd, Interest.READABLE);
-    close(fd);
     this.#count--;
+    clients?.leave(fd);
     this.#host.onRefused(status);
+    this.refuse(fd);
+  }
+
+  /**
+   * There is no room for a client that was just accepted: it is told so in one breath. What it has sent is received
+   * first, or closing would make the kernel send a reset that overtakes the answer; what it sends later may do so.
+   */
+  refuse(fd: number): void {
+    const { reactor, transport, workspace, clock } = this.#host;
+    const slot = this.#service === null ? workspace.takeSlot(reactor.batch) : null;
+    if (slot !== null) {
+      this.#refusal.stamp(clock);
+      workspace.gatherLength = 0;
+      transport.recv(fd, slot.bytes);
+      this.#goodbye.appendHead(workspace, this.#refusal, true, false);
+      this.#goodbye.appendBody(workspace, this.#refusal, 0);
+      this.#goodbye.flush(transport, fd, workspace);
+      this.#goodbye.discard();
+      transport.shutdownWrite(fd);
+      transport.recv(fd, slot.bytes);
+      workspace.returnSlot();
+    }
+    close(fd);
+  }
+
+  /** Ends the client that has rested longest, if that is long enough; false: nobody can give way. */
+  makeRoom(): boolean {
+    const { reactor, transport } = this.#host;
+    let fd = this.#oldest;
+    for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
+      if (reactor.now - this.#sinceMs[fd] < GIVES_WAY_AFTER_MS) return false;
+      const newer = this.#newer[fd];
+      if (transport.peek(fd, ONE_BYTE) <= 0) { // else its next request is here
+        reactor.retire(this.#wake(fd));
+        return true;
+      }
+      fd = newer;
+    }
+    return false;
   }
 
   /** Phase one: descriptor `fd`, which rested, is ready. */
@@ -97,6 +158,7 @@ export class Connections extends Source implements ConnectionKeeper {
 
   closed(connection: Connection): void {
     this.#count--;
+    this.#host.clients?.leave(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
   }
@@ -105,7 +167,7 @@ export class Connections extends Source implements ConnectionKeeper {
   override onDeadline(): void {
     const { reactor } = this.#host;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
-      const deadlineMs = this.#sinceMs[this.#oldest] + KEEP_ALIVE_TIMEOUT_MS;
+      const deadlineMs = this.#sinceMs[this.#oldest] + this.#host.limits.keepAliveTimeoutMs;
       if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
       reactor.retire(this.#wake(this.#oldest));
     }
@@ -123,7 +185,7 @@ export class Connections extends Source implements ConnectionKeeper {
   }
 
   #append(fd: number, interest: Interest): void {
-    const { reactor } = this.#host;
+    const { reactor, limits } = this.#host;
     if (fd >= this.#older.length) this.#grow(fd);
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
@@ -132,7 +194,7 @@ export class Connections extends Source implements ConnectionKeeper {
     if (this.#newest === NONE) this.#oldest = fd;
     else this.#newer[this.#newest] = fd;
     this.#newest = fd;
-    if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS);
+    if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
   }
 
   /** Takes `fd` out of the list, and gives it an object. */

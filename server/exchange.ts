@@ -20,8 +20,8 @@ export class Exchange {
   stream: ResponseStream | null = null;
   /** The instant at which the handler should have answered. */
   deadlineMs = Infinity;
-  /** True while the client is waited for to take what was sent. */
-  isStalled = false;
+  /** What its deadline is about. */
+  wait: "handler" | "sending" | "leaving" | "body" | null = null;
   #promise: Promise<unknown> | null = null;
   #release: () => void = () => {};
   #controller: AbortController | null = null;

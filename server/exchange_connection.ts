@@ -10,7 +10,8 @@ import { Exchange } from "./exchange.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
-import { ABANDONED_TIMEOUT_MS, BODY_TIMEOUT_MS, SEND_STALL_TIMEOUT_MS } from "./limits.ts";
+import { ABANDONED_TIMEOUT_MS } from "./limits.ts";
+import { Pace } from "./pace.ts";
 import { type Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import type { ResponseStream } from "./response_stream.ts";
@@ -29,11 +30,13 @@ export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
   /** The request at hand, where it takes more than this turn. */
   protected exchange: Exchange | null = null;
+  /** How fast a body arrives; null: none ever had to be waited for. */
+  #bodyPace: Pace | null = null;
   /** A handler is being called. */
   protected isCalling = false;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
-    const reader = new RequestReader(host.bodyBytesMax);
+    const reader = new RequestReader(host.limits.bodyBytesMax);
     super(host, keeper, reader);
     this.reader = reader;
   }
@@ -93,12 +96,12 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected suspend(promise: Promise<HttpResponse> | null, request: HttpRequest): void {
-    const { reactor, workspace, handlerTimeoutMs } = this.host;
+    const { reactor, workspace, limits } = this.host;
     this.isReusable = false;
     this.reader.release(workspace, request);
     const exchange = this.exchange ??= new Exchange();
     exchange.request = request;
-    exchange.deadlineMs = reactor.now + handlerTimeoutMs;
+    exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
     this.current = "handling";
     this.detach(exchange);
     if (this.reader.isReadable && this.isAttentive) reactor.again(this);
@@ -127,7 +130,7 @@ export abstract class ExchangeConnection extends Connection {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
     const { reactor, workspace } = this.host;
     if (!exchange.isAnswered) {
-      exchange.deadlineMs = reactor.now + this.host.handlerTimeoutMs; // it is at work
+      exchange.deadlineMs = reactor.now + this.host.limits.handlerTimeoutMs; // it is at work
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
         workspace.gatherLength = 0;
         this.inviteBody(exchange);
@@ -157,7 +160,7 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override attend(): void {
-    const { reactor, workspace, handlerTimeoutMs } = this.host;
+    const { reactor, workspace, limits } = this.host;
     const exchange = this.exchange!;
     const reader = this.reader;
     if (!this.output.isEmpty) this.flush();
@@ -169,7 +172,7 @@ export abstract class ExchangeConnection extends Connection {
       if (found < 0) return this.#dismiss(-found);
       if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
-        exchange.deadlineMs = reactor.now + handlerTimeoutMs; // the time of waiting was the client's
+        exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs; // the time of waiting was the client's
       }
     }
     reader.input.keep();
@@ -182,20 +185,37 @@ export abstract class ExchangeConnection extends Connection {
   #expire(): void {
     const { reactor } = this.host;
     const exchange = this.exchange!;
-    const wasStalled = exchange.isStalled;
-    exchange.isStalled = !this.output.isEmpty;
-    if (exchange.isStalled) {
-      if (!wasStalled || this.output.progressed) {
-        reactor.expireAt(this, reactor.now + SEND_STALL_TIMEOUT_MS);
-      }
-      this.output.progressed = false;
+    const { wait } = exchange;
+    if (!this.output.isEmpty) {
+      exchange.wait = "sending";
+      if (wait !== "sending") this.beginSending();
     } else if (this.#isLeaving(exchange)) {
+      exchange.wait = "leaving";
       reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
     } else if (this.#isBodyDue(exchange)) {
-      reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
+      exchange.wait = "body";
+      if (wait !== "body") this.beginBody();
     } else {
+      exchange.wait = "handler";
       reactor.expireAt(this, exchange.deadlineMs);
     }
+  }
+
+  /** A body is waited for: from now on it has to arrive. */
+  protected beginBody(): void {
+    const { reactor, limits } = this.host;
+    const pace = this.#bodyPace ??= new Pace();
+    pace.begin(reactor.now, this.reader.receivedBytes);
+    reactor.expireAt(this, pace.nextMs(reactor.now, limits.bodyTimeoutMs));
+  }
+
+  /** False when the body arrives too slowly; true: it is looked at again. */
+  protected isBodyInTime(): boolean {
+    const { reactor, limits: { bodyTimeoutMs, receiveRateMin } } = this.host;
+    const pace = this.#bodyPace!;
+    if (pace.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
+    reactor.expireAt(this, pace.nextMs(reactor.now, bodyTimeoutMs));
+    return true;
   }
 
   /** The client may be gone, and what works for it does not know yet. A stream may yet have a byte for it. */
@@ -211,13 +231,14 @@ export abstract class ExchangeConnection extends Connection {
   /** The deadline of "handling" has passed. */
   protected overdue(): void {
     const exchange = this.exchange!;
-    if (!this.output.isEmpty) return this.host.reactor.retire(this);
+    if (!this.output.isEmpty) return this.checkSending();
     if (this.#isLeaving(exchange)) {
       exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
       return this.abandoned();
     }
-    this.#dismiss(this.#isBodyDue(exchange) ? 408 : 503);
+    if (!this.#isBodyDue(exchange)) return this.#dismiss(503);
+    if (!this.isBodyInTime()) this.#dismiss(408);
   }
 
   /** The client counts as gone: the handler heard of it, and may answer all the same. */
@@ -291,7 +312,7 @@ export abstract class ExchangeConnection extends Connection {
       exchange.body?.fail(new Error("The response was complete before the body was read"));
       this.reader.body = null;
       this.current = "reading-body";
-      this.host.reactor.expireAt(this, this.host.reactor.now + BODY_TIMEOUT_MS);
+      this.beginBody();
     } else {
       this.exchange = null;
       this.current = "reading";

@@ -10,13 +10,8 @@ import { ExchangeConnection, noResponse } from "./exchange_connection.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
-import { CONTINUE, errorResponse, HttpResponse, isStream } from "./http/response.ts";
-import {
-  BODY_TIMEOUT_MS,
-  HEAD_TIMEOUT_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-  PIPELINED_REQUESTS_PER_TURN_MAX,
-} from "./limits.ts";
+import { CONTINUE, errorResponse, HttpResponse, isStream, tooManyRequests } from "./http/response.ts";
+import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
@@ -53,6 +48,8 @@ export class HttpConnection extends ExchangeConnection {
   override onDeadline(): void {
     this.host.workspace.gatherLength = 0;
     if (this.current === "handling") return this.overdue();
+    if (this.current === "writing") return this.checkSending();
+    if (this.current === "reading-body" && this.isBodyInTime()) return;
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
     if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
     this.reader.restore(this.host.workspace);
@@ -72,6 +69,7 @@ export class HttpConnection extends ExchangeConnection {
 
   protected override written(): void {
     this.current = this.reader.isInBody ? "reading-body" : "reading";
+    if (this.reader.isInBody) this.beginBody(); // the time of sending was not the body's
   }
 
   protected override proceed(): void {
@@ -80,10 +78,10 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   protected override settled(): void {
-    const { reactor, isDraining } = this.host;
+    const { reactor, limits, isDraining } = this.host;
     const { input } = this.reader;
     if (this.current === "reading" && this.isQueued) {
-      reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS); // it has requests that wait for their turn
+      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
       // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
@@ -98,7 +96,7 @@ export class HttpConnection extends ExchangeConnection {
         }
       } else if (!this.#inHead) {
         this.#inHead = true;
-        reactor.expireAt(this, reactor.now + HEAD_TIMEOUT_MS);
+        reactor.expireAt(this, reactor.now + limits.headTimeoutMs);
       }
     } else if (this.reader.isEnded && this.current === "reading-body") {
       return reactor.retire(this);
@@ -133,10 +131,10 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   #beginBody(request: HttpRequest): void {
-    const { reactor, workspace, handler } = this.host;
+    const { workspace, handler } = this.host;
     const { input } = this.reader;
     this.current = "reading-body";
-    reactor.expireAt(this, reactor.now + BODY_TIMEOUT_MS);
+    this.beginBody();
     if (handler.ignoresBodies) {
       if (request.expectsContinue && input.isEmpty) {
         this.output.append(workspace, CONTINUE, 0, CONTINUE.length);
@@ -145,6 +143,7 @@ export class HttpConnection extends ExchangeConnection {
     }
     this.reader.release(workspace, request);
     const exchange = this.exchange = new Exchange();
+    const { reactor } = this.host;
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
     const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace);
@@ -155,6 +154,8 @@ export class HttpConnection extends ExchangeConnection {
   #handle(request: HttpRequest): void {
     this.#inHead = false;
     let response: HttpResponse | Promise<HttpResponse> | null;
+    const waitSeconds = this.host.clients?.waitSeconds(this.fd, this.host.reactor.now) ?? 0;
+    if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
     this.isCalling = true;
     try {
       response = this.call(request);
@@ -183,7 +184,7 @@ export class HttpConnection extends ExchangeConnection {
 
   /** Sends a response, or as much of it as the socket takes. */
   protected respond(response: HttpResponse, request: HttpRequest): void {
-    const { reactor, transport, workspace, clock, keepAlive, isDraining } = this.host;
+    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining } = this.host;
     const { tail } = response;
     const isHead = request.method === "HEAD";
     const streamBody = tail !== null && !(tail instanceof Uint8Array) && isStream(tail) ? tail : null;
@@ -203,15 +204,14 @@ export class HttpConnection extends ExchangeConnection {
       }
     }
     this.closeAfter ||= closes;
-    const persistence = closes ? "close" : request.minorVersion === 0 ? "keep-alive" : "default";
-    response.stamp(clock);
+    response.stamp(clock, keepAliveFields);
     let sent = 0;
-    if (this.reader.input.isEmpty && !isHead && persistence === "default") {
+    if (this.reader.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, workspace, response);
       if (sent < 0) return reactor.retire(this);
     }
     if (sent < response.bytes.length) {
-      this.output.appendHead(workspace, response, persistence, isChunked, sent);
+      this.output.appendHead(workspace, response, closes, isChunked, sent);
       if (isHead) response.discard();
       else if (stream !== null) return this.stream(stream, request);
       else this.output.appendBody(workspace, response, sent);

@@ -7,7 +7,6 @@ import type { ConnectionHost } from "./connection_host.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { HttpResponse } from "./http/response.ts";
 import { HttpConnection } from "./http_connection.ts";
-import { KEEP_ALIVE_TIMEOUT_MS } from "./limits.ts";
 import { Interest } from "./poller.ts";
 
 /** Who takes the requests. */
@@ -26,7 +25,8 @@ export class SequentialHttpConnection extends HttpConnection {
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, taker: RequestTaker) {
     super(host, {
-      rest: (connection) => host.reactor.expireAt(connection, host.reactor.now + KEEP_ALIVE_TIMEOUT_MS),
+      rest: (connection) =>
+        host.reactor.expireAt(connection, host.reactor.now + host.limits.keepAliveTimeoutMs),
       refused: (connection, status) => keeper.refused(connection, status),
       closed: (connection) => keeper.closed(connection),
     });
@@ -36,10 +36,10 @@ export class SequentialHttpConnection extends HttpConnection {
 
   /** Begins with a client that was just attached. */
   start(): void {
-    const { reactor } = this.host;
+    const { reactor, limits } = this.host;
     if (!this.watch(Interest.READABLE)) return;
     this.reader.isReadable = true;
-    reactor.expireAt(this, reactor.now + KEEP_ALIVE_TIMEOUT_MS);
+    reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
     reactor.again(this);
   }
 

@@ -33,6 +33,18 @@ export const LISTEN_BACKLOG = 1024;
 export const ACCEPTS_PER_TURN_MAX = 64;
 /** How long accepting pauses when the system has no descriptor or memory left. */
 export const ACCEPT_PAUSE_MS = 100;
+/** Of all descriptors that a process may have, one in so many, and at least so many, are for files and not for clients. */
+export const DESCRIPTORS_PER_KEPT_ONE = 32;
+/** See {@linkcode DESCRIPTORS_PER_KEPT_ONE}. */
+export const DESCRIPTORS_KEPT_MIN = 32;
+/** Clients that have rested for so long give way to new ones when there is no room. */
+export const GIVES_WAY_AFTER_MS = 1_000;
+/** How many of them are looked at for one that has said nothing meanwhile. */
+export const GIVES_WAY_LOOKS_MAX = 8;
+/** What those are told who find no room. */
+export const REFUSED_RETRY_SECONDS = 1;
+/** Addresses that are remembered for how often they ask. Past it, those that have gone are forgotten. */
+export const ADDRESSES_MAX = 64 * KIB;
 
 // Connections
 
@@ -103,12 +115,18 @@ export const MICROTASK_ROUNDS_MAX = 16;
 
 /** From the first byte of a request to the end of its head. Past it: 408. */
 export const HEAD_TIMEOUT_MS = 15_000;
-/** From the head to the end of the body. Past it: 408. */
+/** A client from which no byte of its request's body comes for so long. Past it: 408. */
 export const BODY_TIMEOUT_MS = 30_000;
+/** The same, on the average of that time, in bytes a second. Below it: 408. */
+export const RECEIVE_RATE_BYTES_MIN = 500;
 /** Between two requests, and before the first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 60_000;
 /** A client that takes no byte of its response for so long is cut off. */
-export const SEND_STALL_TIMEOUT_MS = 30_000;
+export const SEND_TIMEOUT_MS = 30_000;
+/** One that takes fewer bytes a second on the average of that time, too. */
+export const SEND_RATE_BYTES_MIN = 500;
+/** How often it is looked at whether a client keeps pace. */
+export const PACE_STEP_MS_MAX = 1_000;
 /** What a handler may take for its answer, unless told otherwise. Past it: 503. */
 export const HANDLER_TIMEOUT_MS = 30_000;
 /**

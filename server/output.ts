@@ -4,6 +4,7 @@
  */
 import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
 import { encodeUtf8 } from "./http/characters.ts";
+import { CLOSE_AND_BLANK_LINE } from "./http/persistence.ts";
 import { type FileBody, type HttpResponse, isStream } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
@@ -11,21 +12,7 @@ import type { Workspace } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a response says of the connection's future; nothing where HTTP/1.1's default holds. */
-export type Persistence = "default" | "keep-alive" | "close";
-
-const CHUNKED = "Transfer-Encoding: chunked\r\n";
-/** What ends a head, by the fields that only the connection knows. */
-const HEAD_END = {
-  "default": encodeUtf8("\r\n"),
-  "keep-alive": encodeUtf8("Connection: keep-alive\r\n\r\n"),
-  "close": encodeUtf8("Connection: close\r\n\r\n"),
-};
-const CHUNKED_HEAD_END = {
-  "default": encodeUtf8(`${CHUNKED}\r\n`),
-  "keep-alive": encodeUtf8(`${CHUNKED}Connection: keep-alive\r\n\r\n`),
-  "close": encodeUtf8(`${CHUNKED}Connection: close\r\n\r\n`),
-};
+const CHUNKED = encodeUtf8("Transfer-Encoding: chunked\r\n");
 
 /** A file on its way. */
 interface FileSegment {
@@ -50,8 +37,8 @@ const SENDFILE_BYTES_MAX = SEND_BYTES_PER_TURN_MAX;
 /** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
-  /** True when {@linkcode flush} sent anything since this was last set to false. */
-  progressed = false;
+  /** Bytes that {@linkcode flush} has sent. */
+  sentBytes = 0;
 
   /** True when nothing waits in the queue. */
   get isEmpty(): boolean {
@@ -99,18 +86,19 @@ export class Output {
   appendHead(
     workspace: Workspace,
     response: HttpResponse,
-    persistence: Persistence,
+    closes: boolean,
     isChunked: boolean,
     from = 0,
   ): void {
-    const { bytes, headLength } = response;
-    if (persistence === "default" && !isChunked) {
+    const { bytes, headLength, fieldsLength } = response;
+    if (!closes && !isChunked) {
       if (from < headLength) this.append(workspace, bytes, from, headLength);
-    } else {
-      const end = (isChunked ? CHUNKED_HEAD_END : HEAD_END)[persistence];
-      this.append(workspace, bytes, 0, headLength - 2);
-      this.append(workspace, end, 0, end.length);
+      return;
     }
+    this.append(workspace, bytes, 0, fieldsLength);
+    if (isChunked) this.append(workspace, CHUNKED, 0, CHUNKED.length);
+    if (closes) this.append(workspace, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
+    else this.append(workspace, bytes, fieldsLength, headLength);
   }
 
   /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
@@ -145,7 +133,7 @@ export class Output {
       const length = workspace.gatherLength;
       workspace.gatherLength = 0;
       const sent = transport.send(fd, workspace.gather, length, false);
-      if (sent > 0) this.progressed = true;
+      if (sent > 0) this.sentBytes += sent;
       if (sent === length) return Flushed.ALL;
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(workspace.gather.slice(Math.max(sent, 0), length));
@@ -158,9 +146,9 @@ export class Output {
         ? this.#sendBytes(transport, fd, first)
         : this.#sendFile(transport, fd, first);
       if (sent === -EAGAIN) return Flushed.BLOCKED;
-      if (sent === -EINTR) continue;
+      if (sent === -EINTR) return Flushed.BUDGET; // others first: a signal may come each time
       if (sent < 0) return sent;
-      this.progressed = true;
+      this.sentBytes += sent;
       budget -= sent;
     }
     return Flushed.ALL;
@@ -193,7 +181,6 @@ export class Output {
 
   /** Drops everything and closes the files. */
   discard(): void {
-    this.progressed = false;
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
     this.#queue = [];

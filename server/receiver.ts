@@ -14,6 +14,8 @@ export class Receiver {
   isReadable = false;
   /** The client ended its half: what came before is answered. */
   isEnded = false;
+  /** Bytes that have arrived since it began. */
+  receivedBytes = 0;
   /** The poller told of a hang-up: a short read does not mean that nothing follows. */
   #isHungUp = false;
   readonly #trustsShortReads: boolean;
@@ -42,6 +44,7 @@ export class Receiver {
   take(workspace: Workspace, slot: Slot, count: number): number {
     if (count > 0) {
       this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;
+      this.receivedBytes += count;
       this.input.take(slot, count);
       return count;
     }

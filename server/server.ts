@@ -12,12 +12,21 @@ import { Connections, type Service } from "./connections.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
-import { BODY_BYTES_MAX, GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
+import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
+import { Clients } from "./clients.ts";
+import {
+  DESCRIPTORS_KEPT_MIN,
+  DESCRIPTORS_PER_KEPT_ONE,
+  GRACE_PERIOD_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  LISTEN_BACKLOG,
+} from "./limits.ts";
 import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { Reactor } from "./reactor.ts";
 import { kernelTransport } from "./transport.ts";
+import { limitsOf, type ServerLimits } from "./server_limits.ts";
 import { checkOptions, DEFAULT_PORT, type ServerOptions } from "./server_options.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -64,9 +73,10 @@ export class Server {
       }
     };
     ignoreSigpipe();
-    raiseDescriptorLimit();
+    const descriptors = raiseDescriptorLimit();
     const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
     const service = serviceOf(options);
+    const limits = withinDescriptors(limitsOf(options), descriptors);
     // Who may be greeted by the server has to be accepted before it speaks.
     const fd = listenTcp(hostname, port, LISTEN_BACKLOG, { deferAccept: service === null });
     try {
@@ -89,22 +99,26 @@ export class Server {
         transport: kernelTransport,
         workspace: new Workspace(),
         handler: "handler" in options ? options.handler : noHandler,
-        handlerTimeoutMs: options.handlerTimeoutMs ?? HANDLER_TIMEOUT_MS,
-        bodyBytesMax: options.bodyBytesMax ?? BODY_BYTES_MAX,
+        limits,
+        clients: Clients.for(limits),
+        keepAliveFields: limits.keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
+          ? DEFAULT_KEEP_ALIVE // which responses are made with
+          : keepAliveFields(limits.keepAliveTimeoutMs),
         clock,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
         onRefused: (status) =>
           this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
+        onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
       };
       this.#connections = new Connections(this.#host, service, () => this.#connectionClosed());
-      this.#listener = new Listener(
-        fd,
-        reactor,
-        (client) => this.#connections.accept(client),
-        (errno) => this.#complain(`Cannot accept clients for now: ${describeErrno(errno)}`),
-      );
+      this.#listener = new Listener(fd, reactor, {
+        accept: (client) => this.#connections.accept(client),
+        refuse: (client) => this.#connections.refuse(client),
+        makeRoom: () => this.#connections.makeRoom(),
+        exhausted: (errno) => this.#complain(`Cannot accept clients for now: ${describeErrno(errno)}`),
+      });
       orThrow(reactor.register(this.#listener, Interest.READABLE), "watch the listening socket", "add");
     } catch (error) {
       close(fd);
@@ -162,6 +176,13 @@ export class Server {
 
 function describeError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+/** Unless it is said how many connections there may be: what leaves descriptors for files. */
+function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
+  if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
+  const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
+  return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
 }
 
 /** Why the poller does not take a descriptor. */

@@ -6,6 +6,7 @@ import type { Coroutine } from "./coroutine.ts";
 import type { Handler } from "./handler.ts";
 import type { PollerName } from "./poller.ts";
 import type { Protocol } from "./protocol.ts";
+import type { ServerLimits } from "./server_limits.ts";
 
 /** That of `Deno.serve`. */
 export const DEFAULT_PORT = 8000;
@@ -18,8 +19,8 @@ export type Served =
   | { /** Speaks bytes with each client. */ readonly protocol: Protocol }
   | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
 
-/** What a server may be told. */
-export interface ServerSettings {
+/** What a server may be told, beside its limits. */
+export interface ServerSettings extends Partial<ServerLimits> {
   /** An IPv4 or IPv6 address; `::` takes both kinds of clients. Default `0.0.0.0`. */
   readonly hostname?: string;
   /** 0: the kernel chooses. Default 8000. */
@@ -28,10 +29,6 @@ export interface ServerSettings {
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
-  /** Milliseconds that a handler may take for its answer; past them the client gets 503. Default 30,000. */
-  readonly handlerTimeoutMs?: number;
-  /** The largest request body in bytes; past them the client gets 413. Default 1 MiB. */
-  readonly bodyBytesMax?: number;
   /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
   readonly onError?: (message: string) => void;
 }

@@ -2,7 +2,7 @@
  * The calls that a connection makes on its socket; tests put a scripted one in the kernel's place.
  * @module
  */
-import { peek, recv, recvUrgent, send, sendfile, shutdownWrite } from "../ffi/socket.ts";
+import { peek, recv, recvUrgent, send, sendfile, shutdownWrite, unacknowledged } from "../ffi/socket.ts";
 
 /** All return ≥ 0 or −errno. */
 export interface Transport {
@@ -14,7 +14,17 @@ export interface Transport {
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
   sendfile(fd: number, file: number, offset: number, length: number): number;
   shutdownWrite(fd: number): number;
+  /** Bytes that were sent, and have not reached the peer yet. */
+  unacknowledged(fd: number): number;
 }
 
 /** The kernel's. */
-export const kernelTransport: Transport = { peek, recv, recvUrgent, send, sendfile, shutdownWrite };
+export const kernelTransport: Transport = {
+  peek,
+  recv,
+  recvUrgent,
+  send,
+  sendfile,
+  shutdownWrite,
+  unacknowledged,
+};

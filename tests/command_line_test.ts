@@ -7,6 +7,7 @@ import { parseCommandLine } from "../server/config/command_line.ts";
 import { HiddenLine } from "../server/config/read_password.ts";
 import { type CommandLine, mergeSettings } from "../server/config/settings.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_settings.ts";
+import { DEFAULT_LIMITS } from "../server/server_limits.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { hashPassword } from "../server/password_hash.ts";
 
@@ -19,6 +20,7 @@ function settingsOf(args: readonly string[]): CommandLine {
 
 Deno.test("without arguments the port is 7890 and the root ./html", () => {
   assertEquals(settingsOf([]), {
+    ...DEFAULT_LIMITS,
     action: "serve",
     explain: "",
     config: null,

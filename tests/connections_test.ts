@@ -10,15 +10,12 @@ import { Connection } from "../server/connection.ts";
 import { Connections } from "../server/connections.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
+import { DEFAULT_KEEP_ALIVE } from "../server/http/persistence.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import {
-  BODY_BYTES_MAX,
-  EXPIRATIONS_PER_TURN_MAX,
-  HANDLER_TIMEOUT_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-} from "../server/limits.ts";
+import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import { Reactor } from "../server/reactor.ts";
+import { DEFAULT_LIMITS } from "../server/server_limits.ts";
 import { Workspace } from "../server/workspace.ts";
 import { repeat } from "./support/random.ts";
 import { answer, ScriptedPoller, ScriptedSocket, withoutDate } from "./support/scripted.ts";
@@ -51,18 +48,21 @@ class Crowd {
         peek: () => -EAGAIN,
         recvUrgent: () => -EAGAIN,
         sendfile: () => -EAGAIN,
+        unacknowledged: () => 0,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
       },
       workspace: new Workspace(64),
       handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),
-      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
-      bodyBytesMax: BODY_BYTES_MAX,
+      limits: DEFAULT_LIMITS,
+      clients: null,
+      keepAliveFields: DEFAULT_KEEP_ALIVE,
       clock,
       keepAlive: true,
       isDraining: false,
       onHandlerError: (error: unknown) => {
         throw error;
       },
+      onFull: () => {},
       onRefused: (status: number) => void this.refused.push(status),
     };
     this.connections = new Connections(host, null, () => {});

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { HTTP_DATE_BYTES, HttpClock } from "../server/http/date.ts";
+import { keepAliveFields } from "../server/http/persistence.ts";
 import {
   type Body,
   errorResponse,
@@ -15,6 +16,8 @@ import { mayHaveContent, reasonPhrase } from "../server/http/status.ts";
 import { INLINE_BODY_BYTES_MAX } from "../server/limits.ts";
 import { bytesOf, textOf } from "./support/request_replay.ts";
 
+/** What every response says that does not end its connection. */
+const KEEPS = "Connection: keep-alive\r\nKeep-Alive: timeout=60\r\n";
 const DATE = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 function clockAt(seconds: number): HttpClock {
@@ -44,7 +47,7 @@ Deno.test("RFC 9112 §4: a response is a status line, lines of fields in their o
   const fields: Fields = [["B", "2"], ["a", "1"], ["B", "3"]];
   assertEquals(
     stamped(200, fields, bytesOf("hello⏎\0")),
-    `HTTP/1.1 200 OK\r\nDate: ${DATE}\r\nB: 2\r\na: 1\r\nB: 3\r\nContent-Length: 8\r\n\r\nhello\r\n\0`,
+    `HTTP/1.1 200 OK\r\nDate: ${DATE}\r\nB: 2\r\na: 1\r\nB: 3\r\nContent-Length: 8\r\n${KEEPS}\r\nhello\r\n\0`,
   );
 });
 
@@ -64,19 +67,19 @@ Deno.test("the head's length is that of the head, and the rest is the body", () 
 Deno.test("RFC 9110 §8.6: Content-Length is the body's, 0 without one", () => {
   for (const length of [0, 1, 9, 10, 12345, INLINE_BODY_BYTES_MAX, INLINE_BODY_BYTES_MAX + 1]) {
     const bytes = textOf(new HttpResponse(200, [], new Uint8Array(length)).bytes.subarray(0, 200));
-    assertMatch(bytes, new RegExp(`\r\nContent-Length: ${length}\r\n\r\n`));
+    assertMatch(bytes, new RegExp(`\r\nContent-Length: ${length}\r\n${KEEPS}\r\n`));
     const file = textOf(new HttpResponse(206, [], new CountedFile(length)).bytes);
-    assertMatch(file, new RegExp(`\r\nContent-Length: ${length}\r\n\r\n$`));
+    assertMatch(file, new RegExp(`\r\nContent-Length: ${length}\r\n${KEEPS}\r\n$`));
   }
   for (const status of [200, 206, 301, 404, 416, 500]) {
-    assertMatch(stamped(status, [], null), /\r\nContent-Length: 0\r\n\r\n$/);
+    assertMatch(stamped(status, [], null), new RegExp(`\r\nContent-Length: 0\r\n${KEEPS}\r\n$`));
   }
 });
 
 Deno.test("RFC 9110 §8.6: 1xx, 204 and 304 have no Content-Length", () => {
   for (const status of [100, 103, 199, 204, 304]) {
     assert(!mayHaveContent(status), String(status));
-    assertMatch(stamped(status, [["X", "y"]], null), /\r\nX: y\r\n\r\n$/);
+    assertMatch(stamped(status, [["X", "y"]], null), new RegExp(`\r\nX: y\r\n${KEEPS}\r\n$`));
     assert(!stamped(status, [], null).includes("Content-Length"), String(status));
   }
   for (const status of [200, 201, 203, 206, 300, 303, 305, 400, 404, 503]) {
@@ -122,7 +125,7 @@ Deno.test("no character of a field becomes a CR or LF when it is encoded", () =>
   // U+010D, U+010A and their like would, were only the low byte taken.
   const value = "\u010d\u010a\u560d\u560a\ud83d\ude00\ud800";
   const head = stamped(200, [["X", value]], null);
-  assertEquals(head.split("\r\n").length, 6);
+  assertEquals(head.split("\r\n").length, 8);
   assert(!/[\r\n]/.test(head.replaceAll("\r\n", "")));
 });
 
@@ -140,6 +143,29 @@ Deno.test("RFC 9110 §6.6.1: stamping changes the 29 bytes of the date and nothi
     before.set(response.bytes.subarray(at, at + HTTP_DATE_BYTES), at);
     assertEquals(response.bytes, before);
   }
+});
+
+Deno.test("a response says how long a connection may rest, as the server at hand has it", () => {
+  const body = bytesOf("hello");
+  const response = new HttpResponse(200, [["X", "y"]], body);
+  for (
+    const [timeoutMs, line] of [[5_500, "timeout=5"], [86_400_000, "timeout=86400"], [
+      900,
+      "timeout=0",
+    ]] as const
+  ) {
+    const fields = keepAliveFields(timeoutMs);
+    response.stamp(clockAt(784111777), fields);
+    const text = textOf(response.bytes);
+    assert(text.startsWith(`HTTP/1.1 200 OK\r\nDate: ${DATE}\r\nX: y\r\n`), text);
+    const end = `Content-Length: 5\r\nConnection: keep-alive\r\nKeep-Alive: ${line}\r\n\r\nhello`;
+    assert(text.endsWith(end), text);
+    assertEquals(response.bytes.subarray(response.headLength), body);
+    const { bytes } = response;
+    response.stamp(clockAt(784111777), fields);
+    assert(response.bytes === bytes);
+  }
+  assertEquals(textOf(keepAliveFields(Infinity)), "Connection: keep-alive\r\n");
 });
 
 Deno.test("a response is stamped again only in another second, which may be an earlier one", () => {
@@ -210,7 +236,7 @@ Deno.test("an error says in its body what happened, is plain text, and closes on
     assertEquals([response.status, response.closes], [status, false]);
     assertMatch(head, /\r\nContent-Type: text\/plain; charset=utf-8\r\n/);
     assertMatch(head, /\r\nX-Content-Type-Options: nosniff\r\nAllow: GET\r\n/);
-    assertMatch(head, new RegExp(`\r\nContent-Length: ${body.length}\r\n\r\n$`));
+    assertMatch(head, new RegExp(`\r\nContent-Length: ${body.length}\r\n${KEEPS}\r\n$`));
     const [first, second] = new TextDecoder().decode(body).split("\n");
     assertEquals(first, `${status} ${reasonPhrase(status)}`);
     assert(first.length > 4 && second.length > 10, `${status} is not explained`);

@@ -224,37 +224,3 @@ Deno.test("without --allow-ffi it says what it needs", async () => {
   assertEquals(output.code, 2);
   assertMatch(new TextDecoder().decode(output.stderr), /^epollet: .*--allow-ffi.*\n$/);
 });
-
-Deno.test("out of descriptors: one line a second, no spinning, and service returns with the descriptors", async () => {
-  using site = new Site({ "index.html": "hello" });
-  const command = programCommand(["--port", "0", "--root", site.root]).map((word) => `'${word}'`).join(" ");
-  await using program = await Program.startCommand(["sh", "-c", `ulimit -n 60; exec ${command}`]);
-  const clients: Wire[] = [];
-  for (let i = 0; i < 100; i++) { // the backlog takes them all
-    const client = await Wire.connect(program.port);
-    await client.send("GET"); // and a client that has begun to speak is accepted at once
-    clients.push(client);
-  }
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const before = cpuTicks(program.pid);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-  const used = cpuTicks(program.pid) - before;
-  assert(used < 40, `${used} ticks of 10 ms used in a second of waiting`);
-  for (const client of clients) client[Symbol.dispose]();
-  assertEquals((await exchange(program.port, get("/"))).text, "hello");
-  program.kill("SIGTERM");
-  const { code, stderr } = await program.finish();
-  assertEquals(code, 0);
-  const lines = stderr.split("\n").filter((line) => line.startsWith("epollet:")); // Deno may miss descriptors, too
-  assert(lines.length >= 1 && lines.length <= 4, stderr);
-  for (const line of lines) {
-    assertMatch(line, /^epollet: Cannot accept clients for now: EMFILE \(too many open files\)$/);
-  }
-});
-
-/** User and system time of a process, in ticks of 10 ms. */
-function cpuTicks(pid: number): number {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}

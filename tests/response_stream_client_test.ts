@@ -6,13 +6,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { ECONNRESET, EPIPE } from "../ffi/errno.ts";
 import type { HandlerContext } from "../server/handler.ts";
+import type { Handler } from "../server/handler.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import {
   ABANDONED_TIMEOUT_MS,
   BODY_TIMEOUT_MS,
   HANDLER_TIMEOUT_MS,
   REQUEST_BODY_QUEUE_BYTES_MAX,
-  SEND_STALL_TIMEOUT_MS,
+  SEND_TIMEOUT_MS,
 } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import {
@@ -24,6 +25,7 @@ import {
   post,
   postChunked,
   says,
+  scriptedWith,
   Source,
   statuses,
   streams,
@@ -147,17 +149,17 @@ onBoth(
       for (let taken = 0; taken < 130; taken += 13) {
         await withClock(async (advance) => {
           const source = new Source(["a".repeat(50), "b".repeat(50)]);
-          using scripted = new Scripted(streams(source), trigger);
+          using scripted = scriptedWith(streams(source), trigger, { sendRateMin: 0 });
           scripted.socket.capacity = 0;
           if (taken > 0) scripted.socket.sends = [taken];
           scripted.receive(get("/"));
           await calm(scripted);
-          advance(SEND_STALL_TIMEOUT_MS - 1);
+          advance(SEND_TIMEOUT_MS - 1);
           if (!isSilent) {
             scripted.socket.sends = [1];
             scripted.writable();
             await calm(scripted);
-            advance(SEND_STALL_TIMEOUT_MS - 1);
+            advance(SEND_TIMEOUT_MS - 1);
           }
           await calm(scripted);
           assertEquals(scripted.state, "handling", `${taken}`);
@@ -232,8 +234,8 @@ onBoth(
 
 onBoth("an echo to a client that does not read: what the server holds is bounded", async (trigger) => {
   const total = 40 * REQUEST_BODY_QUEUE_BYTES_MAX;
-  using scripted = new Scripted((request) => new HttpResponse(200, [], request.body), trigger);
-  Object.assign(scripted.host, { bodyBytesMax: total });
+  const handler: Handler = (request) => new HttpResponse(200, [], request.body);
+  using scripted = scriptedWith(handler, trigger, { bodyBytesMax: total });
   scripted.socket.capacity = 0;
   const left = () =>
     scripted.socket.incoming.reduce<number>((sum, part) => sum + (part as Uint8Array).length, 0);

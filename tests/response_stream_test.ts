@@ -53,7 +53,7 @@ onBoth(
       using known = new Scripted(streams(new Source(["ab", "c"]), 3), trigger);
       known.receive(`GET / HTTP/1.0\r\n${line}\r\n`);
       await calm(known);
-      const connection = line === "" ? "close" : "keep-alive";
+      const connection = line === "" ? "close" : "";
       assertEquals(withoutDate(known.socket.text), answer("abc", connection));
       assertEquals(known.state, line === "" ? "closed" : "reading");
     }

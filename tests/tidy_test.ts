@@ -10,6 +10,10 @@ const FOLDERS = ["ffi", "server", "handlers", "examples", "tests", "bench", "doc
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
+  "ADDRESSES_MAX",
+  "DESCRIPTORS_KEPT_MIN",
+  "DESCRIPTORS_PER_KEPT_ONE",
+  "GIVES_WAY_LOOKS_MAX",
   "GLOB_ALTERNATIVES_MAX",
   "GLOB_EXPANDED_CHARACTERS_MAX",
   "GLOB_WILDCARDS_MAX",

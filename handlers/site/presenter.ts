@@ -177,9 +177,15 @@ export class Presenter {
     const response = whole(file, this.#dress(resource, null, null));
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
-    const content = response.tail === null ? response.bytes.subarray(response.headLength) : bytes;
     const answer = isFirst ? resource : resource.answer(response);
-    variant.content = { bytes: content, validators, whole: answer, notModified: null };
+    variant.content = {
+      get bytes() { // one copy is enough, and a response may move its own
+        return response.tail === null ? response.bytes.subarray(response.headLength) : bytes;
+      },
+      validators,
+      whole: answer,
+      notModified: null,
+    };
     this.#parts.cache.grow(resource, response.bytes.length + (response.tail === null ? 0 : bytes.length));
   }
 

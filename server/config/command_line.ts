@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { closestString } from "@std/text";
 import { type Flag, FLAGS } from "./flags.ts";
+import { chosenLimits } from "./limit_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, ProgramSettings } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
@@ -84,6 +85,7 @@ function programOf(flags: Collected["flags"], port: string | undefined): Partial
     cacheSize: read(flags, "cache-size", readSize),
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
+    ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
   });
 }
 

@@ -9,6 +9,7 @@ import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
+import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readFieldValue } from "./rule_values.ts";
 import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts";
 import type { FileChoices } from "./settings.ts";
@@ -39,6 +40,10 @@ export function parseConfig(path: string, text: string): FileChoices {
     cacheSize: typeof cacheSize === "string" ? readSize(cacheSize) : cacheSize,
     cacheFileSize: typeof cacheFileSize === "string" ? readFileSize(cacheFileSize) : cacheFileSize,
     validate: written.cacheValidate,
+    ...chosenLimits(({ key, kind }) => {
+      const value = written[key as LimitKey];
+      return value === undefined ? undefined : kind.read(String(value));
+    }),
   });
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const

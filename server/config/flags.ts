@@ -2,6 +2,7 @@
  * Every flag of the command line, and the text of `--help`.
  * @module
  */
+import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
@@ -147,6 +148,15 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
       },
       { name: "hash-password", help: "read a password from standard input, print its hash" },
     ],
+  },
+  {
+    heading: "Limits",
+    flags: LIMIT_SETTINGS.map(({ flag, kind, isForStatic, help }) => ({
+      name: flag,
+      value: kind.value,
+      isForStatic,
+      help,
+    })),
   },
   {
     heading: "Configuration",

@@ -25,7 +25,8 @@ import {
   REWRITE_DESTINATION,
   USER_NAME,
 } from "./rule_values.ts";
-import { flag, object, oneOf, text } from "./schema_kinds.ts";
+import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
+import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
@@ -202,6 +203,20 @@ function size(
   ], EXPECTED_SIZE).optional().meta({ title, description, default: bytes });
 }
 
+/** A limit: a number, or how it is written on the command line. */
+function limit({ kind, help, otherwise }: LimitSetting) {
+  const written = [number(kind.read, kind.expected), text(kind.read, kind.expected, kind.pattern)];
+  return z.union(written, kind.expected).optional().meta({
+    description: `${help[0].toUpperCase()}${help.slice(1)}.`,
+    default: otherwise,
+  });
+}
+
+const limits = Object.fromEntries(LIMIT_SETTINGS.map((setting) => [setting.key, limit(setting)])) as Record<
+  LimitKey,
+  ReturnType<typeof limit>
+>;
+
 const port = `a whole number from 0 to ${PORT_MAX}`;
 
 /** The site of one host. */
@@ -252,6 +267,7 @@ export const configSchema = object({
     description: "How a file in memory is known to be fresh.",
     default: DEFAULT_PROGRAM_SETTINGS.validate,
   }),
+  ...limits,
   ...site,
   hosts: z.record(text(readHostName, "the name of a host", HOST_NAME), siteSchema, {
     error: "an object with names of hosts and their settings",

@@ -7,15 +7,22 @@ import { Expected } from "./usage_error.ts";
 
 /** Text that `read` accepts. `pattern` is for editors, and may be less strict; `expected` is said of what is no text. */
 export function text(read: (text: string) => unknown, expected: string, pattern?: RegExp): z.ZodString {
-  const schema = z.string(expected).check((context) => {
-    try {
-      read(context.value);
-    } catch (error) {
-      if (!(error instanceof Expected)) throw error;
-      context.issues.push({ code: "custom", message: error.message, input: context.value });
-    }
-  });
+  const schema = z.string(expected).check((context) => judge(read, context));
   return pattern === undefined ? schema : schema.meta({ pattern: pattern.source });
+}
+
+/** A number that `read` accepts as text. */
+export function number(read: (text: string) => unknown, expected: string): z.ZodNumber {
+  return z.number(expected).check((context) => judge(read, context));
+}
+
+function judge(read: (text: string) => unknown, context: z.core.ParsePayload<string | number>): void {
+  try {
+    read(String(context.value));
+  } catch (error) {
+    if (!(error instanceof Expected)) throw error;
+    context.issues.push({ code: "custom", message: error.message, input: context.value });
+  }
 }
 
 /** A switch. */

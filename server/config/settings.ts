@@ -2,6 +2,7 @@
  * All settings of the program: what was chosen, and what is in force.
  * @module
  */
+import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
@@ -12,7 +13,7 @@ import type { HandlerName, VALIDATIONS } from "./values.ts";
 export const DEFAULT_PORT = 7890;
 
 /** What can be said beside the sites. */
-export interface ProgramSettings {
+export interface ProgramSettings extends ServerLimits {
   /** 0: the kernel chooses one. */
   readonly port: number;
   /** The address to listen on. */
@@ -35,6 +36,7 @@ export interface ProgramSettings {
 
 /** What holds where nothing is chosen. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
+  ...DEFAULT_LIMITS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
   poller: "epoll-edge",

@@ -3,8 +3,9 @@
  * @module
  */
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
-import { encodeUtf8 } from "./characters.ts";
+import { CR, encodeUtf8, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
+import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
 
 /** A part of an open file. The response owns the descriptor: `close` is called once, when it is done. */
@@ -49,22 +50,25 @@ const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|date)
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * Head and body, with room for the date. `Date`, `Content-Length` and `Connection` are the server's: the first two
- * are written here, the last when it is sent.
+ * Head and body as they are sent on a connection that stays open, with room for the date. `Date`, `Content-Length`,
+ * `Connection` and `Keep-Alive` are the server's.
  */
 export class HttpResponse {
   /** 100 to 599. */
   readonly status: number;
   /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of the head. */
-  readonly headLength: number;
+  headLength: number;
+  /** Bytes of the head without what it says of the connection, and without its blank line. */
+  readonly fieldsLength: number;
   /** What follows `bytes`. */
   readonly tail: Uint8Array | FileBody | StreamBody | null;
   /** The connection ends after this response. */
   readonly closes: boolean;
   readonly #dateOffset: number;
   #dateSeconds = -1;
+  #keepAlive = DEFAULT_KEEP_ALIVE;
 
   /**
    * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
@@ -104,16 +108,12 @@ export class HttpResponse {
       throw new RangeError(`A body of ${length} bytes`);
     }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
-    const headBytes = encode(head + "\r\n");
-    this.headLength = headBytes.length;
+    const fieldBytes = encode(head);
+    this.fieldsLength = fieldBytes.length;
+    this.headLength = fieldBytes.length + this.#keepAlive.length + 2;
     const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
     this.tail = isInline ? null : body;
-    this.bytes = new Uint8Array(
-      new ArrayBuffer(Math.max(headBytes.length + (isInline ? body.length : 0), 128)),
-    )
-      .subarray(0, headBytes.length + (isInline ? body.length : 0));
-    this.bytes.set(headBytes);
-    if (isInline) this.bytes.set(body, headBytes.length);
+    this.bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
   }
 
   /** Text in UTF-8; `type` is its media type. */
@@ -142,8 +142,14 @@ export class HttpResponse {
     return new HttpResponse(status, [["Location", target], ...fields], null);
   }
 
-  /** Writes the current date into the head, if it is not there already. */
-  stamp(clock: HttpClock): void {
+  /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
+  stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
+    if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
+      const body = this.bytes.subarray(this.headLength);
+      this.bytes = join(this.bytes.subarray(0, this.fieldsLength), keepAlive, body);
+      this.headLength = this.fieldsLength + keepAlive.length + 2;
+      this.#keepAlive = keepAlive;
+    }
     if (this.#dateSeconds === clock.seconds) return;
     this.#dateSeconds = clock.seconds;
     this.bytes.set(clock.bytes, this.#dateOffset);
@@ -158,6 +164,23 @@ export class HttpResponse {
   }
 }
 
+const NOTHING = new Uint8Array(0);
+/** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
+const BUFFER_BYTES_MIN = 128;
+
+/** Fields, what is said of the connection, a blank line, and the body. */
+function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const headLength = fields.length + connection.length + 2;
+  const length = headLength + body.length;
+  const bytes = new Uint8Array(new ArrayBuffer(Math.max(length, BUFFER_BYTES_MIN)), 0, length);
+  bytes.set(fields);
+  bytes.set(connection, fields.length);
+  bytes[headLength - 2] = CR;
+  bytes[headLength - 1] = LF;
+  bytes.set(body, headLength);
+  return bytes;
+}
+
 /** True for a body that is made while it is sent. */
 export function isStream(body: FileBody | StreamBody): body is StreamBody {
   return "stream" in body;
@@ -169,6 +192,11 @@ export const CONTINUE: Uint8Array<ArrayBuffer> = encodeUtf8("HTTP/1.1 100 Contin
 /** A response whose body says what happened, in English and, where people meet it, in Chinese. */
 export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
   return new HttpResponse(status, [...ERROR_FIELDS, ...fields], errorBody(status), closes);
+}
+
+/** The answer to who asks more often than it may, and the seconds after which it may ask again. RFC 6585 §4. */
+export function tooManyRequests(waitSeconds: number): HttpResponse {
+  return errorResponse(429, [["Retry-After", String(waitSeconds)]]);
 }
 
 /** The fields of a body that {@linkcode errorBody} makes. */

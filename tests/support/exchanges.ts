@@ -7,6 +7,7 @@ import type { Handler, HandlerContext } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type FileBody, HttpResponse } from "../../server/http/response.ts";
+import type { ServerLimits } from "../../server/server_limits.ts";
 import { Scripted } from "./scripted.ts";
 
 /** Microtasks that a turn's promises may need among themselves. */
@@ -124,11 +125,11 @@ export function assertErrors(scripted: Scripted, count: number): void {
 export function scriptedWith(
   handler: Handler,
   trigger: "level" | "edge",
-  limits: { handlerTimeoutMs?: number; bodyBytesMax?: number } = {},
+  limits: Partial<ServerLimits> = {},
   keepAlive = true,
 ): Scripted {
   const scripted = new Scripted(handler, trigger, keepAlive);
-  Object.assign(scripted.host, limits);
+  Object.assign(scripted.host, { limits: { ...scripted.host.limits, ...limits } });
   return scripted;
 }
 

@@ -13,10 +13,11 @@ import type { Handler } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
+import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { BODY_BYTES_MAX, HANDLER_TIMEOUT_MS } from "../../server/limits.ts";
 import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
 import { Reactor } from "../../server/reactor.ts";
+import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport.ts";
 import { Workspace } from "../../server/workspace.ts";
 
@@ -118,6 +119,13 @@ export class ScriptedSocket implements Transport {
     return read;
   }
 
+  /** Bytes that were sent and that the client does not take. */
+  held = 0;
+
+  unacknowledged(): number {
+    return this.held;
+  }
+
   shutdownWrite(): number {
     this.isShutDown = true;
     return 0;
@@ -155,13 +163,15 @@ export class Scripted {
       transport: this.socket,
       workspace: new Workspace(4),
       handler,
-      handlerTimeoutMs: HANDLER_TIMEOUT_MS,
-      bodyBytesMax: BODY_BYTES_MAX,
+      limits: DEFAULT_LIMITS,
+      clients: null,
+      keepAliveFields: DEFAULT_KEEP_ALIVE,
       clock,
       keepAlive,
       isDraining: false,
       onHandlerError: (error) => this.errors.push(error),
       onRefused: (status) => this.errors.push(status),
+      onFull: (reason) => this.errors.push(reason),
     };
     this.connections = new Connections(this.host, service, () => this.closedCount++);
     this.connections.accept(this.fd);
@@ -243,13 +253,15 @@ export const describe: ((request: HttpRequest) => HttpResponse) & { ignoresBodie
   { ignoresBodies: true },
 );
 
-/** The answer of {@linkcode describe}, without its date. */
-export function answer(text: string, connection = ""): string {
+/** The answer of {@linkcode describe}, {@linkcode withoutDate}. */
+export function answer(text: string, connection: "" | "close" = ""): string {
   const line = connection === "" ? "" : `Connection: ${connection}\r\n`;
   return `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n${line}\r\n${text}`;
 }
 
-/** The date is the one thing in a response that changes. */
+const KEEP_ALIVE = decoder.decode(DEFAULT_KEEP_ALIVE);
+
+/** The date is the one thing in a response that changes; what every connection says that stays open is left out, too. */
 export function withoutDate(text: string): string {
-  return text.replaceAll(/Date: [^\r]*\r\n/g, "");
+  return text.replaceAll(/Date: [^\r]*\r\n/g, "").replaceAll(KEEP_ALIVE, "");
 }

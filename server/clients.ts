@@ -1,0 +1,104 @@
+/**
+ * Who is connected from where, and how often it asks: what limits for each address need to know. Kept only where there
+ * are such limits, since it costs a system call for each client.
+ * @module
+ */
+import { peerNetwork } from "../ffi/socket.ts";
+import { ADDRESSES_MAX } from "./limits.ts";
+import type { Rate, ServerLimits } from "./server_limits.ts";
+
+/** One address, or one network of IPv6. */
+interface Client {
+  readonly network: string;
+  connections: number;
+  /** Requests that it may make at once: a bucket that fills while it is silent. */
+  tokens: number;
+  /** When that was so. */
+  filledMs: number;
+}
+
+/** See the module's comment. */
+export class Clients {
+  readonly #connectionsMax: number;
+  readonly #rate: Rate | null;
+  readonly #networkOf: (fd: number) => string | null;
+  readonly #byNetwork = new Map<string, Client>();
+  readonly #byDescriptor: (Client | null)[] = [];
+
+  /** `networkOf` names the network at the other end of a descriptor. */
+  constructor(limits: ServerLimits, networkOf: (fd: number) => string | null = peerNetwork) {
+    this.#connectionsMax = limits.connectionsPerAddressMax;
+    this.#rate = limits.requestRateMax;
+    this.#networkOf = networkOf;
+  }
+
+  /** Null where no limit is for each address. */
+  static for(limits: ServerLimits): Clients | null {
+    return limits.connectionsPerAddressMax === Infinity && limits.requestRateMax === null
+      ? null
+      : new Clients(limits);
+  }
+
+  /** Counts the client that was just accepted as `fd`; the network that has too many already, or null: it may come in. */
+  enter(fd: number, nowMs: number): string | null {
+    const network = this.#networkOf(fd);
+    if (network === null) return null; // gone: its first recv will tell
+    let client = this.#byNetwork.get(network);
+    if (client === undefined) {
+      if (this.#byNetwork.size >= ADDRESSES_MAX) this.#forget(nowMs);
+      client = { network, connections: 0, tokens: this.#rate?.requests ?? 0, filledMs: nowMs };
+      this.#byNetwork.set(network, client);
+    }
+    if (client.connections >= this.#connectionsMax) return network;
+    client.connections++;
+    while (this.#byDescriptor.length <= fd) this.#byDescriptor.push(null);
+    this.#byDescriptor[fd] = client;
+    return null;
+  }
+
+  /** The client of `fd` is gone. */
+  leave(fd: number): void {
+    const client = this.#byDescriptor[fd] ?? null;
+    if (client === null) return;
+    this.#byDescriptor[fd] = null;
+    client.connections--;
+    if (client.connections === 0 && this.#rate === null) this.#byNetwork.delete(client.network);
+  }
+
+  /** The client of `fd` makes a request: 0 when it may, else the seconds after which it may. */
+  waitSeconds(fd: number, nowMs: number): number {
+    const rate = this.#rate;
+    const client = this.#byDescriptor[fd] ?? null;
+    if (rate === null || client === null) return 0;
+    this.#fill(client, rate, nowMs);
+    if (client.tokens >= 1) {
+      client.tokens--;
+      return 0;
+    }
+    return Math.max(Math.ceil((1 - client.tokens) * rate.periodMs / rate.requests / 1000), 1);
+  }
+
+  /** How many addresses are remembered. */
+  get size(): number {
+    return this.#byNetwork.size;
+  }
+
+  #fill(client: Client, { requests, periodMs }: Rate, nowMs: number): void {
+    const earned = (nowMs - client.filledMs) * requests / periodMs;
+    client.tokens = Math.min(client.tokens + earned, requests);
+    client.filledMs = nowMs;
+  }
+
+  /** Makes room: those without a connection whose bucket is full again are as good as new, the others have luck. */
+  #forget(nowMs: number): void {
+    for (const keepsPoor of [true, false]) {
+      for (const client of this.#byNetwork.values()) {
+        if (client.connections > 0) continue;
+        if (this.#rate !== null) this.#fill(client, this.#rate, nowMs);
+        const isPoor = this.#rate !== null && client.tokens < this.#rate.requests;
+        if (!isPoor || !keepsPoor) this.#byNetwork.delete(client.network);
+      }
+      if (this.#byNetwork.size < ADDRESSES_MAX) return;
+    }
+  }
+}

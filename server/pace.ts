@@ -1,0 +1,45 @@
+/**
+ * Whether a client keeps pace: some bytes within each timeout, and as many a second as is asked for.
+ *
+ * It is looked at in steps rather than told of each byte, so that nobody pays for it who keeps pace: what is noticed at
+ * most a step late is cut off at most a step late.
+ * @module
+ */
+import { PACE_STEP_MS_MAX } from "./limits.ts";
+
+/** See the module's comment. What it is given as `bytes` counts from wherever the caller likes. */
+export class Pace {
+  /** When it was last seen to move, and how far it had come. */
+  #movedMs = 0;
+  #moved = 0;
+  /** Since when the average is taken, and how far it had come then. */
+  #sinceMs = 0;
+  #since = 0;
+
+  /** Begins to wait for a client that has come to `bytes`. */
+  begin(nowMs: number, bytes: number): void {
+    this.#movedMs = this.#sinceMs = nowMs;
+    this.#moved = this.#since = bytes;
+  }
+
+  /** True when it has stood still for `timeoutMs`, or went slower than `rateMin` bytes a second on their average. */
+  isTooSlow(nowMs: number, bytes: number, timeoutMs: number, rateMin: number): boolean {
+    if (bytes > this.#moved) {
+      this.#moved = bytes;
+      this.#movedMs = nowMs;
+    }
+    if (nowMs - this.#movedMs >= timeoutMs) return true;
+    const windowMs = nowMs - this.#sinceMs;
+    if (windowMs < timeoutMs) return false;
+    if ((bytes - this.#since) * 1000 < rateMin * windowMs) return true;
+    this.#sinceMs = nowMs;
+    this.#since = bytes;
+    return false;
+  }
+
+  /** The instant at which to look again. */
+  nextMs(nowMs: number, timeoutMs: number): number {
+    const dueMs = Math.min(this.#movedMs, this.#sinceMs) + timeoutMs;
+    return Math.min(Math.max(dueMs, nowMs + 1), nowMs + Math.min(PACE_STEP_MS_MAX, Math.ceil(timeoutMs / 4)));
+  }
+}

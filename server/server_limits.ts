@@ -1,0 +1,98 @@
+/**
+ * What clients may take of a server, and for how long: everything that can be set about it, in one place.
+ * @module
+ */
+import {
+  BODY_BYTES_MAX,
+  BODY_TIMEOUT_MS,
+  HANDLER_TIMEOUT_MS,
+  HEAD_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  RECEIVE_RATE_BYTES_MIN,
+  SEND_RATE_BYTES_MIN,
+  SEND_TIMEOUT_MS,
+} from "./limits.ts";
+
+/** So many requests in so much time. */
+export interface Rate {
+  /** Also how many may come at once, by who was silent before. */
+  readonly requests: number;
+  /** Milliseconds. */
+  readonly periodMs: number;
+}
+
+/** See the module's comment. Times are in milliseconds; Infinity takes a limit away. */
+export interface ServerLimits {
+  /** From the first byte of a request to the end of its head. Past it: 408. */
+  readonly headTimeoutMs: number;
+  /** In which some of a body has to arrive, while it is waited for. Past it: 408. */
+  readonly bodyTimeoutMs: number;
+  /** In which the client has to take some of its response. Past it, it is cut off. */
+  readonly sendTimeoutMs: number;
+  /** Between two requests, and before the first. Clients are told of it (`Keep-Alive: timeout=60`). */
+  readonly keepAliveTimeoutMs: number;
+  /** What a handler may take for its answer. Past it: 503. */
+  readonly handlerTimeoutMs: number;
+  /** Bytes a second of a body, on the average of `bodyTimeoutMs`; 0: any. Below it: 408. */
+  readonly receiveRateMin: number;
+  /** Bytes a second of a response, on the average of `sendTimeoutMs`; 0: any. Below it, the client is cut off. */
+  readonly sendRateMin: number;
+  /** The largest body of a request in bytes. Past it: 413. */
+  readonly bodyBytesMax: number;
+  /** Clients at the same time. Past it: 503. What the limit of descriptors leaves, unless told otherwise. */
+  readonly connectionsMax: number;
+  /** Clients of one address (of one /64 in IPv6) at the same time. Past it: 503. Infinity unless told otherwise. */
+  readonly connectionsPerAddressMax: number;
+  /** Requests of one address (of one /64 in IPv6). Past it: 429. Null, unless told otherwise: as many as it likes. */
+  readonly requestRateMax: Rate | null;
+}
+
+/** What holds unless told otherwise. */
+export const DEFAULT_LIMITS: ServerLimits = {
+  headTimeoutMs: HEAD_TIMEOUT_MS,
+  bodyTimeoutMs: BODY_TIMEOUT_MS,
+  sendTimeoutMs: SEND_TIMEOUT_MS,
+  keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
+  handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+  receiveRateMin: RECEIVE_RATE_BYTES_MIN,
+  sendRateMin: SEND_RATE_BYTES_MIN,
+  bodyBytesMax: BODY_BYTES_MAX,
+  connectionsMax: Infinity,
+  connectionsPerAddressMax: Infinity,
+  requestRateMax: null,
+};
+
+/** The smallest value that each limit may have. */
+const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax">, number>> = {
+  headTimeoutMs: 1,
+  bodyTimeoutMs: 1,
+  sendTimeoutMs: 1,
+  keepAliveTimeoutMs: 1,
+  handlerTimeoutMs: 1,
+  receiveRateMin: 0,
+  sendRateMin: 0,
+  bodyBytesMax: 0,
+  connectionsMax: 1,
+  connectionsPerAddressMax: 1,
+};
+
+/**
+ * The limits among `options`, and the defaults for those that are left open.
+ * @throws {TypeError | RangeError} for a limit that is no number, or too small
+ */
+export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
+  const limits: Record<string, unknown> = { ...DEFAULT_LIMITS };
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value: unknown = Reflect.get(options, name);
+    if (value === undefined) continue;
+    if (typeof value !== "number") throw new TypeError(`${name} must be a number, not ${typeof value}`);
+    if (!(value >= least)) throw new RangeError(`${name} must be at least ${least}, not ${value}`);
+    limits[name] = value;
+  }
+  const rate = options.requestRateMax ?? null;
+  if (rate !== null && !(rate.requests >= 1 && rate.periodMs >= 1)) {
+    throw new RangeError("requestRateMax must be at least one request in at least one millisecond");
+  }
+  limits.requestRateMax = rate;
+  return limits as unknown as ServerLimits;
+}
