@@ -11,6 +11,7 @@ import { type StaticHandler, staticHandler, type StaticOptions } from "./handler
 import { parseCommandLine } from "./server/config/command_line.ts";
 import { describeSite } from "./server/config/describe_site.ts";
 import { helpText } from "./server/config/flags.ts";
+import { describeLimits } from "./server/config/limit_settings.ts";
 import { loadSettings } from "./server/config/load_settings.ts";
 import { readPassword } from "./server/config/read_password.ts";
 import type { CommandLine } from "./server/config/settings.ts";
@@ -48,6 +49,7 @@ function announce(command: CommandLine, server: Server, site: StaticHandler | nu
   say("config", command.config ?? "none");
   say("listening", formatAddress(server.address));
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  say("limits", describeLimits(command));
   if (site === null) return;
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");

@@ -49,7 +49,7 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
     response.stamp(clock);
     note("body", describeBody(response));
     response.discard();
-    const head = new TextDecoder().decode(response.bytes.subarray(0, response.headLength)).trimEnd();
+    const head = new TextDecoder().decode(response.bytes.subarray(0, response.fieldsLength)).trimEnd();
     return `${lines.join("\n")}\n\n${head.replaceAll("\r", "")}`;
   } finally {
     sites.close();

@@ -24,6 +24,8 @@ export class Clients {
   readonly #networkOf: (fd: number) => string | null;
   readonly #byNetwork = new Map<string, Client>();
   readonly #byDescriptor: (Client | null)[] = [];
+  /** How many addresses are too many to remember. */
+  #forgetsAt = ADDRESSES_MAX;
 
   /** `networkOf` names the network at the other end of a descriptor. */
   constructor(limits: ServerLimits, networkOf: (fd: number) => string | null = peerNetwork) {
@@ -45,7 +47,7 @@ export class Clients {
     if (network === null) return null; // gone: its first recv will tell
     let client = this.#byNetwork.get(network);
     if (client === undefined) {
-      if (this.#byNetwork.size >= ADDRESSES_MAX) this.#forget(nowMs);
+      if (this.#byNetwork.size >= this.#forgetsAt) this.#forget(nowMs);
       client = { network, connections: 0, tokens: this.#rate?.requests ?? 0, filledMs: nowMs };
       this.#byNetwork.set(network, client);
     }
@@ -89,7 +91,10 @@ export class Clients {
     client.filledMs = nowMs;
   }
 
-  /** Makes room: those without a connection whose bucket is full again are as good as new, the others have luck. */
+  /**
+   * Makes room: those without a connection whose bucket is full again are as good as new, the others have luck. So much
+   * room that to look at all of them is rare, even if most are connected.
+   */
   #forget(nowMs: number): void {
     for (const keepsPoor of [true, false]) {
       for (const client of this.#byNetwork.values()) {
@@ -98,7 +103,8 @@ export class Clients {
         const isPoor = this.#rate !== null && client.tokens < this.#rate.requests;
         if (!isPoor || !keepsPoor) this.#byNetwork.delete(client.network);
       }
-      if (this.#byNetwork.size < ADDRESSES_MAX) return;
+      if (this.#byNetwork.size <= ADDRESSES_MAX / 2) break;
     }
+    this.#forgetsAt = Math.max(ADDRESSES_MAX, 2 * this.#byNetwork.size);
   }
 }

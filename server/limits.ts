@@ -43,7 +43,7 @@ export const GIVES_WAY_AFTER_MS = 1_000;
 export const GIVES_WAY_LOOKS_MAX = 8;
 /** What those are told who find no room. */
 export const REFUSED_RETRY_SECONDS = 1;
-/** Addresses that are remembered for how often they ask. Past it, those that have gone are forgotten. */
+/** Addresses that are remembered for how often they ask. Past it, those that are not connected are forgotten. */
 export const ADDRESSES_MAX = 64 * KIB;
 
 // Connections

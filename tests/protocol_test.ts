@@ -4,29 +4,18 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Peer, Protocol, Session } from "../mod.ts";
-import { ByteConnection } from "../server/byte_connection.ts";
-import { HttpResponse } from "../server/http/response.ts";
 import { PACE_STEP_MS_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../server/limits.ts";
-import { Interest, Readiness } from "../server/poller.ts";
+import { Readiness } from "../server/poller.ts";
 import { eventually } from "./support/descriptors.ts";
+import { scriptedProtocol } from "./support/exchanges.ts";
 import { RawClient } from "./support/raw_client.ts";
-import { onBoth, Scripted } from "./support/scripted.ts";
+import { onBoth } from "./support/scripted.ts";
 import { onAll, sleep, withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
 const MIB = 1024 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** A connection of `protocol` on a scripted socket. */
-function scriptedProtocol(protocol: Protocol, trigger: "level" | "edge"): Scripted {
-  return new Scripted(
-    () => HttpResponse.text(""),
-    trigger,
-    true,
-    (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE),
-  );
-}
 
 onAll("a session may write to other clients, and hears of its own end", async (poller) => {
   const peers = new Set<Peer>();

@@ -12,6 +12,8 @@ export interface LimitKind<T> {
   readonly value: string;
   /** Reads it. @throws {Expected} */
   readonly read: (text: string) => T;
+  /** The other way round. */
+  format(value: T): string;
   /** What is said of one that is none. */
   readonly expected: string;
   /** How it is written; for editors. */
@@ -79,33 +81,47 @@ function readCountOrNone(text: string): number {
   return Number(text) || Infinity;
 }
 
+function formatCount(count: number): string {
+  return count === Infinity ? "any" : String(count);
+}
+
+function formatRate(rate: Rate | null): string {
+  const unit = Object.keys(UNITS_MS).find((unit) => UNITS_MS[unit] === rate?.periodMs);
+  return rate === null ? "any" : `${rate.requests}/${unit}`;
+}
+
 const TIME: LimitKind<number> = {
   value: "TIME",
   read: readTime,
+  format: formatTime,
   expected: EXPECTED_TIME,
   pattern: TIME_PATTERN,
 };
 const COUNT: LimitKind<number> = {
   value: "COUNT",
   read: readCount,
+  format: formatCount,
   expected: "a whole number from 1 on",
   pattern: COUNT_PATTERN,
 };
 const COUNT_OR_NONE: LimitKind<number> = {
   value: "COUNT",
   read: readCountOrNone,
+  format: formatCount,
   expected: "a whole number; 0: any",
   pattern: COUNT_PATTERN,
 };
 const SIZE: LimitKind<number> = {
   value: "SIZE",
   read: readSize,
+  format: formatSize,
   expected: "bytes, or a number with K, M or G, such as 64M",
   pattern: /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/,
 };
 const RATE: LimitKind<Rate | null> = {
   value: "RATE",
   read: readRate,
+  format: formatRate,
   expected: EXPECTED_RATE,
   pattern: RATE_PATTERN,
 };
@@ -173,7 +189,7 @@ export const LIMIT_SETTINGS = [
     "receiveRateMin",
     SIZE,
     formatSize(receiveRateMin),
-    "bytes a second of a body, on the average of its timeout; 0: any",
+    "bytes a second of a body, averaged over its timeout; 0: any",
   ),
   setting(
     "min-send-rate",
@@ -227,4 +243,13 @@ export type LimitKey = (typeof LIMIT_SETTINGS)[number]["key"];
 export function chosenLimits(valueOf: (setting: LimitSetting) => unknown): Partial<ServerLimits> {
   const chosen = LIMIT_SETTINGS.map((setting) => [setting.limit, valueOf(setting)] as const);
   return Object.fromEntries(chosen.filter(([, value]) => value !== undefined));
+}
+
+/** Those that are not what they are for everybody, as flags would say them. */
+export function describeLimits(limits: ServerLimits): string {
+  const told = LIMIT_SETTINGS.filter(({ limit }) => limits[limit] !== DEFAULT_LIMITS[limit]);
+  const words = told.map(({ flag, limit, kind }) =>
+    `${flag} ${(kind as LimitKind<number | Rate | null>).format(limits[limit])}`
+  );
+  return words.join(", ") || "as in --help";
 }

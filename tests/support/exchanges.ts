@@ -3,11 +3,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { ByteConnection } from "../../server/byte_connection.ts";
 import type { Handler, HandlerContext } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type FileBody, HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
+import { Interest } from "../../server/poller.ts";
+import type { Protocol } from "../../server/protocol.ts";
 import { Scripted } from "./scripted.ts";
 
 /** Microtasks that a turn's promises may need among themselves. */
@@ -131,6 +134,16 @@ export function scriptedWith(
   const scripted = new Scripted(handler, trigger, keepAlive);
   Object.assign(scripted.host, { limits: { ...scripted.host.limits, ...limits } });
   return scripted;
+}
+
+/** A scripted connection that speaks bytes. */
+export function scriptedProtocol(protocol: Protocol, trigger: "level" | "edge"): Scripted {
+  return new Scripted(
+    () => HttpResponse.text(""),
+    trigger,
+    true,
+    (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE),
+  );
 }
 
 /** What `call` throws, or its promise rejects with; null when it does neither. */
