@@ -37,7 +37,9 @@ async function headFrom(wire: Wire, target: string, host: string): Promise<strin
     end = text.indexOf("\r\n\r\n");
     length = Number(/^content-length: (\d+)/im.exec(text.slice(0, end))?.[1] ?? 0);
   }
-  return withoutDate(text.slice(0, end).replaceAll("\r", ""));
+  return withoutDate(
+    text.slice(0, end).replaceAll("\r", "").replace("\nConnection: keep-alive\nKeep-Alive: timeout=60", ""),
+  );
 }
 
 function withoutDate(head: string): string {
