@@ -15,6 +15,8 @@ export class Pace {
   /** Since when the average is taken, and how far it had come then. */
   #sinceMs = 0;
   #since = 0;
+  /** When it was to be looked at. */
+  #dueMs = 0;
 
   /** Begins to wait for a client that has come to `bytes`. */
   begin(nowMs: number, bytes: number): void {
@@ -22,8 +24,13 @@ export class Pace {
     this.#moved = this.#since = bytes;
   }
 
-  /** True when it has stood still for `timeoutMs`, or went slower than `rateMin` bytes a second on their average. */
+  /**
+   * True when it has stood still for `timeoutMs`, or went slower than `rateMin` bytes a second on their average. Who
+   * looks much later than it was to has slept itself (a process that was stopped, a machine that was suspended), and
+   * begins anew.
+   */
   isTooSlow(nowMs: number, bytes: number, timeoutMs: number, rateMin: number): boolean {
+    if (nowMs - this.#dueMs > PACE_STEP_MS_MAX) this.begin(nowMs, bytes);
     if (bytes > this.#moved) {
       this.#moved = bytes;
       this.#movedMs = nowMs;
@@ -37,9 +44,10 @@ export class Pace {
     return false;
   }
 
-  /** The instant at which to look again. */
+  /** The instant at which to look again. `timeoutMs` may be Infinity. */
   nextMs(nowMs: number, timeoutMs: number): number {
     const dueMs = Math.min(this.#movedMs, this.#sinceMs) + timeoutMs;
-    return Math.min(Math.max(dueMs, nowMs + 1), nowMs + Math.min(PACE_STEP_MS_MAX, Math.ceil(timeoutMs / 4)));
+    const stepMs = Math.min(PACE_STEP_MS_MAX, Math.ceil(timeoutMs / 4));
+    return this.#dueMs = Math.min(Math.max(dueMs, nowMs + 1), nowMs + stepMs);
   }
 }

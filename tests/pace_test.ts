@@ -59,6 +59,20 @@ Deno.test("who keeps the average goes on, in whatever portions; who does not is 
   assert(cut > 50_000 && cut <= 50_000 + 2 * TIMEOUT_MS, `${cut}`);
 });
 
+Deno.test("who slept itself does not blame others, and after that is as strict as before", () => {
+  const pace = new Pace();
+  pace.begin(0, 0);
+  pace.nextMs(0, TIMEOUT_MS);
+  assert(!pace.isTooSlow(5 * TIMEOUT_MS, 10, TIMEOUT_MS, 1000), "after a long sleep");
+  let now = 5 * TIMEOUT_MS;
+  let isTooSlow = false;
+  while (!isTooSlow) {
+    now = pace.nextMs(now, TIMEOUT_MS);
+    isTooSlow = pace.isTooSlow(now, 10, TIMEOUT_MS, 1000);
+  }
+  assertEquals(now, 6 * TIMEOUT_MS);
+});
+
 onBoth("a response whose bytes wait in the kernel is on its way, as long as they become fewer", (trigger) => {
   return withClock((advance) => {
     using scripted = scriptedWith(describe, trigger, { sendTimeoutMs: TIMEOUT_MS });

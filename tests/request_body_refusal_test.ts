@@ -14,6 +14,7 @@ import {
   assertErrors,
   Calls,
   calm,
+  pass,
   post,
   postChunked,
   says,
@@ -126,10 +127,10 @@ onBoth(
         using scripted = scriptedWith(handler, trigger, { handlerTimeoutMs, receiveRateMin: 0 });
         scripted.receive(post("0123456789").slice(0, -8));
         await calm(scripted);
-        advance((waits ? BODY_TIMEOUT_MS : handlerTimeoutMs) - 1);
+        await pass(scripted, (waits ? BODY_TIMEOUT_MS : handlerTimeoutMs) - 1, advance);
         scripted.receive("2");
         await calm(scripted);
-        if (waits) advance(BODY_TIMEOUT_MS - 1); // each byte that is waited for gives it more time
+        if (waits) await pass(scripted, BODY_TIMEOUT_MS - 1, advance); // each byte that is waited for gives it more time
         await calm(scripted);
         assertEquals(scripted.socket.text, "");
         advance(2);
@@ -248,8 +249,7 @@ onBoth("the rest of an answered request's body may break or stall: no second ans
     assertEquals([statuses(broken), broken.state], [[200], "lingering"]);
     using stalled = new Scripted(() => says("x"), trigger);
     stalled.receive(post("abc").slice(0, -1));
-    advance(BODY_TIMEOUT_MS + 1);
-    await calm(stalled);
+    await pass(stalled, BODY_TIMEOUT_MS + 1, advance);
     assertEquals([statuses(stalled), stalled.state], [[200], "closed"]);
   });
 });

@@ -9,6 +9,7 @@ import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type FileBody, HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
+import { PACE_STEP_MS_MAX } from "../../server/limits.ts";
 import { Interest } from "../../server/poller.ts";
 import type { Protocol } from "../../server/protocol.ts";
 import { Scripted } from "./scripted.ts";
@@ -37,6 +38,18 @@ export async function withClock(test: (advance: (ms: number) => void) => Promise
     await test((ms) => now += ms);
   } finally {
     performance.now = real;
+  }
+}
+
+/** Time goes by as the loop sees it: `ms` in steps in which it looks at what is due. */
+export async function pass(
+  scripted: Scripted,
+  ms: number,
+  advance: (ms: number) => void,
+): Promise<void> {
+  for (let left = ms; left > 0; left -= PACE_STEP_MS_MAX) {
+    advance(Math.min(left, PACE_STEP_MS_MAX));
+    await calm(scripted);
   }
 }
 
