@@ -5,6 +5,7 @@
 import config from "./deno.json" with { type: "json" };
 import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
+import { type Account, setNoNewPrivileges } from "./ffi/privileges.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
 import { served } from "./handlers/mod.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
@@ -17,6 +18,14 @@ import type { CommandLine } from "./server/config/settings.ts";
 import { UsageError } from "./server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatSize } from "./server/config/values.ts";
 import { hashPassword } from "./server/password_hash.ts";
+import {
+  becomeUser,
+  currentAccount,
+  describeAccount,
+  resolveAccount,
+  unreachable,
+} from "./server/privileges.ts";
+import { Sandbox } from "./server/sandbox.ts";
 import { Server } from "./server/server.ts";
 
 const EXIT_FAILURE = 1;
@@ -30,7 +39,13 @@ function fail(message: string, status: number): never {
   Deno.exit(status);
 }
 
-function announce(command: CommandLine, server: Server, site: StaticHandler | null): void {
+function announce(
+  command: CommandLine,
+  server: Server,
+  site: StaticHandler | null,
+  account: Account,
+  sandbox: Sandbox | null,
+): void {
   if (command.verbosity === "quiet") return;
   const { address, port } = server.address;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
@@ -47,6 +62,8 @@ function announce(command: CommandLine, server: Server, site: StaticHandler | nu
   say("config", command.config ?? "none");
   say("listening", formatAddress(server.address));
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  say("user", describeAccount(account));
+  say("sandbox", String(sandbox ?? "off"));
   if (site === null) return;
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
@@ -128,6 +145,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (said.action === "version") return console.log(`epollet ${config.version}`);
   if (said.action === "hash-password") return await printPasswordHash();
   loadLibc();
+  setNoNewPrivileges();
   const command = await loadSettings(said);
   if (command.action === "explain") {
     await printExplanation(command);
@@ -136,6 +154,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (!isIpAddress(command.host)) {
     throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
   }
+  const account = command.user === null ? null : resolveAccount(command.user);
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
   const site = handler === "static"
     ? await withSites(command, () => staticHandler(optionsOf(command)))
@@ -143,7 +162,15 @@ async function main(args: readonly string[]): Promise<void> {
   const what = served(handler, coroutine, site, console.log);
   const server = new Server({ ...what, hostname, port, poller, keepAlive, onError: warn });
   stopOnSignals(server);
-  announce(command, server, site);
+  const roots = site === null ? [] : [command.site, ...command.hosts.values()].map(({ root }) => root);
+  const sandbox = command.sandbox ? new Sandbox(roots) : null;
+  if (account !== null) {
+    becomeUser(account);
+    unreachable(account, roots).forEach(warn);
+  }
+  const who = account ?? currentAccount(); // which cannot be looked up any more in a moment
+  sandbox?.enter();
+  announce(command, server, site, who, sandbox);
   await server.run();
   Deno.exit(0);
 }

@@ -1,5 +1,5 @@
 /**
- * The process: signals, limits, environment. Source: signal(2), getrlimit(2), getenv(3).
+ * The process: signals, limits, environment. Source: signal(2), getrlimit(2), getenv(3), unsetenv(3).
  * @module
  */
 import { RLIMIT_NOFILE, SIG_IGN, SIGPIPE } from "./constants.ts";
@@ -30,6 +30,12 @@ export function environmentVariable(name: string): string | undefined {
   loadLibc();
   const value = libc.getenv(cString(name));
   return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
+}
+
+/** Takes a variable out of the environment, also for the runtime. */
+export function unsetEnvironmentVariable(name: string): void {
+  loadLibc();
+  libc.unsetenv(cString(name));
 }
 
 /** This process's id. */

@@ -10,6 +10,7 @@ import type { Action, Arguments, ProgramSettings } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
+  readAccount,
   readCacheControl,
   readErrorPage,
   readEtag,
@@ -84,6 +85,8 @@ function programOf(flags: Collected["flags"], port: string | undefined): Partial
     cacheSize: read(flags, "cache-size", readSize),
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
+    user: read(flags, "user", readAccount),
+    sandbox: flags.has("no-sandbox") ? false : undefined,
   });
 }
 

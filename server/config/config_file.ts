@@ -39,6 +39,8 @@ export function parseConfig(path: string, text: string): FileChoices {
     cacheSize: typeof cacheSize === "string" ? readSize(cacheSize) : cacheSize,
     cacheFileSize: typeof cacheFileSize === "string" ? readFileSize(cacheFileSize) : cacheFileSize,
     validate: written.cacheValidate,
+    user: written.user,
+    sandbox: written.sandbox,
   });
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const
