@@ -37,6 +37,8 @@ function known(rights: readonly (readonly [abi: number, rights: number])[], abi:
   return rights.reduce((sum, [since, rights]) => since <= abi ? sum | rights : sum, 0);
 }
 
+const INTENT = "restrict this process by Landlock";
+
 /** What is given up with a version of the interface: the words of struct landlock_ruleset_attr. */
 export interface Refusals {
   /** LANDLOCK_ACCESS_FS_… */
@@ -66,45 +68,51 @@ export function landlockAbi(): number {
 }
 
 /**
- * From now on this thread may read files and directories below the open `directories`, and do nothing else that the
- * version `abi` can refuse. What is open stays as it is. It needs no_new_privs.
+ * From now on this thread may read files and directories below the open `directories` and the open `files`, and do
+ * nothing else that the version `abi` can refuse. What is open stays as it is. It needs no_new_privs.
  * @throws {SystemError} `Cannot restrict this process by Landlock: …`
  */
-export function restrictToReading(directories: readonly number[], abi: number): void {
-  const intent = "restrict this process by Landlock";
-  const { files, network, scopes } = refusalsOf(abi);
+export function restrictToReading(
+  directories: readonly number[],
+  files: readonly number[],
+  abi: number,
+): void {
+  const refusals = refusalsOf(abi);
+  const words = [refusals.files, refusals.network, refusals.scopes].map(BigInt);
   // Older kernels know the first word, or the first two; they take more where that is zero.
-  const attributes = new Uint8Array(BigUint64Array.of(BigInt(files), BigInt(network), BigInt(scopes)).buffer);
+  const attributes = new Uint8Array(BigUint64Array.from(words).buffer);
   const ruleset = orThrow(
     result(
       libc.syscall_landlock_create_ruleset(C.SYS_landlock_create_ruleset, attributes, attributes.length, 0),
     ),
-    intent,
+    INTENT,
     "landlock_create_ruleset",
   );
   try {
-    const rule = new Uint8Array(LANDLOCK_PATH_BENEATH_ATTR.size);
-    const view = new DataView(rule.buffer);
-    const allowed = BigInt(C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
-    view.setBigUint64(LANDLOCK_PATH_BENEATH_ATTR.allowed_access, allowed, true);
     for (const directory of directories) {
-      view.setInt32(LANDLOCK_PATH_BENEATH_ATTR.parent_fd, directory, true);
-      const status = result(
-        libc.syscall_landlock_add_rule(
-          C.SYS_landlock_add_rule,
-          ruleset,
-          C.LANDLOCK_RULE_PATH_BENEATH,
-          rule,
-          0,
-        ),
-      );
-      orThrow(status, intent, "landlock_add_rule");
+      addRule(ruleset, directory, C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
     }
+    for (const file of files) addRule(ruleset, file, C.LANDLOCK_ACCESS_FS_READ_FILE);
     const status = result(
       libc.syscall_landlock_restrict_self(C.SYS_landlock_restrict_self, ruleset, 0),
     );
-    orThrow(status, intent, "landlock_restrict_self");
+    orThrow(status, INTENT, "landlock_restrict_self");
   } finally {
     libc.close(ruleset);
   }
+}
+
+function addRule(ruleset: number, fd: number, rights: number): void {
+  const rule = new Uint8Array(LANDLOCK_PATH_BENEATH_ATTR.size);
+  const view = new DataView(rule.buffer);
+  view.setBigUint64(LANDLOCK_PATH_BENEATH_ATTR.allowed_access, BigInt(rights), true);
+  view.setInt32(LANDLOCK_PATH_BENEATH_ATTR.parent_fd, fd, true);
+  const status = libc.syscall_landlock_add_rule(
+    C.SYS_landlock_add_rule,
+    ruleset,
+    C.LANDLOCK_RULE_PATH_BENEATH,
+    rule,
+    0,
+  );
+  orThrow(result(status), INTENT, "landlock_add_rule");
 }

@@ -11,7 +11,7 @@ import { describeErrno } from "../ffi/errno.ts";
 import { FileStatus } from "../ffi/file.ts";
 import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
 import { pathOf, walk } from "../ffi/path_walk.ts";
-import { unsetEnvironmentVariable } from "../ffi/process.ts";
+import { openMemoryMap, unsetEnvironmentVariable } from "../ffi/process.ts";
 import { close } from "../ffi/socket.ts";
 
 /** See the module's comment. Opened with the rights of the start; entered when those are given up. */
@@ -57,7 +57,9 @@ export class Sandbox {
   enter(): void {
     try {
       if (this.#abi < 0) return;
-      restrictToReading(this.#directories, this.#abi);
+      // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
+      const map = openMemoryMap();
+      restrictToReading(this.#directories, map < 0 ? [] : [map], this.#abi);
       // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
       // word, but for this file, of which it would say on standard error that it cannot be read.
       unsetEnvironmentVariable("NODE_EXTRA_CA_CERTS");

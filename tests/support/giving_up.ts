@@ -78,6 +78,7 @@ function tryAll(root: string, outside: string, port: number) {
     "read beside the root": open(`${root}/../beside.txt`, O_RDONLY),
     "read elsewhere": open(`${outside}/a.txt`, O_RDONLY),
     "read /etc/passwd": open("/etc/passwd", O_RDONLY),
+    "read /proc/self/maps": open("/proc/self/maps", O_RDONLY),
     "list elsewhere": open(outside, O_RDONLY),
     "stat elsewhere": told(new FileStatus().read(AT_FDCWD, cString(`${outside}/a.txt`))),
     "write": open(inside, O_WRONLY),
@@ -100,7 +101,8 @@ function sandbox(root: string, outside: string, port: number) {
   const sandbox = new Sandbox([root]);
   setNoNewPrivileges();
   sandbox.enter();
-  return { abi: landlockAbi(), says: String(sandbox), before, deeds: tryAll(root, outside, port) };
+  const deeds = tryAll(root, outside, port);
+  return { abi: landlockAbi(), says: String(sandbox), before, deeds, trace: new Error("a trace").stack };
 }
 
 function user(name: string, other: string) {
