@@ -5,6 +5,7 @@
 import config from "./deno.json" with { type: "json" };
 import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
+import { type Account, setNoNewPrivileges } from "./ffi/privileges.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
 import { served } from "./handlers/mod.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
@@ -18,6 +19,14 @@ import type { CommandLine } from "./server/config/settings.ts";
 import { UsageError } from "./server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatSize } from "./server/config/values.ts";
 import { hashPassword } from "./server/password_hash.ts";
+import {
+  becomeUser,
+  currentAccount,
+  describeAccount,
+  resolveAccount,
+  unreachable,
+} from "./server/privileges.ts";
+import { Sandbox } from "./server/sandbox.ts";
 import { Server } from "./server/server.ts";
 import { limitsOf } from "./server/server_limits.ts";
 
@@ -32,7 +41,13 @@ function fail(message: string, status: number): never {
   Deno.exit(status);
 }
 
-function announce(command: CommandLine, server: Server, site: StaticHandler | null): void {
+function announce(
+  command: CommandLine,
+  server: Server,
+  site: StaticHandler | null,
+  account: Account,
+  sandbox: Sandbox | null,
+): void {
   if (command.verbosity === "quiet") return;
   const { address, port } = server.address;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
@@ -50,6 +65,8 @@ function announce(command: CommandLine, server: Server, site: StaticHandler | nu
   say("listening", formatAddress(server.address));
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   say("limits", describeLimits(command));
+  say("user", describeAccount(account));
+  say("sandbox", String(sandbox ?? "off"));
   if (site === null) return;
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
@@ -131,6 +148,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (said.action === "version") return console.log(`epollet ${config.version}`);
   if (said.action === "hash-password") return await printPasswordHash();
   loadLibc();
+  setNoNewPrivileges();
   const command = await loadSettings(said);
   if (command.action === "explain") {
     await printExplanation(command);
@@ -139,6 +157,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (!isIpAddress(command.host)) {
     throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
   }
+  const account = command.user === null ? null : resolveAccount(command.user);
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
   const site = handler === "static"
     ? await withSites(command, () => staticHandler(optionsOf(command)))
@@ -154,7 +173,15 @@ async function main(args: readonly string[]): Promise<void> {
     onError: warn,
   });
   stopOnSignals(server);
-  announce(command, server, site);
+  const roots = site === null ? [] : [command.site, ...command.hosts.values()].map(({ root }) => root);
+  const sandbox = command.sandbox ? new Sandbox(roots) : null;
+  if (account !== null) {
+    becomeUser(account);
+    unreachable(account, roots).forEach(warn);
+  }
+  const who = account ?? currentAccount(); // which cannot be looked up any more in a moment
+  sandbox?.enter();
+  announce(command, server, site, who, sandbox);
   await server.run();
   Deno.exit(0);
 }

@@ -3,7 +3,8 @@
  * Those that differ between x86-64 and aarch64 are chosen once, here.
  *
  * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
- * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
+ * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/landlock.h`,
+ * `linux/prctl.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
  * @module
  */
 
@@ -167,3 +168,35 @@ export const SIGPIPE = 13;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
+
+// access(2), prctl(2)
+export const X_OK = 1;
+export const R_OK = 4;
+export const PR_SET_NO_NEW_PRIVS = 38;
+
+// landlock(7)
+export const SYS_landlock_create_ruleset = 444;
+export const SYS_landlock_add_rule = 445;
+export const SYS_landlock_restrict_self = 446;
+export const LANDLOCK_CREATE_RULESET_VERSION = 0x1;
+export const LANDLOCK_RULE_PATH_BENEATH = 1;
+export const LANDLOCK_ACCESS_FS_EXECUTE = 0x1;
+export const LANDLOCK_ACCESS_FS_WRITE_FILE = 0x2;
+export const LANDLOCK_ACCESS_FS_READ_FILE = 0x4;
+export const LANDLOCK_ACCESS_FS_READ_DIR = 0x8;
+export const LANDLOCK_ACCESS_FS_REMOVE_DIR = 0x10;
+export const LANDLOCK_ACCESS_FS_REMOVE_FILE = 0x20;
+export const LANDLOCK_ACCESS_FS_MAKE_CHAR = 0x40;
+export const LANDLOCK_ACCESS_FS_MAKE_DIR = 0x80;
+export const LANDLOCK_ACCESS_FS_MAKE_REG = 0x100;
+export const LANDLOCK_ACCESS_FS_MAKE_SOCK = 0x200;
+export const LANDLOCK_ACCESS_FS_MAKE_FIFO = 0x400;
+export const LANDLOCK_ACCESS_FS_MAKE_BLOCK = 0x800;
+export const LANDLOCK_ACCESS_FS_MAKE_SYM = 0x1000;
+export const LANDLOCK_ACCESS_FS_REFER = 0x2000;
+export const LANDLOCK_ACCESS_FS_TRUNCATE = 0x4000;
+export const LANDLOCK_ACCESS_FS_IOCTL_DEV = 0x8000;
+export const LANDLOCK_ACCESS_NET_BIND_TCP = 0x1;
+export const LANDLOCK_ACCESS_NET_CONNECT_TCP = 0x2;
+export const LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 0x1;
+export const LANDLOCK_SCOPE_SIGNAL = 0x2;

@@ -111,9 +111,9 @@ export class SystemError extends Error {
   /** The same by its C name, e.g. `EACCES`. */
   readonly code: string;
 
-  /** `intent` completes "Cannot …", e.g. `listen on 0.0.0.0:80`. */
-  constructor(intent: string, call: string, errno: number) {
-    super(`Cannot ${intent}: ${describeErrno(errno)}`);
+  /** `intent` completes "Cannot …", e.g. `listen on 0.0.0.0:80`; `advice` says what to do, where that is known. */
+  constructor(intent: string, call: string, errno: number, advice: string = "") {
+    super(`Cannot ${intent}: ${describeErrno(errno)}${advice === "" ? "" : `: ${advice}`}`);
     this.call = call;
     this.errno = errno;
     this.code = errnoName(errno);

@@ -14,6 +14,7 @@ import {
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
+  R_OK,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
@@ -23,7 +24,7 @@ import {
   STATX_BASIC_STATS,
   SYS_openat2,
 } from "./constants.ts";
-import { EAGAIN, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
+import { EACCES, EAGAIN, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { OPEN_HOW, STATX } from "./structs.ts";
 
@@ -54,6 +55,17 @@ export function openDirectory(path: string): number {
     ? -ENOENT
     : result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
   return orThrow(fd, `open root ${path}`, "openat");
+}
+
+/**
+ * Whether the kernel lets an open directory be read as its permissions say: 0, or −EACCES where something else, such as
+ * Landlock, refuses it.
+ */
+export function readsAsPermitted(directory: number): number {
+  const fd = result(libc.openat(directory, cString("."), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+  if (fd >= 0) libc.close(fd);
+  if (fd !== -EACCES) return 0;
+  return result(libc.faccessat(directory, cString("."), R_OK, 0)) === 0 ? -EACCES : 0;
 }
 
 /** False where the kernel has no openat2 (before 5.6) or a sandbox forbids it. */

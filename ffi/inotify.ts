@@ -113,7 +113,7 @@ function nameAt(bytes: Uint8Array, start: number, end: number): FileName {
 }
 
 /** The name's bytes and a NUL. */
-function cName(name: FileName): Uint8Array<ArrayBuffer> {
+export function cName(name: FileName): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(name.length + 1);
   for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
   return bytes;

@@ -65,10 +65,36 @@ const SYMBOLS = {
   // process
   getpid: { parameters: [], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
+  unsetenv: { parameters: ["buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+
+  // privileges; the set… calls of glibc change every thread of the process, prctl and Landlock the calling one
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  getpwnam: { parameters: ["buffer"], result: "pointer" },
+  getpwuid: { parameters: ["u32"], result: "pointer" },
+  getgrnam: { parameters: ["buffer"], result: "pointer" },
+  initgroups: { parameters: ["buffer", "u32"], result: "i32" },
+  setgroups: { parameters: ["u32", "buffer"], result: "i32" },
+  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  getresgid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  readlinkat: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
+  syscall_landlock_create_ruleset: {
+    name: "syscall",
+    parameters: ["i32", "buffer", "u32", "u32"],
+    result: "i32",
+  },
+  syscall_landlock_add_rule: {
+    name: "syscall",
+    parameters: ["i32", "i32", "u32", "buffer", "u32"],
+    result: "i32",
+  },
+  syscall_landlock_restrict_self: { name: "syscall", parameters: ["i32", "i32", "u32"], result: "i32" },
 
   // for the tests, which need both ends of a connection as descriptors
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },

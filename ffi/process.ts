@@ -1,8 +1,18 @@
 /**
- * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3).
+ * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3), unsetenv(3),
+ * proc_pid_maps(5).
  * @module
  */
-import { EFD_CLOEXEC, EFD_NONBLOCK, RLIMIT_NOFILE, SIG_IGN, SIGPIPE } from "./constants.ts";
+import {
+  AT_FDCWD,
+  EFD_CLOEXEC,
+  EFD_NONBLOCK,
+  O_CLOEXEC,
+  O_PATH,
+  RLIMIT_NOFILE,
+  SIG_IGN,
+  SIGPIPE,
+} from "./constants.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { RLIMIT } from "./structs.ts";
 
@@ -36,6 +46,21 @@ export function environmentVariable(name: string): string | undefined {
   loadLibc();
   const value = libc.getenv(cString(name));
   return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
+}
+
+/** Takes a variable out of the environment, also for the runtime. */
+export function unsetEnvironmentVariable(name: string): void {
+  loadLibc();
+  libc.unsetenv(cString(name));
+}
+
+/**
+ * Opens /proc/self/maps, only to name it (O_PATH): descriptor or −errno. glibc reads this file to find out how large the
+ * first thread's stack is, which the runtime asks when it makes the lines of a stack trace; refused that, it aborts.
+ */
+export function openMemoryMap(): number {
+  loadLibc();
+  return result(libc.openat(AT_FDCWD, cString("/proc/self/maps"), O_PATH | O_CLOEXEC, 0));
 }
 
 /** This process's id. */

@@ -38,6 +38,15 @@ export const STATFS = { size: 120, type: 0 } as const;
 /** rlimit, getrlimit(2). */
 export const RLIMIT = { size: 16, cur: 0, max: 8 } as const;
 
+/** passwd, getpwnam(3). */
+export const PASSWD = { size: 48, name: 0, uid: 16, gid: 20 } as const;
+
+/** group, getgrnam(3). */
+export const GROUP = { size: 32, gid: 16 } as const;
+
+/** landlock_path_beneath_attr, landlock_add_rule(2): packed. */
+export const LANDLOCK_PATH_BENEATH_ATTR = { size: 12, allowed_access: 0, parent_fd: 8 } as const;
+
 /** statx(2): one layout on every architecture. */
 export const STATX = {
   size: 256,

@@ -53,7 +53,13 @@ export function staticHandler(options: StaticOptions): StaticHandler {
 interface Place {
   readonly settings: SiteSettings;
   site: Site;
+  /** It was said that what came to the root's path cannot be served. */
+  hasWarned: boolean;
 }
+
+/** What is said of a root that was replaced by what cannot be opened. */
+const STAYS =
+  "what was served there is served on; a directory out of the sandbox's reach needs a new start (see SECURITY.md)";
 
 /** The name in an authority: without port, without the dot of the root, in lower case. Empty: too long for one. */
 function hostOf(authority: string): string {
@@ -75,11 +81,11 @@ export class Sites {
     this.#note = note;
     this.#options = { ...options, cacheSize: Math.floor(cacheSize / (hosts.size + 1)) };
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
-    this.#default = { settings, site: new Site(settings, this.#options, note) };
+    this.#default = { settings, site: new Site(settings, this.#options, note), hasWarned: false };
     try {
       for (const [host, own] of hosts) {
         const settings = { ...this.#default.settings, ...own };
-        this.#hosts.set(host, { settings, site: new Site(settings, this.#options, note) });
+        this.#hosts.set(host, { settings, site: new Site(settings, this.#options, note), hasWarned: false });
       }
     } catch (error) {
       this.close();
@@ -131,8 +137,11 @@ export class Sites {
       const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this.#note);
       place.site.close();
       place.site = next;
+      place.hasWarned = false;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
+      if (!place.hasWarned) this.#options.onWarning?.(`${error.message}: ${STAYS}`);
+      place.hasWarned = true;
     }
   }
 }

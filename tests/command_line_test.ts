@@ -33,6 +33,8 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     cacheSize: 256 * 1024 * 1024,
     cacheFileSize: 1024 * 1024,
     validate: "auto",
+    user: null,
+    sandbox: true,
     verbosity: "normal",
     site: { ...DEFAULT_SITE_SETTINGS, root: "./html", index: ["index.html"] },
     hosts: new Map(),

@@ -13,9 +13,11 @@ const HEADERS = [
   "errno.h",
   "fcntl.h",
   "linux/fs.h",
+  "linux/landlock.h",
   "linux/magic.h",
   "linux/openat2.h",
   "linux/sockios.h",
+  "linux/prctl.h",
   "netinet/in.h",
   "netinet/tcp.h",
   "poll.h",
@@ -29,7 +31,11 @@ const HEADERS = [
   "sys/socket.h",
   "sys/stat.h",
   "sys/syscall.h",
+  "unistd.h",
 ];
+
+/** Younger than the headers of some systems, which cannot be asked then: what Landlock learnt since Linux 6.2. */
+const YOUNG = /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)/;
 
 const { IS_AARCH64, ...CONSTANTS } = constants;
 
@@ -54,7 +60,8 @@ Deno.test("constants that differ between the architectures are those of this one
 Deno.test("every constant is what the C compiler says", async () => {
   const names = Object.keys(CONSTANTS);
   assert(names.length > 50, "the constants were not found");
-  const values = await evaluateInC(HEADERS, names);
+  const young = Object.entries(CONSTANTS).filter(([name]) => YOUNG.test(name));
+  const values = await evaluateInC(HEADERS, names, young.map(([name, value]) => [name, String(value)]));
   if (values === null) return;
   const ours = Object.entries(CONSTANTS).map(([name, value]) => `${name} = ${value}`);
   assertEquals(ours, values.map((value, i) => `${names[i]} = ${value}`));

@@ -21,6 +21,9 @@ const HEADERS = [
   "sys/vfs.h",
   "sys/inotify.h",
   "dirent.h",
+  "pwd.h",
+  "grp.h",
+  "linux/landlock.h",
 ];
 
 /** The C type of each layout, and the C name of each of its fields. */
@@ -41,6 +44,12 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   DIRENT64: ["struct dirent64", { reclen: "d_reclen", type: "d_type", name: "d_name" }],
   STATFS: ["struct statfs", { type: "f_type" }],
   RLIMIT: ["struct rlimit", { cur: "rlim_cur", max: "rlim_max" }],
+  PASSWD: ["struct passwd", { name: "pw_name", uid: "pw_uid", gid: "pw_gid" }],
+  GROUP: ["struct group", { gid: "gr_gid" }],
+  LANDLOCK_PATH_BENEATH_ATTR: ["struct landlock_path_beneath_attr", {
+    allowed_access: "allowed_access",
+    parent_fd: "parent_fd",
+  }],
   STATX: ["struct statx", {
     mask: "stx_mask",
     nlink: "stx_nlink",

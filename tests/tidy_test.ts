@@ -52,7 +52,7 @@ function* filesIn(folder: string): Generator<string> {
   }
 }
 
-const TOP = ["main.ts", "mod.ts", "README.md", "LICENSE", "deno.json"];
+const TOP = ["main.ts", "mod.ts", "README.md", "SECURITY.md", "LICENSE", "deno.json"];
 const FILES = [...TOP, ...FOLDERS.flatMap((folder) => [...filesIn(folder)])];
 const MODULES = FILES.filter((file) => file.endsWith(".ts"));
 

@@ -13,6 +13,7 @@ import {
   openDirectory,
   type PathBytes,
   readAt,
+  readsAsPermitted,
 } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
@@ -29,9 +30,12 @@ export class SiteRoot {
   readonly #status = new FileStatus();
   readonly #own = new FileStatus();
 
-  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
+  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it */
   constructor(path: string) {
     this.#fd = openDirectory(path);
+    const status = readsAsPermitted(this.#fd);
+    if (status < 0) close(this.#fd);
+    E.orThrow(status, `open root ${path}`, "openat");
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
     this.#own.readDescriptor(this.fd);

@@ -11,6 +11,7 @@ import type { Action, Arguments, ProgramSettings } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
+  readAccount,
   readCacheControl,
   readErrorPage,
   readEtag,
@@ -86,6 +87,8 @@ function programOf(flags: Collected["flags"], port: string | undefined): Partial
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
+    user: read(flags, "user", readAccount),
+    sandbox: flags.has("no-sandbox") ? false : undefined,
   });
 }
 

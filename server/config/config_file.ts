@@ -44,6 +44,8 @@ export function parseConfig(path: string, text: string): FileChoices {
       const value = written[key as LimitKey];
       return value === undefined ? undefined : kind.read(String(value));
     }),
+    user: written.user,
+    sandbox: written.sandbox,
   });
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const

@@ -172,6 +172,17 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
     ],
   },
   {
+    heading: "Privileges",
+    flags: [
+      {
+        name: "user",
+        value: "NAME[:GROUP]",
+        help: "become this user when it listens; needs root, which it gives up",
+      },
+      { name: "no-sandbox", help: "keep rights that serving does not need (see SECURITY.md)" },
+    ],
+  },
+  {
     heading: "Machinery",
     flags: [
       { name: "poller", value: "NAME", help: `${POLLER_NAMES.join(", ")} (epoll-edge)` },

@@ -31,10 +31,13 @@ import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
 import {
+  ACCOUNT,
+  EXPECTED_ACCOUNT,
   EXPECTED_SIZE,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
   PORT_MAX,
+  readAccount,
   readCacheControl,
   readFileName,
   readFileSize,
@@ -268,6 +271,11 @@ export const configSchema = object({
     default: DEFAULT_PROGRAM_SETTINGS.validate,
   }),
   ...limits,
+  user: text(readAccount, EXPECTED_ACCOUNT, ACCOUNT).optional().meta({
+    title: "User",
+    description: "The user, or USER:GROUP, to become once it listens; it has to be started as root.",
+  }),
+  sandbox: flag("Sandbox", "Rights that serving does not need are given up at the start.", true),
   ...site,
   hosts: z.record(text(readHostName, "the name of a host", HOST_NAME), siteSchema, {
     error: "an object with names of hosts and their settings",

@@ -32,6 +32,10 @@ export interface ProgramSettings extends ServerLimits {
   readonly cacheFileSize: number;
   /** How a file in memory is shown to be fresh. */
   readonly validate: (typeof VALIDATIONS)[number];
+  /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
+  readonly user: string | null;
+  /** Give up the right to everything but reading the sites. */
+  readonly sandbox: boolean;
 }
 
 /** What holds where nothing is chosen. */
@@ -46,6 +50,8 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheSize: CACHE_BYTES_MAX,
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
+  user: null,
+  sandbox: true,
 };
 
 /** What somebody chose; what is missing was left open. */

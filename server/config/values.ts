@@ -56,6 +56,17 @@ export function readRoot(text: string): string {
   return text;
 }
 
+/** A user, and maybe a group, by name or number; whether they exist is for the system to say. */
+export function readAccount(text: string): string {
+  if (!ACCOUNT.test(text)) throw new Expected(EXPECTED_ACCOUNT);
+  return text;
+}
+
+/** How a user is written. */
+export const ACCOUNT = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
+/** What is said of a user that cannot be one. */
+export const EXPECTED_ACCOUNT = "a user, and maybe a group, such as www-data, www-data:www-data or 33:33";
+
 /** Bytes, or a number with K, M or G for powers of 1024. */
 export function readSize(text: string): number {
   const [, digits, unit] = SIZE.exec(text) ?? [];

@@ -21,12 +21,14 @@ async function run(command: string, args: readonly string[]): Promise<string | n
 }
 
 /**
- * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. Null, after saying
+ * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. `fallbacks` are names and
+ * values of macros that the headers of an older system may lack. Null, after saying
  * why, when there is no compiler for the architecture of this process (which may be an emulated one).
  */
 export async function evaluateInC(
   headers: readonly string[],
   expressions: readonly string[],
+  fallbacks: readonly (readonly [name: string, value: string])[] = [],
 ): Promise<bigint[] | null> {
   const machine = await run("cc", ["-dumpmachine"]);
   if (machine === null || !machine.startsWith(ARCHITECTURE)) {
@@ -39,6 +41,7 @@ export async function evaluateInC(
     const source = [
       "#define _GNU_SOURCE",
       ...["stddef.h", "stdint.h", "stdio.h", ...headers].map((header) => `#include <${header}>`),
+      ...fallbacks.flatMap(([name, value]) => [`#ifndef ${name}`, `#define ${name} ${value}`, "#endif"]),
       "int main(void) {",
       ...expressions.map((expression) => `  printf("%lld\\n", (long long)(${expression}));`),
       "}",

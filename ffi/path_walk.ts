@@ -1,0 +1,100 @@
+/**
+ * The way that a path takes: which directories decide where it leads.
+ *
+ * Source: path_resolution(7), readlinkat(2).
+ * @module
+ */
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
+import { ELOOP, orThrow, SystemError } from "./errno.ts";
+import { cName, type FileName } from "./inotify.ts";
+import { cString, libc, loadLibc, result } from "./libc.ts";
+
+/** path_resolution(7): the kernel follows no more. */
+const LINKS_MAX = 40;
+/** PATH_MAX. */
+const TARGET_BYTES_MAX = 4096;
+/** Stands behind the last name of what a link leads to. */
+const END_OF_TARGET: FileName = "";
+
+/** Open directories (O_PATH), which the caller closes. */
+export interface Way {
+  /** What the path leads to. */
+  readonly end: number;
+  /**
+   * Where something else can be put in its place: the directories that hold a symbolic link on the way, and those
+   * that hold what such a link, or the path itself, leads to. Some may be there twice.
+   */
+  readonly holders: readonly number[];
+}
+
+/**
+ * Walks to the directory `path`.
+ * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
+ */
+export function walk(path: string): Way {
+  loadLibc();
+  const intent = `follow ${path}`;
+  const holders: number[] = [];
+  const tryOpen = (directory: number, name: FileName) =>
+    result(libc.openat(directory, cName(name), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  const open = (directory: number, name: FileName) => orThrow(tryOpen(directory, name), intent, "openat");
+  const addParent = (directory: number) => {
+    const parent = tryOpen(directory, "..");
+    if (parent >= 0) holders.push(parent); // a directory that may not be searched does not tell
+  };
+  const names = split(textOf(new TextEncoder().encode(path)));
+  let at = open(AT_FDCWD, path.startsWith("/") ? "/" : ".");
+  try {
+    for (let links = 0; names.length > 0;) {
+      const name = names.pop()!;
+      if (name === END_OF_TARGET) {
+        addParent(at);
+        continue;
+      }
+      const target = readLink(at, name);
+      if (target === null) {
+        const next = open(at, name);
+        libc.close(at);
+        at = next;
+        continue;
+      }
+      if (++links > LINKS_MAX) throw new SystemError(intent, "readlinkat", ELOOP);
+      names.push(END_OF_TARGET, ...split(target));
+      const next = open(at, target.startsWith("/") ? "/" : ".");
+      holders.push(at);
+      at = next;
+    }
+    addParent(at);
+    return { end: at, holders };
+  } catch (error) {
+    for (const fd of [at, ...holders]) libc.close(fd);
+    throw error;
+  }
+}
+
+/** What the link `name` says; null for what is no link. */
+function readLink(directory: number, name: FileName): FileName | null {
+  const buffer = new Uint8Array(TARGET_BYTES_MAX);
+  const length = result(libc.readlinkat(directory, cName(name), buffer, buffer.length));
+  return length < 0 ? null : textOf(buffer.subarray(0, length));
+}
+
+/** A character for each byte. */
+function textOf(bytes: Uint8Array): FileName {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** The names in a path, the last of them first. */
+function split(path: FileName): FileName[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
+}
+
+/** The path of what is open, as far as /proc knows it. */
+export function pathOf(fd: number): string {
+  loadLibc();
+  const buffer = new Uint8Array(TARGET_BYTES_MAX);
+  const length = result(libc.readlinkat(AT_FDCWD, cString(`/proc/self/fd/${fd}`), buffer, buffer.length));
+  return length < 0 ? `descriptor ${fd}` : new TextDecoder().decode(buffer.subarray(0, length));
+}

@@ -1,0 +1,96 @@
+/**
+ * The sandbox of the program: once it serves, the kernel refuses it everything but to read the sites.
+ *
+ * The kernel binds a permission to the directory that was open when it was given, not to a path. But a root may be
+ * replaced while it is served: by another directory of its name, or by a link that is made to lead elsewhere. So what
+ * may be read is not only what is below the root, but also what is below the directories where such a replacement is
+ * made ({@linkcode Way.holders}), unless that is `/`. The handler still opens nothing outside of its root (openat2(2)).
+ * @module
+ */
+import { describeErrno } from "../ffi/errno.ts";
+import { FileStatus } from "../ffi/file.ts";
+import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
+import { pathOf, walk } from "../ffi/path_walk.ts";
+import { openMemoryMap, unsetEnvironmentVariable } from "../ffi/process.ts";
+import { close } from "../ffi/socket.ts";
+
+/** See the module's comment. Opened with the rights of the start; entered when those are given up. */
+export class Sandbox {
+  /** −errno: this kernel has no Landlock (ENOSYS), or it is switched off (EOPNOTSUPP) or forbidden (EPERM, by seccomp). */
+  readonly #abi: number;
+  readonly #directories: number[] = [];
+  readonly #paths: readonly string[];
+
+  /**
+   * Opens what may be read: `roots` are the directories that are served.
+   * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
+   */
+  constructor(roots: readonly string[]) {
+    this.#abi = landlockAbi();
+    if (this.#abi < 0) {
+      this.#paths = [];
+      return;
+    }
+    const top = walk("/");
+    const topStatus = statusOf(top.end);
+    try {
+      for (const root of roots) {
+        const { end, holders } = walk(root);
+        this.#directories.push(end);
+        for (const holder of holders) {
+          if (statusOf(holder).isSameFile(topStatus)) close(holder);
+          else this.#directories.push(holder);
+        }
+      }
+    } finally {
+      for (const fd of [top.end, ...top.holders]) close(fd);
+    }
+    this.#paths = outermost(this.#directories.map(pathOf));
+  }
+
+  /**
+   * From now on only that can be read, and nothing written, executed or connected to, as far as this kernel knows how to
+   * refuse it. It needs no_new_privs, or root.
+   * Without Landlock nothing happens.
+   * @throws {SystemError} `Cannot restrict this process by Landlock: …`
+   */
+  enter(): void {
+    try {
+      if (this.#abi < 0) return;
+      // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
+      const map = openMemoryMap();
+      restrictToReading(this.#directories, map < 0 ? [] : [map], this.#abi);
+      // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
+      // word, but for this file, of which it would say on standard error that it cannot be read.
+      unsetEnvironmentVariable("NODE_EXTRA_CA_CERTS");
+    } finally {
+      for (const fd of this.#directories.splice(0)) close(fd);
+    }
+  }
+
+  /** For people. */
+  toString(): string {
+    if (this.#abi < 0) return `none: no Landlock, ${describeErrno(-this.#abi)}`;
+    const { network, scopes } = refusalsOf(this.#abi);
+    const readable = this.#paths.length === 0
+      ? "reads no file"
+      : `reads below ${this.#paths.join(", ")} only`;
+    const refused = ["writes no file", "executes none"];
+    if (network !== 0) refused.push("makes no TCP connection");
+    if (scopes !== 0) refused.push("signals nobody");
+    return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;
+  }
+}
+
+function statusOf(fd: number): FileStatus {
+  const status = new FileStatus();
+  status.readDescriptor(fd);
+  return status;
+}
+
+/** Without those that are below another. */
+function outermost(paths: readonly string[]): string[] {
+  const isBelow = (path: string, other: string) => path.startsWith(other === "/" ? "/" : `${other}/`);
+  const distinct = [...new Set(paths)];
+  return distinct.filter((path) => !distinct.some((other) => path !== other && isBelow(path, other))).sort();
+}
