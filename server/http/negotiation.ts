@@ -118,7 +118,7 @@ function elementsOf(field: string): Weighted[] {
   let weight: number | null = null;
   let start = 0;
   const endPiece = (end: number) => {
-    const piece = field.slice(start, end).trim();
+    const piece = field.slice(start, end).replace(BLANKS, "");
     if (name === null) name = piece.toLowerCase();
     else if (weight === null && IS_WEIGHT.test(piece)) weight = weightOf(piece);
     start = end + 1;
@@ -142,6 +142,8 @@ function elementsOf(field: string): Weighted[] {
   return elements;
 }
 
+/** At either end: what §5.6.3 calls white space. `trim` takes a byte 0xA0 for some, too. */
+const BLANKS = /^[ \t]+|[ \t]+$/g;
 const IS_WEIGHT = /^q[ \t]*(?:=|$)/i;
 /** §12.4.2; beyond that also `.2`, which Java sends, more digits than three, and blanks. */
 const WEIGHT = /^q[ \t]*=[ \t]*(0|0?\.\d+|0\.|1(?:\.0*)?)$/i;

@@ -48,7 +48,7 @@ export class FuzzFailure extends Error {
     super(
       `${target}, EPOLLET_SEED=${seed}, case ${number}: ${first}\n` +
         `  again:   EPOLLET_SEED=${seed} EPOLLET_CASE=${number} deno task fuzz 1 ${target}\n` +
-        `  minimal: ${JSON.stringify(input)}` +
+        `  minimal: ${quoted(input)}` +
         (sizeOf(input) === sizeOf(original) ? "" : `\n  (${sizeOf(original)} bytes were ${sizeOf(input)})`),
       { cause: why },
     );
@@ -89,9 +89,17 @@ export function pure(target: PureTarget): FuzzTarget {
   };
 }
 
+/** As it can be written into a program, also what would not be seen. */
+export function quoted(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^ -~]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** Text for a message, not too long. */
 export function shown(text: string): string {
-  return JSON.stringify(text.length > 400 ? `${text.slice(0, 400)}…` : text);
+  return quoted(text.length > 400 ? `${text.slice(0, 400)}...` : text);
 }
 
 /** Requires that both are the same JSON. @throws {Error} */
