@@ -21,11 +21,10 @@ export interface Outcome {
 }
 
 /** Ends the reading. */
-class Verdict extends Error {
+class Verdict {
   readonly taken: number;
 
   constructor(taken: number) {
-    super();
     this.taken = taken;
   }
 }

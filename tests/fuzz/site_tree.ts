@@ -35,7 +35,7 @@ export const FILES: Readonly<Record<string, string>> = {
 };
 
 /** Symbolic links, and where they lead. */
-const LINKS: Readonly<Record<string, string>> = {
+export const LINKS: Readonly<Record<string, string>> = {
   "link": "a.txt",
   "d/link": "../a.txt",
   "dirlink": "d",
@@ -58,7 +58,7 @@ const LINKS: Readonly<Record<string, string>> = {
 /** What is at a path: a file by its real name, a directory, or nothing that may be had. */
 export type Found = { readonly file: string } | "directory" | null;
 
-const LINKS_FOLLOWED_MAX = 40;
+export const LINKS_FOLLOWED_MAX = 40;
 
 /** Walks, name by name, as the kernel does that must not leave the root. */
 export function find(path: string): Found {
