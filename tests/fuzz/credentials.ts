@@ -34,8 +34,11 @@ function referenceCredentials(field: string): { user: string; password: string }
   } catch {
     return null; // no UTF-8
   }
-  const pair = /^([^:\0-\x1f\x7f]*):([^\0-\x1f\x7f]*)$/.exec(text);
-  return pair === null ? null : { user: pair[1].normalize("NFC"), password: pair[2].normalize("NFC") };
+  const pair = /^([^:]*):([^]*)$/.exec(text);
+  const hasControls = [...text].some((character) => character < " " || character === "\x7f");
+  return pair === null || hasControls
+    ? null
+    : { user: pair[1].normalize("NFC"), password: pair[2].normalize("NFC") };
 }
 
 const TEXTS = ["ann:secret", "a\u0308:\u4e2d", ":", "ann", "a:b:c", "\ud83d\ude00:x", "a\n:b", ""];

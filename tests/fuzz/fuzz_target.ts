@@ -22,6 +22,8 @@ export interface FuzzTarget {
   readonly unit: string;
   /** Tries the cases `[first, first + count)`: how many of `unit` that were. @throws {FuzzFailure} */
   run(seed: number, first: number, count: number): number | Promise<number>;
+  /** @throws {Error} when the code and the oracle disagree about `input`. */
+  check(input: Input): void | Promise<void>;
   /** Looks at what can be seen only in the end, and gives back what it holds. @throws {Error} when that is not as it should be. */
   close?(): Promise<void>;
 }
@@ -72,10 +74,9 @@ function complaint(target: PureTarget, input: Input): unknown {
 }
 
 /** Makes a target that can be run. */
-export function pure(target: PureTarget): FuzzTarget {
+export function pure(target: PureTarget): FuzzTarget & PureTarget {
   return {
-    name: target.name,
-    batch: target.batch,
+    ...target,
     unit: "cases",
     async run(seed, first, count) {
       for (let i = first; i < first + count; i++) {

@@ -108,7 +108,7 @@ export function referenceParse(text: string): Outcome {
     scanner.at++;
     method = METHODS.includes(word) ? word : "";
 
-    const target = scanner.run(/[^\x00-\x20\x7f#]*/y);
+    const target = scanner.run(/[\x21\x22\x24-\x7e\x80-\xff]*/y);
     if (target.length > TARGET_BYTES_MAX) refuse(414);
     if (scanner.next() !== " " || target === "") refuse(400);
     const read = targetOf(method, target) ?? refuse(400);
