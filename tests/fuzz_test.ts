@@ -5,13 +5,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { TARGETS } from "./fuzz/all.ts";
 import { randomChunks } from "./fuzz/bodies.ts";
-import { randomStream } from "./fuzz/connections.ts";
+import { expectOfSite, randomStream } from "./fuzz/connections.ts";
 import { caseRandom, FuzzFailure, type FuzzTarget, pure } from "./fuzz/fuzz_target.ts";
 import { mutate } from "./fuzz/mutations.ts";
 import { parser } from "./fuzz/parser.ts";
 import { referenceChunks } from "./fuzz/reference_body.ts";
 import { referenceParse } from "./fuzz/reference_parser.ts";
-import { expectConversation } from "./fuzz/reference_site.ts";
 import { referenceResolve } from "./fuzz/reference_target.ts";
 import { REGRESSIONS } from "./fuzz/regressions.ts";
 import { shrink } from "./fuzz/shrink.ts";
@@ -31,6 +30,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   globs: 10_000,
   config: 1500,
   connections: 512,
+  handlers: 512,
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -45,6 +45,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   globs: "random globs fit the paths that they fit when everything is tried",
   config: "configurations changed at random are accepted, or refused in one line that names the place",
   connections: "real traffic, changed and cut at random, gets the answers that it has to get, and no other",
+  handlers:
+    "requests with bodies, cut at random, get what handlers of every kind say to them, and nothing else",
 };
 
 /** Runs `body`, and gives back what the target holds. */
@@ -92,7 +94,7 @@ Deno.test("what is made at random is neither always accepted nor always refused"
   }
   const statuses = new Set<number>();
   for (let i = 0; i < 1500; i++) {
-    const { answers } = expectConversation(randomStream(caseRandom(SEED, i), new Map()), new Map(), 0);
+    const { answers } = expectOfSite(randomStream(caseRandom(SEED, i), new Map()), new Map());
     for (const { status } of answers) statuses.add(status);
   }
   const missing = [200, 204, 206, 301, 304, 400, 404, 405, 412, 413, 416, 417, 501, 505].filter((status) =>

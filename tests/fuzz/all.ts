@@ -8,6 +8,7 @@ import { config } from "./config.ts";
 import { connections } from "./connections.ts";
 import { credentials } from "./credentials.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
+import { handlers } from "./handlers.ts";
 import { globs } from "./globs.ts";
 import { negotiation } from "./negotiation.ts";
 import { parser } from "./parser.ts";
@@ -28,4 +29,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   globs,
   config,
   connections,
+  handlers,
 ];

@@ -31,7 +31,13 @@ export function randomChunks(random: Random): string {
 function make(random: Random): Input {
   let text = randomChunks(random);
   if (!random.oneIn(4)) text = mutate(text, random);
-  if (random.oneIn(200)) { // near a limit
+  if (random.oneIn(400)) { // near a limit: a line, then all lines
+    const line = (bytes: number) => "a".repeat(bytes - random.below(3));
+    text = random.oneIn(2)
+      ? `1;${line(CHUNK_LINE_BYTES_MAX + 1)}\r\nx\r\n0\r\n\r\n`
+      : `0\r\n${line(10)}:${line(TRAILER_BYTES_MAX - 13)}\r\n\r\n`;
+  }
+  if (random.oneIn(200)) { // near any
     const at = random.below(text.length);
     const bytes = random.pick([CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX, 66_000]) + random.below(9) - 4;
     const unit = random.pick(["0", "a", "1\r\nx\r\n", " ", "A: b\r\n"]);

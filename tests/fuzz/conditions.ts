@@ -41,6 +41,7 @@ export function randomDate(random: Random, seconds: number): string {
     : random.oneIn(2)
     ? `${DAYS[date.getUTCDay()]}, ${day}-${month}-${year.slice(-2)} ${time} GMT`
     : `${fixed.slice(0, 3)} ${month} ${day.replace(/^0/, " ")} ${time} ${year}`;
+  if (random.oneIn(20)) return text.replace(/:\d\d /, random.pick([":60 ", ":61 ", ":59 "]));
   return random.oneIn(4) ? mutateOnce(text, random).replace(/[\r\n\0]/g, "") : text;
 }
 

@@ -41,7 +41,18 @@ function referenceCredentials(field: string): { user: string; password: string }
     : { user: pair[1].normalize("NFC"), password: pair[2].normalize("NFC") };
 }
 
-const TEXTS = ["ann:secret", "a\u0308:\u4e2d", ":", "ann", "a:b:c", "\ud83d\ude00:x", "a\n:b", ""];
+const TEXTS = [
+  "ann:secret",
+  "a\u0308:\u4e2d",
+  ":",
+  "ann",
+  "a:b:c",
+  "\ufeffann:x",
+  "ann:\ufeff",
+  "\ud83d\ude00:x",
+  "a\n:b",
+  "",
+];
 
 function make(random: Random): Input {
   const utf8 = String.fromCharCode(...new TextEncoder().encode(random.pick(TEXTS)));

@@ -22,6 +22,7 @@ function make(random: Random): Input {
     return [Array.from({ length: random.below(100) }, () => anyByte(random)).join("")];
   }
   let text = mutate(random.pick(TRAFFIC), random, TRAFFIC);
+  if (random.oneIn(200)) text = "M".repeat(30 + random.below(5)) + text.slice(random.below(4));
   if (random.oneIn(500)) { // as large as it may be, or larger
     const at = random.below(text.length);
     const unit = random.pick(["a", "a: b\r\n", "\r\n", "/", " ", "%41"]);
