@@ -24,13 +24,13 @@ const COUNTS: Readonly<Record<string, number>> = {
   targets: 40_000,
   tree: 2500,
   ranges: 15_000,
-  conditions: 4000,
-  negotiation: 8000,
-  credentials: 10_000,
+  conditions: 3000,
+  negotiation: 5000,
+  credentials: 5000,
   globs: 10_000,
-  config: 1500,
-  connections: 512,
-  handlers: 512,
+  config: 800,
+  connections: 256,
+  handlers: 256,
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {

@@ -28,6 +28,15 @@ const URLS = [
     .split(" "),
 ];
 
+/** Requests that come in crowds. */
+const SHORT = [
+  "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n",
+  "HEAD /d/ HTTP/1.1\r\nHost: a\r\nConnection: x\r\n\r\n",
+  "GET /missing HTTP/1.1\r\nHost: a\r\n\r\n",
+  "GET /a.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=1-2,5-6\r\n\r\n",
+  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+];
+
 /** A request of the kind that files are asked for by. */
 function askForFile(random: Random, tags: ReadonlyMap<string, string>): string {
   let url = random.oneIn(3) ? `/${randomTarget(random)}` : random.pick(URLS);
@@ -48,7 +57,9 @@ function askForFile(random: Random, tags: ReadonlyMap<string, string>): string {
 /** The bytes of a connection: requests one after the other. */
 export function randomStream(random: Random, tags: ReadonlyMap<string, string>): string {
   let text = "";
-  for (let i = random.oneIn(50) ? 100 : 1 + random.below(9); i > 0; i--) {
+  // More than are answered in one turn, and than fit one receive.
+  for (let i = random.oneIn(40) ? 50 + random.below(300) : 0; i > 0; i--) text += random.pick(SHORT);
+  for (let i = 1 + random.below(9); i > 0; i--) {
     const kind = random.below(8);
     if (kind < 5) text += askForFile(random, tags);
     else if (kind < 6) text += random.pick(TRAFFIC);
