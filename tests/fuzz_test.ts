@@ -50,7 +50,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /** Runs `body`, and gives back what the target holds. */
-async function with_(target: FuzzTarget, body: () => Promise<unknown>): Promise<void> {
+async function closing(target: FuzzTarget, body: () => Promise<unknown>): Promise<void> {
   try {
     await body();
   } finally {
@@ -60,7 +60,7 @@ async function with_(target: FuzzTarget, body: () => Promise<unknown>): Promise<
 
 for (const target of TARGETS) {
   Deno.test(SENTENCES[target.name], async () => {
-    await with_(target, async () => await target.run(SEED, 0, COUNTS[target.name]));
+    await closing(target, async () => await target.run(SEED, 0, COUNTS[target.name]));
   });
 }
 
@@ -68,7 +68,7 @@ Deno.test("what fuzzing has found stays mended", async () => {
   for (const { target: name, input, was } of REGRESSIONS) {
     const target = TARGETS.find((target) => target.name === name);
     assert(target !== undefined, `no target is called ${name}`);
-    await with_(target, async () => {
+    await closing(target, async () => {
       try {
         await target.check(input);
       } catch (error) {

@@ -53,6 +53,7 @@ function judge(text: string, script: Script, heard: Heard, subject: Subject): Co
   if (heard.end === "hang" && (script.ending === "half-close" || endsItself(conversation))) {
     throw new Error("the connection does not end");
   }
+  if (heard.end === "flood") throw new Error("the answers do not end");
   requireConversation(heard.text, conversation);
   // Who asked for the end and goes on talking may be cut off; nobody else.
   const mayReset = (conversation.end === "closed" && conversation.length < text.length) ||

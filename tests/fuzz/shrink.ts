@@ -38,8 +38,8 @@ export async function shrink(
   for (let part = 0; part < best.length; part++) {
     for (let at = 0; at < best[part].length; at++) {
       if (/[a0]/.test(best[part][at])) continue;
-      const with_ = (letter: string) => best[part].slice(0, at) + letter + best[part].slice(at + 1);
-      if (!await attempt(part, with_("a"))) await attempt(part, with_("0"));
+      const replaced = (letter: string) => best[part].slice(0, at) + letter + best[part].slice(at + 1);
+      if (!await attempt(part, replaced("a"))) await attempt(part, replaced("0"));
     }
   }
   return best;

@@ -24,12 +24,14 @@ export interface Script {
 export interface Heard {
   /** A character a byte. */
   readonly text: string;
-  /** How the connection ended: −errno of a reset, 0 by the server, "hang" when it did not. */
-  readonly end: number | "hang";
+  /** How the connection ended: −errno of a reset, 0 by the server, "hang" or "flood" when it did not. */
+  readonly end: number | "hang" | "flood";
 }
 
 /** No answer, and no end, for so long after the client's last byte: a hang. */
 export const HANG_MS = 5000;
+/** More than any client has to hear. */
+const HEARD_BYTES_MAX = 32 << 20;
 /** Clients at the same time. */
 const CLIENTS = 64;
 
@@ -86,6 +88,7 @@ class Client {
       if (count <= 0) return { text: this.#text, end: count };
       this.#activeMs = performance.now();
       this.#text += latin1(chunk.subarray(0, count));
+      if (this.#text.length > HEARD_BYTES_MAX) return { text: this.#text.slice(0, 1000), end: "flood" };
       if (count < chunk.length) return null;
     }
   }
