@@ -12,17 +12,22 @@ import { Random } from "../support/random.ts";
 import { randomChunks } from "./bodies.ts";
 import { ConnectionTarget, type Subject } from "./connection_target.ts";
 import { mutate } from "./mutations.ts";
+import { joined } from "./reference_conditions.ts";
 import { type Answer, expectConversation, type Request } from "./reference_connection.ts";
 import { TRAFFIC } from "./traffic.ts";
 
 const PATHS = ["/echo", "/echo", "/late", "/now", "/deaf", "/refused", "/stream", "/stream", "/missing"];
 
 /** What `handlers_program.ts` says to a request. */
-function answerTo({ path }: Request, data: string): Answer {
+function answerTo({ path, query, fields }: Request, data: string): Answer {
   switch (path) {
     case "/echo":
     case "/late":
-      return { status: 200, fields: {}, body: `${path.slice(1)}:${data}` };
+      return {
+        status: 200,
+        fields: {},
+        body: `${path.slice(1)}${query}${joined(fields, "x-id") ?? ""}:${data}`,
+      };
     case "/now":
     case "/deaf":
       return { status: 200, fields: {}, body: `${path.slice(1)}:` };
@@ -37,13 +42,16 @@ function answerTo({ path }: Request, data: string): Answer {
 /** One request, most of them with a body. */
 function randomRequest(random: Random): string {
   const path = random.pick(PATHS);
-  const lines = random.oneIn(12)
+  const lines = random.oneIn(3)
+    ? `X-Id: ${random.below(1e9)}\r\n`
+    : random.oneIn(12)
     ? "Connection: keep-alive\r\n"
     : random.oneIn(25)
     ? "Expect: 100-continue\r\n"
     : "";
   const version = random.oneIn(12) ? 0 : 1;
-  const line = (method: string) => `${method} ${path} HTTP/1.${version}\r\nHost: a\r\n${lines}`;
+  const query = random.oneIn(2) ? `?${random.below(1e9)}` : "";
+  const line = (method: string) => `${method} ${path}${query} HTTP/1.${version}\r\nHost: a\r\n${lines}`;
   if (random.oneIn(4)) return `${line(random.oneIn(4) ? "HEAD" : "GET")}\r\n`;
   if (version === 1 && random.oneIn(2)) {
     const body = random.oneIn(12) ? mutate(randomChunks(random), random) : randomChunks(random);

@@ -6,9 +6,10 @@
 import { HttpError, HttpResponse, type PollerName, serve } from "../../mod.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 
-/** What stands before the data, so that it is known who says it. */
-function said(who: string, data: Uint8Array): HttpResponse {
-  const head = new TextEncoder().encode(`${who}:`);
+/** Who says it, what the request still is when it is said, and the data. */
+function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
+  const text = `${who}${request.query}${request.header("x-id") ?? ""}:`;
+  const head = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const whole = new Uint8Array(head.length + data.length);
   whole.set(head);
   whole.set(data, head.length);
@@ -20,13 +21,15 @@ function sleep(ms: number): Promise<void> {
 }
 
 async function echo(request: HttpRequest): Promise<HttpResponse> {
-  return said("echo", await request.bytes());
+  const data = await request.bytes();
+  return said("echo", request, data);
 }
 
 /** Reads only when the request has come long since. */
 async function late(request: HttpRequest): Promise<HttpResponse> {
   await sleep(1);
-  return said("late", await request.bytes());
+  const data = await request.bytes();
+  return said("late", request, data);
 }
 
 /** Answers while the body is on its way. */
