@@ -24,8 +24,11 @@ export interface Script {
 export interface Heard {
   /** A character a byte. */
   readonly text: string;
-  /** How the connection ended: −errno of a reset, 0 by the server, "hang" or "flood" when it did not. */
-  readonly end: number | "hang" | "flood";
+  /**
+   * How the connection ended: −errno of a reset, 0 by the server, "hang" or "flood" when it did not. "untried": others
+   * did not end before.
+   */
+  readonly end: number | "hang" | "flood" | "untried";
 }
 
 /** No answer, and no end, for so long after the client's last byte: a hang. */
@@ -119,6 +122,10 @@ export function talk(port: number, scripts: readonly Script[]): Heard[] {
   let next = 0;
   const end = (client: Client, result: Heard) => {
     heard[client.index] = result;
+    // One that answers nobody any more would keep each of them waiting.
+    if (result.end === "hang") {
+      for (; next < scripts.length; next++) heard[next] = { text: "", end: "untried" };
+    }
     clients.delete(client.fd);
     descriptors.close(client.fd);
   };
