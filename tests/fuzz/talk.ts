@@ -34,7 +34,7 @@ export interface Heard {
 /** No answer, and no end, for so long after the client's last byte: a hang. */
 export const HANG_MS = 5000;
 /** More than any client has to hear. */
-const HEARD_BYTES_MAX = 32 << 20;
+const HEARD_BYTES_MAX = 1 << 20;
 /** Clients at the same time. */
 const CLIENTS = 64;
 
@@ -122,12 +122,15 @@ export function talk(port: number, scripts: readonly Script[]): Heard[] {
   let next = 0;
   const end = (client: Client, result: Heard) => {
     heard[client.index] = result;
-    // One that answers nobody any more would keep each of them waiting.
-    if (result.end === "hang") {
+    // Something is very wrong: each of the others would take as long.
+    if (result.end === "hang" || result.end === "flood") {
       for (; next < scripts.length; next++) heard[next] = { text: "", end: "untried" };
     }
     clients.delete(client.fd);
     descriptors.close(client.fd);
+    if (result.end === "flood") {
+      for (const other of clients.values()) end(other, { text: "", end: "untried" });
+    }
   };
   while (next < scripts.length || clients.size > 0) {
     while (next < scripts.length && clients.size < CLIENTS) {
@@ -145,9 +148,9 @@ export function talk(port: number, scripts: readonly Script[]): Heard[] {
       }
     }
     for (const [fd] of epoll.poll(isSending || next < scripts.length ? 0 : 0.1)) {
-      const client = clients.get(fd)!;
-      const result = client.receive();
-      if (result !== null) end(client, result);
+      const client = clients.get(fd);
+      const result = client?.receive() ?? null;
+      if (client !== undefined && result !== null) end(client, result);
     }
     const nowMs = performance.now();
     for (const client of clients.values()) {
