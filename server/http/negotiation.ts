@@ -5,6 +5,7 @@
  * by commas.
  * @module
  */
+import { HTAB, SP } from "./characters.ts";
 import { CACHED_ACCEPT_ENCODING_BYTES_MAX, CACHED_ACCEPT_ENCODINGS_MAX } from "../limits.ts";
 
 /** The content codings (RFC 9110 §8.4.1) that files may be had in. */
@@ -118,7 +119,7 @@ function elementsOf(field: string): Weighted[] {
   let weight: number | null = null;
   let start = 0;
   const endPiece = (end: number) => {
-    const piece = field.slice(start, end).trim();
+    const piece = withoutBlanks(field, start, end);
     if (name === null) name = piece.toLowerCase();
     else if (weight === null && IS_WEIGHT.test(piece)) weight = weightOf(piece);
     start = end + 1;
@@ -145,6 +146,17 @@ function elementsOf(field: string): Weighted[] {
 const IS_WEIGHT = /^q[ \t]*(?:=|$)/i;
 /** §12.4.2; beyond that also `.2`, which Java sends, more digits than three, and blanks. */
 const WEIGHT = /^q[ \t]*=[ \t]*(0|0?\.\d+|0\.|1(?:\.0*)?)$/i;
+
+/** Without what §5.6.3 calls white space at either end. `trim` takes a byte 0xA0 for some, too. */
+function withoutBlanks(text: string, start: number, end: number): string {
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (start < end && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === HTAB;
+}
 
 /** The weight that a parameter `q=…` gives, NaN when that is none. */
 function weightOf(parameter: string): number {

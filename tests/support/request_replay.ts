@@ -47,11 +47,14 @@ const USUAL: Omit<Parsed, "fields"> = {
 
 /** The bytes of `text`: `⏎` stands for CR LF, every other character is the byte of its code. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text.replaceAll("⏎", "\r\n"), (character) => {
-    const code = character.charCodeAt(0);
-    if (code > 255) throw new RangeError(`No byte: ${character}`);
-    return code;
-  });
+  const written = text.includes("⏎") ? text.replaceAll("⏎", "\r\n") : text;
+  const bytes = new Uint8Array(written.length);
+  for (let i = 0; i < written.length; i++) {
+    const code = written.charCodeAt(i);
+    if (code > 255) throw new RangeError(`No byte: ${written[i]}`);
+    bytes[i] = code;
+  }
+  return bytes;
 }
 
 /** The text of `bytes`, one character a byte. */

@@ -1,0 +1,33 @@
+/**
+ * All that is fuzzed, by name.
+ * @module
+ */
+import { bodies } from "./bodies.ts";
+import { conditions } from "./conditions.ts";
+import { config } from "./config.ts";
+import { connections } from "./connections.ts";
+import { credentials } from "./credentials.ts";
+import type { FuzzTarget } from "./fuzz_target.ts";
+import { handlers } from "./handlers.ts";
+import { globs } from "./globs.ts";
+import { negotiation } from "./negotiation.ts";
+import { parser } from "./parser.ts";
+import { ranges } from "./ranges.ts";
+import { targets } from "./targets.ts";
+import { tree } from "./tree.ts";
+
+/** In the order in which they are run. */
+export const TARGETS: readonly FuzzTarget[] = [
+  parser,
+  bodies,
+  targets,
+  tree,
+  ranges,
+  conditions,
+  negotiation,
+  credentials,
+  globs,
+  config,
+  connections,
+  handlers,
+];

@@ -1,0 +1,75 @@
+/**
+ * A server whose handlers take their time, read bodies in every way or not at all, and stream what they say. It prints
+ * where it listens. Its one argument is the poller.
+ * @module
+ */
+import { HttpError, HttpResponse, type PollerName, serve } from "../../mod.ts";
+import type { HttpRequest } from "../../server/http/request.ts";
+
+/** Who says it, what the request still is when it is said, and the data. */
+function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
+  const text = `${who}${request.query}${request.header("x-id") ?? ""}:`;
+  const head = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const whole = new Uint8Array(head.length + data.length);
+  whole.set(head);
+  whole.set(data, head.length);
+  return HttpResponse.bytes(whole);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function echo(request: HttpRequest): Promise<HttpResponse> {
+  const data = await request.bytes();
+  return said("echo", request, data);
+}
+
+/** Reads only when the request has come long since. */
+async function late(request: HttpRequest): Promise<HttpResponse> {
+  await sleep(1);
+  const data = await request.bytes();
+  return said("late", request, data);
+}
+
+/** Answers while the body is on its way. */
+async function deaf(): Promise<HttpResponse> {
+  await sleep(1);
+  return HttpResponse.text("deaf:");
+}
+
+async function refused(): Promise<HttpResponse> {
+  await Promise.resolve();
+  throw new HttpError(409, "as it should be");
+}
+
+function stream(request: HttpRequest): HttpResponse {
+  return new HttpResponse(200, [], request.body ?? new Blob([]).stream());
+}
+
+const server = serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  poller: Deno.args[0] as PollerName,
+  handler: (request) => {
+    switch (request.path) {
+      case "/echo":
+        return echo(request);
+      case "/late":
+        return late(request);
+      case "/now":
+        return HttpResponse.text("now:");
+      case "/deaf":
+        return deaf();
+      case "/refused":
+        return refused();
+      case "/stream":
+        return stream(request);
+    }
+    throw new HttpError(404, request.path);
+  },
+});
+Deno.addSignalListener("SIGTERM", async () => {
+  await server.shutdown();
+  Deno.exit(0);
+});

@@ -1,0 +1,75 @@
+/**
+ * A body, decoded from its whole text: the reference for `server/http/body.ts`.
+ * @module
+ */
+import { CHUNK_LINE_BYTES_MAX, CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX } from "../../server/limits.ts";
+import { refuse, Scanner, verdictOf } from "./reference_parser.ts";
+
+/** What a body comes to. */
+export interface Decoded {
+  /** Bytes of it; 0: more has to come; below 0: the status that refuses it. */
+  readonly taken: number;
+  /** As far as it was read, a character a byte. */
+  readonly data: string;
+  /** The byte at which it was refused. */
+  readonly at: number;
+}
+
+/**
+ * RFC 9112 §7.1, from the first chunk to behind the trailer section. `bytesMax` is at most BODY_BYTES_MAX: beyond that
+ * more framing is allowed.
+ */
+export function referenceChunks(text: string, bytesMax: number): Decoded {
+  const scanner = new Scanner(text, 0);
+  let data = "";
+  /** One byte of framing: what is neither data nor behind the body. */
+  const step = (allowed: RegExp): string => {
+    scanner.next();
+    if (scanner.at - data.length >= CHUNK_OVERHEAD_BYTES_MAX) refuse(400);
+    return scanner.one(allowed, 400);
+  };
+  const taken = verdictOf(() => {
+    while (true) {
+      let line = ""; // chunk-size, blanks that only a semicolon may follow, chunk-ext
+      let digits = "";
+      const limited = (allowed: RegExp): string => {
+        line += step(allowed);
+        if (line.replace(";", "").length > CHUNK_LINE_BYTES_MAX) refuse(400);
+        return line[line.length - 1];
+      };
+      while (digits === "" || /[\da-f]/i.test(scanner.next())) {
+        digits += limited(/[\da-f]/i);
+        if (BigInt(data.length) + BigInt(`0x${digits}`) > BigInt(bytesMax)) refuse(413);
+      }
+      while (/[ \t]/.test(scanner.next())) limited(/[ \t]/);
+      if (line !== digits || scanner.next() === ";") {
+        line += step(/;/);
+        while (scanner.next() !== "\r") limited(/[\t\x20-\x7e\x80-\xff]/);
+      }
+      step(/\r/);
+      step(/\n/);
+      const size = parseInt(digits, 16);
+      if (size === 0) break;
+      const piece = text.slice(scanner.at, scanner.at + size);
+      data += piece;
+      scanner.at += piece.length;
+      if (piece.length < size) return 0;
+      step(/\r/);
+      step(/\n/);
+    }
+    // §7.1.2: field lines up to an empty one
+    const start = scanner.at;
+    const limited = (allowed: RegExp): string => {
+      if (scanner.at - start >= TRAILER_BYTES_MAX && scanner.next() !== "") refuse(431);
+      return step(allowed);
+    };
+    while (limited(/[\r!#$%&'*+\-.^_`|~0-9A-Za-z]/) !== "\r") {
+      while (limited(/[:!#$%&'*+\-.^_`|~0-9A-Za-z]/) !== ":");
+      while (limited(/[\r\t\x20-\x7e\x80-\xff]/) !== "\r");
+      limited(/\n/);
+    }
+    limited(/\n/);
+    return scanner.at;
+  });
+  return { taken, data, at: scanner.at };
+}

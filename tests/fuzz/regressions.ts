@@ -1,0 +1,35 @@
+/**
+ * Inputs that found something, each of them tried in every run of the tests from then on.
+ * @module
+ */
+import type { Input } from "./fuzz_target.ts";
+
+/** One of them. */
+export interface Regression {
+  /** The name of the target. */
+  readonly target: string;
+  readonly input: Input;
+  /** What was wrong. */
+  readonly was: string;
+}
+
+/** In the order in which they were found. */
+export const REGRESSIONS: readonly Regression[] = [
+  {
+    target: "negotiation",
+    input: ["zstd\xa0"],
+    was: "a byte 0xA0, which is a part of the name, was taken for white space around it",
+  },
+  {
+    target: "config",
+    input: ['{"rewrites":[{"source":"/\x99","destination":"/$1","ifMissing":true}]}'],
+    was: "the line that says what is wrong held a control character out of the file",
+  },
+  {
+    target: "config",
+    input: [
+      '{"auth":[{"users":{"a":"$scrypt$ln=14,r=8,p=1$aaaaaaaaaaaaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaaaaa"}}]}',
+    ],
+    was: "in Deno 2.4 a hash of a length that base64 does not have was an exception, and no mistake",
+  },
+];
