@@ -1,0 +1,44 @@
+/**
+ * `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [server flags]`: see README.md.
+ * @module
+ */
+import { SEED } from "../support/random.ts";
+import { chart, report } from "./report.ts";
+import { soak } from "./soak.ts";
+
+const MIB = 2 ** 20;
+
+const args = [...Deno.args];
+
+/** Takes a flag out of the arguments; `hasValue`: with its value. */
+function take(name: string, hasValue: boolean): string | null {
+  const at = args.indexOf(name);
+  if (at < 0) return null;
+  return args.splice(at, hasValue ? 2 : 1).at(-1)!;
+}
+
+const chartFile = take("--chart", true);
+const countsConnections = take("--connections", false) !== null;
+const atOnce = Number(take("--clients", true) ?? 64);
+const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : 1_000_000;
+
+console.log(`EPOLLET_SEED=${SEED} deno task soak ${Deno.args.join(" ")}`);
+const result = await soak({
+  count,
+  countsConnections,
+  atOnce,
+  flags: args,
+  waitsFor408: true,
+  onSample: ({ seconds, done, memoryBytes, descriptors }) => {
+    if (Math.round(seconds) % 5 !== 0) return;
+    const memory = (memoryBytes / MIB).toFixed(1);
+    console.log(
+      `${seconds.toFixed(0).padStart(5)} s ${
+        done.toLocaleString("en")
+      }, ${memory} MiB, ${descriptors} descriptors`,
+    );
+  },
+});
+console.log(report(result));
+if (chartFile !== null) Deno.writeTextFileSync(chartFile, chart(result, countsConnections));
+Deno.exit(result.failures.length === 0 ? 0 : 1);
