@@ -87,7 +87,9 @@ export class FileExchange implements Exchange {
 
   judge(answer: Answer): string | null {
     if (this.closes && answer.fields.connection !== "close") return "Connection: close is missing";
-    let wrong = "";
+    let wrong = this.#judgeVary(answer);
+    if (wrong !== null) return this.#provenance(answer) + wrong;
+    wrong = "";
     for (let state = this.#from; state !== null; state = state.next) {
       const found = this.#compare(answer, state);
       if (found === null) return null;
@@ -101,28 +103,44 @@ export class FileExchange implements Exchange {
     const form = this.#formOf(answer, state);
     if (typeof form === "string") return form;
     const { ifMatch, ifNoneMatch, ifModifiedSince, range, ifRange, spans } = this.#ask;
-    const { content: { tag, bytes }, modifiedSeconds } = form;
+    const { content: { bytes }, modifiedSeconds } = form;
+    const isTagged = this.#isTagged(answer, form);
+    const tag = isTagged ? form.content.tag : null;
     if (ifMatch !== undefined && ifMatch !== tag) return plain(answer, 412, "412 Precondition Failed\n");
     const isUnmodified = ifNoneMatch !== undefined
       ? ifNoneMatch === "*" || ifNoneMatch === tag
       : ifModifiedSince !== undefined && modifiedSeconds <= ifModifiedSince;
-    const isTagged = this.#isTagged(answer, state, form);
-    if (isUnmodified && isTagged) {
-      return difference("status", answer.status, 304) ?? compareValidators(answer, form, true) ??
+    if (isUnmodified) {
+      return difference("status", answer.status, 304) ?? compareValidators(answer, form, isTagged) ??
         difference("length", answer.body.length, 0);
     }
     const isFresh = ifRange === undefined || ifRange === tag || ifRange === modifiedSeconds;
-    if (range !== undefined && isFresh && isTagged) {
-      return this.#compareSpans(answer, form, spans!(bytes.length));
+    if (range !== undefined && isFresh) {
+      return this.#compareSpans(answer, form, isTagged, spans!(bytes.length));
     }
     return difference("status", answer.status, 200) ?? compareValidators(answer, form, isTagged) ??
       difference("Content-Type", answer.fields["content-type"], this.#resource.mediaType) ??
       this.#compareBody(answer, bytes, 0, bytes.length);
   }
 
+  #isCompressible(size: number): boolean {
+    return this.#resource.mediaType.startsWith("text/") && size >= COMPRESSED_BYTES_MIN;
+  }
+
+  /** Said before the file is opened: it may be of the state before that of the bytes. */
+  #judgeVary({ status, fields }: Answer): string | null {
+    if (status !== 200 && status !== 206 && status !== 304) return null;
+    for (let state = this.#from; state !== null; state = state.next) {
+      const { file, gzip } = state;
+      const varies = gzip !== null || (file !== null && this.#isCompressible(file.content.bytes.length));
+      if (fields.vary === (varies ? "Accept-Encoding" : undefined)) return null;
+    }
+    return `Vary is ${fields.vary}`;
+  }
+
   /** A large file that changes while its tag is made goes out without one. */
-  #isTagged(answer: Answer, state: State, { content }: Representation): boolean {
-    const hasChanged = this.#from !== this.#resource.state || state.next !== null;
+  #isTagged(answer: Answer, { content }: Representation): boolean {
+    const hasChanged = this.#from !== this.#resource.state;
     return answer.fields.etag !== undefined || !hasChanged || content.bytes.length <= MEMORY_BYTES_MAX;
   }
 
@@ -143,12 +161,7 @@ export class FileExchange implements Exchange {
   #formOf({ fields, body, status, isWhole }: Answer, { file, gzip }: State): Representation | string {
     const coding = fields["content-encoding"];
     const accepted = this.#ask.codings ?? [];
-    const isMade = gzip === null && /^text\/.*/.test(this.#resource.mediaType) &&
-      file!.content.bytes.length >= COMPRESSED_BYTES_MIN;
-    if (status === 200 || status === 206 || status === 304) {
-      const wrong = difference("Vary", fields.vary, isMade || gzip !== null ? "Accept-Encoding" : undefined);
-      if (wrong !== null) return wrong;
-    }
+    const isMade = gzip === null && this.#isCompressible(file!.content.bytes.length);
     if (coding === undefined) {
       const isCompressed = gzip !== null && accepted.includes("gzip");
       if (isCompressed && status === 200) return "it could have been compressed";
@@ -168,14 +181,19 @@ export class FileExchange implements Exchange {
       : `unpacked, it begins with ${JSON.stringify(unpacked(body, coding).toString("latin1", 0, 24))}`;
   }
 
-  #compareSpans(answer: Answer, form: Representation, spans: readonly Span[]): string | null {
+  #compareSpans(
+    answer: Answer,
+    form: Representation,
+    isTagged: boolean,
+    spans: readonly Span[],
+  ): string | null {
     const { fields, body, status } = answer;
     const { bytes } = form.content;
     if (spans.length === 0) {
       return plain(answer, 416, "416 Range Not Satisfiable\n") ??
         difference("Content-Range", fields["content-range"], `bytes */${bytes.length}`);
     }
-    const wrong = difference("status", status, 206) ?? compareValidators(answer, form, true);
+    const wrong = difference("status", status, 206) ?? compareValidators(answer, form, isTagged);
     if (wrong !== null) return wrong;
     if (spans.length === 1) {
       const [[start, end]] = spans;

@@ -7,6 +7,7 @@ import { chart, report } from "./report.ts";
 import { soak } from "./soak.ts";
 
 const MIB = 2 ** 20;
+const GROWTH_BYTES_MAX = 16 * MIB;
 
 const args = [...Deno.args];
 
@@ -29,6 +30,7 @@ const result = await soak({
   atOnce,
   flags: args,
   waitsFor408: true,
+  growthBytesMax: GROWTH_BYTES_MAX,
   onSample: ({ seconds, done, memoryBytes, descriptors }) => {
     if (Math.round(seconds) % 5 !== 0) return;
     const memory = (memoryBytes / MIB).toFixed(1);

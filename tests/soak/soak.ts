@@ -17,8 +17,6 @@ const WARM_SHARE = 0.1;
 /** The server goes on reading for some seconds from those whom it refused. */
 const SETTLE_MS_MAX = 15_000;
 const SAMPLES_PER_SECOND = 1;
-/** What memory may grow by after the warm-up. */
-export const GROWTH_BYTES_MAX: number = 16 * 2 ** 20;
 
 /** What to do. */
 export interface SoakOptions {
@@ -31,6 +29,8 @@ export interface SoakOptions {
   readonly flags: readonly string[];
   /** Some clients wait for 408, which takes as long as that takes. */
   readonly waitsFor408: boolean;
+  /** What memory may grow by after the warm-up. */
+  readonly growthBytesMax: number;
   /** Hears of each sample. */
   readonly onSample?: (sample: Sample) => void;
 }
@@ -120,7 +120,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     failures.push(`${baseline.descriptors} descriptors became ${end.descriptors}`);
   }
   const growth = end.memoryBytes - warm.memoryBytes;
-  if (growth > GROWTH_BYTES_MAX) failures.push(`memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB`);
+  if (growth > options.growthBytesMax) failures.push(`memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB`);
   if (code !== 0 || signal !== null) failures.push(`exit code ${code}, signal ${signal}`);
   if (stderr !== "") failures.push(`standard error: ${stderr.slice(0, 4000)}`);
   const { byKind, byBehaviour } = driver;

@@ -19,6 +19,8 @@ export const CONFIGURATION = {
 
 const ALLOW = "GET, HEAD, OPTIONS";
 const BODY_BYTES_MAX = 2 ** 20;
+/** Of the requests that take any kind of file. The tag of a large one that changes is made again and again. */
+const LARGE_ONE_IN = 40;
 /** Queries that the server's memory for heads cannot hold all. */
 const QUERIES = 100_000;
 
@@ -119,8 +121,7 @@ export class Traffic {
   }
 
   #ranged(closing: Partial<Ask>): Exchange {
-    const kind = this.#random.pick<ResourceKind>(["small", "small", "small", "swapped", "medium", "large"]);
-    const resource = this.#random.pick(this.#byKind.get(kind)!);
+    const resource = this.#random.pick(this.#byKind.get(this.#anyKind())!);
     const form = resource.state.file;
     const conditions: Partial<Ask>[] = [{}, {}, {}, { ifRange: form?.content.tag ?? '"none"' }, {
       ifRange: (form?.modifiedSeconds ?? 0) + this.#random.below(2),
