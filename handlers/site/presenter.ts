@@ -111,7 +111,7 @@ export class Presenter {
       const variant: Variant = { coding, seen: original.seen, content: null };
       const { tags } = this.#parts;
       this.#keepContent(resource, variant, bytes, { ...content.validators, etag: tags.ofMade(bytes) });
-      resource.variants.push(variant);
+      if (resource.entry !== null) resource.variants.push(variant);
       resource.making.delete(coding);
       return variant;
     });
@@ -144,9 +144,10 @@ export class Presenter {
    * compressed form beside others: the client gets one of those, as if this one were not there.
    */
   #withdraw(resource: Resource, variant: Variant): boolean {
-    this.#parts.cache.remove(resource);
+    const place = resource.variants.indexOf(variant);
+    this.#parts.cache.remove(resource); // its variants are others now, in the same places
     resource.isNew = false;
-    resource.variants.splice(resource.variants.indexOf(variant), 1);
+    resource.variants.splice(place, 1);
     return variant.coding !== null && resource.variants.length > 0;
   }
 

@@ -82,14 +82,15 @@ export class Traffic {
   }
 
   #anyKind(): ResourceKind {
+    if (this.#random.oneIn(LARGE_ONE_IN)) return "large";
     return this.#random.pick<ResourceKind>([
+      "small",
       "small",
       "small",
       "page",
       "swapped",
       "linked",
       "medium",
-      "large",
     ]);
   }
 
