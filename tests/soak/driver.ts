@@ -86,6 +86,8 @@ export class Driver implements ClientHost {
         yieldedMs = performance.now();
       }
     }
+    for (const fd of this.#clients.keys()) close(fd); // there are some after failures only
+    this.#clients.clear();
   }
 
   sent(): void {
@@ -116,9 +118,7 @@ export class Driver implements ClientHost {
     }
   }
 
-  /** Ends what is left after a failure. */
   [Symbol.dispose](): void {
-    for (const fd of this.#clients.keys()) close(fd);
     this.epoll.close();
   }
 

@@ -218,16 +218,15 @@ export class FileExchange implements Exchange {
     if (wrong !== null || this.isHead) return wrong;
     const length = isWhole ? end - start : body.length;
     if (body.length !== length) return difference("length", body.length, length);
-    return body.compare(bytes, start, start + length) === 0
-      ? null
-      : `the body begins with ${JSON.stringify(body.toString("latin1", 0, 24))}, not ${
-        JSON.stringify(bytes.toString("latin1", start, start + 24))
-      }`;
+    if (body.compare(bytes, start, start + length) === 0) return null;
+    const at = body.findIndex((byte, i) => byte !== bytes[start + i]);
+    const shown = (bytes: Buffer, from: number) => JSON.stringify(bytes.toString("latin1", from, from + 24));
+    return `the body's byte ${at} of ${length} begins ${shown(body, at)}, not ${shown(bytes, start + at)}`;
   }
 
   /** For those who look for the fault. */
   #provenance({ status, fields }: Answer): string {
-    return `${this.#resource.url}: ${status} ${JSON.stringify(fields)}`;
+    return `${this.#resource.url}: ${status} ${JSON.stringify(fields)} `;
   }
 }
 

@@ -8,6 +8,7 @@ import { soak } from "./soak.ts";
 
 const MIB = 2 ** 20;
 const GROWTH_BYTES_MAX = 16 * MIB;
+const REST_MS_MAX = 60_000;
 
 const args = [...Deno.args];
 
@@ -31,6 +32,7 @@ const result = await soak({
   flags: args,
   waitsFor408: true,
   growthBytesMax: GROWTH_BYTES_MAX,
+  restMsMax: REST_MS_MAX,
   onSample: ({ seconds, done, memoryBytes, descriptors }) => {
     if (Math.round(seconds) % 5 !== 0) return;
     const memory = (memoryBytes / MIB).toFixed(1);

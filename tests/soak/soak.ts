@@ -16,7 +16,10 @@ const FIRST_REQUESTS = 300;
 const WARM_SHARE = 0.1;
 /** The server goes on reading for some seconds from those whom it refused. */
 const SETTLE_MS_MAX = 15_000;
-const SAMPLES_PER_SECOND = 1;
+const SECONDS_PER_SAMPLE = 1;
+/** The collector of garbage comes by when nothing was asked for so long; memory is the same for so long then. */
+const REST_MS = 12_000;
+const REST_BYTES = 2 ** 20;
 
 /** What to do. */
 export interface SoakOptions {
@@ -29,8 +32,10 @@ export interface SoakOptions {
   readonly flags: readonly string[];
   /** Some clients wait for 408, which takes as long as that takes. */
   readonly waitsFor408: boolean;
-  /** What memory may grow by after the warm-up. */
+  /** What memory may grow by after the warm-up, at rest each time. */
   readonly growthBytesMax: number;
+  /** How long to wait for memory to be at rest. */
+  readonly restMsMax: number;
   /** Hears of each sample. */
   readonly onSample?: (sample: Sample) => void;
 }
@@ -53,9 +58,9 @@ export interface SoakResult {
   readonly samples: readonly Sample[];
   /** After the first requests. */
   readonly baseline: Sample;
-  /** When a tenth was done. */
+  /** When a tenth was done, at rest. */
   readonly warm: Sample;
-  /** After the last client left. */
+  /** After the last client left, at rest. */
   readonly end: Sample;
   readonly seconds: number;
   readonly cpuSeconds: number;
@@ -86,17 +91,17 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     descriptors: descriptorsOf(program.pid),
   });
   const samples: Sample[] = [];
-  let warm: Sample | null = null;
   const sample = () => {
-    const isWarm = warm === null && done() >= options.count * WARM_SHARE;
     const lastSeconds = samples.at(-1)?.seconds ?? -Infinity;
-    if (!isWarm && (performance.now() - startMs) / 1000 < lastSeconds + SAMPLES_PER_SECOND) return;
+    if ((performance.now() - startMs) / 1000 < lastSeconds + SECONDS_PER_SAMPLE) return;
     const sample = take();
-    if (isWarm) warm = sample;
     samples.push(sample);
     options.onSample?.(sample);
   };
   const mixture: Mixture = options.countsConnections ? MANY_CONNECTIONS : MANY_REQUESTS;
+  const runTo = (count: number, silent: number) =>
+    driver.run({ ...mixture, silent }, options.atOnce, () => done() < count, sample);
+  const cpuBefore = cpuSecondsOf(program.pid);
   await driver.run(
     { ...mixture, silent: 0 },
     options.atOnce,
@@ -105,17 +110,19 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   );
   await settled(program.pid);
   const baseline = take();
-  const cpuBefore = cpuSecondsOf(program.pid);
-  const silent = options.waitsFor408 ? mixture.silent : 0;
-  await driver.run({ ...mixture, silent }, options.atOnce, () => done() < options.count, sample);
+  await runTo(options.count * WARM_SHARE, 0);
+  await rest(program.pid, options.restMsMax);
+  const warm = take();
+  samples.push(warm);
+  await runTo(options.count, options.waitsFor408 ? mixture.silent : 0);
   const cpuSeconds = cpuSecondsOf(program.pid) - cpuBefore;
   const seconds = (performance.now() - startMs) / 1000;
   await settled(program.pid, baseline.descriptors);
+  await rest(program.pid, options.restMsMax);
   const end = take();
   samples.push(end);
   program.kill("SIGTERM");
   const { code, signal, stderr } = await program.finish();
-  warm ??= baseline;
   if (end.descriptors !== baseline.descriptors) {
     failures.push(`${baseline.descriptors} descriptors became ${end.descriptors}`);
   }
@@ -161,5 +168,19 @@ async function settled(pid: number, expected = -1): Promise<void> {
     if (now !== least) sameSinceMs = performance.now();
     else if (expected < 0 && performance.now() > sameSinceMs + 500) return;
     least = now;
+  }
+}
+
+/** Waits until memory changes no more. */
+async function rest(pid: number, msMax: number): Promise<void> {
+  const endMs = performance.now() + msMax;
+  let before = memoryBytes(pid);
+  let sameSinceMs = performance.now();
+  while (performance.now() < Math.min(endMs, sameSinceMs + REST_MS)) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const now = memoryBytes(pid);
+    if (Math.abs(now - before) < REST_BYTES) continue;
+    before = now;
+    sameSinceMs = performance.now();
   }
 }
