@@ -3,6 +3,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { Sites } from "../handlers/static.ts";
+import type { HandlerContext } from "../server/handler.ts";
+import { encodeUtf8 } from "../server/http/characters.ts";
+import { HttpClock } from "../server/http/date.ts";
+import { parseRequest } from "../server/http/parser.ts";
+import { HttpRequest } from "../server/http/request.ts";
 import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
 import { settle } from "./support/settle.ts";
@@ -172,6 +178,42 @@ Deno.test("another directory that takes the root's name, or a link's, is served 
   Deno.removeSync(site.path("current")); // nothing is there: what was there goes on
   await new Promise((resolve) => setTimeout(resolve, 2100));
   assertEquals(await text(wire, "/a.txt"), "three");
+});
+
+Deno.test("a link that leads elsewhere only while its file is opened leaves nothing of that behind", async () => {
+  if (!FOLLOWS_LINKS) return console.log("skipped: links are not followed here");
+  using site = new Site({ "one/x.txt": "one", "two/x.txt": "two" });
+  Deno.symlinkSync("one", site.path("current"));
+  await settle();
+  const lead = (target: string) => {
+    Deno.symlinkSync(target, site.path("next"));
+    Deno.renameSync(site.path("next"), site.path("current"));
+  };
+  const bytes = encodeUtf8(get("/current/x.txt"));
+  const clock = new HttpClock();
+  clock.update(Date.now());
+  for (const [validate] of MODES) {
+    let isOpening = true;
+    const sites = new Sites({ root: site.root, validate }, (what) => {
+      if (what === "variant" && isOpening) lead("two"); // it was looked at, and is not open yet
+    });
+    const answer = async (batch: number) => {
+      const request = new HttpRequest();
+      assert(parseRequest(bytes, 0, bytes.length, request) > 0);
+      const { signal } = new AbortController();
+      const context: HandlerContext = { batch, clock, remoteAddress: null, signal };
+      const response = await sites.handle(request, context);
+      return new TextDecoder().decode(response.bytes.subarray(response.headLength));
+    };
+    try {
+      assertEquals(await answer(1), "two");
+      isOpening = false;
+      lead("one");
+      assertEquals(await answer(2), "one", validate);
+    } finally {
+      sites.close();
+    }
+  }
 });
 
 Deno.test("a large file that shrinks while it is sent ends the connection; its length is never a lie", async () => {

@@ -157,6 +157,13 @@ export class Presenter {
     const loaded = loader.load(resource, variant);
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
+    const { seen } = variant;
+    if (seen.status === null || !status.equals(seen.status)) {
+      // It changed since it was looked at. What was seen would vouch for these bytes, should it come back.
+      cache.remove(resource);
+      resource.isNew = false;
+      note("cache", "not kept: it has just changed");
+    }
     if (bytes !== null) {
       const etag = tags.ofContent(bytes, status, variant.coding);
       this.#keepContent(resource, variant, bytes, validatorsOf(status, etag, context));
