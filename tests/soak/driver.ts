@@ -17,8 +17,6 @@ import type { Writer } from "./writer.ts";
 const YIELD_INTERVAL_MS = 50;
 const SAMPLE_INTERVAL_MS = 100;
 const WAIT_SECONDS = 0.001;
-/** Requests for each change of the site. */
-const REQUESTS_PER_CHANGE = 20;
 /** Clients that wait to be told 408, beside the others. */
 const SILENT_MAX = 32;
 /** After so many mistakes nothing new is to be learned. */
@@ -55,6 +53,8 @@ export class Driver implements ClientHost {
   readonly #writer: Writer;
   readonly #clients = new Map<number, Client>();
   #silent = 0;
+  /** Requests that the writer has done nothing for yet. */
+  #unmatched = 0;
 
   constructor(port: number, traffic: Traffic, writer: Writer, random: Random) {
     this.#port = port;
@@ -76,7 +76,7 @@ export class Driver implements ClientHost {
       if (this.#clients.size === 0) break;
       for (const [fd, events] of this.epoll.poll(WAIT_SECONDS)) this.#clients.get(fd)?.onReady(events);
       this.#wake();
-      this.#change();
+      this.#change(mixture.requestsPerChange);
       if (this.now >= sampledMs + SAMPLE_INTERVAL_MS) {
         sampledMs = this.now;
         sample();
@@ -92,6 +92,7 @@ export class Driver implements ClientHost {
 
   sent(): void {
     this.counts.requests++;
+    this.#unmatched++;
   }
 
   judged(exchange: Exchange, answer: Answer, wrong: string | null): void {
@@ -146,9 +147,11 @@ export class Driver implements ClientHost {
     }
   }
 
-  #change(): void {
-    for (; this.counts.changes < this.counts.requests / REQUESTS_PER_CHANGE; this.counts.changes++) {
+  /** The writer does its part for the requests that were sent since it was last here. */
+  #change(requestsPerChange: number): void {
+    for (; this.#unmatched >= requestsPerChange; this.#unmatched -= requestsPerChange) {
       this.#writer.step();
+      this.counts.changes++;
     }
   }
 }

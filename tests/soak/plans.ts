@@ -28,7 +28,7 @@ export interface Plan {
   readonly waitsFor408?: boolean;
 }
 
-/** What clients do, and how often of a thousand times; the rest keeps the connection for some requests. */
+/** What clients do, and how often of a thousand times (the rest keeps the connection for some requests). */
 export interface Mixture {
   readonly single: number;
   readonly pipelined: number;
@@ -39,6 +39,8 @@ export interface Mixture {
   readonly slow: number;
   /** Of ten thousand. */
   readonly silent: number;
+  /** Requests for each change of the site. */
+  readonly requestsPerChange: number;
 }
 
 /** For many requests. */
@@ -51,6 +53,7 @@ export const MANY_REQUESTS: Mixture = {
   refused: 40,
   slow: 4,
   silent: 4,
+  requestsPerChange: 20,
 };
 
 /** For many connections: one request each, but for those of clients that leave. */
@@ -63,6 +66,7 @@ export const MANY_CONNECTIONS: Mixture = {
   refused: 30,
   slow: 1,
   silent: 1,
+  requestsPerChange: 100,
 };
 
 /** Makes the next plan. */

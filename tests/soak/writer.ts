@@ -2,6 +2,7 @@
  * The site of the soak, and the one who changes it: after each of its calls it knows what is at each URL.
  * @module
  */
+import { FOLLOWS_LINKS } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { type Content, CONTENT_BYTES_MAX, Contents } from "./contents.ts";
 import { type Entry, Folder, type Form, Resource, type ResourceKind, State } from "./resources.ts";
@@ -113,7 +114,7 @@ export class Writer {
     }
     Deno.symlinkSync("target0", this.#at("current"));
     Deno.writeTextFileSync(this.#at("fixed.html"), "It stays as it is.\n");
-    this.#linked.forEach((resource, i) => resource.become(new State(this.#behindLinks[0][i])));
+    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[0][i])));
     for (const resource of [...this.resources, this.lost]) {
       if (resource.kind === "linked") continue;
       const content = this.#content(resource.kind);
@@ -166,7 +167,7 @@ export class Writer {
     const target = this.#random.below(LINK_TARGETS);
     const form = this.#move(`target${target}/${i}.txt`, content);
     this.#behindLinks[target][i] = form;
-    if (target === this.#target) resource.become(new State(form));
+    if (target === this.#target) resource.become(behindLink(form));
     return true;
   }
 
@@ -232,7 +233,7 @@ export class Writer {
     this.#target = (this.#target + 1 + this.#random.below(LINK_TARGETS - 1)) % LINK_TARGETS;
     Deno.symlinkSync(`target${this.#target}`, this.#at(".new/link"));
     Deno.renameSync(this.#at(".new/link"), this.#at("current"));
-    this.#linked.forEach((resource, i) => resource.become(new State(this.#behindLinks[this.#target][i])));
+    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[this.#target][i])));
     return true;
   }
 
@@ -264,4 +265,9 @@ export class Writer {
     Deno.removeSync(this.#at(`${folder.path}/${gone.name}`));
     folder.entries = folder.entries.filter((entry) => entry !== gone);
   }
+}
+
+/** Where the server cannot follow links without danger it follows none. */
+function behindLink(form: Form): State {
+  return new State(FOLLOWS_LINKS ? form : null);
 }
