@@ -16,6 +16,7 @@ const FIRST_REQUESTS = 300;
 const WARM_SHARE = 0.1;
 /** The server goes on reading for some seconds from those whom it refused. */
 const SETTLE_MS_MAX = 15_000;
+const STDERR_CHARACTERS_MAX = 4000;
 const SECONDS_PER_SAMPLE = 1;
 /** The collector of garbage comes by when nothing was asked for so long; memory is the same for so long then. */
 const REST_MS = 12_000;
@@ -68,7 +69,7 @@ export interface SoakResult {
   readonly failures: readonly string[];
 }
 
-/** Runs it. */
+/** Runs it. @throws {Error} when the server ends in the middle. */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   using site = new Site();
   using place = new Site({ "epollet.json": JSON.stringify(CONFIGURATION) });
@@ -79,71 +80,69 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     place.path("epollet.json"),
     ...options.flags,
   ]);
-  const traffic = new Traffic(writer, random);
-  using driver = new Driver(program.port, traffic, writer, random);
+  using driver = new Driver(program.port, new Traffic(writer, random), writer, random);
+  const { failures, counts, byKind, byBehaviour } = driver;
+  try {
+    const measured = await load(program.pid, driver, options);
+    program.kill("SIGTERM");
+    const { code, signal, stderr } = await program.finish();
+    if (code !== 0 || signal !== null) failures.push(`exit code ${code}, signal ${signal}`);
+    if (stderr !== "") failures.push(`standard error: ${stderr.slice(0, STDERR_CHARACTERS_MAX)}`);
+    return { ...measured, counts, byKind, byBehaviour, changes: writer.changes, failures };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // its directory below /proc
+    const { code, signal, stderr } = await program.finish();
+    throw new Error(
+      `EPOLLET_SEED=${SEED}, request ${counts.requests}: the server ended (${code}, ${signal}): ${stderr}`,
+    );
+  }
+}
+
+/** What is measured of the process. */
+type Measured = Pick<SoakResult, "samples" | "baseline" | "warm" | "end" | "seconds" | "cpuSeconds">;
+
+async function load(pid: number, driver: Driver, options: SoakOptions): Promise<Measured> {
   const { counts, failures } = driver;
+  const { count, atOnce, countsConnections, restMsMax } = options;
   const startMs = performance.now();
-  const done = () => options.countsConnections ? counts.connections : counts.requests;
+  const secondsSinceStart = () => (performance.now() - startMs) / 1000;
+  const done = () => countsConnections ? counts.connections : counts.requests;
   const take = (): Sample => ({
-    seconds: (performance.now() - startMs) / 1000,
+    seconds: secondsSinceStart(),
     done: done(),
-    memoryBytes: memoryBytes(program.pid),
-    descriptors: descriptorsOf(program.pid),
+    memoryBytes: memoryBytes(pid),
+    descriptors: descriptorsOf(pid),
   });
   const samples: Sample[] = [];
   const sample = () => {
-    const lastSeconds = samples.at(-1)?.seconds ?? -Infinity;
-    if ((performance.now() - startMs) / 1000 < lastSeconds + SECONDS_PER_SAMPLE) return;
+    if (secondsSinceStart() < (samples.at(-1)?.seconds ?? -Infinity) + SECONDS_PER_SAMPLE) return;
     const sample = take();
     samples.push(sample);
     options.onSample?.(sample);
   };
-  const mixture: Mixture = options.countsConnections ? MANY_CONNECTIONS : MANY_REQUESTS;
-  const runTo = (count: number, silent: number) =>
-    driver.run({ ...mixture, silent }, options.atOnce, () => done() < count, sample);
-  const cpuBefore = cpuSecondsOf(program.pid);
-  await driver.run(
-    { ...mixture, silent: 0 },
-    options.atOnce,
-    () => counts.requests < FIRST_REQUESTS,
-    () => {},
-  );
-  await settled(program.pid);
+  const mixture: Mixture = countsConnections ? MANY_CONNECTIONS : MANY_REQUESTS;
+  const patient = { ...mixture, silent: 0 };
+  const cpuBefore = cpuSecondsOf(pid);
+  await driver.run(patient, atOnce, () => counts.requests < FIRST_REQUESTS, () => {});
+  await settled(pid);
   const baseline = take();
-  await runTo(options.count * WARM_SHARE, 0);
-  await rest(program.pid, options.restMsMax);
+  await driver.run(patient, atOnce, () => done() < count * WARM_SHARE, sample);
+  await rest(pid, restMsMax);
   const warm = take();
   samples.push(warm);
-  await runTo(options.count, options.waitsFor408 ? mixture.silent : 0);
-  const cpuSeconds = cpuSecondsOf(program.pid) - cpuBefore;
-  const seconds = (performance.now() - startMs) / 1000;
-  await settled(program.pid, baseline.descriptors);
-  await rest(program.pid, options.restMsMax);
+  await driver.run(options.waitsFor408 ? mixture : patient, atOnce, () => done() < count, sample);
+  const seconds = secondsSinceStart();
+  const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
+  await settled(pid, baseline.descriptors);
+  await rest(pid, restMsMax);
   const end = take();
   samples.push(end);
-  program.kill("SIGTERM");
-  const { code, signal, stderr } = await program.finish();
   if (end.descriptors !== baseline.descriptors) {
     failures.push(`${baseline.descriptors} descriptors became ${end.descriptors}`);
   }
   const growth = end.memoryBytes - warm.memoryBytes;
   if (growth > options.growthBytesMax) failures.push(`memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB`);
-  if (code !== 0 || signal !== null) failures.push(`exit code ${code}, signal ${signal}`);
-  if (stderr !== "") failures.push(`standard error: ${stderr.slice(0, 4000)}`);
-  const { byKind, byBehaviour } = driver;
-  return {
-    counts,
-    byKind,
-    byBehaviour,
-    changes: writer.changes,
-    samples,
-    baseline,
-    warm,
-    end,
-    seconds,
-    cpuSeconds,
-    failures,
-  };
+  return { samples, baseline, warm, end, seconds, cpuSeconds };
 }
 
 function descriptorsOf(pid: number): number {
