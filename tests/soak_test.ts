@@ -6,7 +6,14 @@ import { assert, assertEquals } from "@std/assert";
 import { SEED } from "./support/random.ts";
 import { soak, type SoakOptions, type SoakResult } from "./soak/soak.ts";
 
-const COMMON = { atOnce: 32, flags: [], waitsFor408: false, growthBytesMax: Infinity, restMsMax: 0 };
+const COMMON = {
+  atOnce: 32,
+  flags: [],
+  waitsFor408: false,
+  fillingHeads: 0,
+  growthBytesMax: Infinity,
+  restMsMax: 0,
+};
 
 async function soaked(options: Pick<SoakOptions, "count" | "countsConnections">): Promise<SoakResult> {
   const result = await soak({ ...COMMON, ...options });

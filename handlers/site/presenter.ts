@@ -9,7 +9,7 @@ import { preconditionStatus, type Validators } from "../../server/http/condition
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
-import { REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
 import { type Compressor, MADE_CODINGS } from "./compressor.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
@@ -158,8 +158,11 @@ export class Presenter {
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
     const { seen } = variant;
-    if (seen.status === null || !status.equals(seen.status)) {
-      // It changed since it was looked at. What was seen would vouch for these bytes, should it come back.
+    const aheadSeconds = status.modifiedSeconds - context.clock.seconds;
+    const isAhead = aheadSeconds > 0 && aheadSeconds <= CACHE_SETTLE_SECONDS;
+    if (seen.status === null || !status.equals(seen.status) || isAhead) {
+      // It changed since it was looked at: what was seen would vouch for these bytes, should it come back. Or since
+      // this turn's clock was read: its Last-Modified would go on saying the second before.
       cache.remove(resource);
       resource.isNew = false;
       note("cache", "not kept: it has just changed");

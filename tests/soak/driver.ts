@@ -8,9 +8,8 @@ import { close } from "../../ffi/socket.ts";
 import type { Random } from "../support/random.ts";
 import { Client, type ClientHost } from "./client.ts";
 import type { Answer, Exchange } from "./exchange.ts";
-import { type Mixture, nextPlan } from "./plans.ts";
+import type { Plan } from "./plans.ts";
 import { connectTo } from "./sockets.ts";
-import type { Traffic } from "./traffic.ts";
 import type { Writer } from "./writer.ts";
 
 /** This process's own promises and timers get a turn this often. */
@@ -49,34 +48,40 @@ export class Driver implements ClientHost {
   readonly byBehaviour: Map<string, number> = new Map();
   readonly failures: string[] = [];
   readonly #port: number;
-  readonly #traffic: Traffic;
   readonly #writer: Writer;
   readonly #clients = new Map<number, Client>();
   #silent = 0;
   /** Requests that the writer has done nothing for yet. */
   #unmatched = 0;
 
-  constructor(port: number, traffic: Traffic, writer: Writer, random: Random) {
+  constructor(port: number, writer: Writer, random: Random) {
     this.#port = port;
-    this.#traffic = traffic;
     this.#writer = writer;
     this.random = random;
   }
 
   /**
-   * Connects as many clients as `atOnce` again and again while `goesOn`, then lets those that are left end. `sample` is
-   * called now and then.
+   * Connects as many clients as `atOnce` again and again while `goesOn`, each with the next of `plans`, then lets those
+   * that are left end. `sample` is called now and then.
    */
-  async run(mixture: Mixture, atOnce: number, goesOn: () => boolean, sample: () => void): Promise<void> {
+  async run(
+    plans: (allowsSilent: boolean) => Plan,
+    requestsPerChange: number,
+    atOnce: number,
+    goesOn: () => boolean,
+    sample: () => void,
+  ): Promise<void> {
     let yieldedMs = 0;
     let sampledMs = 0;
     while (this.failures.length < FAILURES_MAX) {
       this.now = performance.now();
-      while (this.#clients.size - this.#silent < atOnce && goesOn()) this.#connect(mixture);
+      while (this.#clients.size - this.#silent < atOnce && goesOn()) {
+        this.#connect(plans(this.#silent < SILENT_MAX));
+      }
       if (this.#clients.size === 0) break;
       for (const [fd, events] of this.epoll.poll(WAIT_SECONDS)) this.#clients.get(fd)?.onReady(events);
       this.#wake();
-      this.#change(mixture.requestsPerChange);
+      this.#change(requestsPerChange);
       if (this.now >= sampledMs + SAMPLE_INTERVAL_MS) {
         sampledMs = this.now;
         sample();
@@ -123,12 +128,7 @@ export class Driver implements ClientHost {
     this.epoll.close();
   }
 
-  #connect(mixture: Mixture): void {
-    const plan = nextPlan(
-      this.#traffic,
-      this.random,
-      this.#silent < SILENT_MAX ? mixture : { ...mixture, silent: 0 },
-    );
+  #connect(plan: Plan): void {
     const [third, fourth] = [this.random.below(256), 1 + this.random.below(254)];
     const fd = connectTo(third, fourth, this.#port, plan.receiveBytes ?? 0);
     const client = new Client(fd, plan, this);
@@ -149,6 +149,7 @@ export class Driver implements ClientHost {
 
   /** The writer does its part for the requests that were sent since it was last here. */
   #change(requestsPerChange: number): void {
+    if (requestsPerChange === Infinity) this.#unmatched = 0;
     for (; this.#unmatched >= requestsPerChange; this.#unmatched -= requestsPerChange) {
       this.#writer.step();
       this.counts.changes++;

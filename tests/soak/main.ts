@@ -2,12 +2,15 @@
  * `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [server flags]`: see README.md.
  * @module
  */
+import { CACHED_HEADS_MAX } from "../../server/limits.ts";
 import { SEED } from "../support/random.ts";
 import { chart, report } from "./report.ts";
 import { soak } from "./soak.ts";
 
 const MIB = 2 ** 20;
 const GROWTH_BYTES_MAX = 16 * MIB;
+/** Enough for each of the places that CACHED_HEADS_MAX has to be taken. */
+const FILLING_HEADS = 4 * CACHED_HEADS_MAX;
 const REST_MS_MAX = 60_000;
 
 const args = [...Deno.args];
@@ -31,6 +34,7 @@ const result = await soak({
   atOnce,
   flags: args,
   waitsFor408: true,
+  fillingHeads: FILLING_HEADS,
   growthBytesMax: GROWTH_BYTES_MAX,
   restMsMax: REST_MS_MAX,
   onSample: ({ seconds, done, memoryBytes, descriptors }) => {

@@ -43,6 +43,9 @@ export interface Mixture {
   readonly requestsPerChange: number;
 }
 
+/** Requests of one connection that fills the server's memory of heads. */
+export const FILLING_REQUESTS = 64;
+
 /** For many requests. */
 export const MANY_REQUESTS: Mixture = {
   single: 300,
@@ -68,6 +71,15 @@ export const MANY_CONNECTIONS: Mixture = {
   silent: 1,
   requestsPerChange: 100,
 };
+
+/** Heads that come twice, one after the other: so they fill what the server remembers of heads. */
+export function fillingPlan(traffic: Traffic, first: number): Plan {
+  const exchanges = Array.from(
+    { length: FILLING_REQUESTS },
+    (_, i) => traffic.small({ kind: "filling", query: `?filling-${first + (i >> 1)}` }),
+  );
+  return { behaviour: "filling", exchanges, atOnce: FILLING_REQUESTS };
+}
 
 /** Makes the next plan. */
 export function nextPlan(traffic: Traffic, random: Random, mixture: Mixture): Plan {

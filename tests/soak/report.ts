@@ -15,11 +15,11 @@ const TICKS = 5;
 
 /** For people, with a line for a table at the end. */
 export function report(result: SoakResult): string {
-  const { counts, byKind, byBehaviour, changes, baseline, warm, end, seconds, cpuSeconds, failures } = result;
+  const { counts, byKind, byBehaviour, changes, baseline, warm, end, seconds, failures } = result;
   const mib = ({ memoryBytes }: Sample) => (memoryBytes / MIB).toFixed(1);
   const growth = ((end.memoryBytes - warm.memoryBytes) / MIB).toFixed(1);
   const most = Math.max(...result.samples.map(({ memoryBytes }) => memoryBytes / MIB)).toFixed(1);
-  const cpu = (cpuSeconds * 1e6 / counts.requests).toFixed(1);
+  const cpu = result.cpuMicroseconds.toFixed(1);
   const row = [
     counts.requests,
     counts.connections,
@@ -37,14 +37,15 @@ export function report(result: SoakResult): string {
     `${number(counts.requests)} requests over ${number(counts.connections)} connections in ${
       seconds.toFixed(0)
     } s; ` +
-    `the server used ${cpuSeconds.toFixed(1)} s of processor, ${cpu} µs a request`,
+    `${cpu} µs of processor for each`,
     `${number(counts.answers)} answers compared, ${(counts.bytes / 1e9).toFixed(2)} GB of bodies; ` +
     `${number(counts.left)} requests whose client left`,
     `descriptors: ${baseline.descriptors} before, ${end.descriptors} afterwards`,
-    `memory: ${mib(baseline)} MiB at the start, ${mib(warm)} after a tenth, ${most} at most, ${
+    `memory at rest: ${mib(baseline)} MiB at the start, ${mib(warm)} after a tenth, ${
       mib(end)
     } at the end: ` +
     `grew by ${growth} MiB after the first tenth`,
+    `memory at work: ${most} MiB at most`,
     failures.length === 0 ? "nothing is wrong" : `${failures.length} FAILURES\n${failures.join("\n")}`,
     `| ${row.map((cell) => typeof cell === "number" ? number(cell) : cell).join(" | ")} |`,
   ].join("\n");

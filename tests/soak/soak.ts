@@ -6,12 +6,19 @@ import { memoryBytes } from "../../bench/measure.ts";
 import { Program, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { type Counts, Driver } from "./driver.ts";
-import { MANY_CONNECTIONS, MANY_REQUESTS, type Mixture } from "./plans.ts";
+import {
+  FILLING_REQUESTS,
+  fillingPlan,
+  MANY_CONNECTIONS,
+  MANY_REQUESTS,
+  type Mixture,
+  nextPlan,
+} from "./plans.ts";
 import { CONFIGURATION, Traffic } from "./traffic.ts";
 import { Writer } from "./writer.ts";
 
-/** What is done once by the first requests: descriptors are counted after these. */
-const FIRST_REQUESTS = 300;
+/** What is done once is done by the first of them: descriptors are counted after these. */
+const FIRST_COUNT = 300;
 /** The part of all requests after which memory should grow no more. */
 const WARM_SHARE = 0.1;
 /** The server goes on reading for some seconds from those whom it refused. */
@@ -33,6 +40,8 @@ export interface SoakOptions {
   readonly flags: readonly string[];
   /** Some clients wait for 408, which takes as long as that takes. */
   readonly waitsFor408: boolean;
+  /** What the server remembers has a size of its own: with so many heads before the beginning it is full. */
+  readonly fillingHeads: number;
   /** What memory may grow by after the warm-up, at rest each time. */
   readonly growthBytesMax: number;
   /** How long to wait for memory to be at rest. */
@@ -64,7 +73,8 @@ export interface SoakResult {
   /** After the last client left, at rest. */
   readonly end: Sample;
   readonly seconds: number;
-  readonly cpuSeconds: number;
+  /** User and system time of the server for each request. */
+  readonly cpuMicroseconds: number;
   /** Everything that is not as it should be. */
   readonly failures: readonly string[];
 }
@@ -80,10 +90,11 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     place.path("epollet.json"),
     ...options.flags,
   ]);
-  using driver = new Driver(program.port, new Traffic(writer, random), writer, random);
+  const traffic = new Traffic(writer, random);
+  using driver = new Driver(program.port, writer, random);
   const { failures, counts, byKind, byBehaviour } = driver;
   try {
-    const measured = await load(program.pid, driver, options);
+    const measured = await load(program.pid, driver, traffic, options);
     program.kill("SIGTERM");
     const { code, signal, stderr } = await program.finish();
     if (code !== 0 || signal !== null) failures.push(`exit code ${code}, signal ${signal}`);
@@ -99,14 +110,21 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 }
 
 /** What is measured of the process. */
-type Measured = Pick<SoakResult, "samples" | "baseline" | "warm" | "end" | "seconds" | "cpuSeconds">;
+type Measured = Pick<SoakResult, "samples" | "baseline" | "warm" | "end" | "seconds" | "cpuMicroseconds">;
 
-async function load(pid: number, driver: Driver, options: SoakOptions): Promise<Measured> {
+async function load(
+  pid: number,
+  driver: Driver,
+  traffic: Traffic,
+  options: SoakOptions,
+): Promise<Measured> {
   const { counts, failures } = driver;
   const { count, atOnce, countsConnections, restMsMax } = options;
   const startMs = performance.now();
   const secondsSinceStart = () => (performance.now() - startMs) / 1000;
-  const done = () => countsConnections ? counts.connections : counts.requests;
+  const total = () => countsConnections ? counts.connections : counts.requests;
+  let before = 0;
+  const done = () => total() - before;
   const take = (): Sample => ({
     seconds: secondsSinceStart(),
     done: done(),
@@ -121,18 +139,31 @@ async function load(pid: number, driver: Driver, options: SoakOptions): Promise<
     options.onSample?.(sample);
   };
   const mixture: Mixture = countsConnections ? MANY_CONNECTIONS : MANY_REQUESTS;
-  const patient = { ...mixture, silent: 0 };
+  const { requestsPerChange } = mixture;
+  const runTo = (target: number, waitsFor408: boolean) => {
+    const plans = (allowsSilent: boolean) =>
+      nextPlan(traffic, driver.random, waitsFor408 && allowsSilent ? mixture : { ...mixture, silent: 0 });
+    return driver.run(plans, requestsPerChange, atOnce, () => done() < target, sample);
+  };
+  let filled = 0;
+  const fill = () => {
+    filled += FILLING_REQUESTS / 2;
+    return fillingPlan(traffic, filled);
+  };
+  await driver.run(fill, Infinity, atOnce, () => filled < options.fillingHeads, () => {});
+  before = total();
   const cpuBefore = cpuSecondsOf(pid);
-  await driver.run(patient, atOnce, () => counts.requests < FIRST_REQUESTS, () => {});
+  const requestsBefore = counts.requests;
+  await runTo(FIRST_COUNT, false);
   await settled(pid);
   const baseline = take();
-  await driver.run(patient, atOnce, () => done() < count * WARM_SHARE, sample);
+  await runTo(count * WARM_SHARE, false);
   await rest(pid, restMsMax);
   const warm = take();
   samples.push(warm);
-  await driver.run(options.waitsFor408 ? mixture : patient, atOnce, () => done() < count, sample);
+  await runTo(count, options.waitsFor408);
   const seconds = secondsSinceStart();
-  const cpuSeconds = cpuSecondsOf(pid) - cpuBefore;
+  const cpuMicroseconds = (cpuSecondsOf(pid) - cpuBefore) * 1e6 / (counts.requests - requestsBefore);
   await settled(pid, baseline.descriptors);
   await rest(pid, restMsMax);
   const end = take();
@@ -142,7 +173,7 @@ async function load(pid: number, driver: Driver, options: SoakOptions): Promise<
   }
   const growth = end.memoryBytes - warm.memoryBytes;
   if (growth > options.growthBytesMax) failures.push(`memory grew by ${(growth / 2 ** 20).toFixed(1)} MiB`);
-  return { samples, baseline, warm, end, seconds, cpuSeconds };
+  return { samples, baseline, warm, end, seconds, cpuMicroseconds };
 }
 
 function descriptorsOf(pid: number): number {
