@@ -28,6 +28,8 @@ const atOnce = Number(take("--clients", true) ?? 64);
 const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : 1_000_000;
 
 console.log(`EPOLLET_SEED=${SEED} deno task soak ${Deno.args.join(" ")}`);
+let isStopped = false;
+Deno.addSignalListener("SIGINT", () => isStopped = true); // it tells what it has seen so far
 const result = await soak({
   count,
   countsConnections,
@@ -35,6 +37,7 @@ const result = await soak({
   flags: args,
   waitsFor408: true,
   fillingHeads: FILLING_HEADS,
+  isStopped: () => isStopped,
   growthBytesMax: GROWTH_BYTES_MAX,
   restMsMax: REST_MS_MAX,
   onSample: ({ seconds, done, memoryBytes, descriptors }) => {

@@ -46,6 +46,8 @@ export interface SoakOptions {
   readonly growthBytesMax: number;
   /** How long to wait for memory to be at rest. */
   readonly restMsMax: number;
+  /** True when it is to end before its time. */
+  readonly isStopped?: () => boolean;
   /** Hears of each sample. */
   readonly onSample?: (sample: Sample) => void;
 }
@@ -143,7 +145,13 @@ async function load(
   const runTo = (target: number, waitsFor408: boolean) => {
     const plans = (allowsSilent: boolean) =>
       nextPlan(traffic, driver.random, waitsFor408 && allowsSilent ? mixture : { ...mixture, silent: 0 });
-    return driver.run(plans, requestsPerChange, atOnce, () => done() < target, sample);
+    return driver.run(
+      plans,
+      requestsPerChange,
+      atOnce,
+      () => done() < target && !options.isStopped?.(),
+      sample,
+    );
   };
   let filled = 0;
   const fill = () => {
