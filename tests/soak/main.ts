@@ -1,5 +1,6 @@
 /**
- * `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [server flags]`: see README.md.
+ * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`: COUNT
+ * requests, or connections; see `soak.ts`.
  * @module
  */
 import { CACHED_HEADS_MAX } from "../../server/limits.ts";

@@ -63,23 +63,24 @@ function section(title: string, counts: ReadonlyMap<string, number>): string {
 }
 
 /** The picture. */
-export function chart({ samples, end }: SoakResult, countsConnections: boolean): string {
+export function chart({ samples, warm, end }: SoakResult, countsConnections: boolean): string {
   const memoryMost = roundUp(Math.max(...samples.map(({ memoryBytes }) => memoryBytes / MIB)), 50);
   const descriptorsMost = roundUp(Math.max(...samples.map(({ descriptors }) => descriptors)), 50);
   const what = countsConnections ? "connections" : "requests";
   const toX = (done: number) => Math.round(LEFT + done / end.done * (RIGHT - LEFT));
   const toY = (share: number) => Math.round(BOTTOM - share * (BOTTOM - TOP));
+  const step = roundDown(end.done / TICKS);
   const parts: string[] = [];
   for (let i = 0; i <= TICKS; i++) {
     const y = toY(i / TICKS);
-    const x = toX(end.done * i / TICKS);
+    const x = toX(step * i);
     parts.push(
       `<line class="grid" x1="${LEFT}" y1="${y}" x2="${RIGHT}" y2="${y}"/>`,
       `<text class="memory end" x="${LEFT - 8}" y="${y + 4}">${Math.round(memoryMost * i / TICKS)}</text>`,
       `<text class="descriptors" x="${RIGHT + 8}" y="${y + 4}">${
         Math.round(descriptorsMost * i / TICKS)
       }</text>`,
-      `<text class="middle" x="${x}" y="${BOTTOM + 18}">${number(Math.round(end.done * i / TICKS))}</text>`,
+      `<text class="middle" x="${x}" y="${BOTTOM + 18}">${number(step * i)}</text>`,
     );
   }
   const line = (kind: string, shareOf: (sample: Sample) => number) =>
@@ -93,6 +94,16 @@ export function chart({ samples, end }: SoakResult, countsConnections: boolean):
     line("descriptors", ({ descriptors }) => descriptors / descriptorsMost),
     line("memory", ({ memoryBytes }) => memoryBytes / MIB / memoryMost),
   );
+  for (const { done, memoryBytes } of [warm, end]) {
+    const [x, y] = [toX(done), toY(memoryBytes / MIB / memoryMost)];
+    const side = done === end.done ? -8 : 8;
+    parts.push(
+      `<circle class="memory" cx="${x}" cy="${y}" r="4"/>`,
+      `<text class="memory${side < 0 ? " end" : ""}" x="${x + side}" y="${y + 16}">${
+        (memoryBytes / MIB).toFixed(0)
+      } at rest</text>`,
+    );
+  }
   const title = `Memory and descriptors of the server over ${number(end.done)} ${what}`;
   return svg({
     width: WIDTH,
@@ -105,12 +116,12 @@ export function chart({ samples, end }: SoakResult, countsConnections: boolean):
   .line { fill: none; stroke-width: 2 }
   .line.memory { stroke: #0b7285 }
   .line.descriptors { stroke: #e67700 }
-  text.memory { fill: #0b7285 }
+  text.memory, circle.memory { fill: #0b7285 }
   text.descriptors { fill: #e67700 }`,
     dark: `    .grid { stroke: #2b2f36 }
     .line.memory { stroke: #3bc9db }
     .line.descriptors { stroke: #ffc078 }
-    text.memory { fill: #3bc9db }
+    text.memory, circle.memory { fill: #3bc9db }
     text.descriptors { fill: #ffc078 }`,
     parts,
   });
@@ -118,4 +129,10 @@ export function chart({ samples, end }: SoakResult, countsConnections: boolean):
 
 function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
+}
+
+/** To its first digit. */
+function roundDown(value: number): number {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
+  return Math.floor(value / unit) * unit;
 }
