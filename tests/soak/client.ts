@@ -117,9 +117,12 @@ export class Client implements AnswerUser {
       this.#host.judged({ ...this.plan.exchanges[0], kind: "408" }, answer, null);
       return;
     }
-    const wrong = exchange.judge(answer);
+    // A final answer in place of 100 (Continue) may end the connection: who knows whether the body comes (RFC 9110 §10.1.1).
+    const mayClose = exchange.closes || (exchange.late !== null && !answer.isContinued);
+    const closes = answer.fields.connection === "close";
+    const wrong = closes && !mayClose ? "it ends the connection" : exchange.judge(answer);
     exchange.end();
-    this.#isClosing ||= exchange.closes;
+    this.#isClosing ||= closes;
     this.#host.judged(exchange, answer, wrong);
   }
 
@@ -202,8 +205,8 @@ export class Client implements AnswerUser {
   }
 
   #ended(count: number): void {
-    const isAllSent = this.#next === this.plan.exchanges.length || this.plan.waitsFor408;
-    const isEnd = (this.#isClosing || this.plan.halfCloses) && isAllSent && this.#waiting.length === 0;
+    const isAllSent = this.#next === this.plan.exchanges.length;
+    const isEnd = (this.#isClosing || (this.plan.halfCloses && isAllSent)) && this.#waiting.length === 0;
     const how = count === 0 ? "the end" : errnoName(-count);
     this.#finish(isEnd && count === 0 && this.#reader.isEmpty ? null : `${how} came early`);
   }
