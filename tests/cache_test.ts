@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { memoryBytes } from "../bench/measure.ts";
 import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { hasStrace, traced } from "./support/trace.ts";
@@ -224,4 +225,20 @@ Deno.test("a cache that is smaller than the site answers every file, and keeps w
       assert(body.length === 100_000 && body.every((byte) => byte === i), `${i}.bin`);
     }
   }
+});
+
+Deno.test("what has left the cache has left memory, though requests remember its answers", async () => {
+  using site = new Site();
+  for (let i = 0; i < 110; i++) site.write(`${i}.bin`, new Uint8Array(1_000_000));
+  await using program = await Program.start(site.root, ["--cache-size", "16M"]);
+  using wire = await Wire.connect(program.port);
+  const readFrom = async (first: number, last: number) => {
+    for (let i = first; i < last; i++) {
+      for (let times = 0; times < 3; times++) await ask(wire, `/${i}.bin`); // a head is known from the second on
+    }
+    return memoryBytes(program.pid);
+  };
+  const full = await readFrom(0, 30);
+  const growth = (await readFrom(30, 110) - full) / 2 ** 20;
+  assert(growth < 48, `${growth} MiB more after 76 MiB passed through a cache of 16`);
 });

@@ -2,7 +2,13 @@
  * Never stale, never truncated: what was changed before a request was sent is what the request gets.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Sites } from "../handlers/static.ts";
+import type { HandlerContext } from "../server/handler.ts";
+import { encodeUtf8 } from "../server/http/characters.ts";
+import { formatHttpDate, HttpClock } from "../server/http/date.ts";
+import { parseRequest } from "../server/http/parser.ts";
+import { HttpRequest } from "../server/http/request.ts";
 import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
 import { settle } from "./support/settle.ts";
@@ -172,6 +178,56 @@ Deno.test("another directory that takes the root's name, or a link's, is served 
   Deno.removeSync(site.path("current")); // nothing is there: what was there goes on
   await new Promise((resolve) => setTimeout(resolve, 2100));
   assertEquals(await text(wire, "/a.txt"), "three");
+});
+
+/** The answer of handlers that were called without a server, `agoMs` ago. */
+async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0): Promise<string> {
+  const bytes = encodeUtf8(get(target));
+  const request = new HttpRequest();
+  assert(parseRequest(bytes, 0, bytes.length, request) > 0);
+  const clock = new HttpClock();
+  clock.update(Date.now() - agoMs);
+  const { signal } = new AbortController();
+  const context: HandlerContext = { batch, clock, remoteAddress: null, signal };
+  return new TextDecoder().decode((await sites.handle(request, context)).bytes);
+}
+
+Deno.test("a file that was written after the turn's clock was read has its own Last-Modified from then on", async () => {
+  using site = new Site({ "x.txt": "x" });
+  const sites = new Sites({ root: site.root });
+  try {
+    const written = formatHttpDate(Math.floor(Deno.statSync(site.path("x.txt")).mtime!.getTime() / 1000));
+    const first = await answerOf(sites, "/x.txt", 1, 2000);
+    assert(!first.includes(`Last-Modified: ${written}`), "it would be later than the answer's own date");
+    assertMatch(await answerOf(sites, "/x.txt", 2), new RegExp(`Last-Modified: ${written}`));
+  } finally {
+    sites.close();
+  }
+});
+
+Deno.test("a link that leads elsewhere only while its file is opened leaves nothing of that behind", async () => {
+  if (!FOLLOWS_LINKS) return console.log("skipped: links are not followed here");
+  using site = new Site({ "one/x.txt": "one", "two/x.txt": "two" });
+  Deno.symlinkSync("one", site.path("current"));
+  await settle();
+  const lead = (target: string) => {
+    Deno.symlinkSync(target, site.path("next"));
+    Deno.renameSync(site.path("next"), site.path("current"));
+  };
+  for (const [validate] of MODES) {
+    let isOpening = true;
+    const sites = new Sites({ root: site.root, validate }, (what) => {
+      if (what === "variant" && isOpening) lead("two"); // it was looked at, and is not open yet
+    });
+    try {
+      assertMatch(await answerOf(sites, "/current/x.txt", 1), /\r\ntwo$/);
+      isOpening = false;
+      lead("one");
+      assertMatch(await answerOf(sites, "/current/x.txt", 2), /\r\none$/, validate);
+    } finally {
+      sites.close();
+    }
+  }
 });
 
 Deno.test("a large file that shrinks while it is sent ends the connection; its length is never a lie", async () => {

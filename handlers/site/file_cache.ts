@@ -122,8 +122,7 @@ export class FileCache implements Keeper {
   /** Ends a resource: nobody who remembers one of its answers will find a response there. */
   remove(resource: Resource): void {
     if (resource.entry === null) return;
-    resource.entry = resource.response = null;
-    for (const answer of resource.answers) answer.entry = answer.response = null;
+    resource.end();
     this.#entries.delete(resource.hash);
     this.#queue.remove(resource);
     this.#bytes -= resource.bytes;

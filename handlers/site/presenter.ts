@@ -9,7 +9,7 @@ import { preconditionStatus, type Validators } from "../../server/http/condition
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
-import { REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
 import { type Compressor, MADE_CODINGS } from "./compressor.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
@@ -111,7 +111,7 @@ export class Presenter {
       const variant: Variant = { coding, seen: original.seen, content: null };
       const { tags } = this.#parts;
       this.#keepContent(resource, variant, bytes, { ...content.validators, etag: tags.ofMade(bytes) });
-      resource.variants.push(variant);
+      if (resource.entry !== null) resource.variants.push(variant);
       resource.making.delete(coding);
       return variant;
     });
@@ -144,9 +144,10 @@ export class Presenter {
    * compressed form beside others: the client gets one of those, as if this one were not there.
    */
   #withdraw(resource: Resource, variant: Variant): boolean {
-    this.#parts.cache.remove(resource);
+    const place = resource.variants.indexOf(variant);
+    this.#parts.cache.remove(resource); // its variants are others now, in the same places
     resource.isNew = false;
-    resource.variants.splice(resource.variants.indexOf(variant), 1);
+    resource.variants.splice(place, 1);
     return variant.coding !== null && resource.variants.length > 0;
   }
 
@@ -156,6 +157,16 @@ export class Presenter {
     const loaded = loader.load(resource, variant);
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
+    const { seen } = variant;
+    const aheadSeconds = status.modifiedSeconds - context.clock.seconds;
+    const isAhead = aheadSeconds > 0 && aheadSeconds <= CACHE_SETTLE_SECONDS;
+    if (seen.status === null || !status.equals(seen.status) || isAhead) {
+      // It changed since it was looked at: what was seen would vouch for these bytes, should it come back. Or since
+      // this turn's clock was read: its Last-Modified would go on saying the second before.
+      cache.remove(resource);
+      resource.isNew = false;
+      note("cache", "not kept: it has just changed");
+    }
     if (bytes !== null) {
       const etag = tags.ofContent(bytes, status, variant.coding);
       this.#keepContent(resource, variant, bytes, validatorsOf(status, etag, context));

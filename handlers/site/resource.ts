@@ -78,8 +78,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   readonly url: string;
   readonly fileName: string;
   readonly mediaType: string;
-  /** The best first; made ones come later. */
-  readonly variants: Variant[];
+  /** The best first; made ones come later. Those of a resource that has ended are others, with nothing in memory. */
+  variants: Variant[];
   readonly auth: readonly CompiledAuth[];
   readonly isCompressible: boolean;
   /** The file that is looked at now and then, even though it is watched. */
@@ -124,6 +124,19 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     const answer = { entry: this, response };
     this.answers.push(answer);
     return answer;
+  }
+
+  /**
+   * It has ended. Requests go on remembering the object until they come again, which may be never: so it lets go of
+   * all bytes. Who is still at work with one of its variants has that variant, and what is in it.
+   */
+  end(): void {
+    this.entry = this.response = null;
+    for (const answer of this.answers) answer.entry = answer.response = null;
+    this.answers.length = 0;
+    const [{ seen: original }, ...others] = this.variants;
+    const read = [this.variants[0], ...others.filter(({ seen }) => seen !== original)]; // made ones are no files
+    this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
   }
 
   /** `seen` cannot be watched. */

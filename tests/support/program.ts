@@ -132,7 +132,11 @@ export class Program {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
-    this.#process.kill("SIGKILL");
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // it has ended by itself
+    }
     await this.#process.status;
     await this.#stderr;
   }

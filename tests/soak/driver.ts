@@ -1,0 +1,158 @@
+/**
+ * Runs many clients in one loop, and the writer between them.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { Epoll } from "../../ffi/epoll.ts";
+import { close } from "../../ffi/socket.ts";
+import type { Random } from "../support/random.ts";
+import { Client, type ClientHost } from "./client.ts";
+import type { Answer, Exchange } from "./exchange.ts";
+import type { Plan } from "./plans.ts";
+import { connectTo } from "./sockets.ts";
+import type { Writer } from "./writer.ts";
+
+/** This process's own promises and timers get a turn this often. */
+const YIELD_INTERVAL_MS = 50;
+const SAMPLE_INTERVAL_MS = 100;
+const WAIT_SECONDS = 0.001;
+/** Clients that wait to be told 408, beside the others. */
+const SILENT_MAX = 32;
+/** After so many mistakes nothing new is to be learned. */
+const FAILURES_MAX = 10;
+const SCRATCH_BYTES = 2 ** 18;
+
+/** What happened so far. */
+export interface Counts {
+  requests: number;
+  connections: number;
+  /** Answers that came whole, and were compared. */
+  answers: number;
+  /** Bytes of their bodies. */
+  bytes: number;
+  /** Requests whose client left before it had the whole answer. */
+  left: number;
+  changes: number;
+}
+
+/** See the module's comment. */
+export class Driver implements ClientHost {
+  readonly epoll: Epoll = new Epoll();
+  readonly random: Random;
+  readonly scratch: Buffer<ArrayBuffer> = Buffer.alloc(SCRATCH_BYTES) as Buffer<ArrayBuffer>;
+  now = 0;
+  readonly counts: Counts = { requests: 0, connections: 0, answers: 0, bytes: 0, left: 0, changes: 0 };
+  /** Answers by kind of request and status. */
+  readonly byKind: Map<string, number> = new Map();
+  /** Connections by behaviour. */
+  readonly byBehaviour: Map<string, number> = new Map();
+  readonly failures: string[] = [];
+  readonly #port: number;
+  readonly #writer: Writer;
+  readonly #clients = new Map<number, Client>();
+  #silent = 0;
+  /** Requests that the writer has done nothing for yet. */
+  #unmatched = 0;
+
+  constructor(port: number, writer: Writer, random: Random) {
+    this.#port = port;
+    this.#writer = writer;
+    this.random = random;
+  }
+
+  /**
+   * Connects as many clients as `atOnce` again and again while `goesOn`, each with the next of `plans`, then lets those
+   * that are left end. `sample` is called now and then.
+   */
+  async run(
+    plans: (allowsSilent: boolean) => Plan,
+    requestsPerChange: number,
+    atOnce: number,
+    goesOn: () => boolean,
+    sample: () => void,
+  ): Promise<void> {
+    let yieldedMs = 0;
+    let sampledMs = 0;
+    while (this.failures.length < FAILURES_MAX) {
+      this.now = performance.now();
+      while (this.#clients.size - this.#silent < atOnce && goesOn()) {
+        this.#connect(plans(this.#silent < SILENT_MAX));
+      }
+      if (this.#clients.size === 0) break;
+      for (const [fd, events] of this.epoll.poll(WAIT_SECONDS)) this.#clients.get(fd)?.onReady(events);
+      this.#wake();
+      this.#change(requestsPerChange);
+      if (this.now >= sampledMs + SAMPLE_INTERVAL_MS) {
+        sampledMs = this.now;
+        sample();
+      }
+      if (this.now >= yieldedMs + YIELD_INTERVAL_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        yieldedMs = performance.now();
+      }
+    }
+    for (const fd of this.#clients.keys()) close(fd); // there are some after failures only
+    this.#clients.clear();
+  }
+
+  sent(): void {
+    this.counts.requests++;
+    this.#unmatched++;
+  }
+
+  judged(exchange: Exchange, answer: Answer, wrong: string | null): void {
+    if (wrong !== null) {
+      const request = JSON.stringify(exchange.request.toString("latin1", 0, 400));
+      this.failures.push(`${exchange.kind}, request ${this.counts.requests}: ${request}\n  ${wrong}`);
+    }
+    this.counts.answers++;
+    this.counts.bytes += answer.body.length;
+    const coding = answer.fields["content-encoding"];
+    const key = `${exchange.kind}: ${answer.status}${coding === undefined ? "" : ` ${coding}`}`;
+    this.byKind.set(key, (this.byKind.get(key) ?? 0) + 1);
+  }
+
+  left(_exchange: Exchange): void {
+    this.counts.left++;
+  }
+
+  finished(client: Client, wrong: string | null): void {
+    this.#clients.delete(client.fd);
+    if (client.plan.waitsFor408) this.#silent--;
+    if (wrong !== null) {
+      this.failures.push(`connection ${this.counts.connections}, ${client.plan.behaviour}: ${wrong}`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.epoll.close();
+  }
+
+  #connect(plan: Plan): void {
+    const [third, fourth] = [this.random.below(256), 1 + this.random.below(254)];
+    const fd = connectTo(third, fourth, this.#port, plan.receiveBytes ?? 0);
+    const client = new Client(fd, plan, this);
+    this.#clients.set(fd, client);
+    if (plan.waitsFor408) this.#silent++;
+    this.counts.connections++;
+    this.byBehaviour.set(plan.behaviour, (this.byBehaviour.get(plan.behaviour) ?? 0) + 1);
+    client.start();
+  }
+
+  #wake(): void {
+    this.now = performance.now();
+    for (const client of this.#clients.values()) {
+      if (client.wakeMs <= this.now) client.onWake();
+      else if (client.deadlineMs <= this.now) client.onOverdue();
+    }
+  }
+
+  /** The writer does its part for the requests that were sent since it was last here. */
+  #change(requestsPerChange: number): void {
+    if (requestsPerChange === Infinity) this.#unmatched = 0;
+    for (; this.#unmatched >= requestsPerChange; this.#unmatched -= requestsPerChange) {
+      this.#writer.step();
+      this.counts.changes++;
+    }
+  }
+}

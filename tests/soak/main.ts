@@ -1,0 +1,56 @@
+/**
+ * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`: COUNT
+ * requests, or connections; see `soak.ts`.
+ * @module
+ */
+import { CACHED_HEADS_MAX } from "../../server/limits.ts";
+import { SEED } from "../support/random.ts";
+import { chart, report } from "./report.ts";
+import { soak } from "./soak.ts";
+
+const MIB = 2 ** 20;
+const GROWTH_BYTES_MAX = 16 * MIB;
+/** Enough for each of the places that CACHED_HEADS_MAX has to be taken. */
+const FILLING_HEADS = 4 * CACHED_HEADS_MAX;
+const REST_MS_MAX = 60_000;
+
+const args = [...Deno.args];
+
+/** Takes a flag out of the arguments; `hasValue`: with its value. */
+function take(name: string, hasValue: boolean): string | null {
+  const at = args.indexOf(name);
+  if (at < 0) return null;
+  return args.splice(at, hasValue ? 2 : 1).at(-1)!;
+}
+
+const chartFile = take("--chart", true);
+const countsConnections = take("--connections", false) !== null;
+const atOnce = Number(take("--clients", true) ?? 64);
+const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : 1_000_000;
+
+console.log(`EPOLLET_SEED=${SEED} deno task soak ${Deno.args.join(" ")}`);
+let isStopped = false;
+Deno.addSignalListener("SIGINT", () => isStopped = true); // it tells what it has seen so far
+const result = await soak({
+  count,
+  countsConnections,
+  atOnce,
+  flags: args,
+  waitsFor408: true,
+  fillingHeads: FILLING_HEADS,
+  isStopped: () => isStopped,
+  growthBytesMax: GROWTH_BYTES_MAX,
+  restMsMax: REST_MS_MAX,
+  onSample: ({ seconds, done, memoryBytes, descriptors }) => {
+    if (Math.round(seconds) % 5 !== 0) return;
+    const memory = (memoryBytes / MIB).toFixed(1);
+    console.log(
+      `${seconds.toFixed(0).padStart(5)} s ${
+        done.toLocaleString("en")
+      }, ${memory} MiB, ${descriptors} descriptors`,
+    );
+  },
+});
+console.log(report(result));
+if (chartFile !== null) Deno.writeTextFileSync(chartFile, chart(result, countsConnections));
+Deno.exit(result.failures.length === 0 ? 0 : 1);

@@ -1,0 +1,182 @@
+/**
+ * How clients behave: what one connection is used for, from its beginning to its end.
+ * @module
+ */
+import type { Random } from "../support/random.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** One connection's use. */
+export interface Plan {
+  readonly behaviour: string;
+  readonly exchanges: readonly Exchange[];
+  /** Requests that are sent at once, before any of their answers is waited for. */
+  readonly atOnce: number;
+  /** The client ends its half with its last request. */
+  readonly halfCloses?: boolean;
+  /** Each request is sent in two pieces, with so long between them. */
+  readonly splitMs?: number;
+  /** The client leaves in place of sending the second piece. */
+  readonly leavesInRequest?: boolean;
+  /** The client leaves when it has received so many bytes. */
+  readonly leavesAfterBytes?: number;
+  /** It leaves by a reset, not by an end. */
+  readonly resets?: boolean;
+  /** The receive buffer to ask for, and the bytes that are read at a time, with a millisecond between. */
+  readonly receiveBytes?: number;
+  /** The second piece is never sent: the server has to say 408. */
+  readonly waitsFor408?: boolean;
+}
+
+/** What clients do, and how often of a thousand times (the rest keeps the connection for some requests). */
+export interface Mixture {
+  readonly single: number;
+  readonly pipelined: number;
+  readonly halfClosing: number;
+  readonly leaving: number;
+  readonly stalling: number;
+  readonly refused: number;
+  readonly slow: number;
+  /** Of ten thousand. */
+  readonly silent: number;
+  /** Requests for each change of the site. */
+  readonly requestsPerChange: number;
+}
+
+/** Requests of one connection that fills the server's memory of heads. */
+export const FILLING_REQUESTS = 64;
+
+/** For many requests. */
+export const MANY_REQUESTS: Mixture = {
+  single: 300,
+  pipelined: 150,
+  halfClosing: 80,
+  leaving: 80,
+  stalling: 30,
+  refused: 40,
+  slow: 4,
+  silent: 4,
+  requestsPerChange: 20,
+};
+
+/** For many connections: one request each, but for those of clients that leave. */
+export const MANY_CONNECTIONS: Mixture = {
+  single: 850,
+  pipelined: 0,
+  halfClosing: 60,
+  leaving: 50,
+  stalling: 5,
+  refused: 30,
+  slow: 1,
+  silent: 1,
+  requestsPerChange: 100,
+};
+
+/** Heads that come twice, one after the other: so they fill what the server remembers of heads. */
+export function fillingPlan(traffic: Traffic, first: number): Plan {
+  const exchanges = Array.from(
+    { length: FILLING_REQUESTS },
+    (_, i) => traffic.small({ kind: "filling", query: `?filling-${first + (i >> 1)}` }),
+  );
+  return { behaviour: "filling", exchanges, atOnce: FILLING_REQUESTS };
+}
+
+/** Makes the next plan. */
+export function nextPlan(traffic: Traffic, random: Random, mixture: Mixture): Plan {
+  if (random.below(10_000) < mixture.silent) {
+    return {
+      behaviour: "silent in a head",
+      exchanges: [traffic.small()],
+      atOnce: 1,
+      splitMs: 0,
+      waitsFor408: true,
+    };
+  }
+  let chance = random.below(1000);
+  const isIn = (share: number) => (chance -= share) < 0;
+  if (isIn(mixture.single)) {
+    // Either end may be the first to end the connection.
+    return {
+      behaviour: "one request",
+      exchanges: [traffic.next(random.oneIn(2))],
+      atOnce: 1,
+      resets: random.oneIn(8),
+    };
+  }
+  if (isIn(mixture.pipelined)) {
+    const exchanges = several(traffic, random, 2 + random.below(24));
+    return { behaviour: "pipelined", exchanges, atOnce: 1 + random.below(exchanges.length) };
+  }
+  if (isIn(mixture.halfClosing)) {
+    const exchanges = mixture.pipelined === 0 || random.oneIn(2)
+      ? [random.oneIn(50) ? traffic.large() : whole(traffic, false)]
+      : several(traffic, random, 2 + random.below(4));
+    return { behaviour: "half-closed", exchanges, atOnce: exchanges.length, halfCloses: true };
+  }
+  if (isIn(mixture.leaving)) return leaving(traffic, random);
+  if (isIn(mixture.stalling)) {
+    const exchanges = Array.from({ length: 1 + random.below(3) }, () => traffic.small());
+    return { behaviour: "stalled in a head", exchanges, atOnce: 1, splitMs: 1 + random.below(300) };
+  }
+  if (isIn(mixture.refused)) {
+    const before = mixture.pipelined === 0 || random.oneIn(2) ? [] : [whole(traffic, false)];
+    const exchanges = [...before, traffic.refused()];
+    return { behaviour: "refused", exchanges, atOnce: 1 + random.below(exchanges.length) };
+  }
+  if (isIn(mixture.slow)) {
+    const receiveBytes = 2048 << random.below(4);
+    const exchanges = [random.oneIn(3) ? traffic.large() : traffic.medium({})];
+    return { behaviour: "slow reader", exchanges, atOnce: 1, receiveBytes };
+  }
+  const exchanges = Array.from({ length: 2 + random.below(40) }, () => traffic.next(false));
+  return { behaviour: "kept alive", exchanges, atOnce: 1 };
+}
+
+function several(traffic: Traffic, random: Random, count: number): Exchange[] {
+  const closes = random.oneIn(3);
+  return Array.from({ length: count }, (_, i) => whole(traffic, closes && i === count - 1));
+}
+
+/** One that can be sent without waiting for anything. */
+function whole(traffic: Traffic, closes: boolean): Exchange {
+  for (;;) {
+    const exchange = traffic.next(closes);
+    if (exchange.late === null) return exchange;
+  }
+}
+
+function leaving(traffic: Traffic, random: Random): Plan {
+  const resets = random.oneIn(2);
+  switch (random.below(4)) {
+    case 0: // with half a head
+      return {
+        behaviour: "left in a request",
+        exchanges: [whole(traffic, false)],
+        atOnce: 1,
+        splitMs: random.below(5),
+        leavesInRequest: true,
+        resets,
+      };
+    case 1: // with nothing, or the request just sent
+      return {
+        behaviour: "left at once",
+        exchanges: [whole(traffic, false)],
+        atOnce: 1,
+        leavesAfterBytes: 0,
+        resets,
+      };
+    case 2: // in the middle of many
+      return {
+        behaviour: "left while pipelining",
+        exchanges: several(traffic, random, 10),
+        atOnce: 10,
+        leavesAfterBytes: random.below(20_000),
+        resets,
+      };
+    default: {
+      const exchange = random.oneIn(10) ? traffic.large() : traffic.medium({});
+      const leavesAfterBytes = random.below(300_000);
+      return { behaviour: "left in an answer", exchanges: [exchange], atOnce: 1, leavesAfterBytes, resets };
+    }
+  }
+}
