@@ -44,7 +44,7 @@ export class Reactor {
   readonly #ready = new ReadyList();
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
-  readonly #tasks = new TaskQueue();
+  readonly #tasks: TaskQueue;
   // A list that is emptied by its length would be allocated anew each turn: this one only counts.
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0;
@@ -53,11 +53,22 @@ export class Reactor {
   #retired: Source[] = [];
   #stopped = false;
 
-  /** The reactor owns `poller`, and closes it with itself. */
+  /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when there is no eventfd for it. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
-    orThrow(this.register(this.#tasks.waker, Interest.READABLE), "watch the reactor's eventfd", "add");
+    try {
+      this.#tasks = new TaskQueue();
+    } catch (error) {
+      poller.close();
+      throw error;
+    }
+    const { waker } = this.#tasks;
+    const status = this.register(waker, Interest.READABLE);
+    if (status >= 0) return;
+    close(waker.fd);
+    poller.close();
+    orThrow(status, "watch the reactor's eventfd", "add");
   }
 
   /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */
