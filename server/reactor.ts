@@ -12,7 +12,6 @@
  * descriptors only once in some sixty ticks unless it has to wait for something.
  * @module
  */
-import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -53,22 +52,11 @@ export class Reactor {
   #retired: Source[] = [];
   #stopped = false;
 
-  /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when there is no eventfd for it. */
+  /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when it cannot be woken; it is closed. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
-    try {
-      this.#tasks = new TaskQueue();
-    } catch (error) {
-      poller.close();
-      throw error;
-    }
-    const { waker } = this.#tasks;
-    const status = this.register(waker, Interest.READABLE);
-    if (status >= 0) return;
-    close(waker.fd);
-    poller.close();
-    orThrow(status, "watch the reactor's eventfd", "add");
+    this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
   }
 
   /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */

@@ -13,6 +13,7 @@ const HEADERS = [
   "errno.h",
   "fcntl.h",
   "linux/fs.h",
+  "linux/limits.h",
   "linux/magic.h",
   "linux/openat2.h",
   "netinet/in.h",
@@ -27,6 +28,7 @@ const HEADERS = [
   "sys/socket.h",
   "sys/stat.h",
   "sys/syscall.h",
+  "unistd.h",
 ];
 
 const { IS_AARCH64, ...CONSTANTS } = constants;
