@@ -47,7 +47,8 @@ function freePort(): number {
 
 /** Twenty requests; it may be that it has not started yet, or not closed others' connections. */
 async function assertServes(port: number): Promise<void> {
-  for (let served = 0, attempt = 0; served < 20; attempt++) {
+  let served = 0;
+  for (let attempt = 0; served < 20; attempt++) {
     assert(attempt < (IS_EMULATED ? 3000 : 300), "it does not serve");
     try {
       using wire = await Wire.connect(port);
