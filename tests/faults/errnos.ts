@@ -223,12 +223,12 @@ export const STARTING = {
   setrlimit: ["EFAULT", "EINVAL", "EPERM"],
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
-/** One call that is to fail once. */
+/** One call that is to fail once, or, by `"1+"`, from the first on. */
 export interface Fault {
   readonly call: string;
   readonly errno: ErrnoName;
   /** Which of them, from 1. */
-  readonly when: number;
+  readonly when: number | `${number}+`;
 }
 
 /** `sendto 2: ENOMEM` */
