@@ -140,7 +140,8 @@ function isCut(error: unknown): boolean {
     (error instanceof Error && /^(cut off|connection reset|the server closed)/.test(error.message));
 }
 
-async function patiently<T>(what: string, work: Promise<T>): Promise<T> {
+/** What `work` comes to. @throws {Error} when that takes too long. */
+export async function patiently<T>(what: string, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`HANGS: ${what}`)), PATIENCE_MS);

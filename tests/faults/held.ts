@@ -18,6 +18,18 @@ export function descriptorsHeld(pid: number, root: string): number {
   return count;
 }
 
+/**
+ * How many connections of this machine the kernel has reset because it had no memory for them, or too many that nobody
+ * held open any longer: nobody's fault, and it happens where others load the same machine.
+ */
+export function connectionsGivenUp(): number {
+  const lines = Deno.readTextFileSync("/proc/net/netstat").split("\n").filter((line) =>
+    line.startsWith("TcpExt:")
+  );
+  const [names, values] = lines.map((line) => line.split(" "));
+  return Number(values[names.indexOf("TCPAbortOnMemory")]);
+}
+
 /** A promise that is fulfilled so many milliseconds later. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

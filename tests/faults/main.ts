@@ -1,7 +1,7 @@
 /**
  * The whole table of faults, each by itself: `deno task faults [CALL…]`.
  *
- * Every error of every call, in the first, the second and the fourth of them, under all kinds of clients. It says what
+ * Every error of every call, in the first and the third of them, under all kinds of clients. It says what
  * became of them, and ends with status 1 when one was not survived as it must be.
  * @module
  */
@@ -11,7 +11,7 @@ import { type Round, singleRounds, unnoticedRounds } from "./plan.ts";
 import { whyNotTraced } from "./strace.ts";
 import { type Report, Target } from "./target.ts";
 
-const WHENS = [1, 2, 4];
+const WHENS = [1, 3];
 
 interface Row {
   tried: number;
