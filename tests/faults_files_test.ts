@@ -4,13 +4,16 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { staticHandler } from "../handlers/static.ts";
 import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import type { ErrnoName } from "./faults/errnos.ts";
+import { Interposer } from "./faults/interposer.ts";
 import { mustSkip } from "./faults/strace.ts";
 import { Target } from "./faults/target.ts";
 import { IS_EMULATED, Program, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
-import { exchange, get } from "./support/wire.ts";
+import { withServer } from "./support/serving.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const MIB = 1024 * 1024;
 const MEMORY_BYTES = CACHED_FILE_BYTES_MAX - 10;
@@ -85,6 +88,30 @@ for (const [how, change] of Object.entries(CHANGES)) {
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   });
 }
+
+Deno.test("a file that cannot be opened for one client is sent to the others who wait for its tag", async () => {
+  for (let when = 1; when <= 8; when++) {
+    using site = new Site({ "disk.bin": state(2 * MIB, 1) });
+    using calls = new Interposer();
+    const handler = staticHandler({ root: site.root });
+    await withServer({ handler }, async ({ port, errors }) => {
+      const wires = await Promise.all([1, 2, 3].map(() => Wire.connect(port)));
+      const asked = wires.map((wire) => wire.send(get("/disk.bin")));
+      calls.expect([{ call: "openat2", errno: "EMFILE", when }]);
+      await Promise.all(asked);
+      const statuses = await Promise.all(wires.map(async (wire) => {
+        const { status, body } = await wire.expect();
+        if (status === 200) assertEquals(body.length, 2 * MIB);
+        return status;
+      }));
+      for (const wire of wires) wire[Symbol.dispose]();
+      const noticed = statuses.filter((status) => status !== 200);
+      assert(noticed.length === 0 || `${noticed}` === "503", `${when}: ${statuses}`);
+      assertEquals(errors, []);
+    });
+    handler.close();
+  }
+});
 
 Deno.test("a disk that fails for a while: 500, or a cut, or what is in memory; and then all is as before", async () => {
   if (IS_EMULATED || mustSkip("the disk was not made to fail")) return;

@@ -141,13 +141,17 @@ export class Presenter {
 
   /**
    * A variant that cannot be opened ends its resource: what led to it is to be looked at again. True when it was a
-   * compressed form beside others: the client gets one of those, as if this one were not there.
+   * compressed form beside others: the client gets one of those, as if this one were not there. Others may be at work
+   * with the resource still, or have withdrawn the same variant.
    */
   #withdraw(resource: Resource, variant: Variant): boolean {
     this.#parts.cache.remove(resource);
     resource.isNew = false;
-    resource.variants.splice(resource.variants.indexOf(variant), 1);
-    return variant.coding !== null && resource.variants.length > 0;
+    const { variants } = resource;
+    if (variant.coding === null || variants.every((other) => other === variant)) return false;
+    const index = variants.indexOf(variant);
+    if (index >= 0) variants.splice(index, 1);
+    return true;
   }
 
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
