@@ -3,10 +3,12 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
+import { STDERR_FILENO, STDOUT_FILENO } from "./ffi/constants.ts";
 import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { type Account, setNoNewPrivileges } from "./ffi/privileges.ts";
 import { formatAddress, isIpAddress } from "./ffi/socket.ts";
+import { tryPrint } from "./ffi/standard_output.ts";
 import { served } from "./handlers/mod.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
@@ -53,11 +55,11 @@ function announce(
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
   const where = formatAddress({ address: reachable, port });
   if (site !== null) {
-    console.log(`http服务器使用的port:${port}`);
-    if (command.config !== null) console.log(`Settings from ${command.config}`);
-    console.log(`Serving ${command.site.root} at http://${where}/`);
+    print(`http服务器使用的port:${port}`);
+    if (command.config !== null) print(`Settings from ${command.config}`);
+    print(`Serving ${command.site.root} at http://${where}/`);
   } else {
-    console.log(`Serving ${command.handler} at ${where}`);
+    print(`Serving ${command.handler} at ${where}`);
   }
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
@@ -78,7 +80,12 @@ function announce(
 }
 
 function say(name: string, value: string): void {
-  console.log(`${name.padEnd(13)} ${value}`);
+  print(`${name.padEnd(13)} ${value}`);
+}
+
+/** A server does not wait for somebody to read that, nor end for want of a disk that takes it. */
+function print(line: string): void {
+  tryPrint(STDOUT_FILENO, line);
 }
 
 /** The size of the cache, and how the files in it are known to be fresh. */
@@ -109,7 +116,7 @@ function optionsOf(command: CommandLine): StaticOptions {
 }
 
 function warn(message: string): void {
-  console.error(`epollet: ${message}`);
+  tryPrint(STDERR_FILENO, `epollet: ${message}`);
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. */

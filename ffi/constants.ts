@@ -3,7 +3,7 @@
  * Those that differ between x86-64 and aarch64 are chosen once, here.
  *
  * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
- * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/landlock.h`,
+ * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/limits.h`, `linux/landlock.h`,
  * `linux/prctl.h`. `tests/ffi_constants_test.ts` compares them with a C compiler's.
  * @module
  */
@@ -162,6 +162,12 @@ export const FS_CASEFOLD_FL = 0x40000000;
 // eventfd(2)
 export const EFD_CLOEXEC = 0x80000;
 export const EFD_NONBLOCK = 0x800;
+
+// pipe(7), stdout(3)
+/** What a pipe that is ready to be written to takes at once. */
+export const PIPE_BUF = 4096;
+export const STDOUT_FILENO = 1;
+export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
 export const SIGPIPE = 13;

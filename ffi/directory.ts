@@ -5,6 +5,7 @@
  * @module
  */
 import { AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "./constants.ts";
+import { EINTR } from "./errno.ts";
 import type { FileName } from "./inotify.ts";
 import { libc, result } from "./libc.ts";
 import { DIRENT64, STATX } from "./structs.ts";
@@ -26,7 +27,8 @@ const direntView = new DataView(direntBytes.buffer);
  * taken; some names (none, even) were told then, and there may be more.
  */
 export function readEntries(fd: number, onEntry: (name: FileName, kind: EntryKind) => void): number {
-  const count = result(libc.getdents64(fd, direntBytes, direntBytes.length));
+  let count: number;
+  do count = result(libc.getdents64(fd, direntBytes, direntBytes.length)); while (count === -EINTR);
   if (count <= 0) return count;
   for (let at = 0; at < count;) {
     const start = at + DIRENT64.name;
@@ -63,7 +65,12 @@ export class EntryStatus {
     const { length } = name;
     for (let i = 0; i < length; i++) this.#name[i] = name.charCodeAt(i);
     this.#name[length] = 0;
-    return result(libc.statx(directory, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#bytes));
+    while (true) {
+      const status = result(
+        libc.statx(directory, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#bytes),
+      );
+      if (status !== -EINTR) return status;
+    }
   }
 
   get isFile(): boolean {

@@ -24,7 +24,7 @@ import {
   STATX_BASIC_STATS,
   SYS_openat2,
 } from "./constants.ts";
-import { EACCES, EAGAIN, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
+import { EACCES, EAGAIN, EINTR, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { OPEN_HOW, STATX } from "./structs.ts";
 
@@ -89,10 +89,10 @@ export function openBeneathWithoutLinks(root: number, path: PathBytes): number {
 }
 
 function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {
-  // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again.
+  // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again. EINTR: file systems of networks.
   for (let attempt = 0; attempt < 32; attempt++) {
     const fd = result(libc.syscall_openat2(SYS_openat2, root, path, how, OPEN_HOW.size));
-    if (fd !== -EAGAIN) return fd;
+    if (fd !== -EAGAIN && fd !== -EINTR) return fd;
   }
   return -EAGAIN;
 }
@@ -117,7 +117,8 @@ export function openBeneathByWalking(root: number, path: PathBytes): number {
       return isParent ? -EPERM : -ENOENT;
     }
     const flags = isLast ? FILE_FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    const next = result(libc.openat(directory, name, flags, 0));
+    let next: number;
+    do next = result(libc.openat(directory, name, flags, 0)); while (next === -EINTR);
     if (directory !== root) libc.close(directory);
     if (next < 0 || isLast) return next;
     directory = next;
@@ -133,12 +134,19 @@ export class FileStatus {
 
   /** Asks about `path` below `root`, following links: 0 or −errno. Says nothing about what may be opened. */
   read(root: number, path: PathBytes): number {
-    return result(libc.statx(root, path, 0, STATX_BASIC_STATS, this.#bytes));
+    return this.#ask(root, path, 0);
   }
 
   /** Asks about an open descriptor: 0 or −errno. */
   readDescriptor(fd: number): number {
-    return result(libc.statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#bytes));
+    return this.#ask(fd, EMPTY_PATH, AT_EMPTY_PATH);
+  }
+
+  #ask(directory: number, path: PathBytes, flags: number): number {
+    while (true) {
+      const status = result(libc.statx(directory, path, flags, STATX_BASIC_STATS, this.#bytes));
+      if (status !== -EINTR) return status;
+    }
   }
 
   get isFile(): boolean {
@@ -230,6 +238,7 @@ export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: numb
   while (done < buffer.length) {
     const part = done === 0 ? buffer : buffer.subarray(done);
     const count = result(libc.pread(fd, part, part.length, BigInt(offset + done)));
+    if (count === -EINTR) continue;
     if (count < 0) return count;
     if (count === 0) break;
     done += count;

@@ -7,7 +7,7 @@
  * @module
  */
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, F_GETFD, FD_SETSIZE } from "./constants.ts";
-import { orThrow } from "./errno.ts";
+import { EINTR, orThrow } from "./errno.ts";
 import { libc, loadLibc, result } from "./libc.ts";
 import { EPOLL_EVENT, TIMEVAL } from "./structs.ts";
 
@@ -145,7 +145,10 @@ export function eventfdCreate(): number {
 
 /** Makes an eventfd readable: 8, or −errno. */
 export function eventfdSignal(fd: number): number {
-  return result(libc.write(fd, counter, 8));
+  while (true) {
+    const status = result(libc.write(fd, counter, 8));
+    if (status !== -EINTR) return status; // else a wait would go on that was to be ended
+  }
 }
 
 /** Ends that: 8, or −EAGAIN when it was not readable. */

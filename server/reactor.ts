@@ -12,7 +12,6 @@
  * descriptors only once in some sixty ticks unless it has to wait for something.
  * @module
  */
-import { orThrow } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -44,7 +43,7 @@ export class Reactor {
   readonly #ready = new ReadyList();
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
-  readonly #tasks = new TaskQueue();
+  readonly #tasks: TaskQueue;
   // A list that is emptied by its length would be allocated anew each turn: this one only counts.
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0;
@@ -53,11 +52,11 @@ export class Reactor {
   #retired: Source[] = [];
   #stopped = false;
 
-  /** The reactor owns `poller`, and closes it with itself. */
+  /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when it cannot be woken; it is closed. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
-    orThrow(this.register(this.#tasks.waker, Interest.READABLE), "watch the reactor's eventfd", "add");
+    this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
   }
 
   /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */

@@ -2,7 +2,10 @@
  * Work that promises, timers and signals hand to the loop.
  * @module
  */
+import { orThrow } from "../ffi/errno.ts";
 import { eventfdClear, eventfdCreate, eventfdSignal } from "../ffi/multiplexers.ts";
+import { close } from "../ffi/socket.ts";
+import type { Poller } from "./poller.ts";
 import { Source } from "./source.ts";
 
 /** Wakes the reactor's wait, wherever it runs. */
@@ -21,6 +24,23 @@ export class TaskQueue {
   /** Promises and coroutines that something outside of the loop works on: it must not block them. */
   pending = 0;
   #tasks: (() => void)[] = [];
+
+  /**
+   * A queue whose waker is watched: `register` does that, and gives 0 or −errno.
+   * @throws {SystemError} when it cannot be; `poller` is closed then, since there will be no loop.
+   */
+  static watchedBy(register: (waker: Source) => number, poller: Pick<Poller, "close">): TaskQueue {
+    let queue: TaskQueue | null = null;
+    try {
+      queue = new TaskQueue();
+      orThrow(register(queue.waker), "watch the reactor's eventfd", "add");
+      return queue;
+    } catch (error) {
+      if (queue !== null) close(queue.waker.fd);
+      poller.close();
+      throw error;
+    }
+  }
 
   get isEmpty(): boolean {
     return this.#tasks.length === 0;

@@ -14,6 +14,7 @@ const HEADERS = [
   "fcntl.h",
   "linux/fs.h",
   "linux/landlock.h",
+  "linux/limits.h",
   "linux/magic.h",
   "linux/openat2.h",
   "linux/sockios.h",

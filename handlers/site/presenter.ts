@@ -141,14 +141,16 @@ export class Presenter {
 
   /**
    * A variant that cannot be opened ends its resource: what led to it is to be looked at again. True when it was a
-   * compressed form beside others: the client gets one of those, as if this one were not there.
+   * compressed form beside others: the client gets one of those, as if this one were not there. Others may be at work
+   * with the resource still, or have withdrawn the same variant.
    */
   #withdraw(resource: Resource, variant: Variant): boolean {
-    const place = resource.variants.indexOf(variant);
-    this.#parts.cache.remove(resource); // its variants are others now, in the same places
+    this.#parts.cache.remove(resource);
     resource.isNew = false;
-    resource.variants.splice(place, 1);
-    return variant.coding !== null && resource.variants.length > 0;
+    const others = resource.variants.filter(({ seen }) => seen !== variant.seen);
+    if (variant.coding === null || others.length === 0) return false;
+    resource.variants = others;
+    return true;
   }
 
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */

@@ -82,6 +82,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   variants: Variant[];
   readonly auth: readonly CompiledAuth[];
   readonly isCompressible: boolean;
+  /** Another request may get another variant. */
+  readonly varies: boolean;
   /** The file that is looked at now and then, even though it is watched. */
   readonly main: Seen;
   /** Where it is watched. */
@@ -108,15 +110,11 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     this.variants = init.variants;
     this.auth = init.auth;
     this.isCompressible = init.isCompressible;
+    this.varies = init.isCompressible || init.variants.length > 1 || init.variants[0].coding !== null;
     this.main = init.variants[0].seen;
     this.places = init.seen.flatMap(({ place }) => place === null ? [] : [place]);
     this.unwatched = init.seen.filter(({ place }) => place === null);
     this.bytes = RESOURCE_OVERHEAD_BYTES;
-  }
-
-  /** Another request may get another variant. */
-  get varies(): boolean {
-    return this.isCompressible || this.variants.length > 1 || this.variants[0].coding !== null;
   }
 
   /** A response that requests may remember until the resource ends. */

@@ -20,6 +20,22 @@ async function run(command: string, args: readonly string[]): Promise<string | n
   return decoder.decode(output.stdout);
 }
 
+/** False, after saying why, when there is no C compiler for the architecture of this process. */
+async function hasCompiler(what: string): Promise<boolean> {
+  const machine = await run("cc", ["-dumpmachine"]);
+  if (machine !== null && machine.startsWith(ARCHITECTURE)) return true;
+  const why = machine === null ? "there is no C compiler `cc`" : `cc compiles for ${machine.trim()}`;
+  console.log(`SKIPPED: ${what}, because ${why}, and this is ${ARCHITECTURE}.`);
+  return false;
+}
+
+/** Makes the shared library `output` of a C file; false, after saying why, where that is impossible. */
+export async function compileLibrary(source: string, output: string): Promise<boolean> {
+  if (!await hasCompiler(`${source} was not compiled`)) return false;
+  await run("cc", ["-shared", "-fPIC", "-O1", "-o", output, source, "-ldl"]);
+  return true;
+}
+
 /**
  * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. `fallbacks` are names and
  * values of macros that the headers of an older system may lack. Null, after saying
@@ -30,12 +46,7 @@ export async function evaluateInC(
   expressions: readonly string[],
   fallbacks: readonly (readonly [name: string, value: string])[] = [],
 ): Promise<bigint[] | null> {
-  const machine = await run("cc", ["-dumpmachine"]);
-  if (machine === null || !machine.startsWith(ARCHITECTURE)) {
-    const why = machine === null ? "there is no C compiler `cc`" : `cc compiles for ${machine.trim()}`;
-    console.log(`SKIPPED: nothing was compared with C, because ${why}, and this is ${ARCHITECTURE}.`);
-    return null;
-  }
+  if (!await hasCompiler("nothing was compared with C")) return null;
   const directory = await Deno.makeTempDir({ prefix: "epollet-test-" });
   try {
     const source = [

@@ -1,0 +1,102 @@
+/**
+ * Downloads that take a second or two, each byte of which is compared, and a client beside them who asks all the time.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Site } from "../support/program.ts";
+import { get, Wire } from "../support/wire.ts";
+import { sleep } from "./held.ts";
+
+const MIB = 1024 * 1024;
+/** Kept in memory, and not. */
+const IN_MEMORY = pattern(MIB - 1000, 3);
+const ON_DISK = pattern(8 * MIB, 5);
+/** What a client takes before it pauses, and for how long. */
+const PORTION_BYTES = MIB / 4;
+const PAUSE_MS = 25;
+
+function pattern(length: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** Eight downloads under way, four of them from memory. */
+export class Downloads {
+  readonly site: Site = new Site({ "memory.bin": IN_MEMORY, "disk.bin": ON_DISK, "news.txt": "0" });
+  #news = 0;
+  isOver = false;
+
+  /** Downloads all of them; how many bytes came. */
+  async run(port: number): Promise<number> {
+    const disk = Array.from({ length: 4 }, () => download(port, "/disk.bin", ON_DISK, 1));
+    const memory = Array.from({ length: 4 }, () => download(port, "/memory.bin", IN_MEMORY, 8));
+    const counts = await Promise.all([...disk, ...memory]);
+    this.isOver = true;
+    return counts.reduce((sum, count) => sum + count);
+  }
+
+  /** Writes to a file and asks for it, on one connection, until the downloads are over; `check` sees each answer. */
+  async ask(port: number, check: (date: string) => void = () => {}): Promise<number> {
+    using wire = await Wire.connect(port);
+    let asked = 0;
+    for (; !this.isOver; asked++) {
+      this.site.write("news.txt", String(++this.#news));
+      await wire.send(get("/news.txt"));
+      const { status, text, fields } = await wire.expect();
+      assertEquals([status, text], [200, String(this.#news)]);
+      check(fields.date);
+      await sleep(5);
+    }
+    return asked;
+  }
+
+  [Symbol.dispose](): void {
+    this.site[Symbol.dispose]();
+  }
+}
+
+/** Slowly, so many times on one connection. */
+async function download(port: number, target: string, expected: Uint8Array, times: number): Promise<number> {
+  using wire = await Wire.connect(port);
+  await wire.send(get(target).repeat(times));
+  let at = -1; // of the body; −1 in a head
+  let head = "";
+  let done = 0;
+  let portion = 0;
+  while (done < times) {
+    const bytes = await wire.some();
+    assert(bytes !== null, `${target} was cut off at byte ${at}`);
+    for (let i = 0; i < bytes.length;) {
+      if (at < 0) {
+        head += String.fromCharCode(bytes[i++]);
+        if (!head.endsWith("\r\n\r\n")) continue;
+        assert(
+          head.startsWith("HTTP/1.1 200 ") && head.includes(`\r\nContent-Length: ${expected.length}\r\n`),
+          head,
+        );
+        head = "";
+        at = 0;
+        continue;
+      }
+      const count = Math.min(bytes.length - i, expected.length - at);
+      for (let k = 0; k < count; k++) {
+        if (bytes[i + k] !== expected[at + k]) throw new Error(`byte ${at + k} is wrong`);
+      }
+      i += count;
+      at += count;
+      if (at < expected.length) continue;
+      at = -1;
+      done++;
+    }
+    portion += bytes.length;
+    if (portion < PORTION_BYTES) continue;
+    portion = 0;
+    await sleep(PAUSE_MS);
+  }
+  return times * expected.length;
+}

@@ -1,0 +1,95 @@
+/**
+ * A server in this process as the target of faults.
+ * @module
+ */
+import { assert } from "@std/assert";
+import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
+import type { PollerName } from "../../server/poller.ts";
+import { serve, type ServerHandle } from "../../server/serve.ts";
+import { eventually } from "../support/descriptors.ts";
+import { Downloader, FaultSite, type Outcome, serveAll, twentyMore } from "./clients.ts";
+import { describeFault, type Fault } from "./errnos.ts";
+import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
+import { Interposer } from "./interposer.ts";
+import type { Report } from "./target.ts";
+
+/** How long a server with nothing to do is watched, and how often it may wait meanwhile. */
+const QUIET_MS = 40;
+const WAITS_MAX = 30;
+
+/** One server that all faults are tried on; `await using` ends it. */
+export class LocalTarget {
+  /** What it complained of. */
+  readonly errors: string[] = [];
+  readonly #files = new FaultSite();
+  readonly #interposer = new Interposer();
+  readonly #handler: StaticHandler;
+  readonly #server: ServerHandle;
+  #descriptors = Infinity;
+
+  private constructor(poller: PollerName) {
+    this.#handler = staticHandler({ root: this.#files.site.root, browse: true });
+    this.#server = serve({
+      handler: this.#handler,
+      hostname: "127.0.0.1",
+      port: 0,
+      poller,
+      onListen() {},
+      onError: (message) => this.errors.push(message),
+    });
+  }
+
+  static async start(poller: PollerName): Promise<LocalTarget> {
+    const target = new LocalTarget(poller);
+    await twentyMore(target.#server.addr.port, target.#files.fresh(), target.#files);
+    await sleep(QUIET_MS);
+    target.#descriptors = target.#held;
+    return target;
+  }
+
+  /** Lets these calls fail under all kinds of clients. @throws {Error} unless the server survives that as it must. */
+  async suffer(faults: readonly Fault[]): Promise<Report> {
+    const { port } = this.#server.addr;
+    const directory = this.#files.fresh();
+    const givenUp = connectionsGivenUp();
+    try {
+      const downloader = await Downloader.start(port);
+      this.#interposer.expect(faults);
+      const outcomes: Outcome[] = await serveAll(port, directory, this.#files, downloader);
+      await sleep(10); // the last ones are closed
+      const { injected } = this.#interposer;
+      this.#interposer.expect([]);
+      await this.#assertWell(port, directory);
+      const noticed = outcomes.filter(({ noticed }) => noticed !== null);
+      const most = injected + connectionsGivenUp() - givenUp;
+      assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
+      return { injected, noticed };
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });
+    }
+  }
+
+  get #held(): number {
+    return descriptorsHeld(Deno.pid, this.#files.site.root);
+  }
+
+  async #assertWell(port: number, directory: string): Promise<void> {
+    await twentyMore(port, directory, this.#files);
+    await eventually(() => this.#held <= this.#descriptors, "descriptors are left open");
+    this.#interposer.expect([]);
+    await sleep(QUIET_MS);
+    const waits = ["epoll_wait", "poll", "select"].reduce(
+      (sum, call) => sum + this.#interposer.countOf(call),
+      0,
+    );
+    assert(waits <= WAITS_MAX, `it waited ${waits} times in ${QUIET_MS} ms with nothing to do`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    this.#handler.close();
+    this.#interposer[Symbol.dispose]();
+    this.#files[Symbol.dispose]();
+  }
+}

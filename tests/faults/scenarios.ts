@@ -1,0 +1,154 @@
+/**
+ * What clients say on a scripted socket, for a walk that lets each call on that socket fail in turn.
+ * @module
+ */
+import { openBeneathByWalking, openDirectory } from "../../ffi/file.ts";
+import { cString } from "../../ffi/libc.ts";
+import { close } from "../../ffi/socket.ts";
+import { ByteConnection } from "../../server/byte_connection.ts";
+import type { Service } from "../../server/connections.ts";
+import { CoroutineConnection } from "../../server/coroutine.ts";
+import type { Handler } from "../../server/handler.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
+import { HttpResponse } from "../../server/http/response.ts";
+import { Interest } from "../../server/poller.ts";
+import { post, postChunked, says, Source } from "../support/exchanges.ts";
+import { Site } from "../support/program.ts";
+import { describe, Scripted } from "../support/scripted.ts";
+import { get, head } from "../support/wire.ts";
+
+/** A connection that was just made, and what it holds that has to be given back. */
+export interface Stage {
+  readonly scripted: Scripted;
+  /** What is held at present. */
+  held(): number;
+}
+
+/** One kind of connection, and what arrives on it. */
+export interface Scenario {
+  readonly name: string;
+  readonly arrivals: readonly string[];
+  open(trigger: "level" | "edge"): Stage;
+}
+
+const LONG = encodeUtf8("0123456789".repeat(4000));
+const EXPECTING = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+
+const site = new Site({ "file.txt": "the bytes of a file, which go out by sendfile" });
+globalThis.addEventListener("unload", () => site[Symbol.dispose]());
+
+/** Serves a file by its descriptor. */
+function openFile(trigger: "level" | "edge"): Stage {
+  let held = 0;
+  const handler: Handler = () => {
+    const root = openDirectory(site.root);
+    const fd = openBeneathByWalking(root, cString("file.txt"));
+    close(root);
+    held++;
+    const give = () => {
+      held--;
+      close(fd);
+    };
+    return new HttpResponse(200, [], { fd, offset: 4, length: 30, close: give });
+  };
+  return { scripted: new Scripted(handler, trigger), held: () => held };
+}
+
+/** Answers with a stream of three pieces. */
+function openStream(trigger: "level" | "edge"): Stage {
+  const sources: Source[] = [];
+  const handler: Handler = () => {
+    const source = new Source(["first, ", "second, ", "third"]);
+    sources.push(source);
+    return new HttpResponse(200, [], source.stream);
+  };
+  // It is given back when it is read to its end (a pull past the last piece), or cancelled, and not twice.
+  const isHeld = ({ pulls, cancels }: Source) => (pulls > 3 ? 1 : 0) + cancels.length !== 1;
+  return { scripted: new Scripted(handler, trigger), held: () => sources.filter(isHeld).length };
+}
+
+function opens(handler: Handler): (trigger: "level" | "edge") => Stage {
+  return (trigger) => ({ scripted: new Scripted(handler, trigger), held: () => 0 });
+}
+
+/** A byte protocol or a coroutine, which says how many of its clients have not been told of their end. */
+function speaks(
+  serviceOf: (count: (change: number) => void) => Service,
+): (trigger: "level" | "edge") => Stage {
+  return (trigger) => {
+    let held = 0;
+    const service = serviceOf((change) => held += change);
+    return { scripted: new Scripted(describe, trigger, true, service), held: () => held };
+  };
+}
+
+const echoes = speaks((count) => (fd, host, keeper) => {
+  new ByteConnection(host, keeper, (peer) => {
+    count(1);
+    return { received: (bytes) => void peer.write(bytes), closed: () => count(-1) };
+  }).attach(fd, Interest.NONE);
+});
+
+const echoesInCoroutine = speaks((count) => (fd, host, keeper) => {
+  CoroutineConnection.run(
+    async (socket) => {
+      count(1);
+      try {
+        for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {
+          await socket.write(bytes);
+        }
+      } finally {
+        count(-1);
+      }
+    },
+    fd,
+    host,
+    keeper,
+  );
+});
+
+/** All of them. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: "a small response", arrivals: [get("/a")], open: opens(describe) },
+  {
+    name: "a request in two pieces",
+    arrivals: ["GET /a HT", "TP/1.1\r\nHost: x\r\n\r\n"],
+    open: opens(describe),
+  },
+  {
+    name: "pipelined requests",
+    arrivals: [get("/1") + get("/2"), get("/3") + head("/4")],
+    open: opens(describe),
+  },
+  {
+    name: "a body in memory",
+    arrivals: [get("/") + get("/")],
+    open: opens(() => new HttpResponse(200, [], LONG)),
+  },
+  { name: "a file", arrivals: [get("/") + get("/"), head("/")], open: openFile },
+  { name: "a stream", arrivals: [get("/"), get("/")], open: openStream },
+  { name: "HEAD", arrivals: [head("/a")], open: opens(describe) },
+  {
+    name: "a response that closes",
+    arrivals: [get("/", "Connection: close") + "rest"],
+    open: opens(describe),
+  },
+  { name: "100 (Continue)", arrivals: [EXPECTING, "ok", get("/")], open: opens(describe) },
+  {
+    name: "a refusal, and what comes after it",
+    arrivals: ["nonsense\r\n\r\n", "more of it"],
+    open: opens(describe),
+  },
+  {
+    name: "a promised answer",
+    arrivals: [get("/p"), get("/q")],
+    open: opens(({ path }) => Promise.resolve(says(path))),
+  },
+  {
+    name: "bodies that are read",
+    arrivals: [post("hello"), postChunked(["in ", "chunks"])],
+    open: opens(async (request) => says(await request.text())),
+  },
+  { name: "a byte protocol", arrivals: ["one", "two"], open: echoes },
+  { name: "a coroutine", arrivals: ["one", "two"], open: echoesInCoroutine },
+];

@@ -1,0 +1,82 @@
+/**
+ * Makes system calls of another process fail, by strace(1).
+ *
+ * Deno makes many of the same calls for itself, on threads of its own; on the thread that runs JavaScript, which is
+ * the process's first, the calls of `errnos.ts` are ours. So it is that thread alone which is traced.
+ * @module
+ */
+import { describeFault, type Fault } from "./errnos.ts";
+
+/** Null, or why system calls cannot be made to fail here. */
+export function whyNotTraced(): string | null {
+  const probe = (args: string[]) => {
+    try {
+      return new Deno.Command("strace", { args, stdout: "null", stderr: "piped" }).outputSync();
+    } catch {
+      return null;
+    }
+  };
+  const tried = probe(["-o", "/dev/null", "-e", "trace=getpid", "-e", "inject=getpid:error=EPERM", "true"]);
+  if (tried === null) return "strace is not installed";
+  if (tried.success) return null;
+  return `strace cannot trace here: ${new TextDecoder().decode(tried.stderr).trim().split("\n").at(-1)}`;
+}
+
+/** Says that a test did less than it would elsewhere; false when it need not. */
+export function mustSkip(what: string): boolean {
+  const reason = whyNotTraced();
+  if (reason !== null) console.log(`SKIPPED: ${what}: ${reason}`);
+  return reason !== null;
+}
+
+/** Runs `body` while these calls of the threads `tids` fail; returns how many of them did. */
+export async function withFaults(
+  tids: readonly number[],
+  faults: readonly Fault[],
+  body: () => Promise<void>,
+): Promise<number> {
+  const log = Deno.makeTempFileSync({ prefix: "epollet-faults-" });
+  const calls = new Set(faults.map(({ call }) => call));
+  if (calls.size !== faults.length) throw new Error("strace takes one fault for each call");
+  const args = [
+    ...tids.flatMap((tid) => ["-p", String(tid)]),
+    "-e",
+    `trace=${[...calls].join(",")}`,
+    ...faults.flatMap(({ call, errno, when }) => ["-e", `inject=${call}:error=${errno}:when=${when}`]),
+    "-o",
+    log,
+  ];
+  const strace = new Deno.Command("strace", { args, stderr: "piped", stdout: "null" }).spawn();
+  const said = await attached(strace.stderr, tids.length);
+  try {
+    if (!said.includes("attached")) {
+      throw new Error(`strace did not attach for ${faults.map(describeFault).join(", ")}: ${said}`);
+    }
+    await body();
+  } finally {
+    try {
+      strace.kill("SIGINT");
+    } catch {
+      // it has ended with what it traced
+    }
+    await strace.stderr.cancel();
+    await strace.status;
+  }
+  const injected = Deno.readTextFileSync(log).match(/\(INJECTED\)/g)?.length ?? 0;
+  Deno.removeSync(log);
+  return injected;
+}
+
+/** What strace says until it has attached to so many threads. */
+async function attached(stderr: ReadableStream<Uint8Array>, threads: number): Promise<string> {
+  const reader = stderr.getReader();
+  const decoder = new TextDecoder();
+  let said = "";
+  while ((said.match(/ attached/g)?.length ?? 0) < threads) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    said += decoder.decode(value);
+  }
+  reader.releaseLock();
+  return said;
+}

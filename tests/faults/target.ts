@@ -1,0 +1,107 @@
+/**
+ * The program as the target of faults: what it must be like before, while and after its calls fail.
+ * @module
+ */
+import { assert } from "@std/assert";
+import { Program } from "../support/program.ts";
+import { Downloader, FaultSite, type Outcome, serveAll, twentyMore } from "./clients.ts";
+import { describeFault, type Fault } from "./errnos.ts";
+import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
+import { withFaults } from "./strace.ts";
+
+/** How long a server with nothing to do is watched, and what of it it may be busy. */
+const QUIET_MS = 40;
+const BUSY_MS_MAX = 20;
+
+/** What came of some faults. */
+export interface Report {
+  /** How many calls failed: 0 when there were fewer of them. */
+  readonly injected: number;
+  /** Clients that noticed. */
+  readonly noticed: readonly Outcome[];
+}
+
+/** One program that all faults are tried on; `await using` ends it. */
+export class Target {
+  readonly files: FaultSite;
+  readonly program: Program;
+  readonly #descriptors: number;
+
+  private constructor(files: FaultSite, program: Program, descriptors: number) {
+    this.files = files;
+    this.program = program;
+    this.#descriptors = descriptors;
+  }
+
+  static async start(args: readonly string[] = []): Promise<Target> {
+    const files = new FaultSite();
+    const program = await Program.start(files.site.root, ["--no-config", "--browse", ...args]);
+    await twentyMore(program.port, files.fresh(), files); // until all is compiled, and open that stays open
+    await sleep(QUIET_MS);
+    return new Target(files, program, descriptorsHeld(program.pid, files.site.root));
+  }
+
+  /** Threads of the program but for the one that runs JavaScript. */
+  get otherThreads(): number[] {
+    return Array.from(Deno.readDirSync(`/proc/${this.program.pid}/task`), ({ name }) => Number(name))
+      .filter((tid) => tid !== this.program.pid);
+  }
+
+  /** Lets these calls fail under all kinds of clients. @throws {Error} unless the program survives that as it must. */
+  async suffer(faults: readonly Fault[], tids: readonly number[] = [this.program.pid]): Promise<Report> {
+    const { port } = this.program;
+    const directory = this.files.fresh();
+    const givenUp = connectionsGivenUp();
+    try {
+      let outcomes: Outcome[] = [];
+      const downloader = await Downloader.start(port);
+      const injected = await withFaults(tids, faults, async () => {
+        outcomes = await serveAll(port, directory, this.files, downloader);
+      });
+      await this.#assertWell(directory);
+      const noticed = outcomes.filter(({ noticed }) => noticed !== null);
+      const most = injected + connectionsGivenUp() - givenUp;
+      assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
+      return { injected, noticed };
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });
+    }
+  }
+
+  /** It serves, holds no descriptor that it did not hold before, and rests when nobody asks anything. */
+  async #assertWell(directory: string): Promise<void> {
+    const { port, pid } = this.program;
+    await twentyMore(port, directory, this.files);
+    const held = () => descriptorsHeld(pid, this.files.site.root);
+    for (let attempt = 0; held() > this.#descriptors; attempt++) {
+      assert(attempt < 200, `${held()} descriptors are open, and were ${this.#descriptors}`);
+      await sleep(10);
+    }
+    for (let attempt = 0;; attempt++) { // it may be collecting garbage; what spins does so for ever
+      const before = busyMs(pid);
+      await sleep(QUIET_MS);
+      const busy = busyMs(pid) - before;
+      if (busy <= BUSY_MS_MAX) return;
+      assert(attempt < 5, `it was busy for ${busy} of ${QUIET_MS} ms with nothing to do`);
+    }
+  }
+
+  /** Ends it in order, which it must still be able to do; what it said on standard error. */
+  async end(): Promise<string> {
+    this.program.kill("SIGTERM");
+    const { code, stderr } = await this.program.finish();
+    assert(code === 0, `it ended with status ${code}: ${stderr}`);
+    return stderr;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+    this.files[Symbol.dispose]();
+  }
+}
+
+/** What the thread that runs JavaScript has used of a processor. */
+function busyMs(pid: number): number {
+  return Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/schedstat`).split(" ")[0]) / 1e6;
+}
