@@ -10,6 +10,7 @@ import { manyAtOnce, unnoticedRounds } from "./faults/plan.ts";
 import { mustSkip } from "./faults/strace.ts";
 import { Target } from "./faults/target.ts";
 import { IS_EMULATED } from "./support/program.ts";
+import { Random, SEED } from "./support/random.ts";
 
 /** What the program may say of faults, and what it says nothing of. */
 const COMPLAINT = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
@@ -25,10 +26,13 @@ Deno.test("the program survives every error of every system call that it makes, 
   await using edge = await Target.start();
   await using level = await Target.start(["--poller", "epoll-level"]);
   let injected = 0;
+  const random = new Random();
+  console.log(`seed ${SEED}`);
   for (const { poller, faults } of manyAtOnce()) {
+    if (faults.length < 4 && !random.oneIn(3)) continue; // open(2) alone has so many: some of them each time
     injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
   }
-  assert(injected > 120, `only ${injected} calls failed`);
+  assert(injected > 100, `only ${injected} calls failed`);
   await assertEndsWell(edge);
   await assertEndsWell(level);
 });

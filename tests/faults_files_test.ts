@@ -4,12 +4,16 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { openDirectory } from "../ffi/file.ts";
+import { close } from "../ffi/socket.ts";
 import { staticHandler } from "../handlers/static.ts";
-import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
+import { WatchTree } from "../handlers/site/watch_tree.ts";
+import { CACHE_RECHECK_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import type { ErrnoName } from "./faults/errnos.ts";
 import { Interposer } from "./faults/interposer.ts";
 import { mustSkip } from "./faults/strace.ts";
 import { Target } from "./faults/target.ts";
+import { withClock } from "./support/exchanges.ts";
 import { IS_EMULATED, Program, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { withServer } from "./support/serving.ts";
@@ -150,4 +154,33 @@ Deno.test("after more changes than the kernel keeps events of, nothing old is se
   assertEquals((await exchange(program.port, get("/new.txt"))).text, "newer");
   program.kill("SIGTERM");
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+});
+
+Deno.test("a site whose watches are lost for want of descriptors is watched again a second later", async () => {
+  using site = new Site({ "a.txt": "a" });
+  using calls = new Interposer();
+  const root = openDirectory(site.root);
+  const tree = new WatchTree(root, false, () => {});
+  await withClock((advance) => {
+    assert(tree.isWatching);
+    calls.expect([{ call: "read", errno: "EIO", when: 1 }, {
+      call: "inotify_init1",
+      errno: "EMFILE",
+      when: 1,
+    }]);
+    tree.drain(1);
+    assert(!tree.isWatching);
+    advance(CACHE_RECHECK_SECONDS * 1000 - 1);
+    tree.drain(2);
+    assert(!tree.isWatching, "it tries too often");
+    advance(1);
+    tree.drain(3);
+    assert(tree.isWatching);
+    tree.close();
+    advance(CACHE_RECHECK_SECONDS * 1000);
+    tree.drain(4);
+    assert(!tree.isWatching, "it was closed");
+    return Promise.resolve();
+  });
+  close(root);
 });

@@ -26,6 +26,7 @@ import {
 } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
 import {
+  CACHE_RECHECK_SECONDS,
   EVENT_READS_MAX,
   LARGE_DIRECTORIES_MAX,
   LISTED_NAMES_MAX,
@@ -46,6 +47,8 @@ export class WatchTree {
   #largePlaces = 0;
   #drainedBatch = -1;
   #warned = false;
+  #isClosed = false;
+  #retryMs = -Infinity;
 
   /** `root` is a directory's descriptor, and stays the caller's. */
   constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
@@ -63,8 +66,9 @@ export class WatchTree {
 
   /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
   drain(batch: number): void {
-    if (batch === this.#drainedBatch || this.#inotify < 0) return;
+    if (batch === this.#drainedBatch) return;
     this.#drainedBatch = batch;
+    if (this.#inotify < 0) return this.#retry();
     for (let reads = 0; reads < EVENT_READS_MAX; reads++) {
       const status = inotifyRead(this.#inotify, (watch, mask, name) => this.#onEvent(watch, mask, name));
       if (status === -EAGAIN) return;
@@ -132,6 +136,7 @@ export class WatchTree {
   close(): void {
     if (this.#inotify >= 0) close(this.#inotify);
     this.#inotify = -1;
+    this.#isClosed = true;
   }
 
   #enterRoot(): boolean {
@@ -290,10 +295,19 @@ export class WatchTree {
     if (this.#inotify >= 0) close(this.#inotify); // and all its watches
     this.#inotify = inotifyCreate();
     if (this.#inotify < 0) this.#warn(this.#inotify);
+    this.#retryMs = performance.now() + CACHE_RECHECK_SECONDS * 1000;
     const old = this.#root;
     this.#root = new Place("", null);
     this.#places.clear();
     this.#drop(old);
+  }
+
+  /** There may be descriptors again, or memory. What was found meanwhile goes on being looked at each time. */
+  #retry(): void {
+    const now = performance.now();
+    if (this.#isClosed || now < this.#retryMs) return;
+    this.#retryMs = now + CACHE_RECHECK_SECONDS * 1000;
+    this.#inotify = inotifyCreate();
   }
 
   /** Once: it will go on as it began. */
