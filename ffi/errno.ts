@@ -30,13 +30,17 @@ export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+export const ENONET = 64;
 export const EPROTO = 71;
+export const ENOPROTOOPT = 92;
+export const EOPNOTSUPP = 95;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
+export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 
 /** number → [name, meaning] of the errors that a user of this program can meet. */
@@ -66,12 +70,13 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],
   [ELOOP, ["ELOOP", "too many symbolic links"]],
+  [ENONET, ["ENONET", "not on the network"]],
   [EPROTO, ["EPROTO", "protocol error"]],
   [75, ["EOVERFLOW", "value too large"]],
   [88, ["ENOTSOCK", "not a socket"]],
-  [92, ["ENOPROTOOPT", "protocol not available"]],
+  [ENOPROTOOPT, ["ENOPROTOOPT", "protocol not available"]],
   [94, ["ESOCKTNOSUPPORT", "socket type not supported"]],
-  [95, ["EOPNOTSUPP", "operation not supported"]],
+  [EOPNOTSUPP, ["EOPNOTSUPP", "operation not supported"]],
   [97, ["EAFNOSUPPORT", "address family not supported"]],
   [98, ["EADDRINUSE", "address already in use"]],
   [99, ["EADDRNOTAVAIL", "address not available on this machine"]],
@@ -83,6 +88,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [107, ["ENOTCONN", "not connected"]],
   [ETIMEDOUT, ["ETIMEDOUT", "timed out"]],
   [111, ["ECONNREFUSED", "connection refused"]],
+  [EHOSTDOWN, ["EHOSTDOWN", "host is down"]],
   [EHOSTUNREACH, ["EHOSTUNREACH", "no route to host"]],
 ]);
 

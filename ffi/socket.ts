@@ -124,11 +124,11 @@ export function listenTcp(host: string, port: number, backlog: number, options: 
   try {
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
     orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
-    orThrow(setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1), intent, "setsockopt SO_KEEPALIVE");
+    // The kernel may refuse these, which is no reason not to listen.
+    setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
     setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
     setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-    // The kernel may refuse to wait, which is no reason not to listen.
     if (options.deferAccept ?? true) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
     if (family === AF_INET6) {
       orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), intent, "setsockopt IPV6_V6ONLY");

@@ -142,9 +142,12 @@ export abstract class Connection extends Source {
   }
 
   override onClosed(): void {
-    this.output.discard();
-    this.receiver.clear();
-    this.keeper.closed(this);
+    try {
+      this.output.discard();
+    } finally { // whatever a body thinks of being closed
+      this.receiver.clear();
+      this.keeper.closed(this);
+    }
   }
 
   /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */

@@ -77,13 +77,15 @@ export abstract class ExchangeConnection extends Connection {
   override onClosed(): void {
     const exchange = this.exchange;
     this.exchange = null;
-    if (exchange !== null) {
+    try {
+      if (exchange === null) return;
       const reason = new DOMException("The client is gone", "AbortError");
       exchange.abandon(reason);
       exchange.letGo();
       exchange.stream?.cancel(reason);
+    } finally {
+      super.onClosed();
     }
-    super.onClosed();
   }
 
   /** Answers the request that is in "handling". From inside the loop only. */

@@ -5,12 +5,16 @@
 import {
   EAGAIN,
   ECONNABORTED,
+  EHOSTDOWN,
   EHOSTUNREACH,
   EINTR,
   EMFILE,
   ENETDOWN,
   ENETUNREACH,
   ENFILE,
+  ENONET,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
   EPERM,
   EPROTO,
   ETIMEDOUT,
@@ -63,8 +67,12 @@ export class Listener extends Source {
         case ECONNABORTED:
         case EPERM: // a firewall's
         case EPROTO:
+        case ENOPROTOOPT:
+        case EOPNOTSUPP:
+        case ENONET:
         case ENETDOWN:
         case ENETUNREACH:
+        case EHOSTDOWN:
         case EHOSTUNREACH:
         case ETIMEDOUT:
           continue; // accept(2): what befell one client's connection; another may wait

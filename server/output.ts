@@ -184,8 +184,14 @@ export class Output {
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
     this.#queue = [];
+    const errors: unknown[] = [];
     for (const segment of queue) {
-      if (!(segment instanceof Uint8Array)) segment.body.close();
+      try {
+        if (!(segment instanceof Uint8Array)) segment.body.close();
+      } catch (error) { // the others are to be closed all the same
+        errors.push(error);
+      }
     }
+    if (errors.length > 0) throw errors[0];
   }
 }

@@ -2,10 +2,11 @@
  * Wires poller, reactor, listener and connections into a server.
  * @module
  */
-import { FD_SETSIZE } from "../ffi/constants.ts";
+import { FD_SETSIZE, STDERR_FILENO } from "../ffi/constants.ts";
 import { describeErrno, EINVAL, orThrow } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
+import { tryPrint } from "../ffi/standard_output.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import { Connection } from "./connection.ts";
 import { Connections, type Service } from "./connections.ts";
@@ -64,12 +65,12 @@ export class Server {
    */
   constructor(options: ServerOptions) {
     checkOptions(options);
-    const { onError = (message: string) => console.error(message) } = options;
+    const { onError = complain } = options;
     this.#onError = (message) => {
       try {
         onError(message);
       } catch (error) { // who cannot hear of an error must not end the server
-        console.error(message, error);
+        complain(`${message}\n${describeError(error)}`);
       }
     };
     ignoreSigpipe();
@@ -79,9 +80,11 @@ export class Server {
     const limits = withinDescriptors(limitsOf(options), descriptors);
     // Who may be greeted by the server has to be accepted before it speaks.
     const fd = listenTcp(hostname, port, LISTEN_BACKLOG, { deferAccept: service === null });
+    let opened: Reactor | null = null;
+    let listener: Listener | null = null;
     try {
       this.address = localAddress(fd);
-      const reactor = new Reactor(
+      const reactor = opened = new Reactor(
         createPoller(poller),
         (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`),
       );
@@ -113,7 +116,7 @@ export class Server {
         onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
       };
       this.#connections = new Connections(this.#host, service, () => this.#connectionClosed());
-      this.#listener = new Listener(fd, reactor, {
+      this.#listener = listener = new Listener(fd, reactor, {
         accept: (client) => this.#connections.accept(client),
         refuse: (client) => this.#connections.refuse(client),
         makeRoom: () => this.#connections.makeRoom(),
@@ -121,6 +124,8 @@ export class Server {
       });
       orThrow(reactor.register(this.#listener, Interest.READABLE), "watch the listening socket", "add");
     } catch (error) {
+      listener?.onClosed();
+      opened?.close();
       close(fd);
       throw error;
     }
@@ -174,8 +179,17 @@ export class Server {
   }
 }
 
+/** Writes to standard error, unless nobody takes it there. */
+function complain(message: string): void {
+  tryPrint(STDERR_FILENO, message);
+}
+
 function describeError(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
+  try {
+    return error instanceof Error ? error.stack ?? error.message : String(error);
+  } catch { // such as Object.create(null)
+    return "something that cannot be shown";
+  }
 }
 
 /** Unless it is said how many connections there may be: what leaves descriptors for files. */

@@ -55,8 +55,9 @@ async function assertServes(port: number): Promise<void> {
       using wire = await Wire.connect(port);
       await wire.send(get("/a.txt"));
       const answer = await patiently("an answer", wire.expect());
-      assertEquals([answer.status, answer.text], [200, TEXT]);
-      served++;
+      if (answer.status === 503) await pause(20); // it has no descriptor for it yet
+      else assertEquals([answer.status, answer.text], [200, TEXT]);
+      if (answer.status === 200) served++;
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionRefused) await pause(20);
       else if (!(error instanceof Error && /^(connection reset|the server closed)/.test(error.message))) {

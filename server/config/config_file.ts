@@ -70,7 +70,7 @@ function parseJson(path: string, text: string): unknown {
 function validate(path: string, value: unknown): WrittenConfig {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new UsageError(`${path}: ${describe(result.error.issues[0], [], value)}`);
+  throw new UsageError(`${path}: ${describe(result.error.issues[0], [], value).replace(/\p{Cc}/gu, "?")}`);
 }
 
 /** One line about the first thing that is wrong; `outer` is the place of `issue`'s own path. */

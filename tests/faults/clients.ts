@@ -198,8 +198,10 @@ async function pipelines(port: number, directory: string): Promise<string | null
 async function isRefused(port: number): Promise<string | null> {
   using wire = await Wire.connect(port);
   await wire.send("no request\r\n\r\n");
-  assertEquals((await wire.expect()).status, 400);
+  const { status } = await wire.expect();
   assertEquals(await wire.isClosed(), true);
+  if (status === 503) return "503"; // there was no descriptor for it
+  assertEquals(status, 400);
   return null;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Downloads that take a second or two, each byte of which is compared, and a client beside them who asks all the time.
+ * Downloads that take two seconds, each byte of which is compared, and a client beside them who asks all the time.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -10,7 +10,7 @@ import { sleep } from "./held.ts";
 const MIB = 1024 * 1024;
 /** Kept in memory, and not. */
 const IN_MEMORY = pattern(MIB - 1000, 3);
-const ON_DISK = pattern(8 * MIB, 5);
+const ON_DISK = pattern(20 * MIB, 5);
 /** What a client takes before it pauses, and for how long. */
 const PORTION_BYTES = MIB / 4;
 const PAUSE_MS = 25;
@@ -34,7 +34,7 @@ export class Downloads {
   /** Downloads all of them; how many bytes came. */
   async run(port: number): Promise<number> {
     const disk = Array.from({ length: 4 }, () => download(port, "/disk.bin", ON_DISK, 1));
-    const memory = Array.from({ length: 4 }, () => download(port, "/memory.bin", IN_MEMORY, 8));
+    const memory = Array.from({ length: 4 }, () => download(port, "/memory.bin", IN_MEMORY, 20));
     const counts = await Promise.all([...disk, ...memory]);
     this.isOver = true;
     return counts.reduce((sum, count) => sum + count);

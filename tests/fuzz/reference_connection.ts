@@ -3,7 +3,7 @@
  * and what has to come for each. What the answer to a request is, somebody else says.
  * @module
  */
-import { BODY_BYTES_MAX } from "../../server/limits.ts";
+import { BODY_BYTES_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import type { Parsed } from "../support/request_replay.ts";
 import { referenceChunks } from "./reference_body.ts";
 import { referenceParse } from "./reference_parser.ts";
@@ -86,8 +86,10 @@ export function expectConversation(
     at += taken;
     const answer = answerTo(request, data);
     const isClosed = !request.keepAlive || (answer.isStream === true && request.minorVersion === 0);
-    const connection = isClosed ? "close" : request.minorVersion === 0 ? "keep-alive" : null;
-    add({ ...answer, fields: { ...answer.fields, connection } }, isHead, mayContinue);
+    const future = isClosed
+      ? { connection: "close", "keep-alive": null }
+      : { connection: "keep-alive", "keep-alive": `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}` };
+    add({ ...answer, fields: { ...answer.fields, ...future } }, isHead, mayContinue);
     if (isClosed) return { answers, end: "closed", mayContinue: false, length: at };
   }
 }
