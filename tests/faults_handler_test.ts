@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Handler } from "../server/handler.ts";
 import { HttpResponse } from "../server/http/response.ts";
+import { DENO, REPOSITORY, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { withServer } from "./support/serving.ts";
 import { get, Wire } from "./support/wire.ts";
@@ -41,6 +42,9 @@ const GARBAGE: Readonly<Record<string, () => unknown>> = {
       throw new Error("fourth");
     },
   }),
+  "a throw of what has nothing": () => {
+    throw Object.create(null);
+  },
   "a throw of a symbol": () => {
     throw Symbol("thrown");
   },
@@ -127,4 +131,52 @@ Deno.test("handlers that never answer hold up nobody, and those who leave them a
     }
     assertEquals(errors, []);
   });
+});
+
+Deno.test("a body that throws when it is closed is gone all the same, and the others behind it are closed", async () => {
+  let closed = 0;
+  const file = (isBroken: boolean) => ({
+    fd: -1,
+    offset: 0,
+    length: 9,
+    close() {
+      closed++;
+      if (isBroken) throw new Error("cannot be closed");
+    },
+  });
+  const handler: Handler = ({ path }) => new HttpResponse(200, [], file(path === "/broken"));
+  const startMs = performance.now();
+  await withServer({ handler }, async ({ port, errors }) => {
+    using wire = await Wire.connect(port);
+    await wire.send(get("/broken") + get("/"));
+    await wire.readToEnd().catch(() => {});
+    assert(closed >= 1);
+    assertEquals(errors.length, 1);
+    errors.length = 0;
+  });
+  assert(performance.now() - startMs < 5000, "its connection was waited for");
+});
+
+Deno.test("who embeds a server, on a full disk: a handler that throws costs one answer", async () => {
+  const program = `
+    import { HttpResponse, serve } from "${REPOSITORY}mod.ts";
+    const handler = ({ path }) => {
+      if (path === "/throws") throw new Error("x");
+      return HttpResponse.text("ok");
+    };
+    for (const onError of [undefined, () => { throw new Error("not heard") }]) {
+      await using server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler, ...onError && { onError } });
+      const statusOf = async (path) => {
+        const response = await fetch(\`http://127.0.0.1:\${server.addr.port}\${path}\`);
+        await response.body.cancel();
+        return response.status;
+      };
+      console.log(await statusOf("/throws"), await statusOf("/"));
+    }`;
+  using folder = new Site({ "embed.js": program });
+  const [deno, ...flags] = DENO;
+  const quoted = [deno, ...flags, "run", "-A", "-c", `${REPOSITORY}deno.json`, folder.path("embed.js")]
+    .map((word) => `'${word}'`).join(" ");
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", `${quoted} 2>/dev/full`] }).output();
+  assertEquals(new TextDecoder().decode(stdout), "500 200\n500 200\n");
 });
