@@ -26,6 +26,22 @@ import { Interest } from "./poller.ts";
 import { type Reactor } from "./reactor.ts";
 import { Source } from "./source.ts";
 
+/** accept(2): what befell one client's connection; another may wait. EPERM is a firewall's. */
+const OF_ONE_CLIENT: ReadonlySet<number> = new Set([
+  EINTR,
+  ECONNABORTED,
+  EPERM,
+  EPROTO,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  ENONET,
+  ENETDOWN,
+  ENETUNREACH,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  ETIMEDOUT,
+]);
+
 /** Who gets those that were accepted. */
 export interface Host {
   /** A client was accepted as `fd`. */
@@ -54,59 +70,41 @@ export class Listener extends Source {
 
   override onReady(): void {
     if (this.#isPaused) return; // an edge tells of each client that comes
+    let exhausted = 0; // the errno, once somebody was refused
     for (let budget = ACCEPTS_PER_TURN_MAX; budget > 0; budget--) {
       const fd = accept(this.fd);
       if (fd >= 0) {
         this.#host.accept(fd);
-        continue;
-      }
-      switch (-fd) {
-        case EAGAIN:
-          return;
-        case EINTR:
-        case ECONNABORTED:
-        case EPERM: // a firewall's
-        case EPROTO:
-        case ENOPROTOOPT:
-        case EOPNOTSUPP:
-        case ENONET:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ETIMEDOUT:
-          continue; // accept(2): what befell one client's connection; another may wait
-        case EMFILE:
-        case ENFILE:
-          return this.#exhausted(-fd);
-        default:
-          this.#host.exhausted(-fd);
-          return this.#pause();
+      } else if (fd === -EMFILE || fd === -ENFILE) {
+        if (this.#host.makeRoom()) return this.#reactor.again(this);
+        const refused = this.#refuseOne();
+        if (refused === -EAGAIN && exhausted === 0) return; // accept(2) fails also when nobody waits
+        exhausted = -fd;
+        if (refused < 0) break;
+      } else if (fd === -EAGAIN) {
+        if (exhausted === 0) return;
+        break;
+      } else if (!OF_ONE_CLIENT.has(-fd)) {
+        return this.#pause(-fd);
       }
     }
-    this.#reactor.again(this);
+    if (exhausted > 0) this.#pause(exhausted);
+    else this.#reactor.again(this);
   }
 
-  /**
-   * No descriptor is left. Clients that rest give way. Where there are none, who waits is told so by means of the
-   * reserve, and accepting pauses: the loop is for those who are in.
-   */
-  #exhausted(errno: number): void {
-    if (this.#host.makeRoom()) return this.#reactor.again(this);
-    for (let refused = 0; refused < ACCEPTS_PER_TURN_MAX && this.#reserve >= 0; refused++) {
-      close(this.#reserve);
-      const fd = accept(this.fd);
-      if (fd >= 0) this.#host.refuse(fd);
-      this.#reserve = reserveDescriptor();
-      if (fd === -EAGAIN && refused === 0) return; // accept(2) fails also when nobody waits
-      if (fd < 0) break;
-    }
+  /** No descriptor is left, and nobody gives way: who waits longest is told so by means of the reserve. ≥ 0 or −errno. */
+  #refuseOne(): number {
+    if (this.#reserve < 0) return this.#reserve;
+    close(this.#reserve);
+    const fd = accept(this.fd);
+    if (fd >= 0) this.#host.refuse(fd);
+    this.#reserve = reserveDescriptor();
+    return fd;
+  }
+
+  /** Those who wait stay in the backlog, and the loop, which is for those who are in, does not spin on them. */
+  #pause(errno: number): void {
     this.#host.exhausted(errno);
-    this.#pause();
-  }
-
-  /** Those who wait stay in the backlog, and the loop does not spin on them. */
-  #pause(): void {
     this.#isPaused = true;
     this.#reactor.rearm(this, Interest.NONE);
     this.#reactor.expireAt(this, this.#reactor.now + ACCEPT_PAUSE_MS);

@@ -157,15 +157,18 @@ Deno.test("a body that throws when it is closed is gone all the same, and the ot
   assert(performance.now() - startMs < 5000, "its connection was waited for");
 });
 
-Deno.test("who embeds a server, on a full disk: a handler that throws costs one answer", async () => {
+Deno.test("who embeds a server: a handler that throws costs one answer and is told of, if anybody listens", async () => {
   const program = `
     import { HttpResponse, serve } from "${REPOSITORY}mod.ts";
     const handler = ({ path }) => {
-      if (path === "/throws") throw new Error("x");
+      if (path === "/throws") throw new Error("the handler's");
       return HttpResponse.text("ok");
     };
-    for (const onError of [undefined, () => { throw new Error("not heard") }]) {
-      await using server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler, ...onError && { onError } });
+    const deaf = () => {
+      throw new Error("the listener's");
+    };
+    for (const settings of [{}, { onError: deaf }]) {
+      await using server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler, ...settings });
       const statusOf = async (path) => {
         const response = await fetch(\`http://127.0.0.1:\${server.addr.port}\${path}\`);
         await response.body.cancel();
@@ -175,8 +178,17 @@ Deno.test("who embeds a server, on a full disk: a handler that throws costs one 
     }`;
   using folder = new Site({ "embed.js": program });
   const [deno, ...flags] = DENO;
-  const quoted = [deno, ...flags, "run", "-A", "-c", `${REPOSITORY}deno.json`, folder.path("embed.js")]
+  const command = [deno, ...flags, "run", "-A", "-c", `${REPOSITORY}deno.json`, folder.path("embed.js")]
     .map((word) => `'${word}'`).join(" ");
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", `${quoted} 2>/dev/full`] }).output();
-  assertEquals(new TextDecoder().decode(stdout), "500 200\n500 200\n");
+  const decoder = new TextDecoder();
+  for (const redirection of ["2>/dev/full", "2>&-", ""]) {
+    const { stdout, stderr } = await new Deno.Command("sh", { args: ["-c", `${command} ${redirection}`] })
+      .output();
+    assertEquals(decoder.decode(stdout), "500 200\n500 200\n", redirection);
+    const lines = decoder.decode(stderr).split("\n").filter((line) =>
+      /^(A handler failed: )?Error/.test(line)
+    );
+    const told = ["A handler failed: Error: the handler's", "A handler failed: Error: the handler's"];
+    assertEquals(lines, redirection === "" ? [...told, "Error: the listener's"] : [], redirection);
+  }
 });

@@ -298,23 +298,3 @@ Deno.test("a server that is shut down in the middle of a stream finishes it", as
   assert((await text).endsWith("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));
   await shutdown;
 });
-
-Deno.test("an onError that throws ends nothing", async () => {
-  const lines: unknown[] = [];
-  const { error } = console;
-  console.error = (...line: unknown[]) => lines.push(line[0]);
-  try {
-    const handler = () => {
-      throw new Error("the handler's");
-    };
-    const onError = () => {
-      throw new Error("the listener's");
-    };
-    await using server = serve({ ...quiet, port: 0, handler, onError });
-    for (let i = 0; i < 2; i++) assertEquals((await exchange(server.addr.port, get("/"))).status, 500);
-  } finally {
-    console.error = error;
-  }
-  assertEquals(lines.length, 2);
-  for (const line of lines) assertMatch(String(line), /^A handler failed: Error: the handler's/);
-});
