@@ -31,6 +31,8 @@ import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { statusOfErrno } from "./site_root.ts";
 import { SIBLING_SUFFIXES } from "./place.ts";
 
+const BUSY: Fields = [["Retry-After", "1"]];
+
 /** A resource that stands for another URL than its own. */
 export interface StandIn {
   /** That URL's path. */
@@ -134,9 +136,11 @@ export class Presenter {
     if (typeof loaded !== "number") {
       return this.#fromDisk(resource, variant, loaded!, request, context, standIn);
     }
+    const failure = statusOfErrno(-loaded);
+    if (failure === 503) return { failure, own: BUSY }; // nothing is wrong with the file
     return this.#withdraw(resource, variant)
       ? this.present(resource, request, context, standIn)
-      : { failure: statusOfErrno(-loaded), own: [] };
+      : { failure, own: [] };
   }
 
   /**
@@ -146,8 +150,9 @@ export class Presenter {
   #withdraw(resource: Resource, variant: Variant): boolean {
     this.#parts.cache.remove(resource);
     resource.isNew = false;
+    if (variant.coding === null || resource.variants.length === 1) return false; // others may wait for its tag
     resource.variants.splice(resource.variants.indexOf(variant), 1);
-    return variant.coding !== null && resource.variants.length > 0;
+    return true;
   }
 
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */

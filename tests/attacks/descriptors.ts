@@ -26,7 +26,10 @@ export async function shortage(
   send: string,
   { count = 1000, files = 256, isEcho = false } = {},
 ): Promise<Shortage> {
-  const program = await startProgram(programCommand(["--port", "0", "--root", root, ...args]), files);
+  const program = await startProgram(
+    programCommand(["--port", "0", ...(isEcho ? [] : ["--root", root]), ...args]),
+    files,
+  );
   try {
     const crowd = await attackers.crowd(program.port, count, 2.5, { send, rcvbuf: 4096 });
     await pause(500);
