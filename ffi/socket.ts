@@ -19,6 +19,7 @@ import {
   SHUT_WR,
   SIOCOUTQ,
   SO_KEEPALIVE,
+  SO_LINGER,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
@@ -58,6 +59,8 @@ const KEEPALIVE_PROBES = 4;
 const offsetBytes = new Uint8Array(scratch, 144, 8);
 const offsetWords = new Uint32Array(scratch, 144, 2);
 const textBytes = new Uint8Array(scratch, 160, 64);
+/** `struct linger`: on, for no time. */
+const lingerBytes = new Uint8Array(Int32Array.of(1, 0).buffer);
 const urgentByte = new Uint8Array(scratch, 224, 1);
 
 /** `"127.0.0.1:80"`, `"[::1]:80"`. */
@@ -180,6 +183,14 @@ export function peerNetwork(fd: number): string | null {
 export function unacknowledged(fd: number): number {
   const status = result(libc.ioctl(fd, SIOCOUTQ, optionBytes));
   return status < 0 ? status : optionWord[0];
+}
+
+/**
+ * Closing will end the connection by a reset, and the kernel forgets what it still had to send: else it keeps that, for
+ * minutes, for a peer that takes nothing. 0 or −errno.
+ */
+export function resetOnClose(fd: number): number {
+  return result(libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerBytes, lingerBytes.length));
 }
 
 /** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */

@@ -8,8 +8,6 @@ import { Program, programCommand, REPOSITORY } from "./program.ts";
 
 const SOURCES = `${REPOSITORY}tests/attacks/`;
 const CAN_PIN = navigator.hardwareConcurrency > 1;
-/** Where it is allowed, what else runs on the server's processor is made to wait for it: it is not what is measured. */
-const FIRST = succeeds(["nice", "-n", "-20", "true"]) ? ["nice", "-n", "-20"] : [];
 const encoder = new TextEncoder();
 
 /** What a client that is not hurried saw; milliseconds. */
@@ -52,16 +50,9 @@ export interface Behaviour {
   readonly vanish?: boolean;
 }
 
-/** Does a command do what it is to do, without a complaint? */
-function succeeds([program, ...args]: readonly string[]): boolean {
-  const { success, stderr } = new Deno.Command(program, { args, stderr: "piped" }).outputSync();
-  return success && stderr.length === 0;
-}
-
 /** Runs a command on one of two processors, where there are two: 0 is the server's. */
 function pinned(processor: 0 | 1, command: readonly string[]): string[] {
-  const words = processor === 0 ? [...FIRST, ...command] : command;
-  return CAN_PIN ? ["taskset", "-c", String(processor), ...words] : [...words];
+  return CAN_PIN ? ["taskset", "-c", String(processor), ...command] : [...command];
 }
 
 /** What the server has of its own: a processor, and as few descriptors as it is said. */
@@ -72,7 +63,13 @@ export async function startServer(root: string, args: readonly string[], files?:
 /** The same for another program than that. */
 export async function startProgram(command: readonly string[], files?: number): Promise<Program> {
   const limited = files === undefined ? [] : ["sh", "-c", `ulimit -n ${files}; exec "$@"`, "sh"];
-  return await Program.startCommand(pinned(0, [...limited, ...command]));
+  const program = await Program.startCommand(["setsid", ...pinned(0, [...limited, ...command])]);
+  try { // sched(7): what else this machine has to do waits for it, and is not what is measured
+    Deno.writeTextFileSync(`/proc/${program.pid}/autogroup`, "-20");
+  } catch {
+    // Not allowed, or not this kernel's: then it is measured, too.
+  }
+  return program;
 }
 
 /** The programs, compiled; `using` removes them, and ends those that run. */
