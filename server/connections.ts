@@ -71,15 +71,17 @@ export class Connections extends Source implements ConnectionKeeper {
    */
   accept(fd: number): void {
     const { reactor, transport, workspace, limits, clients } = this.#host;
-    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
-    }
     const network = clients === null ? null : clients.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
       );
+      return this.refuse(fd);
+    }
+    // Only now: who has too many already must not push out others.
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      clients?.leave(fd);
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
       return this.refuse(fd);
     }
     this.#count++;
