@@ -117,6 +117,8 @@ export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+/** How much may wait in a socket that was not sent yet. */
+export const TCP_NOTSENT_LOWAT = 25;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
