@@ -32,6 +32,7 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
   using attackers = new Attackers();
   await using program = await startServer(site.root, TIMEOUTS);
   await attackers.probe(program.port, 0.5, "/big");
+  await attackers.crowd(program.port, 1, 0, {}).then(({ result }) => result); // it is compiled
   const quiet = new Usage(program.pid);
   await attackers.probe(program.port, 0.5);
   const quietPercent = quiet.percent;
@@ -40,8 +41,9 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
     STALLS.map(({ behaviour }) => attackers.crowd(program.port, COUNT, 9, behaviour)),
   );
   const startMs = performance.now();
-  assert(descriptorsOf(program.pid) > base + 900, "they are not there"); // who says nothing comes later
   await pause(300); // the downloads begin
+  const there = descriptorsOf(program.pid) - base;
+  assert(there > 900, `${there} are there`); // who says nothing comes later
   const usage = new Usage(program.pid);
   const probe = await attackers.probe(program.port, 1);
   const percent = usage.percent - quietPercent;
@@ -54,33 +56,36 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
   assert(lastMs > 1500 && lastMs < 5500, `the last was cut off after ${lastMs} ms`);
   for (const [i, crowd] of crowds.entries()) {
     const { name, behaviour, status } = STALLS[i];
-    if (behaviour.read === undefined) {
-      crowd.kill("SIGKILL");
+    if (behaviour.vanish) { // it notices nothing
+      crowd.kill();
       await crowd.result;
       continue;
     }
     const { statuses, cut, lastCutMs } = await crowd.result;
-    assertEquals(cut, COUNT, name);
-    assertEquals(statuses, { [status ?? 0]: COUNT }, name);
+    assertEquals(cut, COUNT, name); // by a reset those that do not read, or they would not notice for minutes
+    if (behaviour.read === -1) assertEquals(statuses, { [status ?? 0]: COUNT }, name);
     assert(lastCutMs < STALLS[i].timeouts * 2000 + 2000, `${name}: ${lastCutMs} ms`); // with the time to connect
   }
   program.kill("SIGTERM");
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("slowhttptest with a thousand connections, in each of its modes: others are served within 50 ms", async () => {
+Deno.test("slowhttptest in all of its modes, with a thousand connections each: others are served within 50 ms", async () => {
   using site = new Site({ "index.html": "hello", big: new Uint8Array(5_000_000) });
   using attackers = new Attackers();
   await using program = await startServer(site.root, []);
   await attackers.probe(program.port, 0.5);
-  for (const [mode, words] of Object.entries(MODES)) {
-    await within(mode, async () => {
-      const { connected, probe } = await slowHttpTest(attackers, program, words, 1000, 3);
-      assertEquals([probe.failed, probe.others], [0, 0]);
-      assert(connected >= 900, `${mode}: ${connected} were connected`);
-      return probe.worstMs;
-    });
-  }
+  await within("others", async () => {
+    const worst = await Promise.all(
+      Object.entries(MODES).map(async ([mode, words]) => {
+        const { connected, probe } = await slowHttpTest(attackers, program, words, 1000, 3);
+        assertEquals([probe.failed, probe.others], [0, 0]);
+        assert(connected >= 900, `${mode}: ${connected} were connected`);
+        return probe.worstMs;
+      }),
+    );
+    return Math.max(...worst);
+  });
 });
 
 Deno.test("a request and a half-close: the whole answer, small and of 50 MB, on every poller, with a coroutine and without", async () => {
@@ -89,12 +94,11 @@ Deno.test("a request and a half-close: the whole answer, small and of 50 MB, on 
   using site = new Site({ "index.html": "hello", large });
   const small = new TextEncoder().encode("hello");
   for (const poller of POLLER_NAMES) {
-    for (const coroutine of [[], ["--coroutine"]]) {
+    await Promise.all([[], ["--coroutine"]].map(async (coroutine) => {
       await using program = await Program.start(site.root, ["--poller", poller, ...coroutine]);
       const words = [poller, ...coroutine].join(" ");
       for (let i = 0; i < 5; i++) assert(await halfClosed(program.port, "/", small), words);
       assert(await halfClosed(program.port, "/large", large), words);
-    }
+    }));
   }
-  await pause(0);
 });

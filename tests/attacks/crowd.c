@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
         poll(polls, (nfds_t)count, 0);
         for (int i = 0; i < count; i++) {
             /* A client that reads finds its end by reading. */
-            if (polls[i].fd >= 0 && (polls[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) && reads == 0) {
+            if (polls[i].fd >= 0 && (polls[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) && reads >= 0) {
                 read_some(i, sizeof buffer);
                 note_end(i);
             }

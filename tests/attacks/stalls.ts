@@ -98,6 +98,7 @@ export async function stall(
   count: number,
   timeoutMs: number,
 ): Promise<Stalled> {
+  await attackers.probe(program.port, 0.5, "/big"); // what is done once, is done
   const quiet = new Usage(program.pid);
   await attackers.probe(program.port, 1);
   const quietPercent = quiet.percent;
@@ -116,7 +117,7 @@ export async function stall(
   const lastCutMs = performance.now() - startMs;
   const probe = await probing;
   const isRead = behaviour.read !== undefined;
-  if (!isRead) crowd.kill("SIGKILL"); // it notices nothing
+  if (!isRead) crowd.kill(); // it notices nothing
   const statuses = isRead ? (await crowd.result).statuses : {};
   await crowd.result.catch(() => null);
   return { lastCutMs, percent, probe, statuses };

@@ -119,7 +119,8 @@ export class Attackers implements Disposable {
       return JSON.parse(text.split("\n").find((line) => line.startsWith("{")) ?? "null") as CrowdResult;
     })();
     result.catch(() => {});
-    return { result, kill: (signal) => process.kill(signal) };
+    const kill = () => this.#running.has(process) ? process.kill("SIGKILL") : undefined;
+    return { result, kill };
   }
 
   /** Runs another program beside the attackers; what it prints. */
@@ -152,7 +153,7 @@ export class Attackers implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const process of this.#running) process.kill("SIGKILL");
+    for (const process of this.#running) process.kill("SIGKILL"); // a test failed
     Deno.removeSync(this.#directory, { recursive: true });
   }
 }
@@ -160,7 +161,8 @@ export class Attackers implements Disposable {
 /** Clients that are connected. */
 export interface Crowd {
   readonly result: Promise<CrowdResult>;
-  kill(signal: Deno.Signal): void;
+  /** Ends them, if they are not all cut off yet. */
+  kill(): void;
 }
 
 /** The memory that a process has at present, in bytes. */
