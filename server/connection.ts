@@ -181,10 +181,12 @@ export abstract class Connection extends Source {
 
   /** What waits to be sent is looked at: the client is cut off when it takes it too slowly. */
   protected checkSending(): void {
-    const { reactor, limits: { sendTimeoutMs, sendRateMin } } = this.host;
+    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.host;
     const pace = this.#sendPace!;
-    if (pace.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) reactor.retire(this);
-    else reactor.expireAt(this, pace.nextMs(reactor.now, sendTimeoutMs));
+    if (pace.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
+      transport.resetOnClose(this.fd); // what it did not take would fill the kernel's memory for minutes
+      reactor.retire(this);
+    } else reactor.expireAt(this, pace.nextMs(reactor.now, sendTimeoutMs));
   }
 
   /**

@@ -16,6 +16,7 @@ import {
   EXPIRATIONS_PER_TURN_MAX,
   GIVES_WAY_AFTER_MS,
   GIVES_WAY_LOOKS_MAX,
+  HEAD_BYTES_MAX,
   POOLED_CONNECTIONS_MAX,
   REFUSED_RETRY_SECONDS,
 } from "./limits.ts";
@@ -24,6 +25,8 @@ import { Interest, Readiness } from "./poller.ts";
 import { Source } from "./source.ts";
 
 const NONE = -1;
+/** Where that goes which nobody reads. */
+const UNREAD = new Uint8Array(HEAD_BYTES_MAX);
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
@@ -68,15 +71,17 @@ export class Connections extends Source implements ConnectionKeeper {
    */
   accept(fd: number): void {
     const { reactor, transport, workspace, limits, clients } = this.#host;
-    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
-    }
     const network = clients === null ? null : clients.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
       );
+      return this.refuse(fd);
+    }
+    // Only now: who has too many already must not push out others.
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      clients?.leave(fd);
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
       return this.refuse(fd);
     }
     this.#count++;
@@ -100,19 +105,17 @@ export class Connections extends Source implements ConnectionKeeper {
    * first, or closing would make the kernel send a reset that overtakes the answer; what it sends later may do so.
    */
   refuse(fd: number): void {
-    const { reactor, transport, workspace, clock } = this.#host;
-    const slot = this.#service === null ? workspace.takeSlot(reactor.batch) : null;
-    if (slot !== null) {
+    const { transport, workspace, clock } = this.#host;
+    if (this.#service === null) {
       this.#refusal.stamp(clock);
       workspace.gatherLength = 0;
-      transport.recv(fd, slot.bytes);
+      transport.recv(fd, UNREAD); // no slot: all may be in use in such a turn
       this.#goodbye.appendHead(workspace, this.#refusal, true, false);
       this.#goodbye.appendBody(workspace, this.#refusal, 0);
       this.#goodbye.flush(transport, fd, workspace);
       this.#goodbye.discard();
       transport.shutdownWrite(fd);
-      transport.recv(fd, slot.bytes);
-      workspace.returnSlot();
+      transport.recv(fd, UNREAD);
     }
     close(fd);
   }

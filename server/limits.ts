@@ -81,6 +81,8 @@ export const CACHED_HEADS_MAX = 16 * KIB;
 export const CACHED_HEAD_BYTES_MAX = KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
+/** Once a turn has taken so long, each connection gets one answer only: many may pipeline at the same time. */
+export const PIPELINING_PER_TURN_MS_MAX = 5;
 
 // A response
 

@@ -2,7 +2,16 @@
  * The calls that a connection makes on its socket; tests put a scripted one in the kernel's place.
  * @module
  */
-import { peek, recv, recvUrgent, send, sendfile, shutdownWrite, unacknowledged } from "../ffi/socket.ts";
+import {
+  peek,
+  recv,
+  recvUrgent,
+  resetOnClose,
+  send,
+  sendfile,
+  shutdownWrite,
+  unacknowledged,
+} from "../ffi/socket.ts";
 
 /** All return ≥ 0 or −errno. */
 export interface Transport {
@@ -16,6 +25,8 @@ export interface Transport {
   shutdownWrite(fd: number): number;
   /** Bytes that were sent, and have not reached the peer yet. */
   unacknowledged(fd: number): number;
+  /** When it is closed, what was sent and has not reached the peer is forgotten. */
+  resetOnClose(fd: number): number;
 }
 
 /** The kernel's. */
@@ -27,4 +38,5 @@ export const kernelTransport: Transport = {
   sendfile,
   shutdownWrite,
   unacknowledged,
+  resetOnClose,
 };

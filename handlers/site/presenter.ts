@@ -31,6 +31,8 @@ import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { statusOfErrno } from "./site_root.ts";
 import { SIBLING_SUFFIXES } from "./place.ts";
 
+const BUSY: Fields = [["Retry-After", "1"]];
+
 /** A resource that stands for another URL than its own. */
 export interface StandIn {
   /** That URL's path. */
@@ -134,9 +136,11 @@ export class Presenter {
     if (typeof loaded !== "number") {
       return this.#fromDisk(resource, variant, loaded!, request, context, standIn);
     }
+    const failure = statusOfErrno(-loaded);
+    if (failure === 503) return { failure, own: BUSY }; // nothing is wrong with the file
     return this.#withdraw(resource, variant)
       ? this.present(resource, request, context, standIn)
-      : { failure: statusOfErrno(-loaded), own: [] };
+      : { failure, own: [] };
   }
 
   /**

@@ -126,6 +126,14 @@ export class ScriptedSocket implements Transport {
     return this.held;
   }
 
+  /** What it did not take is to be forgotten. */
+  isReset = false;
+
+  resetOnClose(): number {
+    this.isReset = true;
+    return 0;
+  }
+
   shutdownWrite(): number {
     this.isShutDown = true;
     return 0;

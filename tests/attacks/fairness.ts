@@ -1,0 +1,30 @@
+/**
+ * A small file beside downloads that take all they can get.
+ * @module
+ */
+import { type Attackers, pause, type Probe } from "../support/attackers.ts";
+import type { Program } from "../support/program.ts";
+
+/** What it and the downloads got. */
+export interface Fairness {
+  readonly probe: Probe;
+  /** Of all downloads together, in bytes a second. */
+  readonly bytesPerSecond: number;
+}
+
+/** `count` clients download `path` again and again at full speed for `seconds`. */
+export async function besideDownloads(
+  attackers: Attackers,
+  program: Program,
+  path: string,
+  count: number,
+  seconds: number,
+): Promise<Fairness> {
+  const url = `http://127.0.0.1:${program.port}${path}`;
+  const load = attackers.run(["wrk", "-t1", `-c${count}`, `-d${seconds + 1}s`, "--timeout", "60s", url]);
+  await pause(500);
+  const probe = await attackers.probe(program.port, seconds);
+  const [, read, unit, time] = /([\d.]+)(\wB) read/.exec(await load) ?? [];
+  const factor = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }[unit] ?? 1;
+  return { probe, bytesPerSecond: Number(read) * factor / (Number(time) || seconds + 1) };
+}

@@ -1,0 +1,100 @@
+/**
+ * More connections, or more requests on one, than anybody has a use for.
+ * @module
+ */
+import {
+  type Attackers,
+  type Behaviour,
+  descriptorsFall,
+  type Probe,
+  residentBytes,
+} from "../support/attackers.ts";
+import { descriptorsOf } from "../support/process.ts";
+import type { Program } from "../support/program.ts";
+
+/** The ways to connect for nothing. */
+export const CONNECTION_FLOODS = ["close", "reset", "byte", "request"] as const;
+
+/** What a flood did. */
+export interface Flood {
+  /** Connections, or bytes that were sent. */
+  readonly count: number;
+  readonly probe: Probe;
+  /** After how long its descriptors were closed. */
+  readonly descriptorsMs: number;
+  /** By how much the server's memory grew at most, and until the end. */
+  readonly mostBytes: number;
+  readonly lastBytes: number;
+}
+
+async function watch<T>(
+  attackers: Attackers,
+  program: Program,
+  seconds: number,
+  attack: () => Promise<T>,
+  count: (result: T) => number,
+  from?: string,
+): Promise<Flood> {
+  const before = residentBytes(program.pid);
+  const base = descriptorsOf(program.pid);
+  let most = before;
+  const timer = setInterval(() => most = Math.max(most, residentBytes(program.pid)), 50);
+  try {
+    const attacking = attack();
+    const probe = await attackers.probe(program.port, seconds, "/", from);
+    const result = await attacking;
+    const descriptorsMs = await descriptorsFall(program.pid, base, 20_000);
+    const last = residentBytes(program.pid);
+    return {
+      count: count(result),
+      probe,
+      descriptorsMs,
+      mostBytes: most - before,
+      lastBytes: last - before,
+    };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Connections at full speed for `seconds`. `address` is theirs, others come from `other`. */
+export async function connectionFlood(
+  attackers: Attackers,
+  program: Program,
+  what: (typeof CONNECTION_FLOODS)[number],
+  seconds: number,
+  address?: string,
+  other?: string,
+): Promise<Flood> {
+  const attack = () => attackers.flood(program.port, seconds, what, address);
+  return await watch(attackers, program, seconds, attack, ({ connected }) => connected, other);
+}
+
+/** What `count` clients send without an end, for `seconds`. */
+export async function endlessFlood(
+  attackers: Attackers,
+  program: Program,
+  behaviour: Behaviour,
+  count: number,
+  seconds: number,
+): Promise<Flood & { readonly statuses: Readonly<Record<string, number>> }> {
+  let statuses: Readonly<Record<string, number>> = {};
+  const attack = async () => {
+    const crowd = await attackers.crowd(program.port, count, seconds, behaviour);
+    const result = await crowd.result;
+    statuses = result.statuses;
+    return result;
+  };
+  const flood = await watch(attackers, program, seconds, attack, ({ sent }) => sent);
+  return { ...flood, statuses };
+}
+
+const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** Clients that pipeline without an end. */
+export const PIPELINING_FLOODS: Readonly<Record<string, Behaviour>> = {
+  "reading nothing": { send: REQUEST.repeat(100_000) },
+  "reading slowly": { send: REQUEST.repeat(100_000), read: 1000, ms: 100, rcvbuf: 4096 },
+  "reading everything": { drip: REQUEST.repeat(1000), step: 0, read: -1 },
+  "requests for what is missing": { drip: REQUEST.replace("/", "/missing").repeat(1000), step: 0, read: -1 },
+};

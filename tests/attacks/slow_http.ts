@@ -1,0 +1,50 @@
+/**
+ * slowhttptest, the tool for slow attacks that everybody knows, in each of its modes.
+ * @module
+ */
+import { type Attackers, pause, type Probe } from "../support/attackers.ts";
+import type { Program } from "../support/program.ts";
+
+/** Its modes by name, with what each needs. */
+export const MODES: Readonly<Record<string, readonly string[]>> = {
+  "slow heads (slowloris, -H)": ["-H", "-i", "1", "-u", "/"],
+  "slow bodies (-B)": ["-B", "-i", "1", "-s", "8192", "-x", "10", "-u", "/"],
+  "slow reading (-X)": ["-X", "-u", "/big", "-w", "512", "-y", "1024", "-n", "1", "-z", "32", "-k", "3"],
+};
+
+/** What it and another client say. */
+export interface SlowHttpTest {
+  /** Connections that it had at the same time at most. */
+  readonly connected: number;
+  readonly closed: number;
+  readonly probe: Probe;
+}
+
+/** `count` connections of one mode for `seconds`, while others are served. */
+export async function slowHttpTest(
+  attackers: Attackers,
+  program: Program,
+  mode: readonly string[],
+  count: number,
+  seconds: number,
+): Promise<SlowHttpTest> {
+  const directory = Deno.makeTempDirSync({ prefix: "epollet-attack-" });
+  try {
+    const output = `${directory}/statistics`;
+    const [, target] = mode.slice(mode.indexOf("-u"));
+    const flags = mode.filter((word) => word !== "-u" && word !== target);
+    const url = `http://127.0.0.1:${program.port}${target}`;
+    const numbers = ["-c", count, "-r", count, "-l", seconds, "-p", 3].map(String);
+    const attack = attackers.run(["slowhttptest", ...flags, ...numbers, "-g", "-o", output, "-u", url]);
+    await pause(500);
+    const probe = await attackers.probe(program.port, seconds - 1);
+    await attack;
+    // Seconds,Closed,Pending,Connected,Service Available
+    const rows = Deno.readTextFileSync(`${output}.csv`).trim().split("\n").slice(1)
+      .map((line) => line.split(",").map(Number));
+    const most = (column: number) => Math.max(...rows.map((row) => row[column]));
+    return { connected: most(3), closed: most(1), probe };
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Attackers that are faster than the server: small programs in C, kept on another processor than the server's, and what
+ * is measured of both.
+ * @module
+ */
+import { cpuTicks, descriptorsOf } from "./process.ts";
+import { Program, programCommand, REPOSITORY } from "./program.ts";
+
+const SOURCES = `${REPOSITORY}tests/attacks/`;
+const CAN_PIN = navigator.hardwareConcurrency > 1;
+const encoder = new TextEncoder();
+
+/** What a client that is not hurried saw; milliseconds. */
+export interface Probe {
+  readonly requests: number;
+  /** Without an answer. */
+  readonly failed: number;
+  /** With another answer than 200. */
+  readonly others: number;
+  readonly otherStatus: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly worstMs: number;
+  /** How late its own sleep ended at worst: what the machine itself adds. */
+  readonly lateMs: number;
+}
+
+/** What became of many clients; see `tests/attacks/crowd.c`. */
+export interface CrowdResult {
+  readonly cut: number;
+  readonly firstCutMs: number;
+  readonly lastCutMs: number;
+  readonly received: number;
+  readonly sent: number;
+  readonly statuses: Readonly<Record<string, number>>;
+}
+
+/** What each client of a crowd does. */
+export interface Behaviour {
+  readonly from?: string;
+  readonly send?: string | Uint8Array;
+  /** Sent afterwards, in a circle, `step` bytes every `ms`; 0: as fast as it can. */
+  readonly drip?: string | Uint8Array;
+  readonly step?: number;
+  readonly ms?: number;
+  /** Bytes that are read every `ms`; −1: all. */
+  readonly read?: number;
+  readonly rcvbuf?: number;
+  readonly half?: boolean;
+  readonly vanish?: boolean;
+}
+
+/** Runs a command on one of two processors, where there are two: 0 is the server's. */
+function pinned(processor: 0 | 1, command: readonly string[]): string[] {
+  return CAN_PIN ? ["taskset", "-c", String(processor), ...command] : [...command];
+}
+
+/** What the server has of its own: a processor, and as few descriptors as it is said. */
+export async function startServer(root: string, args: readonly string[], files?: number): Promise<Program> {
+  return await startProgram(programCommand(["--port", "0", "--root", root, ...args]), files);
+}
+
+/** The same for another program than that. */
+export async function startProgram(command: readonly string[], files?: number): Promise<Program> {
+  const limited = files === undefined ? [] : ["sh", "-c", `ulimit -n ${files}; exec "$@"`, "sh"];
+  const program = await Program.startCommand(["setsid", ...pinned(0, [...limited, ...command])]);
+  try { // sched(7): what else this machine has to do waits for it, and is not what is measured
+    Deno.writeTextFileSync(`/proc/${program.pid}/autogroup`, "-20");
+  } catch {
+    // Not allowed, or not this kernel's: then it is measured, too.
+  }
+  return program;
+}
+
+/** The programs, compiled; `using` removes them, and ends those that run. */
+export class Attackers implements Disposable {
+  readonly #directory = Deno.makeTempDirSync({ prefix: "epollet-attack-" });
+  readonly #compiled = new Set<string>();
+  readonly #running = new Set<Deno.ChildProcess>();
+  #texts = 0;
+
+  /** Asks for `path` all the time, for so many seconds. */
+  async probe(port: number, seconds: number, path = "/", from = "127.0.0.9"): Promise<Probe> {
+    return JSON.parse(await this.#output(this.#spawn("probe", [port, seconds, path, from])));
+  }
+
+  /** Connects and leaves as fast as it can. */
+  async flood(
+    port: number,
+    seconds: number,
+    what: "close" | "reset" | "byte" | "request",
+    from = "0.0.0.0",
+  ): Promise<{ connected: number; failed: number }> {
+    return JSON.parse(await this.#output(this.#spawn("flood", [port, seconds, what, from])));
+  }
+
+  /** Begins with `count` clients; resolves once they are connected. They end after `seconds`, or when all are cut off. */
+  async crowd(port: number, count: number, seconds: number, behaviour: Behaviour): Promise<Crowd> {
+    const words = Object.entries(behaviour).map(([key, value]) => {
+      if (key !== "send" && key !== "drip") {
+        return `${key}=${Number(value) === value ? value : String(value)}`;
+      }
+      const path = `${this.#directory}/text${this.#texts++}`;
+      Deno.writeFileSync(path, typeof value === "string" ? encoder.encode(value) : value as Uint8Array);
+      return `${key}=${path}`;
+    }).map((word) => word.replace(/=true$/, "=1"));
+    const process = this.#spawn("crowd", [port, count, seconds, ...words]);
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!text.includes("\n")) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error("the crowd did not come");
+      text += value;
+    }
+    const result = (async () => {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value;
+      await process.status;
+      this.#running.delete(process);
+      return JSON.parse(text.split("\n").find((line) => line.startsWith("{")) ?? "null") as CrowdResult;
+    })();
+    result.catch(() => {});
+    const kill = () => this.#running.has(process) ? process.kill("SIGKILL") : undefined;
+    return { result, kill };
+  }
+
+  /** Runs another program beside the attackers; what it prints. */
+  async run(command: readonly string[]): Promise<string> {
+    return await this.#output(this.#start(command));
+  }
+
+  #spawn(name: string, args: readonly (string | number)[]): Deno.ChildProcess {
+    const program = `${this.#directory}/${name}`;
+    if (!this.#compiled.has(name)) {
+      const command = new Deno.Command("cc", { args: ["-O2", "-o", program, `${SOURCES}${name}.c`] });
+      const { success, stderr } = command.outputSync();
+      if (!success) throw new Error(new TextDecoder().decode(stderr));
+      this.#compiled.add(name);
+    }
+    return this.#start([program, ...args.map(String)]);
+  }
+
+  #start(command: readonly string[]): Deno.ChildProcess {
+    const [word, ...args] = pinned(1, command);
+    const process = new Deno.Command(word, { args, stdout: "piped", stderr: "inherit" }).spawn();
+    this.#running.add(process);
+    return process;
+  }
+
+  async #output(process: Deno.ChildProcess): Promise<string> {
+    const { stdout } = await process.output();
+    this.#running.delete(process);
+    return new TextDecoder().decode(stdout);
+  }
+
+  [Symbol.dispose](): void {
+    for (const process of this.#running) process.kill("SIGKILL"); // a test failed
+    Deno.removeSync(this.#directory, { recursive: true });
+  }
+}
+
+/** Clients that are connected. */
+export interface Crowd {
+  readonly result: Promise<CrowdResult>;
+  /** Ends them, if they are not all cut off yet. */
+  kill(): void;
+}
+
+/** The memory that a process has at present, in bytes. */
+export function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) * 1024;
+}
+
+/** What part of a processor a process used since `begin` was called. */
+export class Usage {
+  readonly #pid: number;
+  readonly #ticks: number;
+  readonly #startMs = performance.now();
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    this.#ticks = cpuTicks(pid);
+  }
+
+  /** Per cent. */
+  get percent(): number {
+    return (cpuTicks(this.#pid) - this.#ticks) * 1000 / (performance.now() - this.#startMs);
+  }
+}
+
+/** Waits until a process has at most so many descriptors: after how many milliseconds, Infinity if it does not. */
+export async function descriptorsFall(pid: number, most: number, patienceMs: number): Promise<number> {
+  const startMs = performance.now();
+  while (performance.now() - startMs < patienceMs) {
+    if (descriptorsOf(pid) <= most) return performance.now() - startMs;
+    await pause(20);
+  }
+  return Infinity;
+}
+
+/** Lets time pass. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
