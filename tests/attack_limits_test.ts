@@ -73,7 +73,7 @@ Deno.test("floods of connections and of pipelined requests: others are served, m
   for (const what of CONNECTION_FLOODS) {
     const worstMs = await best(async () => {
       const flood = await connectionFlood(attackers, program, what, 0.5);
-      assert(flood.count > 500, `${what}: only ${flood.count} connections`);
+      assert(flood.count > 200, `${what}: only ${flood.count} connections`);
       assertEquals([flood.probe.failed, flood.probe.others], [0, 0], what);
       assert(flood.descriptorsMs < 3000, `${what}: descriptors after ${flood.descriptorsMs} ms`);
       assert(flood.mostBytes < 100 * MIB, `${what}: ${flood.mostBytes} bytes more`);

@@ -81,7 +81,7 @@ async function stalled(): Promise<void> {
   ]);
   for (const kind of stalls()) {
     await served(timeouts, async (program) => {
-      const { lastCutMs, percent, probe, statuses } = await stall(
+      const { lastCutMs, percent, arrival, probe, statuses } = await stall(
         attackers,
         program,
         kind,
@@ -94,6 +94,7 @@ async function stalled(): Promise<void> {
         told(statuses),
         `${Math.max(percent, 0).toFixed(1)} % of a processor`,
         others(probe),
+        `${ms(arrival.worstMs)} while all came at once`,
       );
     });
   }

@@ -2,7 +2,14 @@
  * Clients that stall, each kind in a crowd: when each is cut off, what they cost, and what others notice.
  * @module
  */
-import { type Attackers, type Behaviour, descriptorsFall, type Probe, Usage } from "../support/attackers.ts";
+import {
+  type Attackers,
+  type Behaviour,
+  descriptorsFall,
+  pause,
+  type Probe,
+  Usage,
+} from "../support/attackers.ts";
 import { descriptorsOf } from "../support/process.ts";
 import type { Program } from "../support/program.ts";
 
@@ -86,6 +93,8 @@ export interface Stalled {
   readonly lastCutMs: number;
   /** Per cent of a processor while they stalled, beyond what it takes for others alone. */
   readonly percent: number;
+  /** What others saw while all of them came at once, and from then on. */
+  readonly arrival: Probe;
   readonly probe: Probe;
   readonly statuses: Readonly<Record<string, number>>;
 }
@@ -104,14 +113,16 @@ export async function stall(
   const quietPercent = quiet.percent;
   const base = descriptorsOf(program.pid);
   const seconds = timeouts * timeoutMs / 1000 + 8;
+  const coming = attackers.probe(program.port, 1);
   const crowd = await attackers.crowd(program.port, count, seconds, behaviour);
-  const probing = attackers.probe(program.port, timeouts * timeoutMs / 1000 + 1);
   for (let i = 0; i < 200 && descriptorsOf(program.pid) < base + count; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 10)); // who says nothing is shown by the kernel after a second
+    await pause(10); // who says nothing is shown by the kernel after a second
   }
   const startMs = performance.now();
+  const arrival = await coming;
+  const probing = attackers.probe(program.port, timeouts * timeoutMs / 1000 + 1);
   const usage = new Usage(program.pid);
-  await new Promise((resolve) => setTimeout(resolve, timeoutMs * 0.8));
+  await pause(timeoutMs * 0.6);
   const percent = usage.percent - quietPercent;
   await descriptorsFall(program.pid, base + 3, seconds * 1000); // a probe has up to two
   const lastCutMs = performance.now() - startMs;
@@ -120,5 +131,5 @@ export async function stall(
   if (!isRead) crowd.kill(); // it notices nothing
   const statuses = isRead ? (await crowd.result).statuses : {};
   await crowd.result.catch(() => null);
-  return { lastCutMs, percent, probe, statuses };
+  return { lastCutMs, percent, arrival, probe, statuses };
 }
