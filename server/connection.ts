@@ -8,7 +8,7 @@
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { LINGER_TIMEOUT_MS } from "./limits.ts";
+import { LINGER_TIMEOUT_MS, SEND_BYTES_PER_LATE_TURN_MAX, SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
 import { Pace } from "./pace.ts";
 import { Interest, Readiness } from "./poller.ts";
@@ -154,7 +154,10 @@ export abstract class Connection extends Source {
   protected flush(): boolean {
     const { reactor, transport, workspace } = this.host;
     const isFirst = this.current !== "writing";
-    const flushed = this.output.flush(transport, this.fd, workspace);
+    const bytesMax = !this.output.isEmpty && reactor.isLate
+      ? SEND_BYTES_PER_LATE_TURN_MAX
+      : SEND_BYTES_PER_TURN_MAX;
+    const flushed = this.output.flush(transport, this.fd, workspace, bytesMax);
     if (flushed === Flushed.ALL) return true;
     if (flushed < 0) {
       reactor.retire(this);

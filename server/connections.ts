@@ -37,6 +37,7 @@ export class Connections extends Source implements ConnectionKeeper {
   readonly #host: ConnectionHost;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
+  readonly #speaksHttp: boolean;
   readonly #pool: Connection[] = [];
   // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
   #older = new Int32Array(1024);
@@ -51,13 +52,19 @@ export class Connections extends Source implements ConnectionKeeper {
 
   /**
    * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
-   * each connection that has ended.
+   * each connection that has ended. `speaksHttp`: who is refused is told so.
    */
-  constructor(host: ConnectionHost, service: Service | null, onClosed: () => void) {
+  constructor(
+    host: ConnectionHost,
+    service: Service | null,
+    onClosed: () => void,
+    speaksHttp: boolean = service === null,
+  ) {
     super(NONE);
     this.#host = host;
     this.#service = service;
     this.#onClosed = onClosed;
+    this.#speaksHttp = speaksHttp;
   }
 
   /** How many there are, whatever they do. */
@@ -106,7 +113,7 @@ export class Connections extends Source implements ConnectionKeeper {
    */
   refuse(fd: number): void {
     const { transport, workspace, clock } = this.#host;
-    if (this.#service === null) {
+    if (this.#speaksHttp) {
       this.#refusal.stamp(clock);
       workspace.gatherLength = 0;
       transport.recv(fd, UNREAD); // no slot: all may be in use in such a turn

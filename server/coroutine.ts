@@ -24,7 +24,11 @@ import { Sleeper } from "./sleeper.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Serves one client from its first to its last byte; when it returns, the connection is closed. */
-export type Coroutine = (connection: CoroutineConnection) => Promise<void>;
+export interface Coroutine {
+  (connection: CoroutineConnection): Promise<void>;
+  /** True: a client for which there is no room can be told so in HTTP. */
+  readonly speaksHttp?: boolean;
+}
 
 /** Somebody who waits. */
 interface Waiting<T> {

@@ -11,7 +11,7 @@ import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
 import { CONTINUE, errorResponse, HttpResponse, isStream, tooManyRequests } from "./http/response.ts";
-import { PIPELINED_REQUESTS_PER_TURN_MAX, PIPELINING_PER_TURN_MS_MAX } from "./limits.ts";
+import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
@@ -112,7 +112,7 @@ export class HttpConnection extends ExchangeConnection {
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
       if (this.current === "reading") {
         // A look at the clock is not free: one for four requests will do.
-        const isLate = answered % 4 === 1 && performance.now() - reactor.now > PIPELINING_PER_TURN_MS_MAX;
+        const isLate = answered % 4 === 1 && reactor.isLate;
         if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
       } else if (this.current !== "reading-body") return;
       const found = this.reader.read(workspace);

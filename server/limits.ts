@@ -26,6 +26,9 @@ export const CATCH_UP_MS_MAX = 500;
 /** The longest sleep, so that a deadline that was moved is noticed. */
 export const PARKED_WAIT_MS_MAX = 60_000;
 
+/** A turn that has taken so long is late: each connection gets but a little of it, since many may want much. */
+export const LATE_TURN_MS = 5;
+
 // The listener
 
 export const LISTEN_BACKLOG = 1024;
@@ -81,8 +84,6 @@ export const CACHED_HEADS_MAX = 16 * KIB;
 export const CACHED_HEAD_BYTES_MAX = KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
-/** Once a turn has taken so long, each connection gets one answer only: many may pipeline at the same time. */
-export const PIPELINING_PER_TURN_MS_MAX = 5;
 
 // A response
 
@@ -97,6 +98,8 @@ export const GATHER_BYTES_MAX = 64 * KIB;
  * on, a third more CPU and a third less throughput, since the bursts outrun their reader.
  */
 export const SEND_BYTES_PER_TURN_MAX = 512 * KIB;
+/** The same in a turn that is late. */
+export const SEND_BYTES_PER_LATE_TURN_MAX = 32 * KIB;
 
 /** Ranges that one request may ask for; with more it gets everything. Each costs some 200 bytes around its own. */
 export const RANGES_MAX = 100;
@@ -128,7 +131,9 @@ export const SEND_TIMEOUT_MS = 30_000;
 /** One that takes fewer bytes a second on the average of that time, too. */
 export const SEND_RATE_BYTES_MIN = 500;
 /** How often it is looked at whether a client keeps pace. */
-export const PACE_STEP_MS_MAX = 1_000;
+export const PACE_STEP_MS_MAX = 500;
+/** Who looks so much too late has slept itself: the process was stopped, or the machine. */
+export const SLEPT_MS_MIN = 2_000;
 /** What a handler may take for its answer, unless told otherwise. Past it: 503. */
 export const HANDLER_TIMEOUT_MS = 30_000;
 /**

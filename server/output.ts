@@ -31,9 +31,6 @@ export const Flushed = {
   BUDGET: 2,
 } as const;
 
-/** One sendfile(2) takes at most this much, so that its result fits in 31 bits. */
-const SENDFILE_BYTES_MAX = SEND_BYTES_PER_TURN_MAX;
-
 /** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
@@ -126,9 +123,9 @@ export class Output {
 
   /**
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
-   * a file has fewer bytes than were announced). The gather buffer is empty afterwards.
+   * a file has fewer bytes than were announced). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
-  flush(transport: Transport, fd: number, workspace: Workspace): number {
+  flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
     if (workspace.gatherLength > 0) {
       const length = workspace.gatherLength;
       workspace.gatherLength = 0;
@@ -138,13 +135,13 @@ export class Output {
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(workspace.gather.slice(Math.max(sent, 0), length));
     }
-    let budget = SEND_BYTES_PER_TURN_MAX;
+    let budget = bytesMax;
     while (this.#queue.length > 0) {
       if (budget <= 0) return Flushed.BUDGET;
       const first = this.#queue[0];
       const sent = first instanceof Uint8Array
-        ? this.#sendBytes(transport, fd, first)
-        : this.#sendFile(transport, fd, first);
+        ? this.#sendBytes(transport, fd, first, budget)
+        : this.#sendFile(transport, fd, first, budget);
       if (sent === -EAGAIN) return Flushed.BLOCKED;
       if (sent === -EINTR) return Flushed.BUDGET; // others first: a signal may come each time
       if (sent < 0) return sent;
@@ -154,19 +151,20 @@ export class Output {
     return Flushed.ALL;
   }
 
-  #sendBytes(transport: Transport, fd: number, bytes: Bytes): number {
-    const sent = transport.send(fd, bytes, bytes.length, this.#queue.length > 1);
+  #sendBytes(transport: Transport, fd: number, bytes: Bytes, bytesMax: number): number {
+    const length = Math.min(bytes.length, bytesMax);
+    const sent = transport.send(fd, bytes, length, length < bytes.length || this.#queue.length > 1);
     if (sent === bytes.length) this.#queue.shift();
     else if (sent > 0) this.#queue[0] = bytes.subarray(sent);
     return sent;
   }
 
-  #sendFile(transport: Transport, fd: number, segment: FileSegment): number {
+  #sendFile(transport: Transport, fd: number, segment: FileSegment, bytesMax: number): number {
     const sent = segment.remaining === 0 ? 0 : transport.sendfile(
       fd,
       segment.body.fd,
       segment.offset,
-      Math.min(segment.remaining, SENDFILE_BYTES_MAX),
+      Math.min(segment.remaining, bytesMax),
     );
     if (sent < 0) return sent;
     if (sent === 0 && segment.remaining > 0) return -EIO; // it was truncated meanwhile

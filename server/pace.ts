@@ -5,7 +5,7 @@
  * most a step late is cut off at most a step late.
  * @module
  */
-import { PACE_STEP_MS_MAX } from "./limits.ts";
+import { PACE_STEP_MS_MAX, SLEPT_MS_MIN } from "./limits.ts";
 
 /** See the module's comment. What it is given as `bytes` counts from wherever the caller likes. */
 export class Pace {
@@ -30,7 +30,7 @@ export class Pace {
    * begins anew.
    */
   isTooSlow(nowMs: number, bytes: number, timeoutMs: number, rateMin: number): boolean {
-    if (nowMs - this.#dueMs > PACE_STEP_MS_MAX) this.begin(nowMs, bytes);
+    if (nowMs - this.#dueMs >= SLEPT_MS_MIN) this.begin(nowMs, bytes);
     if (bytes > this.#moved) {
       this.#moved = bytes;
       this.#movedMs = nowMs;

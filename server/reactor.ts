@@ -7,14 +7,13 @@
  *
  * The wait: synchronous while there is traffic, since a call on another thread costs 37 µs more; parked on another
  * thread when a few milliseconds brought nothing, so that Deno's signals, timers and promises run. Under unbroken
- * load the loop parks for no time at all now and then, to the same end. Cheaper yields do not do: with
- * MessageChannel no timer fires, and with setImmediate signals come seconds late, because Deno looks at its own
- * descriptors only once in some sixty ticks unless it has to wait for something.
+ * load the loop parks for no time at all now and then, to the same end (docs/architecture.md: "The wait").
  * @module
  */
 import { close } from "../ffi/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
+  LATE_TURN_MS,
   MICROTASK_ROUNDS_MAX,
   PARKED_WAIT_MS_MAX,
   SUSPENDED_YIELD_INTERVAL_MS,
@@ -57,6 +56,11 @@ export class Reactor {
     this.#poller = poller;
     this.#onError = onError;
     this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
+  }
+
+  /** This turn has taken long: others wait. A look at the clock. */
+  get isLate(): boolean {
+    return performance.now() - this.now > LATE_TURN_MS;
   }
 
   /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */
@@ -237,10 +241,8 @@ export class Reactor {
   /** How long a wait may last, in whole milliseconds: until the next deadline, and not at all when work waits. */
   #patienceMs(nowMs: number): number {
     if (this.#again.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
-    const untilMs = this.#deadlines.nextMs() - nowMs;
-    return untilMs === Infinity
-      ? PARKED_WAIT_MS_MAX
-      : Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);
+    const untilMs = this.#deadlines.nextMs() - nowMs; // Infinity where there is none
+    return Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);
   }
 
   #dispatch(count: number): number {

@@ -7,10 +7,11 @@ import type { Handler } from "./handler.ts";
 
 /** A coroutine that does what the server does for a handler without one: for each request its response. */
 export function requestCoroutine(handler: Handler): Coroutine {
-  return async (connection) => {
+  const coroutine: Coroutine = async (connection) => {
     const { context } = connection;
     for await (const request of connection.requests()) {
       await connection.respond(await handler(request, context));
     }
   };
+  return Object.assign(coroutine, { speaksHttp: true });
 }

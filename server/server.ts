@@ -115,7 +115,9 @@ export class Server {
           this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
         onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
       };
-      this.#connections = new Connections(this.#host, service, () => this.#connectionClosed());
+      const speaksHttp = "handler" in options ||
+        ("coroutine" in options && options.coroutine.speaksHttp === true);
+      this.#connections = new Connections(this.#host, service, () => this.#connectionClosed(), speaksHttp);
       this.#listener = listener = new Listener(fd, reactor, {
         accept: (client) => this.#connections.accept(client),
         refuse: (client) => this.#connections.refuse(client),

@@ -251,8 +251,7 @@ onBoth("deadlines of sessions: silence, a stall, and the end that a stall does n
       trigger,
     );
     scripted.wake(Readiness.NONE);
-    const remaining = () =>
-      Math.round((scripted.connection!.deadlineMs - scripted.reactor.now) / 1000) * 1000;
+    const remaining = () => Math.round((scripted.connection!.deadlineMs - scripted.reactor.now) / 500) * 500;
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);
     scripted.socket.capacity = 0;
     scripted.receive("x");

@@ -72,11 +72,14 @@ export class SiteRoot {
     return status.isDirectory ? "directory" : 404;
   }
 
-  /** True when a symbolic link is on the way to what is no FIFO, socket or device. */
+  /**
+   * True when a symbolic link is on the way to what is no FIFO, socket or device, or when that cannot be found out for
+   * want of descriptors: then it may be.
+   */
   isLink(path: PathBytes): boolean {
     const fd = this.openWithoutLinks(path);
     if (fd >= 0) close(fd);
-    return fd === -E.ELOOP;
+    return fd === -E.ELOOP || (fd < 0 && statusOfErrno(-fd) === 503);
   }
 
   /** True when no link leads from `path` out of the root. */
