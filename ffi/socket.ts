@@ -200,6 +200,11 @@ export function resetOnClose(fd: number): number {
   return result(libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerBytes, lingerBytes.length));
 }
 
+/** From now on as much may wait in this socket as its buffer holds; see {@linkcode listenTcp}. 0 or −errno. */
+export function liftUnsentLimit(fd: number): number {
+  return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1);
+}
+
 /** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */
 export function accept(fd: number): number {
   return result(libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));

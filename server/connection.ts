@@ -8,7 +8,12 @@
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { LINGER_TIMEOUT_MS, SEND_BYTES_PER_LATE_TURN_MAX, SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
+import {
+  FAST_AFTER_BYTES,
+  LINGER_TIMEOUT_MS,
+  SEND_BYTES_PER_LATE_TURN_MAX,
+  SEND_BYTES_PER_TURN_MAX,
+} from "./limits.ts";
 import { Flushed, Output } from "./output.ts";
 import { Pace } from "./pace.ts";
 import { Interest, Readiness } from "./poller.ts";
@@ -46,6 +51,8 @@ export abstract class Connection extends Source {
   protected lingerAfter = false;
   /** How fast the client takes what waits to be sent; null: it never had to wait. */
   #sendPace: Pace | null = null;
+  /** It has taken so much that it will take more. */
+  #isFast = false;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, receiver: Receiver) {
     super(-1);
@@ -66,7 +73,8 @@ export abstract class Connection extends Source {
     this.deferredInBatch = -1;
     this.receiver.clear();
     this.current = "reading";
-    this.closeAfter = this.lingerAfter = false;
+    this.closeAfter = this.lingerAfter = this.#isFast = false;
+    this.output.sentBytes = 0;
   }
 
   /** Phase one: `count` bytes arrived in `slot` while it had nothing to do (0: the client's end, < 0: −errno). */
@@ -159,6 +167,10 @@ export abstract class Connection extends Source {
       : SEND_BYTES_PER_TURN_MAX;
     const flushed = this.output.flush(transport, this.fd, workspace, bytesMax);
     if (flushed === Flushed.ALL) return true;
+    if (!this.#isFast && this.output.sentBytes >= FAST_AFTER_BYTES) {
+      this.#isFast = true;
+      transport.liftUnsentLimit(this.fd);
+    }
     if (flushed < 0) {
       reactor.retire(this);
       return false;

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  liftUnsentLimit,
   peek,
   recv,
   recvUrgent,
@@ -25,6 +26,8 @@ export interface Transport {
   shutdownWrite(fd: number): number;
   /** Bytes that were sent, and have not reached the peer yet. */
   unacknowledged(fd: number): number;
+  /** The client takes what it gets: as much may wait in the socket as its buffer holds. */
+  liftUnsentLimit(fd: number): number;
   /** When it is closed, what was sent and has not reached the peer is forgotten. */
   resetOnClose(fd: number): number;
 }
@@ -38,5 +41,6 @@ export const kernelTransport: Transport = {
   sendfile,
   shutdownWrite,
   unacknowledged,
+  liftUnsentLimit,
   resetOnClose,
 };

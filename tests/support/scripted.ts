@@ -129,6 +129,10 @@ export class ScriptedSocket implements Transport {
   /** What it did not take is to be forgotten. */
   isReset = false;
 
+  liftUnsentLimit(): number {
+    return 0;
+  }
+
   resetOnClose(): number {
     this.isReset = true;
     return 0;
