@@ -29,6 +29,7 @@ import {
   unreachable,
 } from "./server/privileges.ts";
 import { Sandbox } from "./server/sandbox.ts";
+import { PRINT_PATIENCE_MS } from "./server/limits.ts";
 import { Server } from "./server/server.ts";
 import { limitsOf } from "./server/server_limits.ts";
 
@@ -84,6 +85,12 @@ function say(name: string, value: string): void {
 }
 
 /** A server does not wait for somebody to read that, nor end for want of a disk that takes it. */
+/** What handlers print with: a reader may take its time, but not again and again. */
+function printer(): (line: string) => void {
+  let isHeard = true;
+  return (line) => isHeard = tryPrint(STDOUT_FILENO, line, isHeard ? PRINT_PATIENCE_MS : 0);
+}
+
 function print(line: string): void {
   tryPrint(STDOUT_FILENO, line);
 }
@@ -169,7 +176,7 @@ async function main(args: readonly string[]): Promise<void> {
   const site = handler === "static"
     ? await withSites(command, () => staticHandler(optionsOf(command)))
     : null;
-  const what = served(handler, coroutine, site, console.log);
+  const what = served(handler, coroutine, site, printer());
   const server = new Server({
     ...what,
     ...limitsOf(command),

@@ -15,14 +15,15 @@ const pollfdWords = new Int32Array(pollfd.buffer);
 const pollfdHalves = new Int16Array(pollfd.buffer);
 
 /**
- * Writes a line to `fd` without ever waiting, and without an exception. False: it is lost, or a part of it, since nobody
- * reads what came before, or the disk is full, or there is no such descriptor.
+ * Writes a line to `fd` without an exception, and without waiting for a reader longer than `patienceMs` each time.
+ * False: it is lost, or a part of it, since nobody reads what came before, or the disk is full, or there is no such
+ * descriptor.
  */
-export function tryPrint(fd: number, line: string): boolean {
+export function tryPrint(fd: number, line: string, patienceMs = 0): boolean {
   loadLibc();
   let bytes = new TextEncoder().encode(line + "\n") as Uint8Array<ArrayBuffer>;
   while (bytes.length > 0) {
-    if (!mayWrite(fd)) return false;
+    if (!mayWrite(fd, patienceMs)) return false;
     const written = result(libc.write(fd, bytes, Math.min(bytes.length, PIPE_BUF)));
     if (written === -EINTR) continue;
     if (written <= 0) return false;
@@ -31,8 +32,8 @@ export function tryPrint(fd: number, line: string): boolean {
   return true;
 }
 
-function mayWrite(fd: number): boolean {
+function mayWrite(fd: number, patienceMs: number): boolean {
   pollfdWords[POLLFD.fd] = fd;
   pollfdHalves[POLLFD.events >> 1] = POLLOUT;
-  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & POLLOUT) !== 0;
+  return poll(pollfd, 1, patienceMs) > 0 && (pollfdHalves[POLLFD.revents >> 1] & POLLOUT) !== 0;
 }

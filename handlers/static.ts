@@ -2,7 +2,7 @@
  * Serves the files below a directory; or several sites, by the host that a request names.
  * @module
  */
-import { SystemError } from "../ffi/errno.ts";
+import { EACCES, SystemError } from "../ffi/errno.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_settings.ts";
 import type { Handler, HandlerContext } from "../server/handler.ts";
 import type { HttpRequest } from "../server/http/request.ts";
@@ -140,7 +140,9 @@ export class Sites {
       place.hasWarned = false;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (!place.hasWarned) this.#options.onWarning?.(`${error.message}: ${STAYS}`);
+      if (!place.hasWarned) {
+        this.#options.onWarning?.(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
+      }
       place.hasWarned = true;
     }
   }

@@ -22,6 +22,8 @@ export class Exchange {
   deadlineMs = Infinity;
   /** What its deadline is about. */
   wait: "handler" | "sending" | "leaving" | "body" | null = null;
+  /** Its body was waited for already. */
+  isBodyPaced = false;
   #promise: Promise<unknown> | null = null;
   #release: () => void = () => {};
   #controller: AbortController | null = null;

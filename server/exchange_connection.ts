@@ -137,6 +137,7 @@ export abstract class ExchangeConnection extends Connection {
         workspace.gatherLength = 0;
         this.inviteBody(exchange);
         if (!this.flush() && this.retired) return;
+        this.#expire();
       }
     }
     this.reader.isReadable = true;
@@ -188,6 +189,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.host;
     const exchange = this.exchange!;
     const { wait } = exchange;
+    if (wait === "body") this.#bodyPace!.pause(reactor.now, this.reader.receivedBytes);
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
@@ -196,7 +198,9 @@ export abstract class ExchangeConnection extends Connection {
       reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
     } else if (this.#isBodyDue(exchange)) {
       exchange.wait = "body";
-      if (wait !== "body") this.beginBody();
+      if (exchange.isBodyPaced) this.#resumeBody();
+      else this.beginBody();
+      exchange.isBodyPaced = true;
     } else {
       exchange.wait = "handler";
       reactor.expireAt(this, exchange.deadlineMs);
@@ -209,6 +213,13 @@ export abstract class ExchangeConnection extends Connection {
     const pace = this.#bodyPace ??= new Pace();
     pace.begin(reactor.now, this.reader.receivedBytes);
     reactor.expireAt(this, pace.nextMs(reactor.now, limits.bodyTimeoutMs));
+  }
+
+  /** It is waited for again: however small the pieces are that a handler takes, all of them make the average. */
+  #resumeBody(): void {
+    const { reactor, limits } = this.host;
+    this.#bodyPace!.resume(reactor.now);
+    reactor.expireAt(this, this.#bodyPace!.nextMs(reactor.now, limits.bodyTimeoutMs));
   }
 
   /** False when the body arrives too slowly; true: it is looked at again. */

@@ -80,7 +80,7 @@ export class HttpConnection extends ExchangeConnection {
   protected override settled(): void {
     const { reactor, limits, isDraining } = this.host;
     const { input } = this.reader;
-    if (this.current === "reading" && this.isQueued) {
+    if (this.current === "reading" && this.isQueued && !this.#inHead) {
       reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
@@ -133,7 +133,7 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   #beginBody(request: HttpRequest): void {
-    const { workspace, handler } = this.host;
+    const { reactor, workspace, handler } = this.host;
     const { input } = this.reader;
     this.current = "reading-body";
     this.beginBody();
@@ -145,7 +145,6 @@ export class HttpConnection extends ExchangeConnection {
     }
     this.reader.release(workspace, request);
     const exchange = this.exchange = new Exchange();
-    const { reactor } = this.host;
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
     const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace);

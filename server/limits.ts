@@ -31,7 +31,8 @@ export const LATE_TURN_MS = 5;
 
 // The listener
 
-export const LISTEN_BACKLOG = 1024;
+/** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
+export const LISTEN_BACKLOG = 4096;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
 /** How long accepting pauses when the system has no descriptor or memory left. */
@@ -205,6 +206,11 @@ export const COMPRESSION_SLICE_BYTES = 64 * KIB;
 export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */
 export const STREAM_READ_BYTES = 64 * KIB;
+
+// What handlers print
+
+/** How long everybody waits for a reader of standard output, once; while it takes nothing, what is printed is lost. */
+export const PRINT_PATIENCE_MS = 500;
 
 // Passwords
 

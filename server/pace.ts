@@ -17,11 +17,27 @@ export class Pace {
   #since = 0;
   /** When it was to be looked at. */
   #dueMs = 0;
+  /** Since when it is not waited for. */
+  #pausedMs = 0;
 
   /** Begins to wait for a client that has come to `bytes`. */
   begin(nowMs: number, bytes: number): void {
     this.#movedMs = this.#sinceMs = nowMs;
     this.#moved = this.#since = bytes;
+  }
+
+  /** It is not waited for at present: what time goes by is not its own. */
+  pause(nowMs: number, bytes: number): void {
+    if (bytes > this.#moved) this.#movedMs = nowMs;
+    this.#moved = Math.max(bytes, this.#moved);
+    this.#pausedMs = nowMs;
+  }
+
+  /** Goes on after {@linkcode pause}. */
+  resume(nowMs: number): void {
+    const pausedMs = nowMs - this.#pausedMs;
+    this.#movedMs += pausedMs;
+    this.#sinceMs += pausedMs;
   }
 
   /**
@@ -44,10 +60,10 @@ export class Pace {
     return false;
   }
 
-  /** The instant at which to look again. `timeoutMs` may be Infinity. */
+  /** The instant at which to look again: now, when that is overdue. `timeoutMs` may be Infinity. */
   nextMs(nowMs: number, timeoutMs: number): number {
     const dueMs = Math.min(this.#movedMs, this.#sinceMs) + timeoutMs;
     const stepMs = Math.min(PACE_STEP_MS_MAX, Math.ceil(timeoutMs / 4));
-    return this.#dueMs = Math.min(Math.max(dueMs, nowMs + 1), nowMs + stepMs);
+    return this.#dueMs = Math.min(dueMs, nowMs + stepMs);
   }
 }

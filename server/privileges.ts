@@ -41,6 +41,9 @@ export function resolveAccount(text: string): Account {
     gid: group === undefined ? entry!.gid : resolveGroup(group),
   };
   if (account.uid === 0) throw new UsageError(`User ${user} is root: expected one with fewer rights`);
+  if (account.gid === 0) {
+    throw new UsageError(`The group of user ${user} is root's: expected ${user}:GROUP with fewer rights`);
+  }
   return account;
 }
 
@@ -86,7 +89,7 @@ export function becomeUser(account: Account): void {
   const { uids, gids } = currentIds();
   const isAccount = uids.every((uid) => uid === account.uid) && gids.every((gid) => gid === account.gid);
   // Who kept a capability in spite of the change would become root again by this.
-  if (!isAccount || setUserIds(0) === 0 || (account.gid !== 0 && setGroupIds(0) === 0)) {
+  if (!isAccount || setUserIds(0) === 0 || setGroupIds(0) === 0) {
     throw new SystemError(`${intent} for good`, "setresuid", EPERM, "it could become root again");
   }
 }

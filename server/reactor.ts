@@ -3,7 +3,7 @@
  *
  * One turn: phase one, every ready source receives; phase two, those that deferred do their work; then posted
  * tasks, expired deadlines, and the closing of what was retired. Two phases because work done after all receiving
- * can vouch for every request of the batch at once (see `handlers/file_cache.ts`).
+ * can vouch for every request of the batch at once (see `handlers/site/file_cache.ts`).
  *
  * The wait: synchronous while there is traffic, since a call on another thread costs 37 µs more; parked on another
  * thread when a few milliseconds brought nothing, so that Deno's signals, timers and promises run. Under unbroken

@@ -21,7 +21,10 @@ export interface Rate {
   readonly periodMs: number;
 }
 
-/** See the module's comment. Times are in milliseconds; Infinity takes a limit away. */
+/**
+ * See the module's comment. Infinity takes a limit away, but for that of all connections: there the limit of descriptors
+ * is left. What is spoken in bytes is closed where HTTP would get a status.
+ */
 export interface ServerLimits {
   /** From the first byte of a request to the end of its head. Past it: 408. */
   readonly headTimeoutMs: number;
@@ -90,8 +93,10 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
     limits[name] = value;
   }
   const rate = options.requestRateMax ?? null;
-  if (rate !== null && !(rate.requests >= 1 && rate.periodMs >= 1)) {
-    throw new RangeError("requestRateMax must be at least one request in at least one millisecond");
+  if (
+    rate !== null && ![rate.requests, rate.periodMs].every((value) => Number.isFinite(value) && value >= 1)
+  ) {
+    throw new RangeError("requestRateMax must be { requests, periodMs }, two numbers from 1 on");
   }
   limits.requestRateMax = rate;
   return limits as unknown as ServerLimits;

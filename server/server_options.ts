@@ -19,7 +19,7 @@ export type Served =
   | { /** Speaks bytes with each client. */ readonly protocol: Protocol }
   | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
 
-/** What a server may be told, beside its limits. */
+/** What a server may be told beside what it serves. */
 export interface ServerSettings extends Partial<ServerLimits> {
   /** An IPv4 or IPv6 address; `::` takes both kinds of clients. Default `0.0.0.0`. */
   readonly hostname?: string;

@@ -5,10 +5,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { PACE_STEP_MS_MAX } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
+import type { Handler } from "../server/handler.ts";
+import { HttpResponse } from "../server/http/response.ts";
 import { Pace } from "../server/pace.ts";
 import type { Protocol } from "../server/protocol.ts";
 import {
   calm,
+  pass,
   post,
   says,
   scriptedProtocol,
@@ -110,6 +113,60 @@ onBoth("a body that trickles is 408 at its first timeout; one that keeps the ave
         assertEquals(statuses(scripted), perSecond === 600 || second < 10 ? [] : [408], `${second} s`);
       }
     }
+  });
+});
+
+onBoth(
+  "a handler that takes a body piece by piece does not make it any faster: the average is that of all pieces",
+  (trigger) => {
+    return withClock(async (advance) => {
+      for (const perSecond of [100, 600]) {
+        const handler: Handler = async (request) => HttpResponse.bytes(await request.bytes());
+        using scripted = scriptedWith(handler, trigger, { bodyTimeoutMs: TIMEOUT_MS });
+        scripted.receive(post("x".repeat(30_000)).slice(0, -30_000));
+        await calm(scripted);
+        for (let tenth = 1; tenth <= 200; tenth++) {
+          advance(100);
+          if (scripted.state === "handling") scripted.receive("x".repeat(perSecond / 10));
+          await calm(scripted);
+          assertEquals(
+            statuses(scripted),
+            perSecond === 600 || tenth < 100 ? [] : [408],
+            `after ${tenth} tenths`,
+          );
+        }
+      }
+    });
+  },
+);
+
+onBoth("a handler may take its time between two pieces: that is not the client's", (trigger) => {
+  return withClock(async (advance) => {
+    const pieces: number[] = [];
+    let go = () => {};
+    const handler: Handler = async (request) => {
+      const reader = request.body!.getReader();
+      while (true) {
+        await new Promise<void>((resolve) => go = resolve);
+        const { value, done } = await reader.read();
+        if (done) return says("all");
+        pieces.push(value.length);
+      }
+    };
+    using scripted = scriptedWith(handler, trigger, { bodyTimeoutMs: 1000, handlerTimeoutMs: 60_000 });
+    scripted.receive(post("0123456789").slice(0, -5));
+    for (let second = 0; second < 20; second++) {
+      await pass(scripted, 1000, advance);
+      assertEquals(statuses(scripted), []);
+    }
+    go();
+    await calm(scripted);
+    go(); // now the client is waited for
+    await calm(scripted);
+    await pass(scripted, 900, advance);
+    assertEquals(statuses(scripted), []);
+    await pass(scripted, 200, advance);
+    assertEquals([statuses(scripted), pieces.length], [[408], 1]);
   });
 });
 

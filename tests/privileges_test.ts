@@ -47,6 +47,7 @@ Deno.test("a user is found by name or number, and a group by either", () => {
       ["nobody:4294967295", "Bad group 4294967295"],
       ["root", "User root is root: expected one with fewer rights"],
       ["0:1", "User 0 is root"],
+      ["1:0", "The group of user 1 is root's: expected 1:GROUP with fewer rights"],
     ]
   ) {
     const error = assertThrows(() => resolveAccount(text), UsageError);
@@ -169,17 +170,15 @@ Deno.test("who gave up root gets neither it nor another user back", async () => 
 Deno.test("where the change of user leaves a way back to root the program ends", async () => {
   if (!IS_ROOT) return;
   using site = new Site({ "index.html": "hello" });
-  for (const user of ["nobody", "nobody:root"]) {
-    // With this bit the kernel leaves all capabilities as they are (capabilities(7)).
-    const args = ["--securebits", "+no_setuid_fixup", ...programCommand(["0", site.root, "--user", user])];
-    const command = new Deno.Command("timeout", { args: ["20", "setpriv", ...args] });
-    const { code, stdout, stderr } = await command.output();
-    assertEquals([code, stdout.length], [1, 0]);
-    assertEquals(
-      new TextDecoder().decode(stderr),
-      "epollet: Cannot become user nobody for good: EPERM (operation not permitted): it could become root again\n",
-    );
-  }
+  // With this bit the kernel leaves all capabilities as they are (capabilities(7)).
+  const args = ["--securebits", "+no_setuid_fixup", ...programCommand(["0", site.root, "--user", "nobody"])];
+  const command = new Deno.Command("timeout", { args: ["20", "setpriv", ...args] });
+  const { code, stdout, stderr } = await command.output();
+  assertEquals([code, stdout.length], [1, 0]);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    "epollet: Cannot become user nobody for good: EPERM (operation not permitted): it could become root again\n",
+  );
 });
 
 Deno.test("--user also holds for what is no web server, with numbers alone", async () => {

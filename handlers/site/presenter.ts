@@ -195,9 +195,10 @@ export class Presenter {
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
     const answer = isFirst ? resource : resource.answer(response);
+    const own = response.tail === null ? null : bytes; // else the getter would hold a second copy
     variant.content = {
-      get bytes() { // one copy is enough, and a response may move its own
-        return response.tail === null ? response.bytes.subarray(response.headLength) : bytes;
+      get bytes() { // of a response that may move its own
+        return own ?? response.bytes.subarray(response.headLength);
       },
       validators,
       whole: answer,
