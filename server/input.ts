@@ -77,6 +77,7 @@ export class Input {
   skipEmptyLines(): void {
     while (this.start + 1 < this.end && this.bytes[this.start] === CR && this.bytes[this.start + 1] === LF) {
       this.start += 2;
+      this.scanned = Math.max(this.scanned - 2, 0); // of one that was cut in two, the CR was looked at
     }
   }
 

@@ -72,7 +72,7 @@ export class RequestReader extends Receiver {
   #readHead(workspace: Workspace): number {
     const { input } = this;
     const { heads } = workspace;
-    if (input.scanned === 0) input.skipEmptyLines();
+    input.skipEmptyLines();
     if (input.isEmpty || (input.scanned > 0 && !input.hasNews())) return Read.INCOMPLETE;
     const { view, start, end } = input;
     if (view !== null) {

@@ -172,3 +172,25 @@ onBoth("reading: while requests wait for their turn, no more is received", (trig
   assertEquals(scripted.socket.text.match(/HTTP/g)?.length, requests);
   assert(most <= HEAD_BYTES_MAX, `${most} bytes in one turn`);
 });
+
+onBoth(
+  "empty lines before a request are passed over, wherever they are cut, and however many there are",
+  (trigger) => {
+    const text = `${"\r\n".repeat(3)}${get("/x")}`;
+    for (let cut = 1; cut < text.length; cut++) {
+      using scripted = new Scripted(describe, trigger);
+      scripted.receive(text.slice(0, cut));
+      scripted.receive(text.slice(cut));
+      assertEquals(withoutDate(scripted.socket.text), answer("GET /x"), `cut at ${cut}`);
+    }
+    using scripted = new Scripted(describe, trigger);
+    for (let i = 0; i < 100; i++) {
+      scripted.receive(
+        i % 2 === 0 ? "\r\n".repeat(500) + "\r" : "\n" + "\r\n".repeat(500),
+      );
+    }
+    assertEquals([scripted.socket.text, scripted.state], ["", "reading"]);
+    scripted.receive(get("/x"));
+    assertEquals(withoutDate(scripted.socket.text), answer("GET /x"));
+  },
+);

@@ -4,7 +4,7 @@
  */
 import { DEFAULT_LIMITS, type Rate, type ServerLimits } from "../server_limits.ts";
 import { Expected } from "./usage_error.ts";
-import { formatSize, readSize } from "./values.ts";
+import { EXPECTED_SIZE, formatSize, readSize, SIZE as SIZE_PATTERN } from "./values.ts";
 
 /** What a value of a setting looks like. */
 export interface LimitKind<T> {
@@ -43,6 +43,8 @@ const TIME_MS_MAX = 24 * 60 * 60 * 1000;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const TIME_PATTERN = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/;
 const EXPECTED_TIME = "seconds, or a number with ms, s, m or h, such as 15s; at most 24h";
+const EXPECTED_COUNT = "a whole number from 1 on";
+const EXPECTED_COUNT_OR_NONE = "a whole number; 0: any";
 const COUNT_PATTERN = /^\d{1,9}$/;
 const RATE_PATTERN = /^(\d{1,9})(?:\/([smh]))?$/;
 const EXPECTED_RATE = "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any";
@@ -71,13 +73,13 @@ export function readRate(text: string): Rate | null {
 /** A number from 1 on. */
 function readCount(text: string): number {
   const count = Number(text);
-  if (!COUNT_PATTERN.test(text) || count < 1) throw new Expected("a whole number from 1 on");
+  if (!COUNT_PATTERN.test(text) || count < 1) throw new Expected(EXPECTED_COUNT);
   return count;
 }
 
 /** A number; 0 stands for no limit. */
 function readCountOrNone(text: string): number {
-  if (!COUNT_PATTERN.test(text)) throw new Expected("a whole number; 0: any");
+  if (!COUNT_PATTERN.test(text)) throw new Expected(EXPECTED_COUNT_OR_NONE);
   return Number(text) || Infinity;
 }
 
@@ -101,22 +103,22 @@ const COUNT: LimitKind<number> = {
   value: "COUNT",
   read: readCount,
   format: formatCount,
-  expected: "a whole number from 1 on",
+  expected: EXPECTED_COUNT,
   pattern: COUNT_PATTERN,
 };
 const COUNT_OR_NONE: LimitKind<number> = {
   value: "COUNT",
   read: readCountOrNone,
   format: formatCount,
-  expected: "a whole number; 0: any",
+  expected: EXPECTED_COUNT_OR_NONE,
   pattern: COUNT_PATTERN,
 };
 const SIZE: LimitKind<number> = {
   value: "SIZE",
   read: readSize,
   format: formatSize,
-  expected: "bytes, or a number with K, M or G, such as 64M",
-  pattern: /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/,
+  expected: EXPECTED_SIZE,
+  pattern: SIZE_PATTERN,
 };
 const RATE: LimitKind<Rate | null> = {
   value: "RATE",
