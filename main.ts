@@ -84,13 +84,13 @@ function say(name: string, value: string): void {
   print(`${name.padEnd(13)} ${value}`);
 }
 
-/** A server does not wait for somebody to read that, nor end for want of a disk that takes it. */
 /** What handlers print with: a reader may take its time, but not again and again. */
 function printer(): (line: string) => void {
   let isHeard = true;
   return (line) => isHeard = tryPrint(STDOUT_FILENO, line, isHeard ? PRINT_PATIENCE_MS : 0);
 }
 
+/** A server does not wait for somebody to read that, nor end for want of a disk that takes it. */
 function print(line: string): void {
   tryPrint(STDOUT_FILENO, line);
 }

@@ -198,8 +198,7 @@ export abstract class ExchangeConnection extends Connection {
       reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
     } else if (this.#isBodyDue(exchange)) {
       exchange.wait = "body";
-      if (exchange.isBodyPaced) this.#resumeBody();
-      else this.beginBody();
+      this.beginBody(exchange.isBodyPaced);
       exchange.isBodyPaced = true;
     } else {
       exchange.wait = "handler";
@@ -207,19 +206,16 @@ export abstract class ExchangeConnection extends Connection {
     }
   }
 
-  /** A body is waited for: from now on it has to arrive. */
-  protected beginBody(): void {
+  /**
+   * A body is waited for: from now on it has to arrive. `isAgain`: it was waited for before, and however small the pieces
+   * are that a handler takes, all of them make the average.
+   */
+  protected beginBody(isAgain = false): void {
     const { reactor, limits } = this.host;
     const pace = this.#bodyPace ??= new Pace();
-    pace.begin(reactor.now, this.reader.receivedBytes);
+    if (isAgain) pace.resume(reactor.now);
+    else pace.begin(reactor.now, this.reader.receivedBytes);
     reactor.expireAt(this, pace.nextMs(reactor.now, limits.bodyTimeoutMs));
-  }
-
-  /** It is waited for again: however small the pieces are that a handler takes, all of them make the average. */
-  #resumeBody(): void {
-    const { reactor, limits } = this.host;
-    this.#bodyPace!.resume(reactor.now);
-    reactor.expireAt(this, this.#bodyPace!.nextMs(reactor.now, limits.bodyTimeoutMs));
   }
 
   /** False when the body arrives too slowly; true: it is looked at again. */

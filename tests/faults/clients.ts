@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Site } from "../support/program.ts";
+import { noise } from "../support/random.ts";
 import { get, Wire, type WireResponse } from "../support/wire.ts";
 
 /** Nobody waits for longer. */
@@ -21,16 +22,6 @@ const AFTER = new TextEncoder().encode("after");
 const STYLE = new TextEncoder().encode("body { color: red }\n".repeat(100));
 const STYLE_GZ = noise(90, 3); // whatever: the server does not look inside
 const RANGES = "bytes=10-19,1000000-1000999";
-
-function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    bytes[i] = state >>> 16;
-  }
-  return bytes;
-}
 
 /** The files that all faults are tried on: a new directory with the same files for each of them. */
 export class FaultSite {
@@ -132,6 +123,13 @@ function judge(step: Step, response: WireResponse): string | null {
   // Of what cannot be looked at it may be said that it is not there.
   if (status === 404 || status === 403 || status >= 500) return String(status);
   throw new Error(`WRONG: ${step.request.split("\r\n")[0]} got ${status}, ${response.body.length} bytes`);
+}
+
+/** The clients that noticed something. @throws {AssertionError} when those are more than `most`. */
+export function whoNoticed(outcomes: readonly Outcome[], most: number): Outcome[] {
+  const noticed = outcomes.filter(({ noticed }) => noticed !== null);
+  assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
+  return noticed;
 }
 
 /** True for what a client sees of a connection that the server gave up. */

@@ -4,26 +4,17 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Site } from "../support/program.ts";
+import { noise } from "../support/random.ts";
 import { get, Wire } from "../support/wire.ts";
 import { sleep } from "./held.ts";
 
 const MIB = 1024 * 1024;
 /** Kept in memory, and not. */
-const IN_MEMORY = pattern(MIB - 1000, 3);
-const ON_DISK = pattern(20 * MIB, 5);
+const IN_MEMORY = noise(MIB - 1000, 3);
+const ON_DISK = noise(20 * MIB, 5);
 /** What a client takes before it pauses, and for how long. */
 const PORTION_BYTES = MIB / 4;
 const PAUSE_MS = 25;
-
-function pattern(length: number, seed: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    bytes[i] = state >>> 24;
-  }
-  return bytes;
-}
 
 /** Eight downloads under way, four of them from memory. */
 export class Downloads {

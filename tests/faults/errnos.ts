@@ -235,3 +235,9 @@ export interface Fault {
 export function describeFault({ call, errno, when }: Fault): string {
   return `${call} ${when}: ${errno}`;
 }
+
+/** What went wrong with `faults`. */
+export function describeFailure(faults: readonly Fault[], error: unknown): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  return new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });
+}

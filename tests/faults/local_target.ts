@@ -7,8 +7,8 @@ import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
 import type { PollerName } from "../../server/poller.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
-import { Downloader, FaultSite, type Outcome, serveAll, twentyMore } from "./clients.ts";
-import { describeFault, type Fault } from "./errnos.ts";
+import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
 import { Interposer } from "./interposer.ts";
 import type { Report } from "./target.ts";
@@ -60,13 +60,9 @@ export class LocalTarget {
       const { injected } = this.#interposer;
       this.#interposer.expect([]);
       await this.#assertWell(port, directory);
-      const noticed = outcomes.filter(({ noticed }) => noticed !== null);
-      const most = injected + connectionsGivenUp() - givenUp;
-      assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
-      return { injected, noticed };
+      return { injected, noticed: whoNoticed(outcomes, injected + connectionsGivenUp() - givenUp) };
     } catch (error) {
-      const { message } = error as Error;
-      throw new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });
+      throw describeFailure(faults, error);
     }
   }
 

@@ -4,8 +4,8 @@
  */
 import { assert } from "@std/assert";
 import { Program } from "../support/program.ts";
-import { Downloader, FaultSite, type Outcome, serveAll, twentyMore } from "./clients.ts";
-import { describeFault, type Fault } from "./errnos.ts";
+import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
 import { withFaults } from "./strace.ts";
 
@@ -59,13 +59,9 @@ export class Target {
         outcomes = await serveAll(port, directory, this.files, downloader);
       });
       await this.#assertWell(directory);
-      const noticed = outcomes.filter(({ noticed }) => noticed !== null);
-      const most = injected + connectionsGivenUp() - givenUp;
-      assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
-      return { injected, noticed };
+      return { injected, noticed: whoNoticed(outcomes, injected + connectionsGivenUp() - givenUp) };
     } catch (error) {
-      const { message } = error as Error;
-      throw new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });
+      throw describeFailure(faults, error);
     }
   }
 

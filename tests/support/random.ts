@@ -44,3 +44,14 @@ export function repeat(count: number, test: (random: Random) => void): void {
     }
   }
 }
+
+/** Bytes that look like noise, and are the same each time. */
+export function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    bytes[i] = state >>> 16;
+  }
+  return bytes;
+}
