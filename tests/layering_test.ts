@@ -7,7 +7,8 @@ import { REPOSITORY } from "./support/program.ts";
 
 /** The layer of a module, by the first pattern that fits; see docs/architecture.md. */
 const LAYERS: readonly [RegExp, number][] = [
-  [/^(main|mod)\.ts$/, 5],
+  [/^(main|mod)\.ts$/, 6],
+  [/^program\//, 5],
   [/^handlers\//, 4],
   // The loop, and what it needs: knows neither sockets nor HTTP.
   [/^server\/(reactor|task_queue|source|deadlines|poller|limits)\.ts$|^server\/pollers\//, 1],
@@ -35,7 +36,7 @@ function* modulesIn(folder: string): Generator<string> {
 const SOURCES = [
   "main.ts",
   "mod.ts",
-  ...["ffi/", "server/", "handlers/"].flatMap((folder) => [...modulesIn(folder)]),
+  ...["ffi/", "server/", "handlers/", "program/"].flatMap((folder) => [...modulesIn(folder)]),
 ];
 
 /** Every module that `module` names after `from` or in `import "…"`. */

@@ -1,0 +1,68 @@
+/**
+ * What the program says once it listens: its greeting, and with `--verbose` every setting in force.
+ * @module
+ */
+import config from "../deno.json" with { type: "json" };
+import type { Account } from "../ffi/privileges.ts";
+import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { StaticHandler } from "../handlers/static.ts";
+import { describeSite } from "../server/config/describe_site.ts";
+import { describeLimits } from "../server/config/limit_settings.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import { formatSize } from "../server/config/values.ts";
+import { describeAccount } from "../server/privileges.ts";
+import type { Sandbox } from "../server/sandbox.ts";
+import { print, say } from "./output.ts";
+
+/** What there is to say beside the settings. */
+export interface Facts {
+  /** Where it listens. */
+  readonly address: SocketAddress;
+  /** What serves the files; null: none are served. */
+  readonly site: StaticHandler | null;
+  readonly account: Account;
+  /** Null: it is switched off. */
+  readonly sandbox: Sandbox | null;
+}
+
+/** See the module's comment. */
+export function announce(command: CommandLine, { address: listening, site, account, sandbox }: Facts): void {
+  if (command.verbosity === "quiet") return;
+  const { address, port } = listening;
+  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+  const where = formatAddress({ address: reachable, port });
+  if (site !== null) {
+    print(`http服务器使用的port:${port}`);
+    if (command.config !== null) print(`Settings from ${command.config}`);
+    print(`Serving ${command.site.root} at http://${where}/`);
+  } else {
+    print(`Serving ${command.handler} at ${where}`);
+  }
+  if (command.verbosity === "normal") return;
+  say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
+  say("config", command.config ?? "none");
+  say("listening", formatAddress(listening));
+  say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  say("limits", describeLimits(command));
+  say("user", describeAccount(account));
+  say("sandbox", String(sandbox ?? "off"));
+  if (site === null) return;
+  say("cache", describeCache(command, site));
+  say("keep-alive", command.keepAlive ? "on" : "off");
+  for (const [name, value] of describeSite(command.site)) say(name, value);
+  for (const [host, settings] of command.hosts) {
+    say("host", host);
+    for (const [name, value] of describeSite(settings, command.site)) say(`  ${name}`, value);
+  }
+}
+
+/** The size of the cache, and how the files in it are known to be fresh. */
+function describeCache({ cacheSize, cacheFileSize }: CommandLine, site: StaticHandler): string {
+  if (cacheSize === 0) return "off";
+  const how = {
+    inotify: "watched by inotify (statx where that cannot be)",
+    stat: "checked by statx at each use",
+    off: "not checked for changes",
+  };
+  return `${formatSize(cacheSize)}, files up to ${formatSize(cacheFileSize)}, ${how[site.validation]}`;
+}
