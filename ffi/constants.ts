@@ -108,7 +108,9 @@ export const S_IFDIR = 0o040000;
 // socket(7), ip(7), ipv6(7), tcp(7)
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const AF_UNIX = 1;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
@@ -174,10 +176,15 @@ export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
+export const SIGKILL = 9;
 export const SIGPIPE = 13;
+export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+export const WNOHANG = 1;
 
 // access(2), prctl(2)
 export const X_OK = 1;

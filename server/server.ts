@@ -12,6 +12,7 @@ import { Connection } from "./connection.ts";
 import { Connections, type Service } from "./connections.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { CoroutineConnection } from "./coroutine.ts";
+import type { Handler } from "./handler.ts";
 import { HttpClock } from "./http/date.ts";
 import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import { Clients } from "./clients.ts";
@@ -46,16 +47,32 @@ function noHandler(): never {
   throw new TypeError("This server has no handler");
 }
 
+/** What changes while it serves. */
+type ChangingHost =
+  & Omit<ConnectionHost, Changing>
+  & { -readonly [K in Changing]: ConnectionHost[K] };
+type Changing = "handler" | "limits" | "clients" | "keepAliveFields" | "keepAlive" | "isDraining";
+
+/** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
+export interface Reconfiguration extends Partial<ServerLimits> {
+  /** Answers requests from now on, where it is a handler that does. */
+  readonly handler?: Handler;
+  readonly keepAlive?: boolean;
+  readonly gracePeriodMs?: number;
+}
+
 /** A server that listens. It serves once {@linkcode run} is called. */
 export class Server {
   /** Where it listens. */
   readonly address: SocketAddress;
   readonly #reactor: Reactor;
   readonly #listener: Listener;
-  readonly #host: ConnectionHost & { isDraining: boolean };
+  readonly #host: ChangingHost;
   readonly #onError: (message: string) => void;
   readonly #connections: Connections;
   #complainedMs = -Infinity;
+  readonly #descriptors: number;
+  #gracePeriodMs: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
@@ -74,7 +91,8 @@ export class Server {
       }
     };
     ignoreSigpipe();
-    const descriptors = raiseDescriptorLimit();
+    const descriptors = this.#descriptors = raiseDescriptorLimit();
+    this.#gracePeriodMs = options.gracePeriodMs ?? GRACE_PERIOD_MS;
     const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
@@ -104,9 +122,7 @@ export class Server {
         handler: "handler" in options ? options.handler : noHandler,
         limits,
         clients: Clients.for(limits),
-        keepAliveFields: limits.keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
-          ? DEFAULT_KEEP_ALIVE // which responses are made with
-          : keepAliveFields(limits.keepAliveTimeoutMs),
+        keepAliveFields: keepAliveFieldsOf(limits),
         clock,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
@@ -148,7 +164,31 @@ export class Server {
     }
   }
 
-  /** Stops accepting, lets every response that has begun be sent (for {@linkcode GRACE_PERIOD_MS} at most), ends. */
+  /** The loop, for who has something else that it should wake; it must not be stopped by others. */
+  get reactor(): Reactor {
+    return this.#reactor;
+  }
+
+  /**
+   * From the next request on other settings are in force; connections stay, and what has begun is finished as it began.
+   * @throws {TypeError | RangeError} for a limit that cannot be; then nothing has changed
+   */
+  reconfigure(settings: Reconfiguration): void {
+    const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
+    const { handler, keepAlive = true, gracePeriodMs = GRACE_PERIOD_MS } = settings;
+    this.#reactor.post(() => {
+      const host = this.#host;
+      if (handler !== undefined) host.handler = handler;
+      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits);
+      host.limits = limits;
+      host.keepAlive = keepAlive;
+      host.keepAliveFields = keepAliveFieldsOf(limits);
+      this.#gracePeriodMs = gracePeriodMs;
+      this.#connections.onDeadline(); // those who rest may have rested for too long by now
+    });
+  }
+
+  /** Stops accepting, lets every response that has begun be sent (for the grace period at most), ends. */
   shutdown(): void {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
@@ -159,7 +199,7 @@ export class Server {
       }
       this.#connections.drain();
       if (this.#connections.count === 0) this.#reactor.stop();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
+      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#gracePeriodMs);
       Deno.unrefTimer(timer);
     });
   }
@@ -192,6 +232,20 @@ function describeError(error: unknown): string {
   } catch { // such as Object.create(null)
     return "something that cannot be shown";
   }
+}
+
+/** What responses say of a connection that stays open. */
+function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Array<ArrayBuffer> {
+  return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
+    ? DEFAULT_KEEP_ALIVE // which responses are made with
+    : keepAliveFields(keepAliveTimeoutMs);
+}
+
+/** Those who are connected are counted on, unless they have to be counted in another way. */
+function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
+  return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
+    one.requestRateMax?.requests === other.requestRateMax?.requests &&
+    one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }
 
 /** Unless it is said how many connections there may be: what leaves descriptors for files. */
