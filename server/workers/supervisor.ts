@@ -11,10 +11,12 @@ import { SystemError } from "../../ffi/errno.ts";
 import { GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
+import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
 import type { Birth } from "./messages.ts";
 import { Restarts } from "./restarts.ts";
-import { type Launch, type WorkerListener, WorkerProcess } from "./worker_process.ts";
 
+/** One that serves. */
+type Worker = ChildProcess<Birth>;
 /** What a supervisor needs to know. */
 export interface SupervisorOptions {
   readonly reactor: Reactor;
@@ -30,22 +32,22 @@ export type Outcome = Ended | null;
 interface Place {
   readonly birth: Birth;
   readonly restarts: Restarts;
-  worker: WorkerProcess | null;
+  worker: Worker | null;
 }
 
 /** Those that are to take the place of the others, once all of them are ready. */
 interface Newcomers {
-  readonly workers: Set<WorkerProcess>;
+  readonly workers: Set<Worker>;
   readonly settled: (outcome: Outcome) => void;
 }
 
 /** See the module's comment. Methods are for the loop, unless they say otherwise. */
-export class Supervisor implements WorkerListener {
+export class Supervisor implements ChildListener<Birth> {
   readonly #options: SupervisorOptions;
   #gracePeriodMs: number;
   #places: Place[] = [];
   #newcomers: Newcomers | null = null;
-  readonly #leaving = new Set<WorkerProcess>();
+  readonly #leaving = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #whenEmpty: (() => void) | null = null;
   /** What workers had counted that are no more. */
@@ -75,7 +77,7 @@ export class Supervisor implements WorkerListener {
     const { reactor, launch } = this.#options;
     return new Promise((resolve, reject) =>
       reactor.post(() => {
-        const workers = new Set<WorkerProcess>();
+        const workers = new Set<Worker>();
         const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), START_PATIENCE_MS);
         const settled = (outcome: Outcome) => {
           clearTimeout(timer);
@@ -86,7 +88,7 @@ export class Supervisor implements WorkerListener {
         };
         this.#newcomers = { workers, settled };
         try {
-          for (const birth of births) workers.add(new WorkerProcess(birth, launch, reactor, this));
+          for (const birth of births) workers.add(new ChildProcess(birth, launch, reactor, this));
         } catch (error) {
           clearTimeout(timer);
           for (const worker of workers) this.#dismiss(worker);
@@ -134,13 +136,13 @@ export class Supervisor implements WorkerListener {
     return { current: known.filter((snapshot) => snapshot !== null), departed: this.#departed };
   }
 
-  ready(worker: WorkerProcess): void {
+  ready(worker: Worker): void {
     const newcomers = this.#newcomers;
     if (newcomers === null || !newcomers.workers.has(worker)) return;
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);
   }
 
-  ended(worker: WorkerProcess, how: Ended): void {
+  ended(worker: Worker, how: Ended): void {
     if (worker.snapshot !== null) this.#departed.push(worker.snapshot);
     this.#leaving.delete(worker);
     const place = this.#places.find((place) => place.worker === worker);
@@ -149,31 +151,31 @@ export class Supervisor implements WorkerListener {
     this.#look();
   }
 
-  #ready(): WorkerProcess[] {
+  #ready(): Worker[] {
     return this.#places.flatMap(({ worker }) => worker?.state === "ready" ? [worker] : []);
   }
 
-  *#all(): Generator<WorkerProcess> {
+  *#all(): Generator<Worker> {
     yield* this.#leaving;
     yield* this.#newcomers?.workers ?? [];
     for (const { worker } of this.#places) if (worker !== null) yield worker;
   }
 
-  #install(workers: readonly WorkerProcess[], gracePeriodMs: number): void {
+  #install(workers: readonly Worker[], gracePeriodMs: number): void {
     const old = this.#places;
     this.#places = workers.map((worker) => ({ birth: worker.birth, restarts: new Restarts(), worker }));
     for (const { worker } of old) if (worker !== null) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
   }
 
-  #dismiss(worker: WorkerProcess): void {
+  #dismiss(worker: Worker): void {
     if (worker.state === "ended") return;
     this.#leaving.add(worker);
     worker.drain(this.#gracePeriodMs + GRACE_MARGIN_MS);
   }
 
   /** A worker ended by itself: another takes its place, at once or after a while. */
-  #restart(place: Place, worker: WorkerProcess, how: Ended): void {
+  #restart(place: Place, worker: Worker, how: Ended): void {
     const { reactor, launch, warn } = this.#options;
     place.worker = null;
     const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
@@ -184,7 +186,7 @@ export class Supervisor implements WorkerListener {
       reactor.post(() => {
         if (!this.#places.includes(place)) return; // all were replaced meanwhile
         try {
-          place.worker = new WorkerProcess(place.birth, launch, reactor, this);
+          place.worker = new ChildProcess(place.birth, launch, reactor, this);
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
           warn(error.message);

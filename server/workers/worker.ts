@@ -11,7 +11,7 @@ import { BIRTH_PATIENCE_MS, CHANNEL_RECEIVE_BYTES } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, LineReader } from "./channel.ts";
-import type { Birth, Command, Report } from "./messages.ts";
+import type { Birth, Command, Report, Succession } from "./messages.ts";
 
 /** What a worker does for its supervisor; all are called in the loop. */
 export interface WorkerTasks {
@@ -20,8 +20,8 @@ export interface WorkerTasks {
   snapshot(): Snapshot;
 }
 
-/** Waits for a supervisor's first word; the loop does not run yet. @throws {Error} when there is none */
-export function receiveBirth(fd: number): Birth {
+/** Waits for the first word of who started this process; the loop does not run yet. @throws {Error} when there is none */
+export function receiveBirth(fd: number): Birth | Succession {
   const lines = new LineReader();
   const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
   const pollfd = new Uint8Array(128);
@@ -40,7 +40,7 @@ export function receiveBirth(fd: number): Birth {
       throw new Error("A worker's supervisor ended before it said what to do");
     }
     const birth = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
-    if (birth !== undefined) return JSON.parse(birth) as Birth;
+    if (birth !== undefined) return JSON.parse(birth) as Birth | Succession;
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * A worker as its supervisor sees it: a process, and the channel to it.
+ * A process of this program that another one has started, as that sees it: a worker of a supervisor, or the successor of
+ * a running program.
  * @module
  */
 import { type Ended, kill, reap, terminate } from "../../ffi/child.ts";
@@ -9,39 +10,42 @@ import { REAP_INTERVAL_MS, REAP_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
-import type { Birth, Command, Report } from "./messages.ts";
+import type { Birth, Command, Report, Succession } from "./messages.ts";
 
 /** Starts a program that finds its channel at descriptor `channel`, and gets those of `inherited`, too: its process id. */
 export type Launch = (channel: number, inherited: readonly number[]) => number;
 
 /** Who hears of it, in the loop. */
-export interface WorkerListener {
+export interface ChildListener<First extends Birth | Succession> {
   /** It accepts clients from now on. */
-  ready(worker: WorkerProcess): void;
+  ready(child: ChildProcess<First>): void;
   /** Its process is no more. */
-  ended(worker: WorkerProcess, how: Ended): void;
+  ended(child: ChildProcess<First>, how: Ended): void;
 }
 
 /** "starting": not ready yet; "leaving": told to end. */
 type State = "starting" | "ready" | "leaving" | "ended";
 
 /** See the module's comment. */
-export class WorkerProcess implements ChannelListener<Report> {
-  readonly birth: Birth;
+export class ChildProcess<First extends Birth | Succession> implements ChannelListener<Report> {
+  /** What it was told first. */
+  readonly birth: First;
   readonly pid: number;
   /** By the reactor's clock. */
   readonly startedMs: number;
+  /** It has accepted clients. */
+  wasReady = false;
   /** What it told last of itself. */
   snapshot: Snapshot | null = null;
   readonly #reactor: Reactor;
-  readonly #listener: WorkerListener;
+  readonly #listener: ChildListener<First>;
   readonly #channel: Channel<Report, Command>;
   #state: State = "starting";
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #waiting: (() => void)[] = [];
 
   /** Starts it, and tells it what it is. In the loop only. @throws {SystemError} when it cannot be started */
-  constructor(birth: Birth, launch: Launch, reactor: Reactor, listener: WorkerListener) {
+  constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
     this.birth = birth;
     this.startedMs = reactor.now;
     this.#reactor = reactor;
@@ -97,6 +101,7 @@ export class WorkerProcess implements ChannelListener<Report> {
       this.#answer();
     } else if (this.#state === "starting") {
       this.#state = "ready";
+      this.wasReady = true;
       this.#listener.ready(this);
     }
   }
