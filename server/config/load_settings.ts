@@ -1,23 +1,59 @@
 /**
- * Everything that is in force: the command line, and the configuration file if there is one.
+ * Everything that is in force: the command line, the environment, and the configuration file if there is one.
  * @module
  */
 import { ENOENT, SystemError } from "../../ffi/errno.ts";
+import { environmentVariable } from "../../ffi/process.ts";
 import { readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
+import { readEnvironment } from "./environment.ts";
 import { DEFAULT_CONFIG } from "./flags.ts";
-import { type Arguments, type CommandLine, type FileChoices, mergeSettings } from "./settings.ts";
+import {
+  type Arguments,
+  type CommandLine,
+  type FileChoices,
+  type FlagChoices,
+  mergeSettings,
+} from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/**
- * Reads the file that the arguments name, or the one in the working directory, and adds what it says.
- * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake.
- */
-export async function loadSettings(args: Arguments): Promise<CommandLine> {
-  return mergeSettings(args, await readConfig(args));
+/** Who says something, beside the command line. */
+export interface OtherChoices {
+  readonly environment: FlagChoices;
+  /** Null: there is no file. */
+  readonly file: FileChoices | null;
 }
 
-async function readConfig({ config, usesDefaultConfig }: Arguments): Promise<FileChoices | null> {
+/**
+ * Reads the environment, and the file that is named, or the one in the working directory; adds what they say.
+ * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
+ * for a variable that has one.
+ */
+export async function loadSettings(args: Arguments): Promise<CommandLine> {
+  const { environment, file } = await readOthers(args);
+  return mergeSettings(args, file, environment);
+}
+
+/** Reads the environment and the file, see {@linkcode loadSettings}. */
+export async function readOthers(args: Arguments): Promise<OtherChoices> {
+  const environment = readEnvironment(variable);
+  const names = args.config !== null || !args.usesDefaultConfig ? args : environment;
+  return { environment, file: await readConfig(names) };
+}
+
+/** The value of a variable. @throws {UsageError} */
+function variable(name: string): string | undefined {
+  try {
+    return environmentVariable(name);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`Bad ${name}: expected UTF-8`);
+    throw error;
+  }
+}
+
+async function readConfig(
+  { config, usesDefaultConfig }: Pick<Arguments, "config" | "usesDefaultConfig">,
+): Promise<FileChoices | null> {
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
   let text: string;
