@@ -1,6 +1,6 @@
 /**
  * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3), unsetenv(3),
- * proc_pid_maps(5).
+ * getcwd(3), proc_pid_maps(5).
  * @module
  */
 import {
@@ -13,6 +13,7 @@ import {
   SIG_IGN,
   SIGPIPE,
 } from "./constants.ts";
+import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { RLIMIT } from "./structs.ts";
 
@@ -61,6 +62,18 @@ export function unsetEnvironmentVariable(name: string): void {
 export function openMemoryMap(): number {
   loadLibc();
   return result(libc.openat(AT_FDCWD, cString("/proc/self/maps"), O_PATH | O_CLOEXEC, 0));
+}
+
+/** The longest path that the kernel gives, with its NUL. */
+const PATH_BYTES_MAX = 4096;
+
+/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
+export function workingDirectory(): string {
+  loadLibc();
+  const buffer = new Uint8Array(PATH_BYTES_MAX);
+  const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
+  orThrow(status, "find the working directory", "getcwd");
+  return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
 }
 
 /** This process's id. */
