@@ -17,7 +17,13 @@ import {
 } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Who says something, beside the command line. */
+/** A configuration file, as it was read. */
+export interface ConfigText {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What is said beside the command line. */
 export interface OtherChoices {
   readonly environment: FlagChoices;
   /** Null: there is no file. */
@@ -25,20 +31,23 @@ export interface OtherChoices {
 }
 
 /**
- * Reads the environment, and the file that is named, or the one in the working directory; adds what they say.
+ * Reads the environment, and the file that is named, or the one in the working directory, and adds what they say.
+ * `given` is what somebody else has read in the file; null: there is none.
  * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
  * for a variable that has one.
  */
-export async function loadSettings(args: Arguments): Promise<CommandLine> {
-  const { environment, file } = await readOthers(args);
+export async function loadSettings(args: Arguments, given?: ConfigText | null): Promise<CommandLine> {
+  const { environment, file } = await readOthers(args, given);
   return mergeSettings(args, file, environment);
 }
 
-/** Reads the environment and the file, see {@linkcode loadSettings}. */
-export async function readOthers(args: Arguments): Promise<OtherChoices> {
+/** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
+export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
   const environment = readEnvironment(variable);
-  const names = args.config !== null || !args.usesDefaultConfig ? args : environment;
-  return { environment, file: await readConfig(names) };
+  const config = given === undefined ? readConfig(args, environment) : given;
+  if (config === null) return { environment, file: null };
+  const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
+  return { environment, file: parseConfig(config.path, config.text) };
 }
 
 /** The value of a variable. @throws {UsageError} */
@@ -51,19 +60,20 @@ function variable(name: string): string | undefined {
   }
 }
 
-async function readConfig(
-  { config, usesDefaultConfig }: Pick<Arguments, "config" | "usesDefaultConfig">,
-): Promise<FileChoices | null> {
+/** The file that is to be read; null: none is. @throws {UsageError} */
+export function readConfig(
+  args: Arguments,
+  environment: FlagChoices = readEnvironment(variable),
+): ConfigText | null {
+  const isSaid = args.config !== null || !args.usesDefaultConfig;
+  const { config, usesDefaultConfig } = isSaid ? args : environment;
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
-  let text: string;
   try {
-    text = readTextFile(path, CONFIG_FILE_BYTES_MAX);
+    return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX) };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (config === null && error.errno === ENOENT) return null;
     throw new UsageError(`${error.message}: name another file by --config FILE, or none by --no-config`);
   }
-  const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
-  return parseConfig(path, text);
 }
