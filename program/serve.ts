@@ -2,33 +2,32 @@
  * Serving, from the settings to the end: everything that needs rights comes before they are given up.
  * @module
  */
-import { isIpAddress } from "../ffi/socket.ts";
 import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
-import { UsageError } from "../server/config/usage_error.ts";
-import { EXPECTED_ADDRESS } from "../server/config/values.ts";
+import { removeSocketFiles } from "../server/listening/open.ts";
 import { becomeUser, currentAccount, resolveAccount, unreachable } from "../server/privileges.ts";
 import { Sandbox } from "../server/sandbox.ts";
 import { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
+import { speaksSecond } from "../server/server_options.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
+import { checkAddresses, listen } from "./listen.ts";
 import { printer, warn } from "./output.ts";
 import { openSites, rootsOf } from "./sites.ts";
 
 /** Serves until a signal ends it. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(command: CommandLine): Promise<void> {
-  if (!isIpAddress(command.host)) {
-    throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
-  }
+  checkAddresses(command);
   const account = command.user === null ? null : resolveAccount(command.user);
-  const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
+  const { poller, keepAlive, handler, coroutine } = command;
   const site = await openSites(command);
+  const service = served(handler, coroutine, site, printer());
+  const listening = listen(command, { deferAccept: speaksSecond(service), owner: account });
   const server = new Server({
-    ...served(handler, coroutine, site, printer()),
+    ...service,
     ...limitsOf(command),
-    hostname,
-    port,
+    sockets: listening.lists[0],
     poller,
     keepAlive,
     onError: warn,
@@ -42,8 +41,9 @@ export async function serveProgram(command: CommandLine): Promise<void> {
   }
   const who = account ?? currentAccount(); // which cannot be looked up any more in a moment
   sandbox?.enter();
-  announce(command, { address: server.address, site, account: who, sandbox });
+  announce(command, { listening, site, account: who, sandbox });
   await server.run();
+  if (!listening.isActivated) removeSocketFiles(listening.lists.flat()); // the sandbox may refuse it: the next start does it
 }
 
 /** The first SIGINT or SIGTERM lets responses be finished; a second one does not wait. */

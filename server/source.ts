@@ -13,6 +13,8 @@ export abstract class Source implements Expiring {
   interest: Interest = Interest.NONE;
   /** True once `Reactor.retire` was called: nothing wakes it any more. */
   retired = false;
+  /** Another process may have it open, too: closing it here does not make the kernel forget it. */
+  isHeldElsewhere = false;
   /** True while it stands in the queue of `Reactor.again`. */
   isQueued = false;
   /** The last batch in which it deferred. */

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { closestString } from "@std/text";
 import { type Flag, FLAGS } from "./flags.ts";
+import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, ProgramSettings } from "./settings.ts";
@@ -12,6 +13,7 @@ import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
   readAccount,
+  readBacklog,
   readCacheControl,
   readErrorPage,
   readEtag,
@@ -20,6 +22,7 @@ import {
   readHandler,
   readHost,
   readIndex,
+  readMode,
   readOrigins,
   readPoller,
   readPort,
@@ -79,6 +82,9 @@ function programOf(flags: Collected["flags"], port: string | undefined): Partial
   return said({
     port: positionalOr(flags, "port", port, readPortFirst),
     host: read(flags, "host", readHost, "host"),
+    listen: flags.get("listen")?.map((text) => judge("--listen", text, readListenAddress)),
+    backlog: read(flags, "backlog", readBacklog),
+    socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
     coroutine: flags.has("coroutine") || undefined,
