@@ -17,6 +17,7 @@ import {
   GIVES_WAY_AFTER_MS,
   GIVES_WAY_LOOKS_MAX,
   HEAD_BYTES_MAX,
+  LOG_UNKNOWN_LINE_BYTES_MAX,
   POOLED_CONNECTIONS_MAX,
   REFUSED_RETRY_SECONDS,
 } from "./limits.ts";
@@ -83,6 +84,7 @@ export class Connections extends Source implements ConnectionKeeper {
   accept(fd: number): void {
     const { reactor, transport, workspace, limits, clients, ledger } = this.#host;
     ledger.counters.accept();
+    this.#forget(fd);
     const network = clients === null ? null : clients.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
@@ -119,16 +121,32 @@ export class Connections extends Source implements ConnectionKeeper {
    * first, or closing would make the kernel send a reset that overtakes the answer; what it sends later may do so.
    */
   refuse(fd: number): void {
-    const { transport, workspace, clock, ledger } = this.#host;
+    const { transport, workspace, clock, ledger, reactor } = this.#host;
     ledger.counters.refuse();
     if (this.#speaksHttp) {
       this.#refusal.stamp(clock);
       workspace.gatherLength = 0;
-      transport.recv(fd, UNREAD); // no slot: all may be in use in such a turn
-      this.#goodbye.appendHead(workspace, this.#refusal, true, false);
-      this.#goodbye.appendBody(workspace, this.#refusal, 0);
-      this.#goodbye.flush(transport, fd, workspace);
-      this.#goodbye.discard();
+      this.#forget(fd);
+      const received = Math.max(transport.recv(fd, UNREAD), 0); // no slot: all may be in use in such a turn
+      ledger.counters.receive(received);
+      workspace.request = workspace.scratch;
+      workspace.scratch.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
+      const goodbye = this.#goodbye;
+      const before = goodbye.sentBytes;
+      goodbye.appendHead(workspace, this.#refusal, true, false);
+      const headBytes = workspace.gatherLength;
+      goodbye.appendBody(workspace, this.#refusal, 0);
+      goodbye.flush(transport, fd, workspace);
+      goodbye.discard();
+      const sent = goodbye.sentBytes - before;
+      ledger.sent(
+        fd,
+        workspace.request,
+        this.#refusal.status,
+        sent,
+        Math.min(headBytes, sent),
+        reactor.turnMs,
+      );
       transport.shutdownWrite(fd);
       transport.recv(fd, UNREAD);
     }
@@ -178,6 +196,7 @@ export class Connections extends Source implements ConnectionKeeper {
   closed(connection: Connection): void {
     this.#count--;
     this.#host.clients?.leave(connection.fd);
+    this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
   }
@@ -269,6 +288,11 @@ export class Connections extends Source implements ConnectionKeeper {
     if (connection.isReusable && !connection.isQueued && this.#pool.length < POOLED_CONNECTIONS_MAX) {
       this.#pool.push(connection);
     }
+  }
+
+  #forget(fd: number): void {
+    this.#host.remotes.forget(fd);
+    this.#host.ledger.forget(fd);
   }
 
   #grow(fd: number): void {

@@ -2,7 +2,7 @@
  * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
  * @module
  */
-import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
@@ -38,7 +38,7 @@ export class HttpConnection extends ExchangeConnection {
 
   /** The client's; null once it is gone. */
   get address(): SocketAddress | null {
-    return this.retired ? null : peerAddress(this.fd);
+    return this.retired ? null : this.host.remotes.address(this.fd);
   }
 
   /** An idle connection is closed, after a last look for a request that arrived just now. */
@@ -66,6 +66,7 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   protected override detach(exchange: Exchange): void {
+    this.host.ledger.meet(this.fd);
     this.#context.bind(exchange);
     this.#context = new RequestContext(this.host, this);
   }
@@ -139,6 +140,7 @@ export class HttpConnection extends ExchangeConnection {
     const { reactor, workspace, handler } = this.host;
     const { input } = this.reader;
     this.current = "reading-body";
+    this.host.ledger.meet(this.fd);
     this.beginBody();
     if (handler.ignoresBodies) {
       if (request.expectsContinue && input.isEmpty) {
@@ -216,10 +218,16 @@ export class HttpConnection extends ExchangeConnection {
       sent = this.output.sendAlone(transport, this.fd, workspace, response);
     }
     if (sent === response.bytes.length) {
-      ledger.sent(response.status, sent, startMs);
+      ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
     } else {
       const { output } = this;
-      const transfer = this.#transfers.begin(response.status, output.appendedBytes, startMs);
+      const transfer = this.#transfers.begin(
+        this.fd,
+        request,
+        response.status,
+        output.appendedBytes,
+        startMs,
+      );
       if (sent < 0) return reactor.retire(this);
       if (sent > 0) ledger.counters.send(sent);
       output.appendHead(workspace, response, closes, isChunked, sent);
@@ -246,12 +254,14 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   override onClosed(): void {
-    const { exchange, reader } = this;
     this.#transfers.cutOff(this.output.sentBytes);
-    const isUnanswered = exchange === null
-      ? reader.isInBody && !this.closeAfter
-      : exchange.request !== null && !exchange.isAnswered;
-    if (isUnanswered) this.host.ledger.leaveUnanswered(exchange?.startMs ?? this.host.reactor.turnMs);
+    const { exchange, reader, host: { ledger, reactor, workspace } } = this;
+    if (exchange === null && reader.isInBody && !this.closeAfter) {
+      reader.restore(workspace);
+      ledger.leaveUnanswered(this.fd, workspace.request, reactor.turnMs);
+    } else if (exchange !== null && exchange.request !== null && !exchange.isAnswered) {
+      ledger.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
+    }
     super.onClosed();
   }
 

@@ -9,6 +9,7 @@ import { ignoreSigpipe, processId, raiseDescriptorLimit } from "../ffi/process.t
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
 import { tryPrint } from "../ffi/standard_output.ts";
 import { processUsage } from "../ffi/usage.ts";
+import { AccessLog } from "./access_log/access_log.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import { Connection } from "./connection.ts";
 import { Connections, type Service } from "./connections.ts";
@@ -29,6 +30,7 @@ import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { Reactor } from "./reactor.ts";
+import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
 import { limitsOf, type ServerLimits } from "./server_limits.ts";
 import { checkOptions, DEFAULT_PORT, type ServerOptions } from "./server_options.ts";
@@ -62,6 +64,7 @@ export class Server {
   readonly #startedMs = Date.now();
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
+  readonly #log: AccessLog | null;
   #complainedMs = -Infinity;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -106,6 +109,10 @@ export class Server {
         clock.update(Date.now());
       };
       this.#reactor = reactor;
+      const remotes = new Remotes();
+      const { accessLog = null } = options;
+      this.#log = accessLog &&
+        new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
       this.#host = {
         reactor,
         transport: kernelTransport,
@@ -117,7 +124,8 @@ export class Server {
           ? DEFAULT_KEEP_ALIVE // which responses are made with
           : keepAliveFields(limits.keepAliveTimeoutMs),
         clock,
-        ledger: new Ledger(options.measureLatency ?? false),
+        ledger: new Ledger(options.measureLatency ?? false, this.#log),
+        remotes,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
@@ -146,6 +154,16 @@ export class Server {
   /** Clients that are connected. */
   get connections(): number {
     return this.#connections.count;
+  }
+
+  /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
+  flushLog(): void {
+    this.#log?.flush();
+  }
+
+  /** The access log's file was renamed: goes on in the one that has its name now, or makes it. */
+  reopenLog(): void {
+    this.#reactor.post(() => this.#log?.reopen());
   }
 
   /** What it has done, and does now. */
@@ -180,6 +198,7 @@ export class Server {
     } finally {
       clearTimeout(this.#graceTimer);
       this.#connections.close();
+      this.#log?.close();
     }
   }
 

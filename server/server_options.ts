@@ -2,6 +2,7 @@
  * What a server may be told.
  * @module
  */
+import type { AccessLogOptions } from "./access_log/access_log.ts";
 import type { Coroutine } from "./coroutine.ts";
 import type { Handler } from "./handler.ts";
 import type { PollerName } from "./poller.ts";
@@ -30,6 +31,8 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
+  /** One line for each response. Default: none. */
+  readonly accessLog?: AccessLogOptions | null;
   /** Measure how long responses take, for {@linkcode Snapshot.latencyCounts}; some 50 ns each. Default false. */
   readonly measureLatency?: boolean;
   /** What tells, for snapshots, of the files in memory, such as a static handler. */

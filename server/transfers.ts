@@ -2,6 +2,7 @@
  * Responses of one connection that are on their way, in the order in which they are sent.
  * @module
  */
+import type { HttpRequest } from "./http/request.ts";
 import type { Ledger, Transfer } from "./ledger.ts";
 
 /** See the module's comment. Most connections have none. */
@@ -14,9 +15,9 @@ export class Transfers {
     this.#ledger = ledger;
   }
 
-  /** A response begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
-  begin(status: number, from: number, startMs: number): Transfer {
-    const transfer = this.#ledger.begin(status, from, startMs);
+  /** A response to the client at `fd` begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
+  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): Transfer {
+    const transfer = this.#ledger.begin(fd, request, status, from, startMs);
     if (this.#last === null) this.#first = transfer;
     else this.#last.next = transfer;
     this.#last = transfer;

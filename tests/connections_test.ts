@@ -16,6 +16,7 @@ import { Ledger } from "../server/ledger.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import { Reactor } from "../server/reactor.ts";
+import { Remotes } from "../server/remotes.ts";
 import { DEFAULT_LIMITS } from "../server/server_limits.ts";
 import { Workspace } from "../server/workspace.ts";
 import { repeat } from "./support/random.ts";
@@ -60,6 +61,7 @@ class Crowd {
       clients: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
       ledger: new Ledger(false),
+      remotes: new Remotes(),
       clock,
       keepAlive: true,
       isDraining: false,

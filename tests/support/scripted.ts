@@ -18,6 +18,7 @@ import { HttpResponse } from "../../server/http/response.ts";
 import { Ledger } from "../../server/ledger.ts";
 import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
 import { Reactor } from "../../server/reactor.ts";
+import { Remotes } from "../../server/remotes.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport.ts";
 import { Workspace } from "../../server/workspace.ts";
@@ -180,6 +181,7 @@ export class Scripted {
       clients: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
       ledger: new Ledger(false),
+      remotes: new Remotes(),
       clock,
       keepAlive,
       isDraining: false,
