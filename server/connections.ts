@@ -109,7 +109,11 @@ export class Connections extends Source implements ConnectionKeeper {
     }
     if (slot !== null) workspace.returnSlot();
     const status = reactor.register(this, Interest.READABLE, fd);
-    if (status >= 0) return this.#append(fd, Interest.READABLE);
+    if (status >= 0) {
+      this.#append(fd, Interest.READABLE);
+      if (this.#host.isDraining) reactor.retire(this.#wake(fd)); // it has said nothing yet
+      return;
+    }
     this.#count--;
     clients?.leave(fd);
     this.#host.onRefused(status);
@@ -237,18 +241,22 @@ export class Connections extends Source implements ConnectionKeeper {
     // Who has come in this very turn is not registered yet.
     states.reading = this.#count - this.#restingCount;
     for (const source of reactor.sources()) {
-      if (!(source instanceof Connection) || source.state === "reading") continue;
+      if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]++;
       states.reading--;
       show(source.fd, source.state, source.queuedBytes);
     }
     for (const source of reactor.sources()) {
-      if (source instanceof Connection && source.state === "reading") show(source.fd, source.state, 0);
+      if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
     for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]) {
       show(fd, "resting", 0);
     }
     return { states, connections: shown };
+  }
+
+  #has(source: Source): source is Connection {
+    return source instanceof Connection && source.isKeptBy(this);
   }
 
   #append(fd: number, interest: Interest): void {
