@@ -48,6 +48,7 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     sockets,
     poller,
     keepAlive,
+    cache: site,
     onError: warn,
   });
   return { server, site };

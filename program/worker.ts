@@ -19,9 +19,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   const link = obey(channel, server.reactor, {
     drain,
     reopenLogs() {},
-    snapshot: () => {
-      throw new Error("not yet");
-    },
+    snapshot: () => server.snapshot(),
   });
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));
