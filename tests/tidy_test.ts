@@ -43,6 +43,7 @@ const COUNTS = [
   "REMEMBERED_ANSWERS_MAX",
   "PASSWORD_CHECKS_AT_ONCE_MAX",
   "PASSWORD_CHECKS_WAITING_MAX",
+  "STATUS_WATCHERS_MAX",
 ];
 
 function* filesIn(folder: string): Generator<string> {
