@@ -22,6 +22,7 @@ export {
   type ServerHandle,
   type ServeSettings,
 } from "./server/serve.ts";
+export type { CacheSnapshot, ConnectionSnapshot, Snapshot } from "./server/statistics.ts";
 
 // What it serves
 

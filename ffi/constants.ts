@@ -179,6 +179,11 @@ export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
 
+// clock_gettime(2), getrusage(2), lseek(2)
+export const CLOCK_MONOTONIC = 1;
+export const RUSAGE_SELF = 0;
+export const SEEK_SET = 0;
+
 // access(2), prctl(2)
 export const X_OK = 1;
 export const R_OK = 4;

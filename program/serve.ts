@@ -31,6 +31,7 @@ export async function serveProgram(command: CommandLine): Promise<void> {
     port,
     poller,
     keepAlive,
+    cache: site,
     onError: warn,
   });
   stopOnSignals(server);

@@ -139,6 +139,7 @@ export class ByteConnection extends Connection implements Peer {
       else if (count === 0) reactor.again(this); // its turn tells the session
       return null;
     }
+    this.host.ledger.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     receiver.input.clear();
     workspace.returnSlot();

@@ -5,6 +5,7 @@
 import { formatAddress } from "../ffi/socket.ts";
 import { Server } from "./server.ts";
 import type { ServerOptions } from "./server_options.ts";
+import type { Snapshot } from "./statistics.ts";
 
 /** Where a server listens. */
 export interface ServerAddress {
@@ -31,6 +32,8 @@ export type ServeOptions = ServerOptions & ServeSettings;
 export interface ServerHandle extends AsyncDisposable {
   /** Where it listens. */
   readonly addr: ServerAddress;
+  /** What it has done, and does now. */
+  snapshot(): Snapshot;
   /** Fulfilled once it has ended. */
   readonly finished: Promise<void>;
   /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
@@ -69,7 +72,7 @@ export function serve(options: ServeOptions): ServerHandle {
     server.shutdown();
     return finished;
   };
-  return { addr, finished, shutdown, [Symbol.asyncDispose]: shutdown };
+  return { addr, snapshot: () => server.snapshot(), finished, shutdown, [Symbol.asyncDispose]: shutdown };
 }
 
 function announce({ hostname, port }: ServerAddress, isHttp: boolean): void {

@@ -4,9 +4,11 @@
  */
 import { FD_SETSIZE, STDERR_FILENO } from "../ffi/constants.ts";
 import { describeErrno, EINVAL, orThrow } from "../ffi/errno.ts";
-import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
+import { callCount } from "../ffi/libc.ts";
+import { ignoreSigpipe, processId, raiseDescriptorLimit } from "../ffi/process.ts";
 import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
 import { tryPrint } from "../ffi/standard_output.ts";
+import { processUsage } from "../ffi/usage.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import { Connection } from "./connection.ts";
 import { Connections, type Service } from "./connections.ts";
@@ -22,6 +24,7 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   LISTEN_BACKLOG,
 } from "./limits.ts";
+import { Ledger } from "./ledger.ts";
 import { Listener } from "./listener.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
@@ -29,6 +32,7 @@ import { Reactor } from "./reactor.ts";
 import { kernelTransport } from "./transport.ts";
 import { limitsOf, type ServerLimits } from "./server_limits.ts";
 import { checkOptions, DEFAULT_PORT, type ServerOptions } from "./server_options.ts";
+import type { Snapshot } from "./statistics.ts";
 import { Workspace } from "./workspace.ts";
 
 /** HTTP has its own way (null), since those of its connections that rest are no objects. */
@@ -55,6 +59,9 @@ export class Server {
   readonly #host: ConnectionHost & { isDraining: boolean };
   readonly #onError: (message: string) => void;
   readonly #connections: Connections;
+  readonly #startedMs = Date.now();
+  readonly #poller: PollerName;
+  readonly #cache: ServerOptions["cache"];
   #complainedMs = -Infinity;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -76,6 +83,8 @@ export class Server {
     ignoreSigpipe();
     const descriptors = raiseDescriptorLimit();
     const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
+    this.#poller = poller;
+    this.#cache = options.cache;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
     // Who may be greeted by the server has to be accepted before it speaks.
@@ -108,6 +117,7 @@ export class Server {
           ? DEFAULT_KEEP_ALIVE // which responses are made with
           : keepAliveFields(limits.keepAliveTimeoutMs),
         clock,
+        ledger: new Ledger(options.measureLatency ?? false),
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
@@ -136,6 +146,31 @@ export class Server {
   /** Clients that are connected. */
   get connections(): number {
     return this.#connections.count;
+  }
+
+  /** What it has done, and does now. */
+  snapshot(): Snapshot {
+    const { reactor, ledger: { counters }, isDraining } = this.#host;
+    return {
+      pid: processId(),
+      startedMs: this.#startedMs,
+      poller: this.#poller,
+      trigger: reactor.trigger,
+      isDraining,
+      turns: reactor.batch,
+      systemCalls: callCount[0],
+      accepted: counters.accepted,
+      refused: counters.refused,
+      ...this.#connections.snapshot(),
+      requests: counters.requests,
+      responses: counters.responses,
+      receivedBytes: counters.receivedBytes,
+      sentBytes: counters.sentBytes,
+      latencyCounts: counters.latencyCounts,
+      latencySumSeconds: counters.latencySeconds,
+      ...processUsage(),
+      cache: this.#cache?.snapshot() ?? null,
+    };
   }
 
   /** Serves until {@linkcode shutdown} or {@linkcode stop}. */

@@ -7,6 +7,7 @@ import type { Handler } from "./handler.ts";
 import type { PollerName } from "./poller.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ServerLimits } from "./server_limits.ts";
+import type { CacheSnapshot } from "./statistics.ts";
 
 /** That of `Deno.serve`. */
 export const DEFAULT_PORT = 8000;
@@ -29,6 +30,10 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
+  /** Measure how long responses take, for {@linkcode Snapshot.latencyCounts}; some 50 ns each. Default false. */
+  readonly measureLatency?: boolean;
+  /** What tells, for snapshots, of the files in memory, such as a static handler. */
+  readonly cache?: { snapshot(): CacheSnapshot } | null;
   /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
   readonly onError?: (message: string) => void;
 }
