@@ -218,18 +218,23 @@ export class Connections extends Source implements ConnectionKeeper {
     // Who has come in this very turn is not registered yet.
     states.reading = this.#count - this.#restingCount;
     for (const source of reactor.sources()) {
-      if (!(source instanceof Connection) || source.state === "reading") continue;
+      if (!this.#keeps(source) || source.state === "reading") continue;
       states[source.state]++;
       states.reading--;
       show(source.fd, source.state, source.queuedBytes);
     }
     for (const source of reactor.sources()) {
-      if (source instanceof Connection && source.state === "reading") show(source.fd, source.state, 0);
+      if (this.#keeps(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
     for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]) {
       show(fd, "resting", 0);
     }
     return { states, connections: shown };
+  }
+
+  /** The loop may serve others' clients, too. */
+  #keeps(source: Source): source is Connection {
+    return source instanceof Connection && source.isKeptBy(this);
   }
 
   #append(fd: number, interest: Interest): void {

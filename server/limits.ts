@@ -35,6 +35,8 @@ export const LATE_TURN_MS = 5;
 export const LISTEN_BACKLOG = 4096;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
+/** The same where other processes accept from the same queue: each takes a few, so that all get some. */
+export const SHARED_ACCEPTS_PER_TURN_MAX = 4;
 /** How long accepting pauses when the system has no descriptor or memory left. */
 export const ACCEPT_PAUSE_MS = 100;
 /** Of all descriptors that a process may have, one in so many, and at least so many, are for files and not for clients. */

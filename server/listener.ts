@@ -21,7 +21,7 @@ import {
 } from "../ffi/errno.ts";
 import { reserveDescriptor } from "../ffi/process.ts";
 import { accept, close } from "../ffi/socket.ts";
-import { ACCEPT_PAUSE_MS, ACCEPTS_PER_TURN_MAX } from "./limits.ts";
+import { ACCEPT_PAUSE_MS } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { type Reactor } from "./reactor.ts";
 import { Source } from "./source.ts";
@@ -44,6 +44,8 @@ const OF_ONE_CLIENT: ReadonlySet<number> = new Set([
 
 /** Who gets those that were accepted. */
 export interface Host {
+  /** How many are accepted in one turn. */
+  readonly acceptsPerTurnMax: number;
   /** A client was accepted as `fd`. */
   accept(fd: number): void;
   /** A client was accepted as `fd` only to be told that there is no room, and closed. */
@@ -71,7 +73,7 @@ export class Listener extends Source {
   override onReady(): void {
     if (this.#isPaused) return; // an edge tells of each client that comes
     let exhausted = 0; // the errno, once somebody was refused
-    for (let budget = ACCEPTS_PER_TURN_MAX; budget > 0; budget--) {
+    for (let budget = this.#host.acceptsPerTurnMax; budget > 0; budget--) {
       const fd = accept(this.fd);
       if (fd >= 0) {
         this.#host.accept(fd);
