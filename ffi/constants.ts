@@ -111,6 +111,7 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
@@ -184,7 +185,9 @@ export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
+export const SIGKILL = 9;
 export const SIGPIPE = 13;
+export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
@@ -192,6 +195,7 @@ export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
+export const WNOHANG = 1;
 
 // clock_gettime(2), getrusage(2), lseek(2)
 export const CLOCK_MONOTONIC = 1;

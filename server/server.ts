@@ -20,7 +20,6 @@ import type { Handler } from "./handler.ts";
 import {
   DESCRIPTORS_KEPT_MIN,
   DESCRIPTORS_PER_KEPT_ONE,
-  GRACE_PERIOD_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LISTEN_BACKLOG,
 } from "./limits.ts";
@@ -51,6 +50,18 @@ function noHandler(): never {
   throw new TypeError("This server has no handler");
 }
 
+/** What changes while it serves. */
+type ChangingHost = Omit<GroupHost, Changing> & { -readonly [K in Changing]: GroupHost[K] };
+type Changing = "handler" | "limits" | "clients" | "keepAliveFields" | "keepAlive" | "isDraining";
+
+/** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
+export interface Reconfiguration extends Partial<ServerLimits> {
+  /** Answers requests from now on, where it is a handler that does. */
+  readonly handler?: Handler;
+  /** False: close after each response. Default true. */
+  readonly keepAlive?: boolean;
+}
+
 /** Whom a second group of listeners serves; see {@linkcode Server.listenAlso}. */
 export interface SecondService extends Partial<ServerLimits> {
   /** Answers its requests. */
@@ -66,7 +77,7 @@ export class Server {
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
   readonly #reactor: Reactor;
-  readonly #host: GroupHost;
+  readonly #host: ChangingHost;
   readonly #group: ListenerGroup;
   readonly #otherGroups: ListenerGroup[] = [];
   /** Sockets that it has opened itself. */
@@ -76,6 +87,7 @@ export class Server {
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   #complainedMs = -Infinity;
+  readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
@@ -94,7 +106,7 @@ export class Server {
       }
     };
     ignoreSigpipe();
-    const descriptors = raiseDescriptorLimit();
+    const descriptors = this.#descriptors = raiseDescriptorLimit();
     const { poller = "epoll-edge" } = options;
     this.#poller = poller;
     this.#cache = options.cache;
@@ -220,12 +232,40 @@ export class Server {
     }
   }
 
-  /** Stops accepting, lets every response that has begun be sent (for {@linkcode GRACE_PERIOD_MS} at most), ends. */
+  /** The loop, for who has something else that it should wake; it must not be stopped by others. */
+  get reactor(): Reactor {
+    return this.#reactor;
+  }
+
+  /** It was told to end, and does not accept clients any more. */
+  get isDraining(): boolean {
+    return this.#host.isDraining;
+  }
+
+  /**
+   * From the next request on other settings are in force; connections stay, and what has begun is finished as it began.
+   * @throws {TypeError | RangeError} for a limit that cannot be; then nothing has changed
+   */
+  reconfigure(settings: Reconfiguration): void {
+    const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
+    const { handler, keepAlive = true } = settings;
+    this.#reactor.post(() => {
+      const host = this.#host;
+      if (handler !== undefined) host.handler = handler;
+      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits);
+      host.limits = limits;
+      host.keepAlive = keepAlive;
+      host.keepAliveFields = keepAliveFieldsOf(limits);
+      this.#group.expire(); // those who rest may have rested for too long by now
+    });
+  }
+
+  /** Stops accepting, lets every response that has begun be sent (for the grace period at most), ends. */
   shutdown(): void {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
       this.#group.drain();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
+      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#host.limits.gracePeriodMs);
       Deno.unrefTimer(timer);
     });
   }
@@ -253,10 +293,18 @@ function openSockets(options: ServerOptions): ListeningSocket[] {
   return sockets;
 }
 
+/** What responses say of a connection that stays open. */
 function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Array<ArrayBuffer> {
   return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
     ? DEFAULT_KEEP_ALIVE // which responses are made with
     : keepAliveFields(keepAliveTimeoutMs);
+}
+
+/** Those who are connected are counted on, unless they have to be counted in another way. */
+function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
+  return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
+    one.requestRateMax?.requests === other.requestRateMax?.requests &&
+    one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }
 
 /** Writes to standard error, unless nobody takes it there. */

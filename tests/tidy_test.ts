@@ -45,6 +45,7 @@ const COUNTS = [
   "PASSWORD_CHECKS_AT_ONCE_MAX",
   "PASSWORD_CHECKS_WAITING_MAX",
   "STATUS_WATCHERS_MAX",
+  "WORKERS_MAX",
 ];
 
 function* filesIn(folder: string): Generator<string> {

@@ -27,6 +27,7 @@ import {
   readSitePath,
   readSize,
   readValidation,
+  readWorkers,
 } from "./values.ts";
 
 /** The glob of every path. */
@@ -87,6 +88,7 @@ function programOf(flags: Collected["flags"], port: string | undefined): Partial
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
+    workers: read(flags, "workers", readWorkers),
     user: read(flags, "user", readAccount),
     sandbox: flags.has("no-sandbox") ? false : undefined,
   });

@@ -172,6 +172,17 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
     ],
   },
   {
+    heading: "Processes",
+    flags: [
+      {
+        name: "workers",
+        letter: "w",
+        value: "N",
+        help: "processes that serve, and one that looks after them; auto: one a processor (none)",
+      },
+    ],
+  },
+  {
     heading: "Privileges",
     flags: [
       {
