@@ -74,6 +74,7 @@ const SYMBOLS = {
   getpagesize: { parameters: [], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
+  getcwd: { parameters: ["buffer", "u32"], result: "pointer" },
   unsetenv: { parameters: ["buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },

@@ -1,6 +1,6 @@
 /**
  * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3), unsetenv(3),
- * proc_pid_maps(5).
+ * getcwd(3), proc_pid_maps(5).
  * @module
  */
 import {
@@ -15,6 +15,7 @@ import {
   SIG_IGN,
   SIGPIPE,
 } from "./constants.ts";
+import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { poll } from "./multiplexers.ts";
 import { POLLFD, RLIMIT } from "./structs.ts";
@@ -81,6 +82,18 @@ export function isHungUp(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = 0;
   return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & (POLLHUP | POLLERR)) !== 0;
+}
+
+/** The longest path that the kernel gives, with its NUL. */
+const PATH_BYTES_MAX = 4096;
+
+/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
+export function workingDirectory(): string {
+  loadLibc();
+  const buffer = new Uint8Array(PATH_BYTES_MAX);
+  const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
+  orThrow(status, "find the working directory", "getcwd");
+  return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
 }
 
 /** This process's id. */

@@ -1,13 +1,28 @@
 /**
- * Everything that is in force: the command line, and the configuration file if there is one.
+ * Everything that is in force: the command line, the environment, and the configuration file if there is one.
  * @module
  */
 import { ENOENT, SystemError } from "../../ffi/errno.ts";
+import { environmentVariable } from "../../ffi/process.ts";
 import { readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
+import { readEnvironment } from "./environment.ts";
 import { DEFAULT_CONFIG } from "./flags.ts";
-import { type Arguments, type CommandLine, mergeSettings } from "./settings.ts";
+import {
+  type Arguments,
+  type CommandLine,
+  type FileChoices,
+  type FlagChoices,
+  mergeSettings,
+} from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
+
+/** Who says something, beside the command line. */
+export interface OtherChoices {
+  readonly environment: FlagChoices;
+  /** Null: there is no file. */
+  readonly file: FileChoices | null;
+}
 
 /** A configuration file, as it was read. */
 export interface ConfigText {
@@ -16,19 +31,42 @@ export interface ConfigText {
 }
 
 /**
- * Reads the file that the arguments name, or the one in the working directory, and adds what it says. `given` is what
- * somebody else has read there; null: there is none.
- * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake.
+ * Reads the environment, and the file that is named, or the one in the working directory; adds what they say. `given` is
+ * what somebody else has read there; null: there is none.
+ * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
+ * for a variable that has one.
  */
 export async function loadSettings(args: Arguments, given?: ConfigText | null): Promise<CommandLine> {
-  const config = given === undefined ? readConfig(args) : given;
-  if (config === null) return mergeSettings(args, null);
+  const { environment, file } = await readOthers(args, given);
+  return mergeSettings(args, file, environment);
+}
+
+/** Reads the environment and the file, see {@linkcode loadSettings}. */
+export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
+  const environment = readEnvironment(variable);
+  const config = given === undefined ? readConfigOf(args, environment) : given;
+  if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
-  return mergeSettings(args, parseConfig(config.path, config.text));
+  return { environment, file: parseConfig(config.path, config.text) };
 }
 
 /** The file that is to be read; null: none is. @throws {UsageError} */
-export function readConfig({ config, usesDefaultConfig }: Arguments): ConfigText | null {
+export function readConfig(args: Arguments): ConfigText | null {
+  return readConfigOf(args, readEnvironment(variable));
+}
+
+/** The value of a variable. @throws {UsageError} */
+function variable(name: string): string | undefined {
+  try {
+    return environmentVariable(name);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`Bad ${name}: expected UTF-8`);
+    throw error;
+  }
+}
+
+function readConfigOf(args: Arguments, environment: FlagChoices): ConfigText | null {
+  const { config, usesDefaultConfig } = args.config !== null || !args.usesDefaultConfig ? args : environment;
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
   try {

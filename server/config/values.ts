@@ -18,6 +18,12 @@ export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet"
 /** How a file in memory may be shown to be fresh. */
 export const VALIDATIONS = ["auto", "inotify", "stat", "off"] as const;
 
+/** Shells that epollet has completions for. */
+export type Shell = "bash" | "zsh" | "fish";
+
+/** Every value of {@linkcode Shell}. */
+export const SHELLS: readonly Shell[] = ["bash", "zsh", "fish"];
+
 /** The largest port. */
 export const PORT_MAX = 65535;
 /** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
@@ -158,6 +164,8 @@ export const readPoller: (text: string) => PollerName = oneOf(POLLER_NAMES);
 export const readHandler: (text: string) => HandlerName = oneOf(HANDLER_NAMES);
 /** How a file in memory is shown to be fresh. */
 export const readValidation: (text: string) => (typeof VALIDATIONS)[number] = oneOf(VALIDATIONS);
+/** A shell to complete flags in. */
+export const readShell: (text: string) => Shell = oneOf(SHELLS);
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const DIRECTIVE = `${TOKEN}(=(${TOKEN}|"[ !#-[\\]-~]*"))?`;
