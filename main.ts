@@ -58,6 +58,10 @@ async function main(args: readonly string[]): Promise<void> {
   if (said.action === "check") {
     const { checkSettings } = await import("./program/check.ts");
     await checkSettings(said);
+  } else if (said.action === "healthcheck") {
+    const { healthcheck } = await import("./program/healthcheck.ts");
+    const trouble = await healthcheck(said);
+    if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
     const command = await loadSettings(said);
     if (command.action === "explain") await printExplanation(command);

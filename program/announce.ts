@@ -11,13 +11,17 @@ import { describeLimits } from "../server/config/limit_settings.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { formatSize } from "../server/config/values.ts";
 import { describeAccount } from "../server/privileges.ts";
+import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
+import { adminUrl } from "./admin.ts";
 import { print, say } from "./output.ts";
 
 /** What there is to say beside the settings. */
 export interface Facts {
   /** Where it listens. */
   readonly address: SocketAddress;
+  /** Where operators are served; none: nowhere. */
+  readonly adminSockets: readonly ListeningSocket[];
   /** What serves the files; null: none are served. */
   readonly site: StaticHandler | null;
   readonly account: Account;
@@ -26,7 +30,10 @@ export interface Facts {
 }
 
 /** See the module's comment. */
-export function announce(command: CommandLine, { address: listening, site, account, sandbox }: Facts): void {
+export function announce(
+  command: CommandLine,
+  { address: listening, adminSockets, site, account, sandbox }: Facts,
+): void {
   if (command.verbosity === "quiet") return;
   const { address, port } = listening;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
@@ -38,6 +45,7 @@ export function announce(command: CommandLine, { address: listening, site, accou
   } else {
     print(`Serving ${command.handler} at ${where}`);
   }
+  if (adminSockets.length > 0) print(`Admin at ${adminUrl(adminSockets)}`);
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");

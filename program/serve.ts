@@ -11,6 +11,7 @@ import { becomeUser, currentAccount, resolveAccount, unreachable } from "../serv
 import { Sandbox } from "../server/sandbox.ts";
 import { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
+import { adminService, checkAdmin, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
 import { printer, warn } from "./output.ts";
@@ -19,6 +20,7 @@ import { openSites, rootsOf } from "./sites.ts";
 /** Serves until a signal ends it. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(command: CommandLine): Promise<void> {
   checkHost(command);
+  checkAdmin(command);
   const account = command.user === null ? null : resolveAccount(command.user);
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
   const site = await openSites(command);
@@ -30,8 +32,16 @@ export async function serveProgram(command: CommandLine): Promise<void> {
     poller,
     keepAlive,
     cache: site,
+    measureLatency: command.admin !== null,
     onError: warn,
   });
+  const adminSockets = listenForAdmin(command);
+  if (adminSockets.length > 0) {
+    server.listenAlso(adminService(adminSockets, {
+      snapshots: () => [server.snapshot()],
+      isReady: () => !server.isDraining,
+    }));
+  }
   stopOnSignals(server);
   const roots = rootsOf(command);
   const sandbox = command.sandbox ? new Sandbox(roots) : null;
@@ -41,7 +51,7 @@ export async function serveProgram(command: CommandLine): Promise<void> {
   }
   const who = account ?? currentAccount(); // which cannot be looked up any more in a moment
   sandbox?.enter();
-  announce(command, { address: server.address, site, account: who, sandbox });
+  announce(command, { address: server.address, adminSockets, site, account: who, sandbox });
   await server.run();
 }
 

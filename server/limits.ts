@@ -242,6 +242,8 @@ export const STREAM_READ_BYTES = 64 * KIB;
 export const STATUS_INTERVAL_MS = 200;
 /** Who may look at the same time. Past it: 503. */
 export const STATUS_WATCHERS_MAX = 16;
+/** Connections of those who look, ask for metrics, or probe. */
+export const ADMIN_CONNECTIONS_MAX = 256;
 /** How long `--healthcheck` waits for an answer. */
 export const HEALTHCHECK_TIMEOUT_MS = 3_000;
 

@@ -4,12 +4,10 @@
  */
 import { FD_SETSIZE, STDERR_FILENO } from "../ffi/constants.ts";
 import { describeErrno, EINVAL } from "../ffi/errno.ts";
-import { callCount } from "../ffi/libc.ts";
-import { ignoreSigpipe, processId, raiseDescriptorLimit } from "../ffi/process.ts";
+import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import type { SocketAddress } from "../ffi/socket.ts";
 import { SOCKET_MODE } from "../ffi/unix_socket.ts";
 import { tryPrint } from "../ffi/standard_output.ts";
-import { processUsage } from "../ffi/usage.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import type { Service } from "./connections.ts";
 import { CoroutineConnection } from "./coroutine.ts";
@@ -33,6 +31,7 @@ import { kernelTransport } from "./transport.ts";
 import { limitsOf, type ServerLimits } from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
 import type { Snapshot } from "./statistics.ts";
+import { type Identity, takeSnapshot } from "./take_snapshot.ts";
 import { Workspace } from "./workspace.ts";
 
 /** HTTP has its own way (null), since those of its connections that rest are no objects. */
@@ -83,9 +82,7 @@ export class Server {
   /** Sockets that it has opened itself. */
   readonly #opened: readonly ListeningSocket[];
   readonly #onError: (message: string) => void;
-  readonly #startedMs = Date.now();
-  readonly #poller: PollerName;
-  readonly #cache: ServerOptions["cache"];
+  readonly #identity: Identity;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -108,8 +105,7 @@ export class Server {
     ignoreSigpipe();
     const descriptors = this.#descriptors = raiseDescriptorLimit();
     const { poller = "epoll-edge" } = options;
-    this.#poller = poller;
-    this.#cache = options.cache;
+    this.#identity = { startedMs: Date.now(), poller, cache: options.cache ?? null };
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
     const sockets = options.sockets ?? openSockets(options);
@@ -198,27 +194,7 @@ export class Server {
 
   /** What it has done, and does now. */
   snapshot(): Snapshot {
-    const { reactor, ledger: { counters }, isDraining } = this.#host;
-    return {
-      pid: processId(),
-      startedMs: this.#startedMs,
-      poller: this.#poller,
-      trigger: reactor.trigger,
-      isDraining,
-      turns: reactor.batch,
-      systemCalls: callCount[0],
-      accepted: counters.accepted,
-      refused: counters.refused,
-      ...this.#group.snapshot(),
-      requests: counters.requests,
-      responses: counters.responses,
-      receivedBytes: counters.receivedBytes,
-      sentBytes: counters.sentBytes,
-      latencyCounts: counters.latencyCounts,
-      latencySumSeconds: counters.latencySeconds,
-      ...processUsage(),
-      cache: this.#cache?.snapshot() ?? null,
-    };
+    return takeSnapshot(this.#host, this.#group, this.#identity);
   }
 
   /** Serves until {@linkcode shutdown} or {@linkcode stop}. */
