@@ -8,7 +8,7 @@ import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
 import { serveProgram } from "./program/serve.ts";
-import { siteOptionsOf, withSites } from "./program/sites.ts";
+import { embeddedSite, siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
 import { helpText } from "./server/config/flags.ts";
 import { loadSettings } from "./server/config/load_settings.ts";
@@ -46,7 +46,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (said.action === "hash-password") return await printPasswordHash();
   loadLibc();
   setNoNewPrivileges();
-  const command = await loadSettings(said);
+  const command = await loadSettings(said, embeddedSite());
   if (command.action === "explain") await printExplanation(command);
   else await serveProgram(command);
   Deno.exit(0);

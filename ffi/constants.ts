@@ -99,6 +99,10 @@ export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 
+// elf(5)
+export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
+
 // statx(2), inode(7)
 export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
@@ -178,6 +182,7 @@ export const SIGPIPE = 13;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
+export const F_DUPFD_CLOEXEC = 1030;
 
 // access(2), prctl(2)
 export const X_OK = 1;

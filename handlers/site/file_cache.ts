@@ -13,6 +13,7 @@ import type { HandlerContext } from "../../server/handler.ts";
 import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits.ts";
 import type { Seen } from "./lookup.ts";
 import { hashOf, type Keeper, type Resource } from "./resource.ts";
+import type { Root } from "./root.ts";
 import { Sieve } from "./sieve.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -21,7 +22,7 @@ export type Validation = "inotify" | "stat" | "off";
 
 /** Found by hash and then compared: of two paths with one hash, the later one stays. */
 export class FileCache implements Keeper {
-  readonly #root: number;
+  readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #validation: Validation;
   readonly #bytesMax: number;
@@ -31,7 +32,7 @@ export class FileCache implements Keeper {
   #bytes = 0;
 
   /** `tree` only where `validation` is "inotify". */
-  constructor(root: number, validation: Validation, tree: WatchTree | null, bytesMax: number) {
+  constructor(root: Root, validation: Validation, tree: WatchTree | null, bytesMax: number) {
     this.#root = root;
     this.#validation = validation;
     this.#tree = tree;
@@ -72,7 +73,7 @@ export class FileCache implements Keeper {
 
   #isAsSeen({ path, status, isDirectory }: Seen): boolean {
     const current = this.#current;
-    const isThere = current.read(this.#root, path) === 0;
+    const isThere = this.#root.readStatus(path, current) === 0;
     if (status !== null) return isThere && current.equals(status);
     return !(isThere && current.isFile) && isDirectory === (isThere && current.isDirectory);
   }

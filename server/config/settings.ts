@@ -5,6 +5,7 @@
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
+import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import { UsageError } from "./usage_error.ts";
 import type { HandlerName, VALIDATIONS } from "./values.ts";
@@ -107,12 +108,19 @@ export interface CommandLine extends ProgramSettings {
 
 /**
  * Flags count more than the file, and the file more than the defaults. A host has what the top level has, flags
- * included, but for what it says itself; fields and users of the command line are for every host.
+ * included, but for what it says itself; `embedded` is served where no root is said; fields and users of the command line are for every host.
  * @throws {UsageError} when something is said about files, and none are served.
  */
-export function mergeSettings(args: Arguments, file: FileChoices | null): CommandLine {
+export function mergeSettings(
+  args: Arguments,
+  file: FileChoices | null,
+  embedded: SiteArchive | null = null,
+): CommandLine {
   const { action, explain, verbosity } = args;
-  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, args.site);
+  const site = withFlags(
+    { ...DEFAULT_SITE_SETTINGS, ...(embedded === null ? {} : { root: embedded }), ...file?.site },
+    args.site,
+  );
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, args.site));
   const program = { ...DEFAULT_PROGRAM_SETTINGS, ...file?.program, ...args.program };
