@@ -15,7 +15,7 @@ import { type ElfHeader, readElfHeader } from "../ffi/executable.ts";
 import { ELF64_EHDR } from "../ffi/structs.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { UsageError } from "../server/config/usage_error.ts";
-import type { EmbeddedConfig } from "../server/site_archive.ts";
+import type { ConfigText } from "../server/site_archive.ts";
 import { PackError, packSite } from "./pack_site.ts";
 
 /** What Deno calls each target, and what its executables say. */
@@ -63,7 +63,7 @@ function readChoices(args: string[]): Choices {
 }
 
 /** The configuration that goes with a site, once it was seen to be one. @throws {UsageError} */
-function readConfig(path: string): EmbeddedConfig {
+function readConfig(path: string): ConfigText {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
@@ -72,7 +72,7 @@ function readConfig(path: string): EmbeddedConfig {
   }
   const { site } = parseConfig(path, text);
   if (site.root !== undefined) throw new UsageError(`${path}: leave "root" out: the site is in the program`);
-  return { name: `embedded ${path.slice(path.lastIndexOf("/") + 1)}`, text };
+  return { path: `embedded ${path.slice(path.lastIndexOf("/") + 1)}`, text };
 }
 
 /** Runs `deno compile`. Its own words are shown when it fails. */
@@ -143,9 +143,8 @@ async function tryOut(path: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(path, { args: ["--version"], stdout: "null" }).output();
   if (success) return;
   const words = new TextDecoder().decode(stderr).trim().split("\n")[0];
-  fail(
+  throw new Failure(
     `the program does not start (${words}): DENORT_BIN has to be of the version of the Deno that compiles`,
-    1,
   );
 }
 

@@ -12,7 +12,7 @@ import type { FileName } from "../ffi/inotify.ts";
 import { close } from "../ffi/socket.ts";
 import { HiddenFile } from "../handlers/site/hidden_file.ts";
 import { SiteRoot, terminate } from "../handlers/site/site_root.ts";
-import { archiveHeader, type EmbeddedConfig, type IndexEntry } from "../server/site_archive.ts";
+import { archiveHeader, type ConfigText, type IndexEntry } from "../server/site_archive.ts";
 
 const WELL_KNOWN = ".well-known";
 const READ_BYTES = 1024 * 1024;
@@ -33,7 +33,7 @@ export interface Packed {
 export interface PackOptions {
   /** The file that `config` was read from, which is not packed as one of the site's; null: there is none. */
   readonly configPath?: string | null;
-  readonly config?: EmbeddedConfig | null;
+  readonly config?: ConfigText | null;
 }
 
 /**

@@ -108,18 +108,29 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
+export const S_IFSOCK = 0o140000;
 
-// socket(7), ip(7), ipv6(7), tcp(7)
+// socket(7), ip(7), ipv6(7), tcp(7), unix(7)
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+/** What kind a socket is, such as SOCK_STREAM. */
+export const SO_TYPE = 3;
 export const SO_KEEPALIVE = 9;
 /** What close does with bytes that are not acknowledged yet. */
 export const SO_LINGER = 13;
+/** Several sockets listen on one address, and the kernel gives each client to one of them. */
+export const SO_REUSEPORT = 15;
+/** Whether a socket listens. */
+export const SO_ACCEPTCONN = 30;
+/** The family of a socket's addresses, such as AF_UNIX. */
+export const SO_DOMAIN = 39;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 /** How much may wait in a socket that was not sent yet. */
@@ -178,11 +189,18 @@ export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
+export const SIGKILL = 9;
 export const SIGPIPE = 13;
+export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
 export const F_DUPFD_CLOEXEC = 1030;
+export const F_SETFD = 2;
+export const F_GETFL = 3;
+export const F_SETFL = 4;
+export const FD_CLOEXEC = 1;
+export const WNOHANG = 1;
 
 // access(2), prctl(2)
 export const X_OK = 1;

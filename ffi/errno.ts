@@ -32,14 +32,18 @@ export const ENOSYS = 38;
 export const ELOOP = 40;
 export const ENONET = 64;
 export const EPROTO = 71;
+export const ENOTSOCK = 88;
+export const EPROTOTYPE = 91;
 export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
+export const EADDRINUSE = 98;
 export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 
@@ -73,12 +77,13 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENONET, ["ENONET", "not on the network"]],
   [EPROTO, ["EPROTO", "protocol error"]],
   [75, ["EOVERFLOW", "value too large"]],
-  [88, ["ENOTSOCK", "not a socket"]],
+  [ENOTSOCK, ["ENOTSOCK", "not a socket"]],
+  [EPROTOTYPE, ["EPROTOTYPE", "a socket of another kind"]],
   [ENOPROTOOPT, ["ENOPROTOOPT", "protocol not available"]],
   [94, ["ESOCKTNOSUPPORT", "socket type not supported"]],
   [EOPNOTSUPP, ["EOPNOTSUPP", "operation not supported"]],
   [97, ["EAFNOSUPPORT", "address family not supported"]],
-  [98, ["EADDRINUSE", "address already in use"]],
+  [EADDRINUSE, ["EADDRINUSE", "address already in use"]],
   [99, ["EADDRNOTAVAIL", "address not available on this machine"]],
   [ENETDOWN, ["ENETDOWN", "network is down"]],
   [ENETUNREACH, ["ENETUNREACH", "network is unreachable"]],
@@ -87,7 +92,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENOBUFS, ["ENOBUFS", "no buffer space available"]],
   [107, ["ENOTCONN", "not connected"]],
   [ETIMEDOUT, ["ETIMEDOUT", "timed out"]],
-  [111, ["ECONNREFUSED", "connection refused"]],
+  [ECONNREFUSED, ["ECONNREFUSED", "connection refused"]],
   [EHOSTDOWN, ["EHOSTDOWN", "host is down"]],
   [EHOSTUNREACH, ["EHOSTUNREACH", "no route to host"]],
 ]);

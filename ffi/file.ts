@@ -21,6 +21,7 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
   STATX_BASIC_STATS,
   SYS_openat2,
 } from "./constants.ts";
@@ -178,6 +179,9 @@ export class FileStatus {
   }
   get isDirectory(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
+  }
+  get isSocket(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFSOCK;
   }
   /** Bytes. */
   get size(): number {

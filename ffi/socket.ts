@@ -21,6 +21,7 @@ import {
   SO_KEEPALIVE,
   SO_LINGER,
   SO_REUSEADDR,
+  SO_REUSEPORT,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
@@ -33,23 +34,20 @@ import {
   TCP_NOTSENT_LOWAT,
 } from "./constants.ts";
 import { orThrow } from "./errno.ts";
-import { cString, libc, loadLibc, result } from "./libc.ts";
-import { SOCKADDR_IN, SOCKADDR_IN6 } from "./structs.ts";
+import { libc, loadLibc, result } from "./libc.ts";
+import { formatAddress, localAddress, sockaddr, writeSockaddr } from "./socket_address.ts";
 
-/** An address and port; `address` is what inet_ntop(3) prints. */
-export interface SocketAddress {
-  /** IPv4 or IPv6, as inet_ntop(3) prints it. */
-  readonly address: string;
-  /** 0 to 65535. */
-  readonly port: number;
-}
+export {
+  formatAddress,
+  isIpAddress,
+  localAddress,
+  peerAddress,
+  peerNetwork,
+  type SocketAddress,
+} from "./socket_address.ts";
 
 // Small typed arrays may live on the V8 heap and move; one large buffer holds all that the kernel writes to.
 const scratch = new ArrayBuffer(256);
-const sockaddr = new Uint8Array(scratch, 0, 128);
-const sockaddrView = new DataView(scratch, 0, 128);
-const lengthBytes = new Uint8Array(scratch, 128, 4);
-const lengthWord = new Uint32Array(scratch, 128, 1);
 const optionBytes = new Uint8Array(scratch, 136, 4);
 const optionWord = new Int32Array(scratch, 136, 1);
 /** Seconds of silence before TCP asks whether the peer is still there, between two such questions, and how many. */
@@ -64,44 +62,12 @@ const UNSENT_BYTES_MAX = 128 * 1024;
 
 const offsetBytes = new Uint8Array(scratch, 144, 8);
 const offsetWords = new Uint32Array(scratch, 144, 2);
-const textBytes = new Uint8Array(scratch, 160, 64);
 /** `struct linger`: on, for no time. */
 const lingerBytes = new Uint8Array(Int32Array.of(1, 0).buffer);
 const urgentByte = new Uint8Array(scratch, 224, 1);
 
-/** `"127.0.0.1:80"`, `"[::1]:80"`. */
-export function formatAddress({ address, port }: SocketAddress): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** True when `host` is an IPv4 or IPv6 address that {@linkcode listenTcp} takes. */
-export function isIpAddress(host: string): boolean {
-  loadLibc();
-  return writeSockaddr(host, 0) !== 0;
-}
-
-/** Writes `host`:`port` into `sockaddr`; returns the structure's size, 0 when `host` is no IP address. */
-function writeSockaddr(host: string, port: number): number {
-  if (host.includes("\0")) return 0;
-  const family = host.includes(":") ? AF_INET6 : AF_INET;
-  const layout = family === AF_INET6 ? SOCKADDR_IN6 : SOCKADDR_IN;
-  sockaddr.fill(0);
-  if (libc.inet_pton(family, cString(host), sockaddr.subarray(layout.addr)) !== 1) return 0;
-  sockaddrView.setUint16(layout.family, family, true);
-  sockaddrView.setUint16(layout.port, port, false);
-  return layout.size;
-}
-
-/** Reads the address that the kernel left in `sockaddr`; an IPv4 client of a dual-stack socket reads as IPv4. */
-function readSockaddr(): SocketAddress {
-  const family = sockaddrView.getUint16(0, true);
-  const layout = family === AF_INET6 ? SOCKADDR_IN6 : SOCKADDR_IN;
-  libc.inet_ntop(family, sockaddr.subarray(layout.addr), textBytes, textBytes.length);
-  const text = new TextDecoder().decode(textBytes.subarray(0, textBytes.indexOf(0)));
-  return { address: text.replace(/^::ffff:(?=\d+\.)/, ""), port: sockaddrView.getUint16(layout.port, false) };
-}
-
-function setOption(fd: number, level: number, option: number, value: number): number {
+/** Sets an option that is a number: 0 or −errno. */
+export function setOption(fd: number, level: number, option: number, value: number): number {
   optionWord[0] = value;
   return result(libc.setsockopt(fd, level, option, optionBytes, 4));
 }
@@ -113,17 +79,56 @@ export interface ListenOptions {
    * told otherwise; servers that speak first, or print who came, want false.
    */
   readonly deferAccept?: boolean;
+  /** `::` takes clients of IPv6 alone, which leaves the port to another socket for those of IPv4. Default false. */
+  readonly isV6Only?: boolean;
 }
 
 /**
  * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
- * kernel chooses). What accepted sockets inherit is set here, which saves calls for each of them: TCP_NODELAY, how much
- * may wait to be sent, and that TCP asks after two minutes whether a silent peer is still there (a machine that was switched off says nothing).
+ * kernel chooses).
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
  */
 export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
+  return listenTcpTogether(host, port, backlog, options, 1)[0];
+}
+
+/**
+ * `copies` sockets that listen on one address, each with a queue of its own: the kernel gives each client to one of them
+ * (SO_REUSEPORT). Port 0 is one port for all of them. Nobody else has the address, not even who asks for SO_REUSEPORT,
+ * too: the first one is bound without that.
+ * @throws {SystemError} as {@linkcode listenTcp}
+ */
+export function listenTcpTogether(
+  host: string,
+  port: number,
+  backlog: number,
+  options: ListenOptions,
+  copies: number,
+): number[] {
   loadLibc();
   const intent = `listen on ${formatAddress({ address: host, port })}`;
+  const share = (fd: number) =>
+    orThrow(setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), intent, "setsockopt SO_REUSEPORT");
+  const fds = [openTcp(host, intent, options)];
+  try {
+    bindTcp(fds[0], host, port, intent);
+    const chosen = copies > 1 && port === 0 ? localAddress(fds[0]).port : port;
+    if (copies > 1) share(fds[0]);
+    while (fds.length < copies) {
+      const fd = openTcp(host, intent, options);
+      fds.push(fd);
+      share(fd);
+      bindTcp(fd, host, chosen, intent);
+    }
+    for (const fd of fds) orThrow(result(libc.listen(fd, backlog)), intent, "listen");
+    return fds;
+  } catch (error) {
+    for (const fd of fds) libc.close(fd);
+    throw error;
+  }
+}
+
+function openTcp(host: string, intent: string, { isV6Only = false, ...options }: ListenOptions): number {
   const family = host.includes(":") ? AF_INET6 : AF_INET;
   const fd = orThrow(
     result(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
@@ -132,21 +137,10 @@ export function listenTcp(host: string, port: number, backlog: number, options: 
   );
   try {
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1), intent, "setsockopt SO_REUSEADDR");
-    orThrow(setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1), intent, "setsockopt TCP_NODELAY");
-    // The kernel may refuse these, which is no reason not to listen.
-    setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
-    setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
-    setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-    setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX);
-    if (options.deferAccept ?? true) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+    orThrow(prepareTcp(fd, options), intent, "setsockopt TCP_NODELAY");
     if (family === AF_INET6) {
-      orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0), intent, "setsockopt IPV6_V6ONLY");
+      orThrow(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, isV6Only ? 1 : 0), intent, "setsockopt IPV6_V6ONLY");
     }
-    const length = writeSockaddr(host, port);
-    if (length === 0) throw new RangeError(`${host} is no IPv4 or IPv6 address`);
-    orThrow(result(libc.bind(fd, sockaddr, length)), intent, "bind");
-    orThrow(result(libc.listen(fd, backlog)), intent, "listen");
     return fd;
   } catch (error) {
     libc.close(fd);
@@ -154,36 +148,28 @@ export function listenTcp(host: string, port: number, backlog: number, options: 
   }
 }
 
-/** The address that a socket is bound to. */
-export function localAddress(fd: number): SocketAddress {
-  lengthWord[0] = sockaddr.length;
-  orThrow(
-    result(libc.getsockname(fd, sockaddr, lengthBytes)),
-    `name the address of descriptor ${fd}`,
-    "getsockname",
-  );
-  return readSockaddr();
-}
-
-/** The address of a connection's other end, by getpeername(2); null when it is not connected (any more). */
-export function peerAddress(fd: number): SocketAddress | null {
-  lengthWord[0] = sockaddr.length;
-  return libc.getpeername(fd, sockaddr, lengthBytes) < 0 ? null : readSockaddr();
+function bindTcp(fd: number, host: string, port: number, intent: string): void {
+  const length = writeSockaddr(host, port);
+  if (length === 0) throw new RangeError(`${host} is no IPv4 or IPv6 address`);
+  orThrow(result(libc.bind(fd, sockaddr, length)), intent, "bind");
 }
 
 /**
- * The network that a client belongs to, as text: an IPv4 address; of an IPv6 address its first 64 bits, since who has
- * one address has all of them (RFC 6177). Null when it is not connected (any more).
+ * Sets on a socket that listens, or is to, what those that it accepts inherit, which saves calls for each of them:
+ * TCP_NODELAY, how much may wait to be sent, and that TCP asks after two minutes whether a silent peer is still there (a
+ * machine that was switched off says nothing). −errno when it takes no TCP_NODELAY.
  */
-export function peerNetwork(fd: number): string | null {
-  lengthWord[0] = sockaddr.length;
-  if (libc.getpeername(fd, sockaddr, lengthBytes) < 0) return null;
-  if (sockaddrView.getUint16(0, true) !== AF_INET6) return readSockaddr().address;
-  const at = SOCKADDR_IN6.addr;
-  const high = sockaddrView.getUint32(at);
-  const low = sockaddrView.getUint32(at + 4);
-  const isMapped = high === 0 && low === 0 && sockaddrView.getUint32(at + 8) === 0xffff;
-  return isMapped ? readSockaddr().address : `${high.toString(16)}:${low.toString(16)}::/64`;
+export function prepareTcp(fd: number, { deferAccept = true }: ListenOptions): number {
+  const status = setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (status < 0) return status;
+  // The kernel may refuse these, which is no reason not to listen.
+  setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+  setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX);
+  if (deferAccept) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+  return 0;
 }
 
 /** Bytes that were given to `send` and that the peer has not acknowledged, by SIOCOUTQ; or −errno. */

@@ -20,6 +20,9 @@ export const SOCKADDR_IN = { size: 16, family: 0, port: 2, addr: 4 } as const;
 /** sockaddr_in6, ipv6(7). */
 export const SOCKADDR_IN6 = { size: 28, family: 0, port: 2, flowinfo: 4, addr: 8, scope_id: 24 } as const;
 
+/** sockaddr_un, unix(7); the path takes all that is behind its offset. */
+export const SOCKADDR_UN = { size: 110, family: 0, path: 2 } as const;
+
 /** timeval, select(2). */
 export const TIMEVAL = { size: 16, sec: 0, usec: 8 } as const;
 

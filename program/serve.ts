@@ -18,9 +18,7 @@ import { openSites, rootsOf } from "./sites.ts";
 
 /** Serves until a signal ends it. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(command: CommandLine): Promise<void> {
-  if (!isIpAddress(command.host)) {
-    throw new UsageError(`Bad host "${command.host}": expected ${EXPECTED_ADDRESS}`);
-  }
+  checkHost(command);
   const account = command.user === null ? null : resolveAccount(command.user);
   const { host: hostname, port, poller, keepAlive, handler, coroutine } = command;
   const site = await openSites(command);
@@ -44,6 +42,11 @@ export async function serveProgram(command: CommandLine): Promise<void> {
   sandbox?.enter();
   announce(command, { address: server.address, site, account: who, sandbox });
   await server.run();
+}
+
+/** @throws {UsageError} for an address that is none */
+export function checkHost({ host }: CommandLine): void {
+  if (!isIpAddress(host)) throw new UsageError(`Bad host "${host}": expected ${EXPECTED_ADDRESS}`);
 }
 
 /** The first SIGINT or SIGTERM lets responses be finished; a second one does not wait. */

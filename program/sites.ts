@@ -6,7 +6,6 @@ import { SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { UsageError } from "../server/config/usage_error.ts";
-import { openSiteOfProgram, type SiteArchive } from "../server/site_archive.ts";
 import { warn } from "./output.ts";
 
 /** What the settings say of the sites. */
@@ -19,14 +18,6 @@ export function siteOptionsOf(command: CommandLine): StaticOptions {
 export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
   return roots.filter((root) => typeof root === "string");
-}
-
-let embedded: SiteArchive | null | undefined;
-
-/** The site that was compiled into this program; null: none was. @throws {SystemError} for one that is damaged */
-export function embeddedSite(): SiteArchive | null {
-  if (embedded === undefined) embedded = Deno.build.standalone ? openSiteOfProgram() : null;
-  return embedded;
 }
 
 /** Opens the sites; null where no files are served. @throws {UsageError} for a root or a rule that cannot be */

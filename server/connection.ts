@@ -65,6 +65,11 @@ export abstract class Connection extends Source {
     return this.retired ? "closed" : this.current;
   }
 
+  /** Whether it is one of `keeper`'s. */
+  isKeptBy(keeper: ConnectionKeeper): boolean {
+    return this.keeper === keeper;
+  }
+
   /** Begins to serve `fd`, of which the poller was asked `interest`; NONE: it does not know it yet. */
   attach(fd: number, interest: Interest): void {
     this.fd = fd;

@@ -36,13 +36,14 @@ export abstract class ExchangeConnection extends Connection {
   protected isCalling = false;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
-    const reader = new RequestReader(host.limits.bodyBytesMax);
+    const reader = new RequestReader();
     super(host, keeper, reader);
     this.reader = reader;
   }
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
+    this.reader.bodyBytesMax = this.host.limits.bodyBytesMax;
     this.exchange = null;
     this.isCalling = false;
   }

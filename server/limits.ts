@@ -35,6 +35,8 @@ export const LATE_TURN_MS = 5;
 export const LISTEN_BACKLOG = 4096;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
+/** The same where other processes accept from the same queue: each takes a few, so that all get some. */
+export const SHARED_ACCEPTS_PER_TURN_MAX = 4;
 /** How long accepting pauses when the system has no descriptor or memory left. */
 export const ACCEPT_PAUSE_MS = 100;
 /** Of all descriptors that a process may have, one in so many, and at least so many, are for files and not for clients. */
@@ -154,6 +156,33 @@ export const SESSION_IDLE_TIMEOUT_MS = 600_000;
 export const LINGER_TIMEOUT_MS = 5_000;
 /** What a signal to stop leaves to those that are being served. */
 export const GRACE_PERIOD_MS = 30_000;
+
+// Workers
+
+/** Processes that serve under one supervisor. */
+export const WORKERS_MAX = 512;
+/** Past it, what comes through a channel between processes is nonsense. A configuration file fits. */
+export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
+/** One receive from such a channel. */
+export const CHANNEL_RECEIVE_BYTES = 64 * KIB;
+/** How long a new worker waits to be told what it is. */
+export const BIRTH_PATIENCE_MS = 10_000;
+/** A worker that ends by itself is replaced at once; when its successor does so, too, after so long, then twice that… */
+export const RESTART_DELAY_MS = 100;
+/** … and at last this. */
+export const RESTART_DELAY_MS_MAX = 5_000;
+/** One that lived for so long is replaced at once again. */
+export const RESTART_FORGIVEN_AFTER_MS = 10_000;
+/** How often it is looked for a process that has closed its channel. */
+export const REAP_INTERVAL_MS = 5;
+/** One that has not ended then is killed. */
+export const REAP_PATIENCE_MS = 2_000;
+/** What a worker gets beyond the grace period before it is killed: it ends by itself at that time. */
+export const GRACE_MARGIN_MS = 2_000;
+/** How long a supervisor waits for what its workers tell of themselves; who is late is shown as it was. */
+export const SNAPSHOT_PATIENCE_MS = 300;
+/** What a worker, or a program's successor, may take to be ready. */
+export const START_PATIENCE_MS = 30_000;
 
 // The file cache
 

@@ -6,6 +6,7 @@ import { BodyReader } from "./http/body.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
 import type { RequestBody } from "./http/request_body.ts";
+import { BODY_BYTES_MAX } from "./limits.ts";
 import { Receiver } from "./receiver.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -25,15 +26,14 @@ const NO_HEAD = new Uint8Array(0);
 export class RequestReader extends Receiver {
   /** Where the body goes that is being read. */
   body: RequestBody | null = null;
-  readonly #bodyBytesMax: number;
+  /** Bodies of more bytes are refused. */
+  bodyBytesMax: number = BODY_BYTES_MAX;
   /** The head of the request whose body is being read. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #framing: BodyReader | null = null;
 
-  /** Bodies of more than `bodyBytesMax` bytes are refused. */
-  constructor(bodyBytesMax: number) {
+  constructor() {
     super(true);
-    this.#bodyBytesMax = bodyBytesMax;
   }
 
   /** A head was read, and its body is not whole yet. */
@@ -96,7 +96,8 @@ export class RequestReader extends Receiver {
       if (view !== null) heads.learn(request, view, start, taken);
       return Read.REQUEST;
     }
-    this.#framing ??= new BodyReader(this.#bodyBytesMax);
+    this.#framing ??= new BodyReader();
+    this.#framing.bytesMax = this.bodyBytesMax;
     const status = this.#framing.begin(request);
     if (status < 0) return status;
     this.#head = input.bytes.slice(start, input.start);

@@ -1,34 +1,34 @@
 /**
- * Wires poller, reactor, listener and connections into a server.
+ * Wires poller, reactor, listeners and connections into a server.
  * @module
  */
 import { FD_SETSIZE, STDERR_FILENO } from "../ffi/constants.ts";
-import { describeErrno, EINVAL, orThrow } from "../ffi/errno.ts";
+import { describeErrno, EINVAL } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
-import { close, listenTcp, localAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
+import { SOCKET_MODE } from "../ffi/unix_socket.ts";
 import { tryPrint } from "../ffi/standard_output.ts";
 import { ByteConnection } from "./byte_connection.ts";
-import { Connection } from "./connection.ts";
-import { Connections, type Service } from "./connections.ts";
-import type { ConnectionHost } from "./connection_host.ts";
+import type { Service } from "./connections.ts";
 import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
 import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import { Clients } from "./clients.ts";
+import type { Handler } from "./handler.ts";
 import {
   DESCRIPTORS_KEPT_MIN,
   DESCRIPTORS_PER_KEPT_ONE,
-  GRACE_PERIOD_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LISTEN_BACKLOG,
 } from "./limits.ts";
-import { Listener } from "./listener.ts";
+import { type GroupHost, ListenerGroup } from "./listener_group.ts";
+import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { Reactor } from "./reactor.ts";
 import { kernelTransport } from "./transport.ts";
 import { limitsOf, type ServerLimits } from "./server_limits.ts";
-import { checkOptions, DEFAULT_PORT, type ServerOptions } from "./server_options.ts";
+import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
 import { Workspace } from "./workspace.ts";
 
 /** HTTP has its own way (null), since those of its connections that rest are no objects. */
@@ -46,16 +46,41 @@ function noHandler(): never {
   throw new TypeError("This server has no handler");
 }
 
+/** What changes while it serves. */
+type ChangingHost = Omit<GroupHost, Changing> & { -readonly [K in Changing]: GroupHost[K] };
+type Changing = "handler" | "limits" | "clients" | "keepAliveFields" | "keepAlive" | "isDraining";
+
+/** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
+export interface Reconfiguration extends Partial<ServerLimits> {
+  /** Answers requests from now on, where it is a handler that does. */
+  readonly handler?: Handler;
+  /** False: close after each response. Default true. */
+  readonly keepAlive?: boolean;
+}
+
+/** Whom a second group of listeners serves; see {@linkcode Server.listenAlso}. */
+export interface SecondService extends Partial<ServerLimits> {
+  /** Answers its requests. */
+  readonly handler: Handler;
+  /** Sockets that listen, and become the server's. */
+  readonly sockets: readonly ListeningSocket[];
+}
+
 /** A server that listens. It serves once {@linkcode run} is called. */
 export class Server {
-  /** Where it listens. */
+  /** Where it listens: the first of {@linkcode addresses}. */
   readonly address: SocketAddress;
+  /** Everywhere it listens. */
+  readonly addresses: readonly SocketAddress[];
   readonly #reactor: Reactor;
-  readonly #listener: Listener;
-  readonly #host: ConnectionHost & { isDraining: boolean };
+  readonly #host: ChangingHost;
+  readonly #group: ListenerGroup;
+  readonly #otherGroups: ListenerGroup[] = [];
+  /** Sockets that it has opened itself. */
+  readonly #opened: readonly ListeningSocket[];
   readonly #onError: (message: string) => void;
-  readonly #connections: Connections;
   #complainedMs = -Infinity;
+  readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
@@ -74,68 +99,90 @@ export class Server {
       }
     };
     ignoreSigpipe();
-    const descriptors = raiseDescriptorLimit();
-    const { hostname = "0.0.0.0", port = DEFAULT_PORT, poller = "epoll-edge" } = options;
+    const descriptors = this.#descriptors = raiseDescriptorLimit();
+    const { poller = "epoll-edge" } = options;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
-    // Who may be greeted by the server has to be accepted before it speaks.
-    const fd = listenTcp(hostname, port, LISTEN_BACKLOG, { deferAccept: service === null });
-    let opened: Reactor | null = null;
-    let listener: Listener | null = null;
+    const sockets = options.sockets ?? openSockets(options);
+    this.#opened = options.sockets === undefined ? sockets : [];
+    this.addresses = sockets.map(({ address }) => address);
+    this.address = this.addresses[0];
+    let reactor: Reactor | null = null;
     try {
-      this.address = localAddress(fd);
-      const reactor = opened = new Reactor(
+      reactor = new Reactor(
         createPoller(poller),
         (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`),
       );
-      const clock = new HttpClock();
+    } finally {
+      if (reactor === null) closeListeners(sockets);
+    }
+    this.#reactor = reactor;
+    const clock = new HttpClock();
+    clock.update(Date.now());
+    let updatedMs = reactor.now;
+    reactor.betweenPhases = () => {
+      if (reactor.now === updatedMs) return; // many turns fit into a millisecond
+      updatedMs = reactor.now;
       clock.update(Date.now());
-      let updatedMs = reactor.now;
-      reactor.betweenPhases = () => {
-        if (reactor.now === updatedMs) return; // many turns fit into a millisecond
-        updatedMs = reactor.now;
-        clock.update(Date.now());
-      };
-      this.#reactor = reactor;
-      this.#host = {
-        reactor,
-        transport: kernelTransport,
-        workspace: new Workspace(),
-        handler: "handler" in options ? options.handler : noHandler,
-        limits,
-        clients: Clients.for(limits),
-        keepAliveFields: limits.keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
-          ? DEFAULT_KEEP_ALIVE // which responses are made with
-          : keepAliveFields(limits.keepAliveTimeoutMs),
-        clock,
-        keepAlive: options.keepAlive ?? true,
-        isDraining: false,
-        onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
-        onRefused: (status) =>
-          this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
-        onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
-      };
-      const speaksHttp = "handler" in options ||
-        ("coroutine" in options && options.coroutine.speaksHttp === true);
-      this.#connections = new Connections(this.#host, service, () => this.#connectionClosed(), speaksHttp);
-      this.#listener = listener = new Listener(fd, reactor, {
-        accept: (client) => this.#connections.accept(client),
-        refuse: (client) => this.#connections.refuse(client),
-        makeRoom: () => this.#connections.makeRoom(),
-        exhausted: (errno) => this.#complain(`Cannot accept clients for now: ${describeErrno(errno)}`),
+    };
+    this.#host = {
+      reactor,
+      transport: kernelTransport,
+      workspace: new Workspace(),
+      handler: "handler" in options ? options.handler : noHandler,
+      limits,
+      clients: Clients.for(limits),
+      keepAliveFields: keepAliveFieldsOf(limits),
+      clock,
+      keepAlive: options.keepAlive ?? true,
+      isDraining: false,
+      onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
+      onRefused: (status) =>
+        this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
+      onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
+    };
+    try {
+      this.#group = new ListenerGroup(this.#host, sockets, {
+        service,
+        speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
+        onDrained: () => reactor.stop(),
+        onComplaint: (message) => this.#complain(message),
       });
-      orThrow(reactor.register(this.#listener, Interest.READABLE), "watch the listening socket", "add");
     } catch (error) {
-      listener?.onClosed();
-      opened?.close();
-      close(fd);
+      reactor.close();
       throw error;
     }
   }
 
   /** Clients that are connected. */
   get connections(): number {
-    return this.#connections.count;
+    return this.#group.count;
+  }
+
+  /**
+   * Serves others beside: by another handler, on sockets of their own. They do not count, and are served until the very
+   * end, also while {@linkcode shutdown} waits for the responses that have begun; so that somebody can ask how it is.
+   * Before {@linkcode run} only.
+   * @throws {SystemError} when the poller does not take a socket
+   */
+  listenAlso(second: SecondService): void {
+    const limits = limitsOf(second);
+    const host: GroupHost = {
+      ...this.#host,
+      handler: second.handler,
+      limits,
+      clients: Clients.for(limits),
+      keepAliveFields: keepAliveFieldsOf(limits),
+      isDraining: false,
+    };
+    this.#otherGroups.push(
+      new ListenerGroup(host, second.sockets, {
+        service: null,
+        speaksHttp: true,
+        onDrained() {},
+        onComplaint: (message) => this.#complain(message),
+      }),
+    );
   }
 
   /** Serves until {@linkcode shutdown} or {@linkcode stop}. */
@@ -144,22 +191,45 @@ export class Server {
       await this.#reactor.run();
     } finally {
       clearTimeout(this.#graceTimer);
-      this.#connections.close();
+      for (const group of [this.#group, ...this.#otherGroups]) group.close();
+      removeSocketFiles(this.#opened);
     }
   }
 
-  /** Stops accepting, lets every response that has begun be sent (for {@linkcode GRACE_PERIOD_MS} at most), ends. */
+  /** The loop, for who has something else that it should wake; it must not be stopped by others. */
+  get reactor(): Reactor {
+    return this.#reactor;
+  }
+
+  /** It was told to end, and does not accept clients any more. */
+  get isDraining(): boolean {
+    return this.#host.isDraining;
+  }
+
+  /**
+   * From the next request on other settings are in force; connections stay, and what has begun is finished as it began.
+   * @throws {TypeError | RangeError} for a limit that cannot be; then nothing has changed
+   */
+  reconfigure(settings: Reconfiguration): void {
+    const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
+    const { handler, keepAlive = true } = settings;
+    this.#reactor.post(() => {
+      const host = this.#host;
+      if (handler !== undefined) host.handler = handler;
+      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits);
+      host.limits = limits;
+      host.keepAlive = keepAlive;
+      host.keepAliveFields = keepAliveFieldsOf(limits);
+      this.#group.expire(); // those who rest may have rested for too long by now
+    });
+  }
+
+  /** Stops accepting, lets every response that has begun be sent (for the grace period at most), ends. */
   shutdown(): void {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
-      this.#host.isDraining = true;
-      this.#reactor.retire(this.#listener);
-      for (const source of this.#reactor.sources()) {
-        if (source instanceof Connection) source.drain();
-      }
-      this.#connections.drain();
-      if (this.#connections.count === 0) this.#reactor.stop();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), GRACE_PERIOD_MS);
+      this.#group.drain();
+      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#host.limits.gracePeriodMs);
       Deno.unrefTimer(timer);
     });
   }
@@ -169,16 +239,36 @@ export class Server {
     this.#reactor.stop();
   }
 
-  #connectionClosed(): void {
-    if (this.#connections.count === 0 && this.#host.isDraining) this.#reactor.stop();
-  }
-
   /** At most once a second: the cause of such a line tends to come again at once. */
   #complain(message: string): void {
     if (this.#reactor.now - this.#complainedMs < 1000) return;
     this.#complainedMs = this.#reactor.now;
     this.#onError(message);
   }
+}
+
+function openSockets(options: ServerOptions): ListeningSocket[] {
+  const { backlog = LISTEN_BACKLOG, socketMode: mode = SOCKET_MODE } = options;
+  const [sockets] = openListeners(listenAddressesOf(options), {
+    backlog,
+    mode,
+    deferAccept: speaksSecond(options),
+  });
+  return sockets;
+}
+
+/** What responses say of a connection that stays open. */
+function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Array<ArrayBuffer> {
+  return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
+    ? DEFAULT_KEEP_ALIVE // which responses are made with
+    : keepAliveFields(keepAliveTimeoutMs);
+}
+
+/** Those who are connected are counted on, unless they have to be counted in another way. */
+function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
+  return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
+    one.requestRateMax?.requests === other.requestRateMax?.requests &&
+    one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }
 
 /** Writes to standard error, unless nobody takes it there. */

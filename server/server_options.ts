@@ -3,7 +3,10 @@
  * @module
  */
 import type { Coroutine } from "./coroutine.ts";
+import { Expected } from "./config/usage_error.ts";
 import type { Handler } from "./handler.ts";
+import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listening/address.ts";
+import type { ListeningSocket } from "./listening/open.ts";
 import type { PollerName } from "./poller.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ServerLimits } from "./server_limits.ts";
@@ -11,6 +14,8 @@ import type { ServerLimits } from "./server_limits.ts";
 /** That of `Deno.serve`. */
 export const DEFAULT_PORT = 8000;
 const KINDS = ["handler", "protocol", "coroutine"] as const;
+/** What may be said instead of a port. */
+const PLACES = ["path", "listen", "sockets"] as const;
 const PORT_MAX = 65535;
 
 /** What is served: one of the three. */
@@ -25,6 +30,16 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly hostname?: string;
   /** 0: the kernel chooses. Default 8000. */
   readonly port?: number;
+  /** Listens on a UNIX socket instead: its path, or `@` and a name in the abstract namespace. */
+  readonly path?: string;
+  /** Listens on several addresses instead, such as `127.0.0.1:8080`, `[::1]:8080` and `unix:/run/epollet.sock`. */
+  readonly listen?: readonly string[];
+  /** Serves on sockets that listen already, and become the server's, instead. */
+  readonly sockets?: readonly ListeningSocket[];
+  /** Clients that may wait to be accepted; the system may allow fewer. Default 4096. */
+  readonly backlog?: number;
+  /** Permissions of UNIX sockets: who may write to one may connect. Default `0o660`. */
+  readonly socketMode?: number;
   /** Default `epoll-edge`. */
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
@@ -52,9 +67,45 @@ export function checkOptions(options: ServerOptions): void {
   if (typeof served !== "function") {
     throw new TypeError(`The ${kinds[0]} must be a function, not ${typeof served}`);
   }
+  const places = PLACES.filter((place) => options[place] !== undefined);
+  if (places.length > 1 || (places.length === 1 && (options.port ?? options.hostname) !== undefined)) {
+    const said = [
+      ...places,
+      ...["port", "hostname"].filter((key) => Reflect.get(options, key) !== undefined),
+    ];
+    throw new TypeError(`A server listens where one of these says: ${said.join(", ")}`);
+  }
+  if (options.listen?.length === 0 || options.sockets?.length === 0) {
+    throw new TypeError(`${places[0]} is empty: a server listens somewhere`);
+  }
   const port: unknown = options.port ?? 0;
   if (typeof port !== "number") throw new TypeError(`The port must be a number, not ${typeof port}`);
   if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
     throw new RangeError(`${port} is no port: 0 to ${PORT_MAX}`);
   }
+}
+
+/** Where it listens, unless it has sockets already. @throws {RangeError} for an address that is none */
+export function listenAddressesOf(
+  { hostname = EVERY_IPV4, port = DEFAULT_PORT, path, listen }: ServerSettings,
+): ListenAddress[] {
+  if (path !== undefined) return [{ kind: "unix", path: readAs(path, readUnixPath) }];
+  if (listen === undefined) return [{ kind: "tcp", host: hostname, port }];
+  return listen.map((text) => readAs(text, readListenAddress));
+}
+
+function readAs<T>(text: string, reader: (text: string) => T): T {
+  try {
+    return reader(text);
+  } catch (error) {
+    if (error instanceof Expected) {
+      throw new RangeError(`Cannot listen on "${text}": expected ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** Clients that say nothing need not be accepted before they do: where they are spoken to only then. */
+export function speaksSecond(options: Served): boolean {
+  return "handler" in options;
 }

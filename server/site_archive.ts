@@ -32,14 +32,14 @@ export type IndexEntry = readonly [
 export interface ArchiveIndex {
   /** Each directory before what is in it, the root (whose path is empty) first; the files' bytes are in this order. */
   readonly entries: readonly IndexEntry[];
-  /** The text of a configuration, and what it is called in messages; null: there is none. */
-  readonly config: EmbeddedConfig | null;
+  /** The configuration that came with the site; null: there is none. */
+  readonly config: ConfigText | null;
 }
 
-/** A configuration that came with the program. */
-export interface EmbeddedConfig {
-  /** As in `epollet.json in this program`. */
-  readonly name: string;
+/** A configuration file, as it was read. */
+export interface ConfigText {
+  /** What it is called in messages, too. */
+  readonly path: string;
   readonly text: string;
 }
 
@@ -75,7 +75,7 @@ export class SiteArchive {
   readonly #fd: number;
   readonly #entries = new Map<FileName, ArchiveEntry>();
   /** What the program is to do unless told otherwise; null: nothing came with the site. */
-  readonly config: EmbeddedConfig | null;
+  readonly config: ConfigText | null;
   /** How many files it has. */
   readonly files: number;
   /** Bytes of all files together. */
@@ -162,11 +162,18 @@ function readLengths(fd: number, start: number): readonly [contentBytes: number,
   return [Number(view.getBigUint64(MAGIC.length, true)), Number(view.getBigUint64(MAGIC.length + 8, true))];
 }
 
+let embedded: SiteArchive | null | undefined;
+
 /**
- * The site that stands behind this program in its file; null: there is none, or nobody may read it.
+ * The site that was compiled into this program; null: none was, or nobody may read it.
  * @throws {SystemError} for one that is damaged.
  */
-export function openSiteOfProgram(): SiteArchive | null {
+export function embeddedSite(): SiteArchive | null {
+  if (embedded === undefined) embedded = Deno.build.standalone ? openSiteOfProgram() : null;
+  return embedded;
+}
+
+function openSiteOfProgram(): SiteArchive | null {
   const fd = openExecutable();
   if (fd < 0) return null;
   const bytes = new Uint8Array(ELF64_EHDR.size);

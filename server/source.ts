@@ -17,6 +17,8 @@ export abstract class Source implements Expiring {
   isQueued = false;
   /** The last batch in which it deferred. */
   deferredInBatch: number = -1;
+  /** Another process has the same socket open, so that closing it here takes it out of no poller's set. */
+  isShared = false;
   /** When `onDeadline` is called, by the reactor's clock; Infinity: never. */
   deadlineMs: number = Infinity;
   /** The deadlines' own. */

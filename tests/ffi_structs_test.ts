@@ -25,6 +25,7 @@ const HEADERS = [
   "pwd.h",
   "grp.h",
   "linux/landlock.h",
+  "sys/un.h",
 ];
 
 /** The C type of each layout, and the C name of each of its fields. */
@@ -39,6 +40,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
     addr: "sin6_addr",
     scope_id: "sin6_scope_id",
   }],
+  SOCKADDR_UN: ["struct sockaddr_un", { family: "sun_family", path: "sun_path" }],
   TIMEVAL: ["struct timeval", { sec: "tv_sec", usec: "tv_usec" }],
   OPEN_HOW: ["struct open_how", { flags: "flags", mode: "mode", resolve: "resolve" }],
   INOTIFY_EVENT: ["struct inotify_event", { wd: "wd", mask: "mask", len: "len" }],

@@ -1,47 +1,75 @@
 /**
- * Everything that is in force: the command line, and the configuration file if there is one.
+ * Everything that is in force: the command line, the environment, and the configuration file if there is one.
  * @module
  */
 import { ENOENT, SystemError } from "../../ffi/errno.ts";
+import { environmentVariable } from "../../ffi/process.ts";
 import { readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
-import type { EmbeddedConfig, SiteArchive } from "../site_archive.ts";
+import { type ConfigText, embeddedSite } from "../site_archive.ts";
+import { readEnvironment } from "./environment.ts";
 import { DEFAULT_CONFIG } from "./flags.ts";
-import { type Arguments, type CommandLine, type FileChoices, mergeSettings } from "./settings.ts";
+import {
+  type Arguments,
+  type CommandLine,
+  type FileChoices,
+  type FlagChoices,
+  mergeSettings,
+} from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/**
- * Reads the file that the arguments name, or the one in the working directory, or else the one that came with the
- * program, and adds what it says. Where no root is said, the site in the program is served, if there is one.
- * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake.
- */
-export async function loadSettings(
-  args: Arguments,
-  embedded: SiteArchive | null = null,
-): Promise<CommandLine> {
-  return mergeSettings(args, await readConfig(args, embedded?.config ?? null), embedded);
+/** Who says something, beside the command line. */
+export interface OtherChoices {
+  readonly environment: FlagChoices;
+  /** Null: there is no file. */
+  readonly file: FileChoices | null;
 }
 
-async function readConfig(
-  { config, usesDefaultConfig }: Arguments,
-  embedded: EmbeddedConfig | null,
-): Promise<FileChoices | null> {
+/**
+ * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
+ * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
+ * the site in the program, if there is one.
+ * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
+ * for a variable that has one.
+ */
+export async function loadSettings(args: Arguments, given?: ConfigText | null): Promise<CommandLine> {
+  const { environment, file } = await readOthers(args, given);
+  return mergeSettings(args, file, environment, embeddedSite());
+}
+
+/** Reads the environment and the file, see {@linkcode loadSettings}. */
+export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
+  const environment = readEnvironment(variable);
+  const config = given === undefined ? readConfigOf(args, environment) : given;
+  if (config === null) return { environment, file: null };
+  const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
+  return { environment, file: parseConfig(config.path, config.text) };
+}
+
+/** The file that is to be read; null: none is. @throws {UsageError} */
+export function readConfig(args: Arguments): ConfigText | null {
+  return readConfigOf(args, readEnvironment(variable));
+}
+
+/** The value of a variable. @throws {UsageError} */
+function variable(name: string): string | undefined {
+  try {
+    return environmentVariable(name);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`Bad ${name}: expected UTF-8`);
+    throw error;
+  }
+}
+
+function readConfigOf(args: Arguments, environment: FlagChoices): ConfigText | null {
+  const { config, usesDefaultConfig } = args.config !== null || !args.usesDefaultConfig ? args : environment;
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
-  let text: string;
   try {
-    text = readTextFile(path, CONFIG_FILE_BYTES_MAX);
+    return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX) };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (config === null && error.errno === ENOENT) {
-      return embedded === null ? null : await parse(embedded.name, embedded.text);
-    }
+    if (config === null && error.errno === ENOENT) return embeddedSite()?.config ?? null;
     throw new UsageError(`${error.message}: name another file by --config FILE, or none by --no-config`);
   }
-  return await parse(path, text);
-}
-
-async function parse(path: string, text: string): Promise<FileChoices> {
-  const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
-  return parseConfig(path, text);
 }

@@ -7,8 +7,9 @@ import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
 import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
-import type { HandlerName, VALIDATIONS } from "./values.ts";
+import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
 
 /** The port, unless another is chosen. */
 export const DEFAULT_PORT = 7890;
@@ -33,6 +34,8 @@ export interface ProgramSettings extends ServerLimits {
   readonly cacheFileSize: number;
   /** How a file in memory is shown to be fresh. */
   readonly validate: (typeof VALIDATIONS)[number];
+  /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
+  readonly workers: number | "auto";
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -51,6 +54,7 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheSize: CACHE_BYTES_MAX,
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
+  workers: 0,
   user: null,
   sandbox: true,
 };
@@ -72,22 +76,41 @@ export interface FileChoices extends Choices {
 }
 
 /** What the program is to do. */
-export type Action = "serve" | "help" | "version" | "explain" | "hash-password";
+export type Action =
+  | "serve"
+  | "help"
+  | "version"
+  | "man"
+  | "completions"
+  | "hash-password"
+  | "check"
+  | "explain";
 
-/** What stands on the command line, and nothing else. */
-export interface Arguments extends Choices {
-  /** What is to be done. */
-  readonly action: Action;
-  /** The URL to explain; empty for other actions. */
-  readonly explain: string;
+/** How much is printed. */
+export type Verbosity = "quiet" | "normal" | "verbose";
+
+/** What flags choose, or variables of the environment in their place. */
+export interface FlagChoices extends Choices {
   /** The configuration file that is named; null: none is. */
   readonly config: string | null;
   /** A configuration file in the working directory counts. */
   readonly usesDefaultConfig: boolean;
+  /** How much is printed; null: nothing is said of it. */
+  readonly verbosity: Verbosity | null;
+  /** The flags themselves. */
+  readonly flags: GivenFlags;
+}
+
+/** What stands on the command line, and nothing else. */
+export interface Arguments extends FlagChoices {
+  /** What is to be done. */
+  readonly action: Action;
+  /** The URL to explain; empty for other actions. */
+  readonly explain: string;
+  /** The shell to complete flags in; null for other actions. */
+  readonly shell: Shell | null;
   /** Something that is said about files or HTTP, as it was written; null: nothing is. */
   readonly aboutFiles: string | null;
-  /** How much is printed. */
-  readonly verbosity: "quiet" | "normal" | "verbose";
 }
 
 /** Everything that is in force. */
@@ -99,7 +122,7 @@ export interface CommandLine extends ProgramSettings {
   /** The configuration file that was read; null: none was. */
   readonly config: string | null;
   /** How much is printed. */
-  readonly verbosity: "quiet" | "normal" | "verbose";
+  readonly verbosity: Verbosity;
   /** The site, for every host that is not among `hosts`. */
   readonly site: SiteSettings;
   /** Other sites, by the name of their host. */
@@ -107,39 +130,54 @@ export interface CommandLine extends ProgramSettings {
 }
 
 /**
- * Flags count more than the file, and the file more than the defaults. A host has what the top level has, flags
- * included, but for what it says itself; `embedded` is served where no root is said; fields and users of the command line are for every host.
- * @throws {UsageError} when something is said about files, and none are served.
+ * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
+ * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
+ * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
+ * @throws {UsageError} when a flag says something about files, and none are served.
  */
 export function mergeSettings(
   args: Arguments,
   file: FileChoices | null,
+  environment: FlagChoices | null = null,
   embedded: SiteArchive | null = null,
 ): CommandLine {
-  const { action, explain, verbosity } = args;
-  const site = withFlags(
-    { ...DEFAULT_SITE_SETTINGS, ...(embedded === null ? {} : { root: embedded }), ...file?.site },
-    args.site,
-  );
+  const { action, explain } = args;
+  const defaults: SiteSettings = embedded === null
+    ? DEFAULT_SITE_SETTINGS
+    : { ...DEFAULT_SITE_SETTINGS, root: embedded };
+  const flags = environment === null ? args.site : withFlags(environment.site, args.site);
+  const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
-  for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, args.site));
-  const program = { ...DEFAULT_PROGRAM_SETTINGS, ...file?.program, ...args.program };
+  for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
+  const program = {
+    ...DEFAULT_PROGRAM_SETTINGS,
+    ...file?.program,
+    ...environment?.program,
+    ...args.program,
+  };
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
+  const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
 }
 
+/** Settings of which everybody's say counts. */
+type JoinedSettings = Pick<SiteSettings, "errorPages" | "headers" | "auth">;
+
 /** Lists are joined so that what the flags say comes to bear: the last field wins, the first rule for users. */
-function withFlags(base: SiteSettings, flags: Partial<SiteSettings>): SiteSettings {
+function withFlags<T extends Partial<SiteSettings>>(
+  base: T,
+  flags: Partial<SiteSettings>,
+): T & JoinedSettings {
   return {
     ...base,
     ...flags,
     errorPages: { ...base.errorPages, ...flags.errorPages },
-    headers: [...base.headers, ...(flags.headers ?? [])],
-    auth: [...(flags.auth ?? []), ...base.auth],
+    headers: [...(base.headers ?? []), ...(flags.headers ?? [])],
+    auth: [...(flags.auth ?? []), ...(base.auth ?? [])],
   };
 }
 

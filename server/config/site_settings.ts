@@ -83,7 +83,7 @@ export interface SiteSettings {
 }
 
 /** What holds where nothing is said. */
-export const DEFAULT_SITE_SETTINGS: SiteSettings = {
+export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = {
   root: "./html",
   index: ["index.html"],
   cleanUrls: false,

@@ -1,0 +1,43 @@
+/**
+ * Sockets that systemd, or who does as it does, has opened and handed over.
+ *
+ * Source: sd_listen_fds(3), systemd.socket(5).
+ * @module
+ */
+import { describeErrno } from "../../ffi/errno.ts";
+import { notListening } from "../../ffi/inherited_socket.ts";
+import { environmentVariable, processId, unsetEnvironmentVariable } from "../../ffi/process.ts";
+import { UsageError } from "../config/usage_error.ts";
+import { inheritListener, type ListeningSocket, type ListenSettings } from "./open.ts";
+
+/** SD_LISTEN_FDS_START: the first descriptor; the others follow. */
+const FIRST_DESCRIPTOR = 3;
+const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
+
+/** Descriptors that were handed to this process; none: nobody handed it any. The variables are gone afterwards. */
+export function activatedDescriptors(): number[] {
+  const [pid, count] = VARIABLES.map(environmentVariable);
+  for (const name of VARIABLES) unsetEnvironmentVariable(name); // they are nothing to programs that this one starts
+  if (pid === undefined || count === undefined || Number(pid) !== processId()) return [];
+  if (!/^\d{1,6}$/.test(count)) {
+    throw new UsageError(`Bad LISTEN_FDS "${count}": expected the number of sockets that are handed over`);
+  }
+  return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
+}
+
+/**
+ * The same as sockets to serve on. `isShared`: several processes will accept from them.
+ * @throws {UsageError} for a descriptor that is no stream socket, or does not listen
+ */
+export function activatedListeners(isShared: boolean, settings: ListenSettings = {}): ListeningSocket[] {
+  return activatedDescriptors().map((fd) => {
+    const reason = notListening(fd);
+    if (reason !== null) {
+      const what = typeof reason === "number" ? describeErrno(-reason) : `it is ${reason}`;
+      throw new UsageError(
+        `Descriptor ${fd} of LISTEN_FDS cannot be served on: ${what}: expected a stream socket that listens (ListenStream=, Accept=no)`,
+      );
+    }
+    return inheritListener(fd, isShared, settings);
+  });
+}
