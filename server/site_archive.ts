@@ -40,15 +40,19 @@ export interface ArchiveIndex {
 export interface ConfigText {
   /** What it is called in messages, too. */
   readonly path: string;
+  /** What stands in it. */
   readonly text: string;
 }
 
 /** Something in an archive. */
 export interface ArchiveEntry {
+  /** What it is. */
   readonly kind: "file" | "directory";
   /** Bytes. */
   readonly size: number;
+  /** Seconds since the epoch. */
   readonly modifiedSeconds: number;
+  /** What is above them. */
   readonly modifiedNanoseconds: number;
   /** SHA-256 of the bytes in base64url. */
   readonly digest: string;
@@ -56,8 +60,8 @@ export interface ArchiveEntry {
   readonly start: number;
   /** Another one for each entry; never 0. */
   readonly inode: number;
-  /** The names in a directory. */
-  readonly names: readonly FileName[];
+  /** The names in a directory, with a character for each byte. */
+  readonly names: readonly string[];
 }
 
 /** The first bytes of an archive. */
@@ -126,8 +130,8 @@ export class SiteArchive {
     return files;
   }
 
-  /** What stands at `path`, without slashes at its ends; empty for the root. */
-  find(path: FileName): ArchiveEntry | undefined {
+  /** What stands at `path`: a character for each byte, without slashes at its ends; empty for the root. */
+  find(path: string): ArchiveEntry | undefined {
     return this.#entries.get(path);
   }
 

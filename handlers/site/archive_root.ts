@@ -25,7 +25,7 @@ export class ArchiveRoot implements Root {
 
   /** What stands at `path`. */
   find(path: PathBytes): ArchiveEntry | undefined {
-    return this.#archive.find(path[0] === DOT && path[1] === 0 ? "" : nameOf(path));
+    return this.#archive.find(nameOf(path));
   }
 
   readStatus(path: PathBytes, status: FileStatus): number {
@@ -58,7 +58,7 @@ export class ArchiveRoot implements Root {
     const entry = this.find(path);
     if (entry === undefined) return -ENOENT;
     if (entry.kind !== "directory") return -ENOTDIR;
-    return new ArchiveDirectory(this.#archive, path[0] === DOT ? "" : nameOf(path), entry);
+    return new ArchiveDirectory(this.#archive, nameOf(path), entry);
   }
 
   close(): void {
@@ -66,8 +66,9 @@ export class ArchiveRoot implements Root {
   }
 }
 
-/** A character for each byte of a path. */
+/** A character for each byte of a path; none for the root. */
 function nameOf(path: PathBytes): FileName {
+  if (path[0] === DOT && path[1] === 0) return "";
   let name = "";
   for (let i = 0; i < path.length - 1; i++) name += String.fromCharCode(path[i]);
   return name;
