@@ -127,7 +127,7 @@ export class Reactor {
     source.retired = true;
     if (this.#sources[source.fd] === source) {
       this.#sources[source.fd] = null;
-      this.#poller.remove(source.fd, !source.isShared);
+      this.#poller.remove(source.fd, !source.isHeldElsewhere);
     }
     this.#deadlines.remove(source);
     this.#retired.push(source);

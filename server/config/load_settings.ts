@@ -18,7 +18,9 @@ import {
 } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Who says something, beside the command line. */
+export type { ConfigText };
+
+/** What is said beside the command line. */
 export interface OtherChoices {
   readonly environment: FlagChoices;
   /** Null: there is no file. */
@@ -37,18 +39,13 @@ export async function loadSettings(args: Arguments, given?: ConfigText | null): 
   return mergeSettings(args, file, environment, embeddedSite());
 }
 
-/** Reads the environment and the file, see {@linkcode loadSettings}. */
+/** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
 export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
   const environment = readEnvironment(variable);
-  const config = given === undefined ? readConfigOf(args, environment) : given;
+  const config = given === undefined ? readConfig(args, environment) : given;
   if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
   return { environment, file: parseConfig(config.path, config.text) };
-}
-
-/** The file that is to be read; null: none is. @throws {UsageError} */
-export function readConfig(args: Arguments): ConfigText | null {
-  return readConfigOf(args, readEnvironment(variable));
 }
 
 /** The value of a variable. @throws {UsageError} */
@@ -61,8 +58,13 @@ function variable(name: string): string | undefined {
   }
 }
 
-function readConfigOf(args: Arguments, environment: FlagChoices): ConfigText | null {
-  const { config, usesDefaultConfig } = args.config !== null || !args.usesDefaultConfig ? args : environment;
+/** The file that is to be read; null: none is. @throws {UsageError} */
+export function readConfig(
+  args: Arguments,
+  environment: FlagChoices = readEnvironment(variable),
+): ConfigText | null {
+  const isSaid = args.config !== null || !args.usesDefaultConfig;
+  const { config, usesDefaultConfig } = isSaid ? args : environment;
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
   try {

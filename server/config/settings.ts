@@ -3,7 +3,8 @@
  * @module
  */
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
+import { formatListenAddress, type ListenAddress } from "../listening/address.ts";
 import type { PollerName } from "../poller.ts";
 import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
@@ -20,6 +21,12 @@ export interface ProgramSettings extends ServerLimits {
   readonly port: number;
   /** The address to listen on. */
   readonly host: string;
+  /** Addresses to listen on beside; the port only counts where it was chosen, or nothing stands here. */
+  readonly listen: readonly ListenAddress[];
+  /** Clients that may wait to be accepted. */
+  readonly backlog: number;
+  /** Permissions of UNIX sockets. */
+  readonly socketMode: number;
   /** What waits for readiness. */
   readonly poller: PollerName;
   /** What is served. */
@@ -47,6 +54,9 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
+  listen: [],
+  backlog: LISTEN_BACKLOG,
+  socketMode: 0o660,
   poller: "epoll-edge",
   handler: "static",
   coroutine: false,
@@ -117,6 +127,8 @@ export interface Arguments extends FlagChoices {
 export interface CommandLine extends ProgramSettings {
   /** What is to be done. */
   readonly action: Action;
+  /** Everywhere to listen. */
+  readonly addresses: readonly ListenAddress[];
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
   /** The configuration file that was read; null: none was. */
@@ -161,7 +173,24 @@ export function mergeSettings(
     );
   }
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
-  return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
+  const addresses = addressesOf(program, [args.program, environment?.program ?? {}, file?.program ?? {}]);
+  return { ...program, action, addresses, explain, verbosity, config: file?.path ?? null, site, hosts };
+}
+
+/** The port, where somebody chose it or there is nothing else, and then what is listed; each address once. */
+function addressesOf(
+  { host, port, listen }: ProgramSettings,
+  chosen: readonly Partial<ProgramSettings>[],
+): ListenAddress[] {
+  const isChosen = chosen.some((choices) => (choices.port ?? choices.host) !== undefined);
+  const all = isChosen || listen.length === 0 ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
+  const written = all.map(formatListenAddress);
+  return all.filter((address, index) => isAnyPort(address) || written.indexOf(written[index]) === index);
+}
+
+/** The kernel chooses: two of these are two ports. */
+function isAnyPort(address: ListenAddress): boolean {
+  return address.kind === "tcp" && address.port === 0;
 }
 
 /** Settings of which everybody's say counts. */
