@@ -15,6 +15,7 @@ import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import { checkAdmin } from "./admin.ts";
+import { embeddedSite } from "../server/site_archive.ts";
 import { checkAddresses } from "./listen.ts";
 import { openSites } from "./sites.ts";
 
@@ -28,7 +29,7 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const others = await readOthers(args);
-  const command = mergeSettings(args, others.file, others.environment);
+  const command = mergeSettings(args, others.file, others.environment, embeddedSite());
   await validate(command);
   if (command.verbosity === "quiet") return;
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;

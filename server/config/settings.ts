@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
 import { formatListenAddress, type ListenAddress } from "../listening/address.ts";
 import type { PollerName } from "../poller.ts";
+import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import type { AdminAddress } from "./admin_address.ts";
 import type { GivenFlags } from "./given_flags.ts";
@@ -150,17 +151,21 @@ export interface CommandLine extends ProgramSettings {
 /**
  * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
  * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
- * environment are for every host.
+ * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
  * @throws {UsageError} when a flag says something about files, and none are served.
  */
 export function mergeSettings(
   args: Arguments,
   file: FileChoices | null,
   environment: FlagChoices | null = null,
+  embedded: SiteArchive | null = null,
 ): CommandLine {
   const { action, explain } = args;
+  const defaults: SiteSettings = embedded === null
+    ? DEFAULT_SITE_SETTINGS
+    : { ...DEFAULT_SITE_SETTINGS, root: embedded };
   const flags = environment === null ? args.site : withFlags(environment.site, args.site);
-  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, flags);
+  const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
   const program = {
