@@ -196,7 +196,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       {
         name: "check",
         isAction,
-        help: "print the settings in force as JSON if all is well, and serve nothing",
+        help: "print the settings in force if all is well, and serve nothing",
       },
       {
         name: "explain",
