@@ -196,6 +196,7 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
+export const CLOCK_MONOTONIC = 1;
 
 // access(2), prctl(2)
 export const X_OK = 1;

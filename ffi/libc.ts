@@ -70,6 +70,7 @@ const SYMBOLS = {
 
   // process
   getpid: { parameters: [], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
   getcwd: { parameters: ["buffer", "u32"], result: "pointer" },

@@ -5,6 +5,7 @@
  */
 import {
   AT_FDCWD,
+  CLOCK_MONOTONIC,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
   O_CLOEXEC,
@@ -18,7 +19,7 @@ import {
 import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { poll } from "./multiplexers.ts";
-import { POLLFD, RLIMIT } from "./structs.ts";
+import { POLLFD, RLIMIT, TIMESPEC } from "./structs.ts";
 
 /** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
 export function ignoreSigpipe(): void {
@@ -67,18 +68,6 @@ export function openMemoryMap(): number {
   return result(libc.openat(AT_FDCWD, cString("/proc/self/maps"), O_PATH | O_CLOEXEC, 0));
 }
 
-/** The longest path that the kernel gives, with its NUL. */
-const PATH_BYTES_MAX = 4096;
-
-/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
-export function workingDirectory(): string {
-  loadLibc();
-  const buffer = new Uint8Array(PATH_BYTES_MAX);
-  const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
-  orThrow(status, "find the working directory", "getcwd");
-  return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
-}
-
 const pollfd = new Uint8Array(128);
 const pollfdWords = new Int32Array(pollfd.buffer);
 const pollfdHalves = new Int16Array(pollfd.buffer);
@@ -94,6 +83,27 @@ export function isHungUp(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = 0;
   return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & (POLLHUP | POLLERR)) !== 0;
+}
+
+/** The longest path that the kernel gives, with its NUL. */
+const PATH_BYTES_MAX = 4096;
+
+/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
+export function workingDirectory(): string {
+  loadLibc();
+  const buffer = new Uint8Array(PATH_BYTES_MAX);
+  const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
+  orThrow(status, "find the working directory", "getcwd");
+  return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
+}
+
+/** The clock that systemd compares (CLOCK_MONOTONIC), in microseconds. */
+export function monotonicMicroseconds(): bigint {
+  loadLibc();
+  const time = new Uint8Array(128);
+  libc.clock_gettime(CLOCK_MONOTONIC, time);
+  const view = new DataView(time.buffer);
+  return view.getBigInt64(TIMESPEC.sec, true) * 1_000_000n + view.getBigInt64(TIMESPEC.nsec, true) / 1000n;
 }
 
 /** This process's id. */

@@ -100,7 +100,11 @@ export class Connections extends Source implements ConnectionKeeper {
     }
     if (slot !== null) workspace.returnSlot();
     const status = reactor.register(this, Interest.READABLE, fd);
-    if (status >= 0) return this.#append(fd, Interest.READABLE);
+    if (status >= 0) {
+      this.#append(fd, Interest.READABLE);
+      if (this.#host.isDraining) reactor.retire(this.#wake(fd)); // it has said nothing yet
+      return;
+    }
     this.#count--;
     clients?.leave(fd);
     this.#host.onRefused(status);

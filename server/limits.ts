@@ -159,6 +159,8 @@ export const GRACE_PERIOD_MS = 30_000;
 
 // Workers
 
+/** Processes that serve under one supervisor. */
+export const WORKERS_MAX = 512;
 /** Past it, what comes through a channel between processes is nonsense. A configuration file fits. */
 export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
 /** One receive from such a channel. */

@@ -38,7 +38,7 @@ export class ListenerGroup {
     const { service, speaksHttp, onDrained, onComplaint } = options;
     this.#host = host;
     this.#onDrained = onDrained;
-    const connections = new Connections(host, service, () => this.#connectionClosed(), speaksHttp);
+    const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
     const { reactor } = host;
     this.#listeners = sockets.map(({ fd, isShared }) =>
@@ -48,8 +48,10 @@ export class ListenerGroup {
         refuse: (client) => connections.refuse(client),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onComplaint(`Cannot accept clients for now: ${describeErrno(errno)}`),
+        closed: () => this.#closed(),
       })
     );
+    for (const listener of this.#listeners) listener.isShared = true; // a supervisor, or a successor, may have it, too
     let status = 0;
     for (const listener of this.#listeners) {
       status = reactor.register(listener, Interest.READABLE);
@@ -65,16 +67,15 @@ export class ListenerGroup {
     return this.#connections.count;
   }
 
-  /** Accepts no more, and lets what has begun be finished. Only in the loop. */
+  /** Accepts those who wait already, and lets what has begun be finished. Only in the loop. */
   drain(): void {
     const { reactor } = this.#host;
     this.#host.isDraining = true;
-    for (const listener of this.#listeners) reactor.retire(listener);
+    for (const listener of this.#listeners) listener.drain();
     for (const source of reactor.sources()) {
       if (source instanceof Connection && source.isKeptBy(this.#connections)) source.drain();
     }
     this.#connections.drain();
-    if (this.count === 0) this.#onDrained();
   }
 
   /** Ends those that have rested too long, by the limits that are in force now. Only in the loop. */
@@ -87,7 +88,8 @@ export class ListenerGroup {
     this.#connections.close();
   }
 
-  #connectionClosed(): void {
-    if (this.count === 0 && this.#host.isDraining) this.#onDrained();
+  #closed(): void {
+    const isAccepting = this.#listeners.some(({ retired }) => !retired);
+    if (this.#host.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
   }
 }

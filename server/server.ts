@@ -18,7 +18,6 @@ import type { Handler } from "./handler.ts";
 import {
   DESCRIPTORS_KEPT_MIN,
   DESCRIPTORS_PER_KEPT_ONE,
-  GRACE_PERIOD_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LISTEN_BACKLOG,
 } from "./limits.ts";
@@ -57,8 +56,6 @@ export interface Reconfiguration extends Partial<ServerLimits> {
   readonly handler?: Handler;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
-  /** What is being sent when the server is to end may take so long. Default 30,000. */
-  readonly gracePeriodMs?: number;
 }
 
 /** Whom a second group of listeners serves; see {@linkcode Server.listenAlso}. */
@@ -84,7 +81,6 @@ export class Server {
   readonly #onError: (message: string) => void;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
-  #gracePeriodMs: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
@@ -104,7 +100,6 @@ export class Server {
     };
     ignoreSigpipe();
     const descriptors = this.#descriptors = raiseDescriptorLimit();
-    this.#gracePeriodMs = options.gracePeriodMs ?? GRACE_PERIOD_MS;
     const { poller = "epoll-edge" } = options;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
@@ -217,7 +212,7 @@ export class Server {
    */
   reconfigure(settings: Reconfiguration): void {
     const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
-    const { handler, keepAlive = true, gracePeriodMs = GRACE_PERIOD_MS } = settings;
+    const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
       const host = this.#host;
       if (handler !== undefined) host.handler = handler;
@@ -225,7 +220,6 @@ export class Server {
       host.limits = limits;
       host.keepAlive = keepAlive;
       host.keepAliveFields = keepAliveFieldsOf(limits);
-      this.#gracePeriodMs = gracePeriodMs;
       this.#group.expire(); // those who rest may have rested for too long by now
     });
   }
@@ -235,7 +229,7 @@ export class Server {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
       this.#group.drain();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#gracePeriodMs);
+      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#host.limits.gracePeriodMs);
       Deno.unrefTimer(timer);
     });
   }

@@ -44,8 +44,6 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
-  /** What is being sent when the server is to end may take so long. Default 30,000. */
-  readonly gracePeriodMs?: number;
   /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
   readonly onError?: (message: string) => void;
 }

@@ -33,6 +33,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     cacheSize: 256 * 1024 * 1024,
     cacheFileSize: 1024 * 1024,
     validate: "auto",
+    workers: 0,
     user: null,
     sandbox: true,
     verbosity: "normal",

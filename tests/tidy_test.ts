@@ -44,6 +44,7 @@ const COUNTS = [
   "REMEMBERED_ANSWERS_MAX",
   "PASSWORD_CHECKS_AT_ONCE_MAX",
   "PASSWORD_CHECKS_WAITING_MAX",
+  "WORKERS_MAX",
 ];
 
 function* filesIn(folder: string): Generator<string> {

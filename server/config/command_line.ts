@@ -28,6 +28,7 @@ import {
   readSitePath,
   readSize,
   readValidation,
+  readWorkers,
 } from "./values.ts";
 
 /** The glob of every path. */
@@ -107,6 +108,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
+    workers: read(flags, "workers", readWorkers),
     user: readOrNone(flags, "user", readAccount),
     sandbox: flags.isOn("sandbox"),
   });

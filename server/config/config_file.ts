@@ -44,6 +44,7 @@ export function parseConfig(path: string, text: string): FileChoices {
       const value = written[key as LimitKey];
       return value === undefined ? undefined : kind.read(String(value));
     }),
+    workers: written.workers,
     user: written.user,
     sandbox: written.sandbox,
   });

@@ -208,6 +208,17 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
     ],
   },
   {
+    heading: "Processes",
+    flags: [
+      {
+        name: "workers",
+        letter: "w",
+        value: "N",
+        help: "processes that serve, and one that looks after them; auto: one a processor (none)",
+      },
+    ],
+  },
+  {
     heading: "Privileges",
     flags: [
       {

@@ -34,6 +34,7 @@ import {
   ACCOUNT,
   EXPECTED_ACCOUNT,
   EXPECTED_SIZE,
+  EXPECTED_WORKERS,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
   PORT_MAX,
@@ -50,6 +51,7 @@ import {
   SIZE,
   VALIDATIONS,
 } from "./values.ts";
+import { WORKERS_MAX } from "../limits.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 
 const glob = text(readGlob, "a glob that begins with /, such as /assets/**", /^\//).meta({
@@ -271,6 +273,14 @@ export const configSchema = object({
     default: DEFAULT_PROGRAM_SETTINGS.validate,
   }),
   ...limits,
+  workers: z.union([
+    z.int(EXPECTED_WORKERS).min(0, EXPECTED_WORKERS).max(WORKERS_MAX, EXPECTED_WORKERS),
+    z.literal("auto"),
+  ], EXPECTED_WORKERS).optional().meta({
+    title: "Workers",
+    description: "Processes that serve under a supervisor; auto: one for each processor; 0: none.",
+    default: DEFAULT_PROGRAM_SETTINGS.workers,
+  }),
   user: text(readAccount, EXPECTED_ACCOUNT, ACCOUNT).optional().meta({
     title: "User",
     description: "The user, or USER:GROUP, to become once it listens; it has to be started as root.",

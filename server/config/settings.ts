@@ -33,6 +33,8 @@ export interface ProgramSettings extends ServerLimits {
   readonly cacheFileSize: number;
   /** How a file in memory is shown to be fresh. */
   readonly validate: (typeof VALIDATIONS)[number];
+  /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
+  readonly workers: number | "auto";
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -51,6 +53,7 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheSize: CACHE_BYTES_MAX,
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
+  workers: 0,
   user: null,
   sandbox: true,
 };

@@ -3,6 +3,7 @@
  * reads one kind of value, and throws {@linkcode Expected} for what is none.
  * @module
  */
+import { WORKERS_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 import { ETAG_MODES, type EtagMode } from "./site_settings.ts";
@@ -72,6 +73,17 @@ export function readAccount(text: string): string {
 export const ACCOUNT = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
 /** What is said of a user that cannot be one. */
 export const EXPECTED_ACCOUNT = "a user, and maybe a group, such as www-data, www-data:www-data or 33:33";
+
+/** A number of processes, or `auto`; 0: this one serves by itself. */
+export function readWorkers(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = Number(text);
+  if (!/^\d{1,4}$/.test(text) || count > WORKERS_MAX) throw new Expected(EXPECTED_WORKERS);
+  return count;
+}
+
+/** What is said of a number of workers that is none. */
+export const EXPECTED_WORKERS = `a whole number up to ${WORKERS_MAX}, or auto`;
 
 /** Bytes, or a number with K, M or G for powers of 1024. */
 export function readSize(text: string): number {
