@@ -214,7 +214,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       {
         name: "check",
         isAction,
-        help: "print the settings in force as JSON if all is well, and serve nothing",
+        help: "print the settings in force if all is well, and serve nothing",
       },
       {
         name: "explain",
@@ -232,7 +232,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "workers",
         letter: "w",
         value: "N",
-        help: "processes that serve, under one more; auto: one a processor (0: none)",
+        help: "processes that serve under one more; auto: one a processor (none)",
       },
     ],
   },
