@@ -12,16 +12,22 @@
 
 // A server
 
-export { Server } from "./server/server.ts";
+export { type SecondService, Server } from "./server/server.ts";
+export type { ListeningSocket } from "./server/listening/open.ts";
 export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
 export type { Rate, ServerLimits } from "./server/server_limits.ts";
 export {
+  type AnyAddress,
   serve,
+  type ServeManyOptions,
   type ServeOptions,
   type ServerAddress,
   type ServerHandle,
   type ServeSettings,
+  type ServeUnixOptions,
+  type UnixServerAddress,
 } from "./server/serve.ts";
+export type { CacheSnapshot, ConnectionSnapshot, Snapshot } from "./server/statistics.ts";
 
 // What it serves
 

@@ -27,7 +27,7 @@ export async function serveAlone(
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
   const inherited = inheritedBy(origin);
-  const [addresses, settings] = listeningOf(command);
+  const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
@@ -36,12 +36,14 @@ export async function serveAlone(
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
   const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
   sandbox?.enter();
+  let hasSuccessor = false;
   const isConfined = sandbox?.isEnforced ?? false;
   const succession = new SuccessionAttempts({
     reactor: server.reactor,
     launch: launcher.successor,
     sockets: () => sockets.all,
     succeeded: (pid) => {
+      hasSuccessor = true;
       manager.succeeded(pid);
       server.shutdown();
     },
@@ -56,7 +58,8 @@ export async function serveAlone(
     reopenLogs() {},
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
   });
-  announce(command, { addresses: server.addresses, site: site?.site ?? null, account: who, sandbox });
+  announce(command, { sockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);
   await server.run();
+  if (!hasSuccessor) sockets.removeFiles();
 }

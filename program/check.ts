@@ -14,7 +14,7 @@ import {
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
-import { checkHost } from "./serve.ts";
+import { checkAddresses } from "./listen.ts";
 import { openSites } from "./sites.ts";
 
 /** Keys to whose value everybody adds; of others the first who says something counts. */
@@ -36,7 +36,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
 
 /** Whatever can be found out without listening. */
 async function validate(command: CommandLine): Promise<void> {
-  checkHost(command);
+  checkAddresses(command);
   if (command.user !== null) resolveAccount(command.user);
   (await openSites(command))?.close();
 }

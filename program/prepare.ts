@@ -22,11 +22,14 @@ export interface Prepared {
   readonly site: CurrentSite | null;
 }
 
-/** What the settings say of listening: where, and how. */
-export function listeningOf(command: CommandLine): [readonly ListenAddress[], ListenSettings] {
-  const addresses: ListenAddress[] = [{ kind: "tcp", host: command.host, port: command.port }];
+/** What the settings say of listening: where, and how. `owner` is who UNIX sockets are to belong to; null: who makes them. */
+export function listeningOf(
+  command: CommandLine,
+  owner: Account | null,
+): [readonly ListenAddress[], ListenSettings] {
+  const { addresses, backlog, socketMode: mode } = command;
   const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
-  return [addresses, { deferAccept }];
+  return [addresses, { backlog, deferAccept, mode, owner }];
 }
 
 function noHandler(): never {
@@ -45,6 +48,7 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     sockets,
     poller,
     keepAlive,
+    cache: site,
     onError: warn,
   });
   return { server, site };

@@ -15,6 +15,7 @@ import {
   type ListeningSocket,
   type ListenSettings,
   openListeners,
+  removeSocketFiles,
 } from "../server/listening/open.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
 
@@ -60,7 +61,7 @@ export class Sockets {
 
   /** Those for other addresses; what both have is the same. @throws {SystemError} when one cannot be opened */
   reopen(addresses: readonly ListenAddress[], settings: ListenSettings, copies: number): Sockets {
-    if (this.#bound[0]?.name === ACTIVATED) return this;
+    if (this.isActivated) return this;
     const of = (name: string) => this.#bound.find((bound) => bound.name === name)?.sockets ?? [];
     return new Sockets(bind(addresses, settings, copies, of));
   }
@@ -71,9 +72,14 @@ export class Sockets {
     closeListeners(this.#bound.flatMap(({ sockets }) => sockets).filter(({ fd }) => !kept.has(fd)));
   }
 
-  /** Closes them; others may have them open, too. */
-  close(): void {
-    for (const { fd } of this.all) close(fd);
+  /** Nobody will listen any more: the files of UNIX sockets go, where that may be. */
+  removeFiles(): void {
+    if (!this.isActivated) removeSocketFiles(this.listening);
+  }
+
+  /** Systemd opened them; the addresses of the settings do not count. */
+  get isActivated(): boolean {
+    return this.#bound[0]?.name === ACTIVATED;
   }
 
   /** As they are handed over. */

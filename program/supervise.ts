@@ -28,7 +28,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const count = workersOf(command);
-  const sockets = Sockets.open(...listeningOf(command), count, inheritedBy(origin));
+  const sockets = Sockets.open(...listeningOf(command, account), count, inheritedBy(origin));
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
   const who = dropRoot(account, command, origin !== null);
@@ -39,6 +39,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const supervisor = new Supervisor({ reactor, launch: launcher.worker, warn }, command.gracePeriodMs);
   const company = new Company(said, supervisor, sockets, count);
   let hasEnded = false;
+  let hasSuccessor = false;
   const end = async () => {
     hasEnded = true;
     await supervisor.drain();
@@ -49,6 +50,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     launch: launcher.successor,
     sockets: () => company.sockets.all,
     succeeded: (pid) => {
+      hasSuccessor = true;
       manager.succeeded(pid);
       void end();
     },
@@ -72,7 +74,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   }
   if (!hasEnded) {
     announce(command, {
-      addresses: sockets.listening.map(({ address }) => address),
+      sockets,
       site,
       account: who,
       sandbox,
@@ -81,6 +83,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     sayReady(origin, manager);
   }
   await running;
+  if (!hasSuccessor) company.sockets.removeFiles();
 }
 
 function workersOf({ workers }: CommandLine): number {
@@ -127,7 +130,7 @@ class Company {
       const command = await loadSettings(this.#said, config);
       (await openSites(command))?.close();
       this.#count = Math.max(workersOf(command), 1);
-      after = before.reopen(...listeningOf(command), this.#count);
+      after = before.reopen(...listeningOf(command, null), this.#count);
       const outcome = await this.#replace(command, config, after);
       if (outcome !== null) throw new Error("the new workers could not begin to serve");
       this.#sockets = after;

@@ -12,16 +12,14 @@ import { asListening } from "./sockets.ts";
 
 /** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
 export async function serveAsWorker(command: CommandLine, channel: number, birth: Birth): Promise<void> {
-  const [, settings] = listeningOf(command);
+  const [, settings] = listeningOf(command, null);
   const { server } = await prepare(command, asListening(birth.sockets, settings));
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(drain);
   const link = obey(channel, server.reactor, {
     drain,
     reopenLogs() {},
-    snapshot: () => {
-      throw new Error("not yet");
-    },
+    snapshot: () => server.snapshot(),
   });
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));

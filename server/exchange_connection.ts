@@ -104,6 +104,7 @@ export abstract class ExchangeConnection extends Connection {
     this.reader.release(workspace, request);
     const exchange = this.exchange ??= new Exchange();
     exchange.request = request;
+    exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
     this.current = "handling";
     this.detach(exchange);

@@ -241,6 +241,17 @@ export const STREAM_READ_BYTES = 64 * KIB;
 /** How long everybody waits for a reader of standard output, once; while it takes nothing, what is printed is lost. */
 export const PRINT_PATIENCE_MS = 500;
 
+// The access log
+
+/** Lines that are put together before they are written. */
+export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
+/** How long a line waits for others, and how often it is said that lines are lost. */
+export const LOG_FLUSH_MS = 1_000;
+/** The longest line: all of a head, each byte in the form that takes six, and what the server adds. */
+export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 4 * KIB;
+/** What is shown of a request line that was not understood. */
+export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
+
 // Passwords
 
 /** The value of Authorization. Longer ones open nothing. */

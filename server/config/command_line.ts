@@ -5,6 +5,7 @@
 import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 import { type GivenFlags, judge } from "./given_flags.ts";
+import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, Choices, ProgramSettings, Verbosity } from "./settings.ts";
@@ -12,6 +13,7 @@ import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
   readAccount,
+  readBacklog,
   readCacheControl,
   readErrorPage,
   readEtag,
@@ -20,6 +22,7 @@ import {
   readHandler,
   readHost,
   readIndex,
+  readMode,
   readOrigins,
   readPoller,
   readPort,
@@ -100,6 +103,9 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
   return said({
     port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
+    listen: flags.get("listen")?.map((text) => judge(flags.label("listen"), text, readListenAddress)),
+    backlog: read(flags, "backlog", readBacklog),
+    socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
     coroutine: flags.isOn("coroutine"),

@@ -9,13 +9,14 @@ import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
+import { type ListenAddress, readListenAddress } from "../listening/address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readFieldValue } from "./rule_values.ts";
 import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts";
 import type { FileChoices } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { UsageError } from "./usage_error.ts";
-import { readFileSize, readHost, readIndex, readSitePath, readSize } from "./values.ts";
+import { readFileSize, readHost, readIndex, readMode, readSitePath, readSize } from "./values.ts";
 
 /** What is shown of a value that was found. */
 const SHOWN_CHARACTERS_MAX = 60;
@@ -33,6 +34,9 @@ export function parseConfig(path: string, text: string): FileChoices {
   const program = said({
     port,
     host: host === undefined ? undefined : readHost(host),
+    listen: written.listen === undefined ? undefined : listenOf(written.listen, path),
+    backlog: written.backlog,
+    socketMode: written.socketMode === undefined ? undefined : readMode(written.socketMode),
     poller,
     handler,
     coroutine,
@@ -179,6 +183,15 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
       realm,
       users,
     })),
+  });
+}
+
+/** The path of a UNIX socket is relative, too. */
+function listenOf(written: string | readonly string[], path: string): ListenAddress[] {
+  return [written].flat().map((text) => {
+    const address = readListenAddress(text);
+    if (address.kind === "tcp" || address.path.startsWith("@")) return address;
+    return { kind: "unix", path: relativeTo(path, address.path) };
   });
 }
 

@@ -9,7 +9,7 @@ import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
-import { formatSize, HANDLER_NAMES, SHELLS, VALIDATIONS } from "./values.ts";
+import { formatMode, formatSize, HANDLER_NAMES, SHELLS, VALIDATIONS } from "./values.ts";
 
 /** One flag: its long name, its letter, what its value is called (none: a switch), what it does. */
 export interface Flag {
@@ -72,6 +72,24 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         letter: "a",
         value: "ADDRESS",
         help: "IPv4 or IPv6 address; :: takes clients of both (0.0.0.0)",
+      },
+      {
+        name: "listen",
+        value: "WHERE",
+        isRepeatable,
+        help: "ADDRESS:PORT or unix:PATH to listen on; PORT only if given, too",
+      },
+      {
+        name: "backlog",
+        value: "NUMBER",
+        help: `clients that may wait to be accepted (${DEFAULT_PROGRAM_SETTINGS.backlog})`,
+      },
+      {
+        name: "socket-mode",
+        value: "MODE",
+        help: `permissions of UNIX sockets; who may write may connect (${
+          formatMode(DEFAULT_PROGRAM_SETTINGS.socketMode)
+        })`,
       },
       { name: "no-keep-alive", help: "close the connection after each response", isForStatic },
     ],
@@ -214,7 +232,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "workers",
         letter: "w",
         value: "N",
-        help: "processes that serve, and one that looks after them; auto: one a processor (none)",
+        help: "processes that serve, under one more; auto: one a processor (0: none)",
       },
     ],
   },

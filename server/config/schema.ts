@@ -26,6 +26,7 @@ import {
   USER_NAME,
 } from "./rule_values.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
+import { listening } from "./schema_listening.ts";
 import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
@@ -37,12 +38,10 @@ import {
   EXPECTED_WORKERS,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
-  PORT_MAX,
   readAccount,
   readCacheControl,
   readFileName,
   readFileSize,
-  readHost,
   readIndex,
   readOrigin,
   readRoot,
@@ -222,8 +221,6 @@ const limits = Object.fromEntries(LIMIT_SETTINGS.map((setting) => [setting.key, 
   ReturnType<typeof limit>
 >;
 
-const port = `a whole number from 0 to ${PORT_MAX}`;
-
 /** The site of one host. */
 export const siteSchema = object(site, "an object with the settings of a site");
 
@@ -231,16 +228,7 @@ export const siteSchema = object(site, "an object with the settings of a site");
 export const configSchema = object({
   $schema: z.string("the place of the schema").optional()
     .meta({ description: "Where this schema is, for editors." }),
-  port: z.int(port).min(0, port).max(PORT_MAX, port).optional().meta({
-    title: "Port",
-    description: "Port to listen on; 0 lets the kernel choose.",
-    default: DEFAULT_PROGRAM_SETTINGS.port,
-  }),
-  host: text(readHost, "an address").optional().meta({
-    title: "Address",
-    description: "IPv4 or IPv6 address to listen on; :: takes clients of both.",
-    default: DEFAULT_PROGRAM_SETTINGS.host,
-  }),
+  ...listening,
   keepAlive: flag("Keep-alive", "Connections stay open after a response.", true),
   poller: oneOf(POLLER_NAMES).optional().meta({
     title: "Poller",

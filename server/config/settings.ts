@@ -3,7 +3,9 @@
  * @module
  */
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
+import type { ListenAddress } from "../listening/address.ts";
+import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import type { GivenFlags } from "./given_flags.ts";
@@ -19,6 +21,12 @@ export interface ProgramSettings extends ServerLimits {
   readonly port: number;
   /** The address to listen on. */
   readonly host: string;
+  /** Addresses to listen on beside; the port only counts where it was chosen, or nothing stands here. */
+  readonly listen: readonly ListenAddress[];
+  /** Clients that may wait to be accepted. */
+  readonly backlog: number;
+  /** Permissions of UNIX sockets. */
+  readonly socketMode: number;
   /** What waits for readiness. */
   readonly poller: PollerName;
   /** What is served. */
@@ -46,6 +54,9 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
+  listen: [],
+  backlog: LISTEN_BACKLOG,
+  socketMode: 0o660,
   poller: "epoll-edge",
   handler: "static",
   coroutine: false,
@@ -116,6 +127,8 @@ export interface Arguments extends FlagChoices {
 export interface CommandLine extends ProgramSettings {
   /** What is to be done. */
   readonly action: Action;
+  /** Everywhere to listen. */
+  readonly addresses: readonly ListenAddress[];
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
   /** The configuration file that was read; null: none was. */
@@ -150,13 +163,15 @@ export function mergeSettings(
     ...environment?.program,
     ...args.program,
   };
+  const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
+  const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
-  return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
+  return { ...program, ...listening, action, explain, verbosity, config: file?.path ?? null, site, hosts };
 }
 
 /** Settings of which everybody's say counts. */
