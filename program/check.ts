@@ -14,6 +14,8 @@ import {
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
+import { checkAdmin } from "./admin.ts";
+import { embeddedSite } from "../server/site_archive.ts";
 import { checkAddresses } from "./listen.ts";
 import { openSites } from "./sites.ts";
 
@@ -27,7 +29,7 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const others = await readOthers(args);
-  const command = mergeSettings(args, others.file, others.environment);
+  const command = mergeSettings(args, others.file, others.environment, embeddedSite());
   await validate(command);
   if (command.verbosity === "quiet") return;
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
@@ -37,6 +39,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
 /** Whatever can be found out without listening. */
 async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
+  checkAdmin(command);
   if (command.user !== null) resolveAccount(command.user);
   (await openSites(command))?.close();
 }

@@ -49,6 +49,7 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     poller,
     keepAlive,
     cache: site,
+    measureLatency: command.admin !== null,
     onError: warn,
   });
   return { server, site };

@@ -21,6 +21,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
     reopenLogs() {},
     snapshot: () => server.snapshot(),
   });
+  server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));
   await server.run();

@@ -7,7 +7,9 @@ import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limit
 import type { ListenAddress } from "../listening/address.ts";
 import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
+import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import type { AdminAddress } from "./admin_address.ts";
 import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
 import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
@@ -43,6 +45,8 @@ export interface ProgramSettings extends ServerLimits {
   readonly validate: (typeof VALIDATIONS)[number];
   /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
   readonly workers: number | "auto";
+  /** Where operators are served; null: nowhere. */
+  readonly admin: AdminAddress | null;
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -65,6 +69,7 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
   workers: 0,
+  admin: null,
   user: null,
   sandbox: true,
 };
@@ -94,7 +99,8 @@ export type Action =
   | "completions"
   | "hash-password"
   | "check"
-  | "explain";
+  | "explain"
+  | "healthcheck";
 
 /** How much is printed. */
 export type Verbosity = "quiet" | "normal" | "verbose";
@@ -117,6 +123,8 @@ export interface Arguments extends FlagChoices {
   readonly action: Action;
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
+  /** The path that is asked for by --healthcheck; empty for other actions. */
+  readonly healthcheck: string;
   /** The shell to complete flags in; null for other actions. */
   readonly shell: Shell | null;
   /** Something that is said about files or HTTP, as it was written; null: nothing is. */
@@ -144,17 +152,21 @@ export interface CommandLine extends ProgramSettings {
 /**
  * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
  * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
- * environment are for every host.
+ * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
  * @throws {UsageError} when a flag says something about files, and none are served.
  */
 export function mergeSettings(
   args: Arguments,
   file: FileChoices | null,
   environment: FlagChoices | null = null,
+  embedded: SiteArchive | null = null,
 ): CommandLine {
   const { action, explain } = args;
+  const defaults: SiteSettings = embedded === null
+    ? DEFAULT_SITE_SETTINGS
+    : { ...DEFAULT_SITE_SETTINGS, root: embedded };
   const flags = environment === null ? args.site : withFlags(environment.site, args.site);
-  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, flags);
+  const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
   const program = {
