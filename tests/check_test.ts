@@ -40,7 +40,7 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
     ["{}", ["-d", "/srv/html"]],
     ['{ "port": 0, "host": "::", "keepAlive": false, "handler": "echo", "coroutine": true, "root": "a" }'],
     [
-      '{ "root": "a", "listen": ["*:80", "unix:run/a", "unix:@b"], "backlog": 5, "socketMode": "0600", "workers": "auto" }',
+      '{ "root": "a", "listen": ["*:80", "unix:run/a", "unix:@b"], "backlog": 5, "socketMode": "0600", "workers": "auto", "admin": 9091 }',
     ],
     ['{ "root": "a", "listen": "[::1]:80", "port": 81, "gracePeriod": "1m" }'],
     ['{ "cacheSize": 0, "cacheFileSize": 1000, "cacheValidate": "stat", "user": "www-data:33", "root": "/" }'],
@@ -83,7 +83,12 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
 Deno.test("every key is printed, but for those that nobody chose and that nothing stands for", () => {
   const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
-  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), ["listen", "maxConnections", "user"]);
+  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
+    "admin",
+    "listen",
+    "maxConnections",
+    "user",
+  ]);
   assertEquals(printed.filter((key) => !keys.includes(key)), []);
 });
 

@@ -232,7 +232,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "workers",
         letter: "w",
         value: "N",
-        help: "processes that serve, under one more; auto: one a processor (0: none)",
+        help: "serving processes, under one more; auto: one a processor (0: none)",
       },
     ],
   },
