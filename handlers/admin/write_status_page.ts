@@ -11,8 +11,8 @@ export function statusPageModule(html: string): string {
  */
 
 /** The status page. */
-export const STATUS_PAGE: string =
-  ${JSON.stringify(html)};
+// deno-fmt-ignore
+export const STATUS_PAGE: string = ${JSON.stringify(html)};
 `;
 }
 
