@@ -80,9 +80,10 @@ function environment(): string {
   const variables = shown.flatMap((form) => variableOf(form) ?? []);
   return `${
     plain(
-      `Every flag that sets something has a variable, named after it (EPOLLET_NO_BROWSE is --no-browse). Switches take true or false (also yes and no, on
-and off, 1 and 0); where a flag may be given several times, each line is a value. An empty variable counts as none, and
-so does what Kubernetes puts into EPOLLET_PORT beside a Service of that name (tcp://ADDRESS:PORT).`,
+      `Every flag that sets something has a variable, named after it (EPOLLET_NO_BROWSE is --no-browse).
+Switches take true or false (also yes and no, on and off, 1 and 0); where a flag may be given several times,
+each line is a value. An empty variable counts as none, and so does what Kubernetes puts into EPOLLET_PORT
+beside a Service of that name (tcp://ADDRESS:PORT).`,
     )
   }
 .PP

@@ -191,7 +191,14 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
   assertEquals(new Set(variables).size, variables.length);
   // Not for users: what processes of the program tell each other, and what tests are told.
   for (
-    const name of ["EPOLLET_WORKER", "EPOLLET_INHERIT", "EPOLLET_TEST_DENO", "EPOLLET_SEED", "EPOLLET_CASES"]
+    const name of [
+      "EPOLLET_WORKER",
+      "EPOLLET_INHERIT",
+      "EPOLLET_CHANNEL",
+      "EPOLLET_TEST_DENO",
+      "EPOLLET_SEED",
+      "EPOLLET_CASES",
+    ]
   ) {
     assert(!variables.includes(name), name);
   }

@@ -2,7 +2,8 @@
  * Settings in force, written as a configuration file: `epollet.json` with all of this in it would say the same.
  *
  * Directories are absolute, so that the file means the same wherever it is put. What has no value (no user, no limit of
- * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file would not be the same without them.
+ * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file
+ * would not be the same without them.
  * @module
  */
 import { formatListenAddress } from "../listening/address.ts";
