@@ -145,12 +145,7 @@ function addressesOf(
   const isChosen = chosen.some((choices) => (choices.port ?? choices.host) !== undefined);
   const all = isChosen || listen.length === 0 ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
   const written = all.map(formatListenAddress);
-  return all.filter((address, index) => isAnyPort(address) || written.indexOf(written[index]) === index);
-}
-
-/** The kernel chooses: two of these are two ports. */
-function isAnyPort(address: ListenAddress): boolean {
-  return address.kind === "tcp" && address.port === 0;
+  return all.filter((_, index) => written.indexOf(written[index]) === index);
 }
 
 /** Lists are joined so that what the flags say comes to bear: the last field wins, the first rule for users. */
