@@ -7,13 +7,14 @@ import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
+import { readOrigin } from "./program/origin.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
 import { helpText } from "./server/config/flags.ts";
 import { loadSettings } from "./server/config/load_settings.ts";
 import { readPassword } from "./server/config/read_password.ts";
-import type { CommandLine } from "./server/config/settings.ts";
+import type { Arguments, CommandLine } from "./server/config/settings.ts";
 import { UsageError } from "./server/config/usage_error.ts";
 import { hashPassword } from "./server/password_hash.ts";
 
@@ -26,6 +27,17 @@ function fail(message: string, status: number): never {
 async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
   console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain)));
+}
+
+/** What needs no settings: true when it was that, and is done. */
+async function isDoneAlone({ action, shell }: Arguments): Promise<boolean> {
+  if (action === "help") console.log(helpText());
+  else if (action === "version") console.log(`epollet ${config.version}`);
+  else if (action === "man") console.log((await import("./program/manual.ts")).manualPage(config.version));
+  else if (shell !== null) console.log((await import("./program/completions.ts")).completionsFor(shell));
+  else if (action === "hash-password") await printPasswordHash();
+  else return false;
+  return true;
 }
 
 async function printPasswordHash(): Promise<void> {
@@ -41,14 +53,23 @@ async function printPasswordHash(): Promise<void> {
 
 async function main(args: readonly string[]): Promise<void> {
   const said = parseCommandLine(args);
-  if (said.action === "help") return console.log(helpText());
-  if (said.action === "version") return console.log(`epollet ${config.version}`);
-  if (said.action === "hash-password") return await printPasswordHash();
+  if (await isDoneAlone(said)) return;
   loadLibc();
   setNoNewPrivileges();
-  const command = await loadSettings(said);
-  if (command.action === "explain") await printExplanation(command);
-  else await serveProgram(command);
+  if (said.action === "check") {
+    const { checkSettings } = await import("./program/check.ts");
+    await checkSettings(said);
+  } else if (said.action === "healthcheck") {
+    const { healthcheck } = await import("./program/healthcheck.ts");
+    const trouble = await healthcheck(said);
+    if (trouble !== null) fail(trouble, EXIT_FAILURE);
+  } else {
+    const origin = readOrigin();
+    const birth = origin?.message.kind === "birth" ? origin.message : null;
+    const command = await loadSettings(said, birth?.config);
+    if (command.action === "explain") await printExplanation(command);
+    else await serveProgram(said, command, origin);
+  }
   Deno.exit(0);
 }
 

@@ -27,6 +27,7 @@ export {
   type ServeUnixOptions,
   type UnixServerAddress,
 } from "./server/serve.ts";
+export type { CacheSnapshot, ConnectionSnapshot, Snapshot } from "./server/statistics.ts";
 
 // What it serves
 
@@ -40,6 +41,7 @@ export type {
   RewriteRule,
   SiteSettings,
 } from "./server/config/site_settings.ts";
+export type { ArchiveEntry, ConfigText, SiteArchive } from "./server/site_archive.ts";
 export { hashPassword } from "./server/password_hash.ts";
 export { explain } from "./handlers/explain.ts";
 export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";

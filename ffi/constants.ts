@@ -84,7 +84,10 @@ export const FD_SETSIZE = 1024;
 
 // open(2), openat2(2)
 export const O_RDONLY = 0;
+export const O_WRONLY = 0x1;
+export const O_CREAT = 0x40;
 export const O_NOCTTY = 0x100;
+export const O_APPEND = 0x400;
 export const O_NONBLOCK = 0x800;
 export const O_DIRECTORY: number = IS_AARCH64 ? 0x4000 : 0x10000;
 export const O_NOFOLLOW: number = IS_AARCH64 ? 0x8000 : 0x20000;
@@ -99,6 +102,10 @@ export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 
+// elf(5)
+export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
+
 // statx(2), inode(7)
 export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
@@ -111,6 +118,7 @@ export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
@@ -184,14 +192,23 @@ export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
+export const SIGKILL = 9;
 export const SIGPIPE = 13;
+export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
+export const WNOHANG = 1;
+export const CLOCK_MONOTONIC = 1;
+
+// clock_gettime(2), getrusage(2), lseek(2)
+export const RUSAGE_SELF = 0;
+export const SEEK_SET = 0;
 
 // access(2), prctl(2)
 export const X_OK = 1;

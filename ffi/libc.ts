@@ -27,6 +27,7 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
@@ -66,15 +67,30 @@ const SYMBOLS = {
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
 
   // process
   getpid: { parameters: [], result: "i32" },
+  getpagesize: { parameters: [], result: "i32" },
+  isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
+  getcwd: { parameters: ["buffer", "u32"], result: "pointer" },
   unsetenv: { parameters: ["buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  getrusage: { parameters: ["i32", "buffer"], result: "i32" },
+
+  // children
+  posix_spawn: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+  },
+  waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  kill: { parameters: ["i32", "i32"], result: "i32" },
+  sched_getaffinity: { parameters: ["i32", "u32", "buffer"], result: "i32" },
 
   // privileges; the set… calls of glibc change every thread of the process, prctl and Landlock the calling one
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
@@ -131,11 +147,15 @@ export function loadLibc(): void {
   libc = symbols;
 }
 
+/** In its only element: calls whose value went through {@linkcode result}. No number, which would be an object when it is large. */
+export const callCount: Float64Array<ArrayBuffer> = new Float64Array(1);
+
 /**
  * The value of a call: itself when ≥ 0, else −errno. It must wrap the call directly (`result(libc.recv(…))`): an
  * `await` in between lets other calls change errno, and after a `_parked` call it is another thread's.
  */
 export function result(value: number): number {
+  callCount[0]++;
   return value < 0 ? -errnoOfThread[0] : value;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3), unsetenv(3),
- * proc_pid_maps(5).
+ * getcwd(3), proc_pid_maps(5).
  * @module
  */
 import {
@@ -9,12 +9,16 @@ import {
   EFD_NONBLOCK,
   O_CLOEXEC,
   O_PATH,
+  POLLERR,
+  POLLHUP,
   RLIMIT_NOFILE,
   SIG_IGN,
   SIGPIPE,
 } from "./constants.ts";
+import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
-import { RLIMIT } from "./structs.ts";
+import { poll } from "./multiplexers.ts";
+import { POLLFD, RLIMIT } from "./structs.ts";
 
 /** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
 export function ignoreSigpipe(): void {
@@ -61,6 +65,35 @@ export function unsetEnvironmentVariable(name: string): void {
 export function openMemoryMap(): number {
   loadLibc();
   return result(libc.openat(AT_FDCWD, cString("/proc/self/maps"), O_PATH | O_CLOEXEC, 0));
+}
+
+const pollfd = new Uint8Array(128);
+const pollfdWords = new Int32Array(pollfd.buffer);
+const pollfdHalves = new Int16Array(pollfd.buffer);
+
+/** True for a descriptor that is a terminal. */
+export function isTerminal(fd: number): boolean {
+  loadLibc();
+  return libc.isatty(fd) === 1;
+}
+
+/** Nobody is at the other end any more: the terminal was closed. */
+export function isHungUp(fd: number): boolean {
+  pollfdWords[POLLFD.fd >> 2] = fd;
+  pollfdHalves[POLLFD.events >> 1] = 0;
+  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & (POLLHUP | POLLERR)) !== 0;
+}
+
+/** The longest path that the kernel gives, with its NUL. */
+const PATH_BYTES_MAX = 4096;
+
+/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
+export function workingDirectory(): string {
+  loadLibc();
+  const buffer = new Uint8Array(PATH_BYTES_MAX);
+  const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
+  orThrow(status, "find the working directory", "getcwd");
+  return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
 }
 
 /** This process's id. */

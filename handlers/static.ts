@@ -8,6 +8,8 @@ import type { Handler, HandlerContext } from "../server/handler.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import type { HttpResponse } from "../server/http/response.ts";
 import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
+import type { SiteArchive } from "../server/site_archive.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
@@ -16,8 +18,8 @@ import type { SiteOptions } from "./site/site_options.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
-  /** The directory to serve. */
-  readonly root: string;
+  /** The directory to serve, or an archive. */
+  readonly root: string | SiteArchive;
   /**
    * Sites for hosts of their own, by name in lower case (`example.org`, or `*.example.org` for all below it). What one
    * does not say is as for the site at {@linkcode StaticOptions.root}, which serves all other hosts. Together they have
@@ -30,6 +32,8 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
 export interface StaticHandler extends Handler {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;
+  /** Of its files in memory, all sites together. */
+  snapshot(): CacheSnapshot;
   /** Closes what it holds open. It must not be called to answer afterwards. */
   close(): void;
 }
@@ -45,6 +49,7 @@ export function staticHandler(options: StaticOptions): StaticHandler {
   return Object.assign(handler, {
     ignoresBodies: true,
     validation: sites.validation,
+    snapshot: () => sites.snapshot(),
     close: () => sites.close(),
   });
 }
@@ -67,6 +72,24 @@ function hostOf(authority: string): string {
   return authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
 }
 
+const EMPTY: CacheSnapshot = {
+  bytes: 0,
+  bytesMax: 0,
+  resources: 0,
+  hits: 0,
+  misses: 0,
+  evictions: 0,
+  watches: 0,
+  events: 0,
+  overflows: 0,
+};
+
+/** Two caches together. */
+function sumOf(a: CacheSnapshot, b: CacheSnapshot): CacheSnapshot {
+  const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as CacheSnapshot;
+}
+
 /** The sites by host. */
 export class Sites {
   readonly #options: SiteOptions;
@@ -74,6 +97,8 @@ export class Sites {
   readonly #default: Place;
   readonly #hosts = new Map<string, Place>();
   #checkedSeconds = 0;
+  /** What those have counted that were replaced. */
+  #past: readonly CacheSnapshot[] = [];
 
   /** `note` hears why each request is answered as it is. */
   constructor(options: StaticOptions, note?: Note) {
@@ -102,6 +127,12 @@ export class Sites {
     for (const { site } of [this.#default, ...this.#hosts.values()]) site.close();
   }
 
+  /** See {@linkcode StaticHandler.snapshot}. */
+  snapshot(): CacheSnapshot {
+    const current = [this.#default, ...this.#hosts.values()].map(({ site }) => site.snapshot());
+    return [...this.#past, ...current].reduce(sumOf);
+  }
+
   /** Answers a request, from what it remembers if that is still fresh. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     if (context.clock.seconds !== this.#checkedSeconds) {
@@ -114,7 +145,7 @@ export class Sites {
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
-    this.#note?.("root", settings.root);
+    this.#note?.("root", String(settings.root));
     return site.handle(request, context);
   }
 
@@ -135,6 +166,8 @@ export class Sites {
     if (!place.site.isReplaced) return;
     try {
       const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this.#note);
+      const { hits, misses, evictions, events, overflows } = place.site.snapshot();
+      this.#past = [[...this.#past, { ...EMPTY, hits, misses, evictions, events, overflows }].reduce(sumOf)];
       place.site.close();
       place.site = next;
       place.hasWarned = false;

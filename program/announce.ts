@@ -12,36 +12,48 @@ import type { CommandLine } from "../server/config/settings.ts";
 import { formatSize } from "../server/config/values.ts";
 import { describeAccount } from "../server/privileges.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
+import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
-import { describeListening, type Listening } from "./listen.ts";
+import { adminUrl } from "./admin.ts";
+import { describeListening } from "./listen.ts";
+import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
 
 /** What there is to say beside the settings. */
 export interface Facts {
   /** Where it listens. */
-  readonly listening: Listening;
+  readonly sockets: Sockets;
+  /** Where operators are served; none: nowhere. */
+  readonly adminSockets: readonly ListeningSocket[];
   /** What serves the files; null: none are served. */
   readonly site: StaticHandler | null;
   readonly account: Account;
   /** Null: it is switched off. */
   readonly sandbox: Sandbox | null;
+  /** The process ids of the workers, where there are some. */
+  readonly workers?: readonly number[];
 }
 
 /** See the module's comment. */
-export function announce(command: CommandLine, { listening, site, account, sandbox }: Facts): void {
+export function announce(
+  command: CommandLine,
+  { sockets, adminSockets, site, account, sandbox, workers = [] }: Facts,
+): void {
   if (command.verbosity === "quiet") return;
-  const [sockets] = listening.lists;
-  const port = sockets.find(({ address }) => address.port > 0)?.address.port;
+  const { listening } = sockets;
+  const port = listening.find(({ address }) => address.port > 0)?.address.port;
   if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
   if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
-  for (const where of new Set(sockets.map(({ address }) => reachable(address)))) {
+  for (const where of new Set(listening.map(({ address }) => reachable(address)))) {
     if (site === null) print(`Serving ${command.handler} at ${where}`);
     else print(`Serving ${command.site.root} at ${where.startsWith("unix:") ? where : `http://${where}/`}`);
   }
+  if (adminSockets.length > 0) print(`Admin at ${adminUrl(adminSockets)}`);
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");
-  for (const line of describeListening(listening, command)) say("listening", line);
+  for (const line of describeListening(sockets, command)) say("listening", line);
+  if (workers.length > 0) say("workers", `${workers.length} (processes ${workers.join(", ")})`);
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   say("limits", describeLimits(command));
   say("user", describeAccount(account));

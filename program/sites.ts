@@ -5,6 +5,8 @@
 import { SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
+import type { Handler } from "../server/handler.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { warn } from "./output.ts";
 
@@ -14,9 +16,10 @@ export function siteOptionsOf(command: CommandLine): StaticOptions {
   return { ...site, hosts, cacheSize, cacheFileSize, validate, config, onWarning: warn };
 }
 
-/** Every directory that is served. */
+/** Every directory that is served; what is in the program needs no right to be read any more. */
 export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
-  return handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  return roots.filter((root) => typeof root === "string");
 }
 
 /** Opens the sites; null where no files are served. @throws {UsageError} for a root or a rule that cannot be */
@@ -36,5 +39,36 @@ export async function withSites<T>({ config }: CommandLine, work: () => T | Prom
     }
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** The sites that are served at present: a reload puts others in their place. */
+export class CurrentSite {
+  #site: StaticHandler;
+
+  constructor(site: StaticHandler) {
+    this.#site = site;
+  }
+
+  get site(): StaticHandler {
+    return this.#site;
+  }
+
+  /** What their caches tell. */
+  snapshot(): CacheSnapshot {
+    return this.#site.snapshot();
+  }
+
+  /** For who asks a handler again and again, and does not hear of a reload. */
+  get handler(): Handler {
+    const handler: Handler = (request, context) => this.#site(request, context);
+    return Object.assign(handler, { ignoresBodies: true });
+  }
+
+  /** The one that was there before, which is not closed yet. */
+  replace(site: StaticHandler): StaticHandler {
+    const old = this.#site;
+    this.#site = site;
+    return old;
   }
 }

@@ -157,6 +157,33 @@ export const LINGER_TIMEOUT_MS = 5_000;
 /** What a signal to stop leaves to those that are being served. */
 export const GRACE_PERIOD_MS = 30_000;
 
+// Workers
+
+/** Processes that serve under one supervisor. */
+export const WORKERS_MAX = 512;
+/** Past it, what comes through a channel between processes is nonsense. A configuration file fits. */
+export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
+/** One receive from such a channel. */
+export const CHANNEL_RECEIVE_BYTES = 64 * KIB;
+/** How long a new worker waits to be told what it is. */
+export const BIRTH_PATIENCE_MS = 10_000;
+/** A worker that ends by itself is replaced at once; when its successor does so, too, after so long, then twice that… */
+export const RESTART_DELAY_MS = 100;
+/** … and at last this. */
+export const RESTART_DELAY_MS_MAX = 5_000;
+/** One that lived for so long is replaced at once again. */
+export const RESTART_FORGIVEN_AFTER_MS = 10_000;
+/** How often it is looked for a process that has closed its channel. */
+export const REAP_INTERVAL_MS = 5;
+/** One that has not ended then is killed. */
+export const REAP_PATIENCE_MS = 2_000;
+/** What a worker gets beyond the grace period before it is killed: it ends by itself at that time. */
+export const GRACE_MARGIN_MS = 2_000;
+/** How long a supervisor waits for what its workers tell of themselves; who is late is shown as it was. */
+export const SNAPSHOT_PATIENCE_MS = 300;
+/** What a worker, or a program's successor, may take to be ready. */
+export const START_PATIENCE_MS = 30_000;
+
 // The file cache
 
 /** Files up to this size are kept in memory; larger ones go out by sendfile(2). --cache-file-size changes it. */
@@ -209,10 +236,32 @@ export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */
 export const STREAM_READ_BYTES = 64 * KIB;
 
+// The status page
+
+/** How often it is told what has changed, while somebody looks. */
+export const STATUS_INTERVAL_MS = 200;
+/** Who may look at the same time. Past it: 503. */
+export const STATUS_WATCHERS_MAX = 16;
+/** Connections of those who look, ask for metrics, or probe. */
+export const ADMIN_CONNECTIONS_MAX = 256;
+/** How long `--healthcheck` waits for an answer. */
+export const HEALTHCHECK_TIMEOUT_MS = 3_000;
+
 // What handlers print
 
 /** How long everybody waits for a reader of standard output, once; while it takes nothing, what is printed is lost. */
 export const PRINT_PATIENCE_MS = 500;
+
+// The access log
+
+/** Lines that are put together before they are written. */
+export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
+/** How long a line waits for others, and how often it is said that lines are lost. */
+export const LOG_FLUSH_MS = 1_000;
+/** The longest line: all of a head, each byte in the form that takes six, and what the server adds. */
+export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 4 * KIB;
+/** What is shown of a request line that was not understood. */
+export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 
 // Passwords
 

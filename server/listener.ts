@@ -21,7 +21,7 @@ import {
 } from "../ffi/errno.ts";
 import { reserveDescriptor } from "../ffi/process.ts";
 import { accept, close } from "../ffi/socket.ts";
-import { ACCEPT_PAUSE_MS } from "./limits.ts";
+import { ACCEPT_PAUSE_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { type Reactor } from "./reactor.ts";
 import { Source } from "./source.ts";
@@ -54,6 +54,8 @@ export interface Host {
   makeRoom(): boolean;
   /** An accept failed for our own sake: no descriptor or memory is left. */
   exhausted(errno: number): void;
+  /** After {@linkcode Listener.drain}: its socket is closed. */
+  closed(): void;
 }
 
 /** A listening socket. */
@@ -63,6 +65,8 @@ export class Listener extends Source {
   /** Given up when there is no other, so that who waits can be told; < 0: there is none. */
   #reserve = reserveDescriptor();
   #isPaused = false;
+  /** How many turns it goes on accepting, once it is to end; Infinity: it is not. */
+  #turnsLeft = Infinity;
 
   constructor(fd: number, reactor: Reactor, host: Host) {
     super(fd);
@@ -73,6 +77,7 @@ export class Listener extends Source {
 
   override onReady(): void {
     if (this.#isPaused) return; // an edge tells of each client that comes
+    if (this.#turnsLeft-- <= 0) return this.#reactor.retire(this);
     let exhausted = 0; // the errno, once somebody was refused
     for (let budget = this.#host.acceptsPerTurnMax; budget > 0; budget--) {
       const fd = accept(this.fd);
@@ -81,11 +86,11 @@ export class Listener extends Source {
       } else if (fd === -EMFILE || fd === -ENFILE) {
         if (this.#host.makeRoom()) return this.#reactor.again(this);
         const refused = this.#refuseOne();
-        if (refused === -EAGAIN && exhausted === 0) return; // accept(2) fails also when nobody waits
+        if (refused === -EAGAIN && exhausted === 0) return this.#emptied(); // accept(2) fails also when nobody waits
         exhausted = -fd;
         if (refused < 0) break;
       } else if (fd === -EAGAIN) {
-        if (exhausted === 0) return;
+        if (exhausted === 0) return this.#emptied();
         break;
       } else if (!OF_ONE_CLIENT.has(-fd)) {
         return this.#pause(-fd);
@@ -93,6 +98,21 @@ export class Listener extends Source {
     }
     if (exhausted > 0) this.#pause(exhausted);
     else this.#reactor.again(this);
+  }
+
+  /**
+   * Accepts those who wait, and ends: closing the socket would reset them, though their requests may have arrived. Who comes
+   * meanwhile may be lost, unless another process accepts from the same socket.
+   */
+  drain(): void {
+    if (this.#isPaused) return this.#reactor.retire(this);
+    this.#turnsLeft = Math.ceil(LISTEN_BACKLOG / this.#host.acceptsPerTurnMax);
+    this.#reactor.again(this);
+  }
+
+  /** Nobody waits. */
+  #emptied(): void {
+    if (this.#turnsLeft < Infinity) this.#reactor.retire(this);
   }
 
   /** No descriptor is left, and nobody gives way: who waits longest is told so by means of the reserve. ≥ 0 or −errno. */
@@ -108,6 +128,7 @@ export class Listener extends Source {
   /** Those who wait stay in the backlog, and the loop, which is for those who are in, does not spin on them. */
   #pause(errno: number): void {
     this.#host.exhausted(errno);
+    if (this.#turnsLeft < Infinity) return this.#reactor.retire(this);
     this.#isPaused = true;
     this.#reactor.rearm(this, Interest.NONE);
     this.#reactor.expireAt(this, this.#reactor.now + ACCEPT_PAUSE_MS);
@@ -123,5 +144,6 @@ export class Listener extends Source {
   override onClosed(): void {
     if (this.#reserve >= 0) close(this.#reserve);
     this.#reserve = -1;
+    this.#host.closed();
   }
 }

@@ -11,6 +11,7 @@ import { ACCEPTS_PER_TURN_MAX, SHARED_ACCEPTS_PER_TURN_MAX } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import type { ListeningSocket } from "./listening/open.ts";
 import { Interest } from "./poller.ts";
+import type { Snapshot } from "./statistics.ts";
 
 /** What is shared by the connections of a group. */
 export type GroupHost = ConnectionHost & { isDraining: boolean };
@@ -38,7 +39,7 @@ export class ListenerGroup {
     const { service, speaksHttp, onDrained, onComplaint } = options;
     this.#host = host;
     this.#onDrained = onDrained;
-    const connections = new Connections(host, service, () => this.#connectionClosed(), speaksHttp);
+    const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
     const { reactor } = host;
     this.#listeners = sockets.map(({ fd, isShared }) =>
@@ -48,6 +49,7 @@ export class ListenerGroup {
         refuse: (client) => connections.refuse(client),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onComplaint(`Cannot accept clients for now: ${describeErrno(errno)}`),
+        closed: () => this.#closed(),
       })
     );
     let status = 0;
@@ -65,16 +67,25 @@ export class ListenerGroup {
     return this.#connections.count;
   }
 
-  /** Accepts no more, and lets what has begun be finished. Only in the loop. */
+  /** What they do. */
+  snapshot(): Pick<Snapshot, "states" | "connections"> {
+    return this.#connections.snapshot();
+  }
+
+  /** Accepts those who wait already, and lets what has begun be finished. Only in the loop. */
   drain(): void {
     const { reactor } = this.#host;
     this.#host.isDraining = true;
-    for (const listener of this.#listeners) reactor.retire(listener);
+    for (const listener of this.#listeners) listener.drain();
     for (const source of reactor.sources()) {
       if (source instanceof Connection && source.isKeptBy(this.#connections)) source.drain();
     }
     this.#connections.drain();
-    if (this.count === 0) this.#onDrained();
+  }
+
+  /** Ends those that have rested too long, by the limits that are in force now. Only in the loop. */
+  expire(): void {
+    this.#connections.onDeadline();
   }
 
   /** Once the reactor has ended: closes those that rest. */
@@ -82,7 +93,8 @@ export class ListenerGroup {
     this.#connections.close();
   }
 
-  #connectionClosed(): void {
-    if (this.count === 0 && this.#host.isDraining) this.#onDrained();
+  #closed(): void {
+    const isAccepting = this.#listeners.some(({ retired }) => !retired);
+    if (this.#host.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
   }
 }

@@ -5,6 +5,7 @@
 import {
   BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,
+  GRACE_PERIOD_MS,
   HANDLER_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -36,6 +37,8 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs: number;
   /** What a handler may take for its answer. Past it: 503. */
   readonly handlerTimeoutMs: number;
+  /** What is being sent when the server is to end may take so long. Past it, it is cut off. */
+  readonly gracePeriodMs: number;
   /** Bytes a second of a body, on the average of `bodyTimeoutMs`; 0: any. Below it: 408. */
   readonly receiveRateMin: number;
   /** Bytes a second of a response, on the average of `sendTimeoutMs`; 0: any. Below it, the client is cut off. */
@@ -57,6 +60,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   sendTimeoutMs: SEND_TIMEOUT_MS,
   keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
   handlerTimeoutMs: HANDLER_TIMEOUT_MS,
+  gracePeriodMs: GRACE_PERIOD_MS,
   receiveRateMin: RECEIVE_RATE_BYTES_MIN,
   sendRateMin: SEND_RATE_BYTES_MIN,
   bodyBytesMax: BODY_BYTES_MAX,
@@ -72,6 +76,7 @@ const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax">, numb
   sendTimeoutMs: 1,
   keepAliveTimeoutMs: 1,
   handlerTimeoutMs: 1,
+  gracePeriodMs: 0,
   receiveRateMin: 0,
   sendRateMin: 0,
   bodyBytesMax: 0,

@@ -37,6 +37,8 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     cacheSize: 256 * 1024 * 1024,
     cacheFileSize: 1024 * 1024,
     validate: "auto",
+    workers: 0,
+    admin: null,
     user: null,
     sandbox: true,
     verbosity: "normal",
@@ -138,9 +140,10 @@ Deno.test("what is to be done: to serve, unless something else is said", () => {
 Deno.test("a mistake is named, with what was expected", () => {
   const cases: [string, RegExp][] = [
     [
-      "abc",
-      /^Bad port "abc": expected a whole number from 0 to 65535, and then the directory, as in epollet 7890 DIR$/,
+      "2024-site",
+      /^Bad port "2024-site": expected a whole number from 0 to 65535 \(a directory of this name is \.\/2024-site\)$/,
     ],
+    ["site abc", /^Bad port "abc": expected a whole number from 0 to 65535$/],
     ["--spa index.html", /^--spa takes its file behind =: write --spa=index\.html$/],
     ["7890 --cors https://a.example site", /^--cors takes its origins behind =: write --cors=https:/],
     [

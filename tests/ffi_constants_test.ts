@@ -10,6 +10,7 @@ import * as errno from "../ffi/errno.ts";
 import { evaluateInC } from "./support/c_compiler.ts";
 
 const HEADERS = [
+  "elf.h",
   "errno.h",
   "fcntl.h",
   "linux/fs.h",
@@ -28,6 +29,7 @@ const HEADERS = [
   "sys/inotify.h",
   "sys/ioctl.h",
   "sys/resource.h",
+  "time.h",
   "sys/select.h",
   "sys/socket.h",
   "sys/stat.h",

@@ -2,13 +2,14 @@
  * The command line: what it says, and what is wrong with it.
  * @module
  */
-import { parseArgs } from "node:util";
-import { closestString } from "@std/text";
-import { type Flag, FLAGS } from "./flags.ts";
+import { readAdminAddress } from "./admin_address.ts";
+import { collectFlags } from "./collect_flags.ts";
+import { FLAG_FORMS } from "./flag_forms.ts";
+import { type GivenFlags, judge } from "./given_flags.ts";
 import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
-import type { Action, Arguments, ProgramSettings } from "./settings.ts";
+import type { Action, Arguments, Choices, ProgramSettings, Verbosity } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
@@ -26,10 +27,13 @@ import {
   readOrigins,
   readPoller,
   readPort,
+  readProbe,
   readRoot,
+  readShell,
   readSitePath,
   readSize,
   readValidation,
+  readWorkers,
 } from "./values.ts";
 
 /** The glob of every path. */
@@ -39,81 +43,103 @@ export const DEFAULT_REALM = "Restricted";
 /** The file of a single-page application, unless told otherwise. */
 export const DEFAULT_SPA = "/index.html";
 
-/** The values of each flag that was given, by its long name (switches: an empty value), and what is no flag. */
-interface Collected {
-  readonly flags: ReadonlyMap<string, readonly string[]>;
-  readonly positional: readonly string[];
-}
-
 /** Actions that need nothing else, the first of them first. */
-const ACTIONS: readonly Action[] = ["help", "version", "hash-password"];
+const ACTIONS: readonly Action[] = ["help", "version", "man", "completions", "hash-password"];
+/** Actions that all the settings are read for. */
+const WITH_SETTINGS: readonly Action[] = ["check", "explain", "healthcheck"];
 
-/** Reads the arguments; with --help, --version or --hash-password nothing else matters. @throws {UsageError} */
+/** Reads the arguments; with --help and the like nothing else matters. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): Arguments {
-  const { flags, positional } = collect(args);
+  const { flags, positional } = collectFlags(args);
   const alone = ACTIONS.find((action) => flags.has(action));
-  const action = alone ?? (flags.has("explain") ? "explain" : "serve");
+  const action = alone ?? WITH_SETTINGS.find((action) => flags.has(action)) ?? "serve";
   if (alone === undefined && positional.length > 2) {
     throw new UsageError(`Unexpected argument "${positional[2]}": expected at most a port and a directory`);
   }
-  if (flags.has("config") && flags.has("no-config")) {
-    throw new UsageError("--config and --no-config exclude each other: give one of them");
-  }
-  const [port, root] = alone === undefined ? positional : [];
+  const [port, root] = alone === undefined ? portAndRoot(positional) : [];
   return {
     action,
     explain: read(flags, "explain", readExplained) ?? "",
-    config: flags.get("config")?.[0] ?? null,
-    usesDefaultConfig: !flags.has("no-config"),
-    verbosity: flags.has("quiet") ? "quiet" : flags.has("verbose") ? "verbose" : "normal",
+    healthcheck: read(flags, "healthcheck", readProbe) ?? "",
+    shell: read(flags, "completions", readShell) ?? null,
+    ...whereFrom(flags),
     aboutFiles: aboutFiles(flags, root),
+    flags,
     program: programOf(flags, port),
     site: siteOf(flags, root),
   };
 }
 
-/** The first thing that is said about files or HTTP. */
-function aboutFiles(flags: Collected["flags"], root: string | undefined): string | null {
-  const flag = FLAGS.find(({ name, isForStatic }) => isForStatic && flags.has(name));
-  return flag === undefined ? root ?? null : `--${flag.name}`;
+/** What begins with a digit is the port; what does not, in the first place, is the root. */
+function portAndRoot([first, second]: readonly string[]): readonly (string | undefined)[] {
+  return first === undefined || /^\d/.test(first) ? [first, second] : [second, first];
 }
 
-function programOf(flags: Collected["flags"], port: string | undefined): Partial<ProgramSettings> {
+/** The file that is to be read, and how much is printed. */
+export function whereFrom(
+  flags: GivenFlags,
+): { config: string | null; usesDefaultConfig: boolean; verbosity: Verbosity | null } {
+  const config = flags.get("config")?.[0] ?? null;
+  const isQuiet = flags.isOn("quiet");
+  const isVerbose = flags.isOn("verbose");
+  const verbosity = isQuiet ? "quiet" : isVerbose ? "verbose" : null;
+  const isSaid = isQuiet !== undefined || isVerbose !== undefined;
+  return {
+    config,
+    usesDefaultConfig: !flags.has("no-config"),
+    verbosity: verbosity ?? (isSaid ? "normal" : null),
+  };
+}
+
+/** What flags choose, wherever they come from. @throws {UsageError} */
+export function choicesOf(flags: GivenFlags): Choices {
+  return { program: programOf(flags, undefined), site: siteOf(flags, undefined) };
+}
+
+/** The first thing that is said about files or HTTP. */
+function aboutFiles(flags: GivenFlags, root: string | undefined): string | null {
+  const form = [...FLAG_FORMS.values()].find(({ name, flag }) => flag.isForStatic && flags.has(name));
+  return form === undefined ? root ?? null : `--${form.name}`;
+}
+
+function programOf(flags: GivenFlags, port: string | undefined): Partial<ProgramSettings> {
   return said({
-    port: positionalOr(flags, "port", port, readPortFirst),
+    port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
     listen: flags.get("listen")?.map((text) => judge("--listen", text, readListenAddress)),
     backlog: read(flags, "backlog", readBacklog),
     socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
-    coroutine: flags.has("coroutine") || undefined,
-    keepAlive: flags.has("no-keep-alive") ? false : undefined,
+    coroutine: flags.isOn("coroutine"),
+    keepAlive: flags.isOn("keep-alive"),
     cacheSize: read(flags, "cache-size", readSize),
     cacheFileSize: read(flags, "cache-file-size", readFileSize),
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
-    user: read(flags, "user", readAccount),
-    sandbox: flags.has("no-sandbox") ? false : undefined,
+    workers: read(flags, "workers", readWorkers),
+    admin: readOrNone(flags, "admin", readAdminAddress),
+    user: readOrNone(flags, "user", readAccount),
+    sandbox: flags.isOn("sandbox"),
   });
 }
 
-function siteOf(flags: Collected["flags"], root: string | undefined): Partial<SiteSettings> {
-  const fields = flags.get("header")?.map((text) => judge("--header", text, readField));
+function siteOf(flags: GivenFlags, root: string | undefined): Partial<SiteSettings> {
+  const fields = flags.get("header")?.map((text) => judge(flags.label("header"), text, readField));
   return said({
     root: positionalOr(flags, "root", root, readRoot),
     index: read(flags, "index", readIndex, "index"),
-    cleanUrls: flags.has("clean-urls") || undefined,
-    spa: read(flags, "spa", (text) => text === "" ? DEFAULT_SPA : readSitePath(text)),
-    errorPages: readErrorPages(flags.get("error-page")),
-    browse: flags.has("browse") || undefined,
-    compress: flags.has("compress") || undefined,
+    cleanUrls: flags.isOn("clean-urls"),
+    spa: readOrNone(flags, "spa", (text) => text === "" ? DEFAULT_SPA : readSitePath(text)),
+    errorPages: readErrorPages(flags.get("error-page"), flags.label("error-page")),
+    browse: flags.isOn("browse"),
+    compress: flags.isOn("compress"),
     etag: read(flags, "etag", readEtag),
     cacheControl: read(flags, "cache-control", readCacheControl),
-    cors: read(flags, "cors", (text) => text === "" ? ["*"] : readOrigins(text)),
-    securityHeaders: flags.has("security-headers") || undefined,
+    cors: readOrNone(flags, "cors", (text) => text === "" ? ["*"] : readOrigins(text)),
+    securityHeaders: flags.isOn("security-headers"),
     headers: fields && [{ source: EVERY_PATH, fields }],
-    auth: readUsers(flags.get("auth")),
+    auth: readUsers(flags.get("auth"), flags.label("auth")),
   });
 }
 
@@ -123,88 +149,25 @@ export function said<T extends object>(values: T): { [K in keyof T]?: Exclude<T[
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
-/** Flags by their long names, and what is no flag. The library splits, we judge. */
-function collect(args: readonly string[]): Collected {
-  const options = Object.fromEntries(FLAGS.map(({ name, letter, value, isOptional }) => {
-    // A value that may be left out is seen behind = only, as that of a switch would be.
-    const type = value === undefined || isOptional ? "boolean" as const : "string" as const;
-    return [name, letter === undefined ? { type } : { type, short: letter }];
-  }));
-  const { tokens } = parseArgs({
-    args: [...args],
-    options,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const flags = new Map<string, string[]>();
-  const positional: string[] = [];
-  let previous: Flag | null = null; // a flag just before, whose value may be left out, and was
-  for (const token of tokens) {
-    if (token.kind === "positional") {
-      if (previous !== null && looksLikeValue(token.value)) throw detached(previous, token.value);
-      positional.push(token.value);
-    }
-    previous = null;
-    if (token.kind !== "option") continue;
-    const { name, rawName, value, inlineValue } = token;
-    const flag = FLAGS.find((flag) => flag.name === name);
-    if (flag === undefined) throw unknownFlag(rawName);
-    checkValue(flag, value, inlineValue ?? false);
-    const values = flags.get(name) ?? [];
-    if (values.length > 0 && !flag.isRepeatable) {
-      throw new UsageError(`--${name} is given twice: give it once`);
-    }
-    flags.set(name, [...values, value ?? ""]);
-    if (flag.isOptional && value === undefined) previous = flag;
-  }
-  return { flags, positional };
-}
-
-/** A value stands where one belongs, and only there. */
-function checkValue(flag: Flag, value: string | undefined, isInline: boolean): void {
-  const { name, isOptional } = flag;
-  if (flag.value === undefined) {
-    if (value !== undefined) throw new UsageError(`--${name} takes no value: write --${name} alone`);
-  } else if (isOptional) {
-    if (value === "") {
-      throw new UsageError(`--${name}= needs a value: --${name}=${flag.value}, or --${name} alone`);
-    }
-  } else if (value === undefined || value === "" || (!isInline && value.startsWith("-"))) {
-    throw new UsageError(`--${name} needs a value: --${name} ${flag.value}`);
-  }
-}
-
-function unknownFlag(flag: string): UsageError {
-  const closest = flag.startsWith("--")
-    ? `; the closest is --${closestString(flag.slice(2), FLAGS.map(({ name }) => name))}`
-    : "";
-  return new UsageError(`Unknown flag ${flag}: see --help for those that there are${closest}`);
-}
-
-/** True for a file or a URL: no port, and hardly a directory. */
-function looksLikeValue(text: string): boolean {
-  return /\.html?$|:\/\//.test(text);
-}
-
-function detached({ name, value }: Flag, text: string): UsageError {
-  return new UsageError(`--${name} takes its ${value?.toLowerCase()} behind =: write --${name}=${text}`);
-}
-
-/** The value of a flag that is given once; `label` names it in what is said of a bad one. */
+/** The value of a flag that is given once; `label` is what it is called on the command line where it is bad. */
 function read<T>(
-  flags: Collected["flags"],
+  flags: GivenFlags,
   name: string,
   reader: (text: string) => T,
   label: string = `--${name}`,
 ): T | undefined {
   const text = flags.get(name)?.[0];
-  return text === undefined ? undefined : judge(label, text, reader);
+  return text === undefined ? undefined : judge(flags.label(name, label), text, reader);
+}
+
+/** The same; null where it is taken back. */
+function readOrNone<T>(flags: GivenFlags, name: string, reader: (text: string) => T): T | null | undefined {
+  return flags.has(`no-${name}`) ? null : read(flags, name, reader);
 }
 
 /** What may be given as a flag or in its place. */
 function positionalOr<T>(
-  flags: Collected["flags"],
+  flags: GivenFlags,
   name: string,
   positional: string | undefined,
   reader: (text: string) => T,
@@ -216,47 +179,40 @@ function positionalOr<T>(
     );
   }
   const text = flag ?? positional;
-  return text === undefined ? undefined : judge(name, text, reader);
+  return text === undefined ? undefined : judge(flags.label(name, name), text, reader);
 }
 
-/** The port is the first argument; whoever gave the directory first is told. */
-function readPortFirst(text: string): number {
+/** A port; whoever meant a directory whose name begins with a digit is told how. */
+function readNamedPort(text: string): number {
   try {
     return readPort(text);
   } catch (error) {
-    if (!(error instanceof Expected) || /^\d/.test(text)) throw error;
-    throw new Expected(`${error.message}, and then the directory, as in epollet 7890 DIR`);
+    if (!(error instanceof Expected) || !/^\d.*[^\d.]/.test(text)) throw error;
+    throw new Expected(`${error.message} (a directory of this name is ./${text})`);
   }
 }
 
-/** Reads a value, or says what is wrong with it; `shown` is what may be repeated of it. */
-function judge<T>(label: string, text: string, reader: (text: string) => T, shown: string = text): T {
-  try {
-    return reader(text);
-  } catch (error) {
-    if (!(error instanceof Expected)) throw error;
-    throw new UsageError(`Bad ${label} "${shown}": expected ${error.message}`);
-  }
-}
-
-function readErrorPages(values: readonly string[] | undefined): Record<number, string> | undefined {
+function readErrorPages(
+  values: readonly string[] | undefined,
+  label: string,
+): Record<number, string> | undefined {
   if (values === undefined) return undefined;
   const pages: Record<number, string> = {};
   for (const text of values) {
-    const { status, path } = judge("--error-page", text, readErrorPage);
-    if (status in pages) throw new UsageError(`--error-page ${status} is given twice: give it once`);
+    const { status, path } = judge(label, text, readErrorPage);
+    if (status in pages) throw new UsageError(`${label} ${status} is given twice: give it once`);
     pages[status] = path;
   }
   return pages;
 }
 
 /** Users of the whole site. What stands in the place of a hash may be a password: it is not repeated. */
-function readUsers(values: readonly string[] | undefined): AuthRule[] | undefined {
+function readUsers(values: readonly string[] | undefined, label: string): AuthRule[] | undefined {
   if (values === undefined) return undefined;
   const users = new Map<string, string>();
   for (const text of values) {
-    const { name, hash } = judge("--auth", text, readUser, text.replace(/:.*/s, ":…"));
-    if (users.has(name)) throw new UsageError(`--auth ${name} is given twice: give it once`);
+    const { name, hash } = judge(label, text, readUser, text.replace(/:.*/s, ":…"));
+    if (users.has(name)) throw new UsageError(`${label} ${name} is given twice: give it once`);
     users.set(name, hash);
   }
   return [{ source: EVERY_PATH, realm: DEFAULT_REALM, users: Object.fromEntries(users) }];

@@ -1,12 +1,15 @@
 /**
  * Every flag of the command line, and the text of `--help`.
+ *
+ * From this table come also the environment's variables (`environment.ts`), the flags that take another one back
+ * (`flag_forms.ts`), what `--check` prints, the completions of shells, and the manual page.
  * @module
  */
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
-import { formatMode, formatSize, HANDLER_NAMES, VALIDATIONS } from "./values.ts";
+import { formatMode, formatSize, HANDLER_NAMES, PROBES, SHELLS, VALIDATIONS } from "./values.ts";
 
 /** One flag: its long name, its letter, what its value is called (none: a switch), what it does. */
 export interface Flag {
@@ -22,8 +25,24 @@ export interface Flag {
   readonly isRepeatable?: boolean;
   /** It says something about files, or about HTTP. */
   readonly isForStatic?: boolean;
+  /** Values that there are, or that are common. */
+  readonly values?: readonly string[];
+  /** `--no-NAME` takes its value back; switches, and flags whose value may be left out, have that anyway. */
+  readonly isNegatable?: boolean;
+  /** Its key in the configuration file, where that is not its name in camelCase; null: it has none. */
+  readonly key?: string | null;
+  /** It says what is to be done, and sets nothing: no key, no variable. */
+  readonly isAction?: boolean;
   /** One line. */
   readonly help: string;
+}
+
+/** Flags that belong together. */
+export interface FlagGroup {
+  /** In `--help`. */
+  readonly heading: string;
+  /** In the order of `--help`. */
+  readonly flags: readonly Flag[];
 }
 
 /** The name of the configuration file that is read when none is named. */
@@ -35,9 +54,10 @@ const { cacheSize, cacheFileSize } = DEFAULT_PROGRAM_SETTINGS;
 const isForStatic = true;
 const isRepeatable = true;
 const isOptional = true;
+const isAction = true;
 
 /** Every flag, under its heading in `--help`. */
-const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
+export const FLAG_GROUPS: readonly FlagGroup[] = [
   {
     heading: "Listening",
     flags: [
@@ -96,6 +116,7 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
         name: "error-page",
         value: "STATUS=FILE",
         isRepeatable,
+        key: "errorPages",
         help: "page for a status from 400 to 599; /404.html needs no mention",
         isForStatic,
       },
@@ -109,12 +130,14 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
       {
         name: "etag",
         value: "HOW",
+        values: ETAG_MODES,
         help: `${ETAG_MODES.join(", ")}: what entity tags are made of (hash)`,
         isForStatic,
       },
       {
         name: "cache-control",
         value: "VALUE",
+        values: ["auto", "off", "no-store", "no-cache"],
         help: "auto (revalidate; a year for hashed names), off, or a value (auto)",
         isForStatic,
       },
@@ -133,6 +156,7 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
       {
         name: "cache-validate",
         value: "HOW",
+        values: VALIDATIONS,
         help: `how it is known to be fresh: ${VALIDATIONS.join(", ")} (auto)`,
         isForStatic,
       },
@@ -146,6 +170,7 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
         letter: "H",
         value: '"NAME: VALUE"',
         isRepeatable,
+        key: "headers",
         help: "a field for every response; without a value it is taken away",
         isForStatic,
       },
@@ -164,7 +189,7 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
         help: "ask for a name and a password; the hash is --hash-password's",
         isForStatic,
       },
-      { name: "hash-password", help: "read a password from standard input, print its hash" },
+      { name: "hash-password", isAction, help: "read a password from standard input, print its hash" },
     ],
   },
   {
@@ -179,13 +204,54 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
   {
     heading: "Configuration",
     flags: [
-      { name: "config", value: "FILE", help: `read settings and rules (${DEFAULT_CONFIG}, if it is there)` },
-      { name: "no-config", help: "read no file" },
+      {
+        name: "config",
+        value: "FILE",
+        key: null,
+        help: `read settings and rules (${DEFAULT_CONFIG}, if it is there)`,
+      },
+      { name: "no-config", key: null, help: "read no file" },
+      {
+        name: "check",
+        isAction,
+        help: "print the settings in force if all is well, and serve nothing",
+      },
       {
         name: "explain",
         value: "URL",
+        isAction,
         help: "print how a URL would be answered, and serve nothing",
         isForStatic,
+      },
+    ],
+  },
+  {
+    heading: "Processes",
+    flags: [
+      {
+        name: "workers",
+        letter: "w",
+        value: "N",
+        help: "processes that serve under one more; auto: one a processor (none)",
+      },
+    ],
+  },
+  {
+    heading: "Operations",
+    flags: [
+      {
+        name: "admin",
+        value: "WHERE",
+        isNegatable: true,
+        help: "health, metrics and a live status page, on PORT or ADDRESS:PORT",
+      },
+      {
+        name: "healthcheck",
+        value: "PATH",
+        values: PROBES,
+        isOptional: true,
+        isAction,
+        help: `ask it for ${PROBES.join(" (or ")}); exit with 0 if it is well, else 1`,
       },
     ],
   },
@@ -195,6 +261,7 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
       {
         name: "user",
         value: "NAME[:GROUP]",
+        isNegatable: true,
         help: "become this user when it listens; needs root, which it gives up",
       },
       { name: "no-sandbox", help: "keep rights that serving does not need (see SECURITY.md)" },
@@ -203,28 +270,41 @@ const GROUPS: readonly { heading: string; flags: readonly Flag[] }[] = [
   {
     heading: "Machinery",
     flags: [
-      { name: "poller", value: "NAME", help: `${POLLER_NAMES.join(", ")} (epoll-edge)` },
-      { name: "handler", value: "NAME", help: `${HANDLER_NAMES.join(", ")} (static)` },
+      {
+        name: "poller",
+        value: "NAME",
+        values: POLLER_NAMES,
+        help: `${POLLER_NAMES.join(", ")} (epoll-edge)`,
+      },
+      { name: "handler", value: "NAME", values: HANDLER_NAMES, help: `${HANDLER_NAMES.join(", ")} (static)` },
       { name: "coroutine", help: "serve each connection by a coroutine instead of callbacks" },
     ],
   },
   {
     heading: "Output",
     flags: [
-      { name: "quiet", letter: "q", help: "print nothing but errors" },
-      { name: "verbose", letter: "v", help: "print the settings in force" },
-      { name: "help", letter: "h", help: "print this help" },
-      { name: "version", letter: "V", help: "print the version" },
+      { name: "quiet", letter: "q", key: null, help: "print nothing but errors" },
+      { name: "verbose", letter: "v", key: null, help: "print the settings in force" },
+      { name: "help", letter: "h", isAction, help: "print this help" },
+      { name: "version", letter: "V", isAction, help: "print the version" },
+      {
+        name: "completions",
+        value: "SHELL",
+        values: SHELLS,
+        isAction,
+        help: `print a script that completes these flags: ${SHELLS.join(", ")}`,
+      },
+      { name: "man", isAction, help: "print the manual page" },
     ],
   },
 ];
 
 /** Every flag. */
-export const FLAGS: readonly Flag[] = GROUPS.flatMap(({ flags }) => flags);
+export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap(({ flags }) => flags);
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const groups = GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
+  const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
   return `epollet [PORT] [ROOT] [flags]
 
 Serves the files below ROOT (${DEFAULT_ROOT}) on PORT (${DEFAULT_PORT}), or what --handler names.
@@ -234,8 +314,13 @@ ${groups.join("\n\n")}
 No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files
 (a.js.br, .zst, .gz). Only in the configuration file: redirects, rewrites, fields and passwords
 by path, virtual hosts.
-What a flag says counts more than what the configuration file says.
-Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a mistake of the user's.`;
+An argument that begins with a digit is PORT, one that does not is ROOT: epollet ./public will do.
+A switch has its opposite, --no-browse or --keep-alive; so have --spa, --cors and --user.
+Settings may also stand in the environment: EPOLLET_CACHE_SIZE=64M is --cache-size 64M,
+EPOLLET_BROWSE=false is --no-browse; PORT is read where EPOLLET_PORT is not set.
+Flags count more than the environment, the environment more than the configuration file.
+Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a mistake of the user's,
+130 when Ctrl-C ends --hash-password.`;
 }
 
 function row({ name, letter, value, isOptional, help }: Flag): string {

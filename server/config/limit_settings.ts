@@ -148,6 +148,7 @@ const {
   receiveRateMin,
   sendRateMin,
   bodyBytesMax,
+  gracePeriodMs,
 } = DEFAULT_LIMITS;
 
 /** Every limit that can be set, in the order of `--help`. */
@@ -235,6 +236,15 @@ export const LIMIT_SETTINGS = [
     RATE,
     "any",
     "requests of one address, as in 20/s or 100/m; past it: 429",
+  ),
+  setting(
+    "grace-period",
+    "gracePeriod",
+    "gracePeriodMs",
+    TIME,
+    formatTime(gracePeriodMs),
+    "for what has begun when it is to end; then it is cut off",
+    false,
   ),
 ] as const;
 

@@ -25,6 +25,7 @@ import {
   REWRITE_DESTINATION,
   USER_NAME,
 } from "./rule_values.ts";
+import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { listening } from "./schema_listening.ts";
 import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
@@ -35,8 +36,10 @@ import {
   ACCOUNT,
   EXPECTED_ACCOUNT,
   EXPECTED_SIZE,
+  EXPECTED_WORKERS,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
+  PORT_MAX,
   readAccount,
   readCacheControl,
   readFileName,
@@ -49,6 +52,7 @@ import {
   SIZE,
   VALIDATIONS,
 } from "./values.ts";
+import { WORKERS_MAX } from "../limits.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 
 const glob = text(readGlob, "a glob that begins with /, such as /assets/**", /^\//).meta({
@@ -259,6 +263,22 @@ export const configSchema = object({
     default: DEFAULT_PROGRAM_SETTINGS.validate,
   }),
   ...limits,
+  workers: z.union([
+    z.int(EXPECTED_WORKERS).min(0, EXPECTED_WORKERS).max(WORKERS_MAX, EXPECTED_WORKERS),
+    z.literal("auto"),
+  ], EXPECTED_WORKERS).optional().meta({
+    title: "Workers",
+    description: "Processes that serve under a supervisor; auto: one for each processor; 0: none.",
+    default: DEFAULT_PROGRAM_SETTINGS.workers,
+  }),
+  admin: z.union([
+    z.int(EXPECTED_ADMIN).min(0, EXPECTED_ADMIN).max(PORT_MAX, EXPECTED_ADMIN),
+    text(readAdminAddress, EXPECTED_ADMIN, ADMIN),
+  ], EXPECTED_ADMIN).optional().meta({
+    title: "Admin",
+    description: "Where health, metrics and a status page are served: a port of 127.0.0.1, or address:port.",
+    examples: [9090, "127.0.0.1:9090"],
+  }),
   user: text(readAccount, EXPECTED_ACCOUNT, ACCOUNT).optional().meta({
     title: "User",
     description: "The user, or USER:GROUP, to become once it listens; it has to be started as root.",

@@ -6,9 +6,12 @@ import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
 import { formatListenAddress, type ListenAddress } from "../listening/address.ts";
 import type { PollerName } from "../poller.ts";
+import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import type { AdminAddress } from "./admin_address.ts";
+import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
-import type { HandlerName, VALIDATIONS } from "./values.ts";
+import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
 
 /** The port, unless another is chosen. */
 export const DEFAULT_PORT = 7890;
@@ -39,6 +42,10 @@ export interface ProgramSettings extends ServerLimits {
   readonly cacheFileSize: number;
   /** How a file in memory is shown to be fresh. */
   readonly validate: (typeof VALIDATIONS)[number];
+  /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
+  readonly workers: number | "auto";
+  /** Where operators are served; null: nowhere. */
+  readonly admin: AdminAddress | null;
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -60,6 +67,8 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheSize: CACHE_BYTES_MAX,
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
+  workers: 0,
+  admin: null,
   user: null,
   sandbox: true,
 };
@@ -81,22 +90,44 @@ export interface FileChoices extends Choices {
 }
 
 /** What the program is to do. */
-export type Action = "serve" | "help" | "version" | "explain" | "hash-password";
+export type Action =
+  | "serve"
+  | "help"
+  | "version"
+  | "man"
+  | "completions"
+  | "hash-password"
+  | "check"
+  | "explain"
+  | "healthcheck";
 
-/** What stands on the command line, and nothing else. */
-export interface Arguments extends Choices {
-  /** What is to be done. */
-  readonly action: Action;
-  /** The URL to explain; empty for other actions. */
-  readonly explain: string;
+/** How much is printed. */
+export type Verbosity = "quiet" | "normal" | "verbose";
+
+/** What flags choose, or variables of the environment in their place. */
+export interface FlagChoices extends Choices {
   /** The configuration file that is named; null: none is. */
   readonly config: string | null;
   /** A configuration file in the working directory counts. */
   readonly usesDefaultConfig: boolean;
+  /** How much is printed; null: nothing is said of it. */
+  readonly verbosity: Verbosity | null;
+  /** The flags themselves. */
+  readonly flags: GivenFlags;
+}
+
+/** What stands on the command line, and nothing else. */
+export interface Arguments extends FlagChoices {
+  /** What is to be done. */
+  readonly action: Action;
+  /** The URL to explain; empty for other actions. */
+  readonly explain: string;
+  /** The path that is asked for by --healthcheck; empty for other actions. */
+  readonly healthcheck: string;
+  /** The shell to complete flags in; null for other actions. */
+  readonly shell: Shell | null;
   /** Something that is said about files or HTTP, as it was written; null: nothing is. */
   readonly aboutFiles: string | null;
-  /** How much is printed. */
-  readonly verbosity: "quiet" | "normal" | "verbose";
 }
 
 /** Everything that is in force. */
@@ -110,7 +141,7 @@ export interface CommandLine extends ProgramSettings {
   /** The configuration file that was read; null: none was. */
   readonly config: string | null;
   /** How much is printed. */
-  readonly verbosity: "quiet" | "normal" | "verbose";
+  readonly verbosity: Verbosity;
   /** The site, for every host that is not among `hosts`. */
   readonly site: SiteSettings;
   /** Other sites, by the name of their host. */
@@ -118,22 +149,38 @@ export interface CommandLine extends ProgramSettings {
 }
 
 /**
- * Flags count more than the file, and the file more than the defaults. A host has what the top level has, flags
- * included, but for what it says itself; fields and users of the command line are for every host.
- * @throws {UsageError} when something is said about files, and none are served.
+ * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
+ * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
+ * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
+ * @throws {UsageError} when a flag says something about files, and none are served.
  */
-export function mergeSettings(args: Arguments, file: FileChoices | null): CommandLine {
-  const { action, explain, verbosity } = args;
-  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, args.site);
+export function mergeSettings(
+  args: Arguments,
+  file: FileChoices | null,
+  environment: FlagChoices | null = null,
+  embedded: SiteArchive | null = null,
+): CommandLine {
+  const { action, explain } = args;
+  const defaults: SiteSettings = embedded === null
+    ? DEFAULT_SITE_SETTINGS
+    : { ...DEFAULT_SITE_SETTINGS, root: embedded };
+  const flags = environment === null ? args.site : withFlags(environment.site, args.site);
+  const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
-  for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, args.site));
-  const program = { ...DEFAULT_PROGRAM_SETTINGS, ...file?.program, ...args.program };
+  for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
+  const program = {
+    ...DEFAULT_PROGRAM_SETTINGS,
+    ...file?.program,
+    ...environment?.program,
+    ...args.program,
+  };
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
-  const addresses = addressesOf(program, [args.program, file?.program ?? {}]);
+  const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
+  const addresses = addressesOf(program, [args.program, environment?.program ?? {}, file?.program ?? {}]);
   return { ...program, action, addresses, explain, verbosity, config: file?.path ?? null, site, hosts };
 }
 
@@ -148,14 +195,20 @@ function addressesOf(
   return all.filter((_, index) => written.indexOf(written[index]) === index);
 }
 
+/** Settings of which everybody's say counts. */
+type JoinedSettings = Pick<SiteSettings, "errorPages" | "headers" | "auth">;
+
 /** Lists are joined so that what the flags say comes to bear: the last field wins, the first rule for users. */
-function withFlags(base: SiteSettings, flags: Partial<SiteSettings>): SiteSettings {
+function withFlags<T extends Partial<SiteSettings>>(
+  base: T,
+  flags: Partial<SiteSettings>,
+): T & JoinedSettings {
   return {
     ...base,
     ...flags,
     errorPages: { ...base.errorPages, ...flags.errorPages },
-    headers: [...base.headers, ...(flags.headers ?? [])],
-    auth: [...(flags.auth ?? []), ...base.auth],
+    headers: [...(base.headers ?? []), ...(flags.headers ?? [])],
+    auth: [...(flags.auth ?? []), ...(base.auth ?? [])],
   };
 }
 

@@ -14,3 +14,8 @@ export class Expected extends Error {
   /** For those who look at names. */
   override readonly name = "Expected";
 }
+
+/** What was written, for a message of one line: without what would end the line or disturb a terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
+}

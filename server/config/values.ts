@@ -3,6 +3,7 @@
  * reads one kind of value, and throws {@linkcode Expected} for what is none.
  * @module
  */
+import { WORKERS_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 import { ETAG_MODES, type EtagMode } from "./site_settings.ts";
@@ -16,6 +17,12 @@ export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet"
 
 /** How a file in memory may be shown to be fresh. */
 export const VALIDATIONS = ["auto", "inotify", "stat", "off"] as const;
+
+/** Shells that epollet has completions for. */
+export type Shell = "bash" | "zsh" | "fish";
+
+/** Every value of {@linkcode Shell}. */
+export const SHELLS: readonly Shell[] = ["bash", "zsh", "fish"];
 
 /** The largest port. */
 export const PORT_MAX = 65535;
@@ -94,6 +101,17 @@ export function readAccount(text: string): string {
 export const ACCOUNT = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
 /** What is said of a user that cannot be one. */
 export const EXPECTED_ACCOUNT = "a user, and maybe a group, such as www-data, www-data:www-data or 33:33";
+
+/** A number of processes, or `auto`; 0: this one serves by itself. */
+export function readWorkers(text: string): number | "auto" {
+  if (text === "auto") return text;
+  const count = Number(text);
+  if (!/^\d{1,4}$/.test(text) || count > WORKERS_MAX) throw new Expected(EXPECTED_WORKERS);
+  return count;
+}
+
+/** What is said of a number of workers that is none. */
+export const EXPECTED_WORKERS = `a whole number up to ${WORKERS_MAX}, or auto`;
 
 /** Bytes, or a number with K, M or G for powers of 1024. */
 export function readSize(text: string): number {
@@ -174,6 +192,8 @@ export const readPoller: (text: string) => PollerName = oneOf(POLLER_NAMES);
 export const readHandler: (text: string) => HandlerName = oneOf(HANDLER_NAMES);
 /** How a file in memory is shown to be fresh. */
 export const readValidation: (text: string) => (typeof VALIDATIONS)[number] = oneOf(VALIDATIONS);
+/** A shell to complete flags in. */
+export const readShell: (text: string) => Shell = oneOf(SHELLS);
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const DIRECTIVE = `${TOKEN}(=(${TOKEN}|"[ !#-[\\]-~]*"))?`;
@@ -204,4 +224,12 @@ export function readExplained(text: string): string {
     throw new Expected("a path such as /about, or a URL");
   }
   return text;
+}
+
+/** What `--healthcheck` asks for: is it alive, or ready. */
+export const PROBES = ["/healthz", "/readyz"] as const;
+
+/** One of {@linkcode PROBES}; the first of them where nothing is said. */
+export function readProbe(text: string): string {
+  return text === "" ? PROBES[0] : oneOf(PROBES)(text);
 }

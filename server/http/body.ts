@@ -36,7 +36,8 @@ const State = {
 
 /** Reads one body, in as many pieces as it arrives in. */
 export class BodyReader {
-  readonly #bytesMax: number;
+  /** Larger bodies are refused: it counts for the next one. */
+  bytesMax: number;
   #state: number = State.DONE;
   /** Bytes of data that are still to come, of the body or of the current chunk. */
   #remaining = 0;
@@ -46,7 +47,7 @@ export class BodyReader {
 
   /** For bodies of up to `bytesMax` bytes. */
   constructor(bytesMax: number = BODY_BYTES_MAX) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
   }
 
   get isDone(): boolean {
@@ -64,7 +65,7 @@ export class BodyReader {
       : this.#remaining > 0
       ? State.DATA_OF_LENGTH
       : State.DONE;
-    return this.#remaining > this.#bytesMax ? -413 : 0;
+    return this.#remaining > this.bytesMax ? -413 : 0;
   }
 
   /**
@@ -123,7 +124,7 @@ export class BodyReader {
     this.#state = State.SIZE;
     if (++this.#lineBytes > CHUNK_LINE_BYTES_MAX) return -400;
     this.#remaining = this.#lineBytes === 1 ? digit : this.#remaining * 16 + digit;
-    return this.#total + this.#remaining > this.#bytesMax ? -413 : 0;
+    return this.#total + this.#remaining > this.bytesMax ? -413 : 0;
   }
 
   #afterSize(byte: number): number {

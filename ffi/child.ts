@@ -1,0 +1,178 @@
+/**
+ * Child processes: programs that run beside this one.
+ *
+ * Never fork(2): the runtime's threads would not be there in the child. posix_spawn(3) has no such child.
+ * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5).
+ * @module
+ */
+import {
+  AT_FDCWD,
+  F_SETFD,
+  FD_CLOEXEC,
+  O_CLOEXEC,
+  O_RDONLY,
+  SIGKILL,
+  SIGTERM,
+  WNOHANG,
+} from "./constants.ts";
+import { ENOENT, orThrow, SystemError } from "./errno.ts";
+import { cString, libc, loadLibc, result } from "./libc.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What this process is: another one like it takes the same. */
+export const SELF = "/proc/self/exe";
+const DELETED = " (deleted)";
+const NUL = 0;
+const EQUALS = 0x3d;
+/** PATH_MAX. */
+const PATH_BYTES_MAX = 4096;
+
+/** How a child ended: one of the two is null. */
+export interface Ended {
+  readonly code: number | null;
+  /** The number of the signal that killed it. */
+  readonly signal: number | null;
+}
+
+/** The words of a file of /proc whose words end with a NUL. */
+function wordsOf(path: string): Bytes[] {
+  loadLibc();
+  const fd = orThrow(
+    result(libc.openat(AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC, 0)),
+    `open ${path}`,
+    "openat",
+  );
+  try {
+    let bytes: Bytes = new Uint8Array(64 * 1024);
+    let length = 0;
+    for (;;) {
+      if (length === bytes.length) {
+        const larger = new Uint8Array(2 * length);
+        larger.set(bytes);
+        bytes = larger;
+      }
+      const part = bytes.subarray(length);
+      const count = orThrow(result(libc.read(fd, part, part.length)), `read ${path}`, "read");
+      if (count === 0) break;
+      length += count;
+    }
+    const words: Bytes[] = [];
+    for (let start = 0; start < length;) {
+      const found = bytes.indexOf(NUL, start);
+      const end = found < 0 || found > length ? length : found;
+      words.push(bytes.slice(start, end));
+      start = end + 1;
+    }
+    return words;
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** The command line of this process, word by word, in whatever encoding it is. @throws {SystemError} without /proc */
+export function commandLine(): Bytes[] {
+  return wordsOf("/proc/self/cmdline");
+}
+
+/** The environment that this process was started with, but for the variables of `names`. @throws {SystemError} without /proc */
+export function environmentWithout(names: readonly string[]): Bytes[] {
+  const decoder = new TextDecoder();
+  return wordsOf("/proc/self/environ").filter((word) => {
+    const equals = word.indexOf(EQUALS);
+    return !names.includes(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
+  });
+}
+
+/** Where this program is on the disk, also when another file has taken its name meanwhile. @throws {SystemError} */
+export function executablePath(): string {
+  loadLibc();
+  const bytes = new Uint8Array(PATH_BYTES_MAX);
+  const count = result(libc.readlinkat(AT_FDCWD, cString(SELF), bytes, bytes.length));
+  const path = new TextDecoder().decode(bytes.subarray(0, orThrow(count, `read ${SELF}`, "readlinkat")));
+  return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
+}
+
+/** `char *[]`: the address of each word, and a null; whatever keeps the words where they are is in `kept`. */
+function pointersTo(words: readonly Bytes[]): { pointers: Bytes; kept: Bytes } {
+  const length = words.reduce((sum, word) => sum + word.length + 1, 0);
+  // Small arrays may move: both are large enough to stay where they are.
+  const kept = new Uint8Array(Math.max(length, 128));
+  const pointers = new BigUint64Array(Math.max(words.length + 1, 16));
+  const base = Deno.UnsafePointer.value(Deno.UnsafePointer.of(kept));
+  let offset = 0;
+  words.forEach((word, i) => {
+    kept.set(word, offset);
+    pointers[i] = BigInt(base) + BigInt(offset);
+    offset += word.length + 1;
+  });
+  return { pointers: new Uint8Array(pointers.buffer), kept };
+}
+
+/**
+ * Starts `program` with the words of its command line and its environment; of this process's descriptors it gets those
+ * of `inherited`, with the same numbers, and the standard ones. Returns its process id.
+ * @throws {SystemError} `Cannot start /usr/bin/epollet: ENOENT (…)`
+ */
+export function spawn(
+  program: string,
+  words: readonly Bytes[],
+  environment: readonly Bytes[],
+  inherited: readonly number[],
+): number {
+  loadLibc();
+  const intent = `start ${program}`;
+  if (program.includes("\0")) throw new SystemError(intent, "posix_spawn", ENOENT);
+  const pid = new Uint8Array(128);
+  const argv = pointersTo(words);
+  const envp = pointersTo(environment);
+  try {
+    for (const fd of inherited) orThrow(result(libc.fcntl(fd, F_SETFD, 0)), intent, "fcntl F_SETFD");
+    const errno = libc.posix_spawn(pid, cString(program), null, null, argv.pointers, envp.pointers);
+    if (errno !== 0) throw new SystemError(intent, "posix_spawn", errno); // it returns errno itself
+  } finally {
+    for (const fd of inherited) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  return new DataView(pid.buffer).getInt32(0, true);
+}
+
+/** Programs that this one starts do not get `fd`, which it has from who started it. */
+export function keepFromChildren(fd: number): void {
+  loadLibc();
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/** How the child `pid` ended; null while it runs. Then it is forgotten: ask no more. −errno: there is no such child. */
+export function reap(pid: number): Ended | null | number {
+  loadLibc();
+  const status = new Uint8Array(128);
+  const found = result(libc.waitpid(pid, status, WNOHANG));
+  if (found <= 0) return found === 0 ? null : found;
+  const word = new DataView(status.buffer).getInt32(0, true);
+  const signal = word & 0x7f;
+  return signal === 0 ? { code: word >> 8 & 0xff, signal: null } : { code: null, signal };
+}
+
+/** How many processors this process may use (sched_setaffinity(2)); at least 1. */
+export function processors(): number {
+  loadLibc();
+  const mask = new Uint8Array(1024);
+  if (result(libc.sched_getaffinity(0, mask.length, mask)) < 0) return 1;
+  let count = 0;
+  for (const byte of mask) {
+    for (let bits = byte; bits > 0; bits >>= 1) count += bits & 1;
+  }
+  return Math.max(count, 1);
+}
+
+/** Asks a process to end, by SIGTERM: 0 or −errno. */
+export function terminate(pid: number): number {
+  loadLibc();
+  return result(libc.kill(pid, SIGTERM));
+}
+
+/** Ends a process, by SIGKILL: 0 or −errno. */
+export function kill(pid: number): number {
+  loadLibc();
+  return result(libc.kill(pid, SIGKILL));
+}

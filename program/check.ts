@@ -1,0 +1,67 @@
+/**
+ * `--check`: whether the program could serve with these settings, and what they are. Nothing listens.
+ * @module
+ */
+import { workingDirectory } from "../ffi/process.ts";
+import { FLAG_FORMS, keyOf } from "../server/config/flag_forms.ts";
+import { type OtherChoices, readOthers } from "../server/config/load_settings.ts";
+import {
+  type Arguments,
+  type CommandLine,
+  type FlagChoices,
+  mergeSettings,
+} from "../server/config/settings.ts";
+import { printable } from "../server/config/usage_error.ts";
+import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
+import { resolveAccount } from "../server/privileges.ts";
+import { checkAdmin } from "./admin.ts";
+import { embeddedSite } from "../server/site_archive.ts";
+import { checkAddresses } from "./listen.ts";
+import { openSites } from "./sites.ts";
+
+/** Keys to whose value everybody adds; of others the first who says something counts. */
+const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
+
+/**
+ * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
+ * `--quiet`, nothing).
+ * @throws {UsageError} for the first thing that is wrong
+ */
+export async function checkSettings(args: Arguments): Promise<void> {
+  const others = await readOthers(args);
+  const command = mergeSettings(args, others.file, others.environment, embeddedSite());
+  await validate(command);
+  if (command.verbosity === "quiet") return;
+  const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
+  console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
+}
+
+/** Whatever can be found out without listening. */
+async function validate(command: CommandLine): Promise<void> {
+  checkAddresses(command);
+  checkAdmin(command);
+  if (command.user !== null) resolveAccount(command.user);
+  (await openSites(command))?.close();
+}
+
+/** Who says what a key says: `--port`, `EPOLLET_PORT`, a file, or `default`. */
+function origin(key: string, args: Arguments, { environment, file }: OtherChoices): string {
+  const origins: string[] = [];
+  const saying = (choices: FlagChoices) => nameIn(choices, key);
+  for (const name of [saying(args), saying(environment)]) if (name !== null) origins.push(name);
+  if (file !== null && (Object.hasOwn(file.program, propertyOf(key)) || Object.hasOwn(file.site, key))) {
+    origins.push(file.path);
+  }
+  if (key === "hosts" && file !== null && file.hosts.size > 0) origins.push(file.path);
+  if (origins.length === 0) return "default";
+  return printable(JOINED.includes(key) ? origins.join(", ") : origins[0]);
+}
+
+/** The flag or the variable that sets a key; null: none does. */
+function nameIn({ flags, program, site }: FlagChoices, key: string): string | null {
+  for (const name of flags.names) {
+    const form = FLAG_FORMS.get(name);
+    if (form !== undefined && keyOf(form.flag) === key) return flags.label(name);
+  }
+  return Object.hasOwn(program, propertyOf(key)) || Object.hasOwn(site, key) ? "argument" : null;
+}

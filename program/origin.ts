@@ -1,0 +1,63 @@
+/**
+ * Who started this process. Mostly a user; a worker was started by its supervisor, and the successor of a running
+ * program by that: both find a channel, on which they are told the rest.
+ * @module
+ */
+import {
+  commandLine,
+  environmentWithout,
+  executablePath,
+  keepFromChildren,
+  SELF,
+  spawn,
+} from "../ffi/child.ts";
+import { environmentVariable, unsetEnvironmentVariable } from "../ffi/process.ts";
+import type { Birth, InheritedSocket, Succession } from "../server/workers/messages.ts";
+import type { Launch } from "../server/workers/child_process.ts";
+import { receiveBirth } from "../server/workers/worker.ts";
+
+/** The number of the descriptor that leads to who started this process. */
+const CHANNEL = "EPOLLET_CHANNEL";
+/** What is not for programs that this one starts. */
+const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+
+/** What this process was told by the program that started it. */
+export interface Origin {
+  readonly channel: number;
+  readonly message: Birth | Succession;
+}
+
+/** Null: a user, or a service manager, started it. @throws {Error} when nothing comes through the channel */
+export function readOrigin(): Origin | null {
+  const text = environmentVariable(CHANNEL);
+  if (text === undefined) return null;
+  unsetEnvironmentVariable(CHANNEL);
+  const channel = Number(text);
+  keepFromChildren(channel);
+  return { channel, message: receiveBirth(channel) };
+}
+
+/** The sockets of a predecessor; none where there is none. */
+export function inheritedBy(origin: Origin | null): readonly InheritedSocket[] {
+  return origin?.message.kind === "succession" ? origin.message.sockets : [];
+}
+
+/**
+ * Starts other processes with this one's command line and environment. To be made before root is given up: who has done
+ * that may not read its own environment any more (proc_pid_environ(5)).
+ */
+export class Launcher {
+  readonly #words = commandLine();
+  readonly #environment = environmentWithout(OURS);
+
+  /** The same program, even if another file has its name by now. */
+  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, channel, inherited);
+
+  /** The program that has the name now. */
+  readonly successor: Launch = (channel, inherited) => this.#launch(executablePath(), channel, inherited);
+
+  #launch(program: string, channel: number, inherited: readonly number[]): number {
+    const variable = new TextEncoder().encode(`${CHANNEL}=${channel}`) as Uint8Array<ArrayBuffer>;
+    return spawn(program, this.#words, [...this.#environment, variable], [channel, ...inherited]);
+  }
+}

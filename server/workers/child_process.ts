@@ -1,0 +1,129 @@
+/**
+ * A process of this program that another one has started, as that sees it: a worker of a supervisor, or the successor of
+ * a running program.
+ * @module
+ */
+import { type Ended, kill, reap, terminate } from "../../ffi/child.ts";
+import { socketPair } from "../../ffi/local_socket.ts";
+import { close } from "../../ffi/socket.ts";
+import { REAP_INTERVAL_MS, REAP_PATIENCE_MS } from "../limits.ts";
+import type { Reactor } from "../reactor.ts";
+import type { Snapshot } from "../statistics.ts";
+import { Channel, type ChannelListener } from "./channel.ts";
+import type { Birth, Command, Report, Succession } from "./messages.ts";
+
+/** Starts a program that finds its channel at descriptor `channel`, and gets those of `inherited`, too: its process id. */
+export type Launch = (channel: number, inherited: readonly number[]) => number;
+
+/** Who hears of it, in the loop. */
+export interface ChildListener<First extends Birth | Succession> {
+  /** It accepts clients from now on. */
+  ready(child: ChildProcess<First>): void;
+  /** Its process is no more. */
+  ended(child: ChildProcess<First>, how: Ended): void;
+}
+
+/** "starting": not ready yet; "leaving": told to end. */
+type State = "starting" | "ready" | "leaving" | "ended";
+
+/** See the module's comment. */
+export class ChildProcess<First extends Birth | Succession> implements ChannelListener<Report> {
+  /** What it was told first. */
+  readonly birth: First;
+  readonly pid: number;
+  /** By the reactor's clock. */
+  readonly startedMs: number;
+  /** It has accepted clients. */
+  wasReady = false;
+  /** What it told last of itself. */
+  snapshot: Snapshot | null = null;
+  readonly #reactor: Reactor;
+  readonly #listener: ChildListener<First>;
+  readonly #channel: Channel<Report, Command>;
+  #state: State = "starting";
+  #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #waiting: (() => void)[] = [];
+
+  /** Starts it, and tells it what it is. In the loop only. @throws {SystemError} when it cannot be started */
+  constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
+    this.birth = birth;
+    this.startedMs = reactor.now;
+    this.#reactor = reactor;
+    this.#listener = listener;
+    const [ours, theirs] = socketPair();
+    try {
+      this.pid = launch(theirs, birth.sockets.map(({ fd }) => fd));
+    } catch (error) {
+      close(ours);
+      throw error;
+    } finally {
+      close(theirs);
+    }
+    this.#channel = new Channel<Report, Command>(ours, reactor, this);
+    this.#channel.open();
+    this.#channel.send(birth);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Lets it finish what it has begun; after `patienceMs` it is killed. */
+  drain(patienceMs: number): void {
+    if (this.#state === "ended" || this.#state === "leaving") return;
+    if (this.#state === "starting") terminate(this.pid); // it does not listen yet
+    this.#state = "leaving";
+    this.#channel.send({ kind: "drain" });
+    this.#killTimer = setTimeout(() => this.kill(), patienceMs);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    if (this.#state !== "ended") kill(this.pid);
+  }
+
+  reopenLogs(): void {
+    this.#channel.send({ kind: "reopen" });
+  }
+
+  /** Fulfilled once it has told of itself again, or cannot any more. */
+  report(): Promise<void> {
+    if (!this.wasReady || this.#state === "ended") return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length === 1) this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));
+    });
+  }
+
+  received(report: Report): void {
+    if (report.kind === "snapshot") {
+      this.snapshot = report.snapshot;
+      this.#answer();
+    } else if (this.#state === "starting") {
+      this.#state = "ready";
+      this.wasReady = true;
+      this.#listener.ready(this);
+    }
+  }
+
+  /** The end of the channel is the end of the process, or soon will be. */
+  ended(): void {
+    clearTimeout(this.#killTimer);
+    this.#answer();
+    const endedMs = this.#reactor.now;
+    const look = () => {
+      const how = reap(this.pid);
+      if (how === null) {
+        if (this.#reactor.now - endedMs > REAP_PATIENCE_MS) this.kill(); // it closed its channel, and goes on
+        return void setTimeout(() => this.#reactor.post(look), REAP_INTERVAL_MS);
+      }
+      this.#state = "ended";
+      this.#listener.ended(this, typeof how === "number" ? { code: null, signal: null } : how);
+    };
+    look();
+  }
+
+  #answer(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What passes through the channels between a supervisor and its workers, and between a program and its successor.
+ * @module
+ */
+import type { Snapshot } from "../statistics.ts";
+
+/** What a worker is told first: it needs no other knowledge of its supervisor. */
+export interface Birth {
+  readonly kind: "birth";
+  /** 0, 1, …: its successor gets the same. */
+  readonly index: number;
+  /** The sockets that it accepts from. */
+  readonly sockets: readonly InheritedSocket[];
+  /** The configuration file as its supervisor read it; null: there is none. */
+  readonly config: { readonly path: string; readonly text: string } | null;
+}
+
+/** What a program's successor is told first. */
+export interface Succession {
+  readonly kind: "succession";
+  readonly sockets: readonly InheritedSocket[];
+}
+
+/** A listening socket that another process opened. */
+export interface InheritedSocket {
+  readonly fd: number;
+  /** What it was opened for, as settings are written; there may be several of one name, for several workers. */
+  readonly name: string;
+  /** All workers accept from it. */
+  readonly isShared: boolean;
+  /** It is for operators. */
+  readonly isAdmin?: boolean;
+}
+
+/** To a worker. */
+export type Command =
+  | Birth
+  | Succession
+  | { /** Accept no more, finish what has begun, end. */ readonly kind: "drain" }
+  | { /** The log has been renamed: open it anew. */ readonly kind: "reopen" }
+  | { /** Answer with a {@linkcode Report}. */ readonly kind: "snapshot" };
+
+/** From a worker, or from a program's successor. */
+export type Report =
+  | { /** It accepts clients from now on. */ readonly kind: "ready" }
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
