@@ -36,11 +36,6 @@ export function mergeListening(
   }
   const all = hasPort ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
   const written = all.map(formatListenAddress);
-  const addresses = all.filter((address, i) => isAnyPort(address) || written.indexOf(written[i]) === i);
+  const addresses = all.filter((_, i) => written.indexOf(written[i]) === i);
   return { port, host, listen, addresses };
-}
-
-/** The kernel chooses: two of these are two ports. */
-function isAnyPort(address: ListenAddress): boolean {
-  return address.kind === "tcp" && address.port === 0;
 }
