@@ -27,6 +27,7 @@ export {
   type ServeUnixOptions,
   type UnixServerAddress,
 } from "./server/serve.ts";
+export type { CacheSnapshot, ConnectionSnapshot, Snapshot } from "./server/statistics.ts";
 
 // What it serves
 

@@ -84,7 +84,10 @@ export const FD_SETSIZE = 1024;
 
 // open(2), openat2(2)
 export const O_RDONLY = 0;
+export const O_WRONLY = 0x1;
+export const O_CREAT = 0x40;
 export const O_NOCTTY = 0x100;
+export const O_APPEND = 0x400;
 export const O_NONBLOCK = 0x800;
 export const O_DIRECTORY: number = IS_AARCH64 ? 0x4000 : 0x10000;
 export const O_NOFOLLOW: number = IS_AARCH64 ? 0x8000 : 0x20000;
@@ -202,6 +205,10 @@ export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
 export const CLOCK_MONOTONIC = 1;
+
+// clock_gettime(2), getrusage(2), lseek(2)
+export const RUSAGE_SELF = 0;
+export const SEEK_SET = 0;
 
 // access(2), prctl(2)
 export const X_OK = 1;

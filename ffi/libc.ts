@@ -67,10 +67,11 @@ const SYMBOLS = {
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
 
   // process
   getpid: { parameters: [], result: "i32" },
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  getpagesize: { parameters: [], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
   getcwd: { parameters: ["buffer", "u32"], result: "pointer" },
@@ -79,6 +80,8 @@ const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  getrusage: { parameters: ["i32", "buffer"], result: "i32" },
 
   // children
   posix_spawn: {
@@ -144,11 +147,15 @@ export function loadLibc(): void {
   libc = symbols;
 }
 
+/** In its only element: calls whose value went through {@linkcode result}. No number, which would be an object when it is large. */
+export const callCount: Float64Array<ArrayBuffer> = new Float64Array(1);
+
 /**
  * The value of a call: itself when ≥ 0, else −errno. It must wrap the call directly (`result(libc.recv(…))`): an
  * `await` in between lets other calls change errno, and after a `_parked` call it is another thread's.
  */
 export function result(value: number): number {
+  callCount[0]++;
   return value < 0 ? -errnoOfThread[0] : value;
 }
 

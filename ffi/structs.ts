@@ -43,6 +43,9 @@ export const STATFS = { size: 120, type: 0 } as const;
 /** rlimit, getrlimit(2). */
 export const RLIMIT = { size: 16, cur: 0, max: 8 } as const;
 
+/** rusage, getrusage(2): two struct timeval, then counters. */
+export const RUSAGE = { size: 144, utime: 0, stime: 16 } as const;
+
 /** passwd, getpwnam(3). */
 export const PASSWD = { size: 48, name: 0, uid: 16, gid: 20 } as const;
 

@@ -8,6 +8,7 @@ import type { Handler, HandlerContext } from "../server/handler.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import type { HttpResponse } from "../server/http/response.ts";
 import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
 import type { SiteArchive } from "../server/site_archive.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
@@ -31,6 +32,8 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
 export interface StaticHandler extends Handler {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;
+  /** Of its files in memory, all sites together. */
+  snapshot(): CacheSnapshot;
   /** Closes what it holds open. It must not be called to answer afterwards. */
   close(): void;
 }
@@ -46,6 +49,7 @@ export function staticHandler(options: StaticOptions): StaticHandler {
   return Object.assign(handler, {
     ignoresBodies: true,
     validation: sites.validation,
+    snapshot: () => sites.snapshot(),
     close: () => sites.close(),
   });
 }
@@ -68,6 +72,24 @@ function hostOf(authority: string): string {
   return authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
 }
 
+const EMPTY: CacheSnapshot = {
+  bytes: 0,
+  bytesMax: 0,
+  resources: 0,
+  hits: 0,
+  misses: 0,
+  evictions: 0,
+  watches: 0,
+  events: 0,
+  overflows: 0,
+};
+
+/** Two caches together. */
+function sumOf(a: CacheSnapshot, b: CacheSnapshot): CacheSnapshot {
+  const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as CacheSnapshot;
+}
+
 /** The sites by host. */
 export class Sites {
   readonly #options: SiteOptions;
@@ -75,6 +97,8 @@ export class Sites {
   readonly #default: Place;
   readonly #hosts = new Map<string, Place>();
   #checkedSeconds = 0;
+  /** What those have counted that were replaced. */
+  #past: readonly CacheSnapshot[] = [];
 
   /** `note` hears why each request is answered as it is. */
   constructor(options: StaticOptions, note?: Note) {
@@ -101,6 +125,12 @@ export class Sites {
 
   close(): void {
     for (const { site } of [this.#default, ...this.#hosts.values()]) site.close();
+  }
+
+  /** See {@linkcode StaticHandler.snapshot}. */
+  snapshot(): CacheSnapshot {
+    const current = [this.#default, ...this.#hosts.values()].map(({ site }) => site.snapshot());
+    return [...this.#past, ...current].reduce(sumOf);
   }
 
   /** Answers a request, from what it remembers if that is still fresh. */
@@ -136,6 +166,8 @@ export class Sites {
     if (!place.site.isReplaced) return;
     try {
       const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this.#note);
+      const { hits, misses, evictions, events, overflows } = place.site.snapshot();
+      this.#past = [[...this.#past, { ...EMPTY, hits, misses, evictions, events, overflows }].reduce(sumOf)];
       place.site.close();
       place.site = next;
       place.hasWarned = false;

@@ -6,6 +6,7 @@
  */
 import { resolveAccount } from "../server/privileges.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
@@ -31,7 +32,14 @@ export async function serveAlone(
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
+  const adminSockets = listenForAdmin(command, inherited);
   const { server, site } = await prepare(command, sockets.listening);
+  if (adminSockets.length > 0) {
+    server.listenAlso(adminService(adminSockets, {
+      snapshots: () => [server.snapshot()],
+      isReady: () => !server.isDraining,
+    }));
+  }
   const sandbox = sandboxOf(command);
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
   const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
@@ -41,7 +49,7 @@ export async function serveAlone(
   const succession = new SuccessionAttempts({
     reactor: server.reactor,
     launch: launcher.successor,
-    sockets: () => sockets.all,
+    sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -58,7 +66,7 @@ export async function serveAlone(
     reopenLogs() {},
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
   });
-  announce(command, { sockets, site: site?.site ?? null, account: who, sandbox });
+  announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);
   await server.run();
   if (!hasSuccessor) sockets.removeFiles();

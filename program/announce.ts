@@ -12,7 +12,9 @@ import type { CommandLine } from "../server/config/settings.ts";
 import { formatSize } from "../server/config/values.ts";
 import { describeAccount } from "../server/privileges.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
+import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
+import { adminUrl } from "./admin.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
@@ -21,6 +23,8 @@ import { print, say } from "./output.ts";
 export interface Facts {
   /** Where it listens. */
   readonly sockets: Sockets;
+  /** Where operators are served; none: nowhere. */
+  readonly adminSockets: readonly ListeningSocket[];
   /** What serves the files; null: none are served. */
   readonly site: StaticHandler | null;
   readonly account: Account;
@@ -33,7 +37,7 @@ export interface Facts {
 /** See the module's comment. */
 export function announce(
   command: CommandLine,
-  { sockets, site, account, sandbox, workers = [] }: Facts,
+  { sockets, adminSockets, site, account, sandbox, workers = [] }: Facts,
 ): void {
   if (command.verbosity === "quiet") return;
   const { listening } = sockets;
@@ -44,6 +48,7 @@ export function announce(
     if (site === null) print(`Serving ${command.handler} at ${where}`);
     else print(`Serving ${command.site.root} at ${where.startsWith("unix:") ? where : `http://${where}/`}`);
   }
+  if (adminSockets.length > 0) print(`Admin at ${adminUrl(adminSockets)}`);
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");

@@ -14,6 +14,7 @@ import {
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
+import { checkAdmin } from "./admin.ts";
 import { embeddedSite } from "../server/site_archive.ts";
 import { checkAddresses } from "./listen.ts";
 import { openSites } from "./sites.ts";
@@ -38,6 +39,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
 /** Whatever can be found out without listening. */
 async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
+  checkAdmin(command);
   if (command.user !== null) resolveAccount(command.user);
   (await openSites(command))?.close();
 }

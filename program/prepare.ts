@@ -48,6 +48,8 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     sockets,
     poller,
     keepAlive,
+    cache: site,
+    measureLatency: command.admin !== null,
     onError: warn,
   });
   return { server, site };

@@ -4,6 +4,7 @@
  */
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { serveAlone } from "./alone.ts";
+import { checkAdmin } from "./admin.ts";
 import { checkAddresses } from "./listen.ts";
 import type { Origin } from "./origin.ts";
 import { supervise } from "./supervise.ts";
@@ -16,6 +17,7 @@ export async function serveProgram(
   origin: Origin | null,
 ): Promise<void> {
   checkAddresses(command);
+  checkAdmin(command);
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);

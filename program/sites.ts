@@ -6,6 +6,7 @@ import { SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { warn } from "./output.ts";
 
@@ -51,6 +52,11 @@ export class CurrentSite {
 
   get site(): StaticHandler {
     return this.#site;
+  }
+
+  /** What their caches tell. */
+  snapshot(): CacheSnapshot {
+    return this.#site.snapshot();
   }
 
   /** For who asks a handler again and again, and does not hear of a reload. */

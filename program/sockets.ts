@@ -37,8 +37,8 @@ export class Sockets {
   }
 
   /**
-   * Those for `addresses`, one for each of `copies` processes; `inherited` are those that a predecessor had. Sockets that
-   * systemd opened come first: with them no address matters.
+   * Those for clients, one for each of `copies` processes; `inherited` are those that a predecessor had. Sockets that systemd
+   * opened come first: with them no address matters.
    * @throws {SystemError} when one cannot be opened; then none is
    * @throws {UsageError} for a descriptor of systemd's that is none
    */
@@ -46,15 +46,18 @@ export class Sockets {
     addresses: readonly ListenAddress[],
     settings: ListenSettings,
     copies: number,
-    inherited: readonly InheritedSocket[] = [],
+    inherited: readonly InheritedSocket[],
   ): Sockets {
-    const taken = inherited.map((socket) => ({
+    const handedOver = inherited.length === 0 ? activatedListeners(copies > 1, settings) : [];
+    if (handedOver.length > 0) return new Sockets([{ name: ACTIVATED, sockets: handedOver }]);
+    const ours = inherited.filter(({ isAdmin }) => isAdmin !== true);
+    const taken = ours.map((socket) => ({
       ...socket,
       listening: inheritListener(socket.fd, socket.isShared, settings),
     }));
     const of = (name: string) =>
       taken.filter((socket) => socket.name === name).map((socket) => socket.listening);
-    const activated = inherited.length === 0 ? activatedListeners(copies > 1, settings) : of(ACTIVATED);
+    const activated = of(ACTIVATED);
     if (activated.length > 0) return new Sockets([{ name: ACTIVATED, sockets: activated }]);
     return new Sockets(bind(addresses, settings, copies, of)).#without(taken);
   }

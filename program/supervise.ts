@@ -9,8 +9,10 @@ import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { createPoller } from "../server/pollers/mod.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
+import { Server } from "../server/server.ts";
 import type { Birth } from "../server/workers/messages.ts";
 import { type Outcome, Supervisor } from "../server/workers/supervisor.ts";
+import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
@@ -28,15 +30,27 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const count = workersOf(command);
-  const sockets = Sockets.open(...listeningOf(command, account), count, inheritedBy(origin));
+  const inherited = inheritedBy(origin);
+  const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
+  const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
   const who = dropRoot(account, command, origin !== null);
   const site = await openSites(command); // a mistake is told once, and not by each worker
   site?.close();
-  const reactor = new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
-  const running = reactor.run();
-  const supervisor = new Supervisor({ reactor, launch: launcher.worker, warn }, command.gracePeriodMs);
+  const admin = adminSockets.length === 0 ? null : new Server({
+    ...adminService(adminSockets, {
+      snapshots: () => supervisor.snapshots(),
+      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0,
+    }),
+    onError: warn,
+  });
+  const reactor = admin?.reactor ?? new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
+  const running = admin?.run() ?? reactor.run();
+  const supervisor: Supervisor = new Supervisor(
+    { reactor, launch: launcher.worker, warn },
+    command.gracePeriodMs,
+  );
   const company = new Company(said, supervisor, sockets, count);
   let hasEnded = false;
   let hasSuccessor = false;
@@ -48,7 +62,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const succession = new SuccessionAttempts({
     reactor,
     launch: launcher.successor,
-    sockets: () => company.sockets.all,
+    sockets: () => [...company.sockets.all, ...adminToInherit(command, adminSockets)],
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -75,6 +89,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   if (!hasEnded) {
     announce(command, {
       sockets,
+      adminSockets,
       site,
       account: who,
       sandbox,

@@ -19,10 +19,9 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   const link = obey(channel, server.reactor, {
     drain,
     reopenLogs() {},
-    snapshot: () => {
-      throw new Error("not yet");
-    },
+    snapshot: () => server.snapshot(),
   });
+  server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));
   await server.run();

@@ -3,7 +3,7 @@
  * @module
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
-import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
 import { Backlog } from "./backlog.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
@@ -41,7 +41,7 @@ export class ByteConnection extends Connection implements Peer {
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
-    this.address = peerAddress(fd) ?? UNKNOWN;
+    this.address = this.host.remotes.address(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
     const { reactor } = this.host;
     try {
@@ -139,6 +139,7 @@ export class ByteConnection extends Connection implements Peer {
       else if (count === 0) reactor.again(this); // its turn tells the session
       return null;
     }
+    this.host.ledger.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     receiver.input.clear();
     workspace.returnSlot();

@@ -25,7 +25,9 @@ import type { Slot } from "./workspace.ts";
  * Where a connection stands. "handling": its answer is being made elsewhere, by a promise or a stream; "lingering":
  * all is sent, and the client's end is awaited. "closed" is one that the reactor has retired.
  */
-export type State = "reading" | "reading-body" | "handling" | "writing" | "lingering" | "closed";
+export type State = (typeof STATES)[number] | "closed";
+/** See {@linkcode State}. */
+export const STATES = ["reading", "reading-body", "handling", "writing", "lingering"] as const;
 
 /** Who keeps the connections that have nothing to do. */
 export interface ConnectionKeeper {
@@ -61,6 +63,11 @@ export abstract class Connection extends Source {
     this.receiver = receiver;
   }
 
+  /** Bytes in memory that wait to be sent. */
+  get queuedBytes(): number {
+    return this.output.queuedBytes;
+  }
+
   get state(): State {
     return this.retired ? "closed" : this.current;
   }
@@ -79,7 +86,7 @@ export abstract class Connection extends Source {
     this.receiver.clear();
     this.current = "reading";
     this.closeAfter = this.lingerAfter = this.#isFast = false;
-    this.output.sentBytes = 0;
+    this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
   /** Phase one: `count` bytes arrived in `slot` while it had nothing to do (0: the client's end, < 0: −errno). */
@@ -134,13 +141,16 @@ export abstract class Connection extends Source {
   }
 
   protected received(status: number): void {
-    const { reactor } = this.host;
+    const { reactor, ledger } = this.host;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
       if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to its rest
     } else if (status < 0) {
       reactor.retire(this);
-    } else reactor.defer(this);
+    } else {
+      ledger.counters.receive(status);
+      reactor.defer(this);
+    }
   }
 
   override onTurn(): void {
@@ -165,12 +175,14 @@ export abstract class Connection extends Source {
 
   /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */
   protected flush(): boolean {
-    const { reactor, transport, workspace } = this.host;
+    const { reactor, transport, workspace, ledger } = this.host;
     const isFirst = this.current !== "writing";
     const bytesMax = !this.output.isEmpty && reactor.isLate
       ? SEND_BYTES_PER_LATE_TURN_MAX
       : SEND_BYTES_PER_TURN_MAX;
+    const before = this.output.sentBytes;
     const flushed = this.output.flush(transport, this.fd, workspace, bytesMax);
+    ledger.counters.send(this.output.sentBytes - before);
     if (flushed === Flushed.ALL) return true;
     if (!this.#isFast && this.output.sentBytes >= FAST_AFTER_BYTES) {
       this.#isFast = true;

@@ -5,7 +5,9 @@
 import type { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Reactor } from "./reactor.ts";
+import type { Remotes } from "./remotes.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
@@ -20,6 +22,8 @@ export interface ConnectionHost {
   /** Who is connected from where; null when nobody asks. */
   readonly clients: Clients | null;
   readonly clock: HttpClock;
+  readonly ledger: Ledger;
+  readonly remotes: Remotes;
   /** What responses say of a connection that stays open. */
   readonly keepAliveFields: Uint8Array<ArrayBuffer>;
   /** False: every response closes its connection. */

@@ -8,7 +8,7 @@
  */
 import { EAGAIN } from "../ffi/errno.ts";
 import { close } from "../ffi/socket.ts";
-import type { Connection, ConnectionKeeper } from "./connection.ts";
+import { Connection, type ConnectionKeeper, STATES } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { errorResponse } from "./http/response.ts";
@@ -17,12 +17,14 @@ import {
   GIVES_WAY_AFTER_MS,
   GIVES_WAY_LOOKS_MAX,
   HEAD_BYTES_MAX,
+  LOG_UNKNOWN_LINE_BYTES_MAX,
   POOLED_CONNECTIONS_MAX,
   REFUSED_RETRY_SECONDS,
 } from "./limits.ts";
 import { Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
 import { Source } from "./source.ts";
+import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "./statistics.ts";
 
 const NONE = -1;
 /** Where that goes which nobody reads. */
@@ -44,9 +46,12 @@ export class Connections extends Source implements ConnectionKeeper {
   #newer = new Int32Array(1024);
   #sinceMs = new Float64Array(1024);
   #interests = new Uint8Array(1024);
+  /** By descriptor, for all of them: since when. */
+  #acceptedMs = new Float64Array(1024);
   #oldest = NONE;
   #newest = NONE;
   #count = 0;
+  #restingCount = 0;
   readonly #goodbye = new Output();
   readonly #refusal = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
 
@@ -77,7 +82,9 @@ export class Connections extends Source implements ConnectionKeeper {
    * of it before that is answered. For phase one, so that it is received with the others.
    */
   accept(fd: number): void {
-    const { reactor, transport, workspace, limits, clients } = this.#host;
+    const { reactor, transport, workspace, limits, clients, ledger } = this.#host;
+    ledger.counters.accept();
+    this.#forget(fd);
     const network = clients === null ? null : clients.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
@@ -92,6 +99,8 @@ export class Connections extends Source implements ConnectionKeeper {
       return this.refuse(fd);
     }
     this.#count++;
+    if (fd >= this.#older.length) this.#grow(fd);
+    this.#acceptedMs[fd] = reactor.now;
     if (this.#service !== null) return this.#service(fd, this.#host, this);
     const slot = workspace.takeSlot(reactor.batch);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
@@ -116,15 +125,32 @@ export class Connections extends Source implements ConnectionKeeper {
    * first, or closing would make the kernel send a reset that overtakes the answer; what it sends later may do so.
    */
   refuse(fd: number): void {
-    const { transport, workspace, clock } = this.#host;
+    const { transport, workspace, clock, ledger, reactor } = this.#host;
+    ledger.counters.refuse();
     if (this.#speaksHttp) {
       this.#refusal.stamp(clock);
       workspace.gatherLength = 0;
-      transport.recv(fd, UNREAD); // no slot: all may be in use in such a turn
-      this.#goodbye.appendHead(workspace, this.#refusal, true, false);
-      this.#goodbye.appendBody(workspace, this.#refusal, 0);
-      this.#goodbye.flush(transport, fd, workspace);
-      this.#goodbye.discard();
+      this.#forget(fd);
+      const received = Math.max(transport.recv(fd, UNREAD), 0); // no slot: all may be in use in such a turn
+      ledger.counters.receive(received);
+      workspace.request = workspace.scratch;
+      workspace.scratch.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
+      const goodbye = this.#goodbye;
+      const before = goodbye.sentBytes;
+      goodbye.appendHead(workspace, this.#refusal, true, false);
+      const headBytes = workspace.gatherLength;
+      goodbye.appendBody(workspace, this.#refusal, 0);
+      goodbye.flush(transport, fd, workspace);
+      goodbye.discard();
+      const sent = goodbye.sentBytes - before;
+      ledger.sent(
+        fd,
+        workspace.request,
+        this.#refusal.status,
+        sent,
+        Math.min(headBytes, sent),
+        reactor.turnMs,
+      );
       transport.shutdownWrite(fd);
       transport.recv(fd, UNREAD);
     }
@@ -167,12 +193,14 @@ export class Connections extends Source implements ConnectionKeeper {
 
   refused(connection: Connection, status: number): void {
     this.#host.reactor.retire(connection);
+    this.#host.ledger.counters.refuse();
     this.#host.onRefused(status);
   }
 
   closed(connection: Connection): void {
     this.#count--;
     this.#host.clients?.leave(connection.fd);
+    this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
   }
@@ -198,9 +226,42 @@ export class Connections extends Source implements ConnectionKeeper {
     for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]) close(this.#oldest);
   }
 
+  /** How many there are in each state, and some of them one by one, those first that are at work. */
+  snapshot(): Pick<Snapshot, "states" | "connections"> {
+    const { reactor } = this.#host;
+    const nowMs = Math.trunc(performance.now()); // somebody may ask while the loop is parked
+    const shown: ConnectionSnapshot[] = [];
+    const show = (fd: number, state: string, queuedBytes: number) => {
+      const ageMs = nowMs - this.#acceptedMs[fd];
+      if (shown.length < SHOWN_CONNECTIONS_MAX) shown.push({ fd, state, ageMs, queuedBytes });
+    };
+    const states: Record<string, number> = {};
+    for (const state of STATES) states[state] = 0;
+    states.resting = this.#restingCount;
+    // Who has come in this very turn is not registered yet.
+    states.reading = this.#count - this.#restingCount;
+    for (const source of reactor.sources()) {
+      if (!this.#has(source) || source.state === "reading") continue;
+      states[source.state]++;
+      states.reading--;
+      show(source.fd, source.state, source.queuedBytes);
+    }
+    for (const source of reactor.sources()) {
+      if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
+    }
+    for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]) {
+      show(fd, "resting", 0);
+    }
+    return { states, connections: shown };
+  }
+
+  #has(source: Source): source is Connection {
+    return source instanceof Connection && source.isKeptBy(this);
+  }
+
   #append(fd: number, interest: Interest): void {
     const { reactor, limits } = this.#host;
-    if (fd >= this.#older.length) this.#grow(fd);
+    this.#restingCount++;
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
     this.#sinceMs[fd] = reactor.now;
@@ -213,6 +274,7 @@ export class Connections extends Source implements ConnectionKeeper {
 
   /** Takes `fd` out of the list, and gives it an object. */
   #wake(fd: number): Connection {
+    this.#restingCount--;
     const older = this.#older[fd];
     const newer = this.#newer[fd];
     if (older === NONE) this.#oldest = newer;
@@ -236,6 +298,11 @@ export class Connections extends Source implements ConnectionKeeper {
     }
   }
 
+  #forget(fd: number): void {
+    this.#host.remotes.forget(fd);
+    this.#host.ledger.forget(fd);
+  }
+
   #grow(fd: number): void {
     const length = Math.max(this.#older.length * 2, fd + 1);
     const grown = <T extends Int32Array | Float64Array | Uint8Array>(larger: T, old: T) => {
@@ -246,5 +313,6 @@ export class Connections extends Source implements ConnectionKeeper {
     this.#newer = grown(new Int32Array(length), this.#newer);
     this.#sinceMs = grown(new Float64Array(length), this.#sinceMs);
     this.#interests = grown(new Uint8Array(length), this.#interests);
+    this.#acceptedMs = grown(new Float64Array(length), this.#acceptedMs);
   }
 }

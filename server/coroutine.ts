@@ -5,7 +5,7 @@
  * `read`, `write`, `respond` and the iterator of `requests` return at once, without a promise, when they need not wait.
  * @module
  */
-import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
 import { Backlog } from "./backlog.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import { Cancelled } from "./cancelled.ts";
@@ -74,7 +74,7 @@ export class CoroutineConnection {
     this.#fd = fd;
     this.#host = host;
     this.#keeper = keeper;
-    this.address = peerAddress(fd);
+    this.address = host.remotes.address(fd);
   }
 
   /** The client's address; null when it was gone already. */

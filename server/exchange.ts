@@ -10,6 +10,8 @@ import type { ResponseStream } from "./response_stream.ts";
 /** See the module's comment. Most requests are answered at once and have none. */
 export class Exchange {
   request: HttpRequest | null = null;
+  /** The turn in which it was whole; 0 while it is the present one. */
+  startMs = 0;
   /** The request's body, where the handler gets it. */
   body: RequestBody | null = null;
   /** True once the client was told to send the body it announced. */

@@ -104,6 +104,7 @@ export abstract class ExchangeConnection extends Connection {
     this.reader.release(workspace, request);
     const exchange = this.exchange ??= new Exchange();
     exchange.request = request;
+    exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
     this.current = "handling";
     this.detach(exchange);
@@ -286,12 +287,13 @@ export abstract class ExchangeConnection extends Connection {
   #pump(): void {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    this.host.reactor.suspend(
+    const release = this.host.reactor.suspend(
       this,
       stream.read(),
       (result) => this.#streamed(stream, result),
       (error) => this.#streamFailed(error),
     );
+    if (stream.isPatient) release();
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {

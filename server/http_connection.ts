@@ -2,7 +2,7 @@
  * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
  * @module
  */
-import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
@@ -16,16 +16,19 @@ import { Interest } from "./poller.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
 import { ResponseStream } from "./response_stream.ts";
+import { Transfers } from "./transfers.ts";
 
 /** See the module's comment. */
 export class HttpConnection extends ExchangeConnection {
   #context: RequestContext;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
+  readonly #transfers: Transfers;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
     super(host, keeper);
     this.#context = new RequestContext(host, this);
+    this.#transfers = new Transfers(host.ledger);
   }
 
   override attach(fd: number, interest: Interest): void {
@@ -35,7 +38,7 @@ export class HttpConnection extends ExchangeConnection {
 
   /** The client's; null once it is gone. */
   get address(): SocketAddress | null {
-    return this.retired ? null : peerAddress(this.fd);
+    return this.retired ? null : this.host.remotes.address(this.fd);
   }
 
   /** An idle connection is closed, after a last look for a request that arrived just now. */
@@ -63,6 +66,7 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   protected override detach(exchange: Exchange): void {
+    this.host.ledger.meet(this.fd);
     this.#context.bind(exchange);
     this.#context = new RequestContext(this.host, this);
   }
@@ -136,6 +140,7 @@ export class HttpConnection extends ExchangeConnection {
     const { reactor, workspace, handler } = this.host;
     const { input } = this.reader;
     this.current = "reading-body";
+    this.host.ledger.meet(this.fd);
     this.beginBody();
     if (handler.ignoresBodies) {
       if (request.expectsContinue && input.isEmpty) {
@@ -185,7 +190,8 @@ export class HttpConnection extends ExchangeConnection {
 
   /** Sends a response, or as much of it as the socket takes. */
   protected respond(response: HttpResponse, request: HttpRequest): void {
-    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining } = this.host;
+    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
+      this.host;
     const { tail } = response;
     const isHead = request.method === "HEAD";
     const streamBody = tail !== null && !(tail instanceof Uint8Array) && isStream(tail) ? tail : null;
@@ -206,18 +212,57 @@ export class HttpConnection extends ExchangeConnection {
     }
     this.closeAfter ||= closes;
     response.stamp(clock, keepAliveFields);
+    const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
     if (this.reader.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, workspace, response);
-      if (sent < 0) return reactor.retire(this);
     }
-    if (sent < response.bytes.length) {
-      this.output.appendHead(workspace, response, closes, isChunked, sent);
+    if (sent === response.bytes.length) {
+      ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
+    } else {
+      const { output } = this;
+      const transfer = this.#transfers.begin(
+        this.fd,
+        request,
+        response.status,
+        output.appendedBytes,
+        startMs,
+      );
+      if (sent < 0) return reactor.retire(this);
+      if (sent > 0) ledger.counters.send(sent);
+      output.appendHead(workspace, response, closes, isChunked, sent);
+      transfer.from -= sent;
+      transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
       if (isHead) response.discard();
       else if (stream !== null) return this.stream(stream, request);
-      else this.output.appendBody(workspace, response, sent);
+      else output.appendBody(workspace, response, sent);
+      transfer.until = output.appendedBytes;
     }
     if (this.exchange !== null) this.complete(this.exchange);
+  }
+
+  protected override flush(): boolean {
+    const isAll = super.flush();
+    this.#transfers.progress(this.output.sentBytes);
+    return isAll;
+  }
+
+  protected override complete(exchange: Exchange): void {
+    this.#transfers.seal(this.output.appendedBytes);
+    super.complete(exchange);
+    this.#transfers.progress(this.output.sentBytes);
+  }
+
+  override onClosed(): void {
+    this.#transfers.cutOff(this.output.sentBytes);
+    const { exchange, reader, host: { ledger, reactor, workspace } } = this;
+    if (exchange === null && reader.isInBody && !this.closeAfter) {
+      reader.restore(workspace);
+      ledger.leaveUnanswered(this.fd, workspace.request, reactor.turnMs);
+    } else if (exchange !== null && exchange.request !== null && !exchange.isAnswered) {
+      ledger.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
+    }
+    super.onClosed();
   }
 
   /** Does the client wait to be told to send the body? It gets its answer instead, and may then send it or not. */

@@ -21,6 +21,7 @@ export interface RequestTaker {
 /** See the module's comment. It is never at rest, since the coroutine belongs to it. */
 export class SequentialHttpConnection extends HttpConnection {
   readonly #taker: RequestTaker;
+  readonly #keeper: ConnectionKeeper;
   #isSending = false;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper, taker: RequestTaker) {
@@ -32,6 +33,11 @@ export class SequentialHttpConnection extends HttpConnection {
     });
     this.isReusable = false;
     this.#taker = taker;
+    this.#keeper = keeper;
+  }
+
+  override isKeptBy(keeper: ConnectionKeeper): boolean {
+    return this.#keeper === keeper;
   }
 
   /** Begins with a client that was just attached. */

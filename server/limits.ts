@@ -236,10 +236,32 @@ export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */
 export const STREAM_READ_BYTES = 64 * KIB;
 
+// The status page
+
+/** How often it is told what has changed, while somebody looks. */
+export const STATUS_INTERVAL_MS = 200;
+/** Who may look at the same time. Past it: 503. */
+export const STATUS_WATCHERS_MAX = 16;
+/** Connections of those who look, ask for metrics, or probe. */
+export const ADMIN_CONNECTIONS_MAX = 256;
+/** How long `--healthcheck` waits for an answer. */
+export const HEALTHCHECK_TIMEOUT_MS = 3_000;
+
 // What handlers print
 
 /** How long everybody waits for a reader of standard output, once; while it takes nothing, what is printed is lost. */
 export const PRINT_PATIENCE_MS = 500;
+
+// The access log
+
+/** Lines that are put together before they are written. */
+export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
+/** How long a line waits for others, and how often it is said that lines are lost. */
+export const LOG_FLUSH_MS = 1_000;
+/** The longest line: all of a head, each byte in the form that takes six, and what the server adds. */
+export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 4 * KIB;
+/** What is shown of a request line that was not understood. */
+export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 
 // Passwords
 

@@ -11,6 +11,7 @@ import { ACCEPTS_PER_TURN_MAX, SHARED_ACCEPTS_PER_TURN_MAX } from "./limits.ts";
 import { Listener } from "./listener.ts";
 import type { ListeningSocket } from "./listening/open.ts";
 import { Interest } from "./poller.ts";
+import type { Snapshot } from "./statistics.ts";
 
 /** What is shared by the connections of a group. */
 export type GroupHost = ConnectionHost & { isDraining: boolean };
@@ -64,6 +65,11 @@ export class ListenerGroup {
   /** Clients that are connected. */
   get count(): number {
     return this.#connections.count;
+  }
+
+  /** What they do. */
+  snapshot(): Pick<Snapshot, "states" | "connections"> {
+    return this.#connections.snapshot();
   }
 
   /** Accepts those who wait already, and lets what has begun be finished. Only in the loop. */

@@ -34,7 +34,9 @@ export const Flushed = {
 /** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
-  /** Bytes that {@linkcode flush} has sent. */
+  /** Bytes that were appended, and */
+  appendedBytes = 0;
+  /** bytes of them that {@linkcode flush} has sent. */
   sentBytes = 0;
 
   /** True when nothing waits in the queue. */
@@ -45,6 +47,7 @@ export class Output {
   /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
   append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = workspace;
+    this.appendedBytes += end - start;
     if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
       workspace.gatherLength += end - start;
@@ -56,6 +59,7 @@ export class Output {
 
   /** Appends a copy of `bytes` outside of this connection's turn: bytes that wait in memory now. */
   enqueue(bytes: Uint8Array): number {
+    this.appendedBytes += bytes.length;
     this.#queue.push(new Uint8Array(bytes));
     return this.queuedBytes;
   }
@@ -68,6 +72,7 @@ export class Output {
   /** Appends bytes that nobody changes until they are sent, without copying them. */
   appendShared(workspace: Workspace, bytes: Bytes): void {
     if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
+    this.appendedBytes += bytes.length;
     this.#ungather(workspace);
     this.#queue.push(bytes);
   }
@@ -110,6 +115,7 @@ export class Output {
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
   appendFile(workspace: Workspace, body: FileBody): void {
     if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
+    this.appendedBytes += body.length;
     this.#ungather(workspace);
     this.#queue.push({ body, offset: body.offset, remaining: body.length });
   }

@@ -31,9 +31,9 @@ export type ErrorListener = (error: unknown, source: Source | null) => void;
 export class Reactor {
   /** Milliseconds of a clock that never jumps, read once a turn. */
   now: number = Math.trunc(performance.now());
+  turnMs: number = this.now; // and with a fraction
   /** The number of the current turn; it changes before phase one. */
   batch = 0;
-
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
@@ -246,7 +246,7 @@ export class Reactor {
   }
 
   #dispatch(count: number): number {
-    this.now = Math.trunc(performance.now());
+    this.now = Math.trunc(this.turnMs = performance.now());
     this.batch++;
     // Those that a budget cut short come first: what they need (receive slots) must not all go to newcomers.
     const again = this.#again;

@@ -6,7 +6,7 @@ import { BodyReader } from "./http/body.ts";
 import { parseRequest } from "./http/parser.ts";
 import { HttpRequest } from "./http/request.ts";
 import type { RequestBody } from "./http/request_body.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, LOG_UNKNOWN_LINE_BYTES_MAX } from "./limits.ts";
 import { Receiver } from "./receiver.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -59,7 +59,10 @@ export class RequestReader extends Receiver {
   restore(workspace: Workspace): void {
     workspace.request = workspace.scratch;
     if (this.isInBody) parseRequest(this.#head, 0, this.#head.length, workspace.scratch);
-    else workspace.scratch.method = "";
+    else {
+      const { bytes, start, end } = this.input;
+      workspace.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+    }
   }
 
   /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
@@ -85,7 +88,10 @@ export class RequestReader extends Receiver {
     }
     const request = workspace.request = workspace.scratch;
     const taken = parseRequest(input.bytes, start, end, request);
-    if (taken < 0) return taken;
+    if (taken < 0) {
+      if (request.lineEnd === 0) request.setUnknown(input.bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+      return taken;
+    }
     if (taken === 0) {
       input.scanned = end - start;
       return Read.INCOMPLETE;

@@ -6,6 +6,7 @@ import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket_address.ts";
 import { Server } from "./server.ts";
 import type { ServerOptions } from "./server_options.ts";
+import type { Snapshot } from "./statistics.ts";
 
 /** Where a server listens, on TCP. */
 export interface ServerAddress {
@@ -57,6 +58,8 @@ export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
   readonly addr: Address;
   /** Everywhere it listens. */
   readonly addrs: readonly Address[];
+  /** What it has done, and does now. */
+  snapshot(): Snapshot;
   /** Fulfilled once it has ended. */
   readonly finished: Promise<void>;
   /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
@@ -101,7 +104,14 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     server.shutdown();
     return finished;
   };
-  return { addr, addrs, finished, shutdown, [Symbol.asyncDispose]: shutdown };
+  return {
+    addr,
+    addrs,
+    snapshot: () => server.snapshot(),
+    finished,
+    shutdown,
+    [Symbol.asyncDispose]: shutdown,
+  };
 }
 
 function addressOf({ address, port }: SocketAddress): AnyAddress {

@@ -2,13 +2,12 @@
  * Wires poller, reactor, listeners and connections into a server.
  * @module
  */
-import { FD_SETSIZE, STDERR_FILENO } from "../ffi/constants.ts";
-import { describeErrno, EINVAL } from "../ffi/errno.ts";
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import type { SocketAddress } from "../ffi/socket.ts";
 import { SOCKET_MODE } from "../ffi/unix_socket.ts";
-import { tryPrint } from "../ffi/standard_output.ts";
+import { AccessLog } from "./access_log/access_log.ts";
 import { ByteConnection } from "./byte_connection.ts";
+import { complain, describeError, describeRefusal } from "./complaints.ts";
 import type { Service } from "./connections.ts";
 import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
@@ -21,14 +20,18 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   LISTEN_BACKLOG,
 } from "./limits.ts";
+import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { Reactor } from "./reactor.ts";
+import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
 import { limitsOf, type ServerLimits } from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import type { Snapshot } from "./statistics.ts";
 import { Workspace } from "./workspace.ts";
 
 /** HTTP has its own way (null), since those of its connections that rest are no objects. */
@@ -72,6 +75,8 @@ export class Server {
   readonly address: SocketAddress;
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
+  /** Called in the loop when {@linkcode shutdown} is about to end it. */
+  beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
   readonly #host: ChangingHost;
   readonly #group: ListenerGroup;
@@ -79,6 +84,10 @@ export class Server {
   /** Sockets that it has opened itself. */
   readonly #opened: readonly ListeningSocket[];
   readonly #onError: (message: string) => void;
+  readonly #startedMs = Date.now();
+  readonly #poller: PollerName;
+  readonly #cache: ServerOptions["cache"];
+  readonly #log: AccessLog | null;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -101,6 +110,8 @@ export class Server {
     ignoreSigpipe();
     const descriptors = this.#descriptors = raiseDescriptorLimit();
     const { poller = "epoll-edge" } = options;
+    this.#poller = poller;
+    this.#cache = options.cache;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
     const sockets = options.sockets ?? openSockets(options);
@@ -125,6 +136,9 @@ export class Server {
       updatedMs = reactor.now;
       clock.update(Date.now());
     };
+    const remotes = new Remotes();
+    const { accessLog = null } = options;
+    this.#log = accessLog && new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
     this.#host = {
       reactor,
       transport: kernelTransport,
@@ -134,6 +148,8 @@ export class Server {
       clients: Clients.for(limits),
       keepAliveFields: keepAliveFieldsOf(limits),
       clock,
+      ledger: new Ledger(options.measureLatency ?? false, this.#log),
+      remotes,
       keepAlive: options.keepAlive ?? true,
       isDraining: false,
       onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
@@ -145,7 +161,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDrained: () => reactor.stop(),
+        onDrained: () => this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
@@ -170,6 +186,7 @@ export class Server {
     const host: GroupHost = {
       ...this.#host,
       handler: second.handler,
+      ledger: new Ledger(false),
       limits,
       clients: Clients.for(limits),
       keepAliveFields: keepAliveFieldsOf(limits),
@@ -185,6 +202,26 @@ export class Server {
     );
   }
 
+  /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
+  flushLog(): void {
+    this.#log?.flush();
+  }
+
+  /** The access log's file was renamed: goes on in the one that has its name now, or makes it. */
+  reopenLog(): void {
+    this.#reactor.post(() => this.#log?.reopen());
+  }
+
+  /** What it has done, and does now. */
+  snapshot(): Snapshot {
+    return takeSnapshot(this.#host, {
+      startedMs: this.#startedMs,
+      poller: this.#poller,
+      connections: this.#group,
+      cache: this.#cache ?? null,
+    });
+  }
+
   /** Serves until {@linkcode shutdown} or {@linkcode stop}. */
   async run(): Promise<void> {
     try {
@@ -193,6 +230,7 @@ export class Server {
       clearTimeout(this.#graceTimer);
       for (const group of [this.#group, ...this.#otherGroups]) group.close();
       removeSocketFiles(this.#opened);
+      this.#log?.close();
     }
   }
 
@@ -229,9 +267,17 @@ export class Server {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
       this.#group.drain();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#host.limits.gracePeriodMs);
+      const timer = this.#graceTimer = setTimeout(
+        () => this.#reactor.post(() => this.#end()),
+        this.#host.limits.gracePeriodMs,
+      );
       Deno.unrefTimer(timer);
     });
+  }
+
+  #end(): void {
+    this.beforeEnd();
+    this.#reactor.stop();
   }
 
   /** Ends at once; what is being sent is cut off. */
@@ -271,29 +317,9 @@ function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
     one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }
 
-/** Writes to standard error, unless nobody takes it there. */
-function complain(message: string): void {
-  tryPrint(STDERR_FILENO, message);
-}
-
-function describeError(error: unknown): string {
-  try {
-    return error instanceof Error ? error.stack ?? error.message : String(error);
-  } catch { // such as Object.create(null)
-    return "something that cannot be shown";
-  }
-}
-
 /** Unless it is said how many connections there may be: what leaves descriptors for files. */
 function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
   if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
   const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
   return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
-}
-
-/** Why the poller does not take a descriptor. */
-function describeRefusal(poller: PollerName, errno: number): string {
-  return poller === "select" && errno === EINVAL
-    ? `select(2) holds no descriptor from ${FD_SETSIZE} on (FD_SETSIZE); another poller would`
-    : `the poller refuses it: ${describeErrno(errno)}`;
 }

@@ -2,6 +2,7 @@
  * What a server may be told.
  * @module
  */
+import type { AccessLogOptions } from "./access_log/access_log.ts";
 import type { Coroutine } from "./coroutine.ts";
 import { Expected } from "./config/usage_error.ts";
 import type { Handler } from "./handler.ts";
@@ -10,6 +11,7 @@ import type { ListeningSocket } from "./listening/open.ts";
 import type { PollerName } from "./poller.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ServerLimits } from "./server_limits.ts";
+import type { CacheSnapshot } from "./statistics.ts";
 
 /** That of `Deno.serve`. */
 export const DEFAULT_PORT = 8000;
@@ -44,6 +46,12 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly poller?: PollerName;
   /** False: close after each response. Default true. */
   readonly keepAlive?: boolean;
+  /** One line for each response. Default: none. */
+  readonly accessLog?: AccessLogOptions | null;
+  /** Measure how long responses take, for {@linkcode Snapshot.latencyCounts}; some 50 ns each. Default false. */
+  readonly measureLatency?: boolean;
+  /** What tells, for snapshots, of the files in memory, such as a static handler. */
+  readonly cache?: { snapshot(): CacheSnapshot } | null;
   /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
   readonly onError?: (message: string) => void;
 }

@@ -42,9 +42,10 @@ export interface CacheSnapshot {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly resources: number;
+  /** Answers for which nothing had to be looked for. */
   readonly hits: number;
   readonly misses: number;
-  /** Left to make room. */
+  /** Had to leave to make room. */
   readonly evictions: number;
   /** What inotify watches; 0 where it is not used. */
   readonly watches: number;
@@ -61,6 +62,7 @@ export interface Snapshot {
   readonly trigger: "level" | "edge";
   readonly isDraining: boolean;
   readonly turns: number;
+  /** Of the whole process, and only those that it makes by itself: the runtime's are not counted. */
   readonly systemCalls: number;
   readonly accepted: number;
   /** Told that there is no room, or not taken by the poller. */
@@ -69,12 +71,16 @@ export interface Snapshot {
   readonly states: Readonly<Record<string, number>>;
   /** Some of them, at most {@linkcode SHOWN_CONNECTIONS_MAX}. */
   readonly connections: readonly ConnectionSnapshot[];
+  /** Those that were answered, and those whose clients left before. */
   readonly requests: number;
   /** Responses by status. */
   readonly responses: Readonly<Record<string, number>>;
   readonly receivedBytes: number;
   readonly sentBytes: number;
-  /** From the turn in which a request was received whole to the last byte given to the kernel; see {@linkcode LATENCY_BOUNDS}. */
+  /**
+   * From the beginning of the turn in which a request was whole (or its handler called, where that reads the body itself)
+   * to the last byte given to the kernel; see {@linkcode LATENCY_BOUNDS}. All 0 where it is not measured.
+   */
   readonly latencyCounts: readonly number[];
   readonly latencySumSeconds: number;
   readonly residentBytes: number;

@@ -38,6 +38,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     cacheFileSize: 1024 * 1024,
     validate: "auto",
     workers: 0,
+    admin: null,
     user: null,
     sandbox: true,
     verbosity: "normal",

@@ -12,9 +12,11 @@ import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { DEFAULT_KEEP_ALIVE } from "../server/http/persistence.ts";
 import { HttpResponse } from "../server/http/response.ts";
+import { Ledger } from "../server/ledger.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import { Reactor } from "../server/reactor.ts";
+import { Remotes } from "../server/remotes.ts";
 import { DEFAULT_LIMITS } from "../server/server_limits.ts";
 import { Workspace } from "../server/workspace.ts";
 import { repeat } from "./support/random.ts";
@@ -58,6 +60,8 @@ class Crowd {
       limits: DEFAULT_LIMITS,
       clients: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
+      ledger: new Ledger(false),
+      remotes: new Remotes(),
       clock,
       keepAlive: true,
       isDraining: false,

@@ -29,6 +29,7 @@ const HEADERS = [
   "sys/inotify.h",
   "sys/ioctl.h",
   "sys/resource.h",
+  "time.h",
   "sys/select.h",
   "sys/socket.h",
   "sys/stat.h",

@@ -17,6 +17,7 @@ const HEADERS = [
   "sys/select.h",
   "linux/openat2.h",
   "sys/resource.h",
+  "time.h",
   "sys/stat.h",
   "sys/vfs.h",
   "sys/inotify.h",
@@ -47,6 +48,8 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   DIRENT64: ["struct dirent64", { reclen: "d_reclen", type: "d_type", name: "d_name" }],
   STATFS: ["struct statfs", { type: "f_type" }],
   RLIMIT: ["struct rlimit", { cur: "rlim_cur", max: "rlim_max" }],
+  TIMESPEC: ["struct timespec", { sec: "tv_sec", nsec: "tv_nsec" }],
+  RUSAGE: ["struct rusage", { utime: "ru_utime", stime: "ru_stime" }],
   PASSWD: ["struct passwd", { name: "pw_name", uid: "pw_uid", gid: "pw_gid" }],
   GROUP: ["struct group", { gid: "gr_gid" }],
   LANDLOCK_PATH_BENEATH_ATTR: ["struct landlock_path_beneath_attr", {

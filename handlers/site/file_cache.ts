@@ -11,6 +11,7 @@
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits.ts";
+import type { CacheSnapshot } from "../../server/statistics.ts";
 import type { Seen } from "./lookup.ts";
 import { hashOf, type Keeper, type Resource } from "./resource.ts";
 import type { Root } from "./root.ts";
@@ -30,6 +31,10 @@ export class FileCache implements Keeper {
   readonly #queue = new Sieve<Resource>();
   readonly #current = new FileStatus();
   #bytes = 0;
+  #hits = 0;
+  #evictions = 0;
+  /** Requests for which nothing was there; counted by who knows that. */
+  misses = 0;
 
   /** `tree` only where `validation` is "inotify". */
   constructor(root: Root, validation: Validation, tree: WatchTree | null, bytesMax: number) {
@@ -49,8 +54,10 @@ export class FileCache implements Keeper {
   /** True when `resource` may be used in this turn; false when it has ended. */
   isFresh(resource: Resource, context: HandlerContext): boolean {
     const isFresh = resource.checkedBatch === context.batch || this.#check(resource, context);
-    if (isFresh) resource.isVisited = true;
-    return isFresh;
+    if (!isFresh) return false;
+    resource.isVisited = true;
+    this.#hits++;
+    return true;
   }
 
   #check(resource: Resource, context: HandlerContext): boolean {
@@ -112,7 +119,26 @@ export class FileCache implements Keeper {
   }
 
   #makeRoom(bytes: number): void {
-    while (this.#bytes + bytes > this.#bytesMax) this.remove(this.#queue.victim()!);
+    while (this.#bytes + bytes > this.#bytesMax) {
+      this.#evictions++;
+      this.remove(this.#queue.victim()!);
+    }
+  }
+
+  /** What it holds, and has done. */
+  snapshot(): CacheSnapshot {
+    const { watches = 0, events = 0, overflows = 0 } = this.#tree ?? {};
+    return {
+      bytes: this.#bytes,
+      bytesMax: this.#bytesMax,
+      resources: this.#entries.size,
+      hits: this.#hits,
+      misses: this.misses,
+      evictions: this.#evictions,
+      watches,
+      events,
+      overflows,
+    };
   }
 
   /** Ends all. */

@@ -12,6 +12,7 @@ import { acceptsHtml } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { CACHE_BYTES_MAX } from "../../server/limits.ts";
+import type { CacheSnapshot } from "../../server/statistics.ts";
 import { browse } from "./browse.ts";
 import { Compressor } from "./compressor.ts";
 import { EntityTags } from "./entity_tags.ts";
@@ -103,6 +104,11 @@ export class Site {
   /** Another directory has come to the root's name. */
   get isReplaced(): boolean {
     return this.#root.isReplaced;
+  }
+
+  /** Of its files in memory. */
+  snapshot(): CacheSnapshot {
+    return this.#cache.snapshot();
   }
 
   /** Closes what it holds open, once those are answered who wait for a password, or for a tag, to be computed. */
@@ -200,6 +206,7 @@ export class Site {
       const cached = this.#cache.find(key, 0, key.length, context);
       if (cached !== null) return this.#present(cached, request, context);
     }
+    this.#cache.misses++;
     const redirect = this.#rules.redirect(url, request.query);
     if (redirect !== null) {
       this.#note("rule", `redirect ${redirect.source} to ${redirect.location}`);

@@ -49,6 +49,9 @@ export class WatchTree {
   #warned = false;
   #isClosed = false;
   #retryMs = -Infinity;
+  /** Told by the kernel so far, and how often everything was forgotten since some were lost or came too fast. */
+  events = 0;
+  overflows = 0;
 
   /** `root` is a directory's descriptor, and stays the caller's. */
   constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
@@ -62,6 +65,11 @@ export class WatchTree {
   /** True when the root itself is watched, so that most files will be. */
   get isWatching(): boolean {
     return this.#enterRoot();
+  }
+
+  /** What the kernel watches for it. */
+  get watches(): number {
+    return this.#places.size;
   }
 
   /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
@@ -247,6 +255,7 @@ export class WatchTree {
   }
 
   #onEvent(watch: number, mask: number, name: FileName): void {
+    this.events++;
     if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: who knows what was lost
     const places = this.#places.get(watch);
     if (places === undefined) return; // a late event of a watch that was given up
@@ -292,6 +301,7 @@ export class WatchTree {
 
   /** Begins anew: everything may have changed. */
   #reset(): void {
+    this.overflows++;
     if (this.#inotify >= 0) close(this.#inotify); // and all its watches
     this.#inotify = inotifyCreate();
     if (this.#inotify < 0) this.#warn(this.#inotify);

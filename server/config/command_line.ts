@@ -2,6 +2,7 @@
  * The command line: what it says, and what is wrong with it.
  * @module
  */
+import { readAdminAddress } from "./admin_address.ts";
 import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 import { type GivenFlags, judge } from "./given_flags.ts";
@@ -26,6 +27,7 @@ import {
   readOrigins,
   readPoller,
   readPort,
+  readProbe,
   readRoot,
   readShell,
   readSitePath,
@@ -44,7 +46,7 @@ export const DEFAULT_SPA = "/index.html";
 /** Actions that need nothing else, the first of them first. */
 const ACTIONS: readonly Action[] = ["help", "version", "man", "completions", "hash-password"];
 /** Actions that all the settings are read for. */
-const WITH_SETTINGS: readonly Action[] = ["check", "explain"];
+const WITH_SETTINGS: readonly Action[] = ["check", "explain", "healthcheck"];
 
 /** Reads the arguments; with --help and the like nothing else matters. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): Arguments {
@@ -58,6 +60,7 @@ export function parseCommandLine(args: readonly string[]): Arguments {
   return {
     action,
     explain: read(flags, "explain", readExplained) ?? "",
+    healthcheck: read(flags, "healthcheck", readProbe) ?? "",
     shell: read(flags, "completions", readShell) ?? null,
     ...whereFrom(flags),
     aboutFiles: aboutFiles(flags, root),
@@ -115,6 +118,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
     workers: read(flags, "workers", readWorkers),
+    admin: readOrNone(flags, "admin", readAdminAddress),
     user: readOrNone(flags, "user", readAccount),
     sandbox: flags.isOn("sandbox"),
   });

@@ -10,6 +10,7 @@ import { closestString } from "@std/text";
 import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
 import { type ListenAddress, readListenAddress } from "../listening/address.ts";
+import { readAdminAddress } from "./admin_address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readFieldValue } from "./rule_values.ts";
 import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts";
@@ -49,6 +50,7 @@ export function parseConfig(path: string, text: string): FileChoices {
       return value === undefined ? undefined : kind.read(String(value));
     }),
     workers: written.workers,
+    admin: written.admin === undefined ? undefined : readAdminAddress(String(written.admin)),
     user: written.user,
     sandbox: written.sandbox,
   });

@@ -9,7 +9,7 @@ import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
-import { formatMode, formatSize, HANDLER_NAMES, SHELLS, VALIDATIONS } from "./values.ts";
+import { formatMode, formatSize, HANDLER_NAMES, PROBES, SHELLS, VALIDATIONS } from "./values.ts";
 
 /** One flag: its long name, its letter, what its value is called (none: a switch), what it does. */
 export interface Flag {
@@ -214,7 +214,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       {
         name: "check",
         isAction,
-        help: "print the settings in force as JSON if all is well, and serve nothing",
+        help: "print the settings in force if all is well, and serve nothing",
       },
       {
         name: "explain",
@@ -232,7 +232,26 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "workers",
         letter: "w",
         value: "N",
-        help: "processes that serve, under one more; auto: one a processor (0: none)",
+        help: "processes that serve under one more; auto: one a processor (none)",
+      },
+    ],
+  },
+  {
+    heading: "Operations",
+    flags: [
+      {
+        name: "admin",
+        value: "WHERE",
+        isNegatable: true,
+        help: "health, metrics and a live status page, on PORT or ADDRESS:PORT",
+      },
+      {
+        name: "healthcheck",
+        value: "PATH",
+        values: PROBES,
+        isOptional: true,
+        isAction,
+        help: `ask it for ${PROBES.join(" (or ")}); exit with 0 if it is well, else 1`,
       },
     ],
   },

@@ -25,6 +25,7 @@ import {
   REWRITE_DESTINATION,
   USER_NAME,
 } from "./rule_values.ts";
+import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { listening } from "./schema_listening.ts";
 import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
@@ -38,6 +39,7 @@ import {
   EXPECTED_WORKERS,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
+  PORT_MAX,
   readAccount,
   readCacheControl,
   readFileName,
@@ -268,6 +270,14 @@ export const configSchema = object({
     title: "Workers",
     description: "Processes that serve under a supervisor; auto: one for each processor; 0: none.",
     default: DEFAULT_PROGRAM_SETTINGS.workers,
+  }),
+  admin: z.union([
+    z.int(EXPECTED_ADMIN).min(0, EXPECTED_ADMIN).max(PORT_MAX, EXPECTED_ADMIN),
+    text(readAdminAddress, EXPECTED_ADMIN, ADMIN),
+  ], EXPECTED_ADMIN).optional().meta({
+    title: "Admin",
+    description: "Where health, metrics and a status page are served: a port of 127.0.0.1, or address:port.",
+    examples: [9090, "127.0.0.1:9090"],
   }),
   user: text(readAccount, EXPECTED_ACCOUNT, ACCOUNT).optional().meta({
     title: "User",

@@ -8,6 +8,7 @@ import { formatListenAddress, type ListenAddress } from "../listening/address.ts
 import type { PollerName } from "../poller.ts";
 import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import type { AdminAddress } from "./admin_address.ts";
 import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
 import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
@@ -43,6 +44,8 @@ export interface ProgramSettings extends ServerLimits {
   readonly validate: (typeof VALIDATIONS)[number];
   /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
   readonly workers: number | "auto";
+  /** Where operators are served; null: nowhere. */
+  readonly admin: AdminAddress | null;
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -65,6 +68,7 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
   workers: 0,
+  admin: null,
   user: null,
   sandbox: true,
 };
@@ -94,7 +98,8 @@ export type Action =
   | "completions"
   | "hash-password"
   | "check"
-  | "explain";
+  | "explain"
+  | "healthcheck";
 
 /** How much is printed. */
 export type Verbosity = "quiet" | "normal" | "verbose";
@@ -117,6 +122,8 @@ export interface Arguments extends FlagChoices {
   readonly action: Action;
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
+  /** The path that is asked for by --healthcheck; empty for other actions. */
+  readonly healthcheck: string;
   /** The shell to complete flags in; null for other actions. */
   readonly shell: Shell | null;
   /** Something that is said about files or HTTP, as it was written; null: nothing is. */

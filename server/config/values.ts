@@ -225,3 +225,11 @@ export function readExplained(text: string): string {
   }
   return text;
 }
+
+/** What `--healthcheck` asks for: is it alive, or ready. */
+export const PROBES = ["/healthz", "/readyz"] as const;
+
+/** One of {@linkcode PROBES}; the first of them where nothing is said. */
+export function readProbe(text: string): string {
+  return text === "" ? PROBES[0] : oneOf(PROBES)(text);
+}

@@ -5,6 +5,7 @@
  * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file would not be the same without them.
  * @module
  */
+import { formatListenAddress } from "../listening/address.ts";
 import { keyOf } from "./flag_forms.ts";
 import { FLAGS } from "./flags.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
@@ -47,6 +48,7 @@ function writtenSetting(key: string, command: CommandLine): unknown {
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
   if (limit !== undefined) return writtenLimit(limit.kind, value as never);
+  if (key === "admin") return command.admin === null ? null : formatListenAddress(command.admin);
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
 }
 

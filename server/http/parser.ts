@@ -34,6 +34,7 @@ export function parseRequest(
   const more = isFull ? -431 : 0;
   request.buffer = bytes;
   request.method = "";
+  request.lineEnd = request.fieldCount = 0;
   let i = start;
 
   // RFC 9112 §2.2: empty lines before the request line are ignored.
@@ -44,7 +45,7 @@ export function parseRequest(
   }
 
   // method SP, RFC 9112 §3.1
-  const methodStart = i;
+  const methodStart = request.lineStart = i;
   while (i < limit && CLASSES[bytes[i]] & TOKEN) i++;
   if (i - methodStart > METHOD_BYTES_MAX) return -501;
   if (i === limit) return more;
@@ -72,6 +73,7 @@ export function parseRequest(
   request.minorVersion = bytes[i++] === 0x30 ? 0 : 1;
   if (i === limit) return more;
   if (bytes[i] !== CR) return -400;
+  request.lineEnd = i;
   if (major !== 1) return -505;
   if (++i === limit) return more;
   if (bytes[i++] !== LF) return -400;

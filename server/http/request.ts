@@ -3,6 +3,7 @@
  * @module
  */
 import { FIELDS_MAX } from "../limits.ts";
+import { CR, LF } from "./characters.ts";
 import { HttpError } from "./http_error.ts";
 import type { RequestBody } from "./request_body.ts";
 
@@ -17,12 +18,18 @@ export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 export class HttpRequest {
   /** The handler's own, while {@linkcode isShared}: what it found out about this head, for the next time. */
   memo: unknown = null;
+  /** The access log's own, while {@linkcode isShared}: what it shows of this head. */
+  logged: unknown = null;
   /** Bytes of the head, while {@linkcode isShared}. */
   headLength = 0;
   /** Where all offsets point into. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
   method = "GET";
+  /** Offsets of the request line; the end is 0 while that was not found. */
+  lineStart = 0;
+  /** See {@linkcode lineStart}. */
+  lineEnd = 0;
   /** How the target was written. */
   targetForm: TargetForm = "origin";
   /** Offsets of the path, undecoded; empty for an absolute-form target without one, which means `/`. */
@@ -66,6 +73,8 @@ export class HttpRequest {
     this.headLength = length;
     this.isShared = true;
     this.method = other.method;
+    this.lineStart = other.lineStart - start;
+    this.lineEnd = other.lineEnd - start;
     this.targetForm = other.targetForm;
     this.pathStart = other.pathStart - start;
     this.pathEnd = other.pathEnd - start;
@@ -78,6 +87,18 @@ export class HttpRequest {
     this.expectsContinue = other.expectsContinue;
     this.isConditional = other.isConditional;
     this.fieldCount = other.fieldCount;
+  }
+
+  /** Nothing is known of it but its first line, of at most `lineBytesMax` bytes, which is at or in `buffer[start, end)`. */
+  setUnknown(buffer: Uint8Array<ArrayBuffer>, start: number, end: number, lineBytesMax: number): void {
+    let lineEnd = start;
+    const limit = Math.min(end, start + lineBytesMax);
+    while (lineEnd < limit && buffer[lineEnd] !== CR && buffer[lineEnd] !== LF) lineEnd++;
+    this.buffer = buffer;
+    this.method = "";
+    this.fieldCount = 0;
+    this.lineStart = start;
+    this.lineEnd = lineEnd;
   }
 
   /** True when a body follows the head. */

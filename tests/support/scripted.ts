@@ -15,8 +15,10 @@ import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
+import { Ledger } from "../../server/ledger.ts";
 import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
 import { Reactor } from "../../server/reactor.ts";
+import { Remotes } from "../../server/remotes.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport.ts";
 import { Workspace } from "../../server/workspace.ts";
@@ -178,6 +180,8 @@ export class Scripted {
       limits: DEFAULT_LIMITS,
       clients: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
+      ledger: new Ledger(false),
+      remotes: new Remotes(),
       clock,
       keepAlive,
       isDraining: false,

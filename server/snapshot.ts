@@ -1,0 +1,41 @@
+/**
+ * Puts together what a server tells of itself.
+ * @module
+ */
+import { callCount } from "../ffi/libc.ts";
+import { processId } from "../ffi/process.ts";
+import { processUsage } from "../ffi/usage.ts";
+import type { ConnectionHost } from "./connection_host.ts";
+import type { CacheSnapshot, Snapshot } from "./statistics.ts";
+
+/** What is known beside what connections share. */
+export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
+  readonly connections: { snapshot(): Pick<Snapshot, "states" | "connections"> };
+  readonly cache: { snapshot(): CacheSnapshot } | null;
+}
+
+/** As it is now. */
+export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapshot {
+  const { reactor, ledger: { counters }, isDraining } = host;
+  const { startedMs, poller, connections, cache } = parts;
+  return {
+    pid: processId(),
+    startedMs,
+    poller,
+    trigger: reactor.trigger,
+    isDraining,
+    turns: reactor.batch,
+    systemCalls: callCount[0],
+    accepted: counters.accepted,
+    refused: counters.refused,
+    ...connections.snapshot(),
+    requests: counters.requests,
+    responses: counters.responses,
+    receivedBytes: counters.receivedBytes,
+    sentBytes: counters.sentBytes,
+    latencyCounts: counters.latencyCounts,
+    latencySumSeconds: counters.latencySeconds,
+    ...processUsage(),
+    cache: cache?.snapshot() ?? null,
+  };
+}
