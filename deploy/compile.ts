@@ -89,6 +89,8 @@ async function compile(output: string, target: string): Promise<void> {
       ...["--output", output],
       `${REPOSITORY}main.ts`,
     ],
+    // Old versions trust their own list of authorities alone, and know no proxy that has another.
+    env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
     stdout: "piped",
     stderr: "piped",
   });

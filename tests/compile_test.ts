@@ -34,9 +34,6 @@ function compile(args: readonly string[], env: Record<string, string> = {}): Pro
   return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
 }
 
-/** Deno downloads much at the first time, and must not wait for ever where there is no way to its site. */
-const OFFLINE = { DENO_TLS_CA_STORE: "system,mozilla" };
-
 /** The lines that say what went wrong, without what Deno is about to do and where it was then. */
 function reasonOf(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim());
@@ -50,8 +47,8 @@ async function findRuntime(folder: string): Promise<Record<string, string> | str
     const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
     return code === 0 ? null : reasonOf(stderr);
   };
-  const why = await works(OFFLINE);
-  if (why === null) return OFFLINE; // also by DENO_COMPILE and DENORT_BIN of the environment
+  const why = await works({});
+  if (why === null) return {}; // also by DENO_COMPILE and DENORT_BIN of the environment
   try {
     Deno.statSync(PREPARE);
   } catch {
@@ -62,8 +59,8 @@ async function findRuntime(folder: string): Promise<Record<string, string> | str
   const prepared = Object.fromEntries(
     Array.from(stdout.matchAll(/^export (\w+)=(.*)$/gm), ([, name, value]) => [name, value]),
   );
-  const still = await works({ ...OFFLINE, ...prepared });
-  return still === null ? { ...OFFLINE, ...prepared } : still;
+  const still = await works(prepared);
+  return still ?? prepared;
 }
 
 Deno.test("the compiled program is the program; with a site it serves that from its own file, with no right to read any", async () => {
@@ -137,7 +134,7 @@ Deno.test("for linux-arm64 it makes a program of that machine, and never one of 
   const program = folder.path("arm64");
   const args = ["--site", folder.path("site"), "--target", "linux-arm64", "--output", program];
   const stub = Deno.env.get("DENORT_BIN_ARM64");
-  const env = stub === undefined ? OFFLINE : { ...OFFLINE, DENORT_BIN: stub };
+  const env: Record<string, string> = stub === undefined ? {} : { DENORT_BIN: stub };
   const { code, stderr } = await compile(args, env);
   if (code !== 0) {
     // also where DENORT_BIN is of this machine: that is noticed
