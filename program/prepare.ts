@@ -3,6 +3,7 @@
  * @module
  */
 import type { Account } from "../ffi/privileges.ts";
+import { keepUsageReadable } from "../ffi/usage.ts";
 import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { ListenAddress } from "../server/listening/address.ts";
@@ -39,6 +40,7 @@ function noHandler(): never {
 /** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
 export async function prepare(command: CommandLine, sockets: readonly ListeningSocket[]): Promise<Prepared> {
   const { poller, keepAlive, handler, coroutine } = command;
+  if (command.admin !== null) keepUsageReadable();
   const opened = await openSites(command);
   const site = opened === null ? null : new CurrentSite(opened);
   const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload

@@ -11,7 +11,7 @@ type Watcher = ReadableStreamDefaultController<Uint8Array>;
 
 /** Where {@linkcode Events} come from. */
 export interface EventSource {
-  /** One of each worker. */
+  /** One of each worker; none while they begin. */
   snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
   isReady(): boolean;
   readonly version: string;
@@ -55,17 +55,20 @@ export class Events {
     this.#timer = null;
     this.#isTelling = true;
     try {
-      const event = `retry: 1000\ndata: ${eventText(await this.#source.snapshots(), this.#source)}\n\n`;
-      const bytes = encodeUtf8(event);
-      for (const watcher of this.#watchers) {
-        if ((watcher.desiredSize ?? 0) > 0) watcher.enqueue(bytes); // else it has not taken the last one yet
-      }
+      const snapshots = await this.#source.snapshots();
+      if (snapshots.length > 0) this.#send(encodeUtf8(`data: ${eventText(snapshots, this.#source)}\n\n`));
     } catch (error) {
       for (const watcher of this.#watchers) watcher.error(error);
       this.#watchers.clear();
     }
     this.#isTelling = false;
     this.#tellIn(STATUS_INTERVAL_MS);
+  }
+
+  #send(event: Uint8Array): void {
+    for (const watcher of this.#watchers) {
+      if ((watcher.desiredSize ?? 0) > 0) watcher.enqueue(event); // else it has not taken the last one yet
+    }
   }
 }
 
