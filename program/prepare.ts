@@ -40,7 +40,7 @@ function noHandler(): never {
 /** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
 export async function prepare(command: CommandLine, sockets: readonly ListeningSocket[]): Promise<Prepared> {
   const { poller, keepAlive, handler, coroutine } = command;
-  if (command.admin !== null) keepUsageReadable();
+  if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
   const opened = await openSites(command);
   const site = opened === null ? null : new CurrentSite(opened);
   const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload

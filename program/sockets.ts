@@ -75,6 +75,11 @@ export class Sockets {
     closeListeners(this.#bound.flatMap(({ sockets }) => sockets).filter(({ fd }) => !kept.has(fd)));
   }
 
+  /** Closes them in this process; others may have them open, too. */
+  close(): void {
+    for (const { fd } of this.all) close(fd);
+  }
+
   /** Nobody will listen any more: the files of UNIX sockets go, where that may be. */
   removeFiles(): void {
     if (!this.isActivated) removeSocketFiles(this.listening);

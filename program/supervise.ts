@@ -30,14 +30,14 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const count = workersOf(command);
+  const site = await openSites(command); // a mistake is told once, and not by each worker
+  site?.close();
   const inherited = inheritedBy(origin);
   const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
   const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
   const who = dropRoot(account, command, origin !== null);
-  const site = await openSites(command); // a mistake is told once, and not by each worker
-  site?.close();
   const admin = adminSockets.length === 0 ? null : new Server({
     ...adminService(adminSockets, {
       snapshots: () => supervisor.snapshots(),
@@ -55,8 +55,11 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {
+    if (hasEnded) return;
     hasEnded = true;
-    await supervisor.drain();
+    const drained = supervisor.drain();
+    company.sockets.close(); // the workers have them, for who waits in their queues
+    await drained;
     reactor.stop();
   };
   const succession = new SuccessionAttempts({
