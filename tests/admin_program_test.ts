@@ -124,22 +124,22 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
 });
 
 Deno.test("the port of the site, a name and a wrong address are refused; an open address is warned of", async () => {
-  const { port } = Deno.listen({ hostname: "127.0.0.1", port: 0 }).addr as Deno.NetAddr; // taken for this test
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
   const site = (...args: string[]) => runProgram([NO_FILE, ...args]);
-  for (
-    const [args, code, expected] of [
-      [["8123", "--admin", "8123"], 2, "--admin 127.0.0.1:8123 is a port of the site"],
-      [["--admin", "localhost.example:9090"], 2, 'Bad --admin "localhost.example:9090": expected a port'],
-      [["--admin", "unix:/tmp/x"], 2, 'Bad --admin "unix:/tmp/x"'],
-      [["--admin", "1.2.3:9090"], 2, 'Bad --admin "1.2.3:9090": expected an IPv4 or IPv6 address'],
-      [["--healthcheck=/metrics"], 2, "expected one of /healthz, /readyz"],
-      [["-p", "0", "--admin", String(port)], 1, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE`],
-    ] as const
-  ) {
+  const mistakes = [
+    [["8123", "--admin", "8123"], 2, "--admin 127.0.0.1:8123 is a port of the site"],
+    [["--admin", "localhost.example:9090"], 2, 'Bad --admin "localhost.example:9090": expected a port'],
+    [["--admin", "unix:/tmp/x"], 2, 'Bad --admin "unix:/tmp/x"'],
+    [["--admin", "1.2.3:9090"], 2, 'Bad --admin "1.2.3:9090": expected an IPv4 or IPv6 address'],
+    [["--healthcheck=/metrics"], 2, "expected one of /healthz, /readyz"],
+    [["-p", "0", "--admin", String(port)], 1, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE`],
+  ] as const;
+  await Promise.all(mistakes.map(async ([args, code, expected]) => {
     const finished = await site(...args);
     assertEquals([finished.code, finished.stderr.split("\n").length], [code, 2], args.join(" "));
     assertStringIncludes(finished.stderr, expected);
-  }
+  }));
   using files = new Site({ "index.html": "" });
   const program = await Program.start(files.root, [NO_FILE, "--admin", "[::]:0"]);
   program.kill("SIGTERM");

@@ -1,5 +1,5 @@
 /**
- * The text of `status.html`, for a program that may read no file of its own. Written by `deno task status-page`.
+ * The text of `status.html`, for a program that may read no file of its own. Written by `deno task status`.
  * @module
  */
 
