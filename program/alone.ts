@@ -53,6 +53,7 @@ export async function serveAlone(
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
+      server.leave("beside");
       server.shutdown();
     },
     warn,

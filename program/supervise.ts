@@ -69,6 +69,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
+      admin?.leave("all");
       void end();
     },
     warn,

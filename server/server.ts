@@ -88,6 +88,7 @@ export class Server {
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   readonly #log: AccessLog | null;
+  #goesOn = false;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -161,7 +162,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDrained: () => this.#end(),
+        onDrained: () => this.#goesOn || this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
@@ -200,6 +201,13 @@ export class Server {
         onComplaint: (message) => this.#complain(message),
       }),
     );
+  }
+
+  /** Another process accepts on the same sockets from now on: those beside, or all; then the loop goes on without. */
+  leave(whose: "beside" | "all"): void {
+    this.#goesOn = whose === "all";
+    const groups = this.#goesOn ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
+    this.#reactor.post(() => groups.forEach((group) => group.drain()));
   }
 
   /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
