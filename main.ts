@@ -7,6 +7,7 @@ import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
+import { readOrigin } from "./program/origin.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
@@ -59,9 +60,11 @@ async function main(args: readonly string[]): Promise<void> {
     const { checkSettings } = await import("./program/check.ts");
     await checkSettings(said);
   } else {
-    const command = await loadSettings(said);
+    const origin = readOrigin();
+    const birth = origin?.message.kind === "birth" ? origin.message : null;
+    const command = await loadSettings(said, birth?.config);
     if (command.action === "explain") await printExplanation(command);
-    else await serveProgram(command);
+    else await serveProgram(said, command, origin);
   }
   Deno.exit(0);
 }

@@ -24,6 +24,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export const SELF = "/proc/self/exe";
 const DELETED = " (deleted)";
 const NUL = 0;
+const EQUALS = 0x3d;
 /** PATH_MAX. */
 const PATH_BYTES_MAX = 4096;
 
@@ -74,19 +75,13 @@ export function commandLine(): Bytes[] {
   return wordsOf("/proc/self/cmdline");
 }
 
-/**
- * The environment that this process was started with, without the variables of the names `without`, and with `added`
- * (`NAME=VALUE`). @throws {SystemError} without /proc
- */
-export function environmentWith(added: readonly string[], without: readonly string[]): Bytes[] {
+/** The environment that this process was started with, but for the variables of `names`. @throws {SystemError} without /proc */
+export function environmentWithout(names: readonly string[]): Bytes[] {
   const decoder = new TextDecoder();
-  const names = new Set([...without, ...added.map((entry) => entry.slice(0, entry.indexOf("=")))]);
-  const kept = wordsOf("/proc/self/environ").filter((word) => {
-    const equals = word.indexOf("=".charCodeAt(0));
-    return !names.has(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
+  return wordsOf("/proc/self/environ").filter((word) => {
+    const equals = word.indexOf(EQUALS);
+    return !names.includes(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
   });
-  const encoder = new TextEncoder();
-  return [...kept, ...added.map((entry) => encoder.encode(entry) as Bytes)];
 }
 
 /** Where this program is on the disk, also when another file has taken its name meanwhile. @throws {SystemError} */
@@ -139,6 +134,12 @@ export function spawn(
     for (const fd of inherited) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
   return new DataView(pid.buffer).getInt32(0, true);
+}
+
+/** Programs that this one starts do not get `fd`, which it has from who started it. */
+export function keepFromChildren(fd: number): void {
+  loadLibc();
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 /** How the child `pid` ended; null while it runs. Then it is forgotten: ask no more. −errno: there is no such child. */

@@ -72,6 +72,12 @@ export function walk(path: string): Way {
   }
 }
 
+/** Opens `path` only to name it (O_PATH): descriptor or −errno. */
+export function openPath(path: string): number {
+  loadLibc();
+  return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0));
+}
+
 /** What the link `name` says; null for what is no link. */
 function readLink(directory: number, name: FileName): FileName | null {
   const buffer = new Uint8Array(TARGET_BYTES_MAX);

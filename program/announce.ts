@@ -17,18 +17,23 @@ import { print, say } from "./output.ts";
 /** What there is to say beside the settings. */
 export interface Facts {
   /** Where it listens. */
-  readonly address: SocketAddress;
+  readonly addresses: readonly SocketAddress[];
   /** What serves the files; null: none are served. */
   readonly site: StaticHandler | null;
   readonly account: Account;
   /** Null: it is switched off. */
   readonly sandbox: Sandbox | null;
+  /** The process ids of the workers, where there are some. */
+  readonly workers?: readonly number[];
 }
 
 /** See the module's comment. */
-export function announce(command: CommandLine, { address: listening, site, account, sandbox }: Facts): void {
+export function announce(
+  command: CommandLine,
+  { addresses, site, account, sandbox, workers = [] }: Facts,
+): void {
   if (command.verbosity === "quiet") return;
-  const { address, port } = listening;
+  const [{ address, port }] = addresses;
   const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
   const where = formatAddress({ address: reachable, port });
   if (site !== null) {
@@ -41,7 +46,8 @@ export function announce(command: CommandLine, { address: listening, site, accou
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");
-  say("listening", formatAddress(listening));
+  say("listening", addresses.map(formatAddress).join(", "));
+  if (workers.length > 0) say("workers", `${workers.length} (processes ${workers.join(", ")})`);
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   say("limits", describeLimits(command));
   say("user", describeAccount(account));

@@ -3,9 +3,16 @@
  * program by that: both find a channel, on which they are told the rest.
  * @module
  */
-import { commandLine, environmentWith, executablePath, SELF, spawn } from "../ffi/child.ts";
+import {
+  commandLine,
+  environmentWithout,
+  executablePath,
+  keepFromChildren,
+  SELF,
+  spawn,
+} from "../ffi/child.ts";
 import { environmentVariable, unsetEnvironmentVariable } from "../ffi/process.ts";
-import type { Birth, Succession } from "../server/workers/messages.ts";
+import type { Birth, InheritedSocket, Succession } from "../server/workers/messages.ts";
 import type { Launch } from "../server/workers/child_process.ts";
 import { receiveBirth } from "../server/workers/worker.ts";
 
@@ -26,19 +33,31 @@ export function readOrigin(): Origin | null {
   if (text === undefined) return null;
   unsetEnvironmentVariable(CHANNEL);
   const channel = Number(text);
+  keepFromChildren(channel);
   return { channel, message: receiveBirth(channel) };
 }
 
-/** Starts another process with this one's command line and environment: `program` is its file. */
-function launch(program: string): Launch {
-  return (channel, inherited) =>
-    spawn(program, commandLine(), environmentWith([`${CHANNEL}=${channel}`], OURS), [channel, ...inherited]);
+/** The sockets of a predecessor; none where there is none. */
+export function inheritedBy(origin: Origin | null): readonly InheritedSocket[] {
+  return origin?.message.kind === "succession" ? origin.message.sockets : [];
 }
 
-/** The same program, even if another file has its name by now. */
-export const launchWorker: Launch = launch(SELF);
+/**
+ * Starts other processes with this one's command line and environment. To be made before root is given up: who has done
+ * that may not read its own environment any more (proc_pid_environ(5)).
+ */
+export class Launcher {
+  readonly #words = commandLine();
+  readonly #environment = environmentWithout(OURS);
 
-/** The program that has the name now. @throws {SystemError} */
-export function launchSuccessor(channel: number, inherited: readonly number[]): number {
-  return launch(executablePath())(channel, inherited);
+  /** The same program, even if another file has its name by now. */
+  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, channel, inherited);
+
+  /** The program that has the name now. */
+  readonly successor: Launch = (channel, inherited) => this.#launch(executablePath(), channel, inherited);
+
+  #launch(program: string, channel: number, inherited: readonly number[]): number {
+    const variable = new TextEncoder().encode(`${CHANNEL}=${channel}`) as Uint8Array<ArrayBuffer>;
+    return spawn(program, this.#words, [...this.#environment, variable], [channel, ...inherited]);
+  }
 }

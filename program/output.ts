@@ -26,3 +26,10 @@ export function printer(): (line: string) => void {
   let isHeard = true;
   return (line) => isHeard = tryPrint(STDOUT_FILENO, line, isHeard ? PRINT_PATIENCE_MS : 0);
 }
+
+/** What is said after a reload; `config` is the file that was read. */
+export function readAgain(config: string | null): string {
+  return config === null
+    ? "Settings read again: there is no configuration file"
+    : `Settings read again from ${config}`;
+}

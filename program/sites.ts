@@ -5,7 +5,9 @@
 import { SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
+import type { Handler } from "../server/handler.ts";
 import { UsageError } from "../server/config/usage_error.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
 import { warn } from "./output.ts";
 
 /** What the settings say of the sites. */
@@ -36,5 +38,36 @@ export async function withSites<T>({ config }: CommandLine, work: () => T | Prom
     }
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
+  }
+}
+
+/** The sites that are served at present: a reload puts others in their place. */
+export class CurrentSite {
+  #site: StaticHandler;
+
+  constructor(site: StaticHandler) {
+    this.#site = site;
+  }
+
+  get site(): StaticHandler {
+    return this.#site;
+  }
+
+  /** Of its files in memory. */
+  snapshot(): CacheSnapshot {
+    return this.#site.snapshot();
+  }
+
+  /** For who asks a handler again and again, and does not hear of a reload. */
+  get handler(): Handler {
+    const handler: Handler = (request, context) => this.#site(request, context);
+    return Object.assign(handler, { ignoresBodies: true });
+  }
+
+  /** The one that was there before, which is not closed yet. */
+  replace(site: StaticHandler): StaticHandler {
+    const old = this.#site;
+    this.#site = site;
+    return old;
   }
 }

@@ -7,12 +7,12 @@ import { describeEnd } from "../server/workers/supervisor.ts";
 import { START_PATIENCE_MS } from "../server/limits.ts";
 import type { Reactor } from "../server/reactor.ts";
 import type { InheritedSocket, Succession } from "../server/workers/messages.ts";
-import { ChildProcess } from "../server/workers/child_process.ts";
-import { launchSuccessor } from "./origin.ts";
+import { ChildProcess, type Launch } from "../server/workers/child_process.ts";
 
 /** What a program needs to be succeeded. */
 export interface Predecessor {
   readonly reactor: Reactor;
+  readonly launch: Launch;
   sockets(): readonly InheritedSocket[];
   /** The successor, whose process id that is, serves: this one may end. */
   succeeded(pid: number): void;
@@ -34,7 +34,7 @@ export class SuccessionAttempts {
   }
 
   #begin(): void {
-    const { reactor, warn } = this.#predecessor;
+    const { reactor, launch, warn } = this.#predecessor;
     if (this.#isTrying) return;
     const failed = (why: string) => {
       this.#isTrying = false;
@@ -43,7 +43,7 @@ export class SuccessionAttempts {
     const message: Succession = { kind: "succession", sockets: this.#predecessor.sockets() };
     try {
       this.#isTrying = true;
-      const successor = new ChildProcess(message, launchSuccessor, reactor, {
+      const successor = new ChildProcess(message, launch, reactor, {
         ready: () => {
           clearTimeout(timer);
           this.#predecessor.succeeded(successor.pid);

@@ -10,7 +10,7 @@
 import { describeErrno } from "../ffi/errno.ts";
 import { FileStatus } from "../ffi/file.ts";
 import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
-import { pathOf, walk } from "../ffi/path_walk.ts";
+import { openPath, pathOf, walk } from "../ffi/path_walk.ts";
 import { openMemoryMap, unsetEnvironmentVariable } from "../ffi/process.ts";
 import { close } from "../ffi/socket.ts";
 
@@ -19,13 +19,16 @@ export class Sandbox {
   /** −errno: this kernel has no Landlock (ENOSYS), or it is switched off (EOPNOTSUPP) or forbidden (EPERM, by seccomp). */
   readonly #abi: number;
   readonly #directories: number[] = [];
+  /** Where the configuration file is, which an editor may replace. */
+  #configDirectory = -1;
   readonly #paths: readonly string[];
 
   /**
-   * Opens what may be read: `roots` are the directories that are served.
+   * Opens what may be read: `roots` are the directories that are served; `config` is the configuration file, which is read
+   * again when the settings are: of its directory files can be read, and not what files there are.
    * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
    */
-  constructor(roots: readonly string[]) {
+  constructor(roots: readonly string[], config: string | null = null) {
     this.#abi = landlockAbi();
     if (this.#abi < 0) {
       this.#paths = [];
@@ -34,6 +37,7 @@ export class Sandbox {
     const top = walk("/");
     const topStatus = statusOf(top.end);
     try {
+      if (config !== null) this.#configDirectory = openPath(directoryOf(config));
       for (const root of roots) {
         const { end, holders } = walk(root);
         this.#directories.push(end);
@@ -48,6 +52,18 @@ export class Sandbox {
     this.#paths = outermost(this.#directories.map(pathOf));
   }
 
+  /** True where the kernel will enforce it. */
+  get isEnforced(): boolean {
+    return this.#abi >= 0;
+  }
+
+  /** Closes what it has opened, unless it was entered. */
+  discard(): void {
+    for (const fd of this.#directories.splice(0)) close(fd);
+    if (this.#configDirectory >= 0) close(this.#configDirectory);
+    this.#configDirectory = -1;
+  }
+
   /**
    * From now on only that can be read, and nothing written, executed or connected to, as far as this kernel knows how to
    * refuse it. It needs no_new_privs, or root.
@@ -59,12 +75,12 @@ export class Sandbox {
       if (this.#abi < 0) return;
       // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
       const map = openMemoryMap();
-      restrictToReading(this.#directories, map < 0 ? [] : [map], this.#abi);
+      restrictToReading(this.#directories, [map, this.#configDirectory].filter((fd) => fd >= 0), this.#abi);
       // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
       // word, but for this file, of which it would say on standard error that it cannot be read.
       unsetEnvironmentVariable("NODE_EXTRA_CA_CERTS");
     } finally {
-      for (const fd of this.#directories.splice(0)) close(fd);
+      this.discard();
     }
   }
 
@@ -80,6 +96,12 @@ export class Sandbox {
     if (scopes !== 0) refused.push("signals nobody");
     return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;
   }
+}
+
+/** The directory that holds a file. */
+function directoryOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, slash + 1);
 }
 
 function statusOf(fd: number): FileStatus {

@@ -17,22 +17,22 @@ import {
 } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** Who says something, beside the command line. */
-export interface OtherChoices {
-  readonly environment: FlagChoices;
-  /** Null: there is no file. */
-  readonly file: FileChoices | null;
-}
-
 /** A configuration file, as it was read. */
 export interface ConfigText {
   readonly path: string;
   readonly text: string;
 }
 
+/** What is said beside the command line. */
+export interface OtherChoices {
+  readonly environment: FlagChoices;
+  /** Null: there is no file. */
+  readonly file: FileChoices | null;
+}
+
 /**
- * Reads the environment, and the file that is named, or the one in the working directory; adds what they say. `given` is
- * what somebody else has read there; null: there is none.
+ * Reads the environment, and the file that is named, or the one in the working directory, and adds what they say.
+ * `given` is what somebody else has read in the file; null: there is none.
  * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
  * for a variable that has one.
  */
@@ -41,18 +41,13 @@ export async function loadSettings(args: Arguments, given?: ConfigText | null): 
   return mergeSettings(args, file, environment);
 }
 
-/** Reads the environment and the file, see {@linkcode loadSettings}. */
+/** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
 export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
   const environment = readEnvironment(variable);
-  const config = given === undefined ? readConfigOf(args, environment) : given;
+  const config = given === undefined ? readConfig(args, environment) : given;
   if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
   return { environment, file: parseConfig(config.path, config.text) };
-}
-
-/** The file that is to be read; null: none is. @throws {UsageError} */
-export function readConfig(args: Arguments): ConfigText | null {
-  return readConfigOf(args, readEnvironment(variable));
 }
 
 /** The value of a variable. @throws {UsageError} */
@@ -65,8 +60,13 @@ function variable(name: string): string | undefined {
   }
 }
 
-function readConfigOf(args: Arguments, environment: FlagChoices): ConfigText | null {
-  const { config, usesDefaultConfig } = args.config !== null || !args.usesDefaultConfig ? args : environment;
+/** The file that is to be read; null: none is. @throws {UsageError} */
+export function readConfig(
+  args: Arguments,
+  environment: FlagChoices = readEnvironment(variable),
+): ConfigText | null {
+  const isSaid = args.config !== null || !args.usesDefaultConfig;
+  const { config, usesDefaultConfig } = isSaid ? args : environment;
   const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
   try {

@@ -43,10 +43,14 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the program to its end. */
-export async function runProgram(args: readonly string[], cwd: string = REPOSITORY): Promise<Finished> {
+/** Runs the program to its end; `env` are variables beside those of the tests. */
+export async function runProgram(
+  args: readonly string[],
+  cwd: string = REPOSITORY,
+  env: Record<string, string> = {},
+): Promise<Finished> {
   const [program, ...rest] = programCommand(args);
-  const output = await new Deno.Command(program, { args: rest, cwd, stdout: "piped", stderr: "piped" })
+  const output = await new Deno.Command(program, { args: rest, cwd, env, stdout: "piped", stderr: "piped" })
     .output();
   const decoder = new TextDecoder();
   const stderr = withoutWarning(decoder.decode(output.stderr));

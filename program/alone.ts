@@ -1,0 +1,62 @@
+/**
+ * One process that serves by itself.
+ *
+ * What it cannot do once it is in the sandbox, it says so: then a supervisor is needed, which is not (see `supervise.ts`).
+ * @module
+ */
+import { resolveAccount } from "../server/privileges.ts";
+import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { announce } from "./announce.ts";
+import { sayReady, ServiceManager } from "./service_manager.ts";
+import { inheritedBy, Launcher, type Origin } from "./origin.ts";
+import { warn } from "./output.ts";
+import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
+import { Reload } from "./reload.ts";
+import { obeySignals } from "./signals.ts";
+import { Sockets } from "./sockets.ts";
+import { SuccessionAttempts } from "./succession.ts";
+
+const NO_SUCCESSION =
+  "SIGUSR2: this process has given up the right to start programs (see SECURITY.md); one that was started with --workers 1 or --no-sandbox can be replaced";
+
+/** Serves until a signal ends it, or a successor has taken its place. @throws {UsageError | SystemError} */
+export async function serveAlone(
+  said: Arguments,
+  command: CommandLine,
+  origin: Origin | null,
+): Promise<void> {
+  const account = command.user === null ? null : resolveAccount(command.user);
+  const inherited = inheritedBy(origin);
+  const [addresses, settings] = listeningOf(command);
+  const manager = ServiceManager.connect();
+  const launcher = new Launcher();
+  const sockets = Sockets.open(addresses, settings, 1, inherited);
+  const { server, site } = await prepare(command, sockets.listening);
+  const sandbox = sandboxOf(command);
+  const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
+  const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
+  sandbox?.enter();
+  const isConfined = sandbox?.isEnforced ?? false;
+  const succession = new SuccessionAttempts({
+    reactor: server.reactor,
+    launch: launcher.successor,
+    sockets: () => sockets.all,
+    succeeded: (pid) => {
+      manager.succeeded(pid);
+      server.shutdown();
+    },
+    warn,
+  });
+  obeySignals({
+    drain: () => {
+      manager.stopping();
+      server.shutdown();
+    },
+    reload: () => void manager.reloading(() => reload.run()),
+    reopenLogs() {},
+    succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
+  });
+  announce(command, { addresses: server.addresses, site: site?.site ?? null, account: who, sandbox });
+  sayReady(origin, manager);
+  await server.run();
+}

@@ -1,0 +1,70 @@
+/**
+ * A server and its sites, and the giving up of rights: what a process that serves does first, alone or as a worker.
+ * @module
+ */
+import type { Account } from "../ffi/privileges.ts";
+import { served } from "../handlers/mod.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import type { ListenAddress } from "../server/listening/address.ts";
+import type { ListeningSocket, ListenSettings } from "../server/listening/open.ts";
+import { becomeUser, currentAccount, unreachable } from "../server/privileges.ts";
+import { Sandbox } from "../server/sandbox.ts";
+import { Server } from "../server/server.ts";
+import { limitsOf } from "../server/server_limits.ts";
+import { speaksSecond } from "../server/server_options.ts";
+import { printer, warn } from "./output.ts";
+import { CurrentSite, openSites, rootsOf } from "./sites.ts";
+
+/** A server that has not begun to serve. */
+export interface Prepared {
+  readonly server: Server;
+  /** Null: no files are served. */
+  readonly site: CurrentSite | null;
+}
+
+/** What the settings say of listening: where, and how. */
+export function listeningOf(command: CommandLine): [readonly ListenAddress[], ListenSettings] {
+  const addresses: ListenAddress[] = [{ kind: "tcp", host: command.host, port: command.port }];
+  const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
+  return [addresses, { deferAccept }];
+}
+
+function noHandler(): never {
+  throw new TypeError("Nothing is served yet");
+}
+
+/** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
+export async function prepare(command: CommandLine, sockets: readonly ListeningSocket[]): Promise<Prepared> {
+  const { poller, keepAlive, handler, coroutine } = command;
+  const opened = await openSites(command);
+  const site = opened === null ? null : new CurrentSite(opened);
+  const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload
+  const server = new Server({
+    ...served(handler, coroutine, handles ?? null, printer()),
+    ...limitsOf(command),
+    sockets,
+    poller,
+    keepAlive,
+    cache: site,
+    onError: warn,
+  });
+  return { server, site };
+}
+
+/**
+ * Becomes the user of the settings: who this process is afterwards. Who succeeds a program that has done so is that user
+ * already. To be called before anything is opened that the user has to be able to open again. @throws {SystemError}
+ */
+export function dropRoot(account: Account | null, command: CommandLine, isSuccessor: boolean): Account {
+  const current = currentAccount();
+  const isDone = isSuccessor && current.uid === account?.uid && current.gid === account.gid;
+  if (account === null || isDone) return current;
+  becomeUser(account);
+  unreachable(account, rootsOf(command)).forEach(warn);
+  return account;
+}
+
+/** What the sandbox will leave; null: the settings want none. To be made before root is given up. */
+export function sandboxOf(command: CommandLine): Sandbox | null {
+  return command.sandbox ? new Sandbox(rootsOf(command), command.config) : null;
+}

@@ -1,0 +1,156 @@
+/**
+ * The supervisor: it opens the sockets, starts workers that serve on them, and does for them what they gave up the right
+ * to do: it reads the configuration again, starts programs, and writes to nobody but who started it.
+ * @module
+ */
+import { processors } from "../ffi/child.ts";
+import { type ConfigText, loadSettings, readConfig } from "../server/config/load_settings.ts";
+import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { createPoller } from "../server/pollers/mod.ts";
+import { resolveAccount } from "../server/privileges.ts";
+import { Reactor } from "../server/reactor.ts";
+import type { Birth } from "../server/workers/messages.ts";
+import { type Outcome, Supervisor } from "../server/workers/supervisor.ts";
+import { announce } from "./announce.ts";
+import { EXIT_FAILURE } from "./exit.ts";
+import { inheritedBy, Launcher, type Origin } from "./origin.ts";
+import { print, readAgain, warn } from "./output.ts";
+import { dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
+import { sayReady, ServiceManager } from "./service_manager.ts";
+import { obeySignals } from "./signals.ts";
+import { openSites } from "./sites.ts";
+import { Sockets } from "./sockets.ts";
+import { SuccessionAttempts } from "./succession.ts";
+
+/** Looks after workers until a signal ends them, or a successor has taken its place. @throws {UsageError | SystemError} */
+export async function supervise(said: Arguments, command: CommandLine, origin: Origin | null): Promise<void> {
+  const account = command.user === null ? null : resolveAccount(command.user);
+  const manager = ServiceManager.connect();
+  const launcher = new Launcher();
+  const count = workersOf(command);
+  const sockets = Sockets.open(...listeningOf(command), count, inheritedBy(origin));
+  const sandbox = sandboxOf(command); // as the workers will be in one
+  sandbox?.discard();
+  const who = dropRoot(account, command, origin !== null);
+  const site = await openSites(command); // a mistake is told once, and not by each worker
+  site?.close();
+  const reactor = new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
+  const running = reactor.run();
+  const supervisor = new Supervisor({ reactor, launch: launcher.worker, warn }, command.gracePeriodMs);
+  const company = new Company(said, supervisor, sockets, count);
+  let hasEnded = false;
+  const end = async () => {
+    hasEnded = true;
+    await supervisor.drain();
+    reactor.stop();
+  };
+  const succession = new SuccessionAttempts({
+    reactor,
+    launch: launcher.successor,
+    sockets: () => company.sockets.all,
+    succeeded: (pid) => {
+      manager.succeeded(pid);
+      void end();
+    },
+    warn,
+  });
+  obeySignals({
+    drain: () => {
+      manager.stopping();
+      void end();
+    },
+    abort: () => supervisor.kill(),
+    reload: () => void manager.reloading(() => company.reload()),
+    reopenLogs: () => reactor.post(() => supervisor.reopenLogs()),
+    succeed: () => succession.begin(),
+  });
+  const outcome = await company.begin(command, readConfig(said));
+  if (outcome !== null && !hasEnded) { // who ended has said why
+    await end();
+    await running;
+    Deno.exit(outcome.code ?? EXIT_FAILURE);
+  }
+  if (!hasEnded) {
+    announce(command, {
+      addresses: sockets.listening.map(({ address }) => address),
+      site,
+      account: who,
+      sandbox,
+      workers: supervisor.pids,
+    });
+    sayReady(origin, manager);
+  }
+  await running;
+}
+
+function workersOf({ workers }: CommandLine): number {
+  return workers === "auto" ? processors() : workers;
+}
+
+/** The workers, as the settings want them at present. */
+class Company {
+  readonly #said: Arguments;
+  readonly #supervisor: Supervisor;
+  #sockets: Sockets;
+  #count: number;
+  #user: string | null = null;
+  #reloads: Promise<void> = Promise.resolve();
+
+  constructor(said: Arguments, supervisor: Supervisor, sockets: Sockets, count: number) {
+    this.#said = said;
+    this.#supervisor = supervisor;
+    this.#sockets = sockets;
+    this.#count = count;
+  }
+
+  get sockets(): Sockets {
+    return this.#sockets;
+  }
+
+  /** Starts the first workers. */
+  begin(command: CommandLine, config: ConfigText | null): Promise<Outcome> {
+    this.#user = command.user;
+    return this.#replace(command, config, this.#sockets);
+  }
+
+  /** SIGHUP: other workers, by what the configuration says now; the old ones stay where that cannot be. */
+  reload(): Promise<void> {
+    return this.#reloads = this.#reloads.then(() => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#supervisor.isDraining) return;
+    const before = this.#sockets;
+    let after = before;
+    try {
+      const config = readConfig(this.#said);
+      const command = await loadSettings(this.#said, config);
+      (await openSites(command))?.close();
+      this.#count = Math.max(workersOf(command), 1);
+      after = before.reopen(...listeningOf(command), this.#count);
+      const outcome = await this.#replace(command, config, after);
+      if (outcome !== null) throw new Error("the new workers could not begin to serve");
+      this.#sockets = after;
+      before.closeAllBut(after);
+      if (command.user !== this.#user) {
+        warn('Reload: a new value of "user" counts from the next start on; the rest is in force');
+      }
+      if (command.verbosity !== "quiet") {
+        print(readAgain(command.config));
+      }
+    } catch (error) {
+      after.closeAllBut(before);
+      warn(`Reload refused, the old settings stay: ${(error as Error).message}`);
+    }
+  }
+
+  #replace(command: CommandLine, config: ConfigText | null, sockets: Sockets): Promise<Outcome> {
+    const births = Array.from({ length: this.#count }, (_, index): Birth => ({
+      kind: "birth",
+      index,
+      sockets: sockets.ofWorker(index, this.#count),
+      config,
+    }));
+    return this.#supervisor.replace(births, command.gracePeriodMs);
+  }
+}

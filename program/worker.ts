@@ -1,0 +1,27 @@
+/**
+ * A worker: it serves on the sockets that its supervisor gave it, and does what that says. It has become the user already,
+ * and its greeting was its supervisor's.
+ * @module
+ */
+import type { CommandLine } from "../server/config/settings.ts";
+import type { Birth } from "../server/workers/messages.ts";
+import { obey } from "../server/workers/worker.ts";
+import { listeningOf, prepare, sandboxOf } from "./prepare.ts";
+import { leaveSignalsToSupervisor } from "./signals.ts";
+import { asListening } from "./sockets.ts";
+
+/** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
+export async function serveAsWorker(command: CommandLine, channel: number, birth: Birth): Promise<void> {
+  const [, settings] = listeningOf(command);
+  const { server } = await prepare(command, asListening(birth.sockets, settings));
+  const drain = () => server.shutdown();
+  leaveSignalsToSupervisor(drain);
+  const link = obey(channel, server.reactor, {
+    drain,
+    reopenLogs() {},
+    snapshot: () => server.snapshot(),
+  });
+  sandboxOf(command)?.enter();
+  server.reactor.post(() => link.send({ kind: "ready" }));
+  await server.run();
+}

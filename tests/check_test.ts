@@ -1,0 +1,160 @@
+/**
+ * `--check`: what is in force, as a configuration file that says the same; or the one line that says what is wrong.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Ajv2020 } from "ajv";
+import { parse } from "@std/jsonc";
+import { parseCommandLine } from "../server/config/command_line.ts";
+import { parseConfig } from "../server/config/config_file.ts";
+import { configSchema, jsonSchemaText } from "../server/config/schema.ts";
+import { type CommandLine, mergeSettings } from "../server/config/settings.ts";
+import type { SiteSettings } from "../server/config/site_settings.ts";
+import { configText, writtenConfig } from "../server/config/write_config.ts";
+import { hashPassword } from "../server/password_hash.ts";
+import { runProgram, Site } from "./support/program.ts";
+
+const HASH = hashPassword("secret");
+const isValid = new Ajv2020({ strictTypes: false }).compile(JSON.parse(jsonSchemaText()));
+
+/** What a file at `path` with this text has in force. */
+function settingsOf(text: string, args: readonly string[] = [], path = "/srv/epollet.json"): CommandLine {
+  return mergeSettings(parseCommandLine(args), parseConfig(path, text));
+}
+
+/** What matters: not which file said it, nor how fields are put together to rules. Roots have a test of their own. */
+function meaningOf({ config: _, site, hosts, ...program }: CommandLine): unknown {
+  const meaning = ({ root: _, headers, ...site }: SiteSettings) => ({
+    ...site,
+    headers: headers.flatMap(({ source, fields }) => fields.map((field) => [source, ...field])),
+  });
+  return { ...program, site: meaning(site), hosts: Array.from(hosts, ([name, own]) => [name, meaning(own)]) };
+}
+
+Deno.test("what is printed is a valid file that says the same, wherever it is put", () => {
+  const files: [text: string, args?: readonly string[]][] = [
+    ["{}", ["-d", "/srv/html"]],
+    ['{ "port": 0, "host": "::", "keepAlive": false, "handler": "echo", "coroutine": true, "root": "a" }'],
+    ['{ "cacheSize": 0, "cacheFileSize": 1000, "cacheValidate": "stat", "user": "www-data:33", "root": "/" }'],
+    ['{ "headTimeout": 0.5, "bodyTimeout": "2m", "minReceiveRate": 0, "maxBody": 0, "maxConnections": 5, "root": "a" }'],
+    ['{ "rate": "90/m", "maxPerIp": 7, "index": ["a,b", "c"], "spa": true, "cors": true, "root": "./a//b/../c/." }'],
+    ['{ "cors": ["https://a.example", "*"], "spa": "x.html", "root": "a", "sandbox": false }'],
+    [
+      `{ "root": "a", "errorPages": { "404": "x", "500": "/y" }, "headers": { "X-A": "b", "X-B": null, "__proto__": "c" },
+        "redirects": [{ "source": "/a", "destination": "/b" }], "rewrites": [{ "source": "/a/*", "destination": "/$1" }],
+        "auth": [{ "users": { "anna": "${HASH}", "__proto__": "${HASH}" } }, { "source": "/p", "realm": "x", "users": {} }],
+        "hosts": {
+          "same.example": {},
+          "*.example": { "root": "b", "spa": false, "cors": false, "errorPages": { "500": "/z" }, "headers": {}, "auth": [] }
+        } }`,
+      [
+        "-H",
+        "X-A: d",
+        "-H",
+        "X-A:",
+        "-H",
+        "x-a: e",
+        "--auth",
+        `bert:${HASH}`,
+        "--spa",
+        "--browse",
+        "--error-page=404=w",
+      ],
+    ],
+  ];
+  for (const [text, args] of files) {
+    const settings = settingsOf(text, args);
+    const printed = configText(writtenConfig(settings, "/somewhere"), null);
+    assert(isValid(JSON.parse(printed)), `${printed}: ${JSON.stringify(isValid.errors)}`);
+    const again = settingsOf(printed, [], "/elsewhere/other.json");
+    assertEquals(configText(writtenConfig(again, "/elsewhere"), null), printed);
+    assertEquals(meaningOf(again), meaningOf(settings), text);
+  }
+});
+
+Deno.test("every key is printed, but for those that nobody chose and that nothing stands for", () => {
+  const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
+  const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
+  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), ["maxConnections", "user"]);
+  assertEquals(printed.filter((key) => !keys.includes(key)), []);
+});
+
+Deno.test("a directory is printed from the top, and keeps its way over links", () => {
+  const cases: [root: string, directory: string, printed: string][] = [
+    ["./html", "/srv/site", "/srv/site/html"],
+    ["a/../b/./c//", "/srv", "/srv/a/../b/c"],
+    ["/x", "/srv", "/x"],
+    ["/", "/srv", "/"],
+    [".", "/", "/"],
+  ];
+  for (const [root, directory, expected] of cases) {
+    const settings = mergeSettings(parseCommandLine(["--root", root]), null);
+    assertEquals(new Map(writtenConfig(settings, directory)).get("root"), expected);
+  }
+});
+
+Deno.test("--check prints what is in force; its own output is printed the same again", async () => {
+  using site = new Site({
+    "public/index.html": "",
+    "shop/index.html": "",
+    "epollet.json": `{
+      "root": "public", "spa": true, "auth": [{ "source": "/p/**", "users": { "anna": "${HASH}" } }],
+      "hosts": { "shop.example": { "root": "shop" } } // more to come
+    }`,
+  });
+  const root = Deno.realPathSync(site.root);
+  const first = await runProgram(["--check", "8080", "-H", "X-A: b"], site.root, { EPOLLET_COMPRESS: "on" });
+  assertEquals([first.code, first.stderr], [0, ""]);
+  assert(isValid(JSON.parse(first.stdout)), JSON.stringify(isValid.errors));
+  const { port, root: folder, compress, spa, hosts } = JSON.parse(first.stdout);
+  assertEquals([port, folder, compress, spa], [8080, `${root}/public`, true, "/index.html"]);
+  assertEquals(hosts, { "shop.example": { root: `${root}/shop` } });
+  site.write("other/place.json", first.stdout);
+  const [second, noted, quiet] = await Promise.all([
+    runProgram(["--check", "--config", site.path("other/place.json")], "/"),
+    runProgram(["--check", "-v", "-H", "X-A: b", "8080"], site.root, { EPOLLET_COMPRESS: "on", PORT: "81" }),
+    runProgram(["--check", "-q"], site.root),
+  ]);
+  assertEquals([second.code, second.stderr, second.stdout], [0, "", first.stdout]);
+  assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
+  // With comments it is the same, and still a file of the same kind.
+  assertEquals(parse(noted.stdout), JSON.parse(first.stdout));
+  for (
+    const line of [
+      '"port": 8080, // argument',
+      '"compress": true, // EPOLLET_COMPRESS',
+      '"spa": "/index.html", // ./epollet.json',
+      "], // --header",
+      '"browse": false, // default',
+    ]
+  ) assertStringIncludes(noted.stdout, `  ${line}\n`);
+});
+
+Deno.test("--check finds what would keep the program from serving, in one line, and binds no port", async () => {
+  using site = new Site({
+    "public/index.html": "",
+    "glob.json": '{ "root": "public", "redirects": [{ "source": "/[z-a]", "destination": "/" }] }',
+    "key.json": '{ "prot": 80 }',
+  });
+  const cases: [args: string[], message: RegExp, env?: Record<string, string>][] = [
+    [["public", "99999"], /^Bad port "99999"/],
+    [["missing"], /^Cannot open root missing: ENOENT/],
+    [["--config", "glob.json"], /has a class whose range goes backwards$/],
+    [["--config", "key.json"], /^key\.json: Unknown key "prot": the closest known one is "port"$/],
+    [["public", "--user", "nobody-of-this-name"], /^Unknown user "nobody-of-this-name"/],
+    [["public", "--host", "1.2.3.400"], /^Bad host "1\.2\.3\.400"/],
+    [["public"], /^Bad EPOLLET_MAX_BODY "x": expected bytes/, { EPOLLET_MAX_BODY: "x" }],
+  ];
+  await Promise.all(cases.map(async ([args, message, env]) => {
+    const { code, stdout, stderr } = await runProgram(["--check", ...args], site.root, env);
+    assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], stderr);
+    assertMatch(stderr.trimEnd().replace("epollet: ", ""), message);
+  }));
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const { code, stderr } = await runProgram(
+    ["--check", "public", String(port), "-a", "127.0.0.1"],
+    site.root,
+  );
+  assertEquals([code, stderr], [0, ""]);
+});
