@@ -9,6 +9,7 @@ import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { announce } from "./announce.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
+import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
 import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { Reload } from "./reload.ts";
@@ -31,9 +32,11 @@ export async function serveAlone(
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
-  const { server, site } = await prepare(command, sockets.listening);
+  const logs = new Logs(command);
+  const { server, site } = await prepare(command, sockets.listening, logs);
   const sandbox = sandboxOf(command);
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
+  logs.open();
   const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
   sandbox?.enter();
   const isConfined = sandbox?.isEnforced ?? false;
@@ -53,7 +56,11 @@ export async function serveAlone(
       server.shutdown();
     },
     reload: () => void manager.reloading(() => reload.run()),
-    reopenLogs() {},
+    abort: () => server.flushLog(),
+    reopenLogs: () => {
+      server.reopenLog();
+      logs.reopenErrors();
+    },
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
   });
   announce(command, { addresses: server.addresses, site: site?.site ?? null, account: who, sandbox });

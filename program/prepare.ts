@@ -12,6 +12,7 @@ import { Sandbox } from "../server/sandbox.ts";
 import { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
 import { speaksSecond } from "../server/server_options.ts";
+import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "./output.ts";
 import { CurrentSite, openSites, rootsOf } from "./sites.ts";
 
@@ -34,7 +35,11 @@ function noHandler(): never {
 }
 
 /** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
-export async function prepare(command: CommandLine, sockets: readonly ListeningSocket[]): Promise<Prepared> {
+export async function prepare(
+  command: CommandLine,
+  sockets: readonly ListeningSocket[],
+  logs: Logs,
+): Promise<Prepared> {
   const { poller, keepAlive, handler, coroutine } = command;
   const opened = await openSites(command);
   const site = opened === null ? null : new CurrentSite(opened);
@@ -46,6 +51,7 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     poller,
     keepAlive,
     cache: site,
+    accessLog: logs.access,
     onError: warn,
   });
   return { server, site };
@@ -66,5 +72,5 @@ export function dropRoot(account: Account | null, command: CommandLine, isSucces
 
 /** What the sandbox will leave; null: the settings want none. To be made before root is given up. */
 export function sandboxOf(command: CommandLine): Sandbox | null {
-  return command.sandbox ? new Sandbox(rootsOf(command), command.config) : null;
+  return command.sandbox ? new Sandbox(rootsOf(command), command.config, logPathsOf(command)) : null;
 }

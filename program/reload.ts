@@ -22,6 +22,11 @@ const FIXED: readonly (keyof ProgramSettings)[] = [
   "workers",
   "user",
   "sandbox",
+  "accessLog",
+  "accessLogFile",
+  "errorLog",
+  "trustProxy",
+  "proxyProtocol",
 ];
 
 /** What is said of something that the sandbox does not let happen any more. */
@@ -70,7 +75,7 @@ export class Reload {
       if (this.#isConfined && this.#command.config === null) return warn(NOTHING_TO_READ);
       const next = await loadSettings(this.#said);
       for (const key of FIXED) {
-        if (next[key] === this.#command[key]) continue;
+        if (String(next[key]) === String(this.#command[key])) continue;
         warn(`Reload: a new value of "${key}" counts from the next start on; the rest is in force`);
       }
       const command = { ...next, ...fixedOf(this.#command) };

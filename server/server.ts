@@ -207,7 +207,7 @@ export class Server {
 
   /** The access log's file was renamed: goes on in the one that has its name now, or makes it. */
   reopenLog(): void {
-    this.#reactor.post(() => this.#log?.reopen());
+    this.#log?.reopen();
   }
 
   /** What it has done, and does now. */

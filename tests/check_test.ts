@@ -75,7 +75,12 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
 Deno.test("every key is printed, but for those that nobody chose and that nothing stands for", () => {
   const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
-  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), ["maxConnections", "user"]);
+  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
+    "accessLogFile",
+    "errorLog",
+    "maxConnections",
+    "user",
+  ]);
   assertEquals(printed.filter((key) => !keys.includes(key)), []);
 });
 

@@ -118,6 +118,10 @@ export class AccessLog extends Source {
   /** Writes out what waits, as far as that can be done at once. */
   flush(): void {
     this.#writer.flush();
+    this.#tellLost();
+  }
+
+  #tellLost(): void {
     const lost = this.#writer.takeLost();
     if (lost === null) return;
     const why = lost.status < 0 ? describeErrno(-lost.status) : "nobody reads it";
@@ -135,6 +139,8 @@ export class AccessLog extends Source {
   close(): void {
     const endMs = performance.now() + PRINT_PATIENCE_MS;
     do this.flush(); while (this.#writer.at > 0 && this.#file.waitUntil(endMs));
+    this.#writer.giveUp();
+    this.#tellLost();
   }
 
   override onReady(): void {}

@@ -5,6 +5,7 @@
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
+import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
@@ -14,7 +15,7 @@ import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
 export const DEFAULT_PORT = 7890;
 
 /** What can be said beside the sites. */
-export interface ProgramSettings extends ServerLimits {
+export interface ProgramSettings extends ServerLimits, LogSettings {
   /** 0: the kernel chooses one. */
   readonly port: number;
   /** The address to listen on. */
@@ -44,6 +45,7 @@ export interface ProgramSettings extends ServerLimits {
 /** What holds where nothing is chosen. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
+  ...DEFAULT_LOG_SETTINGS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
   poller: "epoll-edge",
@@ -144,7 +146,7 @@ export function mergeSettings(
   const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
-  const program = {
+  const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
     ...DEFAULT_PROGRAM_SETTINGS,
     ...file?.program,
     ...environment?.program,
@@ -155,6 +157,8 @@ export function mergeSettings(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
+  const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
+  if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
 }

@@ -33,7 +33,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
   const keys = new Set([...FLAGS.map(keyOf).filter((key) => key !== null), ...KEYS_OF_RULES]);
   const entries = Array.from(keys, (key): [string, unknown] => [
     key,
-    Object.hasOwn(site, key) ? site[key as keyof SiteSettings] : writtenSetting(key, command),
+    Object.hasOwn(site, key) ? site[key as keyof SiteSettings] : writtenSetting(key, command, directory),
   ]);
   const hosts = Array.from(
     command.hosts,
@@ -43,10 +43,13 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
     .filter(([, value]) => value !== undefined && value !== null);
 }
 
-function writtenSetting(key: string, command: CommandLine): unknown {
+function writtenSetting(key: string, command: CommandLine, directory: string): unknown {
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
   if (limit !== undefined) return writtenLimit(limit.kind, value as never);
+  if (key === "accessLogFile" || key === "errorLog") {
+    return value === null ? null : absolute(String(value), directory);
+  }
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
 }
 
