@@ -11,9 +11,9 @@ import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.t
 import type { Reactor } from "../reactor.ts";
 import type { Remotes } from "../remotes.ts";
 import { Source } from "../source.ts";
-import { type LogFormat, logFormat, type LogFormatName, type Part } from "./format.ts";
+import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { type LogFile } from "./log_file.ts";
-import { sourceOf } from "./source.ts";
+import { Source as HeadSource } from "./source.ts";
 import { LogWriter } from "./writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -21,6 +21,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NOTHING: Bytes = new Uint8Array(0);
 const DIGIT_0 = 0x30;
 const POINT = 0x2e;
+const source = new HeadSource();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
@@ -29,7 +30,7 @@ export interface AccessLogOptions {
   readonly file: LogFile;
 }
 
-/** What lines show of one request. */
+/** What lines show of one request that is known, or whose line is written later. */
 export class LoggedRequest {
   readonly user: Bytes;
   readonly before: Bytes;
@@ -40,11 +41,10 @@ export class LoggedRequest {
   bytes = -1;
 
   constructor(format: LogFormat, request: HttpRequest) {
-    const source = sourceOf(request);
-    const part = (write: Part) => scratch.slice(0, write(source, scratch, 0));
-    this.user = part(format.user);
-    this.before = part(format.before);
-    this.after = part(format.after);
+    source.read(request);
+    this.user = scratch.slice(0, format.user(source, scratch, 0));
+    this.before = scratch.slice(0, format.before(source, scratch, 0));
+    this.after = scratch.slice(0, format.after(source, scratch, 0));
   }
 }
 
@@ -95,24 +95,45 @@ export class AccessLog extends Source {
     return (request.logged ??= new LoggedRequest(this.#format, request)) as LoggedRequest;
   }
 
-  /** One line; `bytes` of the response's body were sent, to the client at `fd`. */
-  write(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
+  /** One line for `request`: `bytes` of the response's body were sent to the client at `fd`. */
+  write(fd: number, request: HttpRequest, status: number, bytes: number, seconds: number): void {
+    if (request.isShared) return this.writeLater(fd, this.remember(request), status, bytes, seconds);
+    if (!this.#begin(fd)) return;
+    const format = this.#format;
     const writer = this.#writer;
-    if (!writer.makeRoom()) return;
-    if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
+    const out = writer.bytes;
+    source.read(request);
+    let at = format.user(source, out, writer.at);
+    at = copy(this.#date, out, at);
+    at = this.#putAnswer(status, bytes, out, format.before(source, out, at));
+    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(source, out, at)));
+  }
+
+  /** The same for what was remembered of a request. */
+  writeLater(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
+    if (!this.#begin(fd)) return;
     if (logged.status !== status || logged.bytes !== bytes) this.#compose(logged, status, bytes);
+    const writer = this.#writer;
+    const out = writer.bytes;
+    let at = copy(logged.user, out, writer.at);
+    at = copy(this.#date, out, at);
+    out.set(logged.middle, at);
+    at = putSeconds(seconds, out, at + logged.middle.length);
+    writer.at = copy(this.#format.end, out, at);
+  }
+
+  /** Makes room for a line, and begins it; false: it is lost. */
+  #begin(fd: number): boolean {
+    const writer = this.#writer;
+    if (!writer.makeRoom()) return false;
+    if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
     if (this.#dateSeconds !== this.#clock.seconds) {
       this.#dateSeconds = this.#clock.seconds;
       this.#date = this.#format.date(this.#dateSeconds);
     }
-    const out = writer.bytes;
     const lead = (fd < this.#leads.length ? this.#leads[fd] : null) ?? this.#lead(fd);
-    let at = put(lead, out, writer.at);
-    at = put(logged.user, out, at);
-    at = put(this.#date, out, at);
-    out.set(logged.middle, at);
-    at = putSeconds(seconds, out, at + logged.middle.length);
-    writer.at = put(this.#format.end, out, at);
+    writer.at = copy(lead, writer.bytes, writer.at);
+    return true;
   }
 
   /** Writes out what waits, as far as that can be done at once. */
@@ -158,19 +179,15 @@ export class AccessLog extends Source {
 
   #compose(logged: LoggedRequest, status: number, bytes: number): void {
     const { before, after } = logged;
-    const { between } = this.#format;
-    let at = putNumber(status, scratch, put(before, scratch, 0));
-    at = putNumber(bytes, scratch, put(between, scratch, at));
-    logged.middle = scratch.slice(0, put(after, scratch, at));
+    const at = this.#putAnswer(status, bytes, scratch, copy(before, scratch, 0));
+    logged.middle = scratch.slice(0, copy(after, scratch, at));
     logged.status = status;
     logged.bytes = bytes;
   }
-}
 
-/** Copies a few bytes, for which a call would take longer. */
-function put(bytes: Bytes, out: Bytes, at: number): number {
-  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i];
-  return at + bytes.length;
+  #putAnswer(status: number, bytes: number, out: Bytes, at: number): number {
+    return putNumber(bytes, out, copy(this.#format.between, out, putNumber(status, out, at)));
+  }
 }
 
 function putNumber(value: number, out: Bytes, at: number): number {
