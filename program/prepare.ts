@@ -52,6 +52,8 @@ export async function prepare(
     keepAlive,
     cache: site,
     accessLog: logs.access,
+    trustProxy: command.trustProxy,
+    proxyProtocol: command.proxyProtocol,
     onError: warn,
   });
   return { server, site };

@@ -87,7 +87,7 @@ export class Ledger {
     transfer.status = status;
     if (this.#log !== null) {
       this.#log.meet(fd);
-      transfer.logged = this.#log.remember(request);
+      transfer.logged = this.#log.remember(fd, request);
     }
     transfer.startMs = startMs;
     transfer.from = transfer.bodyFrom = from;

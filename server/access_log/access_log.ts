@@ -32,6 +32,8 @@ export interface AccessLogOptions {
 
 /** What lines show of one request that is known, or whose line is written later. */
 export class LoggedRequest {
+  /** Of a request for whose client a proxy speaks. */
+  lead: Bytes | null = null;
   readonly user: Bytes;
   readonly before: Bytes;
   readonly after: Bytes;
@@ -81,7 +83,7 @@ export class AccessLog extends Source {
 
   /** Learns who is at `fd` while that can be asked. */
   meet(fd: number): void {
-    if (fd >= this.#leads.length || this.#leads[fd] === null) this.#lead(fd);
+    this.#lead(fd);
   }
 
   /** The descriptor is, or will be, another's. */
@@ -90,20 +92,27 @@ export class AccessLog extends Source {
   }
 
   /** What is shown of a request, for a line to come. */
-  remember(request: HttpRequest): LoggedRequest {
-    if (!request.isShared) return new LoggedRequest(this.#format, request);
-    return (request.logged ??= new LoggedRequest(this.#format, request)) as LoggedRequest;
+  remember(fd: number, request: HttpRequest): LoggedRequest {
+    const known = request.logged as LoggedRequest | null;
+    const client = this.#remotes.forwardedFor(fd, request);
+    if (known !== null && (client === null) === (known.lead === null)) return known;
+    const logged = new LoggedRequest(this.#format, request);
+    if (client !== null) logged.lead = this.#format.lead(client);
+    if (request.isShared) request.logged = logged;
+    return logged;
   }
 
   /** One line for `request`: `bytes` of the response's body were sent to the client at `fd`. */
   write(fd: number, request: HttpRequest, status: number, bytes: number, seconds: number): void {
-    if (request.isShared) return this.writeLater(fd, this.remember(request), status, bytes, seconds);
-    if (!this.#begin(fd)) return;
+    if (request.isShared) return this.writeLater(fd, this.remember(fd, request), status, bytes, seconds);
+    if (!this.#begin()) return;
     const format = this.#format;
     const writer = this.#writer;
     const out = writer.bytes;
     source.read(request);
-    let at = format.user(source, out, writer.at);
+    const client = this.#remotes.forwardedFor(fd, request);
+    let at = copy(client === null ? this.#lead(fd) : format.lead(client), out, writer.at);
+    at = format.user(source, out, at);
     at = copy(this.#date, out, at);
     at = this.#putAnswer(status, bytes, out, format.before(source, out, at));
     writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(source, out, at)));
@@ -111,19 +120,20 @@ export class AccessLog extends Source {
 
   /** The same for what was remembered of a request. */
   writeLater(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
-    if (!this.#begin(fd)) return;
+    if (!this.#begin()) return;
     if (logged.status !== status || logged.bytes !== bytes) this.#compose(logged, status, bytes);
     const writer = this.#writer;
     const out = writer.bytes;
-    let at = copy(logged.user, out, writer.at);
+    let at = copy(logged.lead ?? this.#lead(fd), out, writer.at);
+    at = copy(logged.user, out, at);
     at = copy(this.#date, out, at);
     out.set(logged.middle, at);
     at = putSeconds(seconds, out, at + logged.middle.length);
     writer.at = copy(this.#format.end, out, at);
   }
 
-  /** Makes room for a line, and begins it; false: it is lost. */
-  #begin(fd: number): boolean {
+  /** Makes room for a line; false: it is lost. */
+  #begin(): boolean {
     const writer = this.#writer;
     if (!writer.makeRoom()) return false;
     if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
@@ -131,8 +141,6 @@ export class AccessLog extends Source {
       this.#dateSeconds = this.#clock.seconds;
       this.#date = this.#format.date(this.#dateSeconds);
     }
-    const lead = (fd < this.#leads.length ? this.#leads[fd] : null) ?? this.#lead(fd);
-    writer.at = copy(lead, writer.bytes, writer.at);
     return true;
   }
 
@@ -172,6 +180,8 @@ export class AccessLog extends Source {
   }
 
   #lead(fd: number): Bytes {
+    const known = fd < this.#leads.length ? this.#leads[fd] : null;
+    if (known !== null) return known;
     const lead = this.#format.lead(this.#remotes.address(fd)?.address ?? "-");
     while (this.#leads.length <= fd) this.#leads.push(null);
     return this.#leads[fd] = lead;

@@ -3,10 +3,9 @@
  * @module
  */
 import { LOG_FORMAT_NAMES } from "../access_log/format.ts";
-import type { FlagGroup } from "./flags.ts";
 
 /** See the module's comment. */
-export const LOG_FLAG_GROUPS: readonly FlagGroup[] = [
+export const LOG_FLAG_GROUPS = [
   {
     heading: "Logs",
     flags: [
@@ -48,4 +47,4 @@ export const LOG_FLAG_GROUPS: readonly FlagGroup[] = [
       },
     ],
   },
-];
+] as const;
