@@ -8,7 +8,7 @@
  * made ({@linkcode Way.holders}), unless that is `/`. The handler still opens nothing outside of its root (openat2(2)).
  * @module
  */
-import { describeErrno, orThrow } from "../ffi/errno.ts";
+import { describeErrno } from "../ffi/errno.ts";
 import { FileStatus } from "../ffi/file.ts";
 import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
 import { openPath, pathOf, walk } from "../ffi/path_walk.ts";
@@ -43,9 +43,8 @@ export class Sandbox {
     const topStatus = statusOf(top.end);
     try {
       if (config !== null) this.#configDirectory = openPath(directoryOf(config));
-      for (const log of logs) {
-        this.#logDirectories.push(orThrow(openPath(directoryOf(log)), `open ${log}`, "openat"));
-      }
+      // One whose directory is not there cannot be opened either, which whoever opens it says better.
+      this.#logDirectories.push(...logs.map((log) => openPath(directoryOf(log))).filter((fd) => fd >= 0));
       for (const root of roots) {
         const { end, holders } = walk(root);
         this.#directories.push(end);

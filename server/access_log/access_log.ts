@@ -12,7 +12,7 @@ import type { Reactor } from "../reactor.ts";
 import type { Remotes } from "../remotes.ts";
 import { Source } from "../source.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
-import { type LogFile } from "./log_file.ts";
+import { LogFile } from "./log_file.ts";
 import { Source as HeadSource } from "./source.ts";
 import { LogWriter } from "./writer.ts";
 
@@ -26,8 +26,10 @@ const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
 export interface AccessLogOptions {
+  /** What a line looks like. */
   readonly format: Exclude<LogFormatName, "none">;
-  readonly file: LogFile;
+  /** Where it goes: a path, the descriptor of a pipe or the like, or a file that somebody else opens and closes. */
+  readonly file: string | number | LogFile;
 }
 
 /** What lines show of one request that is known, or whose line is written later. */
@@ -54,6 +56,7 @@ export class LoggedRequest {
 export class AccessLog extends Source {
   readonly #format: LogFormat;
   readonly #file: LogFile;
+  readonly #isOwn: boolean;
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
@@ -64,6 +67,7 @@ export class AccessLog extends Source {
   #date = NOTHING;
   #dateSeconds = -1;
 
+  /** @throws {SystemError} `Cannot open logs/access.log: …` */
   constructor(
     { format, file }: AccessLogOptions,
     reactor: Reactor,
@@ -73,8 +77,10 @@ export class AccessLog extends Source {
   ) {
     super(-1);
     this.#format = logFormat(format);
-    this.#file = file;
-    this.#writer = new LogWriter(file);
+    this.#isOwn = !(file instanceof LogFile);
+    this.#file = file instanceof LogFile ? file : new LogFile(file);
+    if (this.#isOwn) this.#file.open();
+    this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
     this.#remotes = remotes;
@@ -170,6 +176,7 @@ export class AccessLog extends Source {
     do this.flush(); while (this.#writer.at > 0 && this.#file.waitUntil(endMs));
     this.#writer.giveUp();
     this.#tellLost();
+    if (this.#isOwn) this.#file.close();
   }
 
   override onReady(): void {}
