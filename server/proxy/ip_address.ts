@@ -39,7 +39,7 @@ function parseIpv4(text: string): IpBytes | null {
 function parseIpv6(text: string): IpBytes | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const [front, back = []] = halves.map(groupsOf);
+  const [front, back = []] = halves.map((half, i) => groupsOf(half, i === halves.length - 1));
   if (front === null || back === null) return null;
   const missing = 8 - front.length - back.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
@@ -51,8 +51,8 @@ function parseIpv6(text: string): IpBytes | null {
   return bytes;
 }
 
-/** Numbers of 16 bits; an IPv4 address at the end is two of them. */
-function groupsOf(text: string): number[] | null {
+/** Numbers of 16 bits; an IPv4 address at the very end is two of them. */
+function groupsOf(text: string, isLast: boolean): number[] | null {
   if (text === "") return [];
   const parts = text.split(":");
   const groups: number[] = [];
@@ -61,7 +61,7 @@ function groupsOf(text: string): number[] | null {
       groups.push(parseInt(part, 16));
       continue;
     }
-    const four = i === parts.length - 1 ? parseIpv4(part) : null;
+    const four = isLast && i === parts.length - 1 ? parseIpv4(part) : null;
     if (four === null) return null;
     groups.push((four[12] << 8) | four[13], (four[14] << 8) | four[15]);
   }
