@@ -59,6 +59,10 @@ async function main(args: readonly string[]): Promise<void> {
   if (said.action === "check") {
     const { checkSettings } = await import("./program/check.ts");
     await checkSettings(said);
+  } else if (said.action === "healthcheck") {
+    const { healthcheck } = await import("./program/healthcheck.ts");
+    const trouble = await healthcheck(said);
+    if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
     const origin = readOrigin();
     const birth = origin?.message.kind === "birth" ? origin.message : null;

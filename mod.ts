@@ -12,15 +12,20 @@
 
 // A server
 
-export { Server } from "./server/server.ts";
+export { type SecondService, Server } from "./server/server.ts";
+export type { ListeningSocket } from "./server/listening/open.ts";
 export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
 export type { Rate, ServerLimits } from "./server/server_limits.ts";
 export {
+  type AnyAddress,
   serve,
+  type ServeManyOptions,
   type ServeOptions,
   type ServerAddress,
   type ServerHandle,
   type ServeSettings,
+  type ServeUnixOptions,
+  type UnixServerAddress,
 } from "./server/serve.ts";
 export type { AccessLogOptions } from "./server/access_log/access_log.ts";
 export { LogFile } from "./server/access_log/log_file.ts";
@@ -40,6 +45,7 @@ export type {
   RewriteRule,
   SiteSettings,
 } from "./server/config/site_settings.ts";
+export type { ArchiveEntry, ConfigText, SiteArchive } from "./server/site_archive.ts";
 export { hashPassword } from "./server/password_hash.ts";
 export { explain } from "./handlers/explain.ts";
 export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";

@@ -102,6 +102,10 @@ export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 
+// elf(5)
+export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
+
 // statx(2), inode(7)
 export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
@@ -194,6 +198,7 @@ export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
 export const F_GETFD = 1;
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;

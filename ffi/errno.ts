@@ -44,6 +44,8 @@ export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
+/** It has begun, and goes on by itself. */
+export const EINPROGRESS = 115;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 

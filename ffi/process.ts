@@ -5,7 +5,6 @@
  */
 import {
   AT_FDCWD,
-  CLOCK_MONOTONIC,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
   O_CLOEXEC,
@@ -19,7 +18,7 @@ import {
 import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { poll } from "./multiplexers.ts";
-import { POLLFD, RLIMIT, TIMESPEC } from "./structs.ts";
+import { POLLFD, RLIMIT } from "./structs.ts";
 
 /** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
 export function ignoreSigpipe(): void {
@@ -95,15 +94,6 @@ export function workingDirectory(): string {
   const status = libc.getcwd(buffer, buffer.length) === null ? result(-1) : 0;
   orThrow(status, "find the working directory", "getcwd");
   return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
-}
-
-/** The clock that systemd compares (CLOCK_MONOTONIC), in microseconds. */
-export function monotonicMicroseconds(): bigint {
-  loadLibc();
-  const time = new Uint8Array(128);
-  libc.clock_gettime(CLOCK_MONOTONIC, time);
-  const view = new DataView(time.buffer);
-  return view.getBigInt64(TIMESPEC.sec, true) * 1_000_000n + view.getBigInt64(TIMESPEC.nsec, true) / 1000n;
 }
 
 /** This process's id. */

@@ -34,8 +34,9 @@ const lengthWord = new Uint32Array(scratch, 128, 1);
 export const sockaddr: Uint8Array<ArrayBuffer> = new Uint8Array(scratch, 0, 128);
 const sockaddrView = new DataView(scratch, 0, 128);
 
-/** `"127.0.0.1:80"`, `"[::1]:80"`, `"unix:/run/epollet.sock"`. */
+/** `"127.0.0.1:80"`, `"[::1]:80"`, `"unix:/run/epollet.sock"`; `"unix"` for a client of such a socket. */
 export function formatAddress({ address, port }: SocketAddress): string {
+  if (address === UNIX_PREFIX) return "unix";
   if (address.startsWith(UNIX_PREFIX)) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -56,6 +56,9 @@ export const GROUP = { size: 32, gid: 16 } as const;
 /** landlock_path_beneath_attr, landlock_add_rule(2): packed. */
 export const LANDLOCK_PATH_BENEATH_ATTR = { size: 12, allowed_access: 0, parent_fd: 8 } as const;
 
+/** Elf64_Ehdr, elf(5). */
+export const ELF64_EHDR = { size: 64, machine: 18, shoff: 40, shentsize: 58, shnum: 60 } as const;
+
 /** statx(2): one layout on every architecture. */
 export const STATX = {
   size: 256,

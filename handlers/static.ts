@@ -9,6 +9,7 @@ import type { HttpRequest } from "../server/http/request.ts";
 import type { HttpResponse } from "../server/http/response.ts";
 import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
+import type { SiteArchive } from "../server/site_archive.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
@@ -17,8 +18,8 @@ import type { SiteOptions } from "./site/site_options.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
-  /** The directory to serve. */
-  readonly root: string;
+  /** The directory to serve, or an archive. */
+  readonly root: string | SiteArchive;
   /**
    * Sites for hosts of their own, by name in lower case (`example.org`, or `*.example.org` for all below it). What one
    * does not say is as for the site at {@linkcode StaticOptions.root}, which serves all other hosts. Together they have
@@ -144,7 +145,7 @@ export class Sites {
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
-    this.#note?.("root", settings.root);
+    this.#note?.("root", String(settings.root));
     return site.handle(request, context);
   }
 

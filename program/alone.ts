@@ -6,6 +6,7 @@
  */
 import { resolveAccount } from "../server/privileges.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
@@ -28,23 +29,32 @@ export async function serveAlone(
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
   const inherited = inheritedBy(origin);
-  const [addresses, settings] = listeningOf(command);
+  const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
+  const adminSockets = listenForAdmin(command, inherited);
   const { server, site } = await prepare(command, sockets.listening, logs);
+  if (adminSockets.length > 0) {
+    server.listenAlso(adminService(adminSockets, {
+      snapshots: () => [server.snapshot()],
+      isReady: () => !server.isDraining,
+    }));
+  }
   const sandbox = sandboxOf(command);
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
   logs.open();
   const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
   sandbox?.enter();
+  let hasSuccessor = false;
   const isConfined = sandbox?.isEnforced ?? false;
   const succession = new SuccessionAttempts({
     reactor: server.reactor,
     launch: launcher.successor,
-    sockets: () => sockets.all,
+    sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
     succeeded: (pid) => {
+      hasSuccessor = true;
       manager.succeeded(pid);
       server.shutdown();
     },
@@ -63,7 +73,8 @@ export async function serveAlone(
     },
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
   });
-  announce(command, { addresses: server.addresses, site: site?.site ?? null, account: who, sandbox });
+  announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);
   await server.run();
+  if (!hasSuccessor) sockets.removeFiles();
 }

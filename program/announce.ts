@@ -11,13 +11,20 @@ import { describeLimits } from "../server/config/limit_settings.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { formatSize } from "../server/config/values.ts";
 import { describeAccount } from "../server/privileges.ts";
+import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
+import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
+import { adminUrl } from "./admin.ts";
+import { describeListening } from "./listen.ts";
+import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
 
 /** What there is to say beside the settings. */
 export interface Facts {
   /** Where it listens. */
-  readonly addresses: readonly SocketAddress[];
+  readonly sockets: Sockets;
+  /** Where operators are served; none: nowhere. */
+  readonly adminSockets: readonly ListeningSocket[];
   /** What serves the files; null: none are served. */
   readonly site: StaticHandler | null;
   readonly account: Account;
@@ -30,23 +37,22 @@ export interface Facts {
 /** See the module's comment. */
 export function announce(
   command: CommandLine,
-  { addresses, site, account, sandbox, workers = [] }: Facts,
+  { sockets, adminSockets, site, account, sandbox, workers = [] }: Facts,
 ): void {
   if (command.verbosity === "quiet") return;
-  const [{ address, port }] = addresses;
-  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
-  const where = formatAddress({ address: reachable, port });
-  if (site !== null) {
-    print(`http服务器使用的port:${port}`);
-    if (command.config !== null) print(`Settings from ${command.config}`);
-    print(`Serving ${command.site.root} at http://${where}/`);
-  } else {
-    print(`Serving ${command.handler} at ${where}`);
+  const { listening } = sockets;
+  const port = listening.find(({ address }) => address.port > 0)?.address.port;
+  if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
+  if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
+  for (const where of new Set(listening.map(({ address }) => reachable(address)))) {
+    if (site === null) print(`Serving ${command.handler} at ${where}`);
+    else print(`Serving ${command.site.root} at ${where.startsWith("unix:") ? where : `http://${where}/`}`);
   }
+  if (adminSockets.length > 0) print(`Admin at ${adminUrl(adminSockets)}`);
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");
-  say("listening", addresses.map(formatAddress).join(", "));
+  for (const line of describeListening(sockets, command)) say("listening", line);
   if (workers.length > 0) say("workers", `${workers.length} (processes ${workers.join(", ")})`);
   say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   say("limits", describeLimits(command));
@@ -60,6 +66,12 @@ export function announce(
     say("host", host);
     for (const [name, value] of describeSite(settings, command.site)) say(`  ${name}`, value);
   }
+}
+
+/** An address that a client on this machine can use. */
+function reachable({ address, port }: SocketAddress): string {
+  const isAny = address === EVERY_IPV4 || address === EVERY_IP;
+  return formatAddress({ address: isAny ? "127.0.0.1" : address, port });
 }
 
 /** The size of the cache, and how the files in it are known to be fresh. */

@@ -14,7 +14,9 @@ import {
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
-import { checkHost } from "./serve.ts";
+import { checkAdmin } from "./admin.ts";
+import { embeddedSite } from "../server/site_archive.ts";
+import { checkAddresses } from "./listen.ts";
 import { openSites } from "./sites.ts";
 
 /** Keys to whose value everybody adds; of others the first who says something counts. */
@@ -27,7 +29,7 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const others = await readOthers(args);
-  const command = mergeSettings(args, others.file, others.environment);
+  const command = mergeSettings(args, others.file, others.environment, embeddedSite());
   await validate(command);
   if (command.verbosity === "quiet") return;
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
@@ -36,7 +38,8 @@ export async function checkSettings(args: Arguments): Promise<void> {
 
 /** Whatever can be found out without listening. */
 async function validate(command: CommandLine): Promise<void> {
-  checkHost(command);
+  checkAddresses(command);
+  checkAdmin(command);
   if (command.user !== null) resolveAccount(command.user);
   (await openSites(command))?.close();
 }

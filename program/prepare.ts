@@ -3,6 +3,7 @@
  * @module
  */
 import type { Account } from "../ffi/privileges.ts";
+import { keepUsageReadable } from "../ffi/usage.ts";
 import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { ListenAddress } from "../server/listening/address.ts";
@@ -23,11 +24,14 @@ export interface Prepared {
   readonly site: CurrentSite | null;
 }
 
-/** What the settings say of listening: where, and how. */
-export function listeningOf(command: CommandLine): [readonly ListenAddress[], ListenSettings] {
-  const addresses: ListenAddress[] = [{ kind: "tcp", host: command.host, port: command.port }];
+/** What the settings say of listening: where, and how. `owner` is who UNIX sockets are to belong to; null: who makes them. */
+export function listeningOf(
+  command: CommandLine,
+  owner: Account | null,
+): [readonly ListenAddress[], ListenSettings] {
+  const { addresses, backlog, socketMode: mode } = command;
   const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
-  return [addresses, { deferAccept }];
+  return [addresses, { backlog, deferAccept, mode, owner }];
 }
 
 function noHandler(): never {
@@ -41,6 +45,7 @@ export async function prepare(
   logs: Logs,
 ): Promise<Prepared> {
   const { poller, keepAlive, handler, coroutine } = command;
+  if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
   const opened = await openSites(command);
   const site = opened === null ? null : new CurrentSite(opened);
   const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload
@@ -54,6 +59,7 @@ export async function prepare(
     accessLog: logs.access,
     trustProxy: command.trustProxy,
     proxyProtocol: command.proxyProtocol,
+    measureLatency: command.admin !== null,
     onError: warn,
   });
   return { server, site };

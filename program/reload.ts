@@ -20,6 +20,8 @@ const FIXED: readonly (keyof ProgramSettings)[] = [
   "handler",
   "coroutine",
   "workers",
+  "admin",
+  "listen",
   "user",
   "sandbox",
   "accessLog",
@@ -75,7 +77,7 @@ export class Reload {
       if (this.#isConfined && this.#command.config === null) return warn(NOTHING_TO_READ);
       const next = await loadSettings(this.#said);
       for (const key of FIXED) {
-        if (String(next[key]) === String(this.#command[key])) continue;
+        if (JSON.stringify(next[key]) === JSON.stringify(this.#command[key])) continue;
         warn(`Reload: a new value of "${key}" counts from the next start on; the rest is in force`);
       }
       const command = { ...next, ...fixedOf(this.#command) };

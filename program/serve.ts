@@ -2,11 +2,10 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
-import { isIpAddress } from "../ffi/socket.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
-import { UsageError } from "../server/config/usage_error.ts";
-import { EXPECTED_ADDRESS } from "../server/config/values.ts";
 import { serveAlone } from "./alone.ts";
+import { checkAdmin } from "./admin.ts";
+import { checkAddresses } from "./listen.ts";
 import type { Origin } from "./origin.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
@@ -17,14 +16,10 @@ export async function serveProgram(
   command: CommandLine,
   origin: Origin | null,
 ): Promise<void> {
-  checkHost(command);
+  checkAddresses(command);
+  checkAdmin(command);
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);
   else await supervise(said, command, origin);
-}
-
-/** An address has the digits that it should have: the kernel says so. @throws {UsageError} */
-export function checkHost({ host }: CommandLine): void {
-  if (!isIpAddress(host)) throw new UsageError(`Bad host "${host}": expected ${EXPECTED_ADDRESS}`);
 }

@@ -3,8 +3,9 @@
  * another process is the main one now. Source: sd_notify(3).
  * @module
  */
+import { monotonicMs } from "../ffi/clock.ts";
 import { connectDatagram } from "../ffi/local_socket.ts";
-import { environmentVariable, monotonicMicroseconds, processId } from "../ffi/process.ts";
+import { environmentVariable, processId } from "../ffi/process.ts";
 import { close, send } from "../ffi/socket.ts";
 import type { Origin } from "./origin.ts";
 
@@ -42,7 +43,7 @@ export class ServiceManager {
 
   /** Says when a reload begins, and when it is over. */
   async reloading(reload: () => Promise<void>): Promise<void> {
-    this.#tell(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicroseconds()}`);
+    this.#tell(`RELOADING=1\nMONOTONIC_USEC=${Math.round(monotonicMs() * 1000)}`);
     try {
       await reload();
     } finally {

@@ -16,9 +16,10 @@ export function siteOptionsOf(command: CommandLine): StaticOptions {
   return { ...site, hosts, cacheSize, cacheFileSize, validate, config, onWarning: warn };
 }
 
-/** Every directory that is served. */
+/** Every directory that is served; what is in the program needs no right to be read any more. */
 export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
-  return handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  return roots.filter((root) => typeof root === "string");
 }
 
 /** Opens the sites; null where no files are served. @throws {UsageError} for a root or a rule that cannot be */
@@ -53,7 +54,7 @@ export class CurrentSite {
     return this.#site;
   }
 
-  /** Of its files in memory. */
+  /** What their caches tell. */
   snapshot(): CacheSnapshot {
     return this.#site.snapshot();
   }

@@ -15,6 +15,7 @@ import {
   type ListeningSocket,
   type ListenSettings,
   openListeners,
+  removeSocketFiles,
 } from "../server/listening/open.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
 
@@ -36,8 +37,8 @@ export class Sockets {
   }
 
   /**
-   * Those for `addresses`, one for each of `copies` processes; `inherited` are those that a predecessor had. Sockets that
-   * systemd opened come first: with them no address matters.
+   * Those for clients, one for each of `copies` processes; `inherited` are those that a predecessor had. Sockets that systemd
+   * opened come first: with them no address matters.
    * @throws {SystemError} when one cannot be opened; then none is
    * @throws {UsageError} for a descriptor of systemd's that is none
    */
@@ -45,22 +46,25 @@ export class Sockets {
     addresses: readonly ListenAddress[],
     settings: ListenSettings,
     copies: number,
-    inherited: readonly InheritedSocket[] = [],
+    inherited: readonly InheritedSocket[],
   ): Sockets {
-    const taken = inherited.map((socket) => ({
+    const handedOver = inherited.length === 0 ? activatedListeners(copies > 1, settings) : [];
+    if (handedOver.length > 0) return new Sockets([{ name: ACTIVATED, sockets: handedOver }]);
+    const ours = inherited.filter(({ isAdmin }) => isAdmin !== true);
+    const taken = ours.map((socket) => ({
       ...socket,
       listening: inheritListener(socket.fd, socket.isShared, settings),
     }));
     const of = (name: string) =>
       taken.filter((socket) => socket.name === name).map((socket) => socket.listening);
-    const activated = inherited.length === 0 ? activatedListeners(copies > 1, settings) : of(ACTIVATED);
+    const activated = of(ACTIVATED);
     if (activated.length > 0) return new Sockets([{ name: ACTIVATED, sockets: activated }]);
     return new Sockets(bind(addresses, settings, copies, of)).#without(taken);
   }
 
   /** Those for other addresses; what both have is the same. @throws {SystemError} when one cannot be opened */
   reopen(addresses: readonly ListenAddress[], settings: ListenSettings, copies: number): Sockets {
-    if (this.#bound[0]?.name === ACTIVATED) return this;
+    if (this.isActivated) return this;
     const of = (name: string) => this.#bound.find((bound) => bound.name === name)?.sockets ?? [];
     return new Sockets(bind(addresses, settings, copies, of));
   }
@@ -71,9 +75,19 @@ export class Sockets {
     closeListeners(this.#bound.flatMap(({ sockets }) => sockets).filter(({ fd }) => !kept.has(fd)));
   }
 
-  /** Closes them; others may have them open, too. */
+  /** Closes them in this process; others may have them open, too. */
   close(): void {
     for (const { fd } of this.all) close(fd);
+  }
+
+  /** Nobody will listen any more: the files of UNIX sockets go, where that may be. */
+  removeFiles(): void {
+    if (!this.isActivated) removeSocketFiles(this.listening);
+  }
+
+  /** Systemd opened them; the addresses of the settings do not count. */
+  get isActivated(): boolean {
+    return this.#bound[0]?.name === ACTIVATED;
   }
 
   /** As they are handed over. */

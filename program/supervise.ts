@@ -9,8 +9,10 @@ import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { createPoller } from "../server/pollers/mod.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
+import { Server } from "../server/server.ts";
 import type { Birth } from "../server/workers/messages.ts";
 import { type Outcome, Supervisor } from "../server/workers/supervisor.ts";
+import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
@@ -29,29 +31,46 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const count = workersOf(command);
-  const sockets = Sockets.open(...listeningOf(command), count, inheritedBy(origin));
+  const site = await openSites(command); // a mistake is told once, and not by each worker
+  site?.close();
+  const inherited = inheritedBy(origin);
+  const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
+  const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
   const who = dropRoot(account, command, origin !== null);
   const logs = new Logs(command);
   logs.openErrors();
-  const site = await openSites(command); // a mistake is told once, and not by each worker
-  site?.close();
-  const reactor = new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
-  const running = reactor.run();
-  const supervisor = new Supervisor({ reactor, launch: launcher.worker, warn }, command.gracePeriodMs);
+  const admin = adminSockets.length === 0 ? null : new Server({
+    ...adminService(adminSockets, {
+      snapshots: () => supervisor.snapshots(),
+      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0,
+    }),
+    onError: warn,
+  });
+  const reactor = admin?.reactor ?? new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
+  const running = admin?.run() ?? reactor.run();
+  const supervisor: Supervisor = new Supervisor(
+    { reactor, launch: launcher.worker, warn },
+    command.gracePeriodMs,
+  );
   const company = new Company(said, supervisor, sockets, count);
   let hasEnded = false;
+  let hasSuccessor = false;
   const end = async () => {
+    if (hasEnded) return;
     hasEnded = true;
-    await supervisor.drain();
+    const drained = supervisor.drain();
+    company.sockets.close(); // the workers have them, for who waits in their queues
+    await drained;
     reactor.stop();
   };
   const succession = new SuccessionAttempts({
     reactor,
     launch: launcher.successor,
-    sockets: () => company.sockets.all,
+    sockets: () => [...company.sockets.all, ...adminToInherit(command, adminSockets)],
     succeeded: (pid) => {
+      hasSuccessor = true;
       manager.succeeded(pid);
       void end();
     },
@@ -78,7 +97,8 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   }
   if (!hasEnded) {
     announce(command, {
-      addresses: sockets.listening.map(({ address }) => address),
+      sockets,
+      adminSockets,
       site,
       account: who,
       sandbox,
@@ -87,6 +107,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     sayReady(origin, manager);
   }
   await running;
+  if (!hasSuccessor) company.sockets.removeFiles();
 }
 
 function workersOf({ workers }: CommandLine): number {
@@ -133,7 +154,7 @@ class Company {
       const command = await loadSettings(this.#said, config);
       (await openSites(command))?.close();
       this.#count = Math.max(workersOf(command), 1);
-      after = before.reopen(...listeningOf(command), this.#count);
+      after = before.reopen(...listeningOf(command, null), this.#count);
       const outcome = await this.#replace(command, config, after);
       if (outcome !== null) throw new Error("the new workers could not begin to serve");
       this.#sockets = after;

@@ -13,7 +13,7 @@ import { asListening } from "./sockets.ts";
 
 /** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
 export async function serveAsWorker(command: CommandLine, channel: number, birth: Birth): Promise<void> {
-  const [, settings] = listeningOf(command);
+  const [, settings] = listeningOf(command, null);
   const logs = new Logs(command);
   logs.open();
   const { server } = await prepare(command, asListening(birth.sockets, settings), logs);
@@ -27,6 +27,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
     },
     snapshot: () => server.snapshot(),
   });
+  server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));
   await server.run();

@@ -287,12 +287,13 @@ export abstract class ExchangeConnection extends Connection {
   #pump(): void {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    this.host.reactor.suspend(
+    const release = this.host.reactor.suspend(
       this,
       stream.read(),
       (result) => this.#streamed(stream, result),
       (error) => this.#streamFailed(error),
     );
+    if (stream.isPatient) release();
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {

@@ -236,6 +236,17 @@ export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */
 export const STREAM_READ_BYTES = 64 * KIB;
 
+// The status page
+
+/** How often it is told what has changed, while somebody looks. */
+export const STATUS_INTERVAL_MS = 200;
+/** Who may look at the same time. Past it: 503. */
+export const STATUS_WATCHERS_MAX = 16;
+/** Connections of those who look, ask for metrics, or probe. */
+export const ADMIN_CONNECTIONS_MAX = 256;
+/** How long `--healthcheck` waits for an answer. */
+export const HEALTHCHECK_TIMEOUT_MS = 3_000;
+
 // What handlers print
 
 /** How long everybody waits for a reader of standard output, once; while it takes nothing, what is printed is lost. */

@@ -70,6 +70,7 @@ export class Listener extends Source {
 
   constructor(fd: number, reactor: Reactor, host: Host) {
     super(fd);
+    this.isHeldElsewhere = true; // by the one who handed it over
     this.#reactor = reactor;
     this.#host = host;
   }

@@ -52,7 +52,6 @@ export class ListenerGroup {
         closed: () => this.#closed(),
       })
     );
-    for (const listener of this.#listeners) listener.isShared = true; // a supervisor, or a successor, may have it, too
     let status = 0;
     for (const listener of this.#listeners) {
       status = reactor.register(listener, Interest.READABLE);

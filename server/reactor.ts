@@ -127,7 +127,7 @@ export class Reactor {
     source.retired = true;
     if (this.#sources[source.fd] === source) {
       this.#sources[source.fd] = null;
-      this.#poller.remove(source.fd, closes && !source.isShared);
+      this.#poller.remove(source.fd, closes && !source.isHeldElsewhere);
     }
     this.#deadlines.remove(source);
     if (closes) this.#retired.push(source);

@@ -14,6 +14,8 @@ const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
 export class ResponseStream {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #isChunked: boolean;
+  /** The loop need not hurry for its pieces. */
+  readonly isPatient: boolean;
   /** Bytes that are still to come, where that is known. */
   #remaining: number;
   /** True from asking for a piece until {@linkcode append} takes it. */
@@ -23,6 +25,7 @@ export class ResponseStream {
   constructor(body: StreamBody, isChunked: boolean) {
     this.#reader = body.stream.getReader();
     this.#isChunked = isChunked;
+    this.isPatient = body.isPatient ?? false;
     this.#remaining = body.length ?? Infinity;
   }
 

@@ -76,6 +76,8 @@ export class Server {
   readonly address: SocketAddress;
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
+  /** Called in the loop when {@linkcode shutdown} is about to end it. */
+  beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
   readonly #host: ChangingHost;
   readonly #group: ListenerGroup;
@@ -164,7 +166,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDrained: () => reactor.stop(),
+        onDrained: () => this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
@@ -271,9 +273,17 @@ export class Server {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
       this.#group.drain();
-      const timer = this.#graceTimer = setTimeout(() => this.stop(), this.#host.limits.gracePeriodMs);
+      const timer = this.#graceTimer = setTimeout(
+        () => this.#reactor.post(() => this.#end()),
+        this.#host.limits.gracePeriodMs,
+      );
       Deno.unrefTimer(timer);
     });
+  }
+
+  #end(): void {
+    this.beforeEnd();
+    this.#reactor.stop();
   }
 
   /** Ends at once; what is being sent is cut off. */

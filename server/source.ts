@@ -13,12 +13,12 @@ export abstract class Source implements Expiring {
   interest: Interest = Interest.NONE;
   /** True once `Reactor.retire` was called: nothing wakes it any more. */
   retired = false;
+  /** Another process may have it open, too: closing it here does not make the kernel forget it. */
+  isHeldElsewhere = false;
   /** True while it stands in the queue of `Reactor.again`. */
   isQueued = false;
   /** The last batch in which it deferred. */
   deferredInBatch: number = -1;
-  /** Another process has the same socket open, so that closing it here takes it out of no poller's set. */
-  isShared = false;
   /** When `onDeadline` is called, by the reactor's clock; Infinity: never. */
   deadlineMs: number = Infinity;
   /** The deadlines' own. */

@@ -44,6 +44,7 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
   SIZE: [["1K", "1K"], ["2K", 2048], ["3K", "3K"]],
   TIME: [["1s", "1s"], ["2s", 2], ["3s", "3s"]],
   COUNT: [["1", 1], ["2", 2], ["3", "3"]],
+  N: [["1", 1], ["2", 2], ["auto", "auto"]],
   RATE: [["1/s", "1/s"], ["2/m", "2/m"], ["3/h", "3/h"]],
   ORIGINS: [["https://a.example", ["https://a.example"]], ["https://b.example", ["https://b.example"]], [
     "https://c.example",

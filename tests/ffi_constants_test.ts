@@ -10,6 +10,7 @@ import * as errno from "../ffi/errno.ts";
 import { evaluateInC } from "./support/c_compiler.ts";
 
 const HEADERS = [
+  "elf.h",
   "errno.h",
   "fcntl.h",
   "linux/fs.h",

@@ -22,6 +22,7 @@ const HEADERS = [
   "sys/vfs.h",
   "sys/inotify.h",
   "dirent.h",
+  "elf.h",
   "pwd.h",
   "grp.h",
   "linux/landlock.h",
@@ -54,6 +55,12 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   LANDLOCK_PATH_BENEATH_ATTR: ["struct landlock_path_beneath_attr", {
     allowed_access: "allowed_access",
     parent_fd: "parent_fd",
+  }],
+  ELF64_EHDR: ["Elf64_Ehdr", {
+    machine: "e_machine",
+    shoff: "e_shoff",
+    shentsize: "e_shentsize",
+    shnum: "e_shnum",
   }],
   STATX: ["struct statx", {
     mask: "stx_mask",

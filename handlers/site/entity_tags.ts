@@ -74,6 +74,16 @@ export class EntityTags {
     return this.#mode === "mtime" ? timeTag(status, coding) : null;
   }
 
+  /** Of a file whose digest (SHA-256 in base64url) is known before it was read; null where that is of no use. */
+  ofKnown(digest: string | null, status: FileStatus, coding: Coding | null): string | null {
+    if (digest === null || this.#mode === "off") return null;
+    return this.#usesTime(status) ? timeTag(status, coding) : quote(digest);
+  }
+
+  #usesTime({ size }: FileStatus): boolean {
+    return this.#mode === "mtime" || size > DIGESTED_BYTES_MAX;
+  }
+
   /** Of bytes that were made from a file: another program may make others of it. */
   ofMade(content: Uint8Array): string | null {
     return this.#mode === "off" ? null : contentTag(content);
@@ -90,7 +100,7 @@ export class EntityTags {
     nowSeconds: number,
   ): string | null | Promise<string | null> {
     if (this.#mode === "off") return null;
-    if (this.#mode === "mtime" || status.size > DIGESTED_BYTES_MAX) return timeTag(status, coding);
+    if (this.#usesTime(status)) return timeTag(status, coding);
     const identity = status.identity;
     const known = this.#known.get(identity);
     if (known !== undefined) return known;

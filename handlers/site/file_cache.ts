@@ -14,6 +14,7 @@ import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits
 import type { CacheSnapshot } from "../../server/statistics.ts";
 import type { Seen } from "./lookup.ts";
 import { hashOf, type Keeper, type Resource } from "./resource.ts";
+import type { Root } from "./root.ts";
 import { Sieve } from "./sieve.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -22,7 +23,7 @@ export type Validation = "inotify" | "stat" | "off";
 
 /** Found by hash and then compared: of two paths with one hash, the later one stays. */
 export class FileCache implements Keeper {
-  readonly #root: number;
+  readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #validation: Validation;
   readonly #bytesMax: number;
@@ -36,7 +37,7 @@ export class FileCache implements Keeper {
   misses = 0;
 
   /** `tree` only where `validation` is "inotify". */
-  constructor(root: number, validation: Validation, tree: WatchTree | null, bytesMax: number) {
+  constructor(root: Root, validation: Validation, tree: WatchTree | null, bytesMax: number) {
     this.#root = root;
     this.#validation = validation;
     this.#tree = tree;
@@ -79,7 +80,7 @@ export class FileCache implements Keeper {
 
   #isAsSeen({ path, status, isDirectory }: Seen): boolean {
     const current = this.#current;
-    const isThere = current.read(this.#root, path) === 0;
+    const isThere = this.#root.readStatus(path, current) === 0;
     if (status !== null) return isThere && current.equals(status);
     return !(isThere && current.isFile) && isDirectory === (isThere && current.isDirectory);
   }

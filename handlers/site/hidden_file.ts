@@ -6,6 +6,7 @@ import { AT_FDCWD } from "../../ffi/constants.ts";
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
+import type { Root } from "./root.ts";
 import { namesOf, terminate } from "./site_root.ts";
 
 const CONFIG_NAME = "epollet.json";
@@ -16,15 +17,15 @@ const CONFIG_NAME = "epollet.json";
  * also where it is not in force: it was written for this server, and is for nobody else.
  */
 export class HiddenFile {
-  readonly #root: number;
+  readonly #root: Root;
   /** The configuration as the process would open it; null: there is none. */
   readonly #path: PathBytes | null;
   readonly #name: FileName;
   readonly #directory = new FileStatus();
   readonly #other = new FileStatus();
 
-  /** `path` as the process would open it, null for none; `root` is the site's descriptor. */
-  constructor(path: string | null, root: number) {
+  /** `path` as the process would open it, null for none; `root` is the site's. */
+  constructor(path: string | null, root: Root) {
     this.#root = root;
     const slash = path?.lastIndexOf("/") ?? -1;
     this.#path = path === null ? null : cString(path);
@@ -38,7 +39,7 @@ export class HiddenFile {
     if (names.length === 1 && isMadeOf(name, CONFIG_NAME)) return true;
     if (!isMadeOf(name, this.#name)) return false;
     const directory = Uint8Array.from(names.slice(0, -1).join("/") || ".", (byte) => byte.charCodeAt(0));
-    return this.#other.read(this.#root, terminate(directory)) === 0 &&
+    return this.#root.readStatus(terminate(directory), this.#other) === 0 &&
       this.#other.isSameFile(this.#directory);
   }
 

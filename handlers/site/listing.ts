@@ -11,15 +11,14 @@
  * 65, asking for all sizes 85, for those of one page 1.
  * @module
  */
-import { EntryStatus, readEntries } from "../../ffi/directory.ts";
 import { FileStatus } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
-import { close } from "../../ffi/socket.ts";
 import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
 import { type ListingQuery, placeOf } from "./listing_query.ts";
 import { bytesOf, inNaturalOrder, ordered } from "./natural_order.ts";
-import { namesOf, type SiteRoot, statusOfErrno, terminate } from "./site_root.ts";
+import type { NamedStatus, Root, SiteDirectory } from "./root.ts";
+import { namesOf, statusOfErrno, terminate } from "./site_root.ts";
 import { TimeSlices } from "./time_slices.ts";
 
 /** A file or a directory. */
@@ -68,14 +67,13 @@ export interface Guard {
 export class Listings {
   /** In which they are made. */
   readonly slices: TimeSlices = new TimeSlices();
-  readonly #root: SiteRoot;
+  readonly #root: Root;
   readonly #isHidden: IsHidden;
   readonly #memory = new ListingMemory();
-  readonly #entryStatus = new EntryStatus();
   readonly #linkStatus = new FileStatus();
 
   /** `root` stays the caller's, and open until every promise is settled; `isHidden` always says the same. */
-  constructor(root: SiteRoot, isHidden: IsHidden = () => false) {
+  constructor(root: Root, isHidden: IsHidden = () => false) {
     this.#root = root;
     this.#isHidden = isHidden;
   }
@@ -94,22 +92,22 @@ export class Listings {
     const place = terminate(path.length === 0 ? HERE : path);
     const kind = this.#root.look(place);
     if (kind !== "directory") return kind === "file" ? 404 : kind;
-    const fd = this.#root.open(place);
-    if (fd < 0) return statusOfErrno(-fd);
+    const opened = this.#root.openDirectory(place);
+    if (typeof opened === "number") return statusOfErrno(-opened);
     try {
       const status = new FileStatus();
-      const failed = status.readDescriptor(fd);
+      const failed = opened.readOwnStatus(status);
       if (failed < 0) return statusOfErrno(-failed);
       if (!status.isDirectory) return 404;
       const isSettled = nowSeconds - status.changedSeconds > CACHE_SETTLE_SECONDS;
-      const directory = { fd, path, names: namesOf(path), guard };
+      const directory = { opened, path, names: namesOf(path), guard };
       const sorted = yield* this.#sortedNames(directory, isSettled ? status : null);
       if (typeof sorted === "number") return sorted;
       return yield* query.sort === "name"
         ? this.#pageByName(directory, sorted, query)
         : this.#pageByStatus(directory, sorted, query);
     } finally {
-      close(fd);
+      opened.close();
     }
   }
 
@@ -145,7 +143,7 @@ export class Listings {
     const names = [...directory.names, ""];
     let count = 0;
     for (let taken = 1; taken > 0; yield) {
-      taken = readEntries(directory.fd, (name, kind) => {
+      taken = directory.opened.readNames((name, kind) => {
         if (name.startsWith(".") && !(name === WELL_KNOWN && names.length === 1)) return;
         names[names.length - 1] = name;
         if (this.#isHidden(names)) return;
@@ -256,30 +254,20 @@ export class Listings {
     directory: Directory,
     name: FileName,
     links: ReadonlySet<FileName>,
-  ): EntryStatus | FileStatus | null {
-    const status = links.has(name)
-      ? this.#statusOfLink(directory, name)
-      : this.#statusOfEntry(directory, name);
+  ): NamedStatus | null {
+    const status = links.has(name) ? this.#statusOfLink(directory, name) : directory.opened.statusOf(name);
     return status !== null && (status.isFile || status.isDirectory) ? status : null;
   }
 
-  #statusOfEntry(directory: Directory, name: FileName): EntryStatus | null {
-    return this.#entryStatus.read(directory.fd, name) < 0 ? null : this.#entryStatus;
-  }
-
-  /** Of what it leads to: of that which is opened inside of the root, and of nothing else. */
-  #statusOfLink(directory: Directory, name: FileName): FileStatus | null {
-    const fd = this.#root.open(terminate(directory.path, bytesOf(name)));
-    if (fd < 0) return null;
-    const failed = this.#linkStatus.readDescriptor(fd);
-    close(fd);
+  #statusOfLink({ path }: Directory, name: FileName): FileStatus | null {
+    const failed = this.#root.readLinked(terminate(path, bytesOf(name)), this.#linkStatus);
     return failed < 0 ? null : this.#linkStatus;
   }
 }
 
 /** A directory that is open. */
 interface Directory {
-  readonly fd: number;
+  readonly opened: SiteDirectory;
   readonly path: Uint8Array;
   readonly names: readonly FileName[];
   readonly guard: Guard | null;

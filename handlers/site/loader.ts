@@ -17,22 +17,32 @@ export interface Loaded {
   readonly bytes: Uint8Array<ArrayBuffer> | null;
   /** The caller's to close; −1 when `bytes` are there. */
   readonly fd: number;
+  /** Where in `fd` the file begins. */
+  readonly start: number;
+  /** SHA-256 of its bytes in base64url; null: it is not known yet. */
+  readonly digest: string | null;
 }
 
 /** See the module's comment. */
-export class Loader {
+export interface Loader {
+  /** Loads a variant of `resource`; −errno when it cannot be opened. */
+  load(resource: Resource, variant: Variant): Loaded | number;
+}
+
+/** Those of a directory. */
+export class FileLoader implements Loader {
   readonly #root: SiteRoot;
   readonly #tree: WatchTree | null;
-  /** Bytes of the largest file that is read into memory; −1: none is. */
-  readonly fileBytesMax: number;
+  readonly #fileBytesMax: number;
 
+  /** `fileBytesMax` are the bytes of the largest file that is read into memory; −1: none is. */
   constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
-    this.fileBytesMax = fileBytesMax;
+    this.#fileBytesMax = fileBytesMax;
   }
 
-  /** Loads a variant of `resource`, watched where that is possible; −errno when it cannot be opened. */
+  /** The file is watched where that is possible. */
   load(resource: Resource, { seen }: Variant): Loaded | number {
     const fd = this.#open(resource, seen);
     if (fd < 0) return fd;
@@ -42,9 +52,9 @@ export class Loader {
       const failed = status.readDescriptor(fd);
       if (failed < 0) return failed;
       if (!status.isFile) return -ELOOP; // something else has come to its name: nothing to be served
-      const bytes = status.size <= this.fileBytesMax ? readWhole(fd, status, this.fileBytesMax) : null;
+      const bytes = status.size <= this.#fileBytesMax ? readWhole(fd, status, this.#fileBytesMax) : null;
       isOpen = bytes !== null;
-      return { status, bytes, fd: bytes === null ? fd : -1 };
+      return { status, bytes, fd: bytes === null ? fd : -1, start: 0, digest: null };
     } finally {
       if (isOpen) close(fd);
     }

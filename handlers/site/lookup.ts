@@ -4,7 +4,8 @@
  */
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
-import { namesOf, type SiteRoot, terminate } from "./site_root.ts";
+import type { Root } from "./root.ts";
+import { namesOf, terminate } from "./site_root.ts";
 import type { Place } from "./place.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -23,14 +24,14 @@ export interface Seen {
 
 /** All that is looked at for one URL. {@linkcode end} has to be called in the end. */
 export class Lookup {
-  readonly #root: SiteRoot;
+  readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #seen: Seen[] = [];
   /** Those that the tree knew to be absent: they are not watched yet. */
   readonly #absent = new Set<Seen>();
 
   /** `tree` must have been drained in this turn. */
-  constructor(root: SiteRoot, tree: WatchTree | null) {
+  constructor(root: Root, tree: WatchTree | null) {
     this.#root = root;
     this.#tree = tree;
   }

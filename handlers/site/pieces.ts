@@ -82,15 +82,18 @@ export class MemoryPieces extends PiecesSource {
 /** Of an open file, whose descriptor is closed at the end. */
 export class DiskPieces extends PiecesSource {
   readonly #fd: number;
+  readonly #first: number;
 
-  constructor(fd: number, pieces: Pieces) {
+  /** `first` is where in `fd` the file begins. */
+  constructor(fd: number, first: number, pieces: Pieces) {
     super(pieces);
     this.#fd = fd;
+    this.#first = first;
   }
 
   /** A file that has become shorter ends the connection: the length was promised. */
   protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {
-    const count = readAt(this.#fd, bytes, start);
+    const count = readAt(this.#fd, bytes, this.#first + start);
     if (count === bytes.length) return;
     this.cancel();
     throw new Error(`The file ended at byte ${start + Math.max(count, 0)}`);

@@ -249,7 +249,7 @@ export class Presenter {
   #fromDisk(
     resource: Resource,
     variant: Variant,
-    { fd, status }: Loaded,
+    { fd, start, status, digest }: Loaded,
     request: HttpRequest,
     context: HandlerContext,
     standIn: StandIn | null,
@@ -258,7 +258,7 @@ export class Presenter {
       let isLeased = false;
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
-        const source = sourceOnDisk(fd, status.size, () => isLeased = true);
+        const source = sourceOnDisk(fd, start, status.size, () => isLeased = true);
         const validators = validatorsOf(status, etag, context);
         const file = { ...describe(resource, variant), validators, ...source };
         if (standIn !== null && standIn.status !== 200) {
@@ -270,7 +270,9 @@ export class Presenter {
       }
     };
     const { clock } = context;
-    const etag = this.#parts.tags.ofFile(variant.seen.path, status, variant.coding, clock.seconds);
+    const { tags } = this.#parts;
+    const etag = tags.ofKnown(digest, status, variant.coding) ??
+      tags.ofFile(variant.seen.path, status, variant.coding, clock.seconds);
     if (!(etag instanceof Promise)) return answer(etag, status);
     return etag.then((etag) => {
       const now = new FileStatus(); // it may have been written to while its tag was made

@@ -64,18 +64,21 @@ export function sourceInMemory(content: Uint8Array<ArrayBuffer>): Source {
   };
 }
 
-/** An open file of `size` bytes; `onLease` is called when a body has taken over the descriptor. */
-export function sourceOnDisk(fd: number, size: number, onLease: () => void): Source {
+/**
+ * An open file of `size` bytes, of which the first is the one at `first` of what the descriptor stands for; `onLease` is
+ * called when a body has taken over the descriptor.
+ */
+export function sourceOnDisk(fd: number, first: number, size: number, onLease: () => void): Source {
   return {
     size,
     body: (start, end) => {
       if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
       onLease();
-      return { fd, offset: start, length: end - start, close: () => void close(fd) };
+      return { fd, offset: first + start, length: end - start, close: () => void close(fd) };
     },
     pieces: (pieces, length) => {
       onLease();
-      return { stream: new ReadableStream(new DiskPieces(fd, pieces), ON_DEMAND), length };
+      return { stream: new ReadableStream(new DiskPieces(fd, first, pieces), ON_DEMAND), length };
     },
   };
 }

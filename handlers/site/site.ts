@@ -11,7 +11,7 @@ import type { HandlerContext } from "../../server/handler.ts";
 import { acceptsHtml } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
+import { CACHE_BYTES_MAX } from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
 import { browse } from "./browse.ts";
 import { Compressor } from "./compressor.ts";
@@ -21,10 +21,10 @@ import { FieldPolicy } from "./field_policy.ts";
 import { FileCache, type Validation } from "./file_cache.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { HiddenFile } from "./hidden_file.ts";
-import { Loader } from "./loader.ts";
 import { Listings } from "./listing.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
+import { openOrigin } from "./origin.ts";
 import { PlainErrors } from "./plain_errors.ts";
 import { Presenter } from "./presenter.ts";
 import type { Result } from "./representation.ts";
@@ -32,10 +32,11 @@ import { encodePath, resolvePath } from "./resolve_path.ts";
 import type { Resource } from "./resource.ts";
 import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
-import { NO_OPENAT2_WARNING, type SiteOptions } from "./site_options.ts";
-import { SiteRoot, terminate } from "./site_root.ts";
+import type { Root } from "./root.ts";
+import type { SiteOptions } from "./site_options.ts";
+import { terminate } from "./site_root.ts";
 import { StandIns } from "./stand_ins.ts";
-import { WatchTree } from "./watch_tree.ts";
+import type { WatchTree } from "./watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 const encoder = new TextEncoder();
@@ -45,7 +46,7 @@ export class Site {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;
   readonly #settings: SiteSettings;
-  readonly #root: SiteRoot;
+  readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #cache: FileCache;
   readonly #rules: Rules;
@@ -69,33 +70,26 @@ export class Site {
 
   /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
   constructor(settings: SiteSettings, options: SiteOptions, note: Note | null = null) {
-    const { validate = "auto", onWarning = () => {}, cacheSize = CACHE_BYTES_MAX } = options;
+    const { cacheSize = CACHE_BYTES_MAX } = options;
     this.#settings = settings;
     const tell = this.#note = note ?? (() => {});
     this.#explains = note !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
-    const root = this.#root = new SiteRoot(settings.root);
-    const fileBytesMax = cacheSize === 0 ? -1 : options.cacheFileSize ?? CACHED_FILE_BYTES_MAX;
-    let tree = validate === "auto" || validate === "inotify"
-      ? new WatchTree(root.fd, validate === "inotify", onWarning)
-      : null;
-    if (tree !== null && !tree.isWatching) {
-      tree.close();
-      tree = null;
-    }
-    this.validation = tree !== null ? "inotify" : validate === "off" ? "off" : "stat";
+    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings.root, options);
+    this.validation = validation;
+    this.#root = root;
     this.#tree = tree;
-    const cache = this.#cache = new FileCache(root.fd, this.validation, tree, cacheSize);
-    const hidden = new HiddenFile(options.config ?? null, root.fd);
+    const cache = this.#cache = new FileCache(root, validation, tree, cacheSize);
+    const hidden = new HiddenFile(options.config ?? null, root);
     this.#listings = new Listings(root, (names) => hidden.is(names));
-    this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? root.open(path) : -EBADF);
+    this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
     const isInside = (path: Uint8Array) => root.isInside(terminate(path));
     const locator = this.#locator = new Locator(settings, this.#rules, isInside, tell);
     this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
     this.#presenter = new Presenter({
       cache,
-      loader: new Loader(root, tree, fileBytesMax),
+      loader,
       tags: this.#tags,
       policy: this.#policy,
       compressor: new Compressor(),
@@ -105,7 +99,6 @@ export class Site {
     this.#plain = new PlainErrors(this.#policy);
     this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#standIns, tell);
     this.#gatekeeper = new Gatekeeper(this.#rules, this.#errors, tell);
-    if (!root.followsLinks) onWarning(NO_OPENAT2_WARNING);
   }
 
   /** Another directory has come to the root's name. */

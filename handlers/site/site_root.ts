@@ -3,6 +3,7 @@
  * @module
  */
 import { AT_FDCWD } from "../../ffi/constants.ts";
+import { type EntryKind, EntryStatus, readEntries } from "../../ffi/directory.ts";
 import * as E from "../../ffi/errno.ts";
 import {
   FileStatus,
@@ -18,11 +19,12 @@ import {
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
 import { close } from "../../ffi/socket.ts";
+import type { Root, SiteDirectory } from "./root.ts";
 
 const SLASH = 0x2f;
 
-/** An open root. Paths are relative to it and end with a NUL. */
-export class SiteRoot {
+/** A directory as the root of a site, open. */
+export class SiteRoot implements Root {
   #fd: number;
   /** False where openat2(2) is missing; no link is followed then. */
   readonly followsLinks: boolean;
@@ -62,6 +64,10 @@ export class SiteRoot {
     return this.followsLinks ? openBeneathWithoutLinks(this.fd, path) : openBeneathByWalking(this.fd, path);
   }
 
+  readStatus(path: PathBytes, status: FileStatus): number {
+    return status.read(this.fd, path);
+  }
+
   /** Looks before opening: even to open a FIFO or a device can have an effect on others. `status` is filled. */
   look(path: PathBytes, status: FileStatus = this.#status): "file" | "directory" | number {
     const result = status.read(this.fd, path);
@@ -82,6 +88,20 @@ export class SiteRoot {
     return fd === -E.ELOOP || (fd < 0 && statusOfErrno(-fd) === 503);
   }
 
+  /** Of that which is opened inside of the root, and of nothing else. */
+  readLinked(path: PathBytes, status: FileStatus): number {
+    const fd = this.open(path);
+    if (fd < 0) return fd;
+    const failed = status.readDescriptor(fd);
+    close(fd);
+    return failed;
+  }
+
+  openDirectory(path: PathBytes): SiteDirectory | number {
+    const fd = this.open(path);
+    return fd < 0 ? fd : new OpenDirectory(fd);
+  }
+
   /** True when no link leads from `path` out of the root. */
   isInside(path: PathBytes): boolean {
     const fd = this.open(path);
@@ -93,6 +113,32 @@ export class SiteRoot {
   close(): void {
     close(this.#fd);
     this.#fd = -1;
+  }
+}
+
+/** A directory, or what was taken for one, by its descriptor. */
+class OpenDirectory implements SiteDirectory {
+  readonly #fd: number;
+  readonly #status = new EntryStatus();
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  readOwnStatus(status: FileStatus): number {
+    return status.readDescriptor(this.#fd);
+  }
+
+  readNames(onEntry: (name: FileName, kind: EntryKind) => void): number {
+    return readEntries(this.#fd, onEntry);
+  }
+
+  statusOf(name: FileName): EntryStatus | null {
+    return this.#status.read(this.#fd, name) < 0 ? null : this.#status;
+  }
+
+  close(): void {
+    close(this.#fd);
   }
 }
 

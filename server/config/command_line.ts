@@ -2,9 +2,11 @@
  * The command line: what it says, and what is wrong with it.
  * @module
  */
+import { readAdminAddress } from "./admin_address.ts";
 import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 import { type GivenFlags, judge } from "./given_flags.ts";
+import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readLogFile, readLogFormat, readProxies } from "./log_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
@@ -13,6 +15,7 @@ import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
 import {
   readAccount,
+  readBacklog,
   readCacheControl,
   readErrorPage,
   readEtag,
@@ -21,9 +24,11 @@ import {
   readHandler,
   readHost,
   readIndex,
+  readMode,
   readOrigins,
   readPoller,
   readPort,
+  readProbe,
   readRoot,
   readShell,
   readSitePath,
@@ -42,7 +47,7 @@ export const DEFAULT_SPA = "/index.html";
 /** Actions that need nothing else, the first of them first. */
 const ACTIONS: readonly Action[] = ["help", "version", "man", "completions", "hash-password"];
 /** Actions that all the settings are read for. */
-const WITH_SETTINGS: readonly Action[] = ["check", "explain"];
+const WITH_SETTINGS: readonly Action[] = ["check", "explain", "healthcheck"];
 
 /** Reads the arguments; with --help and the like nothing else matters. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): Arguments {
@@ -56,6 +61,7 @@ export function parseCommandLine(args: readonly string[]): Arguments {
   return {
     action,
     explain: read(flags, "explain", readExplained) ?? "",
+    healthcheck: read(flags, "healthcheck", readProbe) ?? "",
     shell: read(flags, "completions", readShell) ?? null,
     ...whereFrom(flags),
     aboutFiles: aboutFiles(flags, root),
@@ -101,6 +107,9 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
   return said({
     port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
+    listen: flags.get("listen")?.map((text) => judge("--listen", text, readListenAddress)),
+    backlog: read(flags, "backlog", readBacklog),
+    socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
     coroutine: flags.isOn("coroutine"),
@@ -110,6 +119,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     validate: read(flags, "cache-validate", readValidation),
     ...chosenLimits(({ flag, kind }) => read(flags, flag, kind.read)),
     workers: read(flags, "workers", readWorkers),
+    admin: readOrNone(flags, "admin", readAdminAddress),
     user: readOrNone(flags, "user", readAccount),
     sandbox: flags.isOn("sandbox"),
     accessLog: read(flags, "access-log", readLogFormat),

@@ -9,6 +9,8 @@ import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
+import { type ListenAddress, readListenAddress } from "../listening/address.ts";
+import { readAdminAddress } from "./admin_address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readProxies } from "./log_settings.ts";
 import { readFieldValue } from "./rule_values.ts";
@@ -16,7 +18,7 @@ import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts"
 import type { FileChoices } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { UsageError } from "./usage_error.ts";
-import { readFileSize, readHost, readIndex, readSitePath, readSize } from "./values.ts";
+import { readFileSize, readHost, readIndex, readMode, readSitePath, readSize } from "./values.ts";
 
 /** What is shown of a value that was found. */
 const SHOWN_CHARACTERS_MAX = 60;
@@ -34,6 +36,9 @@ export function parseConfig(path: string, text: string): FileChoices {
   const program = said({
     port,
     host: host === undefined ? undefined : readHost(host),
+    listen: written.listen === undefined ? undefined : listenOf(written.listen, path),
+    backlog: written.backlog,
+    socketMode: written.socketMode === undefined ? undefined : readMode(written.socketMode),
     poller,
     handler,
     coroutine,
@@ -46,6 +51,7 @@ export function parseConfig(path: string, text: string): FileChoices {
       return value === undefined ? undefined : kind.read(String(value));
     }),
     workers: written.workers,
+    admin: written.admin === undefined ? undefined : readAdminAddress(String(written.admin)),
     user: written.user,
     sandbox: written.sandbox,
     accessLog: written.accessLog,
@@ -185,6 +191,15 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
       realm,
       users,
     })),
+  });
+}
+
+/** The path of a UNIX socket is relative, too. */
+function listenOf(written: string | readonly string[], path: string): ListenAddress[] {
+  return [written].flat().map((text) => {
+    const address = readListenAddress(text);
+    if (address.kind === "tcp" || address.path.startsWith("@")) return address;
+    return { kind: "unix", path: relativeTo(path, address.path) };
   });
 }
 

@@ -59,7 +59,7 @@ export function describeSite(
   base: SiteSettings = DEFAULT_SITE_SETTINGS,
 ): (readonly [name: string, value: string])[] {
   const lines: (readonly [string, string])[] = [];
-  if (base !== DEFAULT_SITE_SETTINGS && site.root !== base.root) lines.push(["root", site.root]);
+  if (base !== DEFAULT_SITE_SETTINGS && site.root !== base.root) lines.push(["root", String(site.root)]);
   for (const key of Object.keys(LINES) as (keyof typeof LINES)[]) {
     if (JSON.stringify(site[key]) !== JSON.stringify(base[key])) lines.push(line(site, key));
   }

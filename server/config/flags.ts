@@ -10,7 +10,7 @@ import { LOG_FLAG_GROUPS } from "./log_flags.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
-import { formatSize, HANDLER_NAMES, SHELLS, VALIDATIONS } from "./values.ts";
+import { formatMode, formatSize, HANDLER_NAMES, PROBES, SHELLS, VALIDATIONS } from "./values.ts";
 
 /** One flag: its long name, its letter, what its value is called (none: a switch), what it does. */
 export interface Flag {
@@ -73,6 +73,24 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         letter: "a",
         value: "ADDRESS",
         help: "IPv4 or IPv6 address; :: takes clients of both (0.0.0.0)",
+      },
+      {
+        name: "listen",
+        value: "WHERE",
+        isRepeatable,
+        help: "ADDRESS:PORT or unix:PATH to listen on; PORT only if given, too",
+      },
+      {
+        name: "backlog",
+        value: "NUMBER",
+        help: `clients that may wait to be accepted (${DEFAULT_PROGRAM_SETTINGS.backlog})`,
+      },
+      {
+        name: "socket-mode",
+        value: "MODE",
+        help: `permissions of UNIX sockets; who may write may connect (${
+          formatMode(DEFAULT_PROGRAM_SETTINGS.socketMode)
+        })`,
       },
       { name: "no-keep-alive", help: "close the connection after each response", isForStatic },
     ],
@@ -198,7 +216,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       {
         name: "check",
         isAction,
-        help: "print the settings in force as JSON if all is well, and serve nothing",
+        help: "print the settings in force if all is well, and serve nothing",
       },
       {
         name: "explain",
@@ -216,7 +234,26 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "workers",
         letter: "w",
         value: "N",
-        help: "processes that serve, and one that looks after them; auto: one a processor (none)",
+        help: "processes that serve under one more; auto: one a processor (none)",
+      },
+    ],
+  },
+  {
+    heading: "Operations",
+    flags: [
+      {
+        name: "admin",
+        value: "WHERE",
+        isNegatable: true,
+        help: "health, metrics and a live status page, on PORT or ADDRESS:PORT",
+      },
+      {
+        name: "healthcheck",
+        value: "PATH",
+        values: PROBES,
+        isOptional: true,
+        isAction,
+        help: `ask it for ${PROBES.join(" (or ")}); exit with 0 if it is well, else 1`,
       },
     ],
   },

@@ -243,7 +243,7 @@ export const LIMIT_SETTINGS = [
     "gracePeriodMs",
     TIME,
     formatTime(gracePeriodMs),
-    "for what has begun when the program is to end; then it is cut off",
+    "for what has begun when it is to end; then it is cut off",
     false,
   ),
 ] as const;

@@ -6,6 +6,7 @@ import { ENOENT, SystemError } from "../../ffi/errno.ts";
 import { environmentVariable } from "../../ffi/process.ts";
 import { readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
+import { type ConfigText, embeddedSite } from "../site_archive.ts";
 import { readEnvironment } from "./environment.ts";
 import { DEFAULT_CONFIG } from "./flags.ts";
 import {
@@ -17,11 +18,7 @@ import {
 } from "./settings.ts";
 import { UsageError } from "./usage_error.ts";
 
-/** A configuration file, as it was read. */
-export interface ConfigText {
-  readonly path: string;
-  readonly text: string;
-}
+export type { ConfigText };
 
 /** What is said beside the command line. */
 export interface OtherChoices {
@@ -31,14 +28,15 @@ export interface OtherChoices {
 }
 
 /**
- * Reads the environment, and the file that is named, or the one in the working directory, and adds what they say.
- * `given` is what somebody else has read in the file; null: there is none.
+ * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
+ * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
+ * the site in the program, if there is one.
  * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
  * for a variable that has one.
  */
 export async function loadSettings(args: Arguments, given?: ConfigText | null): Promise<CommandLine> {
   const { environment, file } = await readOthers(args, given);
-  return mergeSettings(args, file, environment);
+  return mergeSettings(args, file, environment, embeddedSite());
 }
 
 /** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
@@ -73,7 +71,7 @@ export function readConfig(
     return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX) };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (config === null && error.errno === ENOENT) return null;
+    if (config === null && error.errno === ENOENT) return embeddedSite()?.config ?? null;
     throw new UsageError(`${error.message}: name another file by --config FILE, or none by --no-config`);
   }
 }

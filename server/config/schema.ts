@@ -25,8 +25,10 @@ import {
   REWRITE_DESTINATION,
   USER_NAME,
 } from "./rule_values.ts";
+import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { logKeys } from "./log_schema.ts";
+import { listening } from "./schema_listening.ts";
 import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
@@ -43,7 +45,6 @@ import {
   readCacheControl,
   readFileName,
   readFileSize,
-  readHost,
   readIndex,
   readOrigin,
   readRoot,
@@ -223,8 +224,6 @@ const limits = Object.fromEntries(LIMIT_SETTINGS.map((setting) => [setting.key, 
   ReturnType<typeof limit>
 >;
 
-const port = `a whole number from 0 to ${PORT_MAX}`;
-
 /** The site of one host. */
 export const siteSchema = object(site, "an object with the settings of a site");
 
@@ -232,16 +231,7 @@ export const siteSchema = object(site, "an object with the settings of a site");
 export const configSchema = object({
   $schema: z.string("the place of the schema").optional()
     .meta({ description: "Where this schema is, for editors." }),
-  port: z.int(port).min(0, port).max(PORT_MAX, port).optional().meta({
-    title: "Port",
-    description: "Port to listen on; 0 lets the kernel choose.",
-    default: DEFAULT_PROGRAM_SETTINGS.port,
-  }),
-  host: text(readHost, "an address").optional().meta({
-    title: "Address",
-    description: "IPv4 or IPv6 address to listen on; :: takes clients of both.",
-    default: DEFAULT_PROGRAM_SETTINGS.host,
-  }),
+  ...listening,
   keepAlive: flag("Keep-alive", "Connections stay open after a response.", true),
   poller: oneOf(POLLER_NAMES).optional().meta({
     title: "Poller",
@@ -281,6 +271,14 @@ export const configSchema = object({
     title: "Workers",
     description: "Processes that serve under a supervisor; auto: one for each processor; 0: none.",
     default: DEFAULT_PROGRAM_SETTINGS.workers,
+  }),
+  admin: z.union([
+    z.int(EXPECTED_ADMIN).min(0, EXPECTED_ADMIN).max(PORT_MAX, EXPECTED_ADMIN),
+    text(readAdminAddress, EXPECTED_ADMIN, ADMIN),
+  ], EXPECTED_ADMIN).optional().meta({
+    title: "Admin",
+    description: "Where health, metrics and a status page are served: a port of 127.0.0.1, or address:port.",
+    examples: [9090, "127.0.0.1:9090"],
   }),
   user: text(readAccount, EXPECTED_ACCOUNT, ACCOUNT).optional().meta({
     title: "User",

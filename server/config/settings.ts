@@ -3,10 +3,13 @@
  * @module
  */
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
+import { formatListenAddress, type ListenAddress } from "../listening/address.ts";
 import type { PollerName } from "../poller.ts";
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
+import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import type { AdminAddress } from "./admin_address.ts";
 import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "./usage_error.ts";
 import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
@@ -20,6 +23,12 @@ export interface ProgramSettings extends ServerLimits, LogSettings {
   readonly port: number;
   /** The address to listen on. */
   readonly host: string;
+  /** Addresses to listen on beside; the port only counts where it was chosen, or nothing stands here. */
+  readonly listen: readonly ListenAddress[];
+  /** Clients that may wait to be accepted. */
+  readonly backlog: number;
+  /** Permissions of UNIX sockets. */
+  readonly socketMode: number;
   /** What waits for readiness. */
   readonly poller: PollerName;
   /** What is served. */
@@ -36,6 +45,8 @@ export interface ProgramSettings extends ServerLimits, LogSettings {
   readonly validate: (typeof VALIDATIONS)[number];
   /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
   readonly workers: number | "auto";
+  /** Where operators are served; null: nowhere. */
+  readonly admin: AdminAddress | null;
   /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
   readonly user: string | null;
   /** Give up the right to everything but reading the sites. */
@@ -48,6 +59,9 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LOG_SETTINGS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
+  listen: [],
+  backlog: LISTEN_BACKLOG,
+  socketMode: 0o660,
   poller: "epoll-edge",
   handler: "static",
   coroutine: false,
@@ -56,6 +70,7 @@ export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   cacheFileSize: CACHED_FILE_BYTES_MAX,
   validate: "auto",
   workers: 0,
+  admin: null,
   user: null,
   sandbox: true,
 };
@@ -85,7 +100,8 @@ export type Action =
   | "completions"
   | "hash-password"
   | "check"
-  | "explain";
+  | "explain"
+  | "healthcheck";
 
 /** How much is printed. */
 export type Verbosity = "quiet" | "normal" | "verbose";
@@ -108,6 +124,8 @@ export interface Arguments extends FlagChoices {
   readonly action: Action;
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
+  /** The path that is asked for by --healthcheck; empty for other actions. */
+  readonly healthcheck: string;
   /** The shell to complete flags in; null for other actions. */
   readonly shell: Shell | null;
   /** Something that is said about files or HTTP, as it was written; null: nothing is. */
@@ -118,6 +136,8 @@ export interface Arguments extends FlagChoices {
 export interface CommandLine extends ProgramSettings {
   /** What is to be done. */
   readonly action: Action;
+  /** Everywhere to listen. */
+  readonly addresses: readonly ListenAddress[];
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
   /** The configuration file that was read; null: none was. */
@@ -133,17 +153,21 @@ export interface CommandLine extends ProgramSettings {
 /**
  * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
  * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
- * environment are for every host.
+ * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
  * @throws {UsageError} when a flag says something about files, and none are served.
  */
 export function mergeSettings(
   args: Arguments,
   file: FileChoices | null,
   environment: FlagChoices | null = null,
+  embedded: SiteArchive | null = null,
 ): CommandLine {
   const { action, explain } = args;
+  const defaults: SiteSettings = embedded === null
+    ? DEFAULT_SITE_SETTINGS
+    : { ...DEFAULT_SITE_SETTINGS, root: embedded };
   const flags = environment === null ? args.site : withFlags(environment.site, args.site);
-  const site = withFlags({ ...DEFAULT_SITE_SETTINGS, ...file?.site }, flags);
+  const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
   const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
@@ -160,7 +184,24 @@ export function mergeSettings(
   const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
   if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
-  return { ...program, action, explain, verbosity, config: file?.path ?? null, site, hosts };
+  const addresses = addressesOf(program, [args.program, environment?.program ?? {}, file?.program ?? {}]);
+  return { ...program, action, addresses, explain, verbosity, config: file?.path ?? null, site, hosts };
+}
+
+/** The port, where somebody chose it or there is nothing else, and then what is listed; each address once. */
+function addressesOf(
+  { host, port, listen }: ProgramSettings,
+  chosen: readonly Partial<ProgramSettings>[],
+): ListenAddress[] {
+  const isChosen = chosen.some((choices) => (choices.port ?? choices.host) !== undefined);
+  const all = isChosen || listen.length === 0 ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
+  const written = all.map(formatListenAddress);
+  return all.filter((address, index) => isAnyPort(address) || written.indexOf(written[index]) === index);
+}
+
+/** The kernel chooses: two of these are two ports. */
+function isAnyPort(address: ListenAddress): boolean {
+  return address.kind === "tcp" && address.port === 0;
 }
 
 /** Settings of which everybody's say counts. */

@@ -2,6 +2,7 @@
  * What can be said about a site: on the command line, in `epollet.json`, and by who embeds the server.
  * @module
  */
+import type { SiteArchive } from "../site_archive.ts";
 
 /** Fields for the paths that a glob matches; null takes a field away. Later rules win. */
 export interface HeaderRule {
@@ -49,8 +50,8 @@ export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
 
 /** What can be said about one site. */
 export interface SiteSettings {
-  /** The directory to serve. */
-  readonly root: string;
+  /** The directory to serve, or an archive. */
+  readonly root: string | SiteArchive;
   /** Names tried, in this order, for a path that ends with a slash. Default `["index.html"]`. */
   readonly index: readonly string[];
   /** `/about` is `about.html`, and `/about.html` leads there. Default false. */
@@ -82,7 +83,7 @@ export interface SiteSettings {
 }
 
 /** What holds where nothing is said. */
-export const DEFAULT_SITE_SETTINGS: SiteSettings = {
+export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = {
   root: "./html",
   index: ["index.html"],
   cleanUrls: false,

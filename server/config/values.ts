@@ -26,6 +26,8 @@ export const SHELLS: readonly Shell[] = ["bash", "zsh", "fish"];
 
 /** The largest port. */
 export const PORT_MAX = 65535;
+/** More clients than that cannot wait: older kernels count them in 16 bits. */
+export const BACKLOG_MAX = 65535;
 /** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
 export const FILE_SIZE_MAX = 1024 ** 3;
 
@@ -52,6 +54,32 @@ export function readHost(text: string): string {
   const host = text === "localhost" ? "127.0.0.1" : text.replace(/^\[(.*)\]$/, "$1");
   if (!/^[0-9.]+$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(host)) throw new Expected(EXPECTED_ADDRESS);
   return host;
+}
+
+/** Clients that may wait to be accepted. */
+export function readBacklog(text: string): number {
+  const backlog = Number(text);
+  if (!/^\d{1,5}$/.test(text) || backlog < 1 || backlog > BACKLOG_MAX) throw new Expected(EXPECTED_BACKLOG);
+  return backlog;
+}
+
+/** What is said of a number of clients that is none. */
+export const EXPECTED_BACKLOG = `a whole number from 1 to ${BACKLOG_MAX}`;
+
+/** Permissions, in octal digits as chmod(1) takes them. */
+export function readMode(text: string): number {
+  if (!MODE.test(text)) throw new Expected(EXPECTED_MODE);
+  return parseInt(text, 8);
+}
+
+/** How permissions are written. */
+export const MODE = /^0?[0-7]{3}$/;
+/** What is said of permissions that are none. */
+export const EXPECTED_MODE = "permissions as three octal digits, such as 660 or 666";
+
+/** The other way round: `660`. */
+export function formatMode(mode: number): string {
+  return mode.toString(8).padStart(3, "0");
 }
 
 /** What is said of an address that is none. */
@@ -196,4 +224,12 @@ export function readExplained(text: string): string {
     throw new Expected("a path such as /about, or a URL");
   }
   return text;
+}
+
+/** What `--healthcheck` asks for: is it alive, or ready. */
+export const PROBES = ["/healthz", "/readyz"] as const;
+
+/** One of {@linkcode PROBES}; the first of them where nothing is said. */
+export function readProbe(text: string): string {
+  return text === "" ? PROBES[0] : oneOf(PROBES)(text);
 }

@@ -2,9 +2,10 @@
  * Settings in force, written as a configuration file: `epollet.json` with all of this in it would say the same.
  *
  * Directories are absolute, so that the file means the same wherever it is put. What has no value (no user, no limit of
- * connections) has no key. The hashes of passwords are there, since the file would not be the same without them.
+ * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file would not be the same without them.
  * @module
  */
+import { formatListenAddress } from "../listening/address.ts";
 import { keyOf } from "./flag_forms.ts";
 import { FLAGS } from "./flags.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
@@ -50,6 +51,7 @@ function writtenSetting(key: string, command: CommandLine, directory: string): u
   if (key === "accessLogFile" || key === "errorLog") {
     return value === null ? null : absolute(String(value), directory);
   }
+  if (key === "admin") return command.admin === null ? null : formatListenAddress(command.admin);
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
 }
 
@@ -76,7 +78,7 @@ function writtenSite(site: SiteSettings, directory: string): WrittenSite {
   const { root, spa, cors, headers } = site;
   return {
     ...site,
-    root: absolute(root, directory),
+    root: typeof root === "string" ? absolute(root, directory) : null,
     spa: spa ?? false,
     cors: cors === null ? false : String(cors) === "*" ? true : cors,
     headers: headers.flatMap(writtenFields),

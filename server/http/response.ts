@@ -26,6 +26,8 @@ export interface StreamBody {
   readonly stream: ReadableStream<Uint8Array>;
   /** Bytes; null: not known. */
   readonly length: number | null;
+  /** True: what it gives may wait for YIELD_INTERVAL_MS, since it waits for a clock. Others are not hurried less for it. */
+  readonly isPatient?: boolean;
 }
 
 /** What a response carries. */

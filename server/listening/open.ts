@@ -23,6 +23,7 @@ import { EVERY_IP, type ListenAddress } from "./address.ts";
 
 /** A socket that listens. */
 export interface ListeningSocket {
+  /** Its descriptor. */
   readonly fd: number;
   /** Where, as it is printed: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/epollet.sock`. */
   readonly name: string;

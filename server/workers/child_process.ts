@@ -88,7 +88,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
 
   /** Fulfilled once it has told of itself again, or cannot any more. */
   report(): Promise<void> {
-    if (this.#state !== "ready") return Promise.resolve();
+    if (!this.wasReady || this.#state === "ended") return Promise.resolve();
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       if (this.#waiting.length === 1) this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));

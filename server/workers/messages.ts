@@ -28,6 +28,8 @@ export interface InheritedSocket {
   readonly name: string;
   /** All workers accept from it. */
   readonly isShared: boolean;
+  /** It is for operators. */
+  readonly isAdmin?: boolean;
 }
 
 /** To a worker. */

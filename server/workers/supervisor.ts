@@ -9,6 +9,7 @@
 import type { Ended } from "../../ffi/child.ts";
 import { SystemError } from "../../ffi/errno.ts";
 import { GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
+import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
@@ -50,8 +51,8 @@ export class Supervisor implements ChildListener<Birth> {
   readonly #leaving = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #whenEmpty: (() => void) | null = null;
-  /** What workers had counted that are no more. */
-  readonly #departed: Snapshot[] = [];
+  /** What workers of each index had counted that are no more. */
+  readonly #departed = new Map<number, Snapshot>();
 
   constructor(options: SupervisorOptions, gracePeriodMs: number) {
     this.#options = options;
@@ -125,15 +126,26 @@ export class Supervisor implements ChildListener<Birth> {
     for (const worker of this.#all()) worker.reopenLogs();
   }
 
-  /** What each of them tells of itself now, and what those had counted that are no more. From anywhere. */
-  async snapshots(): Promise<{ current: Snapshot[]; departed: readonly Snapshot[] }> {
+  /**
+   * What each of them tells of itself, with all that those had counted whose place it has. Who does not answer in time is
+   * shown as it was. From anywhere.
+   */
+  async snapshots(): Promise<Snapshot[]> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, SNAPSHOT_PATIENCE_MS));
     const workers = this.#ready();
-    await Promise.race([Promise.all(workers.map((worker) => worker.report())), patience]);
+    const leaving = [...this.#leaving];
+    await Promise.race([Promise.all([...workers, ...leaving].map((worker) => worker.report())), patience]);
     clearTimeout(timer);
-    const known = [...workers, ...this.#leaving].map(({ snapshot }) => snapshot);
-    return { current: known.filter((snapshot) => snapshot !== null), departed: this.#departed };
+    const before = new Map<number, Snapshot>();
+    const add = (index: number, snapshot: Snapshot | null) => addAt(before, index % workers.length, snapshot);
+    for (const [index, snapshot] of this.#departed) add(index, snapshot);
+    for (const { birth: { index }, snapshot, state } of leaving) if (state !== "ended") add(index, snapshot);
+    return workers.flatMap(({ snapshot, birth: { index } }) => {
+      if (snapshot === null) return [];
+      const counted = before.get(index % workers.length);
+      return [counted === undefined ? snapshot : addCounters(snapshot, counted)];
+    });
   }
 
   ready(worker: Worker): void {
@@ -143,7 +155,7 @@ export class Supervisor implements ChildListener<Birth> {
   }
 
   ended(worker: Worker, how: Ended): void {
-    if (worker.snapshot !== null) this.#departed.push(worker.snapshot);
+    addAt(this.#departed, worker.birth.index, worker.snapshot);
     this.#leaving.delete(worker);
     const place = this.#places.find((place) => place.worker === worker);
     if (this.#newcomers?.workers.delete(worker) === true) this.#newcomers.settled(how);
@@ -202,6 +214,13 @@ export class Supervisor implements ChildListener<Birth> {
     for (const worker of this.#all()) if (worker.state !== "ended") return;
     this.#whenEmpty();
   }
+}
+
+/** Adds what was counted to what had been counted under the same index. */
+function addAt(counted: Map<number, Snapshot>, index: number, snapshot: Snapshot | null): void {
+  if (snapshot === null) return;
+  const before = counted.get(index);
+  counted.set(index, before === undefined ? snapshot : addCounters(snapshot, before));
 }
 
 /** As it is said of a worker. */

@@ -53,7 +53,7 @@ export async function showUntil<T>(browser: string, url: string, isDone: Promise
 }
 
 /** Its helpers may write to it for a moment yet. */
-async function removeSoon(directory: string): Promise<void> {
+export async function removeSoon(directory: string): Promise<void> {
   for (let attempt = 0;; attempt++) {
     try {
       return await Deno.remove(directory, { recursive: true });

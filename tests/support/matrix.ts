@@ -99,7 +99,7 @@ export async function sendInPieces(wire: Wire, bytes: Uint8Array, random: Random
 
 /** Sends byte by byte, each in a packet of its own as far as the kernel lets us. */
 export async function drip(wire: Wire, bytes: Uint8Array): Promise<void> {
-  wire.connection.setNoDelay(true);
+  (wire.connection as Deno.TcpConn).setNoDelay(true);
   for (let i = 0; i < bytes.length; i++) {
     await wire.send(bytes.subarray(i, i + 1));
     if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));

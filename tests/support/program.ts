@@ -69,19 +69,28 @@ export class Program {
   readonly greeting: string;
   /** Standard output so far. */
   #stdout: string;
-  readonly #stderr: Promise<string>;
+  /** Standard error so far, and its end. */
+  #complaints = "";
+  readonly #stderr: Promise<void>;
   #ended = false;
 
   private constructor(process: Deno.ChildProcess, port: number, greeting: string) {
     this.#process = process;
     this.port = port;
     this.greeting = this.#stdout = greeting;
-    this.#stderr = new Response(process.stderr).text();
+    this.#stderr = (async () => {
+      for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#complaints += part;
+    })();
   }
 
   /** Starts it on a port that the kernel chooses, and waits for its greeting. `args` are flags beyond the port. */
   static async start(root: string, args: readonly string[] = []): Promise<Program> {
     return await Program.startCommand(programCommand(["--port", "0", "--root", root, ...args]));
+  }
+
+  /** Starts it with `args` and nothing else. */
+  static async startArguments(args: readonly string[]): Promise<Program> {
+    return await Program.startCommand(programCommand(args));
   }
 
   /** `cwd` is where it runs. */
@@ -123,6 +132,14 @@ export class Program {
     }
   }
 
+  /** Waits until standard error matches `pattern`. */
+  async warned(pattern: RegExp): Promise<void> {
+    for (let attempt = 0; !pattern.test(this.#complaints); attempt++) {
+      assert(attempt < 500, `${pattern} is not in ${this.#complaints}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   kill(signal: Deno.Signal): void {
     this.#process.kill(signal);
   }
@@ -131,7 +148,8 @@ export class Program {
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
     const { code, signal } = await this.#process.status;
     this.#ended = true;
-    return { code, signal, stderr: withoutWarning(await this.#stderr) };
+    await this.#stderr;
+    return { code, signal, stderr: withoutWarning(this.#complaints) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,18 +16,23 @@ export interface WireResponse {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** A TCP connection; `using` closes it. */
+/** A connection; `using` closes it. */
 export class Wire {
-  readonly connection: Deno.TcpConn;
+  readonly connection: Deno.TcpConn | Deno.UnixConn;
   #buffer = new Uint8Array(0);
   #ended = false;
 
-  private constructor(connection: Deno.TcpConn) {
+  private constructor(connection: Deno.TcpConn | Deno.UnixConn) {
     this.connection = connection;
   }
 
   static async connect(port: number, hostname = "127.0.0.1"): Promise<Wire> {
     return new Wire(await Deno.connect({ port, hostname }));
+  }
+
+  /** Connects to the UNIX socket at `path`. */
+  static async connectUnix(path: string): Promise<Wire> {
+    return new Wire(await Deno.connect({ transport: "unix", path }));
   }
 
   async send(data: string | Uint8Array): Promise<void> {

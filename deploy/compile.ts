@@ -1,0 +1,203 @@
+/**
+ * `deno task compile`: the program as one executable, `./epollet`; with `--site DIR` server and site in one file.
+ *
+ *   deno task compile [--site DIR] [--config FILE] [--output FILE] [--target linux-x64|linux-arm64]
+ *
+ * Deno puts the modules into a copy of its runtime. The site goes behind that, as it is, so that it is sent from there
+ * and takes no memory. DENO_COMPILE names another Deno than the one that runs this, and DENORT_BIN its runtime, for
+ * machines that cannot download it.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { EM_AARCH64, EM_X86_64 } from "../ffi/constants.ts";
+import { SystemError } from "../ffi/errno.ts";
+import { type ElfHeader, readElfHeader } from "../ffi/executable.ts";
+import { ELF64_EHDR } from "../ffi/structs.ts";
+import { parseConfig } from "../server/config/config_file.ts";
+import { UsageError } from "../server/config/usage_error.ts";
+import type { ConfigText } from "../server/site_archive.ts";
+import { PackError, packSite } from "./pack_site.ts";
+
+/** What Deno calls each target, and what its executables say. */
+const TARGETS: Readonly<Record<string, { readonly triple: string; readonly machine: number }>> = {
+  "linux-x64": { triple: "x86_64-unknown-linux-gnu", machine: EM_X86_64 },
+  "linux-arm64": { triple: "aarch64-unknown-linux-gnu", machine: EM_AARCH64 },
+};
+const OWN_TARGET = Deno.build.arch === "aarch64" ? "linux-arm64" : "linux-x64";
+const REPOSITORY = new URL("../", import.meta.url).pathname;
+
+/** What the command line says. */
+interface Choices {
+  readonly site: string | null;
+  readonly config: string | null;
+  readonly output: string;
+  readonly target: string;
+}
+
+/** It could not be made, though nobody made a mistake on the command line. */
+class Failure extends Error {}
+
+/** A path as the user means it: `deno task` runs in the project's folder, wherever it was called. */
+function fromCaller(path: string): string {
+  const folder = Deno.env.get("INIT_CWD");
+  return path.startsWith("/") || folder === undefined ? path : `${folder}/${path}`;
+}
+
+function readChoices(args: string[]): Choices {
+  const option = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: { site: option, config: option, output: { ...option, short: "o" }, target: option },
+  });
+  const { site = null, config = null, output = `${REPOSITORY}epollet`, target = OWN_TARGET } = values;
+  if (!Object.hasOwn(TARGETS, target)) {
+    throw new UsageError(`Bad target "${target}": expected ${Object.keys(TARGETS).join(" or ")}`);
+  }
+  if (config !== null && site === null) throw new UsageError("--config goes with --site: name the site, too");
+  return {
+    site: site === null ? null : fromCaller(site),
+    config: config === null ? null : fromCaller(config),
+    output: fromCaller(output),
+    target,
+  };
+}
+
+/** The configuration that goes with a site, once it was seen to be one. @throws {UsageError} */
+function readConfig(path: string): ConfigText {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch {
+    throw new UsageError(`Cannot read ${path}: expected a configuration as epollet.json is one`);
+  }
+  const { site } = parseConfig(path, text);
+  if (site.root !== undefined) throw new UsageError(`${path}: leave "root" out: the site is in the program`);
+  return { path: `embedded ${path.slice(path.lastIndexOf("/") + 1)}`, text };
+}
+
+/** Runs `deno compile`. Its own words are shown when it fails. */
+async function compile(output: string, target: string): Promise<void> {
+  const command = new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
+    args: [
+      "compile",
+      "--quiet",
+      "--no-check",
+      "--no-prompt",
+      "--allow-ffi",
+      ...["--config", `${REPOSITORY}deno.json`],
+      ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target].triple]),
+      ...["--output", output],
+      `${REPOSITORY}main.ts`,
+    ],
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { success, stderr } = await command.output();
+  if (success) return;
+  const words = new TextDecoder().decode(stderr).trim();
+  const hint = Deno.env.has("DENORT_BIN")
+    ? ""
+    : "\nWhere Deno cannot download its runtime, DENORT_BIN names one, of the version of the Deno that compiles.";
+  throw new Failure(`deno compile failed:\n${words}${hint}`);
+}
+
+/** What the executable is, once it is known to be for the machine that was asked for. */
+function inspect(path: string, target: string): ElfHeader {
+  using file = Deno.openSync(path);
+  const bytes = new Uint8Array(ELF64_EHDR.size);
+  file.readSync(bytes);
+  const header = readElfHeader(bytes);
+  if (header?.machine === TARGETS[target].machine) return header;
+  throw new Failure(
+    `what Deno made is no program for ${target}: DENORT_BIN has to name a runtime for that machine`,
+  );
+}
+
+/** Copies the program to `to`, with the site behind what the linker wrote. */
+async function insertSite(program: string, { end }: ElfHeader, choices: Choices, to: string): Promise<void> {
+  const { site, config } = choices;
+  using file = Deno.openSync(to, { write: true, createNew: true });
+  const copy = async (from: number, length: number) => {
+    using source = Deno.openSync(program);
+    source.seekSync(from, Deno.SeekMode.Start);
+    for (let left = length; left > 0;) {
+      const bytes = new Uint8Array(Math.min(left, 1024 * 1024));
+      const count = await source.read(bytes);
+      if (count === null) break;
+      for (let done = 0; done < count;) done += await file.write(bytes.subarray(done, count));
+      left -= count;
+    }
+  };
+  await copy(0, end);
+  const { files, size, leftOut } = packSite(site!, file, {
+    configPath: config,
+    config: config === null ? null : readConfig(config),
+  });
+  await copy(end, Infinity); // some versions of Deno put the modules behind the last section, and look at the end
+  for (const line of leftOut) console.error(`compile: not packed: ${line}`);
+  console.log(`${files} ${files === 1 ? "file" : "files"}, ${size} bytes, of ${site}`);
+}
+
+/** Starts the program once, where it can run. */
+async function tryOut(path: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(path, { args: ["--version"], stdout: "null" }).output();
+  if (success) return;
+  const words = new TextDecoder().decode(stderr).trim().split("\n")[0];
+  throw new Failure(
+    `the program does not start (${words}): DENORT_BIN has to be of the version of the Deno that compiles`,
+  );
+}
+
+async function main(args: string[]): Promise<void> {
+  const choices = readChoices(args);
+  const { output, site, target } = choices;
+  if (choices.config !== null) readConfig(choices.config);
+  if (site !== null && !isDirectory(site)) throw new UsageError(`Bad site "${site}": expected a directory`);
+  // Beside its place, so that it gets there in one step, and is never seen unfinished.
+  const slash = output.lastIndexOf("/");
+  const folder = Deno.makeTempDirSync({
+    dir: slash < 0 ? "." : output.slice(0, slash + 1),
+    prefix: ".compile-",
+  });
+  try {
+    let made = `${folder}/program`;
+    await compile(made, target);
+    const header = inspect(made, target);
+    if (site !== null) {
+      await insertSite(made, header, choices, `${folder}/with-site`);
+      made = `${folder}/with-site`;
+    }
+    Deno.chmodSync(made, 0o755);
+    if (target === OWN_TARGET) await tryOut(made);
+    Deno.renameSync(made, output);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+  console.log(`${output} (${target}, ${(Deno.statSync(output).size / 1e6).toFixed(0)} MB)`);
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** What the process ends with; null: the error is this script's own. */
+function statusOf(error: unknown): number | null {
+  if (error instanceof UsageError) return 2;
+  if (error instanceof Failure || error instanceof PackError || error instanceof SystemError) return 1;
+  return error instanceof TypeError && "code" in error ? 2 : null; // of parseArgs: a flag that is none
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === null) throw error;
+    console.error(`compile: ${(error as Error).message}`);
+    Deno.exit(status);
+  }
+}

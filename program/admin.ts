@@ -1,0 +1,82 @@
+/**
+ * What operators are served, where `--admin` says.
+ * @module
+ */
+import config from "../deno.json" with { type: "json" };
+import { close, formatAddress, isIpAddress } from "../ffi/socket.ts";
+import { adminHandler, type AdminOptions } from "../handlers/admin/admin.ts";
+import { isLoopback } from "../server/config/admin_address.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import { UsageError } from "../server/config/usage_error.ts";
+import { EXPECTED_ADDRESS } from "../server/config/values.ts";
+import { ADMIN_CONNECTIONS_MAX } from "../server/limits.ts";
+import { formatListenAddress } from "../server/listening/address.ts";
+import { inheritListener, type ListeningSocket, openListeners } from "../server/listening/open.ts";
+import type { SecondService } from "../server/server.ts";
+import type { InheritedSocket } from "../server/workers/messages.ts";
+import { warn } from "./output.ts";
+
+/** @throws {UsageError} for an address that is none, and for a port that everybody reaches */
+export function checkAdmin({ admin, port }: CommandLine): void {
+  if (admin === null) return;
+  if (!isIpAddress(admin.host)) {
+    throw new UsageError(`Bad --admin "${formatListenAddress(admin)}": expected ${EXPECTED_ADDRESS}`);
+  }
+  if (admin.port !== 0 && admin.port === port) {
+    throw new UsageError(
+      `--admin ${formatListenAddress(admin)} is the port of the site: give it another, such as ${
+        port === 9090 ? 9091 : 9090
+      }`,
+    );
+  }
+}
+
+/**
+ * Listens for operators, or goes on with what a predecessor had, and says so where others could be among them.
+ * @throws {SystemError}
+ */
+export function listenForAdmin(
+  { admin }: CommandLine,
+  inherited: readonly InheritedSocket[],
+): ListeningSocket[] {
+  const where = admin === null ? null : formatListenAddress(admin);
+  const taken: ListeningSocket[] = [];
+  for (const { fd, name, isAdmin } of inherited) {
+    if (isAdmin !== true) continue;
+    if (name === where) taken.push(inheritListener(fd, false));
+    else close(fd);
+  }
+  if (admin === null) return [];
+  const [sockets] = taken.length > 0 ? [taken] : openListeners([admin]);
+  if (!isLoopback(admin.host)) {
+    warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
+  }
+  return sockets;
+}
+
+/** As a successor gets them. */
+export function adminToInherit(
+  { admin }: CommandLine,
+  sockets: readonly ListeningSocket[],
+): InheritedSocket[] {
+  if (admin === null) return [];
+  return sockets.map(({ fd }) => ({ fd, name: formatListenAddress(admin), isShared: false, isAdmin: true }));
+}
+
+/** Serves operators on `sockets`, beside everybody else; what for `Server.listenAlso`. */
+export function adminService(
+  sockets: readonly ListeningSocket[],
+  options: Omit<AdminOptions, "version">,
+): SecondService {
+  return {
+    handler: adminHandler({ ...options, version: config.version }),
+    sockets,
+    connectionsMax: ADMIN_CONNECTIONS_MAX,
+  };
+}
+
+/** Where operators are served, as a browser takes it. */
+export function adminUrl([{ address: { address, port } }]: readonly ListeningSocket[]): string {
+  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
+  return `http://${formatAddress({ address: reachable, port })}/`;
+}

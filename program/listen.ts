@@ -1,0 +1,44 @@
+/**
+ * Where the program listens, as it is checked, and told.
+ * @module
+ */
+import { isIpAddress } from "../ffi/socket.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import { Expected, UsageError } from "../server/config/usage_error.ts";
+import { EXPECTED_ADDRESS, formatMode } from "../server/config/values.ts";
+import { EVERY_IP, EVERY_IPV4, formatListenAddress, readUnixPath } from "../server/listening/address.ts";
+import type { Sockets } from "./sockets.ts";
+
+/** A mistake in an address that only the kernel can see. @throws {UsageError} */
+export function checkAddresses({ host, addresses }: CommandLine): void {
+  if (!isIpAddress(host)) throw new UsageError(`Bad host "${host}": expected ${EXPECTED_ADDRESS}`);
+  for (const address of addresses) {
+    const bad = (expected: string) =>
+      new UsageError(`Bad address "${formatListenAddress(address)}": expected ${expected}`);
+    if (address.kind === "tcp") {
+      if (!isIpAddress(address.host)) throw bad(EXPECTED_ADDRESS);
+      continue;
+    }
+    try {
+      readUnixPath(address.path); // a file's directory may have been put before it
+    } catch (error) {
+      if (error instanceof Expected) throw bad(error.message);
+      throw error;
+    }
+  }
+}
+
+/** Each socket in words, for `--verbose`. */
+export function describeListening(
+  { listening, isActivated }: Sockets,
+  { socketMode }: CommandLine,
+): string[] {
+  return listening.map(({ name, address: { address } }) => {
+    const facts = [];
+    if (address === EVERY_IPV4) facts.push("all interfaces, IPv4");
+    if (address === EVERY_IP) facts.push("all interfaces");
+    if (isActivated) facts.push("handed over by systemd");
+    else if (address.startsWith("unix:/")) facts.push(`mode ${formatMode(socketMode)}`);
+    return facts.length === 0 ? name : `${name} (${facts.join(", ")})`;
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * `deno task compile`: the program that it makes is started as a user starts it.
+ *
+ * To compile, Deno needs its runtime, which it downloads. Where that is impossible, DENO_COMPILE and DENORT_BIN name a
+ * Deno and its runtime, or a tool beside the repository prepares them.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Program, REPOSITORY, Site } from "./support/program.ts";
+import { exchange, get } from "./support/wire.ts";
+
+const PREPARE = `${REPOSITORY}../shared/tools/denort`;
+const decoder = new TextDecoder();
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(
+  command: readonly string[],
+  env: Record<string, string> = {},
+  cwd: string = REPOSITORY,
+): Promise<Run> {
+  const [program, ...args] = command;
+  const { code, stdout, stderr } = await new Deno.Command(program, { args, env, cwd }).output();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+function compile(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
+}
+
+/** Deno downloads much at the first time, and must not wait for ever where there is no way to its site. */
+const OFFLINE = { DENO_TLS_CA_STORE: "system,mozilla" };
+
+/** The environment in which compiling works here; a text that says why nothing does. */
+async function findRuntime(folder: string): Promise<Record<string, string> | string> {
+  const works = async (env: Record<string, string>) => {
+    const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
+    return code === 0 ? null : stderr.trim().split("\n").slice(0, 3).join(" ");
+  };
+  const why = await works(OFFLINE);
+  if (why === null) return OFFLINE; // also by DENO_COMPILE and DENORT_BIN of the environment
+  try {
+    Deno.statSync(PREPARE);
+  } catch {
+    return why;
+  }
+  const { code, stdout, stderr } = await run(["bash", PREPARE]);
+  if (code !== 0) return `${why}; ${PREPARE}: ${stderr.trim()}`;
+  const prepared = Object.fromEntries(
+    Array.from(stdout.matchAll(/^export (\w+)=(.*)$/gm), ([, name, value]) => [name, value]),
+  );
+  const still = await works({ ...OFFLINE, ...prepared });
+  return still === null ? { ...OFFLINE, ...prepared } : still;
+}
+
+Deno.test("the compiled program is the program; with a site it serves that from its own file, with no right to read any", async () => {
+  using folder = new Site();
+  const runtime = await findRuntime(folder.root);
+  if (typeof runtime === "string") return console.log(`skipped: nothing to compile with here: ${runtime}`);
+  const plain = folder.path("plain");
+
+  // what main.ts imports when it is needed is in there, too
+  assertMatch((await run([plain, "--version"])).stdout, /^epollet \d/);
+  assertStringIncludes((await run([plain, "--man"])).stdout, ".TH");
+  assertStringIncludes((await run([plain, "--completions", "bash"])).stdout, "epollet");
+  folder.write("conf.json", `{ "browse": true, "headers": { "X-From": "conf" } }`);
+  const checked = await run([plain, "--config", folder.path("conf.json"), "--check"], {}, folder.root);
+  assert(checked.code !== 0 && checked.stderr.includes("./html"), "there is no site in this one");
+  const explained = await run([plain, "--root", `${REPOSITORY}html`, "--no-config", "--explain", "/"]);
+  assertStringIncludes(explained.stdout, "HTTP/1.1 200 OK");
+
+  using site = new Site({
+    "index.html": "<h1>embedded</h1>",
+    "large.bin": new Uint8Array(1_500_000).map((_, i) => i >> 3),
+    "secret/x.txt": "x",
+    "epollet.json": "{}",
+  });
+  folder.write("site.json", `{ "headers": { "X-From": "site" }, "compress": true }`);
+  const program = folder.path("with-site");
+  const args = ["--site", site.root, "--config", folder.path("site.json"), "--output", program];
+  const made = await compile(args, runtime);
+  assertEquals([made.code, made.stderr], [0, ""]);
+  assertMatch(made.stdout, /^3 files, 1500018 bytes, of /);
+  site[Symbol.dispose](); // from here on the files are nowhere but in the program
+  site.write("put-there-later.txt", "x");
+
+  const started = performance.now();
+  await using running = await Program.startCommand([program, "0", "-v"], folder.root);
+  const startMs = performance.now() - started;
+  assertStringIncludes(running.greeting, "Serving the embedded site (3 files) at ");
+  assertStringIncludes(running.greeting, "Settings from embedded site.json");
+  assert(startMs < 5000, `it took ${startMs} ms to start`);
+  await running.printed(/^sandbox .*\n/m);
+  if (/Landlock ABI/.test(running.stdout)) assertStringIncludes(running.stdout, "reads no file");
+  const home = await exchange(running.port, get("/"));
+  assertEquals([home.status, home.text, home.fields["x-from"]], [200, "<h1>embedded</h1>", "site"]);
+  const part = await exchange(running.port, get("/large.bin", "Range: bytes=1200000-1200007"));
+  assertEquals([part.status, [...part.body]], [206, new Array(8).fill((1_200_000 >> 3) & 0xff)]);
+  const whole = await exchange(running.port, get("/large.bin"));
+  assertEquals([whole.body.length, whole.body.findIndex((byte, i) => byte !== ((i >> 3) & 0xff))], [
+    1_500_000,
+    -1,
+  ]);
+  assertEquals(
+    (await exchange(running.port, get("/large.bin", `If-None-Match: ${whole.fields.etag}`))).status,
+    304,
+  );
+  for (const path of ["/epollet.json", "/put-there-later.txt"]) {
+    assertEquals((await exchange(running.port, get(path))).status, 404, path);
+  }
+  running.kill("SIGTERM");
+  assertEquals((await running.finish()).code, 0);
+
+  // a root on disk, and a configuration, count more than what came with the program
+  folder.write("epollet.json", `{ "headers": { "X-From": "disk" } }`);
+  folder.write("public/index.html", "on disk");
+  await using other = await Program.startCommand([program, "0", "public"], folder.root);
+  const disk = await exchange(other.port, get("/"));
+  assertEquals([disk.text, disk.fields["x-from"]], ["on disk", "disk"]);
+});
+
+Deno.test("a mistake is named: no such site, no such target, a configuration that names a root", async () => {
+  using folder = new Site({ "rooted.json": `{ "root": "x" }`, "broken.json": "{", "site/a": "a" });
+  const { root } = folder;
+  const cases: readonly (readonly [args: readonly string[], expected: string])[] = [
+    [["--site", `${root}/none`], `Bad site "${root}/none": expected a directory`],
+    [["--target", "windows"], `Bad target "windows": expected linux-x64 or linux-arm64`],
+    [["--config", `${root}/rooted.json`], "--config goes with --site"],
+    [["--site", `${root}/site`, "--config", `${root}/rooted.json`], `leave "root" out`],
+    [["--site", `${root}/site`, "--config", `${root}/broken.json`], "Bad JSON"],
+    [["--site", `${root}/site`, "--config", `${root}/none.json`], `Cannot read ${root}/none.json`],
+    [["--what"], "--what"],
+  ];
+  await Promise.all(cases.map(async ([args, expected]) => {
+    const { code, stderr } = await compile(args);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, expected);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }));
+});

@@ -1,0 +1,163 @@
+/**
+ * A browser that is asked what it shows, over the Chrome DevTools Protocol.
+ * @module
+ */
+import { removeSoon } from "./browser.ts";
+
+type Parameters = Readonly<Record<string, unknown>>;
+interface Message {
+  readonly id?: number;
+  readonly method?: string;
+  readonly params?: Parameters;
+  readonly result?: Parameters;
+  readonly error?: { readonly message: string };
+}
+
+/** One page of a browser without a window; `await using` ends it. */
+export class Page implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #profile: string;
+  readonly #socket: WebSocket;
+  readonly #answers = new Map<number, (message: Message) => void>();
+  #lastId = 0;
+  /** What the page's console shows: errors of scripts, and what the browser refused to do. */
+  readonly complaints: string[] = [];
+
+  private constructor(process: Deno.ChildProcess, profile: string, socket: WebSocket) {
+    this.#process = process;
+    this.#profile = profile;
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+  }
+
+  /** Starts `browser` with an empty page. */
+  static async start(browser: string): Promise<Page> {
+    const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+    const args = [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--remote-debugging-port=0",
+      `--user-data-dir=${profile}`,
+      "about:blank",
+    ];
+    const process = new Deno.Command(browser, { args, stdout: "null", stderr: "piped" }).spawn();
+    const socket = new WebSocket(await pageOf(await debuggerOf(process)));
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = () => reject(new Error("the browser does not listen"));
+    });
+    const page = new Page(process, profile, socket);
+    for (const domain of ["Page", "Runtime", "Log"]) await page.#ask(`${domain}.enable`);
+    return page;
+  }
+
+  async open(url: string): Promise<void> {
+    await this.#ask("Page.navigate", { url });
+  }
+
+  /** The value of an expression in the page. */
+  async evaluate(expression: string): Promise<unknown> {
+    const { result } = await this.#ask("Runtime.evaluate", {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    });
+    return (result as { value?: unknown }).value;
+  }
+
+  /** Waits until an expression is true in the page. */
+  async until(expression: string, timeoutMs = 10_000): Promise<void> {
+    const endMs = performance.now() + timeoutMs;
+    while (await this.evaluate(expression) !== true) {
+      if (performance.now() > endMs) {
+        throw new Error(`not in time: ${expression}\n${this.complaints.join("\n")}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** What the page is told of its reader's wishes, as in `{ "prefers-color-scheme": "dark" }`. */
+  async prefer(features: Readonly<Record<string, string>>): Promise<void> {
+    await this.#ask("Emulation.setEmulatedMedia", {
+      features: Object.entries(features).map(([name, value]) => ({ name, value })),
+    });
+  }
+
+  /** In CSS pixels. */
+  async resize(width: number, height: number): Promise<void> {
+    await this.#ask("Emulation.setDeviceMetricsOverride", {
+      width,
+      height,
+      deviceScaleFactor: 1,
+      mobile: false,
+    });
+  }
+
+  /** What is seen, as PNG. */
+  async screenshot(): Promise<Uint8Array> {
+    const { data } = await this.#ask("Page.captureScreenshot", { format: "png" });
+    return Uint8Array.from(atob(data as string), (character) => character.charCodeAt(0));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const isClosed = new Promise((resolve) => this.#socket.onclose = resolve);
+    this.#socket.close();
+    await isClosed;
+    this.#process.kill("SIGTERM");
+    await this.#process.status;
+    await removeSoon(this.#profile);
+  }
+
+  #ask(method: string, params: Parameters = {}): Promise<Parameters> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#answers.set(id, ({ result, error }) => {
+        if (result === undefined) reject(new Error(`${method}: ${error?.message}`));
+        else resolve(result);
+      });
+      this.#socket.send(JSON.stringify({ id, method, params }));
+    });
+  }
+
+  #hear(message: Message): void {
+    if (message.id !== undefined) {
+      this.#answers.get(message.id)?.(message);
+      this.#answers.delete(message.id);
+      return;
+    }
+    const isComplaint = message.method === "Runtime.exceptionThrown" || message.method === "Log.entryAdded" ||
+      message.method === "Runtime.consoleAPICalled";
+    if (isComplaint) this.complaints.push(JSON.stringify(message.params));
+  }
+}
+
+/** Where the browser says that it can be asked. */
+async function debuggerOf(process: Deno.ChildProcess): Promise<string> {
+  let said = "";
+  const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    said += part.value;
+    const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(said) ?? [];
+    if (host === undefined) continue;
+    void (async () => { // what it says later is nobody's, but must not fill the pipe
+      while (!(await reader.read()).done);
+    })();
+    return host;
+  }
+  throw new Error(`the browser ended early: ${said}`);
+}
+
+/** The address of its one page. */
+async function pageOf(host: string): Promise<string> {
+  const targets: { type: string; webSocketDebuggerUrl: string }[] =
+    await (await fetch(`http://${host}/json/list`)).json();
+  const page = targets.find(({ type }) => type === "page");
+  if (page === undefined) throw new Error("the browser has no page");
+  return page.webSocketDebuggerUrl;
+}

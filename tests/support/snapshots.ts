@@ -1,0 +1,48 @@
+/**
+ * Snapshots as a server might give them.
+ * @module
+ */
+import { LATENCY_BOUNDS, type Snapshot } from "../../server/statistics.ts";
+
+/** A server that has done nothing yet, but for what is said. */
+export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
+  return {
+    pid: 100,
+    startedMs: 1_000_000,
+    poller: "epoll-edge",
+    trigger: "edge",
+    isDraining: false,
+    turns: 0,
+    systemCalls: 0,
+    accepted: 0,
+    refused: 0,
+    states: { reading: 0, "reading-body": 0, handling: 0, writing: 0, lingering: 0, resting: 0 },
+    connections: [],
+    requests: 0,
+    responses: {},
+    receivedBytes: 0,
+    sentBytes: 0,
+    latencyCounts: [...LATENCY_BOUNDS, Infinity].map(() => 0),
+    latencySumSeconds: 0,
+    residentBytes: 0,
+    cpuSeconds: 0,
+    openDescriptors: 0,
+    cache: null,
+    ...said,
+  };
+}
+
+/** A cache that holds, and has done, what `n` says. */
+export function cacheWith(n: number): NonNullable<Snapshot["cache"]> {
+  return {
+    bytes: n,
+    bytesMax: n,
+    resources: n,
+    hits: n,
+    misses: n,
+    evictions: n,
+    watches: n,
+    events: n,
+    overflows: n,
+  };
+}

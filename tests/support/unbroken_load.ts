@@ -1,0 +1,56 @@
+/**
+ * Clients that ask again and again, while something is done to the server: none of them may notice.
+ * @module
+ */
+import { get, Wire } from "./wire.ts";
+
+/** Begins at once; {@linkcode UnbrokenLoad.end} ends it. */
+export class UnbrokenLoad {
+  readonly #clients: Promise<void>[];
+  #isEnding = false;
+  /** Answers that were whole and had status 200. */
+  answered = 0;
+  /** Everything else. */
+  readonly failures: string[] = [];
+
+  /** `clients` connect for each request anew; as many more keep their connection for as long as they may. */
+  constructor(port: number, clients: number, path = "/") {
+    this.#clients = Array.from({ length: 2 * clients }, (_, i) => this.#ask(port, path, i < clients));
+  }
+
+  async #ask(port: number, path: string, isShort: boolean): Promise<void> {
+    let wire: Wire | null = null;
+    while (!this.#isEnding) {
+      const isFresh = wire === null;
+      try {
+        wire ??= await Wire.connect(port);
+        await wire.send(get(path));
+        const response = await wire.read();
+        // The server may end a connection between two requests: RFC 9112 §9.3.1 has the client ask again.
+        if (response === null && isFresh) throw new Error("closed without an answer");
+        if (response !== null && response.status !== 200) throw new Error(response.statusLine);
+        if (response !== null) this.answered++;
+        if (response !== null && !isShort && response.fields.connection === "keep-alive") continue;
+      } catch (error) {
+        if (isFresh) this.failures.push((error as Error).message); // else it was ended while we asked
+      }
+      wire?.[Symbol.dispose]();
+      wire = null;
+    }
+    wire?.[Symbol.dispose]();
+  }
+
+  /** Waits until so many more requests are answered. */
+  async more(requests: number): Promise<void> {
+    const wanted = this.answered + requests;
+    const endMs = Date.now() + 10_000;
+    while (this.answered < wanted && this.failures.length === 0 && Date.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.#clients);
+  }
+}
