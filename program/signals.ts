@@ -35,7 +35,11 @@ export interface SignalTasks {
  * from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
  */
 export function guardSignals(command: CommandLine, kind: Kind): void {
-  if (kind === "worker" || logPathsOf(command).length === 0) return ignore(SIGUSR1);
+  if (kind === "worker" || logPathsOf(command).length === 0) {
+    // The runtime tells the kernel of its handler once, when somebody listens first: after that it can be taken away.
+    Deno.addSignalListener("SIGUSR1", () => {});
+    return ignore(SIGUSR1);
+  }
   if (isBlocked(SIGUSR1)) return;
   block(SIGUSR1);
   replaceProcess(SELF, commandLine(), environmentWithout([]));
