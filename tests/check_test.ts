@@ -84,7 +84,9 @@ Deno.test("every key is printed, but for those that nobody chose and that nothin
   const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
   assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
+    "accessLogFile",
     "admin",
+    "errorLog",
     "listen",
     "maxConnections",
     "user",

@@ -54,6 +54,11 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
     "https://c.example",
     ["https://c.example"],
   ]],
+  LIST: [
+    ["127.0.0.1", ["127.0.0.1"]],
+    ["10.0.0.0/8,unix", ["10.0.0.0/8", "unix"]],
+    ["loopback", "loopback"],
+  ],
   "NAME[:GROUP]": [["1:1", "1:1"], ["2:2", "2:2"], ["3:3", "3:3"]],
 };
 

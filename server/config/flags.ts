@@ -6,6 +6,7 @@
  * @module
  */
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
+import { LOG_FLAG_GROUPS } from "./log_flags.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
@@ -201,6 +202,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       help,
     })),
   },
+  ...LOG_FLAG_GROUPS,
   {
     heading: "Configuration",
     flags: [

@@ -7,6 +7,7 @@ import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limit
 import type { ListenAddress } from "../listening/address.ts";
 import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
+import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
 import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import type { AdminAddress } from "./admin_address.ts";
@@ -18,7 +19,7 @@ import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
 export const DEFAULT_PORT = 7890;
 
 /** What can be said beside the sites. */
-export interface ProgramSettings extends ServerLimits {
+export interface ProgramSettings extends ServerLimits, LogSettings {
   /** 0: the kernel chooses one. */
   readonly port: number;
   /** The address to listen on. */
@@ -56,6 +57,7 @@ export interface ProgramSettings extends ServerLimits {
 /** What holds where nothing is chosen. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
+  ...DEFAULT_LOG_SETTINGS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
   listen: [],
@@ -169,7 +171,7 @@ export function mergeSettings(
   const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
-  const program = {
+  const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
     ...DEFAULT_PROGRAM_SETTINGS,
     ...file?.program,
     ...environment?.program,
@@ -182,6 +184,8 @@ export function mergeSettings(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
+  const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
+  if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   return { ...program, ...listening, action, explain, verbosity, config: file?.path ?? null, site, hosts };
 }

@@ -51,6 +51,9 @@ function writtenSetting(key: string, command: CommandLine, directory: string): u
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
   if (limit !== undefined) return writtenLimit(limit.kind, value as never);
+  if (key === "accessLogFile" || key === "errorLog") {
+    return value === null ? null : absolute(String(value), directory);
+  }
   if (key === "admin") return command.admin === null ? null : formatListenAddress(command.admin);
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
 }
