@@ -89,6 +89,8 @@ async function compile(output: string, target: string): Promise<void> {
       ...["--output", output],
       `${REPOSITORY}main.ts`,
     ],
+    // Old versions trust their own list of authorities alone, and know no proxy that has another.
+    env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
     stdout: "piped",
     stderr: "piped",
   });
@@ -154,11 +156,9 @@ async function main(args: string[]): Promise<void> {
   if (choices.config !== null) readConfig(choices.config);
   if (site !== null && !isDirectory(site)) throw new UsageError(`Bad site "${site}": expected a directory`);
   // Beside its place, so that it gets there in one step, and is never seen unfinished.
-  const slash = output.lastIndexOf("/");
-  const folder = Deno.makeTempDirSync({
-    dir: slash < 0 ? "." : output.slice(0, slash + 1),
-    prefix: ".compile-",
-  });
+  const parent = output.includes("/") ? output.slice(0, output.lastIndexOf("/") + 1) : "./";
+  Deno.mkdirSync(parent, { recursive: true });
+  const folder = Deno.makeTempDirSync({ dir: parent, prefix: ".compile-" });
   try {
     let made = `${folder}/program`;
     await compile(made, target);

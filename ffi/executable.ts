@@ -29,11 +29,12 @@ export interface ElfHeader {
   readonly end: number;
 }
 
-/** Reads ELF64_EHDR.size bytes or more; null for what is no executable of 64 bits. */
+/** Reads ELF64_EHDR.size bytes or more; null for what is no executable of 64 bits, or has no table of sections. */
 export function readElfHeader(bytes: Uint8Array): ElfHeader | null {
   if (bytes.length < ELF64_EHDR.size || IDENT.some((byte, i) => bytes[i] !== byte)) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, ELF64_EHDR.size);
   const sections = Number(view.getBigUint64(ELF64_EHDR.shoff, true));
+  if (sections === 0) return null;
   const sectionBytes = view.getUint16(ELF64_EHDR.shentsize, true);
   const end = sections + sectionBytes * view.getUint16(ELF64_EHDR.shnum, true);
   return { machine: view.getUint16(ELF64_EHDR.machine, true), end };

@@ -56,6 +56,7 @@ export async function serveAlone(
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
+      server.leave("beside");
       server.shutdown();
     },
     warn,
@@ -72,7 +73,7 @@ export async function serveAlone(
       logs.reopenErrors();
     },
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
-  });
+  }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);
   await server.run();

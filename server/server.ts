@@ -14,12 +14,7 @@ import { HttpClock } from "./http/date.ts";
 import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
-import {
-  DESCRIPTORS_KEPT_MIN,
-  DESCRIPTORS_PER_KEPT_ONE,
-  KEEP_ALIVE_TIMEOUT_MS,
-  LISTEN_BACKLOG,
-} from "./limits.ts";
+import { KEEP_ALIVE_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
@@ -29,7 +24,7 @@ import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
-import { limitsOf, type ServerLimits } from "./server_limits.ts";
+import { limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
@@ -89,6 +84,7 @@ export class Server {
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   readonly #log: AccessLog | null;
+  #goesOn = false;
   readonly #networkOf: (fd: number) => string | null;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
@@ -166,7 +162,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDrained: () => this.#end(),
+        onDrained: () => this.#goesOn || this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
@@ -206,6 +202,13 @@ export class Server {
         onComplaint: (message) => this.#complain(message),
       }),
     );
+  }
+
+  /** Another process accepts on the same sockets from now on: those beside, or all; then the loop goes on without. */
+  leave(whose: "beside" | "all"): void {
+    this.#goesOn = whose === "all";
+    const groups = this.#goesOn ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
+    this.#reactor.post(() => groups.forEach((group) => group.drain()));
   }
 
   /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
@@ -321,11 +324,4 @@ function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
   return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
     one.requestRateMax?.requests === other.requestRateMax?.requests &&
     one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
-}
-
-/** Unless it is said how many connections there may be: what leaves descriptors for files. */
-function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
-  if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
-  const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
-  return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
 }

@@ -6,6 +6,8 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { EM_AARCH64 } from "../ffi/constants.ts";
+import { readElfHeader } from "../ffi/executable.ts";
 import { Program, REPOSITORY, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
 
@@ -32,17 +34,21 @@ function compile(args: readonly string[], env: Record<string, string> = {}): Pro
   return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
 }
 
-/** Deno downloads much at the first time, and must not wait for ever where there is no way to its site. */
-const OFFLINE = { DENO_TLS_CA_STORE: "system,mozilla" };
+/** The lines that say what went wrong, without what Deno is about to do and where it was then. */
+function reasonOf(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const telling = lines.filter((line) => /^(compile:|\d+: [a-z]|[Ee]rror)/.test(line));
+  return telling.slice(0, 4).join("; ");
+}
 
 /** The environment in which compiling works here; a text that says why nothing does. */
 async function findRuntime(folder: string): Promise<Record<string, string> | string> {
   const works = async (env: Record<string, string>) => {
     const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
-    return code === 0 ? null : stderr.trim().split("\n").slice(0, 3).join(" ");
+    return code === 0 ? null : reasonOf(stderr);
   };
-  const why = await works(OFFLINE);
-  if (why === null) return OFFLINE; // also by DENO_COMPILE and DENORT_BIN of the environment
+  const why = await works({});
+  if (why === null) return {}; // also by DENO_COMPILE and DENORT_BIN of the environment
   try {
     Deno.statSync(PREPARE);
   } catch {
@@ -53,8 +59,8 @@ async function findRuntime(folder: string): Promise<Record<string, string> | str
   const prepared = Object.fromEntries(
     Array.from(stdout.matchAll(/^export (\w+)=(.*)$/gm), ([, name, value]) => [name, value]),
   );
-  const still = await works({ ...OFFLINE, ...prepared });
-  return still === null ? { ...OFFLINE, ...prepared } : still;
+  const still = await works(prepared);
+  return still ?? prepared;
 }
 
 Deno.test("the compiled program is the program; with a site it serves that from its own file, with no right to read any", async () => {
@@ -122,6 +128,32 @@ Deno.test("the compiled program is the program; with a site it serves that from 
   const disk = await exchange(other.port, get("/"));
   assertEquals([disk.text, disk.fields["x-from"]], ["on disk", "disk"]);
 });
+
+Deno.test("for linux-arm64 it makes a program of that machine, and never one of another", async () => {
+  using folder = new Site({ "site/index.html": "there" });
+  const program = folder.path("arm64");
+  const args = ["--site", folder.path("site"), "--target", "linux-arm64", "--output", program];
+  const stub = Deno.env.get("DENORT_BIN_ARM64");
+  const env: Record<string, string> = stub === undefined ? {} : { DENORT_BIN: stub };
+  const { code, stderr } = await compile(args, env);
+  if (code !== 0) {
+    // also where DENORT_BIN is of this machine: that is noticed
+    assertEquals([code, fileExists(program)], [1, false], stderr);
+    return console.log(`skipped: no runtime for aarch64 (DENORT_BIN_ARM64 names one): ${reasonOf(stderr)}`);
+  }
+  const bytes = Deno.readFileSync(program);
+  const header = readElfHeader(bytes)!;
+  assertEquals(header.machine, EM_AARCH64);
+  assertEquals(decoder.decode(bytes.subarray(header.end, header.end + 14)), "epollet site 1");
+});
+
+function fileExists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
 
 Deno.test("a mistake is named: no such site, no such target, a configuration that names a root", async () => {
   using folder = new Site({ "rooted.json": `{ "root": "x" }`, "broken.json": "{", "site/a": "a" });

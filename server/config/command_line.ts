@@ -107,7 +107,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
   return said({
     port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
-    listen: flags.get("listen")?.map((text) => judge("--listen", text, readListenAddress)),
+    listen: flags.get("listen")?.map((text) => judge(flags.label("listen"), text, readListenAddress)),
     backlog: read(flags, "backlog", readBacklog),
     socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),

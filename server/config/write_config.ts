@@ -2,7 +2,8 @@
  * Settings in force, written as a configuration file: `epollet.json` with all of this in it would say the same.
  *
  * Directories are absolute, so that the file means the same wherever it is put. What has no value (no user, no limit of
- * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file would not be the same without them.
+ * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file
+ * would not be the same without them.
  * @module
  */
 import { formatListenAddress } from "../listening/address.ts";
@@ -12,7 +13,7 @@ import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import type { CommandLine } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
-import { formatSize } from "./values.ts";
+import { formatMode, formatSize } from "./values.ts";
 
 /** Keys that no flag has. */
 const KEYS_OF_RULES: readonly (keyof SiteSettings)[] = ["redirects", "rewrites"];
@@ -45,6 +46,8 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
 }
 
 function writtenSetting(key: string, command: CommandLine, directory: string): unknown {
+  if (key === "port" || key === "host" || key === "listen") return writtenListening(command, directory)[key];
+  if (key === "socketMode") return formatMode(command.socketMode);
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
   if (limit !== undefined) return writtenLimit(limit.kind, value as never);
@@ -53,6 +56,21 @@ function writtenSetting(key: string, command: CommandLine, directory: string): u
   }
   if (key === "admin") return command.admin === null ? null : formatListenAddress(command.admin);
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
+}
+
+/** A port and its address; or a list of all addresses, since a port beside it would be one more. */
+function writtenListening({ port, host, listen, addresses }: CommandLine, directory: string): {
+  readonly port?: number;
+  readonly host?: string;
+  readonly listen?: readonly string[];
+} {
+  if (listen.length === 0) return { port, host };
+  return {
+    listen: addresses.map((address) => {
+      const isFile = address.kind === "unix" && !address.path.startsWith("@");
+      return formatListenAddress(isFile ? { ...address, path: absolute(address.path, directory) } : address);
+    }),
+  };
 }
 
 /** A limit as it is written; where there is none, 0, or no key where 0 means nothing. */

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Builds the image with buildah, starts it as it is, and sees whether it does what it promises:
+#   deploy/try_container.sh [PORT]     (or: deno task container)
+# It needs buildah, curl, and to be root (or in a user namespace, as in: buildah unshare deploy/try_container.sh).
+# PORT is where it listens here, where it has the machine's own network (8080).
+# The images that the Dockerfile builds on are pulled where they are missing. Where there is no registry, they may be
+# prepared beforehand under the same names, in the storage that STORAGE_DRIVER says (vfs); a tool that does that is used
+# if it is there (BUILD_IMAGE, or ../shared/tools/build-image beside the project): it gets the project's folder and a tag,
+# and prints the name of a container last.
+set -euo pipefail
+project=$(cd "$(dirname "$0")/.." && pwd)
+port=${1:-8080}
+tag=epollet:try
+tool=${BUILD_IMAGE:-$project/../shared/tools/build-image}
+export STORAGE_DRIVER=${STORAGE_DRIVER:-vfs} BUILDAH_ISOLATION=chroot
+
+fail() { echo "try_container: $*" >&2; exit 1; }
+step() { echo "ok: $*"; }
+for command in buildah curl; do command -v $command >/dev/null || fail "$command is missing: install it"; done
+[ "$(id -u)" -eq 0 ] || fail "buildah has no right to build here: be root, or start this by buildah unshare"
+
+# What FROM names, but for stages of the file's own.
+bases() {
+  awk 'toupper($1) == "FROM" { if (!($2 in stage)) print $2; if (toupper($3) == "AS") stage[$4] = 1 }' "$project/Dockerfile"
+}
+missing=()
+for base in $(bases); do
+  buildah inspect --type image "$base" >/dev/null 2>&1 || buildah pull -q "$base" >/dev/null 2>&1 || missing+=("$base")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  [ -x "$tool" ] || fail "no way to ${missing[*]}: pull them, or prepare images of these names (see $0)"
+  container=$("$tool" "$project" "$tag" | tail -1)
+else
+  # Docker's format, since the other one knows no HEALTHCHECK.
+  buildah bud --pull-never --format docker --network host -t "$tag" "$project" >&2
+  container=$(buildah from --pull-never "$tag")
+fi
+log=$(mktemp)
+runner=
+# The program is the last one of those that buildah started.
+program() {
+  local pid=$runner child
+  while child=$(cat "/proc/$pid"/task/*/children 2>/dev/null | awk '{ print $1; exit }') && [ -n "$child" ]; do pid=$child; done
+  echo "$pid"
+}
+end() {
+  if [ -n "$runner" ]; then kill -KILL "$(program)" 2>/dev/null || true; fi
+  buildah rm "$container" >/dev/null 2>&1 || true
+  rm -f "$log"
+}
+trap end EXIT
+step "built, without a change of the Dockerfile"
+
+inspect() { buildah inspect --format "{{$1}}" "$container"; }
+user=$(inspect .OCIv1.Config.User)
+[[ $user =~ ^[1-9][0-9]*(:[0-9]+)?$ ]] || fail "the user is \"$user\", which is no number, or root's"
+[[ $(inspect .OCIv1.Config.ExposedPorts) == *8080/tcp* ]] || fail "it does not say that it listens on 8080"
+[ "$(inspect .OCIv1.Config.StopSignal)" = SIGTERM ] || fail "STOPSIGNAL is not SIGTERM"
+[ -n "$(inspect 'index .OCIv1.Config.Labels "org.opencontainers.image.version"')" ] || fail "it has no version"
+if [ ${#missing[@]} -eq 0 ]; then
+  [[ $(inspect .Docker.Config.Healthcheck) == *--healthcheck* ]] || fail "it has no HEALTHCHECK"
+fi
+entrypoint=$(inspect 'index .OCIv1.Config.Entrypoint 0')
+step "user $user, port 8080, SIGTERM, version $(inspect 'index .OCIv1.Config.Labels "org.opencontainers.image.version"')"
+
+admin=127.0.0.1:$((port + 1010))
+in_container() { buildah run --isolation chroot --env "EPOLLET_PORT=$port" --env "EPOLLET_ADMIN=$admin" "$container" -- "$@"; }
+in_container "$entrypoint" -v >"$log" 2>&1 &
+runner=$!
+for ((attempt = 0; attempt < 100; attempt++)); do
+  if curl -sf -o /dev/null "http://127.0.0.1:$port/"; then break; fi
+  kill -0 "$runner" 2>/dev/null || fail "it ended at once: $(cat "$log")"
+  sleep 0.1
+done
+grep -q "^http服务器使用的port:$port\$" "$log" || fail "who answers on port $port is somebody else: $(cat "$log")"
+head=$(curl -s --compressed -D - -o /dev/null "http://127.0.0.1:$port/")
+[[ $head == "HTTP/1.1 200"* && $head == *ETag:* ]] || fail "it does not serve its page: $head"
+[ "$(curl -s -o /dev/null -w '%{http_code}' -H 'Range: bytes=0-9' "http://127.0.0.1:$port/")" = 206 ] || fail "no ranges"
+[ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/missing")" = 404 ] || fail "no 404"
+step "it serves /site on port $port"
+
+pid=$(program)
+field() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$pid/status"; }
+[ "$(field Uid)" = "${user%%:*}" ] || fail "it runs as user $(field Uid)"
+[ "$(field NoNewPrivs)" = 1 ] || fail "it may get more rights"
+[ "$(field CapEff)" = 0000000000000000 ] || fail "it has capabilities: $(field CapEff)"
+step "user $(field Uid), no capabilities, none to be had, $(($(field VmRSS) / 1024)) MiB"
+
+in_container "$entrypoint" --healthcheck || fail "--healthcheck says that it is not well"
+step "--healthcheck says that it is well"
+
+kill -TERM "$pid"
+status=0
+wait "$runner" || status=$?
+runner=
+[ "$status" -eq 0 ] || fail "SIGTERM ended it with status $status: $(cat "$log")"
+step "SIGTERM ended it with status 0"
+if in_container "$entrypoint" --healthcheck >/dev/null 2>&1; then fail "--healthcheck says that it is well, though it ended"; fi
+step "--healthcheck says that it is not there any more"
