@@ -204,9 +204,9 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
-export const CLOCK_MONOTONIC = 1;
 
 // clock_gettime(2), getrusage(2), lseek(2)
+export const CLOCK_MONOTONIC = 1;
 export const RUSAGE_SELF = 0;
 export const SEEK_SET = 0;
 

@@ -68,14 +68,15 @@ export function landlockAbi(): number {
 }
 
 /**
- * From now on this thread may read files and directories below the open `directories` and the open `files`, and do
- * nothing else that the version `abi` can refuse. What is open stays as it is. It needs no_new_privs.
+ * From now on this thread may read files and directories below the open `directories` and the open `files`, write to files
+ * and make some below those of `logs`, and do nothing else that the version `abi` can refuse. What is open stays as it is. It needs no_new_privs.
  * @throws {SystemError} `Cannot restrict this process by Landlock: …`
  */
 export function restrictToReading(
   directories: readonly number[],
   files: readonly number[],
   abi: number,
+  logs: readonly number[] = [],
 ): void {
   const refusals = refusalsOf(abi);
   const words = [refusals.files, refusals.network, refusals.scopes].map(BigInt);
@@ -91,6 +92,9 @@ export function restrictToReading(
   try {
     for (const directory of directories) {
       addRule(ruleset, directory, C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
+    }
+    for (const directory of logs) {
+      addRule(ruleset, directory, C.LANDLOCK_ACCESS_FS_WRITE_FILE | C.LANDLOCK_ACCESS_FS_MAKE_REG);
     }
     for (const file of files) addRule(ruleset, file, C.LANDLOCK_ACCESS_FS_READ_FILE);
     const status = result(

@@ -32,8 +32,6 @@ export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
 /** inotify_event, inotify(7); the name follows, padded with NULs, `len` bytes in all. */
 export const INOTIFY_EVENT = { size: 16, wd: 0, mask: 4, len: 12 } as const;
 
-/** timespec, clock_gettime(2). */
-export const TIMESPEC = { size: 16, sec: 0, nsec: 8 } as const;
 /** dirent64, getdents64(2): an entry is `reclen` bytes long; size is that of the longest. */
 export const DIRENT64 = { size: 280, reclen: 16, type: 18, name: 19 } as const;
 
@@ -42,6 +40,9 @@ export const STATFS = { size: 120, type: 0 } as const;
 
 /** rlimit, getrlimit(2). */
 export const RLIMIT = { size: 16, cur: 0, max: 8 } as const;
+
+/** timespec, clock_gettime(2). */
+export const TIMESPEC = { size: 16, sec: 0, nsec: 8 } as const;
 
 /** rusage, getrusage(2): two struct timeval, then counters. */
 export const RUSAGE = { size: 144, utime: 0, stime: 16 } as const;

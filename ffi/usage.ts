@@ -6,6 +6,7 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, RUSAGE_SELF, SEEK_SET } from "./constants.ts";
 import { readEntries } from "./directory.ts";
+import { FileStatus } from "./file.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { RUSAGE, TIMEVAL } from "./structs.ts";
 
@@ -22,6 +23,7 @@ export interface Usage {
 const STATM = "/proc/self/statm";
 const DESCRIPTORS = "/proc/self/fd";
 
+const status = new FileStatus();
 const rusage = new Uint8Array(RUSAGE.size);
 const rusageView = new DataView(rusage.buffer);
 const text = new Uint8Array(128);
@@ -35,7 +37,7 @@ export function keepUsageReadable(): void {
   kept = { statm: open(STATM, 0), descriptors: open(DESCRIPTORS, O_DIRECTORY) };
 }
 
-/** As it is now. It takes some 10 µs for each hundred open descriptors. */
+/** As it is now. Before Linux 6.2 it takes some 10 µs for each hundred open descriptors. */
 export function processUsage(): Usage {
   loadLibc();
   return {
@@ -76,7 +78,9 @@ function secondsAt(offset: number): number {
   return seconds + rusageView.getUint32(offset + TIMEVAL.usec, true) / 1e6;
 }
 
+/** Since Linux 6.2 the directory's size says how many there are; before, thousands of them take milliseconds. */
 function countEntries(fd: number): number {
+  if (status.readDescriptor(fd) >= 0 && status.size > 0) return status.size;
   libc.lseek(fd, 0n, SEEK_SET);
   let entries = 0;
   while (readEntries(fd, () => entries++) > 0);

@@ -16,19 +16,18 @@ import type { SecondService } from "../server/server.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
 import { warn } from "./output.ts";
 
-/** @throws {UsageError} for an address that is none, and for a port that everybody reaches */
-export function checkAdmin({ admin, port }: CommandLine): void {
+/** @throws {UsageError} for an address that is none, and for a port of the site */
+export function checkAdmin({ admin, addresses }: CommandLine): void {
   if (admin === null) return;
   if (!isIpAddress(admin.host)) {
     throw new UsageError(`Bad --admin "${formatListenAddress(admin)}": expected ${EXPECTED_ADDRESS}`);
   }
-  if (admin.port !== 0 && admin.port === port) {
-    throw new UsageError(
-      `--admin ${formatListenAddress(admin)} is the port of the site: give it another, such as ${
-        port === 9090 ? 9091 : 9090
-      }`,
-    );
-  }
+  const { port } = admin;
+  if (port === 0 || !addresses.some((address) => address.kind === "tcp" && address.port === port)) return;
+  const other = port === 9090 ? 9091 : 9090;
+  throw new UsageError(
+    `--admin ${formatListenAddress(admin)} is a port of the site: give it another, such as ${other}`,
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
+import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
 import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { Reload } from "./reload.ts";
@@ -32,8 +33,9 @@ export async function serveAlone(
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
+  const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
-  const { server, site } = await prepare(command, sockets.listening);
+  const { server, site } = await prepare(command, sockets.listening, logs);
   if (adminSockets.length > 0) {
     server.listenAlso(adminService(adminSockets, {
       snapshots: () => [server.snapshot()],
@@ -42,6 +44,7 @@ export async function serveAlone(
   }
   const sandbox = sandboxOf(command);
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
+  logs.open();
   const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
   sandbox?.enter();
   let hasSuccessor = false;
@@ -53,6 +56,7 @@ export async function serveAlone(
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
+      server.leave("beside");
       server.shutdown();
     },
     warn,
@@ -63,7 +67,11 @@ export async function serveAlone(
       server.shutdown();
     },
     reload: () => void manager.reloading(() => reload.run()),
-    reopenLogs() {},
+    abort: () => server.flushLog(),
+    reopenLogs: () => {
+      server.reopenLog();
+      logs.reopenErrors();
+    },
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
   });
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });

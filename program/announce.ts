@@ -58,6 +58,9 @@ export function announce(
   say("limits", describeLimits(command));
   say("user", describeAccount(account));
   say("sandbox", String(sandbox ?? "off"));
+  say("logs", describeLogs(command));
+  if (command.trustProxy.length > 0) say("trusted", command.trustProxy.join(", "));
+  if (command.proxyProtocol) say("proxies", "speak the PROXY protocol");
   if (site === null) return;
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
@@ -83,4 +86,10 @@ function describeCache({ cacheSize, cacheFileSize }: CommandLine, site: StaticHa
     off: "not checked for changes",
   };
   return `${formatSize(cacheSize)}, files up to ${formatSize(cacheFileSize)}, ${how[site.validation]}`;
+}
+
+/** Where the access log and the error log are. */
+function describeLogs({ accessLog, accessLogFile, errorLog }: CommandLine): string {
+  const access = accessLog === "none" ? "none" : `${accessLog} to ${accessLogFile ?? "standard output"}`;
+  return `${access}; errors to ${errorLog ?? "standard error"}`;
 }

@@ -27,6 +27,11 @@ function takesWord({ flag, isOpposite }: FlagForm): boolean {
   return flag.value !== undefined && !flag.isOptional && !isOpposite;
 }
 
+/** True for a form whose value may be left out, where it is known what it can be. */
+function hasWords({ flag, isOpposite }: FlagForm): boolean {
+  return flag.isOptional === true && flag.values !== undefined && !isOpposite;
+}
+
 /** As they are typed, the short form first. */
 function spellings({ name, flag, isOpposite }: FlagForm): string[] {
   return flag.letter === undefined || isOpposite ? [`--${name}`] : [`-${flag.letter}`, `--${name}`];
@@ -40,10 +45,12 @@ function describe({ flag, isOpposite }: FlagForm): string {
 function bash(): string {
   const forms = [...FLAG_FORMS.values()];
   const generators = { files: "-f", directories: "-d", users: "-u" } as const;
-  const cases = forms.filter(takesWord).map((form) => {
+  const cases = forms.filter((form) => takesWord(form) || hasWords(form)).map((form) => {
     const candidates = candidatesOf(form.flag);
     const how = typeof candidates === "string" ? generators[candidates] : `-W '${candidates.join(" ")}'`;
-    return `    ${spellings(form).join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
+    // Behind a flag whose value may be left out, another word is not its value.
+    const patterns = spellings(form).map((name) => takesWord(form) ? `${name} | ${name}=` : `${name}=`);
+    return `    ${patterns.join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
   });
   return `# Completions of epollet for bash; ~/.local/share/bash-completion/completions/epollet is their place.
 _epollet() {
@@ -58,7 +65,7 @@ _epollet() {
   elif [[ $word == --*=* ]]; then
     flag=\${word%%=*} before="\${word%%=*}=" word=\${word#*=} behind='='
   fi
-  case $flag in
+  case $flag$behind in
 ${cases.join("\n")}
     *)
       if [[ -n $behind ]]; then

@@ -80,9 +80,10 @@ function environment(): string {
   const variables = shown.flatMap((form) => variableOf(form) ?? []);
   return `${
     plain(
-      `Every flag that sets something has a variable, named after it (EPOLLET_NO_BROWSE is --no-browse). Switches take true or false (also yes and no, on
-and off, 1 and 0); where a flag may be given several times, each line is a value. An empty variable counts as none, and
-so does what Kubernetes puts into EPOLLET_PORT beside a Service of that name (tcp://ADDRESS:PORT).`,
+      `Every flag that sets something has a variable, named after it (EPOLLET_NO_BROWSE is --no-browse).
+Switches take true or false (also yes and no, on and off, 1 and 0); where a flag may be given several times,
+each line is a value. An empty variable counts as none, and so does what Kubernetes puts into EPOLLET_PORT
+beside a Service of that name (tcp://ADDRESS:PORT).`,
     )
   }
 .PP
@@ -158,15 +159,24 @@ ${bold("--check")} prints one with all that is in force; with ${
           bold("SIGHUP"),
           "The configuration is read again; where it has a mistake, the old one stays in force.",
         ],
-        [bold("SIGUSR1"), "Logs are opened again, for those who have moved them away."],
-        [bold("SIGUSR2"), "It is replaced by a new process of the program, which takes over the sockets."],
+        [bold("SIGUSR1"), "Log files are opened again, since somebody has renamed them."],
+        [
+          bold("SIGUSR2"),
+          `A new process of the program takes over its sockets, and the old one finishes what it is sending.
+One that serves alone has given up the right to start programs, unless it has ${bold("--no-sandbox")};
+with ${bold("--workers")} there is a process that has not.`,
+        ],
       ]),
     ),
     section(
       "EXIT STATUS",
       list([
         [bold("0"), "It was ended by a signal, or has printed what it was asked for."],
-        [bold("1"), "It cannot run: the port is taken, a right is missing."],
+        [
+          bold("1"),
+          `It cannot run: the port is taken, a right is missing. Also when a second signal does not wait, and when
+${bold("--healthcheck")} finds it unwell.`,
+        ],
         [
           bold("2"),
           "A mistake in a flag, a variable or the configuration file, which one line on standard error names.",

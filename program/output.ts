@@ -3,7 +3,12 @@
  * @module
  */
 import { STDERR_FILENO, STDOUT_FILENO } from "../ffi/constants.ts";
+import { processId } from "../ffi/process.ts";
 import { tryPrint } from "../ffi/standard_output.ts";
+import { escapeControls } from "../handlers/print_text.ts";
+import { isoDate } from "../server/access_log/format.ts";
+import type { LogFile } from "../server/access_log/log_file.ts";
+import { encodeUtf8 } from "../server/http/characters.ts";
 import { PRINT_PATIENCE_MS } from "../server/limits.ts";
 
 /** One line to standard output. */
@@ -16,9 +21,20 @@ export function say(name: string, value: string): void {
   print(`${name.padEnd(13)} ${value}`);
 }
 
-/** One line to standard error: something is wrong, and the program goes on. */
+let errorLog: LogFile | null = null;
+
+/** From now on warnings stand in `file`, each with the time and the process, and not on standard error. */
+export function sendWarningsTo(file: LogFile): void {
+  errorLog = file;
+}
+
+/** One line to standard error, or to the error log: something is wrong, and the program goes on. */
 export function warn(message: string): void {
-  tryPrint(STDERR_FILENO, `epollet: ${message}`);
+  if (errorLog === null) return void tryPrint(STDERR_FILENO, `epollet: ${message}`);
+  // What is behind the first line, such as where an error comes from, is set in: it looks like no other entry.
+  const text = escapeControls(message).replaceAll("\n", "\n    ");
+  const line = encodeUtf8(`${isoDate(Math.floor(Date.now() / 1000))} [${processId()}] ${text}\n`);
+  errorLog.write(line, line.length);
 }
 
 /** What handlers print with: a reader may take its time, but not again and again. */

@@ -13,6 +13,7 @@ import { Sandbox } from "../server/sandbox.ts";
 import { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
 import { speaksSecond } from "../server/server_options.ts";
+import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "./output.ts";
 import { CurrentSite, openSites, rootsOf } from "./sites.ts";
 
@@ -38,7 +39,11 @@ function noHandler(): never {
 }
 
 /** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
-export async function prepare(command: CommandLine, sockets: readonly ListeningSocket[]): Promise<Prepared> {
+export async function prepare(
+  command: CommandLine,
+  sockets: readonly ListeningSocket[],
+  logs: Logs,
+): Promise<Prepared> {
   const { poller, keepAlive, handler, coroutine } = command;
   if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
   const opened = await openSites(command);
@@ -51,6 +56,9 @@ export async function prepare(command: CommandLine, sockets: readonly ListeningS
     poller,
     keepAlive,
     cache: site,
+    accessLog: logs.access,
+    trustProxy: command.trustProxy,
+    proxyProtocol: command.proxyProtocol,
     measureLatency: command.admin !== null,
     onError: warn,
   });
@@ -72,5 +80,5 @@ export function dropRoot(account: Account | null, command: CommandLine, isSucces
 
 /** What the sandbox will leave; null: the settings want none. To be made before root is given up. */
 export function sandboxOf(command: CommandLine): Sandbox | null {
-  return command.sandbox ? new Sandbox(rootsOf(command), command.config) : null;
+  return command.sandbox ? new Sandbox(rootsOf(command), command.config, logPathsOf(command)) : null;
 }

@@ -24,6 +24,11 @@ const FIXED: readonly (keyof ProgramSettings)[] = [
   "listen",
   "user",
   "sandbox",
+  "accessLog",
+  "accessLogFile",
+  "errorLog",
+  "trustProxy",
+  "proxyProtocol",
 ];
 
 /** What is said of something that the sandbox does not let happen any more. */

@@ -6,8 +6,8 @@ import { SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
-import type { CacheSnapshot } from "../server/statistics.ts";
 import { UsageError } from "../server/config/usage_error.ts";
+import type { CacheSnapshot } from "../server/statistics.ts";
 import { warn } from "./output.ts";
 
 /** What the settings say of the sites. */

@@ -143,7 +143,7 @@ function bind(
     return { address, name, sockets: existing(name) };
   });
   const missing = bound.filter(({ sockets }) => sockets.length === 0);
-  const lists = openListeners(missing.map(({ address }) => address), settings, copies);
+  const lists = openListeners(missing.map(({ address }) => address), settings, copies, addresses);
   const fresh = new Map(missing.map(({ name }, i) => {
     const opened = new Map(lists.map((list) => [list[i].fd, list[i]])); // a shared one stands in all lists
     return [name, [...opened.values()]];

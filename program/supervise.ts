@@ -16,6 +16,7 @@ import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
+import { Logs } from "./logs.ts";
 import { print, readAgain, warn } from "./output.ts";
 import { dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
@@ -38,6 +39,8 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
   const who = dropRoot(account, command, origin !== null);
+  const logs = new Logs(command);
+  logs.openErrors();
   const admin = adminSockets.length === 0 ? null : new Server({
     ...adminService(adminSockets, {
       snapshots: () => supervisor.snapshots(),
@@ -69,6 +72,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
+      admin?.leave("all");
       void end();
     },
     warn,
@@ -80,7 +84,10 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
     },
     abort: () => supervisor.kill(),
     reload: () => void manager.reloading(() => company.reload()),
-    reopenLogs: () => reactor.post(() => supervisor.reopenLogs()),
+    reopenLogs: () => {
+      logs.reopenErrors();
+      reactor.post(() => supervisor.reopenLogs());
+    },
     succeed: () => succession.begin(),
   });
   const outcome = await company.begin(command, readConfig(said));

@@ -6,6 +6,7 @@
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Birth } from "../server/workers/messages.ts";
 import { obey } from "../server/workers/worker.ts";
+import { Logs } from "./logs.ts";
 import { listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { leaveSignalsToSupervisor } from "./signals.ts";
 import { asListening } from "./sockets.ts";
@@ -13,12 +14,17 @@ import { asListening } from "./sockets.ts";
 /** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
 export async function serveAsWorker(command: CommandLine, channel: number, birth: Birth): Promise<void> {
   const [, settings] = listeningOf(command, null);
-  const { server } = await prepare(command, asListening(birth.sockets, settings));
+  const logs = new Logs(command);
+  logs.open();
+  const { server } = await prepare(command, asListening(birth.sockets, settings), logs);
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(drain);
   const link = obey(channel, server.reactor, {
     drain,
-    reopenLogs() {},
+    reopenLogs: () => {
+      server.reopenLog();
+      logs.reopenErrors();
+    },
     snapshot: () => server.snapshot(),
   });
   server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost

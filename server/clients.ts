@@ -35,22 +35,22 @@ export class Clients {
   }
 
   /** Null where no limit is for each address. */
-  static for(limits: ServerLimits): Clients | null {
+  static for(limits: ServerLimits, networkOf?: (fd: number) => string | null): Clients | null {
     return limits.connectionsPerAddressMax === Infinity && limits.requestRateMax === null
       ? null
-      : new Clients(limits);
+      : new Clients(limits, networkOf);
+  }
+
+  /** Requests are counted. */
+  get countsRequests(): boolean {
+    return this.#rate !== null;
   }
 
   /** Counts the client that was just accepted as `fd`; the network that has too many already, or null: it may come in. */
   enter(fd: number, nowMs: number): string | null {
     const network = this.#networkOf(fd);
     if (network === null) return null; // gone: its first recv will tell
-    let client = this.#byNetwork.get(network);
-    if (client === undefined) {
-      if (this.#byNetwork.size >= this.#forgetsAt) this.#forget(nowMs);
-      client = { network, connections: 0, tokens: this.#rate?.requests ?? 0, filledMs: nowMs };
-      this.#byNetwork.set(network, client);
-    }
+    const client = this.#clientOf(network, nowMs);
     if (client.connections >= this.#connectionsMax) return network;
     client.connections++;
     while (this.#byDescriptor.length <= fd) this.#byDescriptor.push(null);
@@ -67,10 +67,22 @@ export class Clients {
     if (client.connections === 0 && this.#rate === null) this.#byNetwork.delete(client.network);
   }
 
-  /** The client of `fd` makes a request: 0 when it may, else the seconds after which it may. */
-  waitSeconds(fd: number, nowMs: number): number {
+  #clientOf(network: string, nowMs: number): Client {
+    const known = this.#byNetwork.get(network);
+    if (known !== undefined) return known;
+    if (this.#byNetwork.size >= this.#forgetsAt) this.#forget(nowMs);
+    const client = { network, connections: 0, tokens: this.#rate?.requests ?? 0, filledMs: nowMs };
+    this.#byNetwork.set(network, client);
+    return client;
+  }
+
+  /**
+   * The client of `fd` makes a request, or one of another `network` for which it speaks: 0 when it may, else the seconds
+   * after which it may.
+   */
+  waitSeconds(fd: number, nowMs: number, network: string | null = null): number {
     const rate = this.#rate;
-    const client = this.#byDescriptor[fd] ?? null;
+    const client = network === null ? this.#byDescriptor[fd] ?? null : this.#clientOf(network, nowMs);
     if (rate === null || client === null) return 0;
     this.#fill(client, rate, nowMs);
     if (client.tokens >= 1) {

@@ -21,6 +21,8 @@ export interface ConnectionHost {
   readonly limits: ServerLimits;
   /** Who is connected from where; null when nobody asks. */
   readonly clients: Clients | null;
+  /** Each connection begins with the header of the PROXY protocol. */
+  readonly proxyProtocol: boolean;
   readonly clock: HttpClock;
   readonly ledger: Ledger;
   readonly remotes: Remotes;

@@ -11,35 +11,31 @@ import { close } from "../ffi/socket.ts";
 import { Connection, type ConnectionKeeper, STATES } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { HttpConnection } from "./http_connection.ts";
-import { errorResponse } from "./http/response.ts";
 import {
   EXPIRATIONS_PER_TURN_MAX,
   GIVES_WAY_AFTER_MS,
   GIVES_WAY_LOOKS_MAX,
-  HEAD_BYTES_MAX,
-  LOG_UNKNOWN_LINE_BYTES_MAX,
   POOLED_CONNECTIONS_MAX,
-  REFUSED_RETRY_SECONDS,
 } from "./limits.ts";
-import { Output } from "./output.ts";
 import { Interest, Readiness } from "./poller.ts";
+import { type GateKeeper, ProxyGate } from "./proxy/proxy_gate.ts";
+import { Refusal } from "./refusal.ts";
 import { Source } from "./source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "./statistics.ts";
 
 const NONE = -1;
-/** Where that goes which nobody reads. */
-const UNREAD = new Uint8Array(HEAD_BYTES_MAX);
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
 export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
 
 /** See the module's comment. It is itself the source that is woken for each of those that rest. */
-export class Connections extends Source implements ConnectionKeeper {
+export class Connections extends Source implements ConnectionKeeper, GateKeeper {
   readonly #host: ConnectionHost;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
+  readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
   // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
   #older = new Int32Array(1024);
@@ -52,8 +48,7 @@ export class Connections extends Source implements ConnectionKeeper {
   #newest = NONE;
   #count = 0;
   #restingCount = 0;
-  readonly #goodbye = new Output();
-  readonly #refusal = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
+  readonly #refusal: Refusal;
 
   /**
    * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
@@ -70,6 +65,8 @@ export class Connections extends Source implements ConnectionKeeper {
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
+    this.#refusal = new Refusal(host);
+    this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
   }
 
   /** How many there are, whatever they do. */
@@ -82,9 +79,22 @@ export class Connections extends Source implements ConnectionKeeper {
    * of it before that is answered. For phase one, so that it is received with the others.
    */
   accept(fd: number): void {
-    const { reactor, transport, workspace, limits, clients, ledger } = this.#host;
+    const { limits, ledger } = this.#host;
     ledger.counters.accept();
     this.#forget(fd);
+    if (this.#gate === null) return this.admit(fd);
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.refuse(fd);
+    }
+    this.#count++; // until it is known whose it is
+    this.#gate.accept(fd);
+  }
+
+  /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
+  admit(fd: number): void {
+    if (this.#gate !== null) this.#count--;
+    const { reactor, transport, workspace, limits, clients } = this.#host;
     const network = clients === null ? null : clients.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
@@ -120,40 +130,11 @@ export class Connections extends Source implements ConnectionKeeper {
     this.refuse(fd);
   }
 
-  /**
-   * There is no room for a client that was just accepted: it is told so in one breath. What it has sent is received
-   * first, or closing would make the kernel send a reset that overtakes the answer; what it sends later may do so.
-   */
+  /** There is no room for a client that was just accepted: it is told so, where it can be. */
   refuse(fd: number): void {
-    const { transport, workspace, clock, ledger, reactor } = this.#host;
-    ledger.counters.refuse();
-    if (this.#speaksHttp) {
-      this.#refusal.stamp(clock);
-      workspace.gatherLength = 0;
-      this.#forget(fd);
-      const received = Math.max(transport.recv(fd, UNREAD), 0); // no slot: all may be in use in such a turn
-      ledger.counters.receive(received);
-      workspace.request = workspace.scratch;
-      workspace.scratch.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
-      const goodbye = this.#goodbye;
-      const before = goodbye.sentBytes;
-      goodbye.appendHead(workspace, this.#refusal, true, false);
-      const headBytes = workspace.gatherLength;
-      goodbye.appendBody(workspace, this.#refusal, 0);
-      goodbye.flush(transport, fd, workspace);
-      goodbye.discard();
-      const sent = goodbye.sentBytes - before;
-      ledger.sent(
-        fd,
-        workspace.request,
-        this.#refusal.status,
-        sent,
-        Math.min(headBytes, sent),
-        reactor.turnMs,
-      );
-      transport.shutdownWrite(fd);
-      transport.recv(fd, UNREAD);
-    }
+    this.#host.ledger.counters.refuse();
+    this.#forget(fd);
+    if (this.#speaksHttp) this.#refusal.say(fd);
     close(fd);
   }
 
@@ -182,6 +163,13 @@ export class Connections extends Source implements ConnectionKeeper {
     const count = transport.recv(fd, slot.bytes);
     if (count === -EAGAIN) workspace.returnSlot(); // said too much: it rests on
     else this.#wake(fd).begin(readiness, slot, count);
+  }
+
+  /** `fd` was closed before it was known whose it is. */
+  lost(fd: number): void {
+    this.#count--;
+    this.#forget(fd);
+    this.#onClosed();
   }
 
   rest(connection: Connection): void {
@@ -218,6 +206,7 @@ export class Connections extends Source implements ConnectionKeeper {
 
   /** The server is to stop: who rests is closed, after a last look for a request that has arrived just now. */
   drain(): void {
+    this.#gate?.drain();
     while (this.#oldest !== NONE) this.#wake(this.#oldest).drain();
   }
 

@@ -243,6 +243,7 @@ export abstract class ExchangeConnection extends Connection {
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.checkSending();
+    if (exchange.stream?.isReading === false) return this.#pump(); // it has paused
     if (this.#isLeaving(exchange)) {
       exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
@@ -287,13 +288,10 @@ export abstract class ExchangeConnection extends Connection {
   #pump(): void {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    const release = this.host.reactor.suspend(
-      this,
-      stream.read(),
-      (result) => this.#streamed(stream, result),
-      (error) => this.#streamFailed(error),
-    );
-    if (stream.isPatient) release();
+    const { reactor } = this.host;
+    if (reactor.now < stream.dueMs) return reactor.expireAt(this, stream.dueMs);
+    const read = stream.read(reactor.now);
+    reactor.suspend(this, read, (part) => this.#streamed(stream, part), (error) => this.#streamFailed(error));
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {

@@ -13,6 +13,7 @@ import { RequestBody } from "./http/request_body.ts";
 import { CONTINUE, errorResponse, HttpResponse, isStream, tooManyRequests } from "./http/response.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
+import { networkOf } from "./proxy/proxy_header.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
 import { ResponseStream } from "./response_stream.ts";
@@ -160,7 +161,7 @@ export class HttpConnection extends ExchangeConnection {
   #handle(request: HttpRequest): void {
     this.#inHead = false;
     let response: HttpResponse | Promise<HttpResponse> | null;
-    const waitSeconds = this.host.clients?.waitSeconds(this.fd, this.host.reactor.now) ?? 0;
+    const waitSeconds = this.#waitSeconds(request);
     if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
     this.isCalling = true;
     try {
@@ -172,6 +173,14 @@ export class HttpConnection extends ExchangeConnection {
     this.isCalling = false;
     if (response instanceof HttpResponse) this.respond(response, request);
     else this.suspend(response, request);
+  }
+
+  /** 0 when this may be answered now. */
+  #waitSeconds(request: HttpRequest): number {
+    const { clients, remotes, reactor } = this.host;
+    if (clients === null || !clients.countsRequests) return 0;
+    const client = remotes.forwardedFor(this.fd, request);
+    return clients.waitSeconds(this.fd, reactor.now, client === null ? null : networkOf(client));
   }
 
   /** What a handler threw becomes a response. */

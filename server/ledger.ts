@@ -63,7 +63,7 @@ export class Ledger {
     if (!this.isTimed) return;
     const seconds = this.#seconds(startMs);
     if (this.#log !== null) {
-      this.#log.write(fd, this.#log.remember(request), status, bytes - headBytes, seconds);
+      this.#log.write(fd, request, status, bytes - headBytes, seconds);
     }
   }
 
@@ -87,7 +87,7 @@ export class Ledger {
     transfer.status = status;
     if (this.#log !== null) {
       this.#log.meet(fd);
-      transfer.logged = this.#log.remember(request);
+      transfer.logged = this.#log.remember(fd, request);
     }
     transfer.startMs = startMs;
     transfer.from = transfer.bodyFrom = from;
@@ -101,7 +101,7 @@ export class Ledger {
       const { fd, logged, status, bodyFrom, until } = transfer;
       const seconds = this.#seconds(transfer.startMs);
       const bytes = Math.max(Math.min(sentBytes, until) - bodyFrom, 0);
-      if (logged !== null) this.#log!.write(fd, logged, status, bytes, seconds);
+      if (logged !== null) this.#log!.writeLater(fd, logged, status, bytes, seconds);
       transfer.logged = null;
     }
     transfer.next = this.#spare;
@@ -113,7 +113,7 @@ export class Ledger {
     this.counters.leaveUnanswered();
     if (this.#log === null) return;
     const seconds = (this.#nowMs() - startMs) / 1000;
-    this.#log.write(fd, this.#log.remember(request), CLIENT_CLOSED_REQUEST, 0, Math.max(seconds, 0));
+    this.#log.write(fd, request, CLIENT_CLOSED_REQUEST, 0, Math.max(seconds, 0));
   }
 
   #seconds(startMs: number): number {

@@ -52,52 +52,6 @@ export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   return { ...merged, connections: sharesOf(snapshots).flat() };
 }
 
-/** A worker's snapshot, and the worker's place among the others: who takes it counts on. */
-export interface PlacedSnapshot {
-  readonly index: number;
-  readonly snapshot: Snapshot;
-}
-
-/**
- * One snapshot for each place that there is or was, in the order of their numbers: of all who have it now (one that
- * drains, and the one that came for it; the newest first), with all that was counted there before. In a place that is
- * vacant nothing happens (`pid` is 0), but what was counted stays. `departed` is what {@linkcode depart} makes.
- */
-export function mergePlaces(
-  current: readonly PlacedSnapshot[],
-  departed: ReadonlyMap<number, Snapshot>,
-): Snapshot[] {
-  const indices = new Set([...current.map(({ index }) => index), ...departed.keys()]);
-  return [...indices].sort((one, other) => one - other).map((index) => {
-    const own = current.filter((placed) => placed.index === index).map(({ snapshot }) => snapshot);
-    const before = departed.get(index);
-    if (own.length === 0) return before!;
-    return before === undefined ? mergeSnapshots(own) : addCounters(mergeSnapshots(own), before);
-  });
-}
-
-/** A worker has ended: what it had counted is kept in `departed`, added to what its predecessors had. */
-export function depart(departed: Map<number, Snapshot>, { index, snapshot }: PlacedSnapshot): void {
-  const before = departed.get(index);
-  const vacant = vacate(snapshot);
-  departed.set(index, before === undefined ? vacant : addCounters(vacant, before));
-}
-
-/** Nothing but what was counted. */
-function vacate(snapshot: Snapshot): Snapshot {
-  const { states, cache } = snapshot;
-  return {
-    ...snapshot,
-    pid: 0,
-    isDraining: true,
-    states: Object.fromEntries(Object.keys(states).map((state) => [state, 0])),
-    connections: [],
-    residentBytes: 0,
-    openDescriptors: 0,
-    cache: cache === null ? null : { ...cache, bytes: 0, bytesMax: 0, resources: 0, watches: 0 },
-  };
-}
-
 /** Of each snapshot's connections as many as are shown when all of them have the same share. */
 export function sharesOf(snapshots: readonly Snapshot[]): ConnectionSnapshot[][] {
   const share = Math.floor(SHOWN_CONNECTIONS_MAX / Math.max(snapshots.length, 1));

@@ -120,17 +120,17 @@ export class Reactor {
 
   /**
    * Stops waking the source at once, and closes its descriptor at the end of the turn: until then the kernel cannot
-   * give the number to another, which an event of this turn would reach.
+   * give the number to another, which an event of this turn would reach. Unless it `closes`, that stays open for others.
    */
-  retire(source: Source): void {
+  retire(source: Source, closes = true): void {
     if (source.retired) return;
     source.retired = true;
     if (this.#sources[source.fd] === source) {
       this.#sources[source.fd] = null;
-      this.#poller.remove(source.fd, !source.isHeldElsewhere);
+      this.#poller.remove(source.fd, closes && !source.isHeldElsewhere);
     }
     this.#deadlines.remove(source);
-    this.#retired.push(source);
+    if (closes) this.#retired.push(source);
   }
 
   /** Every source with a descriptor of its own that is registered, but for the reactor's. */

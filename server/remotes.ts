@@ -1,12 +1,25 @@
 /**
- * Who is at the other end of each connection: asked of the kernel when somebody wants to know, and only once.
+ * Who is at the other end of each connection: asked of the kernel when somebody wants to know, and only once; or told by a
+ * proxy that may say so.
  * @module
  */
-import { peerAddress, type SocketAddress } from "../ffi/socket.ts";
+import { peerAddress, peerNetwork, type SocketAddress } from "../ffi/socket.ts";
+import type { HttpRequest } from "./http/request.ts";
+import { forwardedClient } from "./proxy/forwarded.ts";
+import { networkOf } from "./proxy/proxy_header.ts";
+import type { TrustedProxies } from "./proxy/trusted_proxies.ts";
 
 /** See the module's comment. */
 export class Remotes {
+  readonly #trusted: TrustedProxies | null;
   readonly #addresses: (SocketAddress | null)[] = [];
+  /** Whether those are trusted proxies; null: nobody has asked. */
+  readonly #areTrusted: (boolean | null)[] = [];
+
+  /** `trusted`: null where no proxy's word counts for a request. */
+  constructor(trusted: TrustedProxies | null = null) {
+    this.#trusted = trusted;
+  }
 
   /** The client's address; null when it is gone already. */
   address(fd: number): SocketAddress | null {
@@ -17,14 +30,44 @@ export class Remotes {
     return address;
   }
 
+  /** What limits for each address count it as; null: it is gone, or has no address. */
+  network(fd: number): string | null {
+    const known = this.#addresses[fd] ?? null;
+    return known === null ? peerNetwork(fd) : networkOf(known.address);
+  }
+
   /** Somebody who must know says who the client is. */
   tell(fd: number, address: SocketAddress): void {
-    while (this.#addresses.length <= fd) this.#addresses.push(null);
+    while (this.#addresses.length <= fd) {
+      this.#addresses.push(null);
+      this.#areTrusted.push(null);
+    }
     this.#addresses[fd] = address;
+    this.#areTrusted[fd] = null;
   }
 
   /** The descriptor is, or will be, another's. */
   forget(fd: number): void {
-    if (fd < this.#addresses.length) this.#addresses[fd] = null;
+    if (fd < this.#addresses.length) this.#addresses[fd] = this.#areTrusted[fd] = null;
+  }
+
+  /** Whether a header of the PROXY protocol is believed that `fd` begins with: anybody's, unless it is said whose. */
+  mayNameClients(fd: number): boolean {
+    return this.#trusted === null || this.#isTrusted(fd);
+  }
+
+  /** Who `request` comes from, where the connection is a trusted proxy's and says so; else null: the connection's own. */
+  forwardedFor(fd: number, request: HttpRequest): string | null {
+    if (this.#trusted === null || !this.#isTrusted(fd)) return null;
+    if (!request.isShared) return forwardedClient(request, this.#trusted);
+    if (request.client === undefined) request.client = forwardedClient(request, this.#trusted);
+    return request.client;
+  }
+
+  #isTrusted(fd: number): boolean {
+    const known = this.#areTrusted[fd] ?? null;
+    if (known !== null) return known;
+    const address = this.address(fd);
+    return address !== null && (this.#areTrusted[fd] = this.#trusted!.includes(address.address));
   }
 }

@@ -14,24 +14,26 @@ const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
 export class ResponseStream {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #isChunked: boolean;
-  /** The loop need not hurry for its pieces. */
-  readonly isPatient: boolean;
+  readonly #pauseMs: number;
   /** Bytes that are still to come, where that is known. */
   #remaining: number;
   /** True from asking for a piece until {@linkcode append} takes it. */
   isReading = false;
+  /** No piece is asked for before that instant of the reactor's clock. */
+  dueMs = -Infinity;
 
   /** @throws {TypeError} when somebody else reads the stream. */
   constructor(body: StreamBody, isChunked: boolean) {
     this.#reader = body.stream.getReader();
     this.#isChunked = isChunked;
-    this.isPatient = body.isPatient ?? false;
+    this.#pauseMs = body.pauseMs ?? 0;
     this.#remaining = body.length ?? Infinity;
   }
 
   /** The next piece. It has to be appended before the one after it is asked for. */
-  read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+  read(nowMs: number): Promise<ReadableStreamReadResult<Uint8Array>> {
     this.isReading = true;
+    this.dueMs = nowMs + this.#pauseMs;
     return this.#reader.read();
   }
 

@@ -1,5 +1,6 @@
 /**
- * The sandbox of the program: once it serves, the kernel refuses it everything but to read the sites.
+ * The sandbox of the program: once it serves, the kernel refuses it everything but to read the sites, and to write its
+ * logs.
  *
  * The kernel binds a permission to the directory that was open when it was given, not to a path. But a root may be
  * replaced while it is served: by another directory of its name, or by a link that is made to lead elsewhere. So what
@@ -21,14 +22,18 @@ export class Sandbox {
   readonly #directories: number[] = [];
   /** Where the configuration file is, which an editor may replace. */
   #configDirectory = -1;
+  /** Where log files are, which are opened again when they were renamed. */
+  readonly #logDirectories: number[] = [];
+  readonly #logPaths: readonly string[] = [];
   readonly #paths: readonly string[];
 
   /**
    * Opens what may be read: `roots` are the directories that are served; `config` is the configuration file, which is read
-   * again when the settings are: of its directory files can be read, and not what files there are.
+   * again when the settings are: of its directory files can be read, and not what files there are. `logs` are files that
+   * are written.
    * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
    */
-  constructor(roots: readonly string[], config: string | null = null) {
+  constructor(roots: readonly string[], config: string | null = null, logs: readonly string[] = []) {
     this.#abi = landlockAbi();
     if (this.#abi < 0) {
       this.#paths = [];
@@ -38,6 +43,8 @@ export class Sandbox {
     const topStatus = statusOf(top.end);
     try {
       if (config !== null) this.#configDirectory = openPath(directoryOf(config));
+      // One whose directory is not there cannot be opened either, which whoever opens it says better.
+      this.#logDirectories.push(...logs.map((log) => openPath(directoryOf(log))).filter((fd) => fd >= 0));
       for (const root of roots) {
         const { end, holders } = walk(root);
         this.#directories.push(end);
@@ -50,6 +57,7 @@ export class Sandbox {
       for (const fd of [top.end, ...top.holders]) close(fd);
     }
     this.#paths = outermost(this.#directories.map(pathOf));
+    this.#logPaths = outermost(this.#logDirectories.map(pathOf));
   }
 
   /** True where the kernel will enforce it. */
@@ -59,7 +67,7 @@ export class Sandbox {
 
   /** Closes what it has opened, unless it was entered. */
   discard(): void {
-    for (const fd of this.#directories.splice(0)) close(fd);
+    for (const fd of [...this.#directories.splice(0), ...this.#logDirectories.splice(0)]) close(fd);
     if (this.#configDirectory >= 0) close(this.#configDirectory);
     this.#configDirectory = -1;
   }
@@ -75,7 +83,8 @@ export class Sandbox {
       if (this.#abi < 0) return;
       // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
       const map = openMemoryMap();
-      restrictToReading(this.#directories, [map, this.#configDirectory].filter((fd) => fd >= 0), this.#abi);
+      const files = [map, this.#configDirectory].filter((fd) => fd >= 0);
+      restrictToReading(this.#directories, files, this.#abi, this.#logDirectories);
       // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
       // word, but for this file, of which it would say on standard error that it cannot be read.
       unsetEnvironmentVariable("NODE_EXTRA_CA_CERTS");
@@ -91,7 +100,10 @@ export class Sandbox {
     const readable = this.#paths.length === 0
       ? "reads no file"
       : `reads below ${this.#paths.join(", ")} only`;
-    const refused = ["writes no file", "executes none"];
+    const written = this.#logPaths.length === 0
+      ? "writes no file"
+      : `writes below ${this.#logPaths.join(", ")} only`;
+    const refused = [written, this.#logPaths.length === 0 ? "executes none" : "executes no file"];
     if (network !== 0) refused.push("makes no TCP connection");
     if (scopes !== 0) refused.push("signals nobody");
     return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;

@@ -25,6 +25,7 @@ import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
 import { Interest, type PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
+import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
@@ -88,6 +89,8 @@ export class Server {
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   readonly #log: AccessLog | null;
+  #goesOn = false;
+  readonly #networkOf: (fd: number) => string | null;
   #complainedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
@@ -136,7 +139,9 @@ export class Server {
       updatedMs = reactor.now;
       clock.update(Date.now());
     };
-    const remotes = new Remotes();
+    const { trustProxy = [], proxyProtocol = false } = options;
+    const remotes = new Remotes(trustProxy.length === 0 ? null : new TrustedProxies(trustProxy));
+    this.#networkOf = (fd) => remotes.network(fd);
     const { accessLog = null } = options;
     this.#log = accessLog && new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
     this.#host = {
@@ -145,11 +150,12 @@ export class Server {
       workspace: new Workspace(),
       handler: "handler" in options ? options.handler : noHandler,
       limits,
-      clients: Clients.for(limits),
+      clients: Clients.for(limits, this.#networkOf),
       keepAliveFields: keepAliveFieldsOf(limits),
       clock,
       ledger: new Ledger(options.measureLatency ?? false, this.#log),
       remotes,
+      proxyProtocol,
       keepAlive: options.keepAlive ?? true,
       isDraining: false,
       onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
@@ -161,7 +167,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDrained: () => this.#end(),
+        onDrained: () => this.#goesOn || this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
@@ -187,8 +193,9 @@ export class Server {
       ...this.#host,
       handler: second.handler,
       ledger: new Ledger(false),
+      proxyProtocol: false,
       limits,
-      clients: Clients.for(limits),
+      clients: Clients.for(limits, this.#networkOf),
       keepAliveFields: keepAliveFieldsOf(limits),
       isDraining: false,
     };
@@ -202,6 +209,13 @@ export class Server {
     );
   }
 
+  /** Another process accepts on the same sockets from now on: those beside, or all; then the loop goes on without. */
+  leave(whose: "beside" | "all"): void {
+    this.#goesOn = whose === "all";
+    const groups = this.#goesOn ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
+    this.#reactor.post(() => groups.forEach((group) => group.drain()));
+  }
+
   /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
   flushLog(): void {
     this.#log?.flush();
@@ -209,7 +223,7 @@ export class Server {
 
   /** The access log's file was renamed: goes on in the one that has its name now, or makes it. */
   reopenLog(): void {
-    this.#reactor.post(() => this.#log?.reopen());
+    this.#log?.reopen();
   }
 
   /** What it has done, and does now. */
@@ -254,7 +268,7 @@ export class Server {
     this.#reactor.post(() => {
       const host = this.#host;
       if (handler !== undefined) host.handler = handler;
-      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits);
+      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits, this.#networkOf);
       host.limits = limits;
       host.keepAlive = keepAlive;
       host.keepAliveFields = keepAliveFieldsOf(limits);

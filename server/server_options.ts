@@ -48,6 +48,16 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly keepAlive?: boolean;
   /** One line for each response. Default: none. */
   readonly accessLog?: AccessLogOptions | null;
+  /**
+   * Proxies whose word counts for who a client is, in `Forwarded` or `X-Forwarded-For`: addresses, networks such as
+   * `10.0.0.0/8`, `loopback`, `private`, `unix`. It is that client whom the access log shows and whose requests are counted.
+   */
+  readonly trustProxy?: readonly string[];
+  /**
+   * Each connection begins with the header of the PROXY protocol, version 1 or 2, and is served as its client's. With
+   * {@linkcode ServerSettings.trustProxy} only of these; others are closed.
+   */
+  readonly proxyProtocol?: boolean;
   /** Measure how long responses take, for {@linkcode Snapshot.latencyCounts}; some 50 ns each. Default false. */
   readonly measureLatency?: boolean;
   /** What tells, for snapshots, of the files in memory, such as a static handler. */

@@ -124,24 +124,52 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
 });
 
 Deno.test("the port of the site, a name and a wrong address are refused; an open address is warned of", async () => {
-  const { port } = Deno.listen({ hostname: "127.0.0.1", port: 0 }).addr as Deno.NetAddr; // taken for this test
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
   const site = (...args: string[]) => runProgram([NO_FILE, ...args]);
-  for (
-    const [args, code, expected] of [
-      [["8123", "--admin", "8123"], 2, "--admin 127.0.0.1:8123 is the port of the site"],
-      [["--admin", "localhost.example:9090"], 2, 'Bad --admin "localhost.example:9090": expected a port'],
-      [["--admin", "unix:/tmp/x"], 2, 'Bad --admin "unix:/tmp/x"'],
-      [["--admin", "1.2.3:9090"], 2, 'Bad --admin "1.2.3:9090": expected an IPv4 or IPv6 address'],
-      [["--healthcheck=/metrics"], 2, "expected one of /healthz, /readyz"],
-      [["-p", "0", "--admin", String(port)], 1, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE`],
-    ] as const
-  ) {
+  const mistakes = [
+    [["8123", "--admin", "8123"], 2, "--admin 127.0.0.1:8123 is a port of the site"],
+    [["--admin", "localhost.example:9090"], 2, 'Bad --admin "localhost.example:9090": expected a port'],
+    [["--admin", "unix:/tmp/x"], 2, 'Bad --admin "unix:/tmp/x"'],
+    [["--admin", "1.2.3:9090"], 2, 'Bad --admin "1.2.3:9090": expected an IPv4 or IPv6 address'],
+    [["--healthcheck=/metrics"], 2, "expected one of /healthz, /readyz"],
+    [["-p", "0", "--admin", String(port)], 1, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE`],
+  ] as const;
+  await Promise.all(mistakes.map(async ([args, code, expected]) => {
     const finished = await site(...args);
     assertEquals([finished.code, finished.stderr.split("\n").length], [code, 2], args.join(" "));
     assertStringIncludes(finished.stderr, expected);
-  }
+  }));
   using files = new Site({ "index.html": "" });
   const program = await Program.start(files.root, [NO_FILE, "--admin", "[::]:0"]);
   program.kill("SIGTERM");
   assertMatch((await program.finish()).stderr, /^epollet: --admin \[::\]:0 asks for no password: [^\n]+\n$/);
+});
+
+Deno.test("the supervisor tells of each worker, and nothing is counted backwards when one is replaced", async () => {
+  using site = new Site({ "index.html": "home" });
+  const { program, admin } = await startWithAdmin(site.root, "--workers", "2");
+  await using _ = program;
+  const series = async (name: string) => {
+    const { text } = await exchange(admin, get("/metrics"));
+    const lines = text.split("\n").filter((line) => line.startsWith(`${name}{worker=`));
+    return lines.map((line) => Number(line.split(" ").at(-1)));
+  };
+  const answered = 'epollet_requests_total{worker="0",code="200"}';
+  for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
+  const before = await series("epollet_requests_total");
+  assertEquals([before.length, before[0] + before[1]], [2, 20]);
+  assert((await series("process_resident_memory_bytes")).every((bytes) => bytes > 0), "in their sandboxes");
+  assertEquals((await exchange(admin, get("/readyz"))).status, 200);
+  const { text } = await exchange(admin, get("/metrics"));
+  assertStringIncludes(text, `${answered} ${before[0]}\n`);
+  const started = await series("process_start_time_seconds");
+  program.kill("SIGHUP"); // other workers
+  while (String(await series("process_start_time_seconds")) === String(started)) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
+  const after = await series("epollet_requests_total");
+  assert(after[0] >= before[0] && after[1] >= before[1], `${before} and then ${after}`);
+  assertEquals(after[0] + after[1], 40);
 });

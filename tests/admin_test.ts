@@ -119,7 +119,7 @@ Deno.test("a name that strangers may lead here is refused, and so is what anothe
 Deno.test("the page is one file, the same as the one it is made of, and nothing but its own script may run", async () => {
   const html = await Deno.readTextFile(PAGE);
   const module = await Deno.readTextFile(PAGE.replace("status.html", "status_page.ts"));
-  assert(STATUS_PAGE === html && module === statusPageModule(html), "deno task status-page writes it anew");
+  assert(STATUS_PAGE === html && module === statusPageModule(html), "deno task status writes it anew");
   assert(!/(?:src|href)="(?!data:|\/(?:metrics|healthz|readyz)")/.test(html), "it loads something");
   assert(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(html), "it names somebody");
   await using server = servingAdmin();

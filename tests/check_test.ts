@@ -22,8 +22,12 @@ function settingsOf(text: string, args: readonly string[] = [], path = "/srv/epo
   return mergeSettings(parseCommandLine(args), parseConfig(path, text));
 }
 
-/** What matters: not which file said it, nor how fields are put together to rules. Roots have a test of their own. */
-function meaningOf({ config: _, site, hosts, ...program }: CommandLine): unknown {
+/**
+ * What matters: not which file said it, how fields are put together to rules, or which of the addresses is called the
+ * port. Roots have a test of their own.
+ */
+function meaningOf(settings: CommandLine): unknown {
+  const { config: _, port: _port, host: _host, listen: _listen, site, hosts, ...program } = settings;
   const meaning = ({ root: _, headers, ...site }: SiteSettings) => ({
     ...site,
     headers: headers.flatMap(({ source, fields }) => fields.map((field) => [source, ...field])),
@@ -35,6 +39,10 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
   const files: [text: string, args?: readonly string[]][] = [
     ["{}", ["-d", "/srv/html"]],
     ['{ "port": 0, "host": "::", "keepAlive": false, "handler": "echo", "coroutine": true, "root": "a" }'],
+    [
+      '{ "root": "a", "listen": ["*:80", "unix:run/a", "unix:@b"], "backlog": 5, "socketMode": "0600", "workers": "auto", "admin": 9091 }',
+    ],
+    ['{ "root": "a", "listen": "[::1]:80", "port": 81, "gracePeriod": "1m" }'],
     ['{ "cacheSize": 0, "cacheFileSize": 1000, "cacheValidate": "stat", "user": "www-data:33", "root": "/" }'],
     ['{ "headTimeout": 0.5, "bodyTimeout": "2m", "minReceiveRate": 0, "maxBody": 0, "maxConnections": 5, "root": "a" }'],
     ['{ "rate": "90/m", "maxPerIp": 7, "index": ["a,b", "c"], "spa": true, "cors": true, "root": "./a//b/../c/." }'],
@@ -75,7 +83,14 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
 Deno.test("every key is printed, but for those that nobody chose and that nothing stands for", () => {
   const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
-  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), ["maxConnections", "user"]);
+  assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
+    "accessLogFile",
+    "admin",
+    "errorLog",
+    "listen",
+    "maxConnections",
+    "user",
+  ]);
   assertEquals(printed.filter((key) => !keys.includes(key)), []);
 });
 

@@ -86,6 +86,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     ["epollet --poller=na", ["--poller=naive"], false],
     ["epollet --config=c", ["config.json"]],
     ["epollet --spa=p", []],
+    ["epollet --healthcheck=/h", ["/healthz"]],
     ["epollet --user roo", ["root"]],
   ];
   await Promise.all(cases.map(async ([line, offered, splits]) => {

@@ -62,6 +62,7 @@ class Crowd {
       keepAliveFields: DEFAULT_KEEP_ALIVE,
       ledger: new Ledger(false),
       remotes: new Remotes(),
+      proxyProtocol: false,
       clock,
       keepAlive: true,
       isDraining: false,

@@ -12,6 +12,7 @@ import { configSchema } from "../server/config/schema.ts";
 import { type CommandLine, mergeSettings } from "../server/config/settings.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { writtenConfig } from "../server/config/write_config.ts";
+import { formatListenAddress } from "../server/listening/address.ts";
 import { hashPassword } from "../server/password_hash.ts";
 import { runProgram, Site } from "./support/program.ts";
 
@@ -44,16 +45,24 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
   SIZE: [["1K", "1K"], ["2K", 2048], ["3K", "3K"]],
   TIME: [["1s", "1s"], ["2s", 2], ["3s", "3s"]],
   COUNT: [["1", 1], ["2", 2], ["3", "3"]],
+  WHERE: [["9091", 9091], ["[::1]:9092", "[::1]:9092"], ["*:9093", "*:9093"]],
+  NUMBER: [["1", 1], ["2", 2], ["3", 3]],
+  MODE: [["600", "600"], ["0666", "0666"], ["777", "777"]],
   N: [["1", 1], ["2", 2], ["auto", "auto"]],
   RATE: [["1/s", "1/s"], ["2/m", "2/m"], ["3/h", "3/h"]],
   ORIGINS: [["https://a.example", ["https://a.example"]], ["https://b.example", ["https://b.example"]], [
     "https://c.example",
     ["https://c.example"],
   ]],
+  LIST: [
+    ["127.0.0.1", ["127.0.0.1"]],
+    ["10.0.0.0/8,unix", ["10.0.0.0/8", "unix"]],
+    ["loopback", "loopback"],
+  ],
   "NAME[:GROUP]": [["1:1", "1:1"], ["2:2", "2:2"], ["3:3", "3:3"]],
 };
 
-/** Flags of which everybody's say counts: a word, the file's value, and what comes of file, environment and flag. */
+/** Flags that may be given several times: words, the file's value, and what comes of file, environment and flag. */
 const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: unknown; all: unknown }>> = {
   header: {
     words: ["X-A: variable\nX-B: variable", "X-A: flag"],
@@ -72,6 +81,11 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
       { source: "/**", realm: "Restricted", users: { variable: HASH, other: HASH } },
       { source: "/**", realm: "Restricted", users: { file: HASH } },
     ],
+  },
+  listen: {
+    words: ["81\nunix:@a", "unix:/a"],
+    json: ["*:80"],
+    all: ["unix:/a"], // where to listen is one question
   },
   "error-page": {
     words: ["500=/variable.html\n404=/variable.html", "404=/flag.html"],
@@ -165,6 +179,10 @@ Deno.test("of fields, users and error pages everybody's count, and each line of 
     const settings = settingsOf([`--${name}`, word], { [variableOf(form)!]: variable }, { [key]: json });
     assertEquals(written(settings, key), all);
   }
+  assertEquals(written(settingsOf([], { EPOLLET_LISTEN: "81\nunix:@a" }), "listen"), [
+    "0.0.0.0:81",
+    "unix:@a",
+  ]);
   const { hosts } = settingsOf([], { EPOLLET_HEADER: "X-A: b" }, { hosts: { "a.example": { headers: {} } } });
   assertEquals(hosts.get("a.example")?.headers.at(-1)?.fields, [["X-A", "b"]]);
 });
@@ -178,7 +196,14 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
   assertEquals(new Set(variables).size, variables.length);
   // Not for users: what processes of the program tell each other, and what tests are told.
   for (
-    const name of ["EPOLLET_WORKER", "EPOLLET_INHERIT", "EPOLLET_TEST_DENO", "EPOLLET_SEED", "EPOLLET_CASES"]
+    const name of [
+      "EPOLLET_WORKER",
+      "EPOLLET_INHERIT",
+      "EPOLLET_CHANNEL",
+      "EPOLLET_TEST_DENO",
+      "EPOLLET_SEED",
+      "EPOLLET_CASES",
+    ]
   ) {
     assert(!variables.includes(name), name);
   }
@@ -195,6 +220,27 @@ Deno.test("PORT is read where EPOLLET_PORT is not set; what Kubernetes writes th
   ];
   for (const [variables, port] of cases) assertEquals(settingsOf([], variables, { port: 80 }).port, port);
   assertEquals(settingsOf(["83"], { PORT: "81", EPOLLET_PORT: "82" }).port, 83);
+});
+
+Deno.test("who says where to listen takes back what those say who count less", () => {
+  const file = { listen: ["127.0.0.1:80", "unix:/run/a"] };
+  const cases: [args: string[], Variables, file: unknown, addresses: string[]][] = [
+    [[], {}, {}, ["0.0.0.0:7890"]],
+    [[], {}, file, ["127.0.0.1:80", "unix:/run/a"]],
+    [[], {}, { ...file, port: 81 }, ["0.0.0.0:81", "127.0.0.1:80", "unix:/run/a"]],
+    [[], { PORT: "82" }, file, ["0.0.0.0:82"]],
+    [["--listen", "unix:@b"], { PORT: "82" }, file, ["unix:@b"]],
+    [["--listen", "unix:@b", "83"], { PORT: "82" }, file, ["0.0.0.0:83", "unix:@b"]],
+    [["83"], { EPOLLET_LISTEN: "82" }, { port: 81 }, ["0.0.0.0:83"]],
+    [["--host", "::1"], {}, { port: 81 }, ["[::1]:81"]],
+    [["--host", "::1"], { PORT: "82" }, file, ["[::1]:82"]],
+  ];
+  for (const [args, variables, json, expected] of cases) {
+    const settings = settingsOf(args, variables, json);
+    assertEquals(settings.addresses.map(formatListenAddress), expected, args.join(" "));
+    const printed = settingsOf([], {}, Object.fromEntries(writtenConfig(settings, "/")));
+    assertEquals(printed.addresses, settings.addresses);
+  }
 });
 
 Deno.test("how much is printed, and which file is read, are in the environment, too", () => {

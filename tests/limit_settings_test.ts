@@ -16,6 +16,7 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
   bodyTimeout: [["2m", 120_000]],
   sendTimeout: [["24h", 86_400_000]],
   keepAliveTimeout: [[0.5, 500]],
+  gracePeriod: [["10s", 10_000]],
   minReceiveRate: [[0, 0], ["2K", 2048]],
   minSendRate: [["1k", 1024]],
   maxBody: [["10M", 10 * 1024 ** 2], [0, 0]],

@@ -115,6 +115,10 @@ Deno.test(":: takes clients of both kinds, and leaves those of IPv4 to another s
   const { port } = both.address;
   assertStringIncludes(refusal(tcp("0.0.0.0", port)), "EADDRINUSE");
   closeListeners([both]);
+  const [old] = openListeners([tcp("0.0.0.0", port)]);
+  assertStringIncludes(refusal(tcp("::", port)), "EADDRINUSE");
+  const [[added]] = openListeners([tcp("::", port)], {}, 1, [tcp("0.0.0.0", port)]);
+  closeListeners([...old, added]);
   for (const host of ["0.0.0.0", "127.0.0.1"]) {
     using fds = new Descriptors();
     const [sockets] = openListeners([tcp("::", port), tcp(host, port)], { deferAccept: false });

@@ -2,8 +2,8 @@
  * Snapshots of several workers, and of those that take each other's places.
  * @module
  */
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { addCounters, depart, mergePlaces, mergeSnapshots } from "../server/merge_snapshots.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { addCounters, mergeSnapshots } from "../server/merge_snapshots.ts";
 import { SHOWN_CONNECTIONS_MAX, type Snapshot } from "../server/statistics.ts";
 import { cacheWith, snapshotWith } from "./support/snapshots.ts";
 
@@ -58,36 +58,4 @@ Deno.test("who takes another's place counts on from there, and holds only what i
   assertEquals(now.responses, { 200: 11, 401: 1, 410: 1 });
   assertEquals([now.residentBytes, now.openDescriptors, now.states], [1, 1, { resting: 1, writing: 1 }]);
   assertEquals(now.cache, { ...cacheWith(11), bytes: 1, bytesMax: 1, resources: 1, watches: 1 });
-});
-
-Deno.test("no counter of any place goes backwards while workers come, drain, end and stay away", () => {
-  const departed = new Map<number, Snapshot>();
-  const rows: Snapshot[][] = [];
-  const look = (...current: [index: number, Snapshot][]) =>
-    rows.push(mergePlaces(current.map(([index, snapshot]) => ({ index, snapshot })), departed));
-  look([0, busy(5)], [1, busy(3)]);
-  look([1, busy(4)], [0, busy(1, { pid: 9 })], [0, busy(6, { isDraining: true })]); // a new one while the old one drains
-  depart(departed, { index: 0, snapshot: busy(7) });
-  look([0, busy(2)], [1, busy(4)]);
-  depart(departed, { index: 1, snapshot: busy(5) });
-  look([0, busy(3)]); // nobody is in the second place any more
-  depart(departed, { index: 0, snapshot: busy(3) });
-  look();
-  assertEquals(rows.map((row) => row.map(({ requests }) => requests)), [[5, 3], [7, 4], [9, 4], [10, 5], [
-    10,
-    5,
-  ]]);
-  assertEquals([rows[1][0].pid, rows[1][0].isDraining], [9, false]);
-  const [, gone] = rows[3];
-  assertEquals([gone.pid, gone.residentBytes, gone.connections, gone.states], [0, 0, [], {
-    resting: 0,
-    writing: 0,
-  }]);
-  for (const [i, row] of rows.entries()) {
-    if (i === 0) continue;
-    for (const [place, { cache, responses }] of row.entries()) {
-      const before = rows[i - 1][place];
-      assert(cache!.hits >= before.cache!.hits && responses[200] >= before.responses[200], `${i}`);
-    }
-  }
 });

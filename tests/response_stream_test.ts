@@ -249,3 +249,49 @@ onBoth("a stream may take as long as it likes, even if the request had a body", 
     assertEquals(withoutDate(scripted.socket.text), HEAD + chunked(["0123456789", "x", "x", "x", "x"]));
   });
 });
+
+onBoth(
+  "a stream that pauses is asked for its next piece when its time has come, and not before",
+  async (trigger) => {
+    await withClock(async (advance) => {
+      const source = new Source(["a", "b", "c"]);
+      using scripted = new Scripted(
+        () => new HttpResponse(200, [], { stream: source.stream, length: null, pauseMs: 200 }),
+        trigger,
+      );
+      scripted.receive(get("/"));
+      await calm(scripted);
+      const asked = [source.pulls];
+      for (const ms of [199, 1, 150, 50, 200]) {
+        advance(ms);
+        await calm(scripted);
+        asked.push(source.pulls);
+      }
+      assertEquals(asked, [1, 1, 2, 2, 3, 4]);
+      assertEquals(withoutDate(scripted.socket.text), HEAD + chunked(["a", "b", "c"]));
+      assertEquals([scripted.state, source.cancels], ["reading", []]);
+    });
+  },
+);
+
+onBoth(
+  "a client that ended its half gets the pieces of a stream that pauses all the same",
+  async (trigger) => {
+    await withClock(async (advance) => {
+      const source = new Source(["a", "b", "c"]);
+      using scripted = new Scripted(
+        () => new HttpResponse(200, [], { stream: source.stream, length: null, pauseMs: 200 }),
+        trigger,
+      );
+      scripted.receive(get("/"));
+      scripted.end();
+      await calm(scripted);
+      for (let i = 0; i < 3; i++) {
+        advance(200);
+        await calm(scripted);
+      }
+      const { text } = scripted.socket;
+      assertEquals(text.slice(text.indexOf("\r\n\r\n") + 4), chunked(["a", "b", "c"]));
+    });
+  },
+);

@@ -6,8 +6,9 @@
 import type { Handler } from "../../server/handler.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
+import { STATUS_INTERVAL_MS } from "../../server/limits.ts";
 import type { Snapshot } from "../../server/statistics.ts";
-import { Events } from "./events.ts";
+import { Events, type StatusSource } from "./events.ts";
 import { ADMIN_FIELDS } from "./fields.ts";
 import { healthResponse, readyResponse } from "./health.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
@@ -15,14 +16,7 @@ import { statusPageResponse } from "./status_response.ts";
 import { isTrustedHost } from "./trusted_host.ts";
 
 /** What {@linkcode adminHandler} speaks of. */
-export interface AdminOptions {
-  /** One of each worker, in an order that stays. Asked for only when somebody wants to know. */
-  snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
-  /** False while it drains. */
-  isReady(): boolean;
-  /** The program's. */
-  readonly version: string;
-}
+export type AdminOptions = StatusSource;
 
 /** Serves `/` (the page), `/events` (what it shows), `/metrics`, `/healthz` and `/readyz`. */
 export function adminHandler(options: AdminOptions): Handler {
@@ -68,7 +62,7 @@ function eventsResponse(events: Events): HttpResponse {
   const stream = events.watch();
   if (stream === null) return refusal(503, "Too many look already.", [["Retry-After", "5"]]);
   const fields: Fields = [["Content-Type", "text/event-stream"], ...ADMIN_FIELDS];
-  return new HttpResponse(200, fields, { stream, length: null, isPatient: true });
+  return new HttpResponse(200, fields, { stream, length: null, pauseMs: STATUS_INTERVAL_MS });
 }
 
 function metricsResponse({ snapshots, version }: AdminOptions): HttpResponse | Promise<HttpResponse> {

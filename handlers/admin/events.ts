@@ -7,65 +7,61 @@ import { STATUS_INTERVAL_MS, STATUS_WATCHERS_MAX } from "../../server/limits.ts"
 import { mergeSnapshots, sharesOf } from "../../server/merge_snapshots.ts";
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/statistics.ts";
 
-type Watcher = ReadableStreamDefaultController<Uint8Array>;
-
-/** Where {@linkcode Events} come from. */
-export interface EventSource {
-  /** One of each worker. */
+/** Who knows what there is to tell. */
+export interface StatusSource {
+  /** One of each worker, in an order that stays; none while they begin. Asked for only when somebody wants to know. */
   snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
+  /** False while it drains. */
   isReady(): boolean;
+  /** The program's. */
   readonly version: string;
 }
 
-/** One clock for all who look: each event is made once, and nothing is done while nobody is there. */
+/** Each event is made once for all who look, and nothing is done while nobody does. */
 export class Events {
-  readonly #source: EventSource;
-  readonly #watchers = new Set<Watcher>();
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  #isTelling = false;
+  readonly #source: StatusSource;
+  #watchers = 0;
+  /** The last one, and since when it is that. */
+  #latest: Promise<Uint8Array> | null = null;
+  #latestMs = -Infinity;
 
-  constructor(source: EventSource) {
+  constructor(source: StatusSource) {
     this.#source = source;
   }
 
-  /** Somebody looks; null: too many do already. */
+  /** Somebody looks, and asks for event after event; null: too many do already. */
   watch(): ReadableStream<Uint8Array> | null {
-    if (this.#watchers.size >= STATUS_WATCHERS_MAX) return null;
-    let watcher: Watcher;
+    if (this.#watchers >= STATUS_WATCHERS_MAX) return null;
+    this.#watchers++;
     return new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#watchers.add(watcher = controller);
-        this.#tellIn(0);
+      pull: async (controller) => {
+        try {
+          controller.enqueue(await this.#event());
+        } catch (error) {
+          this.#watchers--;
+          this.#latest = null;
+          controller.error(error);
+        }
       },
       cancel: () => {
-        this.#watchers.delete(watcher);
-        if (this.#watchers.size > 0 || this.#timer === null) return;
-        clearTimeout(this.#timer);
-        this.#timer = null;
+        this.#watchers--;
       },
-    });
+    }, { highWaterMark: 0 });
   }
 
-  #tellIn(delayMs: number): void {
-    if (this.#watchers.size === 0 || this.#timer !== null || this.#isTelling) return;
-    this.#timer = setTimeout(() => this.#tell(), delayMs);
+  #event(): Promise<Uint8Array> {
+    const nowMs = performance.now();
+    if (this.#latest !== null && nowMs - this.#latestMs < STATUS_INTERVAL_MS) return this.#latest;
+    this.#latestMs = nowMs;
+    return this.#latest = this.#make();
   }
 
-  async #tell(): Promise<void> {
-    this.#timer = null;
-    this.#isTelling = true;
-    try {
-      const event = `retry: 1000\ndata: ${eventText(await this.#source.snapshots(), this.#source)}\n\n`;
-      const bytes = encodeUtf8(event);
-      for (const watcher of this.#watchers) {
-        if ((watcher.desiredSize ?? 0) > 0) watcher.enqueue(bytes); // else it has not taken the last one yet
-      }
-    } catch (error) {
-      for (const watcher of this.#watchers) watcher.error(error);
-      this.#watchers.clear();
-    }
-    this.#isTelling = false;
-    this.#tellIn(STATUS_INTERVAL_MS);
+  async #make(): Promise<Uint8Array> {
+    const snapshots = await this.#source.snapshots();
+    const text = snapshots.length === 0
+      ? ": nobody serves yet"
+      : `data: ${eventText(snapshots, this.#source)}`;
+    return encodeUtf8(`${text}\n\n`);
   }
 }
 
@@ -75,7 +71,7 @@ export class Events {
  */
 export function eventText(
   snapshots: readonly Snapshot[],
-  { version, isReady }: Omit<EventSource, "snapshots">,
+  { version, isReady }: Omit<StatusSource, "snapshots">,
 ): string {
   const { connections: _, pid: __, ...total } = mergeSnapshots(snapshots);
   const connections = sharesOf(snapshots).flatMap((shown, worker) =>

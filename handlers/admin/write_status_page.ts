@@ -1,12 +1,12 @@
 /**
- * Writes `status_page.ts` out of `status.html`: `deno task status-page`.
+ * Writes `status_page.ts` out of `status.html`: `deno task status`.
  * @module
  */
 
 /** The module that holds a page. */
 export function statusPageModule(html: string): string {
   return `/**
- * The text of \`status.html\`, for a program that may read no file of its own. Written by \`deno task status-page\`.
+ * The text of \`status.html\`, for a program that may read no file of its own. Written by \`deno task status\`.
  * @module
  */
 

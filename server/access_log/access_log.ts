@@ -11,9 +11,9 @@ import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.t
 import type { Reactor } from "../reactor.ts";
 import type { Remotes } from "../remotes.ts";
 import { Source } from "../source.ts";
-import { type LogFormat, logFormat, type LogFormatName, type Part } from "./format.ts";
-import { type LogFile } from "./log_file.ts";
-import { sourceOf } from "./source.ts";
+import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
+import { LogFile } from "./log_file.ts";
+import { Source as HeadSource } from "./source.ts";
 import { LogWriter } from "./writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -21,16 +21,21 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NOTHING: Bytes = new Uint8Array(0);
 const DIGIT_0 = 0x30;
 const POINT = 0x2e;
+const source = new HeadSource();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
 export interface AccessLogOptions {
+  /** What a line looks like. */
   readonly format: Exclude<LogFormatName, "none">;
-  readonly file: LogFile;
+  /** Where it goes: a path, the descriptor of a pipe or the like, or a file that somebody else opens and closes. */
+  readonly file: string | number | LogFile;
 }
 
-/** What lines show of one request. */
+/** What lines show of one request that is known, or whose line is written later. */
 export class LoggedRequest {
+  /** Of a request for whose client a proxy speaks. */
+  lead: Bytes | null = null;
   readonly user: Bytes;
   readonly before: Bytes;
   readonly after: Bytes;
@@ -40,11 +45,10 @@ export class LoggedRequest {
   bytes = -1;
 
   constructor(format: LogFormat, request: HttpRequest) {
-    const source = sourceOf(request);
-    const part = (write: Part) => scratch.slice(0, write(source, scratch, 0));
-    this.user = part(format.user);
-    this.before = part(format.before);
-    this.after = part(format.after);
+    source.read(request);
+    this.user = scratch.slice(0, format.user(source, scratch, 0));
+    this.before = scratch.slice(0, format.before(source, scratch, 0));
+    this.after = scratch.slice(0, format.after(source, scratch, 0));
   }
 }
 
@@ -52,6 +56,7 @@ export class LoggedRequest {
 export class AccessLog extends Source {
   readonly #format: LogFormat;
   readonly #file: LogFile;
+  readonly #isOwn: boolean;
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
@@ -62,6 +67,7 @@ export class AccessLog extends Source {
   #date = NOTHING;
   #dateSeconds = -1;
 
+  /** @throws {SystemError} `Cannot open logs/access.log: …` */
   constructor(
     { format, file }: AccessLogOptions,
     reactor: Reactor,
@@ -71,8 +77,10 @@ export class AccessLog extends Source {
   ) {
     super(-1);
     this.#format = logFormat(format);
-    this.#file = file;
-    this.#writer = new LogWriter(file);
+    this.#isOwn = !(file instanceof LogFile);
+    this.#file = file instanceof LogFile ? file : new LogFile(file);
+    if (this.#isOwn) this.#file.open();
+    this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
     this.#remotes = remotes;
@@ -81,7 +89,7 @@ export class AccessLog extends Source {
 
   /** Learns who is at `fd` while that can be asked. */
   meet(fd: number): void {
-    if (fd >= this.#leads.length || this.#leads[fd] === null) this.#lead(fd);
+    this.#lead(fd);
   }
 
   /** The descriptor is, or will be, another's. */
@@ -90,34 +98,65 @@ export class AccessLog extends Source {
   }
 
   /** What is shown of a request, for a line to come. */
-  remember(request: HttpRequest): LoggedRequest {
-    if (!request.isShared) return new LoggedRequest(this.#format, request);
-    return (request.logged ??= new LoggedRequest(this.#format, request)) as LoggedRequest;
+  remember(fd: number, request: HttpRequest): LoggedRequest {
+    const known = request.logged as LoggedRequest | null;
+    const client = this.#remotes.forwardedFor(fd, request);
+    if (known !== null && (client === null) === (known.lead === null)) return known;
+    const logged = new LoggedRequest(this.#format, request);
+    if (client !== null) logged.lead = this.#format.lead(client);
+    if (request.isShared) request.logged = logged;
+    return logged;
   }
 
-  /** One line; `bytes` of the response's body were sent, to the client at `fd`. */
-  write(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
+  /** One line for `request`: `bytes` of the response's body were sent to the client at `fd`. */
+  write(fd: number, request: HttpRequest, status: number, bytes: number, seconds: number): void {
+    if (request.isShared) return this.writeLater(fd, this.remember(fd, request), status, bytes, seconds);
+    if (!this.#begin()) return;
+    const format = this.#format;
     const writer = this.#writer;
-    if (!writer.makeRoom()) return;
-    if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
+    const out = writer.bytes;
+    source.read(request);
+    const client = this.#remotes.forwardedFor(fd, request);
+    let at = copy(client === null ? this.#lead(fd) : format.lead(client), out, writer.at);
+    at = format.user(source, out, at);
+    at = copy(this.#date, out, at);
+    at = this.#putAnswer(status, bytes, out, format.before(source, out, at));
+    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(source, out, at)));
+  }
+
+  /** The same for what was remembered of a request. */
+  writeLater(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
+    if (!this.#begin()) return;
     if (logged.status !== status || logged.bytes !== bytes) this.#compose(logged, status, bytes);
+    const writer = this.#writer;
+    const out = writer.bytes;
+    let at = copy(logged.lead ?? this.#lead(fd), out, writer.at);
+    at = copy(logged.user, out, at);
+    at = copy(this.#date, out, at);
+    out.set(logged.middle, at);
+    at = putSeconds(seconds, out, at + logged.middle.length);
+    writer.at = copy(this.#format.end, out, at);
+  }
+
+  /** Makes room for a line; false: it is lost. */
+  #begin(): boolean {
+    const writer = this.#writer;
+    if (!writer.makeRoom()) return false;
+    if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
     if (this.#dateSeconds !== this.#clock.seconds) {
       this.#dateSeconds = this.#clock.seconds;
       this.#date = this.#format.date(this.#dateSeconds);
     }
-    const out = writer.bytes;
-    const lead = (fd < this.#leads.length ? this.#leads[fd] : null) ?? this.#lead(fd);
-    let at = put(lead, out, writer.at);
-    at = put(logged.user, out, at);
-    at = put(this.#date, out, at);
-    out.set(logged.middle, at);
-    at = putSeconds(seconds, out, at + logged.middle.length);
-    writer.at = put(this.#format.end, out, at);
+    return true;
   }
 
   /** Writes out what waits, as far as that can be done at once. */
   flush(): void {
     this.#writer.flush();
+    this.#tellLost();
+  }
+
+  #tellLost(): void {
     const lost = this.#writer.takeLost();
     if (lost === null) return;
     const why = lost.status < 0 ? describeErrno(-lost.status) : "nobody reads it";
@@ -135,6 +174,9 @@ export class AccessLog extends Source {
   close(): void {
     const endMs = performance.now() + PRINT_PATIENCE_MS;
     do this.flush(); while (this.#writer.at > 0 && this.#file.waitUntil(endMs));
+    this.#writer.giveUp();
+    this.#tellLost();
+    if (this.#isOwn) this.#file.close();
   }
 
   override onReady(): void {}
@@ -145,6 +187,8 @@ export class AccessLog extends Source {
   }
 
   #lead(fd: number): Bytes {
+    const known = fd < this.#leads.length ? this.#leads[fd] : null;
+    if (known !== null) return known;
     const lead = this.#format.lead(this.#remotes.address(fd)?.address ?? "-");
     while (this.#leads.length <= fd) this.#leads.push(null);
     return this.#leads[fd] = lead;
@@ -152,19 +196,15 @@ export class AccessLog extends Source {
 
   #compose(logged: LoggedRequest, status: number, bytes: number): void {
     const { before, after } = logged;
-    const { between } = this.#format;
-    let at = putNumber(status, scratch, put(before, scratch, 0));
-    at = putNumber(bytes, scratch, put(between, scratch, at));
-    logged.middle = scratch.slice(0, put(after, scratch, at));
+    const at = this.#putAnswer(status, bytes, scratch, copy(before, scratch, 0));
+    logged.middle = scratch.slice(0, copy(after, scratch, at));
     logged.status = status;
     logged.bytes = bytes;
   }
-}
 
-/** Copies a few bytes, for which a call would take longer. */
-function put(bytes: Bytes, out: Bytes, at: number): number {
-  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i];
-  return at + bytes.length;
+  #putAnswer(status: number, bytes: number, out: Bytes, at: number): number {
+    return putNumber(bytes, out, copy(this.#format.between, out, putNumber(status, out, at)));
+  }
 }
 
 function putNumber(value: number, out: Bytes, at: number): number {

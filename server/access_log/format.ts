@@ -7,7 +7,7 @@
  */
 import { encodeUtf8 } from "../http/characters.ts";
 import { BARE, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
-import { NO_SPAN, type Source, type Span } from "./source.ts";
+import type { Source } from "./source.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -54,21 +54,22 @@ export function isoDate(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(/\.\d+/, "");
 }
 
-function copy(bytes: Bytes, out: Bytes, at: number): number {
-  out.set(bytes, at);
+/** Copies a few bytes, for which a call would take longer. */
+export function copy(bytes: Bytes, out: Bytes, at: number): number {
+  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i];
   return at + bytes.length;
 }
 
 /** A value in quotes; `"-"` where there is none. */
-function quoted(source: Source, { start, end }: Span, out: Bytes, at: number): number {
+function quoted({ bytes }: Source, start: number, end: number, out: Bytes, at: number): number {
   out[at++] = QUOTE;
   if (start === end) out[at++] = DASH;
-  else at = QUOTED.write(source.bytes, start, end, out, at);
+  else at = QUOTED.write(bytes, start, end, out, at);
   out[at++] = QUOTE;
   return at;
 }
 
-/** What one byte of the user may look like is up to `escaping`. */
+/** The user, or `none`. */
 function userBy(escaping: Escaping, none: Bytes): Part {
   return ({ user }, out, at) =>
     user.length === 0 ? copy(none, out, at) : escaping.write(user, 0, user.length, out, at);
@@ -80,7 +81,7 @@ function textFormat(isCombined: boolean): LogFormat {
     user: userBy(BARE, encodeUtf8("-")),
     date: (seconds) => encodeUtf8(` [${commonDate(seconds)}] `),
     before: (source, out, at) => {
-      at = quoted(source, source.line, out, at);
+      at = quoted(source, source.lineStart, source.lineEnd, out, at);
       out[at] = SP;
       return at + 1;
     },
@@ -88,9 +89,9 @@ function textFormat(isCombined: boolean): LogFormat {
     after: (source, out, at) => {
       out[at++] = SP;
       if (!isCombined) return at;
-      at = quoted(source, source.referer, out, at);
+      at = quoted(source, source.refererStart, source.refererEnd, out, at);
       out[at++] = SP;
-      at = quoted(source, source.agent, out, at);
+      at = quoted(source, source.agentStart, source.agentEnd, out, at);
       out[at] = SP;
       return at + 1;
     },
@@ -99,28 +100,28 @@ function textFormat(isCombined: boolean): LogFormat {
 }
 
 const NULL = encodeUtf8("null");
-const VERSION = /^HTTP\/\d\.\d$/;
+/** ` HTTP/1.1`: so many bytes at the end of a request line. */
+const VERSION_BYTES = 9;
+const VERSION = encodeUtf8(" HTTP/");
 
-/** Where method, target and protocol stand; what is no request line is all target. */
-function wordsOf({ bytes, line }: Source): readonly [method: Span, target: Span, protocol: Span] {
-  const first = bytes.indexOf(SP, line.start);
-  const last = bytes.lastIndexOf(SP, line.end - 1);
-  const version = first < last
-    ? String.fromCharCode(...bytes.subarray(last + 1, Math.min(line.end, last + 10)))
-    : "";
-  if (first < line.start || last >= line.end || !VERSION.test(version)) return [NO_SPAN, line, NO_SPAN];
-  return [{ start: line.start, end: first }, { start: first + 1, end: last }, {
-    start: last + 1,
-    end: line.end,
-  }];
+/** Where the method of a request line ends; its begin for what is none: a method, a target, and a version. */
+function methodEndOf({ bytes, lineStart, lineEnd }: Source): number {
+  const version = lineEnd - VERSION_BYTES;
+  for (let i = 0; i < VERSION.length; i++) {
+    if (bytes[version + i] !== VERSION[i]) return lineStart;
+  }
+  for (let i = lineStart; i < version; i++) {
+    if (bytes[i] === SP) return i;
+  }
+  return lineStart;
 }
 
 /** `"name":"value",`, or null for a value that is not there. */
-function member(name: Bytes, source: Source, { start, end }: Span, out: Bytes, at: number): number {
+function member(name: Bytes, { bytes }: Source, start: number, end: number, out: Bytes, at: number): number {
   at = copy(name, out, at);
-  if (start === end) return copy(NULL, out, at);
+  if (start >= end) return copy(NULL, out, at);
   out[at++] = QUOTE;
-  at = JSON_STRING.write(source.bytes, start, end, out, at);
+  at = JSON_STRING.write(bytes, start, end, out, at);
   out[at++] = QUOTE;
   return at;
 }
@@ -140,17 +141,20 @@ function jsonFormat(): LogFormat {
     },
     date: (seconds) => encodeUtf8(`"time":"${isoDate(seconds)}",`),
     before: (source, out, at) => {
-      const words = wordsOf(source);
-      at = member(method, source, words[0], out, at);
-      at = member(target, source, words[1], out, at);
-      at = member(protocol, source, words[2], out, at);
+      const { lineStart, lineEnd } = source;
+      const methodEnd = methodEndOf(source);
+      const isLine = methodEnd > lineStart;
+      const targetEnd = isLine ? lineEnd - VERSION_BYTES : lineEnd; // what is no request line is all target
+      at = member(method, source, lineStart, methodEnd, out, at);
+      at = member(target, source, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
+      at = member(protocol, source, targetEnd + 1, lineEnd, out, at);
       return copy(status, out, at);
     },
     between: encodeUtf8(',"bytes":'),
     after: (source, out, at) => {
-      at = member(host, source, source.host, out, at);
-      at = member(referer, source, source.referer, out, at);
-      at = member(agent, source, source.agent, out, at);
+      at = member(host, source, source.hostStart, source.hostEnd, out, at);
+      at = member(referer, source, source.refererStart, source.refererEnd, out, at);
+      at = member(agent, source, source.agentStart, source.agentEnd, out, at);
       return copy(duration, out, at);
     },
     end: encodeUtf8("}\n"),

@@ -13,38 +13,36 @@ import type { LogTarget } from "./writer.ts";
 export class LogFile implements LogTarget {
   /** Where it is; null: it is standard output or standard error. */
   readonly path: string | null;
-  /** The directory that it stands in, open; −1 without a path. */
-  readonly directory: number;
   readonly #name: string;
-  #fd: number;
-  #isRegular: boolean;
+  /** The directory that it stands in; −1 without one, and until it is open. */
+  #directory = -1;
+  #fd = -1;
+  #isRegular = false;
 
-  /**
-   * Opens the file at `path`, or stands for the open descriptor `path`.
-   * @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)`
-   */
+  /** The file at `path`, or the open descriptor `path`. */
   constructor(path: string | number) {
-    if (typeof path === "number") {
-      this.path = null;
-      this.#name = "";
-      this.directory = -1;
-      this.#fd = path;
-    } else {
-      const slash = path.lastIndexOf("/");
-      this.path = path;
-      this.#name = path.slice(slash + 1);
-      this.directory = openLogDirectory(slash < 0 ? "." : path.slice(0, slash + 1), path);
-      this.#fd = openToAppend(this.directory, this.#name);
-      if (this.#fd < 0) {
-        close(this.directory);
-        orThrow(this.#fd, `open ${path}`, "openat");
-      }
-    }
-    this.#isRegular = isRegularFile(this.#fd);
+    this.path = typeof path === "number" ? null : path;
+    this.#name = typeof path === "number" ? "" : path.slice(path.lastIndexOf("/") + 1);
+    if (typeof path === "number") this.#use(path);
+  }
+
+  /** Opens it; nothing is written before. @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)` */
+  open(): void {
+    const { path } = this;
+    if (path === null || this.#fd >= 0) return;
+    this.#directory = openLogDirectory(path.slice(0, path.lastIndexOf("/") + 1) || ".", path);
+    const fd = openToAppend(this.#directory, this.#name);
+    if (fd < 0) this.close();
+    this.#use(orThrow(fd, `open ${path}`, "openat"));
+  }
+
+  #use(fd: number): void {
+    this.#fd = fd;
+    this.#isRegular = isRegularFile(fd);
   }
 
   write(bytes: Uint8Array<ArrayBuffer>, length: number): number {
-    return appendTo(this.#fd, this.#isRegular, bytes, length);
+    return this.#fd < 0 ? 0 : appendTo(this.#fd, this.#isRegular, bytes, length);
   }
 
   /** Waits, until `endMs` at most, for a reader to make room; false: there is no room, or a disk has none. */
@@ -56,20 +54,20 @@ export class LogFile implements LogTarget {
   /** Goes on in the file that has the name now. What went wrong, in one line, when it goes on in the old one; else null. */
   reopen(): string | null {
     if (this.path === null) return null;
-    const fd = openToAppend(this.directory, this.#name);
+    const fd = openToAppend(this.#directory, this.#name);
     if (fd < 0) {
       return `Cannot reopen ${this.path}: ${describeErrno(-fd)}: it goes on in the one that was open`;
     }
     close(this.#fd);
-    this.#fd = fd;
-    this.#isRegular = isRegularFile(fd);
+    this.#use(fd);
     return null;
   }
 
   /** It must not be used afterwards. Standard output stays open. */
   close(): void {
     if (this.path === null) return;
-    close(this.#fd);
-    close(this.directory);
+    if (this.#fd >= 0) close(this.#fd);
+    if (this.#directory >= 0) close(this.#directory);
+    this.#fd = this.#directory = -1;
   }
 }

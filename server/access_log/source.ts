@@ -8,55 +8,63 @@ import { type HttpRequest, isName } from "../http/request.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** `bytes[start, end)`; nothing where the two are equal. */
-export interface Span {
-  readonly start: number;
-  readonly end: number;
-}
+const NOTHING: Bytes = encodeUtf8("");
 
-/** Nothing. */
-export const NO_SPAN: Span = { start: 0, end: 0 };
-
-/** See the module's comment. */
-export interface Source {
-  /** What the spans are of. */
-  readonly bytes: Uint8Array;
+/** See the module's comment. Each value is `bytes[…Start, …End)`, and empty where there is none. One object for all. */
+export class Source {
+  bytes: Uint8Array = NOTHING;
   /** The name that was given with a password, whether or not it is right. */
-  readonly user: Bytes;
-  /** The request line. */
-  readonly line: Span;
-  readonly host: Span;
-  readonly referer: Span;
-  readonly agent: Span;
-}
+  user: Bytes = NOTHING;
+  /** The request line, or what came instead of one. */
+  lineStart = 0;
+  lineEnd = 0;
+  hostStart = 0;
+  hostEnd = 0;
+  refererStart = 0;
+  refererEnd = 0;
+  agentStart = 0;
+  agentEnd = 0;
 
-const NOBODY = encodeUtf8("");
-
-/** What is known of a request; of one that was not understood that is its first line, or less. */
-export function sourceOf(request: HttpRequest): Source {
-  const { buffer: bytes, lineStart: start, lineEnd } = request;
-  return {
-    bytes,
-    user: userOf(request),
-    line: lineEnd > start ? { start, end: lineEnd } : NO_SPAN,
-    host: fieldOf(request, "host"),
-    referer: fieldOf(request, "referer"),
-    agent: fieldOf(request, "user-agent"),
-  };
-}
-
-/** The value of the first field of that name. */
-function fieldOf({ buffer, fields, fieldCount }: HttpRequest, name: string): Span {
-  for (let at = 0; at < fieldCount * 4; at += 4) {
-    if (fields[at + 1] - fields[at] !== name.length || !isName(buffer, fields[at], name)) continue;
-    return { start: fields[at + 2], end: fields[at + 3] };
+  /** Becomes what is known of `request`; of one that was not understood that is its first line, or less. */
+  read(request: HttpRequest): void {
+    const { buffer, fields, fieldCount, lineStart, lineEnd } = request;
+    this.bytes = buffer;
+    this.user = NOTHING;
+    this.lineStart = lineStart;
+    this.lineEnd = Math.max(lineEnd, lineStart);
+    this.hostStart =
+      this.hostEnd =
+      this.refererStart =
+      this.refererEnd =
+      this.agentStart =
+      this.agentEnd =
+        0;
+    for (let i = fieldCount * 4 - 4; i >= 0; i -= 4) { // of several the first counts
+      const at = fields[i];
+      switch (fields[i + 1] - at) {
+        case 4:
+          if (!isName(buffer, at, "host")) break;
+          this.hostStart = fields[i + 2];
+          this.hostEnd = fields[i + 3];
+          break;
+        case 7:
+          if (!isName(buffer, at, "referer")) break;
+          this.refererStart = fields[i + 2];
+          this.refererEnd = fields[i + 3];
+          break;
+        case 10:
+          if (!isName(buffer, at, "user-agent")) break;
+          this.agentStart = fields[i + 2];
+          this.agentEnd = fields[i + 3];
+          break;
+        case 13:
+          if (isName(buffer, at, "authorization")) this.user = userOf(request);
+      }
+    }
   }
-  return NO_SPAN;
 }
 
 function userOf(request: HttpRequest): Bytes {
-  const { start, end } = fieldOf(request, "authorization");
-  if (start === end) return NOBODY;
   const credentials = basicCredentials(request.header("authorization"));
-  return credentials === null ? NOBODY : encodeUtf8(credentials.user);
+  return credentials === null ? NOTHING : encodeUtf8(credentials.user);
 }

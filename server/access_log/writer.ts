@@ -5,6 +5,8 @@
  */
 import { LOG_BUFFER_BYTES_MAX, LOG_LINE_BYTES_MAX } from "../limits.ts";
 
+const LF = 0x0a;
+
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Where the lines go. */
@@ -48,6 +50,12 @@ export class LogWriter {
     }
     if (written > 0 && written < this.at) this.bytes.copyWithin(0, written, this.at);
     this.at -= written;
+  }
+
+  /** What stands here is lost. */
+  giveUp(): void {
+    for (let i = 0; i < this.at; i++) if (this.bytes[i] === LF) this.#lost++;
+    this.at = 0;
   }
 
   /** Lines that were lost since this was last asked, and −errno (0: nobody reads) of the last that was tried. */

@@ -8,6 +8,7 @@ import { FLAG_FORMS } from "./flag_forms.ts";
 import { type GivenFlags, judge } from "./given_flags.ts";
 import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
+import { readLogFile, readLogFormat, readProxies } from "./log_settings.ts";
 import { readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, Choices, ProgramSettings, Verbosity } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
@@ -106,7 +107,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
   return said({
     port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
-    listen: flags.get("listen")?.map((text) => judge("--listen", text, readListenAddress)),
+    listen: flags.get("listen")?.map((text) => judge(flags.label("listen"), text, readListenAddress)),
     backlog: read(flags, "backlog", readBacklog),
     socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
@@ -121,6 +122,11 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     admin: readOrNone(flags, "admin", readAdminAddress),
     user: readOrNone(flags, "user", readAccount),
     sandbox: flags.isOn("sandbox"),
+    accessLog: read(flags, "access-log", readLogFormat),
+    accessLogFile: readOrNone(flags, "access-log-file", readLogFile),
+    errorLog: readOrNone(flags, "error-log", readLogFile),
+    trustProxy: readTrusted(flags),
+    proxyProtocol: flags.isOn("proxy-protocol"),
   });
 }
 
@@ -163,6 +169,12 @@ function read<T>(
 /** The same; null where it is taken back. */
 function readOrNone<T>(flags: GivenFlags, name: string, reader: (text: string) => T): T | null | undefined {
   return flags.has(`no-${name}`) ? null : read(flags, name, reader);
+}
+
+/** All that are named, however often the flag is given; none where it is taken back. */
+function readTrusted(flags: GivenFlags): string[] | undefined {
+  if (flags.has("no-trust-proxy")) return [];
+  return flags.get("trust-proxy")?.flatMap((text) => judge(flags.label("trust-proxy"), text, readProxies));
 }
 
 /** What may be given as a flag or in its place. */

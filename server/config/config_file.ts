@@ -12,6 +12,7 @@ import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts"
 import { type ListenAddress, readListenAddress } from "../listening/address.ts";
 import { readAdminAddress } from "./admin_address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
+import { readProxies } from "./log_settings.ts";
 import { readFieldValue } from "./rule_values.ts";
 import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts";
 import type { FileChoices } from "./settings.ts";
@@ -53,6 +54,11 @@ export function parseConfig(path: string, text: string): FileChoices {
     admin: written.admin === undefined ? undefined : readAdminAddress(String(written.admin)),
     user: written.user,
     sandbox: written.sandbox,
+    accessLog: written.accessLog,
+    accessLogFile: written.accessLogFile && relativeTo(path, written.accessLogFile),
+    errorLog: written.errorLog && relativeTo(path, written.errorLog),
+    trustProxy: typeof written.trustProxy === "string" ? readProxies(written.trustProxy) : written.trustProxy,
+    proxyProtocol: written.proxyProtocol,
   });
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const
@@ -197,7 +203,7 @@ function listenOf(written: string | readonly string[], path: string): ListenAddr
   });
 }
 
-/** A directory named in a file is relative to the one that the file is in. */
+/** A directory or a log that is named in a file is relative to the one that the file is in. */
 function relativeTo(path: string, root: string): string {
   const folder = path.slice(0, path.lastIndexOf("/") + 1);
   return root.startsWith("/") || folder === "" || folder === "./" ? root : folder + root;

@@ -6,6 +6,7 @@
  * @module
  */
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
+import { LOG_FLAG_GROUPS } from "./log_flags.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
 import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
@@ -201,6 +202,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
       help,
     })),
   },
+  ...LOG_FLAG_GROUPS,
   {
     heading: "Configuration",
     flags: [
@@ -315,11 +317,12 @@ No flag is needed for conditional requests, byte ranges, 404.html, and precompre
 (a.js.br, .zst, .gz). Only in the configuration file: redirects, rewrites, fields and passwords
 by path, virtual hosts.
 An argument that begins with a digit is PORT, one that does not is ROOT: epollet ./public will do.
-A switch has its opposite, --no-browse or --keep-alive; so have --spa, --cors and --user.
+A switch has its opposite, --no-browse or --keep-alive; so has a value that may be none: --no-user.
 Settings may also stand in the environment: EPOLLET_CACHE_SIZE=64M is --cache-size 64M,
 EPOLLET_BROWSE=false is --no-browse; PORT is read where EPOLLET_PORT is not set.
 Flags count more than the environment, the environment more than the configuration file.
-Exit status: 0 after SIGINT or SIGTERM, 1 when it cannot run, 2 for a mistake of the user's,
+Exit status: 0 after SIGINT or SIGTERM; 1 when it cannot run, when a second signal does not wait,
+and when --healthcheck finds it unwell; 2 for a mistake of the user's;
 130 when Ctrl-C ends --hash-password.`;
 }
 

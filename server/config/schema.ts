@@ -27,6 +27,7 @@ import {
 } from "./rule_values.ts";
 import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
+import { logKeys } from "./log_schema.ts";
 import { listening } from "./schema_listening.ts";
 import { flag, number, object, oneOf, text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
@@ -283,6 +284,7 @@ export const configSchema = object({
     title: "User",
     description: "The user, or USER:GROUP, to become once it listens; it has to be started as root.",
   }),
+  ...logKeys,
   sandbox: flag("Sandbox", "Rights that serving does not need are given up at the start.", true),
   ...site,
   hosts: z.record(text(readHostName, "the name of a host", HOST_NAME), siteSchema, {

@@ -4,8 +4,10 @@
  */
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
-import { formatListenAddress, type ListenAddress } from "../listening/address.ts";
+import type { ListenAddress } from "../listening/address.ts";
+import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
+import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
 import type { SiteArchive } from "../site_archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 import type { AdminAddress } from "./admin_address.ts";
@@ -17,7 +19,7 @@ import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
 export const DEFAULT_PORT = 7890;
 
 /** What can be said beside the sites. */
-export interface ProgramSettings extends ServerLimits {
+export interface ProgramSettings extends ServerLimits, LogSettings {
   /** 0: the kernel chooses one. */
   readonly port: number;
   /** The address to listen on. */
@@ -55,6 +57,7 @@ export interface ProgramSettings extends ServerLimits {
 /** What holds where nothing is chosen. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
+  ...DEFAULT_LOG_SETTINGS,
   port: DEFAULT_PORT,
   host: "0.0.0.0",
   listen: [],
@@ -168,36 +171,23 @@ export function mergeSettings(
   const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
-  const program = {
+  const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
     ...DEFAULT_PROGRAM_SETTINGS,
     ...file?.program,
     ...environment?.program,
     ...args.program,
   };
+  const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
+  const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
+  const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
+  if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
-  const addresses = addressesOf(program, [args.program, environment?.program ?? {}, file?.program ?? {}]);
-  return { ...program, action, addresses, explain, verbosity, config: file?.path ?? null, site, hosts };
-}
-
-/** The port, where somebody chose it or there is nothing else, and then what is listed; each address once. */
-function addressesOf(
-  { host, port, listen }: ProgramSettings,
-  chosen: readonly Partial<ProgramSettings>[],
-): ListenAddress[] {
-  const isChosen = chosen.some((choices) => (choices.port ?? choices.host) !== undefined);
-  const all = isChosen || listen.length === 0 ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
-  const written = all.map(formatListenAddress);
-  return all.filter((address, index) => isAnyPort(address) || written.indexOf(written[index]) === index);
-}
-
-/** The kernel chooses: two of these are two ports. */
-function isAnyPort(address: ListenAddress): boolean {
-  return address.kind === "tcp" && address.port === 0;
+  return { ...program, ...listening, action, explain, verbosity, config: file?.path ?? null, site, hosts };
 }
 
 /** Settings of which everybody's say counts. */

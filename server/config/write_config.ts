@@ -2,7 +2,8 @@
  * Settings in force, written as a configuration file: `epollet.json` with all of this in it would say the same.
  *
  * Directories are absolute, so that the file means the same wherever it is put. What has no value (no user, no limit of
- * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file would not be the same without them.
+ * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file
+ * would not be the same without them.
  * @module
  */
 import { formatListenAddress } from "../listening/address.ts";
@@ -12,7 +13,7 @@ import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import type { CommandLine } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
-import { formatSize } from "./values.ts";
+import { formatMode, formatSize } from "./values.ts";
 
 /** Keys that no flag has. */
 const KEYS_OF_RULES: readonly (keyof SiteSettings)[] = ["redirects", "rewrites"];
@@ -34,7 +35,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
   const keys = new Set([...FLAGS.map(keyOf).filter((key) => key !== null), ...KEYS_OF_RULES]);
   const entries = Array.from(keys, (key): [string, unknown] => [
     key,
-    Object.hasOwn(site, key) ? site[key as keyof SiteSettings] : writtenSetting(key, command),
+    Object.hasOwn(site, key) ? site[key as keyof SiteSettings] : writtenSetting(key, command, directory),
   ]);
   const hosts = Array.from(
     command.hosts,
@@ -44,12 +45,32 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
     .filter(([, value]) => value !== undefined && value !== null);
 }
 
-function writtenSetting(key: string, command: CommandLine): unknown {
+function writtenSetting(key: string, command: CommandLine, directory: string): unknown {
+  if (key === "port" || key === "host" || key === "listen") return writtenListening(command, directory)[key];
+  if (key === "socketMode") return formatMode(command.socketMode);
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
   if (limit !== undefined) return writtenLimit(limit.kind, value as never);
+  if (key === "accessLogFile" || key === "errorLog") {
+    return value === null ? null : absolute(String(value), directory);
+  }
   if (key === "admin") return command.admin === null ? null : formatListenAddress(command.admin);
   return key === "cacheSize" || key === "cacheFileSize" ? writtenNumber(formatSize(Number(value))) : value;
+}
+
+/** A port and its address; or a list of all addresses, since a port beside it would be one more. */
+function writtenListening({ port, host, listen, addresses }: CommandLine, directory: string): {
+  readonly port?: number;
+  readonly host?: string;
+  readonly listen?: readonly string[];
+} {
+  if (listen.length === 0) return { port, host };
+  return {
+    listen: addresses.map((address) => {
+      const isFile = address.kind === "unix" && !address.path.startsWith("@");
+      return formatListenAddress(isFile ? { ...address, path: absolute(address.path, directory) } : address);
+    }),
+  };
 }
 
 /** A limit as it is written; where there is none, 0, or no key where 0 means nothing. */

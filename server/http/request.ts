@@ -20,6 +20,8 @@ export class HttpRequest {
   memo: unknown = null;
   /** The access log's own, while {@linkcode isShared}: what it shows of this head. */
   logged: unknown = null;
+  /** The server's own, while {@linkcode isShared}: who it says it comes from; undefined: nobody has asked. */
+  client: string | null | undefined = undefined;
   /** Bytes of the head, while {@linkcode isShared}. */
   headLength = 0;
   /** Where all offsets point into. */

@@ -26,8 +26,8 @@ export interface StreamBody {
   readonly stream: ReadableStream<Uint8Array>;
   /** Bytes; null: not known. */
   readonly length: number | null;
-  /** True: what it gives may wait for YIELD_INTERVAL_MS, since it waits for a clock. Others are not hurried less for it. */
-  readonly isPatient?: boolean;
+  /** The least time between two pieces: only then the next one is asked for. Default 0. */
+  readonly pauseMs?: number;
 }
 
 /** What a response carries. */

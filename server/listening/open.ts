@@ -41,7 +41,7 @@ export interface ListenSettings extends Pick<ListenOptions, "deferAccept">, Unix
 
 /**
  * Listens on all of `addresses`, for `copies` processes: a list of sockets for each of them. Shared sockets stand in all
- * lists. All or nothing.
+ * lists. All or nothing. `beside` are addresses that are listened on already, by sockets that stay.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
  * @throws {RangeError} for a host that is no IP address
  */
@@ -49,6 +49,7 @@ export function openListeners(
   addresses: readonly ListenAddress[],
   settings: ListenSettings = {},
   copies: number = 1,
+  beside: readonly ListenAddress[] = [],
 ): ListeningSocket[][] {
   const { backlog = LISTEN_BACKLOG, deferAccept = true } = settings;
   const lists: ListeningSocket[][] = Array.from({ length: copies }, () => []);
@@ -65,7 +66,7 @@ export function openListeners(
         continue;
       }
       const { host, port } = where;
-      const isV6Only = host === EVERY_IP && hasIpv4(addresses, port);
+      const isV6Only = host === EVERY_IP && hasIpv4([...addresses, ...beside], port);
       const fds = listenTcpTogether(host, port, backlog, { deferAccept, isV6Only }, copies);
       opened.push(...fds);
       fds.forEach((fd, copy) => lists[copy].push(describe(fd, false)));

@@ -144,6 +144,13 @@ export class Program {
     this.#process.kill(signal);
   }
 
+  /** Waits for the end of the process alone: others may still have its standard error open. The exit code. */
+  async exit(): Promise<number> {
+    const { code } = await this.#process.status;
+    this.#ended = true;
+    return code;
+  }
+
   /** Waits for its end: exit code and standard error. */
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
     const { code, signal } = await this.#process.status;

@@ -182,6 +182,7 @@ export class Scripted {
       keepAliveFields: DEFAULT_KEEP_ALIVE,
       ledger: new Ledger(false),
       remotes: new Remotes(),
+      proxyProtocol: false,
       clock,
       keepAlive,
       isDraining: false,

@@ -172,3 +172,8 @@ export function get(target: string, ...lines: string[]): string {
 export function head(target: string, ...lines: string[]): string {
   return [`HEAD ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
 }
+
+/** What curl prints. */
+export function curl(...args: string[]): string {
+  return decoder.decode(new Deno.Command("curl", { args: ["-sS", ...args] }).outputSync().stdout);
+}

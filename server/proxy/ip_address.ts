@@ -1,0 +1,83 @@
+/**
+ * IP addresses as text and as 16 bytes, in which an IPv4 address is the IPv6 address ::ffff:a.b.c.d (RFC 4291 §2.5.5.2), so
+ * that one address has one form, however a client came by it. Source: RFC 4291 §2.2, RFC 5952.
+ * @module
+ */
+
+/** 16 bytes in network byte order. */
+export type IpBytes = Uint8Array<ArrayBuffer>;
+
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const GROUP = /^[0-9A-Fa-f]{1,4}$/;
+/** The longest text of one: eight groups, or six and an IPv4 address. */
+const TEXT_CHARACTERS_MAX = 45;
+
+/** True for an IPv4 address. */
+export function isIpv4(bytes: IpBytes): boolean {
+  return MAPPED.every((byte, i) => bytes[i] === byte);
+}
+
+/** The IPv4 address of four bytes. */
+export function ipv4Of(four: ArrayLike<number>): IpBytes {
+  return Uint8Array.from([...MAPPED, four[0], four[1], four[2], four[3]]);
+}
+
+/** The address that `text` is, without a port, brackets or a zone; null when it is none. */
+export function parseIp(text: string): IpBytes | null {
+  if (text.length > TEXT_CHARACTERS_MAX) return null;
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+}
+
+/** Four decimal numbers. One with a zero in front is octal to some and decimal to others: it is none. */
+function parseIpv4(text: string): IpBytes | null {
+  const parts = IPV4.exec(text)?.slice(1);
+  if (parts === undefined || parts.some((part) => Number(part) > 255 || /^0\d/.test(part))) return null;
+  return ipv4Of(parts.map(Number));
+}
+
+function parseIpv6(text: string): IpBytes | null {
+  const halves = text.split("::");
+  if (halves.length > 2) return null;
+  const [front, back = []] = halves.map((half, i) => groupsOf(half, i === halves.length - 1));
+  if (front === null || back === null) return null;
+  const missing = 8 - front.length - back.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  const bytes = new Uint8Array(16);
+  [...front, ...new Array<number>(missing).fill(0), ...back].forEach((group, i) => {
+    bytes[2 * i] = group >> 8;
+    bytes[2 * i + 1] = group & 0xff;
+  });
+  return bytes;
+}
+
+/** Numbers of 16 bits; an IPv4 address at the very end is two of them. */
+function groupsOf(text: string, isLast: boolean): number[] | null {
+  if (text === "") return [];
+  const parts = text.split(":");
+  const groups: number[] = [];
+  for (const [i, part] of parts.entries()) {
+    if (GROUP.test(part)) {
+      groups.push(parseInt(part, 16));
+      continue;
+    }
+    const four = isLast && i === parts.length - 1 ? parseIpv4(part) : null;
+    if (four === null) return null;
+    groups.push((four[12] << 8) | four[13], (four[14] << 8) | four[15]);
+  }
+  return groups;
+}
+
+/** As RFC 5952 wants it: lower case, and the longest run of zero groups left out. */
+export function formatIp(bytes: IpBytes): string {
+  if (isIpv4(bytes)) return bytes.subarray(12).join(".");
+  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16));
+  let [start, length] = [0, 1];
+  for (let i = 0; i < 8; i++) {
+    let end = i;
+    while (end < 8 && groups[end] === "0") end++;
+    if (end - i > length) [start, length] = [i, end - i];
+  }
+  if (length === 1) return groups.join(":");
+  return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
+}

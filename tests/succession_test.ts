@@ -1,0 +1,125 @@
+/**
+ * SIGUSR2: a running program is replaced by a new one, on the same sockets. And what systemd hears of it.
+ * @module
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
+import { libc, loadLibc, result } from "../ffi/libc.ts";
+import { close } from "../ffi/socket.ts";
+import { childrenOf, isRunning } from "./support/process.ts";
+import { Program, programCommand, Site } from "./support/program.ts";
+import { UnbrokenLoad } from "./support/unbroken_load.ts";
+import { exchange, get } from "./support/wire.ts";
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Ends a program that this process did not start, and waits until it is gone. */
+async function end(pid: number): Promise<void> {
+  Deno.kill(pid, "SIGTERM");
+  for (let attempt = 0; isRunning(pid); attempt++) {
+    assert(attempt < 400, `process ${pid} does not end`);
+    await sleep(20);
+  }
+}
+
+for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--admin", "127.0.0.1:0"]]) {
+  Deno.test(`the new program takes over without a client that is lost: ${args.join(" ")}`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    await using program = await Program.start(site.root, [...args, "--no-config"]);
+    const load = new UnbrokenLoad(program.port, 3);
+    await load.more(20);
+    const workers = childrenOf(program.pid);
+    program.kill("SIGUSR2");
+    let successor = -1;
+    for (let attempt = 0; successor < 0; attempt++) {
+      assert(attempt < 200, "nobody was started");
+      successor = childrenOf(program.pid).find((pid) => !workers.includes(pid)) ?? -1;
+      await sleep(20);
+    }
+    assertEquals(await program.exit(), 0);
+    try {
+      await load.more(40);
+      await load.end();
+      assertEquals(load.failures, []);
+      assert(isRunning(successor));
+      assert(!workers.some(isRunning));
+      assertEquals((await exchange(program.port, get("/"))).text, "hello");
+      const [, admin] = /Admin at http:\/\/127\.0\.0\.1:(\d+)\//.exec(program.stdout) ?? [];
+      if (admin !== undefined) assertEquals((await exchange(Number(admin), get("/readyz"))).text, "ready\n");
+    } finally {
+      await end(successor);
+    }
+  });
+}
+
+Deno.test("a new program that cannot begin changes nothing", async () => {
+  using site = new Site({ "html/index.html": "hello" });
+  site.write("epollet.json", '{"port": 0, "root": "html"}');
+  for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
+    site.write("epollet.json", '{"port": 0, "root": "html"}');
+    await using program = await Program.startArguments(["--config", site.path("epollet.json"), ...args]);
+    site.write("epollet.json", '{"port": 0, "root": "nowhere"}');
+    program.kill("SIGUSR2");
+    await program.warned(
+      /Cannot open root .*nowhere: ENOENT[^]*The new program ended with status 2: this one goes on\n/,
+    );
+    assertEquals((await exchange(program.port, get("/"))).text, "hello");
+    program.kill("SIGTERM");
+    assertEquals((await program.finish()).code, 0);
+  }
+});
+
+Deno.test("in the sandbox and alone, it says what it would take", async () => {
+  using site = new Site({ "index.html": "hello" });
+  await using program = await Program.start(site.root, ["--no-config"]);
+  program.kill("SIGUSR2");
+  await program.warned(
+    /SIGUSR2: this process has given up the right to start programs .*--workers 1 or --no-sandbox/,
+  );
+  assertEquals((await exchange(program.port, get("/"))).text, "hello");
+});
+
+/** What systemd is: a socket for datagrams at `path`. */
+function notifySocket(path: string): number {
+  loadLibc();
+  const address = new Uint8Array(128);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(new TextEncoder().encode(path), 2);
+  const fd = result(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  assertEquals(result(libc.bind(fd, address, 2 + path.length + 1)), 0);
+  return fd;
+}
+
+Deno.test("systemd hears when it is ready, reloads, is succeeded and ends", async () => {
+  using site = new Site({ "index.html": "hello" });
+  const fd = notifySocket(site.path("notify"));
+  const messages: string[] = [];
+  const heard = async (pattern: RegExp) => {
+    const buffer = new Uint8Array(4096);
+    for (let attempt = 0; !messages.some((message) => pattern.test(message)); attempt++) {
+      assert(attempt < 200, `${pattern} is not in ${JSON.stringify(messages)}`);
+      const count = result(libc.recv(fd, buffer, buffer.length, 0x40)); // MSG_DONTWAIT
+      if (count > 0) messages.push(new TextDecoder().decode(buffer.subarray(0, count)));
+      else await sleep(20);
+    }
+    return messages.splice(0);
+  };
+  try {
+    const command = programCommand(["0", site.root, "--workers", "1", "--no-config"]);
+    const started = Program.startCommand(["env", `NOTIFY_SOCKET=${site.path("notify")}`, ...command]);
+    await using program = await started;
+    await heard(new RegExp(`^READY=1\nMAINPID=${program.pid}$`));
+    program.kill("SIGHUP");
+    await heard(/^RELOADING=1\nMONOTONIC_USEC=\d+$/);
+    await heard(/^READY=1\n/);
+    program.kill("SIGUSR2");
+    const [main] = (await heard(/^MAINPID=\d+$/)).filter((message) => message.startsWith("MAINPID="));
+    const successor = Number(main.slice("MAINPID=".length));
+    assertNotEquals(successor, program.pid);
+    await program.exit();
+    await end(successor);
+    await heard(/^STOPPING=1$/);
+  } finally {
+    close(fd);
+  }
+});

@@ -1,0 +1,55 @@
+/**
+ * Programs that say they are ready in other words than the one that serves on a port.
+ * @module
+ */
+import { assert } from "@std/assert";
+
+/** A program that may listen on no port, and what it printed until it was ready. */
+export class Started implements AsyncDisposable {
+  readonly process: Deno.ChildProcess;
+  readonly greeting: string;
+  readonly #rest: ReadableStreamDefaultReader<string>;
+
+  private constructor(
+    process: Deno.ChildProcess,
+    greeting: string,
+    rest: ReadableStreamDefaultReader<string>,
+  ) {
+    this.process = process;
+    this.greeting = greeting;
+    this.#rest = rest;
+  }
+
+  /** Waits until standard output matches `ready`. */
+  static async command(command: readonly string[], ready: RegExp, cwd?: string): Promise<Started> {
+    const [program, ...args] = command;
+    const options = { args, stdout: "piped", stderr: "inherit" } as const;
+    const process = new Deno.Command(program, cwd === undefined ? options : { ...options, cwd }).spawn();
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let greeting = "";
+    while (!ready.test(greeting)) {
+      const { value, done } = await reader.read();
+      assert(!done, `it ended early: ${greeting}`);
+      greeting += value;
+    }
+    return new Started(process, greeting, reader);
+  }
+
+  /** Standard output up to its end, after SIGTERM. */
+  async end(): Promise<{ code: number; rest: string }> {
+    this.process.kill("SIGTERM");
+    let rest = "";
+    for (let part = await this.#rest.read(); !part.done; part = await this.#rest.read()) rest += part.value;
+    return { code: (await this.process.status).code, rest };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.process.kill("SIGKILL");
+    } catch {
+      return; // it has ended
+    }
+    await this.#rest.cancel();
+    await this.process.status;
+  }
+}
