@@ -89,7 +89,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
       reactor.post(() => supervisor.reopenLogs());
     },
     succeed: () => succession.begin(),
-  });
+  }, reactor);
   const outcome = await company.begin(command, readConfig(said));
   if (outcome !== null && !hasEnded) { // who ended has said why
     await end();

@@ -29,9 +29,11 @@ export const LATENCY_BOUNDS: readonly number[] = [
 
 /** What is known of one connection. */
 export interface ConnectionSnapshot {
+  /** Its descriptor. */
   readonly fd: number;
   /** As the state machine calls it; `resting` ones are between two requests. */
   readonly state: string;
+  /** Since it was accepted. */
   readonly ageMs: number;
   /** Bytes in memory that wait to be sent. */
   readonly queuedBytes: number;
@@ -39,31 +41,43 @@ export interface ConnectionSnapshot {
 
 /** What a cache of files has done, and holds. */
 export interface CacheSnapshot {
+  /** Memory that it holds. */
   readonly bytes: number;
+  /** What it may hold. */
   readonly bytesMax: number;
+  /** Files behind URLs that it knows. */
   readonly resources: number;
   /** Answers for which nothing had to be looked for. */
   readonly hits: number;
+  /** Looked for on the disk. */
   readonly misses: number;
   /** Had to leave to make room. */
   readonly evictions: number;
   /** What inotify watches; 0 where it is not used. */
   readonly watches: number;
+  /** What inotify told. */
   readonly events: number;
+  /** Queues of events that overflowed: everything was forgotten. */
   readonly overflows: number;
 }
 
 /** Counters count from the start, everything else is as it is now. */
 export interface Snapshot {
+  /** The process. */
   readonly pid: number;
   /** Since 1970. */
   readonly startedMs: number;
+  /** What waits for readiness. */
   readonly poller: PollerName;
+  /** How that tells of it. */
   readonly trigger: "level" | "edge";
+  /** It is to end, and accepts nobody any more. */
   readonly isDraining: boolean;
+  /** Turns of the loop. */
   readonly turns: number;
   /** Of the whole process, and only those that it makes by itself: the runtime's are not counted. */
   readonly systemCalls: number;
+  /** Clients that were accepted. */
   readonly accepted: number;
   /** Told that there is no room, or not taken by the poller. */
   readonly refused: number;
@@ -75,17 +89,24 @@ export interface Snapshot {
   readonly requests: number;
   /** Responses by status. */
   readonly responses: Readonly<Record<string, number>>;
+  /** From clients. */
   readonly receivedBytes: number;
+  /** To clients. */
   readonly sentBytes: number;
   /**
    * From the beginning of the turn in which a request was whole (or its handler called, where that reads the body itself)
    * to the last byte given to the kernel; see {@linkcode LATENCY_BOUNDS}. All 0 where it is not measured.
    */
   readonly latencyCounts: readonly number[];
+  /** All latencies together. */
   readonly latencySumSeconds: number;
+  /** Memory of the process; 0: unknown. */
   readonly residentBytes: number;
+  /** Processor time of the process. */
   readonly cpuSeconds: number;
+  /** Descriptors that the process has open; 0: unknown. */
   readonly openDescriptors: number;
+  /** Null: nothing is cached. */
   readonly cache: CacheSnapshot | null;
 }
 
