@@ -6,10 +6,11 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
 import { libc, loadLibc, result } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
+import { REAP_PATIENCE_MS } from "../server/limits.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
-import { exchange, get } from "./support/wire.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -51,6 +52,26 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
     }
   });
 }
+
+Deno.test("the new program stays, however long the old one has something to finish", async () => {
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
+  await using program = await Program.start(site.root, ["--no-sandbox", "--no-config"]);
+  using download = await Wire.connect(program.port);
+  await download.send(get("/large.bin"));
+  await download.arrival(); // and nothing is read on
+  program.kill("SIGUSR2");
+  let [successor] = childrenOf(program.pid);
+  for (; successor === undefined; [successor] = childrenOf(program.pid)) await sleep(20);
+  try {
+    await sleep(REAP_PATIENCE_MS + 1_000); // its start, and what a worker gets that has closed its channel
+    assert(isRunning(program.pid), "the old one still sends");
+    assertEquals((await exchange(program.port, get("/"))).text, "hello");
+    assertEquals((await download.expect()).body.length, 20_000_000);
+    assertEquals(await program.exit(), 0);
+  } finally {
+    await end(successor);
+  }
+});
 
 Deno.test("a new program that cannot begin changes nothing", async () => {
   using site = new Site({ "html/index.html": "hello" });
