@@ -73,6 +73,32 @@ Deno.test("the new program stays, however long the old one has something to fini
   }
 });
 
+Deno.test("a new program without workers serves who came by any of its predecessor's sockets", async () => {
+  using site = new Site({ "html/index.html": "hello" });
+  const configure = (workers: number) =>
+    site.write("epollet.json", JSON.stringify({ port: 0, root: "html", sandbox: false, workers }));
+  configure(2);
+  await using program = await Program.startArguments(["--config", site.path("epollet.json")]);
+  const workers = childrenOf(program.pid);
+  configure(0);
+  program.kill("SIGUSR2");
+  let successor: number | undefined;
+  while (successor === undefined) {
+    await sleep(10);
+    successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
+  }
+  try {
+    assertEquals(await program.exit(), 0);
+    const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
+    assert(
+      await Promise.race([answers, sleep(5_000)]) !== undefined,
+      "somebody waits in a queue of nobody's",
+    );
+  } finally {
+    await end(successor);
+  }
+});
+
 Deno.test("a new program that cannot begin changes nothing", async () => {
   using site = new Site({ "html/index.html": "hello" });
   site.write("epollet.json", '{"port": 0, "root": "html"}');
