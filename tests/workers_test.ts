@@ -11,7 +11,7 @@ import { Reactor } from "../server/reactor.ts";
 import { Channel, LineReader } from "../server/workers/channel.ts";
 import { Restarts } from "../server/workers/restarts.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
-import { Program, runProgram, Site } from "./support/program.ts";
+import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -172,6 +172,22 @@ Deno.test("clients do not notice that worker after worker is replaced by SIGHUP,
   assertEquals(load.failures, []);
   const last = await workersOf(program, 2);
   assert(!last.some((pid) => first.includes(pid)));
+});
+
+Deno.test("SIGHUP while the first workers start is obeyed when they serve", async () => {
+  using site = new Site({ "index.html": "hello" });
+  const [deno, ...args] = programCommand(["0", site.root, ...TWO]);
+  const child = new Deno.Command(deno, { args, stdout: "piped" }).spawn();
+  await until(() => childrenOf(child.pid).length > 0, "the first worker starts");
+  for (let i = 0; i < 3; i++) child.kill("SIGHUP");
+  let text = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("Settings read again")) text += (await reader.read()).value ?? assert(false, text);
+  assertMatch(text, /Serving .*\nSettings read again/);
+  await until(() => childrenOf(child.pid).length === 2, "only the new ones are left");
+  child.kill("SIGTERM");
+  await reader.cancel();
+  assertEquals((await child.status).code, 0);
 });
 
 Deno.test("lines that come in pieces are put together, and one without an end is refused", () => {
