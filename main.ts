@@ -7,7 +7,7 @@ import { SystemError } from "./ffi/errno.ts";
 import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
-import { readOrigin } from "./program/origin.ts";
+import { kindOfOrigin, readOrigin } from "./program/origin.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
@@ -64,11 +64,14 @@ async function main(args: readonly string[]): Promise<void> {
     const trouble = await healthcheck(said);
     if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
-    const origin = readOrigin();
-    const birth = origin?.message.kind === "birth" ? origin.message : null;
-    const command = await loadSettings(said, birth?.config);
+    const kind = kindOfOrigin();
+    const birth = kind === "worker" ? readOrigin() : null;
+    const command = await loadSettings(
+      said,
+      birth?.message.kind === "birth" ? birth.message.config : undefined,
+    );
     if (command.action === "explain") await printExplanation(command);
-    else await serveProgram(said, command, origin);
+    else await serveProgram(said, command, kind, birth);
   }
   Deno.exit(0);
 }

@@ -12,7 +12,7 @@
 
 // A server
 
-export { type SecondService, Server } from "./server/server.ts";
+export { type Reconfiguration, type SecondService, Server } from "./server/server.ts";
 export type { ListeningSocket } from "./server/listening/open.ts";
 export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
 export type { Rate, ServerLimits } from "./server/server_limits.ts";

@@ -18,7 +18,8 @@ import {
 import { ENOENT, orThrow, SystemError } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
+/** What C calls a string, but for its NUL. */
+export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** What this process is: another one like it takes the same. */
 export const SELF = "/proc/self/exe";
@@ -94,7 +95,7 @@ export function executablePath(): string {
 }
 
 /** `char *[]`: the address of each word, and a null; whatever keeps the words where they are is in `kept`. */
-function pointersTo(words: readonly Bytes[]): { pointers: Bytes; kept: Bytes } {
+export function pointersTo(words: readonly Bytes[]): { pointers: Bytes; kept: Bytes } {
   const length = words.reduce((sum, word) => sum + word.length + 1, 0);
   // Small arrays may move: both are large enough to stay where they are.
   const kept = new Uint8Array(Math.max(length, 128));

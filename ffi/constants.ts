@@ -193,6 +193,7 @@ export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
 export const SIGKILL = 9;
+export const SIGUSR1 = 10;
 export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIG_IGN = 1n;
@@ -204,6 +205,9 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
+export const SIG_BLOCK = 0;
+export const SFD_NONBLOCK = 0x800;
+export const SFD_CLOEXEC = 0x80000;
 
 // clock_gettime(2), getrusage(2), lseek(2)
 export const CLOCK_MONOTONIC = 1;

@@ -38,6 +38,12 @@ export const DIRENT64 = { size: 280, reclen: 16, type: 18, name: 19 } as const;
 /** statfs, fstatfs(2). */
 export const STATFS = { size: 120, type: 0 } as const;
 
+/** sigset_t, sigprocmask(2): a bit for each signal, from 1 on. */
+export const SIGSET = { size: 128 } as const;
+
+/** signalfd_siginfo, signalfd(2). */
+export const SIGNALFD_SIGINFO = { size: 128 } as const;
+
 /** rlimit, getrlimit(2). */
 export const RLIMIT = { size: 16, cur: 0, max: 8 } as const;
 

@@ -73,7 +73,7 @@ export async function serveAlone(
       logs.reopenErrors();
     },
     succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
-  });
+  }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);
   await server.run();

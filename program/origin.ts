@@ -16,10 +16,13 @@ import type { Birth, InheritedSocket, Succession } from "../server/workers/messa
 import type { Launch } from "../server/workers/child_process.ts";
 import { receiveBirth } from "../server/workers/worker.ts";
 
-/** The number of the descriptor that leads to who started this process. */
+/** Who it was, and the number of the descriptor that leads there: `worker 5` has a supervisor. */
 const CHANNEL = "EPOLLET_CHANNEL";
 /** What is not for programs that this one starts. */
 const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+
+/** How this process came about. */
+export type Kind = "user" | "worker" | "successor";
 
 /** What this process was told by the program that started it. */
 export interface Origin {
@@ -27,12 +30,18 @@ export interface Origin {
   readonly message: Birth | Succession;
 }
 
+/** How this process came about; nothing is read from the channel yet. A service manager counts as a user. */
+export function kindOfOrigin(): Kind {
+  const [kind] = environmentVariable(CHANNEL)?.split(" ") ?? [];
+  return kind === "worker" || kind === "successor" ? kind : "user";
+}
+
 /** Null: a user, or a service manager, started it. @throws {Error} when nothing comes through the channel */
 export function readOrigin(): Origin | null {
   const text = environmentVariable(CHANNEL);
   if (text === undefined) return null;
   unsetEnvironmentVariable(CHANNEL);
-  const channel = Number(text);
+  const channel = Number(text.split(" ")[1]);
   keepFromChildren(channel);
   return { channel, message: receiveBirth(channel) };
 }
@@ -51,13 +60,14 @@ export class Launcher {
   readonly #environment = environmentWithout(OURS);
 
   /** The same program, even if another file has its name by now. */
-  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, channel, inherited);
+  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, "worker", channel, inherited);
 
   /** The program that has the name now. */
-  readonly successor: Launch = (channel, inherited) => this.#launch(executablePath(), channel, inherited);
+  readonly successor: Launch = (channel, inherited) =>
+    this.#launch(executablePath(), "successor", channel, inherited);
 
-  #launch(program: string, channel: number, inherited: readonly number[]): number {
-    const variable = new TextEncoder().encode(`${CHANNEL}=${channel}`) as Uint8Array<ArrayBuffer>;
+  #launch(program: string, kind: Kind, channel: number, inherited: readonly number[]): number {
+    const variable = new TextEncoder().encode(`${CHANNEL}=${kind} ${channel}`) as Uint8Array<ArrayBuffer>;
     return spawn(program, this.#words, [...this.#environment, variable], [channel, ...inherited]);
   }
 }

@@ -6,18 +6,22 @@ import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
 import { checkAddresses } from "./listen.ts";
-import type { Origin } from "./origin.ts";
+import { type Kind, type Origin, readOrigin } from "./origin.ts";
+import { guardSignals } from "./signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 
-/** Serves until a signal ends it. @throws {UsageError | SystemError} when that cannot begin */
+/** Serves until a signal ends it; `birth` is what a worker was told. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(
   said: Arguments,
   command: CommandLine,
-  origin: Origin | null,
+  kind: Kind,
+  birth: Origin | null,
 ): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
+  guardSignals(command, kind);
+  const origin = birth ?? readOrigin();
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);

@@ -2,8 +2,18 @@
  * Signals, as the program understands them.
  * @module
  */
+import { commandLine, environmentWithout, SELF } from "../ffi/child.ts";
+import { SIGUSR1 } from "../ffi/constants.ts";
+import { orThrow } from "../ffi/errno.ts";
 import { isHungUp, isTerminal } from "../ffi/process.ts";
+import { block, ignore, isBlocked, replaceProcess, signalDescriptor, takeSignal } from "../ffi/signals.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import { Interest } from "../server/poller.ts";
+import type { Reactor } from "../server/reactor.ts";
+import { Source } from "../server/source.ts";
 import { EXIT_FAILURE } from "./exit.ts";
+import { logPathsOf } from "./logs.ts";
+import type { Kind } from "./origin.ts";
 
 /** What is done at a signal. */
 export interface SignalTasks {
@@ -13,14 +23,49 @@ export interface SignalTasks {
   abort?(): void;
   /** SIGHUP. */
   reload(): void;
-  /** SIGUSR1: log files were renamed. */
+  /** SIGUSR1: log files were renamed. In the loop. */
   reopenLogs(): void;
   /** SIGUSR2. */
   succeed(): void;
 }
 
-/** From now on signals are obeyed. */
-export function obeySignals(tasks: SignalTasks): void {
+/**
+ * SIGUSR1 is not for the runtime, which would open a debugger's port on it (see `ffi/signals.ts`). Where there are log files
+ * to open anew, this program starts once more in its own place, with the signal blocked from the beginning, and it is read
+ * from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
+ */
+export function guardSignals(command: CommandLine, kind: Kind): void {
+  if (kind === "worker" || logPathsOf(command).length === 0) {
+    // The runtime tells the kernel of its handler once, when somebody listens first: after that it can be taken away.
+    Deno.addSignalListener("SIGUSR1", () => {});
+    return ignore(SIGUSR1);
+  }
+  if (isBlocked(SIGUSR1)) return;
+  block(SIGUSR1);
+  replaceProcess(SELF, commandLine(), environmentWithout([]));
+}
+
+/** SIGUSR1, read from a descriptor. */
+class SignalSource extends Source {
+  readonly #obey: () => void;
+
+  constructor(fd: number, obey: () => void) {
+    super(fd);
+    this.#obey = obey;
+  }
+
+  override onReady(): void {
+    while (takeSignal(this.fd)) this.#obey();
+  }
+}
+
+/** From now on signals are obeyed; in `reactor`'s loop, or when the runtime has its turn. */
+export function obeySignals(tasks: SignalTasks, reactor: Reactor): void {
+  if (isBlocked(SIGUSR1)) {
+    const source = new SignalSource(signalDescriptor(SIGUSR1), () => tasks.reopenLogs());
+    orThrow(reactor.register(source, Interest.READABLE), "hear of signals", "register");
+  }
+
   const terminals = [0, 1, 2].filter(isTerminal);
   let count = 0;
   const end = () => {
@@ -32,13 +77,12 @@ export function obeySignals(tasks: SignalTasks): void {
   Deno.addSignalListener("SIGTERM", end);
   // A terminal that was closed sends the same signal as somebody who has edited the configuration.
   Deno.addSignalListener("SIGHUP", () => terminals.some(isHungUp) ? end() : tasks.reload());
-  Deno.addSignalListener("SIGUSR1", () => tasks.reopenLogs());
   Deno.addSignalListener("SIGUSR2", () => tasks.succeed());
 }
 
 /** What a terminal, or somebody who means the whole group of processes, sends to workers is for their supervisor. */
 export function leaveSignalsToSupervisor(drain: () => void): void {
-  for (const signal of ["SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+  for (const signal of ["SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     Deno.addSignalListener(signal, () => {});
   }
   Deno.addSignalListener("SIGTERM", drain);

@@ -31,7 +31,8 @@ export type ErrorListener = (error: unknown, source: Source | null) => void;
 export class Reactor {
   /** Milliseconds of a clock that never jumps, read once a turn. */
   now: number = Math.trunc(performance.now());
-  turnMs: number = this.now; // and with a fraction
+  /** The same, with its fraction. */
+  turnMs: number = this.now;
   /** The number of the current turn; it changes before phase one. */
   batch = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */

@@ -14,12 +14,7 @@ import { HttpClock } from "./http/date.ts";
 import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
-import {
-  DESCRIPTORS_KEPT_MIN,
-  DESCRIPTORS_PER_KEPT_ONE,
-  KEEP_ALIVE_TIMEOUT_MS,
-  LISTEN_BACKLOG,
-} from "./limits.ts";
+import { KEEP_ALIVE_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
@@ -29,7 +24,7 @@ import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
-import { limitsOf, type ServerLimits } from "./server_limits.ts";
+import { limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
@@ -329,11 +324,4 @@ function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
   return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
     one.requestRateMax?.requests === other.requestRateMax?.requests &&
     one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
-}
-
-/** Unless it is said how many connections there may be: what leaves descriptors for files. */
-function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
-  if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
-  const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
-  return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
 }

@@ -5,6 +5,8 @@
 import {
   BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,
+  DESCRIPTORS_KEPT_MIN,
+  DESCRIPTORS_PER_KEPT_ONE,
   GRACE_PERIOD_MS,
   HANDLER_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
@@ -105,4 +107,11 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
   }
   limits.requestRateMax = rate;
   return limits as unknown as ServerLimits;
+}
+
+/** Unless it is said how many connections there may be: what leaves descriptors for files. */
+export function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
+  if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
+  const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
+  return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
 }

@@ -4,7 +4,11 @@
  */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { RESTART_DELAY_MS, RESTART_DELAY_MS_MAX, RESTART_FORGIVEN_AFTER_MS } from "../server/limits.ts";
-import { LineReader } from "../server/workers/channel.ts";
+import { socketPair } from "../ffi/local_socket.ts";
+import { close, send } from "../ffi/socket.ts";
+import { createPoller } from "../server/pollers/mod.ts";
+import { Reactor } from "../server/reactor.ts";
+import { Channel, LineReader } from "../server/workers/channel.ts";
 import { Restarts } from "../server/workers/restarts.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, runProgram, Site } from "./support/program.ts";
@@ -191,3 +195,21 @@ async function canConnect(port: number): Promise<boolean> {
     return false;
   }
 }
+
+Deno.test("a process that says what nobody understands is as one that has ended", async () => {
+  const [ours, theirs] = socketPair();
+  const errors: unknown[] = [];
+  const reactor = new Reactor(createPoller("epoll-level"), (error) => errors.push(error));
+  const heard: unknown[] = [];
+  const channel = new Channel(ours, reactor, {
+    received: (message) => heard.push(message),
+    ended: () => reactor.stop(),
+  });
+  assertEquals(channel.open(), 0);
+  const bytes = new TextEncoder().encode('{"kind":"ready"}\n{"kind"\n') as Uint8Array<ArrayBuffer>;
+  send(theirs, bytes, bytes.length, false);
+  await reactor.run();
+  assertEquals(heard, [{ kind: "ready" }]);
+  assert(errors[0] instanceof SyntaxError);
+  close(theirs);
+});

@@ -35,10 +35,10 @@ export interface LogFormat {
   readonly end: Bytes;
 }
 
-/** The formats by name. */
-export const LOG_FORMAT_NAMES = ["combined", "common", "json", "none"] as const;
-/** One of {@linkcode LOG_FORMAT_NAMES}. */
-export type LogFormatName = (typeof LOG_FORMAT_NAMES)[number];
+/** What a line looks like; `none`: no line is written. */
+export type LogFormatName = "combined" | "common" | "json" | "none";
+/** Every value of {@linkcode LogFormatName}. */
+export const LOG_FORMAT_NAMES: readonly LogFormatName[] = ["combined", "common", "json", "none"];
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

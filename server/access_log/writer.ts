@@ -12,7 +12,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Where the lines go. */
 export interface LogTarget {
   /** Writes the first `length` bytes, or as many as can be taken at once: how many, or −errno. */
-  write(bytes: Bytes, length: number): number;
+  write(bytes: Uint8Array<ArrayBuffer>, length: number): number;
 }
 
 /** See the module's comment. */

@@ -39,11 +39,11 @@ export const LOG_FLAG_GROUPS = [
         value: "LIST",
         isRepeatable: true,
         isNegatable: true,
-        help: "whose Forwarded or X-Forwarded-For is believed: 10.0.0.0/8, loopback, private, unix",
+        help: "whose Forwarded or X-Forwarded-For counts: 10.0.0.0/8, loopback…",
       },
       {
         name: "proxy-protocol",
-        help: "each connection begins with a header of the PROXY protocol, v1 or v2",
+        help: "connections begin with a header of the PROXY protocol, v1 or v2",
       },
     ],
   },

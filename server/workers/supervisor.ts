@@ -78,6 +78,7 @@ export class Supervisor implements ChildListener<Birth> {
     const { reactor, launch } = this.#options;
     return new Promise((resolve, reject) =>
       reactor.post(() => {
+        if (this.isDraining) return resolve({ code: null, signal: null });
         const workers = new Set<Worker>();
         const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), START_PATIENCE_MS);
         const settled = (outcome: Outcome) => {
