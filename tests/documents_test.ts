@@ -4,7 +4,6 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { completionsFor } from "../program/completions.ts";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { FLAG_FORMS } from "../server/config/flag_forms.ts";
@@ -56,7 +55,7 @@ function* commandsOf(document: string): Generator<string[]> {
     const pattern =
       /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
     const [, , args = ""] = pattern.exec(line) ?? [];
-    if (args !== "" && !/[…[]PORT|[…]/.test(args)) yield wordsOf(args);
+    if (args !== "" && !/…|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
   }
 }
 
@@ -112,10 +111,6 @@ Deno.test("--check prints the lines that are shown, with where they come from", 
   }
 });
 
-Deno.test("completions are made for the shells that are named", () => {
-  for (const shell of ["bash", "zsh", "fish"] as const) assert(completionsFor(shell).length > 0);
-});
-
 Deno.test("each program of docs/embed.md runs and answers", async () => {
   const programs = blocksOf(EMBED, "ts");
   assert(programs.length >= 8, `${programs.length}`);
@@ -167,7 +162,8 @@ async function tryCommand(command: string, ...args: string[]): Promise<string | 
 
 Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
   using site = new Site();
-  const key = site.path("example.org.key"), pem = site.path("example.org.pem");
+  const key = site.path("example.org.key");
+  const pem = site.path("example.org.pem");
   const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=example.org"];
   if (await tryCommand("openssl", ...request, "-keyout", key, "-out", pem) === null) return;
   const withFiles = (text: string) => text.replaceAll(/\/etc\/(ssl|haproxy)\//g, `${site.root}/`);
