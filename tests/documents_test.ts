@@ -1,0 +1,182 @@
+/**
+ * What the documents show is what there is: each command is understood, each program runs, each recipe is taken by whom
+ * it is for.
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseCommandLine } from "../server/config/command_line.ts";
+import { parseConfig } from "../server/config/config_file.ts";
+import { FLAG_FORMS } from "../server/config/flag_forms.ts";
+import { mergeSettings } from "../server/config/settings.ts";
+import {
+  blocksOf,
+  connectSoon,
+  readDocument,
+  runsAndAnswers,
+  ShownProgram,
+  spansOf,
+  withoutTimes,
+} from "./support/documents.ts";
+import { runProgram, Site } from "./support/program.ts";
+
+const CONFIGURE = readDocument("docs/configure.md");
+const DEPLOY = readDocument("docs/deploy.md");
+const EMBED = readDocument("docs/embed.md");
+const UNDERSTAND = readDocument("docs/understand.md");
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  "README.md": readDocument("README.md"),
+  "README.zh-CN.md": readDocument("README.zh-CN.md"),
+  "SECURITY.md": readDocument("SECURITY.md"),
+  "CONTRIBUTING.md": readDocument("CONTRIBUTING.md"),
+  "docs/configure.md": CONFIGURE,
+  "docs/deploy.md": DEPLOY,
+  "docs/embed.md": EMBED,
+  "docs/understand.md": UNDERSTAND,
+};
+/** Flags of other programs that the documents name. */
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
+
+/** The words of a simple command, as a shell takes them: up to what ends it. */
+function wordsOf(command: string): string[] {
+  const words: string[] = [];
+  for (const [text, single, double] of command.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) {
+    if (/^([|&;#]|\d?>)/.test(text)) break;
+    words.push(single ?? double ?? text);
+  }
+  return words;
+}
+
+/** Arguments of each command in a document that starts this program. */
+function* commandsOf(document: string): Generator<string[]> {
+  const lines = [...blocksOf(document, "sh"), ...blocksOf(document, "ini"), ...blocksOf(document, "")].join(
+    "\n",
+  ).replaceAll(/\\\n\s*/g, "").split("\n");
+  for (const line of [...lines, ...spansOf(document)]) {
+    const pattern =
+      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
+    const [, , args = ""] = pattern.exec(line) ?? [];
+    if (args !== "" && !/…|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
+  }
+}
+
+Deno.test("each command of the documents is one that the program understands", () => {
+  let count = 0;
+  for (const [name, document] of Object.entries(DOCUMENTS)) {
+    for (const words of commandsOf(document)) {
+      try {
+        parseCommandLine(words);
+      } catch (error) {
+        throw new Error(`${name}: epollet ${words.join(" ")}: ${(error as Error).message}`);
+      }
+      count++;
+    }
+  }
+  assert(count >= 40, `${count} commands were found`);
+});
+
+Deno.test("each flag that the documents name is one", () => {
+  for (const [name, document] of Object.entries(DOCUMENTS)) {
+    for (const span of spansOf(document)) {
+      const [, flag] = /^--([a-z][a-z-]*)/.exec(span) ?? [];
+      if (flag !== undefined) assert(FLAG_FORMS.has(flag) || OTHERS.has(flag), `${name} names ${span}`);
+    }
+  }
+});
+
+Deno.test("the configuration file that is shown is one", () => {
+  const [text] = blocksOf(CONFIGURE, "json");
+  const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
+  assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
+    2,
+    1,
+    ["shop.example.org", "*.example.org"],
+  ]);
+});
+
+Deno.test("the project's own site is explained as the program does", async () => {
+  const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(CONFIGURE) ??
+    [];
+  const { code, stdout } = await runProgram(["--explain", url]);
+  assertEquals(code, 0);
+  assertEquals(withoutTimes(stdout), withoutTimes(shown));
+});
+
+Deno.test("--check prints the lines that are shown, with where they come from", async () => {
+  using site = new Site({ "public/index.html": "" });
+  const [, args, shown] = /\$ EPOLLET_COMPRESS=on epollet (.*)\n([^]*?)\n```/.exec(CONFIGURE) ?? [];
+  const { code, stdout } = await runProgram(args.split(" "), site.root, { EPOLLET_COMPRESS: "on" });
+  assertEquals(code, 0);
+  for (const line of shown.split("\n").filter((line) => /^ {2}"/.test(line))) {
+    assertStringIncludes(stdout, line.replace("/srv/public", `${site.root}/public`));
+  }
+});
+
+Deno.test("each program of docs/embed.md runs and answers", async () => {
+  const programs = blocksOf(EMBED, "ts");
+  assert(programs.length >= 8, `${programs.length}`);
+  for (const text of programs) await runsAndAnswers(text);
+});
+
+/** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
+async function lesson(args: readonly string[]): Promise<string> {
+  const [text] = blocksOf(UNDERSTAND, "ts");
+  await using program = new ShownProgram(text, args);
+  const reader = program.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  using wire = await connectSoon(program.port);
+  await wire.send("hello, world");
+  let printed = "";
+  const lines = async (count: number) => {
+    while (printed.split("\n").length <= count) printed += (await reader.read()).value ?? "";
+  };
+  await lines(args.length === 0 ? 3 : 1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await wire.send("!");
+  await lines(args.length === 0 ? 4 : 2);
+  await reader.cancel();
+  return printed;
+}
+
+Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
+  assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
+  assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
+});
+
+/** Runs a command, where it is installed; null where it is not. */
+async function tryCommand(command: string, ...args: string[]): Promise<string | null> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(command, {
+      args,
+      stdout: "piped",
+      stderr: "piped",
+    })
+      .output();
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(success, `${command} ${args.join(" ")}: ${said}`);
+    return said;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.warn(`${command} is not installed`);
+    return null;
+  }
+}
+
+Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
+  using site = new Site();
+  const key = site.path("example.org.key");
+  const pem = site.path("example.org.pem");
+  const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=example.org"];
+  if (await tryCommand("openssl", ...request, "-keyout", key, "-out", pem) === null) return;
+  const withFiles = (text: string) => text.replaceAll(/\/etc\/(ssl|haproxy)\//g, `${site.root}/`);
+  const [nginx] = blocksOf(DEPLOY, "nginx");
+  site.write(
+    "nginx.conf",
+    `pid ${site.path("pid")};\nevents {}\nhttp {\naccess_log off;\n${withFiles(nginx)}\n}\n`,
+  );
+  await tryCommand("nginx", "-t", "-q", "-e", "stderr", "-c", site.path("nginx.conf"));
+  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key)); // HAProxy wants both in one file
+  const [haproxy] = blocksOf(DEPLOY, "haproxy");
+  site.write("haproxy.cfg", withFiles(haproxy));
+  await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
+  site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]);
+  await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
+});
