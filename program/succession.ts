@@ -5,7 +5,6 @@
  */
 import { hangUp } from "../ffi/child.ts";
 import { describeEnd } from "../server/workers/supervisor.ts";
-import { START_PATIENCE_MS } from "../server/limits.ts";
 import type { Reactor } from "../server/reactor.ts";
 import type { InheritedSocket, Succession } from "../server/workers/messages.ts";
 import { ChildProcess, type Launch } from "../server/workers/child_process.ts";
@@ -67,16 +66,13 @@ export class SuccessionAttempts {
       this.#isTrying = true;
       const successor = this.#successor = new ChildProcess(message, launch, reactor, {
         ready: () => {
-          clearTimeout(timer);
           if (this.#reload !== null) hangUp(successor.pid);
           this.#predecessor.succeeded(successor.pid);
         },
         ended: (child, how) => {
-          clearTimeout(timer);
           if (!child.wasReady) failed(describeEnd(how));
         },
       });
-      const timer = setTimeout(() => successor.kill(), START_PATIENCE_MS);
     } catch (error) {
       failed(`cannot be started (${(error as Error).message})`);
     }

@@ -65,6 +65,34 @@ Deno.test("a worker that is killed is replaced at once, and who connects meanwhi
   );
 });
 
+Deno.test("nobody waits for a worker that somebody tells to end, and that has something to finish", async () => {
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
+  await using program = await Program.start(site.root, TWO);
+  const before = await workersOf(program, 2);
+  const downloads = await Promise.all(Array.from({ length: 8 }, async () => {
+    const wire = await Wire.connect(program.port);
+    await wire.send(get("/large.bin"));
+    await wire.arrival(); // and it is not read on
+    return wire;
+  }));
+  Deno.kill(before[0], "SIGTERM");
+  await program.warned(
+    new RegExp(`Worker 0 \\(process ${before[0]}\\) was told to end; it is replaced now\n$`),
+  );
+  const answers = Promise.all(Array.from({ length: 30 }, () => exchange(program.port, get("/"))));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
+  assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in its queue");
+  clearTimeout(timer);
+  assert(isRunning(before[0]), "it still sends");
+  for (const wire of downloads) assertEquals((await wire.expect()).body.length, 20_000_000);
+  for (const wire of downloads) wire[Symbol.dispose]();
+  await until(() => !isRunning(before[0]), "it ends then");
+  assertEquals((await workersOf(program, 2)).includes(before[1]), true);
+  program.kill("SIGTERM");
+  assertEquals((await program.finish()).code, 0);
+});
+
 Deno.test("one that ends again and again is replaced ever more slowly, up to a bound", async () => {
   const restarts = new Restarts();
   const delays = Array.from({ length: 9 }, () => restarts.delayMs(10));

@@ -43,4 +43,5 @@ export type Command =
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
+  | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
