@@ -43,6 +43,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   #state: State = "starting";
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #waiting: (() => void)[] = [];
+  readonly #deaf = Promise.withResolvers<void>();
 
   /** Starts it, and tells it what it is. In the loop only. @throws {SystemError} when it cannot be started */
   constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
@@ -62,6 +63,11 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     this.#channel = new Channel<Report, Command>(ours, reactor, this);
     this.#channel.open();
     this.#channel.send(birth);
+  }
+
+  /** Fulfilled once it accepts nobody any more. */
+  get deaf(): Promise<void> {
+    return this.#deaf.promise;
   }
 
   get state(): State {
@@ -99,6 +105,8 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     if (report.kind === "snapshot") {
       this.snapshot = report.snapshot;
       this.#answer();
+    } else if (report.kind === "deaf") {
+      this.#deaf.resolve();
     } else if (this.#state === "starting") {
       this.#state = "ready";
       this.wasReady = true;
@@ -109,6 +117,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   /** The end of the channel is the end of the process, or soon will be; but for a successor that serves. */
   ended(): void {
     clearTimeout(this.#killTimer);
+    this.#deaf.resolve();
     this.#answer();
     if (this.wasReady && this.birth.kind === "succession") return; // it has said all there was, and outlives this process
     const endedMs = this.#reactor.now;

@@ -43,4 +43,5 @@ export type Command =
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
+  | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
