@@ -3,7 +3,7 @@
  * it is for.
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { FLAG_FORMS } from "../server/config/flag_forms.ts";
@@ -17,7 +17,9 @@ import {
   spansOf,
   withoutTimes,
 } from "./support/documents.ts";
-import { runProgram, Site } from "./support/program.ts";
+import { childrenOf } from "./support/process.ts";
+import { DENO, IS_EMULATED, Program, runProgram, Site } from "./support/program.ts";
+import { get, Wire } from "./support/wire.ts";
 
 const CONFIGURE = readDocument("docs/configure.md");
 const DEPLOY = readDocument("docs/deploy.md");
@@ -139,6 +141,57 @@ async function lesson(args: readonly string[]): Promise<string> {
 Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
   assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
   assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
+});
+
+/** What is shown of a trace, as a pattern: numbers, strings and what was left out may be others. */
+function tracePattern(line: string): RegExp {
+  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
+    "…",
+    ".*",
+  );
+  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
+}
+
+/** Starts a command of docs/understand.md under strace, has a client, and gives what strace saw. */
+async function traced(command: string): Promise<string> {
+  using site = new Site();
+  const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
+    .map((word) => word === "7890" ? "0" : word === "trace.txt" ? site.path("trace.txt") : word);
+  await using program = await Program.startCommand(words);
+  if (command.includes("--handler echo")) {
+    using wire = await Wire.connect(program.port);
+    await wire.send(new Uint8Array(100_000));
+    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
+  } else {
+    for (let client = 0; client < 20; client++) { // some of them while the loop waits in its own thread
+      using wire = await Wire.connect(program.port);
+      for (let i = 0; i < 2; i++) {
+        await wire.send(get("/", "User-Agent: a client of these tests"));
+        assertEquals((await wire.expect()).status, 200);
+      }
+      await wire.endInput();
+      await wire.some();
+    }
+  }
+  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  await program.finish();
+  return Deno.readTextFileSync(site.path("trace.txt"));
+}
+
+Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
+  if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
+  const scenarios: { command: string; shown: string[] }[] = [];
+  for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
+    if (kind === "sh" && text.startsWith("strace ")) scenarios.push({ command: text, shown: [] });
+    else if (kind === "") scenarios.at(-1)!.shown.push(...text.trim().split("\n"));
+  }
+  assertEquals(scenarios.length, 6);
+  await Promise.all(scenarios.map(async ({ command, shown }) => {
+    const trace = await traced(command);
+    for (const line of shown) assertMatch(trace, tracePattern(line), line);
+    if (command.includes("naive")) assert((trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0) > 100);
+  }));
 });
 
 /** Runs a command, where it is installed; null where it is not. */
