@@ -18,6 +18,11 @@ declare module "@std/jsonc" {
   export function parse(text: string): unknown;
 }
 
+declare module "@std/yaml" {
+  /** The documents of a stream. @throws {SyntaxError} */
+  export function parseAll(text: string): unknown[];
+}
+
 declare module "@std/text" {
   /** The word that takes the fewest changes. */
   export function closestString(word: string, possibleWords: readonly string[]): string;

@@ -6,10 +6,11 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
 import { libc, loadLibc, result } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
+import { REAP_PATIENCE_MS } from "../server/limits.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
-import { exchange, get } from "./support/wire.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -51,6 +52,52 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
     }
   });
 }
+
+Deno.test("the new program stays, however long the old one has something to finish", async () => {
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
+  await using program = await Program.start(site.root, ["--no-sandbox", "--no-config"]);
+  using download = await Wire.connect(program.port);
+  await download.send(get("/large.bin"));
+  await download.arrival(); // and nothing is read on
+  program.kill("SIGUSR2");
+  let [successor] = childrenOf(program.pid);
+  for (; successor === undefined; [successor] = childrenOf(program.pid)) await sleep(20);
+  try {
+    await sleep(REAP_PATIENCE_MS + 1_000); // its start, and what a worker gets that has closed its channel
+    assert(isRunning(program.pid), "the old one still sends");
+    assertEquals((await exchange(program.port, get("/"))).text, "hello");
+    assertEquals((await download.expect()).body.length, 20_000_000);
+    assertEquals(await program.exit(), 0);
+  } finally {
+    await end(successor);
+  }
+});
+
+Deno.test("a new program without workers serves who came by any of its predecessor's sockets", async () => {
+  using site = new Site({ "html/index.html": "hello" });
+  const configure = (workers: number) =>
+    site.write("epollet.json", JSON.stringify({ port: 0, root: "html", sandbox: false, workers }));
+  configure(2);
+  await using program = await Program.startArguments(["--config", site.path("epollet.json")]);
+  const workers = childrenOf(program.pid);
+  configure(0);
+  program.kill("SIGUSR2");
+  let successor: number | undefined;
+  while (successor === undefined) {
+    await sleep(10);
+    successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
+  }
+  try {
+    assertEquals(await program.exit(), 0);
+    const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
+    assert(
+      await Promise.race([answers, sleep(5_000)]) !== undefined,
+      "somebody waits in a queue of nobody's",
+    );
+  } finally {
+    await end(successor);
+  }
+});
 
 Deno.test("a new program that cannot begin changes nothing", async () => {
   using site = new Site({ "html/index.html": "hello" });

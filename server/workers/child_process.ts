@@ -106,10 +106,11 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     }
   }
 
-  /** The end of the channel is the end of the process, or soon will be. */
+  /** The end of the channel is the end of the process, or soon will be; but for a successor that serves. */
   ended(): void {
     clearTimeout(this.#killTimer);
     this.#answer();
+    if (this.wasReady && this.birth.kind === "succession") return; // it has said all there was, and outlives this process
     const endedMs = this.#reactor.now;
     const look = () => {
       const how = reap(this.pid);

@@ -13,15 +13,19 @@ export class UnbrokenLoad {
   /** Everything else. */
   readonly failures: string[] = [];
 
-  /** `clients` connect for each request anew; as many more keep their connection for as long as they may. */
-  constructor(port: number, clients: number, path = "/") {
-    this.#clients = Array.from({ length: 2 * clients }, (_, i) => this.#ask(port, path, i < clients));
+  /**
+   * `clients` connect for each request anew; as many more keep their connection for as long as they may. `mayBeClosed` is
+   * false where somebody stands in between who has no reason to end one that is kept.
+   */
+  constructor(port: number, clients: number, path = "/", mayBeClosed = true) {
+    const ask = (isShort: boolean) => this.#ask(port, path, isShort, mayBeClosed);
+    this.#clients = Array.from({ length: 2 * clients }, (_, i) => ask(i < clients));
   }
 
-  async #ask(port: number, path: string, isShort: boolean): Promise<void> {
+  async #ask(port: number, path: string, isShort: boolean, mayBeClosed: boolean): Promise<void> {
     let wire: Wire | null = null;
     while (!this.#isEnding) {
-      const isFresh = wire === null;
+      const isFresh = wire === null || !mayBeClosed;
       try {
         wire ??= await Wire.connect(port);
         await wire.send(get(path));
@@ -30,7 +34,7 @@ export class UnbrokenLoad {
         if (response === null && isFresh) throw new Error("closed without an answer");
         if (response !== null && response.status !== 200) throw new Error(response.statusLine);
         if (response !== null) this.answered++;
-        if (response !== null && !isShort && response.fields.connection === "keep-alive") continue;
+        if (response !== null && !isShort && response.fields.connection !== "close") continue;
       } catch (error) {
         if (isFresh) this.failures.push((error as Error).message); // else it was ended while we asked
       }

@@ -1,0 +1,105 @@
+/**
+ * Kubernetes' own schemas: what is wrong with a manifest, as the API server would say with strict field validation.
+ * @module
+ */
+import { assert } from "@std/assert";
+import { validate as deployment } from "kubernetes-models/_schemas/IoK8sApiAppsV1Deployment";
+import { validate as autoscaler } from "kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler";
+import { validate as configMap } from "kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap";
+import { validate as service } from "kubernetes-models/_schemas/IoK8sApiCoreV1Service";
+import { validate as networkPolicy } from "kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy";
+import { validate as disruptionBudget } from "kubernetes-models/_schemas/IoK8sApiPolicyV1PodDisruptionBudget";
+
+/** A function that Ajv made of a schema. */
+interface Validate {
+  (value: unknown): boolean;
+  errors?: readonly { readonly instancePath: string; readonly message?: string; readonly keyword: string }[];
+}
+
+const VALIDATORS: Readonly<Record<string, Validate>> = {
+  "v1 ConfigMap": configMap,
+  "v1 Service": service,
+  "apps/v1 Deployment": deployment,
+  "autoscaling/v2 HorizontalPodAutoscaler": autoscaler,
+  "networking.k8s.io/v1 NetworkPolicy": networkPolicy,
+  "policy/v1 PodDisruptionBudget": disruptionBudget,
+};
+
+/** Any value of a manifest, to go down in. */
+export class Manifest {
+  readonly #value: unknown;
+  readonly #path: string;
+
+  constructor(value: unknown, path = "") {
+    this.#value = value;
+    this.#path = path;
+  }
+
+  /** What is there; it has to be. */
+  at(...keys: readonly (string | number)[]): Manifest {
+    let value = this.#value;
+    for (const [i, key] of keys.entries()) {
+      const path = `${this.#path}/${keys.slice(0, i + 1).join("/")}`;
+      assert(typeof value === "object" && value !== null && Object.hasOwn(value, key), `there is no ${path}`);
+      value = (value as Readonly<Record<string | number, unknown>>)[key];
+    }
+    return new Manifest(value, [this.#path, ...keys].join("/"));
+  }
+
+  /** As it is. */
+  get value(): unknown {
+    return this.#value;
+  }
+
+  get text(): string {
+    assert(typeof this.#value === "string", `${this.#path} is no text`);
+    return this.#value;
+  }
+
+  get number(): number {
+    assert(typeof this.#value === "number", `${this.#path} is no number`);
+    return this.#value;
+  }
+
+  get list(): Manifest[] {
+    assert(Array.isArray(this.#value), `${this.#path} is no list`);
+    return this.#value.map((value, i) => new Manifest(value, `${this.#path}/${i}`));
+  }
+
+  has(key: string): boolean {
+    return typeof this.#value === "object" && this.#value !== null && Object.hasOwn(this.#value, key);
+  }
+
+  /** Kubernetes' schema, and the fields that it does not know: one line for each mistake. */
+  get mistakes(): string[] {
+    const kind = `${this.at("apiVersion").text} ${this.at("kind").text}`;
+    const validate = VALIDATORS[kind];
+    if (validate === undefined) return [`no such kind: ${kind}`];
+    const known = new Set<string>();
+    const isValid = validate(watched(this.#value, "", known));
+    const errors = isValid ? [] : validate.errors ?? [];
+    const wrong = errors.map(({ instancePath, keyword }) => `${kind} ${instancePath}: ${keyword}`);
+    return [...wrong, ...unknownTo(known, this.#value, "").map((path) => `${kind} ${path}: unknown`)];
+  }
+}
+
+/** `value`, of which each field that somebody asks for gets into `asked`: the schemas let others pass, but look at none. */
+function watched(value: unknown, path: string, asked: Set<string>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return new Proxy(value, {
+    get(target, key) {
+      const below = `${path}/${String(key)}`;
+      if (typeof key === "string") asked.add(below);
+      return watched(Reflect.get(target, key), below, asked);
+    },
+  });
+}
+
+/** The outermost fields of `value` that are not in `known`. */
+function unknownTo(known: ReadonlySet<string>, value: unknown, path: string): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, field]) => {
+    const below = `${path}/${key}`;
+    return known.has(below) ? unknownTo(known, field, below) : [below];
+  });
+}
