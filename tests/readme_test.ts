@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { helpText } from "../server/config/flags.ts";
+import { helpText } from "../server/config/help.ts";
 import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "./support/documents.ts";
 import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
 import { head as requestOf, Wire } from "./support/wire.ts";
