@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
+import { readEnvironment } from "../server/config/environment.ts";
 import { FLAG_FORMS } from "../server/config/flag_forms.ts";
 import { mergeSettings } from "../server/config/settings.ts";
 import {
@@ -19,7 +20,8 @@ import {
 } from "./support/documents.ts";
 import { childrenOf } from "./support/process.ts";
 import { DENO, IS_EMULATED, Program, runProgram, Site } from "./support/program.ts";
-import { get, Wire } from "./support/wire.ts";
+import { basic, hashOf } from "./support/passwords.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const CONFIGURE = readDocument("docs/configure.md");
 const DEPLOY = readDocument("docs/deploy.md");
@@ -76,12 +78,77 @@ Deno.test("each command of the documents is one that the program understands", (
   assert(count >= 40, `${count} commands were found`);
 });
 
-Deno.test("each flag that the documents name is one", () => {
+Deno.test("each flag that the documents name is one, with a value that it takes", () => {
+  let count = 0;
   for (const [name, document] of Object.entries(DOCUMENTS)) {
     for (const span of spansOf(document)) {
-      const [, flag] = /^--([a-z][a-z-]*)/.exec(span) ?? [];
-      if (flag !== undefined) assert(FLAG_FORMS.has(flag) || OTHERS.has(flag), `${name} names ${span}`);
+      const [, flag, value] = /^--([a-z][a-z-]*)(?:[ =](.+))?$/.exec(span) ?? [];
+      if (flag === undefined || OTHERS.has(flag)) continue;
+      assert(FLAG_FORMS.has(flag), `${name} names ${span}`);
+      if (value === undefined || /…|\b[A-Z]{3,}\b/.test(value)) continue;
+      parseCommandLine(wordsOf(span));
+      count++;
     }
+  }
+  assert(count >= 20, `${count} flags with values were found`);
+});
+
+/** The cells of the rows of the table that begins with a heading. */
+function tableOf(document: string, heading: string): string[][] {
+  const [, table] = new RegExp(`^\\| ${heading} .*\\n\\|[- |]+\\n((?:\\|.*\\n)+)`, "m").exec(document) ?? [];
+  return table.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+Deno.test("each variable is the same as the flags beside it", () => {
+  const args = parseCommandLine([]);
+  let count = 0;
+  for (const [variables, flags] of tableOf(CONFIGURE, "variable")) {
+    const same = spansOf(flags).filter((span) => span.startsWith("-"));
+    const pairs = spansOf(variables).flatMap((span) => /^(\w+)=(.+)$/.exec(span)?.slice(1) ?? []);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [name, value] = pairs.slice(i, i + 2);
+      const environment = readEnvironment((asked) => asked === name ? value : undefined);
+      const flagged = parseCommandLine(wordsOf(same[Math.min(i / 2, same.length - 1)]));
+      assertEquals(mergeSettings(args, null, environment), mergeSettings(flagged, null), name);
+      count++;
+    }
+  }
+  assertEquals(count, 8);
+});
+
+Deno.test("each way to say where to listen is one", () => {
+  const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell));
+  assert(ways.length >= 8);
+  for (const way of ways) {
+    if (way.startsWith('"')) parseConfig("epollet.json", `{ ${way} }`);
+    else assert(parseCommandLine(wordsOf(way)), way);
+  }
+});
+
+Deno.test("mistakes are told in the lines that are shown", async () => {
+  using site = new Site({ "epollet.json": '{ "cleanUrl": true }' });
+  const lines = spansOf(CONFIGURE).filter((span) => span.startsWith("epollet: "));
+  const mistakes = [
+    await runProgram([], site.root),
+    await runProgram(["--no-config"], site.root, { EPOLLET_PORT: "x" }),
+  ];
+  assertEquals(mistakes.map(({ code, stderr }) => [code, stderr]), lines.map((line) => [2, `${line}\n`]));
+});
+
+Deno.test("lines of the access log look as shown", async () => {
+  const shown = blocksOf(DEPLOY, "").find((block) => block.startsWith("192.0.2.7"))!.trim().split("\n");
+  using site = new Site({ "a.html": new Uint8Array(4912) });
+  for (const [i, format] of ["combined", "json"].entries()) {
+    const args = ["--access-log", format, "--trust-proxy", "loopback", "--auth", `anna:${hashOf("secret")}`];
+    await using program = await Program.start(site.root, args);
+    const fields = ["X-Forwarded-For: 192.0.2.7", basic("anna", "secret"), "User-Agent: curl/8.5.0"];
+    const request = get("/a.html", ...fields).replace("Host: test", "Host: example.org");
+    assertEquals((await exchange(program.port, request)).status, 200);
+    await program.printed(/a\.html.*\n/);
+    const withoutTimes = (line: string) =>
+      line.replaceAll(/\[[^\]]*\]|"time":"[^"]*"/g, "TIME").replace(/(:| )0\.\d{6}\b/, "$1SECONDS");
+    const line = program.stdout.trim().split("\n").at(-1)!;
+    assertEquals(withoutTimes(line), withoutTimes(shown[i]));
   }
 });
 
@@ -116,7 +183,7 @@ Deno.test("--check prints the lines that are shown, with where they come from", 
 Deno.test("each program of docs/embed.md runs and answers", async () => {
   const programs = blocksOf(EMBED, "ts");
   assert(programs.length >= 8, `${programs.length}`);
-  for (const text of programs) await runsAndAnswers(text);
+  await Promise.all(programs.map(runsAndAnswers));
 });
 
 /** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
