@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
+import { metricsText } from "../handlers/admin/metrics.ts";
 import { readEnvironment } from "../server/config/environment.ts";
 import { FLAG_FORMS } from "../server/config/flag_forms.ts";
 import { mergeSettings } from "../server/config/settings.ts";
@@ -18,6 +19,7 @@ import {
   spansOf,
   withoutTimes,
 } from "./support/documents.ts";
+import { cacheWith, snapshotWith } from "./support/snapshots.ts";
 import { childrenOf } from "./support/process.ts";
 import { DENO, IS_EMULATED, Program, runProgram, Site } from "./support/program.ts";
 import { basic, hashOf } from "./support/passwords.ts";
@@ -299,4 +301,18 @@ Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
   await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
   site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]);
   await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
+});
+
+Deno.test("Prometheus takes what docs/deploy.md says of it, and each name is one that the program tells", async () => {
+  using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0] });
+  await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
+  const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell)[0]);
+  const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1) })], "0");
+  for (const expression of expressions) {
+    const [name] = /(epollet|process)_\w+/.exec(expression)!;
+    assertStringIncludes(known, `\n${name}`, expression);
+  }
+  const rules = expressions.map((expr, i) => `- {record: "r${i}", expr: ${JSON.stringify(expr)}}`);
+  site.write("rules.yml", `groups:\n- name: shown\n  rules:\n  ${rules.join("\n  ")}\n`);
+  await tryCommand("promtool", "check", "rules", site.path("rules.yml"));
 });
