@@ -18,7 +18,10 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   logs.open();
   const { server } = await prepare(command, asListening(birth.sockets, settings), logs);
   const drain = () => server.shutdown();
-  leaveSignalsToSupervisor(drain);
+  leaveSignalsToSupervisor(() => {
+    server.reactor.post(() => link.send({ kind: "leaving" }));
+    drain();
+  });
   const link = obey(channel, server.reactor, {
     drain,
     reopenLogs: () => {

@@ -260,8 +260,11 @@ export const PRINT_PATIENCE_MS = 500;
 export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
 /** How long a line waits for others, and how often it is said that lines are lost. */
 export const LOG_FLUSH_MS = 1_000;
-/** The longest line: all of a head, each byte in the form that takes six, and what the server adds. */
-export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 4 * KIB;
+/**
+ * The longest line: all of a head, each byte in the form that takes six; the name in its credentials, which Unicode's
+ * normal form may make three times as long before; and what the server adds.
+ */
+export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 20 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 

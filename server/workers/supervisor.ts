@@ -8,7 +8,7 @@
  */
 import type { Ended } from "../../ffi/child.ts";
 import { SystemError } from "../../ffi/errno.ts";
-import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
+import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
 import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
@@ -80,9 +80,7 @@ export class Supervisor implements ChildListener<Birth> {
       reactor.post(() => {
         if (this.isDraining) return resolve({ code: null, signal: null });
         const workers = new Set<Worker>();
-        const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), START_PATIENCE_MS);
         const settled = (outcome: Outcome) => {
-          clearTimeout(timer);
           this.#newcomers = null;
           if (outcome === null) return resolve(this.#install([...workers], gracePeriodMs));
           for (const worker of workers) this.#dismiss(worker);
@@ -92,7 +90,6 @@ export class Supervisor implements ChildListener<Birth> {
         try {
           for (const birth of births) workers.add(new ChildProcess(birth, launch, reactor, this));
         } catch (error) {
-          clearTimeout(timer);
           for (const worker of workers) this.#dismiss(worker);
           this.#newcomers = null;
           reject(error);
@@ -155,12 +152,19 @@ export class Supervisor implements ChildListener<Birth> {
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);
   }
 
+  /** It finishes what it has begun. Who connects to its socket meanwhile would wait for the end of that. */
+  leaving(worker: Worker): void {
+    const place = this.#places.find((place) => place.worker === worker);
+    this.#dismiss(worker);
+    if (place !== undefined) this.#restart(place, worker, "was told to end");
+  }
+
   ended(worker: Worker, how: Ended): void {
     addAt(this.#departed, worker.birth.index, worker.snapshot);
     this.#leaving.delete(worker);
     const place = this.#places.find((place) => place.worker === worker);
     if (this.#newcomers?.workers.delete(worker) === true) this.#newcomers.settled(how);
-    else if (place !== undefined) this.#restart(place, worker, how);
+    else if (place !== undefined) this.#restart(place, worker, describeEnd(how));
     this.#look();
   }
 
@@ -193,13 +197,13 @@ export class Supervisor implements ChildListener<Birth> {
     worker.drain(this.#gracePeriodMs + GRACE_MARGIN_MS);
   }
 
-  /** A worker ended by itself: another takes its place, at once or after a while. */
-  #restart(place: Place, worker: Worker, how: Ended): void {
+  /** A worker ended, or ends, as nobody here has told it to: another takes its place, at once or after a while. */
+  #restart(place: Place, worker: Worker, what: string): void {
     const { reactor, launch, warn } = this.#options;
     place.worker = null;
     const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
     const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
-    warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${describeEnd(how)}; it is replaced ${when}`);
+    warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       reactor.post(() => {
@@ -209,7 +213,7 @@ export class Supervisor implements ChildListener<Birth> {
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
           warn(error.message);
-          this.#restart(place, worker, how);
+          this.#restart(place, worker, what);
         }
       });
     }, delayMs);
