@@ -11,7 +11,7 @@ import { kindOfOrigin, readOrigin } from "./program/origin.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
-import { helpText } from "./server/config/flags.ts";
+import { helpText } from "./server/config/help.ts";
 import { loadSettings } from "./server/config/load_settings.ts";
 import { readPassword } from "./server/config/read_password.ts";
 import type { Arguments, CommandLine } from "./server/config/settings.ts";

@@ -97,6 +97,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ECONNREFUSED, ["ECONNREFUSED", "connection refused"]],
   [EHOSTDOWN, ["EHOSTDOWN", "host is down"]],
   [EHOSTUNREACH, ["EHOSTUNREACH", "no route to host"]],
+  [EINPROGRESS, ["EINPROGRESS", "not connected yet"]],
 ]);
 
 /** The C name of an error number, e.g. `"EACCES"`; `"errno 250"` for one that has no entry here. */

@@ -35,7 +35,7 @@ export async function serveAlone(
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
-  const { server, site } = await prepare(command, sockets.listening, logs);
+  const { server, site } = await prepare(command, sockets.serving, logs);
   if (adminSockets.length > 0) {
     server.listenAlso(adminService(adminSockets, {
       snapshots: () => [server.snapshot()],
@@ -63,10 +63,11 @@ export async function serveAlone(
   });
   obeySignals({
     drain: () => {
+      succession.cancel();
       manager.stopping();
       server.shutdown();
     },
-    reload: () => void manager.reloading(() => reload.run()),
+    reload: () => succession.reload(() => void manager.reloading(() => reload.run())),
     abort: () => server.flushLog(),
     reopenLogs: () => {
       server.reopenLog();

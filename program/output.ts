@@ -49,3 +49,8 @@ export function readAgain(config: string | null): string {
     ? "Settings read again: there is no configuration file"
     : `Settings read again from ${config}`;
 }
+
+/** What is said of a setting that a reload finds changed, and cannot change. */
+export function staysUntilStart(key: string): string {
+  return `Reload: a new value of "${key}" counts from the next start on; the rest is in force`;
+}

@@ -8,7 +8,7 @@ import type { Arguments, CommandLine, ProgramSettings } from "../server/config/s
 import { UsageError } from "../server/config/usage_error.ts";
 import type { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
-import { print, readAgain, warn } from "./output.ts";
+import { print, readAgain, staysUntilStart, warn } from "./output.ts";
 import type { Prepared } from "./prepare.ts";
 import { type CurrentSite, openSites } from "./sites.ts";
 
@@ -78,7 +78,7 @@ export class Reload {
       const next = await loadSettings(this.#said);
       for (const key of FIXED) {
         if (JSON.stringify(next[key]) === JSON.stringify(this.#command[key])) continue;
-        warn(`Reload: a new value of "${key}" counts from the next start on; the rest is in force`);
+        warn(staysUntilStart(key));
       }
       const command = { ...next, ...fixedOf(this.#command) };
       await this.#install(command);
@@ -99,7 +99,12 @@ export class Reload {
     if (site === null) return this.#server.reconfigure(settings);
     this.#server.reconfigure({ ...settings, handler: site });
     const old = this.#site!.replace(site);
-    this.#server.reactor.post(() => old.close()); // what has begun is finished there
+    await new Promise<void>((resolve) =>
+      this.#server.reactor.post(() => {
+        old.close(); // what has begun is finished there
+        resolve();
+      })
+    );
   }
 }
 

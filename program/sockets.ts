@@ -72,7 +72,7 @@ export class Sockets {
   /** Closes those that `other` does not have. */
   closeAllBut(other: Sockets): void {
     const kept = new Set(other.all.map(({ fd }) => fd));
-    closeListeners(this.#bound.flatMap(({ sockets }) => sockets).filter(({ fd }) => !kept.has(fd)));
+    closeListeners(this.serving.filter(({ fd }) => !kept.has(fd)));
   }
 
   /** Closes them in this process; others may have them open, too. */
@@ -97,7 +97,12 @@ export class Sockets {
     );
   }
 
-  /** Where they listen. */
+  /** All of them, as who serves alone accepts from them: a predecessor may have had several of one address. */
+  get serving(): ListeningSocket[] {
+    return this.#bound.flatMap(({ sockets }) => sockets);
+  }
+
+  /** Where they listen: of those that listen at one address, one. */
   get listening(): ListeningSocket[] {
     return this.#bound.flatMap(({ name, sockets }) => name === ACTIVATED ? sockets : sockets.slice(0, 1));
   }

@@ -15,15 +15,19 @@ import { type Outcome, Supervisor } from "../server/workers/supervisor.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { EXIT_FAILURE } from "./exit.ts";
+import { checkAddresses } from "./listen.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
-import { print, readAgain, warn } from "./output.ts";
+import { print, readAgain, staysUntilStart, warn } from "./output.ts";
 import { dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
 import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
+
+/** What is the supervisor's own, and decided when it starts. */
+const FIXED = ["user", "admin", "errorLog"] as const;
 
 /** Looks after workers until a signal ends them, or a successor has taken its place. @throws {UsageError | SystemError} */
 export async function supervise(said: Arguments, command: CommandLine, origin: Origin | null): Promise<void> {
@@ -60,8 +64,9 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const end = async () => {
     if (hasEnded) return;
     hasEnded = true;
+    succession.cancel();
     const drained = supervisor.drain();
-    company.sockets.close(); // the workers have them, for who waits in their queues
+    company.close();
     await drained;
     reactor.stop();
   };
@@ -83,17 +88,18 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
       void end();
     },
     abort: () => supervisor.kill(),
-    reload: () => void manager.reloading(() => company.reload()),
+    reload: () => succession.reload(() => void manager.reloading(() => company.reload())),
     reopenLogs: () => {
       logs.reopenErrors();
       reactor.post(() => supervisor.reopenLogs());
     },
-    succeed: () => succession.begin(),
+    succeed: () => void company.settled.then(() => succession.begin()), // on the sockets that it has then
   }, reactor);
   const outcome = await company.begin(command, readConfig(said));
   if (outcome !== null && !hasEnded) { // who ended has said why
     await end();
     await running;
+    company.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
   if (!hasEnded) {
@@ -121,8 +127,11 @@ class Company {
   readonly #supervisor: Supervisor;
   #sockets: Sockets;
   #count: number;
-  #user: string | null = null;
-  #reloads: Promise<void> = Promise.resolve();
+  #first: CommandLine | null = null;
+  /** Workers are replaced one time after the other: what is being done, and what waits for that. */
+  #atWork: Promise<unknown> = Promise.resolve();
+  #waiting: Promise<void> | null = null;
+  #isClosed = false;
 
   constructor(said: Arguments, supervisor: Supervisor, sockets: Sockets, count: number) {
     this.#said = said;
@@ -135,48 +144,72 @@ class Company {
     return this.#sockets;
   }
 
+  /** Fulfilled when no workers are being replaced. */
+  get settled(): Promise<unknown> {
+    return this.#waiting ?? this.#atWork;
+  }
+
   /** Starts the first workers. */
   begin(command: CommandLine, config: ConfigText | null): Promise<Outcome> {
-    this.#user = command.user;
-    return this.#replace(command, config, this.#sockets);
+    this.#first = command;
+    const outcome = this.#replace(command, config, this.#sockets, this.#count);
+    this.#atWork = outcome.catch(() => {});
+    return outcome;
+  }
+
+  /** Closes the sockets in this process: the workers have them, for who waits in their queues. They are not replaced any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#sockets.close();
   }
 
   /** SIGHUP: other workers, by what the configuration says now; the old ones stay where that cannot be. */
   reload(): Promise<void> {
-    return this.#reloads = this.#reloads.then(() => this.#reload());
+    // Who waits already will read what there is to read now, too.
+    this.#waiting ??= this.#atWork.then(() => {
+      this.#waiting = null;
+      return this.#atWork = this.#reload();
+    });
+    return this.#waiting;
   }
 
   async #reload(): Promise<void> {
-    if (this.#supervisor.isDraining) return;
+    if (this.#isClosed) return;
     const before = this.#sockets;
     let after = before;
     try {
       const config = readConfig(this.#said);
       const command = await loadSettings(this.#said, config);
+      checkAddresses(command);
       (await openSites(command))?.close();
-      this.#count = Math.max(workersOf(command), 1);
-      after = before.reopen(...listeningOf(command, null), this.#count);
-      const outcome = await this.#replace(command, config, after);
+      const count = Math.max(workersOf(command), 1);
+      after = before.reopen(...listeningOf(command, null), count);
+      const outcome = await this.#replace(command, config, after, count);
+      if (this.#isClosed) return after.closeAllBut(before); // which are closed
       if (outcome !== null) throw new Error("the new workers could not begin to serve");
       this.#sockets = after;
+      this.#count = count;
       before.closeAllBut(after);
-      if (command.user !== this.#user) {
-        warn('Reload: a new value of "user" counts from the next start on; the rest is in force');
+      for (const key of FIXED) {
+        if (JSON.stringify(command[key]) !== JSON.stringify(this.#first![key])) warn(staysUntilStart(key));
       }
-      if (command.verbosity !== "quiet") {
-        print(readAgain(command.config));
-      }
+      if (command.verbosity !== "quiet") print(readAgain(command.config));
     } catch (error) {
       after.closeAllBut(before);
       warn(`Reload refused, the old settings stay: ${(error as Error).message}`);
     }
   }
 
-  #replace(command: CommandLine, config: ConfigText | null, sockets: Sockets): Promise<Outcome> {
-    const births = Array.from({ length: this.#count }, (_, index): Birth => ({
+  #replace(
+    command: CommandLine,
+    config: ConfigText | null,
+    sockets: Sockets,
+    count: number,
+  ): Promise<Outcome> {
+    const births = Array.from({ length: count }, (_, index): Birth => ({
       kind: "birth",
       index,
-      sockets: sockets.ofWorker(index, this.#count),
+      sockets: sockets.ofWorker(index, count),
       config,
     }));
     return this.#supervisor.replace(births, command.gracePeriodMs);

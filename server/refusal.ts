@@ -33,6 +33,7 @@ export class Refusal {
     const received = Math.max(transport.recv(fd, UNREAD), 0); // no slot: all may be in use in such a turn
     ledger.counters.receive(received);
     const request = workspace.scratch;
+    request.method = "";
     request.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
     output.sentBytes = 0;
     output.appendHead(workspace, response, true, false);

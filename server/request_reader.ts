@@ -61,6 +61,7 @@ export class RequestReader extends Receiver {
     if (this.isInBody) parseRequest(this.#head, 0, this.#head.length, workspace.scratch);
     else {
       const { bytes, start, end } = this.input;
+      workspace.scratch.method = "";
       workspace.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
     }
   }

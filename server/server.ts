@@ -11,10 +11,9 @@ import { complain, describeError, describeRefusal } from "./complaints.ts";
 import type { Service } from "./connections.ts";
 import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
-import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
-import { KEEP_ALIVE_TIMEOUT_MS, LISTEN_BACKLOG } from "./limits.ts";
+import { LISTEN_BACKLOG } from "./limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
@@ -24,7 +23,13 @@ import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
-import { limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
+import {
+  isSameForAddresses,
+  keepAliveFieldsOf,
+  limitsOf,
+  type ServerLimits,
+  withinDescriptors,
+} from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
@@ -71,6 +76,8 @@ export class Server {
   readonly address: SocketAddress;
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
+  /** Called in the loop when, after {@linkcode shutdown}, no client is accepted any more. */
+  onDeaf: () => void = () => {};
   /** Called in the loop when {@linkcode shutdown} is about to end it. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
@@ -162,6 +169,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
+        onDeaf: () => this.onDeaf(),
         onDrained: () => this.#goesOn || this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
@@ -198,6 +206,7 @@ export class Server {
       new ListenerGroup(host, second.sockets, {
         service: null,
         speaksHttp: true,
+        onDeaf() {},
         onDrained() {},
         onComplaint: (message) => this.#complain(message),
       }),
@@ -310,18 +319,4 @@ function openSockets(options: ServerOptions): ListeningSocket[] {
     deferAccept: speaksSecond(options),
   });
   return sockets;
-}
-
-/** What responses say of a connection that stays open. */
-function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Array<ArrayBuffer> {
-  return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
-    ? DEFAULT_KEEP_ALIVE // which responses are made with
-    : keepAliveFields(keepAliveTimeoutMs);
-}
-
-/** Those who are connected are counted on, unless they have to be counted in another way. */
-function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
-  return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
-    one.requestRateMax?.requests === other.requestRateMax?.requests &&
-    one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }

@@ -41,23 +41,23 @@ export interface ConnectionSnapshot {
 
 /** What a cache of files has done, and holds. */
 export interface CacheSnapshot {
-  /** Memory that it holds. */
+  /** What it holds. */
   readonly bytes: number;
   /** What it may hold. */
   readonly bytesMax: number;
-  /** Files behind URLs that it knows. */
+  /** How many. */
   readonly resources: number;
   /** Answers for which nothing had to be looked for. */
   readonly hits: number;
-  /** Looked for on the disk. */
+  /** Requests for which something had to be looked for. */
   readonly misses: number;
   /** Had to leave to make room. */
   readonly evictions: number;
   /** What inotify watches; 0 where it is not used. */
   readonly watches: number;
-  /** What inotify told. */
+  /** What inotify has told. */
   readonly events: number;
-  /** Queues of events that overflowed: everything was forgotten. */
+  /** How often everything was forgotten, since events were lost. */
   readonly overflows: number;
 }
 
@@ -71,13 +71,13 @@ export interface Snapshot {
   readonly poller: PollerName;
   /** How that tells of it. */
   readonly trigger: "level" | "edge";
-  /** It is to end, and accepts nobody any more. */
+  /** It was told to end. */
   readonly isDraining: boolean;
-  /** Turns of the loop. */
+  /** Of the loop. */
   readonly turns: number;
   /** Of the whole process, and only those that it makes by itself: the runtime's are not counted. */
   readonly systemCalls: number;
-  /** Clients that were accepted. */
+  /** Clients. */
   readonly accepted: number;
   /** Told that there is no room, or not taken by the poller. */
   readonly refused: number;
@@ -91,22 +91,22 @@ export interface Snapshot {
   readonly responses: Readonly<Record<string, number>>;
   /** From clients. */
   readonly receivedBytes: number;
-  /** To clients. */
+  /** To clients, given to the kernel. */
   readonly sentBytes: number;
   /**
    * From the beginning of the turn in which a request was whole (or its handler called, where that reads the body itself)
    * to the last byte given to the kernel; see {@linkcode LATENCY_BOUNDS}. All 0 where it is not measured.
    */
   readonly latencyCounts: readonly number[];
-  /** All latencies together. */
+  /** All of them together. */
   readonly latencySumSeconds: number;
-  /** Memory of the process; 0: unknown. */
+  /** Memory of the process that is in RAM; 0 where that is not known, as the next ones. */
   readonly residentBytes: number;
   /** Processor time of the process. */
   readonly cpuSeconds: number;
-  /** Descriptors that the process has open; 0: unknown. */
+  /** Of the process. */
   readonly openDescriptors: number;
-  /** Null: nothing is cached. */
+  /** Of the files in memory; null: there are none. */
   readonly cache: CacheSnapshot | null;
 }
 

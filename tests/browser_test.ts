@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { POLLER_NAMES } from "../server/pollers/mod.ts";
-import { findBrowser } from "./support/browser.ts";
+import { findBrowser, QUIETLY } from "./support/browser.ts";
 import { Program, REPOSITORY } from "./support/program.ts";
 
 /** Time as the page sees it; it stands still while the page waits for the server. */
@@ -24,14 +24,7 @@ interface Visit {
 async function visit(browser: string, url: string): Promise<Visit> {
   const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
   const args = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    ...QUIETLY,
     "--enable-logging=stderr",
     `--user-data-dir=${profile}`,
     `--virtual-time-budget=${VIRTUAL_TIME_MS}`,

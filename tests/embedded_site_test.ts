@@ -4,7 +4,9 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { FileStatus, openBeneath, openDirectory } from "../ffi/file.ts";
+import { EM_AARCH64, EM_X86_64 } from "../ffi/constants.ts";
+import { readElfHeader } from "../ffi/executable.ts";
+import { FileStatus, openBeneathByWalking, openDirectory } from "../ffi/file.ts";
 import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import { PackError, packSite } from "../deploy/pack_site.ts";
@@ -75,7 +77,7 @@ class Packed implements Disposable {
     file.writeSync(new Uint8Array(before));
     this.leftOut = packSite(directory, file).leftOut;
     const folder = openDirectory(this.#folder.root);
-    this.#fd = openBeneath(folder, cString("archive"));
+    this.#fd = openBeneathByWalking(folder, cString("archive"));
     close(folder);
     this.archive = new SiteArchive(this.#fd, before);
   }
@@ -293,7 +295,7 @@ Deno.test("the same directory makes the same archive, and a damaged one is refus
   Deno.writeFileSync(folder.path("other"), other.fill(0, 0, 1));
   const root = openDirectory(folder.root);
   for (const name of ["one", "other"]) {
-    const fd = openBeneath(root, cString(name));
+    const fd = openBeneathByWalking(root, cString(name));
     assertThrows(() => new SiteArchive(fd, 0), Error, "Cannot read the embedded site");
     close(fd);
   }
@@ -308,4 +310,17 @@ Deno.test("a file of an archive has the state it had on disk", () => {
   status.describe(entry.kind, entry);
   assertEquals([status.isFile, status.size, status.modifiedSeconds], [true, 5, 1_600_000_000]);
   assertEquals(packed.archive.find("")!.names.includes("\xff.txt"), true);
+});
+
+Deno.test("an executable tells its machine and its end; what is none tells nothing", () => {
+  using file = Deno.openSync(Deno.execPath());
+  const bytes = new Uint8Array(64);
+  file.readSync(bytes);
+  const header = readElfHeader(bytes)!;
+  assert([EM_X86_64, EM_AARCH64].includes(header.machine), String(header.machine));
+  assert(header.end > 1_000_000 && header.end <= file.statSync().size, String(header.end));
+  assertEquals(readElfHeader(bytes.subarray(0, 63)), null);
+  assertEquals(readElfHeader(new Uint8Array(64)), null);
+  bytes.fill(0, 40, 48); // no table of sections
+  assertEquals(readElfHeader(bytes), null);
 });

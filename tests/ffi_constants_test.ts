@@ -31,9 +31,11 @@ const HEADERS = [
   "sys/resource.h",
   "time.h",
   "sys/select.h",
+  "sys/signalfd.h",
   "sys/socket.h",
   "sys/stat.h",
   "sys/syscall.h",
+  "sys/wait.h",
   "unistd.h",
 ];
 

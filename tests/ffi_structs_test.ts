@@ -27,6 +27,8 @@ const HEADERS = [
   "grp.h",
   "linux/landlock.h",
   "sys/un.h",
+  "signal.h",
+  "sys/signalfd.h",
 ];
 
 /** The C type of each layout, and the C name of each of its fields. */
@@ -48,6 +50,8 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   DIRENT64: ["struct dirent64", { reclen: "d_reclen", type: "d_type", name: "d_name" }],
   STATFS: ["struct statfs", { type: "f_type" }],
   RLIMIT: ["struct rlimit", { cur: "rlim_cur", max: "rlim_max" }],
+  SIGSET: ["sigset_t", {}],
+  SIGNALFD_SIGINFO: ["struct signalfd_siginfo", {}],
   TIMESPEC: ["struct timespec", { sec: "tv_sec", nsec: "tv_nsec" }],
   RUSAGE: ["struct rusage", { utime: "ru_utime", stime: "ru_stime" }],
   PASSWD: ["struct passwd", { name: "pw_name", uid: "pw_uid", gid: "pw_gid" }],

@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../deno.json" with { type: "json" };
-import { FLAGS, helpText } from "../server/config/flags.ts";
+import { FLAGS } from "../server/config/flags.ts";
+import { helpText } from "../server/config/help.ts";
 import { deriveKey, isPasswordHash, parsePasswordHash } from "../server/password_hash.ts";
 import {
   DENO,

@@ -1,58 +1,44 @@
 /**
- * What the README shows is what there is.
+ * What the README shows is what there is, in both of its languages.
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parseCommandLine } from "../server/config/command_line.ts";
-import { parseConfig } from "../server/config/config_file.ts";
-import { helpText } from "../server/config/flags.ts";
-import { mergeSettings } from "../server/config/settings.ts";
-import { DENO, Program, programCommand, REPOSITORY, runProgram } from "./support/program.ts";
-import { exchange, get, Wire } from "./support/wire.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { helpText } from "../server/config/help.ts";
+import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "./support/documents.ts";
+import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
+import { head as requestOf, Wire } from "./support/wire.ts";
 
-const README = Deno.readTextFileSync(`${REPOSITORY}README.md`);
-const decoder = new TextDecoder();
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
-
-/** Connects as soon as somebody listens. */
-async function connect(port: number): Promise<Wire> {
-  for (let attempt = 0;; attempt++) {
-    try {
-      return await Wire.connect(port);
-    } catch (error) {
-      if (attempt === 1000) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
+const README = readDocument("README.md");
+const CHINESE = readDocument("README.zh-CN.md");
 
 Deno.test("the README has the program's own help", () => {
   assertStringIncludes(README, `\`\`\`\n${helpText()}\n\`\`\``);
 });
 
-Deno.test("the README's configuration file is one", () => {
-  const [, text] = /```json\n(.*?)```/s.exec(README) ?? [];
-  const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
-  assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
-    2,
-    1,
-    ["shop.example.org", "*.example.org"],
-  ]);
+Deno.test("the README in Chinese is the same document: headings, code, tables, links", () => {
+  assertEquals(blocksOf(CHINESE), blocksOf(README));
+  const headings = (text: string) => Array.from(text.matchAll(/^(#+) /gm), ([, level]) => level);
+  assertEquals(headings(CHINESE), headings(README));
+  const rows = (text: string) =>
+    Array.from(text.matchAll(/^\|.*\|$/gm), ([row]) => row.split(/(?<!\\)\|/).length);
+  assertEquals(rows(CHINESE), rows(README));
+  const links = (text: string) =>
+    Array.from(text.matchAll(/\]\(([^)#]+)/g), ([, target]) => target.replace(".zh-CN", "")).sort();
+  assertEquals(links(CHINESE), links(README));
+  const commands = (text: string) =>
+    spansOf(text).filter((span) => /^(deno|npx|epollet|docker|\.\/) ?/.test(span));
+  assertEquals(commands(CHINESE).toSorted(), commands(README).toSorted());
 });
 
-Deno.test("the README explains its own site as the program does", async () => {
-  const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(README) ?? [];
-  const { code, stdout } = await runProgram(["--explain", url]);
-  assertEquals(code, 0);
-  const withoutTimes = (text: string) => text.trim().replaceAll(/^(Date|Last-Modified): .*$/gm, "");
-  assertEquals(withoutTimes(stdout), withoutTimes(shown));
+Deno.test("the README's first screen is what one sees", async () => {
+  const [screen] = blocksOf(README, "");
+  const [, greeting, head] = /^\$ deno run [^\n]*\n(.*?)\$ curl [^\n]*\n(.*)$/s.exec(screen) ?? [];
+  await using program = await Program.startCommand(programCommand(["--port", "0"]));
+  assertEquals(program.greeting.replaceAll(String(program.port), "7890"), greeting);
+  using wire = await Wire.connect(program.port);
+  await wire.send(requestOf("/"));
+  const answer = new TextDecoder().decode(await wire.some() ?? new Uint8Array(0));
+  assertEquals(withoutTimes(answer.replaceAll("\r", "")), withoutTimes(head));
 });
 
 Deno.test("each command of the README starts the program", async () => {
@@ -75,35 +61,39 @@ Deno.test("each command of the README starts the program", async () => {
   }
 });
 
-Deno.test("each program of the README runs and answers", async () => {
-  const programs = Array.from(README.matchAll(/```ts\n(.*?)```/gs), ([, text]) => text);
-  assertEquals(programs.length, 5);
-  const folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".readme-" }); // inside, so that deno.json is found
+Deno.test("the program of the README runs and answers", async () => {
+  const programs = blocksOf(README, "ts");
+  assertEquals(programs.length, 1);
+  await runsAndAnswers(programs[0]);
+});
+
+Deno.test("the README's command is installed as it says, and compiling and the image take what is shown", async () => {
+  const quickStart = blocksOf(README, "sh").join("");
+  const root = Deno.makeTempDirSync({ prefix: "epollet-test-" });
   try {
-    for (const [i, text] of programs.entries()) {
-      const port = freePort();
-      const file = `${folder}/program_${i}.ts`;
-      Deno.writeTextFileSync(file, text.replaceAll("./mod.ts", "../mod.ts").replaceAll("7890", String(port)));
-      const [deno, ...rest] = DENO;
-      const args = [...rest, "run", "--no-prompt", "--allow-ffi", file];
-      const process = new Deno.Command(deno, { args, stdout: "null", stderr: "piped" }).spawn();
-      const stderr = new Response(process.stderr).text();
-      try {
-        using wire = await connect(port);
-        if (/handler:/.test(text)) {
-          assertEquals((await exchange(port, get("/"))).status, 200, text);
-        } else {
-          await wire.send("echo");
-          const echoed = await wire.some();
-          assertEquals(echoed === null ? null : decoder.decode(echoed), "echo", text);
-        }
-      } finally {
-        process.kill("SIGKILL");
-        await process.status;
-        await stderr;
-      }
-    }
+    const [install] = /^deno install .*$/m.exec(quickStart)!;
+    const [, ...words] = install.split(" ");
+    const [deno, ...rest] = DENO;
+    const env = { DENO_INSTALL_ROOT: root };
+    const args = [...rest, ...words];
+    const { success } = await new Deno.Command(deno, {
+      args,
+      env,
+      cwd: REPOSITORY,
+      stderr: "null",
+      stdout: "null",
+    })
+      .output();
+    assert(success, install);
+    assertMatch(Deno.readTextFileSync(`${root}/bin/epollet`), /run .*--allow-ffi .*main\.ts/);
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    Deno.removeSync(root, { recursive: true });
   }
+  for (const [command, args] of quickStart.matchAll(/^deno task compile(.*)$/gm)) {
+    for (const [flag] of args.matchAll(/--\w+/g)) {
+      assertStringIncludes(readDocument("deploy/compile.ts"), flag, command);
+    }
+  }
+  const [, port, mounted] = /docker run -p \d+:(\d+) -v \.\/html:(\S+):ro epollet/.exec(quickStart)!;
+  assertStringIncludes(readDocument("Dockerfile"), `EPOLLET_PORT=${port} EPOLLET_ROOT=${mounted} `);
 });

@@ -6,10 +6,11 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
 import { libc, loadLibc, result } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
+import { REAP_PATIENCE_MS } from "../server/limits.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
-import { exchange, get } from "./support/wire.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -22,6 +23,18 @@ async function end(pid: number): Promise<void> {
   }
 }
 
+/** Sends SIGUSR2, and waits until a new program begins. */
+async function successorOf(program: Program): Promise<number> {
+  const workers = childrenOf(program.pid);
+  program.kill("SIGUSR2");
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
+    if (successor !== undefined) return successor;
+    await sleep(10);
+  }
+  throw new Error("nobody was started");
+}
+
 for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--admin", "127.0.0.1:0"]]) {
   Deno.test(`the new program takes over without a client that is lost: ${args.join(" ")}`, async () => {
     using site = new Site({ "index.html": "hello" });
@@ -29,13 +42,7 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
     const load = new UnbrokenLoad(program.port, 3);
     await load.more(20);
     const workers = childrenOf(program.pid);
-    program.kill("SIGUSR2");
-    let successor = -1;
-    for (let attempt = 0; successor < 0; attempt++) {
-      assert(attempt < 200, "nobody was started");
-      successor = childrenOf(program.pid).find((pid) => !workers.includes(pid)) ?? -1;
-      await sleep(20);
-    }
+    const successor = await successorOf(program);
     assertEquals(await program.exit(), 0);
     try {
       await load.more(40);
@@ -51,6 +58,44 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
     }
   });
 }
+
+Deno.test("the new program stays, however long the old one has something to finish", async () => {
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
+  await using program = await Program.start(site.root, ["--no-sandbox", "--no-config"]);
+  using download = await Wire.connect(program.port);
+  await download.send(get("/large.bin"));
+  await download.arrival(); // and nothing is read on
+  const successor = await successorOf(program);
+  try {
+    await sleep(REAP_PATIENCE_MS + 1_000); // its start, and what a worker gets that has closed its channel
+    assert(isRunning(program.pid), "the old one still sends");
+    assertEquals((await exchange(program.port, get("/"))).text, "hello");
+    assertEquals((await download.expect()).body.length, 20_000_000);
+    assertEquals(await program.exit(), 0);
+  } finally {
+    await end(successor);
+  }
+});
+
+Deno.test("a new program without workers serves who came by any of its predecessor's sockets", async () => {
+  using site = new Site({ "html/index.html": "hello" });
+  const configure = (workers: number) =>
+    site.write("epollet.json", JSON.stringify({ port: 0, root: "html", sandbox: false, workers }));
+  configure(2);
+  await using program = await Program.startArguments(["--config", site.path("epollet.json")]);
+  configure(0);
+  const successor = await successorOf(program);
+  try {
+    assertEquals(await program.exit(), 0);
+    const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
+    assert(
+      await Promise.race([answers, sleep(5_000)]) !== undefined,
+      "somebody waits in a queue of nobody's",
+    );
+  } finally {
+    await end(successor);
+  }
+});
 
 Deno.test("a new program that cannot begin changes nothing", async () => {
   using site = new Site({ "html/index.html": "hello" });
@@ -68,6 +113,35 @@ Deno.test("a new program that cannot begin changes nothing", async () => {
     assertEquals((await program.finish()).code, 0);
   }
 });
+
+for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
+  Deno.test(`who is told to end while a new program starts leaves nobody behind: ${args.join(" ")}`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    await using program = await Program.start(site.root, [...args, "--no-config"]);
+    const successor = await successorOf(program);
+    program.kill("SIGTERM");
+    program.kill("SIGUSR2"); // it has no sockets any more that it could hand on
+    assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+    for (let attempt = 0; isRunning(successor); attempt++) {
+      assert(attempt < 100, "the new one goes on");
+      await sleep(20);
+    }
+  });
+
+  Deno.test(`SIGHUP while a new program starts reaches that, too: ${args.join(" ")}`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    site.write("epollet.json", JSON.stringify({ port: 0, root: "." }));
+    await using program = await Program.startArguments(["--config", site.path("epollet.json"), ...args]);
+    const successor = await successorOf(program);
+    program.kill("SIGHUP");
+    try {
+      assertEquals(await program.exit(), 0);
+      await program.printed(/Serving [^]*Serving [^]*Settings read again from/);
+    } finally {
+      await end(successor);
+    }
+  });
+}
 
 Deno.test("in the sandbox and alone, it says what it would take", async () => {
   using site = new Site({ "index.html": "hello" });

@@ -67,7 +67,17 @@ function* filesIn(folder: string): Generator<string> {
   }
 }
 
-const TOP = ["main.ts", "mod.ts", "README.md", "SECURITY.md", "LICENSE", "deno.json"];
+const TOP = [
+  "main.ts",
+  "mod.ts",
+  "README.md",
+  "README.zh-CN.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "LICENSE",
+  "deno.json",
+];
 const FILES = [...TOP, ...FOLDERS.flatMap((folder) => [...filesIn(folder)])];
 const MODULES = FILES.filter((file) => file.endsWith(".ts"));
 
@@ -118,18 +128,34 @@ Deno.test("every limit is used", () => {
   for (const name of names) assert(elsewhere.includes(name), `${name} is used nowhere`);
 });
 
-Deno.test("the documents link only to files that are there", () => {
+/** What a heading is called in links, as GitHub makes it. */
+function anchorOf(heading: string): string {
+  return heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\p{Pc} -]/gu, "").replaceAll(" ", "-");
+}
+
+Deno.test("the documents link only to files and headings that are there", () => {
   for (const file of FILES.filter((file) => file.endsWith(".md"))) {
-    for (const [, target] of read(file).matchAll(/\]\((?!https?:|#|mailto:)([^)#]+)/g)) {
+    for (const [, target, anchor] of read(file).matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)) {
       const path = new URL(target, `file://${REPOSITORY}${file}`).pathname;
       assert(Deno.statSync(path), `${file} links to ${target}`);
+      if (anchor === undefined) continue;
+      const headings = Array.from(
+        Deno.readTextFileSync(path).matchAll(/^#+ (.*)$/gm),
+        ([, text]) => anchorOf(text),
+      );
+      assert(headings.includes(decodeURI(anchor)), `${file} links to ${target}#${anchor}`);
     }
   }
 });
 
-Deno.test("README and deno.json agree on the tasks, and the licence is MIT", () => {
-  for (const [, task] of read("README.md").matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)) {
-    assert(task in config.tasks, `the README names the task ${task}`);
+Deno.test("documents and deno.json agree on the tasks, and the licence is MIT", () => {
+  for (const file of FILES.filter((file) => file.endsWith(".md"))) {
+    for (const [, task] of read(file).matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)) {
+      assert(task in config.tasks, `${file} names the task ${task}`);
+    }
+  }
+  for (const task of Object.keys(config.tasks)) {
+    assert(task === "start" || read("CONTRIBUTING.md").includes(`deno task ${task}`), `what is ${task}?`);
   }
   assertMatch(read("LICENSE"), /^MIT License\n\nCopyright \(c\) \d{4} the epollet authors\n/);
   assertEquals(config.license, "MIT");

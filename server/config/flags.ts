@@ -1,5 +1,5 @@
 /**
- * Every flag of the command line, and the text of `--help`.
+ * Every flag of the command line.
  *
  * From this table come also the environment's variables (`environment.ts`), the flags that take another one back
  * (`flag_forms.ts`), what `--check` prints, the completions of shells, and the manual page.
@@ -303,31 +303,3 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
 
 /** Every flag. */
 export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap(({ flags }) => flags);
-
-/** The text of `--help`. */
-export function helpText(): string {
-  const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
-  return `epollet [PORT] [ROOT] [flags]
-
-Serves the files below ROOT (${DEFAULT_ROOT}) on PORT (${DEFAULT_PORT}), or what --handler names.
-
-${groups.join("\n\n")}
-
-No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files
-(a.js.br, .zst, .gz). Only in the configuration file: redirects, rewrites, fields and passwords
-by path, virtual hosts.
-An argument that begins with a digit is PORT, one that does not is ROOT: epollet ./public will do.
-A switch has its opposite, --no-browse or --keep-alive; so has a value that may be none: --no-user.
-Settings may also stand in the environment: EPOLLET_CACHE_SIZE=64M is --cache-size 64M,
-EPOLLET_BROWSE=false is --no-browse; PORT is read where EPOLLET_PORT is not set.
-Flags count more than the environment, the environment more than the configuration file.
-Exit status: 0 after SIGINT or SIGTERM; 1 when it cannot run, when a second signal does not wait,
-and when --healthcheck finds it unwell; 2 for a mistake of the user's;
-130 when Ctrl-C ends --hash-password.`;
-}
-
-function row({ name, letter, value, isOptional, help }: Flag): string {
-  const short = letter === undefined ? "    " : `-${letter}, `;
-  const argument = value === undefined ? "" : isOptional ? `[=${value}]` : ` ${value}`;
-  return `  ${`${short}--${name}${argument}`.padEnd(30)} ${help}`;
-}

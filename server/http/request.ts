@@ -91,13 +91,12 @@ export class HttpRequest {
     this.fieldCount = other.fieldCount;
   }
 
-  /** Nothing is known of it but its first line, of at most `lineBytesMax` bytes, which is at or in `buffer[start, end)`. */
+  /** Nothing is known of it but its method, if that, and its first line, of at most `lineBytesMax` bytes, which is at or in `buffer[start, end)`. */
   setUnknown(buffer: Uint8Array<ArrayBuffer>, start: number, end: number, lineBytesMax: number): void {
     let lineEnd = start;
     const limit = Math.min(end, start + lineBytesMax);
     while (lineEnd < limit && buffer[lineEnd] !== CR && buffer[lineEnd] !== LF) lineEnd++;
     this.buffer = buffer;
-    this.method = "";
     this.fieldCount = 0;
     this.lineStart = start;
     this.lineEnd = lineEnd;

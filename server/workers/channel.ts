@@ -87,8 +87,11 @@ export class Channel<Received, Sent> extends Source {
 
   /** Ends it from this side. */
   close(): void {
-    if (this.retired) return;
     this.#reactor.retire(this);
+  }
+
+  /** Also when what came made no sense, and threw. */
+  override onClosed(): void {
     this.#listener.ended();
   }
 

@@ -32,4 +32,9 @@ export const REGRESSIONS: readonly Regression[] = [
     ],
     was: "in Deno 2.4 a hash of a length that base64 does not have was an exception, and no mistake",
   },
+  {
+    target: "connections",
+    input: ["HEAD  ", "", ""],
+    was: "the answer to a HEAD whose request line is malformed had a body",
+  },
 ];

@@ -23,19 +23,24 @@ export async function findBrowser(): Promise<string | null> {
   return null;
 }
 
+/** Without a window, and without a word to anybody but the server under test. */
+export const QUIETLY: readonly string[] = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /** Shows `url` in `browser`, without a window, until `isDone` settles. */
 export async function showUntil<T>(browser: string, url: string, isDone: Promise<T>): Promise<T> {
   const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
   const process = new Deno.Command(browser, {
     args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
+      ...QUIETLY,
       "--autoplay-policy=no-user-gesture-required",
       `--user-data-dir=${profile}`,
       url,

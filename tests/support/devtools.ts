@@ -2,6 +2,7 @@
  * A browser that is asked what it shows, over the Chrome DevTools Protocol.
  * @module
  */
+import { QUIETLY } from "./browser.ts";
 import { removeSoon } from "./browser.ts";
 
 type Parameters = Readonly<Record<string, unknown>>;
@@ -34,14 +35,7 @@ export class Page implements AsyncDisposable {
   static async start(browser: string): Promise<Page> {
     const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
     const args = [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
+      ...QUIETLY,
       "--remote-debugging-port=0",
       `--user-data-dir=${profile}`,
       "about:blank",

@@ -60,6 +60,9 @@ export async function runProgram(
 /** The line that says where a program listens. */
 const ADDRESS_LINE = / (?:at|on) \S+:(\d+)\/?\n/;
 
+/** How long it is waited for the end of what a program prints, once it has ended. */
+const STREAMS_PATIENCE_MS = 10_000;
+
 /** A running program; `await using` ends it. */
 export class Program {
   readonly #process: Deno.ChildProcess;
@@ -72,6 +75,8 @@ export class Program {
   /** Standard error so far, and its end. */
   #complaints = "";
   readonly #stderr: Promise<void>;
+  /** Until the end of standard output. */
+  #reading: Promise<void> = Promise.resolve();
   #ended = false;
 
   private constructor(process: Deno.ChildProcess, port: number, greeting: string) {
@@ -107,7 +112,7 @@ export class Program {
     const port = Number(ADDRESS_LINE.exec(greeting)?.[1]);
     assert(port > 0, greeting);
     const running = new Program(process, port, greeting);
-    (async () => {
+    running.#reading = (async () => {
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         running.#stdout += part.value;
       }
@@ -155,19 +160,22 @@ export class Program {
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
     const { code, signal } = await this.#process.status;
     this.#ended = true;
-    await this.#stderr;
+    await Promise.all([this.#stderr, this.#reading]);
     return { code, signal, stderr: withoutWarning(this.#complaints) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended) return;
     try {
-      this.#process.kill("SIGKILL");
+      if (!this.#ended) this.#process.kill("SIGKILL");
     } catch {
       // it has ended by itself
     }
     await this.#process.status;
-    await this.#stderr;
+    // What it has started may still have them open, where a test failed before it could end that.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STREAMS_PATIENCE_MS));
+    await Promise.race([Promise.all([this.#stderr, this.#reading]), patience]);
+    clearTimeout(timer);
   }
 }
 

@@ -4,6 +4,9 @@
  */
 import { assert } from "@std/assert";
 
+/** A program that is not ready by then has something else to say, or nothing. */
+const PATIENCE_MS = 30_000;
+
 /** A program that may listen on no port, and what it printed until it was ready. */
 export class Started implements AsyncDisposable {
   readonly process: Deno.ChildProcess;
@@ -27,11 +30,13 @@ export class Started implements AsyncDisposable {
     const process = new Deno.Command(program, cwd === undefined ? options : { ...options, cwd }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let greeting = "";
+    const timer = setTimeout(() => process.kill("SIGKILL"), PATIENCE_MS);
     while (!ready.test(greeting)) {
       const { value, done } = await reader.read();
       assert(!done, `it ended early: ${greeting}`);
       greeting += value;
     }
+    clearTimeout(timer);
     return new Started(process, greeting, reader);
   }
 
