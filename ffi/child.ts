@@ -11,6 +11,7 @@ import {
   FD_CLOEXEC,
   O_CLOEXEC,
   O_RDONLY,
+  SIGHUP,
   SIGKILL,
   SIGTERM,
   WNOHANG,
@@ -170,6 +171,12 @@ export function processors(): number {
 export function terminate(pid: number): number {
   loadLibc();
   return result(libc.kill(pid, SIGTERM));
+}
+
+/** Tells a program to read its settings again, by SIGHUP: 0 or −errno. */
+export function hangUp(pid: number): number {
+  loadLibc();
+  return result(libc.kill(pid, SIGHUP));
 }
 
 /** Ends a process, by SIGKILL: 0 or −errno. */

@@ -192,6 +192,7 @@ export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
+export const SIGHUP = 1;
 export const SIGKILL = 9;
 export const SIGUSR1 = 10;
 export const SIGPIPE = 13;

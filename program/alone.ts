@@ -63,10 +63,11 @@ export async function serveAlone(
   });
   obeySignals({
     drain: () => {
+      succession.cancel();
       manager.stopping();
       server.shutdown();
     },
-    reload: () => void manager.reloading(() => reload.run()),
+    reload: () => succession.reload(() => void manager.reloading(() => reload.run())),
     abort: () => server.flushLog(),
     reopenLogs: () => {
       server.reopenLog();

@@ -21,11 +21,11 @@ export interface SignalTasks {
   drain(): void;
   /** The second of these: end at once; the process ends afterwards. */
   abort?(): void;
-  /** SIGHUP. */
+  /** SIGHUP, unless it is to end already. */
   reload(): void;
   /** SIGUSR1: log files were renamed. In the loop. */
   reopenLogs(): void;
-  /** SIGUSR2. */
+  /** SIGUSR2, with the same exception. */
   succeed(): void;
 }
 
@@ -76,8 +76,13 @@ export function obeySignals(tasks: SignalTasks, reactor: Reactor): void {
   Deno.addSignalListener("SIGINT", end);
   Deno.addSignalListener("SIGTERM", end);
   // A terminal that was closed sends the same signal as somebody who has edited the configuration.
-  Deno.addSignalListener("SIGHUP", () => terminals.some(isHungUp) ? end() : tasks.reload());
-  Deno.addSignalListener("SIGUSR2", () => tasks.succeed());
+  Deno.addSignalListener("SIGHUP", () => {
+    if (terminals.some(isHungUp)) end();
+    else if (count === 0) tasks.reload();
+  });
+  Deno.addSignalListener("SIGUSR2", () => {
+    if (count === 0) tasks.succeed(); // who ends has closed the sockets that a successor would get
+  });
 }
 
 /** What a terminal, or somebody who means the whole group of processes, sends to workers is for their supervisor. */

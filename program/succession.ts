@@ -3,8 +3,8 @@
  * ready. There is no moment in which nobody accepts clients; and if the new one does not get that far, the old one stays.
  * @module
  */
+import { hangUp } from "../ffi/child.ts";
 import { describeEnd } from "../server/workers/supervisor.ts";
-import { START_PATIENCE_MS } from "../server/limits.ts";
 import type { Reactor } from "../server/reactor.ts";
 import type { InheritedSocket, Succession } from "../server/workers/messages.ts";
 import { ChildProcess, type Launch } from "../server/workers/child_process.ts";
@@ -23,9 +23,22 @@ export interface Predecessor {
 export class SuccessionAttempts {
   readonly #predecessor: Predecessor;
   #isTrying = false;
+  #isCancelled = false;
+  #successor: ChildProcess<Succession> | null = null;
+  /** What waits for the end of the attempt. */
+  #reload: (() => void) | null = null;
 
   constructor(predecessor: Predecessor) {
     this.#predecessor = predecessor;
+  }
+
+  /**
+   * The settings are to be read again: at once, by `reload`; or, since nobody knows whether a successor that is being
+   * started has read what there is to read now, by that once it serves, or here when it does not get so far. From anywhere.
+   */
+  reload(reload: () => void): void {
+    if (this.#isTrying) this.#reload = reload;
+    else reload();
   }
 
   /** Starts a successor. From anywhere. */
@@ -33,27 +46,33 @@ export class SuccessionAttempts {
     this.#predecessor.reactor.post(() => this.#begin());
   }
 
+  /** This program is told to end: so does a successor that does not serve yet. From anywhere. */
+  cancel(): void {
+    this.#isCancelled = true;
+    if (this.#successor?.state === "starting") this.#successor.kill();
+  }
+
   #begin(): void {
     const { reactor, launch, warn } = this.#predecessor;
-    if (this.#isTrying) return;
+    if (this.#isTrying || this.#isCancelled) return;
     const failed = (why: string) => {
       this.#isTrying = false;
-      warn(`The new program ${why}: this one goes on`);
+      this.#reload?.();
+      this.#reload = null;
+      if (!this.#isCancelled) warn(`The new program ${why}: this one goes on`);
     };
     const message: Succession = { kind: "succession", sockets: this.#predecessor.sockets() };
     try {
       this.#isTrying = true;
-      const successor = new ChildProcess(message, launch, reactor, {
+      const successor = this.#successor = new ChildProcess(message, launch, reactor, {
         ready: () => {
-          clearTimeout(timer);
+          if (this.#reload !== null) hangUp(successor.pid);
           this.#predecessor.succeeded(successor.pid);
         },
         ended: (child, how) => {
-          clearTimeout(timer);
           if (!child.wasReady) failed(describeEnd(how));
         },
       });
-      const timer = setTimeout(() => successor.kill(), START_PATIENCE_MS);
     } catch (error) {
       failed(`cannot be started (${(error as Error).message})`);
     }

@@ -64,8 +64,9 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   const end = async () => {
     if (hasEnded) return;
     hasEnded = true;
+    succession.cancel();
     const drained = supervisor.drain();
-    company.sockets.close(); // the workers have them, for who waits in their queues
+    company.close();
     await drained;
     reactor.stop();
   };
@@ -87,17 +88,18 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
       void end();
     },
     abort: () => supervisor.kill(),
-    reload: () => void manager.reloading(() => company.reload()),
+    reload: () => succession.reload(() => void manager.reloading(() => company.reload())),
     reopenLogs: () => {
       logs.reopenErrors();
       reactor.post(() => supervisor.reopenLogs());
     },
-    succeed: () => succession.begin(),
+    succeed: () => void company.settled.then(() => succession.begin()), // on the sockets that it has then
   }, reactor);
   const outcome = await company.begin(command, readConfig(said));
   if (outcome !== null && !hasEnded) { // who ended has said why
     await end();
     await running;
+    company.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
   if (!hasEnded) {
@@ -126,7 +128,10 @@ class Company {
   #sockets: Sockets;
   #count: number;
   #first: CommandLine | null = null;
-  #reloads: Promise<void> = Promise.resolve();
+  /** Workers are replaced one time after the other: what is being done, and what waits for that. */
+  #atWork: Promise<unknown> = Promise.resolve();
+  #waiting: Promise<void> | null = null;
+  #isClosed = false;
 
   constructor(said: Arguments, supervisor: Supervisor, sockets: Sockets, count: number) {
     this.#said = said;
@@ -139,19 +144,37 @@ class Company {
     return this.#sockets;
   }
 
+  /** Fulfilled when no workers are being replaced. */
+  get settled(): Promise<unknown> {
+    return this.#waiting ?? this.#atWork;
+  }
+
   /** Starts the first workers. */
   begin(command: CommandLine, config: ConfigText | null): Promise<Outcome> {
     this.#first = command;
-    return this.#replace(command, config, this.#sockets, this.#count);
+    const outcome = this.#replace(command, config, this.#sockets, this.#count);
+    this.#atWork = outcome.catch(() => {});
+    return outcome;
+  }
+
+  /** Closes the sockets in this process: the workers have them, for who waits in their queues. They are not replaced any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#sockets.close();
   }
 
   /** SIGHUP: other workers, by what the configuration says now; the old ones stay where that cannot be. */
   reload(): Promise<void> {
-    return this.#reloads = this.#reloads.then(() => this.#reload());
+    // Who waits already will read what there is to read now, too.
+    this.#waiting ??= this.#atWork.then(() => {
+      this.#waiting = null;
+      return this.#atWork = this.#reload();
+    });
+    return this.#waiting;
   }
 
   async #reload(): Promise<void> {
-    if (this.#supervisor.isDraining) return;
+    if (this.#isClosed) return;
     const before = this.#sockets;
     let after = before;
     try {
@@ -162,6 +185,7 @@ class Company {
       const count = Math.max(workersOf(command), 1);
       after = before.reopen(...listeningOf(command, null), count);
       const outcome = await this.#replace(command, config, after, count);
+      if (this.#isClosed) return after.closeAllBut(before); // which are closed
       if (outcome !== null) throw new Error("the new workers could not begin to serve");
       this.#sockets = after;
       this.#count = count;

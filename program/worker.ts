@@ -18,7 +18,10 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   logs.open();
   const { server } = await prepare(command, asListening(birth.sockets, settings), logs);
   const drain = () => server.shutdown();
-  leaveSignalsToSupervisor(drain);
+  leaveSignalsToSupervisor(() => {
+    server.reactor.post(() => link.send({ kind: "leaving" }));
+    drain();
+  });
   const link = obey(channel, server.reactor, {
     drain,
     reopenLogs: () => {
@@ -27,6 +30,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
     },
     snapshot: () => server.snapshot(),
   });
+  server.onDeaf = () => link.send({ kind: "deaf" });
   server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));

@@ -179,6 +179,8 @@ export const REAP_INTERVAL_MS = 5;
 export const REAP_PATIENCE_MS = 2_000;
 /** What a worker gets beyond the grace period before it is killed: it ends by itself at that time. */
 export const GRACE_MARGIN_MS = 2_000;
+/** How long it is waited for workers that were told to end to accept nobody any more. */
+export const DEAF_PATIENCE_MS = 5_000;
 /** How long a supervisor waits for what its workers tell of themselves; who is late is shown as it was. */
 export const SNAPSHOT_PATIENCE_MS = 300;
 /** What a worker, or a program's successor, may take to be ready. */
@@ -258,8 +260,11 @@ export const PRINT_PATIENCE_MS = 500;
 export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
 /** How long a line waits for others, and how often it is said that lines are lost. */
 export const LOG_FLUSH_MS = 1_000;
-/** The longest line: all of a head, each byte in the form that takes six, and what the server adds. */
-export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 4 * KIB;
+/**
+ * The longest line: all of a head, each byte in the form that takes six; the name in its credentials, which Unicode's
+ * normal form may make three times as long before; and what the server adds.
+ */
+export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 20 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 

@@ -23,6 +23,18 @@ async function end(pid: number): Promise<void> {
   }
 }
 
+/** Sends SIGUSR2, and waits until a new program begins. */
+async function successorOf(program: Program): Promise<number> {
+  const workers = childrenOf(program.pid);
+  program.kill("SIGUSR2");
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
+    if (successor !== undefined) return successor;
+    await sleep(10);
+  }
+  throw new Error("nobody was started");
+}
+
 for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--admin", "127.0.0.1:0"]]) {
   Deno.test(`the new program takes over without a client that is lost: ${args.join(" ")}`, async () => {
     using site = new Site({ "index.html": "hello" });
@@ -30,13 +42,7 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
     const load = new UnbrokenLoad(program.port, 3);
     await load.more(20);
     const workers = childrenOf(program.pid);
-    program.kill("SIGUSR2");
-    let successor = -1;
-    for (let attempt = 0; successor < 0; attempt++) {
-      assert(attempt < 200, "nobody was started");
-      successor = childrenOf(program.pid).find((pid) => !workers.includes(pid)) ?? -1;
-      await sleep(20);
-    }
+    const successor = await successorOf(program);
     assertEquals(await program.exit(), 0);
     try {
       await load.more(40);
@@ -59,9 +65,7 @@ Deno.test("the new program stays, however long the old one has something to fini
   using download = await Wire.connect(program.port);
   await download.send(get("/large.bin"));
   await download.arrival(); // and nothing is read on
-  program.kill("SIGUSR2");
-  let [successor] = childrenOf(program.pid);
-  for (; successor === undefined; [successor] = childrenOf(program.pid)) await sleep(20);
+  const successor = await successorOf(program);
   try {
     await sleep(REAP_PATIENCE_MS + 1_000); // its start, and what a worker gets that has closed its channel
     assert(isRunning(program.pid), "the old one still sends");
@@ -79,14 +83,8 @@ Deno.test("a new program without workers serves who came by any of its predecess
     site.write("epollet.json", JSON.stringify({ port: 0, root: "html", sandbox: false, workers }));
   configure(2);
   await using program = await Program.startArguments(["--config", site.path("epollet.json")]);
-  const workers = childrenOf(program.pid);
   configure(0);
-  program.kill("SIGUSR2");
-  let successor: number | undefined;
-  while (successor === undefined) {
-    await sleep(10);
-    successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
-  }
+  const successor = await successorOf(program);
   try {
     assertEquals(await program.exit(), 0);
     const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
@@ -115,6 +113,35 @@ Deno.test("a new program that cannot begin changes nothing", async () => {
     assertEquals((await program.finish()).code, 0);
   }
 });
+
+for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
+  Deno.test(`who is told to end while a new program starts leaves nobody behind: ${args.join(" ")}`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    await using program = await Program.start(site.root, [...args, "--no-config"]);
+    const successor = await successorOf(program);
+    program.kill("SIGTERM");
+    program.kill("SIGUSR2"); // it has no sockets any more that it could hand on
+    assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+    for (let attempt = 0; isRunning(successor); attempt++) {
+      assert(attempt < 100, "the new one goes on");
+      await sleep(20);
+    }
+  });
+
+  Deno.test(`SIGHUP while a new program starts reaches that, too: ${args.join(" ")}`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    site.write("epollet.json", JSON.stringify({ port: 0, root: "." }));
+    await using program = await Program.startArguments(["--config", site.path("epollet.json"), ...args]);
+    const successor = await successorOf(program);
+    program.kill("SIGHUP");
+    try {
+      assertEquals(await program.exit(), 0);
+      await program.printed(/Serving [^]*Serving [^]*Settings read again from/);
+    } finally {
+      await end(successor);
+    }
+  });
+}
 
 Deno.test("in the sandbox and alone, it says what it would take", async () => {
   using site = new Site({ "index.html": "hello" });

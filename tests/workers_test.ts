@@ -11,7 +11,7 @@ import { Reactor } from "../server/reactor.ts";
 import { Channel, LineReader } from "../server/workers/channel.ts";
 import { Restarts } from "../server/workers/restarts.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
-import { Program, runProgram, Site } from "./support/program.ts";
+import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -63,6 +63,34 @@ Deno.test("a worker that is killed is replaced at once, and who connects meanwhi
     stderr,
     `epollet: Worker 0 (process ${before[0]}) was killed by signal 9; it is replaced now\n`,
   );
+});
+
+Deno.test("nobody waits for a worker that somebody tells to end, and that has something to finish", async () => {
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
+  await using program = await Program.start(site.root, TWO);
+  const before = await workersOf(program, 2);
+  const downloads = await Promise.all(Array.from({ length: 8 }, async () => {
+    const wire = await Wire.connect(program.port);
+    await wire.send(get("/large.bin"));
+    await wire.arrival(); // and it is not read on
+    return wire;
+  }));
+  Deno.kill(before[0], "SIGTERM");
+  await program.warned(
+    new RegExp(`Worker 0 \\(process ${before[0]}\\) was told to end; it is replaced now\n$`),
+  );
+  const answers = Promise.all(Array.from({ length: 30 }, () => exchange(program.port, get("/"))));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
+  assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in its queue");
+  clearTimeout(timer);
+  assert(isRunning(before[0]), "it still sends");
+  for (const wire of downloads) assertEquals((await wire.expect()).body.length, 20_000_000);
+  for (const wire of downloads) wire[Symbol.dispose]();
+  await until(() => !isRunning(before[0]), "it ends then");
+  assertEquals((await workersOf(program, 2)).includes(before[1]), true);
+  program.kill("SIGTERM");
+  assertEquals((await program.finish()).code, 0);
 });
 
 Deno.test("one that ends again and again is replaced ever more slowly, up to a bound", async () => {
@@ -172,6 +200,22 @@ Deno.test("clients do not notice that worker after worker is replaced by SIGHUP,
   assertEquals(load.failures, []);
   const last = await workersOf(program, 2);
   assert(!last.some((pid) => first.includes(pid)));
+});
+
+Deno.test("SIGHUP while the first workers start is obeyed when they serve", async () => {
+  using site = new Site({ "index.html": "hello" });
+  const [deno, ...args] = programCommand(["0", site.root, ...TWO]);
+  const child = new Deno.Command(deno, { args, stdout: "piped" }).spawn();
+  await until(() => childrenOf(child.pid).length > 0, "the first worker starts");
+  for (let i = 0; i < 3; i++) child.kill("SIGHUP");
+  let text = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes("Settings read again")) text += (await reader.read()).value ?? assert(false, text);
+  assertMatch(text, /Serving .*\nSettings read again/);
+  await until(() => childrenOf(child.pid).length === 2, "only the new ones are left");
+  child.kill("SIGTERM");
+  await reader.cancel();
+  assertEquals((await child.status).code, 0);
 });
 
 Deno.test("lines that come in pieces are put together, and one without an end is refused", () => {

@@ -6,7 +6,7 @@
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
-import { BARE, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
+import { BARE, ESCAPED_BYTES_MAX, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
 import type { Source } from "./source.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -60,6 +60,13 @@ export function copy(bytes: Bytes, out: Bytes, at: number): number {
   return at + bytes.length;
 }
 
+/** The same text without anything that cannot stand in a line: the path of a UNIX socket is whatever its owner likes. */
+function escaped(text: string, escaping: Escaping): string {
+  const bytes = encodeUtf8(text);
+  const out = new Uint8Array(bytes.length * ESCAPED_BYTES_MAX);
+  return new TextDecoder().decode(out.subarray(0, escaping.write(bytes, 0, bytes.length, out, 0)));
+}
+
 /** A value in quotes; `"-"` where there is none. */
 function quoted({ bytes }: Source, start: number, end: number, out: Bytes, at: number): number {
   out[at++] = QUOTE;
@@ -77,7 +84,7 @@ function userBy(escaping: Escaping, none: Bytes): Part {
 
 function textFormat(isCombined: boolean): LogFormat {
   return {
-    lead: (client) => encodeUtf8(`${client} - `),
+    lead: (client) => encodeUtf8(`${escaped(client, BARE)} - `),
     user: userBy(BARE, encodeUtf8("-")),
     date: (seconds) => encodeUtf8(` [${commonDate(seconds)}] `),
     before: (source, out, at) => {
@@ -132,7 +139,7 @@ function jsonFormat(): LogFormat {
   const [host, referer, agent, duration] = names(',"host":', ',"referer":', ',"userAgent":', ',"duration":');
   const [user, userEnd, noUser] = names('"user":"', '",', '"user":null,');
   return {
-    lead: (client) => encodeUtf8(`{"client":${JSON.stringify(client)},`),
+    lead: (client) => encodeUtf8(`{"client":"${escaped(client, JSON_STRING)}",`),
     user: (source, out, at) => {
       if (source.user.length === 0) return copy(noUser, out, at);
       at = copy(user, out, at);

@@ -1,7 +1,10 @@
 /**
- * Who a request comes from, by the word of the proxies that it came through: `Forwarded` (RFC 7239), or `X-Forwarded-For`
- * where there is none. Each proxy adds at the end, so it is read from there, and only as far as those are trusted who wrote
- * it: what stands in front of that anybody may have written.
+ * Who a request comes from, by the word of the proxies that it came through: `Forwarded` (RFC 7239) or `X-Forwarded-For`.
+ * Each proxy adds at the end, so it is read from there, and only as far as those are trusted who wrote it: what stands in
+ * front of that anybody may have written.
+ *
+ * Most proxies write one of the two fields, and let pass what their clients put into the other one: where both are there,
+ * and do not say the same, nobody knows which of them is the proxy's.
  * @module
  */
 import type { HttpRequest } from "../http/request.ts";
@@ -20,9 +23,14 @@ const NODE = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(?:\d{1,5}|_[\w.-]+))?$/;
  */
 export function forwardedClient(request: HttpRequest, trusted: TrustedProxies): string | null {
   const forwarded = linesOf(request, "forwarded");
-  const nodes = forwarded.length > 0
-    ? forwarded.flatMap(nodesOf)
-    : linesOf(request, "x-forwarded-for").flatMap(listOf);
+  const others = linesOf(request, "x-forwarded-for");
+  const client = lastUntrusted(forwarded.flatMap(nodesOf), trusted);
+  if (forwarded.length > 0 && others.length === 0) return client;
+  const other = lastUntrusted(others.flatMap(listOf), trusted);
+  return forwarded.length === 0 || client === other ? other : null;
+}
+
+function lastUntrusted(nodes: (string | null)[], trusted: TrustedProxies): string | null {
   let client: string | null = null;
   for (const node of nodes.reverse()) {
     const address = node === null ? null : addressOf(node);

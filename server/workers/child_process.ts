@@ -6,7 +6,7 @@
 import { type Ended, kill, reap, terminate } from "../../ffi/child.ts";
 import { socketPair } from "../../ffi/local_socket.ts";
 import { close } from "../../ffi/socket.ts";
-import { REAP_INTERVAL_MS, REAP_PATIENCE_MS } from "../limits.ts";
+import { REAP_INTERVAL_MS, REAP_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
@@ -19,6 +19,8 @@ export type Launch = (channel: number, inherited: readonly number[]) => number;
 export interface ChildListener<First extends Birth | Succession> {
   /** It accepts clients from now on. */
   ready(child: ChildProcess<First>): void;
+  /** It ends since somebody else has told it to, and accepts nobody any more. */
+  leaving?(child: ChildProcess<First>): void;
   /** Its process is no more. */
   ended(child: ChildProcess<First>, how: Ended): void;
 }
@@ -41,10 +43,12 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   readonly #listener: ChildListener<First>;
   readonly #channel: Channel<Report, Command>;
   #state: State = "starting";
+  readonly #startTimer: ReturnType<typeof setTimeout>;
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   #waiting: (() => void)[] = [];
+  readonly #deaf = Promise.withResolvers<void>();
 
-  /** Starts it, and tells it what it is. In the loop only. @throws {SystemError} when it cannot be started */
+  /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
   constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
     this.birth = birth;
     this.startedMs = reactor.now;
@@ -59,9 +63,15 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     } finally {
       close(theirs);
     }
+    this.#startTimer = setTimeout(() => this.kill(), START_PATIENCE_MS);
     this.#channel = new Channel<Report, Command>(ours, reactor, this);
     this.#channel.open();
     this.#channel.send(birth);
+  }
+
+  /** Fulfilled once it accepts nobody any more. */
+  get deaf(): Promise<void> {
+    return this.#deaf.promise;
   }
 
   get state(): State {
@@ -71,6 +81,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   /** Lets it finish what it has begun; after `patienceMs` it is killed. */
   drain(patienceMs: number): void {
     if (this.#state === "ended" || this.#state === "leaving") return;
+    clearTimeout(this.#startTimer);
     if (this.#state === "starting") terminate(this.pid); // it does not listen yet
     this.#state = "leaving";
     this.#channel.send({ kind: "drain" });
@@ -99,7 +110,12 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     if (report.kind === "snapshot") {
       this.snapshot = report.snapshot;
       this.#answer();
+    } else if (report.kind === "deaf") {
+      this.#deaf.resolve();
+    } else if (report.kind === "leaving") {
+      this.#listener.leaving?.(this);
     } else if (this.#state === "starting") {
+      clearTimeout(this.#startTimer);
       this.#state = "ready";
       this.wasReady = true;
       this.#listener.ready(this);
@@ -108,7 +124,9 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
 
   /** The end of the channel is the end of the process, or soon will be; but for a successor that serves. */
   ended(): void {
+    clearTimeout(this.#startTimer);
     clearTimeout(this.#killTimer);
+    this.#deaf.resolve();
     this.#answer();
     if (this.wasReady && this.birth.kind === "succession") return; // it has said all there was, and outlives this process
     const endedMs = this.#reactor.now;

@@ -8,7 +8,7 @@
  */
 import type { Ended } from "../../ffi/child.ts";
 import { SystemError } from "../../ffi/errno.ts";
-import { GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
+import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
 import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
@@ -71,7 +71,7 @@ export class Supervisor implements ChildListener<Birth> {
 
   /**
    * Starts a worker for each birth. Once all of them are ready they take the place of those that are there, which are
-   * told to drain. When one of them ends before, all of them do, and those that are there stay. From anywhere; one after
+   * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those that are there stay. From anywhere; one after
    * the other.
    */
   replace(births: readonly Birth[], gracePeriodMs: number): Promise<Outcome> {
@@ -80,19 +80,16 @@ export class Supervisor implements ChildListener<Birth> {
       reactor.post(() => {
         if (this.isDraining) return resolve({ code: null, signal: null });
         const workers = new Set<Worker>();
-        const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), START_PATIENCE_MS);
         const settled = (outcome: Outcome) => {
-          clearTimeout(timer);
           this.#newcomers = null;
-          if (outcome === null) this.#install([...workers], gracePeriodMs);
-          else for (const worker of workers) this.#dismiss(worker);
+          if (outcome === null) return resolve(this.#install([...workers], gracePeriodMs));
+          for (const worker of workers) this.#dismiss(worker);
           resolve(outcome);
         };
         this.#newcomers = { workers, settled };
         try {
           for (const birth of births) workers.add(new ChildProcess(birth, launch, reactor, this));
         } catch (error) {
-          clearTimeout(timer);
           for (const worker of workers) this.#dismiss(worker);
           this.#newcomers = null;
           reject(error);
@@ -155,12 +152,19 @@ export class Supervisor implements ChildListener<Birth> {
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);
   }
 
+  /** It finishes what it has begun. Who connects to its socket meanwhile would wait for the end of that. */
+  leaving(worker: Worker): void {
+    const place = this.#places.find((place) => place.worker === worker);
+    this.#dismiss(worker);
+    if (place !== undefined) this.#restart(place, worker, "was told to end");
+  }
+
   ended(worker: Worker, how: Ended): void {
     addAt(this.#departed, worker.birth.index, worker.snapshot);
     this.#leaving.delete(worker);
     const place = this.#places.find((place) => place.worker === worker);
     if (this.#newcomers?.workers.delete(worker) === true) this.#newcomers.settled(how);
-    else if (place !== undefined) this.#restart(place, worker, how);
+    else if (place !== undefined) this.#restart(place, worker, describeEnd(how));
     this.#look();
   }
 
@@ -174,11 +178,17 @@ export class Supervisor implements ChildListener<Birth> {
     for (const { worker } of this.#places) if (worker !== null) yield worker;
   }
 
-  #install(workers: readonly Worker[], gracePeriodMs: number): void {
-    const old = this.#places;
+  /** Fulfilled when those that were there before accept nobody any more, which they are not waited for too long. */
+  async #install(workers: readonly Worker[], gracePeriodMs: number): Promise<null> {
+    const old = this.#places.flatMap(({ worker }) => worker ?? []);
     this.#places = workers.map((worker) => ({ birth: worker.birth, restarts: new Restarts(), worker }));
-    for (const { worker } of old) if (worker !== null) this.#dismiss(worker);
+    for (const worker of old) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DEAF_PATIENCE_MS));
+    await Promise.race([Promise.all(old.map(({ deaf }) => deaf)), patience]);
+    clearTimeout(timer);
+    return null;
   }
 
   #dismiss(worker: Worker): void {
@@ -187,13 +197,13 @@ export class Supervisor implements ChildListener<Birth> {
     worker.drain(this.#gracePeriodMs + GRACE_MARGIN_MS);
   }
 
-  /** A worker ended by itself: another takes its place, at once or after a while. */
-  #restart(place: Place, worker: Worker, how: Ended): void {
+  /** A worker ended, or ends, as nobody here has told it to: another takes its place, at once or after a while. */
+  #restart(place: Place, worker: Worker, what: string): void {
     const { reactor, launch, warn } = this.#options;
     place.worker = null;
     const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
     const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
-    warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${describeEnd(how)}; it is replaced ${when}`);
+    warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       reactor.post(() => {
@@ -203,7 +213,7 @@ export class Supervisor implements ChildListener<Birth> {
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
           warn(error.message);
-          this.#restart(place, worker, how);
+          this.#restart(place, worker, what);
         }
       });
     }, delayMs);
