@@ -3,7 +3,7 @@
  * it is for.
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { metricsText } from "../handlers/admin/metrics.ts";
@@ -222,30 +222,42 @@ function tracePattern(line: string): RegExp {
   return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
 }
 
-/** Starts a command of docs/understand.md under strace, has a client, and gives what strace saw. */
-async function traced(command: string): Promise<string> {
+/** Is a client as docs/understand.md has one. */
+async function askOnce(port: number, isEcho: boolean): Promise<void> {
+  using wire = await Wire.connect(port);
+  if (isEcho) {
+    await wire.send(new Uint8Array(100_000));
+    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
+    return;
+  }
+  for (let i = 0; i < 2; i++) {
+    await wire.send(get("/", "User-Agent: a client of these tests"));
+    assertEquals((await wire.expect()).status, 200);
+  }
+  await wire.endInput();
+  await wire.some();
+}
+
+/** Starts a command under strace, and has clients until it has seen all that is shown. */
+async function traced(command: string, shown: readonly string[]): Promise<void> {
   using site = new Site();
   const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
     .map((word) => word === "7890" ? "0" : word === "trace.txt" ? site.path("trace.txt") : word);
   await using program = await Program.startCommand(words);
-  if (command.includes("--handler echo")) {
-    using wire = await Wire.connect(program.port);
-    await wire.send(new Uint8Array(100_000));
-    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
-  } else {
-    for (let client = 0; client < 20; client++) { // some of them while the loop waits in its own thread
-      using wire = await Wire.connect(program.port);
-      for (let i = 0; i < 2; i++) {
-        await wire.send(get("/", "User-Agent: a client of these tests"));
-        assertEquals((await wire.expect()).status, 200);
-      }
-      await wire.endInput();
-      await wire.some();
-    }
+  let missing = shown;
+  let refusals = 0;
+  // Now and then the loop waits on another thread, which is not traced; what strace writes may come late.
+  for (let attempt = 0; attempt < 300; attempt++) {
+    await askOnce(program.port, command.includes("--handler echo"));
+    const trace = Deno.readTextFileSync(site.path("trace.txt"));
+    missing = missing.filter((line) => !tracePattern(line).test(trace));
+    refusals = trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0;
+    if (missing.length === 0 && (refusals > 1000 || !command.includes("naive"))) break;
   }
   for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
   await program.finish();
-  return Deno.readTextFileSync(site.path("trace.txt"));
+  assertEquals(missing, [], command);
+  if (command.includes("naive")) assert(refusals > 1000, "nobody was asked again and again");
 }
 
 Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
@@ -256,11 +268,7 @@ Deno.test("what docs/understand.md shows of strace is what strace shows", async 
     else if (kind === "") scenarios.at(-1)!.shown.push(...text.trim().split("\n"));
   }
   assertEquals(scenarios.length, 6);
-  await Promise.all(scenarios.map(async ({ command, shown }) => {
-    const trace = await traced(command);
-    for (const line of shown) assertMatch(trace, tracePattern(line), line);
-    if (command.includes("naive")) assert((trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0) > 100);
-  }));
+  await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
 });
 
 /** Runs a command, where it is installed; null where it is not. */
