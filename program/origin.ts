@@ -12,6 +12,7 @@ import {
   spawn,
 } from "../ffi/child.ts";
 import { environmentVariable, unsetEnvironmentVariable } from "../ffi/process.ts";
+import { UsageError } from "../server/config/usage_error.ts";
 import type { Birth, InheritedSocket, Succession } from "../server/workers/messages.ts";
 import type { Launch } from "../server/workers/child_process.ts";
 import { receiveBirth } from "../server/workers/worker.ts";
@@ -30,18 +31,31 @@ export interface Origin {
   readonly message: Birth | Succession;
 }
 
-/** How this process came about; nothing is read from the channel yet. A service manager counts as a user. */
-export function kindOfOrigin(): Kind {
-  const [kind] = environmentVariable(CHANNEL)?.split(" ") ?? [];
-  return kind === "worker" || kind === "successor" ? kind : "user";
+/** What the variable says; null: it is not there. @throws {UsageError} where somebody else has set it */
+function readVariable(): { kind: Exclude<Kind, "user">; channel: number } | null {
+  const text = environmentVariable(CHANNEL);
+  if (text === undefined || text === "") return null;
+  const [, kind, channel] = /^(worker|successor) (\d{1,9})$/.exec(text) ?? [];
+  if (kind !== "worker" && kind !== "successor") {
+    throw new UsageError(`${CHANNEL} is for processes that this program starts: unset it`);
+  }
+  return { kind, channel: Number(channel) };
 }
 
-/** Null: a user, or a service manager, started it. @throws {Error} when nothing comes through the channel */
+/**
+ * How this process came about; nothing is read from the channel yet. A service manager counts as a user.
+ * @throws {UsageError} when that cannot be understood
+ */
+export function kindOfOrigin(): Kind {
+  return readVariable()?.kind ?? "user";
+}
+
+/** Null: a user, or a service manager, started it. @throws {SystemError} when nothing comes through the channel */
 export function readOrigin(): Origin | null {
-  const text = environmentVariable(CHANNEL);
-  if (text === undefined) return null;
+  const variable = readVariable();
+  if (variable === null) return null;
+  const { channel } = variable;
   unsetEnvironmentVariable(CHANNEL);
-  const channel = Number(text.split(" ")[1]);
   keepFromChildren(channel);
   return { channel, message: receiveBirth(channel) };
 }

@@ -7,14 +7,14 @@ import { processors } from "../ffi/child.ts";
 import { type ConfigText, loadSettings, readConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { createPoller } from "../server/pollers/mod.ts";
-import { resolveAccount } from "../server/privileges.ts";
+import { describeAccount, resolveAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
 import { Server } from "../server/server.ts";
 import type { Birth } from "../server/workers/messages.ts";
 import { type Outcome, Supervisor } from "../server/workers/supervisor.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
-import { EXIT_FAILURE } from "./exit.ts";
+import { EXIT_FAILURE, EXIT_USAGE } from "./exit.ts";
 import { checkAddresses } from "./listen.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
@@ -99,6 +99,7 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   if (outcome !== null && !hasEnded) { // who ended has said why
     await end();
     await running;
+    if (account !== null && outcome.code !== EXIT_USAGE) warn(cannotStartAs(describeAccount(who)));
     company.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
@@ -115,6 +116,12 @@ export async function supervise(said: Arguments, command: CommandLine, origin: O
   }
   await running;
   if (!hasSuccessor) company.sockets.removeFiles();
+}
+
+/** What may be missing where workers did not begin, which are started by a user that the supervisor has become. */
+function cannotStartAs(user: string): string {
+  const needs = Deno.build.standalone ? "this program" : "Deno, this program and Deno's cache (DENO_DIR)";
+  return `No worker began as ${user}: that user has to be able to read ${needs}`;
 }
 
 function workersOf({ workers }: CommandLine): number {

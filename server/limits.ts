@@ -171,6 +171,11 @@ export const BIRTH_PATIENCE_MS = 10_000;
 export const RESTART_DELAY_MS = 100;
 /** … and at last this. */
 export const RESTART_DELAY_MS_MAX = 5_000;
+/**
+ * How long it is waited before one is replaced that somebody else has told to end: who tells all processes of a group to
+ * end tells their supervisor, too.
+ */
+export const LEAVING_PATIENCE_MS = 50;
 /** One that lived for so long is replaced at once again. */
 export const RESTART_FORGIVEN_AFTER_MS = 10_000;
 /** How often it is looked for a process that has closed its channel. */

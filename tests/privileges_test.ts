@@ -181,6 +181,23 @@ Deno.test("where the change of user leaves a way back to root the program ends",
   );
 });
 
+Deno.test("--user with workers: the user needs what it takes to start them, and one line says so", async () => {
+  if (!IS_ROOT) return;
+  using site = new Site({ "index.html": "hello" });
+  publish(site);
+  using closed = new Site(); // which nobody else may search
+  Deno.symlinkSync(REPOSITORY, closed.path("program"));
+  const [deno, ...words] = DENO;
+  const run = [...words, "run", "--no-prompt", "--allow-ffi", closed.path("program/main.ts")];
+  const args = [...run, "0", site.root, "--no-config", "--workers", "1", "--user", "nobody"];
+  const { code, stderr } = await new Deno.Command(deno, { args, stdout: "null", stderr: "piped" }).output();
+  assertEquals(code, 1);
+  assertMatch(
+    new TextDecoder().decode(stderr),
+    /epollet: No worker began as nobody .*: that user has to be able to read Deno, this program and Deno's cache \(DENO_DIR\)\n$/,
+  );
+});
+
 Deno.test("--user also holds for what is no web server, with numbers alone", async () => {
   if (!IS_ROOT) return;
   const command = programCommand([

@@ -155,6 +155,13 @@ Deno.test("the grace period cuts off what takes longer, alone and with workers; 
   }));
 });
 
+Deno.test("SIGTERM for all processes of the group is one for the program: nobody is replaced, and nothing is said", async () => {
+  using site = new Site({ "index.html": "hello" });
+  await using program = await Program.startCommand(["setsid", ...programCommand(["0", site.root, ...TWO])]);
+  Deno.kill(-program.pid, "SIGTERM");
+  assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+});
+
 Deno.test("a second SIGTERM does not wait: the status is 1, and no worker is left", async () => {
   using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root, TWO);
@@ -179,6 +186,13 @@ Deno.test("what cannot be served is told once, in one line, with workers as with
     2,
     'epollet: Bad --workers "many": expected a whole number up to 512, or auto\n',
   ]);
+  for (const channel of ["worker", "successor x", "5"]) {
+    const { code, stderr } = await runProgram(["0", site.root], undefined, { EPOLLET_CHANNEL: channel });
+    assertEquals([code, stderr], [
+      2,
+      "epollet: EPOLLET_CHANNEL is for processes that this program starts: unset it\n",
+    ]);
+  }
   await using program = await Program.start(site.root, TWO);
   const taken = await runProgram([String(program.port), site.root, ...TWO]);
   assertEquals(taken.code, 1);

@@ -8,7 +8,7 @@
  */
 import type { Ended } from "../../ffi/child.ts";
 import { SystemError } from "../../ffi/errno.ts";
-import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
+import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, LEAVING_PATIENCE_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
 import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
@@ -50,6 +50,7 @@ export class Supervisor implements ChildListener<Birth> {
   #newcomers: Newcomers | null = null;
   readonly #leaving = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #isDraining = false;
   #whenEmpty: (() => void) | null = null;
   /** What workers of each index had counted that are no more. */
   readonly #departed = new Map<number, Snapshot>();
@@ -61,7 +62,7 @@ export class Supervisor implements ChildListener<Birth> {
 
   /** Everything was told to end. */
   get isDraining(): boolean {
-    return this.#whenEmpty !== null;
+    return this.#isDraining;
   }
 
   /** The process ids of those that accept clients. */
@@ -100,6 +101,7 @@ export class Supervisor implements ChildListener<Birth> {
 
   /** Tells all of them to finish what they have begun. Fulfilled when none is left. From anywhere. */
   drain(): Promise<void> {
+    this.#isDraining = true; // from now on nobody is started: the caller may close the sockets
     return new Promise((resolve) =>
       this.#options.reactor.post(() => {
         this.#whenEmpty = resolve;
@@ -156,7 +158,7 @@ export class Supervisor implements ChildListener<Birth> {
   leaving(worker: Worker): void {
     const place = this.#places.find((place) => place.worker === worker);
     this.#dismiss(worker);
-    if (place !== undefined) this.#restart(place, worker, "was told to end");
+    if (place !== undefined) this.#restart(place, worker, "was told to end", LEAVING_PATIENCE_MS);
   }
 
   ended(worker: Worker, how: Ended): void {
@@ -164,7 +166,9 @@ export class Supervisor implements ChildListener<Birth> {
     this.#leaving.delete(worker);
     const place = this.#places.find((place) => place.worker === worker);
     if (this.#newcomers?.workers.delete(worker) === true) this.#newcomers.settled(how);
-    else if (place !== undefined) this.#restart(place, worker, describeEnd(how));
+    else if (place !== undefined) {
+      this.#restart(place, worker, describeEnd(how), how.code === 0 ? LEAVING_PATIENCE_MS : 0);
+    }
     this.#look();
   }
 
@@ -198,23 +202,31 @@ export class Supervisor implements ChildListener<Birth> {
   }
 
   /** A worker ended, or ends, as nobody here has told it to: another takes its place, at once or after a while. */
-  #restart(place: Place, worker: Worker, what: string): void {
+  #restart(place: Place, worker: Worker, what: string, patienceMs: number): void {
     const { reactor, launch, warn } = this.#options;
     place.worker = null;
-    const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
-    const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
-    warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      reactor.post(() => {
-        if (!this.#places.includes(place)) return; // all were replaced meanwhile
+    this.#later(patienceMs, place, () => {
+      const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
+      const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
+      warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
+      this.#later(delayMs, place, () => {
         try {
           place.worker = new ChildProcess(place.birth, launch, reactor, this);
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
           warn(error.message);
-          this.#restart(place, worker, what);
+          this.#restart(place, worker, what, 0);
         }
+      });
+    });
+  }
+
+  /** Does `task` for a place after a while, in the loop; unless all are told to end, or were replaced meanwhile. */
+  #later(delayMs: number, place: Place, task: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#options.reactor.post(() => {
+        if (!this.#isDraining && this.#places.includes(place)) task();
       });
     }, delayMs);
     this.#timers.add(timer);

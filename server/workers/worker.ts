@@ -3,7 +3,7 @@
  * @module
  */
 import { POLLIN } from "../../ffi/constants.ts";
-import { EAGAIN, EINTR, orThrow } from "../../ffi/errno.ts";
+import { EAGAIN, ECONNRESET, EINTR, ETIMEDOUT, orThrow, SystemError } from "../../ffi/errno.ts";
 import { poll } from "../../ffi/multiplexers.ts";
 import { recv } from "../../ffi/socket.ts";
 import { POLLFD } from "../../ffi/structs.ts";
@@ -13,6 +13,8 @@ import type { Snapshot } from "../statistics.ts";
 import { Channel, LineReader } from "./channel.ts";
 import type { Birth, Command, Report, Succession } from "./messages.ts";
 
+const INTENT = "hear of the program that started this one";
+
 /** What a worker does for its supervisor; all are called in the loop. */
 export interface WorkerTasks {
   drain(): void;
@@ -20,7 +22,7 @@ export interface WorkerTasks {
   snapshot(): Snapshot;
 }
 
-/** Waits for the first word of who started this process; the loop does not run yet. @throws {Error} when there is none */
+/** Waits for the first word of who started this process; the loop does not run yet. @throws {SystemError} when there is none */
 export function receiveBirth(fd: number): Birth | Succession {
   const lines = new LineReader();
   const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
@@ -31,14 +33,12 @@ export function receiveBirth(fd: number): Birth | Succession {
   const endMs = performance.now() + BIRTH_PATIENCE_MS;
   for (;;) {
     const leftMs = Math.ceil(endMs - performance.now());
-    if (leftMs <= 0) throw new Error("A worker was started, and not told what to do");
+    if (leftMs <= 0) throw new SystemError(INTENT, "poll", ETIMEDOUT);
     const status = poll(pollfd, 1, leftMs);
     if (status === 0 || status === -EINTR) continue;
-    const count = orThrow(status, "hear of the supervisor", "poll") > 0 ? recv(fd, buffer) : -EAGAIN;
+    const count = orThrow(status, INTENT, "poll") > 0 ? recv(fd, buffer) : -EAGAIN;
     if (count === -EAGAIN || count === -EINTR) continue;
-    if (orThrow(count, "hear of the supervisor", "recv") === 0) {
-      throw new Error("A worker's supervisor ended before it said what to do");
-    }
+    if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // it has ended
     const birth = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
     if (birth !== undefined) return JSON.parse(birth) as Birth | Succession;
   }
