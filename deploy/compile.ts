@@ -17,6 +17,7 @@ import { parseConfig } from "../server/config/config_file.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import type { ConfigText } from "../server/site_archive.ts";
 import { PackError, packSite } from "./pack_site.ts";
+import { lockOfProgram } from "./program_lock.ts";
 
 /** What Deno calls each target, and what its executables say. */
 const TARGETS: Readonly<Record<string, { readonly triple: string; readonly machine: number }>> = {
@@ -75,32 +76,41 @@ function readConfig(path: string): ConfigText {
   return { path: `embedded ${path.slice(path.lastIndexOf("/") + 1)}`, text };
 }
 
-/** Runs `deno compile`. Its own words are shown when it fails. */
-async function compile(output: string, target: string): Promise<void> {
+/** Runs `deno compile`, with a lock file in `folder`. */
+async function compile(output: string, target: string, folder: string): Promise<void> {
+  const common = ["--config", `${REPOSITORY}deno.json`, `${REPOSITORY}main.ts`];
+  const lock = `${folder}/deno.lock`;
+  const info = await runDeno(["info", "--json", ...common]);
+  Deno.writeTextFileSync(lock, lockOfProgram(Deno.readTextFileSync(`${REPOSITORY}deno.lock`), info));
+  await runDeno([
+    "compile",
+    "--quiet",
+    "--no-check",
+    "--no-prompt",
+    "--allow-ffi",
+    ...["--lock", lock],
+    ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target].triple]),
+    ...["--output", output],
+    ...common,
+  ]);
+}
+
+/** Runs the Deno that compiles: what it prints. Its own words are shown when it fails. */
+async function runDeno(args: readonly string[]): Promise<string> {
   const command = new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
-    args: [
-      "compile",
-      "--quiet",
-      "--no-check",
-      "--no-prompt",
-      "--allow-ffi",
-      ...["--config", `${REPOSITORY}deno.json`],
-      ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target].triple]),
-      ...["--output", output],
-      `${REPOSITORY}main.ts`,
-    ],
+    args: [...args],
     // Old versions trust their own list of authorities alone, and know no proxy that has another.
     env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
     stdout: "piped",
     stderr: "piped",
   });
-  const { success, stderr } = await command.output();
-  if (success) return;
+  const { success, stdout, stderr } = await command.output();
+  if (success) return new TextDecoder().decode(stdout);
   const words = new TextDecoder().decode(stderr).trim();
   const hint = Deno.env.has("DENORT_BIN")
     ? ""
     : "\nWhere Deno cannot download its runtime, DENORT_BIN names one, of the version of the Deno that compiles.";
-  throw new Failure(`deno compile failed:\n${words}${hint}`);
+  throw new Failure(`deno ${args[0]} failed:\n${words}${hint}`);
 }
 
 /** What the executable is, once it is known to be for the machine that was asked for. */
@@ -161,7 +171,7 @@ async function main(args: string[]): Promise<void> {
   const folder = Deno.makeTempDirSync({ dir: parent, prefix: ".compile-" });
   try {
     let made = `${folder}/program`;
-    await compile(made, target);
+    await compile(made, target, folder);
     const header = inspect(made, target);
     if (site !== null) {
       await insertSite(made, header, choices, `${folder}/with-site`);

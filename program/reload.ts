@@ -99,7 +99,12 @@ export class Reload {
     if (site === null) return this.#server.reconfigure(settings);
     this.#server.reconfigure({ ...settings, handler: site });
     const old = this.#site!.replace(site);
-    this.#server.reactor.post(() => old.close()); // what has begun is finished there
+    await new Promise<void>((resolve) =>
+      this.#server.reactor.post(() => {
+        old.close(); // what has begun is finished there
+        resolve();
+      })
+    );
   }
 }
 

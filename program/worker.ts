@@ -30,6 +30,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
     },
     snapshot: () => server.snapshot(),
   });
+  server.onDeaf = () => link.send({ kind: "deaf" });
   server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));

@@ -186,6 +186,8 @@ export const REAP_INTERVAL_MS = 5;
 export const REAP_PATIENCE_MS = 2_000;
 /** What a worker gets beyond the grace period before it is killed: it ends by itself at that time. */
 export const GRACE_MARGIN_MS = 2_000;
+/** How long it is waited for workers that were told to end to accept nobody any more. */
+export const DEAF_PATIENCE_MS = 5_000;
 /** How long a supervisor waits for what its workers tell of themselves; who is late is shown as it was. */
 export const SNAPSHOT_PATIENCE_MS = 300;
 /** What a worker, or a program's successor, may take to be ready. */

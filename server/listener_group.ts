@@ -21,6 +21,8 @@ export interface GroupOptions {
   /** Gives its own objects to clients; null: HTTP. */
   readonly service: Service | null;
   readonly speaksHttp: boolean;
+  /** After {@linkcode ListenerGroup.drain}: nobody is accepted any more. */
+  readonly onDeaf: () => void;
   /** The last connection has ended, and no other will come. */
   readonly onDrained: () => void;
   /** Hears, not too often, of what went wrong. */
@@ -32,12 +34,14 @@ export class ListenerGroup {
   readonly #host: GroupHost;
   readonly #connections: Connections;
   readonly #listeners: readonly Listener[];
+  readonly #onDeaf: () => void;
   readonly #onDrained: () => void;
 
   /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
   constructor(host: GroupHost, sockets: readonly ListeningSocket[], options: GroupOptions) {
-    const { service, speaksHttp, onDrained, onComplaint } = options;
+    const { service, speaksHttp, onDeaf, onDrained, onComplaint } = options;
     this.#host = host;
+    this.#onDeaf = onDeaf;
     this.#onDrained = onDrained;
     const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
@@ -49,7 +53,7 @@ export class ListenerGroup {
         refuse: (client) => connections.refuse(client),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onComplaint(`Cannot accept clients for now: ${describeErrno(errno)}`),
-        closed: () => this.#closed(),
+        closed: () => this.#listenerClosed(),
       })
     );
     let status = 0;
@@ -91,6 +95,11 @@ export class ListenerGroup {
   /** Once the reactor has ended: closes those that rest. */
   close(): void {
     this.#connections.close();
+  }
+
+  #listenerClosed(): void {
+    if (this.#host.isDraining && this.#listeners.every(({ retired }) => retired)) this.#onDeaf();
+    this.#closed();
   }
 
   #closed(): void {

@@ -76,6 +76,8 @@ export class Server {
   readonly address: SocketAddress;
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
+  /** Called in the loop when, after {@linkcode shutdown}, no client is accepted any more. */
+  onDeaf: () => void = () => {};
   /** Called in the loop when {@linkcode shutdown} is about to end it. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
@@ -167,6 +169,7 @@ export class Server {
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
+        onDeaf: () => this.onDeaf(),
         onDrained: () => this.#goesOn || this.#end(),
         onComplaint: (message) => this.#complain(message),
       });
@@ -203,6 +206,7 @@ export class Server {
       new ListenerGroup(host, second.sockets, {
         service: null,
         speaksHttp: true,
+        onDeaf() {},
         onDrained() {},
         onComplaint: (message) => this.#complain(message),
       }),

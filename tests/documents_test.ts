@@ -6,6 +6,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
+import { metricsText } from "../handlers/admin/metrics.ts";
+import { readEnvironment } from "../server/config/environment.ts";
 import { FLAG_FORMS } from "../server/config/flag_forms.ts";
 import { mergeSettings } from "../server/config/settings.ts";
 import {
@@ -17,7 +19,11 @@ import {
   spansOf,
   withoutTimes,
 } from "./support/documents.ts";
-import { runProgram, Site } from "./support/program.ts";
+import { cacheWith, snapshotWith } from "./support/snapshots.ts";
+import { childrenOf } from "./support/process.ts";
+import { DENO, IS_EMULATED, Program, runProgram, Site } from "./support/program.ts";
+import { basic, hashOf } from "./support/passwords.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
 
 const CONFIGURE = readDocument("docs/configure.md");
 const DEPLOY = readDocument("docs/deploy.md");
@@ -74,12 +80,77 @@ Deno.test("each command of the documents is one that the program understands", (
   assert(count >= 40, `${count} commands were found`);
 });
 
-Deno.test("each flag that the documents name is one", () => {
+Deno.test("each flag that the documents name is one, with a value that it takes", () => {
+  let count = 0;
   for (const [name, document] of Object.entries(DOCUMENTS)) {
     for (const span of spansOf(document)) {
-      const [, flag] = /^--([a-z][a-z-]*)/.exec(span) ?? [];
-      if (flag !== undefined) assert(FLAG_FORMS.has(flag) || OTHERS.has(flag), `${name} names ${span}`);
+      const [, flag, value] = /^--([a-z][a-z-]*)(?:[ =](.+))?$/.exec(span) ?? [];
+      if (flag === undefined || OTHERS.has(flag)) continue;
+      assert(FLAG_FORMS.has(flag), `${name} names ${span}`);
+      if (value === undefined || /…|\b[A-Z]{3,}\b/.test(value)) continue;
+      parseCommandLine(wordsOf(span));
+      count++;
     }
+  }
+  assert(count >= 20, `${count} flags with values were found`);
+});
+
+/** The cells of the rows of the table that begins with a heading. */
+function tableOf(document: string, heading: string): string[][] {
+  const [, table] = new RegExp(`^\\| ${heading} .*\\n\\|[- |]+\\n((?:\\|.*\\n)+)`, "m").exec(document) ?? [];
+  return table.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+Deno.test("each variable is the same as the flags beside it", () => {
+  const args = parseCommandLine([]);
+  let count = 0;
+  for (const [variables, flags] of tableOf(CONFIGURE, "variable")) {
+    const same = spansOf(flags).filter((span) => span.startsWith("-"));
+    const pairs = spansOf(variables).flatMap((span) => /^(\w+)=(.+)$/.exec(span)?.slice(1) ?? []);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [name, value] = pairs.slice(i, i + 2);
+      const environment = readEnvironment((asked) => asked === name ? value : undefined);
+      const flagged = parseCommandLine(wordsOf(same[Math.min(i / 2, same.length - 1)]));
+      assertEquals(mergeSettings(args, null, environment), mergeSettings(flagged, null), name);
+      count++;
+    }
+  }
+  assertEquals(count, 8);
+});
+
+Deno.test("each way to say where to listen is one", () => {
+  const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell));
+  assert(ways.length >= 8);
+  for (const way of ways) {
+    if (way.startsWith('"')) parseConfig("epollet.json", `{ ${way} }`);
+    else assert(parseCommandLine(wordsOf(way)), way);
+  }
+});
+
+Deno.test("mistakes are told in the lines that are shown", async () => {
+  using site = new Site({ "epollet.json": '{ "cleanUrl": true }' });
+  const lines = spansOf(CONFIGURE).filter((span) => span.startsWith("epollet: "));
+  const mistakes = [
+    await runProgram([], site.root),
+    await runProgram(["--no-config"], site.root, { EPOLLET_PORT: "x" }),
+  ];
+  assertEquals(mistakes.map(({ code, stderr }) => [code, stderr]), lines.map((line) => [2, `${line}\n`]));
+});
+
+Deno.test("lines of the access log look as shown", async () => {
+  const shown = blocksOf(DEPLOY, "").find((block) => block.startsWith("192.0.2.7"))!.trim().split("\n");
+  using site = new Site({ "a.html": new Uint8Array(4912) });
+  for (const [i, format] of ["combined", "json"].entries()) {
+    const args = ["--access-log", format, "--trust-proxy", "loopback", "--auth", `anna:${hashOf("secret")}`];
+    await using program = await Program.start(site.root, args);
+    const fields = ["X-Forwarded-For: 192.0.2.7", basic("anna", "secret"), "User-Agent: curl/8.5.0"];
+    const request = get("/a.html", ...fields).replace("Host: test", "Host: example.org");
+    assertEquals((await exchange(program.port, request)).status, 200);
+    await program.printed(/a\.html.*\n/);
+    const withoutTimes = (line: string) =>
+      line.replaceAll(/\[[^\]]*\]|"time":"[^"]*"/g, "TIME").replace(/(:| )0\.\d{6}\b/, "$1SECONDS");
+    const line = program.stdout.trim().split("\n").at(-1)!;
+    assertEquals(withoutTimes(line), withoutTimes(shown[i]));
   }
 });
 
@@ -114,7 +185,7 @@ Deno.test("--check prints the lines that are shown, with where they come from", 
 Deno.test("each program of docs/embed.md runs and answers", async () => {
   const programs = blocksOf(EMBED, "ts");
   assert(programs.length >= 8, `${programs.length}`);
-  for (const text of programs) await runsAndAnswers(text);
+  await Promise.all(programs.map(runsAndAnswers));
 });
 
 /** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
@@ -139,6 +210,65 @@ async function lesson(args: readonly string[]): Promise<string> {
 Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
   assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
   assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
+});
+
+/** What is shown of a trace, as a pattern: numbers, strings and what was left out may be others. */
+function tracePattern(line: string): RegExp {
+  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
+    "…",
+    ".*",
+  );
+  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
+}
+
+/** Is a client as docs/understand.md has one. */
+async function askOnce(port: number, isEcho: boolean): Promise<void> {
+  using wire = await Wire.connect(port);
+  if (isEcho) {
+    await wire.send(new Uint8Array(100_000));
+    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
+    return;
+  }
+  for (let i = 0; i < 2; i++) {
+    await wire.send(get("/", "User-Agent: a client of these tests"));
+    assertEquals((await wire.expect()).status, 200);
+  }
+  await wire.endInput();
+  await wire.some();
+}
+
+/** Starts a command under strace, and has clients until it has seen all that is shown. */
+async function traced(command: string, shown: readonly string[]): Promise<void> {
+  using site = new Site();
+  const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
+    .map((word) => word === "7890" ? "0" : word === "trace.txt" ? site.path("trace.txt") : word);
+  await using program = await Program.startCommand(words);
+  let missing = shown;
+  let refusals = 0;
+  // Now and then the loop waits on another thread, which is not traced; what strace writes may come late.
+  for (let attempt = 0; attempt < 300; attempt++) {
+    await askOnce(program.port, command.includes("--handler echo"));
+    const trace = Deno.readTextFileSync(site.path("trace.txt"));
+    missing = missing.filter((line) => !tracePattern(line).test(trace));
+    refusals = trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0;
+    if (missing.length === 0 && (refusals > 1000 || !command.includes("naive"))) break;
+  }
+  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  await program.finish();
+  assertEquals(missing, [], command);
+  if (command.includes("naive")) assert(refusals > 1000, "nobody was asked again and again");
+}
+
+Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
+  if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
+  const scenarios: { command: string; shown: string[] }[] = [];
+  for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
+    if (kind === "sh" && text.startsWith("strace ")) scenarios.push({ command: text, shown: [] });
+    else if (kind === "") scenarios.at(-1)!.shown.push(...text.trim().split("\n"));
+  }
+  assertEquals(scenarios.length, 6);
+  await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
 });
 
 /** Runs a command, where it is installed; null where it is not. */
@@ -179,4 +309,18 @@ Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
   await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
   site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]);
   await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
+});
+
+Deno.test("Prometheus takes what docs/deploy.md says of it, and each name is one that the program tells", async () => {
+  using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0] });
+  await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
+  const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell)[0]);
+  const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1) })], "0");
+  for (const expression of expressions) {
+    const [name] = /(epollet|process)_\w+/.exec(expression)!;
+    assertStringIncludes(known, `\n${name}`, expression);
+  }
+  const rules = expressions.map((expr, i) => `- {record: "r${i}", expr: ${JSON.stringify(expr)}}`);
+  site.write("rules.yml", `groups:\n- name: shown\n  rules:\n  ${rules.join("\n  ")}\n`);
+  await tryCommand("promtool", "check", "rules", site.path("rules.yml"));
 });

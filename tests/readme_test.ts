@@ -2,10 +2,10 @@
  * What the README shows is what there is, in both of its languages.
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { helpText } from "../server/config/help.ts";
 import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "./support/documents.ts";
-import { Program, programCommand } from "./support/program.ts";
+import { DENO, Program, programCommand, REPOSITORY } from "./support/program.ts";
 import { head as requestOf, Wire } from "./support/wire.ts";
 
 const README = readDocument("README.md");
@@ -65,4 +65,35 @@ Deno.test("the program of the README runs and answers", async () => {
   const programs = blocksOf(README, "ts");
   assertEquals(programs.length, 1);
   await runsAndAnswers(programs[0]);
+});
+
+Deno.test("the README's command is installed as it says, and compiling and the image take what is shown", async () => {
+  const quickStart = blocksOf(README, "sh").join("");
+  const root = Deno.makeTempDirSync({ prefix: "epollet-test-" });
+  try {
+    const [install] = /^deno install .*$/m.exec(quickStart)!;
+    const [, ...words] = install.split(" ");
+    const [deno, ...rest] = DENO;
+    const env = { DENO_INSTALL_ROOT: root };
+    const args = [...rest, ...words];
+    const { success } = await new Deno.Command(deno, {
+      args,
+      env,
+      cwd: REPOSITORY,
+      stderr: "null",
+      stdout: "null",
+    })
+      .output();
+    assert(success, install);
+    assertMatch(Deno.readTextFileSync(`${root}/bin/epollet`), /run .*--allow-ffi .*main\.ts/);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+  for (const [command, args] of quickStart.matchAll(/^deno task compile(.*)$/gm)) {
+    for (const [flag] of args.matchAll(/--\w+/g)) {
+      assertStringIncludes(readDocument("deploy/compile.ts"), flag, command);
+    }
+  }
+  const [, port, mounted] = /docker run -p \d+:(\d+) -v \.\/html:(\S+):ro epollet/.exec(quickStart)!;
+  assertStringIncludes(readDocument("Dockerfile"), `EPOLLET_PORT=${port} EPOLLET_ROOT=${mounted} `);
 });

@@ -111,6 +111,12 @@ Deno.test("nothing is left open, untyped or switched off", () => {
   }
 });
 
+Deno.test("no merge has left its marks", () => {
+  for (const file of FILES.filter((file) => /\.(md|ts|json|sh|yaml|cfg|service|html)$/.test(file))) {
+    assert(!/[<]{7} |[>]{7} /.test(read(file)), file);
+  }
+});
+
 Deno.test("bounds are named with their unit, and stand in server/limits.ts", () => {
   const names = Array.from(read("server/limits.ts").matchAll(/^export const (\w+)/gm), ([, name]) => name);
   assert(names.length > 20);

@@ -48,6 +48,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** Fulfilled by its next report; null: it was not asked for one. */
   #report: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  readonly #deaf = Promise.withResolvers<void>();
 
   /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
   constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
@@ -68,6 +69,11 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     this.#channel = new Channel<Report, Command>(ours, reactor, this);
     this.#channel.open();
     this.#channel.send(birth);
+  }
+
+  /** Fulfilled once it accepts nobody any more. */
+  get deaf(): Promise<void> {
+    return this.#deaf.promise;
   }
 
   get state(): State {
@@ -107,6 +113,8 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     if (report.kind === "snapshot") {
       this.snapshot = readSnapshot(report.snapshot);
       this.#answer();
+    } else if (report.kind === "deaf") {
+      this.#deaf.resolve();
     } else if (report.kind === "leaving") {
       this.#listener.leaving?.(this);
     } else if (this.#state === "starting") {
@@ -121,6 +129,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   ended(): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#killTimer);
+    this.#deaf.resolve();
     this.#answer();
     if (this.wasReady && this.birth.kind === "succession") return; // it has said all there was, and outlives this process
     const endedMs = this.#reactor.now;

@@ -43,5 +43,6 @@ export type Command =
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
+  | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot };

@@ -8,7 +8,7 @@
  */
 import type { Ended } from "../../ffi/child.ts";
 import { SystemError } from "../../ffi/errno.ts";
-import { GRACE_MARGIN_MS, LEAVING_PATIENCE_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
+import { DEAF_PATIENCE_MS, GRACE_MARGIN_MS, LEAVING_PATIENCE_MS, SNAPSHOT_PATIENCE_MS } from "../limits.ts";
 import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
@@ -72,7 +72,7 @@ export class Supervisor implements ChildListener<Birth> {
 
   /**
    * Starts a worker for each birth. Once all of them are ready they take the place of those that are there, which are
-   * told to drain. When one of them ends before, all of them do, and those that are there stay. From anywhere; one after
+   * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those that are there stay. From anywhere; one after
    * the other.
    */
   replace(births: readonly Birth[], gracePeriodMs: number): Promise<Outcome> {
@@ -83,8 +83,8 @@ export class Supervisor implements ChildListener<Birth> {
         const workers = new Set<Worker>();
         const settled = (outcome: Outcome) => {
           this.#newcomers = null;
-          if (outcome === null) this.#install([...workers], gracePeriodMs);
-          else for (const worker of workers) this.#dismiss(worker);
+          if (outcome === null) return resolve(this.#install([...workers], gracePeriodMs));
+          for (const worker of workers) this.#dismiss(worker);
           resolve(outcome);
         };
         this.#newcomers = { workers, settled };
@@ -182,11 +182,17 @@ export class Supervisor implements ChildListener<Birth> {
     for (const { worker } of this.#places) if (worker !== null) yield worker;
   }
 
-  #install(workers: readonly Worker[], gracePeriodMs: number): void {
-    const old = this.#places;
+  /** Fulfilled when those that were there before accept nobody any more, which they are not waited for too long. */
+  async #install(workers: readonly Worker[], gracePeriodMs: number): Promise<null> {
+    const old = this.#places.flatMap(({ worker }) => worker ?? []);
     this.#places = workers.map((worker) => ({ birth: worker.birth, restarts: new Restarts(), worker }));
-    for (const { worker } of old) if (worker !== null) this.#dismiss(worker);
+    for (const worker of old) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DEAF_PATIENCE_MS));
+    await Promise.race([Promise.all(old.map(({ deaf }) => deaf)), patience]);
+    clearTimeout(timer);
+    return null;
   }
 
   #dismiss(worker: Worker): void {

@@ -1,0 +1,180 @@
+/**
+ * deploy/epollet.service and epollet.socket: what systemd's own tools say of them, and whether the program gets along with
+ * what they leave it.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { GRACE_MARGIN_MS, GRACE_PERIOD_MS } from "../server/limits.ts";
+import { childrenOf, isRunning } from "./support/process.ts";
+import { Program, programCommand, REPOSITORY, runProgram, Site } from "./support/program.ts";
+import { exchange, get } from "./support/wire.ts";
+
+const SERVICE = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.service`);
+const SOCKET = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.socket`);
+const PROGRAM = "/usr/local/bin/epollet";
+
+/** What a tool prints, and whether all was well; null: it is not installed. */
+function run(name: string, ...args: string[]): { readonly code: number; readonly text: string } | null {
+  try {
+    const { code, stdout, stderr } = new Deno.Command(name, { args }).outputSync();
+    return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** A call that is permitted, and is made: one that has to be seen. */
+const PROOF = "landlock_create_ruleset";
+/** What "deno run" does beside the program: as root, its database makes its files their owner's. */
+const OF_THE_CACHE = /fchown\(\d+<[^>]*_v\d+[^>]*>/;
+
+const HAS_SYSTEMD = run("systemd-analyze", "--version") !== null;
+const HAS_STRACE = run("strace", "--version") !== null;
+if (!HAS_SYSTEMD) {
+  console.warn("systemd's own opinion of deploy/ is left out: systemd-analyze is not installed");
+}
+
+/** The values of a setting, one for each line. */
+function settings(unit: string, name: string): string[] {
+  return Array.from(unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm")), ([, value]) => value);
+}
+
+/** A time as the unit says it. */
+function seconds(name: string): number {
+  return Number(/^(\d+)s$/.exec(settings(SERVICE, name)[0])?.[1]);
+}
+
+/** The environment that the service gets, with other places and ports. */
+function environment(site: Site): Record<string, string> {
+  const words = settings(SERVICE, "Environment").join(" ").split(" ");
+  const variables = Object.fromEntries(words.map((word) => word.split("=") as [string, string]));
+  const others = {
+    EPOLLET_PORT: "0",
+    EPOLLET_ROOT: site.path("www"),
+    EPOLLET_ADMIN: "127.0.0.1:0",
+    EPOLLET_ACCESS_LOG_FILE: site.path("log/access.log"),
+  };
+  for (const name of Object.keys(others)) {
+    assert(Object.hasOwn(variables, name), `${name} is not in the unit`);
+  }
+  return { ...variables, ...others };
+}
+
+function newSite(): Site {
+  const site = new Site({ "www/index.html": "hello", "epollet.json": '{"compress": true}' });
+  Deno.mkdirSync(site.path("log"));
+  return site;
+}
+
+Deno.test({
+  name: "systemd finds nothing to complain of in the units",
+  ignore: !HAS_SYSTEMD,
+  fn() {
+    using folder = new Site({
+      "epollet.service": SERVICE.replaceAll(PROGRAM, Deno.execPath()),
+      "epollet.socket": SOCKET,
+    });
+    const units = ["epollet.service", "epollet.socket"].map((name) => folder.path(name));
+    assertEquals(run("systemd-analyze", "verify", ...units), { code: 0, text: "" });
+    folder.write("epollet.service", SERVICE.replaceAll(PROGRAM, Deno.execPath()).replace("UMask", "Umask"));
+    assertMatch(run("systemd-analyze", "verify", ...units)!.text, /Unknown key .*'Umask'/);
+  },
+});
+
+Deno.test({
+  name: "systemd-analyze security gives the service less than 2 of 10, and the comment says how much",
+  ignore: !HAS_SYSTEMD,
+  fn() {
+    const args = ["security", "--offline=true", "--no-pager", `${REPOSITORY}deploy/epollet.service`];
+    const { text } = run("systemd-analyze", ...args)!;
+    const level = Number(/Overall exposure level for epollet\.service: ([\d.]+)/.exec(text)?.[1]);
+    assert(level < 2, text);
+    assertMatch(SERVICE, /^# \(systemd-analyze security: 1\.9 of 10/m);
+  },
+});
+
+Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed", async () => {
+  assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
+  assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
+  assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
+  assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
+  using site = newSite();
+  const check = () => runProgram(["--check", "--quiet"], site.root, environment(site));
+  assertEquals(await check(), { code: 0, stdout: "", stderr: "" });
+  site.write("epollet.json", '{"compres": true}');
+  assertEquals((await check()).code, 2);
+});
+
+Deno.test({
+  name: "the program makes no system call that the service's filter refuses, whatever signal it gets",
+  ignore: !HAS_SYSTEMD || !HAS_STRACE,
+  async fn() {
+    using site = newSite();
+    const environmentOfOne = { ...environment(site), EPOLLET_WORKERS: "1" };
+    const variables = Object.entries(environmentOfOne).map(([name, value]) => `${name}=${value}`);
+    const allowed = allowedCalls();
+    assert(allowed.delete(PROOF));
+    // Only what is not permitted stops the program, and is written down.
+    const others = `trace=!${Array.from(allowed, (name) => `?${name}`).join(",")}`;
+    const trace = [
+      "strace",
+      "-f",
+      "-y",
+      "-qq",
+      "--seccomp-bpf",
+      "--signal=none",
+      "-e",
+      others,
+      "-o",
+      site.path("trace"),
+    ];
+    const command = [...trace, "env", ...variables, ...programCommand([])];
+    const tracer = await Program.startCommand(command, site.root);
+    let main = childrenOf(tracer.pid)[0];
+    try {
+      assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
+      Deno.kill(main, "SIGUSR1");
+      Deno.kill(main, "SIGHUP");
+      await tracer.printed(/Settings read again/);
+      const workers = childrenOf(main);
+      Deno.kill(main, "SIGUSR2");
+      await tracer.printed(/Settings read again[^]*Admin at/);
+      const successor = childrenOf(main).find((pid) => !workers.includes(pid));
+      assert(successor !== undefined);
+      main = successor;
+      assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
+    } finally {
+      if (isRunning(main)) Deno.kill(main, "SIGTERM");
+      await tracer.finish(); // when nobody is left
+    }
+    const lines = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
+      !OF_THE_CACHE.test(line)
+    );
+    const used = new Set(lines.map((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? PROOF));
+    assertEquals([...used], [PROOF]);
+    assertMatch(lines.join("\n"), new RegExp(`^\\d+ +${PROOF}\\(`, "m"));
+  },
+});
+
+/** What `SystemCallFilter=` comes to, by the sets that systemd knows. */
+function allowedCalls(): Set<string> {
+  const sets = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of run("systemd-analyze", "syscall-filter", "--no-pager")!.text.split("\n")) {
+    if (line.startsWith("@")) sets.set(line.trim(), current = []);
+    else if (/^ +[@\w]/.test(line)) current.push(line.trim());
+  }
+  const membersOf = (name: string): string[] => {
+    if (!name.startsWith("@")) return [name];
+    const members = sets.get(name);
+    assert(members !== undefined, `no such set: ${name}`);
+    return members.flatMap(membersOf);
+  };
+  const allowed = new Set<string>();
+  for (const value of settings(SERVICE, "SystemCallFilter")) {
+    const names = value.replace(/^~/, "").split(" ").flatMap(membersOf);
+    for (const name of names) value.startsWith("~") ? allowed.delete(name) : allowed.add(name);
+  }
+  return allowed;
+}
