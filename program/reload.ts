@@ -22,6 +22,8 @@ const FIXED: readonly (keyof ProgramSettings)[] = [
   "workers",
   "admin",
   "listen",
+  "backlog",
+  "socketMode",
   "user",
   "sandbox",
   "accessLog",

@@ -31,11 +31,12 @@ export interface SignalTasks {
 
 /**
  * SIGUSR1 is not for the runtime, which would open a debugger's port on it (see `ffi/signals.ts`). Where there are log files
- * to open anew, this program starts once more in its own place, with the signal blocked from the beginning, and it is read
+ * to open anew, or may be, this program starts once more in its own place, with the signal blocked from the beginning, and it is read
  * from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
  */
 export function guardSignals(command: CommandLine, kind: Kind): void {
-  if (kind === "worker" || logPathsOf(command).length === 0) {
+  const mayHaveLogs = logPathsOf(command).length > 0 || command.workers !== 0; // workers may get some by a reload
+  if (kind === "worker" || !mayHaveLogs) {
     // The runtime tells the kernel of its handler once, when somebody listens first: after that it can be taken away.
     Deno.addSignalListener("SIGUSR1", () => {});
     return ignore(SIGUSR1);

@@ -27,7 +27,7 @@ import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
 
 /** What is the supervisor's own, and decided when it starts. */
-const FIXED = ["user", "admin", "errorLog"] as const;
+const FIXED = ["user", "admin", "errorLog", "backlog", "socketMode"] as const;
 
 /** Looks after workers until a signal ends them, or a successor has taken its place. @throws {UsageError | SystemError} */
 export async function supervise(said: Arguments, command: CommandLine, origin: Origin | null): Promise<void> {

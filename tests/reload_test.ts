@@ -3,6 +3,7 @@
  * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { eventually } from "./support/descriptors.ts";
 import { Program, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
@@ -98,6 +99,19 @@ for (const args of WAYS) {
   });
 }
 
+Deno.test("a log that workers got by a reload is opened anew by SIGUSR1", async () => {
+  await using running = await Configured.start({}, ["--workers", "1"]);
+  const { program, site } = running;
+  const path = site.path("access.log");
+  await running.reloaded({ accessLog: "common", accessLogFile: path });
+  await exchange(program.port, get("/"));
+  Deno.renameSync(path, site.path("old.log"));
+  program.kill("SIGUSR1");
+  const names = () => Array.from(Deno.readDirSync(site.root), ({ name }) => name);
+  await eventually(() => names().includes("access.log"), "it was not made anew");
+  assertMatch(Deno.readTextFileSync(site.path("old.log")), /"GET \/ HTTP\/1\.1" 200/);
+});
+
 Deno.test("alone, a connection stays through a reload, and a download that has begun is finished", async () => {
   await using running = await Configured.start({}, []);
   const { program, site } = running;
@@ -127,8 +141,9 @@ Deno.test("no client notices reloads under load", async () => {
 
 Deno.test("alone, what counts only from the next start on is said, and the rest is in force", async () => {
   await using running = await Configured.start({}, []);
-  await running.reloaded({ poller: "poll", headers: { "X-New": "1" } });
+  await running.reloaded({ poller: "poll", backlog: 7, headers: { "X-New": "1" } });
   await running.program.warned(/Reload: a new value of "poller" counts from the next start on/);
+  await running.program.warned(/Reload: a new value of "backlog" counts from the next start on/);
   assertEquals((await exchange(running.program.port, get("/"))).fields["x-new"], "1");
 });
 
