@@ -4,10 +4,15 @@
  * @module
  */
 import { hangUp } from "../ffi/child.ts";
+import { processId } from "../ffi/process.ts";
 import { describeEnd } from "../server/workers/supervisor.ts";
 import type { Reactor } from "../server/reactor.ts";
 import type { InheritedSocket, Succession } from "../server/workers/messages.ts";
 import { ChildProcess, type Launch } from "../server/workers/child_process.ts";
+
+/** What is said in a container: when its first process ends, the kernel ends all others with it (pid_namespaces(7)). */
+const FIRST_PROCESS =
+  "SIGUSR2: this is the first process of its container, which would end with it, and the new program, too: start a new container beside this one";
 
 /** What a program needs to be succeeded. */
 export interface Predecessor {
@@ -43,6 +48,7 @@ export class SuccessionAttempts {
 
   /** Starts a successor. From anywhere. */
   begin(): void {
+    if (processId() === 1) return this.#predecessor.warn(FIRST_PROCESS);
     this.#predecessor.reactor.post(() => this.#begin());
   }
 

@@ -153,6 +153,21 @@ Deno.test("in the sandbox and alone, it says what it would take", async () => {
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 });
 
+Deno.test("the first process of a container, with which all others end, has no successor", async () => {
+  using site = new Site({ "index.html": "hello" });
+  const inContainer = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+  const [command, ...args] = [...inContainer, "true"];
+  if (!(await new Deno.Command(command, { args, stderr: "null" }).output().catch(() => null))?.success) {
+    return;
+  }
+  const started = programCommand(["0", site.root, "--no-config", "--no-sandbox"]);
+  await using program = await Program.startCommand([...inContainer, ...started]);
+  const [first] = childrenOf(program.pid);
+  Deno.kill(first, "SIGUSR2");
+  await program.warned(/SIGUSR2: this is the first process of its container.*\n$/);
+  assertEquals((await exchange(program.port, get("/"))).text, "hello");
+});
+
 /** What systemd is: a socket for datagrams at `path`. */
 function notifySocket(path: string): number {
   loadLibc();
