@@ -165,6 +165,8 @@ export const WORKERS_MAX = 512;
 export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
 /** One receive from such a channel. */
 export const CHANNEL_RECEIVE_BYTES = 64 * KIB;
+/** What is received from one in a turn: who says more and more keeps nobody else from being heard. */
+export const CHANNEL_BYTES_PER_TURN_MAX = MIB;
 /** How long a new worker waits to be told what it is. */
 export const BIRTH_PATIENCE_MS = 10_000;
 /** A worker that ends by itself is replaced at once; when its successor does so, too, after so long, then twice that… */

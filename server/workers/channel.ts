@@ -7,7 +7,7 @@
  */
 import { EAGAIN, EINTR } from "../../ffi/errno.ts";
 import { recv, send } from "../../ffi/socket.ts";
-import { CHANNEL_MESSAGE_BYTES_MAX, CHANNEL_RECEIVE_BYTES } from "../limits.ts";
+import { CHANNEL_BYTES_PER_TURN_MAX, CHANNEL_MESSAGE_BYTES_MAX, CHANNEL_RECEIVE_BYTES } from "../limits.ts";
 import { Interest } from "../poller.ts";
 import type { Reactor } from "../reactor.ts";
 import { Source } from "../source.ts";
@@ -26,21 +26,33 @@ export interface ChannelListener<T> {
 /** Puts lines together out of pieces. */
 export class LineReader {
   readonly #decoder = new TextDecoder();
-  #rest: Bytes = new Uint8Array(0);
+  /** `#rest[0, #length)` is a line whose end is still to come. It grows by doubling: many pieces cost no more than few. */
+  #rest: Bytes = new Uint8Array(CHANNEL_RECEIVE_BYTES);
+  #length = 0;
 
   /** The lines that `bytes` complete; null when one is too long. */
   take(bytes: Uint8Array): string[] | null {
-    const joined = new Uint8Array(this.#rest.length + bytes.length);
-    joined.set(this.#rest);
-    joined.set(bytes, this.#rest.length);
     const lines: string[] = [];
     let start = 0;
-    for (let end = joined.indexOf(NEWLINE); end >= 0; end = joined.indexOf(NEWLINE, start)) {
-      lines.push(this.#decoder.decode(joined.subarray(start, end)));
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+      this.#keep(bytes.subarray(start, end));
+      lines.push(this.#decoder.decode(this.#rest.subarray(0, this.#length)));
+      this.#length = 0;
       start = end + 1;
     }
-    this.#rest = joined.slice(start);
-    return this.#rest.length > CHANNEL_MESSAGE_BYTES_MAX ? null : lines;
+    this.#keep(bytes.subarray(start));
+    return this.#length > CHANNEL_MESSAGE_BYTES_MAX ? null : lines;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const needed = this.#length + bytes.length;
+    if (needed > this.#rest.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#rest.length, needed));
+      larger.set(this.#rest.subarray(0, this.#length));
+      this.#rest = larger;
+    }
+    this.#rest.set(bytes, this.#length);
+    this.#length = needed;
   }
 }
 
@@ -75,7 +87,8 @@ export class Channel<Received, Sent> extends Source {
 
   override onReady(): void {
     this.#flush();
-    while (!this.retired) {
+    for (let left = CHANNEL_BYTES_PER_TURN_MAX; !this.retired; left -= CHANNEL_RECEIVE_BYTES) {
+      if (left <= 0) return this.#reactor.again(this);
       const count = recv(this.fd, this.#buffer);
       if (count === -EINTR) continue;
       if (count === -EAGAIN) return;

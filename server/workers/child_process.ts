@@ -11,6 +11,7 @@ import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
 import type { Birth, Command, Report, Succession } from "./messages.ts";
+import { readSnapshot } from "./read_snapshot.ts";
 
 /** Starts a program that finds its channel at descriptor `channel`, and gets those of `inherited`, too: its process id. */
 export type Launch = (channel: number, inherited: readonly number[]) => number;
@@ -45,8 +46,9 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   #state: State = "starting";
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #waiting: (() => void)[] = [];
   readonly #deaf = Promise.withResolvers<void>();
+  /** Fulfilled by its next report; null: it was not asked for one. */
+  #report: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
   constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
@@ -100,21 +102,22 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   /** Fulfilled once it has told of itself again, or cannot any more. */
   report(): Promise<void> {
     if (!this.wasReady || this.#state === "ended") return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length === 1) this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));
-    });
+    if (this.#report === null) {
+      this.#report = Promise.withResolvers<void>();
+      this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));
+    }
+    return this.#report.promise; // one for all who ask, or who asks one that hangs would leave something behind each time
   }
 
   received(report: Report): void {
     if (report.kind === "snapshot") {
-      this.snapshot = report.snapshot;
+      this.snapshot = readSnapshot(report.snapshot);
       this.#answer();
     } else if (report.kind === "deaf") {
       this.#deaf.resolve();
     } else if (report.kind === "leaving") {
       this.#listener.leaving?.(this);
-    } else if (this.#state === "starting") {
+    } else if (report.kind === "ready" && this.#state === "starting") {
       clearTimeout(this.#startTimer);
       this.#state = "ready";
       this.wasReady = true;
@@ -143,6 +146,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   }
 
   #answer(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#report?.resolve();
+    this.#report = null;
   }
 }
