@@ -46,9 +46,9 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   #state: State = "starting";
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
+  readonly #deaf = Promise.withResolvers<void>();
   /** Fulfilled by its next report; null: it was not asked for one. */
   #report: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
-  readonly #deaf = Promise.withResolvers<void>();
 
   /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
   constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
@@ -117,7 +117,7 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
       this.#deaf.resolve();
     } else if (report.kind === "leaving") {
       this.#listener.leaving?.(this);
-    } else if (this.#state === "starting") {
+    } else if (report.kind === "ready" && this.#state === "starting") {
       clearTimeout(this.#startTimer);
       this.#state = "ready";
       this.wasReady = true;
