@@ -39,7 +39,7 @@ export const LOG_FLAG_GROUPS = [
         value: "LIST",
         isRepeatable: true,
         isNegatable: true,
-        help: "whose Forwarded or X-Forwarded-For counts: 10.0.0.0/8, loopback…",
+        help: "whose Forwarded or X-Forwarded-For counts: 10.0.0.0/8, loopback",
       },
       {
         name: "proxy-protocol",
