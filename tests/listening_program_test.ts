@@ -8,6 +8,7 @@ import { parseCommandLine } from "../server/config/command_line.ts";
 import { parseConfig } from "../server/config/config_file.ts";
 import { mergeSettings } from "../server/config/settings.ts";
 import { UsageError } from "../server/config/usage_error.ts";
+import { childrenOf } from "./support/process.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { Started } from "./support/started.ts";
 import { curl, exchange, get, Wire } from "./support/wire.ts";
@@ -153,8 +154,9 @@ Deno.test("--backlog is what the kernel is told, for each address", async () => 
     Deno.readTextFileSync(log).matchAll(/listen\(\d+, (\d+)\)\s+= 0/g),
     ([, length]) => length,
   );
+  for (const pid of childrenOf(started.process.pid)) Deno.kill(pid, "SIGTERM"); // strace would leave it behind
+  await started.process.status;
   assertEquals(lengths, ["17", "17"]);
-  started.process.kill("SIGTERM");
 });
 
 Deno.test("--user: the UNIX socket is that user's; the sandbox leaves its file, which the next start replaces", async () => {
