@@ -88,10 +88,10 @@ Deno.test("a new program without workers serves who came by any of its predecess
   try {
     assertEquals(await program.exit(), 0);
     const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
-    assert(
-      await Promise.race([answers, sleep(5_000)]) !== undefined,
-      "somebody waits in a queue of nobody's",
-    );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
+    assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in a queue of nobody's");
+    clearTimeout(timer);
   } finally {
     await end(successor);
   }
