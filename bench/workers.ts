@@ -7,9 +7,9 @@
  * @module
  */
 import { processTree } from "./measure.ts";
+import { median, Program } from "./program.ts";
 
 const [seconds = 4, rounds = 5] = Deno.args.map(Number);
-const REPOSITORY = new URL("../", import.meta.url).pathname;
 const NAMES = 900; // fewer than are remembered between two requests
 
 /** One round. */
@@ -31,36 +31,14 @@ function makeSite(): string {
 
 /** Starts the program, loads it, and ends it. */
 async function round(root: string, workers: number, path: string): Promise<Round> {
-  const flags = [
-    "run",
-    "--no-prompt",
-    "--allow-ffi",
-    `${REPOSITORY}main.ts`,
-    "0",
-    root,
-    "--browse",
-    "--no-config",
-  ];
-  const server = new Deno.Command(Deno.execPath(), {
-    args: [...flags, "--workers", String(workers)],
-    stdout: "piped",
-  }).spawn();
-  try {
-    const reader = server.stdout.getReader();
-    let greeting = "";
-    while (!/:(\d+)\/\n/.test(greeting)) greeting += decoder.decode((await reader.read()).value);
-    const url = `http://127.0.0.1:${/:(\d+)\/\n/.exec(greeting)![1]}${path}`;
-    await wrk(url, 1); // V8 compiles what is hot
-    const startMs = performance.now();
-    const { requests, cpuSeconds } = await wrk(url, seconds);
-    const elapsed = (performance.now() - startMs) / 1000;
-    if (processTree(server.pid).length !== workers + 1) throw new Error("a worker is missing");
-    await reader.cancel();
-    return { requestsPerSecond: requests / elapsed, client: cpuSeconds / elapsed };
-  } finally {
-    server.kill("SIGTERM");
-    await server.status;
-  }
+  await using program = await Program.start(root, ["--browse", "--workers", String(workers)]);
+  const url = program.url + path;
+  await wrk(url, 1); // V8 compiles what is hot
+  const startMs = performance.now();
+  const { requests, cpuSeconds } = await wrk(url, seconds);
+  const elapsed = (performance.now() - startMs) / 1000;
+  if (processTree(program.pid).length !== workers + 1) throw new Error("a worker is missing");
+  return { requestsPerSecond: requests / elapsed, client: cpuSeconds / elapsed };
 }
 
 /** Loads `url`; user and system time of the client come from the shell. */
@@ -73,11 +51,6 @@ async function wrk(url: string, forSeconds: number): Promise<{ requests: number;
   const times = [...text.matchAll(/(\d+)m([\d.]+)s/g)].slice(-2);
   const cpuSeconds = times.reduce((sum, [, m, s]) => sum + 60 * Number(m) + Number(s), 0);
   return { requests: Number(requests), cpuSeconds };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1];
 }
 
 if (import.meta.main) {

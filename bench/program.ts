@@ -1,0 +1,54 @@
+/**
+ * The program under measurement, beside nothing else.
+ * @module
+ */
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
+
+/** It serves; `await using` ends it. */
+export class Program implements AsyncDisposable {
+  readonly pid: number;
+  /** Where it serves, without a slash at its end. */
+  readonly url: string;
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(process: Deno.ChildProcess, url: string) {
+    this.#process = process;
+    this.pid = process.pid;
+    this.url = url;
+  }
+
+  /** Serves `root` on a port that the kernel chooses; `before` are words before the command, such as `taskset`'s. */
+  static async start(
+    root: string,
+    flags: readonly string[],
+    before: readonly string[] = [],
+  ): Promise<Program> {
+    const [command, ...args] = [
+      ...before,
+      ...[Deno.execPath(), "run", "--no-prompt", "--allow-ffi", MAIN, "0", root, "--no-config", ...flags],
+    ];
+    const process = new Deno.Command(command, { args, stdout: "piped" }).spawn();
+    const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let greeting = "";
+    for (;;) {
+      const [, port] = /:(\d+)\/\n/.exec(greeting) ?? [];
+      if (port !== undefined) {
+        await reader.cancel();
+        return new Program(process, `http://127.0.0.1:${port}`);
+      }
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`the program did not start: ${greeting}`);
+      greeting += value;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGTERM");
+    await this.#process.status;
+  }
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
