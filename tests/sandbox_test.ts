@@ -2,6 +2,7 @@
  * What the program gives up with Landlock, and that what it needs is left to it.
  * @module
  */
+import { childrenOf } from "./support/process.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { landlockAbi } from "../ffi/landlock.ts";
 import { DENO, Program, programCommand, REPOSITORY, Site } from "./support/program.ts";
@@ -91,7 +92,6 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
     {
       await using program = await Program.startCommand([
         "strace",
-        "-D",
         "-f",
         "-e",
         calls,
@@ -99,7 +99,10 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
         log,
         ...command,
       ]);
-      assertMatch(Deno.readTextFileSync(`/proc/${program.pid}/status`), /^NoNewPrivs:\s*1$/m);
+      const [traced] = childrenOf(program.pid);
+      assertMatch(Deno.readTextFileSync(`/proc/${traced}/status`), /^NoNewPrivs:\s*1$/m);
+      Deno.kill(traced, "SIGTERM"); // strace would only let go of it
+      await program.finish();
     }
     // A line of another thread may come in between: those of the thread that greets are looked at.
     const lines = Deno.readTextFileSync(log).split("\n");
