@@ -10,7 +10,7 @@ WORKDIR /src
 # let in: who delivers them does not matter, so that this also works behind a proxy with a certificate of its own.
 COPY deno.json deno.lock ./
 RUN deno install --frozen || \
-    deno install --frozen --unsafely-ignore-certificate-errors=registry.npmjs.org
+    deno install --frozen --unsafely-ignore-certificate-errors
 COPY . .
 RUN deno task compile --output /out/epollet
 
