@@ -12,7 +12,7 @@ import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
 import { helpText } from "./server/config/help.ts";
-import { loadSettings } from "./server/config/load_settings.ts";
+import { loadSettings, readConfig } from "./server/config/load_settings.ts";
 import { readPassword } from "./server/config/read_password.ts";
 import type { Arguments, CommandLine } from "./server/config/settings.ts";
 import { UsageError } from "./server/config/usage_error.ts";
@@ -66,12 +66,10 @@ async function main(args: readonly string[]): Promise<void> {
   } else {
     const kind = kindOfOrigin();
     const birth = kind === "worker" ? readOrigin() : null;
-    const command = await loadSettings(
-      said,
-      birth?.message.kind === "birth" ? birth.message.config : undefined,
-    );
+    const config = birth?.message.kind === "birth" ? birth.message.config : readConfig(said);
+    const command = await loadSettings(said, config);
     if (command.action === "explain") await printExplanation(command);
-    else await serveProgram(said, command, kind, birth);
+    else await serveProgram(said, command, kind, birth, config);
   }
   Deno.exit(0);
 }

@@ -15,6 +15,7 @@ import { warn } from "./output.ts";
 import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { Reload } from "./reload.ts";
 import { obeySignals } from "./signals.ts";
+import { openSites } from "./sites.ts";
 import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
 
@@ -28,14 +29,14 @@ export async function serveAlone(
   origin: Origin | null,
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
+  const opened = await openSites(command); // before anything is bound that a mistake would leave behind
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
-  const launcher = new Launcher();
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
-  const { server, site } = await prepare(command, sockets.serving, logs);
+  const { server, site } = prepare(command, opened, sockets.serving, logs);
   if (adminSockets.length > 0) {
     server.listenAlso(adminService(adminSockets, {
       snapshots: () => [server.snapshot()],
@@ -43,13 +44,14 @@ export async function serveAlone(
     }));
   }
   const sandbox = sandboxOf(command);
+  const isConfined = sandbox?.isEnforced ?? false;
+  const launcher = isConfined ? null : new Launcher();
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
   logs.open();
-  const reload = new Reload(said, command, { server, site }, sandbox?.isEnforced ?? false);
+  const reload = new Reload(said, command, { server, site }, isConfined);
   sandbox?.enter();
   let hasSuccessor = false;
-  const isConfined = sandbox?.isEnforced ?? false;
-  const succession = new SuccessionAttempts({
+  const succession = launcher === null ? null : new SuccessionAttempts({
     reactor: server.reactor,
     launch: launcher.successor,
     sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
@@ -63,17 +65,21 @@ export async function serveAlone(
   });
   obeySignals({
     drain: () => {
-      succession.cancel();
+      succession?.cancel();
       manager.stopping();
       server.shutdown();
     },
-    reload: () => succession.reload(() => void manager.reloading(() => reload.run())),
+    reload: () => {
+      const read = () => void manager.reloading(() => reload.run());
+      if (succession === null) read();
+      else succession.reload(read);
+    },
     abort: () => server.flushLog(),
     reopenLogs: () => {
       server.reopenLog();
       logs.reopenErrors();
     },
-    succeed: () => isConfined ? warn(NO_SUCCESSION) : succession.begin(),
+    succeed: () => succession === null ? warn(NO_SUCCESSION) : succession.begin(),
   }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);

@@ -4,6 +4,7 @@
  */
 import type { Account } from "../ffi/privileges.ts";
 import { keepUsageReadable } from "../ffi/usage.ts";
+import type { StaticHandler } from "../handlers/static.ts";
 import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { ListenAddress } from "../server/listening/address.ts";
@@ -15,7 +16,7 @@ import { limitsOf } from "../server/server_limits.ts";
 import { speaksSecond } from "../server/server_options.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "./output.ts";
-import { CurrentSite, openSites, rootsOf } from "./sites.ts";
+import { CurrentSite, rootsOf } from "./sites.ts";
 
 /** A server that has not begun to serve. */
 export interface Prepared {
@@ -38,15 +39,15 @@ function noHandler(): never {
   throw new TypeError("Nothing is served yet");
 }
 
-/** Opens the sites, and makes a server of them. @throws {UsageError | SystemError} */
-export async function prepare(
+/** Makes a server of the sites that were opened; null: no files are served. @throws {SystemError} */
+export function prepare(
   command: CommandLine,
+  opened: StaticHandler | null,
   sockets: readonly ListeningSocket[],
   logs: Logs,
-): Promise<Prepared> {
+): Prepared {
   const { poller, keepAlive, handler, coroutine } = command;
   if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
-  const opened = await openSites(command);
   const site = opened === null ? null : new CurrentSite(opened);
   const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload
   const server = new Server({

@@ -2,6 +2,7 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
+import type { ConfigText } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
@@ -11,12 +12,13 @@ import { guardSignals } from "./signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 
-/** Serves until a signal ends it; `birth` is what a worker was told. @throws {UsageError | SystemError} when that cannot begin */
+/** Serves until a signal ends it; `birth` is what a worker was told, `config` the file as it was read. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(
   said: Arguments,
   command: CommandLine,
   kind: Kind,
   birth: Origin | null,
+  config: ConfigText | null,
 ): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
@@ -25,5 +27,5 @@ export async function serveProgram(
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);
-  else await supervise(said, command, origin);
+  else await supervise(said, command, config, origin);
 }

@@ -31,8 +31,8 @@ export interface SignalTasks {
 
 /**
  * SIGUSR1 is not for the runtime, which would open a debugger's port on it (see `ffi/signals.ts`). Where there are log files
- * to open anew, or may be, this program starts once more in its own place, with the signal blocked from the beginning, and it is read
- * from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
+ * to open anew, or may be, this program starts once more in its own place, with the signal blocked from the beginning, and
+ * it is read from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
  */
 export function guardSignals(command: CommandLine, kind: Kind): void {
   const mayHaveLogs = logPathsOf(command).length > 0 || command.workers !== 0; // workers may get some by a reload
@@ -66,7 +66,6 @@ export function obeySignals(tasks: SignalTasks, reactor: Reactor): void {
     const source = new SignalSource(signalDescriptor(SIGUSR1), () => tasks.reopenLogs());
     orThrow(reactor.register(source, Interest.READABLE), "hear of signals", "register");
   }
-
   const terminals = [0, 1, 2].filter(isTerminal);
   let count = 0;
   const end = () => {

@@ -9,6 +9,7 @@ import { obey } from "../server/workers/worker.ts";
 import { Logs } from "./logs.ts";
 import { listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { leaveSignalsToSupervisor } from "./signals.ts";
+import { openSites } from "./sites.ts";
 import { asListening } from "./sockets.ts";
 
 /** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
@@ -16,7 +17,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   const [, settings] = listeningOf(command, null);
   const logs = new Logs(command);
   logs.open();
-  const { server } = await prepare(command, asListening(birth.sockets, settings), logs);
+  const { server } = prepare(command, await openSites(command), asListening(birth.sockets, settings), logs);
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(() => {
     server.reactor.post(() => link.send({ kind: "leaving" }));

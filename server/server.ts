@@ -6,10 +6,7 @@ import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
 import type { SocketAddress } from "../ffi/socket.ts";
 import { SOCKET_MODE } from "../ffi/unix_socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
-import { ByteConnection } from "./byte_connection.ts";
 import { complain, describeError, describeRefusal } from "./complaints.ts";
-import type { Service } from "./connections.ts";
-import { CoroutineConnection } from "./coroutine.ts";
 import { HttpClock } from "./http/date.ts";
 import { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
@@ -17,7 +14,7 @@ import { LISTEN_BACKLOG } from "./limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
-import { Interest, type PollerName } from "./poller.ts";
+import type { PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
@@ -31,20 +28,10 @@ import {
   withinDescriptors,
 } from "./server_limits.ts";
 import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
+import { serviceOf } from "./service_of.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
 import { Workspace } from "./workspace.ts";
-
-/** HTTP has its own way (null), since those of its connections that rest are no objects. */
-function serviceOf(options: ServerOptions): Service | null {
-  if ("handler" in options) return null;
-  if ("protocol" in options) {
-    const { protocol } = options;
-    return (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE);
-  }
-  const { coroutine } = options;
-  return (fd, host, keeper) => CoroutineConnection.run(coroutine, fd, host, keeper);
-}
 
 function noHandler(): never {
   throw new TypeError("This server has no handler");

@@ -133,7 +133,7 @@ Deno.test("it is nobody's root, writes nowhere, and gets no right", () => {
     capabilities: { drop: ["ALL"] },
   });
   assertEquals(pod.at("automountServiceAccountToken").value, false);
-  assertMatch(container.at("image").text, new RegExp(`/epollet:${config.version.replaceAll(".", "\\.")}$`));
+  assertMatch(container.at("image").text, new RegExp(`^epollet:${config.version.replaceAll(".", "\\.")}$`));
 });
 
 Deno.test("the settings are where the image looks for them, are well, and the probes are answered as the kubelet asks", async () => {

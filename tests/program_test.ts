@@ -225,3 +225,18 @@ Deno.test("without --allow-ffi it says what it needs", async () => {
   assertEquals(output.code, 2);
   assertMatch(new TextDecoder().decode(output.stderr), /^epollet: .*--allow-ffi.*\n$/);
 });
+
+Deno.test("a mistake is told before anything is bound: no socket file is left behind", async () => {
+  using site = new Site();
+  for (const args of [[], ["--workers", "1"]]) {
+    const { code } = await runProgram([
+      "--listen",
+      `unix:${site.path("s.sock")}`,
+      "-d",
+      site.path("none"),
+      ...args,
+    ]);
+    assertEquals(code, 2);
+    assertEquals(Array.from(Deno.readDirSync(site.root)), []);
+  }
+});

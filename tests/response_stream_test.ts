@@ -250,16 +250,22 @@ onBoth("a stream may take as long as it likes, even if the request had a body", 
   });
 });
 
+/** A client that has asked for a stream that pauses for 200 ms between its pieces. */
+function pausing({ stream }: Source, trigger: "level" | "edge"): Scripted {
+  const scripted = new Scripted(
+    () => new HttpResponse(200, [], { stream, length: null, pauseMs: 200 }),
+    trigger,
+  );
+  scripted.receive(get("/"));
+  return scripted;
+}
+
 onBoth(
   "a stream that pauses is asked for its next piece when its time has come, and not before",
   async (trigger) => {
     await withClock(async (advance) => {
       const source = new Source(["a", "b", "c"]);
-      using scripted = new Scripted(
-        () => new HttpResponse(200, [], { stream: source.stream, length: null, pauseMs: 200 }),
-        trigger,
-      );
-      scripted.receive(get("/"));
+      using scripted = pausing(source, trigger);
       await calm(scripted);
       const asked = [source.pulls];
       for (const ms of [199, 1, 150, 50, 200]) {
@@ -279,11 +285,7 @@ onBoth(
   async (trigger) => {
     await withClock(async (advance) => {
       const source = new Source(["a", "b", "c"]);
-      using scripted = new Scripted(
-        () => new HttpResponse(200, [], { stream: source.stream, length: null, pauseMs: 200 }),
-        trigger,
-      );
-      scripted.receive(get("/"));
+      using scripted = pausing(source, trigger);
       scripted.end();
       await calm(scripted);
       for (let i = 0; i < 3; i++) {

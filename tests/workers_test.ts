@@ -31,6 +31,14 @@ async function workersOf({ pid }: Program, count: number): Promise<number[]> {
   return childrenOf(pid);
 }
 
+/** A client to whom a large file is being sent, which it does not read yet. */
+async function downloadOf({ port }: Program): Promise<Wire> {
+  const wire = await Wire.connect(port);
+  await wire.send(get("/large.bin"));
+  await wire.arrival();
+  return wire;
+}
+
 Deno.test("workers serve on one port, and the kernel spreads clients among them", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, [...TWO, "-v", "--admin", "127.0.0.1:0"]);
@@ -119,9 +127,7 @@ Deno.test("a supervisor that is killed leaves no worker behind, not even one who
   using resting = await Wire.connect(program.port);
   await resting.send(get("/"));
   await resting.expect();
-  using greedy = await Wire.connect(program.port);
-  await greedy.send(get("/large.bin")); // and does not read
-  await greedy.arrival();
+  using _greedy = await downloadOf(program); // and does not read
   program.kill("SIGKILL");
   await until(() => !workers.some(isRunning), "nobody is left");
 });
@@ -130,9 +136,7 @@ Deno.test("SIGTERM: no more clients, responses are finished, all processes end, 
   using site = new Site({ "large.bin": new Uint8Array(8_000_000) });
   await using program = await Program.start(site.root, TWO);
   const workers = await workersOf(program, 2);
-  using wire = await Wire.connect(program.port);
-  await wire.send(get("/large.bin"));
-  await wire.arrival();
+  using wire = await downloadOf(program);
   program.kill("SIGTERM");
   await until(async () => !await canConnect(program.port), "nobody listens");
   assertEquals((await wire.expect()).body.length, 8_000_000);
@@ -144,9 +148,7 @@ Deno.test("the grace period cuts off what takes longer, alone and with workers; 
   using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   await Promise.all([[], TWO].map(async (args) => {
     await using program = await Program.start(site.root, [...args, "--grace-period", "300ms"]);
-    using wire = await Wire.connect(program.port);
-    await wire.send(get("/large.bin")); // and does not read on
-    await wire.arrival();
+    using _wire = await downloadOf(program); // and does not read on
     const startMs = Date.now();
     program.kill("SIGTERM");
     assertEquals((await program.finish()).code, 0);
@@ -166,9 +168,7 @@ Deno.test("a second SIGTERM does not wait: the status is 1, and no worker is lef
   using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root, TWO);
   const workers = await workersOf(program, 2);
-  using wire = await Wire.connect(program.port);
-  await wire.send(get("/large.bin"));
-  await wire.arrival();
+  using _wire = await downloadOf(program);
   program.kill("SIGTERM");
   await until(async () => !await canConnect(program.port), "nobody listens");
   program.kill("SIGTERM");

@@ -18,6 +18,7 @@ import { Restarts } from "./restarts.ts";
 
 /** One that serves. */
 type Worker = ChildProcess<Birth>;
+
 /** What a supervisor needs to know. */
 export interface SupervisorOptions {
   readonly reactor: Reactor;
@@ -72,8 +73,8 @@ export class Supervisor implements ChildListener<Birth> {
 
   /**
    * Starts a worker for each birth. Once all of them are ready they take the place of those that are there, which are
-   * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those that are there stay. From anywhere; one after
-   * the other.
+   * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those
+   * that are there stay. From anywhere; one after the other.
    */
   replace(births: readonly Birth[], gracePeriodMs: number): Promise<Outcome> {
     const { reactor, launch } = this.#options;
