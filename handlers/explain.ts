@@ -9,6 +9,7 @@ import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { type HttpResponse, isStream } from "../server/http/response.ts";
 import { reasonPhrase } from "../server/http/status.ts";
+import { nextTurn } from "../server/reactor.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
 /** What a browser sends when somebody follows a link. */
@@ -37,7 +38,7 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
-  const context: HandlerContext = { batch: 1, clock, remoteAddress: null, signal };
+  const context: HandlerContext = { batch: nextTurn(), clock, remoteAddress: null, signal };
   note(
     "request",
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,

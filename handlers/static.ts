@@ -5,6 +5,7 @@
 import { EACCES, SystemError } from "../ffi/errno.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_settings.ts";
 import type { Handler, HandlerContext } from "../server/handler.ts";
+import { KnownRequest } from "../server/http/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import type { HttpResponse } from "../server/http/response.ts";
 import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
@@ -106,11 +107,15 @@ export class Sites {
     this.#note = note;
     this.#options = { ...options, cacheSize: Math.floor(cacheSize / (hosts.size + 1)) };
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
-    this.#default = { settings, site: new Site(settings, this.#options, note), hasWarned: false };
+    this.#default = { settings, site: new Site(settings, this.#options, this, note), hasWarned: false };
     try {
       for (const [host, own] of hosts) {
         const settings = { ...this.#default.settings, ...own };
-        this.#hosts.set(host, { settings, site: new Site(settings, this.#options, note), hasWarned: false });
+        this.#hosts.set(host, {
+          settings,
+          site: new Site(settings, this.#options, this, note),
+          hasWarned: false,
+        });
       }
     } catch (error) {
       this.close();
@@ -139,7 +144,8 @@ export class Sites {
       this.#checkedSeconds = context.clock.seconds;
       for (const place of [this.#default, ...this.#hosts.values()]) this.#replace(place);
     }
-    const remembered = request.memo as Answer | null;
+    // Only what this very object has remembered: another handler may be asked by requests with the same head.
+    const remembered = request instanceof KnownRequest ? request.recall(this) as Answer | null : null;
     if (remembered !== null && remembered.entry !== null) {
       const { entry } = remembered;
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
@@ -165,7 +171,7 @@ export class Sites {
   #replace(place: Place): void {
     if (!place.site.isReplaced) return;
     try {
-      const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this.#note);
+      const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this, this.#note);
       const { hits, misses, evictions, events, overflows } = place.site.snapshot();
       this.#past = [[...this.#past, { ...EMPTY, hits, misses, evictions, events, overflows }].reduce(sumOf)];
       place.site.close();

@@ -10,8 +10,8 @@ import type { HttpResponse } from "./http/response.ts";
 /** What a handler may know beside the request. */
 export interface HandlerContext {
   /**
-   * The reactor's turn. Every request that is handled in a turn was received before the first of them is handled:
-   * what is known to be true in a turn is true for all requests of it.
+   * The reactor's turn: a number that no other turn of any reactor in this isolate has. Every request that is handled in a
+   * turn was received before the first of them is handled: what is known to be true in a turn is true for all of them.
    */
   readonly batch: number;
   /** The current second, as `Date` says it. */

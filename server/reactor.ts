@@ -27,14 +27,27 @@ import { TaskQueue } from "./task_queue.ts";
 /** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
 export type ErrorListener = (error: unknown, source: Source | null) => void;
 
+/**
+ * In its only element: turns of all reactors so far, since two reactors that serve from one memory must not give two
+ * instants one number. No number, which would be an object when it is large.
+ */
+const turnCount = new Float64Array(1);
+
+/** The number of a turn that no reactor has, for a caller that asks a handler without one. */
+export function nextTurn(): number {
+  return ++turnCount[0];
+}
+
 /** See the module's comment. */
 export class Reactor {
   /** Milliseconds of a clock that never jumps, read once a turn. */
   now: number = Math.trunc(performance.now());
   /** The same, with its fraction. */
   turnMs: number = this.now;
-  /** The number of the current turn; it changes before phase one. */
-  batch = 0;
+  /** The number of the current turn, which no other turn of any reactor has; it changes before phase one. */
+  batch: number = nextTurn();
+  /** Turns that this reactor has had. */
+  turns = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
@@ -248,7 +261,8 @@ export class Reactor {
 
   #dispatch(count: number): number {
     this.now = Math.trunc(this.turnMs = performance.now());
-    this.batch++;
+    this.batch = nextTurn();
+    this.turns++;
     // Those that a budget cut short come first: what they need (receive slots) must not all go to newcomers.
     const again = this.#again;
     this.#again = this.#againNext;

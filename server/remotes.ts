@@ -4,6 +4,7 @@
  * @module
  */
 import { peerAddress, peerNetwork, type SocketAddress } from "../ffi/socket.ts";
+import { KnownRequest } from "./http/known_request.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { forwardedClient } from "./proxy/forwarded.ts";
 import { networkOf } from "./proxy/proxy_header.ts";
@@ -59,7 +60,7 @@ export class Remotes {
   /** Who `request` comes from, where the connection is a trusted proxy's and says so; else null: the connection's own. */
   forwardedFor(fd: number, request: HttpRequest): string | null {
     if (this.#trusted === null || !this.#isTrusted(fd)) return null;
-    if (!request.isShared) return forwardedClient(request, this.#trusted);
+    if (!(request instanceof KnownRequest)) return forwardedClient(request, this.#trusted);
     if (request.client === undefined) request.client = forwardedClient(request, this.#trusted);
     return request.client;
   }

@@ -24,7 +24,7 @@ export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapsh
     poller,
     trigger: reactor.trigger,
     isDraining,
-    turns: reactor.batch,
+    turns: reactor.turns,
     systemCalls: callCount[0],
     accepted: counters.accepted,
     refused: counters.refused,

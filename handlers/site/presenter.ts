@@ -7,6 +7,7 @@ import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
+import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
@@ -50,6 +51,8 @@ export interface PresenterParts {
   readonly tags: EntityTags;
   readonly policy: FieldPolicy;
   readonly compressor: Compressor;
+  /** Known requests remember its answers for this object. */
+  readonly owner: object;
   readonly note: Note;
 }
 
@@ -237,7 +240,9 @@ export class Presenter {
     }
     // While there is too much to compress, a client may get what is not the best for it: only for now.
     const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.compressor.isFull);
-    if (request.isShared && answer.entry !== null && isLasting) request.memo = answer;
+    if (request instanceof KnownRequest && answer.entry !== null && isLasting) {
+      request.remember(this.#parts.owner, answer);
+    }
     return answer.response;
   }
 

@@ -68,8 +68,11 @@ export class Site {
   #isOpen = true;
   #isClosing = false;
 
-  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
-  constructor(settings: SiteSettings, options: SiteOptions, note: Note | null = null) {
+  /**
+   * `owner` is what known requests are asked by for what they remember of this site.
+   * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`
+   */
+  constructor(settings: SiteSettings, options: SiteOptions, owner: object, note: Note | null = null) {
     const { cacheSize = CACHE_BYTES_MAX } = options;
     this.#settings = settings;
     const tell = this.#note = note ?? (() => {});
@@ -93,6 +96,7 @@ export class Site {
       tags: this.#tags,
       policy: this.#policy,
       compressor: new Compressor(),
+      owner,
       note: tell,
     });
     this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));

@@ -6,6 +6,7 @@
  */
 import { describeErrno } from "../../ffi/errno.ts";
 import type { HttpClock } from "../http/date.ts";
+import { KnownRequest } from "../http/known_request.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
@@ -99,12 +100,12 @@ export class AccessLog extends Source {
 
   /** What is shown of a request, for a line to come. */
   remember(fd: number, request: HttpRequest): LoggedRequest {
-    const known = request.logged as LoggedRequest | null;
+    const known = request instanceof KnownRequest ? request.logged as LoggedRequest | null : null;
     const client = this.#remotes.forwardedFor(fd, request);
     if (known !== null && (client === null) === (known.lead === null)) return known;
     const logged = new LoggedRequest(this.#format, request);
     if (client !== null) logged.lead = this.#format.lead(client);
-    if (request.isShared) request.logged = logged;
+    if (request instanceof KnownRequest) request.logged = logged;
     return logged;
   }
 

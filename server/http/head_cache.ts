@@ -3,14 +3,15 @@
  *
  * Clients repeat themselves: the head of a request is most often, byte for byte, one that came a moment ago. To
  * compare it with a known one, a word at a time, costs a fifth of parsing it; and a handler may remember its
- * answer beside the parsed request, see {@linkcode HttpRequest.memo}.
+ * answer beside the parsed request (`known_request.ts`).
  *
  * A head is kept when it comes for the second time, so that those that never come again cost nothing but a hash.
  * The hash only finds: every byte is compared, so that nobody can be given the answer to another's request.
  * @module
  */
 import { CACHED_HEAD_BYTES_MAX, CACHED_HEADS_MAX } from "../limits.ts";
-import { HttpRequest } from "./request.ts";
+import { KnownRequest } from "./known_request.ts";
+import type { HttpRequest } from "./request.ts";
 
 /** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
 const WAYS = 4;
@@ -19,12 +20,6 @@ const SETS = CACHED_HEADS_MAX / WAYS;
 const NEWCOMERS_PER_PLACE = 16;
 /** The words of short heads stand in one array, where they are found without looking at the request first. */
 const SHORT_WORDS = 32;
-const NO_WORDS = new Int32Array(0);
-
-/** A request that knows the words of its head, where that is not short. */
-class KnownRequest extends HttpRequest {
-  words: Int32Array = NO_WORDS;
-}
 
 /** See the module's comment. Of a fixed size: {@linkcode CACHED_HEADS_MAX} heads. */
 export class HeadCache {

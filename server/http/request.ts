@@ -11,17 +11,11 @@ import type { RequestBody } from "./request_body.ts";
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
 /**
- * One request. A handler must not change it, but for {@linkcode memo}: requests whose heads have the same bytes may
- * share one object (see `head_cache.ts`). Others are filled by the parser again and again; whoever needs one of
- * them beyond the handler's first `await` has it to itself, since the connection then takes a new one.
+ * One request. A handler must not change it: requests whose heads have the same bytes may share one object (see
+ * `head_cache.ts`). Others are filled by the parser again and again; a handler that needs one of them beyond its first
+ * `await` has it to itself, since the connection then takes a new one.
  */
 export class HttpRequest {
-  /** The handler's own, while {@linkcode isShared}: what it found out about this head, for the next time. */
-  memo: unknown = null;
-  /** The access log's own, while {@linkcode isShared}: what it shows of this head. */
-  logged: unknown = null;
-  /** The server's own, while {@linkcode isShared}: who it says it comes from; undefined: nobody has asked. */
-  client: string | null | undefined = undefined;
   /** Bytes of the head, while {@linkcode isShared}. */
   headLength = 0;
   /** Where all offsets point into. */
