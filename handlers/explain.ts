@@ -9,7 +9,7 @@ import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { type HttpResponse, isStream } from "../server/http/response.ts";
 import { reasonPhrase } from "../server/http/status.ts";
-import { nextTurn } from "../server/reactor.ts";
+import { nextTurn } from "../server/turns.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
 /** What a browser sends when somebody follows a link. */

@@ -23,20 +23,10 @@ import {
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import type { Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
+import { nextTurn } from "./turns.ts";
 
 /** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
 export type ErrorListener = (error: unknown, source: Source | null) => void;
-
-/**
- * In its only element: turns of all reactors so far, since two reactors that serve from one memory must not give two
- * instants one number. No number, which would be an object when it is large.
- */
-const turnCount = new Float64Array(1);
-
-/** The number of a turn that no reactor has, for a caller that asks a handler without one. */
-export function nextTurn(): number {
-  return ++turnCount[0];
-}
 
 /** See the module's comment. */
 export class Reactor {
