@@ -74,8 +74,8 @@ export {
 
 export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/poller.ts";
 export { createPoller, POLLER_NAMES } from "./server/pollers/mod.ts";
-export { type ErrorListener, Reactor } from "./server/reactor.ts";
-export { Source } from "./server/source.ts";
+export { Reactor } from "./server/reactor.ts";
+export { type ErrorListener, Source } from "./server/source.ts";
 export { type Expiring } from "./server/deadlines.ts";
 
 // The multiplexers by themselves

@@ -21,12 +21,9 @@ import {
   YIELD_INTERVAL_MS,
 } from "./limits.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
-import type { Source } from "./source.ts";
+import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
-
-/** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
-export type ErrorListener = (error: unknown, source: Source | null) => void;
 
 /** See the module's comment. */
 export class Reactor {
@@ -205,9 +202,8 @@ export class Reactor {
         // What waited for nothing but this turn goes on now: a few rounds are cheaper than parking.
         for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
-        const isSuspended = this.#tasks.pending > 0;
-        const isOverdue =
-          this.now - yieldedMs >= (isSuspended ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS);
+        const intervalMs = this.#tasks.pending > 0 ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS;
+        const isOverdue = this.now - yieldedMs >= intervalMs;
         if (woken > 0 && !isOverdue) continue;
         const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;

@@ -40,3 +40,6 @@ export abstract class Source implements Expiring {
   /** Its descriptor has been closed. */
   onClosed(): void {}
 }
+
+/** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
+export type ErrorListener = (error: unknown, source: Source | null) => void;
