@@ -60,11 +60,11 @@ export { HttpClock } from "./server/http/date.ts";
 export { HttpError } from "./server/http/http_error.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";
 export { type BodySink, RequestBody } from "./server/http/request_body.ts";
+export { FileBody, type FileBodyInit } from "./server/http/file_body.ts";
 export {
   type Body,
   errorResponse,
   type Fields,
-  type FileBody,
   HttpResponse,
   type ResponseOptions,
   type StreamBody,
@@ -117,14 +117,12 @@ export {
 export {
   accept,
   close,
-  type ListenOptions,
-  listenTcp,
   localAddress,
   peerAddress,
   recv,
   send,
   sendfile,
   shutdownWrite,
-  type SocketAddress,
-} from "./ffi/socket.ts";
+} from "./ffi/checked_socket.ts";
+export { type ListenOptions, listenTcp, type SocketAddress } from "./ffi/socket.ts";
 export { describeErrno, EAGAIN, EINTR, errnoName, SystemError } from "./ffi/errno.ts";

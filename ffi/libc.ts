@@ -164,7 +164,13 @@ export function result(value: number): number {
 
 const encoder = new TextEncoder();
 
-/** `text` in UTF-8, ended by a NUL, as C wants it. The caller sees to it that `text` has no NUL. */
+/**
+ * `text` in UTF-8, ended by a NUL, as C wants it.
+ * @throws {TypeError} for a text with a NUL, which C would take for its end: the rest would be lost without a word
+ */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) {
+    throw new TypeError(`${JSON.stringify(text)} has a NUL in it: no name of the system can`);
+  }
   return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>; // never shared; Deno 2.4 does not know
 }

@@ -50,6 +50,9 @@ export {
 const scratch = new ArrayBuffer(256);
 const optionBytes = new Uint8Array(scratch, 136, 4);
 const optionWord = new Int32Array(scratch, 136, 1);
+const PORT_MAX = 65535;
+/** An int of C. */
+const BACKLOG_MAX = 0x7fff_ffff;
 /** Seconds of silence before TCP asks whether the peer is still there, between two such questions, and how many. */
 const KEEPALIVE_IDLE_SECONDS = 60;
 const KEEPALIVE_INTERVAL_SECONDS = 15;
@@ -87,6 +90,7 @@ export interface ListenOptions {
  * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
  * kernel chooses).
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+ * @throws {TypeError | RangeError} for a host, port or backlog that is none
  */
 export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
   return listenTcpTogether(host, port, backlog, options, 1)[0];
@@ -106,6 +110,7 @@ export function listenTcpTogether(
   copies: number,
 ): number[] {
   loadLibc();
+  checkListening(host, port, backlog);
   const intent = `listen on ${formatAddress({ address: host, port })}`;
   const share = (fd: number) =>
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), intent, "setsockopt SO_REUSEPORT");
@@ -125,6 +130,18 @@ export function listenTcpTogether(
   } catch (error) {
     for (const fd of fds) libc.close(fd);
     throw error;
+  }
+}
+
+/** C would take another port, or another host, for what these are not. */
+function checkListening(host: unknown, port: unknown, backlog: unknown): void {
+  if (typeof host !== "string") {
+    throw new TypeError(`A host to listen on must be a string, not ${typeof host}`);
+  }
+  const isPort = Number.isInteger(port) && port as number >= 0 && port as number <= PORT_MAX;
+  if (!isPort) throw new RangeError(`${String(port)} is no port: 0 to ${PORT_MAX}`);
+  if (!Number.isInteger(backlog) || backlog as number < 0 || backlog as number > BACKLOG_MAX) {
+    throw new RangeError(`${String(backlog)} is no backlog: 0 to ${BACKLOG_MAX}`);
   }
 }
 

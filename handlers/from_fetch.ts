@@ -3,6 +3,7 @@
  * Source: the Fetch standard.
  * @module
  */
+import { bytesOf } from "../server/bytes.ts";
 import type { Handler, HandlerContext } from "../server/handler.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import type { HttpRequest } from "../server/http/request.ts";
@@ -38,6 +39,9 @@ const OWN_FIELDS = new Set(["connection", "content-length", "date", "keep-alive"
  * ```
  */
 export function fromFetch(handler: FetchHandler): Handler {
+  if (typeof handler !== "function") {
+    throw new TypeError(`A fetch handler must be a function, not ${typeof handler}`);
+  }
   return async (request, context) => {
     // The Fetch standard knows neither: no Request can be made of them.
     if (request.method === "CONNECT" || request.method === "TRACE") return errorResponse(501);
@@ -101,8 +105,9 @@ async function toBody(source: ReadableStream<Uint8Array>, length: number | null)
     return length === null || length === 0 ? null : { stream: resumed(pieces, reader), length };
   }
   const second = first === null ? null : await settledSoon(pieces, reader);
-  const isWhole = first !== null && second?.done && (length ?? first.value.length) === first.value.length;
-  return isWhole ? first.value : { stream: resumed(pieces, reader), length };
+  if (first === null || !second?.done) return { stream: resumed(pieces, reader), length };
+  const whole = bytesOf(first.value, "A piece of a fetch handler's body");
+  return (length ?? whole.length) === whole.length ? whole : { stream: resumed(pieces, reader), length };
 }
 
 /** The next piece, if it is there within a few microtasks. */

@@ -5,6 +5,7 @@
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { SocketAddress } from "../ffi/socket.ts";
 import { Backlog } from "./backlog.ts";
+import { bytesOf, describeKind } from "./bytes.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
@@ -16,6 +17,20 @@ import type { Slot } from "./workspace.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
+
+/** What a protocol gave, if it is a session. @throws {TypeError} if not */
+function toSession(session: Session): Session {
+  if (typeof session?.received !== "function") {
+    throw new TypeError("A protocol must return a session: { received }");
+  }
+  for (const name of ["timeoutMs", "idleTimeoutMs"] as const) {
+    const value: unknown = session[name];
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw new TypeError(`A session's ${name} must be a number of milliseconds, not ${describeKind(value)}`);
+    }
+  }
+  return session;
+}
 
 /** See the module's comment. */
 export class ByteConnection extends Connection implements Peer {
@@ -45,7 +60,7 @@ export class ByteConnection extends Connection implements Peer {
     if (!this.watch(Interest.READABLE)) return;
     const { reactor } = this.host;
     try {
-      this.#session = this.#protocol(this);
+      this.#session = toSession(this.#protocol(this));
     } catch (error) { // this client's misfortune, and not the listener's
       this.host.onHandlerError(error);
       return reactor.retire(this);
@@ -58,18 +73,19 @@ export class ByteConnection extends Connection implements Peer {
 
   // Peer
 
-  write(bytes: Uint8Array): boolean {
+  write(given: Uint8Array): boolean {
+    const bytes = bytesOf(given, "What is written to a client");
     const { reactor, workspace } = this.host;
     if (this.retired || this.closeAfter) return false;
     this.#hasLastWord ||= this.#isEndTold;
     if (this.#isInTurn) {
-      this.output.append(workspace, bytes as Bytes, 0, bytes.length);
+      this.output.append(workspace, bytes, 0, bytes.length);
       return true;
     }
     // What a session says at its very beginning waits for its first turn.
     const isOurs = this.#session !== null && !reactor.isParked && workspace.gatherLength === 0;
     if (isOurs && !this.isBlocked) {
-      this.output.append(workspace, bytes as Bytes, 0, bytes.length);
+      this.output.append(workspace, bytes, 0, bytes.length);
       if (this.flush()) this.#expire();
       return !this.retired;
     }

@@ -6,7 +6,7 @@
  * because an edge will not remind us.
  * @module
  */
-import { EAGAIN, EINTR } from "../ffi/errno.ts";
+import { EAGAIN, EFAULT, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import {
   FAST_AFTER_BYTES,
@@ -28,6 +28,9 @@ import type { Slot } from "./workspace.ts";
 export type State = (typeof STATES)[number] | "closed";
 /** See {@linkcode State}. */
 export const STATES = ["reading", "reading-body", "handling", "writing", "lingering"] as const;
+
+const BODY_GONE =
+  "A body's buffer was transferred, or became smaller, while it was sent: the connection ends";
 
 /** Who keeps the connections that have nothing to do. */
 export interface ConnectionKeeper {
@@ -189,6 +192,7 @@ export abstract class Connection extends Source {
       transport.liftUnsentLimit(this.fd);
     }
     if (flushed < 0) {
+      if (flushed === -EFAULT) this.host.onHandlerError(new TypeError(BODY_GONE));
       reactor.retire(this);
       return false;
     }

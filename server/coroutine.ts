@@ -111,7 +111,7 @@ export class CoroutineConnection {
     return promise;
   }
 
-  /** Sends bytes; settled when the socket has taken them all. @throws {Cancelled} */
+  /** Sends bytes; settled when the socket has taken them all. @throws {Cancelled} @throws {TypeError} for what is no Uint8Array */
   write(bytes: Uint8Array): void | Promise<void> {
     const connection = this.#speakBytes();
     this.#throwIfCancelled();
@@ -166,7 +166,7 @@ export class CoroutineConnection {
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
     const { reactor } = this.#host;
-    const untilMs = performance.now() + (ms > 0 ? ms : 0); // NaN, too
+    const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN, too
     const sleepers = this.#sleepers ??= new Set();
     return this.#wait((waiting) => {
       const sleeper = new Sleeper((error) => {

@@ -10,7 +10,8 @@ import { ExchangeConnection, noResponse } from "./exchange_connection.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
-import { CONTINUE, errorResponse, HttpResponse, isStream, tooManyRequests } from "./http/response.ts";
+import { FileBody } from "./http/file_body.ts";
+import { CONTINUE, errorResponse, HttpResponse, tooManyRequests } from "./http/response.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { networkOf } from "./proxy/proxy_header.ts";
@@ -201,9 +202,14 @@ export class HttpConnection extends ExchangeConnection {
   protected respond(response: HttpResponse, request: HttpRequest): void {
     const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
       this.host;
+    try {
+      response.take();
+    } catch (error) { // its bytes are gone, or its file
+      return this.handlerFailed(error, request);
+    }
     const { tail } = response;
     const isHead = request.method === "HEAD";
-    const streamBody = tail !== null && !(tail instanceof Uint8Array) && isStream(tail) ? tail : null;
+    const streamBody = tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
     const isChunked = streamBody !== null && streamBody.length === null && request.minorVersion === 1;
     if (streamBody !== null && !isHead && this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
       this.inviteBody(this.exchange!); // what is made may be made of the body
@@ -242,7 +248,8 @@ export class HttpConnection extends ExchangeConnection {
       output.appendHead(workspace, response, closes, isChunked, sent);
       transfer.from -= sent;
       transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
-      if (isHead) response.discard();
+      if (isHead && tail instanceof FileBody) tail.close();
+      else if (isHead) response.discard();
       else if (stream !== null) return this.stream(stream, request);
       else output.appendBody(workspace, response, sent);
       transfer.until = output.appendedBytes;

@@ -2,10 +2,11 @@
  * What a connection still has to send, in order: bytes, and parts of files.
  * @module
  */
-import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
+import { EAGAIN, EFAULT, EINTR, EIO } from "../ffi/errno.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import { CLOSE_AND_BLANK_LINE } from "./http/persistence.ts";
-import { type FileBody, type HttpResponse, isStream } from "./http/response.ts";
+import { FileBody } from "./http/file_body.ts";
+import type { HttpResponse } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
@@ -47,6 +48,7 @@ export class Output {
   /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
   append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = workspace;
+    if (end === start) return; // in the queue, what has no bytes is what has lost them
     this.appendedBytes += end - start;
     if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
@@ -60,7 +62,7 @@ export class Output {
   /** Appends a copy of `bytes` outside of this connection's turn: bytes that wait in memory now. */
   enqueue(bytes: Uint8Array): number {
     this.appendedBytes += bytes.length;
-    this.#queue.push(new Uint8Array(bytes));
+    if (bytes.length > 0) this.#queue.push(new Uint8Array(bytes));
     return this.queuedBytes;
   }
 
@@ -69,7 +71,7 @@ export class Output {
     return this.#queue.reduce((sum, part) => part instanceof Uint8Array ? sum + part.length : sum, 0);
   }
 
-  /** Appends bytes that nobody changes until they are sent, without copying them. */
+  /** Appends bytes that must not change until they are sent, without copying them. Their view has a fixed length. */
   appendShared(workspace: Workspace, bytes: Bytes): void {
     if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;
@@ -108,8 +110,8 @@ export class Output {
     const { bytes, headLength, tail } = response;
     const bodyFrom = Math.max(from, headLength);
     if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
-    if (tail instanceof Uint8Array) this.appendShared(workspace, tail as Bytes);
-    else if (tail !== null && !isStream(tail)) this.appendFile(workspace, tail);
+    if (tail instanceof Uint8Array) this.appendShared(workspace, tail);
+    else if (tail instanceof FileBody) this.appendFile(workspace, tail);
   }
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
@@ -129,7 +131,7 @@ export class Output {
 
   /**
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
-   * a file has fewer bytes than were announced). The gather buffer is empty afterwards. `bytesMax` is the budget.
+   * a file has fewer bytes than were announced, −EFAULT when the memory of a body is gone). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
   flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
     if (workspace.gatherLength > 0) {
@@ -158,6 +160,7 @@ export class Output {
   }
 
   #sendBytes(transport: Transport, fd: number, bytes: Bytes, bytesMax: number): number {
+    if (bytes.length === 0) return -EFAULT;
     const length = Math.min(bytes.length, bytesMax);
     const sent = transport.send(fd, bytes, length, length < bytes.length || this.#queue.length > 1);
     if (sent === bytes.length) this.#queue.shift();

@@ -39,6 +39,9 @@ const PHC =
  * @throws {TypeError} for a password that no request could bring: empty, with control characters, or too long.
  */
 export function hashPassword(password: string): string {
+  if (typeof password !== "string") {
+    throw new TypeError(`A password must be a string, not ${typeof password}`);
+  }
   const bytes = bytesOf(password);
   if (bytes.length === 0) throw new TypeError("The password is empty");
   if (hasControls(password)) throw new TypeError("A password has no control characters (RFC 7617)");

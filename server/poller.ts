@@ -4,6 +4,8 @@
  */
 import { EVENTS_PER_TURN_MAX } from "./limits.ts";
 
+const READY_ENTRIES_MAX = 65536;
+
 /** What one asks to hear about a descriptor; bits that may be combined. EXCEPTIONAL: as in {@linkcode Readiness}. */
 export const Interest = { NONE: 0, READABLE: 1, WRITABLE: 2, EXCEPTIONAL: 16 } as const;
 /** A combination of {@linkcode Interest} bits. */
@@ -25,6 +27,11 @@ export const Readiness = {
 /** A combination of {@linkcode Readiness} bits. */
 export type Readiness = number;
 
+/** True for what may be the number of a descriptor: an int of C from 0 on. */
+export function isDescriptor(fd: number): boolean {
+  return (fd | 0) === fd && fd >= 0;
+}
+
 /** Where a poller writes what is ready: descriptors and their bits, side by side, reused for ever. */
 export class ReadyList {
   /** How many entries it holds. */
@@ -34,8 +41,11 @@ export class ReadyList {
   /** The {@linkcode Readiness} of each. */
   readonly bits: Uint8Array;
 
-  /** With room for so many. */
+  /** With room for so many. @throws {RangeError} for what is no number of entries: 1 to 65,536 */
   constructor(capacity: number = EVENTS_PER_TURN_MAX) {
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > READY_ENTRIES_MAX) {
+      throw new RangeError(`A ready list has 1 to ${READY_ENTRIES_MAX} entries, not ${String(capacity)}`);
+    }
     this.capacity = capacity;
     this.fds = new Int32Array(capacity);
     this.bits = new Uint8Array(capacity);
@@ -61,7 +71,10 @@ export interface Poller {
   readonly name: PollerName;
   /** How often a readiness is told. */
   readonly trigger: "level" | "edge";
-  /** Begins to watch: 0, or −errno (−EEXIST when watched already, −EINVAL when this poller cannot hold it). */
+  /**
+   * Begins to watch: 0, or −errno (−EEXIST when watched already, −EINVAL when this poller cannot hold it, −EBADF when it is
+   * no number of a descriptor).
+   */
   add(fd: number, interest: Interest): number;
   /** Changes what is asked: 0, or −errno (−ENOENT when not watched). */
   modify(fd: number, interest: Interest): number;

@@ -12,6 +12,7 @@ export interface Peer {
    * Sends a copy of `bytes`, or lets it wait for the socket. While something waits, nothing is received from this
    * client: one that does not read cannot make the server's memory grow. False: it is closed, or cut off since more
    * than PEER_QUEUE_BYTES_MAX bytes wait for it.
+   * @throws {TypeError} for what is no Uint8Array
    */
   write(bytes: Uint8Array): boolean;
   /** The same, and then ends the connection. */

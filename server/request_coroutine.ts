@@ -7,6 +7,9 @@ import type { Handler } from "./handler.ts";
 
 /** A coroutine that does what the server does for a handler without one: for each request its response. */
 export function requestCoroutine(handler: Handler): Coroutine {
+  if (typeof handler !== "function") {
+    throw new TypeError(`A handler must be a function, not ${typeof handler}`);
+  }
   const coroutine: Coroutine = async (connection) => {
     const { context } = connection;
     for await (const request of connection.requests()) {

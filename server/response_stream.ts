@@ -2,6 +2,7 @@
  * A response's body that is made while it is sent. Source: RFC 9112 §6.3 and §7.1.
  * @module
  */
+import { bytesOf } from "./bytes.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import type { StreamBody } from "./http/response.ts";
 import type { Output } from "./output.ts";
@@ -47,8 +48,7 @@ export class ResponseStream {
       if (this.#isChunked) output.append(workspace, LAST_CHUNK, 0, LAST_CHUNK.length);
       return;
     }
-    const { value } = result;
-    if (!(value instanceof Uint8Array)) throw new TypeError("A response's stream must give Uint8Arrays");
+    const value = bytesOf(result.value, "A piece of a response's stream");
     if (value.length > this.#remaining) {
       throw new TypeError("A response's stream gave more than was announced");
     }
@@ -58,7 +58,7 @@ export class ResponseStream {
       const size = encodeUtf8(`${value.length.toString(16)}\r\n`);
       output.append(workspace, size, 0, size.length);
     }
-    output.append(workspace, value as Uint8Array<ArrayBuffer>, 0, value.length);
+    output.append(workspace, value, 0, value.length);
     if (this.#isChunked) output.append(workspace, CRLF, 0, CRLF.length);
   }
 

@@ -33,6 +33,9 @@ import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
 import { Workspace } from "./workspace.ts";
 
+/** The longest time that a timer can be given. */
+const TIMER_MS_MAX = 0x7fff_ffff;
+
 function noHandler(): never {
   throw new TypeError("This server has no handler");
 }
@@ -272,11 +275,10 @@ export class Server {
     this.#reactor.post(() => {
       if (this.#host.isDraining) return;
       this.#group.drain();
-      const timer = this.#graceTimer = setTimeout(
-        () => this.#reactor.post(() => this.#end()),
-        this.#host.limits.gracePeriodMs,
-      );
-      Deno.unrefTimer(timer);
+      const { gracePeriodMs } = this.#host.limits;
+      if (gracePeriodMs > TIMER_MS_MAX) return; // which a timer would take for none at all
+      this.#graceTimer = setTimeout(() => this.#reactor.post(() => this.#end()), gracePeriodMs);
+      Deno.unrefTimer(this.#graceTimer);
     });
   }
 

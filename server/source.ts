@@ -3,7 +3,7 @@
  * @module
  */
 import type { Expiring } from "./deadlines.ts";
-import { Interest, type Readiness } from "./poller.ts";
+import { Interest, isDescriptor, type Readiness } from "./poller.ts";
 
 /** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
 export abstract class Source implements Expiring {
@@ -26,8 +26,9 @@ export abstract class Source implements Expiring {
   /** The deadlines' own. */
   heapIndex: number = -1;
 
-  /** For descriptor `fd`. */
+  /** For descriptor `fd`; −1 for a source without one. @throws {RangeError} for what is neither */
   constructor(fd: number) {
+    if (fd !== -1 && !isDescriptor(fd)) throw new RangeError(`${String(fd)} is no descriptor`);
     this.fd = fd;
   }
 

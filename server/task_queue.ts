@@ -46,7 +46,9 @@ export class TaskQueue {
     return this.#tasks.length === 0;
   }
 
+  /** @throws {TypeError} for what is no function: it would fail in a later turn, far from its cause */
   post(task: () => void): void {
+    if (typeof task !== "function") throw new TypeError(`A task must be a function, not ${typeof task}`);
     this.#tasks.push(task);
     if (this.isParked) eventfdSignal(this.waker.fd);
   }

@@ -9,7 +9,8 @@ import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import type { Handler } from "../server/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
-import { type FileBody, HttpResponse } from "../server/http/response.ts";
+import { FileBody } from "../server/http/file_body.ts";
+import { HttpResponse } from "../server/http/response.ts";
 import { INLINE_BODY_BYTES_MAX } from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import { Site } from "./support/program.ts";
@@ -28,7 +29,7 @@ class FileServer {
   readonly handler: Handler = () => {
     const fd = openBeneathByWalking(this.#root, cString("file.txt"));
     this.open++;
-    const body: FileBody = {
+    const body = new FileBody({
       fd,
       offset: 4,
       length: FILE_TEXT.length - 4,
@@ -36,7 +37,7 @@ class FileServer {
         this.open--;
         close(fd);
       },
-    };
+    });
     return new HttpResponse(200, [["X", "y"]], body);
   };
 

@@ -39,7 +39,7 @@ onBoth("past the deadline the client gets 503; the late answer is given back, on
       scripted.receive(get("/next"));
       const file = new CountedFile();
       const source = new Source(["x"]);
-      if (kind === "file") late.resolve(new HttpResponse(200, [], file));
+      if (kind === "file") late.resolve(new HttpResponse(200, [], file.body));
       else if (kind === "stream") late.resolve(new HttpResponse(200, [], source.stream));
       else if (kind === "rejection") late.reject(new Error("late"));
       await calm(scripted);
@@ -69,7 +69,7 @@ onBoth(
         const file = new CountedFile();
         const source = new Source(["x"]);
         const settle = () => {
-          if (kind === "file") call.resolve(new HttpResponse(200, [], file));
+          if (kind === "file") call.resolve(new HttpResponse(200, [], file.body));
           else if (kind === "stream") call.resolve(new HttpResponse(200, [], source.stream));
           else call.reject(new Error("too late"));
         };
@@ -100,7 +100,7 @@ onBoth("a server that ends gives back what is answered later", async (trigger) =
     using scripted = new Scripted(calls.handler, trigger);
     scripted.receive(get("/"));
   }
-  calls.all[0].resolve(new HttpResponse(200, [], file));
+  calls.all[0].resolve(new HttpResponse(200, [], file.body));
   for (let i = 0; i < 10; i++) await null;
   assertEquals([file.closed, calls.all[0].context.signal.aborted], [1, true]);
 });

@@ -212,7 +212,7 @@ onBoth("HEAD, HTTP/1.0, a server without keep-alive, and one that stops", async 
 onBoth("HEAD closes the file and cancels the stream of its answer", async (trigger) => {
   const file = new CountedFile();
   const source = new Source(["x"], false);
-  const responses = [new HttpResponse(200, [], file), new HttpResponse(200, [], source.stream)];
+  const responses = [new HttpResponse(200, [], file.body), new HttpResponse(200, [], source.stream)];
   using scripted = new Scripted(() => Promise.resolve(responses.shift()!), trigger);
   scripted.receive(HEAD + HEAD);
   await calm(scripted);

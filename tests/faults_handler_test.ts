@@ -4,7 +4,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Handler } from "../server/handler.ts";
+import { FileBody } from "../server/http/file_body.ts";
 import { HttpResponse } from "../server/http/response.ts";
+import { CountedFile, NOT_OPEN } from "./support/exchanges.ts";
 import { DENO, REPOSITORY, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { withServer } from "./support/serving.ts";
@@ -61,7 +63,7 @@ function recurse(): number {
 
 /** Answers that have begun when it turns out that they cannot be ended: the client sees a cut. */
 const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
-  "a file that is not open": () => new HttpResponse(200, [], { fd: -1, offset: 0, length: 9, close() {} }),
+  "a file that is not open": () => new HttpResponse(200, [], new CountedFile().body),
   "a stream of what is no bytes": () =>
     new HttpResponse(200, [], ReadableStream.from(["text"] as unknown as Uint8Array[])),
   "a stream that fails, and whose cancel throws": () =>
@@ -135,15 +137,16 @@ Deno.test("handlers that never answer hold up nobody, and those who leave them a
 
 Deno.test("a body that throws when it is closed is gone all the same, and the others behind it are closed", async () => {
   let closed = 0;
-  const file = (isBroken: boolean) => ({
-    fd: -1,
-    offset: 0,
-    length: 9,
-    close() {
-      closed++;
-      if (isBroken) throw new Error("cannot be closed");
-    },
-  });
+  const file = (isBroken: boolean) =>
+    new FileBody({
+      fd: NOT_OPEN,
+      offset: 0,
+      length: 9,
+      close() {
+        closed++;
+        if (isBroken) throw new Error("cannot be closed");
+      },
+    });
   const handler: Handler = ({ path }) => new HttpResponse(200, [], file(path === "/broken"));
   const startMs = performance.now();
   await withServer({ handler }, async ({ port, errors }) => {

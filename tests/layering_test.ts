@@ -17,8 +17,8 @@ const LAYERS: readonly [RegExp, number][] = [
   [/^ffi\//, 0],
 ];
 
-/** Constants with no imports of their own, and types without code: every layer may name them. */
-const SHARED = new Set(["server/limits.ts", "server/std.d.ts"]);
+/** Constants and functions with no imports of their own, and types without code: every layer may name them. */
+const SHARED = new Set(["server/limits.ts", "server/bytes.ts", "server/std.d.ts"]);
 
 function layerOf(module: string): number {
   const layer = LAYERS.find(([pattern]) => pattern.test(module));

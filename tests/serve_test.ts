@@ -5,10 +5,11 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../server/handler.ts";
+import { FileBody } from "../server/http/file_body.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { eventually, openDescriptors } from "./support/descriptors.ts";
-import { failure } from "./support/exchanges.ts";
+import { failure, NOT_OPEN } from "./support/exchanges.ts";
 import { pause, serving, wholeText } from "./support/in_process.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -257,8 +258,11 @@ Deno.test(
     {
       await using server = serving(async () => {
         await pause(150);
-        const { fd } = { fd: -1 };
-        return new HttpResponse(200, [], { fd, offset: 0, length: 1, close: () => closed++ });
+        return new HttpResponse(
+          200,
+          [],
+          new FileBody({ fd: NOT_OPEN, offset: 0, length: 1, close: () => void closed++ }),
+        );
       }, { handlerTimeoutMs: 50 });
       const response = await exchange(server.port, get("/"));
       assertEquals(response.status, 503);

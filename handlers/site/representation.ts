@@ -7,6 +7,7 @@ import { close } from "../../ffi/socket.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { isRangeFresh, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { formatHttpDate } from "../../server/http/date.ts";
+import { FileBody } from "../../server/http/file_body.ts";
 import { multipartOf } from "../../server/http/multipart.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { type ByteRange, parseRanges } from "../../server/http/range.ts";
@@ -74,7 +75,7 @@ export function sourceOnDisk(fd: number, first: number, size: number, onLease: (
     body: (start, end) => {
       if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
       onLease();
-      return { fd, offset: first + start, length: end - start, close: () => void close(fd) };
+      return new FileBody({ fd, offset: first + start, length: end - start, close: () => void close(fd) });
     },
     pieces: (pieces, length) => {
       onLease();

@@ -7,6 +7,7 @@ import { describeErrno, orThrow } from "../../ffi/errno.ts";
 import { appendTo, isRegularFile, openLogDirectory, openToAppend } from "../../ffi/log_file.ts";
 import { close } from "../../ffi/socket.ts";
 import { mayWrite } from "../../ffi/standard_output.ts";
+import { toDescriptor } from "../../ffi/wait.ts";
 import type { LogTarget } from "./writer.ts";
 
 /** See the module's comment. */
@@ -19,8 +20,14 @@ export class LogFile implements LogTarget {
   #fd = -1;
   #isRegular = false;
 
-  /** The file at `path`, or the open descriptor `path`. */
+  /** The file at `path`, or the open descriptor `path`. @throws {TypeError | RangeError} for what is neither */
   constructor(path: string | number) {
+    if (typeof path === "number") toDescriptor(path);
+    else if (typeof path !== "string" || path === "" || path.includes("\0")) {
+      throw new TypeError(
+        `A log file must be a path or a descriptor, not ${JSON.stringify(path) ?? typeof path}`,
+      );
+    }
     this.path = typeof path === "number" ? null : path;
     this.#name = typeof path === "number" ? "" : path.slice(path.lastIndexOf("/") + 1);
     if (typeof path === "number") this.#use(path);

@@ -2,6 +2,7 @@
  * A request's body on its way to a handler: pieces as they arrive, as many as fit until the handler takes them.
  * @module
  */
+import { bytesOf } from "../bytes.ts";
 import { REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -53,8 +54,9 @@ export class RequestBody implements BodySink {
 
   /** A piece arrived. */
   push(piece: Uint8Array): void {
-    if (piece.length === 0 || this.#isDropped) return;
-    const copy = new Uint8Array(piece);
+    const bytes = bytesOf(piece, "A piece of a body");
+    if (bytes.length === 0 || this.#isDropped) return;
+    const copy = bytes.slice();
     if (this.#waiting !== null) return this.#wake(copy);
     this.#pieces.push(copy);
     this.#queuedBytes += copy.length;

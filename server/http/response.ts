@@ -2,23 +2,13 @@
  * A response as bytes: made once, sent as often as wanted.
  * @module
  */
+import { bytesOf, describeKind } from "../bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
 import { CR, encodeUtf8, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
+import { FileBody } from "./file_body.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
-
-/** A part of an open file. The response owns the descriptor: `close` is called once, when it is done. */
-export interface FileBody {
-  /** Its descriptor. */
-  readonly fd: number;
-  /** Bytes. */
-  readonly offset: number;
-  /** Bytes. */
-  readonly length: number;
-  /** Gives the descriptor back. */
-  close(): void;
-}
 
 /** A body that is made while it is sent. `length` in bytes, where it is known: else it goes out in chunks. */
 export interface StreamBody {
@@ -56,26 +46,22 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
  * `Connection` and `Keep-Alive` are the server's.
  */
 export class HttpResponse {
-  /** 100 to 599. */
-  readonly status: number;
-  /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
-  bytes: Uint8Array<ArrayBuffer>;
-  /** Bytes of the head. */
-  headLength: number;
-  /** Bytes of the head without what it says of the connection, and without its blank line. */
-  readonly fieldsLength: number;
-  /** What follows `bytes`. */
-  readonly tail: Uint8Array | FileBody | StreamBody | null;
-  /** The connection ends after this response. */
-  readonly closes: boolean;
+  readonly #status: number;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #headLength: number;
+  readonly #fieldsLength: number;
+  readonly #tail: Uint8Array<ArrayBuffer> | FileBody | StreamBody | null;
+  readonly #closes: boolean;
   readonly #dateOffset: number;
   #dateSeconds = -1;
   #keepAlive = DEFAULT_KEEP_ALIVE;
 
   /**
    * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
-   * not change. Fields are sent in UTF-8 unless `encode` does something else.
-   * @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none.
+   * not change: when its buffer is transferred or becomes too small meanwhile, the connection ends. A response with a file
+   * or a stream is for one request. Fields are sent in UTF-8 unless `encode` does something else.
+   * @throws {TypeError} on a field that would break the head in two, on a body for a status that has none, and on what
+   * is no body.
    * @throws {RangeError} on a status that is not from 100 to 599, and on a length that is no number of bytes.
    */
   constructor(
@@ -89,17 +75,20 @@ export class HttpResponse {
     if (!Number.isInteger(status) || status < 100 || status > 599) {
       throw new RangeError(`${status} is no status of a response`);
     }
-    const body = content instanceof ReadableStream ? { stream: content, length: null } : content;
-    if (content instanceof ReadableStream && content.locked) {
-      throw new TypeError("This stream is being read already");
-    }
+    const body = toBody(content);
     if (body !== null && !mayHaveContent(status)) throw new TypeError(`A response ${status} has no body`);
-    this.status = status;
-    this.closes = closes;
+    this.#status = status;
+    this.#closes = Boolean(closes);
     const statusLine = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: `;
     this.#dateOffset = statusLine.length;
     let head = statusLine + " ".repeat(HTTP_DATE_BYTES) + "\r\n";
     for (const [name, value] of fields) {
+      if (typeof name !== "string" || typeof value !== "string") {
+        const what = typeof name === "string" ? `The value of ${name}` : "The name of a field";
+        throw new TypeError(
+          `${what} must be a string, not ${describeKind(typeof name === "string" ? value : name)}`,
+        );
+      }
       if (RESERVED.test(name)) throw new TypeError(`${name} is the server's to write`);
       if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
       if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
@@ -111,11 +100,56 @@ export class HttpResponse {
     }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
     const fieldBytes = encode(head);
-    this.fieldsLength = fieldBytes.length;
-    this.headLength = fieldBytes.length + this.#keepAlive.length + 2;
-    const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
-    this.tail = isInline ? null : body;
-    this.bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
+    this.#fieldsLength = fieldBytes.length;
+    this.#headLength = fieldBytes.length + this.#keepAlive.length + 2;
+    const isInline = body instanceof Uint8Array && (body.length <= inlineBytesMax || body.length === 0);
+    this.#tail = isInline ? null : body;
+    this.#bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
+  }
+
+  /** 100 to 599. */
+  get status(): number {
+    return this.#status;
+  }
+
+  /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  /** Bytes of the head. */
+  get headLength(): number {
+    return this.#headLength;
+  }
+
+  /** Bytes of the head without what it says of the connection, and without its blank line. */
+  get fieldsLength(): number {
+    return this.#fieldsLength;
+  }
+
+  /** What follows `bytes`; null when nothing does. */
+  get tail(): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
+    return this.#tail;
+  }
+
+  /** The connection ends after this response. */
+  get closes(): boolean {
+    return this.#closes;
+  }
+
+  /**
+   * Begins to send it.
+   * @throws {TypeError} when its bytes are gone, since their buffer was transferred or became too small, and when it has a
+   * file and is sent for a second time
+   */
+  take(): void {
+    const tail = this.#tail;
+    if (this.#bytes.length === 0 || (tail instanceof Uint8Array && tail.length === 0)) {
+      throw new TypeError(
+        "The bytes of this response are gone: their buffer was transferred, or became smaller",
+      );
+    }
+    if (tail instanceof FileBody) tail.take();
   }
 
   /** Text in UTF-8; `type` is its media type. */
@@ -130,7 +164,7 @@ export class HttpResponse {
     return HttpResponse.bytes(encodeUtf8(text), { type: "application/json", ...options });
   }
 
-  /** Bytes, which must not change until they are sent. */
+  /** Bytes, which must not change until they are sent. @throws {TypeError} for what is no Uint8Array */
   static bytes(bytes: Uint8Array, options: ResponseOptions = {}): HttpResponse {
     const { status = 200, type = "application/octet-stream", fields = [] } = options;
     return new HttpResponse(status, [["Content-Type", type], ...fields], bytes);
@@ -147,22 +181,24 @@ export class HttpResponse {
   /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
   stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
     if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
-      const body = this.bytes.subarray(this.headLength);
-      this.bytes = join(this.bytes.subarray(0, this.fieldsLength), keepAlive, body);
-      this.headLength = this.fieldsLength + keepAlive.length + 2;
+      const body = this.#bytes.subarray(this.#headLength);
+      this.#bytes = join(this.#bytes.subarray(0, this.#fieldsLength), keepAlive, body);
+      this.#headLength = this.#fieldsLength + keepAlive.length + 2;
       this.#keepAlive = keepAlive;
     }
     if (this.#dateSeconds === clock.seconds) return;
     this.#dateSeconds = clock.seconds;
-    this.bytes.set(clock.bytes, this.#dateOffset);
+    this.#bytes.set(clock.bytes, this.#dateOffset);
   }
 
-  /** Gives back what it holds, when it is not sent to its end. */
+  /** Gives back what it holds, when it will not be sent. One that is being sent keeps what it needs for that. */
   discard(): void {
-    const { tail } = this;
-    if (tail === null || tail instanceof Uint8Array) return;
-    if (isStream(tail)) tail.stream.cancel().catch(() => {}); // whatever its source thinks of that
-    else tail.close();
+    const tail = this.#tail;
+    if (tail instanceof FileBody) {
+      if (tail.isFresh) tail.close();
+    } else if (tail !== null && !(tail instanceof Uint8Array)) {
+      tail.stream.cancel().catch(() => {}); // whatever its source thinks of that
+    }
   }
 }
 
@@ -183,9 +219,28 @@ function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uin
   return bytes;
 }
 
+/** What a handler gave as a body, as it is now: it may change its object later. @throws {TypeError | RangeError} for what is none */
+function toBody(content: Body): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
+  if (content === null || content instanceof FileBody) return content;
+  if (content instanceof ReadableStream) return toStreamBody({ stream: content, length: null });
+  if (typeof content === "object" && "stream" in content) return toStreamBody(content);
+  return bytesOf(content, "The body of a response");
+}
+
+function toStreamBody({ stream, length, pauseMs = 0 }: StreamBody): StreamBody {
+  if (!(stream instanceof ReadableStream)) {
+    throw new TypeError(`The stream of a response must be a ReadableStream, not ${describeKind(stream)}`);
+  }
+  if (stream.locked) throw new TypeError("This stream is being read already");
+  if (!(typeof pauseMs === "number" && pauseMs >= 0)) {
+    throw new RangeError(`The pauseMs of a stream must be a number from 0 on, not ${describeKind(pauseMs)}`);
+  }
+  return { stream, length, pauseMs };
+}
+
 /** True for a body that is made while it is sent. */
 export function isStream(body: FileBody | StreamBody): body is StreamBody {
-  return "stream" in body;
+  return !(body instanceof FileBody);
 }
 
 /** The interim response to `Expect: 100-continue`, RFC 9110 §15.2.1. */

@@ -15,11 +15,18 @@ import {
   EPOLLRDHUP,
 } from "../../ffi/constants.ts";
 import { EBADF, EEXIST, ENOENT } from "../../ffi/errno.ts";
-import { epollControl, epollCreate, epollWait, epollWaitParked } from "../../ffi/multiplexers.ts";
+import { epollControl, epollCreate, epollWait, epollWaitParked, isOpen } from "../../ffi/multiplexers.ts";
 import { close } from "../../ffi/socket.ts";
 import { EPOLL_EVENT } from "../../ffi/structs.ts";
 import { EVENTS_PER_TURN_MAX } from "../limits.ts";
-import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../poller.ts";
+import {
+  Interest,
+  isDescriptor,
+  type Poller,
+  type PollerName,
+  Readiness,
+  type ReadyList,
+} from "../poller.ts";
 
 /** What is known of a descriptor: not watched, watched but silent (not in the kernel's set), watched. */
 const ABSENT = 0;
@@ -50,8 +57,11 @@ export class EpollPoller implements Poller {
   }
 
   add(fd: number, interest: Interest): number {
-    if (fd < 0) return -EBADF;
-    if (fd >= this.#states.length) this.#grow(fd);
+    if (!isDescriptor(fd)) return -EBADF;
+    if (fd >= this.#states.length) {
+      if (!isOpen(fd)) return -EBADF; // before there is memory for all numbers up to it
+      this.#grow(fd);
+    }
     if (this.#states[fd] !== ABSENT) return -EEXIST;
     const status = interest === Interest.NONE ? 0 : this.#control(EPOLL_CTL_ADD, fd, interest);
     if (status === 0) this.#states[fd] = interest === Interest.NONE ? SILENT : WATCHED;

@@ -2,8 +2,9 @@
  * The watched descriptors of a poller that scans: a dense list for walking, an index for finding.
  * @module
  */
-import { EEXIST, ENOENT } from "../../ffi/errno.ts";
-import type { Interest } from "../poller.ts";
+import { EBADF, EEXIST, ENOENT } from "../../ffi/errno.ts";
+import { isOpen } from "../../ffi/multiplexers.ts";
+import { type Interest, isDescriptor } from "../poller.ts";
 
 /** Dense list of `[fd, interest]`; removal moves the last entry into the gap. */
 export class InterestTable {
@@ -11,6 +12,8 @@ export class InterestTable {
   interests = new Uint8Array(64);
   size = 0;
   readonly #positions = new Map<number, number>();
+  /** The highest descriptor that was open when it was added. */
+  #highest = -1;
 
   /** Position of `fd`, −1 when it is not watched. */
   positionOf(fd: number): number {
@@ -18,6 +21,9 @@ export class InterestTable {
   }
 
   add(fd: number, interest: Interest): number {
+    // A number that stands for nothing must not be what others make room for.
+    if (!isDescriptor(fd) || (fd > this.#highest && !isOpen(fd))) return -EBADF;
+    this.#highest = Math.max(fd, this.#highest);
     if (this.#positions.has(fd)) return -EEXIST;
     if (this.size === this.fds.length) this.#grow();
     this.fds[this.size] = fd;

@@ -13,6 +13,9 @@ export const POLLER_NAMES: readonly PollerName[] = ["naive", "select", "poll", "
 
 /** A new poller. @throws {SystemError} when the kernel refuses it. */
 export function createPoller(name: PollerName): Poller {
+  if (!POLLER_NAMES.includes(name)) {
+    throw new TypeError(`No poller is called ${JSON.stringify(name)}: ${POLLER_NAMES.join(", ")}`);
+  }
   switch (name) {
     case "naive":
       return new NaivePoller();

@@ -10,6 +10,7 @@ import type { Service } from "../../server/connections.ts";
 import { CoroutineConnection } from "../../server/coroutine.ts";
 import type { Handler } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
+import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { Interest } from "../../server/poller.ts";
 import { post, postChunked, says, Source } from "../support/exchanges.ts";
@@ -49,7 +50,7 @@ function openFile(trigger: "level" | "edge"): Stage {
       held--;
       close(fd);
     };
-    return new HttpResponse(200, [], { fd, offset: 4, length: 30, close: give });
+    return new HttpResponse(200, [], new FileBody({ fd, offset: 4, length: 30, close: give }));
   };
   return { scripted: new Scripted(handler, trigger), held: () => held };
 }

@@ -7,7 +7,8 @@ import { ByteConnection } from "../../server/byte_connection.ts";
 import type { Handler, HandlerContext } from "../../server/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
-import { type FileBody, HttpResponse } from "../../server/http/response.ts";
+import { FileBody } from "../../server/http/file_body.ts";
+import { HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
 import { PACE_STEP_MS_MAX } from "../../server/limits.ts";
 import { Interest } from "../../server/poller.ts";
@@ -98,14 +99,16 @@ export class Source {
   }
 }
 
-/** A file's body that counts how often it is closed. */
-export class CountedFile implements FileBody {
-  readonly fd = -1;
-  readonly offset = 0;
-  readonly length = 10;
+/** A descriptor that no process of ours has. */
+export const NOT_OPEN = 987_654_321;
+
+/** A file's body, and how often it was closed. */
+export class CountedFile {
   closed = 0;
-  close(): void {
-    this.closed++;
+  readonly body: FileBody;
+
+  constructor(length = 10) {
+    this.body = new FileBody({ fd: NOT_OPEN, offset: 0, length, close: () => void this.closed++ });
   }
 }
 
