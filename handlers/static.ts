@@ -15,6 +15,7 @@ import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
 import { Site } from "./site/site.ts";
+import { checkSiteOptions } from "./site/site_kinds.ts";
 import type { SiteOptions } from "./site/site_options.ts";
 
 /** What the static handler needs to know. */
@@ -42,9 +43,10 @@ export interface StaticHandler extends Handler {
 /**
  * A handler for {@linkcode StaticOptions}.
  * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`
- * @throws {TypeError} for a rule that cannot be: a malformed glob, field or password hash.
+ * @throws {TypeError} for an option of another kind, and for a rule that cannot be: a malformed glob, field or password hash.
  */
 export function staticHandler(options: StaticOptions): StaticHandler {
+  checkSiteOptions(options);
   const sites = new Sites(options);
   const handler: Handler = (request, context) => sites.handle(request, context);
   return Object.assign(handler, {

@@ -4,9 +4,12 @@
  */
 import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket_address.ts";
+import { checkKinds, FUNCTION, type Kind } from "./option_kinds.ts";
 import { Server } from "./server.ts";
-import type { ServerOptions } from "./server_options.ts";
+import { checkOptions, type ServerOptions } from "./server_options.ts";
 import type { Snapshot } from "./statistics.ts";
+
+const SIGNAL: Kind = { expected: "an AbortSignal", is: (value) => value instanceof AbortSignal };
 
 /** Where a server listens, on TCP. */
 export interface ServerAddress {
@@ -84,6 +87,8 @@ export function serve(options: ServeManyOptions): ServerHandle<AnyAddress>;
 /** The same on one port. */
 export function serve(options: ServeOptions): ServerHandle;
 export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAddress> {
+  checkOptions(options);
+  checkKinds(options, { onListen: FUNCTION, signal: SIGNAL });
   const { signal, onListen = () => addrs.forEach((addr) => announce(addr, "handler" in options)) } = options;
   signal?.throwIfAborted();
   const server = new Server(

@@ -16,6 +16,7 @@ import { type GroupHost, ListenerGroup } from "./listener_group.ts";
 import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
 import type { PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
+import { BOOLEAN, checkKinds, FUNCTION } from "./option_kinds.ts";
 import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
 import { Remotes } from "./remotes.ts";
@@ -181,6 +182,7 @@ export class Server {
    * @throws {SystemError} when the poller does not take a socket
    */
   listenAlso(second: SecondService): void {
+    checkKinds(second, { handler: FUNCTION });
     const limits = limitsOf(second);
     const host: GroupHost = {
       ...this.#host,
@@ -258,6 +260,7 @@ export class Server {
    */
   reconfigure(settings: Reconfiguration): void {
     const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
+    checkKinds(settings, { handler: FUNCTION, keepAlive: BOOLEAN });
     const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
       const host = this.#host;

@@ -3,12 +3,30 @@
  * @module
  */
 import type { AccessLogOptions } from "./access_log/access_log.ts";
+import { LOG_FORMAT_NAMES } from "./access_log/format.ts";
+import { LogFile } from "./access_log/log_file.ts";
+import { describeKind } from "./bytes.ts";
 import type { Coroutine } from "./coroutine.ts";
 import { Expected } from "./config/usage_error.ts";
 import type { Handler } from "./handler.ts";
 import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listening/address.ts";
 import type { ListeningSocket } from "./listening/open.ts";
+import {
+  BOOLEAN,
+  checkKinds,
+  FUNCTION,
+  type Kinds,
+  listOf,
+  objectOf,
+  oneOf,
+  orNull,
+  PATH,
+  STRING,
+  STRINGS,
+  wholeNumber,
+} from "./option_kinds.ts";
 import type { PollerName } from "./poller.ts";
+import { POLLER_NAMES } from "./pollers/mod.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { CacheSnapshot } from "./statistics.ts";
@@ -69,12 +87,45 @@ export interface ServerSettings extends Partial<ServerLimits> {
 /** What a server needs to know. */
 export type ServerOptions = Served & ServerSettings;
 
+const DESCRIPTOR = wholeNumber(0, 0x7fff_ffff);
+const KINDS_OF_SETTINGS: Kinds = {
+  hostname: STRING,
+  path: PATH,
+  listen: STRINGS,
+  sockets: listOf("listening sockets", objectOf("a listening socket", { fd: DESCRIPTOR, name: STRING })),
+  backlog: wholeNumber(0, 0x7fff_ffff),
+  socketMode: wholeNumber(0, 0o777, (mode) => mode === 0 ? "0" : `0o${mode.toString(8)}`),
+  poller: oneOf(POLLER_NAMES),
+  keepAlive: BOOLEAN,
+  accessLog: orNull(
+    objectOf(
+      "an object with format (combined, common or json) and file (a path, a descriptor or a LogFile)",
+      {
+        format: oneOf(LOG_FORMAT_NAMES.filter((name) => name !== "none")),
+        file: {
+          expected: "a path, a descriptor or a LogFile",
+          is: (file) => PATH.is(file) || DESCRIPTOR.is(file) || file instanceof LogFile,
+        },
+      },
+    ),
+  ),
+  trustProxy: STRINGS,
+  proxyProtocol: BOOLEAN,
+  measureLatency: BOOLEAN,
+  cache: orNull(objectOf("something with a function snapshot", { snapshot: FUNCTION })),
+  onError: FUNCTION,
+};
+
 /**
- * Those who write JavaScript get told, too.
- * @throws {TypeError} unless there is exactly one of handler, protocol and coroutine
+ * Looks at what TypeScript would have refused, for programs in JavaScript.
+ * @throws {TypeError} for a setting of another kind, and unless there is exactly one of handler, protocol and coroutine
  * @throws {RangeError} for a port that is none
  */
 export function checkOptions(options: ServerOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`A server's options must be an object, not ${describeKind(options)}`);
+  }
+  checkKinds(options, KINDS_OF_SETTINGS);
   const kinds = KINDS.filter((kind) => kind in options);
   if (kinds.length !== 1) {
     throw new TypeError(
