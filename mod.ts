@@ -48,9 +48,18 @@ export type {
 export type { ArchiveEntry, ConfigText, SiteArchive } from "./server/site_archive.ts";
 export { hashPassword } from "./server/password_hash.ts";
 export { explain } from "./handlers/explain.ts";
-export { type FetchHandler, type FetchInfo, fromFetch } from "./handlers/from_fetch.ts";
+export {
+  type FetchAddress,
+  type FetchHandler,
+  type FetchInfo,
+  type FetchOptions,
+  type FetchTcpAddress,
+  type FetchUnixAddress,
+  fromFetch,
+} from "./handlers/from_fetch.ts";
 export { type Validation } from "./handlers/site/file_cache.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
+export type { Forwarded } from "./server/proxy/forwarded.ts";
 export type { Peer, Protocol, Session } from "./server/protocol.ts";
 export { Cancelled } from "./server/cancelled.ts";
 export { type Coroutine, CoroutineConnection } from "./server/coroutine.ts";

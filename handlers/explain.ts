@@ -38,7 +38,15 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
-  const context: HandlerContext = { batch: nextTurn(), clock, remoteAddress: null, signal };
+  const context: HandlerContext = {
+    batch: nextTurn(),
+    clock,
+    remoteAddress: null,
+    localAddress: null,
+    signal,
+    forwarded: () => null,
+    report: () => {},
+  };
   note(
     "request",
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,

@@ -17,7 +17,6 @@ import { Read, RequestReader } from "./request_reader.ts";
 import type { ResponseStream } from "./response_stream.ts";
 
 const NOTHING = new Uint8Array(0);
-
 /** What a handler is told that answers with something else. */
 export function noResponse(): TypeError {
   return new TypeError(
@@ -302,7 +301,11 @@ export abstract class ExchangeConnection extends Connection {
       stream.cancel(error as Error);
       return this.#streamFailed(error);
     }
-    if (!result.done) return this.settle();
+    if (stream.isExcessive) {
+      const error = new TypeError("A response's stream gave more bytes than were announced: it is cut there");
+      stream.cancel(error);
+      this.host.onHandlerError(error);
+    } else if (!result.done) return this.settle();
     this.complete(this.exchange!);
     this.proceed();
   }

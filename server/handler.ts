@@ -6,6 +6,7 @@ import type { SocketAddress } from "../ffi/socket.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { HttpResponse } from "./http/response.ts";
+import type { Forwarded } from "./proxy/forwarded.ts";
 
 /** What a handler may know beside the request. */
 export interface HandlerContext {
@@ -18,6 +19,12 @@ export interface HandlerContext {
   readonly clock: HttpClock;
   /** The client's; null once it is gone. A system call each time. */
   readonly remoteAddress: SocketAddress | null;
+  /** Where the client has connected to; null once it is gone. A system call each time. */
+  readonly localAddress: SocketAddress | null;
+  /** What `request` was when it reached the first proxy, where a trusted proxy says so (`trustProxy`); else null. */
+  forwarded(request: HttpRequest): Forwarded | null;
+  /** Tells the server's `onError` of what went wrong; the answer is not changed by that. */
+  report(error: unknown): void;
   /**
    * Aborted when the client is gone before its answer is complete, or the handler took too long. A client that ended
    * its half of the connection, and may still read, counts as gone after ABANDONED_TIMEOUT_MS without a byte for it.

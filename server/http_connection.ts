@@ -43,6 +43,11 @@ export class HttpConnection extends ExchangeConnection {
     return this.retired ? null : this.host.remotes.address(this.fd);
   }
 
+  /** Its descriptor; −1 once it is gone. */
+  get openFd(): number {
+    return this.retired ? -1 : this.fd;
+  }
+
   /** An idle connection is closed, after a last look for a request that arrived just now. */
   override drain(): void {
     if (this.current !== "reading") return;

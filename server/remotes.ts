@@ -6,7 +6,7 @@
 import { peerAddress, peerNetwork, type SocketAddress } from "../ffi/socket.ts";
 import { KnownRequest } from "./http/known_request.ts";
 import type { HttpRequest } from "./http/request.ts";
-import { forwardedClient } from "./proxy/forwarded.ts";
+import { type Forwarded, forwardedBy, forwardedClient } from "./proxy/forwarded.ts";
 import { networkOf } from "./proxy/proxy_header.ts";
 import type { TrustedProxies } from "./proxy/trusted_proxies.ts";
 
@@ -63,6 +63,11 @@ export class Remotes {
     if (!(request instanceof KnownRequest)) return forwardedClient(request, this.#trusted);
     if (request.client === undefined) request.client = forwardedClient(request, this.#trusted);
     return request.client;
+  }
+
+  /** What `request` was when it reached the first proxy, where the connection is a trusted proxy's; else null. */
+  forwarded(fd: number, request: HttpRequest): Forwarded | null {
+    return this.#trusted !== null && this.#isTrusted(fd) ? forwardedBy(request, this.#trusted) : null;
   }
 
   #isTrusted(fd: number): boolean {

@@ -2,14 +2,17 @@
  * What a handler may know beside the request.
  * @module
  */
-import type { SocketAddress } from "../ffi/socket.ts";
+import { localAddress, type SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { HandlerContext } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
+import type { HttpRequest } from "./http/request.ts";
+import type { Forwarded } from "./proxy/forwarded.ts";
 
 /** The connection that a context speaks of. */
 interface Owner {
   readonly address: SocketAddress | null;
+  readonly openFd: number;
   readonly signal: AbortSignal;
 }
 
@@ -39,6 +42,20 @@ export class RequestContext implements HandlerContext {
 
   get remoteAddress(): SocketAddress | null {
     return this.#owner.address;
+  }
+
+  get localAddress(): SocketAddress | null {
+    const { openFd } = this.#owner;
+    return openFd < 0 ? null : localAddress(openFd);
+  }
+
+  forwarded(request: HttpRequest): Forwarded | null {
+    const { openFd } = this.#owner;
+    return openFd < 0 ? null : this.#host.remotes.forwarded(openFd, request);
+  }
+
+  report(error: unknown): void {
+    this.#host.onHandlerError(error);
   }
 
   get signal(): AbortSignal {

@@ -38,7 +38,10 @@ export class ResponseStream {
     return this.#reader.read();
   }
 
-  /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or not as many as were announced. */
+  /** It gave more than was announced, of which nothing was appended. */
+  isExcessive = false;
+
+  /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or fewer than were announced. */
   append(output: Output, workspace: Workspace, result: ReadableStreamReadResult<Uint8Array>): void {
     this.isReading = false;
     if (result.done) {
@@ -49,16 +52,15 @@ export class ResponseStream {
       return;
     }
     const value = bytesOf(result.value, "A piece of a response's stream");
-    if (value.length > this.#remaining) {
-      throw new TypeError("A response's stream gave more than was announced");
-    }
-    this.#remaining -= value.length;
-    if (value.length === 0) return; // as a chunk it would be the last
+    const length = Math.min(value.length, this.#remaining);
+    this.isExcessive = length < value.length;
+    this.#remaining -= length;
+    if (length === 0) return; // as a chunk it would be the last
     if (this.#isChunked) {
-      const size = encodeUtf8(`${value.length.toString(16)}\r\n`);
+      const size = encodeUtf8(`${length.toString(16)}\r\n`);
       output.append(workspace, size, 0, size.length);
     }
-    output.append(workspace, value, 0, value.length);
+    output.append(workspace, value, 0, length);
     if (this.#isChunked) output.append(workspace, CRLF, 0, CRLF.length);
   }
 

@@ -188,7 +188,15 @@ async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0):
   const clock = new HttpClock();
   clock.update(Date.now() - agoMs);
   const { signal } = new AbortController();
-  const context: HandlerContext = { batch, clock, remoteAddress: null, signal };
+  const context: HandlerContext = {
+    batch,
+    clock,
+    remoteAddress: null,
+    localAddress: null,
+    signal,
+    forwarded: () => null,
+    report: () => {},
+  };
   return new TextDecoder().decode((await sites.handle(request, context)).bytes);
 }
 

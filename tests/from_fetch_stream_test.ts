@@ -15,7 +15,7 @@ function whole(port: number, method = "GET", path = "/"): Promise<string> {
   return wholeText(port, `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
 }
 
-Deno.test("a body that breaks, or is shorter or longer than announced, cuts the connection", async () => {
+Deno.test("a body that breaks, or is shorter than announced, cuts the connection; a longer one is cut where it was to end", async () => {
   const encoder = new TextEncoder();
   await using server = servingFetch((request) => {
     const path = new URL(request.url).pathname;
@@ -35,7 +35,7 @@ Deno.test("a body that breaks, or is shorter or longer than announced, cuts the 
     await whole(server.port, "GET", "/short"),
     /Content-Length: 5\r\nConnection: close\r\n\r\nabc$/,
   );
-  assertMatch(await whole(server.port, "GET", "/long"), /Content-Length: 2\r\nConnection: close\r\n\r\n$/);
+  assertMatch(await whole(server.port, "GET", "/long"), /Content-Length: 2\r\nConnection: close\r\n\r\nab$/);
   assertEquals(server.errors.length, 3);
   await pause(20); // until the last source's own pause is over
 });

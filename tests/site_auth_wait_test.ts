@@ -72,7 +72,15 @@ Deno.test("a site that is closed while a password is being tried answers first, 
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
-  const answer = handler(request, { batch: 1, clock, remoteAddress: null, signal });
+  const answer = handler(request, {
+    batch: 1,
+    clock,
+    remoteAddress: null,
+    localAddress: null,
+    signal,
+    forwarded: () => null,
+    report: () => {},
+  });
   assert(answer instanceof Promise);
   handler.close();
   assertEquals((await answer).status, 200);

@@ -163,7 +163,9 @@ function refusal(source: string, why: string): TypeError {
 
 /** What no response could hold would otherwise fail each of them. */
 function checkField(source: string, name: string, value: string): void {
-  if (/^content-range$/i.test(name)) throw refusal(source, `sets ${name}, which is the server's to write`);
+  if (/^(?:content-range|date)$/i.test(name)) {
+    throw refusal(source, `sets ${name}, which is the server's to write`);
+  }
   try {
     new HttpResponse(200, [[name, value]], null);
   } catch (error) {

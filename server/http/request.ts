@@ -153,14 +153,17 @@ export class HttpRequest {
     }
   }
 
-  /** The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3); null without any. */
+  /**
+   * The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3), those of Cookie by `; ` (RFC 9113
+   * §8.2.3); null without any.
+   */
   header(name: string): string | null {
     let found: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
       const [nameStart, nameEnd, valueStart, valueEnd] = this.fields.subarray(i * 4, i * 4 + 4);
       if (nameEnd - nameStart !== name.length || !isName(this.buffer, nameStart, name)) continue;
       const value = latin1(this.buffer, valueStart, valueEnd);
-      found = found === null ? value : `${found}, ${value}`;
+      found = found === null ? value : `${found}${name === "cookie" ? "; " : ", "}${value}`;
     }
     return found;
   }

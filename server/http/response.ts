@@ -38,12 +38,12 @@ export type Fields = readonly (readonly [name: string, value: string])[];
 
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** How a message ends is said in one place, or two readers may disagree about it. */
-const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|date)$/i;
+const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive)$/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * Head and body as they are sent on a connection that stays open, with room for the date. `Date`, `Content-Length`,
- * `Connection` and `Keep-Alive` are the server's.
+ * Head and body as they are sent on a connection that stays open, with room for the date. `Content-Length`, `Connection`
+ * and `Keep-Alive` are the server's, and so is `Date` unless it is among the fields.
  */
 export class HttpResponse {
   readonly #status: number;
@@ -62,7 +62,7 @@ export class HttpResponse {
    * or a stream is for one request. Fields are sent in UTF-8 unless `encode` does something else.
    * @throws {TypeError} on a field that would break the head in two, on a body for a status that has none, and on what
    * is no body.
-   * @throws {RangeError} on a status that is not from 100 to 599, and on a length that is no number of bytes.
+   * @throws {RangeError} on a status that is not from 200 to 599 (an interim one is not the answer), and on a length that is no number of bytes.
    */
   constructor(
     status: number,
@@ -72,28 +72,27 @@ export class HttpResponse {
     inlineBytesMax: number = INLINE_BODY_BYTES_MAX,
     encode: (text: string) => Uint8Array = encodeUtf8,
   ) {
-    if (!Number.isInteger(status) || status < 100 || status > 599) {
-      throw new RangeError(`${status} is no status of a response`);
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError(`${status} is no status of a response: 200 to 599`);
     }
     const body = toBody(content);
     if (body !== null && !mayHaveContent(status)) throw new TypeError(`A response ${status} has no body`);
     this.#status = status;
     this.#closes = Boolean(closes);
-    const statusLine = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nDate: `;
-    this.#dateOffset = statusLine.length;
-    let head = statusLine + " ".repeat(HTTP_DATE_BYTES) + "\r\n";
+    let lines = "";
+    let hasDate = false;
     for (const [name, value] of fields) {
-      if (typeof name !== "string" || typeof value !== "string") {
-        const what = typeof name === "string" ? `The value of ${name}` : "The name of a field";
-        throw new TypeError(
-          `${what} must be a string, not ${describeKind(typeof name === "string" ? value : name)}`,
-        );
+      checkField(name, value);
+      if (name.length === 4 && name.toLowerCase() === "date") {
+        if (hasDate) throw new TypeError("A response has one Date");
+        hasDate = true;
       }
-      if (RESERVED.test(name)) throw new TypeError(`${name} is the server's to write`);
-      if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
-      if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
-      head += `${name}: ${value}\r\n`;
+      lines += `${name}: ${value}\r\n`;
     }
+    let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
+    this.#dateOffset = hasDate ? -1 : head.length + "Date: ".length;
+    if (!hasDate) head += `Date: ${" ".repeat(HTTP_DATE_BYTES)}\r\n`;
+    head += lines;
     const length = body === null ? 0 : body.length;
     if (length !== null && !(Number.isSafeInteger(length) && length >= 0)) {
       throw new RangeError(`A body of ${length} bytes`);
@@ -107,7 +106,7 @@ export class HttpResponse {
     this.#bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
   }
 
-  /** 100 to 599. */
+  /** 200 to 599. */
   get status(): number {
     return this.#status;
   }
@@ -186,7 +185,7 @@ export class HttpResponse {
       this.#headLength = this.#fieldsLength + keepAlive.length + 2;
       this.#keepAlive = keepAlive;
     }
-    if (this.#dateSeconds === clock.seconds) return;
+    if (this.#dateSeconds === clock.seconds || this.#dateOffset < 0) return;
     this.#dateSeconds = clock.seconds;
     this.#bytes.set(clock.bytes, this.#dateOffset);
   }
@@ -217,6 +216,19 @@ function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uin
   bytes[headLength - 1] = LF;
   bytes.set(body, headLength);
   return bytes;
+}
+
+/** @throws {TypeError} for a field that would break the head in two, or is not the handler's to write */
+function checkField(name: unknown, value: unknown): void {
+  if (typeof name !== "string") {
+    throw new TypeError(`The name of a field must be a string, not ${describeKind(name)}`);
+  }
+  if (typeof value !== "string") {
+    throw new TypeError(`The value of ${name} must be a string, not ${describeKind(value)}`);
+  }
+  if (RESERVED.test(name)) throw new TypeError(`${name} is the server's to write`);
+  if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
+  if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
 }
 
 /** What a handler gave as a body, as it is now: it may change its object later. @throws {TypeError | RangeError} for what is none */

@@ -80,6 +80,9 @@ class Served {
       batch: ++this.batch,
       clock: this.clock,
       remoteAddress: null,
+      localAddress: null,
+      forwarded: () => null,
+      report: () => {},
       signal: new AbortController().signal,
     };
   }
