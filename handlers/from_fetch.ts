@@ -72,6 +72,10 @@ const OWN_FIELDS = new Set([
   "upgrade",
 ]);
 
+const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
+/** Those that are written in upper case in a Request, however they were sent. */
+const NORMALIZED_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
+
 /** Codings that `fetch` of Deno takes off, and leaves their fields; others it passes on as they came (2.4.2 to 2.9.6). */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
@@ -94,8 +98,7 @@ export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
     throw new TypeError(`onError must be a function, not ${typeof onError}`);
   }
   return async (request, context) => {
-    // The Fetch standard knows neither: no Request can be made of them.
-    if (request.method === "CONNECT" || request.method === "TRACE") return errorResponse(501);
+    if (!isForFetch(request.method)) return errorResponse(501);
     const forwarded = context.forwarded(request);
     const made = toRequest(request, context, forwarded);
     const info = { remoteAddr: toFetchAddress(forwarded?.client ?? null, context) as Address };
@@ -107,6 +110,12 @@ export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
       return await toHttpResponse(await onError(error, made), isHead, context);
     }
   };
+}
+
+/** False for methods that the Fetch standard forbids, and for those that it would take for others: `get` for GET. */
+function isForFetch(method: string): boolean {
+  const upper = method.toUpperCase();
+  return !FORBIDDEN_METHODS.includes(upper) && (method === upper || !NORMALIZED_METHODS.includes(upper));
 }
 
 function toFetchAddress(client: string | null, { remoteAddress }: HandlerContext): FetchAddress {

@@ -65,7 +65,7 @@ export const EXPIRATIONS_PER_TURN_MAX = 256;
 export const HEAD_BYTES_MAX = 16 * KIB;
 /** RFC 9112 §3 recommends at least 8000 for the request line. Past it: 414. */
 export const TARGET_BYTES_MAX = 8 * KIB;
-/** The longest method that is read to its end. Past it: 501. */
+/** The longest method. Past it: 501 (RFC 9112 §3). */
 export const METHOD_BYTES_MAX = 32;
 /** Past it: 431. */
 export const FIELDS_MAX = 100;

@@ -155,7 +155,7 @@ Deno.test("what was refused, cut off or not answered has its line, with what is 
     async (port) => {
       await say(port, `GET /${"a".repeat(9000)} HTTP/1.1\r\n\r\n`);
       await say(port, get("/f1", `X: ${"a".repeat(20_000)}`));
-      await say(port, "BREW /f1 HTTP/1.1\r\nHost: x\r\n\r\n");
+      await say(port, "BREW * HTTP/1.1\r\nHost: x\r\n\r\n");
       await say(port, "\r\n\r\nGET /f3 HTTP/2.0\r\nHost: x\r\n\r\n");
       await say(port, "POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n");
       {
@@ -181,7 +181,7 @@ Deno.test("what was refused, cut off or not answered has its line, with what is 
   assertEquals(told, [
     ["GET /aaaaaaaaaaaaaaaaaaa", 414, error(414)],
     ["GET /f1 HTTP/1.1", 431, error(431)],
-    ["BREW /f1 HTTP/1.1", 501, error(501)],
+    ["BREW * HTTP/1.1", 400, error(400)],
     ["GET /f3 HTTP/2.0", 505, error(505)],
     ["POST /b HTTP/1.1", 413, error(413)],
     ["GET /slow HTTP/1.1", 408, error(408)],

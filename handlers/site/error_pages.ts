@@ -17,7 +17,7 @@ const DEFAULT_PAGES: Readonly<Record<number, string>> = { 404: "/404.html" };
 /** Why a path is not looked at. */
 export const HIDDEN = "a name begins with a dot (only /.well-known/ is served)";
 /** The same. */
-export const MALFORMED = "the path holds a NUL, or climbs above the root";
+export const MALFORMED = "the path holds a NUL or a lone percent sign, or climbs above the root";
 const REASONS: Readonly<Record<number, string>> = {
   403: "it may not be read",
   404: "it cannot be opened: a link leads out of the root, or it is gone",

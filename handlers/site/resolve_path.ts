@@ -20,8 +20,8 @@ const PERCENT = 0x25;
 const WELL_KNOWN = new TextEncoder().encode(".well-known");
 
 /**
- * Resolves the undecoded path `bytes[start, end)`. Numbers are statuses: 400 for a NUL or a path that climbs above
- * the root, 404 for a hidden name. Backslashes are characters like others, as on every Linux file system.
+ * Resolves the undecoded path `bytes[start, end)`. Numbers are statuses: 400 for a NUL, a `%` without two digits, and a path
+ * that climbs above the root, 404 for a hidden name. Backslashes are characters like others, as on every Linux file system.
  */
 export function resolvePath(bytes: Uint8Array, start: number, end: number): ResolvedPath | 400 | 404 {
   const decoded = decode(bytes, start, end);
@@ -56,14 +56,17 @@ export function resolvePath(bytes: Uint8Array, start: number, end: number): Reso
   return { path: path.slice(0, Math.max(length - 1, 0)), isDirectory };
 }
 
-/** Percent-decodes once; null when a NUL comes out. */
+/** Percent-decodes once; null when a NUL comes out, and where a `%` is not followed by two hexadecimal digits. */
 function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
   const decoded = new Uint8Array(end - start);
   let length = 0;
   for (let i = start; i < end; i++) {
     let byte = bytes[i];
     if (byte === PERCENT) {
-      byte = hexValue(bytes[i + 1]) * 16 + hexValue(bytes[i + 2]); // the parser has seen that these are digits
+      const high = i + 2 < end ? hexValue(bytes[i + 1]) : -1;
+      const low = i + 2 < end ? hexValue(bytes[i + 2]) : -1;
+      if (high < 0 || low < 0) return null;
+      byte = high * 16 + low;
       i += 2;
     }
     if (byte === 0) return null;

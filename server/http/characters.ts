@@ -50,3 +50,17 @@ const encoder = new TextEncoder();
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text) as Uint8Array<ArrayBuffer>;
 }
+
+/** More are not put together one by one. */
+const LONG_BYTES = 4096;
+
+/** One character a byte. What TextDecoder calls latin1 is windows-1252, which makes a € of 0x80. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  let i = start;
+  for (; end - i > LONG_BYTES; i += LONG_BYTES) {
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + LONG_BYTES) as unknown as number[]);
+  }
+  for (; i < end; i++) text += String.fromCharCode(bytes[i]);
+  return text;
+}

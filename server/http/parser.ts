@@ -7,7 +7,7 @@
  * @module
  */
 import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX } from "../limits.ts";
-import { CLASSES, CR, HTAB, LF, SP, TOKEN, VALUE } from "./characters.ts";
+import { CLASSES, CR, HTAB, latin1, LF, SP, TOKEN, VALUE } from "./characters.ts";
 import { FRAMING_INVALID, FramingFields } from "./framing.ts";
 import type { HttpRequest } from "./request.ts";
 import { parseTarget } from "./target.ts";
@@ -50,6 +50,7 @@ export function parseRequest(
   if (i - methodStart > METHOD_BYTES_MAX) return -501;
   if (i === limit) return more;
   if (bytes[i] !== SP || i === methodStart) return -400;
+  const methodLength = i - methodStart;
   const method = knownMethod(bytes, methodStart, i);
   request.method = method ?? "";
   i++;
@@ -77,7 +78,10 @@ export function parseRequest(
   if (major !== 1) return -505;
   if (++i === limit) return more;
   if (bytes[i++] !== LF) return -400;
-  if (method === null) return -501; // only now: what is no request line at all is 400
+  if (method === null) {
+    if (request.targetForm === "asterisk") return -400; // §3.2.4: for OPTIONS only
+    request.method = latin1(bytes, methodStart, methodStart + methodLength);
+  }
 
   // fields, RFC 9112 §5
   const { fields } = request;
@@ -127,7 +131,7 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** The method's name as a constant string; null for one that is not implemented. Case matters, RFC 9110 §9.1. */
+/** The name of a method that is common, as a constant string; null for others. Case matters, RFC 9110 §9.1. */
 function knownMethod(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
     return "GET";

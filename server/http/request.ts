@@ -3,7 +3,7 @@
  * @module
  */
 import { FIELDS_MAX } from "../limits.ts";
-import { CR, LF } from "./characters.ts";
+import { CR, latin1, LF } from "./characters.ts";
 import { HttpError } from "./http_error.ts";
 import type { RequestBody } from "./request_body.ts";
 
@@ -20,7 +20,7 @@ export class HttpRequest {
   headLength = 0;
   /** Where all offsets point into. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  /** One of RFC 9110's methods, or PATCH; others are answered 501 before any handler sees them. */
+  /** A token, in the case in which it was sent (RFC 9110 §9.1): which methods there are is the handler's to say. */
   method = "GET";
   /** Offsets of the request line; the end is 0 while that was not found. */
   lineStart = 0;
@@ -175,20 +175,6 @@ function parseJson(text: string): unknown {
   } catch (error) {
     throw new HttpError(400, `The body is no JSON: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-/** More are not put together one by one. */
-const LONG_BYTES = 4096;
-
-/** One character a byte. What TextDecoder calls latin1 is windows-1252, which makes a € of 0x80. */
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  let i = start;
-  for (; end - i > LONG_BYTES; i += LONG_BYTES) {
-    text += String.fromCharCode.apply(null, bytes.subarray(i, i + LONG_BYTES) as unknown as number[]);
-  }
-  for (; i < end; i++) text += String.fromCharCode(bytes[i]);
-  return text;
 }
 
 /** True when the token of `name.length` bytes at `start` is `name` (lower case), whatever its case. */

@@ -33,10 +33,11 @@ export function parseTarget(bytes: Uint8Array, start: number, limit: number, req
   }
   if (bytes[start] === SLASH) {
     request.targetForm = "origin";
-    return splitQuery(bytes, start, i, request) ? i + 1 : -400;
+    splitQuery(bytes, start, i, request);
+    return i + 1;
   }
   if (bytes[start] === ASTERISK && i - start === 1) {
-    // §3.2.4: for OPTIONS only; a method that is not known has its own answer
+    // §3.2.4: for OPTIONS only; for a method without a constant name the caller looks
     request.targetForm = "asterisk";
     setPath(request, start, i, i);
     return request.method === "OPTIONS" || request.method === "" ? i + 1 : -400;
@@ -53,18 +54,16 @@ function parseAbsolute(bytes: Uint8Array, start: number, end: number, request: H
   let path = authority;
   while (path < end && bytes[path] !== SLASH && bytes[path] !== QUESTION) path++;
   request.targetForm = "absolute";
-  return isAuthority(bytes, authority, path, false) && splitQuery(bytes, path, end, request);
+  if (!isAuthority(bytes, authority, path, false)) return false;
+  splitQuery(bytes, path, end, request);
+  return true;
 }
 
-/** Finds the query; false when a `%` of the path is not followed by two hexadecimal digits. */
-function splitQuery(bytes: Uint8Array, start: number, end: number, request: HttpRequest): boolean {
+/** Finds the query. What a `%` in the path stands for, if for anything, is for those to say who decode it. */
+function splitQuery(bytes: Uint8Array, start: number, end: number, request: HttpRequest): void {
   let i = start;
-  for (; i < end && bytes[i] !== QUESTION; i++) {
-    if (bytes[i] !== PERCENT) continue;
-    if (i + 2 >= end || hexValue(bytes[i + 1]) < 0 || hexValue(bytes[i + 2]) < 0) return false;
-  }
+  while (i < end && bytes[i] !== QUESTION) i++;
   setPath(request, start, i, end);
-  return true;
 }
 
 function setPath(request: HttpRequest, pathStart: number, pathEnd: number, queryEnd: number): void {

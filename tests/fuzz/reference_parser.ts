@@ -93,7 +93,6 @@ const CONDITIONAL = /^(range|if-(match|none-match|modified-since|unmodified-sinc
 const HOST = String.raw`(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)`;
 const AUTHORITY = new RegExp(String.raw`^${HOST}(?::\d{0,5})?$`);
 const AUTHORITY_WITH_PORT = new RegExp(String.raw`^${HOST}:\d{1,5}$`);
-const PATH = /^(?:[^%?]|%[0-9A-Fa-f]{2})*(?:\?|$)/;
 
 /** Reads the head that `text`, a character a byte, begins with. */
 export function referenceParse(text: string): Outcome {
@@ -121,7 +120,8 @@ export function referenceParse(text: string): Outcome {
     if (scanner.next() !== "\r") refuse(400);
     if (major !== "1") refuse(505);
     scanner.take("\r\n", 400);
-    if (method === "") refuse(501);
+    if (method === "" && read.form === "asterisk") refuse(400);
+    method = word;
 
     const fields: [string, string][] = [];
     while (scanner.next() !== "\r") {
@@ -158,7 +158,6 @@ function targetOf(method: string, target: string): Pick<Parsed, "form" | "path" 
   if (absolute === null && !target.startsWith("/")) return null;
   if (absolute !== null && !AUTHORITY.test(absolute[1])) return null;
   const rest = target.slice(absolute?.[0].length ?? 0);
-  if (!PATH.test(rest)) return null;
   const [path] = rest.split("?", 1);
   return {
     form: absolute === null ? "origin" : "absolute",

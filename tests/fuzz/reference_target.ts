@@ -12,6 +12,7 @@ const UP = /\/(?!\.\.?(?:\/|$))[^/]+\/\.\.(?=\/|$)/;
 /** Resolves a path whose escapes are well-formed: RFC 3986 §5.2.4, as far as no dots lead above the root. */
 export function referenceResolve(path: string): Resolved {
   let text = `/${path}`.replace(/%(..)/gs, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) return 400;
   if (text.includes("\0")) return 400;
   const isDirectory = /(?:^|\/)\.{0,2}$/.test(text);
   text = text.replace(/\/{2,}/g, "/");

@@ -90,7 +90,6 @@ function referenceTarget(target: string): { path: string; query: string } | null
   const rest = target.slice(absolute?.[0].length ?? 0);
   const mark = rest.indexOf("?");
   const path = mark < 0 ? rest : rest.slice(0, mark);
-  if (/%(?![\da-f]{2})/i.test(path)) return null;
   return { path, query: rest.slice(path.length) };
 }
 
