@@ -98,8 +98,8 @@ export abstract class Connection extends Source {
     this.received(this.receiver.take(this.host.workspace, slot, count));
   }
 
-  /** The server is to stop: what has begun is finished, and nothing else waited for. */
-  abstract drain(): void;
+  /** The server is to stop: what has begun is finished, and nothing else waited for. `sinceMs`: since when it is idle. */
+  abstract drain(sinceMs?: number): void;
 
   /** Everything is sent: what was interrupted by waiting for the socket goes on. */
   protected abstract written(): void;

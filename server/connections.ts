@@ -121,7 +121,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
-      if (this.#host.isDraining) reactor.retire(this.#wake(fd)); // it has said nothing yet
+      if (this.#host.isDraining) this.#wake(fd).drain(); // it has said nothing yet
       return;
     }
     this.#count--;
@@ -204,10 +204,13 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
   }
 
-  /** The server is to stop: who rests is closed, after a last look for a request that has arrived just now. */
+  /** The server is to stop: those that rest are woken, and wait a moment longer for a request that is on its way. */
   drain(): void {
     this.#gate?.drain();
-    while (this.#oldest !== NONE) this.#wake(this.#oldest).drain();
+    while (this.#oldest !== NONE) {
+      const sinceMs = this.#sinceMs[this.#oldest];
+      this.#wake(this.#oldest).drain(sinceMs);
+    }
   }
 
   /** Once the reactor has ended: closes those that rest. */

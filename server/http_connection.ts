@@ -25,6 +25,8 @@ export class HttpConnection extends ExchangeConnection {
   #context: RequestContext;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
+  /** When the server is to stop: how long the next request is waited for. */
+  #idleUntilMs = 0;
   readonly #transfers: Transfers;
 
   constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
@@ -48,11 +50,14 @@ export class HttpConnection extends ExchangeConnection {
     return this.retired ? -1 : this.fd;
   }
 
-  /** An idle connection is closed, after a last look for a request that arrived just now. */
-  override drain(): void {
+  /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
+  override drain(sinceMs: number = this.host.reactor.now): void {
+    this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
     if (this.current !== "reading") return;
+    const { reactor } = this.host;
+    if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
     this.reader.isReadable = true;
-    this.host.reactor.again(this);
+    reactor.again(this);
   }
 
   override onDeadline(): void {
@@ -60,6 +65,7 @@ export class HttpConnection extends ExchangeConnection {
     if (this.current === "handling") return this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
+    if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
     if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
     this.reader.restore(this.host.workspace);
@@ -95,9 +101,12 @@ export class HttpConnection extends ExchangeConnection {
       reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
-      // Nothing more will come, or nothing more is wanted; a head that has begun may end while we drain.
-      if ((this.reader.isEnded && !input.isUnread) || (isDraining && isIdle && !this.reader.isReadable)) {
-        return reactor.retire(this);
+      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will come
+      if (isIdle && isDraining && !this.reader.isReadable) {
+        this.#inHead = false;
+        if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
+        reactor.expireAt(this, this.#idleUntilMs);
+        return void this.watch(Interest.READABLE);
       }
       if (isIdle) {
         this.#inHead = false;
@@ -107,12 +116,19 @@ export class HttpConnection extends ExchangeConnection {
         }
       } else if (!this.#inHead) {
         this.#inHead = true;
-        reactor.expireAt(this, reactor.now + limits.headTimeoutMs);
+        const headTimeoutMs = isDraining ? limits.keepAliveMinTimeoutMs : limits.headTimeoutMs;
+        reactor.expireAt(this, reactor.now + headTimeoutMs);
       }
     } else if (this.reader.isEnded && this.current === "reading-body") {
       return reactor.retire(this);
     }
     if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
+  }
+
+  /** Nothing more is waited for: our half ends, and the client's end is awaited. */
+  #endIdle(): void {
+    this.closeAfter = this.lingerAfter = true;
+    this.finish();
   }
 
   /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
@@ -231,6 +247,7 @@ export class HttpConnection extends ExchangeConnection {
       }
     }
     this.closeAfter ||= closes;
+    if (isDraining) this.lingerAfter = true; // the next request may be on its way: unread, it would reset this answer
     response.stamp(clock, keepAliveFields);
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;

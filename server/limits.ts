@@ -154,6 +154,11 @@ export const ABANDONED_TIMEOUT_MS = 1_000;
 export const SESSION_IDLE_TIMEOUT_MS = 600_000;
 /** How long a connection that is being closed goes on reading, so that the client can read its last response. */
 export const LINGER_TIMEOUT_MS = 5_000;
+/**
+ * From an answer to the end of its connection when the server is to stop: the next request may be on its way already (the
+ * same as nginx' keepalive_min_timeout).
+ */
+export const KEEP_ALIVE_MIN_TIMEOUT_MS = 1_000;
 /** What a signal to stop leaves to those that are being served. */
 export const GRACE_PERIOD_MS = 30_000;
 

@@ -11,6 +11,7 @@ import {
   GRACE_PERIOD_MS,
   HANDLER_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
+  KEEP_ALIVE_MIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   RECEIVE_RATE_BYTES_MIN,
   SEND_RATE_BYTES_MIN,
@@ -38,6 +39,11 @@ export interface ServerLimits {
   readonly sendTimeoutMs: number;
   /** Between two requests, and before the first. Clients are told of it (`Keep-Alive: timeout=60`). */
   readonly keepAliveTimeoutMs: number;
+  /**
+   * So long an idle connection stays open at least when the server is to stop, counted from its last answer: the next request
+   * may be on its way. That one is answered, with `Connection: close`.
+   */
+  readonly keepAliveMinTimeoutMs: number;
   /** What a handler may take for its answer. Past it: 503. */
   readonly handlerTimeoutMs: number;
   /** What is being sent when the server is to end may take so long. Past it, it is cut off. */
@@ -62,6 +68,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   bodyTimeoutMs: BODY_TIMEOUT_MS,
   sendTimeoutMs: SEND_TIMEOUT_MS,
   keepAliveTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
+  keepAliveMinTimeoutMs: KEEP_ALIVE_MIN_TIMEOUT_MS,
   handlerTimeoutMs: HANDLER_TIMEOUT_MS,
   gracePeriodMs: GRACE_PERIOD_MS,
   receiveRateMin: RECEIVE_RATE_BYTES_MIN,
@@ -78,6 +85,7 @@ const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax">, numb
   bodyTimeoutMs: 1,
   sendTimeoutMs: 1,
   keepAliveTimeoutMs: 1,
+  keepAliveMinTimeoutMs: 0,
   handlerTimeoutMs: 1,
   gracePeriodMs: 0,
   receiveRateMin: 0,

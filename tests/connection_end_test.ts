@@ -10,6 +10,7 @@ import {
   BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,
   HEAD_TIMEOUT_MS,
+  KEEP_ALIVE_MIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
   PACE_STEP_MS_MAX,
@@ -213,19 +214,34 @@ onBoth("deadlines: a head that drips in does not move its deadline", (trigger) =
   });
 });
 
-onBoth("draining: an idle connection closes, a request that just arrived is answered first", (trigger) => {
-  using idle = new Scripted(describe, trigger);
-  idle.host.isDraining = true;
-  idle.drain();
-  idle.wake(Readiness.NONE);
-  assertEquals(idle.state, "closed");
-  using late = new Scripted(describe, trigger);
-  late.host.isDraining = true;
-  late.drain();
-  late.receive(get("/late"));
-  assertEquals(withoutDate(late.socket.text), answer("GET /late", "close"));
-  assertEquals(late.state, "closed");
-});
+onBoth(
+  "draining: an idle connection waits a moment for its next request, and then half-closes",
+  (trigger) => {
+    withClock((advance) => {
+      using idle = new Scripted(describe, trigger);
+      idle.host.isDraining = true;
+      idle.drain();
+      idle.wake(Readiness.NONE);
+      assertEquals(idle.state, "reading");
+      advance(KEEP_ALIVE_MIN_TIMEOUT_MS + 1);
+      idle.wake(Readiness.NONE);
+      assertEquals([idle.state, idle.socket.isShutDown], ["lingering", true]);
+      idle.end();
+      assertEquals(idle.state, "closed");
+      using late = new Scripted(describe, trigger);
+      late.host.isDraining = true;
+      late.drain();
+      advance(KEEP_ALIVE_MIN_TIMEOUT_MS - 10);
+      late.receive(get("/late"));
+      assertEquals(withoutDate(late.socket.text), answer("GET /late", "close"));
+      assertEquals([late.state, late.socket.isShutDown], ["lingering", true]);
+      late.receive(get("/too-late")); // dropped, and no reset goes out that could destroy the answer
+      assertEquals(late.state, "lingering");
+      late.end();
+      assertEquals(late.state, "closed");
+    });
+  },
+);
 
 onBoth("refusing HEAD sends no content, whichever part of the request is refused", (trigger) => {
   const head = "HEAD / HTTP/1.1\r\nHost: x\r\n";

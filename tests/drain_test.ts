@@ -1,0 +1,102 @@
+/**
+ * Servers that are told to stop while clients ask again at once after each answer: none of them goes without an answer.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { serve } from "../mod.ts";
+import { HttpResponse } from "../server/http/response.ts";
+import { childrenOf, isRunning } from "./support/process.ts";
+import { Program, Site } from "./support/program.ts";
+import { UnbrokenLoad } from "./support/unbroken_load.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
+
+/** More by EPOLLET_DRAINS. */
+const ROUNDS = Number(Deno.env.get("EPOLLET_DRAINS") ?? 3);
+/** Each of these keeps its connection, and as many more connect for each request. */
+const CLIENTS = 20;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (let attempt = 0; !isSo(); attempt++) {
+    assert(attempt < 1000, what);
+    await sleep(20);
+  }
+}
+
+for (const workers of [1, 2, 4]) {
+  Deno.test(`reloads and upgrades lose no answer (--workers ${workers})`, async () => {
+    using site = new Site({ "index.html": "hello" });
+    await using program = await Program.start(site.root, ["--workers", String(workers), "--no-config"]);
+    const load = new UnbrokenLoad(program.port, CLIENTS, "/", false);
+    await load.more(100);
+    let pid = program.pid;
+    const processes = new Set([pid]);
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const old = childrenOf(pid);
+        Deno.kill(pid, "SIGHUP");
+        await until(() => !old.some(isRunning), "the old workers end");
+        await load.more(100);
+        const before = childrenOf(pid);
+        const predecessor = pid;
+        Deno.kill(pid, "SIGUSR2");
+        await until(() => childrenOf(predecessor).some((child) => !before.includes(child)), "a successor");
+        pid = childrenOf(predecessor).find((child) => !before.includes(child))!;
+        processes.add(pid);
+        await until(() => !isRunning(predecessor), "the predecessor ends");
+        await load.more(100);
+        assertEquals(load.failures, [], `round ${round}`);
+      }
+      await load.end();
+      assertEquals(load.failures, []);
+    } finally {
+      await load.end();
+      for (const each of processes) if (isRunning(each)) Deno.kill(each, "SIGTERM");
+      await until(() => ![...processes].some(isRunning), "all end");
+    }
+  });
+}
+
+Deno.test("a server that ends answers what is on its way, and says that it closes", async () => {
+  for (let round = 0; round < ROUNDS; round++) {
+    const handler = () => HttpResponse.text("hello");
+    const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler });
+    const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.addr.port)));
+    const asking = wires.map(async (wire) => {
+      for (let answered = 0;; answered++) {
+        await wire.send(get("/"));
+        const { text, fields } = await wire.expect();
+        assertEquals(text, "hello");
+        if (fields.connection === "close") return answered;
+      }
+    });
+    await sleep(50);
+    const shutdown = server.shutdown();
+    for (const answered of await Promise.all(asking)) assert(answered > 0);
+    for (const wire of wires) {
+      assert(await wire.isClosed());
+      wire[Symbol.dispose]();
+    }
+    await shutdown;
+  }
+});
+
+Deno.test("a silent fresh connection, and half a request line, do not hold up a server that ends", async () => {
+  const handler = () => HttpResponse.text("hello");
+  const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler });
+  const { port } = server.addr;
+  await exchange(port, get("/"));
+  using silent = await Wire.connect(port);
+  using half = await Wire.connect(port);
+  await half.send("GET /half");
+  await sleep(2_000); // the kernel shows a client that says nothing after a second only
+  const startMs = performance.now();
+  const shutdown = server.shutdown();
+  const told = half.readToEnd();
+  await Promise.all([silent.readToEnd(), told]);
+  silent[Symbol.dispose]();
+  half[Symbol.dispose]();
+  await shutdown;
+  assert(performance.now() - startMs < 10_000, "they are waited for as long as if nothing were to end");
+});
