@@ -159,7 +159,9 @@ half a line----- output end -----
 first ... ok (2ms)
 \x1b[0msecond ... and last ... \x1b[32mok\x1b[0m (1ms)
 running 1 test from ./c_test.ts
-third ...`;
+third ...'third' has been running for over (1m0s)
+'third' has been running for over (2m0s)
+`;
   for (let size = 1; size < 40; size++) {
     const progress = new TestProgress();
     const seen: string[] = [];

@@ -2,12 +2,11 @@
  * Where a run of tests is, by what `deno test` prints: a test's name before it runs, and what became of it afterwards.
  * @module
  */
+import { stripVTControlCharacters } from "node:util";
 
-// deno-lint-ignore no-control-regex
-const COLOUR = /\x1b\[[\d;]*m/g;
 const FILE = /^running \d+ tests? from (.+)$/;
-/** At the beginning of a line: steps of a test are indented. */
-const BEGUN = /^(\S.*?) \.\.\.\s*$/;
+/** At the beginning of a line: steps of a test are indented. What takes long is said behind it. */
+const BEGUN = /^(\S.*?) \.\.\.(?:\s*$|'.* has been running for over )/;
 const ENDED = /^\S.* \.\.\. (?:ok|FAILED|ignored|cancelled)\b.*$/;
 const OUTPUT_BEGINS = /^-+ (?:pre-test |post-test )?output -+$/;
 const OUTPUT_ENDS = /-+ (?:pre-test |post-test )?output end -+$/;
@@ -27,8 +26,8 @@ export class TestProgress {
   take(text: string): void {
     const lines = (this.#line + text).split("\n");
     this.#line = lines.pop()!;
-    for (const line of lines) this.#look(line.replace(COLOUR, ""));
-    this.#look(this.#line.replace(COLOUR, "")); // the name of a test stands there before the line ends
+    for (const line of lines) this.#look(stripVTControlCharacters(line));
+    this.#look(stripVTControlCharacters(this.#line)); // the name of a test stands there before the line ends
   }
 
   #look(line: string): void {
