@@ -317,9 +317,11 @@ export const LISTING_ENTRIES_MAX = 1_000_000;
 export const LISTING_PAGE_ENTRIES_MAX = 500;
 /** A listing that takes longer is made in slices of this time, between which others are served. */
 export const LISTING_SLICE_MS = 8;
-/** One that had to wait gets this first, so that short ones pass long ones. */
-export const LISTING_FIRST_SLICE_MS = 2;
-/** Listings that take turns, and hold in memory what they have read and sorted; other long ones wait for them. */
+/** Steps of a listing that is short, and waits for no longer one. A directory of 500 names takes some 30. */
+export const LISTING_SHORT_STEPS = 32;
+/** Steps of one that is not long, and waits for no long one: up to some 15,000 names. */
+export const LISTING_MEDIUM_STEPS = 512;
+/** Listings that are not short, and as many long ones, that take turns, and hold in memory what they have read. */
 export const LISTINGS_AT_WORK_MAX = 4;
 /** Listings that wait for their turn, long ones and short ones. Past it: 503. */
 export const LISTINGS_WAITING_MAX = 256;

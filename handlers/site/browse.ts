@@ -36,11 +36,9 @@ export function browse(
   context: HandlerContext,
   parts: BrowseParts,
 ): Result | Promise<Result> {
-  return parts.listings.slices.run(
-    answer(path, url, request, context.clock.seconds, parts),
-    REFUSED,
-    context,
-  );
+  const { seconds } = context.clock;
+  const begin = () => answer(path, url, request, seconds, parts);
+  return parts.listings.slices.run(begin(), REFUSED, context, { begin, key: url });
 }
 
 function* answer(

@@ -51,6 +51,7 @@ const WELL_KNOWN = ".well-known";
 const HERE = new Uint8Array([0x2e]);
 /** Questions between two places at which others may have their turn. */
 const STATUSES_PER_STEP = 64;
+const NAMES_PER_STEP = 512;
 
 /** Whether something is left out of every listing: asked with the names of its path, which the asker changes later. */
 export type IsHidden = (names: readonly FileName[]) => boolean;
@@ -142,8 +143,10 @@ export class Listings {
     const others: FileName[] = [];
     const names = [...directory.names, ""];
     let count = 0;
-    for (let taken = 1; taken > 0; yield) {
+    for (let taken = 1; taken > 0;) {
+      let told = 0;
       taken = directory.opened.readNames((name, kind) => {
+        told++;
         if (name.startsWith(".") && !(name === WELL_KNOWN && names.length === 1)) return;
         names[names.length - 1] = name;
         if (this.#isHidden(names)) return;
@@ -152,6 +155,7 @@ export class Listings {
       });
       if (taken < 0) return statusOfErrno(-taken);
       if (count > LISTING_ENTRIES_MAX) break;
+      for (; told >= 0; told -= NAMES_PER_STEP) yield; // work is measured by its steps
     }
     const links = new Set<FileName>();
     for (const name of others) {
