@@ -2,7 +2,7 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
-import type { ConfigText } from "../server/config/load_settings.ts";
+import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
@@ -18,7 +18,7 @@ export async function serveProgram(
   command: CommandLine,
   kind: Kind,
   birth: Origin | null,
-  config: ConfigText | null,
+  config: ReadConfig | null,
 ): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);

@@ -2,7 +2,7 @@
  * The sites of the program: its settings as the static handler wants them.
  * @module
  */
-import { SystemError } from "../ffi/errno.ts";
+import { EXDEV, SystemError } from "../ffi/errno.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
@@ -29,13 +29,17 @@ export async function openSites(command: CommandLine): Promise<StaticHandler | n
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */
-export async function withSites<T>({ config }: CommandLine, work: () => T | Promise<T>): Promise<T> {
+export async function withSites<T>({ config, site }: CommandLine, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
-      const where = config === null ? "" : `, or "root" in ${config}`;
-      throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"${where}`);
+      const isOutside = error.errno === EXDEV && typeof site.root === "string";
+      const example = isOutside ? site.root : "DIR";
+      const where = config === null || isOutside ? "" : `, or "root" in ${config}`;
+      throw new UsageError(
+        `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
+      );
     }
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;

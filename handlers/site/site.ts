@@ -76,7 +76,7 @@ export class Site {
     this.#explains = note !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
-    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings.root, options);
+    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings, options);
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;

@@ -88,6 +88,10 @@ export interface Choices {
 export interface FileChoices extends Choices {
   /** The file's path. */
   readonly path: string;
+  /** False: it was found in the working directory. Then it decides about the site below that and about nothing else. */
+  readonly isNamed: boolean;
+  /** Keys that are in the file and do not count, since it was found and not named. */
+  readonly ignored: readonly string[];
   /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
   readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
 }
