@@ -68,9 +68,12 @@ async function main(args: readonly string[]): Promise<void> {
     const kind = kindOfOrigin();
     const birth = kind === "worker" ? readOrigin() : null;
     const config = birth?.message.kind === "birth" ? birth.message.config : readConfig(said);
-    const command = await loadSettings(said, config, birth === null ? warn : undefined); // a supervisor has said it
-    if (command.action === "explain") await printExplanation(command);
-    else await serveProgram(said, command, kind, birth, config);
+    const warnings: string[] = [];
+    const command = await loadSettings(said, config, (line) => warnings.push(line));
+    if (command.action === "explain") {
+      warnings.forEach(warn);
+      await printExplanation(command);
+    } else await serveProgram(said, command, kind, birth, config, warnings);
   }
   Deno.exit(0);
 }
