@@ -10,6 +10,7 @@ import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import { checkAdmin } from "./admin.ts";
+import { siteWarnings } from "./check_sites.ts";
 import { checkAddresses } from "./listen.ts";
 import { warn } from "./output.ts";
 import { openSites } from "./sites.ts";
@@ -19,7 +20,7 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
 
 /**
  * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
- * `--quiet`, nothing).
+ * `--quiet`, nothing), and warns of what is hardly meant.
  * @throws {UsageError} for the first thing that is wrong
  */
 export async function checkSettings(args: Arguments): Promise<void> {
@@ -27,6 +28,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
+  if (command.handler === "static") siteWarnings(command).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
 }

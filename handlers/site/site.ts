@@ -261,7 +261,14 @@ export class Site {
       auth,
       tagOf: (body) => this.#tags.ofMade(body),
       dress: (own, status) =>
-        this.#policy.fieldsOf(own, { path: url, status, fileName: null, mediaType: null, origin }),
+        this.#policy.fieldsOf(own, {
+          path: url,
+          status,
+          fileName: null,
+          mediaType: null,
+          origin,
+          isPrivate: auth.length > 0,
+        }),
     });
     if (!(listed instanceof Promise)) return this.#settle(listed, url, request, context);
     return listed.then((listed) => this.#settle(listed, url, request, context));
@@ -284,7 +291,8 @@ export class Site {
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context);
     if (denied !== null) return denied;
-    const result = this.#standIns.present(spa, { url, status: 200, own: vary }, request, context);
+    const standIn = { url, status: 200, own: vary, isPrivate: rule !== null };
+    const result = this.#standIns.present(spa, standIn, request, context);
     const settle = (result: Result | null) =>
       result instanceof HttpResponse
         ? result
