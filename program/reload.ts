@@ -96,7 +96,7 @@ export class Reload {
   }
 
   async #install(command: CommandLine): Promise<void> {
-    const site = await openSites(command);
+    const site = await openSites(command, () => this.#server.addresses);
     const settings = { ...limitsOf(command), keepAlive: command.keepAlive };
     if (site === null) return this.#server.reconfigure(settings);
     this.#server.reconfigure({ ...settings, handler: site });

@@ -133,6 +133,21 @@ export function readHostName(text: string): string {
   return text.toLowerCase();
 }
 
+/** What stands for all hosts. */
+const EVERY_HOST = "*";
+/** How a host that may be asked for is written. */
+export const ALLOWED_HOST = new RegExp(`${HOST_NAME.source}|^\\*$`);
+
+/** The name of a host as above, or `*` for all. */
+export function readAllowedHost(text: string): string {
+  return text === EVERY_HOST ? text : readHostName(text);
+}
+
+/** The same, separated by commas. */
+export function readAllowedHosts(text: string): string[] {
+  return text.split(",").map(readAllowedHost);
+}
+
 /** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */
 export const USER_NAME = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { z } from "zod";
-import { HOST_NAME, readHostName } from "./rule_values.ts";
+import { ALLOWED_HOST, HOST_NAME, readAllowedHost, readHostName } from "./rule_values.ts";
 import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { logKeys } from "./log_schema.ts";
@@ -76,6 +76,13 @@ export const configSchema = object({
     description: "What is served.",
     default: DEFAULT_PROGRAM_SETTINGS.handler,
   }),
+  allowedHosts: z.array(text(readAllowedHost, "the name of a host, or *", ALLOWED_HOST), "a list of names")
+    .optional().meta({
+      title: "Allowed hosts",
+      description:
+        "Names by which it is asked, as example.org or *.example.org, beside its hosts, IP addresses and localhost; * for all.",
+      examples: [["app.test"]],
+    }),
   coroutine: flag("Coroutine", "Each connection is served by a coroutine instead of callbacks."),
   cacheSize: size(
     readSize,

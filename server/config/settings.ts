@@ -34,6 +34,8 @@ export interface ProgramSettings extends ServerLimits, LogSettings {
   readonly poller: PollerName;
   /** What is served. */
   readonly handler: HandlerName;
+  /** Names by which it may be asked, `*` for all; null or missing: it is not said. */
+  readonly allowedHosts?: readonly string[] | null;
   /** Each connection is a coroutine's. */
   readonly coroutine: boolean;
   /** Connections stay open after a response. */
