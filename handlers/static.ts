@@ -80,7 +80,7 @@ const STAYS =
 
 /** What is said to who asks by another name. */
 const MISDIRECTED =
-  '421: This name is not one of this server: ask by an IP address or as localhost, or allow it by --allow-host NAME ("allowedHosts").\n';
+  '421: This name is not one of this server: ask by an IP address or as localhost, or allow it by --allowed-hosts ("allowedHosts").\n';
 
 const EMPTY: CacheSnapshot = {
   bytes: 0,
@@ -161,7 +161,7 @@ export class Sites {
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     if (this.#allowed?.accepts(request.authority) === false) {
-      this.#note?.("reason", "no name of this server (--allow-host)");
+      this.#note?.("reason", "no name of this server (--allowed-hosts)");
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
     const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);

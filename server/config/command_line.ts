@@ -112,7 +112,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
-    allowedHosts: readAllowed(flags),
+    allowedHosts: read(flags, "allowed-hosts", readAllowedHosts),
     coroutine: flags.isOn("coroutine"),
     keepAlive: flags.isOn("keep-alive"),
     cacheSize: read(flags, "cache-size", readSize),
@@ -176,12 +176,6 @@ function readOrNone<T>(flags: GivenFlags, name: string, reader: (text: string) =
 function readTrusted(flags: GivenFlags): string[] | undefined {
   if (flags.has("no-trust-proxy")) return [];
   return flags.get("trust-proxy")?.flatMap((text) => judge(flags.label("trust-proxy"), text, readProxies));
-}
-
-/** The same of the names that may be asked for; null where they are taken back. */
-function readAllowed(flags: GivenFlags): string[] | null | undefined {
-  if (flags.has("no-allow-host")) return null;
-  return flags.get("allow-host")?.flatMap((text) => judge(flags.label("allow-host"), text, readAllowedHosts));
 }
 
 /** What may be given as a flag or in its place. */

@@ -13,7 +13,7 @@ import { type ListenAddress, readListenAddress } from "../listening/address.ts";
 import { readAdminAddress } from "./admin_address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readProxies } from "./log_settings.ts";
-import { readAllowedHost, readFieldValue } from "./rule_values.ts";
+import { readAllowedHosts, readFieldValue } from "./rule_values.ts";
 import { configSchema, type WrittenConfig } from "./schema.ts";
 import { isOfSite } from "./schema_kinds.ts";
 import type { WrittenSite } from "./schema_site.ts";
@@ -46,7 +46,7 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
     socketMode: written.socketMode === undefined ? undefined : readMode(written.socketMode),
     poller,
     handler,
-    allowedHosts: written.allowedHosts?.map(readAllowedHost),
+    allowedHosts: allowedHostsOf(written.allowedHosts),
     coroutine,
     keepAlive,
     cacheSize: typeof cacheSize === "string" ? readSize(cacheSize) : cacheSize,
@@ -208,6 +208,11 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
       users,
     })),
   });
+}
+
+function allowedHostsOf(written: WrittenConfig["allowedHosts"]): readonly string[] | null | undefined {
+  if (written === undefined) return undefined;
+  return written.length === 0 ? [] : readAllowedHosts(String(written));
 }
 
 /** The path of a UNIX socket is relative, too. */

@@ -133,19 +133,23 @@ export function readHostName(text: string): string {
   return text.toLowerCase();
 }
 
-/** What stands for all hosts. */
+/** What stands for all hosts, and for those that are allowed where nothing is said. */
 const EVERY_HOST = "*";
-/** How a host that may be asked for is written. */
-export const ALLOWED_HOST = new RegExp(`${HOST_NAME.source}|^\\*$`);
+/** See {@linkcode EVERY_HOST}. */
+export const USUAL_HOSTS = "auto";
+/** What is said of names that are none. */
+export const EXPECTED_HOSTS =
+  "names of hosts separated by commas, such as app.test,*.example.org, or * for all, or auto";
 
-/** The name of a host as above, or `*` for all. */
-export function readAllowedHost(text: string): string {
-  return text === EVERY_HOST ? text : readHostName(text);
-}
-
-/** The same, separated by commas. */
-export function readAllowedHosts(text: string): string[] {
-  return text.split(",").map(readAllowedHost);
+/** Names of hosts that may be asked for, separated by commas; null: the usual ones. */
+export function readAllowedHosts(text: string): string[] | null {
+  if (text === USUAL_HOSTS) return null;
+  try {
+    return text.split(",").map((name) => name === EVERY_HOST ? name : readHostName(name));
+  } catch (error) {
+    if (error instanceof Expected) throw new Expected(EXPECTED_HOSTS);
+    throw error;
+  }
 }
 
 /** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */

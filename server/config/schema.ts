@@ -6,7 +6,7 @@
  * @module
  */
 import { z } from "zod";
-import { ALLOWED_HOST, HOST_NAME, readAllowedHost, readHostName } from "./rule_values.ts";
+import { EXPECTED_HOSTS, HOST_NAME, readAllowedHosts, readHostName, USUAL_HOSTS } from "./rule_values.ts";
 import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { logKeys } from "./log_schema.ts";
@@ -76,13 +76,15 @@ export const configSchema = object({
     description: "What is served.",
     default: DEFAULT_PROGRAM_SETTINGS.handler,
   }),
-  allowedHosts: z.array(text(readAllowedHost, "the name of a host, or *", ALLOWED_HOST), "a list of names")
-    .optional().meta({
-      title: "Allowed hosts",
-      description:
-        "Names by which it is asked, as example.org or *.example.org, beside its hosts, IP addresses and localhost; * for all.",
-      examples: [["app.test"]],
-    }),
+  allowedHosts: z.union([
+    text(readAllowedHosts, EXPECTED_HOSTS),
+    z.array(text(readAllowedHosts, EXPECTED_HOSTS), EXPECTED_HOSTS),
+  ], EXPECTED_HOSTS).optional().meta({
+    title: "Allowed hosts",
+    description:
+      "Names by which it is asked, as app.test or *.example.org, beside its hosts, IP addresses and localhost; * for all.",
+    default: USUAL_HOSTS,
+  }),
   coroutine: flag("Coroutine", "Each connection is served by a coroutine instead of callbacks."),
   cacheSize: size(
     readSize,

@@ -34,7 +34,7 @@ export interface ProgramSettings extends ServerLimits, LogSettings {
   readonly poller: PollerName;
   /** What is served. */
   readonly handler: HandlerName;
-  /** Names by which it may be asked, `*` for all; null or missing: it is not said. */
+  /** Names by which it may be asked, `*` for all; missing, or null where that is chosen: the usual ones. */
   readonly allowedHosts?: readonly string[] | null;
   /** Each connection is a coroutine's. */
   readonly coroutine: boolean;
@@ -183,6 +183,7 @@ export function mergeSettings(
     ...environment?.program,
     ...args.program,
   };
+  if (program.allowedHosts === null) delete program.allowedHosts;
   const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
   const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {

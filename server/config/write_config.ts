@@ -10,6 +10,7 @@ import { formatListenAddress } from "../listening/address.ts";
 import { keyOf } from "./flag_forms.ts";
 import { FLAGS } from "./flags.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
+import { USUAL_HOSTS } from "./rule_values.ts";
 import type { CommandLine } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
@@ -47,6 +48,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
 
 function writtenSetting(key: string, command: CommandLine, directory: string): unknown {
   if (key === "port" || key === "host" || key === "listen") return writtenListening(command, directory)[key];
+  if (key === "allowedHosts") return command.allowedHosts ?? USUAL_HOSTS;
   if (key === "socketMode") return formatMode(command.socketMode);
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
