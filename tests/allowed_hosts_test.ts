@@ -6,6 +6,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { explain } from "../handlers/explain.ts";
 import { staticHandler } from "../handlers/static.ts";
+import { findBrowser, QUIETLY, removeSoon } from "./support/browser.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { serving } from "./support/in_process.ts";
 import { exchange, Wire } from "./support/wire.ts";
@@ -154,4 +155,30 @@ Deno.test("--explain says why a name is refused, and a handler that is embedded 
     421,
     200,
   ]);
+});
+
+Deno.test("a browser that is led to this machine by another site's name is shown nothing of the site", async () => {
+  const browser = await findBrowser();
+  if (browser === null) return;
+  using site = new Site({ "secret.html": "<p>for this machine alone</p>" });
+  const show = async (port: number, host: string) => {
+    const rebinding = `--host-resolver-rules=MAP ${host} 127.0.0.1`; // what the attacker's name server answers
+    const url = `http://${host}:${port}/secret.html`;
+    const profile = Deno.makeTempDirSync({ prefix: "epollet-browser-" });
+    const args = [...QUIETLY, rebinding, `--user-data-dir=${profile}`, "--dump-dom", url];
+    const { stdout } = await new Deno.Command(browser, {
+      args,
+      stderr: "null",
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    await removeSoon(profile);
+    return new TextDecoder().decode(stdout);
+  };
+  await using program = await start(site);
+  assertStringIncludes(await show(program.port, "localhost"), "for this machine alone");
+  const shown = await show(program.port, "evil.example");
+  assertStringIncludes(shown, "421");
+  assertEquals(shown.includes("for this machine alone"), false);
+  await using open = await start(site, "--allowed-hosts", "*"); // the attack would work
+  assertStringIncludes(await show(open.port, "evil.example"), "for this machine alone");
 });
