@@ -29,7 +29,8 @@ export async function serveAlone(
   origin: Origin | null,
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
-  const opened = await openSites(command); // before anything is bound that a mistake would leave behind
+  const listening = () => sockets.listening.map(({ address }) => address);
+  const opened = await openSites(command, listening); // before anything is bound that a mistake would leave behind
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();

@@ -84,7 +84,8 @@ Deno.test("--healthcheck asks where the environment or the file says, and everyb
   });
   const { port } = server.addr;
   using site = new Site({ "epollet.json": JSON.stringify({ admin: `0.0.0.0:${port}` }) });
-  assertEquals((await runProgram(["--healthcheck"], site.root)).code, 0);
+  const named = ["--healthcheck", "--config", "epollet.json"];
+  assertEquals((await runProgram(named, site.root)).code, 0);
   const [program, ...args] = programCommand(["--healthcheck=/readyz", NO_FILE]);
   const { code } = await new Deno.Command(program, { args, env: { EPOLLET_ADMIN: String(port) } }).output();
   assertEquals(code, 0);

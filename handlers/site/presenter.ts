@@ -42,6 +42,8 @@ export interface StandIn {
   readonly status: number;
   /** Further fields. */
   readonly own: Fields;
+  /** A password was asked for because of the resource's own path. */
+  readonly isPrivate?: boolean;
 }
 
 /** What a presenter works with. */
@@ -288,7 +290,7 @@ export class Presenter {
 
   #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
     const { fileName, mediaType, url } = resource;
-    const isPrivate = resource.auth.length > 0;
+    const isPrivate = resource.auth.length > 0 || standIn?.isPrivate === true;
     return (own, status) => {
       const fields = standIn === null || standIn.status !== 200 ? own : [...own, ...standIn.own];
       const path = standIn === null ? url : standIn.url;

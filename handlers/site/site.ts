@@ -79,7 +79,7 @@ export class Site {
     this.#explains = note !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
-    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings.root, options);
+    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings, options);
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;
@@ -265,7 +265,14 @@ export class Site {
       auth,
       tagOf: (body) => this.#tags.ofMade(body),
       dress: (own, status) =>
-        this.#policy.fieldsOf(own, { path: url, status, fileName: null, mediaType: null, origin }),
+        this.#policy.fieldsOf(own, {
+          path: url,
+          status,
+          fileName: null,
+          mediaType: null,
+          origin,
+          isPrivate: auth.length > 0,
+        }),
     });
     if (!(listed instanceof Promise)) return this.#settle(listed, url, request, context);
     return listed.then((listed) => this.#settle(listed, url, request, context));
@@ -288,7 +295,8 @@ export class Site {
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context);
     if (denied !== null) return denied;
-    const result = this.#standIns.present(spa, { url, status: 200, own: vary }, request, context);
+    const standIn = { url, status: 200, own: vary, isPrivate: rule !== null };
+    const result = this.#standIns.present(spa, standIn, request, context);
     const settle = (result: Result | null) =>
       result instanceof HttpResponse
         ? result

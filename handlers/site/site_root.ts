@@ -18,7 +18,9 @@ import {
 } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
+import { isInWorkingDirectory, pathOf } from "../../ffi/path_walk.ts";
 import { close } from "../../ffi/socket.ts";
+import { printable } from "../../server/config/usage_error.ts";
 import type { Root, SiteDirectory } from "./root.ts";
 
 const SLASH = 0x2f;
@@ -32,12 +34,20 @@ export class SiteRoot implements Root {
   readonly #status = new FileStatus();
   readonly #own = new FileStatus();
 
-  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it */
-  constructor(path: string) {
+  /**
+   * `isConfined`: where `path` leads out of the working directory is no root.
+   * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it; EXDEV
+   * where it leads out of the working directory and may not
+   */
+  constructor(path: string, isConfined: boolean = false) {
     this.#fd = openDirectory(path);
-    const status = readsAsPermitted(this.#fd);
+    const isOutside = isConfined && !isInWorkingDirectory(this.#fd);
+    const status = isOutside ? -E.EXDEV : readsAsPermitted(this.#fd);
+    const where = isOutside
+      ? `, which leads out of the working directory to ${printable(pathOf(this.#fd))}`
+      : "";
     if (status < 0) close(this.#fd);
-    E.orThrow(status, `open root ${path}`, "openat");
+    E.orThrow(status, `open root ${path}${where}`, "openat");
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
     this.#own.readDescriptor(this.fd);
