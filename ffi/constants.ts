@@ -111,6 +111,7 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
 
 // socket(7), ip(7), ipv6(7), tcp(7), unix(7)

@@ -26,6 +26,7 @@ export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const ENOSPC = 28;
+export const EMLINK = 31;
 export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
@@ -72,6 +73,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EMFILE, ["EMFILE", "too many open files"]],
   [ENOSPC, ["ENOSPC", "no space left, or a limit of the user's reached"]],
   [30, ["EROFS", "read-only file system"]],
+  [EMLINK, ["EMLINK", "more than one link"]],
   [EPIPE, ["EPIPE", "broken pipe"]],
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],
