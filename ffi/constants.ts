@@ -101,6 +101,11 @@ export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+/** renameat2(2): −EEXIST where something has the new name. */
+export const RENAME_NOREPLACE = 1;
+export const SYS_renameat2: number = IS_AARCH64 ? 276 : 316;
 
 // elf(5)
 export const EM_X86_64 = 62;

@@ -17,6 +17,7 @@ export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
+export const EBUSY = 16;
 export const EEXIST = 17;
 export const EXDEV = 18;
 export const ENODEV = 19;
@@ -62,7 +63,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENOMEM, ["ENOMEM", "out of memory"]],
   [EACCES, ["EACCES", "permission denied"]],
   [14, ["EFAULT", "bad address"]],
-  [16, ["EBUSY", "device or resource busy"]],
+  [EBUSY, ["EBUSY", "device or resource busy"]],
   [EEXIST, ["EEXIST", "already exists"]],
   [EXDEV, ["EXDEV", "leads outside of the directory"]],
   [ENODEV, ["ENODEV", "no such device"]],

@@ -242,6 +242,11 @@ export class FileStatus {
     return FILE.every((word) => a[word] === b[word]);
   }
 
+  /** The same text for what {@linkcode isSameFile} holds for. */
+  get fileIdentity(): string {
+    return FILE.map((word) => this.#words[word].toString(36)).join();
+  }
+
   /** The same for two states that {@linkcode equals} holds for. */
   get identity(): string {
     return IDENTITY.map((word) => this.#words[word].toString(36)).join();

@@ -33,6 +33,8 @@ export const LATE_TURN_MS = 5;
 
 /** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
 export const LISTEN_BACKLOG = 4096;
+/** How long a server that is about to listen on a UNIX socket waits for others that do so in the same directory. */
+export const UNIX_LOCK_PATIENCE_MS = 1_000;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
 /** The same where other processes accept from the same queue: each takes a few, so that all get some. */
