@@ -101,6 +101,11 @@ export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+/** renameat2(2): −EEXIST where something has the new name. */
+export const RENAME_NOREPLACE = 1;
+export const SYS_renameat2: number = IS_AARCH64 ? 276 : 316;
 
 // elf(5)
 export const EM_X86_64 = 62;
@@ -111,6 +116,7 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
 
 // socket(7), ip(7), ipv6(7), tcp(7), unix(7)

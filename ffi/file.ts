@@ -7,6 +7,7 @@
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NOCTTY,
@@ -18,6 +19,7 @@ import {
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
+  S_IFCHR,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
@@ -149,6 +151,11 @@ export class FileStatus {
     return this.#ask(root, path, 0);
   }
 
+  /** Asks about `path` below `directory`, of a symbolic link about the link itself: 0 or −errno. */
+  readWithoutFollowing(directory: number, path: PathBytes): number {
+    return this.#ask(directory, path, AT_SYMLINK_NOFOLLOW);
+  }
+
   /** Asks about an open descriptor: 0 or −errno. */
   readDescriptor(fd: number): number {
     return this.#ask(fd, EMPTY_PATH, AT_EMPTY_PATH);
@@ -182,6 +189,13 @@ export class FileStatus {
   }
   get isSocket(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFSOCK;
+  }
+  get isCharacterDevice(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFCHR;
+  }
+  /** Names (hard links) of the file; 0 for one that was removed while it is open, and on file systems that do not count. */
+  get linkCount(): number {
+    return this.#words[STATX.nlink >> 2];
   }
   /** Bytes. */
   get size(): number {
@@ -226,6 +240,11 @@ export class FileStatus {
     const a = this.#words;
     const b = other.#words;
     return FILE.every((word) => a[word] === b[word]);
+  }
+
+  /** The same text for what {@linkcode isSameFile} holds for. */
+  get fileIdentity(): string {
+    return FILE.map((word) => this.#words[word].toString(36)).join();
   }
 
   /** The same for two states that {@linkcode equals} holds for. */

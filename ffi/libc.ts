@@ -64,6 +64,12 @@ const SYMBOLS = {
   inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   inotify_rm_watch: { parameters: ["i32", "i32"], result: "i32" },
   fchownat: { parameters: ["i32", "buffer", "u32", "u32", "i32"], result: "i32" },
+  syscall_renameat2: {
+    name: "syscall",
+    parameters: ["i32", "i32", "buffer", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },

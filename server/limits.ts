@@ -33,6 +33,8 @@ export const LATE_TURN_MS = 5;
 
 /** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
 export const LISTEN_BACKLOG = 4096;
+/** How long a server that is about to listen on a UNIX socket waits for others that do so in the same directory. */
+export const UNIX_LOCK_PATIENCE_MS = 1_000;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
 /** The same where other processes accept from the same queue: each takes a few, so that all get some. */
@@ -85,6 +87,12 @@ export const TRAILER_BYTES_MAX = 8 * KIB;
 export const CACHED_HEADS_MAX = 16 * KIB;
 /** Longer heads are parsed each time. */
 export const CACHED_HEAD_BYTES_MAX = KIB;
+/** All of them together, with the tables that they are found by: 11,000 of 600 bytes, half as many with an access log. */
+export const CACHED_HEADS_BYTES_MAX = 32 * MIB;
+/** What a known head takes beside its bytes (twice: to be compared, and to be read) and fields: measured. */
+export const CACHED_HEAD_OVERHEAD_BYTES = 1650;
+/** What the access log keeps of one, beside two forms of its line: measured. */
+export const CACHED_HEAD_LOG_OVERHEAD_BYTES = 2 * KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { probe } from "../program/healthcheck.ts";
+import { CACHED_HEADS_BYTES_MAX } from "../server/limits.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -41,6 +42,40 @@ Deno.test("operators see what clients did, on a port of their own, and their own
   assert(await metric(admin, "epollet_inotify_watches") > 0);
   const { text } = await exchange(admin, get("/"));
   assertStringIncludes(text, "<title>epollet: status</title>");
+});
+
+/** Long heads, of each of which the access log keeps two forms of its line: unbounded they took 80 MB. */
+const LONG_HEADS = 10_000;
+
+Deno.test("heads of requests that are known take at most so much memory, with what the log keeps, and are counted", async () => {
+  using site = new Site({ "index.html": "home" });
+  const flags = ["--access-log", "json", "--access-log-file", "/dev/null"];
+  const { program, admin } = await startWithAdmin(site.root, ...flags);
+  await using _ = program;
+  const ask = async (first: number, end: number) => {
+    const wires = await Promise.all(Array.from({ length: 32 }, () => Wire.connect(program.port)));
+    let next = first;
+    await Promise.all(wires.map(async (wire) => {
+      while (next < end) {
+        const request = get(`/?${next++}`, `User-Agent: ${"x".repeat(900)}`);
+        for (let coming = 1; coming <= 3; coming++) { // the third is known, and its line is kept
+          await wire.send(request);
+          await wire.expect();
+        }
+      }
+      wire[Symbol.dispose]();
+    }));
+  };
+  await ask(0, 300);
+  const before = await metric(admin, "process_resident_memory_bytes");
+  await ask(300, LONG_HEADS);
+  const limit = await metric(admin, "epollet_heads_limit_bytes");
+  const counted = await metric(admin, "epollet_heads_bytes");
+  assertEquals(limit, CACHED_HEADS_BYTES_MAX);
+  assert(counted <= limit && counted > limit * 0.8, `${counted} of ${limit}`);
+  assert(await metric(admin, "epollet_heads") > 3000);
+  const grown = await metric(admin, "process_resident_memory_bytes") - before;
+  assert(grown < limit * 2, `${grown} bytes more than before`);
 });
 
 Deno.test("while it drains it is alive and not ready, and --healthcheck tells the one from the other", async () => {

@@ -30,6 +30,8 @@ export interface InheritedSocket {
   readonly isShared: boolean;
   /** It is for operators. */
   readonly isAdmin?: boolean;
+  /** Which file a UNIX socket has that may be removed at the end, see `ListeningSocket`. */
+  readonly file?: string | undefined;
 }
 
 /** To a worker. */
