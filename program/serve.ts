@@ -2,12 +2,13 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
+import { closeInherited, giveUpWritableFiles } from "../ffi/descriptors.ts";
 import type { ConfigText } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
 import { checkAddresses } from "./listen.ts";
-import { type Kind, type Origin, readOrigin } from "./origin.ts";
+import { type Kind, namedDescriptors, type Origin, readOrigin } from "./origin.ts";
 import { guardSignals } from "./signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
@@ -24,6 +25,11 @@ export async function serveProgram(
   checkAdmin(command);
   guardSignals(command, kind);
   const origin = birth ?? readOrigin();
+  closeInherited(namedDescriptors(origin));
+  if (command.user !== null || command.sandbox) {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the runtime still puts what it compiled into its cache
+    giveUpWritableFiles();
+  }
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);
