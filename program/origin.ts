@@ -11,6 +11,7 @@ import {
   SELF,
   spawn,
 } from "../ffi/child.ts";
+import { withoutLowPorts } from "../ffi/privileges.ts";
 import { environmentVariable, hideEnvironmentVariable } from "../ffi/process.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { handedOver } from "../server/listening/activation.ts";
@@ -79,8 +80,9 @@ export class Launcher {
   readonly #words = commandLine();
   readonly #environment = environmentWithout(OURS);
 
-  /** The same program, even if another file has its name by now. */
-  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, "worker", channel, inherited);
+  /** The same program, even if another file has its name by now. It only accepts from sockets that listen already. */
+  readonly worker: Launch = (channel, inherited) =>
+    withoutLowPorts(() => this.#launch(SELF, "worker", channel, inherited));
 
   /** The program that has the name now. */
   readonly successor: Launch = (channel, inherited) =>

@@ -3,8 +3,10 @@
  * @module
  */
 import { closeInherited, giveUpWritableFiles } from "../ffi/descriptors.ts";
+import { isSecureExecution } from "../ffi/process.ts";
 import type { ConfigText } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { UsageError } from "../server/config/usage_error.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
 import { checkAddresses } from "./listen.ts";
@@ -12,6 +14,10 @@ import { type Kind, namedDescriptors, type Origin, readOrigin } from "./origin.t
 import { guardSignals } from "./signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
+
+/** A worker is told by its environment that it is one. */
+const NO_WORKERS =
+  "Bad --workers: a program whose file has capabilities or a set-ID bit believes no environment, so it starts no workers: take these from the file, and let systemd give the right (AmbientCapabilities=), or root (--user)";
 
 /** Serves until a signal ends it; `birth` is what a worker was told, `config` the file as it was read. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(
@@ -23,6 +29,7 @@ export async function serveProgram(
 ): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
+  if (command.workers !== 0 && isSecureExecution()) throw new UsageError(NO_WORKERS);
   guardSignals(command, kind);
   const origin = birth ?? readOrigin();
   closeInherited(namedDescriptors(origin));
