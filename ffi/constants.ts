@@ -85,6 +85,8 @@ export const FD_SETSIZE = 1024;
 // open(2), openat2(2)
 export const O_RDONLY = 0;
 export const O_WRONLY = 0x1;
+export const O_RDWR = 0x2;
+export const O_ACCMODE = 0x3;
 export const O_CREAT = 0x40;
 export const O_NOCTTY = 0x100;
 export const O_APPEND = 0x400;
@@ -205,11 +207,17 @@ export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
+export const AT_SECURE = 23n;
 export const F_GETFD = 1;
 export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
+export const F_ADD_SEALS = 1033;
+export const F_SEAL_SEAL = 0x1;
+export const F_SEAL_SHRINK = 0x2;
+export const F_SEAL_GROW = 0x4;
+export const F_SEAL_WRITE = 0x8;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
 export const SIG_BLOCK = 0;
@@ -225,6 +233,23 @@ export const SEEK_SET = 0;
 export const X_OK = 1;
 export const R_OK = 4;
 export const PR_SET_NO_NEW_PRIVS = 38;
+
+// capabilities(7), capget(2)
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_IS_SET = 1;
+export const PR_CAP_AMBIENT_RAISE = 2;
+export const PR_CAP_AMBIENT_LOWER = 3;
+export const CAP_NET_BIND_SERVICE = 10;
+export const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+
+// memfd_create(2), mmap(2)
+export const MFD_CLOEXEC = 0x1;
+export const MFD_ALLOW_SEALING = 0x2;
+export const PROT_READ = 0x1;
+export const PROT_WRITE = 0x2;
+export const MAP_PRIVATE = 0x2;
+export const MAP_FIXED = 0x10;
+export const MAP_ANONYMOUS = 0x20;
 
 // landlock(7)
 export const SYS_landlock_create_ruleset = 444;

@@ -80,12 +80,16 @@ const SYMBOLS = {
   getpagesize: { parameters: [], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
+  secure_getenv: { parameters: ["buffer"], result: "pointer" },
+  getauxval: { parameters: ["u64"], result: "u64" },
   getcwd: { parameters: ["buffer", "u32"], result: "pointer" },
-  unsetenv: { parameters: ["buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  mmap: { parameters: ["u64", "u64", "i32", "i32", "i32", "i64"], result: "i64" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
 
@@ -103,6 +107,8 @@ const SYMBOLS = {
 
   // privileges; the set… calls of glibc change every thread of the process, prctl and Landlock the calling one
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
   getpwnam: { parameters: ["buffer"], result: "pointer" },
   getpwuid: { parameters: ["u32"], result: "pointer" },
   getgrnam: { parameters: ["buffer"], result: "pointer" },

@@ -74,3 +74,13 @@ function signal(pid: number, name: Deno.Signal): void {
     // it has ended meanwhile
   }
 }
+
+/** Waits until `pid` has started a process that is none of `others`, and returns that one's id. */
+export async function newChildOf(pid: number, others: readonly number[]): Promise<number> {
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const child = childrenOf(pid).find((child) => !others.includes(child));
+    if (child !== undefined) return child;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`process ${pid} has started no other one`);
+}
