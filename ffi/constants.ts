@@ -120,6 +120,7 @@ export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
 export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
+export const S_IFLNK = 0o120000;
 
 // socket(7), ip(7), ipv6(7), tcp(7), unix(7)
 export const AF_UNIX = 1;
@@ -186,6 +187,7 @@ export const F2FS_SUPER_MAGIC = 0xf2f52010;
 export const TMPFS_MAGIC = 0x01021994;
 export const RAMFS_MAGIC = 0x858458f6;
 export const SQUASHFS_MAGIC = 0x73717368;
+export const EROFS_SUPER_MAGIC_V1 = 0xe0f5e1e2;
 export const FS_IOC_GETFLAGS = 0x80086601;
 export const FS_CASEFOLD_FL = 0x40000000;
 

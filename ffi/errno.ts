@@ -27,6 +27,7 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
+export const ENOTTY = 25;
 export const ENOSPC = 28;
 export const EMLINK = 31;
 export const EPIPE = 32;
@@ -73,6 +74,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EINVAL, ["EINVAL", "invalid argument"]],
   [ENFILE, ["ENFILE", "too many open files in the system"]],
   [EMFILE, ["EMFILE", "too many open files"]],
+  [ENOTTY, ["ENOTTY", "not a terminal"]],
   [ENOSPC, ["ENOSPC", "no space left, or a limit of the user's reached"]],
   [30, ["EROFS", "read-only file system"]],
   [EMLINK, ["EMLINK", "more than one link"]],

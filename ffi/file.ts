@@ -21,6 +21,7 @@ import {
   RESOLVE_NO_SYMLINKS,
   S_IFCHR,
   S_IFDIR,
+  S_IFLNK,
   S_IFMT,
   S_IFREG,
   S_IFSOCK,
@@ -34,13 +35,20 @@ import { OPEN_HOW, STATX } from "./structs.ts";
 const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 const EMPTY_PATH = new Uint8Array(128);
 
-const how = openHow(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-const howWithoutLinks = openHow(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+/** Names what is there, and opens nothing: a FIFO's writer is not woken, and a file needs no permission. */
+const PATH_FLAGS = O_PATH | O_CLOEXEC;
 
-function openHow(resolve: number): Uint8Array<ArrayBuffer> {
+const BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+const WITHOUT_LINKS = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+const how = openHow(FILE_FLAGS, BENEATH);
+const howWithoutLinks = openHow(FILE_FLAGS, WITHOUT_LINKS);
+const pathHow = openHow(PATH_FLAGS, BENEATH);
+const pathHowWithoutLinks = openHow(PATH_FLAGS, WITHOUT_LINKS);
+
+function openHow(flags: number, resolve: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(128);
   const view = new DataView(bytes.buffer);
-  view.setBigUint64(OPEN_HOW.flags, BigInt(FILE_FLAGS), true);
+  view.setBigUint64(OPEN_HOW.flags, BigInt(flags), true);
   view.setBigUint64(OPEN_HOW.resolve, BigInt(resolve), true);
   return bytes;
 }
@@ -91,6 +99,16 @@ export function openBeneathWithoutLinks(root: number, path: PathBytes): number {
   return openAs(howWithoutLinks, root, path);
 }
 
+/** As {@linkcode openBeneath}, only to name what is there (O_PATH): to look at it, not to read it. */
+export function openPathBeneath(root: number, path: PathBytes): number {
+  return openAs(pathHow, root, path);
+}
+
+/** The same, but −ELOOP when there is any symbolic link on the way. */
+export function openPathBeneathWithoutLinks(root: number, path: PathBytes): number {
+  return openAs(pathHowWithoutLinks, root, path);
+}
+
 function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {
   // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again. EINTR: file systems of networks.
   for (let attempt = 0; attempt < 32; attempt++) {
@@ -105,6 +123,15 @@ function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): nu
  * (−ELOOP; −ENOTDIR for one on the way), so that it cannot leave `root` either. `..` is refused.
  */
 export function openBeneathByWalking(root: number, path: PathBytes): number {
+  return walkBeneath(root, path, FILE_FLAGS);
+}
+
+/** The same with O_PATH; a symbolic link at the end is what it names then. */
+export function openPathBeneathByWalking(root: number, path: PathBytes): number {
+  return walkBeneath(root, path, PATH_FLAGS);
+}
+
+function walkBeneath(root: number, path: PathBytes, lastFlags: number): number {
   const end = path.indexOf(0);
   let directory = root;
   let start = 0;
@@ -119,7 +146,7 @@ export function openBeneathByWalking(root: number, path: PathBytes): number {
       if (directory !== root) libc.close(directory);
       return isParent ? -EPERM : -ENOENT;
     }
-    const flags = isLast ? FILE_FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const flags = isLast ? lastFlags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     let next: number;
     do next = result(libc.openat(directory, name, flags, 0)); while (next === -EINTR);
     if (directory !== root) libc.close(directory);
@@ -186,6 +213,9 @@ export class FileStatus {
   }
   get isDirectory(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
+  }
+  get isLink(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFLNK;
   }
   get isSocket(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFSOCK;

@@ -219,6 +219,10 @@ export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
 export const LARGE_DIRECTORIES_MAX = 4096;
 /** All names that are listed in memory; what is missing in further directories is asked of the kernel, too. */
 export const LISTED_NAMES_MAX = 128 * KIB;
+/** Directories whose names are remembered where the file system does not compare bytes. */
+export const LISTED_DIRECTORIES_MAX = 4096;
+/** What a directory did not list is not looked for again so soon, unless the directory's state shows a change. */
+export const UNLISTED_NAMES_TRUSTED_MS = 1000;
 /**
  * A file that is not watched and changed so recently is not kept: a second write within the same tick of the file
  * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).

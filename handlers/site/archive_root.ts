@@ -8,7 +8,7 @@ import type { FileName } from "../../ffi/inotify.ts";
 import type { ArchiveEntry, SiteArchive } from "../../server/site_archive.ts";
 import type { Loaded, Loader } from "./loader.ts";
 import type { Variant } from "./resource.ts";
-import type { Root, SiteDirectory } from "./root.ts";
+import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
 const DOT = 0x2e;
 
@@ -35,23 +35,19 @@ export class ArchiveRoot implements Root {
     return 0;
   }
 
-  look(path: PathBytes, status: FileStatus = this.#status): "file" | "directory" | number {
+  look(path: PathBytes, status: FileStatus = this.#status): Found {
     const entry = this.find(path);
-    if (entry === undefined) return 404;
+    if (entry === undefined) return -ENOENT;
     status.describe(entry.kind, entry);
     return entry.kind;
   }
 
-  readLinked(path: PathBytes, status: FileStatus): number {
-    return this.readStatus(path, status);
+  lookWithoutLinks(path: PathBytes, status: FileStatus): Found {
+    return this.look(path, status);
   }
 
-  isLink(): boolean {
-    return false;
-  }
-
-  isInside(path: PathBytes): boolean {
-    return this.find(path) !== undefined;
+  spellingOf(): Spelling {
+    return "exact";
   }
 
   openDirectory(path: PathBytes): SiteDirectory | number {

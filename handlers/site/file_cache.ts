@@ -9,6 +9,7 @@
  * @module
  */
 import { FileStatus } from "../../ffi/file.ts";
+import type { FileName } from "../../ffi/inotify.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
@@ -66,9 +67,8 @@ export class FileCache implements Keeper {
     if (this.#validation !== "off") {
       const { seconds } = context.clock;
       const isDue = Math.abs(seconds - resource.checkedSeconds) >= CACHE_RECHECK_SECONDS;
-      if (
-        !resource.unwatched.every((seen) => this.#isAsSeen(seen)) || (isDue && !this.#isAsSeen(resource.main))
-      ) {
+      const isSame = resource.unwatched.every((seen) => this.#isAsSeen(seen));
+      if (!isSame || (isDue && !this.#isMainAsSeen(resource))) {
         this.remove(resource);
         return false;
       }
@@ -78,11 +78,23 @@ export class FileCache implements Keeper {
     return true;
   }
 
-  #isAsSeen({ path, status, isDirectory }: Seen): boolean {
+  #isAsSeen({ path, names, status, isDirectory, isListed }: Seen): boolean {
     const current = this.#current;
-    const isThere = this.#root.readStatus(path, current) === 0;
+    const found = this.#root.look(path, current);
+    const isThere = typeof found === "string" && (!isListed || this.#isListed(names));
     if (status !== null) return isThere && current.equals(status);
-    return !(isThere && current.isFile) && isDirectory === (isThere && current.isDirectory);
+    return !(isThere && found === "file") && isDirectory === (isThere && found === "directory");
+  }
+
+  #isListed(names: readonly FileName[]): boolean {
+    const spelling = this.#root.spellingOf(names, new Set());
+    return spelling === "listed" || spelling === "exact";
+  }
+
+  /** Of a file that is watched; others were looked at before. */
+  #isMainAsSeen({ main, unwatched }: Resource): boolean {
+    if (unwatched.includes(main)) return true;
+    return this.#root.readStatus(main.path, this.#current) === 0 && this.#current.equals(main.status!);
   }
 
   /**

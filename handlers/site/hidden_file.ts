@@ -39,7 +39,7 @@ export class HiddenFile {
     if (names.length === 1 && isMadeOf(name, CONFIG_NAME)) return true;
     if (!isMadeOf(name, this.#name)) return false;
     const directory = Uint8Array.from(names.slice(0, -1).join("/") || ".", (byte) => byte.charCodeAt(0));
-    return this.#root.readStatus(terminate(directory), this.#other) === 0 &&
+    return this.#root.look(terminate(directory), this.#other) === "directory" &&
       this.#other.isSameFile(this.#directory);
   }
 
@@ -50,9 +50,12 @@ export class HiddenFile {
   }
 }
 
-/** True for the name itself, and where something that is no letter or digit was put before or behind it. */
+/**
+ * True for the name itself, and where something that is no letter or digit was put before or behind it. Their case does
+ * not matter: where the file system ignores it, `EPOLLET.JSON.bak` may be what a program made of `epollet.json`.
+ */
 function isMadeOf(name: FileName, original: FileName): boolean {
-  const start = name.indexOf(original);
+  const start = name.toLowerCase().indexOf(original.toLowerCase());
   const around = [name[start - 1], name[start + original.length]];
   return start >= 0 && !around.some((character) => /[A-Za-z0-9]/.test(character ?? ""));
 }

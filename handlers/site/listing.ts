@@ -92,7 +92,7 @@ export class Listings {
   ): Generator<void, Listing | number> {
     const place = terminate(path.length === 0 ? HERE : path);
     const kind = this.#root.look(place);
-    if (kind !== "directory") return kind === "file" ? 404 : kind;
+    if (kind !== "directory") return typeof kind === "number" ? statusOfErrno(-kind) : 404;
     const opened = this.#root.openDirectory(place);
     if (typeof opened === "number") return statusOfErrno(-opened);
     try {
@@ -161,7 +161,7 @@ export class Listings {
     for (const name of others) {
       const place = terminate(directory.path, bytesOf(name));
       const kind = this.#root.look(place);
-      if (typeof kind === "string" && this.#root.isInside(place)) {
+      if (kind === "file" || kind === "directory") {
         links.add(name);
         (kind === "file" ? files : directories).push(name);
       }
@@ -264,8 +264,8 @@ export class Listings {
   }
 
   #statusOfLink({ path }: Directory, name: FileName): FileStatus | null {
-    const failed = this.#root.readLinked(terminate(path, bytesOf(name)), this.#linkStatus);
-    return failed < 0 ? null : this.#linkStatus;
+    const found = this.#root.look(terminate(path, bytesOf(name)), this.#linkStatus);
+    return typeof found === "number" ? null : this.#linkStatus;
   }
 }
 

@@ -34,7 +34,6 @@ import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
 import type { Root } from "./root.ts";
 import type { SiteOptions } from "./site_options.ts";
-import { terminate } from "./site_root.ts";
 import { StandIns } from "./stand_ins.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -87,8 +86,7 @@ export class Site {
     const hidden = new HiddenFile(options.config ?? null, root);
     this.#listings = new Listings(root, (names) => hidden.is(names));
     this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
-    const isInside = (path: Uint8Array) => root.isInside(terminate(path));
-    const locator = this.#locator = new Locator(settings, this.#rules, isInside, tell);
+    const locator = this.#locator = new Locator(settings, this.#rules, tell);
     this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
     this.#presenter = new Presenter({
       cache,
