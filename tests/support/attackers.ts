@@ -5,6 +5,7 @@
  */
 import { cpuTicks, descriptorsOf } from "./process.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
+import { awaited } from "./waiting.ts";
 
 const SOURCES = `${REPOSITORY}tests/attacks/`;
 const CAN_PIN = navigator.hardwareConcurrency > 1;
@@ -108,7 +109,7 @@ export class Attackers implements Disposable {
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     while (!text.includes("\n")) {
-      const { value, done } = await reader.read();
+      const { value, done } = await awaited(reader.read(), "the crowd");
       if (done) throw new Error("the crowd did not come");
       text += value;
     }
