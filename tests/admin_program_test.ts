@@ -7,6 +7,7 @@ import { probe } from "../program/healthcheck.ts";
 import { CACHED_HEADS_BYTES_MAX } from "../server/limits.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { awaited, eventually } from "./support/waiting.ts";
 
 const NO_FILE = "--no-config";
 
@@ -89,7 +90,8 @@ Deno.test("while it drains it is alive and not ready, and --healthcheck tells th
   await slow.send(get("/big"));
   await slow.arrival();
   program.kill("SIGTERM");
-  while ((await exchange(admin, get("/readyz"))).status === 200) await new Promise((r) => setTimeout(r, 10));
+  const isReady = async () => (await exchange(admin, get("/readyz"))).status === 200;
+  await eventually(async () => !await isReady(), "it is ready all the same");
   assertEquals((await exchange(admin, get("/readyz"))).status, 503);
   assertEquals((await exchange(admin, get("/healthz"))).status, 200);
   assertEquals(await metric(admin, "epollet_draining"), 1);
@@ -151,7 +153,7 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
     const process = new Deno.Command(deno, { args: ["eval", script], stdout: "piped", stderr: "null" })
       .spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const port = Number((await reader.read()).value);
+    const port = Number((await awaited(reader.read(), "a port")).value);
     assertMatch(String(probe({ kind: "tcp", host: "127.0.0.1", port }, "/healthz", 200)), expected);
     process.kill("SIGKILL");
     await reader.cancel();
@@ -201,9 +203,8 @@ Deno.test("the supervisor tells of each worker, and nothing is counted backwards
   assertStringIncludes(text, `${answered} ${before[0]}\n`);
   const started = await series("process_start_time_seconds");
   program.kill("SIGHUP"); // other workers
-  while (String(await series("process_start_time_seconds")) === String(started)) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const areOthers = async () => String(await series("process_start_time_seconds")) !== String(started);
+  await eventually(areOthers, "the workers are not replaced");
   for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
   const after = await series("epollet_requests_total");
   assert(after[0] >= before[0] && after[1] >= before[1], `${before} and then ${after}`);

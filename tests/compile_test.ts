@@ -11,6 +11,7 @@ import { EM_AARCH64 } from "../ffi/constants.ts";
 import { readElfHeader } from "../ffi/executable.ts";
 import { Program, REPOSITORY, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
+import { outputOf } from "./support/waiting.ts";
 
 const PREPARE = `${REPOSITORY}../shared/tools/denort`;
 const decoder = new TextDecoder();
@@ -27,7 +28,10 @@ async function run(
   cwd: string = REPOSITORY,
 ): Promise<Run> {
   const [program, ...args] = command;
-  const { code, stdout, stderr } = await new Deno.Command(program, { args, env, cwd }).output();
+  const { code, stdout, stderr } = await outputOf(
+    new Deno.Command(program, { args, env, cwd, stdout: "piped", stderr: "piped" }).spawn(),
+    command.join(" "),
+  );
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 

@@ -9,8 +9,8 @@
  * @module
  */
 import { DEADLINE_SECONDS, PATIENCE_VARIABLE, START_SECONDS } from "./support/deadline.ts";
+import { DENO } from "./support/deno.ts";
 import { endTree } from "./support/process.ts";
-import { DENO, REPOSITORY } from "./support/program.ts";
 import { TestProgress } from "./support/test_progress.ts";
 
 const LOOK_INTERVAL_MS = 250;
@@ -23,7 +23,7 @@ const DEADLINE = /^--deadline=(\d+(?:\.\d+)?)$/;
 const given = Deno.args.flatMap((arg) => DEADLINE.exec(arg)?.[1] ?? []);
 const deadlineSeconds = given.length > 0 ? Number(given[0]) : DEADLINE_SECONDS;
 const args = Deno.args.filter((arg) => !DEADLINE.test(arg));
-if (args.every((arg) => arg.startsWith("-"))) args.push(`${REPOSITORY}tests/`);
+if (args.every((arg) => arg.startsWith("-"))) args.push(new URL(".", import.meta.url).pathname);
 
 const patienceFile = Deno.makeTempFileSync({ prefix: "epollet-test-" });
 const [program, ...words] = DENO;

@@ -3,10 +3,10 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eventually } from "./support/descriptors.ts";
 import { isRunning } from "./support/process.ts";
 import { DENO, REPOSITORY, Site } from "./support/program.ts";
 import { TestProgress } from "./support/test_progress.ts";
+import { endOf, eventually, outputOf } from "./support/waiting.ts";
 
 const SUPPORT = `import { patient } from "file://${REPOSITORY}tests/support/deadline.ts";
 function started(): void {
@@ -47,7 +47,7 @@ class Samples extends Site {
 
   /** Runs them as `deno task test` does. */
   async run(...flags: string[]): Promise<Ran> {
-    const { code, stdout } = await this.#command("piped", flags).output();
+    const { code, stdout } = await outputOf(this.#command("piped", flags).spawn(), "the runner");
     return { code, output: new TextDecoder().decode(stdout) };
   }
 
@@ -143,7 +143,7 @@ Deno.test("who ends the runner ends the tests", async () => {
   } finally {
     runner.kill("SIGTERM");
   }
-  assertEquals((await runner.status).code, 143);
+  assertEquals((await endOf(runner, "the runner")).code, 143);
   await samples.nothingIsLeft();
 });
 

@@ -8,6 +8,7 @@ import { landlockAbi } from "../ffi/landlock.ts";
 import { DENO, Program, programCommand, REPOSITORY, Site } from "./support/program.ts";
 import { hasStrace } from "./support/trace.ts";
 import { exchange, get } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 const ABI = landlockAbi();
 if (ABI < 0) {
@@ -21,11 +22,7 @@ async function text(program: Program, path: string): Promise<string> {
 
 /** Waits until `/` is `expected`: a root's path is looked at once a second. */
 async function becomes(program: Program, expected: string): Promise<void> {
-  const limit = Date.now() + 10_000;
-  while (await text(program, "/") !== expected) {
-    assert(Date.now() < limit, `${expected} is not served`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually(async () => await text(program, "/") === expected, `${expected} is not served`);
 }
 
 /** Makes `link` lead to `target` at once, as deployments do it. */

@@ -2,16 +2,13 @@
  * How long a test may take. `tests/run.ts` is what ends one that takes longer.
  * @module
  */
-import { IS_EMULATED } from "./program.ts";
-
-/** Where everything takes many times as long, tests may, too. */
-const SCALE = IS_EMULATED ? 5 : 1;
+import { TIME_SCALE } from "./deno.ts";
 
 /** A test is given this unless it says otherwise: many times what the longest of them takes on a busy machine. */
-export const DEADLINE_SECONDS: number = 180 * SCALE;
+export const DEADLINE_SECONDS: number = 180 * TIME_SCALE;
 
 /** From the start to the first test: modules are loaded, and types checked. */
-export const START_SECONDS: number = 600 * SCALE;
+export const START_SECONDS: number = 600 * TIME_SCALE;
 
 /** Names the file in which a test that needs longer says so. */
 export const PATIENCE_VARIABLE = "EPOLLET_TEST_PATIENCE";
@@ -27,7 +24,7 @@ export function patient<Arguments extends unknown[]>(
   return async (...args) => {
     const path = Deno.env.get(PATIENCE_VARIABLE);
     if (path === undefined) return await test(...args);
-    Deno.writeTextFileSync(path, String(seconds * SCALE));
+    Deno.writeTextFileSync(path, String(seconds * TIME_SCALE));
     try {
       await test(...args);
     } finally {

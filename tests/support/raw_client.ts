@@ -16,13 +16,13 @@ import { EAGAIN, orThrow } from "../../ffi/errno.ts";
 import { libc, loadLibc, result } from "../../ffi/libc.ts";
 import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket.ts";
 import { SOCKADDR_IN } from "../../ffi/structs.ts";
+import { PATIENCE_MS } from "./waiting.ts";
 
 loadLibc(); // outside of any test, since it stays open
 
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
 const EINPROGRESS = 115;
-const PATIENCE_MS = 30_000;
 
 function setOption(fd: number, option: number, ...words: number[]): void {
   const bytes = new Uint8Array(64);
