@@ -43,6 +43,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** How long the program may run where its end is waited for. */
+const END_PATIENCE_MS = IS_EMULATED ? 300_000 : 60_000;
+
 /** Runs the program to its end; `env` are variables beside those of the tests. */
 export async function runProgram(
   args: readonly string[],
@@ -50,8 +53,15 @@ export async function runProgram(
   env: Record<string, string> = {},
 ): Promise<Finished> {
   const [program, ...rest] = programCommand(args);
-  const output = await new Deno.Command(program, { args: rest, cwd, env, stdout: "piped", stderr: "piped" })
-    .output();
+  const signal = AbortSignal.timeout(END_PATIENCE_MS); // one that serves instead of ending is ended
+  const output = await new Deno.Command(program, {
+    args: rest,
+    cwd,
+    env,
+    signal,
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
   const decoder = new TextDecoder();
   const stderr = withoutWarning(decoder.decode(output.stderr));
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
