@@ -81,7 +81,7 @@ interface Place {
 const STAYS =
   "what was served there is served on; a directory out of the sandbox's reach needs a new start (see SECURITY.md)";
 
-/** What is said to who asks by another name. */
+/** What a request by another name is told. */
 const MISDIRECTED =
   '421: This name is not one of this server: ask by an IP address or as localhost, or allow it by --allowed-hosts ("allowedHosts").\n';
 
@@ -128,7 +128,9 @@ export class Sites {
     this.#default = { settings, site: new Site(settings, this.#options, this, note), hasWarned: false };
     try {
       for (const [host, own] of hosts) {
-        const settings = { ...this.#default.settings, ...own };
+        const isInherited = own.root === undefined; // with what is known of it
+        const inherited = { ...this.#default.settings, ...isInherited ? {} : { isRootConfined: false } };
+        const settings = { ...inherited, ...own };
         this.#hosts.set(host, {
           settings,
           site: new Site(settings, this.#options, this, note),

@@ -33,7 +33,7 @@ function isAsAtTop(host: SiteSettings, top: SiteSettings): boolean {
 }
 
 /**
- * Roots below other roots: whoever asks for the outer site gets the inner one's files by their paths, by the outer one's
+ * Roots below other roots: requests for the outer site get the inner one's files by their paths, by the outer one's
  * rules. Also one root with different passwords: then another name is a way around them.
  */
 function overlaps(sites: readonly NamedSite[]): string[] {

@@ -150,6 +150,19 @@ Deno.test("the compiled program is the program; with a site it serves that from 
   await using other = await Program.startCommand([program, "0", "public"], folder.root);
   const disk = await exchange(other.port, get("/"));
   assertEquals([disk.text, disk.fields["x-from"]], ["on disk", "disk"]);
+
+  // a file that is only found says nothing of the site in the program, unless it puts one of its directory there
+  await using own = await Program.startCommand([program, "0"], folder.root);
+  const embedded = await exchange(own.port, get("/"));
+  assertEquals([embedded.text, embedded.fields["x-from"]], ["<h1>embedded</h1>", "site"]);
+  own.kill("SIGTERM");
+  assertStringIncludes((await own.finish()).stderr, "epollet: Ignored in ./epollet.json: headers (");
+  await using named = await Program.startCommand([program, "0", "--config", "./"], folder.root);
+  assertEquals((await exchange(named.port, get("/"))).fields["x-from"], "disk");
+  folder.write("epollet.json", `{ "root": "public", "headers": { "X-From": "disk" } }`);
+  await using found = await Program.startCommand([program, "0"], folder.root);
+  const replaced = await exchange(found.port, get("/"));
+  assertEquals([replaced.text, replaced.fields["x-from"]], ["on disk", "disk"]);
 });
 
 Deno.test("for linux-arm64 it makes a program of that machine, and never one of another", async () => {

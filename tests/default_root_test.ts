@@ -78,3 +78,20 @@ Deno.test("a default root that is replaced while it is served is followed inside
   relink("a");
   await becomes(async () => await say(program, "/") === "a", "it is followed again");
 });
+
+Deno.test("a host's root of a named file may lead anywhere, also where the default root is not named", async () => {
+  using outside = new Site({ "index.html": "outside" });
+  using folder = new Site({ "html/index.html": "inside" });
+  const hosts = { "x.example": { root: outside.root }, "y.example": {} };
+  folder.write("conf.json", JSON.stringify({ hosts }));
+  await using program = await start(folder, "--config", "conf.json");
+  for (const [host, text] of [["x.example", "outside"], ["y.example", "inside"], ["test", "inside"]]) {
+    const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    assertEquals((await exchange(program.port, request)).text, text);
+  }
+  Deno.renameSync(folder.path("html"), folder.path("other"));
+  Deno.symlinkSync(outside.root, folder.path("html"));
+  const { code, stderr } = await runProgram([...PORT, "--config", "conf.json"], folder.root);
+  assertEquals(code, 2);
+  assertMatch(stderr, /^epollet: Cannot open root \.\/html, which leads out of the working directory /);
+});

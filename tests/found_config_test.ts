@@ -194,7 +194,7 @@ Deno.test("nothing but the site of a found file is in force, and it is said what
   assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
   const explained = await runProgram(["--explain", "/"], folder.root);
   assertStringIncludes(explained.stderr, "Ignored in ./epollet.json: port, listen");
-  // Who names it, by a flag or a variable, trusts it; of a directory it may be missing.
+  // Named by a flag or a variable, all of it counts; in a directory that is named it may be missing.
   for (
     const config of ["epollet.json", "./epollet.json", "./", `${folder.root}/`, folder.path("epollet.json")]
   ) {

@@ -36,7 +36,7 @@ function directivesOf(value: string): { readonly name: string; readonly text: st
   }
 }
 
-/** A value of Cache-Control that lets nobody but its reader keep the response: `public, max-age=60` is `private, max-age=60`. */
+/** A value of Cache-Control by which only the reader's own cache keeps the response: `public, max-age=60` is `private, max-age=60`. */
 export function withoutSharing(value: string): string {
   const directives = directivesOf(value);
   if (directives === null) return "private"; // what a cache makes of it is not known

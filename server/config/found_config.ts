@@ -54,7 +54,7 @@ function asksForPasswords(auth: SiteSettings["auth"] = []): boolean {
   return auth.length > 0;
 }
 
-/** To ignore a password would show what it protects, to everybody. */
+/** Ignoring a password would open what it protects. */
 function unprotected(path: string): UsageError {
   const which = `asks for passwords ("auth") for a site outside of its directory, and was not named`;
   return new UsageError(`${path} ${which}: name it by ${flagFor(path)}, or leave it out by --no-config`);
