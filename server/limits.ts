@@ -301,8 +301,10 @@ export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
 export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
 /** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
 export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
-/** Passwords that wait for that. Past it: 503. */
+/** Passwords of one network (see `HandlerContext.networkOf`) that wait for that. Past it: 503. */
 export const PASSWORD_CHECKS_WAITING_MAX = 32;
+/** Those of all networks; then a network gives up a place to one that has fewer: 503 for the one that came last. */
+export const PASSWORD_CHECKS_WAITING_TOTAL_MAX = 256;
 
 // Across origins
 
