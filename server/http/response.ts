@@ -3,7 +3,7 @@
  * @module
  */
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
-import { CR, encodeUtf8, LF } from "./characters.ts";
+import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
@@ -75,7 +75,8 @@ export class HttpResponse {
   /**
    * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
    * not change. Fields are sent in UTF-8 unless `encode` does something else.
-   * @throws {TypeError} on a field that would break the head in two, and on a body for a status that has none.
+   * @throws {TypeError} on a field that would break the head in two, also once it is encoded, and on a body for a status
+   * that has none.
    * @throws {RangeError} on a status that is not from 100 to 599, and on a length that is no number of bytes.
    */
   constructor(
@@ -111,6 +112,7 @@ export class HttpResponse {
     }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
     const fieldBytes = encode(head);
+    if (encode !== encodeUtf8) checkEncoded(fieldBytes, statusLine, head.split("\r\n").length - 1);
     this.fieldsLength = fieldBytes.length;
     this.headLength = fieldBytes.length + this.#keepAlive.length + 2;
     const isInline = body instanceof Uint8Array && body.length <= inlineBytesMax;
@@ -166,6 +168,27 @@ export class HttpResponse {
   }
 }
 
+/**
+ * Sees to it that a head which `encode` made has its status line and so many lines, and no control character in them: one that
+ * takes the low byte of each character makes a line feed of U+010A.
+ */
+function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number): void {
+  let lines = 0;
+  let lineStart = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (i < statusLine.length && byte !== statusLine.charCodeAt(i)) throw new TypeError(CHANGED);
+    if (byte === CR && bytes[i + 1] === LF && i > lineStart) {
+      lines++;
+      lineStart = ++i + 1;
+    } else if ((byte < 0x20 && byte !== HTAB) || byte === 0x7f) {
+      throw new TypeError(`A field has the byte ${byte} once it is encoded, which would break the head`);
+    }
+  }
+  if (lines !== lineCount || lineStart !== bytes.length) throw new TypeError(CHANGED);
+}
+
+const CHANGED = "The encoding of the fields changes the lines of the head";
 const NOTHING = new Uint8Array(0);
 /** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
 const BUFFER_BYTES_MIN = 128;
