@@ -309,12 +309,16 @@ const IDENTITY: readonly number[] = [
   STATX.mode >> 2,
 ];
 
+/** What one call is asked for: buffers may have more bytes than 32 bits can say, and the kernel gives at most 2^31 − 4096. */
+const READ_BYTES_MAX = 2 ** 30;
+
 /** Fills `buffer` from `offset` of the file: bytes read (fewer only at its end), or −errno. */
 export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: number): number {
   let done = 0;
   while (done < buffer.length) {
     const part = done === 0 ? buffer : buffer.subarray(done);
-    const count = result(libc.pread(fd, part, part.length, BigInt(offset + done)));
+    const length = Math.min(part.length, READ_BYTES_MAX);
+    const count = result(libc.pread(fd, part, length, BigInt(offset + done)));
     if (count === -EINTR) continue;
     if (count < 0) return count;
     if (count === 0) break;

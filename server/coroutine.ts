@@ -80,6 +80,11 @@ export class CoroutineConnection {
   /** The client's address; null when it was gone already. */
   readonly address: SocketAddress | null;
 
+  /** The client that a trusted proxy names; null: the connection's own. */
+  forwardedFor(request: HttpRequest): string | null {
+    return this.#cancelled === null ? this.#host.remotes.forwardedFor(this.#fd, request) : null;
+  }
+
   /** Aborted once the client is gone. */
   get signal(): AbortSignal {
     if (this.#controller === null) {

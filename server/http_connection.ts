@@ -43,6 +43,11 @@ export class HttpConnection extends ExchangeConnection {
     return this.retired ? null : this.host.remotes.address(this.fd);
   }
 
+  /** The client that a trusted proxy names; null: the connection's own. */
+  forwardedFor(request: HttpRequest): string | null {
+    return this.retired ? null : this.host.remotes.forwardedFor(this.fd, request);
+  }
+
   /** An idle connection is closed, after a last look for a request that arrived just now. */
   override drain(): void {
     if (this.current !== "reading") return;

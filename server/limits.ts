@@ -71,6 +71,8 @@ export const TARGET_BYTES_MAX = 8 * KIB;
 export const METHOD_BYTES_MAX = 32;
 /** Past it: 431. */
 export const FIELDS_MAX = 100;
+/** The value of Authorization, where it has a name and a password. Longer ones open nothing. */
+export const CREDENTIALS_BYTES_MAX = KIB;
 /** Host and port: a name has at most 253 characters (RFC 1035 §2.3.4). A longer one is that of no site. */
 export const AUTHORITY_BYTES_MAX = 260;
 /** The largest request body that is read (and, by handlers without use for one, dropped), unless told otherwise. Past it: 413. */
@@ -280,17 +282,21 @@ export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
 /** How long a line waits for others, and how often it is said that lines are lost. */
 export const LOG_FLUSH_MS = 1_000;
 /**
- * The longest line: all of a head, each byte in the form that takes six; the name in its credentials, which Unicode's
- * normal form may make three times as long before; and what the server adds.
+ * What a field of a line may take beyond the bytes that it shows, since some of them cannot stand as they are: in JSON one
+ * takes six. Past it the field is cut, with a mark at its end. A field with each byte once is whole.
  */
-export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 20 * KIB;
+export const LOG_ESCAPES_BYTES_MAX = KIB;
+/**
+ * The longest line: all of a head; the name in its credentials, which Unicode's normal form may make three times as long;
+ * what five fields take beyond their bytes; and what the server adds.
+ */
+export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MAX + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
+  4 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 
 // Passwords
 
-/** The value of Authorization. Longer ones open nothing. */
-export const CREDENTIALS_BYTES_MAX = KIB;
 /** What trying one password may take, at least and at most: 128 N r of scrypt. A hash that asks for more is none. */
 export const PASSWORD_HASH_MEMORY_BYTES_MIN = MIB;
 /** See {@linkcode PASSWORD_HASH_MEMORY_BYTES_MIN}. */
@@ -299,8 +305,10 @@ export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
 export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
 /** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
 export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
-/** Passwords that wait for that. Past it: 503. */
+/** Passwords of one network (see `HandlerContext.networkOf`) that wait for that. Past it: 503. */
 export const PASSWORD_CHECKS_WAITING_MAX = 32;
+/** Those of all networks; then a network gives up a place to one that has fewer: 503 for the one that came last. */
+export const PASSWORD_CHECKS_WAITING_TOTAL_MAX = 256;
 
 // Across origins
 

@@ -6,11 +6,15 @@ import type { SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import type { HandlerContext } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
+import type { HttpRequest } from "./http/request.ts";
+import { networkOf } from "./proxy/proxy_header.ts";
 
 /** The connection that a context speaks of. */
 interface Owner {
   readonly address: SocketAddress | null;
   readonly signal: AbortSignal;
+  /** The client that a trusted proxy names; null: the connection's own. */
+  forwardedFor(request: HttpRequest): string | null;
 }
 
 /** One object a connection: it speaks of the request at hand, or for ever of the one that it was {@linkcode bind}ed to. */
@@ -39,6 +43,11 @@ export class RequestContext implements HandlerContext {
 
   get remoteAddress(): SocketAddress | null {
     return this.#owner.address;
+  }
+
+  networkOf(request: HttpRequest): string | null {
+    const client = this.#owner.forwardedFor(request) ?? this.#owner.address?.address ?? null;
+    return client === null ? null : networkOf(client);
   }
 
   get signal(): AbortSignal {

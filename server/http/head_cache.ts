@@ -32,6 +32,9 @@ const SHORT_WORDS = 32;
 /** Of each entry of the tables: hash, length, reference, short words; and of each set. */
 const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
 const FIELD_BYTES = 16;
+/** The access log keeps the parts of a line, and all of them behind each other as they were last; a byte may take five more. */
+const LOGGED_FORMS = 2;
+const LOG_ESCAPE_BYTES = 5;
 
 /** See the module's comment. Of at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
 export class HeadCache {
@@ -83,7 +86,7 @@ export class HeadCache {
       return;
     }
     const way = set * WAYS + this.#hands[set];
-    const cost = this.#costOf(length, request.fieldCount);
+    const cost = this.#costOf(view, start, length, request.fieldCount);
     const isFull = this.#heads[way] !== null || this.#bytes + cost > CACHED_HEADS_BYTES_MAX;
     if (isFull && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
     this.#hands[set] = (this.#hands[set] + 1) % WAYS;
@@ -112,9 +115,15 @@ export class HeadCache {
     return { count: this.#count, bytes: this.#bytes, bytesMax: CACHED_HEADS_BYTES_MAX };
   }
 
-  #costOf(length: number, fieldCount: number): number {
+  #costOf(view: DataView, start: number, length: number, fieldCount: number): number {
     const own = CACHED_HEAD_OVERHEAD_BYTES + length * 2 + fieldCount * FIELD_BYTES;
-    return this.isLogged ? own + CACHED_HEAD_LOG_OVERHEAD_BYTES + length * 2 : own;
+    if (!this.isLogged) return own;
+    let escaped = 0;
+    for (let i = start; i < start + length; i++) {
+      const byte = view.getUint8(i);
+      if (byte > 0x7e || byte === 0x22 || byte === 0x5c) escaped++;
+    }
+    return own + CACHED_HEAD_LOG_OVERHEAD_BYTES + (length + escaped * LOG_ESCAPE_BYTES) * LOGGED_FORMS;
   }
 
   /** Takes the head from its place, if there is one: who has the request keeps it, and it is not found again. */

@@ -54,13 +54,15 @@ export class RawClient {
     this.fd = fd;
   }
 
-  /** Connects to 127.0.0.1:`port`; `receiveBytes` is the receive buffer to ask for. */
-  static async connect(port: number, receiveBytes?: number): Promise<RawClient> {
+  /** Connects to 127.0.0.1:`port`, from 127.0.0.`host`; `receiveBytes` is the receive buffer to ask for. */
+  static async connect(port: number, receiveBytes?: number, host: number = 1): Promise<RawClient> {
     const client = new RawClient(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (receiveBytes !== undefined) setOption(client.fd, SO_RCVBUF, receiveBytes);
     const address = new Uint8Array(128);
     const view = new DataView(address.buffer);
     view.setUint16(SOCKADDR_IN.family, AF_INET, true);
+    address.set([127, 0, 0, host], SOCKADDR_IN.addr);
+    orThrow(result(libc.bind(client.fd, address, SOCKADDR_IN.size)), "bind", "bind");
     view.setUint16(SOCKADDR_IN.port, port, false);
     address.set([127, 0, 0, 1], SOCKADDR_IN.addr);
     const status = result(libc.connect(client.fd, address, SOCKADDR_IN.size));
