@@ -37,7 +37,12 @@ Deno.test("what the starter left open reaches neither the process that serves, n
   try {
     await program.printed(/Admin at[^]*Admin at/);
     assertOnlyNamed(site, successor);
-    for (const worker of childrenOf(successor)) assertOnlyNamed(site, worker, [log]);
+    for (const worker of childrenOf(successor)) {
+      assertOnlyNamed(site, worker, [log]);
+      // Nor does the environment grow with each successor.
+      const environment = Deno.readTextFileSync(`/proc/${worker}/environ`);
+      assertEquals(environment.match(/POLLET_CHANNEL=/g)?.length, 1);
+    }
     await serves(program);
   } finally {
     Deno.kill(successor, "SIGTERM");
