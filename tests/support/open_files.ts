@@ -8,13 +8,13 @@ import { programCommand, Site } from "./program.ts";
 const O_ACCMODE = 0o3;
 const O_PATH = 0o10000000;
 
-/** What a process has open, by descriptor: what /proc calls it, and how it was opened. */
-function openIn(pid: number): { readonly fd: number; readonly name: string; readonly flags: number }[] {
+/** What a process has open: what /proc calls it, and how it was opened. */
+function openIn(pid: number): { readonly name: string; readonly flags: number }[] {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).flatMap(({ name: fd }) => {
     try {
       const name = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
       const [, flags] = /^flags:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`))!;
-      return { fd: Number(fd), name, flags: parseInt(flags, 8) };
+      return { name, flags: parseInt(flags, 8) };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return []; // closed meanwhile
       throw error;
@@ -65,11 +65,17 @@ export function carelessSite(): Site {
   return site;
 }
 
-/** Nothing that the starter left open, and nothing that can be written to but `named`. */
-export function assertOnlyNamed(site: Site, pid: number, named: readonly string[] = []): void {
-  const names = openIn(pid).filter(({ fd }) => fd > 2).map(({ name }) => name);
-  const left = names.filter((name) => name.startsWith(site.path("starter")) || name === "/");
-  assertEquals(left, [], `process ${pid}`);
-  assertEquals(writableIn(pid), named, `process ${pid}`);
+/** What SECURITY.md names: sockets, what has no name, roots, directories of logs, three files in /proc; in memory nothing. */
+const NAMED = /^(socket:|anon_inode:|\/proc\/\d+\/(maps|statm|fd)$|\/memfd:epollet: given up)/;
+
+/** Nothing but what SECURITY.md names is open; of that, only `logs` can be written. */
+export function assertOnlyNamed(site: Site, pid: number, logs: readonly string[] = []): void {
+  const standard = [0, 1, 2].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
+  const named = [...standard, ...logs, site.path("www"), site.path("log")];
+  const others = openIn(pid).map(({ name }) => name).filter((name) =>
+    !named.includes(name) && !NAMED.test(name)
+  );
+  assertEquals(others, [], `process ${pid}`);
+  assertEquals(writableIn(pid), logs, `process ${pid}`);
   assertEquals(sharedIn(pid), [], `process ${pid}`);
 }
