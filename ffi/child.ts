@@ -51,6 +51,7 @@ export function environmentWithout(names: readonly string[]): Bytes[] {
   const decoder = new TextDecoder();
   return wordsOf("/proc/self/environ").filter((word) => {
     const equals = word.indexOf(EQUALS);
+    if (equals === 0) return false; // it was hidden, see process.ts
     return !names.includes(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
   });
 }

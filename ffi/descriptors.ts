@@ -15,8 +15,8 @@ import { readProcFile } from "./proc_file.ts";
 
 /** The first descriptor behind standard input, output and error. */
 const FIRST = 3;
-/** How far it is looked where /proc does not tell which descriptors there are, and how many of them it may tell. */
-const DESCRIPTORS_MAX = 65536;
+/** How many there may be (fs.nr_open), where /proc does not tell which there are: as in a file with capabilities. */
+const DESCRIPTORS_MAX = 1 << 20;
 
 /** The numbers from 3 on that are, or may be, open. */
 function candidates(): number[] {
@@ -86,7 +86,12 @@ const SHARED = /^([0-9a-f]+)-([0-9a-f]+) [r-][w-][x-]s \S+ \S+ \d+ +(\/.*)$/gm;
 
 /** Puts zeros that are this process's own in the place of each shared mapping of the files at `paths`. @throws {SystemError} */
 function unmapShared(paths: ReadonlySet<string>): void {
-  const maps = new TextDecoder().decode(readProcFile("/proc/self/maps"));
+  let maps: string;
+  try {
+    maps = new TextDecoder().decode(readProcFile("/proc/self/maps"));
+  } catch {
+    return; // a Deno whose file has capabilities may not read it
+  }
   for (const [, from, to, path] of maps.matchAll(SHARED)) {
     if (!paths.has(path)) continue;
     const [start, end] = [from, to].map((digits) => BigInt(`0x${digits}`));

@@ -65,13 +65,13 @@ export function environmentVariable(name: string): string | undefined {
   return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
 }
 
-/** Replaces the first character of a name: no such name is looked for. */
-const HIDDEN = 0x5f;
+/** `=`, with which no name begins. */
+const HIDDEN = 0x3d;
 
 /**
  * Takes a variable out of the environment, also for the runtime. The runtime's other threads may read the environment at
  * the same time, and unsetenv(3) moves its pointers under their hands. So the pointers stay, and one byte changes: the
- * first one of the name.
+ * first one of the name. Programs that this one starts do not get it either, by `environmentWithout` of `child.ts`.
  */
 export function hideEnvironmentVariable(name: string): void {
   loadLibc();

@@ -1,72 +1,16 @@
 /**
  * `deno task compile`: the program that it makes is started as a user starts it.
- *
- * To compile, Deno needs its runtime, which it downloads. Where that is impossible, DENO_COMPILE and DENORT_BIN name a
- * Deno and its runtime, or a tool beside the repository prepares them.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { lockOfProgram } from "../deploy/program_lock.ts";
 import { EM_AARCH64 } from "../ffi/constants.ts";
 import { readElfHeader } from "../ffi/executable.ts";
+import { compile, findRuntime, reasonOf, run } from "./support/compile.ts";
 import { Program, REPOSITORY, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
-import { outputOf } from "./support/waiting.ts";
 
-const PREPARE = `${REPOSITORY}../shared/tools/denort`;
 const decoder = new TextDecoder();
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(
-  command: readonly string[],
-  env: Record<string, string> = {},
-  cwd: string = REPOSITORY,
-): Promise<Run> {
-  const [program, ...args] = command;
-  const { code, stdout, stderr } = await outputOf(
-    new Deno.Command(program, { args, env, cwd, stdout: "piped", stderr: "piped" }).spawn(),
-    command.join(" "),
-  );
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-function compile(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
-}
-
-/** The lines that say what went wrong, without what Deno is about to do and where it was then. */
-function reasonOf(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim());
-  const telling = lines.filter((line) => /^(compile:|\d+: [a-z]|[Ee]rror)/.test(line));
-  return telling.slice(0, 4).join("; ");
-}
-
-/** The environment in which compiling works here; a text that says why nothing does. */
-async function findRuntime(folder: string): Promise<Record<string, string> | string> {
-  const works = async (env: Record<string, string>) => {
-    const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
-    return code === 0 ? null : reasonOf(stderr);
-  };
-  const why = await works({});
-  if (why === null) return {}; // also by DENO_COMPILE and DENORT_BIN of the environment
-  try {
-    Deno.statSync(PREPARE);
-  } catch {
-    return why;
-  }
-  const { code, stdout, stderr } = await run(["bash", PREPARE]);
-  if (code !== 0) return `${why}; ${PREPARE}: ${stderr.trim()}`;
-  const prepared = Object.fromEntries(
-    Array.from(stdout.matchAll(/^export (\w+)=(.*)$/gm), ([, name, value]) => [name, value]),
-  );
-  const still = await works(prepared);
-  return still ?? prepared;
-}
 
 Deno.test("of the packages in deno.lock the program has those that it imports, and those that they need", () => {
   const lock = Deno.readTextFileSync(`${REPOSITORY}deno.lock`);

@@ -3,10 +3,9 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
-import { libc, loadLibc, result } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import { REAP_PATIENCE_MS } from "../server/limits.ts";
+import { notification, notifySocket } from "./support/notify_socket.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
@@ -164,26 +163,14 @@ Deno.test("the first process of a container, with which all others end, has no s
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 });
 
-/** What systemd is: a socket for datagrams at `path`. */
-function notifySocket(path: string): number {
-  loadLibc();
-  const address = new Uint8Array(128);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(new TextEncoder().encode(path), 2);
-  const fd = result(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  assertEquals(result(libc.bind(fd, address, 2 + path.length + 1)), 0);
-  return fd;
-}
-
 Deno.test("systemd hears when it is ready, reloads, is succeeded and ends", async () => {
   using site = new Site({ "index.html": "hello" });
   const fd = notifySocket(site.path("notify"));
   const messages: string[] = [];
   const heard = async (pattern: RegExp) => {
-    const buffer = new Uint8Array(4096);
     const isHeard = () => {
-      const count = result(libc.recv(fd, buffer, buffer.length, 0x40)); // MSG_DONTWAIT
-      if (count > 0) messages.push(new TextDecoder().decode(buffer.subarray(0, count)));
+      const message = notification(fd);
+      if (message !== null) messages.push(message);
       return messages.some((message) => pattern.test(message));
     };
     await eventually(isHeard, `systemd does not hear ${pattern}`);
