@@ -251,6 +251,26 @@ Deno.test("--spa, --explain and error pages go by what is listed, too", async ()
   assertMatch(explained.stdout, /404 Not Found/);
 });
 
+Deno.test("what bears the configuration's name in any case is not served, whatever letters it has", async () => {
+  const shown = { "a.json": "a", "XTE.json": "x", "app.json": "app" };
+  const hidden = [
+    "\u00c9t\u00e9.json",
+    "\u00c9t\u00e9.json~",
+    "\u00c9T\u00e9.JSON.bak",
+    "Epollet.JSON",
+    "epollet.json.bak",
+  ];
+  using site = new Site({ ...shown, ...Object.fromEntries(hidden.map((name) => [name, "{}"])) });
+  await using program = await Program.start(site.root, ["--config", site.path(hidden[0])]);
+  using wire = await Wire.connect(program.port);
+  const statusOf = async (name: string) => {
+    await wire.send(get(encode(`/${name}`)));
+    return (await wire.expect()).status;
+  };
+  for (const name of hidden) assertEquals(await statusOf(name), 404, name);
+  for (const name of Object.keys(shown)) assertEquals(await statusOf(name), 200, name);
+});
+
 Deno.test("what may be searched and not read has its names by their bytes, where that is known", async () => {
   if (Deno.uid() !== 0) return console.log("skipped: only root can become another user");
   using site = new Site({
