@@ -45,7 +45,9 @@ Deno.test("what may be searched and not read has its names by their bytes, where
     "closed/7": "seven",
     "closed/\u4e2d": "middle",
     "closed/d/b.txt": "b",
+    "shut/x.txt": "x",
   });
+  Deno.chmodSync(site.path("shut"), 0o700);
   Deno.chmodSync(site.root, 0o755);
   for (const directory of ["closed", "closed/d"]) Deno.chmodSync(site.path(directory), 0o711);
   for (const mode of MODES) {
@@ -61,12 +63,39 @@ Deno.test("what may be searched and not read has its names by their bytes, where
         ["/closed/A.txt", "404"],
         ["/closed/nothing", "404"],
         ["/closed/", "403"],
+        ["/shut/x.txt", "403"],
       ]
     ) {
       for (let i = 0; i < 3; i++) {
         await wire.send(get(target));
         assertEquals(summary(await wire.expect()), expected, `${target} ${mode}`);
       }
+    }
+  }
+});
+
+Deno.test("what cannot be read up in its directory is not served, and a wrong spelling is no refusal", async () => {
+  await using mount = await OddNames.mount({ "closed/x.txt": "x", "searched/x.txt": "x", "open/x.txt": "x" });
+  if (mount === null) return;
+  const modes = { "": 0o755, "closed": 0o700, "searched": 0o711, "open": 0o755 };
+  for (const [name, mode] of Object.entries(modes)) Deno.chmodSync(mount.site.path(name), mode);
+  Deno.chmodSync(mount.path.slice(0, mount.path.lastIndexOf("/")), 0o755);
+  await using program = await Program.start(mount.path, ["--user", "nobody", "--no-config"]);
+  using wire = await Wire.connect(program.port);
+  for (
+    const [target, expected] of [
+      ["/open/x.txt", "200 x"],
+      ["/open/X.txt", "404"],
+      ["/closed/x.txt", "403"],
+      ["/Closed/x.txt", "404"],
+      ["/closed/nothing", "403"],
+      ["/searched/x.txt", "404"],
+      ["/searched/X.txt", "404"],
+    ]
+  ) {
+    for (let i = 0; i < 2; i++) {
+      await wire.send(get(target));
+      assertEquals(summary(await wire.expect()), expected, target);
     }
   }
 });

@@ -41,7 +41,7 @@ export class OddNames implements AsyncDisposable {
     const path = at ?? directory.path("mount");
     Deno.mkdirSync(path, { recursive: true });
     const device = Deno.statSync(path).dev;
-    const args = [site.root, "-f", "-s", "-o", "allow_other", path];
+    const args = [site.root, "-f", "-s", "-o", "allow_other,default_permissions", path];
     const process = new Deno.Command(program, { args, stdout: "null", stderr: "null" }).spawn();
     for (let step = 0; Deno.statSync(path).dev === device; step++) {
       assert(step < STEPS_MAX, "it was not mounted");
