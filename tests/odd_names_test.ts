@@ -5,19 +5,16 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sleep } from "./support/serving.ts";
-import { OddNames } from "./support/odd_names.ts";
+import { OddNames, withSite } from "./support/odd_names.ts";
 import { basic, hashOf } from "./support/passwords.ts";
-import { Program, runProgram, Site } from "./support/program.ts";
+import { runProgram, Site } from "./support/program.ts";
 import { summary } from "./support/served_site.ts";
-import { hasStrace, traced } from "./support/trace.ts";
-import { get, Wire, type WireResponse } from "./support/wire.ts";
+import { get } from "./support/wire.ts";
 
 const SECRET = "the secret";
 const ANN = basic("ann", "right");
 /** Past it, what has not changed may be kept (CACHE_SETTLE_SECONDS, and a second for the clock). */
 const SETTLED_MS = 3200;
-/** Of long names, without the four bytes of their extension. */
-const LENGTHS = [251, 252, 253, 255, 507, 508, 600, 1000];
 const MODES = ["auto", "inotify", "stat", "off"] as const;
 
 const FILES = {
@@ -91,22 +88,6 @@ const ROWS: readonly (readonly [target: string, expected: string])[] = [
   ["/good", "200 about"],
   ["/nothing", "404 [missing]"],
 ];
-
-/** The program with a configuration that stands elsewhere, and a connection to it. */
-async function withSite(
-  root: string,
-  config: unknown,
-  args: readonly string[],
-  test: (ask: (request: string) => Promise<WireResponse>, program: Program) => Promise<void>,
-): Promise<void> {
-  using other = new Site({ "conf.json": JSON.stringify(config) });
-  await using program = await Program.start(root, ["--config", other.path("conf.json"), ...args]);
-  using wire = await Wire.connect(program.port);
-  await test(async (request) => {
-    await wire.send(request);
-    return await wire.expect(request.startsWith("HEAD "));
-  }, program);
-}
 
 for (const mode of MODES) {
   Deno.test(`where other spellings are found, only the one that is listed is served (${mode})`, async () => {
@@ -249,86 +230,4 @@ Deno.test("--spa, --explain and error pages go by what is listed, too", async ()
   const explained = await runProgram(["--root", mount.path, "--no-config", "--explain", "/App.html"]);
   assertMatch(explained.stdout, /reason +the file system finds it, but its directory does not list it/);
   assertMatch(explained.stdout, /404 Not Found/);
-});
-
-Deno.test("what may be searched and not read has its names by their bytes, where that is known", async () => {
-  if (Deno.uid() !== 0) return console.log("skipped: only root can become another user");
-  using site = new Site({
-    "closed/a.txt": "a",
-    "closed/7": "seven",
-    "closed/\u4e2d": "middle",
-    "closed/d/b.txt": "b",
-  });
-  Deno.chmodSync(site.root, 0o755);
-  for (const directory of ["closed", "closed/d"]) Deno.chmodSync(site.path(directory), 0o711);
-  for (const mode of MODES) {
-    const args = ["--cache-validate", mode, "--user", "nobody", "--browse", "--no-config"];
-    await using program = await Program.start(site.root, args);
-    using wire = await Wire.connect(program.port);
-    for (
-      const [target, expected] of [
-        ["/closed/a.txt", "200 a"],
-        ["/closed/7", "200 seven"],
-        [encode("/closed/\u4e2d"), "200 middle"],
-        ["/closed/d/b.txt", "200 b"],
-        ["/closed/A.txt", "404"],
-        ["/closed/nothing", "404"],
-        ["/closed/", "403"],
-      ]
-    ) {
-      for (let i = 0; i < 3; i++) {
-        await wire.send(get(target));
-        assertEquals(summary(await wire.expect()), expected, `${target} ${mode}`);
-      }
-    }
-  }
-});
-
-Deno.test("what is in memory is not listed anew for each request, nor is a directory for each wrong spelling", async () => {
-  if (!hasStrace()) return;
-  await using mount = await OddNames.mount({ "d/a.txt": "a" });
-  if (mount === null) return;
-  await sleep(SETTLED_MS);
-  await withSite(mount.path, {}, [], async (ask, program) => {
-    await ask(get("/d/a.txt"));
-    await ask(get("/d/A.txt"));
-    const lines = await traced(program.pid, "getdents64", async () => {
-      for (let i = 0; i < 50; i++) assertEquals((await ask(get("/d/a.txt"))).text, "a");
-      for (let i = 0; i < 50; i++) assertEquals((await ask(get("/d/A.txt"))).status, 404);
-    });
-    assert(lines.length <= 20, `${lines.length} times`); // 2 calls a second for d
-  });
-});
-
-Deno.test("names of more than 255 bytes are served, listed, and looked at again", async () => {
-  const files = Object.fromEntries(
-    LENGTHS.map((count) => [`@${count}.txt`, "x"]),
-  );
-  await using mount = await OddNames.mount({ ...files, "d/@700.html": "inner", "short.txt": "short" });
-  if (mount === null) return;
-  for (const mode of MODES) {
-    await withSite(mount.path, { browse: true }, ["--cache-validate", mode], async (ask) => {
-      const listing = JSON.parse((await ask(get("/", "Accept: application/json"))).text);
-      const lengths: number[] = listing.map(({ name }: { name: string }) => name.length);
-      const expected = LENGTHS.map((count) => `${"n".repeat(count)}.txt`);
-      assertEquals(
-        lengths.sort((a, b) => a - b),
-        ["d", "short.txt", ...expected].map(({ length }) => length),
-      );
-      for (const sort of ["size", "time"]) {
-        const sorted = JSON.parse((await ask(get(`/?sort=${sort}`, "Accept: application/json"))).text);
-        assertEquals(sorted.length, lengths.length);
-      }
-      for (const name of expected) {
-        for (let i = 0; i < 2; i++) assertEquals(summary(await ask(get(`/${name}`))), "200 x");
-        assertEquals((await ask(get(`/${name.toUpperCase()}`))).status, 404);
-      }
-      assertEquals(summary(await ask(get(`/d/${"n".repeat(700)}.html`))), "200 inner");
-      if (mode === "off") return;
-      const long = `${"n".repeat(600)}.txt`;
-      Deno.writeTextFileSync(mount.at(long), "changed");
-      assertEquals(summary(await ask(get(`/${long}`))), "200 changed");
-      Deno.writeTextFileSync(mount.at(long), "x");
-    });
-  }
 });

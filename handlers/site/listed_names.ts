@@ -78,7 +78,7 @@ export class ListedNames {
       if (known.isWhole && performance.now() - known.readMs < UNLISTED_NAMES_TRUSTED_MS) return "other";
     }
     const fd = this.#root.open(path);
-    if (fd === -EACCES) return this.#findUnread(path, name);
+    if (fd === -EACCES) return this.#findUnread(directory, name);
     if (fd < 0) return fd;
     try {
       return comparesBytes(fd) ? "exact" : this.#read(fd, directory, name, known);
@@ -145,8 +145,8 @@ export class ListedNames {
   }
 
   /** Of a directory that may not be read. */
-  #findUnread(path: PathBytes, name: FileName): "spelled" | "other" | "unreachable" | number {
-    const fd = this.#root.openPath(path);
+  #findUnread(directory: string, name: FileName): "spelled" | "other" | "unreachable" | number {
+    const fd = this.#root.openPath(cName(directory === "" ? "." : `${directory}/.`)); // what may not be searched has no dot
     if (fd === -EACCES) return "unreachable";
     if (fd < 0) return fd;
     try {

@@ -28,6 +28,7 @@ import { ListedNames } from "./listed_names.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 const HERE = cString(".");
 
 /** A directory as the root of a site, open. */
@@ -96,6 +97,10 @@ export class SiteRoot implements Root {
 
   /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
   look(path: PathBytes, status: FileStatus = this.#status): Found {
+    if (path[0] === DOT && path[1] === 0) {
+      const failed = status.readDescriptor(this.fd);
+      return failed < 0 ? failed : "directory";
+    }
     let fd = this.openPath(path);
     if (fd === -E.EMFILE && this.#giveUpSpare()) fd = this.openPath(path);
     return this.#lookAt(fd, status);

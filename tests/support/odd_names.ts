@@ -3,7 +3,8 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { REPOSITORY, Site } from "./program.ts";
+import { Program, REPOSITORY, Site } from "./program.ts";
+import { Wire, type WireResponse } from "./wire.ts";
 
 /** How long the mount may take, in steps of 20 ms. */
 const STEPS_MAX = 500;
@@ -40,7 +41,7 @@ export class OddNames implements AsyncDisposable {
     const path = at ?? directory.path("mount");
     Deno.mkdirSync(path, { recursive: true });
     const device = Deno.statSync(path).dev;
-    const args = [site.root, "-f", "-s", "-o", "allow_other", path];
+    const args = [site.root, "-f", "-s", "-o", "allow_other,default_permissions", path];
     const process = new Deno.Command(program, { args, stdout: "null", stderr: "null" }).spawn();
     for (let step = 0; Deno.statSync(path).dev === device; step++) {
       assert(step < STEPS_MAX, "it was not mounted");
@@ -81,4 +82,20 @@ function compile(program: string): string | null {
   } catch {
     return "there is no C compiler `cc`";
   }
+}
+
+/** The program with a configuration that stands elsewhere, and a connection to it. */
+export async function withSite(
+  root: string,
+  config: unknown,
+  args: readonly string[],
+  test: (ask: (request: string) => Promise<WireResponse>, program: Program) => Promise<void>,
+): Promise<void> {
+  using other = new Site({ "conf.json": JSON.stringify(config) });
+  await using program = await Program.start(root, ["--config", other.path("conf.json"), ...args]);
+  using wire = await Wire.connect(program.port);
+  await test(async (request) => {
+    await wire.send(request);
+    return await wire.expect(request.startsWith("HEAD "));
+  }, program);
 }
