@@ -233,6 +233,11 @@ export class FileStatus {
     return IDENTITY.map((word) => this.#words[word].toString(36)).join();
   }
 
+  /** The same for two states of one file, as long as it is there or open. */
+  get fileIdentity(): string {
+    return FILE.map((word) => this.#words[word].toString(36)).join();
+  }
+
   copyFrom(other: FileStatus): void {
     this.#bytes.set(other.#bytes);
   }

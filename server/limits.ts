@@ -217,6 +217,13 @@ export const LISTED_NAMES_MAX = 128 * KIB;
  */
 export const CACHE_SETTLE_SECONDS = 2;
 
+/** Compressed forms that are remembered for having had to leave the cache. */
+export const FORMS_LEFT_MAX = 16 * KIB;
+/** Such a form is made again after so long; before, only when there is room for it. */
+export const FORMS_MADE_AGAIN_SECONDS = 600;
+/** Of all descriptors that a process may have, one in so many may be a file that is being sent. Past it: 503. */
+export const DESCRIPTORS_PER_OPEN_FILE = 4;
+
 /** Responses of one resource that requests remember, beside that with the whole. */
 export const REMEMBERED_ANSWERS_MAX = 64;
 
@@ -234,6 +241,12 @@ export const DIGEST_PAUSE_MS = 10;
 export const DIGEST_SLICE_BYTES = MIB;
 /** Tags of files that are not in memory. */
 export const DIGESTED_FILES_MAX = 4096;
+/** A file that grows all the time is digested, or compressed, so often at most. In between it has no tag. */
+export const GROWING_DIGEST_INTERVAL_MS = 1_000;
+/** Smaller files than that are not looked at for growing: to digest them takes no longer than to read them. */
+export const GROWING_FROM_BYTES = 64 * KIB;
+/** Files that are remembered for growing. */
+export const GROWING_FILES_MAX = 1024;
 /** Shorter files are not compressed: they fit into one packet anyway. */
 export const COMPRESSED_BYTES_MIN = KIB;
 /** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */

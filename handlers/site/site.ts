@@ -19,6 +19,7 @@ import { EntityTags } from "./entity_tags.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./error_pages.ts";
 import { FieldPolicy } from "./field_policy.ts";
 import { FileCache, type Validation } from "./file_cache.ts";
+import { Forms } from "./forms.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
@@ -92,7 +93,7 @@ export class Site {
       loader,
       tags: this.#tags,
       policy: this.#policy,
-      compressor: new Compressor(),
+      forms: new Forms(cache, new Compressor(), this.#tags),
       note: tell,
     });
     this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));
