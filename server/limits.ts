@@ -201,6 +201,8 @@ export const CACHED_FILE_BYTES_MAX = MIB;
 export const CACHE_BYTES_MAX = 256 * MIB;
 /** What a resource costs beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
+/** What a compressed form costs beside its bytes: the head of a response. */
+export const FORM_OVERHEAD_BYTES = KIB;
 /** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
 export const CACHE_RECHECK_SECONDS = 1;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
@@ -219,6 +221,10 @@ export const CACHE_SETTLE_SECONDS = 2;
 
 /** Compressed forms that are remembered for having had to leave the cache. */
 export const FORMS_LEFT_MAX = 16 * KIB;
+/** Those of them that are not larger than this stay in memory beside the cache, */
+export const FORM_LEFT_BYTES_MAX = 64 * KIB;
+/** as many as are not larger together than this. */
+export const FORMS_LEFT_BYTES_MAX = MIB;
 /** Such a form is made again after so long; before, only when there is room for it. */
 export const FORMS_MADE_AGAIN_SECONDS = 600;
 /** Of all descriptors that a process may have, one in so many may be a file that is being sent. Past it: 503. */

@@ -11,7 +11,12 @@
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { keyedHash } from "../../server/http/keyed_hash.ts";
-import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS, RESOURCE_OVERHEAD_BYTES } from "../../server/limits.ts";
+import {
+  CACHE_RECHECK_SECONDS,
+  CACHE_SETTLE_SECONDS,
+  FORM_OVERHEAD_BYTES,
+  RESOURCE_OVERHEAD_BYTES,
+} from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { FileContent } from "./file_content.ts";
@@ -151,12 +156,18 @@ export class FileCache implements Keeper {
     return this.#contents.isWorthMaking(content, coding, this.#bytesMax - this.#bytes, nowSeconds);
   }
 
+  /** A form that was made, and had to leave: it may be there still. */
+  formLeft(content: FileContent, coding: Coding): FileContent | null {
+    return this.#contents.formLeft(content, coding);
+  }
+
   /** A form was made of what is in memory. False: it is not kept. */
   addForm(content: FileContent, coding: Coding, form: FileContent, nowSeconds: number): boolean {
-    const isKept =
-      content.size + content.madeBytes + form.size + 2 * RESOURCE_OVERHEAD_BYTES <= this.#bytesMax;
+    const [user] = content.users;
+    const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
+    const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#bytesMax;
     if (isKept) this.#contents.addForm(content, form);
-    else this.#contents.remember(content, coding, form.size, nowSeconds);
+    else this.#contents.remember(content, coding, form, nowSeconds);
     this.#makeRoom(nowSeconds);
     return isKept;
   }
@@ -199,6 +210,7 @@ export class FileCache implements Keeper {
 
   /** Ends all. */
   clear(): void {
+    this.#contents.clear();
     for (const first of [...this.#entries.values()]) {
       for (let resource: Resource | null = first; resource !== null;) {
         const { next }: Resource = resource;
@@ -216,12 +228,12 @@ export class FileCache implements Keeper {
   /** `leftSeconds`: when it had to leave to make room; null: for another reason. */
   #remove(resource: Resource, leftSeconds: number | null): void {
     if (resource.entry === null) return;
+    this.#ownBytes -= resource.bytes;
+    for (const content of resource.contents) this.#contents.leave(content, resource, leftSeconds);
     resource.end();
     this.#unchain(resource);
     this.#count--;
     this.#queue.remove(resource);
-    this.#ownBytes -= resource.bytes;
-    for (const content of resource.contents) this.#contents.leave(content, resource, leftSeconds);
     for (const place of resource.places) this.#tree!.forget(place, resource);
   }
 

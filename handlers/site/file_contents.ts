@@ -3,12 +3,19 @@
  * @module
  */
 import type { Coding } from "../../server/http/negotiation.ts";
-import { FORMS_LEFT_MAX, FORMS_MADE_AGAIN_SECONDS } from "../../server/limits.ts";
+import {
+  FORM_LEFT_BYTES_MAX,
+  FORMS_LEFT_BYTES_MAX,
+  FORMS_LEFT_MAX,
+  FORMS_MADE_AGAIN_SECONDS,
+} from "../../server/limits.ts";
 import type { FileContent } from "./file_content.ts";
 import type { Resource } from "./resource.ts";
 
 /** A compressed form that had to leave to make room, or found none. */
 interface Left {
+  /** Itself, where it is small. */
+  readonly form: FileContent | null;
   readonly bytes: number;
   readonly seconds: number;
 }
@@ -17,6 +24,7 @@ interface Left {
 export class FileContents {
   readonly #byState = new Map<string, FileContent>();
   readonly #left = new Map<string, Left>();
+  #leftBytes = 0;
   /** All together, with what was made of them: each counts once. */
   bytes = 0;
 
@@ -41,7 +49,7 @@ export class FileContents {
     if (this.#byState.get(content.identity) === content) this.#byState.delete(content.identity);
     if (leftSeconds === null) return;
     for (const [coding, form] of content.made) {
-      if (form !== null && !(form instanceof Promise)) this.remember(content, coding, form.size, leftSeconds);
+      if (form !== null && !(form instanceof Promise)) this.remember(content, coding, form, leftSeconds);
     }
   }
 
@@ -51,16 +59,35 @@ export class FileContents {
     if (content.users.size > 0) this.bytes += form.size;
   }
 
-  /** A form of so many bytes was made, and is not kept. */
-  remember({ identity }: FileContent, coding: Coding, bytes: number, seconds: number): void {
+  /** A form was made, and finds no room. */
+  remember(
+    { identity, isSettled }: FileContent,
+    coding: Coding,
+    form: FileContent,
+    seconds: number,
+  ): void {
+    if (!isSettled) return; // another content could come to have the same state
     const key = `${identity} ${coding}`;
-    this.#left.delete(key);
-    this.#left.set(key, { bytes, seconds });
-    if (this.#left.size <= FORMS_LEFT_MAX) return;
+    this.#forget(key);
+    const isSmall = form.size <= FORM_LEFT_BYTES_MAX;
+    this.#left.set(key, { form: isSmall ? form : null, bytes: form.size, seconds });
+    if (isSmall) this.#leftBytes += form.size;
     for (const oldest of this.#left.keys()) {
-      this.#left.delete(oldest);
-      return;
+      if (this.#left.size <= FORMS_LEFT_MAX && this.#leftBytes <= FORMS_LEFT_BYTES_MAX) return;
+      this.#forget(oldest);
     }
+  }
+
+  #forget(key: string): void {
+    const left = this.#left.get(key);
+    if (left === undefined) return;
+    this.#left.delete(key);
+    if (left.form !== null) this.#leftBytes -= left.form.size;
+  }
+
+  /** A form that found no room, and is small enough to be there all the same. */
+  formLeft({ identity }: FileContent, coding: Coding): FileContent | null {
+    return this.#left.get(`${identity} ${coding}`)?.form ?? null;
   }
 
   /** False for a form that was made before, and for which there is no room of so many bytes now, either. */
@@ -68,5 +95,10 @@ export class FileContents {
     const left = this.#left.get(`${identity} ${coding}`);
     return left === undefined || left.bytes <= roomBytes ||
       Math.abs(nowSeconds - left.seconds) >= FORMS_MADE_AGAIN_SECONDS;
+  }
+
+  clear(): void {
+    this.#left.clear();
+    this.#leftBytes = 0;
   }
 }

@@ -34,7 +34,12 @@ export class Forms {
     if (!MADE_CODINGS.includes(coding) || original.isProvisional) return null;
     const known = original.made.get(coding);
     if (known !== undefined) return known;
-    if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null; // it would be made again and again
+    const left = this.#cache.formLeft(original, coding);
+    if (left !== null) {
+      if (this.#cache.addForm(original, coding, left, nowSeconds)) original.made.set(coding, left);
+      return left;
+    }
+    if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
     const compressed = this.#compressor.compress(original.bytes, coding);
     if (compressed === null) return null;
     const making = compressed.then((bytes) => {

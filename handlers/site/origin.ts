@@ -4,7 +4,7 @@
  */
 import { EBADF } from "../../ffi/errno.ts";
 import type { PathBytes } from "../../ffi/file.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, RESOURCE_OVERHEAD_BYTES } from "../../server/limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
 import { SiteArchive } from "../../server/site_archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import type { Validation } from "./file_cache.ts";
@@ -32,9 +32,7 @@ export interface Origin {
 export function openOrigin(source: string | SiteArchive, options: SiteOptions): Origin {
   const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
   // What would not fit the cache goes out from where it is: it would be read anew for each request.
-  const fileBytesMax = cacheSize === 0
-    ? -1
-    : Math.min(cacheFileSize, cacheSize - 2 * RESOURCE_OVERHEAD_BYTES);
+  const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
   return source instanceof SiteArchive
     ? originInArchive(source, fileBytesMax)
     : originInDirectory(source, fileBytesMax, options);

@@ -136,7 +136,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   end(): void {
     this.entry = this.response = null;
     for (const answer of this.answers) answer.entry = answer.response = null;
-    this.answers.length = 0;
+    this.answers.length = this.contents.length = 0;
     const [{ seen: original }, ...others] = this.variants;
     const read = [this.variants[0], ...others.filter(({ seen }) => seen !== original)]; // made ones are no files
     this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
