@@ -346,3 +346,5 @@ export const LISTINGS_WAITING_MAX = 256;
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;
+/** For so long the order of a directory by size or time serves all who ask for it. */
+export const LISTING_ORDER_MS = 1_000;
