@@ -117,6 +117,16 @@ export const CACHED_ACCEPT_ENCODINGS_MAX = 256;
 /** Longer ones are read each time. */
 export const CACHED_ACCEPT_ENCODING_BYTES_MAX = 256;
 
+/**
+ * What bodies may hold in memory while clients do not take or send them, beside what the cache keeps: all clients
+ * together, and each body once. Past it: 503 for what is large or made while it is sent, and a quarter later for all.
+ */
+export const HELD_BODY_BYTES_MAX = 128 * MIB;
+/** How long a response that is made while it is sent pauses then, before it is looked again whether there is room. */
+export const NO_ROOM_PAUSE_MS = 100;
+/** A body that is not large: most sockets take it at once. */
+export const HELD_BODY_SMALL_BYTES_MAX = 64 * KIB;
+
 /** Bytes that wait for one peer of a byte protocol; one that reads more slowly than it is written to is cut off. */
 export const PEER_QUEUE_BYTES_MAX = 4 * MIB;
 
@@ -344,6 +354,10 @@ export const LISTINGS_AT_WORK_MAX = 4;
 export const LISTINGS_WAITING_MAX = 256;
 /** Names that are remembered, sorted, of large directories between two requests. */
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
+/** Listings that are remembered as they were sent, and that are known by their bytes as long as a client waits for one. */
+export const LISTING_BODIES_MAX = 1024;
+/** What those that are remembered take, together. */
+export const LISTING_BODIES_BYTES_MAX = 8 * MIB;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;
 /** For so long the order of a directory by size or time serves all who ask for it. */

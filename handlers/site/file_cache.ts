@@ -166,7 +166,7 @@ export class FileCache implements Keeper {
     const [user] = content.users;
     const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
     const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#bytesMax;
-    if (isKept) this.#contents.addForm(content, form);
+    if (isKept) this.#contents.addForm(content, coding, form);
     else this.#contents.remember(content, coding, form, nowSeconds);
     this.#makeRoom(nowSeconds);
     return isKept;

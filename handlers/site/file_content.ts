@@ -3,6 +3,7 @@
  * @module
  */
 import type { FileStatus } from "../../ffi/file.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { HttpResponse } from "../../server/http/response.ts";
 import type { Resource } from "./resource.ts";
@@ -59,7 +60,9 @@ export class FileContent {
 
   /** A response has them behind its head: they need not be in memory twice. */
   moveInto(response: HttpResponse): void {
+    const before = this.bytes;
     this.#bytes = null;
     this.#response = response;
+    bodyMemory.move(before, response.bytes);
   }
 }

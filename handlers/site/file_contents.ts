@@ -9,7 +9,8 @@ import {
   FORMS_LEFT_MAX,
   FORMS_MADE_AGAIN_SECONDS,
 } from "../../server/limits.ts";
-import type { FileContent } from "./file_content.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
+import { FileContent } from "./file_content.ts";
 import type { Resource } from "./resource.ts";
 
 /** A compressed form that had to leave to make room, or found none. */
@@ -38,6 +39,7 @@ export class FileContents {
     if (content.users.size === 0) {
       this.bytes += content.size + content.madeBytes;
       this.#byState.set(content.identity, content);
+      for (const part of partsOf(content)) bodyMemory.keep(part.bytes);
     }
     content.users.add(resource);
   }
@@ -47,16 +49,20 @@ export class FileContents {
     if (!content.users.delete(resource) || content.users.size > 0) return;
     this.bytes -= content.size + content.madeBytes;
     if (this.#byState.get(content.identity) === content) this.#byState.delete(content.identity);
+    for (const part of partsOf(content)) bodyMemory.drop(part.bytes);
     if (leftSeconds === null) return;
     for (const [coding, form] of content.made) {
-      if (form !== null && !(form instanceof Promise)) this.remember(content, coding, form, leftSeconds);
+      if (form instanceof FileContent) this.remember(content, coding, form, leftSeconds);
     }
   }
 
   /** A form in `coding` was made. */
-  addForm(content: FileContent, form: FileContent): void {
+  addForm(content: FileContent, coding: Coding, form: FileContent): void {
+    content.made.set(coding, form);
     content.madeBytes += form.size;
-    if (content.users.size > 0) this.bytes += form.size;
+    if (content.users.size === 0) return;
+    this.bytes += form.size;
+    bodyMemory.keep(form.bytes);
   }
 
   /** A form was made, and finds no room. */
@@ -101,4 +107,9 @@ export class FileContents {
     this.#left.clear();
     this.#leftBytes = 0;
   }
+}
+
+/** All that is in memory of a state of a file. */
+function partsOf(content: FileContent): FileContent[] {
+  return [content, ...[...content.made.values()].filter((form) => form instanceof FileContent)];
 }

@@ -36,7 +36,7 @@ export class Forms {
     if (known !== undefined) return known;
     const left = this.#cache.formLeft(original, coding);
     if (left !== null) {
-      if (this.#cache.addForm(original, coding, left, nowSeconds)) original.made.set(coding, left);
+      this.#cache.addForm(original, coding, left, nowSeconds);
       return left;
     }
     if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
@@ -44,8 +44,9 @@ export class Forms {
     if (compressed === null) return null;
     const making = compressed.then((bytes) => {
       const form = bytes === null ? null : this.#form(original, bytes);
-      const isKept = form !== null && this.#cache.addForm(original, coding, form, nowSeconds);
-      original.made.set(coding, isKept ? form : null);
+      if (form === null || !this.#cache.addForm(original, coding, form, nowSeconds)) {
+        original.made.set(coding, null);
+      }
       return form;
     });
     original.made.set(coding, making);

@@ -260,7 +260,7 @@ export class Site {
       listings: this.#listings,
       rules: this.#rules,
       auth,
-      tagOf: (body) => this.#tags.ofMade(body),
+      givesTags: this.#settings.etag !== "off",
       dress: (own, status) =>
         this.#policy.fieldsOf(own, { path: url, status, fileName: null, mediaType: null, origin }),
     });

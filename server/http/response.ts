@@ -3,6 +3,7 @@
  * @module
  */
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
+import { bodyMemory } from "./body_memory.ts";
 import { CR, encodeUtf8, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
@@ -147,8 +148,9 @@ export class HttpResponse {
   /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
   stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
     if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
-      const body = this.bytes.subarray(this.headLength);
-      this.bytes = join(this.bytes.subarray(0, this.fieldsLength), keepAlive, body);
+      const { bytes } = this;
+      this.bytes = join(bytes.subarray(0, this.fieldsLength), keepAlive, bytes.subarray(this.headLength));
+      bodyMemory.move(bytes, this.bytes);
       this.headLength = this.fieldsLength + keepAlive.length + 2;
       this.#keepAlive = keepAlive;
     }
