@@ -235,7 +235,7 @@ export const FORMS_LEFT_MAX = 16 * KIB;
 export const FORM_LEFT_BYTES_MAX = 64 * KIB;
 /** as many as are not larger together than this. */
 export const FORMS_LEFT_BYTES_MAX = MIB;
-/** Such a form is made again after so long; before, only when there is room for it. */
+/** Such a form is made again after so long. */
 export const FORMS_MADE_AGAIN_SECONDS = 600;
 /** Of all descriptors that a process may have, one in so many may be a file that is being sent. Past it: 503. */
 export const DESCRIPTORS_PER_OPEN_FILE = 4;

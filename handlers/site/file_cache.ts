@@ -153,7 +153,7 @@ export class FileCache implements Keeper {
 
   /** Whether a form of what is in memory is to be made, as far as the cache is concerned. */
   isWorthMaking(content: FileContent, coding: Coding, nowSeconds: number): boolean {
-    return this.#contents.isWorthMaking(content, coding, this.#bytesMax - this.#bytes, nowSeconds);
+    return this.#contents.isWorthMaking(content, coding, nowSeconds);
   }
 
   /** A form that was made, and had to leave: it may be there still. */

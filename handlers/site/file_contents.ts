@@ -17,7 +17,6 @@ import type { Resource } from "./resource.ts";
 interface Left {
   /** Itself, where it is small. */
   readonly form: FileContent | null;
-  readonly bytes: number;
   readonly seconds: number;
 }
 
@@ -76,7 +75,7 @@ export class FileContents {
     const key = `${identity} ${coding}`;
     this.#forget(key);
     const isSmall = form.size <= FORM_LEFT_BYTES_MAX;
-    this.#left.set(key, { form: isSmall ? form : null, bytes: form.size, seconds });
+    this.#left.set(key, { form: isSmall ? form : null, seconds });
     if (isSmall) this.#leftBytes += form.size;
     for (const oldest of this.#left.keys()) {
       if (this.#left.size <= FORMS_LEFT_MAX && this.#leftBytes <= FORMS_LEFT_BYTES_MAX) return;
@@ -96,11 +95,10 @@ export class FileContents {
     return this.#left.get(`${identity} ${coding}`)?.form ?? null;
   }
 
-  /** False for a form that was made before, and for which there is no room of so many bytes now, either. */
-  isWorthMaking({ identity }: FileContent, coding: Coding, roomBytes: number, nowSeconds: number): boolean {
+  /** False for a form that had to leave not long ago: it would have to again. */
+  isWorthMaking({ identity }: FileContent, coding: Coding, nowSeconds: number): boolean {
     const left = this.#left.get(`${identity} ${coding}`);
-    return left === undefined || left.bytes <= roomBytes ||
-      Math.abs(nowSeconds - left.seconds) >= FORMS_MADE_AGAIN_SECONDS;
+    return left === undefined || Math.abs(nowSeconds - left.seconds) >= FORMS_MADE_AGAIN_SECONDS;
   }
 
   clear(): void {
