@@ -4,6 +4,8 @@
  * @module
  */
 
+export * from "./shared_limits.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -117,16 +119,6 @@ export const CACHED_ACCEPT_ENCODINGS_MAX = 256;
 /** Longer ones are read each time. */
 export const CACHED_ACCEPT_ENCODING_BYTES_MAX = 256;
 
-/**
- * What bodies may hold in memory while clients do not take or send them, beside what the cache keeps: all clients
- * together, and each body once. Past it: 503 for what is large or made while it is sent, and a quarter later for all.
- */
-export const HELD_BODY_BYTES_MAX = 128 * MIB;
-/** How long a response that is made while it is sent pauses then, before it is looked again whether there is room. */
-export const NO_ROOM_PAUSE_MS = 100;
-/** A body that is not large: most sockets take it at once. */
-export const HELD_BODY_SMALL_BYTES_MAX = 64 * KIB;
-
 /** Bytes that wait for one peer of a byte protocol; one that reads more slowly than it is written to is cut off. */
 export const PEER_QUEUE_BYTES_MAX = 4 * MIB;
 
@@ -211,8 +203,6 @@ export const CACHED_FILE_BYTES_MAX = MIB;
 export const CACHE_BYTES_MAX = 256 * MIB;
 /** What a resource costs beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
-/** What a compressed form costs beside its bytes: the head of a response. */
-export const FORM_OVERHEAD_BYTES = KIB;
 /** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
 export const CACHE_RECHECK_SECONDS = 1;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
@@ -228,17 +218,6 @@ export const LISTED_NAMES_MAX = 128 * KIB;
  * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
  */
 export const CACHE_SETTLE_SECONDS = 2;
-
-/** Compressed forms that are remembered for having had to leave the cache. */
-export const FORMS_LEFT_MAX = 16 * KIB;
-/** Those of them that are not larger than this stay in memory beside the cache, */
-export const FORM_LEFT_BYTES_MAX = 64 * KIB;
-/** as many as are not larger together than this. */
-export const FORMS_LEFT_BYTES_MAX = MIB;
-/** Such a form is made again after so long. */
-export const FORMS_MADE_AGAIN_SECONDS = 600;
-/** Of all descriptors that a process may have, one in so many may be a file that is being sent. Past it: 503. */
-export const DESCRIPTORS_PER_OPEN_FILE = 4;
 
 /** Responses of one resource that requests remember, beside that with the whole. */
 export const REMEMBERED_ANSWERS_MAX = 64;
@@ -257,12 +236,6 @@ export const DIGEST_PAUSE_MS = 10;
 export const DIGEST_SLICE_BYTES = MIB;
 /** Tags of files that are not in memory. */
 export const DIGESTED_FILES_MAX = 4096;
-/** A file that grows all the time is digested, or compressed, so often at most. In between it has no tag. */
-export const GROWING_DIGEST_INTERVAL_MS = 1_000;
-/** Smaller files than that are not looked at for growing: to digest them takes no longer than to read them. */
-export const GROWING_FROM_BYTES = 64 * KIB;
-/** Files that are remembered for growing. */
-export const GROWING_FILES_MAX = 1024;
 /** Shorter files are not compressed: they fit into one packet anyway. */
 export const COMPRESSED_BYTES_MIN = KIB;
 /** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */
@@ -354,11 +327,5 @@ export const LISTINGS_AT_WORK_MAX = 4;
 export const LISTINGS_WAITING_MAX = 256;
 /** Names that are remembered, sorted, of large directories between two requests. */
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
-/** Listings that are remembered as they were sent, and that are known by their bytes as long as a client waits for one. */
-export const LISTING_BODIES_MAX = 1024;
-/** What those that are remembered take, together. */
-export const LISTING_BODIES_BYTES_MAX = 8 * MIB;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;
-/** For so long the order of a directory by size or time serves all who ask for it. */
-export const LISTING_ORDER_MS = 1_000;

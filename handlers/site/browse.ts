@@ -21,6 +21,7 @@ import type { CompiledAuth, Rules } from "./rules.ts";
 /** How a site lists. */
 export interface BrowseParts {
   readonly listings: Listings;
+  readonly bodies: ListingBodies;
   readonly rules: Rules;
   /** The rules that this listing's asker had to satisfy. */
   readonly auth: readonly CompiledAuth[];
@@ -58,7 +59,7 @@ function* answer(
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
   if (typeof listing === "number") return { failure: listing, own: [] };
   const isJson = prefersJson(request.header("accept"));
-  const { bodies } = parts.listings;
+  const { bodies } = parts;
   const { sort, order, page } = listing.query;
   const key = `${url}\0${isJson} ${sort} ${order} ${page}`;
   const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, bodies));

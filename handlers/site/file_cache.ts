@@ -144,7 +144,7 @@ export class FileCache implements Keeper {
     if (content === null || content.isProvisional) return null;
     if (content.isSettled || this.#validation === "off") return content;
     // A second change might not show in the file's times, but who is watched hears of it.
-    for (const user of content.users) {
+    for (const user of this.#contents.usersOf(content)) {
       if (user.unwatched.length > 0) return null;
       if (user.checkedBatch === context.batch || this.#check(user, context)) return content;
     }
@@ -163,7 +163,7 @@ export class FileCache implements Keeper {
 
   /** A form was made of what is in memory. False: it is not kept. */
   addForm(content: FileContent, coding: Coding, form: FileContent, nowSeconds: number): boolean {
-    const [user] = content.users;
+    const [user] = this.#contents.usersOf(content);
     const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
     const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#bytesMax;
     if (isKept) this.#contents.addForm(content, coding, form);

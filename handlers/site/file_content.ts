@@ -6,7 +6,6 @@ import type { FileStatus } from "../../ffi/file.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { HttpResponse } from "../../server/http/response.ts";
-import type { Resource } from "./resource.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -26,8 +25,6 @@ export class FileContent {
   readonly isProvisional: boolean;
   /** What was compressed of it, or is being; null: that would be of no use. */
   readonly made: Map<Coding, FileContent | Promise<FileContent | null> | null> = new Map();
-  /** Resources that are kept and made of it: without any, nobody finds it. */
-  readonly users: Set<Resource> = new Set();
   /** A response of some URL is made of it. */
   isShared = false;
   /** Bytes in memory of what was made of it. */

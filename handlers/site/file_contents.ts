@@ -23,6 +23,8 @@ interface Left {
 /** See the module's comment. */
 export class FileContents {
   readonly #byState = new Map<string, FileContent>();
+  /** Resources that are kept and made of each: without any, nobody finds it. */
+  readonly #users = new Map<FileContent, Set<Resource>>();
   readonly #left = new Map<string, Left>();
   #leftBytes = 0;
   /** All together, with what was made of them: each counts once. */
@@ -33,19 +35,28 @@ export class FileContents {
     return this.#byState.get(identity) ?? null;
   }
 
+  /** Those that are kept and made of it. */
+  usersOf(content: FileContent): Iterable<Resource> {
+    return this.#users.get(content) ?? [];
+  }
+
   /** A resource that is kept is made of it. */
   use(content: FileContent, resource: Resource): void {
-    if (content.users.size === 0) {
+    let users = this.#users.get(content);
+    if (users === undefined) {
+      this.#users.set(content, users = new Set());
       this.bytes += content.size + content.madeBytes;
       this.#byState.set(content.identity, content);
       for (const part of partsOf(content)) bodyMemory.keep(part.bytes);
     }
-    content.users.add(resource);
+    users.add(resource);
   }
 
   /** A resource has ended; `leftSeconds`: when it had to leave to make room, null: for another reason. */
   leave(content: FileContent, resource: Resource, leftSeconds: number | null): void {
-    if (!content.users.delete(resource) || content.users.size > 0) return;
+    const users = this.#users.get(content);
+    if (users === undefined || !users.delete(resource) || users.size > 0) return;
+    this.#users.delete(content);
     this.bytes -= content.size + content.madeBytes;
     if (this.#byState.get(content.identity) === content) this.#byState.delete(content.identity);
     for (const part of partsOf(content)) bodyMemory.drop(part.bytes);
@@ -59,7 +70,7 @@ export class FileContents {
   addForm(content: FileContent, coding: Coding, form: FileContent): void {
     content.made.set(coding, form);
     content.madeBytes += form.size;
-    if (content.users.size === 0) return;
+    if (!this.#users.has(content)) return;
     this.bytes += form.size;
     bodyMemory.keep(form.bytes);
   }

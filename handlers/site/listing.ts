@@ -14,7 +14,6 @@
 import { FileStatus } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/limits.ts";
-import { ListingBodies } from "./listing_bodies.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
 import { countOf, orderOf, STATUSES_PER_STEP } from "./listing_order.ts";
 import { type ListingQuery, placeOf } from "./listing_query.ts";
@@ -67,8 +66,6 @@ export interface Guard {
 export class Listings {
   /** In which they are made. */
   readonly slices: TimeSlices = new TimeSlices();
-  /** What is on its way of them. */
-  readonly bodies: ListingBodies = new ListingBodies();
   readonly #root: Root;
   readonly #isHidden: IsHidden;
   readonly #memory = new ListingMemory();

@@ -23,6 +23,7 @@ import { Forms } from "./forms.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
+import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
 import { openOrigin } from "./origin.ts";
@@ -59,6 +60,7 @@ export class Site {
   readonly #locator: Locator;
   readonly #presenter: Presenter;
   readonly #listings: Listings;
+  readonly #listingBodies = new ListingBodies();
   readonly #tags: EntityTags;
   readonly #standIns: StandIns;
   readonly #note: Note;
@@ -258,6 +260,7 @@ export class Site {
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
       listings: this.#listings,
+      bodies: this.#listingBodies,
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",
