@@ -40,6 +40,14 @@ export function raiseDescriptorLimit(): number {
   return Number(result(libc.setrlimit(RLIMIT_NOFILE, bytes)) < 0 ? soft : hard);
 }
 
+/** How many descriptors may be open at present; 0 where that is not known. */
+export function descriptorLimit(): number {
+  loadLibc();
+  const bytes = new Uint8Array(128);
+  if (result(libc.getrlimit(RLIMIT_NOFILE, bytes)) < 0) return 0;
+  return Number(new DataView(bytes.buffer).getBigUint64(RLIMIT.cur, true));
+}
+
 /** A descriptor that stands for nothing but its number, to be closed when that is needed; or −errno. */
 export function reserveDescriptor(): number {
   loadLibc();

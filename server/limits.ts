@@ -4,6 +4,8 @@
  * @module
  */
 
+export * from "./shared_limits.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 

@@ -5,7 +5,7 @@
 import { EBADF } from "../../ffi/errno.ts";
 import type { PathBytes } from "../../ffi/file.ts";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
-import { CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
 import { SiteArchive } from "../../server/site_archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import type { Validation } from "./file_cache.ts";
@@ -34,7 +34,9 @@ export function openOrigin(
   { root: source, isRootConfined = false }: Pick<SiteSettings, "root" | "isRootConfined">,
   options: SiteOptions,
 ): Origin {
-  const fileBytesMax = options.cacheSize === 0 ? -1 : options.cacheFileSize ?? CACHED_FILE_BYTES_MAX;
+  const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
+  // What would not fit the cache goes out from where it is: it would be read anew for each request.
+  const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
   return source instanceof SiteArchive
     ? originInArchive(source, fileBytesMax)
     : originInDirectory(source, isRootConfined, fileBytesMax, options);

@@ -19,9 +19,11 @@ import { EntityTags } from "./entity_tags.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./error_pages.ts";
 import { FieldPolicy } from "./field_policy.ts";
 import { FileCache, type Validation } from "./file_cache.ts";
+import { Forms } from "./forms.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
+import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
 import { openOrigin } from "./origin.ts";
@@ -57,6 +59,7 @@ export class Site {
   readonly #locator: Locator;
   readonly #presenter: Presenter;
   readonly #listings: Listings;
+  readonly #listingBodies = new ListingBodies();
   readonly #tags: EntityTags;
   readonly #standIns: StandIns;
   readonly #note: Note;
@@ -93,8 +96,8 @@ export class Site {
       loader,
       tags: this.#tags,
       policy: this.#policy,
-      compressor: new Compressor(),
       owner,
+      forms: new Forms(cache, new Compressor(), this.#tags),
       note: tell,
     });
     this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));
@@ -259,9 +262,10 @@ export class Site {
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
       listings: this.#listings,
+      bodies: this.#listingBodies,
       rules: this.#rules,
       auth,
-      tagOf: (body) => this.#tags.ofMade(body),
+      givesTags: this.#settings.etag !== "off",
       dress: (own, status) =>
         this.#policy.fieldsOf(own, {
           path: url,

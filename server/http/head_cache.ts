@@ -19,6 +19,7 @@ import {
   CACHED_HEADS_BYTES_MAX,
   CACHED_HEADS_MAX,
 } from "../limits.ts";
+import { HASH_KEYS } from "./keyed_hash.ts";
 import { KnownRequest } from "./known_request.ts";
 import type { HttpRequest } from "./request.ts";
 
@@ -173,13 +174,16 @@ function copyWords(view: DataView, start: number, length: number, words: Int32Ar
   for (let i = 0; i < count; i++) words[base + i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
 }
 
-/** Spread well enough over its low bits; nothing depends on its being hard to guess. */
+/** It cannot be foreseen: each half of a word has a key of its own, see `keyed_hash.ts`. */
 function hashOf(view: DataView, start: number, length: number): number {
-  let hash = length;
-  for (let i = 0; i + 4 <= length; i += 4) {
-    hash = Math.imul(hash ^ view.getInt32(start + i, true), 0x9e3779b1);
-    hash ^= hash >>> 15;
+  let sum = Math.imul(length, HASH_KEYS[0]);
+  let key = 1;
+  for (let i = start; i < start + length - 3; i += 4, key += 2) {
+    const word = view.getInt32(i, true);
+    sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]) + Math.imul(word >>> 16, HASH_KEYS[key + 1])) | 0;
   }
-  hash = Math.imul(hash ^ view.getInt32(start + length - 4, true), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
+  const last = view.getInt32(start + length - 4, true); // overlaps the one before
+  sum += Math.imul(last & 0xffff, HASH_KEYS[key]) + Math.imul(last >>> 16, HASH_KEYS[key + 1]);
+  const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // or heads that are alike would stand in rows
+  return mixed ^ (mixed >>> 13);
 }

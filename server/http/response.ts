@@ -4,6 +4,7 @@
  */
 import { bytesOf, describeKind } from "../bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
+import { bodyMemory } from "./body_memory.ts";
 import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { FileBody } from "./file_body.ts";
@@ -182,8 +183,10 @@ export class HttpResponse {
   /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
   stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
     if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
-      const body = this.#bytes.subarray(this.#headLength);
-      this.#bytes = join(this.#bytes.subarray(0, this.#fieldsLength), keepAlive, body);
+      const bytes = this.#bytes;
+      const body = bytes.subarray(this.#headLength);
+      this.#bytes = join(bytes.subarray(0, this.#fieldsLength), keepAlive, body);
+      bodyMemory.move(bytes, this.#bytes);
       this.#headLength = this.#fieldsLength + keepAlive.length + 2;
       this.#keepAlive = keepAlive;
     }
