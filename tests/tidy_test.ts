@@ -125,7 +125,7 @@ Deno.test("no merge has left its marks", () => {
 });
 
 /** Where bounds stand; the second is a part of the first. */
-const LIMITS = ["server/limits.ts", "server/shared_limits.ts"];
+const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "server/site_limits.ts"];
 
 function namesOfLimits(): string[] {
   return LIMITS.flatMap((file) =>
