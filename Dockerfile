@@ -24,10 +24,11 @@ LABEL org.opencontainers.image.title="epollet" \
       org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
 COPY --from=build /out/epollet /usr/local/bin/epollet
 COPY html /site
-# An epollet.json that is mounted here is read.
+# An epollet.json that is mounted here is read. Its directory is named by EPOLLET_CONFIG, so that all of it counts; where
+# there is none, nothing is read.
 WORKDIR /etc/epollet
 USER 65532:65532
-ENV EPOLLET_PORT=8080 EPOLLET_ROOT=/site EPOLLET_ADMIN=127.0.0.1:9090
+ENV EPOLLET_CONFIG=./ EPOLLET_PORT=8080 EPOLLET_ROOT=/site EPOLLET_ADMIN=127.0.0.1:9090
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/usr/local/bin/epollet", "--healthcheck"]

@@ -8,6 +8,7 @@ import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
 import { kindOfOrigin, readOrigin } from "./program/origin.ts";
+import { warn } from "./program/output.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
@@ -67,9 +68,12 @@ async function main(args: readonly string[]): Promise<void> {
     const kind = kindOfOrigin();
     const birth = kind === "worker" ? readOrigin() : null;
     const config = birth?.message.kind === "birth" ? birth.message.config : readConfig(said);
-    const command = await loadSettings(said, config);
-    if (command.action === "explain") await printExplanation(command);
-    else await serveProgram(said, command, kind, birth, config);
+    const warnings: string[] = [];
+    const command = await loadSettings(said, config, (line) => warnings.push(line));
+    if (command.action === "explain") {
+      warnings.forEach(warn);
+      await printExplanation(command);
+    } else await serveProgram(said, command, kind, birth, config, warnings);
   }
   Deno.exit(0);
 }

@@ -31,7 +31,7 @@ export type { AccessLogOptions } from "./server/access_log/access_log.ts";
 export { LogFile } from "./server/access_log/log_file.ts";
 export type { LogTarget } from "./server/access_log/writer.ts";
 export type { LogFormatName } from "./server/access_log/format.ts";
-export type { CacheSnapshot, ConnectionSnapshot, Snapshot } from "./server/statistics.ts";
+export type { CacheSnapshot, ConnectionSnapshot, HeadsSnapshot, Snapshot } from "./server/statistics.ts";
 
 // What it serves
 

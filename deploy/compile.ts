@@ -88,6 +88,7 @@ async function compile(output: string, target: string, folder: string): Promise<
     "--no-check",
     "--no-prompt",
     "--allow-ffi",
+    "--no-code-cache", // else each start runs what it finds in $TMPDIR/deno-compile-NAME.cache, which any user may put there
     ...["--lock", lock],
     ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target].triple]),
     ...["--output", output],

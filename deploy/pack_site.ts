@@ -6,7 +6,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { describeErrno } from "../ffi/errno.ts";
+import { describeErrno, EACCES, EXDEV } from "../ffi/errno.ts";
 import { FileStatus, type PathBytes, readAt } from "../ffi/file.ts";
 import type { FileName } from "../ffi/inotify.ts";
 import { close } from "../ffi/socket.ts";
@@ -108,12 +108,12 @@ class Packer {
     const status = new FileStatus();
     const bytes = place(path);
     const kind = this.#root.look(bytes, status);
-    if (kind === 403) throw this.#failed(path, "permission denied");
-    if (kind === 404 || typeof kind === "number") {
+    if (kind === -EACCES) throw this.#failed(path, "permission denied");
+    if (kind === -EXDEV) return this.#leaveOut(path, "a link that leads out of the directory");
+    if (kind === "other" || typeof kind === "number") {
       return this.#leaveOut(path, "a link that leads nowhere, or no regular file");
     }
     if (this.#hidden.is(path.split("/")) || this.#hidden.isSame(status)) return;
-    if (!this.#root.isInside(bytes)) return this.#leaveOut(path, "a link that leads out of the directory");
     if (kind === "directory") this.packDirectory(path, above);
     else this.#packFile(path, bytes);
   }

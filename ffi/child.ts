@@ -5,19 +5,10 @@
  * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5).
  * @module
  */
-import {
-  AT_FDCWD,
-  F_SETFD,
-  FD_CLOEXEC,
-  O_CLOEXEC,
-  O_RDONLY,
-  SIGHUP,
-  SIGKILL,
-  SIGTERM,
-  WNOHANG,
-} from "./constants.ts";
+import { AT_FDCWD, F_SETFD, FD_CLOEXEC, SIGHUP, SIGKILL, SIGTERM, WNOHANG } from "./constants.ts";
 import { ENOENT, orThrow, SystemError } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
+import { readProcFile } from "./proc_file.ts";
 
 /** What C calls a string, but for its NUL. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -39,37 +30,15 @@ export interface Ended {
 
 /** The words of a file of /proc whose words end with a NUL. */
 function wordsOf(path: string): Bytes[] {
-  loadLibc();
-  const fd = orThrow(
-    result(libc.openat(AT_FDCWD, cString(path), O_RDONLY | O_CLOEXEC, 0)),
-    `open ${path}`,
-    "openat",
-  );
-  try {
-    let bytes: Bytes = new Uint8Array(64 * 1024);
-    let length = 0;
-    for (;;) {
-      if (length === bytes.length) {
-        const larger = new Uint8Array(2 * length);
-        larger.set(bytes);
-        bytes = larger;
-      }
-      const part = bytes.subarray(length);
-      const count = orThrow(result(libc.read(fd, part, part.length)), `read ${path}`, "read");
-      if (count === 0) break;
-      length += count;
-    }
-    const words: Bytes[] = [];
-    for (let start = 0; start < length;) {
-      const found = bytes.indexOf(NUL, start);
-      const end = found < 0 || found > length ? length : found;
-      words.push(bytes.slice(start, end));
-      start = end + 1;
-    }
-    return words;
-  } finally {
-    libc.close(fd);
+  const bytes = readProcFile(path);
+  const words: Bytes[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const found = bytes.indexOf(NUL, start);
+    const end = found < 0 ? bytes.length : found;
+    words.push(bytes.slice(start, end));
+    start = end + 1;
   }
+  return words;
 }
 
 /** The command line of this process, word by word, in whatever encoding it is. @throws {SystemError} without /proc */
@@ -82,6 +51,7 @@ export function environmentWithout(names: readonly string[]): Bytes[] {
   const decoder = new TextDecoder();
   return wordsOf("/proc/self/environ").filter((word) => {
     const equals = word.indexOf(EQUALS);
+    if (equals === 0) return false; // it was hidden, see process.ts
     return !names.includes(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
   });
 }
@@ -95,20 +65,26 @@ export function executablePath(): string {
   return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
 }
 
-/** `char *[]`: the address of each word, and a null; whatever keeps the words where they are is in `kept`. */
-export function pointersTo(words: readonly Bytes[]): { pointers: Bytes; kept: Bytes } {
-  const length = words.reduce((sum, word) => sum + word.length + 1, 0);
-  // Small arrays may move: both are large enough to stay where they are.
-  const kept = new Uint8Array(Math.max(length, 128));
-  const pointers = new BigUint64Array(Math.max(words.length + 1, 16));
-  const base = Deno.UnsafePointer.value(Deno.UnsafePointer.of(kept));
-  let offset = 0;
+/** What V8 keeps on its own heap, and moves, is smaller than this. */
+const UNMOVED_BYTES_MIN = 128;
+const POINTER_BYTES = 8;
+
+/**
+ * Makes `char *[]`: the address of each word, and a null. The words are in the same buffer, behind the pointers: who holds
+ * on to the one, as a call does to its arguments, keeps the other from being collected.
+ */
+export function pointersTo(words: readonly Bytes[]): Bytes {
+  const length = words.reduce((sum, word) => sum + word.length + 1, POINTER_BYTES * (words.length + 1));
+  const bytes = new Uint8Array(Math.max(length, UNMOVED_BYTES_MIN));
+  const pointers = new BigUint64Array(bytes.buffer, 0, words.length + 1);
+  const base = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+  let offset = pointers.byteLength;
   words.forEach((word, i) => {
-    kept.set(word, offset);
-    pointers[i] = BigInt(base) + BigInt(offset);
+    bytes.set(word, offset);
+    pointers[i] = base + BigInt(offset);
     offset += word.length + 1;
   });
-  return { pointers: new Uint8Array(pointers.buffer), kept };
+  return bytes;
 }
 
 /**
@@ -130,7 +106,7 @@ export function spawn(
   const envp = pointersTo(environment);
   try {
     for (const fd of inherited) orThrow(result(libc.fcntl(fd, F_SETFD, 0)), intent, "fcntl F_SETFD");
-    const errno = libc.posix_spawn(pid, cString(program), null, null, argv.pointers, envp.pointers);
+    const errno = libc.posix_spawn(pid, cString(program), null, null, argv, envp);
     if (errno !== 0) throw new SystemError(intent, "posix_spawn", errno); // it returns errno itself
   } finally {
     for (const fd of inherited) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -85,6 +85,8 @@ export const FD_SETSIZE = 1024;
 // open(2), openat2(2)
 export const O_RDONLY = 0;
 export const O_WRONLY = 0x1;
+export const O_RDWR = 0x2;
+export const O_ACCMODE = 0x3;
 export const O_CREAT = 0x40;
 export const O_NOCTTY = 0x100;
 export const O_APPEND = 0x400;
@@ -101,6 +103,11 @@ export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+/** renameat2(2): −EEXIST where something has the new name. */
+export const RENAME_NOREPLACE = 1;
+export const SYS_renameat2: number = IS_AARCH64 ? 276 : 316;
 
 // elf(5)
 export const EM_X86_64 = 62;
@@ -111,7 +118,9 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;
+export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
+export const S_IFLNK = 0o120000;
 
 // socket(7), ip(7), ipv6(7), tcp(7), unix(7)
 export const AF_UNIX = 1;
@@ -178,6 +187,7 @@ export const F2FS_SUPER_MAGIC = 0xf2f52010;
 export const TMPFS_MAGIC = 0x01021994;
 export const RAMFS_MAGIC = 0x858458f6;
 export const SQUASHFS_MAGIC = 0x73717368;
+export const EROFS_SUPER_MAGIC_V1 = 0xe0f5e1e2;
 export const FS_IOC_GETFLAGS = 0x80086601;
 export const FS_CASEFOLD_FL = 0x40000000;
 
@@ -199,11 +209,17 @@ export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIG_IGN = 1n;
 export const RLIMIT_NOFILE = 7;
+export const AT_SECURE = 23n;
 export const F_GETFD = 1;
 export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETFD = 2;
 export const F_GETFL = 3;
 export const F_SETFL = 4;
+export const F_ADD_SEALS = 1033;
+export const F_SEAL_SEAL = 0x1;
+export const F_SEAL_SHRINK = 0x2;
+export const F_SEAL_GROW = 0x4;
+export const F_SEAL_WRITE = 0x8;
 export const FD_CLOEXEC = 1;
 export const WNOHANG = 1;
 export const SIG_BLOCK = 0;
@@ -219,6 +235,23 @@ export const SEEK_SET = 0;
 export const X_OK = 1;
 export const R_OK = 4;
 export const PR_SET_NO_NEW_PRIVS = 38;
+
+// capabilities(7), capget(2)
+export const PR_CAP_AMBIENT = 47;
+export const PR_CAP_AMBIENT_IS_SET = 1;
+export const PR_CAP_AMBIENT_RAISE = 2;
+export const PR_CAP_AMBIENT_LOWER = 3;
+export const CAP_NET_BIND_SERVICE = 10;
+export const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+
+// memfd_create(2), mmap(2)
+export const MFD_CLOEXEC = 0x1;
+export const MFD_ALLOW_SEALING = 0x2;
+export const PROT_READ = 0x1;
+export const PROT_WRITE = 0x2;
+export const MAP_PRIVATE = 0x2;
+export const MAP_FIXED = 0x10;
+export const MAP_ANONYMOUS = 0x20;
 
 // landlock(7)
 export const SYS_landlock_create_ruleset = 444;

@@ -33,7 +33,7 @@ export function readEntries(fd: number, onEntry: (name: FileName, kind: EntryKin
   for (let at = 0; at < count;) {
     const start = at + DIRENT64.name;
     const bytes = direntBytes.subarray(start, direntBytes.indexOf(0, start));
-    const name: FileName = String.fromCharCode.apply(null, bytes as unknown as number[]); // 255 at most
+    const name: FileName = String.fromCharCode.apply(null, bytes as unknown as number[]); // PATH_MAX at most
     const kind = direntBytes[at + DIRENT64.type];
     if (name !== "." && name !== "..") {
       onEntry(name, kind === FILE_KIND ? "file" : kind === DIRECTORY_KIND ? "directory" : "other");
@@ -57,12 +57,13 @@ export function listNames(fd: number, max: number): Set<FileName> | null {
 export class EntryStatus {
   readonly #bytes = new Uint8Array(STATX.size);
   readonly #view = new DataView(this.#bytes.buffer);
-  /** NAME_MAX and a NUL. */
-  readonly #name = new Uint8Array(256);
+  /** A name and its NUL. Most file systems allow 255 bytes; FUSE, NTFS and SMB have longer ones. */
+  #name = new Uint8Array(256);
 
   /** Asks about `name` in the open directory: 0 or −errno. */
   read(directory: number, name: FileName): number {
     const { length } = name;
+    if (length >= this.#name.length) this.#name = new Uint8Array(2 * length);
     for (let i = 0; i < length; i++) this.#name[i] = name.charCodeAt(i);
     this.#name[length] = 0;
     while (true) {

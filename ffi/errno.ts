@@ -18,6 +18,7 @@ export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
+export const EBUSY = 16;
 export const EEXIST = 17;
 export const EXDEV = 18;
 export const ENODEV = 19;
@@ -26,7 +27,9 @@ export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
+export const ENOTTY = 25;
 export const ENOSPC = 28;
+export const EMLINK = 31;
 export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
@@ -62,7 +65,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENOMEM, ["ENOMEM", "out of memory"]],
   [EACCES, ["EACCES", "permission denied"]],
   [EFAULT, ["EFAULT", "bad address"]],
-  [16, ["EBUSY", "device or resource busy"]],
+  [EBUSY, ["EBUSY", "device or resource busy"]],
   [EEXIST, ["EEXIST", "already exists"]],
   [EXDEV, ["EXDEV", "leads outside of the directory"]],
   [ENODEV, ["ENODEV", "no such device"]],
@@ -71,8 +74,10 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EINVAL, ["EINVAL", "invalid argument"]],
   [ENFILE, ["ENFILE", "too many open files in the system"]],
   [EMFILE, ["EMFILE", "too many open files"]],
+  [ENOTTY, ["ENOTTY", "not a terminal"]],
   [ENOSPC, ["ENOSPC", "no space left, or a limit of the user's reached"]],
   [30, ["EROFS", "read-only file system"]],
+  [EMLINK, ["EMLINK", "more than one link"]],
   [EPIPE, ["EPIPE", "broken pipe"]],
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],

@@ -7,6 +7,7 @@
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NOCTTY,
@@ -18,7 +19,9 @@ import {
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
+  S_IFCHR,
   S_IFDIR,
+  S_IFLNK,
   S_IFMT,
   S_IFREG,
   S_IFSOCK,
@@ -32,13 +35,20 @@ import { OPEN_HOW, STATX } from "./structs.ts";
 const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 const EMPTY_PATH = new Uint8Array(128);
 
-const how = openHow(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
-const howWithoutLinks = openHow(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+/** Names what is there, and opens nothing: a FIFO's writer is not woken, and a file needs no permission. */
+const PATH_FLAGS = O_PATH | O_CLOEXEC;
 
-function openHow(resolve: number): Uint8Array<ArrayBuffer> {
+const BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+const WITHOUT_LINKS = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+const how = openHow(FILE_FLAGS, BENEATH);
+const howWithoutLinks = openHow(FILE_FLAGS, WITHOUT_LINKS);
+const pathHow = openHow(PATH_FLAGS, BENEATH);
+const pathHowWithoutLinks = openHow(PATH_FLAGS, WITHOUT_LINKS);
+
+function openHow(flags: number, resolve: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(128);
   const view = new DataView(bytes.buffer);
-  view.setBigUint64(OPEN_HOW.flags, BigInt(FILE_FLAGS), true);
+  view.setBigUint64(OPEN_HOW.flags, BigInt(flags), true);
   view.setBigUint64(OPEN_HOW.resolve, BigInt(resolve), true);
   return bytes;
 }
@@ -89,6 +99,16 @@ export function openBeneathWithoutLinks(root: number, path: PathBytes): number {
   return openAs(howWithoutLinks, root, path);
 }
 
+/** As {@linkcode openBeneath}, only to name what is there (O_PATH): to look at it, not to read it. */
+export function openPathBeneath(root: number, path: PathBytes): number {
+  return openAs(pathHow, root, path);
+}
+
+/** The same, but −ELOOP when there is any symbolic link on the way. */
+export function openPathBeneathWithoutLinks(root: number, path: PathBytes): number {
+  return openAs(pathHowWithoutLinks, root, path);
+}
+
 function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {
   // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again. EINTR: file systems of networks.
   for (let attempt = 0; attempt < 32; attempt++) {
@@ -103,6 +123,15 @@ function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): nu
  * (−ELOOP; −ENOTDIR for one on the way), so that it cannot leave `root` either. `..` is refused.
  */
 export function openBeneathByWalking(root: number, path: PathBytes): number {
+  return walkBeneath(root, path, FILE_FLAGS);
+}
+
+/** The same with O_PATH; a symbolic link at the end is what it names then. */
+export function openPathBeneathByWalking(root: number, path: PathBytes): number {
+  return walkBeneath(root, path, PATH_FLAGS);
+}
+
+function walkBeneath(root: number, path: PathBytes, lastFlags: number): number {
   const end = path.indexOf(0);
   let directory = root;
   let start = 0;
@@ -117,7 +146,7 @@ export function openBeneathByWalking(root: number, path: PathBytes): number {
       if (directory !== root) libc.close(directory);
       return isParent ? -EPERM : -ENOENT;
     }
-    const flags = isLast ? FILE_FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    const flags = isLast ? lastFlags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     let next: number;
     do next = result(libc.openat(directory, name, flags, 0)); while (next === -EINTR);
     if (directory !== root) libc.close(directory);
@@ -147,6 +176,11 @@ export class FileStatus {
   /** Asks about `path` below `root`, following links: 0 or −errno. Says nothing about what may be opened. */
   read(root: number, path: PathBytes): number {
     return this.#ask(root, path, 0);
+  }
+
+  /** Asks about `path` below `directory`, of a symbolic link about the link itself: 0 or −errno. */
+  readWithoutFollowing(directory: number, path: PathBytes): number {
+    return this.#ask(directory, path, AT_SYMLINK_NOFOLLOW);
   }
 
   /** Asks about an open descriptor: 0 or −errno. */
@@ -180,8 +214,18 @@ export class FileStatus {
   get isDirectory(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
   }
+  get isLink(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFLNK;
+  }
   get isSocket(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFSOCK;
+  }
+  get isCharacterDevice(): boolean {
+    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFCHR;
+  }
+  /** Names (hard links) of the file; 0 for one that was removed while it is open, and on file systems that do not count. */
+  get linkCount(): number {
+    return this.#words[STATX.nlink >> 2];
   }
   /** Bytes. */
   get size(): number {
@@ -228,6 +272,11 @@ export class FileStatus {
     return FILE.every((word) => a[word] === b[word]);
   }
 
+  /** The same text for what {@linkcode isSameFile} holds for. */
+  get fileIdentity(): string {
+    return FILE.map((word) => this.#words[word].toString(36)).join();
+  }
+
   /** The same for two states that {@linkcode equals} holds for. */
   get identity(): string {
     return IDENTITY.map((word) => this.#words[word].toString(36)).join();
@@ -260,12 +309,16 @@ const IDENTITY: readonly number[] = [
   STATX.mode >> 2,
 ];
 
+/** What one call is asked for: buffers may have more bytes than 32 bits can say, and the kernel gives at most 2^31 − 4096. */
+const READ_BYTES_MAX = 2 ** 30;
+
 /** Fills `buffer` from `offset` of the file: bytes read (fewer only at its end), or −errno. */
 export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: number): number {
   let done = 0;
   while (done < buffer.length) {
     const part = done === 0 ? buffer : buffer.subarray(done);
-    const count = result(libc.pread(fd, part, part.length, BigInt(offset + done)));
+    const length = Math.min(part.length, READ_BYTES_MAX);
+    const count = result(libc.pread(fd, part, length, BigInt(offset + done)));
     if (count === -EINTR) continue;
     if (count < 0) return count;
     if (count === 0) break;

@@ -1,15 +1,10 @@
 /**
- * Hearing of changes to files and directories, and what has to be known of a file system to rely on that.
+ * Hearing of changes to files and directories.
  *
- * Source: inotify(7), fstatfs(2), FS_IOC_GETFLAGS in ioctl_iflags(2).
+ * Source: inotify(7).
  * @module
  */
 import {
-  BTRFS_SUPER_MAGIC,
-  EXT4_SUPER_MAGIC,
-  F2FS_SUPER_MAGIC,
-  FS_CASEFOLD_FL,
-  FS_IOC_GETFLAGS,
   IN_ATTRIB,
   IN_CLOEXEC,
   IN_CREATE,
@@ -26,13 +21,9 @@ import {
   O_NOFOLLOW,
   O_NONBLOCK,
   O_RDONLY,
-  RAMFS_MAGIC,
-  SQUASHFS_MAGIC,
-  TMPFS_MAGIC,
-  XFS_SUPER_MAGIC,
 } from "./constants.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
-import { INOTIFY_EVENT, STATFS } from "./structs.ts";
+import { INOTIFY_EVENT } from "./structs.ts";
 
 /** One name of a path, as it is in the kernel: each character is a byte. */
 export type FileName = string;
@@ -41,25 +32,10 @@ const DIRECTORY_MASK = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_
   IN_MOVE_SELF | IN_ONLYDIR;
 const FILE_MASK = IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-/** File systems of this machine alone. EXT4's number is also that of ext2 and ext3. */
-const TRUSTED_FILE_SYSTEMS: ReadonlySet<number> = new Set([
-  EXT4_SUPER_MAGIC,
-  XFS_SUPER_MAGIC,
-  BTRFS_SUPER_MAGIC,
-  F2FS_SUPER_MAGIC,
-  TMPFS_MAGIC,
-  RAMFS_MAGIC,
-  SQUASHFS_MAGIC,
-]);
-
-/** inotify(7): "sizeof(struct inotify_event) + NAME_MAX + 1" is enough for one; this takes a thousand or more. */
+/** Takes a thousand events or more; a name may have PATH_MAX bytes (FUSE), not only NAME_MAX. */
 const EVENTS_BYTES = 64 * 1024;
 const eventBytes = new Uint8Array(EVENTS_BYTES);
 const eventView = new DataView(eventBytes.buffer);
-const statfsBytes = new Uint8Array(STATFS.size);
-const statfsWords = new Uint32Array(statfsBytes.buffer);
-const flagsBytes = new Uint8Array(128);
-const flagsWords = new Uint32Array(flagsBytes.buffer);
 
 /** A new inotify instance: descriptor, or −errno (−EMFILE: the user has too many). */
 export function inotifyCreate(): number {
@@ -123,19 +99,4 @@ export function cName(name: FileName): Uint8Array<ArrayBuffer> {
 export function openSubdirectory(parent: number, name: FileName): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   return result(libc.openat(parent, cName(name), flags, 0));
-}
-
-/**
- * True for a file system of this machine whose every change comes through this kernel, which therefore tells of it.
- * Not so for NFS, SMB, FUSE, 9p and overlay; one that is not known is not trusted either.
- */
-export function tellsOfChanges(fd: number): boolean {
-  return result(libc.fstatfs(fd, statfsBytes)) === 0 &&
-    TRUSTED_FILE_SYSTEMS.has(statfsWords[STATFS.type >> 2]);
-}
-
-/** True when names in the open directory are found whatever their case, so that an event may spell them otherwise. */
-export function ignoresCase(fd: number): boolean {
-  const status = result(libc.ioctl(fd, FS_IOC_GETFLAGS, flagsBytes));
-  return status === 0 && (flagsWords[0] & FS_CASEFOLD_FL) !== 0; // one without such flags knows no such thing
 }

@@ -1,10 +1,22 @@
 /**
  * The C library: one symbol table, and errno. This is the only `Deno.dlopen` of the project.
  *
- * Types are chosen for the cost of a call: `buffer` takes a `Uint8Array` as it is; lengths that fit in 32 bits are
- * declared `u32`, because a number passed to `u64`/`usize` costs as much again as a cheap system call (x86-64 and
- * aarch64 both zero-extend a 32-bit argument into its register); results that fit in 31 bits are `i32`, because
- * `isize` arrives as a bigint.
+ * Types are chosen for the cost of a call: `buffer` takes a `Uint8Array` as it is; a number passed to `u64`/`usize` costs as
+ * much again as a cheap system call, and `isize` arrives as a bigint. So some are declared narrower than C has them, and why
+ * that holds is:
+ *
+ * - **`size_t`, `nfds_t` and `unsigned long` as `u32`** (`read`, `write`, `recv`, `send`, `sendfile`, `pread`, `getcwd`,
+ *   `poll`, `ioctl`, `setgroups`, `sched_getaffinity`, the sizes of `openat2` and Landlock). The ABIs leave the upper half of
+ *   the register undefined for a 32-bit argument; the runtime fills it with zeros, in calls that it interprets, in those that
+ *   it compiles, and in those on another thread (`tests/ffi_abi_test.ts`). A number of more than 32 bits is refused by the
+ *   runtime, or cut: what can be as large is asked for in parts (`file.ts`, `output.ts`).
+ * - **`ssize_t` as `i32`**: the kernel moves at most 0x7ffff000 bytes by one call (`MAX_RW_COUNT`), whatever it is asked for.
+ * - **`long` as `i32`**, for `syscall`: its number, and 0, −1 or a descriptor. Of its arguments `int`s, such as AT_FDCWD, are
+ *   cut to 32 bits by the kernel, flags that have 32 bits, too.
+ * - **`int` behind `...`** (`openat`, `fcntl`, `ioctl`, `syscall`): on both architectures in the same registers as named ones;
+ *   none of them is a floating-point number, so that it does not matter that AL is not set (x86-64).
+ * - `mode_t`, `uid_t`, `gid_t`, `socklen_t` are `u32`, `pid_t` and `clockid_t` `i32`, as C has them; `off_t` and `prctl`'s
+ *   arguments have 64 bits.
  * @module
  */
 
@@ -64,6 +76,12 @@ const SYMBOLS = {
   inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   inotify_rm_watch: { parameters: ["i32", "i32"], result: "i32" },
   fchownat: { parameters: ["i32", "buffer", "u32", "u32", "i32"], result: "i32" },
+  syscall_renameat2: {
+    name: "syscall",
+    parameters: ["i32", "i32", "buffer", "i32", "buffer", "u32"],
+    result: "i32",
+  },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
@@ -74,12 +92,16 @@ const SYMBOLS = {
   getpagesize: { parameters: [], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },
   getenv: { parameters: ["buffer"], result: "pointer" },
+  secure_getenv: { parameters: ["buffer"], result: "pointer" },
+  getauxval: { parameters: ["u64"], result: "u64" },
   getcwd: { parameters: ["buffer", "u32"], result: "pointer" },
-  unsetenv: { parameters: ["buffer"], result: "i32" },
   signal: { parameters: ["i32", "u64"], result: "u64" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  mmap: { parameters: ["u64", "u64", "i32", "i32", "i32", "i64"], result: "i64" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
 
@@ -97,6 +119,8 @@ const SYMBOLS = {
 
   // privileges; the set… calls of glibc change every thread of the process, prctl and Landlock the calling one
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
   getpwnam: { parameters: ["buffer"], result: "pointer" },
   getpwuid: { parameters: ["u32"], result: "pointer" },
   getgrnam: { parameters: ["buffer"], result: "pointer" },

@@ -1,7 +1,11 @@
 /**
  * Files that lines are appended to, and the same for pipes and terminals, without ever waiting for a reader.
  *
- * Source: open(2), write(2), pipe(7), poll(2).
+ * A link that another user plants under a log's name must not make the program, which may be root, append to what it leads
+ * to. So a symbolic link is not followed, and a file that has other names, too, is refused, before anything is written. The
+ * directories on the way to the file are not looked at: links among them are the operator's.
+ *
+ * Source: open(2), statx(2), write(2), pipe(7), poll(2), proc_sys_fs(5) (protected_hardlinks).
  * @module
  */
 import {
@@ -11,12 +15,13 @@ import {
   O_CREAT,
   O_DIRECTORY,
   O_NOCTTY,
+  O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
   O_WRONLY,
   PIPE_BUF,
 } from "./constants.ts";
-import { EAGAIN, EINTR, orThrow } from "./errno.ts";
+import { EAGAIN, EINTR, ELOOP, EMLINK, ENOENT, ENXIO, orThrow } from "./errno.ts";
 import { FileStatus } from "./file.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { mayWrite } from "./standard_output.ts";
@@ -24,7 +29,11 @@ import { mayWrite } from "./standard_output.ts";
 /** What a new one may be: written to by its owner, read by the owner's group. */
 const MODE = 0o640;
 const LF = 0x0a;
-const FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+const FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
+/** How often a file is opened anew whose name was another's a moment later, as when logrotate(8) renames it. */
+const ATTEMPTS_MAX = 8;
+/** How often its name is looked at: within one statx(2), too, a link may go between the name and the count of links. */
+const LOOKS = 3;
 
 /**
  * A directory, to open files in it later: descriptor (O_PATH).
@@ -36,9 +45,59 @@ export function openLogDirectory(directory: string, path: string): number {
   return orThrow(result(libc.openat(AT_FDCWD, cString(directory), flags, 0)), `open ${path}`, "openat");
 }
 
-/** Opens the file `name` in `directory` to append to it, and makes it where it is not: descriptor or −errno. */
+/**
+ * Opens the file `name` in `directory` to append to it, and makes it where it is not: descriptor or −errno. It is a regular
+ * file that has no other name, or a character device, which only root can make. {@linkcode describeRefusal} explains
+ * −ELOOP, −EMLINK and −ENXIO.
+ */
 export function openToAppend(directory: number, name: string): number {
-  return result(libc.openat(directory, cString(name), FLAGS, MODE));
+  const path = cString(name);
+  let status = -EAGAIN;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && status === -EAGAIN; attempt++) {
+    const fd = result(libc.openat(directory, path, FLAGS, MODE));
+    if (fd < 0) return fd;
+    status = refusalOf(fd, directory, path);
+    if (status === 0) return fd;
+    libc.close(fd);
+  }
+  return status;
+}
+
+/**
+ * Why nothing may be appended to `fd`, as −errno; 0: something may; −EAGAIN: it is not what has the name. The name's count
+ * of links is asked for, too: a link to a file of another user could be removed between open(2) and fstat(2), which then
+ * sees one link.
+ */
+function refusalOf(fd: number, directory: number, path: Uint8Array<ArrayBuffer>): number {
+  const opened = new FileStatus();
+  const status = opened.readDescriptor(fd);
+  if (status < 0) return status;
+  if (opened.isCharacterDevice) return 0;
+  if (!opened.isFile) return -ENXIO;
+  if (opened.linkCount > 1) return -EMLINK;
+  const named = new FileStatus();
+  for (let look = 0; look < LOOKS; look++) {
+    const found = named.readWithoutFollowing(directory, path);
+    if (found === -ENOENT) return -EAGAIN;
+    if (found < 0) return found;
+    if (!named.isSameFile(opened)) return -EAGAIN;
+    if (named.linkCount > 1) return -EMLINK;
+  }
+  return 0;
+}
+
+/** What was found in place of a log file, and what to do, for an errno of {@linkcode openToAppend}; "" for another errno. */
+export function describeRefusal(errno: number): string {
+  switch (errno) {
+    case ELOOP:
+      return "a symbolic link is there, which is not followed: remove it, or name the file that it leads to";
+    case EMLINK:
+      return "a file with other names (hard links) is there, to which nothing is appended: remove it, or name another file";
+    case ENXIO:
+      return "something that is no regular file is there: remove it, or name another file";
+    default:
+      return "";
+  }
 }
 
 /** What a pipe with room takes without blocking: whole lines, since then nobody else's come in between. */

@@ -6,6 +6,7 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { ELOOP, orThrow, SystemError } from "./errno.ts";
+import { FileStatus } from "./file.ts";
 import { cName, type FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 
@@ -69,6 +70,48 @@ export function walk(path: string): Way {
   } catch (error) {
     for (const fd of [at, ...holders]) libc.close(fd);
     throw error;
+  }
+}
+
+/** As deep as a path of one call can be: each name takes a byte, and its slash another. */
+const DEPTH_MAX = TARGET_BYTES_MAX / 2;
+
+/**
+ * True when the open directory `directory` is the working directory or below it, wherever the path that it was opened by
+ * has led. What is open is looked at, and no path, so that nothing can be put in its place afterwards.
+ */
+export function isInWorkingDirectory(directory: number): boolean {
+  loadLibc();
+  const top = new FileStatus();
+  const status = new FileStatus();
+  const parent = new FileStatus();
+  if (top.read(AT_FDCWD, cString(".")) < 0 || status.readDescriptor(directory) < 0) return false;
+  let at = directory;
+  try {
+    for (let depth = 0; depth < DEPTH_MAX; depth++) {
+      if (status.isSameFile(top)) return true;
+      const above = result(libc.openat(at, cString(".."), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+      if (above < 0) return false;
+      if (at !== directory) libc.close(at);
+      at = above;
+      if (parent.readDescriptor(at) < 0 || parent.isSameFile(status)) return false; // the root is its own parent
+      status.copyFrom(parent);
+    }
+    return false;
+  } finally {
+    if (at !== directory) libc.close(at);
+  }
+}
+
+/** True when `path` is a directory outside of the working directory; false also where there is none. */
+export function leadsOutOfWorkingDirectory(path: string): boolean {
+  loadLibc();
+  const directory = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  if (directory < 0) return false;
+  try {
+    return !isInWorkingDirectory(directory);
+  } finally {
+    libc.close(directory);
   }
 }
 

@@ -3,10 +3,20 @@
  *
  * glibc's setresuid and its kin change every thread of the process (nptl(7)); prctl changes the thread that calls, and
  * those that it starts afterwards.
- * Source: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), prctl(2).
+ * Source: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), prctl(2), capget(2), capabilities(7).
  * @module
  */
-import { AT_FDCWD, PR_SET_NO_NEW_PRIVS, X_OK } from "./constants.ts";
+import {
+  _LINUX_CAPABILITY_VERSION_3,
+  AT_FDCWD,
+  CAP_NET_BIND_SERVICE,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_IS_SET,
+  PR_CAP_AMBIENT_LOWER,
+  PR_CAP_AMBIENT_RAISE,
+  PR_SET_NO_NEW_PRIVS,
+  X_OK,
+} from "./constants.ts";
 import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { GROUP, PASSWD } from "./structs.ts";
@@ -82,6 +92,45 @@ export function setUserIds(uid: number): number {
 export function setNoNewPrivileges(): void {
   loadLibc();
   orThrow(result(libc.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n)), "set no_new_privs", "prctl");
+}
+
+/** struct __user_cap_header_struct: the version, and the thread; 0: the one that calls. */
+const CAPABILITIES_HEADER = Uint32Array.of(_LINUX_CAPABILITY_VERSION_3, 0);
+/** struct __user_cap_data_struct, twice: effective, permitted and inheritable, of the first 32 and of the others. */
+const CAPABILITIES_WORDS = 6;
+
+/**
+ * Gives up the right to listen on ports below 1024: for this thread, and those and the programs that it starts afterwards.
+ * Returns 0 where it had none; −errno where it keeps it, since a filter of system calls refuses capset(2).
+ */
+export function giveUpLowPorts(): number {
+  loadLibc();
+  const header = new Uint8Array(CAPABILITIES_HEADER.slice().buffer);
+  const words = new Uint32Array(CAPABILITIES_WORDS);
+  const data = new Uint8Array(words.buffer);
+  const status = result(libc.capget(header, data));
+  if (status < 0) return status;
+  const bit = 1 << CAP_NET_BIND_SERVICE;
+  if (words.subarray(0, 3).every((set) => (set & bit) === 0)) return 0;
+  for (let set = 0; set < 3; set++) words[set] &= ~bit;
+  return result(libc.capset(header, data));
+}
+
+/**
+ * Does `work`, which starts a program, without the ambient right to listen on ports below 1024: a program that is started
+ * has no other one, unless it is root's (capabilities(7)).
+ */
+export function withoutLowPorts<T>(work: () => T): T {
+  loadLibc();
+  const ambient = (option: number) =>
+    result(libc.prctl(PR_CAP_AMBIENT, BigInt(option), BigInt(CAP_NET_BIND_SERVICE), 0n, 0n));
+  if (ambient(PR_CAP_AMBIENT_IS_SET) !== 1) return work();
+  orThrow(ambient(PR_CAP_AMBIENT_LOWER), "lower CAP_NET_BIND_SERVICE", "prctl");
+  try {
+    return work();
+  } finally {
+    orThrow(ambient(PR_CAP_AMBIENT_RAISE), "raise CAP_NET_BIND_SERVICE", "prctl"); // it was ambient, so it may be again
+  }
 }
 
 /** Whether the process, by its real ids, may look for names in the directory at `path`: 0 or −errno. */

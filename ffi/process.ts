@@ -1,10 +1,11 @@
 /**
- * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), getenv(3), unsetenv(3),
- * getcwd(3), proc_pid_maps(5).
+ * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), secure_getenv(3),
+ * environ(7), getcwd(3), proc_pid_maps(5).
  * @module
  */
 import {
   AT_FDCWD,
+  AT_SECURE,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
   O_CLOEXEC,
@@ -39,23 +40,54 @@ export function raiseDescriptorLimit(): number {
   return Number(result(libc.setrlimit(RLIMIT_NOFILE, bytes)) < 0 ? soft : hard);
 }
 
+/** How many descriptors may be open at present; 0 where that is not known. */
+export function descriptorLimit(): number {
+  loadLibc();
+  const bytes = new Uint8Array(128);
+  if (result(libc.getrlimit(RLIMIT_NOFILE, bytes)) < 0) return 0;
+  return Number(new DataView(bytes.buffer).getBigUint64(RLIMIT.cur, true));
+}
+
 /** A descriptor that stands for nothing but its number, to be closed when that is needed; or −errno. */
 export function reserveDescriptor(): number {
   loadLibc();
   return result(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
-/** The value of an environment variable, through libc: `Deno.env` would need a permission of its own. */
+/**
+ * True where the program's file has capabilities or a set-ID bit: whoever starts it then has fewer rights than the process,
+ * so that its environment is not to be believed (getauxval(3), secure_getenv(3)).
+ */
+export function isSecureExecution(): boolean {
+  loadLibc();
+  return libc.getauxval(AT_SECURE) !== 0n;
+}
+
+/**
+ * Returns the value of an environment variable, through libc: `Deno.env` would need a permission of its own. Undefined
+ * where it is not set, and always where {@linkcode isSecureExecution}.
+ */
 export function environmentVariable(name: string): string | undefined {
   loadLibc();
-  const value = libc.getenv(cString(name));
+  const value = libc.secure_getenv(cString(name));
   return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
 }
 
-/** Takes a variable out of the environment, also for the runtime. */
-export function unsetEnvironmentVariable(name: string): void {
+/** `=`, with which no name begins. */
+const HIDDEN = 0x3d;
+
+/**
+ * Takes a variable out of the environment, also for the runtime. The runtime's other threads may read the environment at
+ * the same time, and unsetenv(3) moves its pointers under their hands. So the pointers stay, and one byte changes: the
+ * first one of the name. Programs that this one starts do not get it either, by `environmentWithout` of `child.ts`.
+ */
+export function hideEnvironmentVariable(name: string): void {
   loadLibc();
-  libc.unsetenv(cString(name));
+  const text = cString(name);
+  for (let value = libc.getenv(text); value !== null; value = libc.getenv(text)) {
+    const start = Deno.UnsafePointer.offset(value, -text.length); // "NAME=": as long as the name with its NUL
+    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(start!, 1))[0] = HIDDEN;
+  }
 }
 
 /**

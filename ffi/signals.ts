@@ -64,7 +64,7 @@ export function replaceProcess(
   loadLibc();
   const argv = pointersTo(words);
   const envp = pointersTo(environment);
-  const status = result(libc.execve(cString(program), argv.pointers, envp.pointers));
+  const status = result(libc.execve(cString(program), argv, envp));
   orThrow(status, `start ${program} anew`, "execve");
   throw new Error("execve came back");
 }

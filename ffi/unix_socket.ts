@@ -1,24 +1,23 @@
 /**
  * UNIX sockets that listen: a file in the file system, or a name in the abstract namespace.
  *
- * Source: unix(7), umask(2), connect(2), unlinkat(2), fchownat(2).
+ * Source: unix(7), bind(2), umask(2).
  * @module
  */
 import {
-  AF_UNIX,
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  O_CLOEXEC,
-  O_NOFOLLOW,
-  O_PATH,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from "./constants.ts";
-import { EACCES, EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT, ENOTSOCK, orThrow, SystemError } from "./errno.ts";
-import { FileStatus } from "./file.ts";
-import { cString, libc, loadLibc, result } from "./libc.ts";
+  EACCES,
+  EADDRINUSE,
+  EAGAIN,
+  EBUSY,
+  ECONNREFUSED,
+  ENOENT,
+  ENOTSOCK,
+  orThrow,
+  SystemError,
+} from "./errno.ts";
+import { libc, loadLibc, result } from "./libc.ts";
 import { sockaddr, UNIX_PREFIX, writeUnixSockaddr } from "./socket_address.ts";
+import { DirectoryLock, openUnix, type Owner, SocketFile } from "./socket_file.ts";
 
 /** Permissions of a socket unless told otherwise: its owner and its group may connect. */
 export const SOCKET_MODE = 0o660;
@@ -30,7 +29,7 @@ export interface UnixListenOptions {
   /** Who may connect: the permissions of the file, of which those to write count. Default 0o660. */
   readonly mode?: number;
   /** Who owns the file; null: who creates it. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | null;
+  readonly owner?: Owner | null;
 }
 
 /**
@@ -40,28 +39,51 @@ export interface UnixListenOptions {
  * @throws {SystemError} `Cannot listen on unix:/run/a.sock: EADDRINUSE (address already in use): another server …`
  */
 export function listenUnix(path: string, backlog: number, options: UnixListenOptions = {}): number {
+  return openUnixListener(path, backlog, options).fd;
+}
+
+/** What {@linkcode openUnixListener} has opened. */
+export interface UnixListener {
+  readonly fd: number;
+  /** Which file is the socket's; null for an abstract name. For {@linkcode removeUnix}. */
+  readonly file: string | null;
+}
+
+/** The same, and which file was made. @throws {SystemError} as {@linkcode listenUnix} */
+export function openUnixListener(
+  path: string,
+  backlog: number,
+  options: UnixListenOptions = {},
+): UnixListener {
   loadLibc();
   const { mode = SOCKET_MODE, owner = null } = options;
   const intent = `listen on ${UNIX_PREFIX}${path}`;
+  const isFile = !path.startsWith("@");
+  using _lock = isFile ? new DirectoryLock(path) : null;
   const fd = orThrow(openUnix(), intent, "socket");
   try {
     let status = bindUnix(fd, path, mode);
-    if (status === -EADDRINUSE && !path.startsWith("@")) {
+    if (status === -EADDRINUSE && isFile) {
       removeStale(path, intent);
       status = bindUnix(fd, path, mode);
     }
     orThrow(status, intent, "bind");
-    if (owner !== null && !path.startsWith("@")) orThrow(giveTo(owner, path), intent, "fchownat");
+    const file = isFile ? describeFile(path, owner, intent) : null;
     orThrow(result(libc.listen(fd, backlog)), intent, "listen");
-    return fd;
+    return { fd, file };
   } catch (error) {
     libc.close(fd);
     throw error;
   }
 }
 
-function openUnix(): number {
-  return result(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+/** The identity of the file that bind(2) has just made, once it is its owner's. @throws {SystemError} */
+function describeFile(path: string, owner: Owner | null, intent: string): string {
+  const file = SocketFile.open(path);
+  if (typeof file === "number") throw new SystemError(intent, "openat", -file);
+  using socket = file;
+  if (owner !== null) orThrow(socket.giveTo(owner), intent, "fchownat");
+  return socket.identity;
 }
 
 /**
@@ -82,12 +104,16 @@ function bindUnix(fd: number, path: string, mode: number): number {
 /** Removes a socket that nobody listens on. @throws {SystemError} for whatever else is there */
 function removeStale(path: string, intent: string): void {
   const inUse = (advice: string) => new SystemError(intent, "bind", EADDRINUSE, advice);
-  switch (probe(path)) {
-    case -ECONNREFUSED:
-      orThrow(unlinkPath(path), intent, "unlinkat");
+  using file = orNull(SocketFile.open(path), intent);
+  if (file === null) return; // just removed by another process
+  const status = file.probe();
+  switch (status) {
+    case -ECONNREFUSED: {
+      const removed = file.remove();
+      if (removed === -EBUSY) throw inUse("another server has just taken that path: choose another");
+      orThrow(removed, intent, "unlinkat");
       return;
-    case -ENOENT:
-      return; // just removed by somebody else
+    }
     case -ENOTSOCK:
       throw inUse("something that is no socket is there, and stays");
     case 0:
@@ -100,47 +126,23 @@ function removeStale(path: string, intent: string): void {
   }
 }
 
-/** Whether somebody listens on `path`: 0, −ECONNREFUSED when nobody does, −ENOTSOCK for another file, other −errno. */
-function probe(path: string): number {
-  const file = openPath(path);
-  if (file < 0) return file;
-  const isSocket = isSocketFile(file);
-  libc.close(file);
-  if (!isSocket) return -ENOTSOCK;
-  const fd = openUnix();
-  if (fd < 0) return fd;
-  const status = result(libc.connect(fd, sockaddr, writeUnixSockaddr(path)));
-  libc.close(fd);
-  return status;
+/** Null where nothing is. @throws {SystemError} for another −errno */
+function orNull(file: SocketFile | number, intent: string): SocketFile | null {
+  if (typeof file !== "number") return file;
+  if (file !== -ENOENT) orThrow(file, intent, "openat");
+  return null;
 }
 
-/** Makes `owner` that of the socket at `path`, and of nothing else: 0 or −errno. */
-function giveTo({ uid, gid }: { readonly uid: number; readonly gid: number }, path: string): number {
-  const file = openPath(path);
-  if (file < 0) return file;
-  const status = isSocketFile(file)
-    ? result(libc.fchownat(file, cString(""), uid, gid, AT_EMPTY_PATH))
-    : -ENOTSOCK;
-  libc.close(file);
-  return status;
-}
-
-/** Removes the file of a socket that was closed, unless another server has taken its place: 0 or −errno. */
-export function removeUnix(path: string): number {
-  if (path.startsWith("@")) return 0;
-  const status = probe(path);
-  return status === -ECONNREFUSED ? unlinkPath(path) : status < 0 ? status : -EADDRINUSE;
-}
-
-function unlinkPath(path: string): number {
-  return result(libc.unlinkat(AT_FDCWD, cString(path), 0));
-}
-
-function openPath(path: string): number {
-  return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
-}
-
-function isSocketFile(fd: number): boolean {
-  const status = new FileStatus();
-  return status.readDescriptor(fd) >= 0 && status.isSocket;
+/**
+ * Removes the file of a socket that was closed: the one that {@linkcode openUnixListener} made, as long as no process
+ * listens on it any more, and nothing else that has its path. 0 or −errno.
+ */
+export function removeUnix(path: string, identity: string): number {
+  using _lock = new DirectoryLock(path);
+  const file = SocketFile.open(path);
+  if (typeof file === "number") return file;
+  using socket = file;
+  if (socket.identity !== identity) return -EBUSY;
+  const status = socket.probe();
+  return status === -ECONNREFUSED ? socket.remove() : status < 0 ? status : -EADDRINUSE;
 }

@@ -189,9 +189,15 @@ async function toHttpResponse(
   return new HttpResponse(response.status, fields, body, connection.includes("close"), undefined, byteString);
 }
 
-/** The Fetch standard's strings in fields stand for bytes, one each. */
+/** The Fetch standard's strings in fields stand for bytes, one each. @throws {TypeError} for one that stands for none */
 function byteString(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return Uint8Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    if (character.length > 1 || code > 0xff) {
+      throw new TypeError(`A field holds ${JSON.stringify(character)}, which is no byte`);
+    }
+    return code;
+  });
 }
 
 /**

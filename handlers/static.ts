@@ -7,10 +7,11 @@ import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_
 import type { Handler, HandlerContext } from "../server/handler.ts";
 import { KnownRequest } from "../server/http/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
-import type { HttpResponse } from "../server/http/response.ts";
-import { AUTHORITY_BYTES_MAX, CACHE_BYTES_MAX } from "../server/limits.ts";
+import { HttpResponse } from "../server/http/response.ts";
+import { CACHE_BYTES_MAX } from "../server/limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import type { SiteArchive } from "../server/site_archive.ts";
+import { AllowedHosts, hostOf, nameOf } from "./site/allowed_hosts.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
@@ -28,6 +29,17 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
    * {@linkcode SiteOptions.cacheSize}, in equal parts.
    */
   readonly hosts?: ReadonlyMap<string, Partial<SiteSettings>>;
+  /**
+   * The names by which it is asked: `example.org`, or `*.example.org` for all below it; `*` for all. Requests by another
+   * name are answered 421, but by an IP address, `localhost`, a name without dots, or one of
+   * {@linkcode StaticOptions.hosts}. Against DNS rebinding. Default null: any name will do.
+   */
+  readonly allowedHosts?: readonly string[] | null;
+  /**
+   * The ports at which browsers on this machine reach the server, where it listens on loopback alone. Where there is no
+   * list, a foreign name with one of these ports is answered 421. Default: none.
+   */
+  readonly loopbackPorts?: () => readonly number[];
 }
 
 /** The handler, and what there is to know about it. */
@@ -69,11 +81,9 @@ interface Place {
 const STAYS =
   "what was served there is served on; a directory out of the sandbox's reach needs a new start (see SECURITY.md)";
 
-/** The name in an authority: without port, without the dot of the root, in lower case. Empty: too long for one. */
-function hostOf(authority: string): string {
-  if (authority.length > AUTHORITY_BYTES_MAX) return "";
-  return authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
-}
+/** What a request by another name is told. */
+const MISDIRECTED =
+  '421: This name is not one of this server: ask by an IP address or as localhost, or allow it by --allowed-hosts ("allowedHosts").\n';
 
 const EMPTY: CacheSnapshot = {
   bytes: 0,
@@ -99,20 +109,28 @@ export class Sites {
   readonly #note: Note | undefined;
   readonly #default: Place;
   readonly #hosts = new Map<string, Place>();
+  /** Null: any name will do. */
+  readonly #allowed: AllowedHosts | null;
   #checkedSeconds = 0;
   /** What those have counted that were replaced. */
   #past: readonly CacheSnapshot[] = [];
 
   /** `note` hears why each request is answered as it is. */
   constructor(options: StaticOptions, note?: Note) {
-    const { hosts = new Map(), cacheSize = CACHE_BYTES_MAX } = options;
+    const { hosts = new Map(), cacheSize = CACHE_BYTES_MAX, allowedHosts = null, loopbackPorts } = options;
+    const isGuarded = allowedHosts !== null || loopbackPorts !== undefined;
+    this.#allowed = isGuarded
+      ? new AllowedHosts({ names: allowedHosts, loopbackPorts: loopbackPorts ?? (() => []) }, hosts.keys())
+      : null;
     this.#note = note;
     this.#options = { ...options, cacheSize: Math.floor(cacheSize / (hosts.size + 1)) };
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
     this.#default = { settings, site: new Site(settings, this.#options, this, note), hasWarned: false };
     try {
       for (const [host, own] of hosts) {
-        const settings = { ...this.#default.settings, ...own };
+        const isInherited = own.root === undefined; // with what is known of it
+        const inherited = { ...this.#default.settings, ...isInherited ? {} : { isRootConfined: false } };
+        const settings = { ...inherited, ...own };
         this.#hosts.set(host, {
           settings,
           site: new Site(settings, this.#options, this, note),
@@ -152,21 +170,19 @@ export class Sites {
       const { entry } = remembered;
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
+    if (this.#allowed?.accepts(request.authority) === false) {
+      this.#note?.("reason", "no name of this server (--allowed-hosts)");
+      return HttpResponse.text(MISDIRECTED, { status: 421 });
+    }
     const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
     this.#note?.("root", String(settings.root));
     return site.handle(request, context);
   }
 
   #placeOf(request: HttpRequest): Place {
-    const host = hostOf(request.authority ?? "");
-    let name = host;
-    let place = this.#hosts.get(host);
-    for (let dot = host.indexOf("."); place === undefined && dot >= 0; dot = host.indexOf(".", dot + 1)) {
-      name = `*${host.slice(dot)}`;
-      place = this.#hosts.get(name);
-    }
-    this.#note?.("host", place === undefined ? "none of those that have settings of their own" : name);
-    return place ?? this.#default;
+    const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
+    this.#note?.("host", name ?? "none of those that have settings of their own");
+    return name === null ? this.#default : this.#hosts.get(name)!;
   }
 
   /** Another directory may be at the same path by now; the site goes on where that cannot be opened. */

@@ -4,6 +4,8 @@
  * What it cannot do once it is in the sandbox, it says so: then a supervisor is needed, which is not (see `supervise.ts`).
  * @module
  */
+import { giveUpLowPorts } from "../ffi/privileges.ts";
+import { isSecureExecution } from "../ffi/process.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
@@ -19,6 +21,8 @@ import { openSites } from "./sites.ts";
 import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
 
+const NO_SUCCESSION_SECURE =
+  "SIGUSR2: a program whose file has capabilities or a set-ID bit starts no other one: start it anew";
 const NO_SUCCESSION =
   "SIGUSR2: this process has given up the right to start programs (see SECURITY.md); one that was started with --workers 1 or --no-sandbox can be replaced";
 
@@ -29,7 +33,8 @@ export async function serveAlone(
   origin: Origin | null,
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
-  const opened = await openSites(command); // before anything is bound that a mistake would leave behind
+  const listening = () => sockets.listening.map(({ address }) => address);
+  const opened = await openSites(command, listening); // before anything is bound that a mistake would leave behind
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
@@ -45,10 +50,12 @@ export async function serveAlone(
   }
   const sandbox = sandboxOf(command);
   const isConfined = sandbox?.isEnforced ?? false;
-  const launcher = isConfined ? null : new Launcher();
+  const isSecure = isSecureExecution(); // one that it started could not believe what it is told
+  const launcher = isConfined || isSecure ? null : new Launcher();
   const who = dropRoot(account, command, origin !== null); // who cannot be looked up any more in a moment
   logs.open();
   const reload = new Reload(said, command, { server, site }, isConfined);
+  if (launcher === null) giveUpLowPorts(); // a successor may have to listen on other ones
   sandbox?.enter();
   let hasSuccessor = false;
   const succession = launcher === null ? null : new SuccessionAttempts({
@@ -79,7 +86,8 @@ export async function serveAlone(
       server.reopenLog();
       logs.reopenErrors();
     },
-    succeed: () => succession === null ? warn(NO_SUCCESSION) : succession.begin(),
+    succeed: () =>
+      succession === null ? warn(isSecure ? NO_SUCCESSION_SECURE : NO_SUCCESSION) : succession.begin(),
   }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
   sayReady(origin, manager);

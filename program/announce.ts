@@ -62,6 +62,7 @@ export function announce(
   if (command.trustProxy.length > 0) say("trusted", command.trustProxy.join(", "));
   if (command.proxyProtocol) say("proxies", "speak the PROXY protocol");
   if (site === null) return;
+  if (command.allowedHosts) say("asked as", command.allowedHosts.join(", ") || "no name but its own");
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
   for (const [name, value] of describeSite(command.site)) say(name, value);

@@ -4,19 +4,15 @@
  */
 import { workingDirectory } from "../ffi/process.ts";
 import { FLAG_FORMS, keyOf } from "../server/config/flag_forms.ts";
-import { type OtherChoices, readOthers } from "../server/config/load_settings.ts";
-import {
-  type Arguments,
-  type CommandLine,
-  type FlagChoices,
-  mergeSettings,
-} from "../server/config/settings.ts";
+import { combine, type OtherChoices, readOthers } from "../server/config/load_settings.ts";
+import type { Arguments, CommandLine, FlagChoices } from "../server/config/settings.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
 import { resolveAccount } from "../server/privileges.ts";
 import { checkAdmin } from "./admin.ts";
-import { embeddedSite } from "../server/site_archive.ts";
+import { siteWarnings } from "./check_sites.ts";
 import { checkAddresses } from "./listen.ts";
+import { warn } from "./output.ts";
 import { openSites } from "./sites.ts";
 
 /** Keys to whose value everybody adds; of others the first who says something counts. */
@@ -24,14 +20,15 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
 
 /**
  * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
- * `--quiet`, nothing).
+ * `--quiet`, nothing), and warns of what is hardly meant.
  * @throws {UsageError} for the first thing that is wrong
  */
 export async function checkSettings(args: Arguments): Promise<void> {
-  const others = await readOthers(args);
-  const command = mergeSettings(args, others.file, others.environment, embeddedSite());
+  const others = await readOthers(args, undefined, args.verbosity === "quiet" ? () => {} : warn);
+  const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
+  if (command.handler === "static") siteWarnings(command).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { processors } from "../ffi/child.ts";
-import { type ConfigText, loadSettings, readConfig } from "../server/config/load_settings.ts";
+import { loadSettings, type ReadConfig, readConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import type { Birth } from "../server/workers/messages.ts";
 import type { Outcome, Supervisor } from "../server/workers/supervisor.ts";
@@ -50,7 +50,7 @@ export class Company {
   }
 
   /** Starts the first workers. */
-  begin(command: CommandLine, config: ConfigText | null): Promise<Outcome> {
+  begin(command: CommandLine, config: ReadConfig | null): Promise<Outcome> {
     this.#first = command;
     const outcome = this.#replace(command, config, this.#sockets, this.#count);
     this.#atWork = outcome.catch(() => {});
@@ -79,7 +79,7 @@ export class Company {
     let after = before;
     try {
       const config = readConfig(this.#said);
-      const command = await loadSettings(this.#said, config);
+      const command = await loadSettings(this.#said, config, warn);
       checkAddresses(command);
       (await openSites(command))?.close();
       const count = Math.max(workersOf(command), 1);
@@ -102,7 +102,7 @@ export class Company {
 
   #replace(
     command: CommandLine,
-    config: ConfigText | null,
+    config: ReadConfig | null,
     sockets: Sockets,
     count: number,
   ): Promise<Outcome> {

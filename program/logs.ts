@@ -7,15 +7,17 @@
  */
 import { STDOUT_FILENO } from "../ffi/constants.ts";
 import { SystemError } from "../ffi/errno.ts";
+import { describeRefusal } from "../ffi/log_file.ts";
 import type { AccessLogOptions } from "../server/access_log/access_log.ts";
-import { LogFile } from "../server/access_log/log_file.ts";
+import { isStandardStream, LogFile } from "../server/access_log/log_file.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { sendWarningsTo, warn } from "./output.ts";
 
-/** The paths of the files that the settings name. */
+/** The paths of the files that the settings name, and that are opened. */
 export function logPathsOf({ accessLog, accessLogFile, errorLog }: CommandLine): string[] {
-  return [accessLog === "none" ? null : accessLogFile, errorLog].filter((path) => path !== null);
+  return [accessLog === "none" ? null : accessLogFile, errorLog]
+    .filter((path) => path !== null && !isStandardStream(path)) as string[];
 }
 
 /** See the module's comment. */
@@ -55,6 +57,7 @@ function openFor(file: LogFile | null, flag: string): void {
     file?.open();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
+    if (describeRefusal(error.errno) !== "") throw new UsageError(`${error.message} (${flag})`);
     throw new UsageError(
       `${error.message}: ${flag} needs a file that the program may write, in a directory that exists`,
     );

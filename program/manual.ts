@@ -141,6 +141,9 @@ defaults, which are in parentheses below.`,
           italic(DEFAULT_CONFIG),
           `Settings and rules, in JSON with comments: what flags say, under their names in camelCase, and redirects,
 rewrites, fields and passwords by path, and virtual hosts.
+Unless ${
+            bold("--config")
+          } names it, it decides about the site at or below its directory and about nothing else.
 ${bold("--check")} prints one with all that is in force; with ${
             bold("--verbose")
           } also where each setting comes from.`,

@@ -11,8 +11,10 @@ import {
   SELF,
   spawn,
 } from "../ffi/child.ts";
-import { environmentVariable, unsetEnvironmentVariable } from "../ffi/process.ts";
+import { withoutLowPorts } from "../ffi/privileges.ts";
+import { environmentVariable, hideEnvironmentVariable } from "../ffi/process.ts";
 import { UsageError } from "../server/config/usage_error.ts";
+import { handedOver } from "../server/listening/activation.ts";
 import type { Birth, InheritedSocket, Succession } from "../server/workers/messages.ts";
 import type { Launch } from "../server/workers/child_process.ts";
 import { receiveBirth } from "../server/workers/worker.ts";
@@ -55,9 +57,14 @@ export function readOrigin(): Origin | null {
   const variable = readVariable();
   if (variable === null) return null;
   const { channel } = variable;
-  unsetEnvironmentVariable(CHANNEL);
+  hideEnvironmentVariable(CHANNEL);
   keepFromChildren(channel);
   return { channel, message: receiveBirth(channel) };
+}
+
+/** The descriptors that this process has on purpose, of those that its starter left open. @throws {UsageError} */
+export function namedDescriptors(origin: Origin | null): readonly number[] {
+  return origin === null ? handedOver() : [origin.channel, ...origin.message.sockets.map(({ fd }) => fd)];
 }
 
 /** The sockets of a predecessor; none where there is none. */
@@ -73,8 +80,9 @@ export class Launcher {
   readonly #words = commandLine();
   readonly #environment = environmentWithout(OURS);
 
-  /** The same program, even if another file has its name by now. */
-  readonly worker: Launch = (channel, inherited) => this.#launch(SELF, "worker", channel, inherited);
+  /** The same program, even if another file has its name by now. It only accepts from sockets that listen already. */
+  readonly worker: Launch = (channel, inherited) =>
+    withoutLowPorts(() => this.#launch(SELF, "worker", channel, inherited));
 
   /** The program that has the name now. */
   readonly successor: Launch = (channel, inherited) =>

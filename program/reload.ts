@@ -77,7 +77,7 @@ export class Reload {
   async #reload(): Promise<void> {
     try {
       if (this.#isConfined && this.#command.config === null) return warn(NOTHING_TO_READ);
-      const next = await loadSettings(this.#said);
+      const next = await loadSettings(this.#said, undefined, warn);
       for (const key of FIXED) {
         if (JSON.stringify(next[key]) === JSON.stringify(this.#command[key])) continue;
         warn(staysUntilStart(key));
@@ -96,7 +96,7 @@ export class Reload {
   }
 
   async #install(command: CommandLine): Promise<void> {
-    const site = await openSites(command);
+    const site = await openSites(command, () => this.#server.addresses);
     const settings = { ...limitsOf(command), keepAlive: command.keepAlive };
     if (site === null) return this.#server.reconfigure(settings);
     this.#server.reconfigure({ ...settings, handler: site });

@@ -2,28 +2,44 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
-import type { ConfigText } from "../server/config/load_settings.ts";
+import { closeInherited, giveUpWritableFiles } from "../ffi/descriptors.ts";
+import { isSecureExecution } from "../ffi/process.ts";
+import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { UsageError } from "../server/config/usage_error.ts";
 import { serveAlone } from "./alone.ts";
 import { checkAdmin } from "./admin.ts";
 import { checkAddresses } from "./listen.ts";
-import { type Kind, type Origin, readOrigin } from "./origin.ts";
+import { type Kind, namedDescriptors, type Origin, readOrigin } from "./origin.ts";
+import { warn } from "./output.ts";
 import { guardSignals } from "./signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 
-/** Serves until a signal ends it; `birth` is what a worker was told, `config` the file as it was read. @throws {UsageError | SystemError} when that cannot begin */
+/** A worker is told by its environment that it is one. */
+const NO_WORKERS =
+  "Bad --workers: a program whose file has capabilities or a set-ID bit believes no environment, so it starts no workers: take these from the file, and let systemd give the right (AmbientCapabilities=), or root (--user)";
+
+/** Serves until a signal ends it; `birth` is what a worker was told, `config` the file as it was read, `warnings` what is to be said of the settings. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(
   said: Arguments,
   command: CommandLine,
   kind: Kind,
   birth: Origin | null,
-  config: ConfigText | null,
+  config: ReadConfig | null,
+  warnings: readonly string[],
 ): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
+  if (command.workers !== 0 && isSecureExecution()) throw new UsageError(NO_WORKERS);
   guardSignals(command, kind);
+  if (birth === null) warnings.forEach(warn); // once: not before it has begun anew, and not by each worker
   const origin = birth ?? readOrigin();
+  closeInherited(namedDescriptors(origin));
+  if (command.user !== null || command.sandbox) {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the runtime still puts what it compiled into its cache
+    giveUpWritableFiles();
+  }
   if (origin?.message.kind === "birth") {
     await serveAsWorker(command, origin.channel, origin.message);
   } else if (command.workers === 0) await serveAlone(said, command, origin);

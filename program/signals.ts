@@ -5,7 +5,7 @@
 import { commandLine, environmentWithout, SELF } from "../ffi/child.ts";
 import { SIGUSR1 } from "../ffi/constants.ts";
 import { orThrow } from "../ffi/errno.ts";
-import { isHungUp, isTerminal } from "../ffi/process.ts";
+import { isHungUp, isSecureExecution, isTerminal } from "../ffi/process.ts";
 import { block, ignore, isBlocked, replaceProcess, signalDescriptor, takeSignal } from "../ffi/signals.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { Interest } from "../server/poller.ts";
@@ -43,7 +43,7 @@ export function guardSignals(command: CommandLine, kind: Kind): void {
   }
   if (isBlocked(SIGUSR1)) return;
   block(SIGUSR1);
-  replaceProcess(SELF, commandLine(), environmentWithout([]));
+  replaceProcess(SELF, commandLine(), isSecureExecution() ? [] : environmentWithout([]));
 }
 
 /** SIGUSR1, read from a descriptor. */

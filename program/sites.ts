@@ -2,18 +2,51 @@
  * The sites of the program: its settings as the static handler wants them.
  * @module
  */
-import { SystemError } from "../ffi/errno.ts";
+import { EXDEV, SystemError } from "../ffi/errno.ts";
+import type { SocketAddress } from "../ffi/socket.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
+import { isLoopback } from "../server/config/admin_address.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import { warn } from "./output.ts";
 
-/** What the settings say of the sites. */
-export function siteOptionsOf(command: CommandLine): StaticOptions {
-  const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
-  return { ...site, hosts, cacheSize, cacheFileSize, validate, config, onWarning: warn };
+/** Where the program listens: an address, `unix:` and a path among them, and a port. */
+type Listening = Pick<SocketAddress, "address" | "port">;
+
+/** What the settings say of the sites; `listening` is where the program listens once that is known. */
+export function siteOptionsOf(
+  command: CommandLine,
+  listening: () => readonly Listening[] = () => listeningOf(command),
+): StaticOptions {
+  const { site, hosts, cacheSize, cacheFileSize, validate, config, allowedHosts, trustProxy, proxyProtocol } =
+    command;
+  const hasProxy = trustProxy.length > 0 || proxyProtocol; // which passes on what names it likes
+  let ports: readonly number[] | null = null;
+  return {
+    ...site,
+    hosts,
+    cacheSize,
+    cacheFileSize,
+    validate,
+    config,
+    allowedHosts: allowedHosts ?? null,
+    loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
+    onWarning: warn,
+  };
+}
+
+function listeningOf({ addresses }: CommandLine): Listening[] {
+  return addresses.map((address) =>
+    address.kind === "unix" ? { address: "unix:", port: 0 } : { address: address.host, port: address.port }
+  );
+}
+
+/** The ports of loopback; none where other machines reach it, too. A browser opens no UNIX socket. */
+function loopbackPorts(listening: readonly Listening[]): number[] {
+  const tcp = listening.filter(({ address }) => !address.startsWith("unix:"));
+  return tcp.every(({ address }) => isLoopback(address)) ? tcp.map(({ port }) => port) : [];
 }
 
 /** Every directory that is served; what is in the program needs no right to be read any more. */
@@ -22,20 +55,27 @@ export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   return roots.filter((root) => typeof root === "string");
 }
 
-/** Opens the sites; null where no files are served. @throws {UsageError} for a root or a rule that cannot be */
-export async function openSites(command: CommandLine): Promise<StaticHandler | null> {
+/** Opens the sites; null where no files are served. `listening` as above. @throws {UsageError} for a root or a rule that cannot be */
+export async function openSites(
+  command: CommandLine,
+  listening?: () => readonly Listening[],
+): Promise<StaticHandler | null> {
   if (command.handler !== "static") return null;
-  return await withSites(command, () => staticHandler(siteOptionsOf(command)));
+  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening)));
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */
-export async function withSites<T>({ config }: CommandLine, work: () => T | Promise<T>): Promise<T> {
+export async function withSites<T>({ config, site }: CommandLine, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
-      const where = config === null ? "" : `, or "root" in ${config}`;
-      throw new UsageError(`${error.message}: name the directory to serve, as in "epollet 7890 DIR"${where}`);
+      const isOutside = error.errno === EXDEV && typeof site.root === "string";
+      const example = isOutside ? site.root : "DIR";
+      const where = config === null || isOutside ? "" : `, or "root" in ${config}`;
+      throw new UsageError(
+        `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
+      );
     }
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;

@@ -53,7 +53,7 @@ export class Sockets {
     const ours = inherited.filter(({ isAdmin }) => isAdmin !== true);
     const taken = ours.map((socket) => ({
       ...socket,
-      listening: inheritListener(socket.fd, socket.isShared, settings),
+      listening: inheritListener(socket.fd, socket.isShared, settings, socket.file ?? null),
     }));
     const of = (name: string) =>
       taken.filter((socket) => socket.name === name).map((socket) => socket.listening);
@@ -93,7 +93,7 @@ export class Sockets {
   /** As they are handed over. */
   get all(): InheritedSocket[] {
     return this.#bound.flatMap(({ name, sockets }) =>
-      sockets.map(({ fd, isShared }) => ({ fd, name, isShared }))
+      sockets.map(({ fd, isShared, file }) => ({ fd, name, isShared, file }))
     );
   }
 

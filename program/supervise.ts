@@ -3,7 +3,7 @@
  * to do: it reads the configuration again, starts programs, and writes to nobody but who started it.
  * @module
  */
-import type { ConfigText } from "../server/config/load_settings.ts";
+import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { createPoller } from "../server/pollers/mod.ts";
 import { describeAccount, resolveAccount } from "../server/privileges.ts";
@@ -28,7 +28,7 @@ import { SuccessionAttempts } from "./succession.ts";
 export async function supervise(
   said: Arguments,
   command: CommandLine,
-  config: ConfigText | null,
+  config: ReadConfig | null,
   origin: Origin | null,
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);

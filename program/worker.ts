@@ -17,7 +17,9 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   const [, settings] = listeningOf(command, null);
   const logs = new Logs(command);
   logs.open();
-  const { server } = prepare(command, await openSites(command), asListening(birth.sockets, settings), logs);
+  const sockets = asListening(birth.sockets, settings);
+  const opened = await openSites(command, () => sockets.map(({ address }) => address));
+  const { server } = prepare(command, opened, sockets, logs);
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(() => {
     server.reactor.post(() => link.send({ kind: "leaving" }));

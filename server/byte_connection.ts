@@ -8,7 +8,8 @@ import { Backlog } from "./backlog.ts";
 import { bytesOf, describeKind } from "./bytes.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
+import { bodyMemory } from "./http/body_memory.ts";
+import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "./limits.ts";
 import { Interest, Readiness } from "./poller.ts";
 import type { Peer, Protocol, Session } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
@@ -89,7 +90,8 @@ export class ByteConnection extends Connection implements Peer {
       if (this.flush()) this.#expire();
       return !this.retired;
     }
-    if (this.output.queuedBytes + this.#backlog.length > PEER_QUEUE_BYTES_MAX) {
+    const waiting = this.output.queuedBytes + this.#backlog.length;
+    if (waiting > PEER_QUEUE_BYTES_MAX || (waiting > HELD_BODY_SMALL_BYTES_MAX && bodyMemory.isFull)) {
       this.close();
       return false;
     }

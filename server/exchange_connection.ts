@@ -7,10 +7,11 @@ import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
+import { bodyMemory } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
-import { ABANDONED_TIMEOUT_MS } from "./limits.ts";
+import { ABANDONED_TIMEOUT_MS, NO_ROOM_PAUSE_MS } from "./limits.ts";
 import { Pace } from "./pace.ts";
 import { type Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
@@ -289,6 +290,7 @@ export abstract class ExchangeConnection extends Connection {
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
     const { reactor } = this.host;
     if (reactor.now < stream.dueMs) return reactor.expireAt(this, stream.dueMs);
+    if (bodyMemory.isFull) return reactor.expireAt(this, reactor.now + NO_ROOM_PAUSE_MS); // others hold too much
     const read = stream.read(reactor.now);
     reactor.suspend(this, read, (part) => this.#streamed(stream, part), (error) => this.#streamFailed(error));
   }

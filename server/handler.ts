@@ -26,6 +26,11 @@ export interface HandlerContext {
   /** Tells the server's `onError` of what went wrong; the answer is not changed by that. */
   report(error: unknown): void;
   /**
+   * The network that `request` comes from, for fair shares: an IPv4 address, or the /64 of an IPv6 address; of the client that a
+   * trusted proxy names, where one does. Null for a UNIX socket, and once the client is gone. A server always has it.
+   */
+  networkOf?(request: HttpRequest): string | null;
+  /**
    * Aborted when the client is gone before its answer is complete, or the handler took too long. A client that ended
    * its half of the connection, and may still read, counts as gone after ABANDONED_TIMEOUT_MS without a byte for it.
    */

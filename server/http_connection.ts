@@ -7,18 +7,22 @@ import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange } from "./exchange.ts";
 import { ExchangeConnection, noResponse } from "./exchange_connection.ts";
+import { bodyMemory, NoRoom } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
 import { FileBody } from "./http/file_body.ts";
 import { CONTINUE, errorResponse, HttpResponse, tooManyRequests } from "./http/response.ts";
-import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
+import { PIPELINED_REQUESTS_PER_TURN_MAX, REFUSED_RETRY_SECONDS } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { networkOf } from "./proxy/proxy_header.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
 import { ResponseStream } from "./response_stream.ts";
 import { Transfers } from "./transfers.ts";
+
+/** One for all: it takes no memory. */
+const NO_ROOM = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]]);
 
 /** See the module's comment. */
 export class HttpConnection extends ExchangeConnection {
@@ -208,7 +212,8 @@ export class HttpConnection extends ExchangeConnection {
   /** What a handler threw becomes a response. */
   protected handlerFailed(error: unknown, request: HttpRequest): void {
     const isClients = error instanceof HttpError && error.status < 500;
-    if (!isClients) this.host.onHandlerError(error);
+    if (error instanceof NoRoom) this.host.onFull("too much is in memory of what clients send");
+    else if (!isClients) this.host.onHandlerError(error);
     const status = error instanceof HttpError ? error.status : 500;
     this.respond(errorResponse(status, [], !isClients), request);
   }
@@ -220,7 +225,8 @@ export class HttpConnection extends ExchangeConnection {
   }
 
   /** Sends a response, or as much of it as the socket takes. */
-  protected respond(response: HttpResponse, request: HttpRequest): void {
+  protected respond(given: HttpResponse, request: HttpRequest): void {
+    const response = bodyMemory.isFull && request.method !== "HEAD" ? this.#ifThereIsRoom(given) : given;
     const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
       this.host;
     try {
@@ -277,6 +283,17 @@ export class HttpConnection extends ExchangeConnection {
       transfer.until = output.appendedBytes;
     }
     if (this.exchange !== null) this.complete(this.exchange);
+  }
+
+  /** Others hold so much in memory that what is asked for could not wait there, too. */
+  #ifThereIsRoom(response: HttpResponse): HttpResponse {
+    const { tail, bytes } = response;
+    if (tail instanceof FileBody) return response;
+    const inMemory = tail === null ? bytes : tail instanceof Uint8Array ? tail : null;
+    if (bodyMemory.hasRoomFor(inMemory)) return response;
+    response.discard();
+    this.host.onFull("too much waits in memory for clients to take it");
+    return NO_ROOM;
   }
 
   protected override flush(): boolean {

@@ -4,6 +4,9 @@
  * @module
  */
 
+export * from "./shared_limits.ts";
+export * from "./site_limits.ts";
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
@@ -33,6 +36,8 @@ export const LATE_TURN_MS = 5;
 
 /** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
 export const LISTEN_BACKLOG = 4096;
+/** How long a server that is about to listen on a UNIX socket waits for others that do so in the same directory. */
+export const UNIX_LOCK_PATIENCE_MS = 1_000;
 /** Clients accepted in one turn before the connected ones get theirs. */
 export const ACCEPTS_PER_TURN_MAX = 64;
 /** The same where other processes accept from the same queue: each takes a few, so that all get some. */
@@ -69,6 +74,8 @@ export const TARGET_BYTES_MAX = 8 * KIB;
 export const METHOD_BYTES_MAX = 32;
 /** Past it: 431. */
 export const FIELDS_MAX = 100;
+/** The value of Authorization, where it has a name and a password. Longer ones open nothing. */
+export const CREDENTIALS_BYTES_MAX = KIB;
 /** Host and port: a name has at most 253 characters (RFC 1035 §2.3.4). A longer one is that of no site. */
 export const AUTHORITY_BYTES_MAX = 260;
 /** The largest request body that is read (and, by handlers without use for one, dropped), unless told otherwise. Past it: 413. */
@@ -85,6 +92,12 @@ export const TRAILER_BYTES_MAX = 8 * KIB;
 export const CACHED_HEADS_MAX = 16 * KIB;
 /** Longer heads are parsed each time. */
 export const CACHED_HEAD_BYTES_MAX = KIB;
+/** All of them together, with the tables that they are found by: 11,000 of 600 bytes, half as many with an access log. */
+export const CACHED_HEADS_BYTES_MAX = 32 * MIB;
+/** What a known head takes beside its bytes (twice: to be compared, and to be read) and fields: measured. */
+export const CACHED_HEAD_OVERHEAD_BYTES = 1650;
+/** What the access log keeps of one, beside two forms of its line: measured. */
+export const CACHED_HEAD_LOG_OVERHEAD_BYTES = 2 * KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 
@@ -198,58 +211,6 @@ export const SNAPSHOT_PATIENCE_MS = 300;
 /** What a worker, or a program's successor, may take to be ready. */
 export const START_PATIENCE_MS = 30_000;
 
-// The file cache
-
-/** Files up to this size are kept in memory; larger ones go out by sendfile(2). --cache-file-size changes it. */
-export const CACHED_FILE_BYTES_MAX = MIB;
-/** Everything that the cache holds. --cache-size changes it. */
-export const CACHE_BYTES_MAX = 256 * MIB;
-/** What a resource costs beside its bytes. */
-export const RESOURCE_OVERHEAD_BYTES = 2048;
-/** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
-export const CACHE_RECHECK_SECONDS = 1;
-/** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
-export const EVENT_READS_MAX = 64;
-/** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
-export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
-/** Directories that are remembered for not being listed. */
-export const LARGE_DIRECTORIES_MAX = 4096;
-/** All names that are listed in memory; what is missing in further directories is asked of the kernel, too. */
-export const LISTED_NAMES_MAX = 128 * KIB;
-/**
- * A file that is not watched and changed so recently is not kept: a second write within the same tick of the file
- * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
- */
-export const CACHE_SETTLE_SECONDS = 2;
-
-/** Responses of one resource that requests remember, beside that with the whole. */
-export const REMEMBERED_ANSWERS_MAX = 64;
-
-// What is made of files
-
-/** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
-export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
-/** Such files that clients wait for at the same time, one after the other; others get their tags later. */
-export const DIGESTS_AWAITED_BYTES_MAX = 256 * MIB;
-/** Larger files have a tag of size and time: to read them once would keep disk and processor busy for too long. */
-export const DIGESTED_BYTES_MAX = 1024 * MIB;
-/** Between two slices of a file whose tag nobody waits for: it takes a fifteenth of a processor. */
-export const DIGEST_PAUSE_MS = 10;
-/** What is read and digested between two turns of others: 0.6 ms. */
-export const DIGEST_SLICE_BYTES = MIB;
-/** Tags of files that are not in memory. */
-export const DIGESTED_FILES_MAX = 4096;
-/** Shorter files are not compressed: they fit into one packet anyway. */
-export const COMPRESSED_BYTES_MIN = KIB;
-/** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */
-export const COMPRESSED_BYTES_MAX = 8 * MIB;
-/** What is compressed between two turns of others: 3 ms at worst. */
-export const COMPRESSION_SLICE_BYTES = 64 * KIB;
-/** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */
-export const COMPRESSIONS_MAX = 16;
-/** Of a file that goes out in several parts, what is read at a time. */
-export const STREAM_READ_BYTES = 64 * KIB;
-
 // The status page
 
 /** How often it is told what has changed, while somebody looks. */
@@ -273,62 +234,20 @@ export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
 /** How long a line waits for others, and how often it is said that lines are lost. */
 export const LOG_FLUSH_MS = 1_000;
 /**
- * The longest line: all of a head, each byte in the form that takes six; the name in its credentials, which Unicode's
- * normal form may make three times as long before; and what the server adds.
+ * What a field of a line may take beyond the bytes that it shows, since some of them cannot stand as they are: in JSON one
+ * takes six. Past it the field is cut, with a mark at its end. A field with each byte once is whole.
  */
-export const LOG_LINE_BYTES_MAX = 6 * HEAD_BYTES_MAX + 20 * KIB;
+export const LOG_ESCAPES_BYTES_MAX = KIB;
+/**
+ * The longest line: all of a head; the name in its credentials, which Unicode's normal form may make three times as long;
+ * what five fields take beyond their bytes; and what the server adds.
+ */
+export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MAX + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
+  4 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
-
-// Passwords
-
-/** The value of Authorization. Longer ones open nothing. */
-export const CREDENTIALS_BYTES_MAX = KIB;
-/** What trying one password may take, at least and at most: 128 N r of scrypt. A hash that asks for more is none. */
-export const PASSWORD_HASH_MEMORY_BYTES_MIN = MIB;
-/** See {@linkcode PASSWORD_HASH_MEMORY_BYTES_MIN}. */
-export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
-/** What trying one password may write: 128 N r p of scrypt. */
-export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
-/** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
-export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
-/** Passwords that wait for that. Past it: 503. */
-export const PASSWORD_CHECKS_WAITING_MAX = 32;
-
-// Across origins
-
-/** The names of fields that a page of another origin wants to send. Longer lists are not allowed. */
-export const CORS_REQUESTED_FIELDS_BYTES_MAX = KIB;
 
 // The configuration
 
 /** The largest configuration file that is read. */
 export const CONFIG_FILE_BYTES_MAX = MIB;
-
-// Patterns
-
-/** What the braces of one pattern expand to. */
-export const GLOB_ALTERNATIVES_MAX = 256;
-/** All alternatives of one pattern together; a path is matched in at most as many steps for each of its characters. */
-export const GLOB_EXPANDED_CHARACTERS_MAX = 4096;
-/** `*` and `**` in one alternative: each takes a row of memory as long as the path. */
-export const GLOB_WILDCARDS_MAX = 32;
-
-// Listings of directories
-
-/** Names that are read of one directory. Past it: the others are left out, and the listing says so. */
-export const LISTING_ENTRIES_MAX = 1_000_000;
-/** What one page of a listing shows. */
-export const LISTING_PAGE_ENTRIES_MAX = 500;
-/** A listing that takes longer is made in slices of this time, between which others are served. */
-export const LISTING_SLICE_MS = 8;
-/** One that had to wait gets this first, so that short ones pass long ones. */
-export const LISTING_FIRST_SLICE_MS = 2;
-/** Listings that take turns, and hold in memory what they have read and sorted; other long ones wait for them. */
-export const LISTINGS_AT_WORK_MAX = 4;
-/** Listings that wait for their turn, long ones and short ones. Past it: 503. */
-export const LISTINGS_WAITING_MAX = 256;
-/** Names that are remembered, sorted, of large directories between two requests. */
-export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
-/** Directories with fewer names are read anew for each request. */
-export const LISTING_LARGE_ENTRIES_MIN = 1000;

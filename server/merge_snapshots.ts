@@ -5,6 +5,7 @@
 import {
   type CacheSnapshot,
   type ConnectionSnapshot,
+  type HeadsSnapshot,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
 } from "./statistics.ts";
@@ -48,6 +49,7 @@ export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
     residentBytes: sum.residentBytes + next.residentBytes,
     openDescriptors: sum.openDescriptors + next.openDescriptors,
     cache: mergeCaches(sum.cache, next.cache),
+    heads: mergeHeads(sum.heads, next.heads),
   }));
   return { ...merged, connections: sharesOf(snapshots).flat() };
 }
@@ -77,6 +79,14 @@ function mergeCaches(one: CacheSnapshot | null, other: CacheSnapshot | null): Ca
     bytesMax: one.bytesMax + other.bytesMax,
     resources: one.resources + other.resources,
     watches: one.watches + other.watches,
+  };
+}
+
+function mergeHeads(one: HeadsSnapshot, other: HeadsSnapshot): HeadsSnapshot {
+  return {
+    count: one.count + other.count,
+    bytes: one.bytes + other.bytes,
+    bytesMax: one.bytesMax + other.bytesMax,
   };
 }
 

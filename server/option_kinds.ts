@@ -54,12 +54,12 @@ export function listOf(names: string, member: Kind): Kind {
   };
 }
 
-/** An object that has properties; `expected` is what it is called. */
+/** An object, or a function, that has properties; `expected` is what it is called. */
 export function objectOf(expected: string, members: Kinds): Kind {
   return {
     expected,
     is: (value) =>
-      typeof value === "object" && value !== null &&
+      ((typeof value === "object" && value !== null) || typeof value === "function") &&
       Object.entries(members).every(([name, kind]) => kind.is(Reflect.get(value, name))),
   };
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { EAGAIN, EFAULT, EINTR, EIO } from "../ffi/errno.ts";
+import { bodyMemory } from "./http/body_memory.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import { CLOSE_AND_BLANK_LINE } from "./http/persistence.ts";
 import { FileBody } from "./http/file_body.ts";
@@ -35,6 +36,8 @@ export const Flushed = {
 /** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
+  /** How many of them are counted as held in memory: those that had to wait for a turn. */
+  #heldCount = 0;
   /** Bytes that were appended, and */
   appendedBytes = 0;
   /** bytes of them that {@linkcode flush} has sent. */
@@ -145,13 +148,13 @@ export class Output {
     }
     let budget = bytesMax;
     while (this.#queue.length > 0) {
-      if (budget <= 0) return Flushed.BUDGET;
+      if (budget <= 0) return this.#wait(Flushed.BUDGET);
       const first = this.#queue[0];
       const sent = first instanceof Uint8Array
         ? this.#sendBytes(transport, fd, first, budget)
         : this.#sendFile(transport, fd, first, budget);
-      if (sent === -EAGAIN) return Flushed.BLOCKED;
-      if (sent === -EINTR) return Flushed.BUDGET; // others first: a signal may come each time
+      if (sent === -EAGAIN) return this.#wait(Flushed.BLOCKED);
+      if (sent === -EINTR) return this.#wait(Flushed.BUDGET); // others first: a signal may come each time
       if (sent < 0) return sent;
       this.sentBytes += sent;
       budget -= sent;
@@ -159,11 +162,28 @@ export class Output {
     return Flushed.ALL;
   }
 
+  /** What is left waits. */
+  #wait(flushed: number): number {
+    const queue = this.#queue;
+    for (; this.#heldCount < queue.length; this.#heldCount++) {
+      const part = queue[this.#heldCount];
+      if (part instanceof Uint8Array) bodyMemory.hold(part);
+    }
+    return flushed;
+  }
+
+  #shift(): void {
+    const part = this.#queue.shift();
+    if (this.#heldCount === 0) return;
+    this.#heldCount--;
+    if (part instanceof Uint8Array) bodyMemory.release(part);
+  }
+
   #sendBytes(transport: Transport, fd: number, bytes: Bytes, bytesMax: number): number {
     if (bytes.length === 0) return -EFAULT;
     const length = Math.min(bytes.length, bytesMax);
     const sent = transport.send(fd, bytes, length, length < bytes.length || this.#queue.length > 1);
-    if (sent === bytes.length) this.#queue.shift();
+    if (sent === bytes.length) this.#shift();
     else if (sent > 0) this.#queue[0] = bytes.subarray(sent);
     return sent;
   }
@@ -180,7 +200,7 @@ export class Output {
     segment.offset += sent;
     segment.remaining -= sent;
     if (segment.remaining === 0) {
-      this.#queue.shift();
+      this.#shift();
       segment.body.close();
     }
     return sent;
@@ -190,6 +210,10 @@ export class Output {
   discard(): void {
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
+    for (const part of queue.slice(0, this.#heldCount)) {
+      if (part instanceof Uint8Array) bodyMemory.release(part);
+    }
+    this.#heldCount = 0;
     this.#queue = [];
     const errors: unknown[] = [];
     for (const segment of queue) {

@@ -8,6 +8,7 @@ import type { HandlerContext } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { Forwarded } from "./proxy/forwarded.ts";
+import { networkOf } from "./proxy/proxy_header.ts";
 
 /** The connection that a context speaks of. */
 interface Owner {
@@ -52,6 +53,13 @@ export class RequestContext implements HandlerContext {
   forwarded(request: HttpRequest): Forwarded | null {
     const { openFd } = this.#owner;
     return openFd < 0 ? null : this.#host.remotes.forwarded(openFd, request);
+  }
+
+  networkOf(request: HttpRequest): string | null {
+    const { openFd } = this.#owner;
+    const client = openFd < 0 ? null : this.#host.remotes.forwardedFor(openFd, request);
+    const address = client ?? this.#owner.address?.address ?? null;
+    return address === null ? null : networkOf(address);
   }
 
   report(error: unknown): void {

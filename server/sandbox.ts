@@ -12,7 +12,7 @@ import { describeErrno } from "../ffi/errno.ts";
 import { FileStatus } from "../ffi/file.ts";
 import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
 import { openPath, pathOf, walk } from "../ffi/path_walk.ts";
-import { openMemoryMap, unsetEnvironmentVariable } from "../ffi/process.ts";
+import { hideEnvironmentVariable, openMemoryMap } from "../ffi/process.ts";
 import { close } from "../ffi/socket.ts";
 
 /** See the module's comment. Opened with the rights of the start; entered when those are given up. */
@@ -87,7 +87,7 @@ export class Sandbox {
       restrictToReading(this.#directories, files, this.#abi, this.#logDirectories);
       // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
       // word, but for this file, of which it would say on standard error that it cannot be read.
-      unsetEnvironmentVariable("NODE_EXTRA_CA_CERTS");
+      hideEnvironmentVariable("NODE_EXTRA_CA_CERTS");
     } finally {
       this.discard();
     }

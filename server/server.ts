@@ -137,10 +137,12 @@ export class Server {
     this.#networkOf = (fd) => remotes.network(fd);
     const { accessLog = null } = options;
     this.#log = accessLog && new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
+    const workspace = new Workspace();
+    workspace.heads.isLogged = this.#log !== null;
     this.#host = {
       reactor,
       transport: kernelTransport,
-      workspace: new Workspace(),
+      workspace,
       handler: "handler" in options ? options.handler : noHandler,
       limits,
       clients: Clients.for(limits, this.#networkOf),

@@ -16,7 +16,7 @@ export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
 
 /** As it is now. */
 export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapshot {
-  const { reactor, ledger: { counters }, isDraining } = host;
+  const { reactor, ledger: { counters }, isDraining, workspace } = host;
   const { startedMs, poller, connections, cache } = parts;
   return {
     pid: processId(),
@@ -37,5 +37,6 @@ export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapsh
     latencySumSeconds: counters.latencySeconds,
     ...processUsage(),
     cache: cache?.snapshot() ?? null,
+    heads: workspace.heads.snapshot(),
   };
 }

@@ -61,6 +61,16 @@ export interface CacheSnapshot {
   readonly overflows: number;
 }
 
+/** Heads of requests that are known by their bytes. */
+export interface HeadsSnapshot {
+  /** How many. */
+  readonly count: number;
+  /** What they take, with what is remembered with them, and the tables that they are found by. */
+  readonly bytes: number;
+  /** What they may take. */
+  readonly bytesMax: number;
+}
+
 /** Counters count from the start, everything else is as it is now. */
 export interface Snapshot {
   /** The process. */
@@ -108,6 +118,8 @@ export interface Snapshot {
   readonly openDescriptors: number;
   /** Of the files in memory; null: there are none. */
   readonly cache: CacheSnapshot | null;
+  /** Of the requests that come again and again. */
+  readonly heads: HeadsSnapshot;
 }
 
 /** Connections that one snapshot shows one by one. */

@@ -11,6 +11,7 @@ import { activatedDescriptors } from "../server/listening/activation.ts";
 import { programCommand, Site } from "./support/program.ts";
 import { Started } from "./support/started.ts";
 import { curl, get, Wire } from "./support/wire.ts";
+import { outputOf } from "./support/waiting.ts";
 
 loadLibc(); // outside of any test, since it stays open
 
@@ -105,7 +106,10 @@ Deno.test("variables that are meant for another process do not count; a descript
   ];
   for (const [fds, variables, message] of cases) {
     const [program, ...args] = activated(fds, ["-d", site.root], variables);
-    const { code, stdout, stderr } = await new Deno.Command(program, { args }).output();
+    const { code, stdout, stderr } = await outputOf(
+      new Deno.Command(program, { args, stdout: "piped", stderr: "piped" }).spawn(),
+      "the program",
+    );
     const text = decoder.decode(stderr);
     assertEquals([code, stdout.length, text.split("\n").length], [2, 0, 2], text);
     assertStringIncludes(text, message);

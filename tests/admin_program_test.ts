@@ -4,8 +4,10 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { probe } from "../program/healthcheck.ts";
+import { CACHED_HEADS_BYTES_MAX } from "../server/limits.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { awaited, eventually } from "./support/waiting.ts";
 
 const NO_FILE = "--no-config";
 
@@ -43,6 +45,40 @@ Deno.test("operators see what clients did, on a port of their own, and their own
   assertStringIncludes(text, "<title>epollet: status</title>");
 });
 
+/** Long heads, of each of which the access log keeps two forms of its line: unbounded they took 80 MB. */
+const LONG_HEADS = 10_000;
+
+Deno.test("heads of requests that are known take at most so much memory, with what the log keeps, and are counted", async () => {
+  using site = new Site({ "index.html": "home" });
+  const flags = ["--access-log", "json", "--access-log-file", "/dev/null"];
+  const { program, admin } = await startWithAdmin(site.root, ...flags);
+  await using _ = program;
+  const ask = async (first: number, end: number) => {
+    const wires = await Promise.all(Array.from({ length: 32 }, () => Wire.connect(program.port)));
+    let next = first;
+    await Promise.all(wires.map(async (wire) => {
+      while (next < end) {
+        const request = get(`/?${next++}`, `User-Agent: ${"x".repeat(900)}`);
+        for (let coming = 1; coming <= 3; coming++) { // the third is known, and its line is kept
+          await wire.send(request);
+          await wire.expect();
+        }
+      }
+      wire[Symbol.dispose]();
+    }));
+  };
+  await ask(0, 300);
+  const before = await metric(admin, "process_resident_memory_bytes");
+  await ask(300, LONG_HEADS);
+  const limit = await metric(admin, "epollet_heads_limit_bytes");
+  const counted = await metric(admin, "epollet_heads_bytes");
+  assertEquals(limit, CACHED_HEADS_BYTES_MAX);
+  assert(counted <= limit && counted > limit * 0.8, `${counted} of ${limit}`);
+  assert(await metric(admin, "epollet_heads") > 3000);
+  const grown = await metric(admin, "process_resident_memory_bytes") - before;
+  assert(grown < limit * 2, `${grown} bytes more than before`);
+});
+
 Deno.test("while it drains it is alive and not ready, and --healthcheck tells the one from the other", async () => {
   using site = new Site({ "big": new Uint8Array(30_000_000) });
   const { program, admin } = await startWithAdmin(site.root);
@@ -54,7 +90,8 @@ Deno.test("while it drains it is alive and not ready, and --healthcheck tells th
   await slow.send(get("/big"));
   await slow.arrival();
   program.kill("SIGTERM");
-  while ((await exchange(admin, get("/readyz"))).status === 200) await new Promise((r) => setTimeout(r, 10));
+  const isReady = async () => (await exchange(admin, get("/readyz"))).status === 200;
+  await eventually(async () => !await isReady(), "it is ready all the same");
   assertEquals((await exchange(admin, get("/readyz"))).status, 503);
   assertEquals((await exchange(admin, get("/healthz"))).status, 200);
   assertEquals(await metric(admin, "epollet_draining"), 1);
@@ -84,7 +121,8 @@ Deno.test("--healthcheck asks where the environment or the file says, and everyb
   });
   const { port } = server.addr;
   using site = new Site({ "epollet.json": JSON.stringify({ admin: `0.0.0.0:${port}` }) });
-  assertEquals((await runProgram(["--healthcheck"], site.root)).code, 0);
+  const named = ["--healthcheck", "--config", "epollet.json"];
+  assertEquals((await runProgram(named, site.root)).code, 0);
   const [program, ...args] = programCommand(["--healthcheck=/readyz", NO_FILE]);
   const { code } = await new Deno.Command(program, { args, env: { EPOLLET_ADMIN: String(port) } }).output();
   assertEquals(code, 0);
@@ -115,7 +153,7 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
     const process = new Deno.Command(deno, { args: ["eval", script], stdout: "piped", stderr: "null" })
       .spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const port = Number((await reader.read()).value);
+    const port = Number((await awaited(reader.read(), "a port")).value);
     assertMatch(String(probe({ kind: "tcp", host: "127.0.0.1", port }, "/healthz", 200)), expected);
     process.kill("SIGKILL");
     await reader.cancel();
@@ -165,9 +203,8 @@ Deno.test("the supervisor tells of each worker, and nothing is counted backwards
   assertStringIncludes(text, `${answered} ${before[0]}\n`);
   const started = await series("process_start_time_seconds");
   program.kill("SIGHUP"); // other workers
-  while (String(await series("process_start_time_seconds")) === String(started)) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const areOthers = async () => String(await series("process_start_time_seconds")) !== String(started);
+  await eventually(areOthers, "the workers are not replaced");
   for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
   const after = await series("epollet_requests_total");
   assert(after[0] >= before[0] && after[1] >= before[1], `${before} and then ${after}`);

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
 [ $# -gt 0 ] || tests=(tests/ffi*_test.ts tests/poller*_test.ts tests/select*_test.ts tests/end_to_end_test.ts)
-if [ "$(uname -m)" = aarch64 ]; then exec deno test --no-prompt -A "${tests[@]}"; fi
+if [ "$(uname -m)" = aarch64 ]; then exec deno run --no-prompt -A tests/run.ts "${tests[@]}"; fi
 
 cache=${CACHE:-${TMPDIR:-/tmp}/epollet-arm64}
 version=2.9.5
@@ -38,4 +38,4 @@ fi
 # Types were checked natively. The emulated executable cannot be started by its path, so the tests are told how.
 export EPOLLET_TEST_DENO=$DENO_ARM64
 $DENO_ARM64 --version
-$DENO_ARM64 test --no-check --no-prompt -A "${tests[@]}"
+$DENO_ARM64 run --no-check --no-prompt -A tests/run.ts --no-check "${tests[@]}"

@@ -12,6 +12,7 @@ import { HttpResponse } from "../server/http/response.ts";
 import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
 import { deriveKey, hashPassword, isPasswordHash, parsePasswordHash } from "../server/password_hash.ts";
 import { bytesOf, withFields } from "./support/request_replay.ts";
+import { eventually } from "./support/waiting.ts";
 
 const SALT = "c2FsdHNhbHRzYWx0c2FsdA";
 const KEY = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U";
@@ -293,9 +294,11 @@ Deno.test("the loop goes on while a password is being tried", async () => {
   let isAnswered = false;
   let timers = 0;
   const answer = Promise.resolve(auth.check(login("ann", "secret"))).finally(() => isAnswered = true);
-  while (!isAnswered) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (!isAnswered) timers++;
+  const timer = setInterval(() => timers++, 0);
+  try {
+    await eventually(() => isAnswered, "the password is not tried");
+  } finally {
+    clearInterval(timer);
   }
   assertEquals(await answer, true);
   assert(timers >= 3, `${timers} timers fired`);

@@ -7,6 +7,7 @@ import { memoryBytes } from "../bench/measure.ts";
 import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { hasStrace, traced } from "./support/trace.ts";
+import { eventually } from "./support/waiting.ts";
 import { get, Wire, type WireResponse } from "./support/wire.ts";
 
 const FILE_CALLS = "openat,openat2,statx,newfstatat,getdents64,inotify_add_watch,sendto";
@@ -239,6 +240,8 @@ Deno.test("what has left the cache has left memory, though requests remember its
     return memoryBytes(program.pid);
   };
   const full = await readFrom(0, 100); // and the collector of garbage has found its pace
-  const growth = (await readFrom(100, 200) - full) / 2 ** 20;
-  assert(growth < 48, `${growth} MiB more after 95 MiB passed through a cache of 16`);
+  await readFrom(100, 200);
+  // Other threads of the runtime give it back, on a busy machine a little later.
+  const hasLeft = () => (memoryBytes(program.pid) - full) / 2 ** 20 < 48;
+  await eventually(hasLeft, "48 MiB more and not fewer after 95 MiB passed through a cache of 16");
 });

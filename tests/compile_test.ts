@@ -1,68 +1,16 @@
 /**
  * `deno task compile`: the program that it makes is started as a user starts it.
- *
- * To compile, Deno needs its runtime, which it downloads. Where that is impossible, DENO_COMPILE and DENORT_BIN name a
- * Deno and its runtime, or a tool beside the repository prepares them.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { lockOfProgram } from "../deploy/program_lock.ts";
 import { EM_AARCH64 } from "../ffi/constants.ts";
 import { readElfHeader } from "../ffi/executable.ts";
+import { compile, findRuntime, reasonOf, run } from "./support/compile.ts";
 import { Program, REPOSITORY, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
 
-const PREPARE = `${REPOSITORY}../shared/tools/denort`;
 const decoder = new TextDecoder();
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(
-  command: readonly string[],
-  env: Record<string, string> = {},
-  cwd: string = REPOSITORY,
-): Promise<Run> {
-  const [program, ...args] = command;
-  const { code, stdout, stderr } = await new Deno.Command(program, { args, env, cwd }).output();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
-
-function compile(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
-}
-
-/** The lines that say what went wrong, without what Deno is about to do and where it was then. */
-function reasonOf(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim());
-  const telling = lines.filter((line) => /^(compile:|\d+: [a-z]|[Ee]rror)/.test(line));
-  return telling.slice(0, 4).join("; ");
-}
-
-/** The environment in which compiling works here; a text that says why nothing does. */
-async function findRuntime(folder: string): Promise<Record<string, string> | string> {
-  const works = async (env: Record<string, string>) => {
-    const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
-    return code === 0 ? null : reasonOf(stderr);
-  };
-  const why = await works({});
-  if (why === null) return {}; // also by DENO_COMPILE and DENORT_BIN of the environment
-  try {
-    Deno.statSync(PREPARE);
-  } catch {
-    return why;
-  }
-  const { code, stdout, stderr } = await run(["bash", PREPARE]);
-  if (code !== 0) return `${why}; ${PREPARE}: ${stderr.trim()}`;
-  const prepared = Object.fromEntries(
-    Array.from(stdout.matchAll(/^export (\w+)=(.*)$/gm), ([, name, value]) => [name, value]),
-  );
-  const still = await works(prepared);
-  return still ?? prepared;
-}
 
 Deno.test("of the packages in deno.lock the program has those that it imports, and those that they need", () => {
   const lock = Deno.readTextFileSync(`${REPOSITORY}deno.lock`);
@@ -146,6 +94,19 @@ Deno.test("the compiled program is the program; with a site it serves that from 
   await using other = await Program.startCommand([program, "0", "public"], folder.root);
   const disk = await exchange(other.port, get("/"));
   assertEquals([disk.text, disk.fields["x-from"]], ["on disk", "disk"]);
+
+  // a file that is only found says nothing of the site in the program, unless it puts one of its directory there
+  await using own = await Program.startCommand([program, "0"], folder.root);
+  const embedded = await exchange(own.port, get("/"));
+  assertEquals([embedded.text, embedded.fields["x-from"]], ["<h1>embedded</h1>", "site"]);
+  own.kill("SIGTERM");
+  assertStringIncludes((await own.finish()).stderr, "epollet: Ignored in ./epollet.json: headers (");
+  await using named = await Program.startCommand([program, "0", "--config", "./"], folder.root);
+  assertEquals((await exchange(named.port, get("/"))).fields["x-from"], "disk");
+  folder.write("epollet.json", `{ "root": "public", "headers": { "X-From": "disk" } }`);
+  await using found = await Program.startCommand([program, "0"], folder.root);
+  const replaced = await exchange(found.port, get("/"));
+  assertEquals([replaced.text, replaced.fields["x-from"]], ["on disk", "disk"]);
 });
 
 Deno.test("for linux-arm64 it makes a program of that machine, and never one of another", async () => {

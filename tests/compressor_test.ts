@@ -17,6 +17,7 @@ import { sleep, withServer } from "./support/serving.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";
 import { exchange, get, head, Wire } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 /** Absent in older runtimes. */
 const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array };
@@ -246,7 +247,7 @@ Deno.test("while too much is compressed a client gets the text as it is, and the
     using wire = await Wire.connect(port);
     const request = get("/a.txt", "Accept-Encoding: br");
     const others = Object.keys(files).map((name) => exchange(port, get(`/${name}`, "Accept-Encoding: br")));
-    while (made.length < COMPRESSIONS_MAX) await sleep(0); // the first takes a hundred turns and more
+    await eventually(() => made.length >= COMPRESSIONS_MAX, "they are not begun"); // the first takes a hundred turns
     for (let i = 0; i < 4; i++) { // the head is known then, and could have remembered its answer
       await wire.send(request);
       const { fields, body } = await wire.expect();
@@ -271,7 +272,7 @@ Deno.test("a client that leaves while its text is compressed takes nothing with 
     for (const name of Object.keys(files)) {
       using wire = await Wire.connect(port);
       await wire.send(get(`/${name}`, "Accept-Encoding: br"));
-      while (!made.includes("br")) await sleep(0);
+      await eventually(() => made.includes("br"), "it is not compressed");
     }
     for (const [name, content] of Object.entries(files)) {
       const { body, fields } = await exchange(port, get(`/${name}`, "Accept-Encoding: br"));
@@ -288,7 +289,7 @@ Deno.test("a text that changes while it is compressed is the new one for whoever
     for (let round = 1; round <= 5; round++) {
       const before = Deno.readFileSync(site.path("a.txt"));
       const asked = exchange(port, get("/a.txt", "Accept-Encoding: gzip"));
-      while (made.length < 2 * round - 1) await sleep(0);
+      await eventually(() => made.length >= 2 * round - 1, "it is not compressed");
       const content = text(500_000, random);
       site.write("a.txt", content);
       const { body, fields } = await exchange(port, get("/a.txt", "Accept-Encoding: gzip"));

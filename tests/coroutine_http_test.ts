@@ -49,8 +49,10 @@ onAll("requests are answered one by one: pipelined, HEAD, half-closed", async (p
 
 onAll("a client that leaves cancels a sleep and a blocked answer", async (poller) => {
   const ends: string[] = [];
+  let begun = 0;
   const coroutine: Coroutine = async (connection) => {
     for await (const request of connection.requests()) {
+      begun++;
       try {
         if (request.path === "/sleep") await connection.sleep(3_600_000);
         await connection.respond(HttpResponse.bytes(new Uint8Array(40 * MIB)));
@@ -67,6 +69,7 @@ onAll("a client that leaves cancels a sleep and a blocked answer", async (poller
     for (const path of ["/sleep", "/write"]) {
       const client = await RawClient.connect(port, 8192);
       await client.send(get(path));
+      await eventually(() => begun > ends.length, `${path} does not begin`); // else a reset takes it with it
       await sleep(30);
       client.reset();
       await eventually(() => ends.includes(path), `${path} is not cancelled`);

@@ -27,8 +27,10 @@ onAll(
   "a client that leaves cancels a read, a sleep and a blocked write, and finally blocks run",
   async (poller) => {
     const ends: string[] = [];
+    let begun = 0;
     const coroutine: Coroutine = async (socket) => {
       const what = decoder.decode(await socket.read() ?? new Uint8Array(0));
+      begun++;
       try {
         if (what === "read") await socket.read();
         if (what === "sleep") await socket.sleep(3_600_000);
@@ -51,17 +53,21 @@ onAll(
       }
     };
     await withCoroutine(coroutine, async ({ port, errors }) => {
+      const hasBegun = async () => { // before that a reset takes with it what was sent
+        await eventually(() => begun === ends.length + 1, "the coroutine does not begin");
+        await sleep(30);
+      };
       for (const what of ["read", "sleep", "write"]) {
         const client = await RawClient.connect(port, 8192);
         await client.send(what);
-        await sleep(30);
+        await hasBegun();
         client.reset();
         await eventually(() => ends.includes(what), `${what} is not cancelled`);
       }
       { // behind bytes that nobody has read
         const client = await RawClient.connect(port);
         await client.send("sleep");
-        await sleep(30);
+        await hasBegun();
         await client.send("unread");
         await sleep(30);
         client.reset();
@@ -70,7 +76,7 @@ onAll(
       { // who ended its half and hears nothing counts as gone, also behind bytes that nobody has read
         using client = await RawClient.connect(port);
         await client.send("sleep");
-        await sleep(30);
+        await hasBegun();
         await client.send("unread");
         client.endInput();
         await eventually(() => ends.length === 5, "sleep is not cancelled by a half-close");
@@ -103,9 +109,10 @@ onAll("a half-close: read gives null, and what is written then arrives", async (
 
 Deno.test("no promise is made when a call need not wait", async () => {
   const seen: boolean[] = [];
+  let isSent = false;
   await withCoroutine(async (socket) => {
     await socket.read();
-    await socket.sleep(50);
+    while (!isSent) await socket.sleep(5);
     const second = socket.read();
     seen.push(second instanceof Promise);
     if (!(second instanceof Promise)) assertEquals(decoder.decode(second!), "two");
@@ -117,6 +124,7 @@ Deno.test("no promise is made when a call need not wait", async () => {
     await wire.send("one");
     await sleep(20);
     await wire.send("two");
+    isSent = true;
     assertEquals(decoder.decode(await wire.some() ?? new Uint8Array(0)), "fits");
     await wire.endInput();
     assert(await wire.isClosed());

@@ -8,6 +8,7 @@ import { eventually } from "./support/descriptors.ts";
 import { Program, programCommand, REPOSITORY, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { curl } from "./support/wire.ts";
+import { endOf } from "./support/waiting.ts";
 
 const FILE = `${REPOSITORY}deploy/haproxy.cfg`;
 const NAMES = ["a", "b", "c"] as const;
@@ -156,7 +157,7 @@ Deno.test({
     } finally {
       await load.end();
       haproxy.kill("SIGTERM");
-      await haproxy.status;
+      await endOf(haproxy, "haproxy");
     }
     assertEquals(load.failures, []);
     for (const server of [b, c]) await server.end("SIGTERM");

@@ -24,6 +24,7 @@ import { childrenOf } from "./support/process.ts";
 import { DENO, IS_EMULATED, Program, runProgram, Site } from "./support/program.ts";
 import { basic, hashOf } from "./support/passwords.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { awaited } from "./support/waiting.ts";
 
 const CONFIGURE = readDocument("docs/configure.md");
 const DEPLOY = readDocument("docs/deploy.md");
@@ -197,7 +198,11 @@ async function lesson(args: readonly string[]): Promise<string> {
   await wire.send("hello, world");
   let printed = "";
   const lines = async (count: number) => {
-    while (printed.split("\n").length <= count) printed += (await reader.read()).value ?? "";
+    while (printed.split("\n").length <= count) {
+      const { value, done } = await awaited(reader.read(), "what the program prints");
+      assert(!done, printed);
+      printed += value;
+    }
   };
   await lines(args.length === 0 ? 3 : 1);
   await new Promise((resolve) => setTimeout(resolve, 100));

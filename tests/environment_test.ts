@@ -201,6 +201,7 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
       "EPOLLET_INHERIT",
       "EPOLLET_CHANNEL",
       "EPOLLET_TEST_DENO",
+      "EPOLLET_TEST_PATIENCE",
       "EPOLLET_SEED",
       "EPOLLET_CASES",
     ]

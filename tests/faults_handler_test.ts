@@ -11,6 +11,7 @@ import { DENO, REPOSITORY, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { withServer } from "./support/serving.ts";
 import { get, Wire } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 /** What is handed back in the place of a response, as a program without types may do it. */
 const GARBAGE: Readonly<Record<string, () => unknown>> = {
@@ -127,10 +128,7 @@ Deno.test("handlers that never answer hold up nobody, and those who leave them a
       assertEquals((await wire.expect()).text, "answered");
     }
     for (const client of clients) client.reset();
-    for (let attempt = 0; left < 20; attempt++) {
-      assert(attempt < 500, `only ${left} of 20 were noticed`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually(() => left === 20, "not all of the 20 were noticed");
     assertEquals(errors, []);
   });
 });

@@ -13,6 +13,7 @@ import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
 import { settle } from "./support/settle.ts";
 import { get, Wire } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 /** How files in memory are checked, and how often the sequence of changes is gone through. */
 const MODES = [["auto", 10_000], ["stat", 2000]] as const;
@@ -164,8 +165,7 @@ Deno.test("another directory that takes the root's name, or a link's, is served 
   using wire = await Wire.connect(program.port);
   for (let i = 0; i < 5; i++) assertEquals(await text(wire, "/a.txt"), "one");
   const becomes = async (expected: string) => {
-    const limit = Date.now() + 10_000;
-    while (await text(wire, "/a.txt") !== expected) assert(Date.now() < limit, `${expected} is not served`);
+    await eventually(async () => await text(wire, "/a.txt") === expected, `${expected} is not served`);
   };
   Deno.symlinkSync("two", site.path("next"));
   Deno.renameSync(site.path("next"), site.path("current"));

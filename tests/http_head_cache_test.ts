@@ -8,7 +8,7 @@ import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
-import { CACHED_HEAD_BYTES_MAX, CACHED_HEADS_MAX } from "../server/limits.ts";
+import { CACHED_HEAD_BYTES_MAX, CACHED_HEADS_BYTES_MAX, CACHED_HEADS_MAX } from "../server/limits.ts";
 import { type Random, repeat } from "./support/random.ts";
 import { answer, describe, onBoth, Scripted, withoutDate } from "./support/scripted.ts";
 import { get } from "./support/wire.ts";
@@ -108,6 +108,43 @@ Deno.test("more heads than there is room for push each other out, and a long one
   const long = get("/long", `X: ${"y".repeat(CACHED_HEAD_BYTES_MAX)}`);
   for (let i = 0; i < 4; i++) assert(!receive(heads, long).isKnown);
 });
+
+for (const isLogged of [false, true]) {
+  Deno.test(`known heads take so many bytes and no more, ${isLogged ? "with" : "without"} a log, and are counted`, () => {
+    const heads = new HeadCache();
+    heads.isLogged = isLogged;
+    const head = (i: number) => get(`/${i}`, `X: ${"y".repeat(900)}`);
+    const empty = heads.snapshot();
+    assertEquals(empty.count, 0);
+    assertEquals(empty.bytesMax, CACHED_HEADS_BYTES_MAX);
+    for (let k = 0; k < 2; k++) receive(heads, head(0));
+    const one = heads.snapshot();
+    assertEquals(one.count, 1);
+    const each = one.bytes - empty.bytes;
+    assert(each > 2 * head(0).length, String(each));
+    const room = Math.floor((CACHED_HEADS_BYTES_MAX - empty.bytes) / (each + 20));
+    assert(room < CACHED_HEADS_MAX * 0.7, "bytes run out before places do");
+    for (let i = 1; i < CACHED_HEADS_MAX * 3; i++) {
+      for (let k = 0; k < 2; k++) receive(heads, head(i));
+      assert(heads.snapshot().bytes <= CACHED_HEADS_BYTES_MAX, String(i));
+    }
+    const full = heads.snapshot();
+    assert(full.count >= room, `${full.count} of ${room}`);
+    let known = 0;
+    for (let i = 0; i < CACHED_HEADS_MAX * 3; i++) {
+      const found = heads.find(new DataView(encodeUtf8(head(i)).buffer), 0, head(i).length);
+      if (found === null) continue;
+      known++;
+      assertEquals(found.path, `/${i}`);
+    }
+    assertEquals(known, full.count, "what is counted is found");
+    // Where short heads come instead, the long ones leave one by one, and nothing is lost of the account.
+    for (let i = 0; i < CACHED_HEADS_MAX * 4; i++) for (let k = 0; k < 2; k++) receive(heads, get(`/${i}`));
+    const short = heads.snapshot();
+    assert(short.bytes <= CACHED_HEADS_BYTES_MAX);
+    assert(short.count > full.count, `${short.count} short ones, ${full.count} long ones`);
+  });
+}
 
 onBoth("the same request again and again, alone, pipelined, cut in two and after a body", (trigger) => {
   using scripted = new Scripted(describe, trigger);

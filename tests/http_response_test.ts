@@ -118,6 +118,35 @@ Deno.test("no character of a field becomes a CR or LF when it is encoded", () =>
   assert(!/[\r\n]/.test(head.replaceAll("\r\n", "")));
 });
 
+Deno.test("what an encoder makes of a field does not break the head: no line end, no control, no other status line", () => {
+  const lowBytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const make = (value: string, encode: (text: string) => Uint8Array, name = "X") =>
+    new HttpResponse(200, [[name, value]], null, false, undefined, encode);
+  for (
+    const value of [
+      "a\u010aSet-Cookie: b",
+      "\u010d",
+      "\u010d\u010aB: c",
+      "\u0100",
+      "\u017f",
+      "\u560d\u560a\u560d\u560a<p>",
+    ]
+  ) {
+    assertThrows(() => make(value, lowBytes), TypeError, "head");
+  }
+  const encoders: ((text: string) => Uint8Array)[] = [
+    (text) => lowBytes(text.replace("200 OK", "100 OK")),
+    (text) => lowBytes(text.replace("X: y", "")),
+    (text) => lowBytes(text.replace("X: y", "X: y\r\nA: b")),
+    (text) => lowBytes(text.replace("X: y", "X: y\nA: b")),
+    (text) => lowBytes(`${text}\r\n`),
+    (text) => lowBytes(text.slice(0, -2)),
+    () => new Uint8Array(0),
+  ];
+  for (const encode of encoders) assertThrows(() => make("y", encode), TypeError, "head");
+  assert(make("\xe9\t\xff", lowBytes).bytes.includes(0xe9));
+});
+
 Deno.test("RFC 9110 §6.6.1: stamping changes the 29 bytes of the date and nothing else", () => {
   for (const status of [200, 204, 431]) {
     const response = new HttpResponse(status, [["X", "y"]], status === 204 ? null : bytesOf("hello"));

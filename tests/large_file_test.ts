@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { Program, Site } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { awaited } from "./support/waiting.ts";
 
 const GIB = 1024 ** 3;
 const SIZE = 4 * GIB + 100_003;
@@ -34,7 +35,7 @@ Deno.test("a file past 4 GiB arrives whole, and a range of its end is that end",
   let received = -1; // the head comes first; its length is known once its end was seen
   const found = new Map<number, string>();
   while (received < SIZE) {
-    const count = await wire.connection.read(chunk);
+    const count = await awaited(wire.connection.read(chunk), "the next bytes");
     if (count === null) break;
     let bytes = chunk.subarray(0, count);
     if (received < 0) {

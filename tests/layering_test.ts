@@ -18,7 +18,13 @@ const LAYERS: readonly [RegExp, number][] = [
 ];
 
 /** Constants and functions with no imports of their own, and types without code: every layer may name them. */
-const SHARED = new Set(["server/limits.ts", "server/bytes.ts", "server/std.d.ts"]);
+const SHARED = new Set([
+  "server/limits.ts",
+  "server/shared_limits.ts",
+  "server/site_limits.ts",
+  "server/bytes.ts",
+  "server/std.d.ts",
+]);
 
 function layerOf(module: string): number {
   const layer = LAYERS.find(([pattern]) => pattern.test(module));

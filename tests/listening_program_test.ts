@@ -12,6 +12,7 @@ import { childrenOf } from "./support/process.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { Started } from "./support/started.ts";
 import { curl, exchange, get, Wire } from "./support/wire.ts";
+import { endOf } from "./support/waiting.ts";
 
 const INDEX = { "index.html": "hello" };
 
@@ -61,7 +62,7 @@ Deno.test("a UNIX socket alone: it is greeted with, survives a crash, and a seco
     );
     assertEquals(curl("--unix-socket", path, "http://x/"), "hello", "the first serves on");
     started.process.kill(signal);
-    await started.process.status;
+    await endOf(started.process, "the program");
   }
 });
 
@@ -155,7 +156,7 @@ Deno.test("--backlog is what the kernel is told, for each address", async () => 
     ([, length]) => length,
   );
   for (const pid of childrenOf(started.process.pid)) Deno.kill(pid, "SIGTERM"); // strace would leave it behind
-  await started.process.status;
+  await endOf(started.process, "the program");
   assertEquals(lengths, ["17", "17"]);
 });
 

@@ -39,8 +39,8 @@ class Listed {
     guard: Guard | null = null,
     signal = new AbortController().signal,
   ): Listing | number | Promise<Listing | number> {
-    const work = this.listings.list(encoder.encode(path), parseListingQuery(query), nowSeconds, guard);
-    return this.listings.slices.run(work, 503, { batch: this.#batch++, signal });
+    const begin = () => this.listings.list(encoder.encode(path), parseListingQuery(query), nowSeconds, guard);
+    return this.listings.slices.run(begin(), 503, { batch: this.#batch++, signal }, { begin, key: path });
   }
 
   async page(

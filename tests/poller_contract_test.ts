@@ -13,6 +13,7 @@ import { send, shutdownWrite } from "../ffi/socket.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "../server/poller.ts";
 import { createPoller, POLLER_NAMES } from "../server/pollers/mod.ts";
 import { Descriptors, drain, fill, read, until, write } from "./support/descriptors.ts";
+import { PATIENCE_MS } from "./support/waiting.ts";
 
 const { NONE, READABLE, WRITABLE } = Interest;
 const BOTH = READABLE | WRITABLE;
@@ -28,7 +29,7 @@ function told(poller: Poller, fd: number, timeoutMs = 0): number {
 
 /** Waits until `fd` is said to have one of `bits`; fails after some seconds. */
 function assertTold(poller: Poller, fd: number, bits: number, what: string): void {
-  const endMs = performance.now() + 3000;
+  const endMs = performance.now() + PATIENCE_MS;
   let seen = 0;
   while (performance.now() < endMs) {
     seen |= told(poller, fd, 20);
@@ -179,7 +180,7 @@ for (const name of POLLER_NAMES) {
       assertTold(poller, server, WRITABLE, "room, at once");
       assertSilent(poller, server, "room was told");
       write(client, "x");
-      const endMs = performance.now() + 3000;
+      const endMs = performance.now() + PATIENCE_MS;
       let bits = 0;
       while (!(bits & READABLE) && performance.now() < endMs) bits = told(poller, server, 20);
       assertEquals(bits, READABLE | WRITABLE);

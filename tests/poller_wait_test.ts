@@ -11,6 +11,7 @@ import { createPoller, POLLER_NAMES } from "../server/pollers/mod.ts";
 import { Descriptors, eventually, openDescriptors, read } from "./support/descriptors.ts";
 import { DENO, REPOSITORY } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";
+import { PATIENCE_MS } from "./support/waiting.ts";
 
 const { NONE, READABLE, WRITABLE } = Interest;
 const ready = new ReadyList();
@@ -172,7 +173,7 @@ for (const name of POLLER_NAMES) {
       if (++ticks === 5) isSignalled = eventfdSignal(fd) === 8;
     }, 5);
     try {
-      const endMs = performance.now() + 5000;
+      const endMs = performance.now() + PATIENCE_MS;
       let found: number[] = [];
       while (!isSignalled && performance.now() < endMs) found = named(await poller.park(ready, 60_000));
       assert(ticks >= 5);

@@ -7,6 +7,7 @@ import { resolveAccount } from "../server/privileges.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { DENO, Program, programCommand, REPOSITORY, runProgram, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 const IS_ROOT = Deno.uid() === 0;
 if (!IS_ROOT) console.log("this is not run as root: that --user is refused then is tested, not what it does");
@@ -65,7 +66,7 @@ Deno.test("a user that cannot be is one line and exit 2, before anything is boun
         ["--user", "nobody-here"],
         'epollet: Unknown user "nobody-here": expected one of this system\'s users',
       ],
-      [[], 'epollet: Unknown user "nobody-here"'],
+      [["--config", "epollet.json"], 'epollet: Unknown user "nobody-here"'],
       [
         ["--user", "a:b:c"],
         'epollet: Bad --user "a:b:c": expected a user, and maybe a group, such as www-data',
@@ -127,11 +128,7 @@ Deno.test("--user gives up root in every thread, and serves what that user may r
   Deno.renameSync(site.root, `${site.root}-old`);
   Deno.renameSync(`${site.root}-next`, site.root);
   try {
-    const limit = Date.now() + 10_000;
-    while (await ask("/") !== "next") {
-      assert(Date.now() < limit, "the new root is not served");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await eventually(async () => await ask("/") === "next", "the new root is not served");
   } finally {
     Deno.removeSync(`${site.root}-old`, { recursive: true });
   }

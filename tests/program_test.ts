@@ -18,6 +18,7 @@ import {
   Site,
 } from "./support/program.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { awaited, outputOf } from "./support/waiting.ts";
 
 Deno.test("--hash-password prints the hash of the first line of standard input", async () => {
   const hash = async (input: string | Uint8Array) => {
@@ -27,7 +28,7 @@ Deno.test("--hash-password prints the hash of the first line of standard input",
     const writer = process.stdin.getWriter();
     await writer.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
     await writer.close();
-    const { code, stdout, stderr } = await process.output();
+    const { code, stdout, stderr } = await outputOf(process, "the program");
     return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
   };
   for (const input of ["secret\n", "secret", "secret\r\nmore\n"]) {
@@ -104,12 +105,12 @@ Deno.test("it greets with the port and a URL that works; -q says nothing; -v say
   await using program = await Program.start(site.root, ["-v", "--poller", "poll"]);
   assertStringIncludes(program.greeting, `http服务器使用的port:${program.port}\n`);
   const url = /http:\/\/\S+/.exec(program.greeting)?.[0];
-  assertEquals(await (await fetch(url!)).text(), "hello");
+  assertEquals(await awaited(fetch(url!).then((response) => response.text()), "the page"), "hello");
   const [deno, ...args] = programCommand(["-q", "--port", "0", "--root", site.root]);
   const quiet = new Deno.Command(deno, { args, stdout: "piped", stderr: "piped" }).spawn();
   await new Promise((resolve) => setTimeout(resolve, IS_EMULATED ? 15_000 : 1500)); // it will not tell when it is ready
   quiet.kill("SIGTERM");
-  const { code, stdout, stderr } = await quiet.output();
+  const { code, stdout, stderr } = await outputOf(quiet, "the program");
   assertEquals([code, stdout.length], [0, 0]);
   if (FOLLOWS_LINKS) assertEquals(stderr.length, 0);
 });

@@ -18,6 +18,7 @@ import { eventually } from "./support/descriptors.ts";
 import { pause } from "./support/in_process.ts";
 import { Program, Site } from "./support/program.ts";
 import { get, Wire } from "./support/wire.ts";
+import { endOf } from "./support/waiting.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -289,6 +290,6 @@ Deno.test("HAProxy's headers are understood, of both versions, by the program in
     }
   } finally {
     proxy.process.kill("SIGTERM");
-    await proxy.process.status;
+    await endOf(proxy.process, "haproxy");
   }
 });

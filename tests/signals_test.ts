@@ -6,6 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { childrenOf } from "./support/process.ts";
 import { Program, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 const SIGUSR1 = 10;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -46,10 +47,7 @@ for (const args of [["--no-sandbox"], [], ["--workers", "1"]]) {
     await ask(3);
     for (const path of [access, errors]) Deno.renameSync(path, `${path}.1`);
     program.kill("SIGUSR1");
-    for (let attempt = 0; !isThere(access) || !isThere(errors); attempt++) {
-      assert(attempt < 200, "the logs are not opened anew");
-      await sleep(20);
-    }
+    await eventually(() => isThere(access) && isThere(errors), "the logs are not opened anew");
     await ask(4);
     program.kill("SIGTERM");
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });

@@ -14,6 +14,7 @@ import { Site } from "./support/program.ts";
 import { bytesOf } from "./support/request_replay.ts";
 import { ServedSite } from "./support/served_site.ts";
 import { get, Wire } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 const ANN = basic("ann", "right");
 
@@ -53,10 +54,8 @@ Deno.test("clients that leave during a check leave nothing behind", async () => 
     }
   }
   assertEquals(await served.say("/a.txt", ANN), "200 a");
-  for (let attempt = 0; descriptorsOf(served.program.pid) > before; attempt++) {
-    assert(attempt < 100, `${descriptorsOf(served.program.pid)} descriptors are open, ${before} were`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const areClosed = () => descriptorsOf(served.program.pid) <= before;
+  await eventually(areClosed, `more descriptors are open than the ${before} that were`);
 });
 
 Deno.test("a site that is closed while a password is being tried answers first, from the files that it had", async () => {

@@ -3,36 +3,34 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../ffi/constants.ts";
-import { libc, loadLibc, result } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import { REAP_PATIENCE_MS } from "../server/limits.ts";
+import { notification, notifySocket } from "./support/notify_socket.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
+import { eventually } from "./support/waiting.ts";
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Ends a program that this process did not start, and waits until it is gone. */
 async function end(pid: number): Promise<void> {
   Deno.kill(pid, "SIGTERM");
-  for (let attempt = 0; isRunning(pid); attempt++) {
-    assert(attempt < 400, `process ${pid} does not end`);
-    await sleep(20);
-  }
+  await eventually(() => !isRunning(pid), `process ${pid} does not end`);
 }
 
 /** Sends SIGUSR2, and waits until a new program begins. */
 async function successorOf(program: Program): Promise<number> {
   const workers = childrenOf(program.pid);
   program.kill("SIGUSR2");
-  for (let attempt = 0; attempt < 400; attempt++) {
-    const successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
-    if (successor !== undefined) return successor;
-    await sleep(10);
-  }
-  throw new Error("nobody was started");
+  let successor: number | undefined;
+  const isThere = () => {
+    successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
+    return successor !== undefined;
+  };
+  await eventually(isThere, "nobody was started");
+  return successor!;
 }
 
 for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--admin", "127.0.0.1:0"]]) {
@@ -122,10 +120,7 @@ for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
     program.kill("SIGTERM");
     program.kill("SIGUSR2"); // it has no sockets any more that it could hand on
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
-    for (let attempt = 0; isRunning(successor); attempt++) {
-      assert(attempt < 100, "the new one goes on");
-      await sleep(20);
-    }
+    await eventually(() => !isRunning(successor), "the new one goes on");
   });
 
   Deno.test(`SIGHUP while a new program starts reaches that, too: ${args.join(" ")}`, async () => {
@@ -168,29 +163,17 @@ Deno.test("the first process of a container, with which all others end, has no s
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 });
 
-/** What systemd is: a socket for datagrams at `path`. */
-function notifySocket(path: string): number {
-  loadLibc();
-  const address = new Uint8Array(128);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(new TextEncoder().encode(path), 2);
-  const fd = result(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  assertEquals(result(libc.bind(fd, address, 2 + path.length + 1)), 0);
-  return fd;
-}
-
 Deno.test("systemd hears when it is ready, reloads, is succeeded and ends", async () => {
   using site = new Site({ "index.html": "hello" });
   const fd = notifySocket(site.path("notify"));
   const messages: string[] = [];
   const heard = async (pattern: RegExp) => {
-    const buffer = new Uint8Array(4096);
-    for (let attempt = 0; !messages.some((message) => pattern.test(message)); attempt++) {
-      assert(attempt < 200, `${pattern} is not in ${JSON.stringify(messages)}`);
-      const count = result(libc.recv(fd, buffer, buffer.length, 0x40)); // MSG_DONTWAIT
-      if (count > 0) messages.push(new TextDecoder().decode(buffer.subarray(0, count)));
-      else await sleep(20);
-    }
+    const isHeard = () => {
+      const message = notification(fd);
+      if (message !== null) messages.push(message);
+      return messages.some((message) => pattern.test(message));
+    };
+    await eventually(isHeard, `systemd does not hear ${pattern}`);
     return messages.splice(0);
   };
   try {

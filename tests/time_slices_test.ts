@@ -4,30 +4,63 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { type Asker, TimeSlices } from "../handlers/site/time_slices.ts";
-import { LISTING_SLICE_MS, LISTINGS_AT_WORK_MAX, LISTINGS_WAITING_MAX } from "../server/limits.ts";
+import {
+  LISTING_MEDIUM_STEPS,
+  LISTING_SHORT_STEPS,
+  LISTING_SLICE_MS,
+  LISTINGS_AT_WORK_MAX,
+  LISTINGS_WAITING_MAX,
+} from "../server/limits.ts";
 import { eventually } from "./support/descriptors.ts";
+
+/** A clock that goes only while work is done. */
+class Clock {
+  ms = 0;
+  /** What a step takes: on a busy machine as much as other processes like. */
+  stepMs: number;
+
+  constructor(stepMs: number) {
+    this.stepMs = stepMs;
+  }
+
+  readonly now = (): number => this.ms;
+
+  readonly step = (): void => void (this.ms += this.stepMs);
+}
+
+function takeMillisecond(): void {
+  const endMs = performance.now() + 1;
+  while (performance.now() < endMs);
+}
 
 /** Work of so many steps, each of a millisecond at least, or that goes on for ever; it counts what is done of it. */
 class Work {
+  /** Of all times that it was begun. */
   steps = 0;
+  /** Of the last time, while it goes on. */
+  held = 0;
   isEnded = false;
+  readonly key: string = crypto.randomUUID();
   readonly #count: number;
+  readonly #step: () => void;
 
-  constructor(count: number) {
+  constructor(count: number, step: () => void = takeMillisecond) {
     this.#count = count;
+    this.#step = step;
   }
 
   *run(): Generator<void, string> {
     try {
-      while (this.steps < this.#count) {
+      for (let i = 0; i < this.#count; i++) {
         this.steps++;
-        const endMs = performance.now() + 1;
-        while (performance.now() < endMs);
+        this.held++;
+        this.#step();
         yield;
       }
       return "done";
     } finally {
       this.isEnded = true;
+      this.held = 0;
     }
   }
 }
@@ -152,4 +185,84 @@ Deno.test("work that fails fails alone", async () => {
   assert(first instanceof Promise);
   assertEquals(await first.catch((error: Error) => error.message), "lost");
   assertEquals(await second, "done");
+});
+
+/** The steps that `works` do until `result` is there; fails when it does not come. */
+async function stepsUntil(result: string | Promise<string>, works: readonly Work[]): Promise<number> {
+  const before = stepsOf(works);
+  let isDone = false;
+  void Promise.resolve(result).then(() => isDone = true);
+  await eventually(() => isDone || stepsOf(works) - before > 100_000, "nothing goes on");
+  assert(isDone, "it waits for those that are endless");
+  assertEquals(await result, "done");
+  return stepsOf(works) - before;
+}
+
+const CASES = [
+  { count: LISTINGS_AT_WORK_MAX, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: 3 * LISTINGS_AT_WORK_MAX, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: LISTINGS_WAITING_MAX - 1, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: LISTINGS_AT_WORK_MAX, stepMs: 1000, how: "descheduled in each step" },
+];
+
+for (const { count, stepMs, how } of CASES) {
+  Deno.test(`work passes ${count} that are longer, ${how}`, async () => {
+    const clock = new Clock(stepMs);
+    const slices = new TimeSlices(clock.now);
+    const gone = new AbortController();
+    const run = (work: Work, signal?: AbortSignal) => {
+      const begin = () => work.run();
+      return slices.run(begin(), "refused", asker(1, signal), { begin, key: work.key });
+    };
+    const endless = Array.from({ length: count }, () => new Work(Infinity, clock.step));
+    const long = endless.map((work) => run(work, gone.signal));
+    // Short work that came before it is finished before it; and it gets each second slice.
+    const before = count * LISTING_SHORT_STEPS;
+    const perSlice = Math.max(1, LISTING_SLICE_MS / stepMs);
+    for (const length of [1, 3, LISTING_SHORT_STEPS - 1]) {
+      const short = run(new Work(length, clock.step));
+      assertLess(await stepsUntil(short, endless), 2 * (before + perSlice * (length + 1)), `${length} steps`);
+    }
+    for (const length of [LISTING_SHORT_STEPS, 3 * LISTING_SHORT_STEPS, LISTING_MEDIUM_STEPS - 1]) {
+      const medium = run(new Work(length, clock.step));
+      const most = 2 * before + 4 * LISTINGS_AT_WORK_MAX * LISTING_MEDIUM_STEPS;
+      assertLess(await stepsUntil(medium, endless), most, `${length} steps`);
+    }
+    gone.abort();
+    await Promise.all(long);
+  });
+}
+
+Deno.test("long work is finished, too, while shorter work keeps coming, and few hold what they have done", async () => {
+  const clock = new Clock(LISTING_SLICE_MS / 32);
+  const slices = new TimeSlices(clock.now);
+  const works: Work[] = [];
+  let most = 0;
+  const step = () => {
+    clock.step();
+    const holding = works.filter(({ held }) => held > 0);
+    most = Math.max(most, holding.length);
+    assertLess(holding.filter(({ held }) => held > LISTING_MEDIUM_STEPS).length, LISTINGS_AT_WORK_MAX + 1);
+  };
+  const run = (length: number) => {
+    const work = new Work(length, step);
+    works.push(work);
+    const begin = () => work.run();
+    return slices.run(begin(), "refused", asker(1), { begin, key: work.key });
+  };
+  let left = 5 * LISTINGS_AT_WORK_MAX;
+  const long = Array.from({ length: left }, async () => {
+    assertEquals(await run(3 * LISTING_MEDIUM_STEPS), "done");
+    left--;
+  });
+  const shorter = [1, LISTING_SHORT_STEPS + 1, LISTING_MEDIUM_STEPS - 1].map(async (length) => {
+    for (let i = 0; left > 0; i++) {
+      assertLess(i, 10_000, "long work is not finished");
+      assertEquals(await run(length), "done");
+    }
+  });
+  await Promise.all([...long, ...shorter]);
+  // Those with a place, the one that is short and goes on now, and one that has just shown that it is not.
+  assertLess(most, 2 * LISTINGS_AT_WORK_MAX + 3);
+  assertEquals(works.filter(({ held }) => held > 0).length, 0);
 });

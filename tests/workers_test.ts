@@ -13,16 +13,14 @@ import { Restarts } from "../server/workers/restarts.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
+import { awaited, endOf, eventually } from "./support/waiting.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
 const TWO = ["--workers", "2", "--no-config"];
 
 /** Waits until `isSo`. */
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let attempt = 0; !await isSo(); attempt++) {
-    assert(attempt < 400, what);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await eventually(isSo, what);
 }
 
 /** The workers of a program, once there are so many. */
@@ -224,12 +222,15 @@ Deno.test("SIGHUP while the first workers start is obeyed when they serve", asyn
   for (let i = 0; i < 3; i++) child.kill("SIGHUP");
   let text = "";
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  while (!text.includes("Settings read again")) text += (await reader.read()).value ?? assert(false, text);
+  while (!text.includes("Settings read again")) {
+    const { value } = await awaited(reader.read(), "the settings to be read again");
+    text += value ?? assert(false, text);
+  }
   assertMatch(text, /Serving .*\nSettings read again/);
   await until(() => childrenOf(child.pid).length === 2, "only the new ones are left");
   child.kill("SIGTERM");
   await reader.cancel();
-  assertEquals((await child.status).code, 0);
+  assertEquals((await endOf(child, "the program")).code, 0);
 });
 
 Deno.test("lines that come in pieces are put together, and one without an end is refused", () => {

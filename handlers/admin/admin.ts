@@ -13,7 +13,7 @@ import { ADMIN_FIELDS } from "./fields.ts";
 import { healthResponse, readyResponse } from "./health.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { statusPageResponse } from "./status_response.ts";
-import { isTrustedHost } from "./trusted_host.ts";
+import { isTrustedHost } from "../trusted_host.ts";
 
 /** What {@linkcode adminHandler} speaks of. */
 export type AdminOptions = StatusSource;

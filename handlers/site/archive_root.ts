@@ -6,11 +6,13 @@ import { EBADF, ENOENT, ENOTDIR } from "../../ffi/errno.ts";
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import type { ArchiveEntry, SiteArchive } from "../../server/site_archive.ts";
-import type { Loaded, Loader } from "./loader.ts";
+import type { FindContent, Loaded, Loader } from "./loader.ts";
+import { OpenFile } from "./open_files.ts";
 import type { Variant } from "./resource.ts";
-import type { Root, SiteDirectory } from "./root.ts";
+import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
 const DOT = 0x2e;
+let loaders = 0;
 
 /** See the module's comment. */
 export class ArchiveRoot implements Root {
@@ -35,23 +37,19 @@ export class ArchiveRoot implements Root {
     return 0;
   }
 
-  look(path: PathBytes, status: FileStatus = this.#status): "file" | "directory" | number {
+  look(path: PathBytes, status: FileStatus = this.#status): Found {
     const entry = this.find(path);
-    if (entry === undefined) return 404;
+    if (entry === undefined) return -ENOENT;
     status.describe(entry.kind, entry);
     return entry.kind;
   }
 
-  readLinked(path: PathBytes, status: FileStatus): number {
-    return this.readStatus(path, status);
+  lookWithoutLinks(path: PathBytes, status: FileStatus): Found {
+    return this.look(path, status);
   }
 
-  isLink(): boolean {
-    return false;
-  }
-
-  isInside(path: PathBytes): boolean {
-    return this.find(path) !== undefined;
+  spellingOf(): Spelling {
+    return "exact";
   }
 
   openDirectory(path: PathBytes): SiteDirectory | number {
@@ -115,6 +113,8 @@ export class ArchiveLoader implements Loader {
   readonly #archive: SiteArchive;
   readonly #root: ArchiveRoot;
   readonly #fileBytesMax: number;
+  /** All entries are in one file. */
+  readonly #key = `archive ${++loaders}`;
 
   constructor(archive: SiteArchive, root: ArchiveRoot, fileBytesMax: number) {
     this.#archive = archive;
@@ -122,19 +122,22 @@ export class ArchiveLoader implements Loader {
     this.#fileBytesMax = fileBytesMax;
   }
 
-  load(_resource: unknown, { seen }: Variant): Loaded | number {
+  load(_resource: unknown, { seen }: Variant, _isFresh: boolean, find: FindContent): Loaded | number {
     const entry = this.#root.find(seen.path);
     if (entry === undefined) return -ENOENT;
     const { size, start, digest } = entry;
     const status = new FileStatus();
     status.describe("file", entry);
     if (size <= this.#fileBytesMax) {
+      const content = find(status);
+      if (content !== null) return { status, bytes: null, content, file: null, start: 0, digest };
       const bytes = new Uint8Array(size);
       const count = this.#archive.read(entry, bytes, 0);
-      if (count === size) return { status, bytes, fd: -1, start: 0, digest };
+      if (count === size) return { status, bytes, content, file: null, start: 0, digest };
       return count < 0 ? count : -EBADF;
     }
     const fd = this.#archive.open();
-    return fd < 0 ? fd : { status, bytes: null, fd, start, digest };
+    const file = fd < 0 ? fd : OpenFile.of(fd, this.#key);
+    return typeof file === "number" ? file : { status, bytes: null, content: null, file, start, digest };
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Paths behind a name and a password. Source: RFC 9110 §11, RFC 7617.
  *
- * A password is tried by scrypt, on another thread, a few at a time and some in a queue; past it strangers get 503, so
- * that who guesses cannot take the memory or the loop. (Who guesses enough does keep others from logging in
- * meanwhile; those who were let in before are not concerned.) What was right is remembered as a keyed digest, so that
- * the next request costs microseconds.
+ * A password is tried by scrypt, on another thread, a few at a time and some in queues; past them strangers get 503, so
+ * that guessing takes neither the memory nor the loop. Each network has a queue of its own, and they take turns: guesses
+ * from one network, over however many connections, make a password from another wait for one of them. What was right is
+ * remembered as a keyed digest, so that the next request costs microseconds and waits for nothing.
  *
  * What takes the same time: comparing digests and keys; and refusing, whether the name is unknown or the password
  * wrong, since an unknown name is tried against the hash of another. What does not: a request without credentials that
@@ -18,10 +18,15 @@ import type { Buffer } from "node:buffer";
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { AuthRule } from "../../server/config/site_settings.ts";
 import { basicChallenge, basicCredentials, hasControls } from "../../server/http/credentials.ts";
+import type { HandlerContext } from "../../server/handler.ts";
 import { HttpError } from "../../server/http/http_error.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields } from "../../server/http/response.ts";
-import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../../server/limits.ts";
+import {
+  PASSWORD_CHECKS_AT_ONCE_MAX,
+  PASSWORD_CHECKS_WAITING_MAX,
+  PASSWORD_CHECKS_WAITING_TOTAL_MAX,
+} from "../../server/limits.ts";
 import { deriveKey, parsePasswordHash, type PasswordHash } from "../../server/password_hash.ts";
 
 /** The fields of the 503 for those who come past the queue: it is worked off within a few seconds. */
@@ -33,7 +38,9 @@ export type Derive = (password: string, hash: PasswordHash) => Promise<Uint8Arra
 /** Tries passwords, a few at a time: each takes a thread and tens of MiB. */
 export class PasswordChecks {
   readonly #derive: Derive;
-  readonly #waiting: (() => void)[] = [];
+  /** By network, those first whose turn is first. None is empty. */
+  readonly #queues = new Map<string, PromiseWithResolvers<void>[]>();
+  #waiting = 0;
   #running = 0;
 
   /** `derive` is for tests. */
@@ -41,18 +48,44 @@ export class PasswordChecks {
     this.#derive = derive;
   }
 
-  /** Whether `password` is that of `hash`. @throws {HttpError} 503, at once, when too many wait already. */
-  check(password: string, hash: PasswordHash): Promise<boolean> {
+  /**
+   * Whether `password`, which comes from `network`, is that of `hash`.
+   * @throws {HttpError} 503, at once, when too many of that network wait already; the promise is rejected with the same
+   * when a network that has fewer needs the place.
+   */
+  check(password: string, hash: PasswordHash, network: string): Promise<boolean> {
     if (this.#running < PASSWORD_CHECKS_AT_ONCE_MAX) {
       this.#running++;
       return this.#run(password, hash);
     }
-    if (this.#waiting.length >= PASSWORD_CHECKS_WAITING_MAX) {
-      throw new HttpError(503, "Too many passwords are being checked");
+    const queue = this.#queues.get(network) ?? [];
+    if (queue.length >= PASSWORD_CHECKS_WAITING_MAX) throw tooMany();
+    if (this.#waiting >= PASSWORD_CHECKS_WAITING_TOTAL_MAX) this.#makeRoom(queue.length + 1);
+    const turn = Promise.withResolvers<void>();
+    if (queue.push(turn) === 1) this.#queues.set(network, queue);
+    this.#waiting++;
+    return turn.promise.then(() => this.#run(password, hash));
+  }
+
+  /** Takes a place from the network that has most, if those are more than `few`. @throws {HttpError} 503 */
+  #makeRoom(few: number): void {
+    let longest: PromiseWithResolvers<void>[] = [];
+    for (const queue of this.#queues.values()) if (queue.length > longest.length) longest = queue;
+    if (longest.length <= few) throw tooMany();
+    this.#waiting--;
+    longest.pop()?.reject(tooMany());
+  }
+
+  /** The first of the network whose turn it is; that is last from then on. Undefined when none waits. */
+  #next(): PromiseWithResolvers<void> | undefined {
+    for (const [network, queue] of this.#queues) {
+      const next = queue.shift();
+      this.#queues.delete(network);
+      if (queue.length > 0) this.#queues.set(network, queue);
+      this.#waiting--;
+      return next;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    return promise.then(() => this.#run(password, hash));
+    return undefined;
   }
 
   async #run(password: string, hash: PasswordHash): Promise<boolean> {
@@ -60,11 +93,15 @@ export class PasswordChecks {
       const key = await this.#derive(password, hash);
       return timingSafeEqual(key, hash.key);
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.#next();
       if (next === undefined) this.#running--;
-      else next(); // which takes this one's place
+      else next.resolve(); // which takes this one's place
     }
   }
+}
+
+function tooMany(): HttpError {
+  return new HttpError(503, "Too many passwords are being checked");
 }
 
 /** The bounds hold for the whole process, however many rules and sites there are. */
@@ -83,7 +120,7 @@ export class BasicAuth {
   readonly #users = new Map<string, User>();
   readonly #hashes: readonly PasswordHash[];
   readonly #checks: PasswordChecks;
-  /** What is being tried, by its digest: who asks for the same waits for the same. */
+  /** What is being tried, by network and digest: the same that comes again waits for the same. */
   readonly #pending = new Map<string, Promise<boolean>>();
 
   /** @throws {TypeError} for a realm or a name that no request could bring, and for what is no hash. */
@@ -104,20 +141,23 @@ export class BasicAuth {
   }
 
   /**
-   * Whether the request is let in; a promise while its password is being tried.
-   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many are being tried already.
+   * Whether the request is let in, which comes from the network that `context` names; a promise while its password is being
+   * tried.
+   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many are being tried already; the promise is
+   * rejected with the same when it has to give up its place.
    */
-  check(request: HttpRequest): boolean | Promise<boolean> {
+  check(request: HttpRequest, context?: HandlerContext): boolean | Promise<boolean> {
     const credentials = basicCredentials(request.header("authorization"));
     if (credentials === null || this.#hashes.length === 0) return false;
     const user = this.#users.get(credentials.user) ?? null;
     const digest = digestOf(`${credentials.user}:${credentials.password}`);
     if (user !== null && user.verified !== null && timingSafeEqual(user.verified, digest)) return true;
-    const key = digest.toString("base64");
+    const network = context?.networkOf?.(request) ?? "";
+    const key = `${network} ${digest.toString("base64")}`;
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
     const hash = user === null ? this.#decoyOf(credentials.user) : user.hash;
-    const answer = this.#learn(this.#checks.check(credentials.password, hash), user, digest, key);
+    const answer = this.#learn(this.#checks.check(credentials.password, hash, network), user, digest, key);
     this.#pending.set(key, answer);
     return answer;
   }

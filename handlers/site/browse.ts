@@ -7,8 +7,11 @@ import { preconditionStatus } from "../../server/http/conditional.ts";
 import { prefersJson } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
+import { RANGE_INLINE_BYTES_MAX } from "../../server/limits.ts";
 import { BUSY_FIELDS } from "./basic_auth.ts";
-import type { Guard, Listings } from "./listing.ts";
+import { contentTag } from "./entity_tags.ts";
+import type { Guard, Listing, Listings } from "./listing.ts";
+import type { ListingBodies, ListingBody } from "./listing_bodies.ts";
 import { encodeName, LISTING_POLICY, listingJson, listingLinks, listingPage } from "./listing_page.ts";
 import { parseListingQuery } from "./listing_query.ts";
 import type { Dress, Result } from "./representation.ts";
@@ -18,11 +21,12 @@ import type { CompiledAuth, Rules } from "./rules.ts";
 /** How a site lists. */
 export interface BrowseParts {
   readonly listings: Listings;
+  readonly bodies: ListingBodies;
   readonly rules: Rules;
   /** The rules that this listing's asker had to satisfy. */
   readonly auth: readonly CompiledAuth[];
-  /** The entity tag of a body; null: none is given out. */
-  readonly tagOf: (body: Uint8Array) => string | null;
+  /** Entity tags are given out. */
+  readonly givesTags: boolean;
   readonly dress: Dress;
 }
 
@@ -36,11 +40,9 @@ export function browse(
   context: HandlerContext,
   parts: BrowseParts,
 ): Result | Promise<Result> {
-  return parts.listings.slices.run(
-    answer(path, url, request, context.clock.seconds, parts),
-    REFUSED,
-    context,
-  );
+  const { seconds } = context.clock;
+  const begin = () => answer(path, url, request, seconds, parts);
+  return parts.listings.slices.run(begin(), REFUSED, context, { begin, key: url });
 }
 
 function* answer(
@@ -55,8 +57,23 @@ function* answer(
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
   if (typeof listing === "number") return { failure: listing, own: [] };
   const isJson = prefersJson(request.header("accept"));
+  const { bodies } = parts;
+  const { sort, order, page } = listing.query;
+  const key = `${url}\0${isJson} ${sort} ${order} ${page}`;
+  const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, bodies));
+  return respond(body, isJson, listingLinks(listing, url), request, nowSeconds, parts);
+}
+
+function* bodyOf(
+  key: string,
+  listing: Listing,
+  url: string,
+  isJson: boolean,
+  bodies: ListingBodies,
+): Generator<void, ListingBody> {
   const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url);
-  return respond(text, isJson, listingLinks(listing, url), request, nowSeconds, parts);
+  const bytes = new TextEncoder().encode(text);
+  return bodies.add(key, listing, bytes, contentTag(bytes));
 }
 
 /** What is behind a password that the listing's asker was not asked for is not told, neither by its URL nor its place. */
@@ -76,15 +93,14 @@ function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): G
 }
 
 function respond(
-  text: string,
+  body: ListingBody,
   isJson: boolean,
   links: string | null,
   request: HttpRequest,
   nowSeconds: number,
-  { tagOf, dress }: BrowseParts,
+  { givesTags, dress }: BrowseParts,
 ): Result {
-  const body = new TextEncoder().encode(text);
-  const etag = tagOf(body);
+  const etag = givesTags ? body.tag : null;
   const common: Fields = [
     ["Vary", "Accept"],
     ...(etag === null ? [] : [["ETag", etag]] as const),
@@ -104,5 +120,6 @@ function respond(
     ...(isJson ? [] : [["Content-Security-Policy", LISTING_POLICY]] as const),
     ...common,
   ];
-  return new HttpResponse(200, dress(own, 200), body);
+  // Not copied behind its head: clients that do not read theirs share one.
+  return new HttpResponse(200, dress(own, 200), body.bytes, false, RANGE_INLINE_BYTES_MAX);
 }

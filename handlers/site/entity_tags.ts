@@ -21,6 +21,8 @@ import {
   DIGESTS_AWAITED_BYTES_MAX,
 } from "../../server/limits.ts";
 
+import { Growth } from "./growth.ts";
+
 /** 128 bits of SHA-256: nobody meets two files with one tag, and nobody can make them. */
 const TAG_CHARACTERS = 22;
 
@@ -57,6 +59,8 @@ export class EntityTags {
   /** Tags by the state of the file, those made last at the end. */
   readonly #known = new Map<string, string>();
   readonly #pending = new Map<string, Pending>();
+  /** Files that have just changed, and do so all the time. */
+  readonly growth: Growth = new Growth();
   /** One file is read at a time for those who wait, and one for those who do not: the first never wait for the second. */
   #lastAwaited: Promise<unknown> = Promise.resolve();
   #lastUnawaited: Promise<unknown> = Promise.resolve();
@@ -68,10 +72,26 @@ export class EntityTags {
     this.#open = open;
   }
 
-  /** Of a file that was read whole, and is a form in `coding`. */
-  ofContent(content: Uint8Array, status: FileStatus, coding: Coding | null): string | null {
-    if (this.#mode === "hash") return contentTag(content);
-    return this.#mode === "mtime" ? timeTag(status, coding) : null;
+  /** Of a file that was read whole in the state `status`, and is a form in `coding`. */
+  ofContent(
+    content: Uint8Array,
+    status: FileStatus,
+    coding: Coding | null,
+    isSettled: boolean = false,
+  ): string | null {
+    if (this.#mode !== "hash") return this.ofForm(null, status, coding);
+    if (!isSettled) return contentTag(content);
+    const identity = status.identity;
+    const known = this.#known.get(identity);
+    if (known !== undefined) return known;
+    const tag = contentTag(content);
+    this.#remember(identity, tag);
+    return tag;
+  }
+
+  /** Of a file whose bytes have the tag `tag`, where that is known. */
+  ofForm(tag: string | null, status: FileStatus, coding: Coding | null): string | null {
+    return this.#mode === "mtime" ? timeTag(status, coding) : tag;
   }
 
   /** Of a file whose digest (SHA-256 in base64url) is known before it was read; null where that is of no use. */
@@ -110,7 +130,7 @@ export class EntityTags {
     const isSettled = status.changedSeconds <= nowSeconds - CACHE_SETTLE_SECONDS;
     const isAwaited = status.size <= DIGESTED_WHILE_WAITING_BYTES_MAX &&
       this.#awaitedBytes + status.size <= DIGESTS_AWAITED_BYTES_MAX;
-    if (!isAwaited && !isSettled) return null;
+    if (!isSettled && (!isAwaited || this.growth.isTooFast(status))) return null;
     const state = new FileStatus();
     state.copyFrom(status);
     const tag = this.#enqueue(

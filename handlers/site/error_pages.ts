@@ -6,6 +6,7 @@ import type { HandlerContext } from "../../server/handler.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { Note } from "./locator.ts";
+import { OUTSIDE } from "./lookup.ts";
 import type { PlainErrors } from "./plain_errors.ts";
 import type { StandIn } from "./presenter.ts";
 import type { Result } from "./representation.ts";
@@ -20,7 +21,7 @@ export const HIDDEN = "a name begins with a dot (only /.well-known/ is served)";
 export const MALFORMED = "the path holds a NUL or a lone percent sign, or climbs above the root";
 const REASONS: Readonly<Record<number, string>> = {
   403: "it may not be read",
-  404: "it cannot be opened: a link leads out of the root, or it is gone",
+  404: OUTSIDE,
   406: "none of its forms is one that the request accepts",
 };
 

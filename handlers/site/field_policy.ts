@@ -9,7 +9,8 @@ import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { Cors } from "./cors.ts";
 import { hasContentHash } from "./fingerprint.ts";
 import { encodePath } from "./resolve_path.ts";
-import type { Rules } from "./rules.ts";
+import type { FieldRules, Rules } from "./rules.ts";
+import { guarded, isMeant, withoutSharing } from "./shared_caching.ts";
 
 /** What a response is about. */
 export interface ResponseFacts {
@@ -59,7 +60,8 @@ const IMMUTABLE = "max-age=31536000, immutable";
 /** What a rule says of a file's bytes is not true of an error's. */
 const ABOUT_CONTENT = /^content-(?!security-policy)/i;
 /** A year for a file must not become a year for its absence. */
-const ABOUT_CACHING = /^(?:expires|pragma|surrogate-control|(?:.+-)?cache-control)$/i;
+const ABOUT_CACHING =
+  /^(?:expires|pragma|surrogate-control|edge-control|x-accel-expires|(?:.+-)?cache-control)$/i;
 
 /** See the module's comment. */
 export class FieldPolicy {
@@ -83,40 +85,63 @@ export class FieldPolicy {
 
   /**
    * `own` and what the settings add. The rules come last and replace, but for two things: `Vary` is united with what is
-   * there, and what a rule says about content holds for files only, what it says about caching not for errors.
+   * there, and what a rule says about content holds for files only, what it says about caching not for errors. What asks
+   * for a password is for its reader alone, whatever is said for all paths (`shared_caching.ts`).
    */
   fieldsOf(own: Fields, what: ResponseFacts): Fields {
     let fields = withOneVary(own);
-    const cacheControl = this.#cacheControlOf(what);
+    const auth = what.status < 400 ? this.#rules.auth(what.path)?.source ?? null : null; // errors are told to all
+    const isPrivate = auth !== null || (what.isPrivate === true && what.status < 400);
+    const cacheControl = this.#cacheControlOf(what, isPrivate);
     if (cacheControl !== null) fields = put(fields, "Cache-Control", cacheControl);
     for (const [name, value] of this.cors.fieldsFor(what.origin)) fields = put(fields, name, value);
     for (const [name, value] of this.#security) fields = put(fields, name, value);
-    for (const [name, value] of this.#rules.fields(what.path)) {
+    for (
+      const [name, value] of isPrivate ? this.#guardedFields(what.path, auth) : this.#rules.fields(what.path)
+    ) {
       if (holds(name, what, own)) fields = put(fields, name, value);
     }
-    return fields;
+    const isUnsaid = isPrivate && fields.some(isExpiry) && !fields.some(isCacheControl);
+    return isUnsaid ? put(fields, "Cache-Control", "private") : fields;
+  }
+
+  /** What the header rules say of a path where a password is asked for; `auth` is the glob of the rule that does. */
+  #guardedFields(path: string, auth: string | null): FieldRules {
+    return this.#rules.headers(path).flatMap(({ source, fields }) =>
+      isMeant(source, auth) ? fields : fields.map(([name, value]) => [name, guarded(name, value)] as const)
+    );
   }
 
   /**
    * Null: nothing is said. By `auto` what has a content hash in its name never changes, and everything else is to be
    * asked for again, which costs a 304. The URL must be the file's own: a page that answers for every path of an
    * application changes, whatever the path looks like. The name of a page is not trusted, either: pages
-   * have addresses, and what looks like a hash there is a number. What asks for a password is for its reader alone,
-   * also where a cache in front does not know that (RFC 9111 §3.5).
+   * have addresses, and what looks like a hash there is a number.
    */
-  #cacheControlOf({ path, status, fileName, mediaType, isPrivate }: ResponseFacts): string | null {
+  #cacheControlOf({ path, status, fileName, mediaType }: ResponseFacts, isPrivate: boolean): string | null {
     if (this.#cacheControl === "off" || !isSuccess(status)) return null;
-    if (this.#cacheControl !== "auto") return fileName === null ? null : this.#cacheControl;
+    if (this.#cacheControl !== "auto") {
+      if (fileName === null) return null;
+      return isPrivate ? withoutSharing(this.#cacheControl) : this.#cacheControl;
+    }
     const isPage = mediaType === null || /^text\/html\b/i.test(mediaType);
     const isFixed = fileName !== null && !isPage && isNamed(path, fileName) && hasContentHash(path);
     const value = isFixed ? IMMUTABLE : REVALIDATE;
-    return !isPrivate && this.#rules.auth(path) === null ? value : `private, ${value}`;
+    return isPrivate ? withoutSharing(value) : value;
   }
 }
 
 /** True when the URL's last name is that of the file. */
 function isNamed(path: string, fileName: string): boolean {
   return path.slice(path.lastIndexOf("/")) === encodePath(encodeUtf8(fileName), false);
+}
+
+function isCacheControl([name]: Fields[number]): boolean {
+  return /^cache-control$/i.test(name);
+}
+
+function isExpiry([name]: Fields[number]): boolean {
+  return /^expires$/i.test(name);
 }
 
 function isSuccess(status: number): boolean {

@@ -9,11 +9,21 @@
  * @module
  */
 import { FileStatus } from "../../ffi/file.ts";
+import type { FileName } from "../../ffi/inotify.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS } from "../../server/limits.ts";
+import { keyedHash } from "../../server/http/keyed_hash.ts";
+import {
+  CACHE_RECHECK_SECONDS,
+  CACHE_SETTLE_SECONDS,
+  FORM_OVERHEAD_BYTES,
+  RESOURCE_OVERHEAD_BYTES,
+} from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
+import type { Coding } from "../../server/http/negotiation.ts";
+import type { FileContent } from "./file_content.ts";
+import { FileContents } from "./file_contents.ts";
 import type { Seen } from "./lookup.ts";
-import { hashOf, type Keeper, type Resource } from "./resource.ts";
+import type { Keeper, Resource } from "./resource.ts";
 import type { Root } from "./root.ts";
 import { Sieve } from "./sieve.ts";
 import type { WatchTree } from "./watch_tree.ts";
@@ -21,7 +31,7 @@ import type { WatchTree } from "./watch_tree.ts";
 /** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
 export type Validation = "inotify" | "stat" | "off";
 
-/** Found by hash and then compared: of two paths with one hash, the later one stays. */
+/** Found by hash and then compared: paths with one hash form a chain. */
 export class FileCache implements Keeper {
   readonly #root: Root;
   readonly #tree: WatchTree | null;
@@ -30,7 +40,10 @@ export class FileCache implements Keeper {
   readonly #entries = new Map<number, Resource>();
   readonly #queue = new Sieve<Resource>();
   readonly #current = new FileStatus();
-  #bytes = 0;
+  readonly #contents = new FileContents();
+  /** Of resources, beside contents. */
+  #ownBytes = 0;
+  #count = 0;
   #hits = 0;
   #evictions = 0;
   /** Requests for which nothing was there; counted by who knows that. */
@@ -46,9 +59,9 @@ export class FileCache implements Keeper {
 
   /** The resource for the path `bytes[start, end)` of a request received in this turn or earlier, if it is fresh. */
   find(bytes: Uint8Array, start: number, end: number, context: HandlerContext): Resource | null {
-    const resource = this.#entries.get(hashOf(bytes, start, end));
-    if (resource === undefined || !isEqual(resource.key, bytes, start, end)) return null;
-    return this.isFresh(resource, context) ? resource : null;
+    let resource = this.#entries.get(keyedHash(bytes, start, end)) ?? null;
+    while (resource !== null && !isEqual(resource.key, bytes, start, end)) resource = resource.next;
+    return resource !== null && this.isFresh(resource, context) ? resource : null;
   }
 
   /** True when `resource` may be used in this turn; false when it has ended. */
@@ -66,9 +79,10 @@ export class FileCache implements Keeper {
     if (this.#validation !== "off") {
       const { seconds } = context.clock;
       const isDue = Math.abs(seconds - resource.checkedSeconds) >= CACHE_RECHECK_SECONDS;
-      if (
-        !resource.unwatched.every((seen) => this.#isAsSeen(seen)) || (isDue && !this.#isAsSeen(resource.main))
-      ) {
+      const isSame = resource.unwatched.every((seen) => this.#isAsSeen(seen));
+      const isMainSame = () =>
+        this.#isMainAsSeen(resource) && !resource.contents.some((file) => file.isProvisional);
+      if (!isSame || (isDue && !isMainSame())) {
         this.remove(resource);
         return false;
       }
@@ -78,11 +92,23 @@ export class FileCache implements Keeper {
     return true;
   }
 
-  #isAsSeen({ path, status, isDirectory }: Seen): boolean {
+  #isAsSeen({ path, names, status, isDirectory, isListed }: Seen): boolean {
     const current = this.#current;
-    const isThere = this.#root.readStatus(path, current) === 0;
+    const found = this.#root.look(path, current);
+    const isThere = typeof found === "string" && (!isListed || this.#isListed(names));
     if (status !== null) return isThere && current.equals(status);
-    return !(isThere && current.isFile) && isDirectory === (isThere && current.isDirectory);
+    return !(isThere && found === "file") && isDirectory === (isThere && found === "directory");
+  }
+
+  #isListed(names: readonly FileName[]): boolean {
+    const spelling = this.#root.spellingOf(names, new Set());
+    return spelling === "listed" || spelling === "exact";
+  }
+
+  /** Of a file that is watched; others were looked at before. */
+  #isMainAsSeen({ main, unwatched }: Resource): boolean {
+    if (unwatched.includes(main)) return true;
+    return this.#root.readStatus(main.path, this.#current) === 0 && this.#current.equals(main.status!);
   }
 
   /**
@@ -95,34 +121,88 @@ export class FileCache implements Keeper {
     const isSettled = this.#validation === "off" || resource.unwatched.every(({ status }) => {
       return status === null || status.changedSeconds <= seconds - CACHE_SETTLE_SECONDS;
     });
-    if (!isSettled || resource.bytes > this.#bytesMax) return false;
-    const previous = this.#entries.get(resource.hash);
-    if (previous !== undefined) this.remove(previous);
-    this.#makeRoom(resource.bytes);
+    if (!isSettled || resource.totalBytes > this.#bytesMax) return false;
+    this.#removeNamesake(resource);
     resource.entry = resource;
     resource.checkedBatch = context.batch;
     resource.checkedSeconds = seconds;
+    this.#ownBytes += resource.bytes;
+    for (const content of resource.contents) this.#contents.use(content, resource);
+    this.#makeRoom(seconds);
+    resource.next = this.#entries.get(resource.hash) ?? null;
     this.#entries.set(resource.hash, resource);
+    this.#count++;
     this.#queue.add(resource);
-    this.#bytes += resource.bytes;
     for (const place of resource.places) this.#tree!.depend(place, resource);
     return true;
   }
 
-  /** More of a resource has come into memory. It may have to leave for that. */
-  grow(resource: Resource, bytes: number): void {
-    if (resource.entry !== null && resource.bytes + bytes > this.#bytesMax) this.remove(resource);
+  /**
+   * More of a resource has come into memory: `bytes` of its own, and a content, where that is not known of it. It may
+   * have to leave for that.
+   */
+  grow(resource: Resource, bytes: number, content: FileContent | null, nowSeconds: number): void {
     resource.bytes += bytes;
+    if (content !== null) resource.contents.push(content);
     if (resource.entry === null) return;
-    this.#bytes += bytes;
-    this.#makeRoom(0);
+    this.#ownBytes += bytes;
+    if (content !== null) this.#contents.use(content, resource);
+    if (resource.totalBytes > this.#bytesMax) this.#remove(resource, nowSeconds);
+    this.#makeRoom(nowSeconds);
   }
 
-  #makeRoom(bytes: number): void {
-    while (this.#bytes + bytes > this.#bytesMax) {
-      this.#evictions++;
-      this.remove(this.#queue.victim()!);
+  /** What is in memory of a file in the state `status`, where no change since it was read is possible; else null. */
+  contentOf(status: FileStatus, context: HandlerContext): FileContent | null {
+    const content = this.#contents.find(status.identity);
+    if (content === null || content.isProvisional) return null;
+    if (content.isSettled || this.#validation === "off") return content;
+    // A second change might not show in the file's times, but who is watched hears of it.
+    for (const user of this.#contents.usersOf(content)) {
+      if (user.unwatched.length > 0) return null;
+      if (user.checkedBatch === context.batch || this.#check(user, context)) return content;
     }
+    return null;
+  }
+
+  /** Whether a form of what is in memory is to be made, as far as the cache is concerned. */
+  isWorthMaking(content: FileContent, coding: Coding, nowSeconds: number): boolean {
+    return this.#contents.isWorthMaking(content, coding, nowSeconds);
+  }
+
+  /** A form that was made, and had to leave: it may be there still. */
+  formLeft(content: FileContent, coding: Coding): FileContent | null {
+    return this.#contents.formLeft(content, coding);
+  }
+
+  /** A form was made of what is in memory. False: it is not kept. */
+  addForm(content: FileContent, coding: Coding, form: FileContent, nowSeconds: number): boolean {
+    const [user] = this.#contents.usersOf(content);
+    const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
+    const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#bytesMax;
+    if (isKept) this.#contents.addForm(content, coding, form);
+    else this.#contents.remember(content, coding, form, nowSeconds);
+    this.#makeRoom(nowSeconds);
+    return isKept;
+  }
+
+  get #bytes(): number {
+    return this.#ownBytes + this.#contents.bytes;
+  }
+
+  #makeRoom(nowSeconds: number): void {
+    while (this.#bytes > this.#bytesMax) {
+      const victim = this.#queue.victim();
+      if (victim === null) return;
+      this.#evictions++;
+      this.#remove(victim, nowSeconds);
+    }
+  }
+
+  /** One that has the same key ends. */
+  #removeNamesake({ hash, key }: Resource): void {
+    let other = this.#entries.get(hash) ?? null;
+    while (other !== null && !isEqual(other.key, key, 0, key.length)) other = other.next;
+    if (other !== null) this.remove(other);
   }
 
   /** What it holds, and has done. */
@@ -131,7 +211,7 @@ export class FileCache implements Keeper {
     return {
       bytes: this.#bytes,
       bytesMax: this.#bytesMax,
-      resources: this.#entries.size,
+      resources: this.#count,
       hits: this.#hits,
       misses: this.misses,
       evictions: this.#evictions,
@@ -143,17 +223,44 @@ export class FileCache implements Keeper {
 
   /** Ends all. */
   clear(): void {
-    for (const resource of [...this.#entries.values()]) this.remove(resource);
+    this.#contents.clear();
+    for (const first of [...this.#entries.values()]) {
+      for (let resource: Resource | null = first; resource !== null;) {
+        const { next }: Resource = resource;
+        this.remove(resource);
+        resource = next;
+      }
+    }
   }
 
   /** Ends a resource: nobody who remembers one of its answers will find a response there. */
   remove(resource: Resource): void {
+    this.#remove(resource, null);
+  }
+
+  /** `leftSeconds`: when it had to leave to make room; null: for another reason. */
+  #remove(resource: Resource, leftSeconds: number | null): void {
     if (resource.entry === null) return;
+    this.#ownBytes -= resource.bytes;
+    for (const content of resource.contents) this.#contents.leave(content, resource, leftSeconds);
     resource.end();
-    this.#entries.delete(resource.hash);
+    this.#unchain(resource);
+    this.#count--;
     this.#queue.remove(resource);
-    this.#bytes -= resource.bytes;
     for (const place of resource.places) this.#tree!.forget(place, resource);
+  }
+
+  #unchain(resource: Resource): void {
+    const { hash, next } = resource;
+    resource.next = null;
+    let before = this.#entries.get(hash)!;
+    if (before === resource) {
+      if (next === null) this.#entries.delete(hash);
+      else this.#entries.set(hash, next);
+      return;
+    }
+    while (before.next !== resource) before = before.next!;
+    before.next = next;
   }
 }
 

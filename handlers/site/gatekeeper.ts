@@ -51,18 +51,21 @@ export class Gatekeeper {
   ): HttpResponse | Promise<HttpResponse> | null {
     for (const { gate, source } of rules) {
       let checked: boolean | Promise<boolean>;
-      try {
-        checked = gate.check(request);
-      } catch (error) {
+      const busy = (error: unknown) => {
         if (!(error instanceof HttpError)) throw error; // too many are being checked
         return this.#errors.response({ status: error.status, url, own: BUSY_FIELDS }, request, context);
+      };
+      try {
+        checked = gate.check(request, context);
+      } catch (error) {
+        return busy(error);
       }
       if (checked === true) continue;
       const refuse = () => {
         this.#note("rule", `auth ${source}: a name and a password are needed`);
         return this.#errors.response({ status: 401, url, own: gate.challenge }, request, context);
       };
-      return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse());
+      return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
     }
     return null;
   }

@@ -14,12 +14,14 @@ const CONFIG_NAME = "epollet.json";
 /**
  * The configuration that is in force, by whatever name it is found, what bears its name in its directory, whatever
  * that is called and whatever replaces the file, and what was made of it there (`x.gz`, `x-old`, the `#x#` of an editor). And `epollet.json` in the site's root,
- * also where it is not in force: it was written for this server, and is for nobody else.
+ * also where it is not in force: it was written for this server, and is for nobody else. Case does not matter: where the
+ * file system ignores it, `EPOLLET.JSON.bak` may be what a program made of `epollet.json`.
  */
 export class HiddenFile {
   readonly #root: Root;
   /** The configuration as the process would open it; null: there is none. */
   readonly #path: PathBytes | null;
+  /** In lower case, character by character: that is the same for the same bytes. */
   readonly #name: FileName;
   readonly #directory = new FileStatus();
   readonly #other = new FileStatus();
@@ -29,17 +31,18 @@ export class HiddenFile {
     this.#root = root;
     const slash = path?.lastIndexOf("/") ?? -1;
     this.#path = path === null ? null : cString(path);
-    this.#name = namesOf(new TextEncoder().encode(path?.slice(slash + 1) ?? CONFIG_NAME)).at(-1) ?? "";
+    const name = namesOf(new TextEncoder().encode(path?.slice(slash + 1) ?? CONFIG_NAME)).at(-1) ?? "";
+    this.#name = name.toLowerCase();
     this.#directory.read(AT_FDCWD, cString(path === null || slash < 0 ? "." : path.slice(0, slash + 1)));
   }
 
   /** True for the names on a path below the root that is not to be shown. */
   is(names: readonly FileName[]): boolean {
-    const name = names.at(-1) ?? "";
+    const name = (names.at(-1) ?? "").toLowerCase();
     if (names.length === 1 && isMadeOf(name, CONFIG_NAME)) return true;
     if (!isMadeOf(name, this.#name)) return false;
     const directory = Uint8Array.from(names.slice(0, -1).join("/") || ".", (byte) => byte.charCodeAt(0));
-    return this.#root.readStatus(terminate(directory), this.#other) === 0 &&
+    return this.#root.look(terminate(directory), this.#other) === "directory" &&
       this.#other.isSameFile(this.#directory);
   }
 

@@ -1,10 +1,25 @@
 /**
- * The sorted names of large directories, between two requests.
+ * The sorted names of large directories, between two requests; and, for a moment, their order by size and time.
  * @module
  */
 import type { FileStatus } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { LISTING_LARGE_ENTRIES_MIN, LISTING_REMEMBERED_ENTRIES_MAX } from "../../server/limits.ts";
+
+/** Which of a directory's names are there, in an order that was asked for. */
+export interface Ordered {
+  readonly names: readonly FileName[];
+  /** Null: as they are. */
+  readonly order: Uint32Array | null;
+}
+
+/** Directories and files, as their sizes or times were a moment ago. */
+export interface Order {
+  /** Of `performance.now()`: since then they may have changed. */
+  readonly askedMs: number;
+  readonly directories: Ordered;
+  readonly files: Ordered;
+}
 
 /** What a directory holds, each kind in the order of its names. */
 export interface SortedNames {
@@ -12,6 +27,8 @@ export interface SortedNames {
   readonly files: readonly FileName[];
   /** Those of both that are links, or may be. */
   readonly links: ReadonlySet<FileName>;
+  /** By what was sorted, and in which direction. */
+  readonly orders: Map<string, Order>;
   /** There were more. */
   readonly isTruncated: boolean;
 }

@@ -5,28 +5,38 @@
 import { ELOOP } from "../../ffi/errno.ts";
 import { FileStatus } from "../../ffi/file.ts";
 import { close } from "../../ffi/socket.ts";
+import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
+import { OpenFile } from "./open_files.ts";
 import type { Resource, Variant } from "./resource.ts";
 import { readWhole, type SiteRoot } from "./site_root.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
-/** A file that was opened: its bytes, or the descriptor to read them from. */
+/** A file that was opened: its bytes, or what to read them from. */
 export interface Loaded {
   /** The state that was read, or that it was opened in. */
   readonly status: FileStatus;
   readonly bytes: Uint8Array<ArrayBuffer> | null;
-  /** The caller's to close; −1 when `bytes` are there. */
-  readonly fd: number;
-  /** Where in `fd` the file begins. */
+  /** It was in memory already. */
+  readonly content: FileContent | null;
+  /** The caller's to release; null when its bytes are there. */
+  readonly file: OpenFile | null;
+  /** Where in `file` it begins. */
   readonly start: number;
   /** SHA-256 of its bytes in base64url; null: it is not known yet. */
   readonly digest: string | null;
 }
 
+/** What is in memory of a file in that state. */
+export type FindContent = (status: FileStatus) => FileContent | null;
+
 /** See the module's comment. */
 export interface Loader {
-  /** Loads a variant of `resource`; −errno when it cannot be opened. */
-  load(resource: Resource, variant: Variant): Loaded | number;
+  /**
+   * Loads a variant of `resource`, of which `isFresh` says that it is known to be as it was seen; −errno when it cannot
+   * be opened.
+   */
+  load(resource: Resource, variant: Variant, isFresh: boolean, find: FindContent): Loaded | number;
 }
 
 /** Those of a directory. */
@@ -43,7 +53,9 @@ export class FileLoader implements Loader {
   }
 
   /** The file is watched where that is possible. */
-  load(resource: Resource, { seen }: Variant): Loaded | number {
+  load(resource: Resource, { seen }: Variant, isFresh: boolean, find: FindContent): Loaded | number {
+    const open = isFresh ? this.#findOpen(seen) : null;
+    if (open !== null) return open;
     const fd = this.#open(resource, seen);
     if (fd < 0) return fd;
     let isOpen = true;
@@ -52,12 +64,34 @@ export class FileLoader implements Loader {
       const failed = status.readDescriptor(fd);
       if (failed < 0) return failed;
       if (!status.isFile) return -ELOOP; // something else has come to its name: nothing to be served
-      const bytes = status.size <= this.#fileBytesMax ? readWhole(fd, status, this.#fileBytesMax) : null;
-      isOpen = bytes !== null;
-      return { status, bytes, fd: bytes === null ? fd : -1, start: 0, digest: null };
+      if (status.size <= this.#fileBytesMax) {
+        const content = find(status);
+        const bytes = content === null ? readWhole(fd, status, this.#fileBytesMax) : null;
+        if (content !== null || bytes !== null) {
+          return { status, bytes, content, file: null, start: 0, digest: null };
+        }
+      }
+      isOpen = false;
+      const file = OpenFile.of(fd, status.fileIdentity);
+      return typeof file === "number"
+        ? file
+        : { status, bytes: null, content: null, file, start: 0, digest: null };
     } finally {
       if (isOpen) close(fd);
     }
+  }
+
+  /** A large file that is being sent to others need not be opened once more. */
+  #findOpen(seen: Seen): Loaded | null {
+    if (seen.status === null || seen.status.size <= this.#fileBytesMax) return null;
+    const file = OpenFile.find(seen.status);
+    if (file === null) return null;
+    const status = new FileStatus();
+    if (status.readDescriptor(file.fd) === 0 && status.equals(seen.status)) {
+      return { status, bytes: null, content: null, file, start: 0, digest: null };
+    }
+    file.release();
+    return null;
   }
 
   /** Watches it before it is read. What is behind a link is not watched. */

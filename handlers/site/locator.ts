@@ -51,7 +51,6 @@ const HTML = new TextEncoder().encode(".html");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MISSING: Refusal = { kind: "error", status: 404, why: "nothing is there" };
-const OUTSIDE: Refusal = { kind: "error", status: 404, why: "a link leads out of the root" };
 /** No client is to blame for that, as 400 would do. */
 const NOWHERE: Refusal = {
   kind: "error",
@@ -67,21 +66,13 @@ export class Locator {
   readonly #settings: SiteSettings;
   readonly #rules: Rules;
   readonly #index: readonly Uint8Array[];
-  readonly #isInside: (path: Uint8Array) => boolean;
   readonly #note: Note;
   readonly #withoutIndex: Refusal;
 
-  /** `isInside` tells whether no link leads from a directory out of the root. */
-  constructor(
-    settings: SiteSettings,
-    rules: Rules,
-    isInside: (path: Uint8Array) => boolean,
-    note: Note = () => {},
-  ) {
+  constructor(settings: SiteSettings, rules: Rules, note: Note = () => {}) {
     this.#settings = settings;
     this.#rules = rules;
     this.#index = settings.index.map((name) => encoder.encode(name));
-    this.#isInside = isInside;
     this.#note = note;
     const why = `no index is there (${settings.index.join(", ")})`;
     this.#withoutIndex = { kind: "error", status: 404, why };
@@ -95,7 +86,8 @@ export class Locator {
     if (found.kind !== "error" || found.status !== 404) return this.#noted(found);
     const second = this.#rewrite(url, true);
     if (typeof second === "number") return NOWHERE;
-    return second === null ? found : this.#noted(this.#find(second, false, lookup));
+    if (second !== null) return this.#noted(this.#find(second, false, lookup));
+    return lookup.obstacle === null ? found : { ...found, why: lookup.obstacle };
   }
 
   #noted(found: Location): Location {
@@ -138,7 +130,6 @@ export class Locator {
       }
     }
     if (kind === "directory") {
-      if (!this.#isInside(path)) return OUTSIDE;
       return mayMove
         ? { kind: "moved", url: encodePath(path, true) }
         : this.#findDirectory(path, false, lookup);
@@ -169,7 +160,6 @@ export class Locator {
     }
     if (!browse) return this.#withoutIndex;
     if (lookup.look(path) !== "directory") return MISSING;
-    if (path.length > 0 && !this.#isInside(path)) return OUTSIDE;
     return { kind: "directory", path };
   }
 
@@ -194,11 +184,10 @@ export class Locator {
       : null;
   }
 
-  /** Nobody is sent from a file to where another one is, nor told of one that is outside of the root. */
+  /** Nobody is sent from a file to where another one is. */
   #leads(path: Uint8Array, isDirectory: boolean, file: Uint8Array, lookup: Lookup): boolean {
     const found = this.#find({ path: path.slice(), isDirectory }, false, lookup);
-    return found.kind === "file" && isEqual(found.path, file) &&
-      this.#isInside(found.variants[0].seen.path.subarray(0, -1));
+    return found.kind === "file" && isEqual(found.path, file);
   }
 
   #fileAt(path: Uint8Array, lookup: Lookup): FileLocation | null {

@@ -2,12 +2,18 @@
  * What was looked at to find out where a URL leads, so that it is known when that is no longer true.
  * @module
  */
+import { EACCES, ELOOP, ENOENT, EXDEV } from "../../ffi/errno.ts";
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import type { Root } from "./root.ts";
-import { namesOf, terminate } from "./site_root.ts";
+import { namesOf, statusOfErrno, terminate } from "./site_root.ts";
 import type { Place } from "./place.ts";
 import type { WatchTree } from "./watch_tree.ts";
+
+/** Why nothing is there, for those who ask. */
+export const OUTSIDE = "it cannot be opened: a link leads out of the root, or it is gone";
+const MISSPELT =
+  "the file system finds it, but its directory does not list it under this name, or cannot be read";
 
 /** A path, and what stood there. */
 export interface Seen {
@@ -20,6 +26,8 @@ export interface Seen {
   readonly place: Place | null;
   /** A link was found, and nothing tells of changes behind it: it has to be looked at each time, too. */
   readonly isLink: boolean;
+  /** Not every directory on the way compares bytes: what is there has to be listed there, too. */
+  readonly isListed: boolean;
 }
 
 /** All that is looked at for one URL. {@linkcode end} has to be called in the end. */
@@ -29,6 +37,10 @@ export class Lookup {
   readonly #seen: Seen[] = [];
   /** Those that the tree knew to be absent: they are not watched yet. */
   readonly #absent = new Set<Seen>();
+  /** Directories that were found to compare bytes. */
+  readonly #exact = new Set<string>();
+  /** For those who ask why nothing is there: what is known beside that. */
+  obstacle: string | null = null;
 
   /** `tree` must have been drained in this turn. */
   constructor(root: Root, tree: WatchTree | null) {
@@ -47,12 +59,20 @@ export class Lookup {
     const names = namesOf(path);
     const terminated = terminate(path);
     if (this.#tree?.isAbsent(names)) {
-      const seen = { path: terminated, names, status: null, isDirectory: false, place: null, isLink: false };
+      const seen = {
+        path: terminated,
+        names,
+        status: null,
+        isDirectory: false,
+        place: null,
+        isLink: false,
+        isListed: false,
+      };
       this.#seen.push(seen);
       this.#absent.add(seen);
       return 404;
     }
-    return this.#ask(terminated, names, false);
+    return this.#ask(terminated, names);
   }
 
   /**
@@ -66,7 +86,7 @@ export class Lookup {
     const path = new Uint8Array(other.path.length + suffix.length);
     path.set(other.path);
     for (let i = 0; i < suffix.length; i++) path[other.path.length - 1 + i] = suffix.charCodeAt(i);
-    return this.#ask(path, names, true) === "file" ? this.#seen.at(-1)! : null;
+    return this.#ask(path, names) === "file" ? this.#seen.at(-1)! : null;
   }
 
   /** True when it is known that nothing stands beside it under its name with one of SIBLING_SUFFIXES. */
@@ -76,16 +96,35 @@ export class Lookup {
     return this.#tree.isAbsent(names.slice(0, -1)) || this.#tree.lacksSiblings(names);
   }
 
-  /** Whoever opens a file finds out whether it is a link; a sibling may never be opened. */
-  #ask(path: PathBytes, names: readonly FileName[], isSibling: boolean): "file" | "directory" | number {
+  #ask(path: PathBytes, names: readonly FileName[]): "file" | "directory" | number {
     const place = this.#tree === null ? null : this.#tree.enter(names);
     const status = new FileStatus();
-    const kind = this.#root.look(path, status);
-    const isOpened = kind === "file" && !isSibling;
-    const isSpecial = kind === 404 && status.inode !== 0n; // a FIFO, or the like: it must not be opened
-    const isLink = place !== null && !isOpened && !isSpecial && this.#root.isLink(path);
+    let found = place === null ? this.#root.look(path, status) : this.#root.lookWithoutLinks(path, status);
+    const isLink = place !== null && found === -ELOOP;
+    if (isLink) found = this.#root.look(path, status);
+    let isListed = false;
+    // What is watched is in directories that compare bytes, unless they are watched whatever they do.
+    if ((typeof found === "string" || found === -EACCES) && (place === null || this.#tree!.trustsAll)) {
+      const spelling = this.#root.spellingOf(names, this.#exact);
+      isListed = spelling !== "exact";
+      if (typeof spelling === "number") found = spelling;
+      if (spelling === "other") {
+        found = -ENOENT;
+        this.obstacle ??= MISSPELT;
+      }
+    }
+    if (found === -EXDEV) this.obstacle ??= OUTSIDE;
+    const kind = found === "other" ? 404 : typeof found === "number" ? statusOfErrno(-found) : found;
     const isDirectory = kind === "directory";
-    this.#seen.push({ path, names, status: kind === "file" ? status : null, isDirectory, place, isLink });
+    this.#seen.push({
+      path,
+      names,
+      status: kind === "file" ? status : null,
+      isDirectory,
+      place,
+      isLink,
+      isListed,
+    });
     return kind;
   }
 

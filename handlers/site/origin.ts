@@ -4,7 +4,8 @@
  */
 import { EBADF } from "../../ffi/errno.ts";
 import type { PathBytes } from "../../ffi/file.ts";
-import { CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
+import type { SiteSettings } from "../../server/config/site_settings.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
 import { SiteArchive } from "../../server/site_archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import type { Validation } from "./file_cache.ts";
@@ -28,12 +29,17 @@ export interface Origin {
   readonly reopen: (path: PathBytes) => number;
 }
 
-/** Opens a directory, or an archive that is open. @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
-export function openOrigin(source: string | SiteArchive, options: SiteOptions): Origin {
-  const fileBytesMax = options.cacheSize === 0 ? -1 : options.cacheFileSize ?? CACHED_FILE_BYTES_MAX;
+/** Opens the root of a site, a directory or an archive that is open. @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
+export function openOrigin(
+  { root: source, isRootConfined = false }: Pick<SiteSettings, "root" | "isRootConfined">,
+  options: SiteOptions,
+): Origin {
+  const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
+  // What would not fit the cache goes out from where it is: it would be read anew for each request.
+  const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
   return source instanceof SiteArchive
     ? originInArchive(source, fileBytesMax)
-    : originInDirectory(source, fileBytesMax, options);
+    : originInDirectory(source, isRootConfined, fileBytesMax, options);
 }
 
 function originInArchive(archive: SiteArchive, fileBytesMax: number): Origin {
@@ -44,10 +50,11 @@ function originInArchive(archive: SiteArchive, fileBytesMax: number): Origin {
 
 function originInDirectory(
   path: string,
+  isConfined: boolean,
   fileBytesMax: number,
   { validate = "auto", onWarning = () => {} }: SiteOptions,
 ): Origin {
-  const root = new SiteRoot(path);
+  const root = new SiteRoot(path, isConfined);
   let tree = validate === "auto" || validate === "inotify"
     ? new WatchTree(root.fd, validate === "inotify", onWarning)
     : null;

@@ -3,7 +3,6 @@
  * @module
  */
 import { readAt } from "../../ffi/file.ts";
-import { close } from "../../ffi/socket.ts";
 import type { ByteRange } from "../../server/http/range.ts";
 import { STREAM_READ_BYTES } from "../../server/limits.ts";
 
@@ -79,16 +78,18 @@ export class MemoryPieces extends PiecesSource {
   }
 }
 
-/** Of an open file, whose descriptor is closed at the end. */
+/** Of an open file, which is given back at the end. */
 export class DiskPieces extends PiecesSource {
   readonly #fd: number;
   readonly #first: number;
+  readonly #close: () => void;
 
-  /** `first` is where in `fd` the file begins. */
-  constructor(fd: number, first: number, pieces: Pieces) {
+  /** `first` is where in `fd` the file begins; `close` may be called more than once. */
+  constructor(fd: number, first: number, pieces: Pieces, close: () => void) {
     super(pieces);
     this.#fd = fd;
     this.#first = first;
+    this.#close = close;
   }
 
   /** A file that has become shorter ends the connection: the length was promised. */
@@ -100,6 +101,6 @@ export class DiskPieces extends PiecesSource {
   }
 
   override cancel(): void {
-    close(this.#fd);
+    this.#close();
   }
 }

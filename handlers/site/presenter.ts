@@ -2,7 +2,6 @@
  * From a resource and a request to a response: which variant, which part of it, from memory or from disk.
  * @module
  */
-import { close } from "../../ffi/socket.ts";
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
@@ -11,10 +10,11 @@ import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
-import { type Compressor, MADE_CODINGS } from "./compressor.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
 import type { FileCache } from "./file_cache.ts";
+import { FileContent } from "./file_content.ts";
+import type { Forms } from "./forms.ts";
 import type { Loaded, Loader } from "./loader.ts";
 import type { Note } from "./locator.ts";
 import {
@@ -42,6 +42,8 @@ export interface StandIn {
   readonly status: number;
   /** Further fields. */
   readonly own: Fields;
+  /** A password was asked for because of the resource's own path. */
+  readonly isPrivate?: boolean;
 }
 
 /** What a presenter works with. */
@@ -50,9 +52,9 @@ export interface PresenterParts {
   readonly loader: Loader;
   readonly tags: EntityTags;
   readonly policy: FieldPolicy;
-  readonly compressor: Compressor;
   /** Known requests remember its answers for this object. */
   readonly owner: object;
+  readonly forms: Forms;
   readonly note: Note;
 }
 
@@ -96,32 +98,26 @@ export class Presenter {
     return first.coding === null ? first : null;
   }
 
-  /** Compresses a file that is in memory; null where that is of no use, or there is too much to do already. */
-  #make(resource: Resource, coding: Coding, context: HandlerContext): Promise<Variant> | null {
-    if (!resource.isCompressible || !MADE_CODINGS.includes(coding)) return null;
-    const known = resource.making.get(coding);
-    if (known !== undefined) return known;
+  /** A form that is made here; null where that is of no use, or there is too much to do already. */
+  #make(resource: Resource, coding: Coding, context: HandlerContext): Variant | Promise<Variant> | null {
+    if (!resource.isCompressible) return null;
     const original = resource.variants[0];
     const loaded = original.content === null ? this.#load(resource, original, context) : null;
-    if (typeof loaded !== "number" && loaded !== null) close(loaded.fd);
+    if (typeof loaded !== "number" && loaded !== null) loaded.file?.release();
     const { content } = original;
     if (content === null || resource.entry === null) return null; // it would be made again and again
-    const compressed = this.#parts.compressor.compress(content.bytes, coding);
-    if (compressed === null) return null;
-    const making = compressed.then((bytes) => {
-      if (bytes === null) {
-        resource.making.set(coding, null);
-        return original;
-      }
+    const form = this.#parts.forms.of(content.file, coding, context.clock.seconds);
+    if (form === null) return null;
+    const attach = (form: FileContent | null): Variant => {
+      if (form === null) return original;
+      const known = resource.variants.find((variant) => variant.coding === coding);
+      if (known !== undefined) return known;
       const variant: Variant = { coding, seen: original.seen, content: null };
-      const { tags } = this.#parts;
-      this.#keepContent(resource, variant, bytes, { ...content.validators, etag: tags.ofMade(bytes) });
+      this.#keepContent(resource, variant, form, null, { ...content.validators, etag: form.tag }, context);
       if (resource.entry !== null) resource.variants.push(variant);
-      resource.making.delete(coding);
       return variant;
-    });
-    resource.making.set(coding, making);
-    return making;
+    };
+    return form instanceof Promise ? form.then(attach) : attach(form);
   }
 
   #show(
@@ -163,7 +159,8 @@ export class Presenter {
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
   #load(resource: Resource, variant: Variant, context: HandlerContext): Loaded | number | null {
     const { loader, cache, tags, note } = this.#parts;
-    const loaded = loader.load(resource, variant);
+    const isFresh = resource.entry !== null && resource.checkedBatch === context.batch;
+    const loaded = loader.load(resource, variant, isFresh, (status) => cache.contentOf(status, context));
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
     const { seen } = variant;
@@ -176,38 +173,51 @@ export class Presenter {
       resource.isNew = false;
       note("cache", "not kept: it has just changed");
     }
-    if (bytes !== null) {
-      const etag = tags.ofContent(bytes, status, variant.coding);
-      this.#keepContent(resource, variant, bytes, validatorsOf(status, etag, context));
+    const content = bytes === null ? loaded.content : this.#contentOf(bytes, status, context);
+    if (content !== null) {
+      const etag = tags.ofForm(content.tag, status, variant.coding);
+      this.#keepContent(resource, variant, content, content, validatorsOf(status, etag, context), context);
     }
     if (resource.isNew) {
       const isKept = cache.put(resource, context);
       note("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
     }
-    return bytes === null ? loaded : null;
+    return content === null ? loaded : null;
   }
 
+  #contentOf(bytes: Uint8Array<ArrayBuffer>, status: FileStatus, { clock }: HandlerContext): FileContent {
+    const { tags } = this.#parts;
+    const isSettled = status.changedSeconds <= clock.seconds - CACHE_SETTLE_SECONDS;
+    const isProvisional = !isSettled && tags.growth.isTooFast(status);
+    const tag = isProvisional ? null : tags.ofContent(bytes, status, null, isSettled);
+    return new FileContent(bytes, status, status.identity, { tag, isSettled, isProvisional });
+  }
+
+  /** `added` is what the resource has not been made of so far. */
   #keepContent(
     resource: Resource,
     variant: Variant,
-    bytes: Uint8Array<ArrayBuffer>,
+    content: FileContent,
+    added: FileContent | null,
     validators: Validators,
+    context: HandlerContext,
   ): void {
-    const file = { ...describe(resource, variant), validators, ...sourceInMemory(bytes) };
-    const response = whole(file, this.#dress(resource, null, null));
+    const file = { ...describe(resource, variant), validators, ...sourceInMemory(content.bytes) };
+    const isOwn = !content.isShared; // of several URLs, one has it behind its head, and all others send it from there
+    const response = whole(file, this.#dress(resource, null, null), isOwn);
+    let bytes = response.bytes.length;
+    if (isOwn) {
+      content.isShared = true;
+      if (response.tail === null) {
+        content.moveInto(response);
+        bytes -= content.size;
+      }
+    }
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
     const answer = isFirst ? resource : resource.answer(response);
-    const own = response.tail === null ? null : bytes; // else the getter would hold a second copy
-    variant.content = {
-      get bytes() { // of a response that may move its own
-        return own ?? response.bytes.subarray(response.headLength);
-      },
-      validators,
-      whole: answer,
-      notModified: null,
-    };
-    this.#parts.cache.grow(resource, response.bytes.length + (response.tail === null ? 0 : bytes.length));
+    variant.content = { file: content, validators, whole: answer, notModified: null };
+    this.#parts.cache.grow(resource, bytes, added, context.clock.seconds);
   }
 
   #fromMemory(
@@ -223,8 +233,8 @@ export class Presenter {
     let answer: Answer | null = isPlain ? content.whole : null;
     if (answer === null || answer.response === null || request.isConditional) {
       const dress = this.#dress(resource, origin, standIn);
-      const { validators, bytes } = content;
-      const file = { ...describe(resource, variant), validators, ...sourceInMemory(bytes) };
+      const { validators } = content;
+      const file = { ...describe(resource, variant), validators, ...sourceInMemory(content.file.bytes) };
       if (standIn !== null && standIn.status !== 200) {
         return errorPage(file, standIn.status, standIn.own, dress);
       }
@@ -239,7 +249,7 @@ export class Presenter {
       if (answer.response === null) return whole(file, dress, false);
     }
     // While there is too much to compress, a client may get what is not the best for it: only for now.
-    const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.compressor.isFull);
+    const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.forms.isFull);
     if (request instanceof KnownRequest && answer.entry !== null && isLasting) {
       request.remember(this.#parts.owner, answer);
     }
@@ -254,7 +264,7 @@ export class Presenter {
   #fromDisk(
     resource: Resource,
     variant: Variant,
-    { fd, start, status, digest }: Loaded,
+    { file: open, start, status, digest }: Loaded,
     request: HttpRequest,
     context: HandlerContext,
     standIn: StandIn | null,
@@ -263,7 +273,7 @@ export class Presenter {
       let isLeased = false;
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
-        const source = sourceOnDisk(fd, start, status.size, () => isLeased = true);
+        const source = sourceOnDisk(open!, start, status.size, () => isLeased = true);
         const validators = validatorsOf(status, etag, context);
         const file = { ...describe(resource, variant), validators, ...source };
         if (standIn !== null && standIn.status !== 200) {
@@ -271,7 +281,7 @@ export class Presenter {
         }
         return negotiate(request, context, file, dress) ?? whole(file, dress);
       } finally {
-        if (!isLeased) close(fd);
+        if (!isLeased) open!.release();
       }
     };
     const { clock } = context;
@@ -281,14 +291,14 @@ export class Presenter {
     if (!(etag instanceof Promise)) return answer(etag, status);
     return etag.then((etag) => {
       const now = new FileStatus(); // it may have been written to while its tag was made
-      if (now.readDescriptor(fd) < 0) now.copyFrom(status);
+      if (now.readDescriptor(open!.fd) < 0) now.copyFrom(status);
       return answer(now.equals(status) ? etag : null, now);
     });
   }
 
   #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
     const { fileName, mediaType, url } = resource;
-    const isPrivate = resource.auth.length > 0;
+    const isPrivate = resource.auth.length > 0 || standIn?.isPrivate === true;
     return (own, status) => {
       const fields = standIn === null || standIn.status !== 200 ? own : [...own, ...standIn.own];
       const path = standIn === null ? url : standIn.url;

@@ -3,7 +3,6 @@
  * Source: RFC 9110 §8.8, §13, §14.
  * @module
  */
-import { close } from "../../ffi/socket.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { isRangeFresh, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { formatHttpDate } from "../../server/http/date.ts";
@@ -14,6 +13,7 @@ import { type ByteRange, parseRanges } from "../../server/http/range.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Body, type Fields, HttpResponse } from "../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../server/limits.ts";
+import type { OpenFile } from "./open_files.ts";
 import { DiskPieces, MemoryPieces, type Pieces } from "./pieces.ts";
 
 /** Nothing is read before the client takes it. */
@@ -66,20 +66,25 @@ export function sourceInMemory(content: Uint8Array<ArrayBuffer>): Source {
 }
 
 /**
- * An open file of `size` bytes, of which the first is the one at `first` of what the descriptor stands for; `onLease` is
- * called when a body has taken over the descriptor.
+ * An open file of `size` bytes, of which the first is the one at `first` of what is open; `onLease` is called when a body
+ * has taken it over.
  */
-export function sourceOnDisk(fd: number, first: number, size: number, onLease: () => void): Source {
+export function sourceOnDisk(file: OpenFile, first: number, size: number, onLease: () => void): Source {
+  let isOpen = true;
+  const close = () => { // once, whatever a response's owner does: others have it, too
+    if (isOpen) file.release();
+    isOpen = false;
+  };
   return {
     size,
     body: (start, end) => {
       if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
       onLease();
-      return new FileBody({ fd, offset: first + start, length: end - start, close: () => void close(fd) });
+      return new FileBody({ fd: file.fd, offset: first + start, length: end - start, close });
     },
     pieces: (pieces, length) => {
       onLease();
-      return { stream: new ReadableStream(new DiskPieces(fd, first, pieces), ON_DEMAND), length };
+      return { stream: new ReadableStream(new DiskPieces(file.fd, first, pieces, close), ON_DEMAND), length };
     },
   };
 }
@@ -120,7 +125,14 @@ export function notModified(file: Representation, dress: Dress): HttpResponse {
 /** The page for an error: what stands in the file, but for what would let it be taken for the resource itself. */
 export function errorPage(file: Representation, status: number, own: Fields, dress: Dress): HttpResponse {
   const fields = [...contentFields(file, file.mediaType), ...varyField(file), ...own];
-  return new HttpResponse(status, dress(fields, status), file.body(0, file.size));
+  // Not copied, as above: it is sent to all who meet the error, at whatever URL.
+  return new HttpResponse(
+    status,
+    dress(fields, status),
+    file.body(0, file.size),
+    false,
+    RANGE_INLINE_BYTES_MAX,
+  );
 }
 
 function single(file: Representation, { start, end }: ByteRange, dress: Dress): HttpResponse {

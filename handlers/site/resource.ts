@@ -5,9 +5,11 @@
  */
 import type { HandlerContext } from "../../server/handler.ts";
 import type { Validators } from "../../server/http/conditional.ts";
+import { keyedHash } from "../../server/http/keyed_hash.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { HttpResponse } from "../../server/http/response.ts";
 import { RESOURCE_OVERHEAD_BYTES } from "../../server/limits.ts";
+import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
 import type { CompiledAuth } from "./rules.ts";
 import { SieveEntry } from "./sieve.ts";
@@ -31,7 +33,8 @@ export interface Variant {
 
 /** What is in memory of a variant. */
 export interface Content {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The bytes, which other URLs of the same file have, too. */
+  readonly file: FileContent;
   readonly validators: Validators;
   /** 200 with everything. */
   readonly whole: Answer;
@@ -75,6 +78,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   readonly keeper: Keeper;
   readonly key: Uint8Array;
   readonly hash: number;
+  /** Another one whose key has the same hash. */
+  next: Resource | null = null;
   readonly url: string;
   readonly fileName: string;
   readonly mediaType: string;
@@ -90,12 +95,12 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   readonly places: readonly Place[];
   /** What has to be looked at each time. */
   readonly unwatched: Seen[];
-  /** Variants that are being made, by their coding; null: they would be of no use. */
-  readonly making: Map<Coding, Promise<Variant> | null> = new Map();
   /** It may be kept, once its file was opened. */
   isNew = true;
-  /** What it costs in memory. */
+  /** What it costs in memory, beside the contents of files. */
   bytes: number;
+  /** Those that its variants were read from. */
+  readonly contents: FileContent[] = [];
   /** Responses beside its own one that requests remember. */
   readonly answers: Answer[] = [];
 
@@ -103,7 +108,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     super();
     this.keeper = keeper;
     this.key = init.key;
-    this.hash = hashOf(init.key, 0, init.key.length);
+    this.hash = keyedHash(init.key, 0, init.key.length);
     this.url = init.url;
     this.fileName = init.fileName;
     this.mediaType = init.mediaType;
@@ -131,10 +136,15 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   end(): void {
     this.entry = this.response = null;
     for (const answer of this.answers) answer.entry = answer.response = null;
-    this.answers.length = 0;
+    this.answers.length = this.contents.length = 0;
     const [{ seen: original }, ...others] = this.variants;
     const read = [this.variants[0], ...others.filter(({ seen }) => seen !== original)]; // made ones are no files
     this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
+  }
+
+  /** What all of it takes in memory. */
+  get totalBytes(): number {
+    return this.contents.reduce((sum, { size, madeBytes }) => sum + size + madeBytes, this.bytes);
   }
 
   /** `seen` cannot be watched. */
@@ -145,11 +155,4 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   drop(): void {
     this.keeper.remove(this);
   }
-}
-
-/** FNV-1a, 32 bits. */
-export function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193);
-  return hash;
 }

@@ -8,22 +8,36 @@ import type { EntryKind } from "../../ffi/directory.ts";
 import type { FileStatus, PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 
+/** What a path leads to; "other" is a FIFO, a socket or a device. −errno where it leads nowhere. */
+export type Found = "file" | "directory" | "other" | number;
+
+/**
+ * How a path is spelled. "exact": as it stands in its directories, since these find nothing else. "listed": as it stands
+ * there now. "other": the file system finds it, and some directory lists it in another way: in another case, another
+ * form of its letters, by its long name, without a dot at the end.
+ */
+export type Spelling = "exact" | "listed" | "other";
+
 /** See the module's comment. */
 export interface Root {
   /** False: no link is followed. */
   readonly followsLinks: boolean;
   /** True when another directory has come to its name. */
   readonly isReplaced: boolean;
-  /** Looks at what is there, following links, without opening it: 0 or −errno. Says nothing about what may be opened. */
+  /**
+   * Looks at what is there without opening it: what it is, or −errno. Links are followed as far as they stay inside of
+   * the root: −EXDEV for one that does not, whatever is or is not behind it. `status` is filled.
+   */
+  look(path: PathBytes, status?: FileStatus): Found;
+  /** The same, but −ELOOP when there is any link on the way. */
+  lookWithoutLinks(path: PathBytes, status: FileStatus): Found;
+  /** Looks again at a path that is watched, and on which there is no link: 0 or −errno. */
   readStatus(path: PathBytes, status: FileStatus): number;
-  /** The same for somebody who wants to serve it: what it is, or the status that its client gets. `status` is filled. */
-  look(path: PathBytes, status?: FileStatus): "file" | "directory" | number;
-  /** Looks at what a link leads to: 0 or −errno, also for one that leads out of the root. */
-  readLinked(path: PathBytes, status: FileStatus): number;
-  /** True when a symbolic link is, or may be, on the way to what is no FIFO, socket or device. */
-  isLink(path: PathBytes): boolean;
-  /** True when no link leads from `path` out of the root. */
-  isInside(path: PathBytes): boolean;
+  /**
+   * Tells whether what was found at the path `names` is spelled as its directories list it; or −errno. Directories that
+   * compare bytes are added to `exact`, and those in it are not asked.
+   */
+  spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number;
   /** A directory, for its names; −errno when it cannot be opened. */
   openDirectory(path: PathBytes): SiteDirectory | number;
   /** What is still being made for somebody, such as a listing, finds nothing from now on. */

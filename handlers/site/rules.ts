@@ -4,7 +4,7 @@
  * All paths here are in the one spelling of `encodePath`: percent-encoded, with exactly one slash at the front.
  * @module
  */
-import type { SiteSettings } from "../../server/config/site_settings.ts";
+import type { HeaderRule, SiteSettings } from "../../server/config/site_settings.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { aliasesOf } from "./aliases.ts";
@@ -145,10 +145,16 @@ export class Rules {
     return found;
   }
 
-  /** The header rules that match `path`, for people: a line for each. */
+  /** The header rules that match `path`, in their order. */
+  headers(path: string): readonly HeaderRule[] {
+    return this.#headers.filter(({ glob }) => glob === null || glob.match(path) !== null);
+  }
+
+  /** The same for people: a line for each. */
   describeFields(path: string): string[] {
-    return this.#headers.filter(({ glob }) => glob === null || glob.match(path) !== null)
-      .map(({ source, fields }) => `${source}: ${fields.map(describeField).join(", ")}`);
+    return this.headers(path).map(({ source, fields }) =>
+      `${source}: ${fields.map(describeField).join(", ")}`
+    );
   }
 }
 

@@ -19,9 +19,11 @@ import { EntityTags } from "./entity_tags.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./error_pages.ts";
 import { FieldPolicy } from "./field_policy.ts";
 import { FileCache, type Validation } from "./file_cache.ts";
+import { Forms } from "./forms.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
+import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
 import { openOrigin } from "./origin.ts";
@@ -34,7 +36,6 @@ import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
 import type { Root } from "./root.ts";
 import type { SiteOptions } from "./site_options.ts";
-import { terminate } from "./site_root.ts";
 import { StandIns } from "./stand_ins.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -58,6 +59,7 @@ export class Site {
   readonly #locator: Locator;
   readonly #presenter: Presenter;
   readonly #listings: Listings;
+  readonly #listingBodies = new ListingBodies();
   readonly #tags: EntityTags;
   readonly #standIns: StandIns;
   readonly #note: Note;
@@ -79,7 +81,7 @@ export class Site {
     this.#explains = note !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
-    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings.root, options);
+    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings, options);
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;
@@ -87,16 +89,15 @@ export class Site {
     const hidden = new HiddenFile(options.config ?? null, root);
     this.#listings = new Listings(root, (names) => hidden.is(names));
     this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
-    const isInside = (path: Uint8Array) => root.isInside(terminate(path));
-    const locator = this.#locator = new Locator(settings, this.#rules, isInside, tell);
+    const locator = this.#locator = new Locator(settings, this.#rules, tell);
     this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
     this.#presenter = new Presenter({
       cache,
       loader,
       tags: this.#tags,
       policy: this.#policy,
-      compressor: new Compressor(),
       owner,
+      forms: new Forms(cache, new Compressor(), this.#tags),
       note: tell,
     });
     this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));
@@ -261,11 +262,19 @@ export class Site {
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
       listings: this.#listings,
+      bodies: this.#listingBodies,
       rules: this.#rules,
       auth,
-      tagOf: (body) => this.#tags.ofMade(body),
+      givesTags: this.#settings.etag !== "off",
       dress: (own, status) =>
-        this.#policy.fieldsOf(own, { path: url, status, fileName: null, mediaType: null, origin }),
+        this.#policy.fieldsOf(own, {
+          path: url,
+          status,
+          fileName: null,
+          mediaType: null,
+          origin,
+          isPrivate: auth.length > 0,
+        }),
     });
     if (!(listed instanceof Promise)) return this.#settle(listed, url, request, context);
     return listed.then((listed) => this.#settle(listed, url, request, context));
@@ -288,7 +297,8 @@ export class Site {
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context);
     if (denied !== null) return denied;
-    const result = this.#standIns.present(spa, { url, status: 200, own: vary }, request, context);
+    const standIn = { url, status: 200, own: vary, isPrivate: rule !== null };
+    const result = this.#standIns.present(spa, standIn, request, context);
     const settle = (result: Result | null) =>
       result instanceof HttpResponse
         ? result

@@ -12,16 +12,24 @@ import {
   openBeneathByWalking,
   openBeneathWithoutLinks,
   openDirectory,
+  openPathBeneath,
+  openPathBeneathByWalking,
+  openPathBeneathWithoutLinks,
   type PathBytes,
   readAt,
   readsAsPermitted,
 } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
+import { isInWorkingDirectory, pathOf } from "../../ffi/path_walk.ts";
 import { close } from "../../ffi/socket.ts";
-import type { Root, SiteDirectory } from "./root.ts";
+import { printable } from "../../server/config/usage_error.ts";
+import { ListedNames } from "./listed_names.ts";
+import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
+const HERE = cString(".");
 
 /** A directory as the root of a site, open. */
 export class SiteRoot implements Root {
@@ -31,16 +39,28 @@ export class SiteRoot implements Root {
   readonly #path: PathBytes;
   readonly #status = new FileStatus();
   readonly #own = new FileStatus();
+  readonly #listed: ListedNames = new ListedNames(this);
+  /** Given up where there are no descriptors, so that what is in memory can be looked at, and served. */
+  #spare: number;
 
-  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it */
-  constructor(path: string) {
+  /**
+   * `isConfined`: where `path` leads out of the working directory is no root.
+   * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it; EXDEV
+   * where it leads out of the working directory and may not
+   */
+  constructor(path: string, isConfined: boolean = false) {
     this.#fd = openDirectory(path);
-    const status = readsAsPermitted(this.#fd);
+    const isOutside = isConfined && !isInWorkingDirectory(this.#fd);
+    const status = isOutside ? -E.EXDEV : readsAsPermitted(this.#fd);
+    const where = isOutside
+      ? `, which leads out of the working directory to ${printable(pathOf(this.#fd))}`
+      : "";
     if (status < 0) close(this.#fd);
-    E.orThrow(status, `open root ${path}`, "openat");
+    E.orThrow(status, `open root ${path}${where}`, "openat");
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
     this.#own.readDescriptor(this.fd);
+    this.#spare = this.openPath(HERE);
   }
 
   /** Its descriptor; −1, which opens nothing, when it was closed. */
@@ -64,37 +84,59 @@ export class SiteRoot implements Root {
     return this.followsLinks ? openBeneathWithoutLinks(this.fd, path) : openBeneathByWalking(this.fd, path);
   }
 
-  readStatus(path: PathBytes, status: FileStatus): number {
-    return status.read(this.fd, path);
+  /** Names what is at `path`, to look at it (O_PATH): descriptor or −errno. */
+  openPath(path: PathBytes): number {
+    return this.followsLinks ? openPathBeneath(this.fd, path) : openPathBeneathByWalking(this.fd, path);
   }
 
-  /** Looks before opening: even to open a FIFO or a device can have an effect on others. `status` is filled. */
-  look(path: PathBytes, status: FileStatus = this.#status): "file" | "directory" | number {
-    const result = status.read(this.fd, path);
-    // Out of the root even a refusal says too much: there it is 404, as for what does not exist.
-    if (result === -E.EACCES) return this.isInside(path) ? 403 : 404;
-    if (result < 0) return statusOfErrno(-result);
-    if (status.isFile) return "file";
-    return status.isDirectory ? "directory" : 404;
+  #openPathWithoutLinks(path: PathBytes): number {
+    return this.followsLinks
+      ? openPathBeneathWithoutLinks(this.fd, path)
+      : openPathBeneathByWalking(this.fd, path);
   }
 
-  /**
-   * True when a symbolic link is on the way to what is no FIFO, socket or device, or when that cannot be found out for
-   * want of descriptors: then it may be.
-   */
-  isLink(path: PathBytes): boolean {
-    const fd = this.openWithoutLinks(path);
-    if (fd >= 0) close(fd);
-    return fd === -E.ELOOP || (fd < 0 && statusOfErrno(-fd) === 503);
+  /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
+  look(path: PathBytes, status: FileStatus = this.#status): Found {
+    if (path[0] === DOT && path[1] === 0) {
+      const failed = status.readDescriptor(this.fd);
+      return failed < 0 ? failed : "directory";
+    }
+    let fd = this.openPath(path);
+    if (fd === -E.EMFILE && this.#giveUpSpare()) fd = this.openPath(path);
+    return this.#lookAt(fd, status);
   }
 
-  /** Of that which is opened inside of the root, and of nothing else. */
-  readLinked(path: PathBytes, status: FileStatus): number {
-    const fd = this.open(path);
+  lookWithoutLinks(path: PathBytes, status: FileStatus): Found {
+    let fd = this.#openPathWithoutLinks(path);
+    if (fd === -E.EMFILE && this.#giveUpSpare()) fd = this.#openPathWithoutLinks(path);
+    return this.#lookAt(fd, status);
+  }
+
+  #lookAt(fd: number, status: FileStatus): Found {
     if (fd < 0) return fd;
     const failed = status.readDescriptor(fd);
     close(fd);
-    return failed;
+    if (this.#spare < 0) this.#spare = this.openPath(HERE);
+    if (failed < 0) return failed;
+    if (status.isFile) return "file";
+    if (status.isDirectory) return "directory";
+    return status.isLink ? -E.ELOOP : "other"; // one that is not followed
+  }
+
+  #giveUpSpare(): boolean {
+    if (this.#spare < 0) return false;
+    close(this.#spare);
+    this.#spare = -1;
+    return true;
+  }
+
+  /** No link is on the path: statx(2) alone cannot leave the root. */
+  readStatus(path: PathBytes, status: FileStatus): number {
+    return status.readWithoutFollowing(this.fd, path);
+  }
+
+  spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number {
+    return this.#listed.spellingOf(names, exact);
   }
 
   openDirectory(path: PathBytes): SiteDirectory | number {
@@ -102,15 +144,9 @@ export class SiteRoot implements Root {
     return fd < 0 ? fd : new OpenDirectory(fd);
   }
 
-  /** True when no link leads from `path` out of the root. */
-  isInside(path: PathBytes): boolean {
-    const fd = this.open(path);
-    if (fd >= 0) close(fd);
-    return fd >= 0 || fd === -E.EACCES;
-  }
-
   /** What is still being made for somebody, such as a listing, finds nothing from now on. */
   close(): void {
+    this.#giveUpSpare();
     close(this.#fd);
     this.#fd = -1;
   }

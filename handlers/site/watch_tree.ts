@@ -16,14 +16,13 @@ import { listNames } from "../../ffi/directory.ts";
 import { describeErrno, EAGAIN, ENOSPC } from "../../ffi/errno.ts";
 import {
   type FileName,
-  ignoresCase,
   inotifyCreate,
   inotifyRead,
   inotifyUnwatch,
   inotifyWatch,
   openSubdirectory,
-  tellsOfChanges,
 } from "../../ffi/inotify.ts";
+import { comparesBytes, tellsOfChanges } from "../../ffi/file_system.ts";
 import { close } from "../../ffi/socket.ts";
 import {
   CACHE_RECHECK_SECONDS,
@@ -37,8 +36,8 @@ import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES } from "./place.
 /** See the module's comment. */
 export class WatchTree {
   readonly #rootFd: number;
-  /** Watch where the file system is not known to tell of all changes, too. */
-  readonly #trustsAll: boolean;
+  /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
+  readonly trustsAll: boolean;
   readonly #onWarning: (message: string) => void;
   #inotify: number;
   #root = new Place("", null);
@@ -56,7 +55,7 @@ export class WatchTree {
   /** `root` is a directory's descriptor, and stays the caller's. */
   constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
     this.#rootFd = root;
-    this.#trustsAll = trustsAll;
+    this.trustsAll = trustsAll;
     this.#onWarning = onWarning;
     this.#inotify = inotifyCreate();
     if (this.#inotify < 0) this.#warn(this.#inotify);
@@ -98,7 +97,7 @@ export class WatchTree {
 
   /** Watches the file that was opened at `place` as `fd`; false when that is impossible. To be called before reading it. */
   watchFile(place: Place, fd: number): boolean {
-    return (this.#trustsAll || tellsOfChanges(fd)) && this.#watch(place, fd, false);
+    return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(place, fd, false);
   }
 
   /** `dependent` will be told of changes at and above `place`, and calls {@linkcode forget} if it ends earlier. */
@@ -169,7 +168,7 @@ export class WatchTree {
   }
 
   #admit(fd: number): boolean {
-    return this.#trustsAll || (tellsOfChanges(fd) && !ignoresCase(fd));
+    return this.trustsAll || (tellsOfChanges(fd) && comparesBytes(fd));
   }
 
   /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */

@@ -6,7 +6,7 @@
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
-import { BARE, ESCAPED_BYTES_MAX, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
+import { ADDED_BYTES_MAX, BARE, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
 import type { Source } from "./source.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -63,7 +63,7 @@ export function copy(bytes: Bytes, out: Bytes, at: number): number {
 /** The same text without anything that cannot stand in a line: the path of a UNIX socket is whatever its owner likes. */
 function escaped(text: string, escaping: Escaping): string {
   const bytes = encodeUtf8(text);
-  const out = new Uint8Array(bytes.length * ESCAPED_BYTES_MAX);
+  const out = new Uint8Array(bytes.length + ADDED_BYTES_MAX);
   return new TextDecoder().decode(out.subarray(0, escaping.write(bytes, 0, bytes.length, out, 0)));
 }
 

@@ -3,12 +3,30 @@
  * does it, it can be opened anew under its name.
  * @module
  */
-import { describeErrno, orThrow } from "../../ffi/errno.ts";
-import { appendTo, isRegularFile, openLogDirectory, openToAppend } from "../../ffi/log_file.ts";
+import { STDERR_FILENO, STDOUT_FILENO } from "../../ffi/constants.ts";
+import { describeErrno, SystemError } from "../../ffi/errno.ts";
+import {
+  appendTo,
+  describeRefusal,
+  isRegularFile,
+  openLogDirectory,
+  openToAppend,
+} from "../../ffi/log_file.ts";
 import { close } from "../../ffi/socket.ts";
 import { mayWrite } from "../../ffi/standard_output.ts";
 import { toDescriptor } from "../../ffi/wait.ts";
 import type { LogTarget } from "./writer.ts";
+
+/** Paths that stand for what is open already: these links are not opened, which another user's rights might not allow. */
+const STREAMS: ReadonlyMap<string, number> = new Map([
+  ["/dev/stdout", STDOUT_FILENO],
+  ["/dev/stderr", STDERR_FILENO],
+]);
+
+/** True for `/dev/stdout` and `/dev/stderr`, which are no files that a log opens. */
+export function isStandardStream(path: string): boolean {
+  return STREAMS.has(path);
+}
 
 /** See the module's comment. */
 export class LogFile implements LogTarget {
@@ -28,9 +46,10 @@ export class LogFile implements LogTarget {
         `A log file must be a path or a descriptor, not ${JSON.stringify(path) ?? typeof path}`,
       );
     }
-    this.path = typeof path === "number" ? null : path;
-    this.#name = typeof path === "number" ? "" : path.slice(path.lastIndexOf("/") + 1);
-    if (typeof path === "number") this.#use(path);
+    const where = STREAMS.get(String(path)) ?? path;
+    this.path = typeof where === "number" ? null : where;
+    this.#name = typeof where === "number" ? "" : where.slice(where.lastIndexOf("/") + 1);
+    if (typeof where === "number") this.#use(where);
   }
 
   /** Opens it; nothing is written before. @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)` */
@@ -39,8 +58,11 @@ export class LogFile implements LogTarget {
     if (path === null || this.#fd >= 0) return;
     this.#directory = openLogDirectory(path.slice(0, path.lastIndexOf("/") + 1) || ".", path);
     const fd = openToAppend(this.#directory, this.#name);
-    if (fd < 0) this.close();
-    this.#use(orThrow(fd, `open ${path}`, "openat"));
+    if (fd < 0) {
+      this.close();
+      throw new SystemError(`open ${path}`, "openat", -fd, describeRefusal(-fd));
+    }
+    this.#use(fd);
   }
 
   #use(fd: number): void {
@@ -63,7 +85,8 @@ export class LogFile implements LogTarget {
     if (this.path === null) return null;
     const fd = openToAppend(this.#directory, this.#name);
     if (fd < 0) {
-      return `Cannot reopen ${this.path}: ${describeErrno(-fd)}: it goes on in the one that was open`;
+      const why = describeRefusal(-fd) || describeErrno(-fd);
+      return `Cannot reopen ${this.path}: ${why}: it goes on in the one that was open`;
     }
     close(this.#fd);
     this.#use(fd);

@@ -9,7 +9,7 @@ import { type GivenFlags, judge } from "./given_flags.ts";
 import { readListenAddress } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readLogFile, readLogFormat, readProxies } from "./log_settings.ts";
-import { readField, readUser } from "./rule_values.ts";
+import { readAllowedHosts, readField, readUser } from "./rule_values.ts";
 import type { Action, Arguments, Choices, ProgramSettings, Verbosity } from "./settings.ts";
 import type { AuthRule, SiteSettings } from "./site_settings.ts";
 import { Expected, UsageError } from "./usage_error.ts";
@@ -112,6 +112,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
     socketMode: read(flags, "socket-mode", readMode),
     poller: read(flags, "poller", readPoller, "poller"),
     handler: read(flags, "handler", readHandler, "handler"),
+    allowedHosts: read(flags, "allowed-hosts", readAllowedHosts),
     coroutine: flags.isOn("coroutine"),
     keepAlive: flags.isOn("keep-alive"),
     cacheSize: read(flags, "cache-size", readSize),

@@ -13,8 +13,10 @@ import { type ListenAddress, readListenAddress } from "../listening/address.ts";
 import { readAdminAddress } from "./admin_address.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readProxies } from "./log_settings.ts";
-import { readFieldValue } from "./rule_values.ts";
-import { configSchema, type WrittenConfig, type WrittenSite } from "./schema.ts";
+import { readAllowedHosts, readFieldValue } from "./rule_values.ts";
+import { configSchema, type WrittenConfig } from "./schema.ts";
+import { isOfSite } from "./schema_kinds.ts";
+import type { WrittenSite } from "./schema_site.ts";
 import type { FileChoices } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { UsageError } from "./usage_error.ts";
@@ -27,11 +29,14 @@ const SHOWN_CHARACTERS_MAX = 60;
 type Path = readonly PropertyKey[];
 
 /**
- * Reads the text of the file at `path`, which is named in errors, and on which relative roots depend.
+ * Reads the text of the file at `path`, which is named in errors, and on which relative roots depend. Of a file that was
+ * found and not named (`isNamed` is false) only the keys about sites count.
  * @throws {UsageError}
  */
-export function parseConfig(path: string, text: string): FileChoices {
-  const written = validate(path, parseJson(path, text));
+export function parseConfig(path: string, text: string, isNamed: boolean = true): FileChoices {
+  const whole = validate(path, parseJson(path, text));
+  const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !countsWhenFound(key));
+  const written: WrittenConfig = withoutKeys(whole, ignored);
   const { port, host, poller, handler, coroutine, keepAlive, cacheSize, cacheFileSize } = written;
   const program = said({
     port,
@@ -41,6 +46,7 @@ export function parseConfig(path: string, text: string): FileChoices {
     socketMode: written.socketMode === undefined ? undefined : readMode(written.socketMode),
     poller,
     handler,
+    allowedHosts: allowedHostsOf(written.allowedHosts),
     coroutine,
     keepAlive,
     cacheSize: typeof cacheSize === "string" ? readSize(cacheSize) : cacheSize,
@@ -63,7 +69,17 @@ export function parseConfig(path: string, text: string): FileChoices {
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const
   );
-  return { path, program, site: siteOf(written, path), hosts: new Map(hosts) };
+  return { path, isNamed, ignored, program, site: siteOf(written, path), hosts: new Map(hosts) };
+}
+
+/** Whether a key counts in a file that was found and not named. */
+function countsWhenFound(key: string): boolean {
+  const { shape } = configSchema;
+  return isOfSite(shape[key as keyof typeof shape]);
+}
+
+function withoutKeys(written: WrittenConfig, keys: readonly string[]): WrittenConfig {
+  return Object.fromEntries(Object.entries(written).filter(([key]) => !keys.includes(key)));
 }
 
 function parseJson(path: string, text: string): unknown {
@@ -192,6 +208,11 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
       users,
     })),
   });
+}
+
+function allowedHostsOf(written: WrittenConfig["allowedHosts"]): readonly string[] | null | undefined {
+  if (written === undefined) return undefined;
+  return written.length === 0 ? [] : readAllowedHosts(String(written));
 }
 
 /** The path of a UNIX socket is relative, too. */

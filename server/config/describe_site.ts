@@ -6,7 +6,10 @@ import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
 
 /** What each setting is called, and how it is said; where a switch is on, that is all there is to say. */
 const LINES: {
-  readonly [K in Exclude<keyof SiteSettings, "root">]: [name: string, (value: SiteSettings[K]) => string];
+  readonly [K in Exclude<keyof SiteSettings, "root" | "isRootConfined">]: [
+    name: string,
+    (value: SiteSettings[K]) => string,
+  ];
 } = {
   index: ["index", (names) => names.join(", ")],
   cleanUrls: ["clean URLs", onOff],

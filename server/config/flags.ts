@@ -46,8 +46,10 @@ export interface FlagGroup {
   readonly flags: readonly Flag[];
 }
 
-/** The name of the configuration file that is read when none is named. */
-export const DEFAULT_CONFIG = "./epollet.json";
+/** What a configuration file is called. */
+export const CONFIG_NAME = "epollet.json";
+/** The one that is read when none is named. */
+export const DEFAULT_CONFIG = `./${CONFIG_NAME}`;
 
 const DEFAULT_ROOT = DEFAULT_SITE_SETTINGS.root;
 const { cacheSize, cacheFileSize } = DEFAULT_PROGRAM_SETTINGS;
@@ -190,6 +192,12 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         help: "ask for a name and a password; the hash is --hash-password's",
         isForStatic,
       },
+      {
+        name: "allowed-hosts",
+        value: "NAMES",
+        help: "names it is asked by, separated by commas; * for all (auto)",
+        isForStatic,
+      },
       { name: "hash-password", isAction, help: "read a password from standard input, print its hash" },
     ],
   },
@@ -210,7 +218,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
         name: "config",
         value: "FILE",
         key: null,
-        help: `read settings and rules (${DEFAULT_CONFIG}, if it is there)`,
+        help: `read settings and rules (of ${DEFAULT_CONFIG}: the site's)`,
       },
       { name: "no-config", key: null, help: "read no file" },
       {

@@ -8,17 +8,19 @@ import { readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
 import { type ConfigText, embeddedSite } from "../site_archive.ts";
 import { readEnvironment } from "./environment.ts";
-import { DEFAULT_CONFIG } from "./flags.ts";
+import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags.ts";
+import { confineToSite, describeIgnored } from "./found_config.ts";
 import {
   type Arguments,
   type CommandLine,
   type FileChoices,
   type FlagChoices,
   mergeSettings,
+  type ProgramSettings,
 } from "./settings.ts";
+import type { SiteSettings } from "./site_settings.ts";
 import { UsageError } from "./usage_error.ts";
-
-export type { ConfigText };
+import { propertyOf } from "./write_config.ts";
 
 /** What is said beside the command line. */
 export interface OtherChoices {
@@ -27,25 +29,75 @@ export interface OtherChoices {
   readonly file: FileChoices | null;
 }
 
+/** A configuration file as it was read, and whether it was named, or came with the program. */
+export interface ReadConfig extends ConfigText {
+  /** False: it was found in the working directory. */
+  readonly isNamed: boolean;
+}
+
+/** Hears of what does not keep the program from serving. */
+export type Warn = (line: string) => void;
+
 /**
  * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
  * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
- * the site in the program, if there is one.
+ * the site in the program, if there is one. `warn` hears what is ignored in a file that was not named.
  * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
  * for a variable that has one.
  */
-export async function loadSettings(args: Arguments, given?: ConfigText | null): Promise<CommandLine> {
-  const { environment, file } = await readOthers(args, given);
-  return mergeSettings(args, file, environment, embeddedSite());
+export async function loadSettings(
+  args: Arguments,
+  given?: ReadConfig | null,
+  warn: Warn = () => {},
+): Promise<CommandLine> {
+  return combine(args, await readOthers(args, given, warn));
 }
 
 /** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
-export async function readOthers(args: Arguments, given?: ConfigText | null): Promise<OtherChoices> {
+export async function readOthers(
+  args: Arguments,
+  given?: ReadConfig | null,
+  warn: Warn = () => {},
+): Promise<OtherChoices> {
   const environment = readEnvironment(variable);
   const config = given === undefined ? readConfig(args, environment) : given;
   if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
-  return { environment, file: parseConfig(config.path, config.text) };
+  const file = parseConfig(config.path, config.text, config.isNamed);
+  if (file.isNamed) return { environment, file };
+  const embedded = embeddedSite();
+  const named = args.site.root ?? environment.site.root ?? null;
+  const isEmbedded = embedded !== null;
+  const found = confineToSite(file, { named: typeof named === "string" ? named : null, isEmbedded });
+  const ignored = found.ignored.filter((key) => !isOverruled(key, [args.program, environment.program]));
+  if (ignored.length > 0) warn(describeIgnored(found.path, ignored));
+  const isUnused = named === null && found.site.root === undefined && embedded !== null;
+  const own = isUnused ? embedded.config : null; // of the site in the program, which is served
+  return { environment, file: own === null ? found : parseConfig(own.path, own.text) };
+}
+
+/** What is in force. @throws {UsageError} */
+export function combine(args: Arguments, { environment, file }: OtherChoices): CommandLine {
+  const command = mergeSettings(args, file, environment, embeddedSite());
+  const isNamed = args.site.root !== undefined || environment.site.root !== undefined ||
+    (file?.isNamed === true && file.site.root !== undefined);
+  const confine = (site: SiteSettings, isNamed: boolean): SiteSettings =>
+    isNamed || typeof site.root !== "string" ? site : { ...site, isRootConfined: true };
+  const hosts = Array.from(command.hosts, ([name, site]) => {
+    const isOwn = file?.hosts.get(name)?.root !== undefined;
+    return [name, confine(site, isOwn ? file?.isNamed === true : isNamed)] as const;
+  });
+  return { ...command, site: confine(command.site, isNamed), hosts: new Map(hosts) };
+}
+
+/** Keys that answer one question: where to listen. */
+const LISTENING: readonly string[] = ["port", "host", "listen"];
+
+/** Whether something that counts more than the file says the same: then it does not matter that the file is ignored. */
+function isOverruled(key: string, choices: readonly Partial<ProgramSettings>[]): boolean {
+  const says = (key: string) => choices.some((said) => Object.hasOwn(said, propertyOf(key)));
+  if (!LISTENING.includes(key)) return says(key);
+  return says(key) || says("listen") || (key === "listen" && LISTENING.some(says));
 }
 
 /** The value of a variable. @throws {UsageError} */
@@ -58,20 +110,31 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** The file that is to be read; null: none is. @throws {UsageError} */
+/**
+ * The file that is to be read; null: none is. A name that ends with a slash is a directory's, and means the file of the
+ * usual name there, if there is one. @throws {UsageError}
+ */
 export function readConfig(
   args: Arguments,
   environment: FlagChoices = readEnvironment(variable),
-): ConfigText | null {
+): ReadConfig | null {
   const isSaid = args.config !== null || !args.usesDefaultConfig;
   const { config, usesDefaultConfig } = isSaid ? args : environment;
-  const path = config ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
+  const isDirectory = config?.endsWith("/") ?? false;
+  const named = isDirectory ? config + CONFIG_NAME : config;
+  const path = named ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
   if (path === null) return null;
   try {
-    return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX) };
+    return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX), isNamed: named !== null };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (config === null && error.errno === ENOENT) return embeddedSite()?.config ?? null;
+    if ((named === null || isDirectory) && error.errno === ENOENT) return embeddedConfig();
     throw new UsageError(`${error.message}: name another file by --config FILE, or none by --no-config`);
   }
+}
+
+/** What came with the program is the program's own. */
+function embeddedConfig(): ReadConfig | null {
+  const config = embeddedSite()?.config ?? null;
+  return config === null ? null : { ...config, isNamed: true };
 }

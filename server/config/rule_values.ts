@@ -133,6 +133,25 @@ export function readHostName(text: string): string {
   return text.toLowerCase();
 }
 
+/** What stands for all hosts, and for those that are allowed where nothing is said. */
+const EVERY_HOST = "*";
+/** See {@linkcode EVERY_HOST}. */
+export const USUAL_HOSTS = "auto";
+/** What is said of names that are none. */
+export const EXPECTED_HOSTS =
+  "names of hosts separated by commas, such as app.test,*.example.org, or * for all, or auto";
+
+/** Names of hosts that may be asked for, separated by commas; null: the usual ones. */
+export function readAllowedHosts(text: string): string[] | null {
+  if (text === USUAL_HOSTS) return null;
+  try {
+    return text.split(",").map((name) => name === EVERY_HOST ? name : readHostName(name));
+  } catch (error) {
+    if (error instanceof Expected) throw new Expected(EXPECTED_HOSTS);
+    throw error;
+  }
+}
+
 /** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */
 export const USER_NAME = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
 

@@ -44,3 +44,20 @@ export function object<T extends z.core.$ZodLooseShape>(
     error: (issue) => issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : expected,
   });
 }
+
+/**
+ * The keys that count in a file that was found and not named, too. It is an allow-list: whatever is not marked decides
+ * about more than the site below the file's directory, and is ignored there.
+ */
+const OF_SITE = new WeakSet<z.ZodType>();
+
+/** Marks the schema of a key that decides about a site, and about nothing else. */
+export function ofSite<T extends z.ZodType>(schema: T): T {
+  OF_SITE.add(schema);
+  return schema;
+}
+
+/** True for the schema of a key that {@linkcode ofSite} has marked. */
+export function isOfSite(schema: z.ZodType): boolean {
+  return OF_SITE.has(schema);
+}

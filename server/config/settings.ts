@@ -34,6 +34,8 @@ export interface ProgramSettings extends ServerLimits, LogSettings {
   readonly poller: PollerName;
   /** What is served. */
   readonly handler: HandlerName;
+  /** Names by which it may be asked, `*` for all; missing, or null where that is chosen: the usual ones. */
+  readonly allowedHosts?: readonly string[] | null;
   /** Each connection is a coroutine's. */
   readonly coroutine: boolean;
   /** Connections stay open after a response. */
@@ -88,6 +90,10 @@ export interface Choices {
 export interface FileChoices extends Choices {
   /** The file's path. */
   readonly path: string;
+  /** False: it was found in the working directory. Then it decides about the site below that and about nothing else. */
+  readonly isNamed: boolean;
+  /** Keys that are in the file and do not count, since it was found and not named. */
+  readonly ignored: readonly string[];
   /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
   readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
 }
@@ -177,6 +183,7 @@ export function mergeSettings(
     ...environment?.program,
     ...args.program,
   };
+  if (program.allowedHosts === null) delete program.allowedHosts;
   const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
   const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {

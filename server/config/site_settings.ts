@@ -52,6 +52,8 @@ export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
 export interface SiteSettings {
   /** The directory to serve, or an archive. */
   readonly root: string | SiteArchive;
+  /** The root is not opened where it leads out of the working directory: it is a default, or comes from a file that was not named. Default false. */
+  readonly isRootConfined?: boolean;
   /** Names tried, in this order, for a path that ends with a slash. Default `["index.html"]`. */
   readonly index: readonly string[];
   /** `/about` is `about.html`, and `/about.html` leads there. Default false. */

@@ -10,6 +10,7 @@ import { formatListenAddress } from "../listening/address.ts";
 import { keyOf } from "./flag_forms.ts";
 import { FLAGS } from "./flags.ts";
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
+import { USUAL_HOSTS } from "./rule_values.ts";
 import type { CommandLine } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
@@ -35,7 +36,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
   const keys = new Set([...FLAGS.map(keyOf).filter((key) => key !== null), ...KEYS_OF_RULES]);
   const entries = Array.from(keys, (key): [string, unknown] => [
     key,
-    Object.hasOwn(site, key) ? site[key as keyof SiteSettings] : writtenSetting(key, command, directory),
+    Object.hasOwn(site, key) ? site[key as keyof WrittenSite] : writtenSetting(key, command, directory),
   ]);
   const hosts = Array.from(
     command.hosts,
@@ -47,6 +48,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
 
 function writtenSetting(key: string, command: CommandLine, directory: string): unknown {
   if (key === "port" || key === "host" || key === "listen") return writtenListening(command, directory)[key];
+  if (key === "allowedHosts") return command.allowedHosts ?? USUAL_HOSTS;
   if (key === "socketMode") return formatMode(command.socketMode);
   const value: unknown = Reflect.get(command, propertyOf(key));
   const limit = LIMIT_SETTINGS.find((setting) => setting.key === key);
@@ -90,12 +92,13 @@ function writtenNumber(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-type WrittenSite = { readonly [K in keyof SiteSettings]: unknown };
+type WrittenSite = { readonly [K in Exclude<keyof SiteSettings, "isRootConfined">]: unknown };
 
 function writtenSite(site: SiteSettings, directory: string): WrittenSite {
-  const { root, spa, cors, headers } = site;
+  const { isRootConfined: _, ...others } = site;
+  const { root, spa, cors, headers } = others;
   return {
-    ...site,
+    ...others,
     root: typeof root === "string" ? absolute(root, directory) : null,
     spa: spa ?? false,
     cors: cors === null ? false : String(cors) === "*" ? true : cors,
@@ -108,7 +111,7 @@ function differences(site: SiteSettings, top: SiteSettings, directory: string): 
   const own = Object.entries(writtenSite(site, directory));
   const common = writtenSite(top, directory);
   const isOwn = ([key, value]: [string, unknown]) =>
-    JSON.stringify(value) !== JSON.stringify(common[key as keyof SiteSettings]);
+    JSON.stringify(value) !== JSON.stringify(common[key as keyof WrittenSite]);
   return Object.fromEntries(own.filter(isOwn));
 }
 

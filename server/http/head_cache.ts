@@ -7,22 +7,44 @@
  *
  * A head is kept when it comes for the second time, so that those that never come again cost nothing but a hash.
  * The hash only finds: every byte is compared, so that nobody can be given the answer to another's request.
+ *
+ * What a head costs is counted when it is kept, with what the handler and the access log will keep with it; a head for
+ * which there is no room makes others leave, in the order in which they stand in the tables.
  * @module
  */
-import { CACHED_HEAD_BYTES_MAX, CACHED_HEADS_MAX } from "../limits.ts";
+import {
+  CACHED_HEAD_BYTES_MAX,
+  CACHED_HEAD_LOG_OVERHEAD_BYTES,
+  CACHED_HEAD_OVERHEAD_BYTES,
+  CACHED_HEADS_BYTES_MAX,
+  CACHED_HEADS_MAX,
+} from "../limits.ts";
+import { HASH_KEYS } from "./keyed_hash.ts";
 import { KnownRequest } from "./known_request.ts";
 import type { HttpRequest } from "./request.ts";
 
 /** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
 const WAYS = 4;
 const SETS = CACHED_HEADS_MAX / WAYS;
-/** Of so many newcomers to full sets one gets a place: where more come than fit, all would only push each other out. */
+/** Of so many newcomers for whom others have to leave one gets a place: where more come than fit, all would only do that. */
 const NEWCOMERS_PER_PLACE = 16;
 /** The words of short heads stand in one array, where they are found without looking at the request first. */
 const SHORT_WORDS = 32;
+/** Of each entry of the tables: hash, length, reference, short words; and of each set. */
+const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
+const FIELD_BYTES = 16;
+/** The access log keeps the parts of a line, and all of them behind each other as they were last; a byte may take five more. */
+const LOGGED_FORMS = 2;
+const LOG_ESCAPE_BYTES = 5;
 
-/** See the module's comment. Of a fixed size: {@linkcode CACHED_HEADS_MAX} heads. */
+/** See the module's comment. Of at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
 export class HeadCache {
+  /** True where an access log keeps a part of its lines with each head. To be set before the first one. */
+  isLogged = false;
+  #bytes = TABLES_BYTES;
+  #count = 0;
+  /** Where the next one stands that has to leave to make room. */
+  #sweep = 0;
   readonly #hashes = new Int32Array(CACHED_HEADS_MAX);
   /** Bytes of each head; 0: none. */
   readonly #lengths = new Int32Array(CACHED_HEADS_MAX);
@@ -65,10 +87,20 @@ export class HeadCache {
       return;
     }
     const way = set * WAYS + this.#hands[set];
-    if (this.#heads[way] !== null && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
+    const cost = this.#costOf(view, start, length, request.fieldCount);
+    const isFull = this.#heads[way] !== null || this.#bytes + cost > CACHED_HEADS_BYTES_MAX;
+    if (isFull && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
     this.#hands[set] = (this.#hands[set] + 1) % WAYS;
+    this.#evict(way);
+    while (this.#bytes + cost > CACHED_HEADS_BYTES_MAX) {
+      this.#evict(this.#sweep);
+      this.#sweep = (this.#sweep + 1) % CACHED_HEADS_MAX;
+    }
     const known = new KnownRequest(request.fieldCount);
     known.copyFrom(request, start, length);
+    known.cost = cost;
+    this.#bytes += cost;
+    this.#count++;
     const count = (length + 3) >> 2;
     const isShort = count <= SHORT_WORDS;
     if (!isShort) known.words = new Int32Array(count);
@@ -77,6 +109,32 @@ export class HeadCache {
     this.#lengths[way] = length;
     this.#heads[way] = known;
     this.#last = way;
+  }
+
+  /** How many there are, what they take, and may take. */
+  snapshot(): { readonly count: number; readonly bytes: number; readonly bytesMax: number } {
+    return { count: this.#count, bytes: this.#bytes, bytesMax: CACHED_HEADS_BYTES_MAX };
+  }
+
+  #costOf(view: DataView, start: number, length: number, fieldCount: number): number {
+    const own = CACHED_HEAD_OVERHEAD_BYTES + length * 2 + fieldCount * FIELD_BYTES;
+    if (!this.isLogged) return own;
+    let escaped = 0;
+    for (let i = start; i < start + length; i++) {
+      const byte = view.getUint8(i);
+      if (byte > 0x7e || byte === 0x22 || byte === 0x5c) escaped++;
+    }
+    return own + CACHED_HEAD_LOG_OVERHEAD_BYTES + (length + escaped * LOG_ESCAPE_BYTES) * LOGGED_FORMS;
+  }
+
+  /** Takes the head from its place, if there is one: who has the request keeps it, and it is not found again. */
+  #evict(way: number): void {
+    const known = this.#heads[way];
+    if (known === null) return;
+    this.#heads[way] = null;
+    this.#lengths[way] = 0;
+    this.#bytes -= known.cost;
+    this.#count--;
   }
 
   #lookUp(view: DataView, start: number, length: number): HttpRequest | null {
@@ -116,13 +174,16 @@ function copyWords(view: DataView, start: number, length: number, words: Int32Ar
   for (let i = 0; i < count; i++) words[base + i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
 }
 
-/** Spread well enough over its low bits; nothing depends on its being hard to guess. */
+/** It cannot be foreseen: each half of a word has a key of its own, see `keyed_hash.ts`. */
 function hashOf(view: DataView, start: number, length: number): number {
-  let hash = length;
-  for (let i = 0; i + 4 <= length; i += 4) {
-    hash = Math.imul(hash ^ view.getInt32(start + i, true), 0x9e3779b1);
-    hash ^= hash >>> 15;
+  let sum = Math.imul(length, HASH_KEYS[0]);
+  let key = 1;
+  for (let i = start; i < start + length - 3; i += 4, key += 2) {
+    const word = view.getInt32(i, true);
+    sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]) + Math.imul(word >>> 16, HASH_KEYS[key + 1])) | 0;
   }
-  hash = Math.imul(hash ^ view.getInt32(start + length - 4, true), 0x85ebca6b);
-  return hash ^ (hash >>> 13);
+  const last = view.getInt32(start + length - 4, true); // overlaps the one before
+  sum += Math.imul(last & 0xffff, HASH_KEYS[key]) + Math.imul(last >>> 16, HASH_KEYS[key + 1]);
+  const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // or heads that are alike would stand in rows
+  return mixed ^ (mixed >>> 13);
 }

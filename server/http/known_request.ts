@@ -14,6 +14,8 @@ const NO_WORDS = new Int32Array(0);
 export class KnownRequest extends HttpRequest {
   /** The head, where that is long, for comparing (see `head_cache.ts`). */
   words: Int32Array = NO_WORDS;
+  /** What it counts as in the memory of the cache, in bytes. */
+  cost = 0;
   /** What the access log of the server shows of this head; null until it was asked. */
   logged: unknown = null;
   /** The client that a trusted proxy names in this head; null: it names none; undefined: not asked yet. */

@@ -3,7 +3,8 @@
  * @module
  */
 import { bytesOf } from "../bytes.ts";
-import { REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
+import { HELD_BODY_SMALL_BYTES_MAX, REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
+import { bodyMemory, NoRoom } from "./body_memory.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -78,7 +79,7 @@ export class RequestBody implements BodySink {
     waiting?.reject(error);
   }
 
-  /** All of it. @throws {HttpError} 400, 408 or 413 when it does not arrive as it should. */
+  /** All of it. @throws {HttpError} 400, 408 or 413 when it does not arrive as it should; 503: no room. */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = this.#bytes();
     bytes.catch(() => {}); // a handler that stopped waiting for it must not end the process
@@ -90,9 +91,18 @@ export class RequestBody implements BodySink {
     this.#take();
     const pieces: Bytes[] = [];
     let length = 0;
-    for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
-      pieces.push(piece);
-      length += piece.length;
+    try {
+      for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
+        pieces.push(piece);
+        length += piece.length;
+        bodyMemory.add(piece.length);
+        if (length > HELD_BODY_SMALL_BYTES_MAX && bodyMemory.isFull) {
+          this.#drop();
+          throw new NoRoom();
+        }
+      }
+    } finally { // what the handler gets is the handler's
+      bodyMemory.add(-length);
     }
     if (pieces.length === 1) return pieces[0];
     const whole = new Uint8Array(length);

@@ -4,7 +4,8 @@
  */
 import { bytesOf, describeKind } from "../bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
-import { CR, encodeUtf8, LF } from "./characters.ts";
+import { bodyMemory } from "./body_memory.ts";
+import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { FileBody } from "./file_body.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
@@ -60,9 +61,10 @@ export class HttpResponse {
    * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
    * not change: when its buffer is transferred or becomes too small meanwhile, the connection ends. A response with a file
    * or a stream is for one request. Fields are sent in UTF-8 unless `encode` does something else.
-   * @throws {TypeError} on a field that would break the head in two, on a body for a status that has none, and on what
-   * is no body.
-   * @throws {RangeError} on a status that is not from 200 to 599 (an interim one is not the answer), and on a length that is no number of bytes.
+   * @throws {TypeError} on a field that would break the head in two, also once it is encoded, on a body for a status that
+   * has none, and on what is no body.
+   * @throws {RangeError} on a status that is not from 200 to 599 (an interim one is not the answer), and on a length that is
+   * no number of bytes.
    */
   constructor(
     status: number,
@@ -89,7 +91,8 @@ export class HttpResponse {
       }
       lines += `${name}: ${value}\r\n`;
     }
-    let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
+    const statusLine = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
+    let head = statusLine;
     this.#dateOffset = hasDate ? -1 : head.length + "Date: ".length;
     if (!hasDate) head += `Date: ${" ".repeat(HTTP_DATE_BYTES)}\r\n`;
     head += lines;
@@ -98,7 +101,8 @@ export class HttpResponse {
       throw new RangeError(`A body of ${length} bytes`);
     }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
-    const fieldBytes = encode(head);
+    const fieldBytes = bytesOf(encode(head), "An encoded head");
+    if (encode !== encodeUtf8) checkEncoded(fieldBytes, statusLine, head.split("\r\n").length - 1);
     this.#fieldsLength = fieldBytes.length;
     this.#headLength = fieldBytes.length + this.#keepAlive.length + 2;
     const isInline = body instanceof Uint8Array && (body.length <= inlineBytesMax || body.length === 0);
@@ -180,8 +184,10 @@ export class HttpResponse {
   /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
   stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
     if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
-      const body = this.#bytes.subarray(this.#headLength);
-      this.#bytes = join(this.#bytes.subarray(0, this.#fieldsLength), keepAlive, body);
+      const bytes = this.#bytes;
+      const body = bytes.subarray(this.#headLength);
+      this.#bytes = join(bytes.subarray(0, this.#fieldsLength), keepAlive, body);
+      bodyMemory.move(bytes, this.#bytes);
       this.#headLength = this.#fieldsLength + keepAlive.length + 2;
       this.#keepAlive = keepAlive;
     }
@@ -201,6 +207,27 @@ export class HttpResponse {
   }
 }
 
+/**
+ * Sees to it that a head which `encode` made has its status line and so many lines, and no control character in them: one that
+ * takes the low byte of each character makes a line feed of U+010A.
+ */
+function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number): void {
+  let lines = 0;
+  let lineStart = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (i < statusLine.length && byte !== statusLine.charCodeAt(i)) throw new TypeError(CHANGED);
+    if (byte === CR && bytes[i + 1] === LF && i > lineStart) {
+      lines++;
+      lineStart = ++i + 1;
+    } else if ((byte < 0x20 && byte !== HTAB) || byte === 0x7f) {
+      throw new TypeError(`A field has the byte ${byte} once it is encoded, which would break the head`);
+    }
+  }
+  if (lines !== lineCount || lineStart !== bytes.length) throw new TypeError(CHANGED);
+}
+
+const CHANGED = "The encoding of the fields changes the lines of the head";
 const NOTHING = new Uint8Array(0);
 /** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
 const BUFFER_BYTES_MIN = 128;

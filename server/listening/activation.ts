@@ -6,7 +6,7 @@
  */
 import { describeErrno } from "../../ffi/errno.ts";
 import { notListening } from "../../ffi/inherited_socket.ts";
-import { environmentVariable, processId, unsetEnvironmentVariable } from "../../ffi/process.ts";
+import { environmentVariable, hideEnvironmentVariable, processId } from "../../ffi/process.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { inheritListener, type ListeningSocket, type ListenSettings } from "./open.ts";
 
@@ -14,15 +14,23 @@ import { inheritListener, type ListeningSocket, type ListenSettings } from "./op
 const FIRST_DESCRIPTOR = 3;
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
-/** Descriptors that were handed to this process; none: nobody handed it any. The variables are gone afterwards. */
-export function activatedDescriptors(): number[] {
+/** Returns the descriptors that were handed to this process: none where none were. @throws {UsageError} */
+export function handedOver(): number[] {
   const [pid, count] = VARIABLES.map(environmentVariable);
-  for (const name of VARIABLES) unsetEnvironmentVariable(name); // they are nothing to programs that this one starts
   if (pid === undefined || count === undefined || Number(pid) !== processId()) return [];
   if (!/^\d{1,6}$/.test(count)) {
     throw new UsageError(`Bad LISTEN_FDS "${count}": expected the number of sockets that are handed over`);
   }
   return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
+}
+
+/** The same, to be taken: the variables are gone afterwards. @throws {UsageError} */
+export function activatedDescriptors(): number[] {
+  try {
+    return handedOver();
+  } finally {
+    for (const name of VARIABLES) hideEnvironmentVariable(name); // they are nothing to programs that this one starts
+  }
 }
 
 /**

@@ -17,7 +17,12 @@ import {
   type SocketAddress,
 } from "../../ffi/socket.ts";
 import { UNIX_PREFIX } from "../../ffi/socket_address.ts";
-import { listenUnix, removeUnix, type UnixListenOptions } from "../../ffi/unix_socket.ts";
+import {
+  openUnixListener,
+  removeUnix,
+  type UnixListener,
+  type UnixListenOptions,
+} from "../../ffi/unix_socket.ts";
 import { LISTEN_BACKLOG } from "../limits.ts";
 import { EVERY_IP, type ListenAddress } from "./address.ts";
 
@@ -31,6 +36,8 @@ export interface ListeningSocket {
   readonly address: SocketAddress;
   /** Other processes accept clients of the same queue. */
   readonly isShared: boolean;
+  /** Which file a UNIX socket that this program opened has: only that one is removed at the end. */
+  readonly file?: string;
 }
 
 /** How to listen. */
@@ -54,14 +61,14 @@ export function openListeners(
   const { backlog = LISTEN_BACKLOG, deferAccept = true } = settings;
   const lists: ListeningSocket[][] = Array.from({ length: copies }, () => []);
   const opened: number[] = [];
-  const paths: string[] = [];
+  const files: { path: string; file: string | null }[] = [];
   try {
     for (const where of addresses) {
       if (where.kind === "unix") {
-        const fd = listenUnix(where.path, backlog, settings);
+        const { fd, file }: UnixListener = openUnixListener(where.path, backlog, settings);
         opened.push(fd);
-        paths.push(where.path);
-        const socket = describe(fd, copies > 1);
+        files.push({ path: where.path, file });
+        const socket = describe(fd, copies > 1, file);
         for (const list of lists) list.push(socket);
         continue;
       }
@@ -74,7 +81,7 @@ export function openListeners(
     return lists;
   } catch (error) {
     opened.forEach(close);
-    paths.forEach(removeUnix);
+    for (const { path, file } of files) if (file !== null) removeUnix(path, file);
     throw error;
   }
 }
@@ -85,19 +92,20 @@ function hasIpv4(addresses: readonly ListenAddress[], port: number): boolean {
     addresses.some((other) => other.kind === "tcp" && other.port === port && !other.host.includes(":"));
 }
 
-/** A descriptor that another process has opened by {@linkcode openListeners}, and handed to this one. */
+/** A descriptor that another process has opened by {@linkcode openListeners}, and handed to this one, with its `file`. */
 export function inheritListener(
   fd: number,
   isShared: boolean,
   settings: ListenSettings = {},
+  file: string | null = null,
 ): ListeningSocket {
   takeOver(fd, settings);
-  return describe(fd, isShared);
+  return describe(fd, isShared, file);
 }
 
-function describe(fd: number, isShared: boolean): ListeningSocket {
+function describe(fd: number, isShared: boolean, file: string | null = null): ListeningSocket {
   const address = localAddress(fd);
-  return { fd, name: formatAddress(address), address, isShared };
+  return { fd, name: formatAddress(address), address, isShared, ...(file === null ? {} : { file }) };
 }
 
 /** Closes sockets that {@linkcode openListeners} has opened, and removes the files of those of UNIX. */
@@ -106,9 +114,9 @@ export function closeListeners(sockets: readonly ListeningSocket[]): void {
   removeSocketFiles(sockets);
 }
 
-/** Removes the files of UNIX sockets that were closed, where that may be and nobody else listens there by now. */
+/** Removes the files of UNIX sockets that were closed, where that may be: those that they have, and no others. */
 export function removeSocketFiles(sockets: readonly ListeningSocket[]): void {
-  for (const name of new Set(sockets.map(({ name }) => name))) {
-    if (name.startsWith(UNIX_PREFIX)) removeUnix(name.slice(UNIX_PREFIX.length));
+  for (const [file, name] of new Map(sockets.map(({ file, name }) => [file, name]))) {
+    if (file !== undefined) removeUnix(name.slice(UNIX_PREFIX.length), file);
   }
 }

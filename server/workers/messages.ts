@@ -12,7 +12,7 @@ export interface Birth {
   /** The sockets that it accepts from. */
   readonly sockets: readonly InheritedSocket[];
   /** The configuration file as its supervisor read it; null: there is none. */
-  readonly config: { readonly path: string; readonly text: string } | null;
+  readonly config: { readonly path: string; readonly text: string; readonly isNamed: boolean } | null;
 }
 
 /** What a program's successor is told first. */
@@ -30,6 +30,8 @@ export interface InheritedSocket {
   readonly isShared: boolean;
   /** It is for operators. */
   readonly isAdmin?: boolean;
+  /** Which file a UNIX socket has that may be removed at the end, see `ListeningSocket`. */
+  readonly file?: string | undefined;
 }
 
 /** To a worker. */

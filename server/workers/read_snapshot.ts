@@ -7,6 +7,7 @@ import { POLLER_NAMES } from "../pollers/mod.ts";
 import {
   type CacheSnapshot,
   type ConnectionSnapshot,
+  type HeadsSnapshot,
   LATENCY_BOUNDS,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
@@ -40,6 +41,7 @@ const CACHE_COUNTS = [
   "events",
   "overflows",
 ] as const;
+const HEADS_COUNTS = ["count", "bytes", "bytesMax"] as const;
 const CONNECTION_COUNTS = ["fd", "ageMs", "queuedBytes"] as const;
 /** A state of connections, or a status. */
 const NAME = /^[a-z0-9-]{1,24}$/;
@@ -48,9 +50,10 @@ const NAMES_MAX = 1000;
 
 /** What is no number counts as 0, and what has no name is left out. @throws {TypeError} for what is no snapshot at all */
 export function readSnapshot(value: unknown): Snapshot {
-  const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache } = membersOf(
-    value,
-  );
+  const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache, heads } =
+    membersOf(
+      value,
+    );
   const known = POLLER_NAMES.find((name) => name === poller);
   if (known === undefined) throw new TypeError("A worker says of itself what no worker is");
   return {
@@ -63,6 +66,7 @@ export function readSnapshot(value: unknown): Snapshot {
     responses: namedCounts(responses),
     latencyCounts: listOf(latencyCounts, LATENCY_BOUNDS.length + 1).map(countOf),
     cache: cache === null ? null : countsOf(cache, CACHE_COUNTS) satisfies CacheSnapshot,
+    heads: countsOf(heads, HEADS_COUNTS) satisfies HeadsSnapshot,
   };
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { describeFault, type Fault } from "./errnos.ts";
+import { awaited, endOf } from "../support/waiting.ts";
 
 /** Null, or why system calls cannot be made to fail here. */
 export function whyNotTraced(): string | null {
@@ -60,7 +61,7 @@ export async function withFaults(
       // it has ended with what it traced
     }
     await strace.stderr.cancel();
-    await strace.status;
+    await endOf(strace, "strace");
   }
   const injected = Deno.readTextFileSync(log).match(/\(INJECTED\)/g)?.length ?? 0;
   Deno.removeSync(log);
@@ -73,7 +74,7 @@ async function attached(stderr: ReadableStream<Uint8Array>, threads: number): Pr
   const decoder = new TextDecoder();
   let said = "";
   while ((said.match(/ attached/g)?.length ?? 0) < threads) {
-    const { value, done } = await reader.read();
+    const { value, done } = await awaited(reader.read(), "strace to attach");
     if (done) break;
     said += decoder.decode(value);
   }

@@ -8,6 +8,7 @@ import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed }
 import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
 import { withFaults } from "./strace.ts";
+import { eventually } from "../support/waiting.ts";
 
 /** How long a server with nothing to do is watched, and what of it it may be busy. */
 const QUIET_MS = 40;
@@ -70,10 +71,10 @@ export class Target {
     const { port, pid } = this.program;
     await twentyMore(port, directory, this.files);
     const held = () => descriptorsHeld(pid, this.files.site.root);
-    for (let attempt = 0; held() > this.#descriptors; attempt++) {
-      assert(attempt < 200, `${held()} descriptors are open, and were ${this.#descriptors}`);
-      await sleep(10);
-    }
+    await eventually(
+      () => held() <= this.#descriptors,
+      `more descriptors are open than ${this.#descriptors}`,
+    );
     for (let attempt = 0;; attempt++) { // it may be collecting garbage; what spins does so for ever
       const before = busyMs(pid);
       await sleep(QUIET_MS);

@@ -5,6 +5,7 @@
  */
 import { cpuTicks, descriptorsOf } from "./process.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
+import { awaited } from "./waiting.ts";
 
 const SOURCES = `${REPOSITORY}tests/attacks/`;
 const CAN_PIN = navigator.hardwareConcurrency > 1;
@@ -64,12 +65,17 @@ export async function startServer(root: string, args: readonly string[], files?:
 export async function startProgram(command: readonly string[], files?: number): Promise<Program> {
   const limited = files === undefined ? [] : ["sh", "-c", `ulimit -n ${files}; exec "$@"`, "sh"];
   const program = await Program.startCommand(["setsid", ...pinned(0, [...limited, ...command])]);
-  try { // sched(7): what else this machine has to do waits for it, and is not what is measured
-    Deno.writeTextFileSync(`/proc/${program.pid}/autogroup`, "-20");
-  } catch {
-    // Not allowed, or not this kernel's: then it is measured, too.
-  }
+  preferSession(program.pid, -20);
   return program;
+}
+
+/** What else this machine has to do waits for a session, and is not what is measured. Source: sched(7). */
+function preferSession(pid: number, nice: number): void {
+  try {
+    Deno.writeTextFileSync(`/proc/${pid}/autogroup`, String(nice));
+  } catch {
+    // Not allowed, or not this kernel's: then it is measured, too; or it has ended.
+  }
 }
 
 /** The programs, compiled; `using` removes them, and ends those that run. */
@@ -108,7 +114,7 @@ export class Attackers implements Disposable {
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     while (!text.includes("\n")) {
-      const { value, done } = await reader.read();
+      const { value, done } = await awaited(reader.read(), "the crowd");
       if (done) throw new Error("the crowd did not come");
       text += value;
     }
@@ -140,8 +146,9 @@ export class Attackers implements Disposable {
   }
 
   #start(command: readonly string[]): Deno.ChildProcess {
-    const [word, ...args] = pinned(1, command);
-    const process = new Deno.Command(word, { args, stdout: "piped", stderr: "inherit" }).spawn();
+    const args = pinned(1, command);
+    const process = new Deno.Command("setsid", { args, stdout: "piped", stderr: "inherit" }).spawn();
+    preferSession(process.pid, -10); // an attack that comes late is none
     this.#running.add(process);
     return process;
   }

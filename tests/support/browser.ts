@@ -2,6 +2,7 @@
  * A real browser, where one is installed.
  * @module
  */
+import { awaited, endOf } from "./waiting.ts";
 
 const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -49,10 +50,10 @@ export async function showUntil<T>(browser: string, url: string, isDone: Promise
     stderr: "null",
   }).spawn();
   try {
-    return await isDone;
+    return await awaited(isDone, "the page to be done");
   } finally {
     process.kill("SIGTERM");
-    await process.status;
+    await endOf(process, "the browser");
     await removeSoon(profile);
   }
 }

@@ -17,6 +17,9 @@ import { libc, loadLibc, result } from "../../ffi/libc.ts";
 import { eventfdCreate, isOpen } from "../../ffi/multiplexers.ts";
 import { accept, close, listenTcp, localAddress, send } from "../../ffi/socket.ts";
 import { SOCKADDR_IN } from "../../ffi/structs.ts";
+import { eventually, PATIENCE_MS } from "./waiting.ts";
+
+export { eventually };
 
 loadLibc(); // outside of any test, since it stays open
 
@@ -93,21 +96,12 @@ export class Descriptors {
   }
 }
 
-/** Calls until the value is as wanted, for some seconds: what one end did reaches the other a moment later. */
+/** Calls until the value is as wanted, or patience ends: what one end did reaches the other a moment later. */
 export function until<T>(call: () => T, isWanted: (value: T) => boolean): T {
-  const endMs = performance.now() + 5000;
+  const endMs = performance.now() + PATIENCE_MS;
   while (true) {
     const value = call();
     if (isWanted(value) || performance.now() > endMs) return value;
-  }
-}
-
-/** Lets timers and promises run until the condition holds; fails after many seconds. */
-export async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + 20_000;
-  while (!holds()) {
-    assert(performance.now() < endMs, what);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

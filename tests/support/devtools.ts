@@ -4,6 +4,7 @@
  */
 import { QUIETLY } from "./browser.ts";
 import { removeSoon } from "./browser.ts";
+import { awaited, endOf, PATIENCE_MS } from "./waiting.ts";
 
 type Parameters = Readonly<Record<string, unknown>>;
 interface Message {
@@ -66,7 +67,7 @@ export class Page implements AsyncDisposable {
   }
 
   /** Waits until an expression is true in the page. */
-  async until(expression: string, timeoutMs = 10_000): Promise<void> {
+  async until(expression: string, timeoutMs = PATIENCE_MS): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     while (await this.evaluate(expression) !== true) {
       if (performance.now() > endMs) {
@@ -102,21 +103,22 @@ export class Page implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const isClosed = new Promise((resolve) => this.#socket.onclose = resolve);
     this.#socket.close();
-    await isClosed;
+    await awaited(isClosed, "the browser to let go");
     this.#process.kill("SIGTERM");
-    await this.#process.status;
+    await endOf(this.#process, "the browser");
     await removeSoon(this.#profile);
   }
 
   #ask(method: string, params: Parameters = {}): Promise<Parameters> {
     const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Parameters>((resolve, reject) => {
       this.#answers.set(id, ({ result, error }) => {
         if (result === undefined) reject(new Error(`${method}: ${error?.message}`));
         else resolve(result);
       });
       this.#socket.send(JSON.stringify({ id, method, params }));
     });
+    return awaited(answer, `the browser's answer to ${method}`);
   }
 
   #hear(message: Message): void {
@@ -135,7 +137,8 @@ export class Page implements AsyncDisposable {
 async function debuggerOf(process: Deno.ChildProcess): Promise<string> {
   let said = "";
   const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  const read = () => awaited(reader.read(), "the browser's address");
+  for (let part = await read(); !part.done; part = await read()) {
     said += part.value;
     const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(said) ?? [];
     if (host === undefined) continue;

@@ -30,6 +30,10 @@ const { symbols: more } = Deno.dlopen("libc.so.6", {
   truncate: { parameters: ["buffer", "i64"], result: "i32" },
   kill: { parameters: ["i32", "i32"], result: "i32" },
   getppid: { parameters: [], result: "i32" },
+  chmod: { parameters: ["buffer", "u32"], result: "i32" },
+  chown: { parameters: ["buffer", "u32", "u32"], result: "i32" },
+  utimes: { parameters: ["buffer", "buffer"], result: "i32" },
+  removexattr: { parameters: ["buffer", "buffer"], result: "i32" },
   setuid: { parameters: ["u32"], result: "i32" },
   posix_spawn: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
 });
@@ -89,6 +93,14 @@ function tryAll(root: string, outside: string, port: number) {
     "rename": told(result(more.rename(cString(inside), cString(`${root}/b.txt`)))),
     "make a link": told(result(more.symlink(cString("/etc"), cString(`${root}/link`)))),
     "truncate": told(result(more.truncate(cString(inside), 0n))),
+    "change the mode elsewhere": told(result(more.chmod(cString(`${outside}/a.txt`), 0o600))),
+    "change the owner elsewhere": told(
+      result(more.chown(cString(`${outside}/a.txt`), 0xffff_ffff, 0xffff_ffff)),
+    ),
+    "set the times elsewhere": told(result(more.utimes(cString(`${outside}/a.txt`), null))),
+    "remove an attribute elsewhere": told(
+      result(more.removexattr(cString(`${outside}/a.txt`), cString("user.epollet"))),
+    ),
     "execute": execute("/bin/true"),
     "connect": connect(port),
     "bind": listen(),

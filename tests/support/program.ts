@@ -6,18 +6,13 @@ import { assert } from "@std/assert";
 import { hasOpenat2, openDirectory } from "../../ffi/file.ts";
 import { close } from "../../ffi/socket.ts";
 import { NO_OPENAT2_WARNING } from "../../handlers/site/site_options.ts";
+import { DENO, IS_EMULATED } from "./deno.ts";
+import { awaited, endOf, eventually, outputOf } from "./waiting.ts";
 
 /** The repository's root, with a slash at its end. */
 export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
 
-/**
- * How to start Deno. EPOLLET_TEST_DENO overrides it, as words separated by spaces: under an emulator the running
- * executable cannot be started by its path alone.
- */
-export const DENO: readonly string[] = (Deno.env.get("EPOLLET_TEST_DENO") ?? Deno.execPath()).split(" ");
-
-/** True when everything takes many times as long. */
-export const IS_EMULATED: boolean = Deno.env.has("EPOLLET_TEST_DENO");
+export { DENO, IS_EMULATED };
 
 /** False where openat2(2) is missing (old kernels, some emulators): no symbolic link in the site is followed then. */
 export const FOLLOWS_LINKS: boolean = (() => {
@@ -50,8 +45,9 @@ export async function runProgram(
   env: Record<string, string> = {},
 ): Promise<Finished> {
   const [program, ...rest] = programCommand(args);
-  const output = await new Deno.Command(program, { args: rest, cwd, env, stdout: "piped", stderr: "piped" })
-    .output();
+  const process = new Deno.Command(program, { args: rest, cwd, env, stdout: "piped", stderr: "piped" })
+    .spawn();
+  const output = await outputOf(process, `epollet ${args.join(" ")}`);
   const decoder = new TextDecoder();
   const stderr = withoutWarning(decoder.decode(output.stderr));
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
@@ -105,7 +101,10 @@ export class Program {
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let greeting = "";
     while (!ADDRESS_LINE.test(greeting)) {
-      const { value, done } = await reader.read();
+      const { value, done } = await awaited(reader.read(), "a program's address").catch((error) => {
+        process.kill("SIGKILL");
+        throw error;
+      });
       if (done) throw new Error(`the program ended early: ${await new Response(process.stderr).text()}`);
       greeting += value;
     }
@@ -131,18 +130,12 @@ export class Program {
 
   /** Waits until standard output matches `pattern`. */
   async printed(pattern: RegExp): Promise<void> {
-    for (let attempt = 0; !pattern.test(this.#stdout); attempt++) {
-      assert(attempt < 500, `${pattern} is not in ${this.#stdout}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await eventually(() => pattern.test(this.#stdout), `standard output has no ${pattern}`);
   }
 
   /** Waits until standard error matches `pattern`. */
   async warned(pattern: RegExp): Promise<void> {
-    for (let attempt = 0; !pattern.test(this.#complaints); attempt++) {
-      assert(attempt < 500, `${pattern} is not in ${this.#complaints}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await eventually(() => pattern.test(this.#complaints), `standard error has no ${pattern}`);
   }
 
   kill(signal: Deno.Signal): void {
@@ -151,16 +144,16 @@ export class Program {
 
   /** Waits for the end of the process alone: others may still have its standard error open. The exit code. */
   async exit(): Promise<number> {
-    const { code } = await this.#process.status;
+    const { code } = await endOf(this.#process, "the program");
     this.#ended = true;
     return code;
   }
 
   /** Waits for its end: exit code and standard error. */
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
-    const { code, signal } = await this.#process.status;
+    const { code, signal } = await endOf(this.#process, "the program");
     this.#ended = true;
-    await Promise.all([this.#stderr, this.#reading]);
+    await awaited(Promise.all([this.#stderr, this.#reading]), "the end of what a program prints");
     return { code, signal, stderr: withoutWarning(this.#complaints) };
   }
 

@@ -16,13 +16,13 @@ import { EAGAIN, orThrow } from "../../ffi/errno.ts";
 import { libc, loadLibc, result } from "../../ffi/libc.ts";
 import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket.ts";
 import { SOCKADDR_IN } from "../../ffi/structs.ts";
+import { PATIENCE_MS } from "./waiting.ts";
 
 loadLibc(); // outside of any test, since it stays open
 
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
 const EINPROGRESS = 115;
-const PATIENCE_MS = 30_000;
 
 function setOption(fd: number, option: number, ...words: number[]): void {
   const bytes = new Uint8Array(64);
@@ -54,13 +54,15 @@ export class RawClient {
     this.fd = fd;
   }
 
-  /** Connects to 127.0.0.1:`port`; `receiveBytes` is the receive buffer to ask for. */
-  static async connect(port: number, receiveBytes?: number): Promise<RawClient> {
+  /** Connects to 127.0.0.1:`port`, from 127.0.0.`host`; `receiveBytes` is the receive buffer to ask for. */
+  static async connect(port: number, receiveBytes?: number, host: number = 1): Promise<RawClient> {
     const client = new RawClient(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (receiveBytes !== undefined) setOption(client.fd, SO_RCVBUF, receiveBytes);
     const address = new Uint8Array(128);
     const view = new DataView(address.buffer);
     view.setUint16(SOCKADDR_IN.family, AF_INET, true);
+    address.set([127, 0, 0, host], SOCKADDR_IN.addr);
+    orThrow(result(libc.bind(client.fd, address, SOCKADDR_IN.size)), "bind", "bind");
     view.setUint16(SOCKADDR_IN.port, port, false);
     address.set([127, 0, 0, 1], SOCKADDR_IN.addr);
     const status = result(libc.connect(client.fd, address, SOCKADDR_IN.size));

@@ -28,6 +28,7 @@ export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
     cpuSeconds: 0,
     openDescriptors: 0,
     cache: null,
+    heads: { count: 0, bytes: 0, bytesMax: 0 },
     ...said,
   };
 }

@@ -3,9 +3,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-
-/** A program that is not ready by then has something else to say, or nothing. */
-const PATIENCE_MS = 30_000;
+import { awaited, endOf, PATIENCE_MS } from "./waiting.ts";
 
 /** A program that may listen on no port, and what it printed until it was ready. */
 export class Started implements AsyncDisposable {
@@ -43,9 +41,11 @@ export class Started implements AsyncDisposable {
   /** Standard output up to its end, after SIGTERM. */
   async end(): Promise<{ code: number; rest: string }> {
     this.process.kill("SIGTERM");
+    const { code } = await endOf(this.process, "a program after SIGTERM");
     let rest = "";
-    for (let part = await this.#rest.read(); !part.done; part = await this.#rest.read()) rest += part.value;
-    return { code: (await this.process.status).code, rest };
+    const read = () => awaited(this.#rest.read(), "the end of what a program prints");
+    for (let part = await read(); !part.done; part = await read()) rest += part.value;
+    return { code, rest };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

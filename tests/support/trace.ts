@@ -2,6 +2,7 @@
  * The system calls that a program makes, as strace(1) sees them.
  * @module
  */
+import { awaited, endOf } from "./waiting.ts";
 
 /** True where strace is installed; says so where not. */
 export function hasStrace(): boolean {
@@ -18,13 +19,13 @@ export async function traced(pid: number, calls: string, body: () => Promise<voi
     stderr: "piped",
   }).spawn();
   const stderr = trace.stderr.getReader();
-  await stderr.read(); // "attached"
+  await awaited(stderr.read(), "strace to attach");
   try {
     await body();
   } finally {
     trace.kill("SIGINT");
     await stderr.cancel();
-    await trace.status;
+    await endOf(trace, "strace");
   }
   const lines = Deno.readTextFileSync(log).split("\n");
   Deno.removeSync(log);

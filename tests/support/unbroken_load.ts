@@ -3,6 +3,7 @@
  * @module
  */
 import { get, Wire } from "./wire.ts";
+import { awaited, PATIENCE_MS } from "./waiting.ts";
 
 /** Begins at once; {@linkcode UnbrokenLoad.end} ends it. */
 export class UnbrokenLoad {
@@ -47,7 +48,7 @@ export class UnbrokenLoad {
   /** Waits until so many more requests are answered. */
   async more(requests: number): Promise<void> {
     const wanted = this.answered + requests;
-    const endMs = Date.now() + 10_000;
+    const endMs = Date.now() + PATIENCE_MS;
     while (this.answered < wanted && this.failures.length === 0 && Date.now() < endMs) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -55,6 +56,6 @@ export class UnbrokenLoad {
 
   async end(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all(this.#clients);
+    await awaited(Promise.all(this.#clients), "the last answers under load");
   }
 }

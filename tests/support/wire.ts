@@ -3,6 +3,7 @@
  * @module
  */
 import { concat } from "@std/bytes";
+import { awaited } from "./waiting.ts";
 
 /** One response as it was on the wire. */
 export interface WireResponse {
@@ -37,7 +38,10 @@ export class Wire {
 
   async send(data: string | Uint8Array): Promise<void> {
     let bytes = typeof data === "string" ? encoder.encode(data) : data;
-    while (bytes.length > 0) bytes = bytes.subarray(await this.connection.write(bytes));
+    while (bytes.length > 0) {
+      const sent = await awaited(this.connection.write(bytes), "the other end to take what is sent");
+      bytes = bytes.subarray(sent);
+    }
   }
 
   /** Ends our half: the server reads the end of input. */
@@ -51,7 +55,7 @@ export class Wire {
     const chunk = new Uint8Array(65536);
     let count: number | null;
     try {
-      count = await this.connection.read(chunk);
+      count = await awaited(this.connection.read(chunk), "bytes, or the end of the connection");
     } catch (error) {
       if (error instanceof Deno.errors.ConnectionReset) throw new Error("connection reset");
       throw error;

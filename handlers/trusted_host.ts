@@ -6,7 +6,7 @@
  * cannot be led elsewhere, and a name without a dot, such as a container's, is none that strangers can register.
  * @module
  */
-import { isIpAddress } from "../../ffi/socket.ts";
+import { isIpAddress } from "../ffi/socket.ts";
 
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*))(?::\d*)?$/i;
 

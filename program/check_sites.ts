@@ -1,0 +1,76 @@
+/**
+ * What `--check` warns of: sites that are well by themselves, and together or in some place say what is hardly meant.
+ * @module
+ */
+import { pathOf, walk } from "../ffi/path_walk.ts";
+import { close } from "../ffi/socket.ts";
+import { describeGuarded } from "../handlers/site/shared_caching.ts";
+import type { CommandLine } from "../server/config/settings.ts";
+import type { SiteSettings } from "../server/config/site_settings.ts";
+
+/** A site, as it is called in a warning. */
+interface NamedSite {
+  readonly name: string;
+  readonly settings: SiteSettings;
+}
+
+/** A line for each thing. The sites were opened before. */
+export function siteWarnings({ site, hosts }: CommandLine): string[] {
+  const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
+  const sites = [{ name: "the default site", settings: site }, ...named];
+  const caching = sites.flatMap(({ name, settings }, i) => {
+    const lines = describeGuarded(settings).map((line) => i === 0 ? line : `${name}: ${line}`);
+    return i > 0 && isAsAtTop(settings, site) ? [] : lines;
+  });
+  return [...caching, ...overlaps(sites)];
+}
+
+/** True when a host has what these warnings are about from the top level: it is said there. */
+function isAsAtTop(host: SiteSettings, top: SiteSettings): boolean {
+  return (["auth", "headers", "cacheControl"] as const).every((key) =>
+    JSON.stringify(host[key]) === JSON.stringify(top[key])
+  );
+}
+
+/**
+ * Roots below other roots: requests for the outer site get the inner one's files by their paths, by the outer one's
+ * rules. Also one root with different passwords: then another name is a way around them.
+ */
+function overlaps(sites: readonly NamedSite[]): string[] {
+  const placed = sites.map((site) => ({ ...site, path: realPathOf(site.settings.root) }));
+  const lines: string[] = [];
+  for (const inner of placed) {
+    for (const outer of placed) {
+      if (inner === outer || inner.path === null || outer.path === null) continue;
+      if (inner.path === outer.path) {
+        const passwords = [inner, outer].map(({ settings }) => JSON.stringify(settings.auth));
+        if (passwords[0] === passwords[1] || placed.indexOf(inner) < placed.indexOf(outer)) continue;
+        lines.push(
+          `${inner.name} and ${outer.name} have the same root, ${inner.path}, and different passwords: each shows the files by its own`,
+        );
+        continue;
+      }
+      const base = outer.path === "/" ? "/" : `${outer.path}/`;
+      if (!inner.path.startsWith(base)) continue;
+      const path = inner.path.slice(base.length);
+      if (/(^|\/)\.(?!well-known(\/|$))/.test(path)) continue; // a hidden name is not served
+      lines.push(
+        `the root of ${inner.name}, ${inner.path}, is below that of ${outer.name}, ${outer.path}: its files are there, too, at /${path}/, by the rules of ${outer.name}`,
+      );
+    }
+  }
+  return lines;
+}
+
+/** Where a root is, whatever links lead there; null: it is in the program, or cannot be followed. */
+function realPathOf(root: SiteSettings["root"]): string | null {
+  if (typeof root !== "string") return null;
+  try {
+    const { end, holders } = walk(root);
+    const path = pathOf(end);
+    for (const fd of [end, ...holders]) close(fd);
+    return path;
+  } catch {
+    return null; // it is gone since it was opened
+  }
+}

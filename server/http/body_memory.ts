@@ -1,0 +1,92 @@
+/**
+ * What bodies hold in memory while clients do not take or send them: of the whole process, since it has one memory.
+ *
+ * What many responses share counts once, and what a cache keeps counts there, and not here.
+ * @module
+ */
+import { HELD_BODY_BYTES_MAX, HELD_BODY_SMALL_BYTES_MAX } from "../limits.ts";
+import { HttpError } from "./http_error.ts";
+
+/** Bytes that wait to be sent. */
+interface Held {
+  readonly bytes: number;
+  holders: number;
+}
+
+/** Nothing that is asked for may take more memory at present. */
+export class NoRoom extends HttpError {
+  constructor() {
+    super(503, "Bodies hold too much memory");
+  }
+}
+
+/** See the module's comment. */
+export class BodyMemory {
+  /** What is held. */
+  bytes = 0;
+  readonly #held = new Map<ArrayBufferLike, Held>();
+  readonly #kept = new Set<ArrayBufferLike>();
+
+  /** Somebody has to hold `bytes` from now on, until {@linkcode release}. */
+  hold({ buffer, length }: Uint8Array): void {
+    const held = this.#held.get(buffer);
+    if (held !== undefined) {
+      held.holders++;
+      return;
+    }
+    this.#held.set(buffer, { bytes: length, holders: 1 });
+    if (!this.#kept.has(buffer)) this.bytes += length;
+  }
+
+  /** The end of that; `bytes` may be a part by then. */
+  release({ buffer }: Uint8Array): void {
+    const held = this.#held.get(buffer);
+    if (held === undefined || --held.holders > 0) return;
+    this.#held.delete(buffer);
+    if (!this.#kept.has(buffer)) this.bytes -= held.bytes;
+  }
+
+  /** A cache keeps `bytes`, and counts them itself, until {@linkcode drop}. */
+  keep({ buffer }: Uint8Array): void {
+    if (this.#kept.has(buffer)) return;
+    this.#kept.add(buffer);
+    this.bytes -= this.#held.get(buffer)?.bytes ?? 0;
+  }
+
+  /** It does not any longer. */
+  drop({ buffer }: Uint8Array): void {
+    if (this.#kept.delete(buffer)) this.bytes += this.#held.get(buffer)?.bytes ?? 0;
+  }
+
+  /** What is kept has moved. */
+  move(from: Uint8Array, to: Uint8Array): void {
+    if (!this.#kept.has(from.buffer)) return;
+    this.drop(from);
+    this.keep(to);
+  }
+
+  /** Bytes that are held by others than responses; a negative number ends that. */
+  add(bytes: number): void {
+    this.bytes += bytes;
+  }
+
+  /** True when nothing large may be begun. */
+  get isFull(): boolean {
+    return this.bytes >= HELD_BODY_BYTES_MAX;
+  }
+
+  /** Whether a body may be begun; of one that is made while it is sent, null. */
+  hasRoomFor(body: Uint8Array | null): boolean {
+    if (!this.isFull) return true;
+    if (body === null || body.length > HELD_BODY_SMALL_BYTES_MAX) return body !== null && this.#isThere(body);
+    // What is small most often fits the socket; it is refused only when that was wrong too often.
+    return this.bytes < HELD_BODY_BYTES_MAX + (HELD_BODY_BYTES_MAX >> 2) || this.#isThere(body);
+  }
+
+  #isThere({ buffer }: Uint8Array): boolean {
+    return this.#kept.has(buffer) || this.#held.has(buffer);
+  }
+}
+
+/** That of this process. */
+export const bodyMemory: BodyMemory = new BodyMemory();

@@ -1,0 +1,316 @@
+/**
+ * A configuration file that was found in the working directory and not named, and a root that nothing names: they may be
+ * another person's, in a folder that was downloaded.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { parseConfig } from "../server/config/config_file.ts";
+import { LIMIT_SETTINGS } from "../server/config/limit_settings.ts";
+import { configSchema } from "../server/config/schema.ts";
+import { hashPassword } from "../server/password_hash.ts";
+import { childrenOf } from "./support/process.ts";
+import { FOLLOWS_LINKS, Program, programCommand, runProgram, Site } from "./support/program.ts";
+import { exchange, get } from "./support/wire.ts";
+
+const HASH = hashPassword("secret");
+const PORT = ["-a", "127.0.0.1", "-p", "0"];
+/** What the whole line says, but for the keys. */
+const WHY = "(a file that is found and not named decides only about the site in its directory)";
+
+function ignored(keys: string): string {
+  const them = keys.includes(",") ? "them" : "it";
+  return `epollet: Ignored in ./epollet.json: ${keys} ${WHY}; to allow ${them}, name the file: --config epollet.json\n`;
+}
+
+/** Starts the program in the folder as if its user had unpacked it there. */
+function start(folder: Site, ...args: string[]): Promise<Program> {
+  return Program.startCommand(programCommand([...PORT, ...args]), folder.root);
+}
+
+async function say(program: Program, target: string, host = "test"): Promise<string> {
+  const { status, text } = await exchange(
+    program.port,
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+  );
+  return status === 200 ? text : String(status);
+}
+
+/** Waits until `condition` holds. */
+async function becomes(condition: () => Promise<boolean>, what: string): Promise<void> {
+  for (let attempt = 0; !(await condition()); attempt++) {
+    assert(attempt < 100, what);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+Deno.test("a log that a downloaded folder asks for is not written, and its line cannot be run by a shell", async () => {
+  using home = new Site({ ".bashrc": "# mine\n" });
+  using folder = new Site({ "html/index.html": "site" });
+  folder.write(
+    "epollet.json",
+    JSON.stringify({ accessLogFile: home.path(".bashrc"), errorLog: home.path("errors"), sandbox: false }),
+  );
+  await using program = await start(folder);
+  const attack = `GET /$(touch$IFS${home.path("run")}) HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`;
+  assertEquals((await exchange(program.port, attack)).status, 404);
+  program.kill("SIGTERM");
+  const { code, stderr } = await program.finish();
+  assertEquals([code, stderr], [0, ignored("accessLogFile, errorLog, sandbox")]);
+  assertEquals(Array.from(Deno.readDirSync(home.root), ({ name }) => name), [".bashrc"]);
+  assertEquals(Deno.readTextFileSync(home.path(".bashrc")), "# mine\n");
+});
+
+Deno.test("a root that leads out of a downloaded folder is ignored: absolute, by .., by a link, at the top or of a host", async () => {
+  using outside = new Site({ "secret.txt": "secret", "inner/secret.txt": "secret" });
+  const name = outside.root.slice(outside.root.lastIndexOf("/") + 1);
+  for (const root of [outside.root, `../${name}`, "link", "link/inner", "html/../link", "/", ".."]) {
+    using folder = new Site({ "html/index.html": "site" });
+    Deno.symlinkSync(outside.root, folder.path("link"));
+    folder.write("epollet.json", JSON.stringify({ root, browse: true, hosts: { "x.example": { root } } }));
+    await using program = await start(folder);
+    for (const host of ["test", "x.example"]) {
+      assertEquals(await say(program, "/", host), "site", root);
+      for (const target of ["/secret.txt", "/inner/secret.txt", "/etc/passwd"]) {
+        assertEquals(await say(program, target, host), "404", root);
+      }
+    }
+    program.kill("SIGTERM");
+    assertEquals((await program.finish()).stderr, ignored('root, hosts["x.example"]'), root);
+  }
+});
+
+Deno.test("what a found file says of the site in its directory counts, whatever way its root is written", async () => {
+  for (const root of ["site", "./link", "ABSOLUTE/site", "site/../site", "."]) {
+    using folder = new Site({ "site/index.html": "site", "site/deep/a.txt": "a" });
+    if (root === ".") folder.write("index.html", "site");
+    if (root === ".") folder.write("deep/a.txt", "a");
+    Deno.symlinkSync("site", folder.path("link"));
+    folder.write(
+      "epollet.json",
+      JSON.stringify({
+        $schema: "x",
+        root: root.replace("ABSOLUTE", folder.root),
+        headers: { "X-A": "b" },
+        auth: [{ source: "/deep/**", users: { anna: HASH } }],
+        hosts: { "x.example": { root: "site/deep" }, "y.example": { headers: {} } },
+      }),
+    );
+    await using program = await start(folder);
+    const home = await exchange(program.port, get("/"));
+    assertEquals([home.text, home.fields["x-a"]], ["site", "b"], root);
+    assertEquals(await say(program, "/deep/a.txt"), "401");
+    assertEquals(await say(program, "/a.txt", "x.example"), "a");
+    assertEquals(await say(program, "/deep/a.txt", "y.example"), "401");
+    program.kill("SIGTERM");
+    assertEquals((await program.finish()).stderr, "");
+  }
+});
+
+Deno.test("the keys that count in a found file are those about a site, and no other key of the schema", () => {
+  const counting = Object.keys(configSchema.shape).filter((key) => {
+    const value = SAMPLES[key];
+    assert(value !== undefined, `a new key, ${key}: does it decide about the site in its directory alone?`);
+    const { ignored } = parseConfig("./epollet.json", JSON.stringify({ [key]: value }), false);
+    assertEquals(parseConfig("epollet.json", JSON.stringify({ [key]: value })).ignored, []);
+    return ignored.length === 0;
+  });
+  assertEquals(
+    counting.sort(),
+    ("$schema auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index redirects rewrites root " +
+      "securityHeaders spa").split(" "),
+  );
+});
+
+/** A value for each key. */
+const SAMPLES: Readonly<Record<string, unknown>> = {
+  ...Object.fromEntries(
+    ("keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
+      .split(" ").map((key) => [key, true]),
+  ),
+  ...Object.fromEntries(
+    ["port", "backlog", "cacheSize", "cacheFileSize", "workers", "admin"].map((key) => [key, 1]),
+  ),
+  ...Object.fromEntries(LIMIT_SETTINGS.map(({ key }) => [key, key === "rate" ? "1/s" : 1])),
+  $schema: "x",
+  allowedHosts: "*",
+  host: "::",
+  listen: "unix:a",
+  socketMode: "666",
+  poller: "poll",
+  handler: "echo",
+  cacheValidate: "off",
+  user: "root",
+  accessLog: "json",
+  accessLogFile: "a",
+  errorLog: "a",
+  trustProxy: "loopback",
+  root: "a",
+  index: "a",
+  errorPages: {},
+  etag: "off",
+  cacheControl: "off",
+  headers: {},
+  redirects: [],
+  rewrites: [],
+  auth: [],
+  hosts: {},
+};
+
+Deno.test("nothing but the site of a found file is in force, and it is said what is not, unless it is said elsewhere", async () => {
+  using folder = new Site({ "html/index.html": "site" });
+  const settings = {
+    port: 1,
+    listen: ["127.0.0.1:1", "unix:a.sock"],
+    admin: 9,
+    user: "nobody",
+    workers: 3,
+    sandbox: false,
+    trustProxy: ["0.0.0.0/0"],
+    proxyProtocol: true,
+    cacheSize: "1G",
+    browse: true,
+  };
+  folder.write("epollet.json", JSON.stringify(settings));
+  const found = await runProgram(["--check"], folder.root);
+  assertEquals([found.code, found.stderr], [
+    0,
+    ignored("port, listen, cacheSize, workers, admin, user, trustProxy, proxyProtocol, sandbox"),
+  ]);
+  const inForce = JSON.parse(found.stdout);
+  assertEquals(
+    [inForce.port, inForce.listen, inForce.admin, inForce.user, inForce.workers, inForce.sandbox],
+    [7890, undefined, undefined, undefined, 0, true],
+  );
+  assertEquals([inForce.trustProxy, inForce.proxyProtocol, inForce.cacheSize, inForce.browse], [
+    [],
+    false,
+    "256M",
+    true,
+  ]);
+  const flags = ["8080", "--no-admin", "--no-user", "-w", "0", "--sandbox", "--trust-proxy", "loopback"];
+  const overruled = await runProgram(["--check", ...flags], folder.root, { EPOLLET_PROXY_PROTOCOL: "no" });
+  assertEquals(overruled.stderr, ignored("cacheSize"));
+  const quiet = await runProgram(["--check", "-q"], folder.root);
+  assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
+  const explained = await runProgram(["--explain", "/"], folder.root);
+  assertStringIncludes(explained.stderr, "Ignored in ./epollet.json: port, listen");
+  // Named by a flag or a variable, all of it counts; in a directory that is named it may be missing.
+  for (
+    const config of ["epollet.json", "./epollet.json", "./", `${folder.root}/`, folder.path("epollet.json")]
+  ) {
+    for (const byFlag of [true, false]) {
+      const args = ["--check", "--no-user", ...byFlag ? ["--config", config] : []];
+      const named = await runProgram(args, folder.root, byFlag ? {} : { EPOLLET_CONFIG: config });
+      assertEquals([named.code, named.stderr], [0, ""], config);
+      const { sandbox, workers, admin } = JSON.parse(named.stdout);
+      assertEquals([sandbox, workers, admin], [false, 3, "127.0.0.1:9"], config);
+    }
+  }
+  using empty = new Site({ "html/index.html": "site" });
+  const none = await runProgram(["--check"], empty.root, { EPOLLET_CONFIG: "./" });
+  assertEquals([none.code, none.stderr, JSON.parse(none.stdout).workers], [0, "", 0]);
+  const missing = await runProgram(["--check"], empty.root, { EPOLLET_CONFIG: "./epollet.json" });
+  assertEquals(missing.code, 2);
+});
+
+Deno.test("a found file says nothing of a root elsewhere that was named, and a password is not ignored by the way", async () => {
+  using folder = new Site({ "html/index.html": "own" });
+  using other = new Site({ "index.html": "other" });
+  folder.write(
+    "epollet.json",
+    JSON.stringify({ cors: true, hosts: { "x.example": { browse: true }, "y.example": { root: "html" } } }),
+  );
+  for (const [args, env] of [[["-d", other.root], {}], [[], { EPOLLET_ROOT: other.root }]] as const) {
+    const { code, stdout, stderr } = await runProgram(["--check", ...args], folder.root, env);
+    assertEquals([code, stderr], [0, ignored('hosts["x.example"], cors')]);
+    const { cors, hosts } = JSON.parse(stdout);
+    assertEquals([cors, Object.keys(hosts)], [false, ["y.example"]]);
+  }
+  const below = await runProgram(["--check", "html"], folder.root);
+  assertEquals([below.stderr, JSON.parse(below.stdout).cors], ["", true]);
+  const auth = [{ source: "/private/**", users: { anna: HASH } }];
+  for (const settings of [{ auth }, { hosts: { "x.example": { auth } } }]) {
+    folder.write("epollet.json", JSON.stringify(settings));
+    const { code, stderr } = await runProgram([...PORT, other.root], folder.root);
+    assertEquals(code, 2);
+    assertMatch(
+      stderr,
+      /^epollet: \.\/epollet\.json asks for passwords .*: name it by --config epollet\.json, or .* --no-config\n$/,
+    );
+  }
+});
+
+Deno.test("a reload, alone and with workers, and a worker read a found file as the start does", async () => {
+  for (const args of [[], ["--no-sandbox"], ["-w", "2"]]) {
+    using outside = new Site({ "index.html": "outside" });
+    using folder = new Site({ "html/index.html": "site", "next/index.html": "next" });
+    const write = (settings: unknown) => {
+      folder.write("next.json", JSON.stringify(settings));
+      Deno.renameSync(folder.path("next.json"), folder.path("epollet.json"));
+    };
+    write({ accessLogFile: "a.log", headers: { "X-A": "1" } });
+    await using program = await start(folder, ...args);
+    assertEquals(await say(program, "/"), "site");
+    write({ root: outside.root, accessLogFile: "b.log", headers: { "X-A": "2" } });
+    program.kill("SIGHUP");
+    await program.printed(/Settings read again from \.\/epollet\.json\n/);
+    const second = await exchange(program.port, get("/", "Connection: close"));
+    assertEquals([second.text, second.fields["x-a"]], ["site", "2"], args.join());
+    Deno.symlinkSync(outside.root, folder.path("link"));
+    write({ root: "link" });
+    program.kill("SIGHUP");
+    await program.printed(/(Settings read again[^]*){2}/);
+    assertEquals(await say(program, "/"), "site");
+    write({ root: "next" });
+    program.kill("SIGHUP");
+    await program.printed(/(Settings read again[^]*){3}/);
+    assertEquals(await say(program, "/"), "next");
+    program.kill("SIGTERM");
+    const { code, stderr } = await program.finish();
+    const lines = ["accessLogFile", "accessLogFile, root", "root"].map(ignored);
+    assertEquals([code, stderr], [0, lines.join("")], args.join());
+    const names = Array.from(Deno.readDirSync(folder.root), ({ name }) => name).sort();
+    assertEquals(names, ["epollet.json", "html", "link", "next"]);
+  }
+});
+
+Deno.test("a successor reads a found file as its predecessor did", async () => {
+  using folder = new Site({ "html/index.html": "site", "epollet.json": '{ "accessLogFile": "a.log" }' });
+  await using program = await start(folder, "--no-sandbox");
+  program.kill("SIGUSR2");
+  let successor: number | undefined;
+  await becomes(() => {
+    successor = childrenOf(program.pid)[0];
+    return Promise.resolve(successor !== undefined);
+  }, "nothing was started");
+  try {
+    assertEquals(await program.exit(), 0);
+    assertEquals(await say(program, "/"), "site");
+    const line = ignored("accessLogFile");
+    await program.warned(new RegExp(`(${line.replace(/[.()[\]]/g, "\\$&")}){2}`));
+    const names = Array.from(Deno.readDirSync(folder.root), ({ name }) => name).sort();
+    assertEquals(names, ["epollet.json", "html"]);
+  } finally {
+    Deno.kill(successor!, "SIGTERM");
+  }
+});
+
+Deno.test({
+  name:
+    "an index, an error page or an application's page that is a link out of a downloaded folder is not served",
+  ignore: !FOLLOWS_LINKS,
+  async fn() {
+    using outside = new Site({ "secret": "secret" });
+    using folder = new Site({ "html/deep/a": "a" });
+    for (const name of ["index.html", "404.html", "app.html", "a.txt"]) {
+      Deno.symlinkSync(outside.path("secret"), folder.path(`html/${name}`));
+    }
+    folder.write("epollet.json", JSON.stringify({ spa: "/app.html", errorPages: { "403": "/a.txt" } }));
+    await using program = await start(folder);
+    for (const target of ["/", "/index.html", "/a.txt", "/missing", "/app.html"]) {
+      const request = get(target, "Accept: text/html", "Connection: close");
+      const { status, text } = await exchange(program.port, request);
+      assertEquals([status, text.includes("secret")], [404, false], target);
+    }
+  },
+});
