@@ -142,15 +142,8 @@ export class CoroutineConnection {
   respond(response: HttpResponse): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
     if (this.#host.reactor.isParked) {
-      const promise = new Promise<void>((resolve, reject) =>
-        this.#host.reactor.post(() => {
-          try {
-            resolve(this.respond(response));
-          } catch (error) {
-            reject(error);
-          }
-        })
-      );
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#host.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
       promise.catch(() => {}); // as in #wait
       return promise;
     }
