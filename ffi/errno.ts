@@ -11,7 +11,6 @@ export const ENOENT = 2;
 /** A signal came first: the call is to be made again. */
 export const EINTR = 4;
 export const EIO = 5;
-export const EFAULT = 14;
 export const ENXIO = 6;
 export const EBADF = 9;
 /** Nothing is there at present, or nothing fits: wait for readiness. */
@@ -64,7 +63,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EAGAIN, ["EAGAIN", "resource temporarily unavailable"]],
   [ENOMEM, ["ENOMEM", "out of memory"]],
   [EACCES, ["EACCES", "permission denied"]],
-  [EFAULT, ["EFAULT", "bad address"]],
+  [14, ["EFAULT", "bad address"]],
   [EBUSY, ["EBUSY", "device or resource busy"]],
   [EEXIST, ["EEXIST", "already exists"]],
   [EXDEV, ["EXDEV", "leads outside of the directory"]],

@@ -6,7 +6,7 @@
  * because an edge will not remind us.
  * @module
  */
-import { EAGAIN, EFAULT, EINTR } from "../ffi/errno.ts";
+import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import {
   FAST_AFTER_BYTES,
@@ -192,7 +192,7 @@ export abstract class Connection extends Source {
       transport.liftUnsentLimit(this.fd);
     }
     if (flushed < 0) {
-      if (flushed === -EFAULT) this.host.onHandlerError(new TypeError(BODY_GONE));
+      if (flushed === Flushed.GONE) this.host.onHandlerError(new TypeError(BODY_GONE));
       reactor.retire(this);
       return false;
     }

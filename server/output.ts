@@ -2,7 +2,7 @@
  * What a connection still has to send, in order: bytes, and parts of files.
  * @module
  */
-import { EAGAIN, EFAULT, EINTR, EIO } from "../ffi/errno.ts";
+import { EAGAIN, EINTR, EIO } from "../ffi/errno.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import { CLOSE_AND_BLANK_LINE } from "./http/persistence.ts";
@@ -31,6 +31,8 @@ export const Flushed = {
   BLOCKED: 1,
   /** The turn's budget is used up; the socket would take more. */
   BUDGET: 2,
+  /** The memory of a body is gone. No error number: there are 4,095 of them. */
+  GONE: -4096,
 } as const;
 
 /** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
@@ -134,7 +136,7 @@ export class Output {
 
   /**
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
-   * a file has fewer bytes than were announced, −EFAULT when the memory of a body is gone). The gather buffer is empty afterwards. `bytesMax` is the budget.
+   * a file has fewer bytes than were announced). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
   flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
     if (workspace.gatherLength > 0) {
@@ -180,7 +182,7 @@ export class Output {
   }
 
   #sendBytes(transport: Transport, fd: number, bytes: Bytes, bytesMax: number): number {
-    if (bytes.length === 0) return -EFAULT;
+    if (bytes.length === 0) return Flushed.GONE;
     const length = Math.min(bytes.length, bytesMax);
     const sent = transport.send(fd, bytes, length, length < bytes.length || this.#queue.length > 1);
     if (sent === bytes.length) this.#shift();

@@ -21,6 +21,7 @@ const FOLDERS = [
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
+  "PASSWORD_CHECKS_WAITING_TOTAL_MAX",
   "ADDRESSES_MAX",
   "DESCRIPTORS_KEPT_MIN",
   "DESCRIPTORS_PER_KEPT_ONE",
