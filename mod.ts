@@ -70,9 +70,9 @@ export { HttpError } from "./server/http/http_error.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";
 export { type BodySink, RequestBody } from "./server/http/request_body.ts";
 export { FileBody, type FileBodyInit } from "./server/http/file_body.ts";
+export { errorResponse } from "./server/http/error_response.ts";
 export {
   type Body,
-  errorResponse,
   type Fields,
   HttpResponse,
   type ResponseOptions,

@@ -8,7 +8,8 @@ import { bytesOf } from "../server/bytes.ts";
 import type { Handler, HandlerContext } from "../server/handler.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import type { HttpRequest } from "../server/http/request.ts";
-import { type Body, errorResponse, HttpResponse } from "../server/http/response.ts";
+import { errorResponse } from "../server/http/error_response.ts";
+import { type Body, HttpResponse } from "../server/http/response.ts";
 import { mayHaveContent } from "../server/http/status.ts";
 import type { Forwarded } from "../server/proxy/forwarded.ts";
 

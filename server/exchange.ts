@@ -18,6 +18,8 @@ export class Exchange {
   isContinued = false;
   /** True once there is a response: what else the handler says is dropped. */
   isAnswered = false;
+  /** The response is an event stream, which has no end of its own. */
+  isEventStream = false;
   /** The response's body, while it is made. */
   stream: ResponseStream | null = null;
   /** The instant at which the handler should have answered. */

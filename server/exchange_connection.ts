@@ -10,7 +10,8 @@ import { Exchange } from "./exchange.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
-import { CONTINUE, errorResponse, HttpResponse } from "./http/response.ts";
+import { errorResponse } from "./http/error_response.ts";
+import { CONTINUE, HttpResponse } from "./http/response.ts";
 import { ABANDONED_TIMEOUT_MS, NO_ROOM_PAUSE_MS } from "./limits.ts";
 import { Pace } from "./pace.ts";
 import { type Interest, Readiness } from "./poller.ts";
@@ -20,9 +21,7 @@ import type { ResponseStream } from "./response_stream.ts";
 const NOTHING = new Uint8Array(0);
 /** What a handler is told that answers with something else. */
 export function noResponse(): TypeError {
-  return new TypeError(
-    "A handler must return an HttpResponse (fromFetch adapts those that return a Response)",
-  );
+  return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
 }
 
 /** See the module's comment. */
@@ -296,6 +295,7 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
+    if (this.exchange?.stream !== stream) return; // it was ended meanwhile
     this.host.workspace.gatherLength = 0;
     try {
       stream.append(this.output, this.host.workspace, result);
@@ -303,11 +303,8 @@ export abstract class ExchangeConnection extends Connection {
       stream.cancel(error as Error);
       return this.#streamFailed(error);
     }
-    if (stream.isExcessive) {
-      const error = new TypeError("A response's stream gave more bytes than were announced: it is cut there");
-      stream.cancel(error);
-      this.host.onHandlerError(error);
-    } else if (!result.done) return this.settle();
+    if (stream.excess !== null) this.host.onHandlerError(stream.excess);
+    else if (!result.done) return this.settle();
     this.complete(this.exchange!);
     this.proceed();
   }

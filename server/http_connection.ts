@@ -12,17 +12,15 @@ import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { RequestBody } from "./http/request_body.ts";
 import { FileBody } from "./http/file_body.ts";
-import { CONTINUE, errorResponse, HttpResponse, tooManyRequests } from "./http/response.ts";
-import { PIPELINED_REQUESTS_PER_TURN_MAX, REFUSED_RETRY_SECONDS } from "./limits.ts";
+import { errorResponse, tooManyRequests } from "./http/error_response.ts";
+import { CONTINUE, HttpResponse } from "./http/response.ts";
+import { EVENT_STREAM_END_MS, PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
-import { networkOf } from "./proxy/proxy_header.ts";
+import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
 import { ResponseStream } from "./response_stream.ts";
 import { Transfers } from "./transfers.ts";
-
-/** One for all: it takes no memory. */
-const NO_ROOM = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]]);
 
 /** See the module's comment. */
 export class HttpConnection extends ExchangeConnection {
@@ -57,6 +55,7 @@ export class HttpConnection extends ExchangeConnection {
   /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
   override drain(sinceMs: number = this.host.reactor.now): void {
     this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
+    if (this.exchange?.isEventStream) this.#tellEvents(this.exchange);
     if (this.current !== "reading") return;
     const { reactor } = this.host;
     if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
@@ -66,6 +65,9 @@ export class HttpConnection extends ExchangeConnection {
 
   override onDeadline(): void {
     this.host.workspace.gatherLength = 0;
+    if (this.current === "handling" && this.exchange!.isEventStream && this.host.isDraining) {
+      return this.#endEvents();
+    }
     if (this.current === "handling") return this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
@@ -129,6 +131,24 @@ export class HttpConnection extends ExchangeConnection {
     if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
   }
 
+  /** The server is to stop: what makes an event stream hears of it, and has a moment to end it. */
+  #tellEvents(exchange: Exchange): void {
+    exchange.abandon(new DOMException("The server is to stop", "AbortError"));
+    exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
+    this.host.reactor.expireAt(this, exchange.deadlineMs);
+  }
+
+  /** The moment is over. */
+  #endEvents(): void {
+    const { exchange, output, host: { workspace } } = this;
+    if (!output.isEmpty) return this.checkSending();
+    const stream = exchange!.stream!;
+    stream.cancel(new DOMException("The server is to stop", "AbortError"));
+    stream.append(output, workspace, { done: true } as ReadableStreamReadDoneResult<Uint8Array>);
+    this.complete(exchange!);
+    this.proceed();
+  }
+
   /** Nothing more is waited for: our half ends, and the client's end is awaited. */
   #endIdle(): void {
     this.closeAfter = this.lingerAfter = true;
@@ -187,7 +207,7 @@ export class HttpConnection extends ExchangeConnection {
   #handle(request: HttpRequest): void {
     this.#inHead = false;
     let response: HttpResponse | Promise<HttpResponse> | null;
-    const waitSeconds = this.#waitSeconds(request);
+    const waitSeconds = waitSecondsOf(this.fd, request, this.host);
     if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
     this.isCalling = true;
     try {
@@ -199,14 +219,6 @@ export class HttpConnection extends ExchangeConnection {
     this.isCalling = false;
     if (response instanceof HttpResponse) this.respond(response, request);
     else this.suspend(response, request);
-  }
-
-  /** 0 when this may be answered now. */
-  #waitSeconds(request: HttpRequest): number {
-    const { clients, remotes, reactor } = this.host;
-    if (clients === null || !clients.countsRequests) return 0;
-    const client = remotes.forwardedFor(this.fd, request);
-    return clients.waitSeconds(this.fd, reactor.now, client === null ? null : networkOf(client));
   }
 
   /** What a handler threw becomes a response. */
@@ -226,7 +238,7 @@ export class HttpConnection extends ExchangeConnection {
 
   /** Sends a response, or as much of it as the socket takes. */
   protected respond(given: HttpResponse, request: HttpRequest): void {
-    const response = bodyMemory.isFull && request.method !== "HEAD" ? this.#ifThereIsRoom(given) : given;
+    const response = bodyMemory.isFull && request.method !== "HEAD" ? ifThereIsRoom(given, this.host) : given;
     const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
       this.host;
     try {
@@ -278,22 +290,14 @@ export class HttpConnection extends ExchangeConnection {
       transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
       if (isHead && tail instanceof FileBody) tail.close();
       else if (isHead) response.discard();
-      else if (stream !== null) return this.stream(stream, request);
-      else output.appendBody(workspace, response, sent);
+      else if (stream !== null) {
+        this.stream(stream, request);
+        this.exchange!.isEventStream = response.isEventStream;
+        return isDraining && response.isEventStream ? this.#tellEvents(this.exchange!) : undefined;
+      } else output.appendBody(workspace, response, sent);
       transfer.until = output.appendedBytes;
     }
     if (this.exchange !== null) this.complete(this.exchange);
-  }
-
-  /** Others hold so much in memory that what is asked for could not wait there, too. */
-  #ifThereIsRoom(response: HttpResponse): HttpResponse {
-    const { tail, bytes } = response;
-    if (tail instanceof FileBody) return response;
-    const inMemory = tail === null ? bytes : tail instanceof Uint8Array ? tail : null;
-    if (bodyMemory.hasRoomFor(inMemory)) return response;
-    response.discard();
-    this.host.onFull("too much waits in memory for clients to take it");
-    return NO_ROOM;
   }
 
   protected override flush(): boolean {

@@ -172,6 +172,8 @@ export const LINGER_TIMEOUT_MS = 5_000;
  * same as nginx' keepalive_min_timeout).
  */
 export const KEEP_ALIVE_MIN_TIMEOUT_MS = 1_000;
+/** What an event stream has to end by itself, once it is told that the server is to stop. */
+export const EVENT_STREAM_END_MS = 1_000;
 /** What a signal to stop leaves to those that are being served. */
 export const GRACE_PERIOD_MS = 30_000;
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ConnectionHost } from "./connection_host.ts";
-import { errorResponse } from "./http/response.ts";
+import { errorResponse } from "./http/error_response.ts";
 import { HEAD_BYTES_MAX, LOG_UNKNOWN_LINE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "./limits.ts";
 import { Output } from "./output.ts";
 

@@ -38,8 +38,8 @@ export class ResponseStream {
     return this.#reader.read();
   }
 
-  /** It gave more than was announced, of which nothing was appended. */
-  isExcessive = false;
+  /** It gave more than was announced, of which nothing was appended: it is cancelled. */
+  excess: TypeError | null = null;
 
   /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or fewer than were announced. */
   append(output: Output, workspace: Workspace, result: ReadableStreamReadResult<Uint8Array>): void {
@@ -53,7 +53,10 @@ export class ResponseStream {
     }
     const value = bytesOf(result.value, "A piece of a response's stream");
     const length = Math.min(value.length, this.#remaining);
-    this.isExcessive = length < value.length;
+    if (length < value.length) {
+      this.excess = new TypeError("A response's stream gave more bytes than were announced: it is cut there");
+      this.cancel(this.excess);
+    }
     this.#remaining -= length;
     if (length === 0) return; // as a chunk it would be the last
     if (this.#isChunked) {

@@ -5,7 +5,8 @@
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EAGAIN, ECONNRESET, EINTR, EPIPE } from "../ffi/errno.ts";
-import { errorResponse, type HttpResponse } from "../server/http/response.ts";
+import { errorResponse } from "../server/http/error_response.ts";
+import { type HttpResponse } from "../server/http/response.ts";
 import {
   BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,

@@ -100,3 +100,47 @@ Deno.test("a silent fresh connection, and half a request line, do not hold up a 
   await shutdown;
   assert(performance.now() - startMs < 10_000, "they are waited for as long as if nothing were to end");
 });
+
+const EVENTS = [["Content-Type", "text/event-stream"]] as const;
+
+Deno.test("an event stream is told at once when the server is to stop, and ends whole, whether it listens or not", async () => {
+  const encoder = new TextEncoder();
+  for (const listens of [true, false]) {
+    let cancelled = 0;
+    const stream = (signal: AbortSignal) =>
+      new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          controller.enqueue(encoder.encode("data: hello\n\n"));
+          if (!listens) return;
+          signal.addEventListener("abort", () => {
+            controller.enqueue(encoder.encode("data: bye\n\n"));
+            controller.close();
+          });
+        },
+        cancel: () => {
+          cancelled++;
+        },
+      });
+    const server = serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      onListen() {},
+      handler: (_request, { signal }) => new HttpResponse(200, EVENTS, stream(signal)),
+    });
+    using wire = await Wire.connect(server.addr.port);
+    await wire.send(get("/"));
+    const text = await fetch(`http://127.0.0.1:${server.addr.port}/`).then((response) => {
+      const startMs = performance.now();
+      const shutdown = server.shutdown();
+      return response.text().then(async (text) => {
+        assert((await wire.readToEnd()).length > 0);
+        wire[Symbol.dispose]();
+        await shutdown;
+        assert(performance.now() - startMs < 10_000, "it is waited for as long as the grace period");
+        return text;
+      });
+    });
+    assertEquals(text, listens ? "data: hello\n\ndata: bye\n\n" : "data: hello\n\n");
+    assertEquals(cancelled, listens ? 0 : 2);
+  }
+});

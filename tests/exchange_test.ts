@@ -191,7 +191,7 @@ onBoth("HEAD, HTTP/1.0, a server without keep-alive, and one that stops", async 
       ["GET / HTTP/1.0\r\n\r\n", answer("x", "close"), "closed", true, false],
       ["GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", answer("x"), "reading", true, false],
       [get("/"), answer("x", "close"), "closed", false, false],
-      [get("/"), answer("x", "close"), "closed", true, true],
+      [get("/"), answer("x", "close"), "lingering", true, true],
     ] as const
   ) {
     const calls = new Calls();

@@ -6,7 +6,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FieldPolicy, type ResponseFacts } from "../handlers/site/field_policy.ts";
 import { Rules } from "../handlers/site/rules.ts";
 import { DEFAULT_SITE_SETTINGS, type HeaderRule, type SiteSettings } from "../server/config/site_settings.ts";
-import { errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
+import { errorResponse } from "../server/http/error_response.ts";
+import { type Fields, HttpResponse } from "../server/http/response.ts";
 
 const PAGE: ResponseFacts = {
   path: "/",

@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { HTTP_DATE_BYTES, HttpClock } from "../server/http/date.ts";
 import { keepAliveFields } from "../server/http/persistence.ts";
-import { type Body, errorResponse, type Fields, HttpResponse } from "../server/http/response.ts";
+import { errorResponse } from "../server/http/error_response.ts";
+import { type Body, type Fields, HttpResponse } from "../server/http/response.ts";
 import { mayHaveContent, reasonPhrase } from "../server/http/status.ts";
 import { INLINE_BODY_BYTES_MAX } from "../server/limits.ts";
 import { CountedFile } from "./support/exchanges.ts";

@@ -3,7 +3,8 @@
  * @module
  */
 import type { HttpRequest } from "../../server/http/request.ts";
-import { ERROR_FIELDS, errorBody, type Fields, HttpResponse } from "../../server/http/response.ts";
+import { ERROR_FIELDS, errorBody } from "../../server/http/error_response.ts";
+import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import type { FieldPolicy } from "./field_policy.ts";
 
 /** Those that are the same for everybody are made once. */
