@@ -135,12 +135,15 @@ Deno.test("bodies of requests that handlers wait for have the same limit: 503 fo
   let most = 0;
   const timer = setInterval(() => most = Math.max(most, bodyMemory.bytes), 5);
   const body = "x".repeat(size - 1);
-  const crowd = await attackers.crowd(server.port, 200, 6, { send: start + body, read: -1 });
-  const { statuses } = await crowd.result;
+  for (let seconds = 6, told = 0; told < 60; seconds *= 2) { // a busy machine needs longer to send so much
+    assert(seconds <= 24, `${told} were told`);
+    const crowd = await attackers.crowd(server.port, 200, seconds, { send: start + body, read: -1 });
+    const { statuses } = await crowd.result;
+    assertEquals(Object.keys(statuses), ["503"]);
+    told = statuses[503];
+  }
   clearInterval(timer);
   assertLess(most, HELD_BODY_BYTES_MAX + 16 * MIB);
-  assertEquals(Object.keys(statuses), ["503"]);
-  assert(statuses[503] >= 60, `${statuses[503]} were told`);
   await eventually(() => bodyMemory.bytes === 0, `${bodyMemory.bytes} bytes are still held`);
   using wire = await Wire.connect(server.port);
   await wire.send(`${start}${body}x`);

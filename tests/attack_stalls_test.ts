@@ -79,10 +79,13 @@ Deno.test("slowhttptest in all of its modes, with a thousand connections each: o
   await within("others", async () => {
     const worst = await Promise.all(
       Object.entries(MODES).map(async ([mode, words]) => {
-        const { connected, probe } = await slowHttpTest(attackers, program, words, 1000, 3);
-        assertEquals([probe.failed, probe.others], [0, 0]);
-        assert(connected >= 900, `${mode}: ${connected} were connected`);
-        return probe.worstMs;
+        for (let seconds = 3;; seconds *= 2) {
+          const { connected, probe } = await slowHttpTest(attackers, program, words, 1000, seconds);
+          assertEquals([probe.failed, probe.others], [0, 0]);
+          if (connected >= 900) return probe.worstMs;
+          // On a busy machine the attacker needs longer to connect so many.
+          assert(seconds < 24, `${mode}: ${connected} were connected`);
+        }
       }),
     );
     return Math.max(...worst);
