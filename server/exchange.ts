@@ -7,6 +7,11 @@ import type { RequestBody } from "./http/request_body.ts";
 import { HttpResponse } from "./http/response.ts";
 import type { ResponseStream } from "./response_stream.ts";
 
+/** What a handler is told that answers with something else. */
+export function noResponse(): TypeError {
+  return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
+}
+
 /** See the module's comment. Most requests are answered at once and have none. */
 export class Exchange {
   request: HttpRequest | null = null;

@@ -6,24 +6,19 @@
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, noResponse } from "./exchange.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { errorResponse } from "./http/error_response.ts";
 import { CONTINUE, HttpResponse } from "./http/response.ts";
-import { ABANDONED_TIMEOUT_MS, NO_ROOM_PAUSE_MS } from "./limits.ts";
+import { ABANDONED_TIMEOUT_MS, LINGER_TIMEOUT_MS, NO_ROOM_PAUSE_MS } from "./limits.ts";
 import { Pace } from "./pace.ts";
 import { type Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import type { ResponseStream } from "./response_stream.ts";
 
 const NOTHING = new Uint8Array(0);
-/** What a handler is told that answers with something else. */
-export function noResponse(): TypeError {
-  return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
-}
-
 /** See the module's comment. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
@@ -212,16 +207,23 @@ export abstract class ExchangeConnection extends Connection {
    * are that a handler takes, all of them make the average.
    */
   protected beginBody(isAgain = false): void {
-    const { reactor, limits } = this.host;
+    const { reactor } = this.host;
     const pace = this.#bodyPace ??= new Pace();
     if (isAgain) pace.resume(reactor.now);
     else pace.begin(reactor.now, this.reader.receivedBytes);
-    reactor.expireAt(this, pace.nextMs(reactor.now, limits.bodyTimeoutMs));
+    reactor.expireAt(this, pace.nextMs(reactor.now, this.#bodyTimeoutMs));
+  }
+
+  /** The rest of a body whose request is answered is waited for no longer than the end of a connection. */
+  get #bodyTimeoutMs(): number {
+    const { bodyTimeoutMs } = this.host.limits;
+    return this.exchange?.isAnswered ? Math.min(bodyTimeoutMs, LINGER_TIMEOUT_MS) : bodyTimeoutMs;
   }
 
   /** False when the body arrives too slowly; true: it is looked at again. */
   protected isBodyInTime(): boolean {
-    const { reactor, limits: { bodyTimeoutMs, receiveRateMin } } = this.host;
+    const { reactor, limits: { receiveRateMin } } = this.host;
+    const bodyTimeoutMs = this.#bodyTimeoutMs;
     const pace = this.#bodyPace!;
     if (pace.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
     reactor.expireAt(this, pace.nextMs(reactor.now, bodyTimeoutMs));
@@ -233,7 +235,6 @@ export abstract class ExchangeConnection extends Connection {
     return this.reader.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
   }
 
-  /** It is the client that is waited for. */
   #isBodyDue(exchange: Exchange): boolean {
     return this.reader.isInBody && exchange.body!.isAwaited;
   }

@@ -5,8 +5,8 @@
 import type { SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import { Exchange } from "./exchange.ts";
-import { ExchangeConnection, noResponse } from "./exchange_connection.ts";
+import { Exchange, noResponse } from "./exchange.ts";
+import { ExchangeConnection } from "./exchange_connection.ts";
 import { bodyMemory, NoRoom } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";

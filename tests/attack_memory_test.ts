@@ -135,7 +135,8 @@ Deno.test("bodies of requests that handlers wait for have the same limit: 503 fo
   let most = 0;
   const timer = setInterval(() => most = Math.max(most, bodyMemory.bytes), 5);
   const body = "x".repeat(size - 1);
-  for (let seconds = 6, told = 0; told < 60; seconds *= 2) { // a busy machine needs longer to send so much
+  let told = 0;
+  for (let seconds = 6; told < 60; seconds *= 2) { // a busy machine needs longer to send so much
     assert(seconds <= 24, `${told} were told`);
     const crowd = await attackers.crowd(server.port, 200, seconds, { send: start + body, read: -1 });
     const { statuses } = await crowd.result;

@@ -6,13 +6,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { ECONNRESET, EPIPE } from "../ffi/errno.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { ABANDONED_TIMEOUT_MS, HANDLER_TIMEOUT_MS } from "../server/limits.ts";
+import {
+  ABANDONED_TIMEOUT_MS,
+  BODY_TIMEOUT_MS,
+  HANDLER_TIMEOUT_MS,
+  LINGER_TIMEOUT_MS,
+} from "../server/limits.ts";
 import { Readiness } from "../server/poller.ts";
 import {
   assertErrors,
   Calls,
   calm,
   CountedFile,
+  post,
   says,
   scriptedWith,
   Source,
@@ -150,6 +156,34 @@ onBoth("a client that ended its half and whose handler never answers gets 503", 
     assertEquals([statuses(scripted), scripted.state], [[503], "closed"]);
   });
 });
+
+onBoth(
+  "after an early answer the rest of its request's body is waited for as briefly as an end",
+  async (trigger) => {
+    await withClock(async (advance) => {
+      using scripted = new Scripted(() => says("early"), trigger);
+      const whole = post("0123456789".repeat(10));
+      scripted.receive(whole.slice(0, -50));
+      await calm(scripted);
+      assertEquals([statuses(scripted), scripted.state], [[200], "reading-body"]);
+      let waitedMs = 0;
+      for (; scripted.state === "reading-body" && waitedMs < BODY_TIMEOUT_MS; waitedMs += 500) {
+        advance(500);
+        await calm(scripted);
+      }
+      assertEquals([statuses(scripted), scripted.state], [[200], "closed"]);
+      assert(waitedMs >= LINGER_TIMEOUT_MS && waitedMs <= 2 * LINGER_TIMEOUT_MS, `${waitedMs} ms`);
+      // One whose body goes on is served on.
+      using other = new Scripted(() => says("early"), trigger);
+      other.receive(whole.slice(0, -50));
+      await calm(other);
+      advance(LINGER_TIMEOUT_MS - 10);
+      other.receive(whole.slice(-50) + get("/next"));
+      await calm(other);
+      assertEquals([statuses(other), other.state], [[200, 200], "reading"]);
+    });
+  },
+);
 
 onBoth("one who pipelines and then resets is noticed, if the poller tells", async (trigger) => {
   const calls = new Calls();
