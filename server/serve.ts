@@ -5,7 +5,7 @@
 import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket_address.ts";
 import { checkKinds, FUNCTION, type Kind } from "./option_kinds.ts";
-import { Server } from "./server.ts";
+import { type Reconfiguration, Server } from "./server.ts";
 import { checkOptions, type ServerOptions } from "./server_options.ts";
 import type { Snapshot } from "./statistics.ts";
 
@@ -65,6 +65,8 @@ export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
   snapshot(): Snapshot;
   /** Fulfilled once it has ended. */
   readonly finished: Promise<void>;
+  /** Another handler, or other limits, from the next request on. @throws {TypeError | RangeError} for what cannot be */
+  reconfigure(settings: Reconfiguration): void;
   /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
   shutdown(): Promise<void>;
 }
@@ -113,6 +115,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     addr,
     addrs,
     snapshot: () => server.snapshot(),
+    reconfigure: (settings) => server.reconfigure(settings),
     finished,
     shutdown,
     [Symbol.asyncDispose]: shutdown,

@@ -77,7 +77,7 @@ export class Server {
   readonly #otherGroups: ListenerGroup[] = [];
   /** Sockets that it has opened itself. */
   readonly #opened: readonly ListeningSocket[];
-  readonly #onError: (message: string) => void;
+  readonly #onError: (message: string, error?: unknown) => void;
   readonly #startedMs = Date.now();
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
@@ -96,9 +96,9 @@ export class Server {
   constructor(options: ServerOptions) {
     checkOptions(options);
     const { onError = complain } = options;
-    this.#onError = (message) => {
+    this.#onError = (message, cause) => {
       try {
-        onError(message);
+        onError(message, cause);
       } catch (error) { // who cannot hear of an error must not end the server
         complain(`${message}\n${describeError(error)}`);
       }
@@ -118,7 +118,7 @@ export class Server {
     try {
       reactor = new Reactor(
         createPoller(poller),
-        (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`),
+        (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
       );
     } finally {
       if (reactor === null) closeListeners(sockets);
@@ -153,7 +153,7 @@ export class Server {
       proxyProtocol,
       keepAlive: options.keepAlive ?? true,
       isDraining: false,
-      onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`),
+      onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
       onRefused: (status) =>
         this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
       onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),

@@ -80,8 +80,8 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly measureLatency?: boolean;
   /** What tells, for snapshots, of the files in memory, such as a static handler. */
   readonly cache?: { snapshot(): CacheSnapshot } | null;
-  /** Hears, in one line, of what went wrong on the server's side. Default: standard error. */
-  readonly onError?: (message: string) => void;
+  /** Hears, in one line, of what went wrong on the server's side, and gets what was thrown. Default: standard error. */
+  readonly onError?: (message: string, error?: unknown) => void;
 }
 
 /** What a server needs to know. */

@@ -278,6 +278,28 @@ Deno.test(
   },
 );
 
+Deno.test("a handle puts another handler in the place of the first one, and onError gets what was thrown", async () => {
+  const heard: [string, unknown][] = [];
+  const server = serve({
+    ...quiet,
+    handler: hello,
+    onError: (message, error) => void heard.push([message, error]),
+  });
+  assertEquals((await exchange(server.addr.port, get("/"))).text, "hello");
+  const thrown = new RangeError("mine");
+  server.reconfigure({
+    handler: () => {
+      throw thrown;
+    },
+  });
+  await eventually(
+    async () => (await exchange(server.addr.port, get("/"))).status === 500,
+    "the other handler is asked",
+  );
+  assert(heard[0][1] === thrown && heard[0][0].includes("mine"));
+  await server.shutdown();
+});
+
 Deno.test("a server that is shut down in the middle of a stream finishes it", async () => {
   let push = (_text: string | null) => {};
   const server = serving(() =>
