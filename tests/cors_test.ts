@@ -13,7 +13,7 @@ import { bytesOf, withFields } from "./support/request_replay.ts";
 const LIST = ["https://a.example", "http://b.example:8080"];
 const EXPOSED = [
   "Access-Control-Expose-Headers",
-  "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag",
+  "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Link",
 ] as const;
 
 function requestWith(method: string, ...lines: string[]): HttpRequest {

@@ -178,12 +178,19 @@ Deno.test("pages are linked to each other, in the page and in the field Link", (
   );
 });
 
-Deno.test("JSON has the names that nginx has", () => {
-  const json = listingJson(listing([entry("d", { isDirectory: true }), entry("é.txt", { size: 2 ** 40 })]));
-  assertEquals(json, [
-    { name: "d", type: "directory", mtime: "2024-01-31T12:34:56Z" },
-    { name: "é.txt", type: "file", mtime: "2024-01-31T12:34:56Z", size: 2 ** 40 },
+Deno.test("JSON has the names that nginx has, and a URL for each entry, whatever its name is", () => {
+  const mtime = "2024-01-31T12:34:56Z";
+  const entries = [
+    entry("d", { isDirectory: true }),
+    entry("é.txt", { size: 2 ** 40 }),
+    entry("javascript:x"),
+  ];
+  const json = listingJson(listing(entries)) as Record<string, unknown>[];
+  assertEquals(json.slice(0, 2), [
+    { name: "d", href: "d/", type: "directory", mtime },
+    { name: "é.txt", href: "%C3%A9.txt", type: "file", mtime, size: 2 ** 40 },
   ]);
+  assertEquals(json[2].href, "./javascript:x");
 });
 
 Deno.test("the page's policy allows its style, and it asks for nothing else", async () => {

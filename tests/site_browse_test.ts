@@ -67,8 +67,8 @@ Deno.test("people get a page of one file, programs that ask for JSON an array; c
     const json = await exchange(port, get("/d/", JSON_WANTED));
     assertEquals(json.fields.vary, "Accept");
     assertEquals(JSON.parse(json.text), [
-      { name: "s", type: "directory", mtime: "2021-02-28T12:34:56Z" },
-      { name: "a.txt", type: "file", mtime: "2020-02-29T12:34:56Z", size: 3 },
+      { name: "s", href: "s/", type: "directory", mtime: "2021-02-28T12:34:56Z" },
+      { name: "a.txt", href: "a.txt", type: "file", mtime: "2020-02-29T12:34:56Z", size: 3 },
     ]);
     for (const accept of ["Accept: text/html", JSON_WANTED]) {
       const whole = await exchange(port, get("/d/", accept));
@@ -287,5 +287,22 @@ Deno.test("what asks for a password that the listing did not ask for is not list
       assertStringIncludes(text, `<p>${LISTING_PAGE_ENTRIES_MAX} files</p>`);
       assertEquals([fields.link, text.includes("secret")], [undefined, false]);
     }
+  }
+});
+
+Deno.test("what programs are given as a URL opens, also where the name is no UTF-8", async () => {
+  using site = new Site({ "d/plain.txt": "plain" });
+  // Deno would write U+FFFD.
+  const made = new Deno.Command("sh", {
+    args: ["-c", `printf odd > "$1/d/$(printf 'odd\\377 %%?#.txt')"`, "sh", site.root],
+  }).outputSync();
+  assert(made.success);
+  await using program = await Program.start(site.root, ["--browse", "--no-config"]);
+  const { text } = await exchange(program.port, get("/d/", JSON_WANTED));
+  const entries = JSON.parse(text) as { name: string; href: string }[];
+  assertEquals(entries.length, 2);
+  for (const { name, href } of entries) {
+    const { status, text } = await exchange(program.port, get(`/d/${href}`));
+    assertEquals([status, text], [200, name === "plain.txt" ? "plain" : "odd"], href);
   }
 });

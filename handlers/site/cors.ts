@@ -12,7 +12,7 @@ import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../../server/limits.ts";
 /** Who reads ranges needs these; those that every page may read anyway (such as Last-Modified) need no mention. */
 const EXPOSED: Fields = [[
   "Access-Control-Expose-Headers",
-  "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag",
+  "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Link",
 ]];
 const EVERYBODY: Fields = [["Access-Control-Allow-Origin", "*"], ...EXPOSED];
 const VARY: Fields = [["Vary", "Origin"]];

@@ -222,13 +222,12 @@ export function listingLinks(listing: Listing, url: string): string | null {
 
 /**
  * The page's entries for programs, named as nginx names them (autoindex_format json); times are in ISO 8601. What is
- * not UTF-8 in a name is U+FFFD, since JSON has nothing else.
+ * not UTF-8 in a name is U+FFFD, since JSON has nothing else: `href` leads to the entry, whatever its name is.
  */
 export function listingJson(listing: Listing): unknown[] {
   return listing.entries.map(({ name, isDirectory, size, modifiedSeconds }) => {
+    const entry = { name: textOf(name), href: hrefOf(name, isDirectory) };
     const mtime = isoTime(modifiedSeconds);
-    return isDirectory
-      ? { name: textOf(name), type: "directory", mtime }
-      : { name: textOf(name), type: "file", mtime, size };
+    return isDirectory ? { ...entry, type: "directory", mtime } : { ...entry, type: "file", mtime, size };
   });
 }
