@@ -226,17 +226,17 @@ async function toBody(
   return whole;
 }
 
-/** The next piece, if it is there within a few microtasks. */
+/** The next piece, if it is there within a few microtasks. What fails by then is an error yet, and not a body that is cut. */
 async function settledSoon(
   pieces: Promise<ReadableStreamReadResult<Uint8Array>>[],
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): Promise<ReadableStreamReadResult<Uint8Array> | null> {
   const piece = reader.read();
   pieces.push(piece);
-  let settled: ReadableStreamReadResult<Uint8Array> | null = null;
-  piece.then((result) => settled = result, () => {}); // a failure shows when the piece is read from `pieces`
-  for (let round = 0; round < PEEK_ROUNDS && settled === null; round++) await null;
-  return settled;
+  let isSettled = false;
+  piece.then(() => isSettled = true, () => isSettled = true);
+  for (let round = 0; round < PEEK_ROUNDS && !isSettled; round++) await null;
+  return isSettled ? await piece : null;
 }
 
 /** The stream from its beginning: first what was read already. */

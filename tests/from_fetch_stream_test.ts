@@ -40,6 +40,24 @@ Deno.test("a body that breaks, or is shorter than announced, cuts the connection
   await pause(20); // until the last source's own pause is over
 });
 
+Deno.test("a body that fails before its first byte is a 500, and onError hears why", async () => {
+  await using server = servingFetch((request) =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => {
+          if (request.url.endsWith("/start")) controller.error(new Error("at the start"));
+        },
+        pull: () => Promise.reject(new Error("at the first pull")),
+      }),
+    )
+  );
+  for (const path of ["/start", "/pull"]) {
+    assertMatch(await whole(server.port, "GET", path), /^HTTP\/1\.1 500 /);
+  }
+  assertEquals(server.errors.length, 2);
+  assertMatch(server.errors.join(), /at the start[^]*at the first pull/);
+});
+
 for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
   Deno.test(`a client that leaves: request.signal and the stream hear of it (${poller})`, async () => {
     const leave = async (isReset: boolean, path: string) => {
