@@ -55,7 +55,7 @@ export function reserveDescriptor(): number {
 }
 
 /**
- * True where the program's file has capabilities or a set-ID bit: whoever starts it then has fewer rights than the process,
+ * True where the program's file has capabilities or a set-ID bit: its starter then has fewer rights than the process,
  * so that its environment is not to be believed (getauxval(3), secure_getenv(3)).
  */
 export function isSecureExecution(): boolean {

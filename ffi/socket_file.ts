@@ -75,7 +75,7 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1) || ".";
 }
 
-/** What has a name in a directory. See the module's comment; `using` closes both. */
+/** What has a name in a directory, and that directory, both held by descriptors. `using` closes them. */
 export class SocketFile {
   readonly #directory: number;
   readonly #name: PathBytes;

@@ -2,7 +2,7 @@
  * Tells how a URL is answered and why, by asking the very code that serves. Nothing listens.
  * @module
  */
-import type { HandlerContext } from "../server/handler.ts";
+import { contextOutside } from "../server/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
@@ -38,15 +38,7 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
-  const context: HandlerContext = {
-    batch: nextTurn(),
-    clock,
-    remoteAddress: null,
-    localAddress: null,
-    signal,
-    forwarded: () => null,
-    report: () => {},
-  };
+  const context = contextOutside(clock, nextTurn(), signal);
   note(
     "request",
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,

@@ -37,6 +37,19 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
 }
 
+/** The context of a request that no connection brings, in a turn of its own. */
+export function contextOutside(clock: HttpClock, batch: number, signal: AbortSignal): HandlerContext {
+  return {
+    batch,
+    clock,
+    remoteAddress: null,
+    localAddress: null,
+    signal,
+    forwarded: () => null,
+    report: () => {},
+  };
+}
+
 /**
  * Answers a request. A promise suspends the connection, not the loop; after `handlerTimeoutMs` the client gets 503.
  * An {@linkcode HttpError} that is thrown becomes the response of its status; anything else that is thrown, 500.

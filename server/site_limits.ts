@@ -46,7 +46,7 @@ export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
 export const DIGESTS_AWAITED_BYTES_MAX = 256 * MIB;
 /** Larger files have a tag of size and time: to read them once would keep disk and processor busy for too long. */
 export const DIGESTED_BYTES_MAX = 1024 * MIB;
-/** Between two slices of a file whose tag nobody waits for: it takes a fifteenth of a processor. */
+/** Between two slices of a file for whose tag no response waits: it takes a fifteenth of a processor. */
 export const DIGEST_PAUSE_MS = 10;
 /** What is read and digested between two turns of others: 0.6 ms. */
 export const DIGEST_SLICE_BYTES = MIB;

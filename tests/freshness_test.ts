@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Sites } from "../handlers/static.ts";
-import type { HandlerContext } from "../server/handler.ts";
+import { contextOutside } from "../server/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { formatHttpDate, HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
@@ -188,15 +188,7 @@ async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0):
   const clock = new HttpClock();
   clock.update(Date.now() - agoMs);
   const { signal } = new AbortController();
-  const context: HandlerContext = {
-    batch,
-    clock,
-    remoteAddress: null,
-    localAddress: null,
-    signal,
-    forwarded: () => null,
-    report: () => {},
-  };
+  const context = contextOutside(clock, batch, signal);
   return new TextDecoder().decode((await sites.handle(request, context)).bytes);
 }
 

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertLess, assertMatch, assertNotEquals } from "@std/assert";
 import { Sites } from "../handlers/static.ts";
+import { contextOutside } from "../server/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { keyedHash } from "../server/http/keyed_hash.ts";
@@ -68,15 +69,7 @@ Deno.test("paths with one hash are in memory side by side, and each leaves alone
     const bytes = encodeUtf8(get(path));
     const request = new HttpRequest();
     parseRequest(bytes, 0, bytes.length, request);
-    const response = sites.handle(request, {
-      batch: batch++,
-      clock,
-      remoteAddress: null,
-      localAddress: null,
-      signal,
-      forwarded: () => null,
-      report: () => {},
-    });
+    const response = sites.handle(request, contextOutside(clock, batch++, signal));
     assert(!(response instanceof Promise));
     const { status, bytes: sent, headLength } = response;
     return status === 200 ? new TextDecoder().decode(sent.subarray(headLength)) : String(status);

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { staticHandler } from "../handlers/static.ts";
+import { contextOutside } from "../server/handler.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
@@ -71,15 +72,7 @@ Deno.test("a site that is closed while a password is being tried answers first, 
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
-  const answer = handler(request, {
-    batch: 1,
-    clock,
-    remoteAddress: null,
-    localAddress: null,
-    signal,
-    forwarded: () => null,
-    report: () => {},
-  });
+  const answer = handler(request, contextOutside(clock, 1, signal));
   assert(answer instanceof Promise);
   handler.close();
   assertEquals((await answer).status, 200);

@@ -14,7 +14,7 @@ import { isTrustedHost } from "../trusted_host.ts";
 /** Stands for all names. */
 const ALL = "*";
 
-/** See the module's comment. */
+/** What a server says of the names that it is asked by. */
 export interface AllowedHostsOptions {
   /** `example.org`, or `*.example.org` for all below it; `*` for all; null: there is no list. */
   readonly names: readonly string[] | null;
@@ -38,7 +38,7 @@ export function nameOf(host: string, names: { has(name: string): boolean }): str
   return null;
 }
 
-/** See the module's comment. */
+/** Decides whether a request may name the host that it names. */
 export class AllowedHosts {
   readonly #names: ReadonlySet<string>;
   readonly #hasList: boolean;

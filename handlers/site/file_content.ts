@@ -9,7 +9,7 @@ import type { HttpResponse } from "../../server/http/response.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** See the module's comment; or what was made of such a content, which belongs to it. */
+/** The bytes of one state of a file, or a compressed form that was made of them and belongs to them. */
 export class FileContent {
   /** The state that was read; of what was made: that of which it was made. */
   readonly status: FileStatus;

@@ -20,10 +20,10 @@ interface Left {
   readonly seconds: number;
 }
 
-/** See the module's comment. */
+/** Finds contents by the state of their files, and counts their bytes once. */
 export class FileContents {
   readonly #byState = new Map<string, FileContent>();
-  /** Resources that are kept and made of each: without any, nobody finds it. */
+  /** Resources that are kept and made of each. A content without any is not found. */
   readonly #users = new Map<FileContent, Set<Resource>>();
   readonly #left = new Map<string, Left>();
   #leftBytes = 0;

@@ -8,7 +8,7 @@ import type { EntityTags } from "./entity_tags.ts";
 import type { FileCache } from "./file_cache.ts";
 import { FileContent } from "./file_content.ts";
 
-/** See the module's comment. */
+/** Makes compressed forms of files, and remembers those that are of no use. */
 export class Forms {
   readonly #cache: FileCache;
   readonly #compressor: Compressor;

@@ -14,7 +14,7 @@ interface Grown {
   growths: number;
 }
 
-/** See the module's comment. Asked before something is made of a file that has just changed. */
+/** Tells files that grow all the time from others. To be asked before something is made of a file that has just changed. */
 export class Growth {
   readonly #files = new Map<string, Grown>();
 

@@ -14,7 +14,7 @@ const CONFIG_NAME = "epollet.json";
 /**
  * The configuration that is in force, by whatever name it is found, what bears its name in its directory, whatever
  * that is called and whatever replaces the file, and what was made of it there (`x.gz`, `x-old`, the `#x#` of an editor). And `epollet.json` in the site's root,
- * also where it is not in force: it was written for this server, and is for nobody else. Case does not matter: where the
+ * also where it is not in force: it was written for this server, and is no page. Case does not matter: where the
  * file system ignores it, `EPOLLET.JSON.bak` may be what a program made of `epollet.json`.
  */
 export class HiddenFile {

@@ -42,7 +42,7 @@ interface Listed {
   readonly readMs: number;
 }
 
-/** See the module's comment. */
+/** Looks up names in the lists of their directories, and remembers what it has read for as long as that is sure. */
 export class ListedNames {
   readonly #root: Opener;
   /** By path, those that were used last at the end. */

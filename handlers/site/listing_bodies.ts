@@ -16,12 +16,12 @@ interface Remembered extends ListingBody {
   readonly listing: Listing;
 }
 
-/** See the module's comment. */
+/** The bodies of listings that responses still hold, found by their tags. */
 export class ListingBodies {
   /** By URL and form, those that were asked for last at the end. */
   readonly #remembered = new Map<string, Remembered>();
   #bytes = 0;
-  /** By tag, all that somebody still holds. */
+  /** By tag, for as long as a response holds them. */
   readonly #buffers = new Map<string, WeakRef<ArrayBuffer>>();
 
   /** What was made of a listing that was the same; null: it is not known. */

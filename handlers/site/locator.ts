@@ -184,7 +184,7 @@ export class Locator {
       : null;
   }
 
-  /** Nobody is sent from a file to where another one is. */
+  /** A client is not sent from a file to where another one is. */
   #leads(path: Uint8Array, isDirectory: boolean, file: Uint8Array, lookup: Lookup): boolean {
     const found = this.#find({ path: path.slice(), isDirectory }, false, lookup);
     return found.kind === "file" && isEqual(found.path, file);

@@ -14,7 +14,7 @@ import { DESCRIPTORS_PER_OPEN_FILE } from "../../server/limits.ts";
 /** Those that are open, by their identity: of all sites, since the process has one limit for all. */
 const files = new Map<string, OpenFile>();
 
-/** One of them. Whoever gets it calls {@linkcode release} once. */
+/** A file that is open. Each user of it calls {@linkcode release} once. */
 export class OpenFile {
   readonly fd: number;
   readonly #key: string;

@@ -20,14 +20,14 @@ export class NoRoom extends HttpError {
   }
 }
 
-/** See the module's comment. */
+/** Counts the memory of bodies that wait, each buffer once. */
 export class BodyMemory {
   /** What is held. */
   bytes = 0;
   readonly #held = new Map<ArrayBufferLike, Held>();
   readonly #kept = new Set<ArrayBufferLike>();
 
-  /** Somebody has to hold `bytes` from now on, until {@linkcode release}. */
+  /** `bytes` are held from now on, until {@linkcode release}. */
   hold({ buffer, length }: Uint8Array): void {
     const held = this.#held.get(buffer);
     if (held !== undefined) {

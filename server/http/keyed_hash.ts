@@ -12,7 +12,7 @@ import { TARGET_BYTES_MAX } from "../limits.ts";
 /** A power of two: later pieces of what is longer share the keys of earlier ones. */
 export const HASH_KEYS_COUNT: number = TARGET_BYTES_MAX;
 
-/** See the module's comment. */
+/** Random words, made when the process starts: one for each piece of what is hashed. */
 export const HASH_KEYS: Int32Array = crypto.getRandomValues(new Int32Array(HASH_KEYS_COUNT));
 
 /** Of `bytes[start, end)`: 25 bits, as many as bytes leave of a word of 32. */

@@ -19,7 +19,7 @@ const PAIR = new RegExp(`[ \\t]*(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"
 /** Beyond what is needed where there is a port: `192.0.2.1:80`, `[2001:db8::1]:80`. */
 const NODE = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 
-/** What a request was when it reached the first proxy that is trusted (RFC 7239 §5); null for what nobody trusted says. */
+/** What a request was when it reached the first proxy that is trusted (RFC 7239 §5); null for what no trusted proxy says. */
 export interface Forwarded {
   /** The client's address. */
   readonly client: string | null;

@@ -10,7 +10,7 @@ import { close as closeDescriptor } from "../../ffi/socket.ts";
 import { loadLibc } from "../../ffi/libc.ts";
 import { SiteRoot, terminate } from "../../handlers/site/site_root.ts";
 import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
-import type { HandlerContext } from "../../server/handler.ts";
+import { contextOutside, type HandlerContext } from "../../server/handler.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import { parseRequest } from "../../server/http/parser.ts";
 import { HttpRequest } from "../../server/http/request.ts";
@@ -76,15 +76,7 @@ class Served {
 
   get context(): HandlerContext {
     this.clock.update(Date.now());
-    return {
-      batch: ++this.batch,
-      clock: this.clock,
-      remoteAddress: null,
-      localAddress: null,
-      forwarded: () => null,
-      report: () => {},
-      signal: new AbortController().signal,
-    };
+    return contextOutside(this.clock, ++this.batch, new AbortController().signal);
   }
 
   close(): void {
