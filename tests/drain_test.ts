@@ -7,6 +7,7 @@ import { serve } from "../mod.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { childrenOf, isRunning } from "./support/process.ts";
 import { Program, Site } from "./support/program.ts";
+import { eventually } from "./support/waiting.ts";
 import { UnbrokenLoad } from "./support/unbroken_load.ts";
 import { exchange, get, Wire } from "./support/wire.ts";
 
@@ -16,13 +17,6 @@ const ROUNDS = Number(Deno.env.get("EPOLLET_DRAINS") ?? 3);
 const CLIENTS = 20;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (let attempt = 0; !isSo(); attempt++) {
-    assert(attempt < 1000, what);
-    await sleep(20);
-  }
-}
 
 for (const workers of [1, 2, 4]) {
   Deno.test(`reloads and upgrades lose no answer (--workers ${workers})`, async () => {
@@ -36,15 +30,18 @@ for (const workers of [1, 2, 4]) {
       for (let round = 0; round < ROUNDS; round++) {
         const old = childrenOf(pid);
         Deno.kill(pid, "SIGHUP");
-        await until(() => !old.some(isRunning), "the old workers end");
+        await eventually(() => !old.some(isRunning), "the old workers end");
         await load.more(100);
         const before = childrenOf(pid);
         const predecessor = pid;
         Deno.kill(pid, "SIGUSR2");
-        await until(() => childrenOf(predecessor).some((child) => !before.includes(child)), "a successor");
+        await eventually(
+          () => childrenOf(predecessor).some((child) => !before.includes(child)),
+          "a successor",
+        );
         pid = childrenOf(predecessor).find((child) => !before.includes(child))!;
         processes.add(pid);
-        await until(() => !isRunning(predecessor), "the predecessor ends");
+        await eventually(() => !isRunning(predecessor), "the predecessor ends");
         await load.more(100);
         assertEquals(load.failures, [], `round ${round}`);
       }
@@ -53,7 +50,7 @@ for (const workers of [1, 2, 4]) {
     } finally {
       await load.end();
       for (const each of processes) if (isRunning(each)) Deno.kill(each, "SIGTERM");
-      await until(() => ![...processes].some(isRunning), "all end");
+      await eventually(() => ![...processes].some(isRunning), "all end");
     }
   });
 }
