@@ -157,7 +157,7 @@ Deno.test("links are listed as what they lead to, unless it is outside of the ro
   assertEquals([entries[2].size, entries[3].size, total], [3, 3, 4]);
   assertEquals(await listed.names("s"), ["up/", "x"]);
   assertEquals(await listed.names("s/up"), ["file"]);
-  assertEquals(await listed.names("", "?sort=size&order=desc"), ["d/", "s/", "in", "absolute"]);
+  assertEquals(await listed.names("", "?sort=size&order=desc"), ["d/", "s/", "absolute", "in"]);
   assertEquals(await listed.status("out-directory"), 404);
 });
 
