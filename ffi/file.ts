@@ -44,6 +44,7 @@ const how = openHow(FILE_FLAGS, BENEATH);
 const howWithoutLinks = openHow(FILE_FLAGS, WITHOUT_LINKS);
 const pathHow = openHow(PATH_FLAGS, BENEATH);
 const pathHowWithoutLinks = openHow(PATH_FLAGS, WITHOUT_LINKS);
+const linkHow = openHow(PATH_FLAGS | O_NOFOLLOW, WITHOUT_LINKS);
 
 function openHow(flags: number, resolve: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(128);
@@ -107,6 +108,11 @@ export function openPathBeneath(root: number, path: PathBytes): number {
 /** The same, but −ELOOP when there is any symbolic link on the way. */
 export function openPathBeneathWithoutLinks(root: number, path: PathBytes): number {
   return openAs(pathHowWithoutLinks, root, path);
+}
+
+/** The same, but a symbolic link at the end of the path is what it names. */
+export function openLinkBeneath(root: number, path: PathBytes): number {
+  return openAs(linkHow, root, path);
 }
 
 function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {

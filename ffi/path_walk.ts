@@ -11,7 +11,7 @@ import { cName, type FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 
 /** path_resolution(7): the kernel follows no more. */
-const LINKS_MAX = 40;
+export const LINKS_MAX = 40;
 /** PATH_MAX. */
 const TARGET_BYTES_MAX = 4096;
 /** Stands behind the last name of what a link leads to. */
@@ -121,15 +121,15 @@ export function openPath(path: string): number {
   return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0));
 }
 
-/** What the link `name` says; null for what is no link. */
-function readLink(directory: number, name: FileName): FileName | null {
+/** What the link `name` says, or the one that is open (O_PATH) itself where that is empty; null for what is no link. */
+export function readLink(directory: number, name: FileName): FileName | null {
   const buffer = new Uint8Array(TARGET_BYTES_MAX);
   const length = result(libc.readlinkat(directory, cName(name), buffer, buffer.length));
   return length < 0 ? null : textOf(buffer.subarray(0, length));
 }
 
 /** A character for each byte. */
-function textOf(bytes: Uint8Array): FileName {
+export function textOf(bytes: Uint8Array): FileName {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
@@ -138,6 +138,16 @@ function textOf(bytes: Uint8Array): FileName {
 /** The names in a path, the last of them first. */
 function split(path: FileName): FileName[] {
   return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
+}
+
+/** The path of what is open, a character for each byte; null where /proc does not know it. */
+export function namedPathOf(fd: number): FileName | null {
+  return readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
+}
+
+/** The path of the working directory likewise. */
+export function workingDirectory(): FileName | null {
+  return readLink(AT_FDCWD, "/proc/self/cwd");
 }
 
 /** The path of what is open, as far as /proc knows it. */

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { POLLER_NAMES } from "../server/pollers/mod.ts";
-import { findBrowser, QUIETLY } from "./support/browser.ts";
-import { Program, REPOSITORY } from "./support/program.ts";
+import { findBrowser, QUIETLY, removeSoon } from "./support/browser.ts";
+import { Program, REPOSITORY, Site } from "./support/program.ts";
 
 /** Time as the page sees it; it stands still while the page waits for the server. */
 const VIRTUAL_TIME_MS = 5_000;
@@ -21,8 +21,9 @@ interface Visit {
   readonly complaints: readonly string[];
 }
 
-async function visit(browser: string, url: string): Promise<Visit> {
-  const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+/** `known` is what the browser remembers of earlier visits; null: there were none. */
+async function visit(browser: string, url: string, known: string | null = null): Promise<Visit> {
+  const profile = known ?? await Deno.makeTempDir({ prefix: "epollet-browser-" });
   const args = [
     ...QUIETLY,
     "--enable-logging=stderr",
@@ -49,7 +50,7 @@ async function visit(browser: string, url: string): Promise<Visit> {
     };
   } finally {
     clearTimeout(timer);
-    await Deno.remove(profile, { recursive: true });
+    if (known === null) await Deno.remove(profile, { recursive: true });
   }
 }
 
@@ -92,4 +93,23 @@ Deno.test("a browser loads the page when every response closes its connection", 
     assertEquals(textOf(dom, "status"), "20 round trips done.");
     assertEquals(textOf(dom, "connection"), "closed");
   });
+});
+
+Deno.test("a page that becomes a directory is found by a browser that was redirected before", async () => {
+  const browser = await findBrowser();
+  if (browser === null) return;
+  using site = new Site({ "about.html": "<p id=p>page</p>" });
+  await using program = await Program.start(site.root, ["--no-config", "--clean-urls"]);
+  const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+  try {
+    const at = `http://127.0.0.1:${program.port}/about`;
+    const first = await visit(browser, `${at}/`, profile);
+    assertEquals(textOf(first.dom, "p"), "page");
+    Deno.removeSync(site.path("about.html"));
+    site.write("about/index.html", "<p id=p>index</p>");
+    assertEquals(textOf((await visit(browser, at, profile)).dom, "p"), "index");
+    assertEquals(textOf((await visit(browser, `${at}/`, profile)).dom, "p"), "index");
+  } finally {
+    await removeSoon(profile);
+  }
 });

@@ -152,12 +152,12 @@ Deno.test("links are listed as what they lead to, unless it is outside of the ro
     "device": "/dev/null",
   };
   for (const [name, target] of Object.entries(links)) Deno.symlinkSync(target, listed.site.path(name));
-  assertEquals(await listed.names(""), ["d/", "s/", "in"]);
+  assertEquals(await listed.names(""), ["d/", "s/", "absolute", "in"]);
   const { entries, total } = await listed.page("");
-  assertEquals([entries[2].size, total], [3, 3]);
+  assertEquals([entries[2].size, entries[3].size, total], [3, 3, 4]);
   assertEquals(await listed.names("s"), ["up/", "x"]);
   assertEquals(await listed.names("s/up"), ["file"]);
-  assertEquals(await listed.names("", "?sort=size&order=desc"), ["d/", "s/", "in"]);
+  assertEquals(await listed.names("", "?sort=size&order=desc"), ["d/", "s/", "absolute", "in"]);
   assertEquals(await listed.status("out-directory"), 404);
 });
 

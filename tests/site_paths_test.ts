@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { FOLLOWS_LINKS, Site } from "./support/program.ts";
+import { hashOf } from "./support/passwords.ts";
 import { settle } from "./support/settle.ts";
 import { Random, SEED } from "./support/random.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
@@ -157,6 +158,37 @@ Deno.test("a clean URL has conditions, ranges and HEAD like any file", async () 
     // A redirect has no state of a file to compare.
     assertEquals(await served.say("/dir/page.html", `If-None-Match: ${fields.etag}`), "301 /dir/page");
     assertEquals(await served.say("/dir/page.html", "Range: bytes=0-1"), "301 /dir/page");
+  }
+});
+
+Deno.test("a redirect that follows from the files that are there is asked for anew each time, one that is a rule is not", async () => {
+  const headers = [{ source: "/both", headers: { "Cache-Control": "max-age=5" } }];
+  const redirects = [{ source: "/old", destination: "/about", status: 301 }];
+  const auth = [{ source: "/d/**", users: { anna: hashOf("right") } }];
+  const anna = `Authorization: Basic ${btoa("anna:right")}`;
+  const rows: [settings: Record<string, unknown>, target: string, expected: string][] = [
+    [{}, "/dir", "no-cache"],
+    [{}, "/about.html", "no-cache"],
+    [{}, "/about/", "no-cache"],
+    [{}, "/both/index.html?q", "no-cache"],
+    [{ redirects, headers, auth }, "/old", "undefined"],
+    [{ redirects, headers, auth }, "/both.html", "no-cache"],
+    [{ redirects, headers: [{ ...headers[0], source: "/dir" }], auth }, "/dir", "max-age=5"],
+    [{ redirects, headers, auth }, "/d/page.html", "private, no-cache"],
+    [{ cacheControl: "public, max-age=600" }, "/dir", "no-cache"],
+    [{ cacheControl: "off" }, "/dir", "undefined"],
+  ];
+  for (const settings of new Map(rows.map(([settings]) => [JSON.stringify(settings), settings])).values()) {
+    const config = { cleanUrls: true, ...settings };
+    await using served = await ServedSite.start({ ...CLEAN_FILES, "d/page.html": "secret" }, { config });
+    for (
+      const [, target, expected] of rows.filter((row) => JSON.stringify(row[0]) === JSON.stringify(settings))
+    ) {
+      for (const method of ["GET", "GET", "HEAD"]) {
+        const { status, fields } = await served.ask(get(target, anna).replace("GET", method));
+        assertEquals([status, String(fields["cache-control"])], [301, expected], target);
+      }
+    }
   }
 });
 

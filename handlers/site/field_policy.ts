@@ -69,6 +69,11 @@ export class FieldPolicy {
   readonly cors: Cors;
   /** True when responses that no file answers have the same fields whatever their path and whoever asks. */
   readonly isUniform: boolean;
+  /**
+   * What redirects have that follow from the files that are there: they last no longer than these, while caches keep a
+   * 301 of which nothing is said for good (RFC 9110 §15.4.2), and go in circles once there are others.
+   */
+  readonly found: Fields;
   readonly #rules: Rules;
   readonly #cacheControl: string;
   readonly #security: Fields;
@@ -79,6 +84,7 @@ export class FieldPolicy {
     this.isUniform = !rules.fieldsDependOnPath && !this.cors.variesByOrigin;
     this.#rules = rules;
     this.#cacheControl = settings.cacheControl;
+    this.found = settings.cacheControl === "off" ? NONE : [["Cache-Control", REVALIDATE]];
     this.#security = settings.securityHeaders ? SECURITY : NONE;
     new HttpResponse(200, [["Cache-Control", settings.cacheControl]], null); // throws where that is no value
   }
@@ -92,6 +98,7 @@ export class FieldPolicy {
     let fields = withOneVary(own);
     const auth = what.status < 400 ? this.#rules.auth(what.path)?.source ?? null : null; // errors are told to all
     const isPrivate = auth !== null || (what.isPrivate === true && what.status < 400);
+    if (isPrivate) fields = fields.map(([name, value]) => [name, guarded(name, value) ?? value] as const);
     const cacheControl = this.#cacheControlOf(what, isPrivate);
     if (cacheControl !== null) fields = put(fields, "Cache-Control", cacheControl);
     for (const [name, value] of this.cors.fieldsFor(what.origin)) fields = put(fields, name, value);

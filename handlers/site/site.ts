@@ -226,7 +226,13 @@ export class Site {
       switch (location.kind) {
         case "moved":
           this.#note("rule", `moved to ${location.url}`);
-          return this.#movedTo(location.url + encodeQuery(request.query), 301, url, request);
+          return this.#movedTo(
+            location.url + encodeQuery(request.query),
+            301,
+            url,
+            request,
+            this.#policy.found,
+          );
         case "directory":
           return this.#browse(location.path, url, auth, request, context);
         case "error":
@@ -247,8 +253,14 @@ export class Site {
     }
   }
 
-  #movedTo(location: string, status: number, url: string, request: HttpRequest): HttpResponse {
-    return this.#plain.response(status, url, [["Location", location]], request);
+  #movedTo(
+    location: string,
+    status: number,
+    url: string,
+    request: HttpRequest,
+    own: Fields = [],
+  ): HttpResponse {
+    return this.#plain.response(status, url, [["Location", location], ...own], request);
   }
 
   #browse(

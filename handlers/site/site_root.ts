@@ -21,9 +21,10 @@ import {
 } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
-import { isInWorkingDirectory, pathOf } from "../../ffi/path_walk.ts";
+import { isInWorkingDirectory, namedPathOf, pathOf, textOf, workingDirectory } from "../../ffi/path_walk.ts";
 import { close } from "../../ffi/socket.ts";
 import { printable } from "../../server/config/usage_error.ts";
+import { partsOf, pathInside } from "./inner_links.ts";
 import { ListedNames } from "./listed_names.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
@@ -37,6 +38,8 @@ export class SiteRoot implements Root {
   /** False where openat2(2) is missing; no link is followed then. */
   readonly followsLinks: boolean;
   readonly #path: PathBytes;
+  /** The names by which it was opened, from `/` on. */
+  readonly #named: readonly FileName[] | null;
   readonly #status = new FileStatus();
   readonly #own = new FileStatus();
   readonly #listed: ListedNames = new ListedNames(this);
@@ -59,6 +62,8 @@ export class SiteRoot implements Root {
     E.orThrow(status, `open root ${path}${where}`, "openat");
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
+    const named = textOf(this.#path.subarray(0, -1));
+    this.#named = placeOf(named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`);
     this.#own.readDescriptor(this.fd);
     this.#spare = this.openPath(HERE);
   }
@@ -76,7 +81,18 @@ export class SiteRoot implements Root {
 
   /** Descriptor or −errno. */
   open(path: PathBytes): number {
-    return this.followsLinks ? openBeneath(this.fd, path) : openBeneathByWalking(this.fd, path);
+    if (!this.followsLinks) return openBeneathByWalking(this.fd, path);
+    const fd = openBeneath(this.fd, path);
+    return fd === -E.EXDEV ? this.#openInside(path, openBeneathWithoutLinks) : fd;
+  }
+
+  /** What the kernel refuses as a way out may be one that comes back: it is opened by its path without links. */
+  #openInside(path: PathBytes, open: (root: number, path: PathBytes) => number): number {
+    const inside = pathInside(
+      { fd: this.fd, real: placeOf(namedPathOf(this.fd)), named: this.#named },
+      path,
+    );
+    return typeof inside === "number" ? inside : open(this.fd, inside);
   }
 
   /** The same, but −ELOOP when a symbolic link is on the way. */
@@ -86,7 +102,9 @@ export class SiteRoot implements Root {
 
   /** Names what is at `path`, to look at it (O_PATH): descriptor or −errno. */
   openPath(path: PathBytes): number {
-    return this.followsLinks ? openPathBeneath(this.fd, path) : openPathBeneathByWalking(this.fd, path);
+    if (!this.followsLinks) return openPathBeneathByWalking(this.fd, path);
+    const fd = openPathBeneath(this.fd, path);
+    return fd === -E.EXDEV ? this.#openInside(path, openPathBeneathWithoutLinks) : fd;
   }
 
   #openPathWithoutLinks(path: PathBytes): number {
@@ -176,6 +194,13 @@ class OpenDirectory implements SiteDirectory {
   close(): void {
     close(this.#fd);
   }
+}
+
+/** The names in an absolute path; null where it is none, or does not say by itself where it leads. */
+function placeOf(path: FileName | null): readonly FileName[] | null {
+  if (path === null || !path.startsWith("/")) return null;
+  const names = partsOf(path).filter((name) => name !== ".");
+  return names.includes("..") ? null : names;
 }
 
 /** The file's bytes when it did not change while they were read; `status` is the state that was read. */

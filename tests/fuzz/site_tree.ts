@@ -53,6 +53,8 @@ export const LINKS: Readonly<Record<string, string>> = {
   "loop2": "loop1",
   "dangling": "nowhere",
   "through": "../site/a.txt",
+  "d/through": "../up/site/d/..",
+  "around": "../outside/../site/a.txt",
 };
 
 /** What is at a path: a file by its real name, a directory, or nothing that may be had. */
@@ -60,24 +62,37 @@ export type Found = { readonly file: string } | "directory" | null;
 
 export const LINKS_FOLLOWED_MAX = 40;
 
-/** Walks, name by name, as the kernel does that must not leave the root. */
+/** Stands behind what a link in the path says. */
+const END = "/";
+
+/** Walks, name by name; a link in the path may climb out of the root, which is called `site`, if it comes back itself. */
 export function find(path: string): Found {
   const left = path === "" ? [] : path.split("/");
   const here: string[] = [];
+  let above = 0;
   for (let links = 0; left.length > 0;) {
     const name = left.shift()!;
     if (name === "" || name === ".") continue;
+    if (name === END) {
+      if (above > 0) return null; // out of the root
+      continue;
+    }
     if (name === "..") {
-      if (here.pop() === undefined) return null; // out of the root
+      if (above > 0 || here.pop() === undefined) above++;
+      continue;
+    }
+    if (above > 0) {
+      if (above > 1 || name !== "site") return null;
+      above = 0;
       continue;
     }
     const at = [...here, name].join("/");
     const target = LINKS[at];
     if (target !== undefined) {
       if (target.startsWith("/") || ++links > LINKS_FOLLOWED_MAX) return null;
-      left.unshift(...target.split("/"));
+      left.unshift(...target.split("/"), ...(left.includes(END) ? [] : [END]));
     } else if (FILES[at] !== undefined) {
-      return left.length === 0 ? { file: at } : null;
+      return left.every((name) => name === END) ? { file: at } : null;
     } else if (Object.keys(FILES).some((file) => file.startsWith(`${at}/`))) {
       here.push(name);
     } else return null;
