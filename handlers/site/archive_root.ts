@@ -5,6 +5,7 @@
 import { EBADF, ENOENT, ENOTDIR } from "../../ffi/errno.ts";
 import { FileStatus, type PathBytes } from "../../ffi/file.ts";
 import type { FileName } from "../../ffi/inotify.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { ArchiveEntry, SiteArchive } from "../../server/site_archive.ts";
 import type { FindContent, Loaded, Loader } from "./loader.ts";
 import { OpenFile } from "./open_files.ts";
@@ -131,9 +132,11 @@ export class ArchiveLoader implements Loader {
     if (size <= this.#fileBytesMax) {
       const content = find(status);
       if (content !== null) return { status, bytes: null, content, file: null, start: 0, digest };
+    }
+    if (size <= this.#fileBytesMax && !bodyMemory.isFull) {
       const bytes = new Uint8Array(size);
       const count = this.#archive.read(entry, bytes, 0);
-      if (count === size) return { status, bytes, content, file: null, start: 0, digest };
+      if (count === size) return { status, bytes, content: null, file: null, start: 0, digest };
       return count < 0 ? count : -EBADF;
     }
     const fd = this.#archive.open();

@@ -2,6 +2,7 @@
  * Compressed forms of what is in memory: made once for each state of a file, and only where they are of use.
  * @module
  */
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { type Compressor, MADE_CODINGS } from "./compressor.ts";
 import type { EntityTags } from "./entity_tags.ts";
@@ -22,7 +23,7 @@ export class Forms {
 
   /** True while there is too much to do. */
   get isFull(): boolean {
-    return this.#compressor.isFull;
+    return this.#compressor.isFull || bodyMemory.isFull;
   }
 
   /** Null, also as what is promised: there is none, or it would be of no use, or there is too much to do. */
@@ -40,6 +41,7 @@ export class Forms {
       return left;
     }
     if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
+    if (bodyMemory.isFull) return null; // others would leave the cache, and stay in memory for clients that do not take them
     const compressed = this.#compressor.compress(original.bytes, coding);
     if (compressed === null) return null;
     const making = compressed.then((bytes) => {

@@ -5,6 +5,7 @@
 import { ELOOP } from "../../ffi/errno.ts";
 import { FileStatus } from "../../ffi/file.ts";
 import { close } from "../../ffi/socket.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
 import { OpenFile } from "./open_files.ts";
@@ -30,7 +31,10 @@ export interface Loaded {
 /** What is in memory of a file in that state. */
 export type FindContent = (status: FileStatus) => FileContent | null;
 
-/** See the module's comment. */
+/**
+ * See the module's comment. While clients hold as much memory as they may, nothing is read into it: what would leave the
+ * cache for that may be on its way to one that does not take it, and so stay in memory, too.
+ */
 export interface Loader {
   /**
    * Loads a variant of `resource`, of which `isFresh` says that it is known to be as it was seen; −errno when it cannot
@@ -66,7 +70,9 @@ export class FileLoader implements Loader {
       if (!status.isFile) return -ELOOP; // something else has come to its name: nothing to be served
       if (status.size <= this.#fileBytesMax) {
         const content = find(status);
-        const bytes = content === null ? readWhole(fd, status, this.#fileBytesMax) : null;
+        const bytes = content === null && !bodyMemory.isFull
+          ? readWhole(fd, status, this.#fileBytesMax)
+          : null;
         if (content !== null || bytes !== null) {
           return { status, bytes, content, file: null, start: 0, digest: null };
         }

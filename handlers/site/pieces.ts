@@ -3,6 +3,7 @@
  * @module
  */
 import { readAt } from "../../ffi/file.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { ByteRange } from "../../server/http/range.ts";
 import { STREAM_READ_BYTES } from "../../server/limits.ts";
 
@@ -67,10 +68,17 @@ function lengthOf(piece: Pieces[number]): number {
 /** Of a file in memory. What is on its way to a client is copied: a chunk at a time. */
 export class MemoryPieces extends PiecesSource {
   readonly #content: Uint8Array;
+  #isHeld = true;
 
   constructor(content: Uint8Array, pieces: Pieces) {
     super(pieces);
     this.#content = content;
+    bodyMemory.hold(content);
+  }
+
+  override cancel(): void {
+    if (this.#isHeld) bodyMemory.release(this.#content);
+    this.#isHeld = false;
   }
 
   protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {

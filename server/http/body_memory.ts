@@ -9,7 +9,7 @@ import { HttpError } from "./http_error.ts";
 
 /** Bytes that wait to be sent. */
 interface Held {
-  readonly bytes: number;
+  bytes: number;
   holders: number;
 }
 
@@ -53,9 +53,11 @@ export class BodyMemory {
     this.bytes -= this.#held.get(buffer)?.bytes ?? 0;
   }
 
-  /** It does not any longer. */
+  /** It does not any longer: who holds a part of it holds all of it. */
   drop({ buffer }: Uint8Array): void {
-    if (this.#kept.delete(buffer)) this.bytes += this.#held.get(buffer)?.bytes ?? 0;
+    if (!this.#kept.delete(buffer)) return;
+    const held = this.#held.get(buffer);
+    if (held !== undefined) this.bytes += held.bytes = buffer.byteLength;
   }
 
   /** What is kept has moved. */
