@@ -4,9 +4,10 @@
  */
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import { isRangeOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
+import { parseRanges } from "../../server/http/range.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
@@ -80,7 +81,11 @@ export class Presenter {
       : this.#show(resource, variant, request, context, standIn);
   }
 
-  /** The variant that the client likes best (RFC 9110 §12.5.3); null when there is none that it accepts. */
+  /**
+   * The variant that the client likes best (RFC 9110 §12.5.3); null when there is none that it accepts. A Range is of the
+   * file as it is, where the client takes that: a part of a compressed form can be decoded only by a client that has the
+   * rest of it, and such a client names its tag.
+   */
   #choose(
     resource: Resource,
     request: HttpRequest,
@@ -88,7 +93,23 @@ export class Presenter {
   ): Variant | Promise<Variant> | null {
     const first = resource.variants[0];
     if (!resource.varies) return first;
-    for (const coding of codingsOf(request.header("accept-encoding"))) {
+    const codings = codingsOf(request.header("accept-encoding"));
+    const mayBePlain = first.coding === null && codings.length > 0 && codings[0] !== "identity" &&
+      codings.includes("identity") && asksForRanges(request);
+    if (!mayBePlain) return this.#chooseCoding(resource, codings, context);
+    const tag = this.#tagOf(resource, first, request, context);
+    const choose = (tag: string | null) =>
+      isRangeOf(request, tag) ? first : this.#chooseCoding(resource, codings, context);
+    return tag instanceof Promise ? tag.then(choose) as Promise<Variant> : choose(tag);
+  }
+
+  #chooseCoding(
+    resource: Resource,
+    codings: readonly (Coding | "identity")[],
+    context: HandlerContext,
+  ): Variant | Promise<Variant> | null {
+    const first = resource.variants[0];
+    for (const coding of codings) {
       const wanted = coding === "identity" ? null : coding;
       const variant = resource.variants.find(({ coding }) => coding === wanted);
       if (variant !== undefined) return variant;
@@ -96,6 +117,26 @@ export class Presenter {
       if (made !== null) return made;
     }
     return first.coding === null ? first : null;
+  }
+
+  /** Null as well when no condition needs it. */
+  #tagOf(
+    resource: Resource,
+    variant: Variant,
+    request: HttpRequest,
+    context: HandlerContext,
+  ): string | null | Promise<string | null> {
+    if (request.header("if-range") === null && request.header("if-match") === null) return null;
+    const loaded = variant.content === null ? this.#load(resource, variant, context) : null;
+    if (variant.content !== null) return variant.content.validators.etag;
+    if (loaded === null || typeof loaded === "number") return null;
+    loaded.file?.release();
+    return this.#tagOnDisk(variant, loaded, context);
+  }
+
+  #tagOnDisk({ coding, seen }: Variant, { digest, status }: Loaded, { clock }: HandlerContext) {
+    const { tags } = this.#parts;
+    return tags.ofKnown(digest, status, coding) ?? tags.ofFile(seen.path, status, coding, clock.seconds);
   }
 
   /** A form that is made here; null where that is of no use, or there is too much to do already. */
@@ -264,11 +305,12 @@ export class Presenter {
   #fromDisk(
     resource: Resource,
     variant: Variant,
-    { file: open, start, status, digest }: Loaded,
+    loaded: Loaded,
     request: HttpRequest,
     context: HandlerContext,
     standIn: StandIn | null,
   ): Result | Promise<Result> {
+    const { file: open, start, status } = loaded;
     const answer = (etag: string | null, status: FileStatus) => {
       let isLeased = false;
       try {
@@ -284,10 +326,7 @@ export class Presenter {
         if (!isLeased) open!.release();
       }
     };
-    const { clock } = context;
-    const { tags } = this.#parts;
-    const etag = tags.ofKnown(digest, status, variant.coding) ??
-      tags.ofFile(variant.seen.path, status, variant.coding, clock.seconds);
+    const etag = this.#tagOnDisk(variant, loaded, context);
     if (!(etag instanceof Promise)) return answer(etag, status);
     return etag.then((etag) => {
       const now = new FileStatus(); // it may have been written to while its tag was made
@@ -305,6 +344,13 @@ export class Presenter {
       return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }
+}
+
+/** Whether a Range would be honoured, for all that can be told without the file. */
+function asksForRanges(request: HttpRequest): boolean {
+  if (!request.isConditional || request.method !== "GET") return false;
+  const field = request.header("range");
+  return field !== null && parseRanges(field, Number.MAX_SAFE_INTEGER) !== null;
 }
 
 function describe(

@@ -76,3 +76,14 @@ export function isRangeFresh(request: HttpRequest, validators: Validators, nowSe
   if (condition === null || condition === validators.etag) return true;
   return parseHttpDate(condition, nowSeconds) === validators.modifiedSeconds;
 }
+
+/**
+ * True when nothing in `request` says that its Range is about another form than the one with the tag `etag`: If-Range or
+ * If-Match name this tag, or neither is there. A date names no form.
+ */
+export function isRangeOf(request: HttpRequest, etag: string | null): boolean {
+  const condition = request.header("if-range");
+  if (condition !== null) return condition === etag;
+  const match = request.header("if-match");
+  return match === null || listHasTag(match, etag, "strong");
+}
