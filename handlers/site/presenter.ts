@@ -4,7 +4,12 @@
  */
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { isRangeOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import {
+  isRangeOf,
+  lastModifiedOf,
+  preconditionStatus,
+  type Validators,
+} from "../../server/http/conditional.ts";
 import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import { parseRanges } from "../../server/http/range.ts";
@@ -368,7 +373,6 @@ function describeVariant({ coding, seen }: Variant): string {
   return suffix === undefined ? `${coding}, compressed here` : `${coding}, from ${name}`;
 }
 
-/** RFC 9110 §8.8.2.1: not later than the response itself. */
 function validatorsOf(status: FileStatus, etag: string | null, { clock }: HandlerContext): Validators {
-  return { etag, modifiedSeconds: Math.max(Math.min(status.modifiedSeconds, clock.seconds), 0) };
+  return { etag, modifiedSeconds: lastModifiedOf(status.modifiedSeconds, clock.seconds) };
 }

@@ -109,7 +109,7 @@ export class FileExchange implements Exchange {
     if (ifMatch !== undefined && ifMatch !== tag) return plain(answer, 412, "412 Precondition Failed\n");
     const isUnmodified = ifNoneMatch !== undefined
       ? ifNoneMatch === "*" || ifNoneMatch === tag
-      : ifModifiedSince !== undefined && modifiedSeconds <= ifModifiedSince;
+      : ifModifiedSince !== undefined && modifiedSeconds === ifModifiedSince;
     if (isUnmodified) {
       return difference("status", answer.status, 304) ?? compareValidators(answer, form, isTagged) ??
         difference("length", answer.body.length, 0);
