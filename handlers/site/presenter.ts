@@ -23,6 +23,7 @@ import { FileContent } from "./file_content.ts";
 import type { Forms } from "./forms.ts";
 import type { Loaded, Loader } from "./loader.ts";
 import type { Note } from "./locator.ts";
+import { isPackedSvg } from "./media_type.ts";
 import {
   type Dress,
   errorPage,
@@ -359,10 +360,10 @@ function asksForRanges(request: HttpRequest): boolean {
 }
 
 function describe(
-  { mediaType, varies }: Resource,
+  { fileName, mediaType, varies }: Resource,
   { coding }: Variant,
 ): Pick<Representation, "mediaType" | "coding" | "varies"> {
-  return { mediaType, coding, varies };
+  return { mediaType, coding: coding ?? (isPackedSvg(fileName) ? "gzip" : null), varies };
 }
 
 /** For those who ask why. */
