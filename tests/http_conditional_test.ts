@@ -3,7 +3,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { isRangeFresh, preconditionStatus, type Validators } from "../server/http/conditional.ts";
+import {
+  isRangeFresh,
+  lastModifiedOf,
+  preconditionStatus,
+  type Validators,
+} from "../server/http/conditional.ts";
 import { formatHttpDate } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
@@ -215,10 +220,38 @@ Deno.test("a long list of tags is read once, whatever is in it", () => {
   }
 });
 
-Deno.test("RFC 9110 §13.1.3: If-Modified-Since is compared with the time of the change", () => {
+Deno.test("where no Last-Modified is given out, dates say nothing", () => {
+  const undated: Validators = { etag: '"abc"', modifiedSeconds: null };
+  for (const seconds of [0, 1, MODIFIED, NOW]) {
+    assertStatus(null, [`If-Modified-Since: ${at(seconds)}`], undated);
+    assertStatus(null, [`If-Unmodified-Since: ${at(seconds)}`], undated);
+    assertEquals(isRangeFresh(requestWith([`If-Range: ${at(seconds)}`]), undated, NOW), false);
+  }
+  for (const field of ["If-Modified-Since", "If-Unmodified-Since"]) {
+    assertStatus(null, [`${field}: no`], undated);
+  }
+  assertEquals(isRangeFresh(requestWith(["If-Range: no"]), undated, NOW), false);
+  assertStatus(304, ['If-None-Match: "abc"', `If-Modified-Since: ${at(0)}`], undated);
+  assertEquals(isRangeFresh(requestWith(['If-Range: "abc"']), undated, NOW), true);
+});
+
+Deno.test("Last-Modified is neither in the future nor from before the Web", () => {
+  const zip = Date.UTC(1980, 0, 1) / 1000;
+  const npm = Date.UTC(1985, 9, 26, 8, 15) / 1000;
+  for (const seconds of [-1e9, -1, 0, 1, zip - 86400, zip, zip + 86400, npm]) {
+    assertEquals(lastModifiedOf(seconds, NOW), null, String(seconds));
+  }
+  assertEquals(lastModifiedOf(MODIFIED, NOW), MODIFIED);
+  assertEquals(lastModifiedOf(Date.UTC(1994, 10, 6) / 1000, NOW), Date.UTC(1994, 10, 6) / 1000);
+  for (const seconds of [NOW, NOW + 1, NOW + 1e9]) assertEquals(lastModifiedOf(seconds, NOW), NOW);
+});
+
+Deno.test("RFC 9110 §13.1.3: If-Modified-Since is true of the exact time of the change only", () => {
   assertNotModified(true, `If-Modified-Since: ${at(MODIFIED)}`);
-  assertNotModified(true, `If-Modified-Since: ${at(MODIFIED + 1)}`);
-  assertNotModified(true, `If-Modified-Since: ${at(NOW + 1000)}`);
+  // A later one may be of a state that an older file has replaced.
+  assertNotModified(false, `If-Modified-Since: ${at(MODIFIED + 1)}`);
+  assertNotModified(false, `If-Modified-Since: ${at(NOW)}`);
+  assertNotModified(false, `If-Modified-Since: ${at(NOW + 1000)}`);
   assertNotModified(false, `If-Modified-Since: ${at(MODIFIED - 1)}`);
   assertNotModified(true, "If-Modified-Since: Thursday, 29-Feb-24 12:00:00 GMT");
   assertNotModified(true, "If-Modified-Since: Thu Feb 29 12:00:00 2024");

@@ -99,7 +99,7 @@ function assertRanges(
 /** Where the ten digits are, and the fields that choose them. */
 const TARGETS: readonly (readonly [target: string, ...lines: string[]])[] = [
   ["/digits.txt"],
-  ["/app.js", "Accept-Encoding: br"],
+  ["/app.js", "Accept-Encoding: br, identity;q=0"], // the plain form would have the range
   ["/only.css", "Accept-Encoding: gzip"],
 ];
 
@@ -174,7 +174,7 @@ Deno.test("If-Range: the very tag or the very date gives the range, anything els
   for (const name of ["a.txt", "b.js.gz", "b.js"]) Deno.utimeSync(site.path(name), 1e9, 1e9);
   for (const args of [[], ON_DISK, ["--etag", "mtime"], ["--etag", "off"]]) {
     await using program = await Program.start(site.root, args);
-    for (const [target, ...lines] of [["/a.txt"], ["/b.js", "Accept-Encoding: gzip"]]) {
+    for (const [target, ...lines] of [["/a.txt"], ["/b.js", "Accept-Encoding: gzip, identity;q=0"]]) {
       const { etag, "last-modified": date } = (await exchange(program.port, get(target, ...lines))).fields;
       const other = (await exchange(program.port, get("/b.js"))).fields.etag;
       for (
@@ -212,6 +212,90 @@ Deno.test("If-Range: the very tag or the very date gives the range, anything els
     }
   }
 });
+
+for (const [where, args] of [...WAYS, ["made here", ["--compress"]]] as const) {
+  Deno.test(`a range is of the plain form, unless a condition names the tag of another (${where})`, async () => {
+    const plain = "All the world's a stage.\n".repeat(100);
+    const isMade = where === "made here";
+    using site = new Site({
+      "a.js": plain,
+      ...(isMade ? {} : { "a.js.br": "brotli, or so", "a.js.gz": "gzip" }),
+    });
+    await using program = await Program.start(site.root, args);
+    using wire = await Wire.connect(program.port);
+    const every = "Accept-Encoding: gzip, deflate, br, zstd, identity";
+    const only = "Accept-Encoding: gzip, br, zstd;q=0, identity;q=0";
+    const ask = async (...lines: string[]) => {
+      await wire.send(get("/a.js", ...lines).repeat(2));
+      const [first, second] = [await wire.expect(), await wire.expect()];
+      assertEquals([second.status, second.fields.etag], [first.status, first.fields.etag]);
+      return first;
+    };
+    const seen = async (...lines: string[]) => {
+      const { status, fields } = await ask(...lines);
+      return [status, fields["content-encoding"], fields.etag];
+    };
+    const assertPart = async (whole: WireResponse, ...lines: string[]) => {
+      const part = await ask(...lines, "Range: bytes=2-3");
+      assertRanges(part, ["2-3"], whole, lines.join("; "));
+    };
+    const first = await ask(every, "Range: bytes=2-3"); // before anything is in memory
+    assertEquals([first.status, first.text, first.fields["content-encoding"]], [
+      206,
+      plain.slice(2, 4),
+      undefined,
+    ]);
+    const whole = await ask("Accept-Encoding: identity");
+    assertEquals(whole.text, plain);
+    const br = await ask("Accept-Encoding: br");
+    const gzip = await ask("Accept-Encoding: gzip");
+    assertEquals([br.fields["content-encoding"], gzip.fields["content-encoding"]], ["br", "gzip"]);
+    for (
+      const accept of [
+        every,
+        "Accept-Encoding: br",
+        "Accept-Encoding: gzip, br",
+        "Accept-Encoding: *",
+        "A: b",
+      ]
+    ) {
+      await assertPart(whole, accept);
+      await assertPart(whole, accept, "If-Match: *");
+      await assertPart(whole, accept, 'If-None-Match: "x"');
+      // A download that began with a range goes on.
+      await assertPart(whole, accept, `If-Range: ${whole.fields.etag}`);
+      await assertPart(whole, accept, `If-Match: "x", ${whole.fields.etag}`);
+    }
+    for (const accept of [every, "Accept-Encoding: br", only]) {
+      await assertPart(br, accept, `If-Range: ${br.fields.etag}`);
+      await assertPart(br, accept, `If-Match: ${br.fields.etag}`);
+      assertEquals(await seen(accept, `If-Range: ${gzip.fields.etag}`, "Range: bytes=2-3"), [
+        200,
+        "br",
+        br.fields.etag,
+      ]);
+      assertEquals(await seen(accept, 'If-Range: "x"', "Range: bytes=2-3"), [200, "br", br.fields.etag]);
+    }
+    await assertPart(br, only);
+    await assertPart(gzip, "Accept-Encoding: gzip, *;q=0");
+    // Several of them, and none.
+    assertRanges(await ask(every, "Range: bytes=0-1,5-6"), ["0-1", "5-6"], whole, "several");
+    const behind = await ask(every, "Range: bytes=9999-");
+    assertEquals([behind.status, behind.fields["content-range"]], [416, `bytes */${plain.length}`]);
+    // What is no range says nothing about the form.
+    for (const line of ["Range: items=0-1", "Range: bytes=", 'If-Match: "x"']) {
+      const expected = line.startsWith("If-") ? [412, undefined, undefined] : [200, "br", br.fields.etag];
+      assertEquals(await seen(every, line), expected, line);
+    }
+    await wire.send(head("/a.js", every, "Range: bytes=2-3"));
+    const told = await wire.expect(true);
+    assertEquals([told.status, told.fields.etag, told.fields["content-encoding"]], [
+      200,
+      br.fields.etag,
+      "br",
+    ]);
+  });
+}
 
 Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is never the same; more bring the whole`, async () => {
   const content = new Uint8Array(1000).map((_, i) => i * 7);

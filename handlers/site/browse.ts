@@ -109,7 +109,7 @@ function respond(
   const byTag = request.header("if-none-match") !== null || request.header("if-match") !== null;
   if (request.isConditional && byTag) {
     // It has no date: sizes and times of its entries change without changing the directory.
-    const validators = { etag, modifiedSeconds: Infinity };
+    const validators = { etag, modifiedSeconds: null };
     const status = preconditionStatus(request, validators, nowSeconds);
     if (status === 304) return new HttpResponse(304, dress(common, 304), null);
     if (status !== null) return { failure: status, own: [] };

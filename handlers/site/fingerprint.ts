@@ -4,12 +4,14 @@
  * A name does not say what its digits are. To take a date, a version, an account's number or a camera's serial number
  * for a hash would keep a changed file from its readers for a year; to overlook a hash costs a 304 now and then. So
  * only what the well-known bundlers write counts, at the place where they write it, and not all of that: of random
- * names those are left out that could as well be words or numbers. (Of webpack's 20 hexadecimal digits none to speak
- * of, of Vite's 8 characters 9 % of the scripts, of 8 hexadecimal digits 9 %.)
+ * names those are left out that could as well be words or numbers, as `readable.ts` tells them. (Of webpack's 20
+ * hexadecimal digits none to speak of, of Vite's 8 characters a quarter, of 8 hexadecimal digits 9 %.)
  *
  * Only types that belong to pages count: not PDF, ZIP, JSON, XML, text, and never HTML.
  * @module
  */
+
+import { isReadable, PERHAPS, SURELY } from "./readable.ts";
 
 /** What is before the hash's segment's end, and what may follow it: `.min`, `.chunk`, … and the file's type. */
 const SUFFIX = /^(.+?)(?:\.(?:min|chunk|bundle|module|lean|esm|umd))*\.([a-z0-9]+)(\.map)?$/;
@@ -39,9 +41,6 @@ const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const UUID_WITHOUT_HYPHENS = /^[0-9a-f]{12}[1-8][0-9a-f]{3}[89ab][0-9a-f]{15}$/;
 /** Names that esbuild and Angular give to what they write beside the pages. */
 const ESBUILD_STEM = /^(?:main|chunk|polyfills|styles|scripts|index)-$/;
-/** `HomePage`, `Version2`, `main`, `README`, `2024`. */
-const WORDLIKE = /^(?:[A-Z]?[a-z]*(?:[A-Z][a-z]+)*|[A-Z]+)\d*$/;
-
 /** True when the name at the end of the URL path `path` holds a hash of the file's content, as far as one can tell. */
 export function hasContentHash(path: string): boolean {
   const suffix = SUFFIX.exec(path.slice(path.lastIndexOf("/") + 1));
@@ -83,10 +82,10 @@ function endsWithBase64(stem: string, { isCode, isTools, isOwn }: Place): boolea
   if (match === null) return false;
   const [, before, hash] = match;
   if (!/[a-z]/.test(hash) || !/[A-Z]/.test(hash)) return false;
-  if (before === undefined) return isOwn && !isWords(hash);
+  if (before === undefined) return isOwn && !isReadable(hash, SURELY);
+  if (isOwn) return isCode || !isReadable(hash, SURELY);
   // `index` is what Vite calls the script of each site.
-  if (isCode) return isOwn || before === "index" || !isWords(hash);
-  return !isWords(hash) && changes(hash) >= (isOwn ? 3 : 4);
+  return !isReadable(hash, isCode && before === "index" ? SURELY : PERHAPS);
 }
 
 /** esbuild's: 8 characters, base32: `chunk-5XYZ7Q2A`. */
@@ -94,11 +93,9 @@ function endsWithBase32(stem: string, { isCode, isTools }: Place): boolean {
   const match = /^(.*-)([A-Z2-7]{8})$/.exec(stem);
   if (match === null || !isCode) return false;
   const [, before, hash] = match;
-  return (isTools || ESBUILD_STEM.test(before)) && changes(hash) >= 2; // not VERSION2, not SUMMER25
-}
-
-function isWords(text: string): boolean {
-  return text.split(/[-_]/).every((part) => WORDLIKE.test(part));
+  // Not VERSION2, not SUMMER25, and not TEAM2PRO.
+  return (isTools || ESBUILD_STEM.test(before)) && changes(hash) >= 2 &&
+    !isReadable(hash.toLowerCase(), SURELY);
 }
 
 /** How often two neighbours are of different kinds: lower case, upper case, digit, other. */

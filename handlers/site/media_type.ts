@@ -4,11 +4,43 @@
  */
 import { contentType } from "@std/media-types";
 
-const known = new Map<string, string>();
+const TEXT = "text/plain; charset=UTF-8";
+const SCRIPT = "text/javascript; charset=UTF-8";
+const JSON_TYPE = "application/json; charset=UTF-8";
+
+/**
+ * Where the registry names a type that no browser knows, which with `nosniff` is a script that does not run, or source
+ * that is downloaded instead of shown: extensions by the type that they get here. `.ts` stays a video's (HLS).
+ */
+const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
+  [SCRIPT, "cjs"],
+  [JSON_TYPE, "jsonc json5 topojson"],
+  ["application/jsonl; charset=UTF-8", "jsonl ndjson"],
+  ["application/toml; charset=UTF-8", "toml"],
+  ["image/x-icon", "cur"],
+  ["audio/flac", "flac"],
+  ["video/mp4", "m4v"],
+  ["application/zstd", "zst"],
+  ["application/gzip", "tgz"],
+  ["application/x-apple-aspen-config", "mobileconfig"],
+  [
+    TEXT,
+    "rs go py rb pl sh bash zsh ps1 swift kt scala sql r jl hs ex erl clj dart cs hpp c h cc cpp java lua tsx jsx cts mts vue " +
+    "svelte astro scss sass less styl coffee graphql proto cfg properties diff patch tex bib rst adoc org zig nim glsl srt lock",
+  ],
+];
+
+const known = new Map<string, string>(
+  DECIDED.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [`.${extension}`, type])),
+);
+/** Files of that very name, which have no extension. */
+const NAMES: ReadonlyMap<string, string> = new Map([["apple-app-site-association", JSON_TYPE]]);
 const EXTENSIONS_MAX = 1000;
 
 /** The value of Content-Type for a file called `name`: with a charset for text, bytes for what is unknown. */
 export function mediaTypeOf(name: string): string {
+  const named = NAMES.get(name);
+  if (named !== undefined) return named;
   const dot = name.lastIndexOf(".");
   const extension = dot < 0 ? "" : name.slice(dot).toLowerCase();
   let type = known.get(extension);
@@ -17,4 +49,9 @@ export function mediaTypeOf(name: string): string {
     if (known.size < EXTENSIONS_MAX) known.set(extension, type);
   }
   return type;
+}
+
+/** True for files that are compressed by gzip under a name that stands for what is inside: SVG 1.1, §1.2. */
+export function isPackedSvg(name: string): boolean {
+  return /\.svgz$/i.test(name);
 }

@@ -4,8 +4,8 @@
  */
 import { FileStatus } from "../../ffi/file.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
-import { type Coding, codingsOf } from "../../server/http/negotiation.ts";
+import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
@@ -17,6 +17,7 @@ import { FileContent } from "./file_content.ts";
 import type { Forms } from "./forms.ts";
 import type { Loaded, Loader } from "./loader.ts";
 import type { Note } from "./locator.ts";
+import { isPackedSvg } from "./media_type.ts";
 import {
   type Dress,
   errorPage,
@@ -29,8 +30,8 @@ import {
   whole,
 } from "./representation.ts";
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
+import { chooseVariant, describeVariant } from "./variants.ts";
 import { statusOfErrno } from "./site_root.ts";
-import { SIBLING_SUFFIXES } from "./place.ts";
 
 const BUSY: Fields = [["Retry-After", "1"]];
 
@@ -80,22 +81,36 @@ export class Presenter {
       : this.#show(resource, variant, request, context, standIn);
   }
 
-  /** The variant that the client likes best (RFC 9110 §12.5.3); null when there is none that it accepts. */
   #choose(
     resource: Resource,
     request: HttpRequest,
     context: HandlerContext,
   ): Variant | Promise<Variant> | null {
-    const first = resource.variants[0];
-    if (!resource.varies) return first;
-    for (const coding of codingsOf(request.header("accept-encoding"))) {
-      const wanted = coding === "identity" ? null : coding;
-      const variant = resource.variants.find(({ coding }) => coding === wanted);
-      if (variant !== undefined) return variant;
-      const made = wanted === null ? null : this.#make(resource, wanted, context);
-      if (made !== null) return made;
-    }
-    return first.coding === null ? first : null;
+    if (!resource.varies) return resource.variants[0];
+    return chooseVariant(resource, request, {
+      make: (coding) => this.#make(resource, coding, context),
+      tagOf: (variant) => this.#tagOf(resource, variant, request, context),
+    });
+  }
+
+  /** Null as well when no condition needs it. */
+  #tagOf(
+    resource: Resource,
+    variant: Variant,
+    request: HttpRequest,
+    context: HandlerContext,
+  ): string | null | Promise<string | null> {
+    if (request.header("if-range") === null && request.header("if-match") === null) return null;
+    const loaded = variant.content === null ? this.#load(resource, variant, context) : null;
+    if (variant.content !== null) return variant.content.validators.etag;
+    if (loaded === null || typeof loaded === "number") return null;
+    loaded.file?.release();
+    return this.#tagOnDisk(variant, loaded, context);
+  }
+
+  #tagOnDisk({ coding, seen }: Variant, { digest, status }: Loaded, { clock }: HandlerContext) {
+    const { tags } = this.#parts;
+    return tags.ofKnown(digest, status, coding) ?? tags.ofFile(seen.path, status, coding, clock.seconds);
   }
 
   /** A form that is made here; null where that is of no use, or there is too much to do already. */
@@ -264,11 +279,12 @@ export class Presenter {
   #fromDisk(
     resource: Resource,
     variant: Variant,
-    { file: open, start, status, digest }: Loaded,
+    loaded: Loaded,
     request: HttpRequest,
     context: HandlerContext,
     standIn: StandIn | null,
   ): Result | Promise<Result> {
+    const { file: open, start, status } = loaded;
     const answer = (etag: string | null, status: FileStatus) => {
       let isLeased = false;
       try {
@@ -284,10 +300,7 @@ export class Presenter {
         if (!isLeased) open!.release();
       }
     };
-    const { clock } = context;
-    const { tags } = this.#parts;
-    const etag = tags.ofKnown(digest, status, variant.coding) ??
-      tags.ofFile(variant.seen.path, status, variant.coding, clock.seconds);
+    const etag = this.#tagOnDisk(variant, loaded, context);
     if (!(etag instanceof Promise)) return answer(etag, status);
     return etag.then((etag) => {
       const now = new FileStatus(); // it may have been written to while its tag was made
@@ -308,21 +321,12 @@ export class Presenter {
 }
 
 function describe(
-  { mediaType, varies }: Resource,
+  { fileName, mediaType, varies }: Resource,
   { coding }: Variant,
 ): Pick<Representation, "mediaType" | "coding" | "varies"> {
-  return { mediaType, coding, varies };
+  return { mediaType, coding: coding ?? (isPackedSvg(fileName) ? "gzip" : null), varies };
 }
 
-/** For those who ask why. */
-function describeVariant({ coding, seen }: Variant): string {
-  const name = seen.names.at(-1) ?? "";
-  const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
-  if (coding === null) return "as it is";
-  return suffix === undefined ? `${coding}, compressed here` : `${coding}, from ${name}`;
-}
-
-/** RFC 9110 §8.8.2.1: not later than the response itself. */
 function validatorsOf(status: FileStatus, etag: string | null, { clock }: HandlerContext): Validators {
-  return { etag, modifiedSeconds: Math.max(Math.min(status.modifiedSeconds, clock.seconds), 0) };
+  return { etag, modifiedSeconds: lastModifiedOf(status.modifiedSeconds, clock.seconds) };
 }

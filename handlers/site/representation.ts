@@ -170,6 +170,8 @@ function varyField({ varies }: Representation): Fields {
 }
 
 function validatorFields({ etag, modifiedSeconds }: Validators): Fields {
-  const modified = ["Last-Modified", formatHttpDate(modifiedSeconds)] as const;
-  return etag === null ? [modified] : [modified, ["ETag", etag]];
+  return [
+    ...(modifiedSeconds === null ? [] : [["Last-Modified", formatHttpDate(modifiedSeconds)]] as const),
+    ...(etag === null ? [] : [["ETag", etag]] as const),
+  ];
 }

@@ -9,7 +9,7 @@ import type { FileCache } from "./file_cache.ts";
 import type { HiddenFile } from "./hidden_file.ts";
 import type { FileLocation, Locator, Note } from "./locator.ts";
 import type { Lookup } from "./lookup.ts";
-import { mediaTypeOf } from "./media_type.ts";
+import { isPackedSvg, mediaTypeOf } from "./media_type.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
 import { Resource } from "./resource.ts";
 import type { CompiledAuth } from "./rules.ts";
@@ -70,7 +70,7 @@ export class Resources {
       auth,
       seen: lookup.seen,
       isCompressible: this.#settings.compress && coding === null && size <= fileBytesMax &&
-        isCompressible(mediaType, size),
+        isCompressible(mediaType, size) && !isPackedSvg(fileName),
     });
     for (const seen of lookup.seen) {
       if (seen.isLink) resource.lookAtEachUse(seen);

@@ -3,14 +3,24 @@
  * @module
  */
 import { parseHttpDate } from "./date.ts";
+import { MODIFIED_SECONDS_MIN } from "../limits.ts";
 import type { HttpRequest } from "./request.ts";
 
 /** What identifies one state of a representation. */
 export interface Validators {
   /** A strong entity tag, its quotes included; null when none is given out. */
   readonly etag: string | null;
-  /** Last-Modified: whole seconds since the epoch. */
-  readonly modifiedSeconds: number;
+  /** Last-Modified: whole seconds since the epoch; null when none is given out. */
+  readonly modifiedSeconds: number | null;
+}
+
+/**
+ * The Last-Modified of a file that was modified at `seconds`: not later than the response itself (RFC 9110 §8.8.2.1).
+ * Null for times from before the Web, which are conventions: reproducible builds, packages and images give them to every
+ * file (the epoch, a second after it, the first day that a ZIP archive can hold, npm's 1985), whatever is in it.
+ */
+export function lastModifiedOf(seconds: number, nowSeconds: number): number | null {
+  return seconds < MODIFIED_SECONDS_MIN ? null : Math.min(seconds, nowSeconds);
 }
 
 /** One element of a list; elements that are empty are ignored wherever they stand (RFC 9110 §5.6.1.2). */
@@ -36,7 +46,11 @@ function listHasTag(list: string, etag: string | null, comparison: Comparison): 
 /**
  * What the conditions of a GET or HEAD make of a representation that is there, in the order of §13.2.2:
  * 412 (Precondition Failed), 304 (Not Modified), or null when it is to be sent. A date that cannot be read is ignored
- * (§13.1.3, §13.1.4), and so are dates beside the list of tags that takes precedence over them, even an empty one.
+ * (§13.1.3, §13.1.4), and so are all dates where no Last-Modified is given out, and those beside the list of tags that takes
+ * precedence over them, even an empty one.
+ *
+ * A date is "not modified" only when it is exactly the Last-Modified that is given out, as in nginx: a later one does not
+ * tell whether the client has this state or one that was there before an older file came back.
  */
 export function preconditionStatus(
   request: HttpRequest,
@@ -49,12 +63,12 @@ export function preconditionStatus(
     if (!listHasTag(match, etag, "strong")) return 412;
   } else {
     const unmodifiedSince = dateOf(request, "if-unmodified-since", nowSeconds);
-    if (unmodifiedSince !== null && modifiedSeconds > unmodifiedSince) return 412;
+    if (unmodifiedSince !== null && modifiedSeconds !== null && modifiedSeconds > unmodifiedSince) return 412;
   }
   const noneMatch = request.header("if-none-match");
   if (noneMatch !== null) return listHasTag(noneMatch, etag, "weak") ? 304 : null;
   const modifiedSince = dateOf(request, "if-modified-since", nowSeconds);
-  return modifiedSince !== null && modifiedSeconds <= modifiedSince ? 304 : null;
+  return modifiedSince !== null && modifiedSeconds === modifiedSince ? 304 : null;
 }
 
 /** Seconds since the epoch; null without the field, and when it holds anything but one date. */
@@ -74,5 +88,17 @@ function dateOf(request: HttpRequest, name: string, nowSeconds: number): number 
 export function isRangeFresh(request: HttpRequest, validators: Validators, nowSeconds: number): boolean {
   const condition = request.header("if-range");
   if (condition === null || condition === validators.etag) return true;
-  return parseHttpDate(condition, nowSeconds) === validators.modifiedSeconds;
+  const date = parseHttpDate(condition, nowSeconds);
+  return date !== null && date === validators.modifiedSeconds;
+}
+
+/**
+ * True when nothing in `request` says that its Range is about another form than the one with the tag `etag`: If-Range or
+ * If-Match name this tag, or neither is there. A date names no form.
+ */
+export function isRangeOf(request: HttpRequest, etag: string | null): boolean {
+  const condition = request.header("if-range");
+  if (condition !== null) return condition === etag;
+  const match = request.header("if-match");
+  return match === null || listHasTag(match, etag, "strong");
 }

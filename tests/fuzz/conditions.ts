@@ -74,17 +74,18 @@ function make(random: Random): Input {
   return [
     randomConditions(random, etag, seconds),
     etag,
-    String(seconds),
+    random.oneIn(10) ? "null" : String(seconds),
     String(seconds + random.below(4e9)),
     date,
   ];
 }
 
 function check([lines, tag, modified, now, date]: Input): void {
-  if (!/^-?\d{1,12}$/.test(modified) || !/^-?\d{1,12}$/.test(now)) return;
-  const [modifiedSeconds, nowSeconds] = [Number(modified), Number(now)];
+  const isNumber = (text: string) => /^-?\d{1,12}$/.test(text);
+  if ((modified !== "null" && !isNumber(modified)) || !isNumber(now)) return;
+  const [modifiedSeconds, nowSeconds] = [modified === "null" ? null : Number(modified), Number(now)];
   requireSame(parseHttpDate(date, nowSeconds), referenceDate(date, nowSeconds), shown(date));
-  const seconds = Math.abs(modifiedSeconds);
+  const seconds = Math.abs(modifiedSeconds ?? 0);
   requireSame(parseHttpDate(formatHttpDate(seconds), 0), seconds, "what we write ourselves");
 
   const head = `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;

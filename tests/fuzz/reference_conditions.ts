@@ -83,7 +83,8 @@ export function joined(fields: FieldList, name: string): string | null {
 /** What a file is known by. */
 export interface Known {
   readonly etag: string | null;
-  readonly modifiedSeconds: number;
+  /** Null: no Last-Modified is given out. */
+  readonly modifiedSeconds: number | null;
 }
 
 /** §13.2.2, step by step, for GET and HEAD of what is there. */
@@ -100,13 +101,18 @@ export function referencePrecondition(fields: FieldList, known: Known, nowSecond
     if (!isTrue) return 412;
   }
   const unmodified = dateIn("if-unmodified-since");
-  if (ifMatch === null && unmodified !== null && known.modifiedSeconds > unmodified) return 412; // step 2
+  if (
+    ifMatch === null && unmodified !== null && known.modifiedSeconds !== null &&
+    known.modifiedSeconds > unmodified
+  ) {
+    return 412; // step 2
+  }
   if (ifNoneMatch !== null) { // step 3
     const isFalse = ifNoneMatch === "*" || tagsOf(ifNoneMatch).some(({ tag }) => tag === known.etag);
     return isFalse ? 304 : null;
   }
   const modified = dateIn("if-modified-since");
-  return modified !== null && known.modifiedSeconds <= modified ? 304 : null; // step 4
+  return modified !== null && known.modifiedSeconds === modified ? 304 : null; // step 4: the exact date
 }
 
 /** Step 5: is a Range to be honoured? */
@@ -114,5 +120,5 @@ export function referenceIfRange(fields: FieldList, known: Known, nowSeconds: nu
   const value = joined(fields, "if-range");
   if (value === null) return true;
   if (value.startsWith('"') || value.startsWith("W/")) return value === known.etag;
-  return referenceDate(value, nowSeconds) === known.modifiedSeconds;
+  return known.modifiedSeconds !== null && referenceDate(value, nowSeconds) === known.modifiedSeconds;
 }

@@ -41,14 +41,29 @@ export function answerTo(request: Request, tags: Tags, nowSeconds: number): Answ
   return answerWith(found.file, request, tags, nowSeconds);
 }
 
+/** A range is of the plain form, unless If-Range or If-Match are about another. */
+function isAboutPlain(file: string, { method, fields }: Request, tags: Tags, nowSeconds: number): boolean {
+  const range = joined(fields, "range");
+  if (method !== "GET" || range === null || referenceRanges(range, FILES[file].length) === null) return false;
+  const known = { etag: tags.get(file) ?? null, modifiedSeconds: null };
+  const ifRange = joined(fields, "if-range");
+  if (ifRange !== null) return referenceIfRange(fields, known, nowSeconds);
+  const ifMatch = joined(fields, "if-match");
+  return ifMatch === null || referencePrecondition([["if-match", ifMatch]], known, nowSeconds) !== 412;
+}
+
 /** What is said of a file: conditions first, then ranges. */
 function answerWith(file: string, request: Request, tags: Tags, nowSeconds: number): Answer {
   const { fields } = request;
-  const variant = referenceCodings(joined(fields, "accept-encoding"))
-    .map((coding) => [coding, coding === "identity" ? file : `${file}.${coding === "gzip" ? "gz" : coding}`])
-    .find(([coding, name]) =>
-      coding === "identity" || (FILES[name] !== undefined && !/\.(gz|br)$/.test(file))
-    );
+  const codings = referenceCodings(joined(fields, "accept-encoding"));
+  const variant =
+    (codings.includes("identity") && isAboutPlain(file, request, tags, nowSeconds) ? ["identity"] : codings)
+      .map((
+        coding,
+      ) => [coding, coding === "identity" ? file : `${file}.${coding === "gzip" ? "gz" : coding}`])
+      .find(([coding, name]) =>
+        coding === "identity" || (FILES[name] !== undefined && !/\.(gz|br)$/.test(file))
+      );
   const [coding, name] = variant ?? ["identity", file];
   const content = FILES[name];
   const etag = tags.get(name) ?? null;

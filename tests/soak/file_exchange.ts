@@ -109,7 +109,7 @@ export class FileExchange implements Exchange {
     if (ifMatch !== undefined && ifMatch !== tag) return plain(answer, 412, "412 Precondition Failed\n");
     const isUnmodified = ifNoneMatch !== undefined
       ? ifNoneMatch === "*" || ifNoneMatch === tag
-      : ifModifiedSince !== undefined && modifiedSeconds <= ifModifiedSince;
+      : ifModifiedSince !== undefined && modifiedSeconds === ifModifiedSince;
     if (isUnmodified) {
       return difference("status", answer.status, 304) ?? compareValidators(answer, form, isTagged) ??
         difference("length", answer.body.length, 0);
@@ -163,7 +163,9 @@ export class FileExchange implements Exchange {
     const accepted = this.#ask.codings ?? [];
     const isMade = gzip === null && this.#isCompressible(file!.content.bytes.length);
     if (coding === undefined) {
-      const isCompressed = gzip !== null && accepted.includes("gzip");
+      // A range without a condition that names a form is of the plain one.
+      const isPlain = !this.isHead && this.#ask.range !== undefined && this.#ask.ifRange === undefined;
+      const isCompressed = gzip !== null && accepted.includes("gzip") && !isPlain;
       if (isCompressed && status === 200) return "it could have been compressed";
       return isCompressed ? gzip : file!;
     }
