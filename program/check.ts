@@ -4,7 +4,7 @@
  */
 import { workingDirectory } from "../ffi/process.ts";
 import { FLAG_FORMS, keyOf } from "../server/config/flag_forms.ts";
-import { combine, type OtherChoices, readOthers } from "../server/config/load_settings.ts";
+import { combine, type OtherChoices, readOthers, unknownVariables } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine, FlagChoices } from "../server/config/settings.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
@@ -24,7 +24,9 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
  * @throws {UsageError} for the first thing that is wrong
  */
 export async function checkSettings(args: Arguments): Promise<void> {
-  const others = await readOthers(args, undefined, args.verbosity === "quiet" ? () => {} : warn);
+  const say = args.verbosity === "quiet" ? () => {} : warn;
+  unknownVariables().forEach(say);
+  const others = await readOthers(args, undefined, say);
   const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
