@@ -8,5 +8,7 @@ import { closestString, levenshteinDistance } from "@std/text";
 export function near(word: string, known: readonly string[]): string | null {
   if (known.length === 0 || word === "") return null;
   const closest = closestString(word, [...known]);
-  return levenshteinDistance(word, closest) <= Math.max(1, Math.floor(word.length / 4)) ? closest : null;
+  return levenshteinDistance(word, closest) <= (word.length < 4 ? 1 : Math.max(2, word.length / 4))
+    ? closest
+    : null;
 }
