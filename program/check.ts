@@ -15,6 +15,9 @@ import { checkAddresses } from "./listen.ts";
 import { warn } from "./output.ts";
 import { openSites } from "./sites.ts";
 
+/** Bytes: a smaller cache is a number whose unit was left out. */
+const SIZE_MEANT_MIN = 1024 * 1024;
+
 /** Keys to whose value everybody adds; of others the first who says something counts. */
 const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
 
@@ -30,6 +33,11 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
+  if (command.cacheSize > 0 && command.cacheSize < SIZE_MEANT_MIN) {
+    warn(
+      `cacheSize is ${command.cacheSize} bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB`,
+    );
+  }
   if (command.handler === "static") siteWarnings(command).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));

@@ -6,6 +6,7 @@ import { pathOf, walk } from "../ffi/path_walk.ts";
 import { close } from "../ffi/socket.ts";
 import { describeAuth, describeShallow } from "../handlers/site/rule_reach.ts";
 import { describeGuarded } from "../handlers/site/shared_caching.ts";
+import { circles, missingPages } from "./check_rules.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
 
@@ -26,7 +27,16 @@ export function siteWarnings({ site, hosts }: CommandLine): string[] {
     const lines = describeGuarded(settings).map((line) => i === 0 ? line : `${name}: ${line}`);
     return i > 0 && isAsAtTop(settings, site) ? [] : lines;
   });
-  return [...passwordLines({ site, hosts }), ...shallow, ...caching, ...overlaps(sites)];
+  const pages = linesOf(sites, missingPages, ["root", "spa", "errorPages"]);
+  const turning = linesOf(sites, circles, ["redirects", "rewrites"]);
+  return [
+    ...passwordLines({ site, hosts }),
+    ...pages,
+    ...turning,
+    ...shallow,
+    ...caching,
+    ...overlaps(sites),
+  ];
 }
 
 /** What each rule that asks for a password is for, and what not: a line for each. */
