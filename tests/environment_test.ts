@@ -314,7 +314,8 @@ Deno.test("the program reads its environment, without --allow-env", async () => 
   });
   const env = { EPOLLET_PORT: "2", EPOLLET_ROOT: "public", EPOLLET_BROWSE: "no", EPOLLET_ETAG: "mtime" };
   const { code, stdout, stderr } = await runProgram(["--check", "3"], site.root, env);
-  assertEquals([code, stderr], [0, ""]);
+  const overruled = "browse (by EPOLLET_BROWSE), etag (by EPOLLET_ETAG)";
+  assertEquals([code, stderr], [0, `epollet: Overruled in ./epollet.json: ${overruled}\n`]);
   const { port, root, browse, etag } = JSON.parse(stdout);
   assertEquals([port, root, browse, etag], [3, `${Deno.realPathSync(site.root)}/public`, false, "mtime"]);
   const bad = await runProgram(["public"], site.root, { EPOLLET_CACHE_SIZE: "much" });

@@ -11,6 +11,7 @@ import { type ConfigText, embeddedSite } from "../site_archive.ts";
 import { describeUnknown, readEnvironment } from "./environment.ts";
 import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags.ts";
 import { confineToSite, describeIgnored } from "./found_config.ts";
+import { describeOverruled } from "./overruled.ts";
 import {
   type Arguments,
   type CommandLine,
@@ -66,6 +67,8 @@ export async function readOthers(
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
   const file = parseConfig(config.path, config.text, config.isNamed);
   file.warnings.forEach(warn);
+  const overruled = describeOverruled(file, [args, environment]);
+  if (overruled !== null) warn(overruled);
   if (file.isNamed) return { environment, file };
   const embedded = embeddedSite();
   const named = args.site.root ?? environment.site.root ?? null;
