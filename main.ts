@@ -13,7 +13,7 @@ import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/sites.ts";
 import { parseCommandLine } from "./server/config/command_line.ts";
 import { helpText } from "./server/config/help.ts";
-import { loadSettings, readConfig } from "./server/config/load_settings.ts";
+import { loadSettings, readConfig, unknownVariables } from "./server/config/load_settings.ts";
 import { readPassword } from "./server/config/read_password.ts";
 import type { Arguments, CommandLine } from "./server/config/settings.ts";
 import { UsageError } from "./server/config/usage_error.ts";
@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<void> {
     const kind = kindOfOrigin();
     const birth = kind === "worker" ? readOrigin() : null;
     const config = birth?.message.kind === "birth" ? birth.message.config : readConfig(said);
-    const warnings: string[] = [];
+    const warnings = birth === null ? unknownVariables() : [];
     const command = await loadSettings(said, config, (line) => warnings.push(line));
     if (command.action === "explain") {
       warnings.forEach(warn);

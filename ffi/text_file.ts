@@ -28,6 +28,18 @@ export function readTextFile(path: string, bytesMax: number): string {
   }
 }
 
+/** Whether a path that cannot be opened for ENOENT has a symbolic link in it that leads nowhere. */
+export function hasDanglingLink(path: string): boolean {
+  loadLibc();
+  if (path.includes("\0")) return false;
+  const status = new FileStatus();
+  const ends = Array.from(path.matchAll(/[^/](?=\/|$)/g), ({ index }) => index + 1);
+  return ends.map((end) => cString(path.slice(0, end))).some((start) =>
+    status.readWithoutFollowing(AT_FDCWD, start) === 0 && status.isLink &&
+    status.read(AT_FDCWD, start) === -ENOENT
+  );
+}
+
 function readBytes(fd: number, path: string, bytesMax: number): Uint8Array {
   const status = new FileStatus();
   orThrow(status.readDescriptor(fd), `open ${path}`, "statx");

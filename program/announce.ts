@@ -14,7 +14,9 @@ import { describeAccount } from "../server/privileges.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
 import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
+import { printable } from "../server/config/usage_error.ts";
 import { adminUrl } from "./admin.ts";
+import { passwordLines } from "./check_sites.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
@@ -44,6 +46,7 @@ export function announce(
   const port = listening.find(({ address }) => address.port > 0)?.address.port;
   if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
   if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
+  if (site !== null) passwordLines(command).map(printable).forEach(print);
   for (const where of new Set(listening.map(({ address }) => reachable(address)))) {
     if (site === null) print(`Serving ${command.handler} at ${where}`);
     else print(`Serving ${command.site.root} at ${where.startsWith("unix:") ? where : `http://${where}/`}`);

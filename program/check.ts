@@ -4,7 +4,7 @@
  */
 import { workingDirectory } from "../ffi/process.ts";
 import { FLAG_FORMS, keyOf } from "../server/config/flag_forms.ts";
-import { combine, type OtherChoices, readOthers } from "../server/config/load_settings.ts";
+import { combine, type OtherChoices, readOthers, unknownVariables } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine, FlagChoices } from "../server/config/settings.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
@@ -15,6 +15,9 @@ import { checkAddresses } from "./listen.ts";
 import { warn } from "./output.ts";
 import { openSites } from "./sites.ts";
 
+/** Bytes: a smaller cache is a number whose unit was left out. */
+const SIZE_MEANT_MIN = 1024 * 1024;
+
 /** Keys to whose value everybody adds; of others the first who says something counts. */
 const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
 
@@ -24,10 +27,17 @@ const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
  * @throws {UsageError} for the first thing that is wrong
  */
 export async function checkSettings(args: Arguments): Promise<void> {
-  const others = await readOthers(args, undefined, args.verbosity === "quiet" ? () => {} : warn);
+  const say = args.verbosity === "quiet" ? () => {} : warn;
+  unknownVariables().forEach(say);
+  const others = await readOthers(args, undefined, say);
   const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
+  if (command.cacheSize > 0 && command.cacheSize < SIZE_MEANT_MIN) {
+    warn(
+      `cacheSize is ${command.cacheSize} bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB`,
+    );
+  }
   if (command.handler === "static") siteWarnings(command).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));

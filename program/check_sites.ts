@@ -4,7 +4,9 @@
  */
 import { pathOf, walk } from "../ffi/path_walk.ts";
 import { close } from "../ffi/socket.ts";
+import { describeAuth, describeShallow } from "../handlers/site/rule_reach.ts";
 import { describeGuarded } from "../handlers/site/shared_caching.ts";
+import { circles, missingPages } from "./check_rules.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
 
@@ -14,15 +16,48 @@ interface NamedSite {
   readonly settings: SiteSettings;
 }
 
+const TOP = "the default site";
+
 /** A line for each thing. The sites were opened before. */
 export function siteWarnings({ site, hosts }: CommandLine): string[] {
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
-  const sites = [{ name: "the default site", settings: site }, ...named];
+  const sites = [{ name: TOP, settings: site }, ...named];
+  const shallow = linesOf(sites, describeShallow, ["headers", "redirects", "rewrites"]);
   const caching = sites.flatMap(({ name, settings }, i) => {
     const lines = describeGuarded(settings).map((line) => i === 0 ? line : `${name}: ${line}`);
     return i > 0 && isAsAtTop(settings, site) ? [] : lines;
   });
-  return [...caching, ...overlaps(sites)];
+  const pages = linesOf(sites, missingPages, ["root", "spa", "errorPages"]);
+  const turning = linesOf(sites, circles, ["redirects", "rewrites"]);
+  return [
+    ...passwordLines({ site, hosts }),
+    ...pages,
+    ...turning,
+    ...shallow,
+    ...caching,
+    ...overlaps(sites),
+  ];
+}
+
+/** What each rule that asks for a password is for, and what not: a line for each. */
+export function passwordLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
+  const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
+  return linesOf([{ name: TOP, settings: site }, ...named], describeAuth, ["auth", "index", "cleanUrls"]);
+}
+
+/** The lines about each site, but for a host that has all of `keys` from the top level. */
+function linesOf(
+  sites: readonly NamedSite[],
+  describe: (settings: SiteSettings) => string[],
+  keys: readonly (keyof SiteSettings)[],
+): string[] {
+  const top = sites[0].settings;
+  const isAsTop = (own: SiteSettings) =>
+    keys.every((key) => JSON.stringify(own[key]) === JSON.stringify(top[key]));
+  return sites.flatMap(({ name, settings }, i) => {
+    if (i === 0) return describe(settings);
+    return isAsTop(settings) ? [] : describe(settings).map((line) => `${name}: ${line}`);
+  });
 }
 
 /** True when a host has what these warnings are about from the top level: it is said there. */

@@ -26,6 +26,8 @@ declare module "@std/yaml" {
 declare module "@std/text" {
   /** The word that takes the fewest changes. */
   export function closestString(word: string, possibleWords: readonly string[]): string;
+  /** How many letters have to be put in, taken out or changed to make the one of the other. */
+  export function levenshteinDistance(one: string, other: string): number;
 }
 
 declare module "@std/html" {

@@ -12,7 +12,7 @@ import { type CommandLine, mergeSettings } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
 import { configText, writtenConfig } from "../server/config/write_config.ts";
 import { hashPassword } from "../server/password_hash.ts";
-import { runProgram, Site } from "./support/program.ts";
+import { Program, programCommand, runProgram, Site } from "./support/program.ts";
 
 const HASH = hashPassword("secret");
 const isValid = new Ajv2020({ strictTypes: false }).compile(JSON.parse(jsonSchemaText()));
@@ -119,7 +119,8 @@ Deno.test("--check prints what is in force; its own output is printed the same a
   });
   const root = Deno.realPathSync(site.root);
   const first = await runProgram(["--check", "8080", "-H", "X-A: b"], site.root, { EPOLLET_COMPRESS: "on" });
-  assertEquals([first.code, first.stderr], [0, ""]);
+  const reach = "epollet: A password for /p/** is asked for /p and all below it, and for nothing beside it\n";
+  assertEquals([first.code, first.stderr], [0, reach]);
   assert(isValid(JSON.parse(first.stdout)), JSON.stringify(isValid.errors));
   const { port, root: folder, compress, spa, hosts } = JSON.parse(first.stdout);
   assertEquals([port, folder, compress, spa], [8080, `${root}/public`, true, "/index.html"]);
@@ -130,7 +131,7 @@ Deno.test("--check prints what is in force; its own output is printed the same a
     runProgram(["--check", "-v", "-H", "X-A: b", "8080"], site.root, { EPOLLET_COMPRESS: "on", PORT: "81" }),
     runProgram(["--check", "-q"], site.root),
   ]);
-  assertEquals([second.code, second.stderr, second.stdout], [0, "", first.stdout]);
+  assertEquals([second.code, second.stderr, second.stdout], [0, reach, first.stdout]);
   assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
   // With comments it is the same, and still a file of the same kind.
   assertEquals(parse(noted.stdout), JSON.parse(first.stdout));
@@ -155,7 +156,7 @@ Deno.test("--check finds what would keep the program from serving, in one line, 
     [["public", "99999"], /^Bad port "99999"/],
     [["missing"], /^Cannot open root missing: ENOENT/],
     [["--config", "glob.json"], /has a class whose range goes backwards$/],
-    [["--config", "key.json"], /^key\.json: Unknown key "prot": the closest known one is "port"$/],
+    [["--config", "key.json"], /^key\.json:1: Unknown key "prot": the closest known one is "port"$/],
     [["public", "--user", "nobody-of-this-name"], /^Unknown user "nobody-of-this-name"/],
     [["public", "--host", "1.2.3.400"], /^Bad host "1\.2\.3\.400"/],
     [["public"], /^Bad EPOLLET_MAX_BODY "x": expected bytes/, { EPOLLET_MAX_BODY: "x" }],
@@ -172,4 +173,69 @@ Deno.test("--check finds what would keep the program from serving, in one line, 
     site.root,
   );
   assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("--check and the start say what a password is asked for, and --check what other rules miss", async () => {
+  const users = { anna: HASH };
+  const sources = ["/admin/*", "/shop/", "/area", "/**.gz", "/"];
+  using site = new Site({
+    "html/index.html": "",
+    "epollet.json": JSON.stringify({
+      auth: sources.map((source) => ({ source, users })),
+      redirects: ["/old/*", "/new/*", "/new/**"].map((source) => ({ source, destination: "/x" })),
+      headers: [{ source: "/css/", headers: { "X-A": "b" } }],
+      hosts: { "same.example": {}, "other.example": { auth: [{ source: "/b/**", users }] } },
+    }),
+  });
+  const lines = [
+    "A password for /admin/* is asked for /admin/, /admin/a, and not for /admin/deep/a, /admin/deep/er/a",
+    "A password for /shop/ is asked for /shop and all below it, and for nothing beside it",
+    "A password for /area is asked for /area and all below it, and for nothing beside it",
+    "A password for /**.gz is asked for what fits it, and not for /, /a, /deep/a, /deep/er/a",
+    "A password for / is asked for everything",
+    "host other.example: A password for /b/** is asked for /b and all below it, and for nothing beside it",
+  ];
+  const { code, stderr } = await runProgram(["--check"], site.root);
+  assertEquals([code, stderr.split("\n").slice(0, 8)], [
+    0,
+    [
+      ...lines,
+      "The headers rule for /css/ is for /css/ alone, and not for /css/deep/x: /css/** would be",
+      "The redirect rule for /old/* is for one level, and not for /old/deep/x: /old/** would be",
+    ].map((line) => `epollet: ${line}`),
+  ]);
+  const command = programCommand(["-a", "127.0.0.1", "-p", "0"]);
+  await using program = await Program.startCommand(command, site.root);
+  for (const line of lines) assertStringIncludes(program.greeting, `${line}\n`);
+});
+
+Deno.test("--check warns of files that are not there, of rules that lead in a circle, and of a cache of a few bytes", async () => {
+  using site = new Site({
+    "html/index.html": "",
+    "html/d/a": "",
+    "epollet.json": JSON.stringify({
+      cacheSize: 64,
+      spa: "/none.html",
+      errorPages: { 404: "/lost.html", 500: "/d", 403: "/index.html" },
+      redirects: [["/a", "/a"], ["/b", "/c"], ["/c", "/b"], ["/on", "/next"], ["/next", "/"]].map(
+        ([source, destination]) => ({ source, destination }),
+      ),
+      rewrites: [["/x", "/y"], ["/y", "/x"], ["/z", "/index.html"]].map(
+        ([source, destination]) => ({ source, destination }),
+      ),
+    }),
+  });
+  const { code, stderr } = await runProgram(["--check", "--config", "epollet.json"], site.root);
+  const found = stderr.trimEnd().split("\n").map((line) => line.replace(/^epollet: (The )?/, ""));
+  assertEquals([code, found], [0, [
+    "cacheSize is 64 bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB",
+    "page of spa, /none.html, is no file in the root",
+    "page for 404, /lost.html, is no file in the root",
+    "page for 500, /d, is no file in the root",
+    "redirect rule for /a leads to itself: it is without effect",
+    "redirect rule for /b leads in a circle: /b → /c → /b",
+    "redirect rule for /c leads in a circle: /c → /b → /c",
+    "rewrite rule for /x leads in a circle: /x → /y → /x",
+    "rewrite rule for /y leads in a circle: /y → /x → /y",
+  ]]);
 });

@@ -2,7 +2,7 @@
  * The command line: what it accepts, and the one line that says what is wrong.
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../server/config/command_line.ts";
 import { HiddenLine } from "../server/config/read_password.ts";
 import { type CommandLine, mergeSettings } from "../server/config/settings.ts";
@@ -268,4 +268,30 @@ Deno.test("a line that is typed without being shown can be corrected", () => {
   const line = new HiddenLine();
   for (const byte of new TextEncoder().encode("é€")) line.take(new Uint8Array([byte]));
   assertEquals(line.text, "é€");
+});
+
+Deno.test("an unknown flag of another server names ours; where nothing is near, nothing is guessed", () => {
+  const hintOf = (flag: string) => {
+    const error = assertThrows(() => parseCommandLine([flag]), UsageError);
+    return error.message.replace(/^Unknown flag -\S+: see --help for those that there are(; )?/, "");
+  };
+  assertEquals(hintOf("--prot"), "the closest is --port");
+  assertEquals(hintOf("--bind"), "it is --host ADDRESS here");
+  assertEquals(hintOf("-c-1"), hintOf("--cache"));
+  for (
+    const flag of [
+      "--directory",
+      "--watch",
+      "--silent",
+      "--not-found",
+      "--open",
+      "--single",
+      "--tls",
+      "--ssl",
+      "--live",
+    ]
+  ) {
+    assertMatch(hintOf(flag), /^(it is --|there is none|what changes)/, flag);
+  }
+  for (const flag of ["--zzzzzz", "--constructor", "--php", "-Z"]) assertEquals(hintOf(flag), "", flag);
 });

@@ -20,13 +20,13 @@ function mistakeIn(text: string): string {
 
 Deno.test("a mistake in a file: its place, what was found, and what was expected", () => {
   const cases: [text: string, message: RegExp][] = [
-    ["[]", /^epollet.json: Bad content \[\]: expected an object with settings$/],
-    ["null", /^epollet.json: Bad content null: expected an object/],
-    ['{"cleanUrl":true}', /^epollet.json: Unknown key "cleanUrl": the closest known one is "cleanUrls"$/],
-    ['{"__proto__":{}}', /^epollet.json: Unknown key "__proto__"/],
+    ["[]", /^epollet.json:1: Bad content \[\]: expected an object with settings$/],
+    ["null", /^epollet.json:1: Bad content null: expected an object/],
+    ['{"cleanUrl":true}', /^epollet.json:1: Unknown key "cleanUrl": the closest known one is "cleanUrls"$/],
+    ['{"__proto__":{}}', /^epollet.json:1: Unknown key "__proto__"/],
     [
       '{"hosts":{"a.b":{"cleanUrl":true}}}',
-      /^epollet.json: Unknown key "cleanUrl" in hosts\["a.b"\]: the closest known one is "cleanUrls"$/,
+      /^epollet.json:1: Unknown key "cleanUrl" in hosts\["a.b"\]: the closest known one is "cleanUrls"$/,
     ],
     ['{"hosts":{"a.b":{"port":1}}}', /: Unknown key "port" in hosts\["a.b"\]: it belongs to the top level$/],
     [
@@ -95,7 +95,7 @@ Deno.test("a mistake in a file: its place, what was found, and what was expected
     ['{"redirects":["/a"]}', /: Bad redirects\[0\] "\/a": expected an object with source and destination$/],
     [
       '{"hosts":{"a.b":{"redirects":[{"source":"/a","destination":"/b"},{"source":"/","destination":"/b","status":200}]}}}',
-      /^epollet.json: Bad hosts\["a.b"\].redirects\[1\].status 200: expected one of 301, 302, 303, 307, 308$/,
+      /^epollet.json:1: Bad hosts\["a.b"\].redirects\[1\].status 200: expected one of 301, 302, 303, 307, 308$/,
     ],
     [
       '{"redirects":[{"source":"/a","destination":"b"}]}',
@@ -176,4 +176,37 @@ Deno.test("broken JSON: line and column", () => {
     ["[".repeat(100_000), "epollet.json: Bad JSON: it is nested too deeply"],
   ];
   for (const [text, message] of cases) assertEquals(mistakeIn(text), message);
+});
+
+Deno.test("a mistake names its line, whatever stands before it", () => {
+  const cases: [text: string, line: number][] = [
+    ['{\n  "port": 1,\n  "cleanUrl": true\n}', 3],
+    ['{ // "a": {\n/* "etag":\n */ "index": ["a",\n "b/c"] }', 4],
+    ['{"hosts":\n{"a.b":\n{"etag":\n"x"}}}', 3],
+    ['{"root":"a",\n"redirects":[{"source":"/a","destination":"/b"},\n{"source":"/a"}\n]}', 3],
+    ['{"root":"\\"}:{\\\\",\r\n"port":\r\n"x"}', 2],
+    ['{"auth":[\n{"users":{\n"anna":"secret"}}]}', 3],
+    ['{"headers":{\n"X":"a",\n"X A":"b"}}', 3],
+    ['{"etag":"off",\n"etag":"x"}', 2],
+    ["\n\n[1]", 1],
+  ];
+  for (const [text, line] of cases) assertMatch(mistakeIn(text), new RegExp(`^epollet.json:${line}: `), text);
+});
+
+Deno.test("a key that stands in its object twice is named, with both lines", () => {
+  const warningsOf = (text: string) => parseConfig("epollet.json", text).warnings;
+  assertEquals(warningsOf('{"port":1,\n"etag":"off",\n"port":2,"port":3}'), [
+    "epollet.json:3: port stands here a second time (first in line 1): only what is here counts",
+    "epollet.json:3: port stands here a second time (first in line 1): only what is here counts",
+  ]);
+  const hosts = '{"hosts":{"a.b":{"etag":"off","auth":[]},\n"c.d":{"etag":"off"},\n"a.b":{}}}';
+  assertEquals(warningsOf(hosts).map((line) => line.split(" stands")[0]), ['epollet.json:3: hosts["a.b"]']);
+  const inside =
+    '{"headers":[{"source":"/a","headers":{"X":"1",\n"\\u0058":"2"}},{"source":"/b","headers":{}}]}';
+  assertEquals(warningsOf(inside).map((line) => line.split(" stands")[0]), [
+    "epollet.json:2: headers[0].headers.X",
+  ]);
+  for (const text of ["{}", '{"index":["etag","etag"],"etag":"off","spa":"etag"} // "etag": 1']) {
+    assertEquals(warningsOf(text), [], text);
+  }
 });

@@ -45,25 +45,29 @@ function seconds(name: string): number {
   return Number(/^(\d+)s$/.exec(settings(SERVICE, name)[0])?.[1]);
 }
 
-/** The environment that the service gets, with other places and ports. */
-function environment(site: Site): Record<string, string> {
+/** The environment that the service gets. */
+function environment(): Record<string, string> {
   const words = settings(SERVICE, "Environment").join(" ").split(" ");
-  const variables = Object.fromEntries(words.map((word) => word.split("=") as [string, string]));
+  return Object.fromEntries(words.map((word) => word.split("=") as [string, string]));
+}
+
+/** The settings that are shipped with it, with other places and ports. */
+function shipped(site: Site): Record<string, unknown> {
+  const file = JSON.parse(Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.json`));
   const others = {
-    EPOLLET_PORT: "0",
-    EPOLLET_ROOT: site.path("www"),
-    EPOLLET_ADMIN: "127.0.0.1:0",
-    EPOLLET_ACCESS_LOG_FILE: site.path("log/access.log"),
+    port: 0,
+    root: site.path("www"),
+    admin: "127.0.0.1:0",
+    accessLogFile: site.path("log/access.log"),
   };
-  for (const name of Object.keys(others)) {
-    assert(Object.hasOwn(variables, name), `${name} is not in the unit`);
-  }
-  return { ...variables, ...others };
+  for (const name of Object.keys(others)) assert(Object.hasOwn(file, name), `${name} is not in the file`);
+  return { ...file, ...others };
 }
 
 function newSite(): Site {
-  const site = new Site({ "www/index.html": "hello", "epollet.json": '{"compress": true}' });
+  const site = new Site({ "www/index.html": "hello" });
   Deno.mkdirSync(site.path("log"));
+  site.write("epollet.json", JSON.stringify({ ...shipped(site), compress: true }));
   return site;
 }
 
@@ -100,8 +104,14 @@ Deno.test("a mistake in the settings is found before it starts; what has begun m
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
   assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
   using site = newSite();
-  const check = () => runProgram(["--check", "--quiet"], site.root, environment(site));
+  const check = () => runProgram(["--check", "--quiet"], site.root, environment());
   assertEquals(await check(), { code: 0, stdout: "", stderr: "" });
+  // What is edited in the file is in force: the unit overrules none of it.
+  const edited = { ...shipped(site), port: 8123, workers: 3, admin: "127.0.0.1:9191" };
+  site.write("epollet.json", JSON.stringify(edited));
+  const { code, stdout } = await runProgram(["--check"], site.root, environment());
+  const { port, workers, admin } = JSON.parse(stdout);
+  assertEquals([code, port, workers, admin], [0, 8123, 3, "127.0.0.1:9191"]);
   site.write("epollet.json", '{"compres": true}');
   assertEquals((await check()).code, 2);
 });
@@ -111,7 +121,7 @@ Deno.test({
   ignore: !HAS_SYSTEMD || !HAS_STRACE,
   async fn() {
     using site = newSite();
-    const environmentOfOne = { ...environment(site), EPOLLET_WORKERS: "1" };
+    const environmentOfOne = { ...environment(), EPOLLET_WORKERS: "1" };
     const variables = Object.entries(environmentOfOne).map(([name, value]) => `${name}=${value}`);
     const allowed = allowedCalls();
     assert(allowed.delete(PROOF));

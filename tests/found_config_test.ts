@@ -314,3 +314,45 @@ Deno.test({
     }
   },
 });
+
+Deno.test("a configuration file that is there and cannot be read is never taken for none", async () => {
+  using folder = new Site({ "html/index.html": "site", "conf/a": "" });
+  const path = folder.path("epollet.json");
+  const makes: [what: RegExp, make: () => void][] = [
+    [/where a symbolic link leads to nothing/, () => Deno.symlinkSync("nowhere.json", path)],
+    [/where a symbolic link leads to nothing/, () => Deno.symlinkSync("/nowhere/epollet.json", path)],
+    [/ELOOP/, () => Deno.symlinkSync("epollet.json", path)],
+    [/EISDIR/, () => Deno.mkdirSync(path)],
+    [/EINVAL/, () => Deno.symlinkSync("/dev/null", path)],
+    [/ENOTDIR/, () => Deno.symlinkSync("html/index.html/x", path)],
+  ];
+  const ways = [["--check"], PORT, ["--check", "--config", "./"], ["--explain", "/"]];
+  for (const [i, [what, make]] of makes.entries()) {
+    make();
+    const { code, stdout, stderr } = await runProgram(ways[i % ways.length], folder.root);
+    assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], stderr);
+    assertMatch(stderr, what);
+    assertMatch(
+      stderr,
+      /^epollet: Cannot open \.\/epollet\.json.*: name another file by --config FILE, or none by/,
+    );
+    Deno.removeSync(path, { recursive: true });
+  }
+  Deno.symlinkSync("nowhere", folder.path("link"));
+  assertEquals((await runProgram(["--check", "--config", "link/"], folder.root)).code, 2);
+  assertEquals((await runProgram(["--check", "-q", "--config", "conf/"], folder.root)).code, 0);
+});
+
+Deno.test("a file that is a link to nothing when it is read again leaves the old settings, and their passwords", async () => {
+  using folder = new Site({ "html/index.html": "site" });
+  folder.write("epollet.json", JSON.stringify({ auth: [{ users: { anna: HASH } }] }));
+  await using program = await start(folder, "--no-sandbox");
+  assertEquals(await say(program, "/"), "401");
+  Deno.removeSync(folder.path("epollet.json"));
+  Deno.symlinkSync("nowhere.json", folder.path("epollet.json"));
+  program.kill("SIGHUP");
+  await program.warned(/Reload refused, the old settings stay: Cannot open/);
+  assertEquals(await say(program, "/"), "401");
+  program.kill("SIGTERM");
+  await program.finish();
+});

@@ -71,7 +71,7 @@ Deno.test("what is no limit is named, and what was expected", () => {
     const values: (string | number)[] = [written];
     if (Number.isFinite(Number(written))) values.push(Number(written));
     for (const value of values) {
-      const shown = `c.json: Bad ${key} ${JSON.stringify(value)}: expected ${expected}`;
+      const shown = `c.json:1: Bad ${key} ${JSON.stringify(value)}: expected ${expected}`;
       assertThrows(() => parseConfig("c.json", JSON.stringify({ [key]: value })), UsageError, shown);
     }
   }

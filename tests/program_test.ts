@@ -158,7 +158,7 @@ Deno.test("a configuration file that is missing, broken or wrong is one line and
     [["--config", "folder"], /Cannot open folder: EISDIR/],
     [
       ["--config", "unknown.json"],
-      /unknown\.json: Unknown key "cleanUrl": the closest known one is "cleanUrls"$/,
+      /unknown\.json:\d+: Unknown key "cleanUrl": the closest known one is "cleanUrls"$/,
     ],
     [["--config", "broken.json"], /broken\.json:2:3: Bad JSON: unexpected oops$/],
     [["--config", "glob.json", "-d", "."], /the pattern "\/\[z-a\]" has a class whose range goes backwards$/],

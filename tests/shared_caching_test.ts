@@ -272,7 +272,8 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
     }),
   });
   const { code, stdout, stderr } = await runProgram(["--check"], folder.root);
-  assertEquals([code, stderr.split("\n").length], [0, 5], stderr);
+  // One for each rule that asks for a password, and what is warned of.
+  assertEquals([code, stderr.split("\n").length], [0, 7], stderr);
   assertStringIncludes(
     stderr,
     `epollet: cacheControl "public, max-age=5" lets any cache keep what /a/** asks`,
@@ -316,7 +317,7 @@ Deno.test("--check warns of a root below another site's, either way round, throu
   const auth = [{ users }];
   assertMatch(
     (await warnings({ root: "www", auth, hosts: { "a.example": { auth: [] } } })).join("\n"),
-    /^epollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
+    /^epollet: A password for .* everything\nepollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
   );
   for (const own of ["beside", "www/.hidden", "www"]) {
     assertEquals(await warnings({ root: "www", hosts: { "a.example": { root: own } } }), [], own);

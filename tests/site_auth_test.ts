@@ -244,3 +244,26 @@ Deno.test("neither passwords nor their hashes are printed", async () => {
     assert(!/hunter2|right|scrypt|YW5u/.test(text), text);
   }
 });
+
+Deno.test("a rule for a directory, with a slash at its end or without, asks for all below it; /* for one level", async () => {
+  const users = { ann: hashOf("right") };
+  const folder = (name: string) => ({
+    [`${name}/index.html`]: SECRET,
+    [`${name}/data.txt`]: SECRET,
+    [`${name}/deep/x`]: SECRET,
+    [`${name}ology.txt`]: "open",
+  });
+  const files = Object.assign({}, ...["slash", "bare", "v1.2", "one", "a", "b", "*c", "level"].map(folder));
+  const sources = ["/slash/", "/bare", "/v1.2", "/{one,none}", "/[ab]", "/[*]c", "/level/*"];
+  const auth = sources.map((source) => ({ source, users }));
+  await using served = await ServedSite.start(files, { config: { auth } });
+  for (const name of ["slash", "bare", "v1.2", "one", "a", "b", "*c"]) {
+    for (const path of ["", "/", "/index.html", "/data.txt", "/deep/x", "/deep", "/deep/", "/none/at/all"]) {
+      assertEquals((await served.ask(get(`/${name}${path}`))).status, 401, name + path);
+      assert((await served.ask(get(`/${name}${path}`, ANN))).status !== 401, name + path);
+    }
+    assertEquals(await served.say(`/${name}ology.txt`), "200 open");
+  }
+  assertEquals(await served.say("/level/data.txt"), "401");
+  assertEquals(await served.say("/level/deep/x"), `200 ${SECRET}`);
+});

@@ -10,6 +10,7 @@
  * @module
  */
 import {
+  andBelow,
   bracesExpanded,
   type GlobPiece,
   type GlobSequence,
@@ -36,12 +37,16 @@ export class Glob {
   readonly #sequences: readonly GlobSequence[];
 
   /**
+   * With `withBelow` an alternative whose last name has no star also fits all paths below those that it fits, as
+   * `/admin` and `/admin/` fit `/admin/a/b` then.
    * @throws {TypeError} for a pattern that is malformed or, with its braces expanded, too long: the message names it
    * and says what is wrong.
    */
-  constructor(pattern: string) {
+  constructor(pattern: string, withBelow: boolean = false) {
     this.pattern = pattern;
-    this.#sequences = bracesExpanded(pattern).map((characters) => piecesOf(pattern, characters));
+    const alternatives = bracesExpanded(pattern);
+    const all = withBelow ? alternatives.flatMap(andBelow) : alternatives;
+    this.#sequences = all.map((characters) => piecesOf(pattern, characters));
   }
 
   /** How many wildcards can be captured at most, over all alternatives. */

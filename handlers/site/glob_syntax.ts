@@ -104,6 +104,19 @@ export function bracesExpanded(pattern: string): number[][] {
 const TOO_LONG =
   `has more than ${GLOB_ALTERNATIVES_MAX} alternatives or ${GLOB_EXPANDED_CHARACTERS_MAX} characters in them`;
 
+/** An alternative, and one for what is below it, if its last name has no star. */
+export function andBelow(characters: readonly number[]): number[][] {
+  let isStarred = false;
+  for (let i = 0; i < characters.length; i++) {
+    if (characters[i] === SLASH) isStarred = false;
+    else if (characters[i] === STAR_SIGN) isStarred = true;
+    else if (characters[i] === OPENING_BRACKET) i = characters.indexOf(CLOSING_BRACKET, i);
+  }
+  if (isStarred) return [[...characters]];
+  const slash = characters.at(-1) === SLASH ? [] : [SLASH];
+  return [[...characters], [...characters, ...slash, STAR_SIGN, STAR_SIGN]];
+}
+
 /** Braces to alternatives, by descent. Only characters without {@linkcode LITERAL} are signs. */
 class Expander {
   readonly #pattern: string;

@@ -81,7 +81,7 @@ export class Rules {
       return { glob: new Glob(source), source, destination, ifMissing };
     });
     this.#auth = settings.auth.map((rule) => {
-      return { glob: new Glob(rule.source), source: rule.source, gate: new BasicAuth(rule) };
+      return { glob: new Glob(rule.source, true), source: rule.source, gate: new BasicAuth(rule) };
     });
     this.#headers = settings.headers.map(({ source, fields }) => {
       for (const [name, value] of fields) checkField(source, name, value ?? "");

@@ -71,9 +71,9 @@ function isShared(name: string, value: string | null): boolean {
 export function isMeant(source: string, auth: string | null): boolean {
   if (!WILDCARD.test(source)) return true;
   if (auth === null || auth === EVERY_PATH) return false;
-  const directory = auth.endsWith(EVERY_PATH) ? auth.slice(0, -2) : null;
-  if (directory === null || WILDCARD.test(directory)) return source === auth;
-  return source.startsWith(directory);
+  if (source === auth) return true;
+  const directory = auth.endsWith(EVERY_PATH) ? auth.slice(0, -2) : auth.endsWith("/") ? auth : `${auth}/`;
+  return directory !== "/" && !WILDCARD.test(directory) && source.startsWith(directory);
 }
 
 /** False when no path can be matched by both globs. */

@@ -3,10 +3,10 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { closestString } from "@std/text";
 import { counterpart, FLAG_FORMS, type FlagForm } from "./flag_forms.ts";
 import type { Flag } from "./flags.ts";
 import { GivenFlags } from "./given_flags.ts";
+import { near } from "./near.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** What stands on the command line. */
@@ -79,11 +79,32 @@ function checkValue(
   }
 }
 
+/** Flags of other servers: what to write here, or that there is nothing like it. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  cache: "it is --cache-control 'max-age=SECONDS' here",
+  bind: "it is --host ADDRESS here",
+  address: "it is --host ADDRESS here",
+  directory: "it is --root DIR here",
+  silent: "it is --quiet here",
+  single: "it is --spa here",
+  "not-found": "it is --error-page 404=FILE here",
+  gzip: "it is --compress here, or files that lie there compressed",
+  brotli: "it is --compress here, or files that lie there compressed",
+  watch: "what changes is served at once, and no page is reloaded",
+  live: "what changes is served at once, and no page is reloaded",
+  open: "there is none: open the address that it prints",
+  ssl: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
+  tls: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
+  https: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
+};
+
 function unknownFlag(flag: string): UsageError {
-  const closest = flag.startsWith("--")
-    ? `; the closest is --${closestString(flag.slice(2), [...FLAG_FORMS.keys()])}`
-    : "";
-  return new UsageError(`Unknown flag ${flag}: see --help for those that there are${closest}`);
+  const name = flag.replace(/^--?/, "").toLowerCase();
+  const other = flag === "-c" ? ELSEWHERE.cache : Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : null;
+  const closest = other !== null || !flag.startsWith("--") ? null : near(name, [...FLAG_FORMS.keys()]);
+  const hint = other ?? (closest === null ? null : `the closest is --${closest}`);
+  const all = `Unknown flag ${flag}: see --help for those that there are`;
+  return new UsageError(hint === null ? all : `${all}; ${hint}`);
 }
 
 /** True for a file or a URL: no port, and hardly a directory. */

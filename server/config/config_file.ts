@@ -11,6 +11,7 @@ import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
 import { type ListenAddress, readListenAddress } from "../listening/address.ts";
 import { readAdminAddress } from "./admin_address.ts";
+import { JsonPlaces } from "./json_places.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
 import { readProxies } from "./log_settings.ts";
 import { readAllowedHosts, readFieldValue } from "./rule_values.ts";
@@ -34,7 +35,9 @@ type Path = readonly PropertyKey[];
  * @throws {UsageError}
  */
 export function parseConfig(path: string, text: string, isNamed: boolean = true): FileChoices {
-  const whole = validate(path, parseJson(path, text));
+  const value = parseJson(path, text);
+  const places = new JsonPlaces(text);
+  const whole = validate(path, value, places);
   const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !countsWhenFound(key));
   const written: WrittenConfig = withoutKeys(whole, ignored);
   const { port, host, poller, handler, coroutine, keepAlive, cacheSize, cacheFileSize } = written;
@@ -69,7 +72,13 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const
   );
-  return { path, isNamed, ignored, program, site: siteOf(written, path), hosts: new Map(hosts) };
+  const warnings = places.repeated.map(({ path: at, line, firstLine }) =>
+    `${path}:${line}: ${
+      formatPath(at)
+    } stands here a second time (first in line ${firstLine}): only what is here counts`
+  );
+  const site = siteOf(written, path);
+  return { path, isNamed, ignored, warnings, places, program, site, hosts: new Map(hosts) };
 }
 
 /** Whether a key counts in a file that was found and not named. */
@@ -96,37 +105,49 @@ function parseJson(path: string, text: string): unknown {
   }
 }
 
-function validate(path: string, value: unknown): WrittenConfig {
+function validate(path: string, value: unknown, places: JsonPlaces): WrittenConfig {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new UsageError(`${path}: ${describe(result.error.issues[0], [], value).replace(/\p{Cc}/gu, "?")}`);
+  const { message, at } = describe(result.error.issues[0], [], value);
+  throw new UsageError(`${path}:${places.lineOf(at)}: ${message.replace(/\p{Cc}/gu, "?")}`);
+}
+
+/** What is wrong, and with what. */
+interface Mistake {
+  readonly message: string;
+  readonly at: Path;
 }
 
 /** One line about the first thing that is wrong; `outer` is the place of `issue`'s own path. */
-function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): string {
+function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake {
   const path = [...outer, ...issue.path];
   switch (issue.code) {
     case "unrecognized_keys": {
       const [key] = issue.keys;
       const where = path.length === 0 ? "" : ` in ${formatPath(path)}`;
       if (path.length === 2 && path[0] === "hosts" && Object.hasOwn(configSchema.shape, key)) {
-        return `Unknown key ${JSON.stringify(key)}${where}: it belongs to the top level`;
+        const message = `Unknown key ${JSON.stringify(key)}${where}: it belongs to the top level`;
+        return { message, at: [...path, key] };
       }
       const closest = closestString(key, issue.message.split(" "));
-      return `Unknown key ${shorten(JSON.stringify(key))}${where}: the closest known one is "${closest}"`;
+      const message = `Unknown key ${
+        shorten(JSON.stringify(key))
+      }${where}: the closest known one is "${closest}"`;
+      return { message, at: [...path, key] };
     }
     case "invalid_union": {
       // What is wrong inside is said of the alternative that has the right type.
       const inside = issue.errors.find((issues) => !issues.some(isWrongType));
-      return inside === undefined ? bad(path, root, issue.message) : describe(inside[0], path, root);
+      if (inside !== undefined) return describe(inside[0], path, root);
+      return { message: bad(path, root, issue.message), at: path };
     }
     case "invalid_key": {
       const place = formatPath(path.slice(0, -1));
       const key = shorten(JSON.stringify(String(path[path.length - 1])));
-      return `Bad key ${key} in ${place}: expected ${issue.issues[0].message}`;
+      return { message: `Bad key ${key} in ${place}: expected ${issue.issues[0].message}`, at: path };
     }
     default:
-      return bad(path, root, issue.message);
+      return { message: bad(path, root, issue.message), at: path };
   }
 }
 

@@ -9,6 +9,7 @@ import { choicesOf, whereFrom } from "./command_line.ts";
 import { counterpart, FLAG_FORMS, type FlagForm, variableOf } from "./flag_forms.ts";
 import { GivenFlags } from "./given_flags.ts";
 import type { FlagChoices } from "./settings.ts";
+import { near } from "./near.ts";
 import { printable, UsageError } from "./usage_error.ts";
 
 /** Names the port where `EPOLLET_PORT` does not, as many who run programs for others have it. */
@@ -85,4 +86,26 @@ function isSaidBySwitch(name: string): boolean {
 function readSwitch(text: string): boolean | null {
   const word = text.toLowerCase();
   return ON.includes(word) ? true : OFF.includes(word) ? false : null;
+}
+
+/** How our variables begin. */
+const PREFIX = "EPOLLET_";
+/** What processes of the program tell each other, and what its tests are told. */
+const OTHERS = /^EPOLLET_(CHANNEL|TEST_\w+|SEED|CASES?)$/;
+/** What Kubernetes sets for a Service whose name begins with epollet, beside {@linkcode SERVICE_LINK}s. */
+const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
+
+/** A line for each variable that is named as ours are, and stands for no flag; `words` are `NAME=value`. */
+export function describeUnknown(words: readonly string[]): string[] {
+  const known = [...FLAG_FORMS.values()].map(variableOf).filter((name) => name !== null);
+  return words.flatMap((word) => {
+    const [, name, value] = /^([^=]*)=?(.*)$/s.exec(word)!;
+    if (!name.toUpperCase().startsWith(PREFIX) || known.includes(name) || OTHERS.test(name)) return [];
+    if (OF_SERVICES.test(name) || SERVICE_LINK.test(value)) return [];
+    const closest = near(name.toUpperCase(), known);
+    const hint = closest === null
+      ? "see --help for the flags that variables are named after"
+      : `is it ${closest}?`;
+    return [`Unknown variable ${printable(name)}, which sets nothing: ${hint}`];
+  });
 }

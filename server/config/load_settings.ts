@@ -3,13 +3,15 @@
  * @module
  */
 import { ENOENT, SystemError } from "../../ffi/errno.ts";
-import { environmentVariable } from "../../ffi/process.ts";
-import { readTextFile } from "../../ffi/text_file.ts";
+import { environmentWithout } from "../../ffi/child.ts";
+import { environmentVariable, isSecureExecution } from "../../ffi/process.ts";
+import { hasDanglingLink, readTextFile } from "../../ffi/text_file.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../limits.ts";
 import { type ConfigText, embeddedSite } from "../site_archive.ts";
-import { readEnvironment } from "./environment.ts";
+import { describeUnknown, readEnvironment } from "./environment.ts";
 import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags.ts";
 import { confineToSite, describeIgnored } from "./found_config.ts";
+import { describeOverruled } from "./overruled.ts";
 import {
   type Arguments,
   type CommandLine,
@@ -19,7 +21,7 @@ import {
   type ProgramSettings,
 } from "./settings.ts";
 import type { SiteSettings } from "./site_settings.ts";
-import { UsageError } from "./usage_error.ts";
+import { printable, UsageError } from "./usage_error.ts";
 import { propertyOf } from "./write_config.ts";
 
 /** What is said beside the command line. */
@@ -41,7 +43,7 @@ export type Warn = (line: string) => void;
 /**
  * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
  * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
- * the site in the program, if there is one. `warn` hears what is ignored in a file that was not named.
+ * the site in the program, if there is one. `warn` hears what is ignored in a file that was not named, and which keys are there twice.
  * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
  * for a variable that has one.
  */
@@ -64,6 +66,9 @@ export async function readOthers(
   if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./config_file.ts"); // its libraries load only when they are needed
   const file = parseConfig(config.path, config.text, config.isNamed);
+  file.warnings.forEach(warn);
+  const overruled = describeOverruled(file, [args, environment]);
+  if (overruled !== null) warn(overruled);
   if (file.isNamed) return { environment, file };
   const embedded = embeddedSite();
   const named = args.site.root ?? environment.site.root ?? null;
@@ -110,6 +115,18 @@ function variable(name: string): string | undefined {
   }
 }
 
+/** A line for each variable that sets nothing, though its name says so; none once the process cannot see them any more. */
+export function unknownVariables(): string[] {
+  if (isSecureExecution()) return [];
+  try {
+    const decoder = new TextDecoder();
+    return describeUnknown(environmentWithout([]).map((word) => decoder.decode(word)));
+  } catch (error) {
+    if (error instanceof SystemError) return []; // without /proc
+    throw error;
+  }
+}
+
 /**
  * The file that is to be read; null: none is. A name that ends with a slash is a directory's, and means the file of the
  * usual name there, if there is one. @throws {UsageError}
@@ -128,8 +145,13 @@ export function readConfig(
     return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX), isNamed: named !== null };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if ((named === null || isDirectory) && error.errno === ENOENT) return embeddedConfig();
-    throw new UsageError(`${error.message}: name another file by --config FILE, or none by --no-config`);
+    const isMissing = error.errno === ENOENT && !hasDanglingLink(path);
+    if ((named === null || isDirectory) && isMissing) return embeddedConfig();
+    const isNowhere = error.errno === ENOENT && !isMissing;
+    const problem = isNowhere
+      ? `Cannot open ${path}, where a symbolic link leads to nothing`
+      : printable(error.message);
+    throw new UsageError(`${problem}: name another file by --config FILE, or none by --no-config`);
   }
 }
 

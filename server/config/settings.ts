@@ -5,6 +5,7 @@
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
 import type { ListenAddress } from "../listening/address.ts";
+import type { JsonPlaces } from "./json_places.ts";
 import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
@@ -94,6 +95,10 @@ export interface FileChoices extends Choices {
   readonly isNamed: boolean;
   /** Keys that are in the file and do not count, since it was found and not named. */
   readonly ignored: readonly string[];
+  /** What is hardly meant in it, a line for each. */
+  readonly warnings: readonly string[];
+  /** Where each key and each element of a list stands in it. */
+  readonly places: JsonPlaces;
   /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
   readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
 }
