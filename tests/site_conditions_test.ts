@@ -4,27 +4,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ETAG_MODES } from "../server/config/site_settings.ts";
-import {
-  at,
-  EARLIER,
-  files,
-  LATER,
-  MODIFIED_SECONDS,
-  SAME,
-  SIZE_FLAG,
-  TARGETS,
-} from "./support/conditions.ts";
+import { EARLIER, LATER, MODIFIED_SECONDS, oldSite, SAME, SIZE_FLAG, TARGETS } from "./support/conditions.ts";
 import { Program, Site } from "./support/program.ts";
 import { exchange, get, head, Wire, type WireResponse } from "./support/wire.ts";
-
-/** A site whose files have all been changed at {@linkcode MODIFIED_SECONDS}. */
-function oldSite(): Site {
-  const site = new Site(files());
-  for (const name of Object.keys(files())) {
-    Deno.utimeSync(site.path(name), MODIFIED_SECONDS, MODIFIED_SECONDS);
-  }
-  return site;
-}
 
 /** What stands in the four fields; null: nothing. */
 interface Conditions {

@@ -3,7 +3,16 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { at, files, LATER, MODIFIED_SECONDS, SAME, SIZE_FLAG, TARGETS } from "./support/conditions.ts";
+import {
+  at,
+  files,
+  LATER,
+  MODIFIED_SECONDS,
+  oldSite,
+  SAME,
+  SIZE_FLAG,
+  TARGETS,
+} from "./support/conditions.ts";
 import { Program, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
 

@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { RANGES_MAX } from "../server/limits.ts";
 import { partsOf } from "./support/multipart.ts";
 import { Program, Site } from "./support/program.ts";
+import { assertRanges } from "./support/ranges.ts";
 import { Random, SEED } from "./support/random.ts";
 import { exchange, get, head, Wire, type WireResponse } from "./support/wire.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { partsOf } from "./support/multipart.ts";
 import { Program, Site } from "./support/program.ts";
+import { assertRanges } from "./support/ranges.ts";
 import { exchange, get, head, Wire, type WireResponse } from "./support/wire.ts";
 
 const DIGITS = "0123456789";
@@ -58,39 +58,6 @@ const CASES: readonly (readonly [field: string, expected: readonly string[] | 20
   ["8-8,6-6,7-7,0-0", ["6-8", "0-0"]],
   ["0-0,2-2,4-4,6-6,8-8", ["0-0", "2-2", "4-4", "6-6", "8-8"]],
 ];
-
-function cut(content: Uint8Array, range: string): Uint8Array {
-  const [start, last] = range.split("-").map(Number);
-  return content.subarray(start, last + 1);
-}
-
-/** That `answer` holds these `ranges` of `whole`, and nothing else. */
-function assertRanges(
-  answer: WireResponse,
-  ranges: readonly string[],
-  whole: WireResponse,
-  what: string,
-): void {
-  const size = whole.body.length;
-  assertEquals(answer.status, 206, what);
-  for (
-    const name of ["etag", "last-modified", "cache-control", "vary", "content-encoding", "accept-ranges"]
-  ) {
-    assertEquals(answer.fields[name], whole.fields[name], `${name}: ${what}`);
-  }
-  if (ranges.length === 1) {
-    assertEquals(answer.fields["content-range"], `bytes ${ranges[0]}/${size}`, what);
-    assertEquals(answer.fields["content-type"], whole.fields["content-type"], what);
-    assertEquals(answer.body, cut(whole.body, ranges[0]), what);
-    return;
-  }
-  const parts = partsOf(answer);
-  assertEquals(parts.map(({ start, last }) => `${start}-${last}`), ranges, what);
-  for (const [i, part] of parts.entries()) {
-    assertEquals([part.type, part.size], [whole.fields["content-type"], size], what);
-    assertEquals(part.body, cut(whole.body, ranges[i]), what);
-  }
-}
 
 /** Where the ten digits are, and the fields that choose them. */
 const TARGETS: readonly (readonly [target: string, ...lines: string[]])[] = [

@@ -3,6 +3,7 @@
  * @module
  */
 import { formatHttpDate } from "../../server/http/date.ts";
+import { Site } from "./program.ts";
 
 export const MODIFIED_SECONDS = Date.UTC(2024, 1, 29, 12) / 1000;
 
@@ -35,3 +36,12 @@ export const TARGETS: readonly (readonly [what: string, target: string, ...lines
   ["what is compressed here", "/page.html", "Accept-Encoding: gzip"],
   ["what is not compressed for this client", "/page.html"],
 ];
+
+/** A site whose files have all been changed at {@linkcode MODIFIED_SECONDS}. */
+export function oldSite(): Site {
+  const site = new Site(files());
+  for (const name of Object.keys(files())) {
+    Deno.utimeSync(site.path(name), MODIFIED_SECONDS, MODIFIED_SECONDS);
+  }
+  return site;
+}
