@@ -30,7 +30,7 @@ export class FileBody {
   readonly #close: () => void;
   #state: "fresh" | "taken" | "closed" = "fresh";
 
-  /** @throws {TypeError | RangeError} when a part of `init` is not what it must be */
+  /** A part of an open file; see {@linkcode FileBodyInit}. @throws {TypeError | RangeError} when a part of `init` is not what it must be */
   constructor(init: FileBodyInit) {
     const { fd, offset, length, close } = init;
     if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fff_ffff) {
