@@ -73,8 +73,7 @@ Deno.test("options of serve that are of another kind are refused by name", () =>
     () =>
       serve(
         options === null ? null : {
-          hostname: "127.0.0.1",
-          ...options.path || options.listen || options.sockets ? { hostname: undefined } : { port: 0 },
+          ...options.path || options.listen || options.sockets ? {} : { hostname: "127.0.0.1", port: 0 },
           ...options,
         },
       ),

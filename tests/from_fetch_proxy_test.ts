@@ -6,6 +6,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { type FetchUnixAddress, fromFetch } from "../handlers/from_fetch.ts";
+import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { serve } from "../server/serve.ts";
 import { serving, servingFetch, wholeText } from "./support/in_process.ts";
@@ -24,7 +25,7 @@ Deno.test("what fetch has decoded goes out plain, and what it has not as it came
     gzip: new Uint8Array(gzipSync(text)),
     br: new Uint8Array(brotliCompressSync(text)),
     deflate: new Uint8Array(deflateSync(text)),
-    "x-own": new TextEncoder().encode(text),
+    "x-own": encodeUtf8(text),
   };
   const codingOf = (url: string) => new URL(url).pathname.slice(1);
   const upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {

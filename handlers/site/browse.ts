@@ -2,6 +2,7 @@
  * Answers for a directory that is listed: a page for people, JSON for programs (RFC 9110 §12.5.1).
  * @module
  */
+import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { preconditionStatus } from "../../server/http/conditional.ts";
 import { prefersJson } from "../../server/http/negotiation.ts";
@@ -72,7 +73,7 @@ function* bodyOf(
   bodies: ListingBodies,
 ): Generator<void, ListingBody> {
   const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url);
-  const bytes = new TextEncoder().encode(text);
+  const bytes = encodeUtf8(text);
   return bodies.add(key, listing, bytes, contentTag(bytes));
 }
 
