@@ -88,9 +88,10 @@ function check([text]: Input): void {
     if (!refused.startsWith(FILE) || /\p{Cc}/u.test(refused)) {
       throw new Error(`${shown(refused)} for ${shown(text)}`);
     }
-    const says = /^conf\/epollet\.json(?::\d+:\d+: Bad JSON: .|: (?:Bad|Missing|Unknown key) .)/.test(
-      refused,
-    );
+    const says = /^conf\/epollet\.json(?::\d+:\d+: Bad JSON: .|(?::\d+)?: (?:Bad|Missing|Unknown key) .)/
+      .test(
+        refused,
+      );
     if (!says || refused.length > 400) {
       throw new Error(`${shown(refused)} names no place, for ${shown(text)}`);
     }
