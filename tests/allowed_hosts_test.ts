@@ -3,7 +3,7 @@
  * or its network reaches.
  * @module
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { explain } from "../handlers/explain.ts";
 import { staticHandler } from "../handlers/static.ts";
 import { findBrowser, QUIETLY, removeSoon } from "./support/browser.ts";
@@ -132,7 +132,9 @@ Deno.test("the list may be given by flags, variables and a named file; a later w
   ];
   for (const [args, env, expected] of cases) {
     const { code, stdout, stderr } = await runProgram(["--check", ...args], site.root, env);
-    assertEquals([code, stderr, JSON.parse(stdout).allowedHosts], [0, "", expected], args.join(" "));
+    assertEquals([code, JSON.parse(stdout).allowedHosts], [0, expected], args.join(" "));
+    const isOverruled = args[0] === "--config" && (args.length > 2 || "EPOLLET_ALLOWED_HOSTS" in env);
+    assertMatch(stderr, isOverruled ? /^epollet: Overruled in conf\.json: allowedHosts \(by .+\)\n$/ : /^$/);
   }
   for (const name of ["a b", "https://a.test", "a.test:80", "*.*", "a,,b"]) {
     const { code, stderr } = await runProgram(["--check", "-d", ".", `--allowed-hosts=${name}`], site.root);
