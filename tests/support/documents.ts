@@ -2,7 +2,7 @@
  * What documents show: their code blocks and spans, and the programs among them.
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DENO, REPOSITORY } from "./program.ts";
 import { exchange, get, Wire } from "./wire.ts";
 
@@ -85,6 +85,18 @@ export class ShownProgram {
 export async function runsAndAnswers(text: string): Promise<void> {
   await using program = new ShownProgram(text);
   using wire = await connectSoon(program.port);
+  if (text.includes("text/event-stream")) { // has no end: its head, and the first event
+    await wire.send(get("/"));
+    assertEquals((await wire.expect(true)).status, 200, text);
+    let events = "";
+    while (!events.includes("\n\n")) {
+      const bytes = await wire.some();
+      assert(bytes !== null, `the stream ended: ${events}`);
+      events += decoder.decode(bytes);
+    }
+    assertMatch(events, /^data: \d+$/m, text);
+    return;
+  }
   if (/handler:|\.requests\(\)/.test(text)) {
     assertEquals((await exchange(program.port, get("/"))).status, 200, text);
     return;
