@@ -47,7 +47,10 @@ export class FolderExchange implements Exchange {
   #json(): string {
     return JSON.stringify(this.#folder.entries.map(({ name, isDirectory, size, modifiedSeconds }) => {
       const mtime = new Date(modifiedSeconds * 1000).toISOString().replace(".000Z", "Z");
-      return isDirectory ? { name, type: "directory", mtime } : { name, type: "file", mtime, size };
+      const href = encodeURIComponent(name);
+      return isDirectory
+        ? { name, href: `${href}/`, type: "directory", mtime }
+        : { name, href, type: "file", mtime, size };
     }));
   }
 
