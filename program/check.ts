@@ -5,6 +5,7 @@
 import { workingDirectory } from "../ffi/process.ts";
 import { FLAG_FORMS, keyOf } from "../server/config/flag_forms.ts";
 import { combine, type OtherChoices, readOthers, unknownVariables } from "../server/config/load_settings.ts";
+import { JOINED_KEYS } from "../server/config/overruled.ts";
 import type { Arguments, CommandLine, FlagChoices } from "../server/config/settings.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
@@ -17,9 +18,6 @@ import { openSites } from "./sites.ts";
 
 /** Bytes: a smaller cache is a number whose unit was left out. */
 const SIZE_MEANT_MIN = 1024 * 1024;
-
-/** Keys to whose value everybody adds; of others the first who says something counts. */
-const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
 
 /**
  * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
@@ -61,7 +59,7 @@ function origin(key: string, args: Arguments, { environment, file }: OtherChoice
   }
   if (key === "hosts" && file !== null && file.hosts.size > 0) origins.push(file.path);
   if (origins.length === 0) return "default";
-  return printable(JOINED.includes(key) ? origins.join(", ") : origins[0]);
+  return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]);
 }
 
 /** The flag or the variable that sets a key; null: none does. */

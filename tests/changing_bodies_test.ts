@@ -198,7 +198,7 @@ Deno.test("a response with a file is sent once: the second use is an error, and 
   close(root);
 });
 
-Deno.test("a second use while the file is being sent disturbs nobody", async () => {
+Deno.test("a second use while the file is being sent changes nothing for the first client", async () => {
   using site = new Site({ "large.bin": new Uint8Array(LARGE).fill(7) });
   const root = openDirectory(site.root);
   const fd = openBeneathByWalking(root, cString("large.bin"));

@@ -57,7 +57,7 @@ Deno.test("a compiled start reads no code that another user could put there", as
   using folder = new Site({ "www/index.html": "hello" });
   const runtime = await findRuntime(folder.root);
   if (typeof runtime === "string") return console.log(`skipped: nothing to compile with here: ${runtime}`);
-  // Where everybody may write: the directory of temporary files, and the one that it is started in.
+  // World-writable: the directory of temporary files, and the one that it is started in.
   using planted = new Site({
     "deno-compile-plain.cache": "planted",
     "deno.json": "planted",

@@ -271,7 +271,7 @@ Deno.test("of some thousand names that people write one in a hundred is taken fo
     ["/assets/setup-….js", 0.01],
     ["/img/….png", 0.0001],
     ["/assets/index-….js", 0.1], // what Vite calls the script of each site
-    ["/_astro/hero.….webp", 0.1], // where nobody but a bundler writes
+    ["/_astro/hero.….webp", 0.1], // where only bundlers write
   ] as const;
   for (const [place, most] of places) {
     const taken = [...names].filter((name) => hasContentHash(place.replace("…", name)));

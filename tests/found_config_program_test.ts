@@ -3,33 +3,10 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { hashPassword } from "../server/password_hash.ts";
+import { HASH, ignored, PORT, say, start } from "./support/found_config.ts";
 import { childrenOf } from "./support/process.ts";
-import { FOLLOWS_LINKS, Program, programCommand, runProgram, Site } from "./support/program.ts";
+import { FOLLOWS_LINKS, runProgram, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
-
-const HASH = hashPassword("secret");
-const PORT = ["-a", "127.0.0.1", "-p", "0"];
-/** What the whole line says, but for the keys. */
-const WHY = "(a file that is found and not named decides only about the site in its directory)";
-
-function ignored(keys: string): string {
-  const them = keys.includes(",") ? "them" : "it";
-  return `epollet: Ignored in ./epollet.json: ${keys} ${WHY}; to allow ${them}, name the file: --config epollet.json\n`;
-}
-
-/** Starts the program in the folder as if its user had unpacked it there. */
-function start(folder: Site, ...args: string[]): Promise<Program> {
-  return Program.startCommand(programCommand([...PORT, ...args]), folder.root);
-}
-
-async function say(program: Program, target: string, host = "test"): Promise<string> {
-  const { status, text } = await exchange(
-    program.port,
-    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-  );
-  return status === 200 ? text : String(status);
-}
 
 /** Waits until `condition` holds. */
 async function becomes(condition: () => Promise<boolean>, what: string): Promise<void> {

@@ -7,32 +7,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { parseConfig } from "../server/config/config_file.ts";
 import { LIMIT_SETTINGS } from "../server/config/limit_settings.ts";
 import { configSchema } from "../server/config/schema.ts";
-import { hashPassword } from "../server/password_hash.ts";
-import { Program, programCommand, runProgram, Site } from "./support/program.ts";
+import { HASH, ignored, PORT, say, start } from "./support/found_config.ts";
+import { runProgram, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
-
-const HASH = hashPassword("secret");
-const PORT = ["-a", "127.0.0.1", "-p", "0"];
-/** What the whole line says, but for the keys. */
-const WHY = "(a file that is found and not named decides only about the site in its directory)";
-
-function ignored(keys: string): string {
-  const them = keys.includes(",") ? "them" : "it";
-  return `epollet: Ignored in ./epollet.json: ${keys} ${WHY}; to allow ${them}, name the file: --config epollet.json\n`;
-}
-
-/** Starts the program in the folder as if its user had unpacked it there. */
-function start(folder: Site, ...args: string[]): Promise<Program> {
-  return Program.startCommand(programCommand([...PORT, ...args]), folder.root);
-}
-
-async function say(program: Program, target: string, host = "test"): Promise<string> {
-  const { status, text } = await exchange(
-    program.port,
-    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
-  );
-  return status === 200 ? text : String(status);
-}
 
 Deno.test("a log that a downloaded folder asks for is not written, and its line cannot be run by a shell", async () => {
   using home = new Site({ ".bashrc": "# mine\n" });

@@ -115,7 +115,7 @@ for (const mode of ["auto", "stat"]) {
           assertEquals(summary(await wire.expect()), isNamed ? expected : "404", `${root} ${path}`);
         }
       }
-      // What is behind it is as fresh as any file.
+      // A change of the file behind the link is noticed like that of any file.
       Deno.writeTextFileSync(site.path("real/site/d/f.txt"), "new");
       await wire.send(get("/abs"));
       assertEquals(summary(await wire.expect()), "200 new");

@@ -3,10 +3,11 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { startServer } from "./support/attackers.ts";
 import { RawClient } from "./support/raw_client.ts";
 import { eventually } from "./support/descriptors.ts";
 import { cpuTicks, descriptorsOf } from "./support/process.ts";
-import { Program, programCommand, Site } from "./support/program.ts";
+import { Program, Site } from "./support/program.ts";
 import { tagOf } from "./support/tags.ts";
 import { hasStrace, traced } from "./support/trace.ts";
 import { get, head, Wire } from "./support/wire.ts";
@@ -189,16 +190,9 @@ Deno.test("?sort=size of 50,000 names is not sorted anew for each request", asyn
   assertLess(milliseconds / count, 40, `${milliseconds} ms for ${count} pages`); // 130 and more to sort them
 });
 
-Deno.test("a hundred slow downloads of a large file hold one descriptor, and nobody else gets 503 at a limit of 256", async () => {
+Deno.test("a hundred slow downloads of a large file hold one descriptor, and other clients get no 503 at a limit of 256", async () => {
   using site = new Site({ "index.html": "hello", "big.bin": new Uint8Array(30 * MIB) });
-  const command = programCommand(["--port", "0", "--root", site.root]);
-  await using program = await Program.startCommand([
-    "sh",
-    "-c",
-    'ulimit -n 256; exec "$@"',
-    "sh",
-    ...command,
-  ]);
+  await using program = await startServer(site.root, [], 256);
   using wire = await Wire.connect(program.port);
   await wire.send(get("/big.bin", "Range: bytes=0-0"));
   assertEquals((await wire.expect()).status, 206);
@@ -233,20 +227,13 @@ Deno.test("a hundred slow downloads of a large file hold one descriptor, and nob
   await eventually(() => descriptorsOf(program.pid) <= before, "descriptors are left open");
 });
 
-Deno.test("slow downloads of more files than may be open: 503 for those past it, and nobody else notices", async () => {
+Deno.test("slow downloads of more files than may be open: 503 past the limit, and other clients are served", async () => {
   using site = new Site({ "index.html": "hello" });
   for (let i = 0; i < 112; i++) {
     using file = Deno.openSync(site.path(`${i}.bin`), { create: true, write: true });
     file.truncateSync(30 * MIB);
   }
-  const command = programCommand(["--port", "0", "--root", site.root, "--etag", "mtime"]);
-  await using program = await Program.startCommand([
-    "sh",
-    "-c",
-    'ulimit -n 256; exec "$@"',
-    "sh",
-    ...command,
-  ]);
+  await using program = await startServer(site.root, ["--etag", "mtime"], 256);
   const clients: RawClient[] = [];
   const heads: string[] = [];
   try {

@@ -91,7 +91,7 @@ Deno.test("a long path, which an address of a socket has no room for, is asked n
   assertEquals(file.remove(), 0);
 });
 
-Deno.test("a socket that has other names, too, which could be another's, is given to nobody", () => {
+Deno.test("a socket file with further hard links keeps its owner: another user may own those names", () => {
   using site = new Site();
   using fds = new Descriptors();
   fds.keep(listenUnix(site.path("theirs.sock"), 1));

@@ -32,8 +32,8 @@ export interface Loaded {
 export type FindContent = (status: FileStatus) => FileContent | null;
 
 /**
- * See the module's comment. While clients hold as much memory as they may, nothing is read into it: what would leave the
- * cache for that may be on its way to one that does not take it, and so stay in memory, too.
+ * Loads variants and their contents. While `bodyMemory` is full, nothing is read into the cache: an evicted content may
+ * still be on its way to a slow client, and then stays in memory beside the new one.
  */
 export interface Loader {
   /**

@@ -1,6 +1,6 @@
 /**
- * Whether a few characters may be words and numbers that somebody wrote (`iPhone7s`, `Win10x64`) rather than digits at
- * random (`B2kf9QxZ`).
+ * Whether a few characters may be words and numbers of a language (`iPhone7s`, `Win10x64`) rather than random digits
+ * (`B2kf9QxZ`).
  * @module
  */
 

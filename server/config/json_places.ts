@@ -25,7 +25,7 @@ interface Open {
 /** What is white, a comment, a string, a sign, or a word. */
 const TOKEN = /\s+|\/\/[^\n\r]*|\/\*[^]*?\*\/|"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s,:[\]{}"/]+/g;
 
-/** See the module's comment. */
+/** The line of each value and the repeated keys of one JSON text. */
 export class JsonPlaces {
   readonly #lines = new Map<string, number>();
   readonly #repeated: RepeatedKey[] = [];

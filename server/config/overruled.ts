@@ -7,15 +7,15 @@ import type { FileChoices, FlagChoices } from "./settings.ts";
 import { printable } from "./usage_error.ts";
 import { propertyOf } from "./write_config.ts";
 
-/** Keys to whose value everybody adds. */
-const JOINED: readonly string[] = ["errorPages", "headers", "auth"];
+/** Keys whose values from flags, environment and file are joined; of any other key the first source counts. */
+export const JOINED_KEYS: readonly string[] = ["errorPages", "headers", "auth"];
 
 /** One line that names them, and what overrules each; null: there are none. `choices` are those that count more, the first the most. */
 export function describeOverruled(file: FileChoices, choices: readonly FlagChoices[]): string | null {
   const keys = new Set([...FLAG_FORMS.values()].map(({ flag }) => keyOf(flag)).filter((key) => key !== null));
   const named = [...keys].flatMap((key) => {
     const own = valueOf(file, key);
-    if (own === undefined || JOINED.includes(key)) return [];
+    if (own === undefined || JOINED_KEYS.includes(key)) return [];
     const by = choices.find((said) => valueOf(said, key) !== undefined);
     if (by === undefined || JSON.stringify(valueOf(by, key)) === JSON.stringify(own)) return [];
     return [`${key} (by ${labelOf(by, key)})`];

@@ -37,7 +37,7 @@ const FIELD_BYTES = 16;
 const LOGGED_FORMS = 2;
 const LOG_ESCAPE_BYTES = 5;
 
-/** See the module's comment. Of at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
+/** Parsed heads that are found again by their bytes: at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
 export class HeadCache {
   /** True where an access log keeps a part of its lines with each head. To be set before the first one. */
   isLogged = false;
