@@ -7,7 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import { describeErrno, EACCES, EXDEV } from "../ffi/errno.ts";
-import { FileStatus, type PathBytes, readAt } from "../ffi/file.ts";
+import { type PathBytes, readAt } from "../ffi/file.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import type { FileName } from "../ffi/inotify.ts";
 import { close } from "../ffi/socket.ts";
 import { HiddenFile } from "../handlers/site/hidden_file.ts";

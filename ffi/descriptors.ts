@@ -8,7 +8,7 @@
 import * as C from "./constants.ts";
 import { listNames } from "./directory.ts";
 import { orThrow } from "./errno.ts";
-import { FileStatus } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { pathOf } from "./path_walk.ts";
 import { readProcFile } from "./proc_file.ts";

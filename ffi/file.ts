@@ -1,13 +1,11 @@
 /**
  * Files below one directory, opened so that the kernel itself keeps every path inside it.
  *
- * Source: openat2(2), statx(2), pread(2).
+ * Source: openat2(2), pread(2).
  * @module
  */
 import {
-  AT_EMPTY_PATH,
   AT_FDCWD,
-  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_DIRECTORY,
   O_NOCTTY,
@@ -19,21 +17,13 @@ import {
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  S_IFSOCK,
-  STATX_BASIC_STATS,
   SYS_openat2,
 } from "./constants.ts";
 import { EACCES, EAGAIN, EINTR, ENOENT, ENOSYS, EPERM, orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
-import { OPEN_HOW, STATX } from "./structs.ts";
+import { OPEN_HOW } from "./structs.ts";
 
 const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-const EMPTY_PATH = new Uint8Array(128);
 
 /** Names what is there, and opens nothing: a FIFO's writer is not woken, and a file needs no permission. */
 const PATH_FLAGS = O_PATH | O_CLOEXEC;
@@ -161,159 +151,6 @@ function walkBeneath(root: number, path: PathBytes, lastFlags: number): number {
     start = stop + 1;
   }
 }
-
-/** What {@linkcode FileStatus.describe} is told. */
-export interface Described {
-  /** Bytes. */
-  readonly size: number;
-  /** Another number for each file. */
-  readonly inode: number;
-  /** Seconds since the epoch, and what is above them. */
-  readonly modifiedSeconds: number;
-  readonly modifiedNanoseconds: number;
-}
-
-/** What statx(2) says of a file, in words that can be compared without making an object per question. */
-export class FileStatus {
-  readonly #bytes = new Uint8Array(STATX.size);
-  readonly #words = new Uint32Array(this.#bytes.buffer);
-  readonly #view = new DataView(this.#bytes.buffer);
-
-  /** Asks about `path` below `root`, following links: 0 or −errno. Says nothing about what may be opened. */
-  read(root: number, path: PathBytes): number {
-    return this.#ask(root, path, 0);
-  }
-
-  /** Asks about `path` below `directory`, of a symbolic link about the link itself: 0 or −errno. */
-  readWithoutFollowing(directory: number, path: PathBytes): number {
-    return this.#ask(directory, path, AT_SYMLINK_NOFOLLOW);
-  }
-
-  /** Asks about an open descriptor: 0 or −errno. */
-  readDescriptor(fd: number): number {
-    return this.#ask(fd, EMPTY_PATH, AT_EMPTY_PATH);
-  }
-
-  /** Says what is given, of something that the kernel does not know by itself: it is on no device, and never changed. */
-  describe(
-    kind: "file" | "directory",
-    { size, inode, modifiedSeconds, modifiedNanoseconds }: Described,
-  ): void {
-    this.#bytes.fill(0);
-    this.#view.setUint16(STATX.mode, kind === "file" ? S_IFREG : S_IFDIR, true);
-    this.#view.setBigUint64(STATX.file_size, BigInt(size), true);
-    this.#view.setBigUint64(STATX.ino, BigInt(inode), true);
-    this.#view.setBigInt64(STATX.mtime_sec, BigInt(modifiedSeconds), true);
-    this.#words[STATX.mtime_nsec >> 2] = modifiedNanoseconds;
-  }
-
-  #ask(directory: number, path: PathBytes, flags: number): number {
-    while (true) {
-      const status = result(libc.statx(directory, path, flags, STATX_BASIC_STATS, this.#bytes));
-      if (status !== -EINTR) return status;
-    }
-  }
-
-  get isFile(): boolean {
-    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFREG;
-  }
-  get isDirectory(): boolean {
-    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
-  }
-  get isLink(): boolean {
-    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFLNK;
-  }
-  get isSocket(): boolean {
-    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFSOCK;
-  }
-  get isCharacterDevice(): boolean {
-    return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFCHR;
-  }
-  /** Names (hard links) of the file; 0 for one that was removed while it is open, and on file systems that do not count. */
-  get linkCount(): number {
-    return this.#words[STATX.nlink >> 2];
-  }
-  /** Bytes. */
-  get size(): number {
-    return this.#number(STATX.file_size);
-  }
-  get inode(): bigint {
-    return this.#view.getBigUint64(STATX.ino, true);
-  }
-  /** Seconds since the epoch. */
-  get modifiedSeconds(): number {
-    return Number(this.#view.getBigInt64(STATX.mtime_sec, true));
-  }
-  /** Nanoseconds since the epoch of the last change of bytes, as far as nobody set it to something else. */
-  get modifiedNanoseconds(): bigint {
-    return this.#view.getBigInt64(STATX.mtime_sec, true) * 1_000_000_000n +
-      BigInt(this.#words[STATX.mtime_nsec >> 2]);
-  }
-  /** Seconds since the epoch of the last change of bytes or attributes: the kernel sets it, nobody can forge it. */
-  get changedSeconds(): number {
-    return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
-  }
-  get changedNanoseconds(): number {
-    return this.#words[STATX.ctime_nsec >> 2];
-  }
-
-  #number(offset: number): number {
-    return this.#words[offset >> 2] + this.#words[(offset >> 2) + 1] * 0x1_0000_0000;
-  }
-
-  /** True when both describe the same file in the same state: device, inode, type, size, and both times. */
-  equals(other: FileStatus): boolean {
-    const a = this.#words;
-    const b = other.#words;
-    for (let i = 0; i < IDENTITY.length; i++) {
-      if (a[IDENTITY[i]] !== b[IDENTITY[i]]) return false;
-    }
-    return true;
-  }
-
-  /** True when both describe the same file, whatever its state. */
-  isSameFile(other: FileStatus): boolean {
-    const a = this.#words;
-    const b = other.#words;
-    return FILE.every((word) => a[word] === b[word]);
-  }
-
-  /** The same text for what {@linkcode isSameFile} holds for. */
-  get fileIdentity(): string {
-    return FILE.map((word) => this.#words[word].toString(36)).join();
-  }
-
-  /** The same for two states that {@linkcode equals} holds for. */
-  get identity(): string {
-    return IDENTITY.map((word) => this.#words[word].toString(36)).join();
-  }
-
-  copyFrom(other: FileStatus): void {
-    this.#bytes.set(other.#bytes);
-  }
-}
-
-/** The 32-bit words of struct statx that tell one file from another. */
-const FILE: readonly number[] = [
-  STATX.ino >> 2,
-  (STATX.ino >> 2) + 1,
-  STATX.dev_major >> 2,
-  STATX.dev_minor >> 2,
-];
-
-/** The 32-bit words of struct statx that tell one state of one file from another. */
-const IDENTITY: readonly number[] = [
-  STATX.ctime_nsec >> 2,
-  STATX.ctime_sec >> 2,
-  (STATX.ctime_sec >> 2) + 1,
-  STATX.mtime_nsec >> 2,
-  STATX.mtime_sec >> 2,
-  (STATX.mtime_sec >> 2) + 1,
-  STATX.file_size >> 2,
-  (STATX.file_size >> 2) + 1,
-  ...FILE,
-  STATX.mode >> 2,
-];
 
 /** What one call is asked for: buffers may have more bytes than 32 bits can say, and the kernel gives at most 2^31 − 4096. */
 const READ_BYTES_MAX = 2 ** 30;

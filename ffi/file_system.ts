@@ -20,7 +20,7 @@ import {
   XFS_SUPER_MAGIC,
 } from "./constants.ts";
 import { EINVAL, ENOENT, ENOSYS, ENOTTY, EOPNOTSUPP } from "./errno.ts";
-import { FileStatus } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
 import { libc, result } from "./libc.ts";
 import { STATFS } from "./structs.ts";

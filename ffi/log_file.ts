@@ -22,7 +22,7 @@ import {
   PIPE_BUF,
 } from "./constants.ts";
 import { EAGAIN, EINTR, ELOOP, EMLINK, ENOENT, ENXIO, orThrow } from "./errno.ts";
-import { FileStatus } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { mayWrite } from "./standard_output.ts";
 

@@ -6,7 +6,7 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "./constants.ts";
 import { ELOOP, orThrow, SystemError } from "./errno.ts";
-import { FileStatus } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 

@@ -26,7 +26,8 @@ import {
   SYS_renameat2,
 } from "./constants.ts";
 import { EAGAIN, EBUSY, EINTR, EINVAL, EMLINK, ENOENT, ENOTSOCK } from "./errno.ts";
-import { FileStatus, type PathBytes } from "./file.ts";
+import { type PathBytes } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cString, libc, result } from "./libc.ts";
 import { UNIX_LOCK_PATIENCE_MS } from "../server/limits.ts";
 import { sockaddr, writeUnixSockaddr } from "./socket_address.ts";

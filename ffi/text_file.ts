@@ -4,7 +4,8 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY } from "./constants.ts";
 import { EINVAL, EISDIR, ENOENT, orThrow, SystemError } from "./errno.ts";
-import { FileStatus, readAt } from "./file.ts";
+import { readAt } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 
 const EOVERFLOW = 75;

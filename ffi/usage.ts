@@ -6,7 +6,7 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, RUSAGE_SELF, SEEK_SET } from "./constants.ts";
 import { readEntries } from "./directory.ts";
-import { FileStatus } from "./file.ts";
+import { FileStatus } from "./file_status.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { RUSAGE, TIMEVAL } from "./structs.ts";
 

@@ -3,7 +3,8 @@
  * @module
  */
 import { cString } from "../ffi/libc.ts";
-import { FileStatus, openDirectory } from "../ffi/file.ts";
+import { openDirectory } from "../ffi/file.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import { close } from "../ffi/socket.ts";
 import { Rules } from "../handlers/site/rules.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 import { describeErrno } from "../ffi/errno.ts";
-import { FileStatus } from "../ffi/file.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
 import { openPath, pathOf, walk } from "../ffi/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../ffi/process.ts";

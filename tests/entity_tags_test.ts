@@ -4,7 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { FileStatus, openBeneath, openDirectory, type PathBytes } from "../ffi/file.ts";
+import { openBeneath, openDirectory, type PathBytes } from "../ffi/file.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import { cString } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import { contentTag, EntityTags } from "../handlers/site/entity_tags.ts";

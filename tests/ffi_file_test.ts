@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { EAGAIN, EBADF, EISDIR, ELOOP, ENOENT, ENOTDIR, EPERM, EXDEV, SystemError } from "../ffi/errno.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import * as file from "../ffi/file.ts";
 import { cString } from "../ffi/libc.ts";
 import { close, sendfile } from "../ffi/socket.ts";
@@ -52,7 +53,7 @@ class Root {
   try(open: typeof file.openBeneath, path: string): string | number {
     const fd = open(this.fd, cString(path));
     if (fd < 0) return fd;
-    const status = new file.FileStatus();
+    const status = new FileStatus();
     assertEquals(status.readDescriptor(fd), 0);
     const content = status.isDirectory ? "directory" : read(fd);
     assertEquals(close(fd), 0);
@@ -157,7 +158,7 @@ Deno.test("opening a FIFO that nobody writes to does not block", () => {
   assert(made.success);
   for (const open of [OPEN, file.openBeneathByWalking]) {
     const fd = root.fds.keep(open(root.fd, cString("fifo")));
-    const status = new file.FileStatus();
+    const status = new FileStatus();
     assertEquals(status.readDescriptor(fd), 0);
     assertEquals([status.isFile, status.isDirectory], [false, false]);
   }
@@ -165,8 +166,8 @@ Deno.test("opening a FIFO that nobody writes to does not block", () => {
 
 Deno.test("a file's status says what the runtime says, by path and by descriptor", () => {
   using root = new Root();
-  const byPath = new file.FileStatus();
-  const byDescriptor = new file.FileStatus();
+  const byPath = new FileStatus();
+  const byDescriptor = new FileStatus();
   for (const path of ["a.txt", "sub", ...(HAS_OPENAT2 ? ["inner"] : [])]) {
     const expected = Deno.statSync(root.site.path(`root/${path}`));
     const fd = root.fds.keep(OPEN(root.fd, cString(path)));
@@ -186,7 +187,7 @@ Deno.test("a file's status says what the runtime says, by path and by descriptor
 
 Deno.test("times before 1970 and far away are read as they are", () => {
   using root = new Root();
-  const status = new file.FileStatus();
+  const status = new FileStatus();
   for (const seconds of [-86_400, 0, 1, 5_000_000_000]) {
     Deno.utimeSync(root.site.path("root/a.txt"), seconds, seconds);
     assertEquals(status.read(root.fd, cString("a.txt")), 0);
@@ -197,8 +198,8 @@ Deno.test("times before 1970 and far away are read as they are", () => {
 Deno.test("a status equals another until the file is rewritten, replaced, or only touched", async () => {
   using root = new Root();
   const path = root.site.path("root/a.txt");
-  const before = new file.FileStatus();
-  const after = new file.FileStatus();
+  const before = new FileStatus();
+  const after = new FileStatus();
   const changes: Readonly<Record<string, () => void>> = {
     "rewritten with as many bytes": () => Deno.writeTextFileSync(path, "ALPHA"),
     "rewritten with more bytes": () => Deno.writeTextFileSync(path, "alphabet"),
@@ -258,7 +259,7 @@ Deno.test("a file of 5 GiB is sent and read past the fourth, and its size is tol
     writer.writeSync(new TextEncoder().encode(text));
   }
   const fd = root.fds.keep(OPEN(root.fd, cString("large.bin")));
-  const status = new file.FileStatus();
+  const status = new FileStatus();
   assertEquals(status.readDescriptor(fd), 0);
   assertEquals(status.size, 5 * GIB);
 

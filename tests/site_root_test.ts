@@ -5,7 +5,8 @@
 import { assertEquals } from "@std/assert";
 import { RLIMIT_NOFILE } from "../ffi/constants.ts";
 import { ELOOP, EMFILE, ENOENT, EXDEV } from "../ffi/errno.ts";
-import { FileStatus, openDirectory, openPathBeneathByWalking } from "../ffi/file.ts";
+import { openDirectory, openPathBeneathByWalking } from "../ffi/file.ts";
+import { FileStatus } from "../ffi/file_status.ts";
 import { cString, libc } from "../ffi/libc.ts";
 import { close } from "../ffi/socket.ts";
 import { SiteRoot } from "../handlers/site/site_root.ts";

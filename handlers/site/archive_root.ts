@@ -3,7 +3,8 @@
  * @module
  */
 import { EBADF, ENOENT, ENOTDIR } from "../../ffi/errno.ts";
-import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import { type PathBytes } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { ArchiveEntry, SiteArchive } from "../../server/site_archive.ts";

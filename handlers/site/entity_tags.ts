@@ -7,7 +7,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { FileStatus, type PathBytes, readAt } from "../../ffi/file.ts";
+import { type PathBytes, readAt } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import { close } from "../../ffi/socket.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { EtagMode } from "../../server/config/site_settings.ts";

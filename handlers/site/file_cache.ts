@@ -8,7 +8,7 @@
  * ctime cannot be trusted.
  * @module
  */
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { keyedHash } from "../../server/http/keyed_hash.ts";

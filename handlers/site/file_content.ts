@@ -2,7 +2,7 @@
  * What is in memory of one state of a file: once, however many URLs lead to it.
  * @module
  */
-import type { FileStatus } from "../../ffi/file.ts";
+import type { FileStatus } from "../../ffi/file_status.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { HttpResponse } from "../../server/http/response.ts";

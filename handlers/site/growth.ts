@@ -2,7 +2,7 @@
  * Files that grow all the time, as logs do: what is made of them is out of date before it is ready.
  * @module
  */
-import type { FileStatus } from "../../ffi/file.ts";
+import type { FileStatus } from "../../ffi/file_status.ts";
 import { GROWING_DIGEST_INTERVAL_MS, GROWING_FILES_MAX, GROWING_FROM_BYTES } from "../../server/limits.ts";
 
 /** One that grows twice in a row, each time within the interval, is taken for such a file. */

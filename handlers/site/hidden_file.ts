@@ -3,7 +3,8 @@
  * @module
  */
 import { AT_FDCWD } from "../../ffi/constants.ts";
-import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import { type PathBytes } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
 import type { Root } from "./root.ts";

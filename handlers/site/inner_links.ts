@@ -10,7 +10,8 @@
  * @module
  */
 import { ELOOP, ENOTDIR, EXDEV } from "../../ffi/errno.ts";
-import { FileStatus, openLinkBeneath, type PathBytes } from "../../ffi/file.ts";
+import { openLinkBeneath, type PathBytes } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import { cName, type FileName } from "../../ffi/inotify.ts";
 import { LINKS_MAX, readLink, textOf } from "../../ffi/path_walk.ts";
 import { close } from "../../ffi/socket.ts";

@@ -12,7 +12,8 @@
  */
 import { readEntries } from "../../ffi/directory.ts";
 import { EACCES } from "../../ffi/errno.ts";
-import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import { type PathBytes } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import { comparesBytes, findsByBytes } from "../../ffi/file_system.ts";
 import { cName, type FileName } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";

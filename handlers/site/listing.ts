@@ -11,7 +11,7 @@
  * 65, asking for all sizes 85, for those of one page 1.
  * @module
  */
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";

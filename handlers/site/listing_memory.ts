@@ -2,7 +2,7 @@
  * The sorted names of large directories, between two requests; and, for a moment, their order by size and time.
  * @module
  */
-import type { FileStatus } from "../../ffi/file.ts";
+import type { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { LISTING_LARGE_ENTRIES_MIN, LISTING_REMEMBERED_ENTRIES_MAX } from "../../server/limits.ts";
 

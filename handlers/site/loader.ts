@@ -3,7 +3,7 @@
  * @module
  */
 import { ELOOP } from "../../ffi/errno.ts";
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import { close } from "../../ffi/socket.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { FileContent } from "./file_content.ts";

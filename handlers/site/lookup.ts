@@ -3,7 +3,8 @@
  * @module
  */
 import { EACCES, ELOOP, ENOENT, EXDEV } from "../../ffi/errno.ts";
-import { FileStatus, type PathBytes } from "../../ffi/file.ts";
+import { type PathBytes } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import type { Root } from "./root.ts";
 import { namesOf, statusOfErrno, terminate } from "./site_root.ts";

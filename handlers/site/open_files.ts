@@ -6,7 +6,7 @@
  * @module
  */
 import { EMFILE } from "../../ffi/errno.ts";
-import type { FileStatus } from "../../ffi/file.ts";
+import type { FileStatus } from "../../ffi/file_status.ts";
 import { descriptorLimit } from "../../ffi/process.ts";
 import { close } from "../../ffi/socket.ts";
 import { DESCRIPTORS_PER_OPEN_FILE } from "../../server/limits.ts";

@@ -2,7 +2,7 @@
  * From a resource and a request to a response: which variant, which part of it, from memory or from disk.
  * @module
  */
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import type { Coding } from "../../server/http/negotiation.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 import type { EntryKind } from "../../ffi/directory.ts";
-import type { FileStatus, PathBytes } from "../../ffi/file.ts";
+import type { PathBytes } from "../../ffi/file.ts";
+import type { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 
 /** What a path leads to; "other" is a FIFO, a socket or a device. −errno where it leads nowhere. */

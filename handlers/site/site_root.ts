@@ -6,7 +6,6 @@ import { AT_FDCWD } from "../../ffi/constants.ts";
 import { type EntryKind, EntryStatus, readEntries } from "../../ffi/directory.ts";
 import * as E from "../../ffi/errno.ts";
 import {
-  FileStatus,
   hasOpenat2,
   openBeneath,
   openBeneathByWalking,
@@ -19,6 +18,7 @@ import {
   readAt,
   readsAsPermitted,
 } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import { cString } from "../../ffi/libc.ts";
 import { isInWorkingDirectory, namedPathOf, pathOf, textOf, workingDirectory } from "../../ffi/path_walk.ts";

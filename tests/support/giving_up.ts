@@ -8,7 +8,7 @@
  */
 import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../../ffi/constants.ts";
 import { errnoName, SystemError } from "../../ffi/errno.ts";
-import { FileStatus } from "../../ffi/file.ts";
+import { FileStatus } from "../../ffi/file_status.ts";
 import { cString, libc, loadLibc, result } from "../../ffi/libc.ts";
 import { landlockAbi } from "../../ffi/landlock.ts";
 import { currentIds, setNoNewPrivileges } from "../../ffi/privileges.ts";
