@@ -1,46 +1,69 @@
 /**
- * Runs tests by `deno test`, and ends them where one takes longer than its deadline: says which, ends it and all
- * processes that it started, and fails. It watches from a process of its own, since a test that hangs in the kernel
- * stops everything in its own.
+ * Runs tests by `deno test`, files side by side, and ends them where one takes longer than its deadline: says which,
+ * ends it and all processes that it started, and fails. It watches from a process of its own, since a test that hangs in
+ * the kernel stops everything in its own.
  *
- *     deno run -A tests/run.ts [--deadline=SECONDS] [FILES AND FLAGS OF `deno test`]
+ *     deno run -A tests/run.ts [--deadline=SECONDS] [--lanes=COUNT] [FILES AND FLAGS OF `deno test`]
  *
- * Without files it runs all. `--deadline` is that of a test which does not say its own (`patient`).
+ * Without files it runs all. `--deadline` is that of a test which does not say its own (`patient`). `--lanes` is how many
+ * processes run tests at a time, one per processor unless said.
  * @module
  */
-import { DEADLINE_SECONDS, PATIENCE_VARIABLE, START_SECONDS } from "./support/deadline.ts";
+import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
 import { DENO } from "./support/deno.ts";
 import { endTree } from "./support/process.ts";
-import { TestProgress } from "./support/test_progress.ts";
+import { TestProcess } from "./support/test_process.ts";
 
 const LOOK_INTERVAL_MS = 250;
-/** How long the rest of the output is waited for, once the tests have ended. */
-const OUTPUT_PATIENCE_MS = 5000;
+/** More than this get in each other's way: many tests start servers and clients of their own. */
+const LANES_MAX = 4;
 /** Exit statuses of what a signal ends: 128 and its number. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-const DEADLINE = /^--deadline=(\d+(?:\.\d+)?)$/;
-const given = Deno.args.flatMap((arg) => DEADLINE.exec(arg)?.[1] ?? []);
-const deadlineSeconds = given.length > 0 ? Number(given[0]) : DEADLINE_SECONDS;
-const args = Deno.args.filter((arg) => !DEADLINE.test(arg));
-if (args.every((arg) => arg.startsWith("-"))) args.push(new URL(".", import.meta.url).pathname);
+const flags: string[] = [];
+const paths: string[] = [];
+const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency, LANES_MAX) };
+for (const arg of Deno.args) {
+  const [, name, value] = /^--(deadline|lanes)=(\d+(?:\.\d+)?)$/.exec(arg) ?? [];
+  if (name !== undefined) own[name as keyof typeof own] = Number(value);
+  else (arg.startsWith("-") ? flags : paths).push(arg);
+}
+if (paths.length === 0) paths.push(import.meta.dirname!);
 
-const patienceFile = Deno.makeTempFileSync({ prefix: "epollet-test-" });
-const [program, ...words] = DENO;
-const tests = new Deno.Command(program, {
-  args: [...words, "test", "--no-prompt", "-A", ...args],
-  env: { [PATIENCE_VARIABLE]: patienceFile },
-  stdin: "null",
-  stdout: "piped",
-}).spawn();
-
-function end(status: number): never {
-  endTree(tests.pid);
-  return leave(status);
+/** The test files at or below `path`, in the order of their names. */
+function filesOf(path: string): string[] {
+  let stat: Deno.FileInfo;
+  try {
+    stat = Deno.statSync(path);
+  } catch (error) {
+    const { message } = error as Error;
+    console.error(`${path}: ${message.split(" (")[0]}; expected a file of tests, or a directory with some`);
+    return Deno.exit(2);
+  }
+  if (!stat.isDirectory) return [path];
+  const entries = [...Deno.readDirSync(path)].sort((one, other) => one.name < other.name ? -1 : 1);
+  return entries.flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesOf(`${path}/${name}`) : name.endsWith("_test.ts") ? [`${path}/${name}`] : []
+  );
 }
 
-function leave(status: number): never {
-  Deno.removeSync(patienceFile);
+const startedMs = performance.now();
+const waiting = paths.flatMap(filesOf);
+const lanes = Math.max(1, Math.min(Math.floor(own.lanes), waiting.length));
+const running = new Set<TestProcess>();
+const failures: string[] = [];
+const counts = new Map<string, number>();
+let status = 0;
+let check: Deno.ChildProcess | null = null;
+
+function print(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+}
+
+function end(status: number): never {
+  if (check !== null) endTree(check.pid);
+  for (const process of running) process.end();
   return Deno.exit(status);
 }
 
@@ -48,37 +71,63 @@ for (const [signal, status] of Object.entries(SIGNALS)) {
   Deno.addSignalListener(signal as keyof typeof SIGNALS, () => end(status));
 }
 
-const progress = new TestProgress();
-let changes = 0;
-let sinceMs = performance.now();
-
-/** Looks whether what happens now has taken too long. */
-function look(): void {
-  if (progress.changes !== changes) {
-    changes = progress.changes;
-    sinceMs = performance.now();
-  }
-  const { file, test } = progress;
-  const own = test === null ? 0 : Number(Deno.readTextFileSync(patienceFile));
-  const seconds = own > 0 ? own : file === null ? Math.max(START_SECONDS, deadlineSeconds) : deadlineSeconds;
-  if (performance.now() - sinceMs < seconds * 1000) return;
-  const after = file === null ? "the start of the tests" : `what comes after a test of ${file}`;
-  const what = test === null ? after : `"${test}" (${file})`;
-  console.log(`\n\nFAILED: ${what} is over its deadline of ${seconds} s; it and what it started are ended`);
-  end(1);
+function fail(what: string): never {
+  for (const { progress } of running) print(progress.rest());
+  print(`\n\nFAILED: ${what}\n`);
+  return end(1);
 }
 
-async function copy(): Promise<void> {
-  const decoder = new TextDecoder();
-  for await (const bytes of tests.stdout) {
-    progress.take(decoder.decode(bytes, { stream: true }));
-    for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+/** Types are checked once, not by each process. */
+async function checkTypes(): Promise<void> {
+  if (flags.some((flag) => flag.startsWith("--no-check"))) return;
+  const [program, ...words] = DENO;
+  check = new Deno.Command(program, { args: [...words, "check", ...waiting], stdin: "null" }).spawn();
+  const timer = setTimeout(
+    () => fail(`the check of types is over its deadline of ${START_SECONDS} s`),
+    START_SECONDS * 1000,
+  );
+  const { code } = await check.status;
+  clearTimeout(timer);
+  check = null;
+  if (code !== 0) end(code);
+  flags.push("--no-check");
+}
+
+/** Long rows of files at first and short ones at last, so that all lanes end at about the same time. */
+function nextFiles(): string[] {
+  return waiting.splice(0, lanes === 1 ? waiting.length : Math.ceil(waiting.length / (2 * lanes)));
+}
+
+async function runLane(): Promise<void> {
+  for (let files = nextFiles(); files.length > 0; files = nextFiles()) {
+    const process = new TestProcess(files, flags);
+    const { progress } = process;
+    running.add(process);
+    const code = await process.run((text) => {
+      const ended = progress.take(text);
+      print(lanes === 1 ? text : ended);
+    });
+    if (lanes > 1) print(progress.rest());
+    running.delete(process);
+    if (code !== 0) status = code;
+    failures.push(...progress.failures);
+    for (const [what, count] of progress.counts) counts.set(what, (counts.get(what) ?? 0) + count);
   }
 }
 
-setInterval(look, LOOK_INTERVAL_MS);
-const copied = copy();
-const { code } = await tests.status;
-// What a test has left behind may have it open, too.
-await Promise.race([copied, new Promise((resolve) => setTimeout(resolve, OUTPUT_PATIENCE_MS))]);
-leave(code);
+await checkTypes();
+setInterval(() => {
+  for (const process of running) {
+    const what = process.overdue(own.deadline);
+    if (what !== null) fail(what);
+  }
+}, LOOK_INTERVAL_MS);
+await Promise.all(Array.from({ length: lanes }, runLane));
+
+if (failures.length > 0) print(`\nFAILURES\n\n${failures.map((failure) => failure + "\n").join("")}`);
+const sum = ["passed", "failed", "ignored", "filtered out"]
+  .filter((what) => what === "passed" || what === "failed" || counts.get(what) !== undefined)
+  .map((what) => `${counts.get(what) ?? 0} ${what}`);
+const seconds = Math.round((performance.now() - startedMs) / 1000);
+print(`\n${status === 0 ? "ok" : "FAILED"} | ${sum.join(" | ")} (all files, ${seconds} s)\n`);
+Deno.exit(status);

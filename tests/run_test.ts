@@ -2,7 +2,7 @@
  * The runner of the tests: a test that takes longer than its deadline is named and ended, however it hangs.
  * @module
  */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { isRunning } from "./support/process.ts";
 import { DENO, REPOSITORY, Site } from "./support/program.ts";
 import { TestProgress } from "./support/test_progress.ts";
@@ -37,6 +37,7 @@ Deno.test("what blocks ... the thread", () => {
 interface Ran {
   readonly code: number;
   readonly output: string;
+  readonly errors: string;
 }
 
 /** Files of tests beside each other; `using` removes them. */
@@ -47,8 +48,9 @@ class Samples extends Site {
 
   /** Runs them as `deno task test` does. */
   async run(...flags: string[]): Promise<Ran> {
-    const { code, stdout } = await outputOf(this.#command("piped", flags).spawn(), "the runner");
-    return { code, output: new TextDecoder().decode(stdout) };
+    const { code, stdout, stderr } = await outputOf(this.#command("piped", flags).spawn(), "the runner");
+    const decoder = new TextDecoder();
+    return { code, output: decoder.decode(stdout), errors: decoder.decode(stderr) };
   }
 
   start(): Deno.ChildProcess {
@@ -70,7 +72,7 @@ class Samples extends Site {
       cwd: REPOSITORY,
       env: { NO_COLOR: "1" },
       stdout,
-      stderr: "null",
+      stderr: stdout,
     });
   }
 }
@@ -79,14 +81,14 @@ Deno.test("tests that pass pass, tests that fail fail, and all are run", async (
   using passing = new Samples({ "a_test.ts": PASSES });
   const passed = await passing.run();
   assertEquals(passed.code, 0, passed.output);
-  assertStringIncludes(passed.output, "ok | 1 passed");
+  assertMatch(passed.output, /^ok \| 1 passed \| 0 failed .*$\n*(?![^])/m);
   using mixed = new Samples({
     "a_test.ts": PASSES + `Deno.test("what fails", () => { throw new Error("so"); });\n`,
     "b_test.ts": PASSES,
   });
   const failed = await mixed.run();
   assertEquals(failed.code, 1, failed.output);
-  assertStringIncludes(failed.output, "FAILED | 2 passed | 1 failed");
+  assertMatch(failed.output, /^FAILED \| 2 passed \| 1 failed .*$\n*(?![^])/m);
 });
 
 Deno.test("a test that waits for ever is named, and ended with what it started", async () => {
@@ -110,9 +112,58 @@ Deno.test("a file of tests that is never loaded is an end, too", async () => {
     "a_test.ts": PASSES,
     "b_test.ts": `setInterval(() => {}, 100);\nawait pending;\n` + PASSES,
   });
-  const { code, output } = await samples.run("--deadline=2");
+  const { code, output } = await samples.run("--deadline=2", "--lanes=1");
   assertEquals(code, 1, output);
   assertMatch(output, /^FAILED: what comes after a test of \S*a_test\.ts is over its deadline/m);
+  const other = await samples.run("--deadline=2", "--lanes=2");
+  assertEquals(other.code, 1, other.output);
+  assertMatch(other.output, /^FAILED: the start of \S*b_test\.ts is over its deadline/m);
+});
+
+Deno.test("files run side by side, and what they print is not mixed", async () => {
+  const waits = (own: string, other: string) =>
+    `Deno.test("first of ${own}", async () => {
+  Deno.writeTextFileSync(import.meta.dirname + "/${own}", "");
+  while (true) {
+    try {
+      Deno.statSync(import.meta.dirname + "/${other}");
+      return;
+    } catch {
+      await sleep(0.01);
+    }
+  }
+});
+Deno.test("second of ${own}", () => console.log("printed by ${own}"));
+`;
+  using samples = new Samples({ "a_test.ts": waits("a", "b"), "b_test.ts": waits("b", "a") });
+  const { code, output } = await samples.run("--deadline=20", "--lanes=2");
+  assertEquals(code, 0, output);
+  for (const name of ["a", "b"]) {
+    const file = output.slice(output.indexOf(`${name}_test.ts`)).split("running 2 tests")[0];
+    assertMatch(file, new RegExp(`^first of ${name} .*[^]*^second of ${name} .*[^]*printed by ${name}`, "m"));
+  }
+  assertMatch(output, /^ok \| 4 passed \| 0 failed/m);
+});
+
+Deno.test("failures of all processes are listed once more at the end", async () => {
+  const fails = (name: string) => `Deno.test("what fails in ${name}", () => { throw new Error("so"); });\n`;
+  using samples = new Samples({ "a_test.ts": fails("a"), "b_test.ts": PASSES, "c_test.ts": fails("c") });
+  const { code, output } = await samples.run("--lanes=2");
+  assertEquals(code, 1, output);
+  const end = output.slice(output.lastIndexOf("FAILURES"));
+  assertMatch(end, /^what fails in a \(\S*a_test\.ts\)$/m);
+  assertMatch(end, /^what fails in c \(\S*c_test\.ts\)$/m);
+  assertMatch(end, /^FAILED \| 1 passed \| 2 failed/m);
+});
+
+Deno.test("a file that is not there is one line, and status 2", async () => {
+  using samples = new Samples({ "a_test.ts": PASSES });
+  const { code, output, errors } = await samples.run(samples.path("b_test.ts"));
+  assertEquals([code, output], [2, ""]);
+  assertMatch(
+    errors,
+    /^\S*b_test\.ts: No such file .*; expected a file of tests, or a directory with some\n$/,
+  );
 });
 
 Deno.test("a test gets the time that its definition gives it, and no more", async () => {
@@ -165,12 +216,15 @@ third ...'third' has been running for over (1m0s)
   for (let size = 1; size < 40; size++) {
     const progress = new TestProgress();
     const seen: string[] = [];
+    let text = "";
     for (let at = 0; at < output.length; at += size) {
       const before = progress.changes;
-      progress.take(output.slice(at, at + size));
+      text += progress.take(output.slice(at, at + size));
       if (progress.changes !== before) seen.push(`${progress.file}: ${progress.test}`);
     }
     assertEquals(seen.at(-1), "./c_test.ts: third");
+    assertEquals(text, output.slice(0, output.indexOf("running 1 test from ./c_test.ts")));
+    assertEquals(text + progress.rest(), output);
     assert(seen.includes("./a_test.ts: first"), String(size));
     assert(!/b_test|other|step/.test(seen.join()), seen.join());
   }
