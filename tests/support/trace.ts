@@ -11,11 +11,19 @@ export function hasStrace(): boolean {
   return has;
 }
 
-/** Runs `body` and returns a line for each call of `calls` (as in `openat2,statx`) that process `pid` made meanwhile. */
-export async function traced(pid: number, calls: string, body: () => Promise<void>): Promise<string[]> {
+/**
+ * Runs `body` and returns a line for each call of `calls` (as in `openat2,statx`) that process `pid` made meanwhile.
+ * `flags` are strace's own, such as `-y`, which shows the paths of descriptors.
+ */
+export async function traced(
+  pid: number,
+  calls: string,
+  body: () => Promise<void>,
+  flags: readonly string[] = [],
+): Promise<string[]> {
   const log = Deno.makeTempFileSync({ prefix: "epollet-trace-" });
   const trace = new Deno.Command("strace", {
-    args: ["-f", "-e", `trace=${calls}`, "-o", log, "-p", String(pid)],
+    args: [...flags, "-f", "-e", `trace=${calls}`, "-o", log, "-p", String(pid)],
     stderr: "piped",
   }).spawn();
   const stderr = trace.stderr.getReader();
@@ -30,4 +38,10 @@ export async function traced(pid: number, calls: string, body: () => Promise<voi
   const lines = Deno.readTextFileSync(log).split("\n");
   Deno.removeSync(log);
   return lines.filter((line) => line.includes("("));
+}
+
+/** Returns a line for each pread64 of a file below `root`: Deno's own databases are read by that call, too. */
+export async function tracedReads(pid: number, root: string, body: () => Promise<void>): Promise<string[]> {
+  const lines = await traced(pid, "pread64", body, ["-y"]);
+  return lines.filter((line) => line.includes(`<${Deno.realPathSync(root)}`));
 }
