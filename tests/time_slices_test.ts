@@ -74,29 +74,31 @@ function stepsOf(works: readonly Work[]): number {
 }
 
 Deno.test("short work is done at once, and nobody's signal is asked for", () => {
-  const slices = new TimeSlices();
+  const clock = new Clock(1);
+  const slices = new TimeSlices(clock.now);
   const asker: Asker = {
     batch: 1,
     get signal(): AbortSignal {
       throw new Error("the signal was touched");
     },
   };
-  assertEquals(slices.run(new Work(1).run(), "refused", asker), "done");
+  assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker), "done");
 });
 
 Deno.test("of what is asked for in one turn only a slice is done in it, whether it is short or long", async () => {
   for (const length of [1, 100]) {
-    const slices = new TimeSlices();
+    const clock = new Clock(1);
+    const slices = new TimeSlices(clock.now);
     const gone = new AbortController();
-    const works = Array.from({ length: 64 }, () => new Work(length));
+    const works = Array.from({ length: 64 }, () => new Work(length, clock.step));
     const results = works.map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
     assertLess(stepsOf(works), LISTING_SLICE_MS + 1);
-    const late = new Work(1); // in another turn, but others wait
+    const late = new Work(1, clock.step); // in another turn, but others wait
     const last = slices.run(late.run(), "refused", asker(2, gone.signal));
     assertEquals(late.steps, 0);
     if (length === 1) {
       assertEquals(new Set(await Promise.all([...results, last])), new Set(["done"]));
-      assertEquals(slices.run(new Work(1).run(), "refused", asker(3)), "done");
+      assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker(3)), "done");
     }
     gone.abort();
   }
@@ -115,7 +117,7 @@ Deno.test("only so much may wait: what is refused is not begun", async () => {
   assertEquals(refused.steps, 0);
   gone.abort();
   assertEquals(new Set(await Promise.all(waiting)), new Set(["refused"]));
-  assertEquals(slices.run(new Work(1).run(), "refused", asker(3)), "done");
+  assertEquals(await slices.run(new Work(1).run(), "refused", asker(3)), "done");
 });
 
 Deno.test("short work passes long work; of long work a few take turns, and get theirs while new work comes", async () => {
