@@ -42,9 +42,11 @@ export class Forms {
     }
     if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
     if (bodyMemory.isFull) return null; // others would leave the cache, and stay in memory for clients that do not take them
-    const compressed = this.#compressor.compress(original.bytes, coding);
+    const { bytes } = original;
+    const compressed = this.#compressor.compress(bytes, coding);
     if (compressed === null) return null;
-    const making = compressed.then((bytes) => {
+    bodyMemory.hold(bytes);
+    const making = compressed.finally(() => bodyMemory.release(bytes)).then((bytes) => {
       const form = bytes === null ? null : this.#form(original, bytes);
       if (form === null || !this.#cache.addForm(original, coding, form, nowSeconds)) {
         original.made.set(coding, null);

@@ -77,7 +77,7 @@ export class Presenter {
     const variant = this.#choose(resource, request, context);
     if (variant === null) return { failure: 406, own: [["Vary", "Accept-Encoding"]] };
     return variant instanceof Promise
-      ? variant.then((variant) => this.#show(resource, variant, request, context, standIn))
+      ? variant.then((variant) => this.#show(resource, asItIsNow(variant), request, context, standIn))
       : this.#show(resource, variant, request, context, standIn);
   }
 
@@ -124,7 +124,7 @@ export class Presenter {
     const form = this.#parts.forms.of(content.file, coding, context.clock.seconds);
     if (form === null) return null;
     const attach = (form: FileContent | null): Variant => {
-      if (form === null) return original;
+      if (form === null || form.hasLeft) return original;
       const known = resource.variants.find((variant) => variant.coding === coding);
       if (known !== undefined) return known;
       const variant: Variant = { coding, seen: original.seen, content: null };
@@ -197,6 +197,7 @@ export class Presenter {
       const isKept = cache.put(resource, context);
       note("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
     }
+    if (bytes !== null && resource.entry === null) cache.dismiss(content!);
     return content === null ? loaded : null;
   }
 
@@ -318,6 +319,11 @@ export class Presenter {
       return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }
+}
+
+/** A variant after a while: its bytes may have had to leave memory meanwhile. */
+function asItIsNow(variant: Variant): Variant {
+  return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
 }
 
 function describe(
