@@ -7,7 +7,6 @@ import { keepUsageReadable } from "../ffi/usage.ts";
 import type { StaticHandler } from "../handlers/static.ts";
 import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
-import { bodyMemory } from "../server/http/body_memory.ts";
 import type { ListenAddress } from "../server/listening/address.ts";
 import type { ListeningSocket, ListenSettings } from "../server/listening/open.ts";
 import { becomeUser, currentAccount, unreachable } from "../server/privileges.ts";
@@ -48,7 +47,6 @@ export function prepare(
   logs: Logs,
 ): Prepared {
   const { poller, keepAlive, handler, coroutine } = command;
-  bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
   if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
   const site = opened === null ? null : new CurrentSite(opened);
   const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload

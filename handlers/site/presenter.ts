@@ -5,6 +5,7 @@
 import { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
@@ -130,6 +131,7 @@ export class Presenter {
       const variant: Variant = { coding, seen: original.seen, content: null };
       this.#keepContent(resource, variant, form, null, { ...content.validators, etag: form.tag }, context);
       if (resource.entry !== null) resource.variants.push(variant);
+      else bodyMemory.reclaimer.add(form.bytes.buffer); // it is for those who waited for it
       return variant;
     };
     return form instanceof Promise ? form.then(attach) : attach(form);

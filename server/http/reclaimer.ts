@@ -13,6 +13,8 @@
 export class Reclaimer {
   /** Whether anything is: not where a program may keep responses for as long as it likes. */
   isOn = false;
+  /** What is to be freed. */
+  bytes = 0;
   readonly #isInUse: (buffer: ArrayBufferLike) => boolean;
   /** What came since the last round. */
   #fresh: ArrayBuffer[] = [];
@@ -27,7 +29,9 @@ export class Reclaimer {
 
   /** Nobody finds `buffer` any more; it is freed soon, unless it is in use then. */
   add(buffer: ArrayBufferLike): void {
-    if (this.isOn && buffer instanceof ArrayBuffer) this.#fresh.push(buffer);
+    if (!this.isOn || !(buffer instanceof ArrayBuffer)) return;
+    this.#fresh.push(buffer);
+    this.bytes += buffer.byteLength;
   }
 
   /** Frees `buffer` now, of which nobody else knows. */
@@ -47,9 +51,15 @@ export class Reclaimer {
     const due = this.#aged;
     this.#aged = this.#fresh;
     this.#fresh = [];
-    for (const buffer of due) this.free(buffer);
-    if (!isQuiet) return;
-    for (const buffer of this.#aged) this.free(buffer);
-    this.#aged = [];
+    this.#freeAll(due);
+    if (isQuiet) {
+      this.#freeAll(this.#aged);
+      this.#aged = [];
+    }
+    this.bytes = this.#aged.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  #freeAll(buffers: readonly ArrayBuffer[]): void {
+    for (const buffer of buffers) this.free(buffer);
   }
 }
