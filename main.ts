@@ -3,8 +3,8 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
+import { returnFreedMemory } from "./ffi/allocator.ts";
 import { SystemError } from "./ffi/errno.ts";
-import { loadLibc } from "./ffi/libc.ts";
 import { setNoNewPrivileges } from "./ffi/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
 import { kindOfOrigin, readOrigin } from "./program/origin.ts";
@@ -55,7 +55,7 @@ async function printPasswordHash(): Promise<void> {
 async function main(args: readonly string[]): Promise<void> {
   const said = parseCommandLine(args);
   if (await isDoneAlone(said)) return;
-  loadLibc();
+  returnFreedMemory();
   setNoNewPrivileges();
   if (said.action === "check") {
     const { checkSettings } = await import("./program/check.ts");

@@ -253,6 +253,10 @@ export const MAP_PRIVATE = 0x2;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 
+// mallopt(3)
+export const M_MMAP_THRESHOLD = -3;
+export const M_MMAP_MAX = -4;
+
 // landlock(7)
 export const SYS_landlock_create_ruleset = 444;
 export const SYS_landlock_add_rule = 445;

@@ -6,7 +6,7 @@
  * that holds is:
  *
  * - **`size_t`, `nfds_t` and `unsigned long` as `u32`** (`read`, `write`, `recv`, `send`, `sendfile`, `pread`, `getcwd`,
- *   `poll`, `ioctl`, `setgroups`, `sched_getaffinity`, the sizes of `openat2` and Landlock). The ABIs leave the upper half of
+ *   `poll`, `ioctl`, `setgroups`, `sched_getaffinity`, `malloc_trim`, the sizes of `openat2` and Landlock). The ABIs leave the upper half of
  *   the register undefined for a 32-bit argument; the runtime fills it with zeros, in calls that it interprets, in those that
  *   it compiles, and in those on another thread (`tests/ffi_abi_test.ts`). A number of more than 32 bits is refused by the
  *   runtime, or cut: what can be as large is asked for in parts (`file.ts`, `output.ts`).
@@ -104,6 +104,8 @@ const SYMBOLS = {
   mmap: { parameters: ["u64", "u64", "i32", "i32", "i32", "i64"], result: "i64" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
+  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
+  malloc_trim: { parameters: ["u32"], result: "i32", optional: true },
 
   // children
   posix_spawn: {

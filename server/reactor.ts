@@ -35,6 +35,8 @@ export class Reactor {
   batch: number = nextTurn();
   /** Turns that this reactor has had. */
   turns = 0;
+  /** How often Deno's own loop has had a round between two turns: what was to be done without waiting is done then. */
+  rounds = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
@@ -146,6 +148,11 @@ export class Reactor {
     this.#tasks.post(task);
   }
 
+  /** True when no promise or coroutine is at work, and none has left something to be done. */
+  get isQuiet(): boolean {
+    return this.#tasks.pending === 0 && this.#tasks.isEmpty;
+  }
+
   /** True while the wait runs on another thread: then nothing but {@linkcode post} may be called. */
   get isParked(): boolean {
     return this.#tasks.isParked;
@@ -229,6 +236,7 @@ export class Reactor {
     this.#tasks.isParked = true;
     const count = await this.#poller.park(this.#ready, timeoutMs);
     this.#tasks.isParked = false;
+    this.rounds++;
     this.#dispatch(count);
   }
 

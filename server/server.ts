@@ -7,6 +7,7 @@ import type { SocketAddress } from "../ffi/socket.ts";
 import { SOCKET_MODE } from "../ffi/unix_socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
 import { complain, describeError, describeRefusal } from "./complaints.ts";
+import { bodyMemory } from "./http/body_memory.ts";
 import { HttpClock } from "./http/date.ts";
 import { Clients } from "./clients.ts";
 import type { Handler } from "./handler.ts";
@@ -127,7 +128,9 @@ export class Server {
     const clock = new HttpClock();
     clock.update(Date.now());
     let updatedMs = reactor.now;
+    const { reclaimer } = bodyMemory;
     reactor.betweenPhases = () => {
+      reclaimer.run(reactor.rounds, reactor.isQuiet);
       if (reactor.now === updatedMs) return; // many turns fit into a millisecond
       updatedMs = reactor.now;
       clock.update(Date.now());

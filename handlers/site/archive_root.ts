@@ -134,7 +134,7 @@ export class ArchiveLoader implements Loader {
       const content = find(status);
       if (content !== null) return { status, bytes: null, content, file: null, start: 0, digest };
     }
-    if (size <= this.#fileBytesMax && !bodyMemory.isFull) {
+    if (size <= this.#fileBytesMax && !bodyMemory.isFullForFiles) {
       const bytes = new Uint8Array(size);
       const count = this.#archive.read(entry, bytes, 0);
       if (count === size) return { status, bytes, content: null, file: null, start: 0, digest };

@@ -4,6 +4,7 @@
  */
 import zlib from "node:zlib";
 import { concat } from "@std/bytes";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import {
   COMPRESSED_BYTES_MAX,
@@ -31,6 +32,9 @@ const TYPES = new Set([
 /** Better than gzip's and brotli's fastest, and still some 20 MiB a second. */
 const BROTLI_QUALITY = 5;
 
+/** What zlib puts out at a time: a buffer of its own. */
+const OUTPUT_BYTES = 16 * 1024;
+
 /** What a slice goes through. */
 interface CompressionStream {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
@@ -41,7 +45,8 @@ interface CompressionStream {
 }
 
 /** Absent in older runtimes. */
-const createZstdCompress = (zlib as { createZstdCompress?: () => CompressionStream }).createZstdCompress;
+const createZstdCompress =
+  (zlib as { createZstdCompress?: (options: { chunkSize: number }) => CompressionStream }).createZstdCompress;
 
 /** What can be made, whatever the client likes best. */
 export const MADE_CODINGS: readonly Coding[] = createZstdCompress === undefined
@@ -84,13 +89,14 @@ function create(coding: Coding, size: number): CompressionStream {
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
   switch (coding) {
     case "gzip":
-      return zlib.createGzip();
+      return zlib.createGzip({ chunkSize: OUTPUT_BYTES });
     case "br":
       return zlib.createBrotliCompress({
+        chunkSize: OUTPUT_BYTES,
         params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: size },
       });
     case "zstd":
-      return createZstdCompress!();
+      return createZstdCompress!({ chunkSize: OUTPUT_BYTES });
   }
 }
 
@@ -115,5 +121,8 @@ async function compressSlices(
   await ended;
   await yieldTurn();
   const compressed = concat(chunks);
+  for (const { buffer } of chunks) {
+    if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // no part of a pool
+  }
   return compressed.length < content.length ? compressed : null;
 }

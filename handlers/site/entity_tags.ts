@@ -32,6 +32,9 @@ export function contentTag(content: Uint8Array): string {
   return quote(createHash("sha256").update(content).digest("base64url"));
 }
 
+/** What was read of a file, until it is digested in the same turn. */
+const sliceBytes = new Uint8Array(DIGEST_SLICE_BYTES);
+
 function quote(digest: string): string {
   return `"${digest.slice(0, TAG_CHARACTERS)}"`;
 }
@@ -195,7 +198,7 @@ export class EntityTags {
     const isSame = () => now.readDescriptor(fd) === 0 && now.equals(status);
     try {
       const hash = createHash("sha256");
-      const slice = new Uint8Array(Math.min(DIGEST_SLICE_BYTES, status.size));
+      const slice = sliceBytes.subarray(0, status.size);
       for (let offset = 0; offset < status.size; offset += slice.length) {
         if (!isSame()) return null; // also when it was removed: that changes its ctime
         const count = readAt(fd, slice, offset);

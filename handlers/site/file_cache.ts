@@ -185,6 +185,11 @@ export class FileCache implements Keeper {
     return isKept;
   }
 
+  /** A content that was read for a resource that is not kept: it serves the request at hand. */
+  dismiss(content: FileContent): void {
+    this.#contents.dismiss(content);
+  }
+
   get #bytes(): number {
     return this.#ownBytes + this.#contents.bytes;
   }

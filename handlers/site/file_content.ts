@@ -27,6 +27,8 @@ export class FileContent {
   readonly made: Map<Coding, FileContent | Promise<FileContent | null> | null> = new Map();
   /** A response of some URL is made of it. */
   isShared = false;
+  /** It was in the cache, or would have been, and is not any longer: nothing new may be made of its bytes, which are freed. */
+  hasLeft = false;
   /** Bytes in memory of what was made of it. */
   madeBytes = 0;
   /** Null: they stand behind the head of a response. */
@@ -61,5 +63,6 @@ export class FileContent {
     this.#bytes = null;
     this.#response = response;
     bodyMemory.move(before, response.bytes);
+    bodyMemory.reclaimer.free(before.buffer); // the first response that is made of it: nobody else has it
   }
 }

@@ -47,7 +47,7 @@ export class FileContents {
       this.#users.set(content, users = new Set());
       this.bytes += content.size + content.madeBytes;
       this.#byState.set(content.identity, content);
-      for (const part of partsOf(content)) bodyMemory.keep(part.bytes);
+      for (const part of partsOf(content)) keep(part);
     }
     users.add(resource);
   }
@@ -59,7 +59,7 @@ export class FileContents {
     this.#users.delete(content);
     this.bytes -= content.size + content.madeBytes;
     if (this.#byState.get(content.identity) === content) this.#byState.delete(content.identity);
-    for (const part of partsOf(content)) bodyMemory.drop(part.bytes);
+    for (const part of partsOf(content)) drop(part);
     if (leftSeconds === null) return;
     for (const [coding, form] of content.made) {
       if (form instanceof FileContent) this.remember(content, coding, form, leftSeconds);
@@ -72,7 +72,16 @@ export class FileContents {
     content.madeBytes += form.size;
     if (!this.#users.has(content)) return;
     this.bytes += form.size;
-    bodyMemory.keep(form.bytes);
+    keep(form);
+    this.#take(`${content.identity} ${coding}`, form);
+  }
+
+  /** A form that was remembered is the cache's again, and counts there. */
+  #take(key: string, form: FileContent): void {
+    const left = this.#left.get(key);
+    if (left?.form !== form) return;
+    this.#leftBytes -= form.size;
+    this.#left.set(key, { form: null, seconds: left.seconds });
   }
 
   /** A form was made, and finds no room. */
@@ -87,7 +96,10 @@ export class FileContents {
     this.#forget(key);
     const isSmall = form.size <= FORM_LEFT_BYTES_MAX;
     this.#left.set(key, { form: isSmall ? form : null, seconds });
-    if (isSmall) this.#leftBytes += form.size;
+    if (isSmall) {
+      this.#leftBytes += form.size;
+      keep(form);
+    }
     for (const oldest of this.#left.keys()) {
       if (this.#left.size <= FORMS_LEFT_MAX && this.#leftBytes <= FORMS_LEFT_BYTES_MAX) return;
       this.#forget(oldest);
@@ -98,7 +110,9 @@ export class FileContents {
     const left = this.#left.get(key);
     if (left === undefined) return;
     this.#left.delete(key);
-    if (left.form !== null) this.#leftBytes -= left.form.size;
+    if (left.form === null) return;
+    this.#leftBytes -= left.form.size;
+    drop(left.form);
   }
 
   /** A form that found no room, and is small enough to be there all the same. */
@@ -113,9 +127,25 @@ export class FileContents {
   }
 
   clear(): void {
-    this.#left.clear();
-    this.#leftBytes = 0;
+    for (const key of this.#left.keys()) this.#forget(key);
   }
+
+  /** A content that was not to be kept: it serves the request at hand. */
+  dismiss(content: FileContent): void {
+    if (content.hasLeft || this.#users.has(content)) return;
+    content.hasLeft = true;
+    bodyMemory.reclaimer.add(content.bytes.buffer);
+  }
+}
+
+function keep(part: FileContent): void {
+  part.hasLeft = false;
+  bodyMemory.keep(part.bytes);
+}
+
+function drop(part: FileContent): void {
+  part.hasLeft = true;
+  bodyMemory.drop(part.bytes);
 }
 
 /** All that is in memory of a state of a file. */

@@ -23,7 +23,7 @@ export class Forms {
 
   /** True while there is too much to do. */
   get isFull(): boolean {
-    return this.#compressor.isFull || bodyMemory.isFull;
+    return this.#compressor.isFull || bodyMemory.isFullForFiles;
   }
 
   /** Null, also as what is promised: there is none, or it would be of no use, or there is too much to do. */
@@ -41,10 +41,12 @@ export class Forms {
       return left;
     }
     if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
-    if (bodyMemory.isFull) return null; // others would leave the cache, and stay in memory for clients that do not take them
-    const compressed = this.#compressor.compress(original.bytes, coding);
+    if (bodyMemory.isFullForFiles) return null; // others would leave the cache, and stay in memory for clients that do not take them
+    const { bytes } = original;
+    const compressed = this.#compressor.compress(bytes, coding);
     if (compressed === null) return null;
-    const making = compressed.then((bytes) => {
+    bodyMemory.hold(bytes);
+    const making = compressed.finally(() => bodyMemory.release(bytes)).then((bytes) => {
       const form = bytes === null ? null : this.#form(original, bytes);
       if (form === null || !this.#cache.addForm(original, coding, form, nowSeconds)) {
         original.made.set(coding, null);

@@ -70,7 +70,7 @@ export class FileLoader implements Loader {
       if (!status.isFile) return -ELOOP; // something else has come to its name: nothing to be served
       if (status.size <= this.#fileBytesMax) {
         const content = find(status);
-        const bytes = content === null && !bodyMemory.isFull
+        const bytes = content === null && !bodyMemory.isFullForFiles
           ? readWhole(fd, status, this.#fileBytesMax)
           : null;
         if (content !== null || bytes !== null) {

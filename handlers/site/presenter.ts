@@ -5,6 +5,7 @@
 import { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
@@ -77,7 +78,7 @@ export class Presenter {
     const variant = this.#choose(resource, request, context);
     if (variant === null) return { failure: 406, own: [["Vary", "Accept-Encoding"]] };
     return variant instanceof Promise
-      ? variant.then((variant) => this.#show(resource, variant, request, context, standIn))
+      ? variant.then((variant) => this.#show(resource, asItIsNow(variant), request, context, standIn))
       : this.#show(resource, variant, request, context, standIn);
   }
 
@@ -124,12 +125,13 @@ export class Presenter {
     const form = this.#parts.forms.of(content.file, coding, context.clock.seconds);
     if (form === null) return null;
     const attach = (form: FileContent | null): Variant => {
-      if (form === null) return original;
+      if (form === null || form.hasLeft) return original;
       const known = resource.variants.find((variant) => variant.coding === coding);
       if (known !== undefined) return known;
       const variant: Variant = { coding, seen: original.seen, content: null };
       this.#keepContent(resource, variant, form, null, { ...content.validators, etag: form.tag }, context);
       if (resource.entry !== null) resource.variants.push(variant);
+      else bodyMemory.reclaimer.add(form.bytes.buffer); // it is for those who waited for it
       return variant;
     };
     return form instanceof Promise ? form.then(attach) : attach(form);
@@ -197,6 +199,7 @@ export class Presenter {
       const isKept = cache.put(resource, context);
       note("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
     }
+    if (bytes !== null && resource.entry === null) cache.dismiss(content!);
     return content === null ? loaded : null;
   }
 
@@ -318,6 +321,11 @@ export class Presenter {
       return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }
+}
+
+/** A variant after a while: its bytes may have had to leave memory meanwhile. */
+function asItIsNow(variant: Variant): Variant {
+  return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
 }
 
 function describe(

@@ -6,11 +6,14 @@
  */
 import { HELD_BODY_BYTES_MAX, HELD_BODY_SMALL_BYTES_MAX } from "../limits.ts";
 import { HttpError } from "./http_error.ts";
+import { Reclaimer } from "./reclaimer.ts";
 
 /** Bytes that wait to be sent. */
 interface Held {
   bytes: number;
   holders: number;
+  /** A cache kept it, and does not any longer: nobody else will want it. */
+  isDropped: boolean;
 }
 
 /** Nothing that is asked for may take more memory at present. */
@@ -24,8 +27,12 @@ export class NoRoom extends HttpError {
 export class BodyMemory {
   /** What is held. */
   bytes = 0;
+  /** What may be. */
+  bytesMax = HELD_BODY_BYTES_MAX;
   readonly #held = new Map<ArrayBufferLike, Held>();
   readonly #kept = new Set<ArrayBufferLike>();
+  /** Frees what a cache has dropped. */
+  readonly reclaimer = new Reclaimer((buffer) => this.#isThere({ buffer }));
 
   /** `bytes` are held from now on, until {@linkcode release}. */
   hold({ buffer, length }: Uint8Array): void {
@@ -34,7 +41,7 @@ export class BodyMemory {
       held.holders++;
       return;
     }
-    this.#held.set(buffer, { bytes: length, holders: 1 });
+    this.#held.set(buffer, { bytes: length, holders: 1, isDropped: false });
     if (!this.#kept.has(buffer)) this.bytes += length;
   }
 
@@ -43,24 +50,31 @@ export class BodyMemory {
     const held = this.#held.get(buffer);
     if (held === undefined || --held.holders > 0) return;
     this.#held.delete(buffer);
-    if (!this.#kept.has(buffer)) this.bytes -= held.bytes;
+    if (this.#kept.has(buffer)) return;
+    this.bytes -= held.bytes;
+    if (held.isDropped) this.reclaimer.add(buffer);
   }
 
   /** A cache keeps `bytes`, and counts them itself, until {@linkcode drop}. */
   keep({ buffer }: Uint8Array): void {
     if (this.#kept.has(buffer)) return;
     this.#kept.add(buffer);
-    this.bytes -= this.#held.get(buffer)?.bytes ?? 0;
+    const held = this.#held.get(buffer);
+    if (held === undefined) return;
+    this.bytes -= held.bytes;
+    held.isDropped = false;
   }
 
   /** It does not any longer: who holds a part of it holds all of it. */
   drop({ buffer }: Uint8Array): void {
     if (!this.#kept.delete(buffer)) return;
     const held = this.#held.get(buffer);
-    if (held !== undefined) this.bytes += held.bytes = buffer.byteLength;
+    if (held === undefined) return this.reclaimer.add(buffer);
+    this.bytes += held.bytes = buffer.byteLength;
+    held.isDropped = true;
   }
 
-  /** What is kept has moved. */
+  /** What a cache keeps, or would, has moved. */
   move(from: Uint8Array, to: Uint8Array): void {
     if (!this.#kept.has(from.buffer)) return;
     this.drop(from);
@@ -74,7 +88,12 @@ export class BodyMemory {
 
   /** True when nothing large may be begun. */
   get isFull(): boolean {
-    return this.bytes >= HELD_BODY_BYTES_MAX;
+    return this.bytes >= this.bytesMax;
+  }
+
+  /** True when no file may be read into memory: what would have to leave a cache for it may be held, or is not freed yet. */
+  get isFullForFiles(): boolean {
+    return this.bytes + this.reclaimer.bytes >= this.bytesMax;
   }
 
   /** Whether a body may be begun; of one that is made while it is sent, null. */
@@ -82,10 +101,10 @@ export class BodyMemory {
     if (!this.isFull) return true;
     if (body === null || body.length > HELD_BODY_SMALL_BYTES_MAX) return body !== null && this.#isThere(body);
     // What is small most often fits the socket; it is refused only when that was wrong too often.
-    return this.bytes < HELD_BODY_BYTES_MAX + (HELD_BODY_BYTES_MAX >> 2) || this.#isThere(body);
+    return this.bytes < this.bytesMax * 1.25 || this.#isThere(body);
   }
 
-  #isThere({ buffer }: Uint8Array): boolean {
+  #isThere({ buffer }: Pick<Uint8Array, "buffer">): boolean {
     return this.#kept.has(buffer) || this.#held.has(buffer);
   }
 }
