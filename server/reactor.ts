@@ -24,6 +24,7 @@ import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
+import { UnrefWait } from "./unref_wait.ts";
 
 /** See the module's comment. */
 export class Reactor {
@@ -51,6 +52,7 @@ export class Reactor {
   #againNext: Source[] = [];
   #retired: Source[] = [];
   #stopped = false;
+  readonly #unrefWait = new UnrefWait();
 
   /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when it cannot be woken; it is closed. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
@@ -227,9 +229,27 @@ export class Reactor {
   /** One turn that waits on another thread, while Deno's event loop runs. */
   async #park(timeoutMs: number): Promise<void> {
     this.#tasks.isParked = true;
-    const count = await this.#poller.park(this.#ready, timeoutMs);
+    const count = this.#unrefWait.isRef
+      ? await this.#poller.park(this.#ready, timeoutMs)
+      : await this.#lookLater(timeoutMs);
     this.#tasks.isParked = false;
     this.#dispatch(count);
+  }
+
+  async #lookLater(timeoutMs: number): Promise<number> {
+    await this.#unrefWait.pause(timeoutMs, this.#tasks.pending > 0);
+    return this.#poller.wait(this.#ready, 0);
+  }
+
+  /** {@linkcode run} keeps the process alive, as it does to begin with. */
+  ref(): void {
+    this.#unrefWait.isRef = true;
+  }
+
+  /** {@linkcode run} does not keep the process alive: it ends once nothing else does. The loop waits by short timers meanwhile. */
+  unref(): void {
+    this.#unrefWait.isRef = false;
+    this.post(() => {}); // a wait on another thread would hold the process up
   }
 
   /** Ends {@linkcode run} after the current turn. */
