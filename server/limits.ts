@@ -254,13 +254,11 @@ export const LOG_FLUSH_MS = 1_000;
  */
 export const LOG_ESCAPES_BYTES_MAX = KIB;
 /**
- * The longest line, where nothing else is told of heads: all of a head; the name in its credentials, which Unicode's normal form may make three times as long;
- * what five fields take beyond their bytes; and what the server adds.
+ * The longest line: all of the longest head that can be set; the name in its credentials, which Unicode's normal form may make three times as long;
+ * what five fields take beyond their bytes; and what the server adds. Room for it costs nothing before there is such a line.
  */
-export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MAX + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
+export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MOST + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
   4 * KIB;
-/** The same with the longest head that can be set: room for it costs nothing before there is such a line. */
-export const LOG_LINE_BYTES_MOST = LOG_LINE_BYTES_MAX - HEAD_BYTES_MAX + HEAD_BYTES_MOST;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 

@@ -20,11 +20,11 @@ import {
   SYNCHRONOUS_WAIT_MS,
   YIELD_INTERVAL_MS,
 } from "./limits.ts";
+import { Parking } from "./parking.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
-import { UnrefWait } from "./unref_wait.ts";
 
 /** See the module's comment. */
 export class Reactor {
@@ -39,6 +39,8 @@ export class Reactor {
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
+  /** The long wait, and whether it keeps the process alive. */
+  readonly parking: Parking;
   readonly #poller: Poller;
   readonly #onError: ErrorListener;
   readonly #ready = new ReadyList();
@@ -52,13 +54,13 @@ export class Reactor {
   #againNext: Source[] = [];
   #retired: Source[] = [];
   #stopped = false;
-  readonly #unrefWait = new UnrefWait();
 
   /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when it cannot be woken; it is closed. */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
     this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
+    this.parking = new Parking(poller, this.#tasks);
   }
 
   /** This turn has taken long: others wait. A look at the clock. */
@@ -209,7 +211,7 @@ export class Reactor {
         if (woken > 0 && !isOverdue) continue;
         const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;
-        await this.#park(patienceMs);
+        this.#dispatch(await this.parking.wait(this.#ready, patienceMs));
         yieldedMs = this.now;
       }
     } finally {
@@ -224,32 +226,6 @@ export class Reactor {
     this.#poller.remove(this.#tasks.waker.fd, true);
     close(this.#tasks.waker.fd);
     this.#poller.close();
-  }
-
-  /** One turn that waits on another thread, while Deno's event loop runs. */
-  async #park(timeoutMs: number): Promise<void> {
-    this.#tasks.isParked = true;
-    const count = this.#unrefWait.isRef
-      ? await this.#poller.park(this.#ready, timeoutMs)
-      : await this.#lookLater(timeoutMs);
-    this.#tasks.isParked = false;
-    this.#dispatch(count);
-  }
-
-  async #lookLater(timeoutMs: number): Promise<number> {
-    await this.#unrefWait.pause(timeoutMs, this.#tasks.pending > 0);
-    return this.#poller.wait(this.#ready, 0);
-  }
-
-  /** {@linkcode run} keeps the process alive, as it does to begin with. */
-  ref(): void {
-    this.#unrefWait.isRef = true;
-  }
-
-  /** {@linkcode run} does not keep the process alive: it ends once nothing else does. The loop waits by short timers meanwhile. */
-  unref(): void {
-    this.#unrefWait.isRef = false;
-    this.post(() => {}); // a wait on another thread would hold the process up
   }
 
   /** Ends {@linkcode run} after the current turn. */

@@ -112,7 +112,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     throw error;
   }
   const shutdown = () => {
-    server.reactor.ref(); // who waits for its end is not to wait in vain
+    server.reactor.parking.keepAlive(true); // its end is waited for
     server.shutdown();
     return finished;
   };
@@ -122,8 +122,8 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     snapshot: () => server.snapshot(),
     reconfigure: (settings) => server.reconfigure(settings),
     finished,
-    ref: () => server.reactor.ref(),
-    unref: () => server.reactor.unref(),
+    ref: () => server.reactor.parking.keepAlive(true),
+    unref: () => server.reactor.parking.keepAlive(false),
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };

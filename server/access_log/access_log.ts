@@ -8,7 +8,7 @@ import { describeErrno } from "../../ffi/errno.ts";
 import type { HttpClock } from "../http/date.ts";
 import { KnownRequest } from "../http/known_request.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { LOG_FLUSH_MS, LOG_LINE_BYTES_MOST, PRINT_PATIENCE_MS } from "../limits.ts";
+import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Remotes } from "../remotes.ts";
 import { Source } from "../source.ts";
@@ -23,7 +23,7 @@ const NOTHING: Bytes = new Uint8Array(0);
 const DIGIT_0 = 0x30;
 const POINT = 0x2e;
 const source = new HeadSource();
-const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MOST);
+const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
 export interface AccessLogOptions {

@@ -3,7 +3,7 @@
  * a disk with room: what finds no place in memory meanwhile is lost, line by line, and counted.
  * @module
  */
-import { LOG_BUFFER_BYTES_MAX, LOG_LINE_BYTES_MOST } from "../limits.ts";
+import { LOG_BUFFER_BYTES_MAX, LOG_LINE_BYTES_MAX } from "../limits.ts";
 
 const LF = 0x0a;
 
@@ -18,7 +18,7 @@ export interface LogTarget {
 /** See the module's comment. */
 export class LogWriter {
   /** Where lines are put together, in front of {@linkcode at}. */
-  readonly bytes: Bytes = new Uint8Array(LOG_BUFFER_BYTES_MAX + LOG_LINE_BYTES_MOST);
+  readonly bytes: Bytes = new Uint8Array(LOG_BUFFER_BYTES_MAX + LOG_LINE_BYTES_MAX);
   /** What stands there already. */
   at = 0;
   /** Lines that were lost, and not yet told of. */
@@ -30,7 +30,7 @@ export class LogWriter {
     this.target = target;
   }
 
-  /** True when a line may be put behind the others: of LOG_LINE_BYTES_MOST at most. Otherwise it counts as lost. */
+  /** True when a line may be put behind the others: of LOG_LINE_BYTES_MAX at most. Otherwise it counts as lost. */
   makeRoom(): boolean {
     if (this.at < LOG_BUFFER_BYTES_MAX) return true;
     this.flush();
