@@ -233,6 +233,7 @@ export const SEEK_SET = 0;
 
 // access(2), prctl(2)
 export const X_OK = 1;
+export const W_OK = 2;
 export const R_OK = 4;
 export const PR_SET_NO_NEW_PRIVS = 38;
 

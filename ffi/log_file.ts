@@ -20,6 +20,7 @@ import {
   O_PATH,
   O_WRONLY,
   PIPE_BUF,
+  W_OK,
 } from "./constants.ts";
 import { EAGAIN, EINTR, ELOOP, EMLINK, ENOENT, ENXIO, orThrow } from "./errno.ts";
 import { FileStatus } from "./file_status.ts";
@@ -51,10 +52,21 @@ export function openLogDirectory(directory: string, path: string): number {
  * −ELOOP, −EMLINK and −ENXIO.
  */
 export function openToAppend(directory: number, name: string): number {
+  return openAs(directory, name, FLAGS);
+}
+
+/** Whether {@linkcode openToAppend} could do that, without making the file: 0 or −errno. */
+export function tryToAppend(directory: number, name: string): number {
+  const fd = openAs(directory, name, FLAGS & ~O_CREAT);
+  if (fd >= 0) return result(libc.close(fd));
+  return fd === -ENOENT ? result(libc.faccessat(directory, cString("."), W_OK, 0)) : fd;
+}
+
+function openAs(directory: number, name: string, flags: number): number {
   const path = cString(name);
   let status = -EAGAIN;
   for (let attempt = 0; attempt < ATTEMPTS_MAX && status === -EAGAIN; attempt++) {
-    const fd = result(libc.openat(directory, path, FLAGS, MODE));
+    const fd = result(libc.openat(directory, path, flags, MODE));
     if (fd < 0) return fd;
     status = refusalOf(fd, directory, path);
     if (status === 0) return fd;

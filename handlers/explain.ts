@@ -57,7 +57,8 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
   }
 }
 
-function requestFor(url: string): HttpRequest {
+/** The request of a browser that follows a link to `url`. @throws {TypeError} for a URL that no request can ask for */
+export function requestFor(url: string): HttpRequest {
   const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?([^#]*)/.exec(url) ?? [];
   if (authority === undefined && !url.startsWith("/")) {
     throw new TypeError(

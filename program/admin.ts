@@ -14,18 +14,21 @@ import { formatListenAddress } from "../server/listening/address.ts";
 import { inheritListener, type ListeningSocket, openListeners } from "../server/listening/open.ts";
 import type { SecondService } from "../server/server.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
+import { withPlace } from "./config_place.ts";
 import { warn } from "./output.ts";
 
 /** @throws {UsageError} for an address that is none, and for a port of the site */
-export function checkAdmin({ admin, addresses }: CommandLine): void {
+export function checkAdmin(command: CommandLine): void {
+  const { admin, addresses } = command;
   if (admin === null) return;
+  const refused = (message: string) => new UsageError(withPlace(command, ["admin"], message));
   if (!isIpAddress(admin.host)) {
-    throw new UsageError(`Bad --admin "${formatListenAddress(admin)}": expected ${EXPECTED_ADDRESS}`);
+    throw refused(`Bad --admin "${formatListenAddress(admin)}": expected ${EXPECTED_ADDRESS}`);
   }
   const { port } = admin;
   if (port === 0 || !addresses.some((address) => address.kind === "tcp" && address.port === port)) return;
   const other = port === 9090 ? 9091 : 9090;
-  throw new UsageError(
+  throw refused(
     `--admin ${formatListenAddress(admin)} is a port of the site: give it another, such as ${other}`,
   );
 }

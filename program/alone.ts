@@ -6,7 +6,6 @@
  */
 import { giveUpLowPorts } from "../ffi/privileges.ts";
 import { isSecureExecution } from "../ffi/process.ts";
-import { resolveAccount } from "../server/privileges.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
@@ -14,7 +13,7 @@ import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
-import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
+import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { Reload } from "./reload.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
@@ -32,7 +31,7 @@ export async function serveAlone(
   command: CommandLine,
   origin: Origin | null,
 ): Promise<void> {
-  const account = command.user === null ? null : resolveAccount(command.user);
+  const account = accountOf(command);
   const listening = () => sockets.listening.map(({ address }) => address);
   const opened = await openSites(command, listening); // before anything is bound that a mistake would leave behind
   const inherited = inheritedBy(origin);

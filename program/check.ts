@@ -9,15 +9,22 @@ import { JOINED_KEYS } from "../server/config/overruled.ts";
 import type { Arguments, CommandLine, FlagChoices } from "../server/config/settings.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { configText, propertyOf, writtenConfig } from "../server/config/write_config.ts";
-import { resolveAccount } from "../server/privileges.ts";
+
 import { checkAdmin } from "./admin.ts";
+import { withPlace } from "./config_place.ts";
 import { siteWarnings } from "./check_sites.ts";
 import { checkAddresses } from "./listen.ts";
+import { checkLogs } from "./logs.ts";
 import { warn } from "./output.ts";
+import { accountOf } from "./prepare.ts";
 import { openSites } from "./sites.ts";
 
-/** Bytes: a smaller cache is a number whose unit was left out. */
-const SIZE_MEANT_MIN = 1024 * 1024;
+const KIB = 1024;
+/** Bytes: what is smaller, and not 0, is a number whose unit was left out. */
+const SIZES_MEANT_MIN = { cacheSize: KIB * KIB, cacheFileSize: KIB, maxBody: KIB } as const;
+/** A longer timeout is a number of milliseconds, where one alone counts seconds. */
+const TIME_MEANT_MS_MAX = 60 * 60 * 1000;
+const TIMES = ["headTimeout", "bodyTimeout", "sendTimeout", "keepAliveTimeout", "gracePeriod"];
 
 /**
  * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
@@ -31,21 +38,41 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const command = combine(args, others);
   await validate(command);
   if (command.verbosity === "quiet") return;
-  if (command.cacheSize > 0 && command.cacheSize < SIZE_MEANT_MIN) {
-    warn(
-      `cacheSize is ${command.cacheSize} bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB`,
-    );
-  }
-  if (command.handler === "static") siteWarnings(command).map(printable).forEach(warn);
+  unmeant(command).forEach(warn);
+  if (command.handler === "static") (await siteWarnings(command)).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
+}
+
+/** A line for each number whose unit seems to be missing. */
+function unmeant(command: CommandLine): string[] {
+  const valueOf = (key: string) => Number(Reflect.get(command, propertyOf(key)));
+  const sizes = Object.entries(SIZES_MEANT_MIN).filter(([key, min]) =>
+    valueOf(key) > 0 && valueOf(key) < min
+  );
+  const times = TIMES.filter((key) => valueOf(key) > TIME_MEANT_MS_MAX && valueOf(key) < Infinity);
+  return [
+    ...sizes.map(([key]) => {
+      const line = `${key} is ${
+        valueOf(key)
+      } bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB`;
+      return withPlace(command, [key], line);
+    }),
+    ...times.map((key) => {
+      const line = `${key} is ${
+        valueOf(key) / 1000
+      } seconds, which is hardly meant: a number alone counts seconds, 500ms is half of one`;
+      return withPlace(command, [key], line);
+    }),
+  ];
 }
 
 /** Whatever can be found out without listening. */
 async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
-  if (command.user !== null) resolveAccount(command.user);
+  accountOf(command);
+  checkLogs(command);
   (await openSites(command))?.close();
 }
 

@@ -6,7 +6,7 @@ import { pathOf, walk } from "../ffi/path_walk.ts";
 import { close } from "../ffi/socket.ts";
 import { describeAuth, describeShallow } from "../handlers/site/rule_reach.ts";
 import { describeGuarded } from "../handlers/site/shared_caching.ts";
-import { circles, missingPages } from "./check_rules.ts";
+import { rehearsedWarnings } from "./check_rehearsed.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
 
@@ -19,7 +19,8 @@ interface NamedSite {
 const TOP = "the default site";
 
 /** A line for each thing. The sites were opened before. */
-export function siteWarnings({ site, hosts }: CommandLine): string[] {
+export async function siteWarnings(command: CommandLine): Promise<string[]> {
+  const { site, hosts } = command;
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
   const sites = [{ name: TOP, settings: site }, ...named];
   const shallow = linesOf(sites, describeShallow, ["headers", "redirects", "rewrites"]);
@@ -27,12 +28,9 @@ export function siteWarnings({ site, hosts }: CommandLine): string[] {
     const lines = describeGuarded(settings).map((line) => i === 0 ? line : `${name}: ${line}`);
     return i > 0 && isAsAtTop(settings, site) ? [] : lines;
   });
-  const pages = linesOf(sites, missingPages, ["root", "spa", "errorPages"]);
-  const turning = linesOf(sites, circles, ["redirects", "rewrites"]);
   return [
     ...passwordLines({ site, hosts }),
-    ...pages,
-    ...turning,
+    ...await rehearsedWarnings(command),
     ...shallow,
     ...caching,
     ...overlaps(sites),

@@ -7,14 +7,21 @@ import type { CommandLine } from "../server/config/settings.ts";
 import { Expected, UsageError } from "../server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatMode } from "../server/config/values.ts";
 import { EVERY_IP, EVERY_IPV4, formatListenAddress, readUnixPath } from "../server/listening/address.ts";
+import { type ConfigPath, withPlace } from "./config_place.ts";
 import type { Sockets } from "./sockets.ts";
 
 /** A mistake in an address that only the kernel can see. @throws {UsageError} */
-export function checkAddresses({ host, addresses }: CommandLine): void {
-  if (!isIpAddress(host)) throw new UsageError(`Bad host "${host}": expected ${EXPECTED_ADDRESS}`);
+export function checkAddresses(command: CommandLine): void {
+  const { host, listen, addresses } = command;
+  if (!isIpAddress(host)) {
+    throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
+  }
   for (const address of addresses) {
+    const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
     const bad = (expected: string) =>
-      new UsageError(`Bad address "${formatListenAddress(address)}": expected ${expected}`);
+      new UsageError(
+        withPlace(command, at, `Bad address "${formatListenAddress(address)}": expected ${expected}`),
+      );
     if (address.kind === "tcp") {
       if (!isIpAddress(address.host)) throw bad(EXPECTED_ADDRESS);
       continue;

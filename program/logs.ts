@@ -12,6 +12,7 @@ import type { AccessLogOptions } from "../server/access_log/access_log.ts";
 import { isStandardStream, LogFile } from "../server/access_log/log_file.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { UsageError } from "../server/config/usage_error.ts";
+import { judgeAt } from "./config_place.ts";
 import { sendWarningsTo, warn } from "./output.ts";
 
 /** The paths of the files that the settings name, and that are opened. */
@@ -52,9 +53,18 @@ export class Logs {
   }
 }
 
-function openFor(file: LogFile | null, flag: string): void {
+/** Whether both can be opened; neither is made. Another user's rights are not tried. @throws {UsageError} with the place in the file */
+export function checkLogs(command: CommandLine): void {
+  const { accessLog, accessLogFile, errorLog } = command;
+  const attempt = (path: string | null, flag: string, key: string) =>
+    judgeAt(command, [key], () => openFor(path === null ? null : new LogFile(path), flag, "tryToOpen"));
+  attempt(accessLog === "none" ? null : accessLogFile, "--access-log-file", "accessLogFile");
+  attempt(errorLog, "--error-log", "errorLog");
+}
+
+function openFor(file: LogFile | null, flag: string, how: "open" | "tryToOpen" = "open"): void {
   try {
-    file?.open();
+    file?.[how]();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (describeRefusal(error.errno) !== "") throw new UsageError(`${error.message} (${flag})`);

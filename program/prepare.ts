@@ -9,11 +9,12 @@ import { served } from "../handlers/mod.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { ListenAddress } from "../server/listening/address.ts";
 import type { ListeningSocket, ListenSettings } from "../server/listening/open.ts";
-import { becomeUser, currentAccount, unreachable } from "../server/privileges.ts";
+import { becomeUser, currentAccount, resolveAccount, unreachable } from "../server/privileges.ts";
 import { Sandbox } from "../server/sandbox.ts";
 import { Server } from "../server/server.ts";
 import { limitsOf } from "../server/server_limits.ts";
 import { speaksSecond } from "../server/server_options.ts";
+import { judgeAt } from "./config_place.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "./output.ts";
 import { CurrentSite, rootsOf } from "./sites.ts";
@@ -77,6 +78,12 @@ export function dropRoot(account: Account | null, command: CommandLine, isSucces
   becomeUser(account);
   unreachable(account, rootsOf(command)).forEach(warn);
   return account;
+}
+
+/** The account of `--user`; null: none is named. @throws {UsageError} for one that this system does not know */
+export function accountOf(command: CommandLine): Account | null {
+  const { user } = command;
+  return user === null ? null : judgeAt(command, ["user"], () => resolveAccount(user));
 }
 
 /** What the sandbox will leave; null: the settings want none. To be made before root is given up. */

@@ -12,6 +12,7 @@ import { UsageError } from "../server/config/usage_error.ts";
 import { bodyMemory } from "../server/http/body_memory.ts";
 import { HELD_BODY_BYTES_MAX, HELD_BODY_BYTES_MIN } from "../server/limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
+import { type ConfigPath, placeOf, placeOfRule } from "./config_place.ts";
 import { warn } from "./output.ts";
 
 /** Where the program listens: an address, `unix:` and a path among them, and a port. */
@@ -69,21 +70,36 @@ export async function openSites(
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */
-export async function withSites<T>({ config, site }: CommandLine, work: () => T | Promise<T>): Promise<T> {
+export async function withSites<T>(command: CommandLine, work: () => T | Promise<T>): Promise<T> {
+  const { config, site } = command;
   try {
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
       const isOutside = error.errno === EXDEV && typeof site.root === "string";
       const example = isOutside ? site.root : "DIR";
-      const where = config === null || isOutside ? "" : `, or "root" in ${config}`;
+      const where = config === null || isOutside
+        ? ""
+        : `, or "root" in ${placeOfRoot(command, error) ?? config}`;
       throw new UsageError(
         `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
       );
     }
-    if (error instanceof TypeError) throw new UsageError(error.message);
+    if (error instanceof TypeError) {
+      const place = placeOfRule(command, error);
+      throw new UsageError(place === null ? error.message : `${place}: ${error.message}`);
+    }
     throw error;
   }
+}
+
+/** Where the file names the root that cannot be opened; null: it does not. */
+function placeOfRoot(command: CommandLine, { message }: SystemError): string | null {
+  const named: [path: ConfigPath, root: unknown][] = [[["root"], command.site.root]];
+  for (const [name, { root }] of command.hosts) named.push([["hosts", name, "root"], root]);
+  const places = named.filter(([, root]) => message.startsWith(`Cannot open root ${root}: `))
+    .map(([path]) => placeOf(command, path));
+  return places.find((place) => place !== null) ?? null;
 }
 
 /** The sites that are served at present: a reload puts others in their place. */

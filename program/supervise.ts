@@ -6,7 +6,7 @@
 import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
 import { createPoller } from "../server/pollers/mod.ts";
-import { describeAccount, resolveAccount } from "../server/privileges.ts";
+import { describeAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
 import { Server } from "../server/server.ts";
 import { Supervisor } from "../server/workers/supervisor.ts";
@@ -17,7 +17,7 @@ import { EXIT_FAILURE, EXIT_USAGE } from "./exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
-import { dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
+import { accountOf, dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
@@ -31,7 +31,7 @@ export async function supervise(
   config: ReadConfig | null,
   origin: Origin | null,
 ): Promise<void> {
-  const account = command.user === null ? null : resolveAccount(command.user);
+  const account = accountOf(command);
   const manager = ServiceManager.connect();
   const launcher = new Launcher();
   const count = workersOf(command);

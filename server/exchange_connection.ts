@@ -37,7 +37,6 @@ export abstract class ExchangeConnection extends Connection {
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
-    this.reader.bodyBytesMax = this.host.limits.bodyBytesMax;
     this.exchange = null;
     this.isCalling = false;
   }
@@ -167,7 +166,7 @@ export abstract class ExchangeConnection extends Connection {
     if (reader.isInBody) {
       const body = exchange.body!;
       const wasAwaited = body.isAwaited;
-      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(workspace);
+      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(workspace, limits);
       if (found < 0) return this.#dismiss(-found);
       if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {

@@ -166,7 +166,7 @@ export class HttpConnection extends ExchangeConnection {
         const isLate = answered % 4 === 1 && reactor.isLate;
         if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
       } else if (this.current !== "reading-body") return;
-      const found = this.reader.read(workspace);
+      const found = this.reader.read(workspace, this.host.limits);
       if (found === Read.INCOMPLETE) return;
       if (this.exchange !== null) { // the rest of a body whose request is answered
         if (found < 0) this.closeAfter = this.lingerAfter = true;
@@ -199,7 +199,7 @@ export class HttpConnection extends ExchangeConnection {
     const exchange = this.exchange = new Exchange();
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
-    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace);
+    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace, this.host.limits);
     if (found < 0) this.#refuse(-found, request);
     else this.#handle(request);
   }

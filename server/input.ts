@@ -4,7 +4,7 @@
  * @module
  */
 import { CR, LF } from "./http/characters.ts";
-import { HEAD_BYTES_MAX } from "./limits.ts";
+import { RECEIVE_BYTES_MAX } from "./limits.ts";
 import type { Slot } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -36,8 +36,13 @@ export class Input {
     if (kept === 0) {
       this.bytes = slot.bytes;
       this.view = slot.view;
+    } else if (this.view === null && this.end + count <= this.bytes.length) {
+      this.bytes.set(slot.bytes.subarray(0, count), this.end); // where nothing was written yet
+      this.end += count;
+      return;
     } else {
-      const joined = new Uint8Array(kept + count);
+      const room = kept < RECEIVE_BYTES_MAX ? kept + count : (kept + count) * 2; // a long head is not copied each time
+      const joined = new Uint8Array(room);
       joined.set(this.bytes.subarray(this.start, this.end));
       joined.set(slot.bytes.subarray(0, count), kept);
       this.bytes = joined;
@@ -81,10 +86,25 @@ export class Input {
     }
   }
 
-  /** True when an incomplete head has got a further line end, or all the bytes a head may have. */
-  hasNews(): boolean {
-    const found = this.bytes.indexOf(LF, this.start + this.scanned);
-    this.scanned = this.end - this.start;
-    return (found >= 0 && found < this.end) || this.scanned >= HEAD_BYTES_MAX;
+  /**
+   * True when an incomplete head has got a further line end, or all the bytes a head may have. Of one that is longer than a
+   * receive only its end counts: to parse it anew for each line would take time by the square of its length.
+   */
+  hasNews(headBytesMax: number): boolean {
+    const { start, end, scanned } = this;
+    this.scanned = end - start;
+    if (this.scanned >= headBytesMax) return true;
+    if (scanned > RECEIVE_BYTES_MAX) return this.#hasEmptyLine(start + scanned - 2);
+    const found = this.bytes.indexOf(LF, start + scanned);
+    return found >= 0 && found < end;
+  }
+
+  /** An empty line behind another line, the end of which stands at `from` or later. */
+  #hasEmptyLine(from: number): boolean {
+    const { bytes, end } = this;
+    for (let i = from; i < end - 2; i++) {
+      if (bytes[i] === LF && bytes[i + 1] === CR && bytes[i + 2] === LF) return true;
+    }
+    return false;
   }
 }

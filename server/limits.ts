@@ -29,6 +29,11 @@ export const CATCH_UP_MS_MAX = 500;
 /** The longest sleep, so that a deadline that was moved is noticed. */
 export const PARKED_WAIT_MS_MAX = 60_000;
 
+/** How often a loop looks for events that does not keep its process alive. */
+export const UNREF_LOOK_MS = 5;
+/** The same while a handler's promise is pending: what it has settled is sent then. */
+export const UNREF_PENDING_LOOK_MS = 1;
+
 /** A turn that has taken so long is late: each connection gets but a little of it, since many may want much. */
 export const LATE_TURN_MS = 5;
 
@@ -66,14 +71,22 @@ export const EXPIRATIONS_PER_TURN_MAX = 256;
 
 // A request
 
-/** Request line and fields together; one receive takes as much. Past it: 431. */
+/** What one receive takes. */
+export const RECEIVE_BYTES_MAX = 16 * KIB;
+/** Request line and fields together, unless told otherwise. Past it: 431. */
 export const HEAD_BYTES_MAX = 16 * KIB;
+/** The smallest that can be set: every head that is known by its bytes fits. */
+export const HEAD_BYTES_LEAST = KIB;
+/** The largest that can be set. */
+export const HEAD_BYTES_MOST = MIB;
 /** RFC 9112 §3 recommends at least 8000 for the request line. Past it: 414. */
 export const TARGET_BYTES_MAX = 8 * KIB;
 /** The longest method. Past it: 501 (RFC 9112 §3). */
 export const METHOD_BYTES_MAX = 32;
-/** Past it: 431. */
+/** Lines of fields in a head, unless told otherwise. Past it: 431. */
 export const FIELDS_MAX = 100;
+/** As many as can be set. Each takes 16 bytes of the memory in which a request is parsed. */
+export const FIELDS_MOST = 10_000;
 /** The value of Authorization, where it has a name and a password. Longer ones open nothing. */
 export const CREDENTIALS_BYTES_MAX = KIB;
 /** Host and port: a name has at most 253 characters (RFC 1035 §2.3.4). A longer one is that of no site. */
@@ -241,10 +254,10 @@ export const LOG_FLUSH_MS = 1_000;
  */
 export const LOG_ESCAPES_BYTES_MAX = KIB;
 /**
- * The longest line: all of a head; the name in its credentials, which Unicode's normal form may make three times as long;
- * what five fields take beyond their bytes; and what the server adds.
+ * The longest line: all of the longest head that can be set; the name in its credentials, which Unicode's normal form may make three times as long;
+ * what five fields take beyond their bytes; and what the server adds. Room for it costs nothing before there is such a line.
  */
-export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MAX + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
+export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MOST + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
   4 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;

@@ -20,6 +20,7 @@ import {
   SYNCHRONOUS_WAIT_MS,
   YIELD_INTERVAL_MS,
 } from "./limits.ts";
+import { Parking } from "./parking.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
@@ -40,6 +41,8 @@ export class Reactor {
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
+  /** The long wait, and whether it keeps the process alive. */
+  readonly parking: Parking;
   readonly #poller: Poller;
   readonly #onError: ErrorListener;
   readonly #ready = new ReadyList();
@@ -59,6 +62,7 @@ export class Reactor {
     this.#poller = poller;
     this.#onError = onError;
     this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
+    this.parking = new Parking(poller, this.#tasks);
   }
 
   /** This turn has taken long: others wait. A look at the clock. */
@@ -214,7 +218,9 @@ export class Reactor {
         if (woken > 0 && !isOverdue) continue;
         const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;
-        await this.#park(patienceMs);
+        const count = await this.parking.wait(this.#ready, patienceMs);
+        this.rounds++;
+        this.#dispatch(count);
         yieldedMs = this.now;
       }
     } finally {
@@ -229,15 +235,6 @@ export class Reactor {
     this.#poller.remove(this.#tasks.waker.fd, true);
     close(this.#tasks.waker.fd);
     this.#poller.close();
-  }
-
-  /** One turn that waits on another thread, while Deno's event loop runs. */
-  async #park(timeoutMs: number): Promise<void> {
-    this.#tasks.isParked = true;
-    const count = await this.#poller.park(this.#ready, timeoutMs);
-    this.#tasks.isParked = false;
-    this.rounds++;
-    this.#dispatch(count);
   }
 
   /** Ends {@linkcode run} after the current turn. */

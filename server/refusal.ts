@@ -4,11 +4,11 @@
  */
 import type { ConnectionHost } from "./connection_host.ts";
 import { errorResponse } from "./http/error_response.ts";
-import { HEAD_BYTES_MAX, LOG_UNKNOWN_LINE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "./limits.ts";
+import { LOG_UNKNOWN_LINE_BYTES_MAX, RECEIVE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "./limits.ts";
 import { Output } from "./output.ts";
 
 /** Where that goes which nobody reads. */
-const UNREAD = new Uint8Array(HEAD_BYTES_MAX);
+const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
 /** See the module's comment. */
 export class Refusal {

@@ -4,10 +4,11 @@
  */
 import { BodyReader } from "./http/body.ts";
 import { parseRequest } from "./http/parser.ts";
-import { HttpRequest } from "./http/request.ts";
+import type { HttpRequest } from "./http/request.ts";
 import type { RequestBody } from "./http/request_body.ts";
-import { BODY_BYTES_MAX, LOG_UNKNOWN_LINE_BYTES_MAX } from "./limits.ts";
+import { LOG_UNKNOWN_LINE_BYTES_MAX } from "./limits.ts";
 import { Receiver } from "./receiver.ts";
+import type { ServerLimits } from "./server_limits.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What {@linkcode RequestReader.read} found, if not a negated status. */
@@ -20,14 +21,15 @@ export const Read = {
   HEAD: 2,
 } as const;
 
+/** What is refused of a request. */
+export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "bodyBytesMax">;
+
 const NO_HEAD = new Uint8Array(0);
 
 /** See the module's comment. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
 export class RequestReader extends Receiver {
   /** Where the body goes that is being read. */
   body: RequestBody | null = null;
-  /** Bodies of more bytes are refused. */
-  bodyBytesMax: number = BODY_BYTES_MAX;
   /** The head of the request whose body is being read. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #framing: BodyReader | null = null;
@@ -45,8 +47,8 @@ export class RequestReader extends Receiver {
    * Goes on with what has arrived: one of {@linkcode Read}, or the negated status of what is no request. The request
    * is in `workspace.request`, which serves other connections as soon as this one's turn is over.
    */
-  read(workspace: Workspace): number {
-    return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace);
+  read(workspace: Workspace, limits: RequestLimits): number {
+    return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace, limits);
   }
 
   override clear(): void {
@@ -58,8 +60,10 @@ export class RequestReader extends Receiver {
   /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */
   restore(workspace: Workspace): void {
     workspace.request = workspace.scratch;
-    if (this.isInBody) parseRequest(this.#head, 0, this.#head.length, workspace.scratch);
-    else {
+    if (this.isInBody) {
+      const { length } = this.#head; // within what was the limit when it was read
+      parseRequest(this.#head, 0, length, workspace.scratch, length, workspace.fieldsMax);
+    } else {
       const { bytes, start, end } = this.input;
       workspace.scratch.method = "";
       workspace.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
@@ -69,26 +73,26 @@ export class RequestReader extends Receiver {
   /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
   release(workspace: Workspace, request: HttpRequest): void {
     if (request.isShared) return;
-    workspace.scratch = new HttpRequest();
+    workspace.renewScratch();
     if (request.buffer === this.input.bytes) request.buffer = this.input.own();
   }
 
-  #readHead(workspace: Workspace): number {
+  #readHead(workspace: Workspace, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
     const { input } = this;
     const { heads } = workspace;
     input.skipEmptyLines();
-    if (input.isEmpty || (input.scanned > 0 && !input.hasNews())) return Read.INCOMPLETE;
+    if (input.isEmpty || (input.scanned > 0 && !input.hasNews(headBytesMax))) return Read.INCOMPLETE;
     const { view, start, end } = input;
     if (view !== null) {
       const known = heads.find(view, start, end - start);
-      if (known !== null) {
+      if (known !== null && known.fieldCount <= fieldsMax) {
         workspace.request = known;
         input.start += known.headLength;
         return Read.REQUEST;
       }
     }
-    const request = workspace.request = workspace.scratch;
-    const taken = parseRequest(input.bytes, start, end, request);
+    const request = workspace.request = workspace.scratchFor(fieldsMax);
+    const taken = parseRequest(input.bytes, start, end, request, headBytesMax, fieldsMax);
     if (taken < 0) {
       if (request.lineEnd === 0) request.setUnknown(input.bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
       return taken;
@@ -104,7 +108,7 @@ export class RequestReader extends Receiver {
       return Read.REQUEST;
     }
     this.#framing ??= new BodyReader();
-    this.#framing.bytesMax = this.bodyBytesMax;
+    this.#framing.bytesMax = bodyBytesMax;
     const status = this.#framing.begin(request);
     if (status < 0) return status;
     this.#head = input.bytes.slice(start, input.start);

@@ -67,6 +67,10 @@ export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
   readonly finished: Promise<void>;
   /** Another handler, or other limits, from the next request on. @throws {TypeError | RangeError} for what cannot be */
   reconfigure(settings: Reconfiguration): void;
+  /** The server keeps the process alive, as it does to begin with. */
+  ref(): void;
+  /** The server does not keep the process alive: it ends once nothing else does. Meanwhile clients are served. */
+  unref(): void;
   /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
   shutdown(): Promise<void>;
 }
@@ -108,6 +112,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     throw error;
   }
   const shutdown = () => {
+    server.reactor.parking.keepAlive(true); // its end is waited for
     server.shutdown();
     return finished;
   };
@@ -117,6 +122,8 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     snapshot: () => server.snapshot(),
     reconfigure: (settings) => server.reconfigure(settings),
     finished,
+    ref: () => server.reactor.parking.keepAlive(true),
+    unref: () => server.reactor.parking.keepAlive(false),
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };

@@ -8,8 +8,13 @@ import {
   BODY_TIMEOUT_MS,
   DESCRIPTORS_KEPT_MIN,
   DESCRIPTORS_PER_KEPT_ONE,
+  FIELDS_MAX,
+  FIELDS_MOST,
   GRACE_PERIOD_MS,
   HANDLER_TIMEOUT_MS,
+  HEAD_BYTES_LEAST,
+  HEAD_BYTES_MAX,
+  HEAD_BYTES_MOST,
   HEAD_TIMEOUT_MS,
   KEEP_ALIVE_MIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -27,8 +32,8 @@ export interface Rate {
 }
 
 /**
- * See the module's comment. Infinity takes a limit away, but for that of all connections: there the limit of descriptors
- * is left. What is spoken in bytes is closed where HTTP would get a status.
+ * See the module's comment. Infinity takes a limit away, but for those of heads, which have a range, and that of all
+ * connections: there the limit of descriptors is left. What is spoken in bytes is closed where HTTP would get a status.
  */
 export interface ServerLimits {
   /** From the first byte of a request to the end of its head. Past it: 408. */
@@ -52,6 +57,10 @@ export interface ServerLimits {
   readonly receiveRateMin: number;
   /** Bytes a second of a response, on the average of `sendTimeoutMs`; 0: any. Below it, the client is cut off. */
   readonly sendRateMin: number;
+  /** The longest head of a request in bytes, from 1 KiB to 1 MiB; its target may have 8 KiB. Past it: 431. */
+  readonly headBytesMax: number;
+  /** Lines of fields in a head, from 1 to 10,000. Past it: 431. */
+  readonly fieldsMax: number;
   /** The largest body of a request in bytes. Past it: 413. */
   readonly bodyBytesMax: number;
   /** Clients at the same time. Past it: 503. What the limit of descriptors leaves, unless told otherwise. */
@@ -73,6 +82,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   gracePeriodMs: GRACE_PERIOD_MS,
   receiveRateMin: RECEIVE_RATE_BYTES_MIN,
   sendRateMin: SEND_RATE_BYTES_MIN,
+  headBytesMax: HEAD_BYTES_MAX,
+  fieldsMax: FIELDS_MAX,
   bodyBytesMax: BODY_BYTES_MAX,
   connectionsMax: Infinity,
   connectionsPerAddressMax: Infinity,
@@ -90,14 +101,22 @@ const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax">, numb
   gracePeriodMs: 0,
   receiveRateMin: 0,
   sendRateMin: 0,
+  headBytesMax: HEAD_BYTES_LEAST,
+  fieldsMax: 1,
   bodyBytesMax: 0,
   connectionsMax: 1,
   connectionsPerAddressMax: 1,
 };
 
+/** Limits of what is kept in memory in one piece: whole numbers, and no more than that. */
+const MOST: Readonly<Partial<Record<keyof ServerLimits, number>>> = {
+  headBytesMax: HEAD_BYTES_MOST,
+  fieldsMax: FIELDS_MOST,
+};
+
 /**
  * The limits among `options`, and the defaults for those that are left open.
- * @throws {TypeError | RangeError} for a limit that is no number, or too small
+ * @throws {TypeError | RangeError} for a limit that is no number, too small, or larger than it can be
  */
 export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
   const limits: Record<string, unknown> = { ...DEFAULT_LIMITS };
@@ -106,6 +125,10 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
     if (value === undefined) continue;
     if (typeof value !== "number") throw new TypeError(`${name} must be a number, not ${typeof value}`);
     if (!(value >= least)) throw new RangeError(`${name} must be at least ${least}, not ${value}`);
+    const most = MOST[name as keyof ServerLimits];
+    if (most !== undefined && !(value <= most && Number.isInteger(value))) {
+      throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+    }
     limits[name] = value;
   }
   const rate = options.requestRateMax ?? null;

@@ -27,7 +27,8 @@ function settingsOf(text: string, args: readonly string[] = [], path = "/srv/epo
  * port. Roots have a test of their own.
  */
 function meaningOf(settings: CommandLine): unknown {
-  const { config: _, port: _port, host: _host, listen: _listen, site, hosts, ...program } = settings;
+  const { config: _, file: _file, port: _port, host: _host, listen: _listen, site, hosts, ...program } =
+    settings;
   const meaning = ({ root: _, headers, ...site }: SiteSettings) => ({
     ...site,
     headers: headers.flatMap(({ source, fields }) => fields.map((field) => [source, ...field])),
@@ -207,35 +208,4 @@ Deno.test("--check and the start say what a password is asked for, and --check w
   const command = programCommand(["-a", "127.0.0.1", "-p", "0"]);
   await using program = await Program.startCommand(command, site.root);
   for (const line of lines) assertStringIncludes(program.greeting, `${line}\n`);
-});
-
-Deno.test("--check warns of files that are not there, of rules that lead in a circle, and of a cache of a few bytes", async () => {
-  using site = new Site({
-    "html/index.html": "",
-    "html/d/a": "",
-    "epollet.json": JSON.stringify({
-      cacheSize: 64,
-      spa: "/none.html",
-      errorPages: { 404: "/lost.html", 500: "/d", 403: "/index.html" },
-      redirects: [["/a", "/a"], ["/b", "/c"], ["/c", "/b"], ["/on", "/next"], ["/next", "/"]].map(
-        ([source, destination]) => ({ source, destination }),
-      ),
-      rewrites: [["/x", "/y"], ["/y", "/x"], ["/z", "/index.html"]].map(
-        ([source, destination]) => ({ source, destination }),
-      ),
-    }),
-  });
-  const { code, stderr } = await runProgram(["--check", "--config", "epollet.json"], site.root);
-  const found = stderr.trimEnd().split("\n").map((line) => line.replace(/^epollet: (The )?/, ""));
-  assertEquals([code, found], [0, [
-    "cacheSize is 64 bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB",
-    "page of spa, /none.html, is no file in the root",
-    "page for 404, /lost.html, is no file in the root",
-    "page for 500, /d, is no file in the root",
-    "redirect rule for /a leads to itself: it is without effect",
-    "redirect rule for /b leads in a circle: /b → /c → /b",
-    "redirect rule for /c leads in a circle: /c → /b → /c",
-    "rewrite rule for /x leads in a circle: /x → /y → /x",
-    "rewrite rule for /y leads in a circle: /y → /x → /y",
-  ]]);
 });

@@ -24,6 +24,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     action: "serve",
     explain: "",
     config: null,
+    file: null,
     port: 7890,
     host: "0.0.0.0",
     listen: [],

@@ -47,6 +47,18 @@ Deno.test("it runs as a user by number, on port 8080, is asked how it is, and en
   assertEquals(labels["base.name"], said("FROM").at(-1));
 });
 
+Deno.test("the keys of a mounted file that the image's variables overrule are those that deploy.md names", () => {
+  const variables = Array.from(
+    said("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
+    ([, name]) => name.toLowerCase(),
+  );
+  const [, keys = ""] = /All of the file counts but ([^]*?),\s+which\s+the image's variables/.exec(
+    Deno.readTextFileSync(`${REPOSITORY}docs/deploy.md`),
+  ) ?? [];
+  const named = Array.from(keys.matchAll(/`(\w+)`/g), ([, key]) => key);
+  assertEquals(["config", ...named].toSorted(), variables.toSorted());
+});
+
 Deno.test("all that the program is made of gets into the build, and nothing else", () => {
   const lines = Deno.readTextFileSync(`${REPOSITORY}.dockerignore`).trim().split("\n").filter((line) =>
     line[0] !== "#"

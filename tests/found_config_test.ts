@@ -169,7 +169,9 @@ Deno.test("nothing but the site of a found file is in force, and it is said what
     for (const byFlag of [true, false]) {
       const args = ["--check", "--no-user", ...byFlag ? ["--config", config] : []];
       const named = await runProgram(args, folder.root, byFlag ? {} : { EPOLLET_CONFIG: config });
-      assertEquals([named.code, named.stderr], [0, ""], config);
+      const path = config.endsWith("/") ? `${config}epollet.json` : config;
+      const overruled = `epollet: Overruled in ${path}: user (by --no-user)\n`;
+      assertEquals([named.code, named.stderr], [0, overruled], config);
       const { sandbox, workers, admin } = JSON.parse(named.stdout);
       assertEquals([sandbox, workers, admin], [false, 3, "127.0.0.1:9"], config);
     }

@@ -11,7 +11,10 @@ const LAYERS: readonly [RegExp, number][] = [
   [/^program\//, 5],
   [/^handlers\//, 4],
   // The loop, and what it needs: knows neither sockets nor HTTP.
-  [/^server\/(reactor|turns|task_queue|source|deadlines|poller|limits)\.ts$|^server\/pollers\//, 1],
+  [
+    /^server\/(reactor|turns|task_queue|source|deadlines|parking|poller|limits)\.ts$|^server\/pollers\//,
+    1,
+  ],
   [/^server\/http\//, 2],
   [/^server\//, 3],
   [/^ffi\//, 0],

@@ -11,6 +11,7 @@ import {
   isRegularFile,
   openLogDirectory,
   openToAppend,
+  tryToAppend,
 } from "../../ffi/log_file.ts";
 import { close } from "../../ffi/socket.ts";
 import { mayWrite } from "../../ffi/standard_output.ts";
@@ -26,6 +27,10 @@ const STREAMS: ReadonlyMap<string, number> = new Map([
 /** True for `/dev/stdout` and `/dev/stderr`, which are no files that a log opens. */
 export function isStandardStream(path: string): boolean {
   return STREAMS.has(path);
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1) || ".";
 }
 
 /** See the module's comment. */
@@ -56,13 +61,25 @@ export class LogFile implements LogTarget {
   open(): void {
     const { path } = this;
     if (path === null || this.#fd >= 0) return;
-    this.#directory = openLogDirectory(path.slice(0, path.lastIndexOf("/") + 1) || ".", path);
+    this.#directory = openLogDirectory(directoryOf(path), path);
     const fd = openToAppend(this.#directory, this.#name);
-    if (fd < 0) {
-      this.close();
-      throw new SystemError(`open ${path}`, "openat", -fd, describeRefusal(-fd));
-    }
+    if (fd < 0) this.#fail(path, fd);
     this.#use(fd);
+  }
+
+  /** Finds out whether it can be opened, without making it. @throws {SystemError} as {@linkcode open} does */
+  tryToOpen(): void {
+    const { path } = this;
+    if (path === null || this.#fd >= 0) return;
+    this.#directory = openLogDirectory(directoryOf(path), path);
+    const status = tryToAppend(this.#directory, this.#name);
+    if (status < 0) this.#fail(path, status);
+    this.close();
+  }
+
+  #fail(path: string, status: number): never {
+    this.close();
+    throw new SystemError(`open ${path}`, "openat", -status, describeRefusal(-status));
   }
 
   #use(fd: number): void {

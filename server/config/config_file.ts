@@ -78,7 +78,12 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
     } stands here a second time (first in line ${firstLine}): only what is here counts`
   );
   const site = siteOf(written, path);
-  return { path, isNamed, ignored, warnings, places, program, site, hosts: new Map(hosts) };
+  const lineOf = ([key, name, ...rest]: Path): number => {
+    const isSame = (written: string) => written.toLowerCase() === name;
+    const asWritten = key === "hosts" ? Object.keys(written.hosts ?? {}).find(isSame) : undefined;
+    return places.lineOf(name === undefined ? [key] : [key, asWritten ?? name, ...rest]);
+  };
+  return { path, isNamed, ignored, warnings, lineOf, program, site, hosts: new Map(hosts) };
 }
 
 /** Whether a key counts in a file that was found and not named. */

@@ -4,6 +4,7 @@
  */
 import { DEFAULT_LIMITS, type Rate, type ServerLimits } from "../server_limits.ts";
 import { Expected } from "./usage_error.ts";
+import { FIELDS_MOST, HEAD_BYTES_LEAST, HEAD_BYTES_MOST } from "../limits.ts";
 import { EXPECTED_SIZE, formatSize, readSize, SIZE as SIZE_PATTERN } from "./values.ts";
 
 /** What a value of a setting looks like. */
@@ -45,6 +46,8 @@ const TIME_PATTERN = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?$/;
 const EXPECTED_TIME = "seconds, or a number with ms, s, m or h, such as 15s; at most 24h";
 const EXPECTED_COUNT = "a whole number from 1 on";
 const EXPECTED_COUNT_OR_NONE = "a whole number; 0: any";
+const EXPECTED_HEAD_SIZE = "bytes from 1K to 1M, as in 64K";
+const EXPECTED_FIELDS = `a whole number from 1 to ${FIELDS_MOST}`;
 const COUNT_PATTERN = /^\d{1,9}$/;
 const RATE_PATTERN = /^(\d{1,9})(?:\/([smh]))?$/;
 const EXPECTED_RATE = "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any";
@@ -74,6 +77,21 @@ export function readRate(text: string): Rate | null {
 function readCount(text: string): number {
   const count = Number(text);
   if (!COUNT_PATTERN.test(text) || count < 1) throw new Expected(EXPECTED_COUNT);
+  return count;
+}
+
+/** A size of heads. */
+function readHeadSize(text: string): number {
+  if (!SIZE_PATTERN.test(text)) throw new Expected(EXPECTED_HEAD_SIZE);
+  const size = readSize(text);
+  if (size < HEAD_BYTES_LEAST || size > HEAD_BYTES_MOST) throw new Expected(EXPECTED_HEAD_SIZE);
+  return size;
+}
+
+/** A number of fields. */
+function readFields(text: string): number {
+  const count = Number(text);
+  if (!COUNT_PATTERN.test(text) || count < 1 || count > FIELDS_MOST) throw new Expected(EXPECTED_FIELDS);
   return count;
 }
 
@@ -120,6 +138,20 @@ const SIZE: LimitKind<number> = {
   expected: EXPECTED_SIZE,
   pattern: SIZE_PATTERN,
 };
+const HEAD_SIZE: LimitKind<number> = {
+  value: "SIZE",
+  read: readHeadSize,
+  format: formatSize,
+  expected: EXPECTED_HEAD_SIZE,
+  pattern: SIZE_PATTERN,
+};
+const FIELDS: LimitKind<number> = {
+  value: "COUNT",
+  read: readFields,
+  format: formatCount,
+  expected: EXPECTED_FIELDS,
+  pattern: COUNT_PATTERN,
+};
 const RATE: LimitKind<Rate | null> = {
   value: "RATE",
   read: readRate,
@@ -147,6 +179,8 @@ const {
   keepAliveTimeoutMs,
   receiveRateMin,
   sendRateMin,
+  headBytesMax,
+  fieldsMax,
   bodyBytesMax,
   gracePeriodMs,
 } = DEFAULT_LIMITS;
@@ -202,6 +236,22 @@ export const LIMIT_SETTINGS = [
     formatSize(sendRateMin),
     "bytes a second of a response, likewise; 0: any",
     false,
+  ),
+  setting(
+    "max-head",
+    "maxHead",
+    "headBytesMax",
+    HEAD_SIZE,
+    formatSize(headBytesMax),
+    "the longest head of a request; past it: 431",
+  ),
+  setting(
+    "max-fields",
+    "maxFields",
+    "fieldsMax",
+    FIELDS,
+    String(fieldsMax),
+    "lines of fields in a head; past it: 431",
   ),
   setting(
     "max-body",

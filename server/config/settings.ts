@@ -5,7 +5,6 @@
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
 import type { ListenAddress } from "../listening/address.ts";
-import type { JsonPlaces } from "./json_places.ts";
 import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";
 import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
@@ -97,8 +96,8 @@ export interface FileChoices extends Choices {
   readonly ignored: readonly string[];
   /** What is hardly meant in it, a line for each. */
   readonly warnings: readonly string[];
-  /** Where each key and each element of a list stands in it. */
-  readonly places: JsonPlaces;
+  /** The line of a key or an element of a list in it, by keys and indices from the top; of what is missing, that of what it is missing in. */
+  readonly lineOf: (path: readonly PropertyKey[]) => number;
   /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
   readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
 }
@@ -154,6 +153,8 @@ export interface CommandLine extends ProgramSettings {
   readonly explain: string;
   /** The configuration file that was read; null: none was. */
   readonly config: string | null;
+  /** What counts of that file; null: there is none. */
+  readonly file: FileChoices | null;
   /** How much is printed. */
   readonly verbosity: Verbosity;
   /** The site, for every host that is not among `hosts`. */
@@ -199,7 +200,8 @@ export function mergeSettings(
   const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
   if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
-  return { ...program, ...listening, action, explain, verbosity, config: file?.path ?? null, site, hosts };
+  const config = file?.path ?? null;
+  return { ...program, ...listening, action, explain, verbosity, config, file, site, hosts };
 }
 
 /** Settings of which everybody's say counts. */

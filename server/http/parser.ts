@@ -21,16 +21,18 @@ const framing = new FramingFields();
 
 /**
  * Parses the head at `bytes[start, end)` into `request`. Returns the bytes it takes (> 0), 0 when it is incomplete,
- * or a negated status: −400, −414, −417, −431, −501, −505.
+ * or a negated status: −400, −414, −417, −431, −501, −505. `request` must have room for `fieldsMax` fields.
  */
 export function parseRequest(
   bytes: Uint8Array<ArrayBuffer>,
   start: number,
   end: number,
   request: HttpRequest,
+  headBytesMax: number = HEAD_BYTES_MAX,
+  fieldsMax: number = FIELDS_MAX,
 ): number {
-  const isFull = end - start >= HEAD_BYTES_MAX;
-  const limit = isFull ? start + HEAD_BYTES_MAX : end;
+  const isFull = end - start >= headBytesMax;
+  const limit = isFull ? start + headBytesMax : end;
   const more = isFull ? -431 : 0;
   request.buffer = bytes;
   request.method = "";
@@ -112,7 +114,7 @@ export function parseRequest(
     let valueEnd = i;
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
     i += 2;
-    if (count === FIELDS_MAX) return -431;
+    if (count === fieldsMax) return -431;
     const at = count++ * 4;
     fields[at] = nameStart;
     fields[at + 1] = nameEnd;
