@@ -90,7 +90,7 @@ export async function serveAlone(
       succession === null ? warn(isSecure ? NO_SUCCESSION_SECURE : NO_SUCCESSION) : succession.begin(),
   }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
-  sayReady(origin, manager);
+  sayReady(origin, manager, server.reactor);
   await server.run();
   if (!hasSuccessor) sockets.removeFiles();
 }

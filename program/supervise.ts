@@ -5,6 +5,7 @@
  */
 import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN } from "../server/limits.ts";
 import { createPoller } from "../server/pollers/mod.ts";
 import { describeAccount, resolveAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
@@ -23,6 +24,7 @@ import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
 import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
+import { watchdogTimeMs } from "./watchdog.ts";
 
 /** Looks after workers until a signal ends them, or a successor has taken its place; `config` is the file as it was read. @throws {UsageError | SystemError} */
 export async function supervise(
@@ -55,7 +57,7 @@ export async function supervise(
   const reactor = admin?.reactor ?? new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
   const running = admin?.run() ?? reactor.run();
   const supervisor: Supervisor = new Supervisor(
-    { reactor, launch: launcher.worker, warn },
+    { reactor, launch: launcher.worker, hangPatienceMs: hangPatienceMs(), warn },
     command.gracePeriodMs,
   );
   const company = new Company(said, supervisor, sockets, count);
@@ -112,10 +114,15 @@ export async function supervise(
       sandbox,
       workers: supervisor.pids,
     });
-    sayReady(origin, manager);
+    sayReady(origin, manager, reactor);
   }
   await running;
   if (!hasSuccessor) company.sockets.removeFiles();
+}
+
+/** Workers are given the time that systemd gives their supervisor, where it watches that. */
+function hangPatienceMs(): number {
+  return Math.max(watchdogTimeMs() ?? HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN);
 }
 
 /** What may be missing where workers did not begin, which are started by a user that the supervisor has become. */

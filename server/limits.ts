@@ -200,6 +200,17 @@ export const RESTART_DELAY_MS_MAX = 5_000;
 export const LEAVING_PATIENCE_MS = 50;
 /** One that lived for so long is replaced at once again. */
 export const RESTART_FORGIVEN_AFTER_MS = 10_000;
+/**
+ * A worker whose loop gives no answer for so long hangs, and is killed and replaced; where systemd watches the supervisor,
+ * the time of its watchdog counts instead.
+ */
+export const HANG_PATIENCE_MS = 10_000;
+/** The least of such a time: a busy machine takes as long. */
+export const HANG_PATIENCE_MS_MIN = 1_000;
+/** How many times within it a worker's answer is looked for. */
+export const HEARTBEATS_PER_PATIENCE = 4;
+/** How soon the watchdog of systemd is answered again where its socket had no room. */
+export const WATCHDOG_RETRY_MS = 100;
 /** How often it is looked for a process that has closed its channel. */
 export const REAP_INTERVAL_MS = 5;
 /** One that has not ended then is killed. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { GRACE_MARGIN_MS, GRACE_PERIOD_MS } from "../server/limits.ts";
+import { GRACE_MARGIN_MS, GRACE_PERIOD_MS, HANG_PATIENCE_MS } from "../server/limits.ts";
 import { childrenOf, isRunning, newChildOf } from "./support/process.ts";
 import { Program, programCommand, REPOSITORY, runProgram, Site } from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
@@ -98,11 +98,12 @@ Deno.test({
   },
 });
 
-Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed", async () => {
+Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed; systemd watches it", async () => {
   assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
   assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
   assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
+  assert(seconds("WatchdogSec") * 1000 >= HANG_PATIENCE_MS);
   using site = newSite();
   const check = () => runProgram(["--check", "--quiet"], site.root, environment());
   assertEquals(await check(), { code: 0, stdout: "", stderr: "" });
