@@ -122,10 +122,12 @@ export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 
-// socket(7), ip(7), ipv6(7), tcp(7), unix(7)
+// socket(7), ip(7), ipv6(7), netdevice(7), tcp(7), unix(7)
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const IFF_UP = 1;
+export const IFF_LOOPBACK = 8;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;

@@ -3,7 +3,7 @@
  * @module
  */
 import config from "../deno.json" with { type: "json" };
-import { close, formatAddress, isIpAddress } from "../ffi/socket.ts";
+import { close, isIpAddress } from "../ffi/socket.ts";
 import { adminHandler, type AdminOptions } from "../handlers/admin/admin.ts";
 import { isLoopback } from "../server/config/admin_address.ts";
 import type { CommandLine } from "../server/config/settings.ts";
@@ -72,10 +72,4 @@ export function adminService(
     sockets,
     connectionsMax: ADMIN_CONNECTIONS_MAX,
   };
-}
-
-/** Where operators are served, as a browser takes it. */
-export function adminUrl([{ address: { address, port } }]: readonly ListeningSocket[]): string {
-  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
-  return `http://${formatAddress({ address: reachable, port })}/`;
 }

@@ -34,6 +34,8 @@ export const LATE_TURN_MS = 5;
 
 // The listener
 
+/** Addresses of this machine that the greeting names for a socket on every address. */
+export const ANNOUNCED_ADDRESSES_MAX = 8;
 /** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
 export const LISTEN_BACKLOG = 4096;
 /** How long a server that is about to listen on a UNIX socket waits for others that do so in the same directory. */

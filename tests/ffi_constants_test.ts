@@ -21,6 +21,7 @@ const HEADERS = [
   "linux/openat2.h",
   "linux/sockios.h",
   "linux/prctl.h",
+  "net/if.h",
   "netinet/in.h",
   "netinet/tcp.h",
   "poll.h",
