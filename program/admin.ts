@@ -14,6 +14,7 @@ import { formatListenAddress } from "../server/listening/address.ts";
 import { inheritListener, type ListeningSocket, openListeners } from "../server/listening/open.ts";
 import type { SecondService } from "../server/server.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
+import { withPortAdvice } from "./port_advice.ts";
 import { warn } from "./output.ts";
 
 /** @throws {UsageError} for an address that is none, and for a port of the site */
@@ -46,7 +47,7 @@ export function listenForAdmin(
     else close(fd);
   }
   if (admin === null) return [];
-  const [sockets] = taken.length > 0 ? [taken] : openListeners([admin]);
+  const [sockets] = taken.length > 0 ? [taken] : withPortAdvice(() => openListeners([admin]));
   if (!isLoopback(admin.host)) {
     warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
   }
