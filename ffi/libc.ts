@@ -134,6 +134,7 @@ const SYMBOLS = {
   getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
+  syscall_pidfd_open: { name: "syscall", parameters: ["i32", "i32", "u32"], result: "i32" },
   syscall_landlock_create_ruleset: {
     name: "syscall",
     parameters: ["i32", "buffer", "u32", "u32"],

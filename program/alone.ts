@@ -14,6 +14,7 @@ import { sayReady, ServiceManager } from "./service_manager.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
+import { endWith, npxDescriptor } from "./npx.ts";
 import { dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
 import { Reload } from "./reload.ts";
 import { obeySignals } from "./signals.ts";
@@ -38,6 +39,7 @@ export async function serveAlone(
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
+  const npx = origin === null ? npxDescriptor() : -1; // a successor outlives it
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
@@ -70,12 +72,14 @@ export async function serveAlone(
     },
     warn,
   });
+  const drain = () => {
+    succession?.cancel();
+    manager.stopping();
+    server.shutdown();
+  };
+  endWith(npx, server.reactor, drain);
   obeySignals({
-    drain: () => {
-      succession?.cancel();
-      manager.stopping();
-      server.shutdown();
-    },
+    drain,
     reload: () => {
       const read = () => void manager.reloading(() => reload.run());
       if (succession === null) read();

@@ -18,6 +18,7 @@ import { EXIT_FAILURE, EXIT_USAGE } from "./exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
+import { endWith, npxDescriptor } from "./npx.ts";
 import { dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { obeySignals } from "./signals.ts";
@@ -35,6 +36,7 @@ export async function supervise(
 ): Promise<void> {
   const account = command.user === null ? null : resolveAccount(command.user);
   const manager = ServiceManager.connect();
+  const npx = origin === null ? npxDescriptor() : -1; // a successor outlives it
   const launcher = new Launcher();
   const count = workersOf(command);
   const site = await openSites(command); // a mistake is told once, and not by each worker
@@ -84,11 +86,13 @@ export async function supervise(
     },
     warn,
   });
+  const drain = () => {
+    manager.stopping();
+    void end();
+  };
+  endWith(npx, reactor, drain);
   obeySignals({
-    drain: () => {
-      manager.stopping();
-      void end();
-    },
+    drain,
     abort: () => supervisor.kill(),
     reload: () => succession.reload(() => void manager.reloading(() => company.reload())),
     reopenLogs: () => {
