@@ -27,7 +27,9 @@ function fail(message: string, status: number): never {
 
 async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
-  console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain)));
+  const { looksAs } = await import("./program/explain_user.ts");
+  const whenOpen = looksAs(command);
+  console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain, whenOpen)));
 }
 
 /** What needs no settings: true when it was that, and is done. */

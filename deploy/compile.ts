@@ -27,6 +27,21 @@ const TARGETS: Readonly<Record<string, { readonly triple: string; readonly machi
 const OWN_TARGET = Deno.build.arch === "aarch64" ? "linux-arm64" : "linux-x64";
 const REPOSITORY = new URL("../", import.meta.url).pathname;
 
+const HELP = `deno task compile [--site DIR] [--config FILE] [--output FILE] [--target TARGET]
+
+Makes the program ./epollet, which needs no Deno; with --site server and site in one file.
+
+      --site DIR       the site to put into the program
+      --config FILE    settings for it, as in epollet.json
+  -o, --output FILE    what is made (./epollet)
+      --target TARGET  ${Object.keys(TARGETS).join(" or ")} (${OWN_TARGET})
+  -h, --help           print this help
+
+Environment
+  DENORT_BIN           a runtime that Deno need not download: the file denort out of denort-TRIPLE.zip of Deno's
+                       release page, of the version of the Deno that compiles, and for the target's machine
+  DENO_COMPILE         another Deno to compile with (the one that runs this)`;
+
 /** What the command line says. */
 interface Choices {
   readonly site: string | null;
@@ -44,12 +59,20 @@ function fromCaller(path: string): string {
   return path.startsWith("/") || folder === undefined ? path : `${folder}/${path}`;
 }
 
-function readChoices(args: string[]): Choices {
+/** Null: the help is asked for. @throws {UsageError} */
+function readChoices(args: string[]): Choices | null {
   const option = { type: "string" } as const;
   const { values } = parseArgs({
     args,
-    options: { site: option, config: option, output: { ...option, short: "o" }, target: option },
+    options: {
+      site: option,
+      config: option,
+      output: { ...option, short: "o" },
+      target: option,
+      help: { type: "boolean", short: "h" },
+    },
   });
+  if (values.help === true) return null;
   const { site = null, config = null, output = `${REPOSITORY}epollet`, target = OWN_TARGET } = values;
   if (!Object.hasOwn(TARGETS, target)) {
     throw new UsageError(`Bad target "${target}": expected ${Object.keys(TARGETS).join(" or ")}`);
@@ -96,12 +119,18 @@ async function compile(output: string, target: string, folder: string): Promise<
   ]);
 }
 
+/** DENORT_BIN as the user means it. */
+function runtimeOfCaller(): Record<string, string> {
+  const path = Deno.env.get("DENORT_BIN");
+  return path === undefined ? {} : { DENORT_BIN: fromCaller(path) };
+}
+
 /** Runs the Deno that compiles: what it prints. Its own words are shown when it fails. */
 async function runDeno(args: readonly string[]): Promise<string> {
   const command = new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
     args: [...args],
     // Old versions trust their own list of authorities alone, and know no proxy that has another.
-    env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
+    env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla", ...runtimeOfCaller() },
     stdout: "piped",
     stderr: "piped",
   });
@@ -110,7 +139,7 @@ async function runDeno(args: readonly string[]): Promise<string> {
   const words = new TextDecoder().decode(stderr).trim();
   const hint = Deno.env.has("DENORT_BIN")
     ? ""
-    : "\nWhere Deno cannot download its runtime, DENORT_BIN names one, of the version of the Deno that compiles.";
+    : "\nNo network? Download the file that is named above elsewhere, unzip it, and run DENORT_BIN=./denort deno task compile";
   throw new Failure(`deno ${args[0]} failed:\n${words}${hint}`);
 }
 
@@ -163,6 +192,7 @@ async function tryOut(path: string): Promise<void> {
 
 async function main(args: string[]): Promise<void> {
   const choices = readChoices(args);
+  if (choices === null) return console.log(HELP);
   const { output, site, target } = choices;
   if (choices.config !== null) readConfig(choices.config);
   if (site !== null && !isDirectory(site)) throw new UsageError(`Bad site "${site}": expected a directory`);

@@ -2,10 +2,20 @@
  * Child processes: programs that run beside this one.
  *
  * Never fork(2): the runtime's threads would not be there in the child. posix_spawn(3) has no such child.
- * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5).
+ * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5),
+ * proc_pid_stat(5), pidfd_open(2).
  * @module
  */
-import { AT_FDCWD, F_SETFD, FD_CLOEXEC, SIGHUP, SIGKILL, SIGTERM, WNOHANG } from "./constants.ts";
+import {
+  AT_FDCWD,
+  F_SETFD,
+  FD_CLOEXEC,
+  SIGHUP,
+  SIGKILL,
+  SIGTERM,
+  SYS_pidfd_open,
+  WNOHANG,
+} from "./constants.ts";
 import { ENOENT, orThrow, SystemError } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { readProcFile } from "./proc_file.ts";
@@ -18,6 +28,8 @@ export const SELF = "/proc/self/exe";
 const DELETED = " (deleted)";
 const NUL = 0;
 const EQUALS = 0x3d;
+/** How far up the processes above this one are looked at. */
+const ANCESTORS_MAX = 16;
 /** PATH_MAX. */
 const PATH_BYTES_MAX = 4096;
 
@@ -129,6 +141,25 @@ export function reap(pid: number): Ended | null | number {
   const word = new DataView(status.buffer).getInt32(0, true);
   const signal = word & 0x7f;
   return signal === 0 ? { code: word >> 8 & 0xff, signal: null } : { code: null, signal };
+}
+
+/** The processes above this one: its parent, that one's, and so on. @throws {SystemError} without /proc */
+export function ancestors(): number[] {
+  const found: number[] = [];
+  for (let pid = "self"; found.length < ANCESTORS_MAX;) {
+    const stat = new TextDecoder().decode(readProcFile(`/proc/${pid}/stat`));
+    const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]; // the name in parentheses may hold anything
+    if (Number(parent) <= 1) break;
+    found.push(Number(parent));
+    pid = parent;
+  }
+  return found;
+}
+
+/** A descriptor that becomes readable when process `pid` ends; −errno where there is none, or before Linux 5.3. */
+export function openProcess(pid: number): number {
+  loadLibc();
+  return result(libc.syscall_pidfd_open(SYS_pidfd_open, pid, 0)); // closed by execve (pidfd_open(2))
 }
 
 /** How many processors this process may use (sched_setaffinity(2)); at least 1. */

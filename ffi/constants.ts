@@ -103,6 +103,8 @@ export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
+// pidfd_open(2)
+export const SYS_pidfd_open = 434;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 /** renameat2(2): −EEXIST where something has the new name. */
@@ -122,10 +124,12 @@ export const S_IFCHR = 0o020000;
 export const S_IFSOCK = 0o140000;
 export const S_IFLNK = 0o120000;
 
-// socket(7), ip(7), ipv6(7), tcp(7), unix(7)
+// socket(7), ip(7), ipv6(7), netdevice(7), tcp(7), unix(7)
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const IFF_UP = 1;
+export const IFF_LOOPBACK = 8;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;

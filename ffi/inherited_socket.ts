@@ -12,6 +12,8 @@ import {
   F_SETFD,
   F_SETFL,
   FD_CLOEXEC,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
   O_NONBLOCK,
   SO_ACCEPTCONN,
   SO_DOMAIN,
@@ -31,9 +33,9 @@ const lengthBytes = new Uint8Array(scratch, 8, 4);
 const lengthWord = new Uint32Array(scratch, 8, 1);
 
 /** An option that is a number, or −errno. */
-function option(fd: number, name: number): number {
+function option(fd: number, name: number, level: number = SOL_SOCKET): number {
   lengthWord[0] = 4;
-  const status = result(libc.getsockopt(fd, SOL_SOCKET, name, optionBytes, lengthBytes));
+  const status = result(libc.getsockopt(fd, level, name, optionBytes, lengthBytes));
   return status < 0 ? status : optionWord[0];
 }
 
@@ -45,6 +47,12 @@ export function notListening(fd: number): string | number | null {
   if (!FAMILIES.includes(family)) return "a socket of another family than IPv4, IPv6 and UNIX";
   if (option(fd, SO_TYPE) !== SOCK_STREAM) return "no stream socket";
   return option(fd, SO_ACCEPTCONN) === 1 ? null : "a socket that does not listen";
+}
+
+/** True for a socket of IPv6 that takes no clients of IPv4. */
+export function isIpv6Only(fd: number): boolean {
+  loadLibc();
+  return option(fd, IPV6_V6ONLY, IPPROTO_IPV6) === 1; // ENOPROTOOPT for other families
 }
 
 /**

@@ -39,6 +39,8 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
+  getifaddrs: { parameters: ["buffer"], result: "i32" },
+  freeifaddrs: { parameters: ["pointer"], result: "void" },
   socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
@@ -134,6 +136,7 @@ const SYMBOLS = {
   getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   readlinkat: { parameters: ["i32", "buffer", "buffer", "u32"], result: "i32" },
+  syscall_pidfd_open: { name: "syscall", parameters: ["i32", "i32", "u32"], result: "i32" },
   syscall_landlock_create_ruleset: {
     name: "syscall",
     parameters: ["i32", "buffer", "u32", "u32"],

@@ -75,10 +75,10 @@ export function writeUnixSockaddr(path: string): number {
 }
 
 /**
- * Reads the address that the kernel left in `sockaddr`, whose length it gave; an IPv4 client of a dual-stack socket
+ * Reads the address that the kernel left in `sockaddr`, of a UNIX socket with its length in `lengthWord`; an IPv4 client of a dual-stack socket
  * reads as IPv4.
  */
-function readSockaddr(): SocketAddress {
+export function readSockaddr(): SocketAddress {
   const family = sockaddrView.getUint16(0, true);
   if (family === AF_UNIX) return { address: UNIX_PREFIX + readUnixPath(), port: 0 };
   const layout = family === AF_INET6 ? SOCKADDR_IN6 : SOCKADDR_IN;

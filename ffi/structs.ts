@@ -59,6 +59,9 @@ export const PASSWD = { size: 48, name: 0, uid: 16, gid: 20 } as const;
 /** group, getgrnam(3). */
 export const GROUP = { size: 32, gid: 16 } as const;
 
+/** ifaddrs, getifaddrs(3). */
+export const IFADDRS = { size: 56, next: 0, flags: 16, addr: 24 } as const;
+
 /** landlock_path_beneath_attr, landlock_add_rule(2): packed. */
 export const LANDLOCK_PATH_BENEATH_ATTR = { size: 12, allowed_access: 0, parent_fd: 8 } as const;
 

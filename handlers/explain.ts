@@ -26,10 +26,15 @@ const OMITTED = "cache";
 /**
  * What a browser that is sent to `url` (a path, or with a host: `http://example.org/a?b`) gets: each step that led
  * there in a line, and the response's head.
+ * `whenOpen` is called once the roots are open, and gives up what the server gives up then; what it returns stands in a line.
  * @throws {TypeError} when `url` is none, or one that no request can ask for; also as `staticHandler` does.
  * @throws {SystemError} as `staticHandler` does.
  */
-export async function explain(options: StaticOptions, url: string): Promise<string> {
+export async function explain(
+  options: StaticOptions,
+  url: string,
+  whenOpen: () => string | null = () => null,
+): Promise<string> {
   const request = requestFor(url);
   const lines: string[] = [];
   const note = (what: string, detail: string) => {
@@ -46,6 +51,8 @@ export async function explain(options: StaticOptions, url: string): Promise<stri
   if (options.config) note("config", options.config);
   const sites = new Sites({ ...options, onWarning: (message) => note("warning", message) }, note);
   try {
+    const user = whenOpen();
+    if (user !== null) note("user", user);
     const response = await sites.handle(request, context);
     response.stamp(clock);
     note("body", describeBody(response));

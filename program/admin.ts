@@ -3,7 +3,7 @@
  * @module
  */
 import config from "../deno.json" with { type: "json" };
-import { close, formatAddress, isIpAddress } from "../ffi/socket.ts";
+import { close, isIpAddress } from "../ffi/socket.ts";
 import { adminHandler, type AdminOptions } from "../handlers/admin/admin.ts";
 import { isLoopback } from "../server/config/admin_address.ts";
 import type { CommandLine } from "../server/config/settings.ts";
@@ -15,6 +15,7 @@ import { inheritListener, type ListeningSocket, openListeners } from "../server/
 import type { SecondService } from "../server/server.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
 import { withPlace } from "./config_place.ts";
+import { withPortAdvice } from "./port_advice.ts";
 import { warn } from "./output.ts";
 
 /** @throws {UsageError} for an address that is none, and for a port of the site */
@@ -49,7 +50,7 @@ export function listenForAdmin(
     else close(fd);
   }
   if (admin === null) return [];
-  const [sockets] = taken.length > 0 ? [taken] : openListeners([admin]);
+  const [sockets] = taken.length > 0 ? [taken] : withPortAdvice(() => openListeners([admin]));
   if (!isLoopback(admin.host)) {
     warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
   }
@@ -75,10 +76,4 @@ export function adminService(
     sockets,
     connectionsMax: ADMIN_CONNECTIONS_MAX,
   };
-}
-
-/** Where operators are served, as a browser takes it. */
-export function adminUrl([{ address: { address, port } }]: readonly ListeningSocket[]): string {
-  const reachable = address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address;
-  return `http://${formatAddress({ address: reachable, port })}/`;
 }

@@ -14,6 +14,7 @@ import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
 import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./prepare.ts";
+import { endWith, npxDescriptor } from "./npx.ts";
 import { Reload } from "./reload.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
@@ -37,6 +38,7 @@ export async function serveAlone(
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
+  const npx = origin === null ? npxDescriptor() : -1; // a successor outlives it
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
@@ -69,12 +71,14 @@ export async function serveAlone(
     },
     warn,
   });
+  const drain = () => {
+    succession?.cancel();
+    manager.stopping();
+    server.shutdown();
+  };
+  endWith(npx, server.reactor, drain);
   obeySignals({
-    drain: () => {
-      succession?.cancel();
-      manager.stopping();
-      server.shutdown();
-    },
+    drain,
     reload: () => {
       const read = () => void manager.reloading(() => reload.run());
       if (succession === null) read();
@@ -89,7 +93,7 @@ export async function serveAlone(
       succession === null ? warn(isSecure ? NO_SUCCESSION_SECURE : NO_SUCCESSION) : succession.begin(),
   }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
-  sayReady(origin, manager);
+  sayReady(origin, manager, server.reactor);
   await server.run();
   if (!hasSuccessor) sockets.removeFiles();
 }

@@ -4,22 +4,20 @@
  */
 import config from "../deno.json" with { type: "json" };
 import type { Account } from "../ffi/privileges.ts";
-import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
 import type { StaticHandler } from "../handlers/static.ts";
 import { describeSite } from "../server/config/describe_site.ts";
 import { describeLimits } from "../server/config/limit_settings.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { formatSize } from "../server/config/values.ts";
 import { describeAccount } from "../server/privileges.ts";
-import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
 import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
 import { printable } from "../server/config/usage_error.ts";
-import { adminUrl } from "./admin.ts";
 import { passwordLines } from "./check_sites.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
+import { reachableElsewhere, reachableHere } from "./reachable.ts";
 
 /** What there is to say beside the settings. */
 export interface Facts {
@@ -47,11 +45,9 @@ export function announce(
   if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
   if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
   if (site !== null) passwordLines(command).map(printable).forEach(print);
-  for (const where of new Set(listening.map(({ address }) => reachable(address)))) {
-    if (site === null) print(`Serving ${command.handler} at ${where}`);
-    else print(`Serving ${command.site.root} at ${where.startsWith("unix:") ? where : `http://${where}/`}`);
-  }
-  if (adminSockets.length > 0) print(`Admin at ${adminUrl(adminSockets)}`);
+  const what = site === null ? command.handler : command.site.root;
+  printPlaces(`Serving ${what}`, listening, site !== null);
+  printPlaces("Admin", adminSockets, true);
   if (command.verbosity === "normal") return;
   say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   say("config", command.config ?? "none");
@@ -75,10 +71,15 @@ export function announce(
   }
 }
 
-/** An address that a client on this machine can use. */
-function reachable({ address, port }: SocketAddress): string {
-  const isAny = address === EVERY_IPV4 || address === EVERY_IP;
-  return formatAddress({ address: isAny ? "127.0.0.1" : address, port });
+/** A line for each place where it is reached: on this machine, then for others. */
+function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHttp: boolean): void {
+  const places = new Map(sockets.map((socket) => [socket.name, socket])); // each worker may have one of its own
+  const lines = Array.from(places.values()).flatMap((socket) => {
+    const shown = (where: string) => speaksHttp && !where.startsWith("unix:") ? `http://${where}/` : where;
+    const elsewhere = reachableElsewhere(socket).map((where) => `${what} on the network at ${shown(where)}`);
+    return [`${what} at ${shown(reachableHere(socket))}`, ...elsewhere];
+  });
+  new Set(lines).forEach((line) => print(line));
 }
 
 /** The size of the cache, and how the files in it are known to be fresh. */

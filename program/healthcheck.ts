@@ -13,12 +13,17 @@ import { HEALTHCHECK_TIMEOUT_MS } from "../server/limits.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../server/listening/address.ts";
 import { checkAdmin } from "./admin.ts";
 
+/** What is said where no settings say whom to ask. */
+const NO_ADMIN =
+  `no --admin is set here, so ${DEFAULT_ADMIN.port} is asked: start the server with --admin ${DEFAULT_ADMIN.port}, or say here what it was started with`;
+
 /** Asks where the settings say that operators are served. Null: all is well; else what is wrong, in one line. */
 export async function healthcheck(args: Arguments): Promise<string | null> {
   try {
     const command = await loadSettings(args);
     checkAdmin(command);
-    return probe(command.admin ?? DEFAULT_ADMIN, args.healthcheck);
+    const trouble = probe(command.admin ?? DEFAULT_ADMIN, args.healthcheck);
+    return trouble === null || command.admin !== null ? trouble : `${trouble}: ${NO_ADMIN}`;
   } catch (error) {
     if (error instanceof UsageError) return error.message; // whoever asked for a health wants yes or no
     throw error;

@@ -8,6 +8,7 @@ import { Expected, UsageError } from "../server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatMode } from "../server/config/values.ts";
 import { EVERY_IP, EVERY_IPV4, formatListenAddress, readUnixPath } from "../server/listening/address.ts";
 import { type ConfigPath, withPlace } from "./config_place.ts";
+import { wildcardFamilies } from "./reachable.ts";
 import type { Sockets } from "./sockets.ts";
 
 /** A mistake in an address that only the kernel can see. @throws {UsageError} */
@@ -40,10 +41,13 @@ export function describeListening(
   { listening, isActivated }: Sockets,
   { socketMode }: CommandLine,
 ): string[] {
-  return listening.map(({ name, address: { address } }) => {
+  return listening.map((socket) => {
+    const { name, address: { address } } = socket;
     const facts = [];
-    if (address === EVERY_IPV4) facts.push("all interfaces, IPv4");
-    if (address === EVERY_IP) facts.push("all interfaces");
+    const families = wildcardFamilies(socket);
+    if (families.length > 0) {
+      facts.push(families.length > 1 ? "all interfaces" : `all interfaces, IPv${families[0]}`);
+    }
     if (isActivated) facts.push("handed over by systemd");
     else if (address.startsWith("unix:/")) facts.push(`mode ${formatMode(socketMode)}`);
     return facts.length === 0 ? name : `${name} (${facts.join(", ")})`;

@@ -18,10 +18,11 @@ import { handedOver } from "../server/listening/activation.ts";
 import type { Birth, InheritedSocket, Succession } from "../server/workers/messages.ts";
 import type { Launch } from "../server/workers/child_process.ts";
 import { receiveBirth } from "../server/workers/worker.ts";
+import { watchdogVariables } from "./watchdog.ts";
 
 /** Who it was, and the number of the descriptor that leads there: `worker 5` has a supervisor. */
 const CHANNEL = "EPOLLET_CHANNEL";
-/** What is not for programs that this one starts. */
+/** What is not for programs that this one starts, beside what its watchdog is told by. */
 const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /** How this process came about. */
@@ -78,7 +79,7 @@ export function inheritedBy(origin: Origin | null): readonly InheritedSocket[] {
  */
 export class Launcher {
   readonly #words = commandLine();
-  readonly #environment = environmentWithout(OURS);
+  readonly #environment = environmentWithout([...OURS, ...watchdogVariables()]);
 
   /** The same program, even if another file has its name by now. It only accepts from sockets that listen already. */
   readonly worker: Launch = (channel, inherited) =>

@@ -1,13 +1,16 @@
 /**
- * What systemd is told, where it started the program with `Type=notify`: when it is ready, reloads and ends, and that
- * another process is the main one now. Source: sd_notify(3).
+ * What systemd is told, where it started the program with `Type=notify`: when it is ready, reloads and ends, that it is
+ * alive (`WatchdogSec=`), and that another process is the main one now. Source: sd_notify(3).
  * @module
  */
 import { monotonicMs } from "../ffi/clock.ts";
 import { connectDatagram } from "../ffi/local_socket.ts";
+import { EAGAIN } from "../ffi/errno.ts";
 import { environmentVariable, processId } from "../ffi/process.ts";
 import { close, send } from "../ffi/socket.ts";
+import type { Reactor } from "../server/reactor.ts";
 import type { Origin } from "./origin.ts";
+import { Watchdog, watchdogTimeMs } from "./watchdog.ts";
 
 /** Where systemd listens. The variable stays: a successor speaks to it, too. */
 const VARIABLE = "NOTIFY_SOCKET";
@@ -15,6 +18,7 @@ const VARIABLE = "NOTIFY_SOCKET";
 /** See the module's comment. Nobody has to listen: then it does nothing. */
 export class ServiceManager {
   readonly #fd: number;
+  #watchdog: Watchdog | null = null;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -31,13 +35,22 @@ export class ServiceManager {
     this.#tell(`READY=1\nMAINPID=${processId()}`);
   }
 
-  /** It is about to end. */
+  /** From now on `reactor` answers systemd's watchdog, where that asks this process. */
+  watch(reactor: Reactor): void {
+    const timeMs = watchdogTimeMs();
+    if (this.#fd < 0 || timeMs === null) return;
+    this.#watchdog = new Watchdog(reactor, timeMs, () => this.#tell("WATCHDOG=1") !== -EAGAIN);
+    this.#watchdog.start();
+  }
+
+  /** It is about to end. What it has begun is finished, so the watchdog is answered on. */
   stopping(): void {
     this.#tell("STOPPING=1");
   }
 
-  /** Another process has taken over. */
+  /** Another process has taken over, and answers the watchdog. In the loop. */
   succeeded(pid: number): void {
+    this.#watchdog?.stop();
     this.#tell(`MAINPID=${pid}`);
   }
 
@@ -51,16 +64,18 @@ export class ServiceManager {
     }
   }
 
-  #tell(message: string): void {
-    if (this.#fd < 0) return;
+  /** −errno: it was not sent. */
+  #tell(message: string): number {
+    if (this.#fd < 0) return this.#fd;
     const bytes = new TextEncoder().encode(message) as Uint8Array<ArrayBuffer>;
-    send(this.#fd, bytes, bytes.length, false);
+    return send(this.#fd, bytes, bytes.length, false);
   }
 }
 
 /** Whoever started this program, and waits for that, is told that it serves. */
-export function sayReady(origin: Origin | null, manager: ServiceManager): void {
+export function sayReady(origin: Origin | null, manager: ServiceManager, reactor: Reactor): void {
   manager.ready();
+  manager.watch(reactor);
   if (origin === null) return;
   const ready = new TextEncoder().encode(`{"kind":"ready"}\n`) as Uint8Array<ArrayBuffer>;
   send(origin.channel, ready, ready.length, false);

@@ -2,10 +2,11 @@
  * The sites of the program: its settings as the static handler wants them.
  * @module
  */
-import { EXDEV, SystemError } from "../ffi/errno.ts";
+import { ENOENT, EXDEV, SystemError } from "../ffi/errno.ts";
 import type { SocketAddress } from "../ffi/socket.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../handlers/static.ts";
 import { isLoopback } from "../server/config/admin_address.ts";
+import { isSubcommand, NO_SUBCOMMANDS } from "../server/config/command_line.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
 import { UsageError } from "../server/config/usage_error.ts";
@@ -81,6 +82,9 @@ export async function withSites<T>(command: CommandLine, work: () => T | Promise
       const where = config === null || isOutside
         ? ""
         : `, or "root" in ${placeOfRoot(command, error) ?? config}`;
+      if (error.errno === ENOENT && typeof site.root === "string" && isSubcommand(site.root)) {
+        throw new UsageError(`${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`);
+      }
       throw new UsageError(
         `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
       );

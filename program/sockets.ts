@@ -18,6 +18,7 @@ import {
   removeSocketFiles,
 } from "../server/listening/open.ts";
 import type { InheritedSocket } from "../server/workers/messages.ts";
+import { withPortAdvice } from "./port_advice.ts";
 
 /** What stands for addresses where systemd says on what to listen. */
 const ACTIVATED = "systemd";
@@ -148,7 +149,9 @@ function bind(
     return { address, name, sockets: existing(name) };
   });
   const missing = bound.filter(({ sockets }) => sockets.length === 0);
-  const lists = openListeners(missing.map(({ address }) => address), settings, copies, addresses);
+  const lists = withPortAdvice(() =>
+    openListeners(missing.map(({ address }) => address), settings, copies, addresses)
+  );
   const fresh = new Map(missing.map(({ name }, i) => {
     const opened = new Map(lists.map((list) => [list[i].fd, list[i]])); // a shared one stands in all lists
     return [name, [...opened.values()]];

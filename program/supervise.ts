@@ -5,6 +5,7 @@
  */
 import type { ReadConfig } from "../server/config/load_settings.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import { HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN } from "../server/limits.ts";
 import { createPoller } from "../server/pollers/mod.ts";
 import { describeAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
@@ -18,11 +19,13 @@ import { inheritedBy, Launcher, type Origin } from "./origin.ts";
 import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
+import { endWith, npxDescriptor } from "./npx.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
 import { Sockets } from "./sockets.ts";
 import { SuccessionAttempts } from "./succession.ts";
+import { watchdogTimeMs } from "./watchdog.ts";
 
 /** Looks after workers until a signal ends them, or a successor has taken its place; `config` is the file as it was read. @throws {UsageError | SystemError} */
 export async function supervise(
@@ -33,6 +36,7 @@ export async function supervise(
 ): Promise<void> {
   const account = accountOf(command);
   const manager = ServiceManager.connect();
+  const npx = origin === null ? npxDescriptor() : -1; // a successor outlives it
   const launcher = new Launcher();
   const count = workersOf(command);
   const site = await openSites(command); // a mistake is told once, and not by each worker
@@ -55,7 +59,7 @@ export async function supervise(
   const reactor = admin?.reactor ?? new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
   const running = admin?.run() ?? reactor.run();
   const supervisor: Supervisor = new Supervisor(
-    { reactor, launch: launcher.worker, warn },
+    { reactor, launch: launcher.worker, hangPatienceMs: hangPatienceMs(), warn },
     command.gracePeriodMs,
   );
   const company = new Company(said, supervisor, sockets, count);
@@ -82,11 +86,13 @@ export async function supervise(
     },
     warn,
   });
+  const drain = () => {
+    manager.stopping();
+    void end();
+  };
+  endWith(npx, reactor, drain);
   obeySignals({
-    drain: () => {
-      manager.stopping();
-      void end();
-    },
+    drain,
     abort: () => supervisor.kill(),
     reload: () => succession.reload(() => void manager.reloading(() => company.reload())),
     reopenLogs: () => {
@@ -112,10 +118,15 @@ export async function supervise(
       sandbox,
       workers: supervisor.pids,
     });
-    sayReady(origin, manager);
+    sayReady(origin, manager, reactor);
   }
   await running;
   if (!hasSuccessor) company.sockets.removeFiles();
+}
+
+/** Workers are given the time that systemd gives their supervisor, where it watches that. */
+function hangPatienceMs(): number {
+  return Math.max(watchdogTimeMs() ?? HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN);
 }
 
 /** What may be missing where workers did not begin, which are started by a user that the supervisor has become. */

@@ -21,6 +21,8 @@ interface Client {
 export class Clients {
   readonly #connectionsMax: number;
   readonly #rate: Rate | null;
+  /** What a bucket holds. */
+  readonly #burst: number;
   readonly #networkOf: (fd: number) => string | null;
   readonly #byNetwork = new Map<string, Client>();
   readonly #byDescriptor: (Client | null)[] = [];
@@ -31,6 +33,7 @@ export class Clients {
   constructor(limits: ServerLimits, networkOf: (fd: number) => string | null = peerNetwork) {
     this.#connectionsMax = limits.connectionsPerAddressMax;
     this.#rate = limits.requestRateMax;
+    this.#burst = limits.requestBurstMax ?? this.#rate?.requests ?? 0;
     this.#networkOf = networkOf;
   }
 
@@ -71,7 +74,7 @@ export class Clients {
     const known = this.#byNetwork.get(network);
     if (known !== undefined) return known;
     if (this.#byNetwork.size >= this.#forgetsAt) this.#forget(nowMs);
-    const client = { network, connections: 0, tokens: this.#rate?.requests ?? 0, filledMs: nowMs };
+    const client = { network, connections: 0, tokens: this.#burst, filledMs: nowMs };
     this.#byNetwork.set(network, client);
     return client;
   }
@@ -99,7 +102,7 @@ export class Clients {
 
   #fill(client: Client, { requests, periodMs }: Rate, nowMs: number): void {
     const earned = (nowMs - client.filledMs) * requests / periodMs;
-    client.tokens = Math.min(client.tokens + earned, requests);
+    client.tokens = Math.min(client.tokens + earned, this.#burst);
     client.filledMs = nowMs;
   }
 
@@ -112,7 +115,7 @@ export class Clients {
       for (const client of this.#byNetwork.values()) {
         if (client.connections > 0) continue;
         if (this.#rate !== null) this.#fill(client, this.#rate, nowMs);
-        const isPoor = this.#rate !== null && client.tokens < this.#rate.requests;
+        const isPoor = this.#rate !== null && client.tokens < this.#burst;
         if (!isPoor || !keepsPoor) this.#byNetwork.delete(client.network);
       }
       if (this.#byNetwork.size <= ADDRESSES_MAX / 2) break;

@@ -39,6 +39,8 @@ export const LATE_TURN_MS = 5;
 
 // The listener
 
+/** Addresses of this machine that the greeting names for a socket on every address. */
+export const ANNOUNCED_ADDRESSES_MAX = 8;
 /** The system may allow fewer (net.core.somaxconn). Where it is full, a client asks again after a second. */
 export const LISTEN_BACKLOG = 4096;
 /** How long a server that is about to listen on a UNIX socket waits for others that do so in the same directory. */
@@ -213,6 +215,17 @@ export const RESTART_DELAY_MS_MAX = 5_000;
 export const LEAVING_PATIENCE_MS = 50;
 /** One that lived for so long is replaced at once again. */
 export const RESTART_FORGIVEN_AFTER_MS = 10_000;
+/**
+ * A worker whose loop gives no answer for so long hangs, and is killed and replaced; where systemd watches the supervisor,
+ * the time of its watchdog counts instead.
+ */
+export const HANG_PATIENCE_MS = 10_000;
+/** The least of such a time: a busy machine takes as long. */
+export const HANG_PATIENCE_MS_MIN = 1_000;
+/** How many times within it a worker's answer is looked for. */
+export const HEARTBEATS_PER_PATIENCE = 4;
+/** How soon the watchdog of systemd is answered again where its socket had no room. */
+export const WATCHDOG_RETRY_MS = 100;
 /** How often it is looked for a process that has closed its channel. */
 export const REAP_INTERVAL_MS = 5;
 /** One that has not ended then is killed. */

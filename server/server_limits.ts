@@ -25,7 +25,7 @@ import {
 
 /** So many requests in so much time. */
 export interface Rate {
-  /** Also how many may come at once, by who was silent before. */
+  /** How many; unless `requestBurstMax` says otherwise also how many may come at once, after a pause. */
   readonly requests: number;
   /** Milliseconds. */
   readonly periodMs: number;
@@ -69,6 +69,8 @@ export interface ServerLimits {
   readonly connectionsPerAddressMax: number;
   /** Requests of one address (of one /64 in IPv6). Past it: 429. Null, unless told otherwise: as many as it likes. */
   readonly requestRateMax: Rate | null;
+  /** Requests of one address that may come at once, after a pause. Null, unless told otherwise: as many as the rate names. */
+  readonly requestBurstMax: number | null;
 }
 
 /** What holds unless told otherwise. */
@@ -88,10 +90,11 @@ export const DEFAULT_LIMITS: ServerLimits = {
   connectionsMax: Infinity,
   connectionsPerAddressMax: Infinity,
   requestRateMax: null,
+  requestBurstMax: null,
 };
 
 /** The smallest value that each limit may have. */
-const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax">, number>> = {
+const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax" | "requestBurstMax">, number>> = {
   headTimeoutMs: 1,
   bodyTimeoutMs: 1,
   sendTimeoutMs: 1,
@@ -138,6 +141,11 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
     throw new RangeError("requestRateMax must be { requests, periodMs }, two numbers from 1 on");
   }
   limits.requestRateMax = rate;
+  const burst = options.requestBurstMax ?? null;
+  if (burst !== null && !(Number.isFinite(burst) && burst >= 1)) {
+    throw new RangeError("requestBurstMax must be a number from 1 on");
+  }
+  limits.requestBurstMax = burst;
   return limits as unknown as ServerLimits;
 }
 
@@ -158,6 +166,7 @@ export function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Ar
 /** Those who are connected are counted on, unless they have to be counted in another way. */
 export function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
   return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
+    one.requestBurstMax === other.requestBurstMax &&
     one.requestRateMax?.requests === other.requestRateMax?.requests &&
     one.requestRateMax?.periodMs === other.requestRateMax?.periodMs;
 }

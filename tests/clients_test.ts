@@ -2,11 +2,13 @@
  * Limits for each address: who is counted as one, when it has too many connections, and how often it may ask.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Clients } from "../server/clients.ts";
 import { ADDRESSES_MAX } from "../server/limits.ts";
-import { DEFAULT_LIMITS, type ServerLimits } from "../server/server_limits.ts";
+import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "../server/server_limits.ts";
+import { Program, Site } from "./support/program.ts";
 import { repeat } from "./support/random.ts";
+import { exchange, get } from "./support/wire.ts";
 
 /** Clients whose descriptor says where they come from. */
 function clientsWith(
@@ -86,6 +88,37 @@ Deno.test("over a long time an address gets its rate, however often it asks; oth
     if (ms % 120 === 0) assertEquals(clients.waitSeconds(2, ms), 0);
   }
   assert(answered >= 1000 && answered <= 1011, `${answered}`);
+});
+
+Deno.test("a burst may be larger or smaller than the rate's number; after it the rate holds", () => {
+  for (const requestBurstMax of [1, 3, 50]) {
+    const clients = clientsWith({ requestRateMax: { requests: 10, periodMs: 1000 }, requestBurstMax });
+    clients.enter(1, 0);
+    for (const startMs of [0, 100_000]) { // the pause fills the bucket again, and no more
+      const atOnce = Array.from({ length: 60 }, () => clients.waitSeconds(1, startMs)).filter((wait) =>
+        wait === 0
+      );
+      assertEquals(atOnce.length, requestBurstMax);
+    }
+    let answered = 0;
+    for (let ms = 100_000; ms < 110_000; ms++) if (clients.waitSeconds(1, ms) === 0) answered++;
+    assert(answered >= 99 && answered <= 101, `${answered}`);
+  }
+  assertThrows(
+    () => limitsOf({ requestBurstMax: 0 }),
+    RangeError,
+    "requestBurstMax must be a number from 1 on",
+  );
+});
+
+Deno.test("--rate-burst lets so many requests come at once, and then the rate of --rate", async () => {
+  using site = new Site({ "index.html": "hello" });
+  await using program = await Program.start(site.root, ["--no-config", "--rate", "1/h", "--rate-burst", "3"]);
+  const statuses: number[] = [];
+  for (let i = 0; i < 5; i++) statuses.push((await exchange(program.port, get("/"))).status);
+  assertEquals(statuses, [200, 200, 200, 429, 429]);
+  program.kill("SIGTERM");
+  assertEquals((await program.finish()).code, 0);
 });
 
 Deno.test("a new connection is no new bucket", () => {

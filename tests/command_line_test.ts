@@ -149,7 +149,11 @@ Deno.test("a mistake is named, with what was expected", () => {
       "2024-site",
       /^Bad port "2024-site": expected a whole number from 0 to 65535 \(a directory of this name is \.\/2024-site\)$/,
     ],
-    ["site abc", /^Bad port "abc": expected a whole number from 0 to 65535$/],
+    [
+      "site abc",
+      /^Unexpected argument "site": expected a port and a directory, and neither begins with a digit: /,
+    ],
+    ["--port abc", /^Bad port "abc": expected a whole number from 0 to 65535$/],
     ["--spa index.html", /^--spa takes its file behind =: write --spa=index\.html$/],
     ["7890 --cors https://a.example site", /^--cors takes its origins behind =: write --cors=https:/],
     [

@@ -30,6 +30,17 @@ Deno.test("of the packages in deno.lock the program has those that it imports, a
   assertEquals(names.sort(), needed);
 });
 
+Deno.test("deno task compile --help names each flag and variable, and makes nothing", async () => {
+  for (const flag of ["--help", "-h"]) {
+    const { code, stdout, stderr } = await run([Deno.execPath(), "task", "--quiet", "compile", flag]);
+    assertEquals([code, stderr], [0, ""]);
+    const source = Deno.readTextFileSync(`${REPOSITORY}deploy/compile.ts`);
+    const flags = Array.from(source.matchAll(/^ {6}(\w+): (option|\{)/gm), ([, name]) => `--${name}`);
+    assertEquals(flags.length, 5);
+    for (const name of [...flags, "DENORT_BIN", "DENO_COMPILE"]) assertStringIncludes(stdout, name);
+  }
+});
+
 Deno.test("the compiled program is the program; with a site it serves that from its own file, with no right to read any", async () => {
   using folder = new Site();
   const runtime = await findRuntime(folder.root);

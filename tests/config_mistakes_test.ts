@@ -130,7 +130,7 @@ Deno.test("a mistake in a file: its place, what was found, and what was expected
     ],
     [
       '{"rewrites":[{"source":"/a","destination":"https://a.example/"}]}',
-      /: expected a path that begins with \/, without \? and #$/,
+      /: expected a path that begins with \/, without \? and #: a rewrite serves another path of this site, and epollet is no proxy$/,
     ],
     [
       '{"rewrites":[{"source":"/a","destination":"/b?c"}]}',

@@ -4,12 +4,21 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { GRACE_MARGIN_MS, GRACE_PERIOD_MS } from "../server/limits.ts";
+import { GRACE_MARGIN_MS, GRACE_PERIOD_MS, HANG_PATIENCE_MS } from "../server/limits.ts";
 import { childrenOf, isRunning, newChildOf } from "./support/process.ts";
-import { Program, programCommand, REPOSITORY, runProgram, Site } from "./support/program.ts";
+import {
+  DENO,
+  IS_EMULATED,
+  Program,
+  programCommand,
+  REPOSITORY,
+  runProgram,
+  Site,
+} from "./support/program.ts";
 import { exchange, get } from "./support/wire.ts";
 
 const SERVICE = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.service`);
+const OF_DENO = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet-deno.service`);
 const SOCKET = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.socket`);
 const PROGRAM = "/usr/local/bin/epollet";
 
@@ -78,12 +87,52 @@ Deno.test({
     using folder = new Site({
       "epollet.service": SERVICE.replaceAll(PROGRAM, Deno.execPath()),
       "epollet.socket": SOCKET,
+      "epollet-deno.service": OF_DENO.replaceAll("/usr/local/bin/deno", Deno.execPath()),
     });
-    const units = ["epollet.service", "epollet.socket"].map((name) => folder.path(name));
+    const units = ["epollet.service", "epollet.socket", "epollet-deno.service"].map((name) =>
+      folder.path(name)
+    );
     assertEquals(run("systemd-analyze", "verify", ...units), { code: 0, text: "" });
     folder.write("epollet.service", SERVICE.replaceAll(PROGRAM, Deno.execPath()).replace("UMask", "Umask"));
     assertMatch(run("systemd-analyze", "verify", ...units)!.text, /Unknown key .*'Umask'/);
   },
+});
+
+Deno.test("the unit for deno run is the other one, but for what it runs", () => {
+  const lines = (unit: string) => unit.split("\n").filter((line) => !/^#|^$/.test(line));
+  const run = "/usr/local/bin/deno run --no-prompt --allow-ffi --cached-only /opt/epollet/main.ts";
+  const own = ["Environment=DENO_DIR=/opt/epollet/.deno", "Environment=DENO_NO_UPDATE_CHECK=1"];
+  const plain = lines(OF_DENO).filter((line) => !own.includes(line)).map((line) =>
+    line.replace(run, PROGRAM)
+  );
+  assertEquals(plain, lines(SERVICE));
+  assertEquals(lines(OF_DENO).length, lines(SERVICE).length + own.length);
+});
+
+Deno.test("a clone with its own cache runs as another user, downloads nothing and writes no cache", async () => {
+  if (Deno.uid() !== 0 || IS_EMULATED) return console.log("skipped: only root can become another user");
+  using site = new Site({ "etc/epollet.json": '{ "port": 0, "root": "../html", "workers": 1 }' });
+  const clone = site.path("epollet");
+  const copy =
+    `mkdir ${clone} && cd ${REPOSITORY} && cp -r main.ts mod.ts deno.json deno.lock ffi server handlers program html ${clone} && cp -L ${
+      DENO[0]
+    } ${site.root}/deno`;
+  assertEquals(run("sh", "-c", copy), { code: 0, text: "" });
+  const cache = `${clone}/.deno`;
+  const filled = run("env", `DENO_DIR=${cache}`, DENO[0], "cache", "--quiet", `${clone}/main.ts`)!;
+  assertEquals(filled.code, 0, filled.text);
+  run("chmod", "-R", "a+rX", site.root);
+  Deno.renameSync(`${clone}/html`, site.path("html"));
+  const [start] = settings(OF_DENO, "ExecStart");
+  const words = start.replace("/usr/local/bin/deno", site.path("deno")).replace("/opt/epollet", clone).split(
+    " ",
+  );
+  const variables = [`DENO_DIR=${cache}`, "EPOLLET_CONFIG=./", "DENO_NO_UPDATE_CHECK=1"];
+  const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i", ...variables];
+  await using program = await Program.startCommand([...user, ...words], site.path("etc"));
+  assertEquals((await exchange(program.port, get("/"))).status, 200);
+  program.kill("SIGTERM");
+  assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
 Deno.test({
@@ -98,11 +147,12 @@ Deno.test({
   },
 });
 
-Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed", async () => {
+Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed; systemd watches it", async () => {
   assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
   assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
   assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
+  assert(seconds("WatchdogSec") * 1000 >= HANG_PATIENCE_MS);
   using site = newSite();
   const check = () => runProgram(["--check", "--quiet"], site.root, environment());
   assertEquals(await check(), { code: 0, stdout: "", stderr: "" });

@@ -22,6 +22,7 @@ const HEADERS = [
   "linux/sockios.h",
   "linux/prctl.h",
   "malloc.h",
+  "net/if.h",
   "netinet/in.h",
   "netinet/tcp.h",
   "poll.h",

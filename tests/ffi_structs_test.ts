@@ -25,6 +25,7 @@ const HEADERS = [
   "elf.h",
   "pwd.h",
   "grp.h",
+  "ifaddrs.h",
   "linux/landlock.h",
   "sys/un.h",
   "signal.h",
@@ -56,6 +57,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   RUSAGE: ["struct rusage", { utime: "ru_utime", stime: "ru_stime" }],
   PASSWD: ["struct passwd", { name: "pw_name", uid: "pw_uid", gid: "pw_gid" }],
   GROUP: ["struct group", { gid: "gr_gid" }],
+  IFADDRS: ["struct ifaddrs", { next: "ifa_next", flags: "ifa_flags", addr: "ifa_addr" }],
   LANDLOCK_PATH_BENEATH_ATTR: ["struct landlock_path_beneath_attr", {
     allowed_access: "allowed_access",
     parent_fd: "parent_fd",

@@ -25,6 +25,7 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
   maxConnections: [[1, 1], ["5000", 5000]],
   maxPerIp: [[20, 20], [0, Infinity]],
   rate: [[10, { requests: 10, periodMs: 1000 }], ["90/m", { requests: 90, periodMs: 60_000 }], ["0", null]],
+  rateBurst: [[5, 5], ["50", 50]],
 };
 
 Deno.test("a flag and a key of the file say the same of each limit", () => {
@@ -70,6 +71,8 @@ Deno.test("what is no limit is named, and what was expected", () => {
     ["max-fields", "maxFields", "0", "a whole number from 1 to 10000"],
     ["max-fields", "maxFields", "10001", "a whole number from 1 to 10000"],
     ["rate", "rate", "5/d", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
+    ["rate-burst", "rateBurst", "0", "a whole number from 1 on"],
+    ["rate-burst", "rateBurst", "2.5", "a whole number from 1 on"],
     ["rate", "rate", "-1", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
   ];
   for (const [flag, key, written, expected] of mistakes) {

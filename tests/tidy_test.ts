@@ -21,6 +21,8 @@ const FOLDERS = [
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
+  "ANNOUNCED_ADDRESSES_MAX",
+  "HEARTBEATS_PER_PATIENCE",
   "PASSWORD_CHECKS_WAITING_TOTAL_MAX",
   "ADDRESSES_MAX",
   "DESCRIPTORS_KEPT_MIN",

@@ -34,9 +34,9 @@ export function collectFlags(args: readonly string[]): Collected {
     }
     previous = null;
     if (token.kind !== "option") continue;
-    const { name, rawName, value, inlineValue } = token;
+    const { name, rawName, value, inlineValue, index } = token;
     const form = FLAG_FORMS.get(name);
-    if (form === undefined) throw unknownFlag(rawName);
+    if (form === undefined) throw unknownFlag(rawName, args[index]);
     checkValue(form, value, inlineValue ?? false);
     const values = flags.get(name) ?? [];
     if (values.length > 0 && !form.flag.isRepeatable) {
@@ -98,7 +98,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   https: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
 };
 
-function unknownFlag(flag: string): UsageError {
+/** `written` is the argument: letters behind one hyphen are flags of their own. */
+function unknownFlag(flag: string, written: string): UsageError {
+  const [, port] = /^-[A-Za-z](\d+)$/.exec(written) ?? [];
+  if (port !== undefined) {
+    return new UsageError(`Unknown flag ${flag} in "${written}": a port is -p ${port}, or ${port} alone`);
+  }
   const name = flag.replace(/^--?/, "").toLowerCase();
   const other = flag === "-c" ? ELSEWHERE.cache : Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : null;
   const closest = other !== null || !flag.startsWith("--") ? null : near(name, [...FLAG_FORMS.keys()]);

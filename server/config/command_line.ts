@@ -35,6 +35,7 @@ import {
   readSize,
   readValidation,
   readWorkers,
+  withoutTilde,
 } from "./values.ts";
 
 /** The glob of every path. */
@@ -43,6 +44,14 @@ export const EVERY_PATH = "/**";
 export const DEFAULT_REALM = "Restricted";
 /** The file of a single-page application, unless told otherwise. */
 export const DEFAULT_SPA = "/index.html";
+
+/** What is said of a subcommand of other servers. */
+export const NO_SUBCOMMANDS = "epollet has no subcommands";
+
+/** A word that other servers take for what is to be done. */
+export function isSubcommand(word: string): boolean {
+  return /^(start|serve|server|run|dev|preview|http-server|file-server)$/.test(word);
+}
 
 /** Actions that need nothing else, the first of them first. */
 const ACTIONS: readonly Action[] = ["help", "version", "man", "completions", "hash-password"];
@@ -71,8 +80,16 @@ export function parseCommandLine(args: readonly string[]): Arguments {
   };
 }
 
-/** What begins with a digit is the port; what does not, in the first place, is the root. */
+/** What begins with a digit is the port; what does not, in the first place, is the root. @throws {UsageError} */
 function portAndRoot([first, second]: readonly string[]): readonly (string | undefined)[] {
+  if (first !== undefined && second !== undefined && !/^\d/.test(first) && !/^\d/.test(second)) {
+    const why = isSubcommand(first)
+      ? NO_SUBCOMMANDS
+      : "expected a port and a directory, and neither begins with a digit";
+    throw new UsageError(
+      `Unexpected argument "${first}": ${why}: write "epollet ${second}" or "epollet 7890 ${second}"`,
+    );
+  }
   return first === undefined || /^\d/.test(first) ? [first, second] : [second, first];
 }
 
@@ -80,7 +97,7 @@ function portAndRoot([first, second]: readonly string[]): readonly (string | und
 export function whereFrom(
   flags: GivenFlags,
 ): { config: string | null; usesDefaultConfig: boolean; verbosity: Verbosity | null } {
-  const config = flags.get("config")?.[0] ?? null;
+  const config = read(flags, "config", withoutTilde) ?? null;
   const isQuiet = flags.isOn("quiet");
   const isVerbose = flags.isOn("verbose");
   const verbosity = isQuiet ? "quiet" : isVerbose ? "verbose" : null;

@@ -288,6 +288,14 @@ export const LIMIT_SETTINGS = [
     "requests of one address, as in 20/s or 100/m; past it: 429",
   ),
   setting(
+    "rate-burst",
+    "rateBurst",
+    "requestBurstMax",
+    COUNT,
+    "its number",
+    "how many of them may come at once, after a pause",
+  ),
+  setting(
     "grace-period",
     "gracePeriod",
     "gracePeriodMs",

@@ -5,6 +5,7 @@
 import { LOG_FORMAT_NAMES, type LogFormatName } from "../access_log/format.ts";
 import { EXPECTED_PROXIES, isProxy } from "../proxy/trusted_proxies.ts";
 import { Expected } from "./usage_error.ts";
+import { withoutTilde } from "./values.ts";
 
 /** See the module's comment. */
 export interface LogSettings {
@@ -42,7 +43,7 @@ export const EXPECTED_LOG_FILE = "a file such as /var/log/epollet/access.log";
 /** The path of a file. */
 export function readLogFile(text: string): string {
   if (!LOG_FILE.test(text) || text.includes("\0")) throw new Expected(EXPECTED_LOG_FILE);
-  return text;
+  return withoutTilde(text);
 }
 
 /** How a file is written: no directory. */

@@ -108,10 +108,16 @@ export function readRedirectDestination(text: string): string {
 /** How a destination of a redirect is written. */
 export const REDIRECT_DESTINATION = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
 
+/** What is said of a rewrite to another server. */
+const NO_PROXY = "a rewrite serves another path of this site, and epollet is no proxy";
+
 /** Where a rewrite leads: a path. */
 export function readRewriteDestination(text: string): string {
   if (hasControls(text) || !REWRITE_DESTINATION.test(text)) {
-    throw new Expected("a path that begins with /, without ? and #");
+    const isElsewhere = /^[^/]+:/.test(text); // a scheme, or a host and a port
+    throw new Expected(
+      `a path that begins with /, without ? and #${isElsewhere ? `: ${NO_PROXY}` : ""}`,
+    );
   }
   return text;
 }

@@ -88,7 +88,15 @@ export const EXPECTED_ADDRESS = "an IPv4 or IPv6 address such as 127.0.0.1 or ::
 /** A directory. */
 export function readRoot(text: string): string {
   if (text === "" || text.includes("\0")) throw new Expected("a directory");
-  return text;
+  return withoutTilde(text);
+}
+
+/** The path of a file or a directory, which no shell has read: `~` is a name as any other. */
+export function withoutTilde(path: string): string {
+  if (!/^~([^/]*\/|$)/.test(path)) return path;
+  throw new Expected(
+    `a path without ~, which only shells know: write /home/NAME/… (or ./${path}, where it is called so)`,
+  );
 }
 
 /** A user, and maybe a group, by name or number; whether they exist is for the system to say. */

@@ -5,7 +5,7 @@
 import { formatAddress } from "../../ffi/socket.ts";
 import { UNIX_PATH_BYTES_MAX, UNIX_PREFIX } from "../../ffi/socket_address.ts";
 import { Expected } from "../config/usage_error.ts";
-import { readHost, readPort } from "../config/values.ts";
+import { readHost, readPort, withoutTilde } from "../config/values.ts";
 
 /** One address to listen on. */
 export type ListenAddress =
@@ -34,7 +34,7 @@ export const EXPECTED_LISTEN_ADDRESS =
 /** Reads `8080`, `127.0.0.1:8080`, `[::1]:8080`, `*:8080` (every address of both kinds), `unix:/run/a.sock`, `unix:@a`. */
 export function readListenAddress(text: string): ListenAddress {
   if (text.startsWith(UNIX_PREFIX)) {
-    return { kind: "unix", path: readUnixPath(text.slice(UNIX_PREFIX.length)) };
+    return { kind: "unix", path: readUnixPath(withoutTilde(text.slice(UNIX_PREFIX.length))) };
   }
   const [, host, port] = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+)$/.exec(text) ?? [];
   if (port === undefined) throw new Expected(EXPECTED_LISTEN_ADDRESS);

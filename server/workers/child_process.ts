@@ -11,6 +11,7 @@ import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
 import type { Birth, Command, Report, Succession } from "./messages.ts";
+import type { Watched } from "./heartbeat.ts";
 import { readSnapshot } from "./read_snapshot.ts";
 
 /** Starts a program that finds its channel at descriptor `channel`, and gets those of `inherited`, too: its process id. */
@@ -30,7 +31,7 @@ export interface ChildListener<First extends Birth | Succession> {
 type State = "starting" | "ready" | "leaving" | "ended";
 
 /** See the module's comment. */
-export class ChildProcess<First extends Birth | Succession> implements ChannelListener<Report> {
+export class ChildProcess<First extends Birth | Succession> implements ChannelListener<Report>, Watched {
   /** What it was told first. */
   readonly birth: First;
   readonly pid: number;
@@ -40,6 +41,10 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   wasReady = false;
   /** What it told last of itself. */
   snapshot: Snapshot | null = null;
+  /** It was told to end at once. */
+  isKilled = false;
+  /** See {@linkcode Watched}. */
+  askedMs: number | null = null;
   readonly #reactor: Reactor;
   readonly #listener: ChildListener<First>;
   readonly #channel: Channel<Report, Command>;
@@ -90,9 +95,21 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     this.#killTimer = setTimeout(() => this.kill(), patienceMs);
   }
 
-  /** Ends it at once. */
+  /** Ends it at once. A process in a call that nothing interrupts ends when that returns. */
   kill(): void {
+    this.isKilled = true;
     if (this.#state !== "ended") kill(this.pid);
+  }
+
+  /** Asks whether its loop turns. In the loop only. */
+  ask(): void {
+    this.askedMs = this.#reactor.now;
+    this.#channel.send({ kind: "ping" });
+  }
+
+  /** See {@linkcode Watched}. */
+  forgive(): void {
+    if (this.askedMs !== null) this.askedMs = this.#reactor.now;
   }
 
   reopenLogs(): void {
@@ -113,6 +130,8 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     if (report.kind === "snapshot") {
       this.snapshot = readSnapshot(report.snapshot);
       this.#answer();
+    } else if (report.kind === "pong") {
+      this.askedMs = null;
     } else if (report.kind === "deaf") {
       this.#deaf.resolve();
     } else if (report.kind === "leaving") {

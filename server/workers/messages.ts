@@ -40,11 +40,13 @@ export type Command =
   | Succession
   | { /** Accept no more, finish what has begun, end. */ readonly kind: "drain" }
   | { /** The log has been renamed: open it anew. */ readonly kind: "reopen" }
-  | { /** Answer with a {@linkcode Report}. */ readonly kind: "snapshot" };
+  | { /** Answer with a {@linkcode Report}. */ readonly kind: "snapshot" }
+  | { /** Answer that the loop turns. */ readonly kind: "ping" };
 
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
   | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
-  | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  | { /** The loop turns: the answer to a ping. */ readonly kind: "pong" };

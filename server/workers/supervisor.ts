@@ -13,6 +13,7 @@ import { addCounters } from "../merge_snapshots.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { Birth } from "./messages.ts";
 import { Restarts } from "./restarts.ts";
 
@@ -23,6 +24,8 @@ type Worker = ChildProcess<Birth>;
 export interface SupervisorOptions {
   readonly reactor: Reactor;
   readonly launch: Launch;
+  /** A worker whose loop gives no answer for so long is killed and replaced. */
+  readonly hangPatienceMs: number;
   /** Hears, in one line, of what happened to a worker. */
   warn(message: string): void;
 }
@@ -59,6 +62,8 @@ export class Supervisor implements ChildListener<Birth> {
   constructor(options: SupervisorOptions, gracePeriodMs: number) {
     this.#options = options;
     this.#gracePeriodMs = gracePeriodMs;
+    const { reactor, hangPatienceMs } = options;
+    new Heartbeat(reactor, hangPatienceMs, () => this.#serving(), (worker) => this.#hangs(worker)).start();
   }
 
   /** Everything was told to end. */
@@ -173,8 +178,26 @@ export class Supervisor implements ChildListener<Birth> {
     this.#look();
   }
 
+  /** Its loop does not turn, so it can be told nothing. Clients that wait in its queue are its successor's. */
+  #hangs(worker: Worker): void {
+    worker.kill();
+    const { hangPatienceMs, warn } = this.#options;
+    const what = `has not answered for ${hangPatienceMs / 1000} s and is killed`;
+    const place = this.#places.find((place) => place.worker === worker);
+    if (place === undefined) return warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}`);
+    this.#leaving.add(worker);
+    this.#restart(place, worker, what, 0);
+  }
+
   #ready(): Worker[] {
     return this.#places.flatMap(({ worker }) => worker?.state === "ready" ? [worker] : []);
+  }
+
+  /** Those that have begun to serve, and go on. */
+  *#serving(): Generator<Worker> {
+    for (const worker of this.#all()) {
+      if (worker.wasReady && !worker.isKilled && worker.state !== "ended") yield worker;
+    }
   }
 
   *#all(): Generator<Worker> {

@@ -51,6 +51,7 @@ export function obey(fd: number, reactor: Reactor, tasks: WorkerTasks): Channel<
       if (command.kind === "drain") tasks.drain();
       else if (command.kind === "reopen") tasks.reopenLogs();
       else if (command.kind === "snapshot") channel.send({ kind: "snapshot", snapshot: tasks.snapshot() });
+      else if (command.kind === "ping") channel.send({ kind: "pong" });
     },
     ended: () => tasks.drain(), // the supervisor is no more
   });

@@ -75,10 +75,11 @@ export class Program {
   #reading: Promise<void> = Promise.resolve();
   #ended = false;
 
-  private constructor(process: Deno.ChildProcess, port: number, greeting: string) {
+  private constructor(process: Deno.ChildProcess, port: number, greeting: string, stdout: string) {
     this.#process = process;
     this.port = port;
-    this.greeting = this.#stdout = greeting;
+    this.greeting = greeting;
+    this.#stdout = stdout;
     this.#stderr = (async () => {
       for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#complaints += part;
     })();
@@ -99,18 +100,19 @@ export class Program {
     const [program, ...rest] = command;
     const process = new Deno.Command(program, { args: rest, cwd, stdout: "piped", stderr: "piped" }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let greeting = "";
-    while (!ADDRESS_LINE.test(greeting)) {
+    let stdout = "";
+    while (!ADDRESS_LINE.test(stdout)) {
       const { value, done } = await awaited(reader.read(), "a program's address").catch((error) => {
         process.kill("SIGKILL");
         throw error;
       });
       if (done) throw new Error(`the program ended early: ${await new Response(process.stderr).text()}`);
-      greeting += value;
+      stdout += value;
     }
-    const port = Number(ADDRESS_LINE.exec(greeting)?.[1]);
-    assert(port > 0, greeting);
-    const running = new Program(process, port, greeting);
+    const { index, 0: line, 1: port } = ADDRESS_LINE.exec(stdout)!;
+    const greeting = stdout.slice(0, index + line.length);
+    assert(Number(port) > 0, greeting);
+    const running = new Program(process, Number(port), greeting, stdout);
     running.#reading = (async () => {
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         running.#stdout += part.value;

@@ -1,0 +1,25 @@
+/**
+ * A worker that begins to serve, and whose loop then never comes back: it answers its supervisor once.
+ * @module
+ */
+import { loadLibc } from "../../ffi/libc.ts";
+import { createPoller } from "../../server/pollers/mod.ts";
+import { Reactor } from "../../server/reactor.ts";
+import { obey, receiveBirth } from "../../server/workers/worker.ts";
+import type { Snapshot } from "../../server/statistics.ts";
+
+const channel = Number(Deno.args[0]);
+loadLibc();
+receiveBirth(channel);
+const reactor = new Reactor(createPoller("epoll-level"));
+const link = obey(channel, reactor, {
+  drain: () => reactor.stop(),
+  reopenLogs: () => {
+    for (;;); // the endless loop
+  },
+  snapshot: (): Snapshot => {
+    throw new Error("it is not asked");
+  },
+});
+reactor.post(() => link.send({ kind: "ready" }));
+await reactor.run();
