@@ -18,6 +18,7 @@ import type { Answer } from "./site/resource.ts";
 import { Site } from "./site/site.ts";
 import { checkSiteOptions } from "./site/site_kinds.ts";
 import type { SiteOptions } from "./site/site_options.ts";
+import { watches } from "./site/watches.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
@@ -162,6 +163,7 @@ export class Sites {
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
+      watches.lookAtMounts();
       for (const place of [this.#default, ...this.#hosts.values()]) this.#replace(place);
     }
     // Only what this very object has remembered: another handler may be asked by requests with the same head.

@@ -15,7 +15,7 @@ export const CACHED_FILE_BYTES_MAX = MIB;
 export const CACHE_BYTES_MAX = 256 * MIB;
 /** What a resource costs beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
-/** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
+/** An entry that is watched is looked at all the same, this often: not everything causes an event. */
 export const CACHE_RECHECK_SECONDS = 1;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
 export const EVENT_READS_MAX = 64;

@@ -27,6 +27,7 @@ import type { Keeper, Resource } from "./resource.ts";
 import type { Root } from "./root.ts";
 import { Sieve } from "./sieve.ts";
 import type { WatchTree } from "./watch_tree.ts";
+import { watches } from "./watches.ts";
 
 /** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
 export type Validation = "inotify" | "stat" | "off";
@@ -122,6 +123,7 @@ export class FileCache implements Keeper {
       return status === null || status.changedSeconds <= seconds - CACHE_SETTLE_SECONDS;
     });
     if (!isSettled || resource.totalBytes > this.#bytesMax) return false;
+    if (resource.places.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
     this.#removeNamesake(resource);
     resource.entry = resource;
     resource.checkedBatch = context.batch;
@@ -207,7 +209,7 @@ export class FileCache implements Keeper {
 
   /** What it holds, and has done. */
   snapshot(): CacheSnapshot {
-    const { watches = 0, events = 0, overflows = 0 } = this.#tree ?? {};
+    const { count = 0, events = 0, overflows = 0 } = this.#tree === null ? {} : watches;
     return {
       bytes: this.#bytes,
       bytesMax: this.#bytesMax,
@@ -215,7 +217,7 @@ export class FileCache implements Keeper {
       hits: this.#hits,
       misses: this.misses,
       evictions: this.#evictions,
-      watches,
+      watches: count,
       events,
       overflows,
     };

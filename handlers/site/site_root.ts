@@ -73,10 +73,14 @@ export class SiteRoot implements Root {
     return this.#fd;
   }
 
-  /** True when another directory has come to its name: a link was changed, or one was renamed to it. */
+  /**
+   * True when another directory has come to its name: a link was changed, one was renamed or mounted to it. Itself, too,
+   * where that was mounted: what is mounted below it afterwards is not seen from here.
+   */
   get isReplaced(): boolean {
     const status = this.#status;
-    return status.read(AT_FDCWD, this.#path) === 0 && status.isDirectory && !status.isSameFile(this.#own);
+    return status.read(AT_FDCWD, this.#path) === 0 && status.isDirectory &&
+      !(status.isSameFile(this.#own) && status.isOnSameMount(this.#own));
   }
 
   /** Descriptor or −errno. */
