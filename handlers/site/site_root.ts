@@ -62,10 +62,15 @@ export class SiteRoot implements Root {
     E.orThrow(status, `open root ${path}${where}`, "openat");
     this.followsLinks = hasOpenat2(this.fd);
     this.#path = cString(path);
-    const named = textOf(this.#path.subarray(0, -1));
-    this.#named = placeOf(named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`);
+    this.#named = placeOf(absolute(path));
     this.#own.readDescriptor(this.fd);
     this.#spare = this.openPath(HERE);
+  }
+
+  /** A text that is the same for two ways to write one path. */
+  static pathOf(path: string): string {
+    const named = absolute(path);
+    return placeOf(named)?.join("/") ?? named;
   }
 
   /** Its descriptor; −1, which opens nothing, when it was closed. */
@@ -198,6 +203,12 @@ class OpenDirectory implements SiteDirectory {
   close(): void {
     close(this.#fd);
   }
+}
+
+/** `path` from `/` on, a character for each byte. */
+function absolute(path: string): FileName {
+  const named = textOf(cString(path).subarray(0, -1));
+  return named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`;
 }
 
 /** The names in an absolute path; null where it is none, or does not say by itself where it leads. */
