@@ -3,10 +3,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { openDirectory } from "../ffi/file.ts";
 import { loadLibc } from "../ffi/libc.ts";
-import { close } from "../ffi/socket.ts";
 import { type Place, SIBLING_SUFFIXES } from "../handlers/site/place.ts";
+import { SiteRoot } from "../handlers/site/site_root.ts";
 import { WatchTree } from "../handlers/site/watch_tree.ts";
 import { watches } from "../handlers/site/watches.ts";
 import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
@@ -21,12 +20,12 @@ class Watched {
   readonly site: Site;
   readonly tree: WatchTree;
   readonly warnings: string[] = [];
-  readonly #root: number;
+  readonly #root: SiteRoot;
   #batch = 0;
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     this.site = new Site(files);
-    this.#root = openDirectory(this.site.root);
+    this.#root = new SiteRoot(this.site.root);
     this.tree = new WatchTree(this.#root, false, (message) => this.warnings.push(message));
   }
 
@@ -64,7 +63,7 @@ class Watched {
 
   [Symbol.dispose](): void {
     this.tree.close();
-    close(this.#root);
+    this.#root.close();
     this.site[Symbol.dispose]();
   }
 }

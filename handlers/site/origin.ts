@@ -111,7 +111,7 @@ function originInDirectory(
 ): Opened {
   const root = new SiteRoot(path, isConfined);
   let tree = validate === "auto" || validate === "inotify"
-    ? new WatchTree(root.fd, validate === "inotify", onWarning)
+    ? new WatchTree(root, validate === "inotify", onWarning)
     : null;
   if (tree !== null && !tree.isWatching) {
     tree.close();

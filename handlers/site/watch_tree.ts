@@ -15,7 +15,6 @@ import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/cons
 import { listNames } from "../../ffi/directory.ts";
 import { comparesBytes, tellsOfChanges } from "../../ffi/file_system.ts";
 import { type FileName, openSubdirectory } from "../../ffi/inotify.ts";
-import { namedPathOf } from "../../ffi/path_walk.ts";
 import { close } from "../../ffi/socket.ts";
 import {
   LARGE_DIRECTORIES_MAX,
@@ -25,9 +24,16 @@ import {
 import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES, type Watcher } from "./place.ts";
 import { watches } from "./watches.ts";
 
+/** A directory that is open; −errno where that cannot be had. */
+export interface WatchedRoot {
+  readonly fd: number;
+  /** Where the kernel finds it; null: it does not say. */
+  readonly realPath: FileName | null;
+}
+
 /** See the module's comment. */
 export class WatchTree implements Watcher {
-  readonly #rootFd: number;
+  readonly #rootDirectory: WatchedRoot;
   /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
   readonly trustsAll: boolean;
   readonly #onWarning: (message: string) => void;
@@ -36,9 +42,9 @@ export class WatchTree implements Watcher {
   #largePlaces = 0;
   #isClosed = false;
 
-  /** `root` is a directory's descriptor, and stays the caller's. */
-  constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
-    this.#rootFd = root;
+  /** `root` stays the caller's. */
+  constructor(root: WatchedRoot, trustsAll: boolean, onWarning: (message: string) => void) {
+    this.#rootDirectory = root;
     this.trustsAll = trustsAll;
     this.#onWarning = onWarning;
     watches.join(this);
@@ -51,7 +57,7 @@ export class WatchTree implements Watcher {
   }
 
   get path(): FileName | null {
-    return namedPathOf(this.#rootFd);
+    return this.#rootDirectory.realPath;
   }
 
   /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
@@ -172,7 +178,8 @@ export class WatchTree implements Watcher {
 
   /** No link is followed: a name in a watched directory is what the event says it is. */
   #openDirectory(names: readonly FileName[], depth: number): number {
-    let fd = openSubdirectory(this.#rootFd, ".");
+    const root = this.#rootDirectory.fd;
+    let fd = root < 0 ? root : openSubdirectory(root, ".");
     for (let i = 0; i < depth && fd >= 0; i++) {
       const next = openSubdirectory(fd, names[i]);
       close(fd);
