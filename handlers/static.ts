@@ -106,6 +106,14 @@ const EMPTY: CacheSnapshot = {
   overflows: 0,
 };
 
+/** The same, but for what it was told already. */
+function once(hear: (message: string) => void): (message: string) => void {
+  const heard = new Set<string>();
+  return (message) => {
+    if (heard.size < heard.add(message).size) hear(message);
+  };
+}
+
 /** Two caches together. */
 function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
   const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
@@ -116,6 +124,7 @@ function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
 /** The sites by host. */
 export class Sites {
   readonly #options: SiteOptions;
+  readonly #onWarning: (message: string) => void;
   readonly #note: Note | undefined;
   readonly #default: Place;
   readonly #hosts = new Map<string, Place>();
@@ -143,7 +152,9 @@ export class Sites {
     const archives: SiteArchive[] = [];
     const keyOf = (settings: SiteSettings) => originKeyOf(settings, archives);
     const roots = new Set([settings, ...ofHosts.map(([, settings]) => settings)].map(keyOf)).size;
-    this.#options = { ...options, cacheSize: Math.floor(cacheSize / roots) };
+    const onWarning = once(options.onWarning ?? (() => {})); // one line for all sites
+    this.#options = { ...options, onWarning, cacheSize: Math.floor(cacheSize / roots) };
+    this.#onWarning = options.onWarning ?? (() => {});
     try {
       this.#default = this.#add(settings, keyOf(settings));
       for (const [host, settings] of ofHosts) this.#hosts.set(host, this.#add(settings, keyOf(settings)));
@@ -222,7 +233,10 @@ export class Sites {
 
   /** Another directory may be at the same path by now; the sites go on where that cannot be opened. */
   #replace(shared: Shared): void {
-    if (!shared.origin.root.isReplaced) return;
+    if (!shared.origin.root.isReplaced) {
+      shared.hasWarned = false;
+      return;
+    }
     try {
       const origin = new Origin(shared.places[0].settings, { ...this.#options, onWarning: () => {} });
       for (const place of shared.places) {
@@ -237,7 +251,7 @@ export class Sites {
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (!shared.hasWarned) {
-        this.#options.onWarning?.(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
+        this.#onWarning(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
       }
       shared.hasWarned = true;
     }

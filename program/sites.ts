@@ -11,6 +11,7 @@ import type { Handler } from "../server/handler.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import { warn } from "./output.ts";
+import { sharedLines } from "./shared_lines.ts";
 
 /** Where the program listens: an address, `unix:` and a path among them, and a port. */
 type Listening = Pick<SocketAddress, "address" | "port">;
@@ -19,6 +20,7 @@ type Listening = Pick<SocketAddress, "address" | "port">;
 export function siteOptionsOf(
   command: CommandLine,
   listening: () => readonly Listening[] = () => listeningOf(command),
+  onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config, allowedHosts, trustProxy, proxyProtocol } =
     command;
@@ -33,7 +35,7 @@ export function siteOptionsOf(
     config,
     allowedHosts: allowedHosts ?? null,
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
-    onWarning: warn,
+    onWarning,
   };
 }
 
@@ -55,13 +57,14 @@ export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   return roots.filter((root) => typeof root === "string");
 }
 
-/** Opens the sites; null where no files are served. `listening` as above. @throws {UsageError} for a root or a rule that cannot be */
+/** Opens the sites; null where no files are served. `listening` as above; `onWarning` hears in lines what they have to say. @throws {UsageError} for a root or a rule that cannot be */
 export async function openSites(
   command: CommandLine,
   listening?: () => readonly Listening[],
+  onWarning: (line: string) => void = sharedLines.newSpeaker(),
 ): Promise<StaticHandler | null> {
   if (command.handler !== "static") return null;
-  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening)));
+  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */

@@ -2,11 +2,13 @@
  * Many hosts in one process: they share what the kernel has few of, and what they have in common.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { landlockAbi } from "../ffi/landlock.ts";
 import { staticHandler } from "../handlers/static.ts";
+import { startInNamespace } from "./support/namespace.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { childrenOf, descriptorsOf } from "./support/process.ts";
-import { withServer } from "./support/serving.ts";
+import { sleep, withServer } from "./support/serving.ts";
 import { Wire, type WireResponse } from "./support/wire.ts";
 
 /** How many inotify instances a process has, and what they watch. */
@@ -94,7 +96,7 @@ for (const [what, rootOf] of [["roots of their own", undefined], ["one root", ()
           Deno.renameSync(site.path(`sites/${i}`), site.path(`sites/old${i}${args[0]}`));
           site.write(`sites/${i}/a.txt`, `another ${i}`);
         }
-        await new Promise((resolve) => setTimeout(resolve, 2100));
+        await sleep(2100);
         for (const i of [0, 300, 999]) {
           assertEquals((await ask(wire, `h${i}.test`, "/a.txt")).text, `another ${i}`);
           site.write(`sites/${i}/a.txt`, `sites/${i}`);
@@ -165,4 +167,65 @@ Deno.test("hosts with one root keep their own rules, and one bound of memory", a
     assert(handler.snapshot().evictions > 0);
   });
   handler.close();
+});
+
+Deno.test("what all sites and all workers have to say is said once, also after a reload", async () => {
+  using site = manySites(40, (i) => `sites/${i % 20}`);
+  for (const args of [[], ["--workers", "4"]]) {
+    const setup = "echo 0 > /proc/sys/user/max_inotify_instances";
+    const program = await startInNamespace(setup, ["--config", site.path("config.json"), ...args]);
+    if (program === null) return;
+    await using _ = program;
+    const asked = async () => {
+      for (let i = 0; i < 20; i++) {
+        using wire = await Wire.connect(program.port); // some worker accepts it
+        assertEquals((await ask(wire, `h${i}.test`, "/a.txt")).text, `sites/${i}`);
+      }
+    };
+    await asked();
+    for (let reloads = 1; reloads <= 2; reloads++) {
+      program.kill("SIGHUP");
+      await program.printed(new RegExp(`(Settings read again[^]*){${reloads}}`));
+      await asked();
+    }
+    program.kill("SIGTERM");
+    const { code, stderr } = await program.finish();
+    assertEquals(code, 0);
+    assertMatch(stderr, /^epollet: Cannot watch more files for changes: E\w+ \(.*\n$/);
+  }
+});
+
+Deno.test("a root that leaves the sandbox's reach is warned of once, for all hosts and workers, and when it does so again", async () => {
+  if (landlockAbi() < 0) return console.log("skipped: this kernel has no Landlock");
+  using site = manySites(6, () => "way/first");
+  using other = new Site({ "outside/a.txt": "outside" });
+  const current = site.path("way/current");
+  Deno.symlinkSync("first", current);
+  const config = JSON.parse(Deno.readTextFileSync(site.path("config.json")));
+  for (const host of Object.values<{ root: string }>(config.hosts)) host.root = current;
+  site.write("config.json", JSON.stringify(config));
+  const command = ["--port", "0", "--config", site.path("config.json"), "--workers", "2"];
+  await using program = await Program.startArguments(command);
+  /** So often that each worker has looked at each root. */
+  const ask2s = async () => {
+    for (let i = 0; i < 40; i++) {
+      using wire = await Wire.connect(program.port);
+      assertEquals((await ask(wire, `h${i % 6}.test`, "/a.txt")).text, "way/first");
+      await sleep(50);
+    }
+  };
+  const lead = (target: string) => {
+    Deno.symlinkSync(target, `${current}.next`);
+    Deno.renameSync(`${current}.next`, current);
+  };
+  for (let times = 1; times <= 2; times++) {
+    lead(other.path("outside"));
+    await ask2s();
+    lead("first");
+    await ask2s();
+  }
+  program.kill("SIGTERM");
+  const { stderr } = await program.finish();
+  const lines = stderr.split("\n").filter((line) => line.includes("Cannot open root"));
+  assertEquals(lines.length, 2, stderr);
 });

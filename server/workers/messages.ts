@@ -47,4 +47,5 @@ export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
   | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
+  | { /** It has to say what others may have to say, too. */ readonly kind: "warning"; readonly line: string }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot };
