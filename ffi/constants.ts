@@ -117,6 +117,7 @@ export const EM_AARCH64 = 183;
 
 // statx(2), inode(7)
 export const STATX_BASIC_STATS = 0x7ff;
+export const STATX_MNT_ID = 0x1000;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
 export const S_IFDIR = 0o040000;

@@ -14,6 +14,7 @@ import {
   S_IFREG,
   S_IFSOCK,
   STATX_BASIC_STATS,
+  STATX_MNT_ID,
 } from "./constants.ts";
 import { EINTR } from "./errno.ts";
 import type { PathBytes } from "./file.ts";
@@ -69,7 +70,9 @@ export class FileStatus {
 
   #ask(directory: number, path: PathBytes, flags: number): number {
     while (true) {
-      const status = result(libc.statx(directory, path, flags, STATX_BASIC_STATS, this.#bytes));
+      const status = result(
+        libc.statx(directory, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, this.#bytes),
+      );
       if (status !== -EINTR) return status;
     }
   }
@@ -138,6 +141,11 @@ export class FileStatus {
     return FILE.every((word) => a[word] === b[word]);
   }
 
+  /** True when both were reached by the same mount; also where the kernel does not tell (before Linux 5.8). */
+  isOnSameMount(other: FileStatus): boolean {
+    return MOUNT.every((word) => this.#words[word] === other.#words[word]);
+  }
+
   /** The same text for what {@linkcode isSameFile} holds for. */
   get fileIdentity(): string {
     return FILE.map((word) => this.#words[word].toString(36)).join();
@@ -160,6 +168,8 @@ const FILE: readonly number[] = [
   STATX.dev_major >> 2,
   STATX.dev_minor >> 2,
 ];
+
+const MOUNT: readonly number[] = [STATX.mnt_id >> 2, (STATX.mnt_id >> 2) + 1];
 
 /** The 32-bit words of struct statx that tell one state of one file from another. */
 const IDENTITY: readonly number[] = [

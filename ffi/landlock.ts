@@ -67,42 +67,48 @@ export function landlockAbi(): number {
   );
 }
 
-/**
- * From now on this thread may read files and directories below the open `directories` and the open `files`, write to files
- * and make some below those of `logs`, and do nothing else that the version `abi` can refuse. What is open stays as it is. It needs no_new_privs.
- * @throws {SystemError} `Cannot restrict this process by Landlock: …`
- */
-export function restrictToReading(
-  directories: readonly number[],
-  files: readonly number[],
-  abi: number,
-  logs: readonly number[] = [],
-): void {
-  const refusals = refusalsOf(abi);
-  const words = [refusals.files, refusals.network, refusals.scopes].map(BigInt);
-  // Older kernels know the first word, or the first two; they take more where that is zero.
-  const attributes = new Uint8Array(BigUint64Array.from(words).buffer);
-  const ruleset = orThrow(
-    result(
-      libc.syscall_landlock_create_ruleset(C.SYS_landlock_create_ruleset, attributes, attributes.length, 0),
-    ),
-    INTENT,
-    "landlock_create_ruleset",
-  );
-  try {
-    for (const directory of directories) {
-      addRule(ruleset, directory, C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
-    }
-    for (const directory of logs) {
-      addRule(ruleset, directory, C.LANDLOCK_ACCESS_FS_WRITE_FILE | C.LANDLOCK_ACCESS_FS_MAKE_REG);
-    }
-    for (const file of files) addRule(ruleset, file, C.LANDLOCK_ACCESS_FS_READ_FILE);
-    const status = result(
-      libc.syscall_landlock_restrict_self(C.SYS_landlock_restrict_self, ruleset, 0),
-    );
+/** What is to be left of the rights to files. */
+export class Ruleset {
+  #fd: number;
+
+  /** Of all that the version `abi` can refuse nothing is left yet. @throws {SystemError} `Cannot restrict this process by Landlock: …` */
+  constructor(abi: number) {
+    const refusals = refusalsOf(abi);
+    const words = [refusals.files, refusals.network, refusals.scopes].map(BigInt);
+    // Older kernels know the first word, or the first two; they take more where that is zero.
+    const attributes = new Uint8Array(BigUint64Array.from(words).buffer);
+    const { length } = attributes;
+    const call = libc.syscall_landlock_create_ruleset(C.SYS_landlock_create_ruleset, attributes, length, 0);
+    this.#fd = orThrow(result(call), INTENT, "landlock_create_ruleset");
+  }
+
+  /** Files and directories below the open `directory` may be read. It need not stay open. @throws {SystemError} as above */
+  allowReadingBelow(directory: number): void {
+    addRule(this.#fd, directory, C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
+  }
+
+  /** The open `file` may be read, or, where it is a directory, files below it. @throws {SystemError} as above */
+  allowReading(file: number): void {
+    addRule(this.#fd, file, C.LANDLOCK_ACCESS_FS_READ_FILE);
+  }
+
+  /** Files below the open `directory` may be written to, and made. @throws {SystemError} as above */
+  allowWritingBelow(directory: number): void {
+    addRule(this.#fd, directory, C.LANDLOCK_ACCESS_FS_WRITE_FILE | C.LANDLOCK_ACCESS_FS_MAKE_REG);
+  }
+
+  /**
+   * From now on this thread may do that, and nothing else that can be refused. What is open stays as it is. It needs
+   * no_new_privs. @throws {SystemError} as above
+   */
+  enforce(): void {
+    const status = result(libc.syscall_landlock_restrict_self(C.SYS_landlock_restrict_self, this.#fd, 0));
     orThrow(status, INTENT, "landlock_restrict_self");
-  } finally {
-    libc.close(ruleset);
+  }
+
+  close(): void {
+    if (this.#fd >= 0) libc.close(this.#fd);
+    this.#fd = -1;
   }
 }
 

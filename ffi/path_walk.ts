@@ -147,6 +147,7 @@ export function namedPathOf(fd: number): FileName | null {
 
 /** The path of the working directory likewise. */
 export function workingDirectory(): FileName | null {
+  loadLibc();
   return readLink(AT_FDCWD, "/proc/self/cwd");
 }
 

@@ -82,4 +82,5 @@ export const STATX = {
   mtime_nsec: 120,
   dev_major: 136,
   dev_minor: 140,
+  mnt_id: 144,
 } as const;

@@ -15,9 +15,11 @@ import { AllowedHosts, hostOf, nameOf } from "./site/allowed_hosts.ts";
 import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
+import { Origin, originKeyOf } from "./site/origin.ts";
 import { Site } from "./site/site.ts";
 import { checkSiteOptions } from "./site/site_kinds.ts";
 import type { SiteOptions } from "./site/site_options.ts";
+import { watches } from "./site/watches.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
@@ -26,7 +28,8 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
   /**
    * Sites for hosts of their own, by name in lower case (`example.org`, or `*.example.org` for all below it). What one
    * does not say is as for the site at {@linkcode StaticOptions.root}, which serves all other hosts. Together they have
-   * {@linkcode SiteOptions.cacheSize}, in equal parts.
+   * {@linkcode SiteOptions.cacheSize}, in equal parts for each root; those with the same root share its part, and what is
+   * in it.
    */
   readonly hosts?: ReadonlyMap<string, Partial<SiteSettings>>;
   /**
@@ -73,6 +76,12 @@ export function staticHandler(options: StaticOptions): StaticHandler {
 interface Place {
   readonly settings: SiteSettings;
   site: Site;
+}
+
+/** What is at a root's path, and the sites that are served from there. */
+interface Shared {
+  origin: Origin;
+  readonly places: Place[];
   /** It was said that what came to the root's path cannot be served. */
   hasWarned: boolean;
 }
@@ -97,23 +106,35 @@ const EMPTY: CacheSnapshot = {
   overflows: 0,
 };
 
+/** The same, but for what it was told already. */
+function once(hear: (message: string) => void): (message: string) => void {
+  const heard = new Set<string>();
+  return (message) => {
+    if (heard.size < heard.add(message).size) hear(message);
+  };
+}
+
 /** Two caches together. */
-function sumOf(a: CacheSnapshot, b: CacheSnapshot): CacheSnapshot {
+function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
   const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
-  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as CacheSnapshot;
+  const sums = names.map((name) => [name, a[name] + (b[name] ?? 0)]);
+  return Object.fromEntries(sums) as unknown as CacheSnapshot;
 }
 
 /** The sites by host. */
 export class Sites {
   readonly #options: SiteOptions;
+  readonly #onWarning: (message: string) => void;
   readonly #note: Note | undefined;
   readonly #default: Place;
   readonly #hosts = new Map<string, Place>();
+  /** By {@linkcode originKeyOf}. */
+  readonly #shared = new Map<string, Shared>();
   /** Null: any name will do. */
   readonly #allowed: AllowedHosts | null;
   #checkedSeconds = 0;
   /** What those have counted that were replaced. */
-  #past: readonly CacheSnapshot[] = [];
+  #past = EMPTY;
 
   /** `note` hears why each request is answered as it is. */
   constructor(options: StaticOptions, note?: Note) {
@@ -123,24 +144,38 @@ export class Sites {
       ? new AllowedHosts({ names: allowedHosts, loopbackPorts: loopbackPorts ?? (() => []) }, hosts.keys())
       : null;
     this.#note = note;
-    this.#options = { ...options, cacheSize: Math.floor(cacheSize / (hosts.size + 1)) };
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
-    this.#default = { settings, site: new Site(settings, this.#options, this, note), hasWarned: false };
+    const ofHosts = Array.from(hosts, ([host, own]): [string, SiteSettings] => {
+      const inherited = own.root === undefined ? settings : { ...settings, isRootConfined: false };
+      return [host, { ...inherited, ...own }];
+    });
+    const archives: SiteArchive[] = [];
+    const keyOf = (settings: SiteSettings) => originKeyOf(settings, archives);
+    const roots = new Set([settings, ...ofHosts.map(([, settings]) => settings)].map(keyOf)).size;
+    const onWarning = once(options.onWarning ?? (() => {})); // one line for all sites
+    this.#options = { ...options, onWarning, cacheSize: Math.floor(cacheSize / roots) };
+    this.#onWarning = options.onWarning ?? (() => {});
     try {
-      for (const [host, own] of hosts) {
-        const isInherited = own.root === undefined; // with what is known of it
-        const inherited = { ...this.#default.settings, ...isInherited ? {} : { isRootConfined: false } };
-        const settings = { ...inherited, ...own };
-        this.#hosts.set(host, {
-          settings,
-          site: new Site(settings, this.#options, this, note),
-          hasWarned: false,
-        });
-      }
+      this.#default = this.#add(settings, keyOf(settings));
+      for (const [host, settings] of ofHosts) this.#hosts.set(host, this.#add(settings, keyOf(settings)));
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #add(settings: SiteSettings, key: string): Place {
+    let shared = this.#shared.get(key);
+    const open = () => {
+      if (shared === undefined) {
+        shared = { origin: new Origin(settings, this.#options), places: [], hasWarned: false };
+        this.#shared.set(key, shared);
+      }
+      return shared.origin;
+    };
+    const place = { settings, site: new Site(settings, this, open, this.#note) };
+    shared!.places.push(place);
+    return place;
   }
 
   /** How most files of the default site are shown to be fresh. */
@@ -148,21 +183,32 @@ export class Sites {
     return this.#default.site.validation;
   }
 
-  close(): void {
-    for (const { site } of [this.#default, ...this.#hosts.values()]) site.close();
+  get #places(): Place[] {
+    return [...this.#shared.values()].flatMap(({ places }) => places);
   }
 
-  /** See {@linkcode StaticHandler.snapshot}. */
+  close(): void {
+    for (const { site } of this.#places) site.close();
+  }
+
+  /** See {@linkcode StaticHandler.snapshot}. What is watched, and what is told of that, is the process'. */
   snapshot(): CacheSnapshot {
-    const current = [this.#default, ...this.#hosts.values()].map(({ site }) => site.snapshot());
-    return [...this.#past, ...current].reduce(sumOf);
+    const origins = [...this.#shared.values()].map(({ origin }) => origin);
+    const { count, events, overflows } = watches;
+    const isWatching = origins.some(({ tree }) => tree !== null);
+    return [
+      ...origins.map(({ memory: { bytes, bytesMax } }) => ({ bytes, bytesMax })),
+      ...this.#places.map(({ site }) => site.snapshot()),
+      isWatching ? { watches: count, events, overflows } : {},
+    ].reduce(sumOf, this.#past);
   }
 
   /** Answers a request, from what it remembers if that is still fresh. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
-      for (const place of [this.#default, ...this.#hosts.values()]) this.#replace(place);
+      watches.lookAtMounts();
+      for (const shared of this.#shared.values()) this.#replace(shared);
     }
     // Only what this very object has remembered: another handler may be asked by requests with the same head.
     const remembered = request instanceof KnownRequest ? request.recall(this) as Answer | null : null;
@@ -185,22 +231,29 @@ export class Sites {
     return name === null ? this.#default : this.#hosts.get(name)!;
   }
 
-  /** Another directory may be at the same path by now; the site goes on where that cannot be opened. */
-  #replace(place: Place): void {
-    if (!place.site.isReplaced) return;
+  /** Another directory may be at the same path by now; the sites go on where that cannot be opened. */
+  #replace(shared: Shared): void {
+    if (!shared.origin.root.isReplaced) {
+      shared.hasWarned = false;
+      return;
+    }
     try {
-      const next = new Site(place.settings, { ...this.#options, onWarning: () => {} }, this, this.#note);
-      const { hits, misses, evictions, events, overflows } = place.site.snapshot();
-      this.#past = [[...this.#past, { ...EMPTY, hits, misses, evictions, events, overflows }].reduce(sumOf)];
-      place.site.close();
-      place.site = next;
-      place.hasWarned = false;
+      const origin = new Origin(shared.places[0].settings, { ...this.#options, onWarning: () => {} });
+      for (const place of shared.places) {
+        const old = place.site;
+        place.site = new Site(place.settings, this, () => origin, this.#note);
+        const { hits, misses, evictions } = old.snapshot();
+        this.#past = sumOf(this.#past, { hits, misses, evictions });
+        old.close();
+      }
+      shared.origin = origin;
+      shared.hasWarned = false;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (!place.hasWarned) {
-        this.#options.onWarning?.(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
+      if (!shared.hasWarned) {
+        this.#onWarning(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
       }
-      place.hasWarned = true;
+      shared.hasWarned = true;
     }
   }
 }

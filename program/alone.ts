@@ -4,6 +4,7 @@
  * What it cannot do once it is in the sandbox, it says so: then a supervisor is needed, which is not (see `supervise.ts`).
  * @module
  */
+import { keepMountTable } from "../ffi/mount_table.ts";
 import { giveUpLowPorts } from "../ffi/privileges.ts";
 import { isSecureExecution } from "../ffi/process.ts";
 import type { Arguments, CommandLine } from "../server/config/settings.ts";
@@ -34,6 +35,7 @@ export async function serveAlone(
 ): Promise<void> {
   const account = accountOf(command);
   const listening = () => sockets.listening.map(({ address }) => address);
+  keepMountTable(); // which the sandbox would not let it open when it reads its settings again
   const opened = await openSites(command, listening); // before anything is bound that a mistake would leave behind
   const inherited = inheritedBy(origin);
   const [addresses, settings] = listeningOf(command, account);

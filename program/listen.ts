@@ -6,7 +6,7 @@ import { isIpAddress } from "../ffi/socket.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { Expected, UsageError } from "../server/config/usage_error.ts";
 import { EXPECTED_ADDRESS, formatMode } from "../server/config/values.ts";
-import { EVERY_IP, EVERY_IPV4, formatListenAddress, readUnixPath } from "../server/listening/address.ts";
+import { formatListenAddress, readUnixPath } from "../server/listening/address.ts";
 import { type ConfigPath, withPlace } from "./config_place.ts";
 import { wildcardFamilies } from "./reachable.ts";
 import type { Sockets } from "./sockets.ts";

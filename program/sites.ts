@@ -15,6 +15,7 @@ import { HELD_BODY_BYTES_MAX, HELD_BODY_BYTES_MIN } from "../server/limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "./config_place.ts";
 import { warn } from "./output.ts";
+import { sharedLines } from "./shared_lines.ts";
 
 /** Where the program listens: an address, `unix:` and a path among them, and a port. */
 type Listening = Pick<SocketAddress, "address" | "port">;
@@ -23,6 +24,7 @@ type Listening = Pick<SocketAddress, "address" | "port">;
 export function siteOptionsOf(
   command: CommandLine,
   listening: () => readonly Listening[] = () => listeningOf(command),
+  onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config, allowedHosts, trustProxy, proxyProtocol } =
     command;
@@ -37,7 +39,7 @@ export function siteOptionsOf(
     config,
     allowedHosts: allowedHosts ?? null,
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
-    onWarning: warn,
+    onWarning,
   };
 }
 
@@ -59,15 +61,16 @@ export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   return roots.filter((root) => typeof root === "string");
 }
 
-/** Opens the sites; null where no files are served. `listening` as above. @throws {UsageError} for a root or a rule that cannot be */
+/** Opens the sites; null where no files are served. `listening` as above; `onWarning` hears in lines what they have to say. @throws {UsageError} for a root or a rule that cannot be */
 export async function openSites(
   command: CommandLine,
   listening?: () => readonly Listening[],
+  onWarning: (line: string) => void = sharedLines.newSpeaker(),
 ): Promise<StaticHandler | null> {
   bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
   bodyMemory.bytesMax = Math.min(Math.max(command.cacheSize / 2, HELD_BODY_BYTES_MIN), HELD_BODY_BYTES_MAX);
   if (command.handler !== "static") return null;
-  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening)));
+  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
 }
 
 /** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */

@@ -11,6 +11,7 @@ import { describeAccount } from "../server/privileges.ts";
 import { Reactor } from "../server/reactor.ts";
 import { Server } from "../server/server.ts";
 import { Supervisor } from "../server/workers/supervisor.ts";
+import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
 import { announce } from "./announce.ts";
 import { Company, workersOf } from "./company.ts";
@@ -20,6 +21,7 @@ import { Logs } from "./logs.ts";
 import { warn } from "./output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
 import { endWith, npxDescriptor } from "./npx.ts";
+import { sharedLines } from "./shared_lines.ts";
 import { sayReady, ServiceManager } from "./service_manager.ts";
 import { obeySignals } from "./signals.ts";
 import { openSites } from "./sites.ts";
@@ -59,7 +61,13 @@ export async function supervise(
   const reactor = admin?.reactor ?? new Reactor(createPoller("epoll-level"), (error) => warn(String(error)));
   const running = admin?.run() ?? reactor.run();
   const supervisor: Supervisor = new Supervisor(
-    { reactor, launch: launcher.worker, hangPatienceMs: hangPatienceMs(), warn },
+    {
+      reactor,
+      launch: launcher.worker,
+      hangPatienceMs: hangPatienceMs(),
+      warn,
+      warned: (worker, line) => sharedLines.say(worker, escapeControls(line).replaceAll("\n", " ")),
+    },
     command.gracePeriodMs,
   );
   const company = new Company(said, supervisor, sockets, count);

@@ -18,7 +18,9 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   const logs = new Logs(command);
   logs.open();
   const sockets = asListening(birth.sockets, settings);
-  const opened = await openSites(command, () => sockets.map(({ address }) => address));
+  let say = (line: string): void => void early.push(line);
+  const early: string[] = [];
+  const opened = await openSites(command, () => sockets.map(({ address }) => address), (line) => say(line));
   const { server } = prepare(command, opened, sockets, logs);
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(() => {
@@ -33,6 +35,8 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
     },
     snapshot: () => server.snapshot(),
   });
+  say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // the others have the same to say
+  early.forEach(say);
   server.onDeaf = () => link.send({ kind: "deaf" });
   server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();

@@ -198,6 +198,10 @@ export const GRACE_PERIOD_MS = 30_000;
 export const WORKERS_MAX = 512;
 /** Past it, what comes through a channel between processes is nonsense. A configuration file fits. */
 export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
+/** What a worker has to say in one line. */
+export const WORKER_LINE_CHARACTERS_MAX = 4096;
+/** Lines that are remembered, so that others who have the same to say need not. */
+export const LINES_REMEMBERED_MAX = 256;
 /** One receive from such a channel. */
 export const CHANNEL_RECEIVE_BYTES = 64 * KIB;
 /** What is received from one in a turn: who says more and more keeps nobody else from being heard. */

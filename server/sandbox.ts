@@ -10,7 +10,7 @@
  */
 import { describeErrno } from "../ffi/errno.ts";
 import { FileStatus } from "../ffi/file_status.ts";
-import { landlockAbi, refusalsOf, restrictToReading } from "../ffi/landlock.ts";
+import { landlockAbi, refusalsOf, Ruleset } from "../ffi/landlock.ts";
 import { openPath, pathOf, walk } from "../ffi/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../ffi/process.ts";
 import { close } from "../ffi/socket.ts";
@@ -19,45 +19,57 @@ import { close } from "../ffi/socket.ts";
 export class Sandbox {
   /** −errno: this kernel has no Landlock (ENOSYS), or it is switched off (EOPNOTSUPP) or forbidden (EPERM, by seccomp). */
   readonly #abi: number;
-  readonly #directories: number[] = [];
-  /** Where the configuration file is, which an editor may replace. */
-  #configDirectory = -1;
-  /** Where log files are, which are opened again when they were renamed. */
-  readonly #logDirectories: number[] = [];
+  /** Null without Landlock. */
+  readonly #rules: Ruleset | null = null;
+  readonly #paths: readonly string[] = [];
   readonly #logPaths: readonly string[] = [];
-  readonly #paths: readonly string[];
 
   /**
-   * Opens what may be read: `roots` are the directories that are served; `config` is the configuration file, which is read
+   * Looks up what may be read: `roots` are the directories that are served; `config` is the configuration file, which is read
    * again when the settings are: of its directory files can be read, and not what files there are. `logs` are files that
    * are written.
    * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
    */
   constructor(roots: readonly string[], config: string | null = null, logs: readonly string[] = []) {
     this.#abi = landlockAbi();
-    if (this.#abi < 0) {
-      this.#paths = [];
-      return;
-    }
-    const top = walk("/");
-    const topStatus = statusOf(top.end);
+    if (this.#abi < 0) return;
+    const rules = this.#rules = new Ruleset(this.#abi);
     try {
-      if (config !== null) this.#configDirectory = openPath(directoryOf(config));
-      // One whose directory is not there cannot be opened either, which whoever opens it says better.
-      this.#logDirectories.push(...logs.map((log) => openPath(directoryOf(log))).filter((fd) => fd >= 0));
-      for (const root of roots) {
-        const { end, holders } = walk(root);
-        this.#directories.push(end);
-        for (const holder of holders) {
-          if (statusOf(holder).isSameFile(topStatus)) close(holder);
-          else this.#directories.push(holder);
-        }
-      }
-    } finally {
-      for (const fd of [top.end, ...top.holders]) close(fd);
+      // Each is closed before the next is opened: there may be more roots than descriptors.
+      if (config !== null) withOpen(openPath(directoryOf(config)), (fd) => rules.allowReading(fd));
+      this.#logPaths = outermost(logs.flatMap((log) => this.#allowLog(rules, log)));
+      this.#paths = outermost(this.#allowRoots(rules, new Set(roots)));
+    } catch (error) {
+      rules.close();
+      throw error;
     }
-    this.#paths = outermost(this.#directories.map(pathOf));
-    this.#logPaths = outermost(this.#logDirectories.map(pathOf));
+  }
+
+  /** One whose directory is not there cannot be opened either, which whoever opens it says better. */
+  #allowLog(rules: Ruleset, log: string): string[] {
+    return withOpen(openPath(directoryOf(log)), (fd) => {
+      rules.allowWritingBelow(fd);
+      return [pathOf(fd)];
+    }) ?? [];
+  }
+
+  /** The directories below which can be read then. */
+  #allowRoots(rules: Ruleset, roots: Iterable<string>): string[] {
+    const top = new FileStatus();
+    withOpen(openPath("/"), (fd) => top.readDescriptor(fd));
+    const paths: string[] = [];
+    for (const root of roots) {
+      const { end, holders } = walk(root);
+      try {
+        for (const directory of [end, ...holders.filter((holder) => !statusOf(holder).isSameFile(top))]) {
+          rules.allowReadingBelow(directory);
+          paths.push(pathOf(directory));
+        }
+      } finally {
+        for (const fd of [end, ...holders]) close(fd);
+      }
+    }
+    return paths;
   }
 
   /** True where the kernel will enforce it. */
@@ -65,11 +77,9 @@ export class Sandbox {
     return this.#abi >= 0;
   }
 
-  /** Closes what it has opened, unless it was entered. */
+  /** It will not be entered. */
   discard(): void {
-    for (const fd of [...this.#directories.splice(0), ...this.#logDirectories.splice(0)]) close(fd);
-    if (this.#configDirectory >= 0) close(this.#configDirectory);
-    this.#configDirectory = -1;
+    this.#rules?.close();
   }
 
   /**
@@ -79,12 +89,12 @@ export class Sandbox {
    * @throws {SystemError} `Cannot restrict this process by Landlock: …`
    */
   enter(): void {
+    if (this.#rules === null) return;
     try {
-      if (this.#abi < 0) return;
       // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
       const map = openMemoryMap();
-      const files = [map, this.#configDirectory].filter((fd) => fd >= 0);
-      restrictToReading(this.#directories, files, this.#abi, this.#logDirectories);
+      if (map >= 0) this.#rules.allowReading(map);
+      this.#rules.enforce();
       // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
       // word, but for this file, of which it would say on standard error that it cannot be read.
       hideEnvironmentVariable("NODE_EXTRA_CA_CERTS");
@@ -114,6 +124,16 @@ export class Sandbox {
 function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "." : path.slice(0, slash + 1);
+}
+
+/** What `use` makes of `fd`, which is closed then; null where it is none. */
+function withOpen<T>(fd: number, use: (fd: number) => T): T | null {
+  if (fd < 0) return null;
+  try {
+    return use(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 function statusOf(fd: number): FileStatus {

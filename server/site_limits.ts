@@ -15,8 +15,10 @@ export const CACHED_FILE_BYTES_MAX = MIB;
 export const CACHE_BYTES_MAX = 256 * MIB;
 /** What a resource costs beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
-/** An entry that is watched is looked at all the same, this often: a mount over its directory causes no event. */
+/** An entry that is watched is looked at all the same, this often: not everything causes an event. */
 export const CACHE_RECHECK_SECONDS = 1;
+/** Of the descriptors that a process may have, one in so many is a root's at most: others are opened when they are used. */
+export const DESCRIPTORS_PER_OPEN_ROOT = 4;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
 export const EVENT_READS_MAX = 64;
 /** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */

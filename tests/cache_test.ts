@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { memoryBytes } from "../bench/measure.ts";
 import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+import { startInNamespace } from "./support/namespace.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { hasStrace, traced } from "./support/trace.ts";
 import { eventually } from "./support/waiting.ts";
@@ -20,21 +21,6 @@ async function ask(wire: Wire, target: string, ...lines: string[]): Promise<Wire
 /** Calls that are about the site: Deno itself opens a file now and then, by its whole path. */
 function fileCalls(lines: string[]): string[] {
   return lines.filter((line) => /(openat2?|statx|newfstatat)\(\d+, "[^"/]|getdents|inotify/.test(line));
-}
-
-/** The program in a user namespace of its own, where `setup` may change what belongs to that; null where impossible. */
-async function startInNamespace(setup: string, args: readonly string[]): Promise<Program | null> {
-  const quoted = programCommand(["--port", "0", "-v", ...args]).map((word) => `'${word}'`).join(" ");
-  const probe = new Deno.Command("unshare", { args: ["-Urm", "sh", "-c", setup], stderr: "null" });
-  try {
-    if (probe.outputSync().success) {
-      return await Program.startCommand(["unshare", "-Urm", "sh", "-c", `${setup} && exec ${quoted}`]);
-    }
-  } catch {
-    // no unshare(1)
-  }
-  console.log(`skipped: a user namespace cannot do this here: ${setup}`);
-  return null;
 }
 
 Deno.test("what is in memory is answered without a system call on files, watched or not, and so is 304", async () => {

@@ -4,9 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { openDirectory } from "../ffi/file.ts";
-import { close } from "../ffi/socket.ts";
 import { staticHandler } from "../handlers/static.ts";
+import { SiteRoot } from "../handlers/site/site_root.ts";
 import { WatchTree } from "../handlers/site/watch_tree.ts";
 import { CACHE_RECHECK_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
 import type { ErrnoName } from "./faults/errnos.ts";
@@ -159,7 +158,7 @@ Deno.test("after more changes than the kernel keeps events of, nothing old is se
 Deno.test("a site whose watches are lost for want of descriptors is watched again a second later", async () => {
   using site = new Site({ "a.txt": "a" });
   using calls = new Interposer();
-  const root = openDirectory(site.root);
+  const root = new SiteRoot(site.root);
   const tree = new WatchTree(root, false, () => {});
   await withClock((advance) => {
     assert(tree.isWatching);
@@ -182,5 +181,5 @@ Deno.test("a site whose watches are lost for want of descriptors is watched agai
     assert(!tree.isWatching, "it was closed");
     return Promise.resolve();
   });
-  close(root);
+  root.close();
 });

@@ -80,6 +80,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
     mtime_nsec: "stx_mtime.tv_nsec",
     dev_major: "stx_dev_major",
     dev_minor: "stx_dev_minor",
+    mnt_id: "stx_mnt_id",
   }],
 };
 

@@ -3,12 +3,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { openDirectory } from "../ffi/file.ts";
 import { loadLibc } from "../ffi/libc.ts";
-import { close } from "../ffi/socket.ts";
 import { type Place, SIBLING_SUFFIXES } from "../handlers/site/place.ts";
+import { SiteRoot } from "../handlers/site/site_root.ts";
 import { WatchTree } from "../handlers/site/watch_tree.ts";
+import { watches } from "../handlers/site/watches.ts";
 import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+import { Mounts } from "./support/mounts.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";
 
@@ -19,12 +20,12 @@ class Watched {
   readonly site: Site;
   readonly tree: WatchTree;
   readonly warnings: string[] = [];
-  readonly #root: number;
+  readonly #root: SiteRoot;
   #batch = 0;
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     this.site = new Site(files);
-    this.#root = openDirectory(this.site.root);
+    this.#root = new SiteRoot(this.site.root);
     this.tree = new WatchTree(this.#root, false, (message) => this.warnings.push(message));
   }
 
@@ -62,7 +63,7 @@ class Watched {
 
   [Symbol.dispose](): void {
     this.tree.close();
-    close(this.#root);
+    this.#root.close();
     this.site[Symbol.dispose]();
   }
 }
@@ -211,6 +212,45 @@ Deno.test("a watch is given up when nothing depends on it", () => {
     assert(again.isDropped);
   }
   assert(watched.watches <= 3, `${watched.watches} watches`);
+});
+
+Deno.test("what is mounted in a site ends what was found there; what is mounted elsewhere, or beside it, does not", () => {
+  using watched = new Watched({ "m/a": "1", "b": "2" });
+  using other = new Site({ "m/a": "3" });
+  using mounts = Mounts.make();
+  if (mounts === null) return;
+  const { site, tree } = watched;
+  Deno.mkdirSync(`${site.root}-beside`);
+  const follow = () => {
+    watches.lookAtMounts();
+    watched.drain();
+    return [watched.follow("m/a")!, watched.follow("b")!];
+  };
+  const areDropped = (followed: readonly Followed[]) => {
+    watches.lookAtMounts();
+    watched.drain();
+    return followed.map(({ isDropped }) => isDropped);
+  };
+  const followed = follow();
+  mounts.bind(other.path("m"), `${site.root}-beside`);
+  mounts.unmount(`${site.root}-beside`);
+  mounts.bind(other.path("m"), other.path("m"));
+  assertEquals(areDropped(followed), [false, false]);
+  assert(tree.isAbsent(["m", "b"]));
+  mounts.bind(other.path("m"), site.path("m"));
+  other.write("m/b", "new");
+  assertEquals(areDropped(followed), [true, true]);
+  assert(!tree.isAbsent(["m", "b"]));
+  const mounted = follow();
+  mounts.unmount(site.path("m"));
+  assertEquals(areDropped(mounted), [true, true]);
+  // What was mounted and unmounted between two looks leaves nothing to be seen; so it is asked when something is found.
+  mounts.bind(other.path("m"), site.path("m"));
+  assertEquals(tree.enter(["m", "a"]), null);
+  mounts.unmount(site.path("m"));
+  assertEquals(areDropped([]), []);
+  assert(tree.isAbsent(["m", "b"]), "it was there while something was mounted");
+  Deno.removeSync(`${site.root}-beside`);
 });
 
 Deno.test("two names of one file are two places: both are told, and one can be given up without the other", () => {

@@ -230,6 +230,7 @@ Deno.test(
       reactor,
       hangPatienceMs: 1_000,
       warn: (line) => lines.push(line),
+      warned: (_, line) => lines.push(line),
       launch(channel, inherited) {
         const program = `${REPOSITORY}tests/support/looping_worker.ts`;
         const words = [...DENO, "run", "-A", "--no-check", program, String(channel)];

@@ -20,12 +20,11 @@ import {
 } from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
+import type { CacheMemory } from "./cache_memory.ts";
 import type { FileContent } from "./file_content.ts";
-import { FileContents } from "./file_contents.ts";
 import type { Seen } from "./lookup.ts";
 import type { Keeper, Resource } from "./resource.ts";
 import type { Root } from "./root.ts";
-import { Sieve } from "./sieve.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
 /** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
@@ -36,25 +35,21 @@ export class FileCache implements Keeper {
   readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #validation: Validation;
-  readonly #bytesMax: number;
+  readonly #memory: CacheMemory;
   readonly #entries = new Map<number, Resource>();
-  readonly #queue = new Sieve<Resource>();
   readonly #current = new FileStatus();
-  readonly #contents = new FileContents();
-  /** Of resources, beside contents. */
-  #ownBytes = 0;
   #count = 0;
   #hits = 0;
   #evictions = 0;
   /** Requests for which nothing was there; counted by who knows that. */
   misses = 0;
 
-  /** `tree` only where `validation` is "inotify". */
-  constructor(root: Root, validation: Validation, tree: WatchTree | null, bytesMax: number) {
+  /** `tree` only where `validation` is "inotify". Others that share `memory` have the same root. */
+  constructor(root: Root, validation: Validation, tree: WatchTree | null, memory: CacheMemory) {
     this.#root = root;
     this.#validation = validation;
     this.#tree = tree;
-    this.#bytesMax = bytesMax;
+    this.#memory = memory;
   }
 
   /** The resource for the path `bytes[start, end)` of a request received in this turn or earlier, if it is fresh. */
@@ -66,14 +61,15 @@ export class FileCache implements Keeper {
 
   /** True when `resource` may be used in this turn; false when it has ended. */
   isFresh(resource: Resource, context: HandlerContext): boolean {
-    const isFresh = resource.checkedBatch === context.batch || this.#check(resource, context);
+    const isFresh = resource.checkedBatch === context.batch || this.check(resource, context);
     if (!isFresh) return false;
     resource.isVisited = true;
     this.#hits++;
     return true;
   }
 
-  #check(resource: Resource, context: HandlerContext): boolean {
+  /** The same for one that was not looked at in this turn yet, and is not used by it. */
+  check(resource: Resource, context: HandlerContext): boolean {
     this.#tree?.drain(context.batch);
     if (resource.entry === null) return false;
     if (this.#validation !== "off") {
@@ -121,18 +117,19 @@ export class FileCache implements Keeper {
     const isSettled = this.#validation === "off" || resource.unwatched.every(({ status }) => {
       return status === null || status.changedSeconds <= seconds - CACHE_SETTLE_SECONDS;
     });
-    if (!isSettled || resource.totalBytes > this.#bytesMax) return false;
+    if (!isSettled || resource.totalBytes > this.#memory.bytesMax) return false;
+    if (resource.places.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
     this.#removeNamesake(resource);
     resource.entry = resource;
     resource.checkedBatch = context.batch;
     resource.checkedSeconds = seconds;
-    this.#ownBytes += resource.bytes;
-    for (const content of resource.contents) this.#contents.use(content, resource);
-    this.#makeRoom(seconds);
+    this.#memory.ownBytes += resource.bytes;
+    for (const content of resource.contents) this.#memory.contents.use(content, resource);
+    this.#memory.makeRoom(seconds);
     resource.next = this.#entries.get(resource.hash) ?? null;
     this.#entries.set(resource.hash, resource);
     this.#count++;
-    this.#queue.add(resource);
+    this.#memory.queue.add(resource);
     for (const place of resource.places) this.#tree!.depend(place, resource);
     return true;
   }
@@ -145,62 +142,49 @@ export class FileCache implements Keeper {
     resource.bytes += bytes;
     if (content !== null) resource.contents.push(content);
     if (resource.entry === null) return;
-    this.#ownBytes += bytes;
-    if (content !== null) this.#contents.use(content, resource);
-    if (resource.totalBytes > this.#bytesMax) this.#remove(resource, nowSeconds);
-    this.#makeRoom(nowSeconds);
+    this.#memory.ownBytes += bytes;
+    if (content !== null) this.#memory.contents.use(content, resource);
+    if (resource.totalBytes > this.#memory.bytesMax) this.#remove(resource, nowSeconds);
+    this.#memory.makeRoom(nowSeconds);
   }
 
   /** What is in memory of a file in the state `status`, where no change since it was read is possible; else null. */
   contentOf(status: FileStatus, context: HandlerContext): FileContent | null {
-    const content = this.#contents.find(status.identity);
+    const content = this.#memory.contents.find(status.identity);
     if (content === null || content.isProvisional) return null;
     if (content.isSettled || this.#validation === "off") return content;
     // A second change might not show in the file's times, but who is watched hears of it.
-    for (const user of this.#contents.usersOf(content)) {
+    for (const user of this.#memory.contents.usersOf(content)) {
       if (user.unwatched.length > 0) return null;
-      if (user.checkedBatch === context.batch || this.#check(user, context)) return content;
+      if (user.checkedBatch === context.batch || user.keeper.check(user, context)) return content;
     }
     return null;
   }
 
   /** Whether a form of what is in memory is to be made, as far as the cache is concerned. */
   isWorthMaking(content: FileContent, coding: Coding, nowSeconds: number): boolean {
-    return this.#contents.isWorthMaking(content, coding, nowSeconds);
+    return this.#memory.contents.isWorthMaking(content, coding, nowSeconds);
   }
 
   /** A form that was made, and had to leave: it may be there still. */
   formLeft(content: FileContent, coding: Coding): FileContent | null {
-    return this.#contents.formLeft(content, coding);
+    return this.#memory.contents.formLeft(content, coding);
   }
 
   /** A form was made of what is in memory. False: it is not kept. */
   addForm(content: FileContent, coding: Coding, form: FileContent, nowSeconds: number): boolean {
-    const [user] = this.#contents.usersOf(content);
+    const [user] = this.#memory.contents.usersOf(content);
     const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
-    const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#bytesMax;
-    if (isKept) this.#contents.addForm(content, coding, form);
-    else this.#contents.remember(content, coding, form, nowSeconds);
-    this.#makeRoom(nowSeconds);
+    const isKept = ownBytes + content.size + content.madeBytes + form.size <= this.#memory.bytesMax;
+    if (isKept) this.#memory.contents.addForm(content, coding, form);
+    else this.#memory.contents.remember(content, coding, form, nowSeconds);
+    this.#memory.makeRoom(nowSeconds);
     return isKept;
   }
 
   /** A content that was read for a resource that is not kept: it serves the request at hand. */
   dismiss(content: FileContent): void {
-    this.#contents.dismiss(content);
-  }
-
-  get #bytes(): number {
-    return this.#ownBytes + this.#contents.bytes;
-  }
-
-  #makeRoom(nowSeconds: number): void {
-    while (this.#bytes > this.#bytesMax) {
-      const victim = this.#queue.victim();
-      if (victim === null) return;
-      this.#evictions++;
-      this.#remove(victim, nowSeconds);
-    }
+    this.#memory.contents.dismiss(content);
   }
 
   /** One that has the same key ends. */
@@ -210,25 +194,14 @@ export class FileCache implements Keeper {
     if (other !== null) this.remove(other);
   }
 
-  /** What it holds, and has done. */
-  snapshot(): CacheSnapshot {
-    const { watches = 0, events = 0, overflows = 0 } = this.#tree ?? {};
-    return {
-      bytes: this.#bytes,
-      bytesMax: this.#bytesMax,
-      resources: this.#count,
-      hits: this.#hits,
-      misses: this.misses,
-      evictions: this.#evictions,
-      watches,
-      events,
-      overflows,
-    };
+  /** How many it has, and what it has done. */
+  snapshot(): Pick<CacheSnapshot, "resources" | "hits" | "misses" | "evictions"> {
+    return { resources: this.#count, hits: this.#hits, misses: this.misses, evictions: this.#evictions };
   }
 
   /** Ends all. */
   clear(): void {
-    this.#contents.clear();
+    this.#memory.contents.clear();
     for (const first of [...this.#entries.values()]) {
       for (let resource: Resource | null = first; resource !== null;) {
         const { next }: Resource = resource;
@@ -243,15 +216,20 @@ export class FileCache implements Keeper {
     this.#remove(resource, null);
   }
 
+  evict(resource: Resource, nowSeconds: number): void {
+    this.#evictions++;
+    this.#remove(resource, nowSeconds);
+  }
+
   /** `leftSeconds`: when it had to leave to make room; null: for another reason. */
   #remove(resource: Resource, leftSeconds: number | null): void {
     if (resource.entry === null) return;
-    this.#ownBytes -= resource.bytes;
-    for (const content of resource.contents) this.#contents.leave(content, resource, leftSeconds);
+    this.#memory.ownBytes -= resource.bytes;
+    for (const content of resource.contents) this.#memory.contents.leave(content, resource, leftSeconds);
     resource.end();
     this.#unchain(resource);
     this.#count--;
-    this.#queue.remove(resource);
+    this.#memory.queue.remove(resource);
     for (const place of resource.places) this.#tree!.forget(place, resource);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Where a site's files come from, and what has to be known to serve them from there.
+ * Where a site's files come from, and what is known of them: all sites that are served from one root share that.
  * @module
  */
 import { EBADF } from "../../ffi/errno.ts";
@@ -8,15 +8,19 @@ import type { SiteSettings } from "../../server/config/site_settings.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
 import { SiteArchive } from "../../server/site_archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
+import { CacheMemory } from "./cache_memory.ts";
+import { EntityTags } from "./entity_tags.ts";
 import type { Validation } from "./file_cache.ts";
+import { HiddenFile } from "./hidden_file.ts";
+import { Listings } from "./listing.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "./root.ts";
 import { NO_OPENAT2_WARNING, type SiteOptions } from "./site_options.ts";
 import { SiteRoot } from "./site_root.ts";
 import { WatchTree } from "./watch_tree.ts";
 
-/** See the module's comment. */
-export interface Origin {
+/** What is opened. */
+interface Opened {
   readonly root: Root;
   /** What tells of changes; null: nothing does. */
   readonly tree: WatchTree | null;
@@ -29,11 +33,62 @@ export interface Origin {
   readonly reopen: (path: PathBytes) => number;
 }
 
-/** Opens the root of a site, a directory or an archive that is open. @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
-export function openOrigin(
-  { root: source, isRootConfined = false }: Pick<SiteSettings, "root" | "isRootConfined">,
-  options: SiteOptions,
-): Origin {
+/** What has to be the same for sites to share an origin. */
+type OriginSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
+
+/** See the module's comment. It is closed with the last site that holds it. */
+export class Origin {
+  readonly root: Root;
+  readonly tree: WatchTree | null;
+  readonly loader: Loader;
+  readonly validation: Validation;
+  readonly fileBytesMax: number;
+  readonly memory: CacheMemory;
+  readonly tags: EntityTags;
+  readonly hidden: HiddenFile;
+  readonly listings: Listings;
+  #holders = 0;
+  #isOpen = true;
+
+  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
+  constructor(settings: OriginSettings, options: SiteOptions) {
+    const opened = open(settings, options);
+    const { root, tree, reopen } = opened;
+    this.root = root;
+    this.tree = tree;
+    this.loader = opened.loader;
+    this.validation = opened.validation;
+    this.fileBytesMax = opened.fileBytesMax;
+    this.memory = new CacheMemory(options.cacheSize ?? CACHE_BYTES_MAX);
+    const hidden = this.hidden = new HiddenFile(options.config ?? null, root);
+    this.listings = new Listings(root, (names) => hidden.is(names));
+    this.tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
+  }
+
+  /** One more site is served from it. */
+  hold(): this {
+    this.#holders++;
+    return this;
+  }
+
+  /** One less. */
+  release(): void {
+    if (--this.#holders > 0) return;
+    this.#isOpen = false;
+    this.tree?.close();
+    this.root.close();
+  }
+}
+
+/** A text that is the same for two sites that can share an origin; `archives` are those that were seen so far. */
+export function originKeyOf({ root, isRootConfined, etag }: OriginSettings, archives: SiteArchive[]): string {
+  const limits = `${etag} ${isRootConfined ? "confined" : "free"}`;
+  if (typeof root === "string") return `${limits} ${SiteRoot.pathOf(root)}`;
+  if (!archives.includes(root)) archives.push(root);
+  return `${limits} ${archives.indexOf(root)}`;
+}
+
+function open({ root: source, isRootConfined = false }: OriginSettings, options: SiteOptions): Opened {
   const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
   // What would not fit the cache goes out from where it is: it would be read anew for each request.
   const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
@@ -42,7 +97,7 @@ export function openOrigin(
     : originInDirectory(source, isRootConfined, fileBytesMax, options);
 }
 
-function originInArchive(archive: SiteArchive, fileBytesMax: number): Origin {
+function originInArchive(archive: SiteArchive, fileBytesMax: number): Opened {
   const root = new ArchiveRoot(archive);
   const loader = new ArchiveLoader(archive, root, fileBytesMax);
   return { root, tree: null, loader, validation: "off", fileBytesMax, reopen: () => -EBADF };
@@ -53,10 +108,10 @@ function originInDirectory(
   isConfined: boolean,
   fileBytesMax: number,
   { validate = "auto", onWarning = () => {} }: SiteOptions,
-): Origin {
+): Opened {
   const root = new SiteRoot(path, isConfined);
   let tree = validate === "auto" || validate === "inotify"
-    ? new WatchTree(root.fd, validate === "inotify", onWarning)
+    ? new WatchTree(root, validate === "inotify", onWarning)
     : null;
   if (tree !== null && !tree.isWatching) {
     tree.close();

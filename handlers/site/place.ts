@@ -13,8 +13,19 @@ export interface Dependent {
   drop(): void;
 }
 
+/** What hears of what is watched: a tree of places. */
+export interface Watcher {
+  /** Something has happened to `place`, or to what it names `name` where that is not empty; `mask` as of inotify(7). */
+  onEvent(place: Place, mask: number, name: FileName): void;
+  /** Everything may have changed: all its places are to be forgotten. */
+  reset(): void;
+  /** Where it is, as far as the kernel knows; null: it does not say. */
+  readonly path: FileName | null;
+}
+
 /** A name in the site: of a directory, of a file, or of nothing yet. */
 export class Place {
+  readonly tree: Watcher;
   readonly name: FileName;
   readonly parent: Place | null;
   readonly children: Map<FileName, Place> = new Map();
@@ -28,7 +39,8 @@ export class Place {
   /** It has too many names to list them, or all together have. */
   isLarge = false;
 
-  constructor(name: FileName, parent: Place | null) {
+  constructor(tree: Watcher, name: FileName, parent: Place | null) {
+    this.tree = tree;
     this.name = name;
     this.parent = parent;
     parent?.children.set(name, this);

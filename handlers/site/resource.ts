@@ -45,7 +45,10 @@ export interface Content {
 /** Who keeps resources. */
 export interface Keeper {
   remove(resource: Resource): void;
+  /** It has to leave to make room. */
+  evict(resource: Resource, nowSeconds: number): void;
   isFresh(resource: Resource, context: HandlerContext): boolean;
+  check(resource: Resource, context: HandlerContext): boolean;
 }
 
 /** What is fixed about a resource from the beginning. */

@@ -5,28 +5,22 @@
  * leads outside. Source: RFC 9110.
  * @module
  */
-import { EBADF } from "../../ffi/errno.ts";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { acceptsHtml } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { CACHE_BYTES_MAX } from "../../server/limits.ts";
-import type { CacheSnapshot } from "../../server/statistics.ts";
 import { browse } from "./browse.ts";
 import { Compressor } from "./compressor.ts";
-import { EntityTags } from "./entity_tags.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./error_pages.ts";
 import { FieldPolicy } from "./field_policy.ts";
 import { FileCache, type Validation } from "./file_cache.ts";
 import { Forms } from "./forms.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
-import { HiddenFile } from "./hidden_file.ts";
-import { Listings } from "./listing.ts";
 import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
-import { openOrigin } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import { PlainErrors } from "./plain_errors.ts";
 import { Presenter } from "./presenter.ts";
 import type { Result } from "./representation.ts";
@@ -35,7 +29,6 @@ import type { Resource } from "./resource.ts";
 import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
 import type { Root } from "./root.ts";
-import type { SiteOptions } from "./site_options.ts";
 import { StandIns } from "./stand_ins.ts";
 import type { WatchTree } from "./watch_tree.ts";
 
@@ -47,6 +40,7 @@ export class Site {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;
   readonly #settings: SiteSettings;
+  readonly #origin: Origin;
   readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #cache: FileCache;
@@ -58,9 +52,7 @@ export class Site {
   readonly #resources: Resources;
   readonly #locator: Locator;
   readonly #presenter: Presenter;
-  readonly #listings: Listings;
   readonly #listingBodies = new ListingBodies();
-  readonly #tags: EntityTags;
   readonly #standIns: StandIns;
   readonly #note: Note;
   /** Somebody hears the notes. */
@@ -71,33 +63,30 @@ export class Site {
   #isClosing = false;
 
   /**
-   * `owner` is what known requests are asked by for what they remember of this site.
-   * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`
+   * `owner` is what known requests are asked by for what they remember of this site; `open` gives what it is served from.
+   * @throws {SystemError} as `open` does
    */
-  constructor(settings: SiteSettings, options: SiteOptions, owner: object, note: Note | null = null) {
-    const { cacheSize = CACHE_BYTES_MAX } = options;
+  constructor(settings: SiteSettings, owner: object, open: () => Origin, note: Note | null = null) {
     this.#settings = settings;
     const tell = this.#note = note ?? (() => {});
     this.#explains = note !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
-    const { root, tree, loader, validation, fileBytesMax, reopen } = openOrigin(settings, options);
+    const origin = this.#origin = open().hold();
+    const { root, tree, loader, validation, fileBytesMax, memory, tags, hidden } = origin;
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;
-    const cache = this.#cache = new FileCache(root, validation, tree, cacheSize);
-    const hidden = new HiddenFile(options.config ?? null, root);
-    this.#listings = new Listings(root, (names) => hidden.is(names));
-    this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
+    const cache = this.#cache = new FileCache(root, validation, tree, memory);
     const locator = this.#locator = new Locator(settings, this.#rules, tell);
     this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
     this.#presenter = new Presenter({
       cache,
       loader,
-      tags: this.#tags,
+      tags,
       policy: this.#policy,
       owner,
-      forms: new Forms(cache, new Compressor(), this.#tags),
+      forms: new Forms(cache, new Compressor(), tags),
       note: tell,
     });
     this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));
@@ -106,13 +95,8 @@ export class Site {
     this.#gatekeeper = new Gatekeeper(this.#rules, this.#errors, tell);
   }
 
-  /** Another directory has come to the root's name. */
-  get isReplaced(): boolean {
-    return this.#root.isReplaced;
-  }
-
   /** Of its files in memory. */
-  snapshot(): CacheSnapshot {
+  snapshot(): ReturnType<FileCache["snapshot"]> {
     return this.#cache.snapshot();
   }
 
@@ -122,8 +106,7 @@ export class Site {
     this.#cache.clear(); // nobody who remembers an answer gets it again
     if (this.#pending > 0 || !this.#isOpen) return;
     this.#isOpen = false;
-    this.#tree?.close();
-    this.#root.close();
+    this.#origin.release();
   }
 
   /** Answers a request. */
@@ -273,7 +256,7 @@ export class Site {
     this.#note("rule", "browse: the directory is listed");
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
-      listings: this.#listings,
+      listings: this.#origin.listings,
       bodies: this.#listingBodies,
       rules: this.#rules,
       auth,

@@ -2,7 +2,6 @@
  * The directory that is served: what is below it, and how it is opened without ever leaving it.
  * @module
  */
-import { AT_FDCWD } from "../../ffi/constants.ts";
 import { type EntryKind, EntryStatus, readEntries } from "../../ffi/directory.ts";
 import * as E from "../../ffi/errno.ts";
 import {
@@ -26,6 +25,7 @@ import { close } from "../../ffi/socket.ts";
 import { printable } from "../../server/config/usage_error.ts";
 import { partsOf, pathInside } from "./inner_links.ts";
 import { ListedNames } from "./listed_names.ts";
+import { rootDescriptors, RootDirectory } from "./root_directory.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
 const SLASH = 0x2f;
@@ -34,17 +34,13 @@ const HERE = cString(".");
 
 /** A directory as the root of a site, open. */
 export class SiteRoot implements Root {
-  #fd: number;
+  readonly #directory: RootDirectory;
   /** False where openat2(2) is missing; no link is followed then. */
   readonly followsLinks: boolean;
-  readonly #path: PathBytes;
   /** The names by which it was opened, from `/` on. */
   readonly #named: readonly FileName[] | null;
   readonly #status = new FileStatus();
-  readonly #own = new FileStatus();
   readonly #listed: ListedNames = new ListedNames(this);
-  /** Given up where there are no descriptors, so that what is in memory can be looked at, and served. */
-  #spare: number;
 
   /**
    * `isConfined`: where `path` leads out of the working directory is no root.
@@ -52,81 +48,93 @@ export class SiteRoot implements Root {
    * where it leads out of the working directory and may not
    */
   constructor(path: string, isConfined: boolean = false) {
-    this.#fd = openDirectory(path);
-    const isOutside = isConfined && !isInWorkingDirectory(this.#fd);
-    const status = isOutside ? -E.EXDEV : readsAsPermitted(this.#fd);
-    const where = isOutside
-      ? `, which leads out of the working directory to ${printable(pathOf(this.#fd))}`
-      : "";
-    if (status < 0) close(this.#fd);
+    const fd = openDirectory(path);
+    const isOutside = isConfined && !isInWorkingDirectory(fd);
+    const status = isOutside ? -E.EXDEV : readsAsPermitted(fd);
+    const where = isOutside ? `, which leads out of the working directory to ${printable(pathOf(fd))}` : "";
+    if (status < 0) close(fd);
     E.orThrow(status, `open root ${path}${where}`, "openat");
-    this.followsLinks = hasOpenat2(this.fd);
-    this.#path = cString(path);
-    const named = textOf(this.#path.subarray(0, -1));
-    this.#named = placeOf(named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`);
-    this.#own.readDescriptor(this.fd);
-    this.#spare = this.openPath(HERE);
+    this.followsLinks = hasOpenat2(fd);
+    this.#directory = new RootDirectory(path, fd);
+    this.#named = placeOf(absolute(path));
+    rootDescriptors.keepSpare(this.#openHere);
   }
 
-  /** Its descriptor; −1, which opens nothing, when it was closed. */
+  /** A text that is the same for two ways to write one path. */
+  static pathOf(path: string): string {
+    const named = absolute(path);
+    return placeOf(named)?.join("/") ?? named;
+  }
+
+  /** Its descriptor; −errno, which opens nothing, where it was closed for good, or cannot be opened again at present. */
   get fd(): number {
-    return this.#fd;
+    return this.#directory.fd;
   }
 
-  /** True when another directory has come to its name: a link was changed, or one was renamed to it. */
   get isReplaced(): boolean {
-    const status = this.#status;
-    return status.read(AT_FDCWD, this.#path) === 0 && status.isDirectory && !status.isSameFile(this.#own);
+    return this.#directory.isReplaced;
   }
+
+  /** Where the kernel finds it, a character for each byte; null: it does not say. */
+  get realPath(): FileName | null {
+    return this.#directory.realPath;
+  }
+
+  readonly #openHere = () => this.openPath(HERE);
 
   /** Descriptor or −errno. */
   open(path: PathBytes): number {
-    if (!this.followsLinks) return openBeneathByWalking(this.fd, path);
-    const fd = openBeneath(this.fd, path);
+    const root = this.fd;
+    if (root < 0) return root;
+    if (!this.followsLinks) return openBeneathByWalking(root, path);
+    const fd = openBeneath(root, path);
     return fd === -E.EXDEV ? this.#openInside(path, openBeneathWithoutLinks) : fd;
   }
 
   /** What the kernel refuses as a way out may be one that comes back: it is opened by its path without links. */
   #openInside(path: PathBytes, open: (root: number, path: PathBytes) => number): number {
-    const inside = pathInside(
-      { fd: this.fd, real: placeOf(namedPathOf(this.fd)), named: this.#named },
-      path,
-    );
-    return typeof inside === "number" ? inside : open(this.fd, inside);
+    const { fd } = this;
+    const inside = pathInside({ fd, real: placeOf(namedPathOf(fd)), named: this.#named }, path);
+    return typeof inside === "number" ? inside : open(fd, inside);
   }
 
   /** The same, but −ELOOP when a symbolic link is on the way. */
   openWithoutLinks(path: PathBytes): number {
-    return this.followsLinks ? openBeneathWithoutLinks(this.fd, path) : openBeneathByWalking(this.fd, path);
+    const root = this.fd;
+    if (root < 0) return root;
+    return this.followsLinks ? openBeneathWithoutLinks(root, path) : openBeneathByWalking(root, path);
   }
 
   /** Names what is at `path`, to look at it (O_PATH): descriptor or −errno. */
   openPath(path: PathBytes): number {
-    if (!this.followsLinks) return openPathBeneathByWalking(this.fd, path);
-    const fd = openPathBeneath(this.fd, path);
+    const root = this.fd;
+    if (root < 0) return root;
+    if (!this.followsLinks) return openPathBeneathByWalking(root, path);
+    const fd = openPathBeneath(root, path);
     return fd === -E.EXDEV ? this.#openInside(path, openPathBeneathWithoutLinks) : fd;
   }
 
   #openPathWithoutLinks(path: PathBytes): number {
-    return this.followsLinks
-      ? openPathBeneathWithoutLinks(this.fd, path)
-      : openPathBeneathByWalking(this.fd, path);
+    const root = this.fd;
+    if (root < 0) return root;
+    return this.followsLinks ? openPathBeneathWithoutLinks(root, path) : openPathBeneathByWalking(root, path);
   }
 
   /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
   look(path: PathBytes, status: FileStatus = this.#status): Found {
     if (path[0] === DOT && path[1] === 0) {
-      const failed = status.readDescriptor(this.fd);
+      const root = this.fd;
+      const failed = root < 0 ? root : status.readDescriptor(root);
       return failed < 0 ? failed : "directory";
     }
     let fd = this.openPath(path);
-    if (fd === -E.EMFILE && this.#giveUpSpare()) fd = this.openPath(path);
+    if (fd === -E.EMFILE && rootDescriptors.giveUpSpare()) fd = this.openPath(path);
     return this.#lookAt(fd, status);
   }
 
   lookWithoutLinks(path: PathBytes, status: FileStatus): Found {
     let fd = this.#openPathWithoutLinks(path);
-    if (fd === -E.EMFILE && this.#giveUpSpare()) fd = this.#openPathWithoutLinks(path);
+    if (fd === -E.EMFILE && rootDescriptors.giveUpSpare()) fd = this.#openPathWithoutLinks(path);
     return this.#lookAt(fd, status);
   }
 
@@ -134,23 +142,17 @@ export class SiteRoot implements Root {
     if (fd < 0) return fd;
     const failed = status.readDescriptor(fd);
     close(fd);
-    if (this.#spare < 0) this.#spare = this.openPath(HERE);
+    rootDescriptors.keepSpare(this.#openHere);
     if (failed < 0) return failed;
     if (status.isFile) return "file";
     if (status.isDirectory) return "directory";
     return status.isLink ? -E.ELOOP : "other"; // one that is not followed
   }
 
-  #giveUpSpare(): boolean {
-    if (this.#spare < 0) return false;
-    close(this.#spare);
-    this.#spare = -1;
-    return true;
-  }
-
   /** No link is on the path: statx(2) alone cannot leave the root. */
   readStatus(path: PathBytes, status: FileStatus): number {
-    return status.readWithoutFollowing(this.fd, path);
+    const root = this.fd;
+    return root < 0 ? root : status.readWithoutFollowing(root, path);
   }
 
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number {
@@ -164,9 +166,7 @@ export class SiteRoot implements Root {
 
   /** What is still being made for somebody, such as a listing, finds nothing from now on. */
   close(): void {
-    this.#giveUpSpare();
-    close(this.#fd);
-    this.#fd = -1;
+    this.#directory.close();
   }
 }
 
@@ -194,6 +194,12 @@ class OpenDirectory implements SiteDirectory {
   close(): void {
     close(this.#fd);
   }
+}
+
+/** `path` from `/` on, a character for each byte. */
+function absolute(path: string): FileName {
+  const named = textOf(cString(path).subarray(0, -1));
+  return named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`;
 }
 
 /** The names in an absolute path; null where it is none, or does not say by itself where it leads. */

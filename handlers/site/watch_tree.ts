@@ -11,54 +11,44 @@
  * behind a symbolic link, names that are found whatever their case, and all that is over the user's limit of watches.
  * @module
  */
-import { IN_CREATE, IN_DELETE, IN_IGNORED, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/constants.ts";
+import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/constants.ts";
 import { listNames } from "../../ffi/directory.ts";
-import { describeErrno, EAGAIN, ENOSPC } from "../../ffi/errno.ts";
-import {
-  type FileName,
-  inotifyCreate,
-  inotifyRead,
-  inotifyUnwatch,
-  inotifyWatch,
-  openSubdirectory,
-} from "../../ffi/inotify.ts";
 import { comparesBytes, tellsOfChanges } from "../../ffi/file_system.ts";
+import { type FileName, openSubdirectory } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
 import {
-  CACHE_RECHECK_SECONDS,
-  EVENT_READS_MAX,
   LARGE_DIRECTORIES_MAX,
   LISTED_NAMES_MAX,
   LISTED_NAMES_OF_DIRECTORY_MAX,
 } from "../../server/limits.ts";
-import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES } from "./place.ts";
+import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES, type Watcher } from "./place.ts";
+import { watches } from "./watches.ts";
+
+/** A directory that is open; −errno where that cannot be had. */
+export interface WatchedRoot {
+  readonly fd: number;
+  /** Where the kernel finds it; null: it does not say. */
+  readonly realPath: FileName | null;
+}
 
 /** See the module's comment. */
-export class WatchTree {
-  readonly #rootFd: number;
+export class WatchTree implements Watcher {
+  readonly #rootDirectory: WatchedRoot;
   /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
   readonly trustsAll: boolean;
   readonly #onWarning: (message: string) => void;
-  #inotify: number;
-  #root = new Place("", null);
-  readonly #places = new Map<number, Place[]>();
+  #root = new Place(this, "", null);
   #listedNames = 0;
   #largePlaces = 0;
-  #drainedBatch = -1;
-  #warned = false;
   #isClosed = false;
-  #retryMs = -Infinity;
-  /** Told by the kernel so far, and how often everything was forgotten since some were lost or came too fast. */
-  events = 0;
-  overflows = 0;
 
-  /** `root` is a directory's descriptor, and stays the caller's. */
-  constructor(root: number, trustsAll: boolean, onWarning: (message: string) => void) {
-    this.#rootFd = root;
+  /** `root` stays the caller's. */
+  constructor(root: WatchedRoot, trustsAll: boolean, onWarning: (message: string) => void) {
+    this.#rootDirectory = root;
     this.trustsAll = trustsAll;
     this.#onWarning = onWarning;
-    this.#inotify = inotifyCreate();
-    if (this.#inotify < 0) this.#warn(this.#inotify);
+    watches.join(this);
+    this.#warn(watches.failure);
   }
 
   /** True when the root itself is watched, so that most files will be. */
@@ -66,22 +56,21 @@ export class WatchTree {
     return this.#enterRoot();
   }
 
-  /** What the kernel watches for it. */
-  get watches(): number {
-    return this.#places.size;
+  get path(): FileName | null {
+    return this.#rootDirectory.realPath;
   }
 
   /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
   drain(batch: number): void {
-    if (batch === this.#drainedBatch) return;
-    this.#drainedBatch = batch;
-    if (this.#inotify < 0) return this.#retry();
-    for (let reads = 0; reads < EVENT_READS_MAX; reads++) {
-      const status = inotifyRead(this.#inotify, (watch, mask, name) => this.#onEvent(watch, mask, name));
-      if (status === -EAGAIN) return;
-      if (status < 0) break;
-    }
-    this.#reset(); // it fails, or events come faster than they are read
+    watches.drain(batch);
+  }
+
+  /**
+   * True when nothing was mounted since it was last asked; else what was found meanwhile is not to be kept, since no
+   * event tells of what has become of it.
+   */
+  holds(): boolean {
+    return watches.lookAtMounts(this);
   }
 
   /**
@@ -92,7 +81,7 @@ export class WatchTree {
     const directory = this.#enterDirectory(names, names.length - 1);
     if (directory === null) return null;
     const name = names[names.length - 1];
-    return directory.children.get(name) ?? new Place(name, directory);
+    return directory.children.get(name) ?? new Place(this, name, directory);
   }
 
   /** Watches the file that was opened at `place` as `fd`; false when that is impossible. To be called before reading it. */
@@ -141,13 +130,17 @@ export class WatchTree {
 
   /** Ends it. What depends on it is not told. */
   close(): void {
-    if (this.#inotify >= 0) close(this.#inotify);
-    this.#inotify = -1;
     this.#isClosed = true;
+    watches.leave(this);
+    const giveUp = (place: Place): void => {
+      this.#unwatch(place);
+      for (const child of place.children.values()) giveUp(child);
+    };
+    giveUp(this.#root);
   }
 
   #enterRoot(): boolean {
-    return this.#inotify >= 0 &&
+    return !this.#isClosed && watches.isOpen &&
       (this.#root.watch >= 0 || this.#open(this.#root, [], 0, (fd) => this.#admit(fd)));
   }
 
@@ -157,7 +150,7 @@ export class WatchTree {
     let place = this.#root;
     for (let i = 0; i < depth; i++) {
       const known = place.children.get(names[i]);
-      const next = known ?? new Place(names[i], place);
+      const next = known ?? new Place(this, names[i], place);
       if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
         this.prune(next);
         return null;
@@ -176,7 +169,8 @@ export class WatchTree {
     const fd = this.#openDirectory(names, depth);
     if (fd < 0) return false;
     try {
-      return isGood(fd) && (place.watch >= 0 || this.#watch(place, fd, true));
+      if (!isGood(fd) || (place.watch < 0 && !this.#watch(place, fd, true))) return false;
+      return depth === 0 || this.holds(); // the root is what was opened, whatever is mounted over it
     } finally {
       close(fd);
     }
@@ -184,7 +178,8 @@ export class WatchTree {
 
   /** No link is followed: a name in a watched directory is what the event says it is. */
   #openDirectory(names: readonly FileName[], depth: number): number {
-    let fd = openSubdirectory(this.#rootFd, ".");
+    const root = this.#rootDirectory.fd;
+    let fd = root < 0 ? root : openSubdirectory(root, ".");
     for (let i = 0; i < depth && fd >= 0; i++) {
       const next = openSubdirectory(fd, names[i]);
       close(fd);
@@ -220,57 +215,27 @@ export class WatchTree {
   }
 
   #watch(place: Place, fd: number, isDirectory: boolean): boolean {
-    const watch = inotifyWatch(this.#inotify, fd, isDirectory);
-    if (watch < 0) {
-      this.#warn(watch);
-      return false;
-    }
-    if (place.watch === watch) return true;
-    this.#unwatch(place); // another file has come to its name: the event is on its way
-    place.watch = watch;
-    const others = this.#places.get(watch); // one file or directory can have several places
-    if (others === undefined) this.#places.set(watch, [place]);
-    else others.push(place);
-    return true;
+    const status = watches.watch(place, fd, isDirectory);
+    this.#warn(status);
+    return status === 0;
   }
 
   #unwatch(place: Place): void {
-    const { watch } = place;
-    if (watch < 0) return;
-    place.watch = -1;
     this.#listedNames -= place.names?.size ?? 0;
     place.names = null;
     if (place.isLarge) this.#largePlaces--;
     place.isLarge = false;
-    const places = this.#places.get(watch);
-    if (places === undefined) return; // the kernel has ended it
-    const others = places.filter((other) => other !== place);
-    if (others.length > 0) {
-      this.#places.set(watch, others);
-    } else {
-      this.#places.delete(watch);
-      inotifyUnwatch(this.#inotify, watch);
-    }
+    watches.unwatch(place);
   }
 
-  #onEvent(watch: number, mask: number, name: FileName): void {
-    this.events++;
-    if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: who knows what was lost
-    const places = this.#places.get(watch);
-    if (places === undefined) return; // a late event of a watch that was given up
-    if (mask & IN_IGNORED) this.#places.delete(watch);
-    for (const place of places) {
-      if (name === "") {
-        this.#drop(place);
-        continue;
-      }
-      if (place.names !== null) this.#rename(place, place.names, mask, name);
-      const child = place.children.get(name);
-      if (child !== undefined) this.#drop(child);
-      const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
-      const original = suffix && place.children.get(name.slice(0, -suffix.length));
-      if (original) this.#drop(original);
-    }
+  onEvent(place: Place, mask: number, name: FileName): void {
+    if (name === "") return this.#drop(place);
+    if (place.names !== null) this.#rename(place, place.names, mask, name);
+    const child = place.children.get(name);
+    if (child !== undefined) this.#drop(child);
+    const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
+    const original = suffix && place.children.get(name.slice(0, -suffix.length));
+    if (original) this.#drop(original);
   }
 
   #rename(place: Place, names: Set<FileName>, mask: number, name: FileName): void {
@@ -298,36 +263,14 @@ export class WatchTree {
     for (const child of [...place.children.values()]) this.#drop(child);
   }
 
-  /** Begins anew: everything may have changed. */
-  #reset(): void {
-    this.overflows++;
-    if (this.#inotify >= 0) close(this.#inotify); // and all its watches
-    this.#inotify = inotifyCreate();
-    if (this.#inotify < 0) this.#warn(this.#inotify);
-    this.#retryMs = performance.now() + CACHE_RECHECK_SECONDS * 1000;
+  reset(): void {
     const old = this.#root;
-    this.#root = new Place("", null);
-    this.#places.clear();
+    this.#root = new Place(this, "", null);
     this.#drop(old);
+    this.#warn(watches.failure);
   }
 
-  /** There may be descriptors again, or memory. What was found meanwhile goes on being looked at each time. */
-  #retry(): void {
-    const now = performance.now();
-    if (this.#isClosed || now < this.#retryMs) return;
-    this.#retryMs = now + CACHE_RECHECK_SECONDS * 1000;
-    this.#inotify = inotifyCreate();
-  }
-
-  /** Once: it will go on as it began. */
   #warn(status: number): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    const hint = status === -ENOSPC ? "; raise fs.inotify.max_user_watches" : "";
-    this.#onWarning(
-      `Cannot watch more files for changes: ${
-        describeErrno(-status)
-      }: they are checked at each use instead${hint}`,
-    );
+    if (status < 0) watches.warn(status, this.#onWarning);
   }
 }

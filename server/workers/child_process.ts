@@ -6,7 +6,12 @@
 import { type Ended, kill, reap, terminate } from "../../ffi/child.ts";
 import { socketPair } from "../../ffi/local_socket.ts";
 import { close } from "../../ffi/socket.ts";
-import { REAP_INTERVAL_MS, REAP_PATIENCE_MS, START_PATIENCE_MS } from "../limits.ts";
+import {
+  REAP_INTERVAL_MS,
+  REAP_PATIENCE_MS,
+  START_PATIENCE_MS,
+  WORKER_LINE_CHARACTERS_MAX,
+} from "../limits.ts";
 import type { Reactor } from "../reactor.ts";
 import type { Snapshot } from "../statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
@@ -23,6 +28,8 @@ export interface ChildListener<First extends Birth | Succession> {
   ready(child: ChildProcess<First>): void;
   /** It ends since somebody else has told it to, and accepts nobody any more. */
   leaving?(child: ChildProcess<First>): void;
+  /** It says something in one line that others may say, too. */
+  warned?(child: ChildProcess<First>, line: string): void;
   /** Its process is no more. */
   ended(child: ChildProcess<First>, how: Ended): void;
 }
@@ -136,6 +143,8 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
       this.#deaf.resolve();
     } else if (report.kind === "leaving") {
       this.#listener.leaving?.(this);
+    } else if (report.kind === "warning") {
+      this.#listener.warned?.(this, String(report.line).slice(0, WORKER_LINE_CHARACTERS_MAX));
     } else if (report.kind === "ready" && this.#state === "starting") {
       clearTimeout(this.#startTimer);
       this.#state = "ready";

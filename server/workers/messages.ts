@@ -49,4 +49,8 @@ export type Report =
   | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
-  | { /** The loop turns: the answer to a ping. */ readonly kind: "pong" };
+  | { /** The loop turns: the answer to a ping. */ readonly kind: "pong" }
+  | {
+    /** It has to say what others may have to say, too. */ readonly kind: "warning";
+    readonly line: string;
+  };

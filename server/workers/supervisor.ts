@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly hangPatienceMs: number;
   /** Hears, in one line, of what happened to a worker. */
   warn(message: string): void;
+  /** Hears what `worker` says, and the others may say, too. */
+  warned(worker: object, line: string): void;
 }
 
 /** How an attempt to start workers went: null, or how the first of them ended that did not get as far. */
@@ -165,6 +167,10 @@ export class Supervisor implements ChildListener<Birth> {
     const place = this.#places.find((place) => place.worker === worker);
     this.#dismiss(worker);
     if (place !== undefined) this.#restart(place, worker, "was told to end", LEAVING_PATIENCE_MS);
+  }
+
+  warned(worker: Worker, line: string): void {
+    this.#options.warned(worker, line);
   }
 
   ended(worker: Worker, how: Ended): void {

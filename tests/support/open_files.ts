@@ -66,7 +66,7 @@ export function carelessSite(): Site {
 }
 
 /** What SECURITY.md names: sockets, what has no name, roots, directories of logs, three files in /proc; in memory nothing. */
-const NAMED = /^(socket:|anon_inode:|\/proc\/\d+\/(maps|statm|fd)$|\/memfd:epollet: given up)/;
+const NAMED = /^(socket:|anon_inode:|\/proc\/\d+\/(maps|statm|fd|mountinfo)$|\/memfd:epollet: given up)/;
 
 /** Nothing but what SECURITY.md names is open; of that, only `logs` can be written. */
 export function assertOnlyNamed(site: Site, pid: number, logs: readonly string[] = []): void {

@@ -1,0 +1,34 @@
+/**
+ * The memory that caches share: sites with one root have each file's bytes once, and one bound.
+ * @module
+ */
+import { FileContents } from "./file_contents.ts";
+import type { Resource } from "./resource.ts";
+import { Sieve } from "./sieve.ts";
+
+/** See the module's comment. */
+export class CacheMemory {
+  readonly bytesMax: number;
+  readonly contents: FileContents = new FileContents();
+  /** All resources that are kept. */
+  readonly queue: Sieve<Resource> = new Sieve();
+  /** Of resources, beside contents. */
+  ownBytes = 0;
+
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
+
+  get bytes(): number {
+    return this.ownBytes + this.contents.bytes;
+  }
+
+  /** Ends resources until the rest is within the bound. */
+  makeRoom(nowSeconds: number): void {
+    while (this.bytes > this.bytesMax) {
+      const victim = this.queue.victim();
+      if (victim === null) return;
+      victim.keeper.evict(victim, nowSeconds);
+    }
+  }
+}
