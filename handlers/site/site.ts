@@ -41,6 +41,7 @@ import type { WatchTree } from "./watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** See the module's comment. */
 export class Site {
@@ -129,7 +130,22 @@ export class Site {
   /** Answers a request. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const response = this.#answer(request, context);
+    if (this.#explains) return this.#explain(response, request);
     return response instanceof HttpResponse ? response : this.#hold(response);
+  }
+
+  /** Notes the header rules that hold, some of which depend on the type that is sent. */
+  async #explain(
+    response: HttpResponse | Promise<HttpResponse>,
+    request: HttpRequest,
+  ): Promise<HttpResponse> {
+    const answer = await this.#hold(Promise.resolve(response));
+    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
+    const url = typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
+    const head = decoder.decode(answer.bytes.subarray(0, answer.fieldsLength));
+    const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? null;
+    for (const line of this.#rules.describeFields(url, type)) this.#note("fields", line);
+    return answer;
   }
 
   async #hold(response: Promise<HttpResponse>): Promise<HttpResponse> {
@@ -205,7 +221,6 @@ export class Site {
     this.#tree?.drain(context.batch);
     const url = encodePath(resolved.path, resolved.isDirectory);
     this.#note("path", url);
-    for (const line of this.#explains ? this.#rules.describeFields(url) : []) this.#note("fields", line);
     const key = encoder.encode(url);
     if (url !== request.path || request.pathStart === request.pathEnd) { // another spelling
       const cached = this.#cache.find(key, 0, key.length, context);
@@ -278,12 +293,12 @@ export class Site {
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",
-      dress: (own, status) =>
+      dress: (own, status, mediaType) =>
         this.#policy.fieldsOf(own, {
           path: url,
           status,
           fileName: null,
-          mediaType: null,
+          mediaType,
           origin,
           isPrivate: auth.length > 0,
         }),

@@ -33,6 +33,10 @@ const FIELD: Kind = {
   expected: "a pair of a name and a value",
   is: (pair) => Array.isArray(pair) && pair.length === 2 && STRING.is(pair[0]) && orNull(STRING).is(pair[1]),
 };
+const TYPE: Kind = {
+  expected: "a media type, or a list of them",
+  is: (value) => value === undefined || STRING.is(value) || STRINGS.is(value),
+};
 const NUMBER: Kind = { expected: "a number", is: (value) => typeof value === "number" };
 
 const SITE: Kinds = {
@@ -51,8 +55,8 @@ const SITE: Kinds = {
   cors: orNull(STRINGS),
   securityHeaders: BOOLEAN,
   headers: listOf(
-    "rules { source, fields }",
-    objectOf("a rule", { source: STRING, fields: listOf("pairs", FIELD) }),
+    "rules { source, fields, type? }",
+    objectOf("a rule", { source: STRING, type: TYPE, fields: listOf("pairs", FIELD) }),
   ),
   redirects: listOf(
     "rules { source, destination, status }",

@@ -4,10 +4,12 @@
  */
 import type { SiteArchive } from "../site_archive.ts";
 
-/** Fields for the paths that a glob matches; null takes a field away. Later rules win. */
+/** Fields for the paths that a glob matches, and perhaps for some types only; null takes a field away. Later rules win. */
 export interface HeaderRule {
   /** A glob over the path, such as `/assets/**`. */
   readonly source: string;
+  /** One or several of `text/html`, `image/*`: only for responses whose Content-Type is one of them. Missing: for all. */
+  readonly type?: string | readonly string[];
   /** Names and values. */
   readonly fields: readonly (readonly [name: string, value: string | null])[];
 }
