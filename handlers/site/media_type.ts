@@ -30,7 +30,8 @@ const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
   ],
 ];
 
-const known = new Map<string, string>(
+/** By extension; null: none is known. */
+const known = new Map<string, string | null>(
   DECIDED.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [`.${extension}`, type])),
 );
 /** Files of that very name, which have no extension. */
@@ -39,13 +40,21 @@ const EXTENSIONS_MAX = 1000;
 
 /** The value of Content-Type for a file called `name`: with a charset for text, bytes for what is unknown. */
 export function mediaTypeOf(name: string): string {
-  const named = NAMES.get(name);
-  if (named !== undefined) return named;
+  return NAMES.get(name) ?? typeByExtension(name) ?? "application/octet-stream";
+}
+
+/** True for a file whose name says of what type it is, be it a type for bytes. */
+export function hasKnownType(name: string): boolean {
+  return NAMES.has(name) || typeByExtension(name) !== null;
+}
+
+function typeByExtension(name: string): string | null {
   const dot = name.lastIndexOf(".");
-  const extension = dot < 0 ? "" : name.slice(dot).toLowerCase();
+  if (dot < 0 || dot === name.length - 1) return null;
+  const extension = name.slice(dot).toLowerCase();
   let type = known.get(extension);
   if (type === undefined) {
-    type = (extension.length > 1 ? contentType(extension) : undefined) ?? "application/octet-stream";
+    type = contentType(extension) ?? null;
     if (known.size < EXTENSIONS_MAX) known.set(extension, type);
   }
   return type;

@@ -50,6 +50,7 @@ interface CompiledHeaders {
   readonly types: readonly string[] | null;
 }
 
+const decoder = new TextDecoder();
 const NO_RULES: readonly HeaderRule[] = [];
 const EVERY_PATH = "/**";
 const STATUSES = [301, 302, 303, 307, 308];
@@ -168,8 +169,10 @@ export class Rules {
     return found;
   }
 
-  /** The same as {@linkcode headers} for people: a line for each. */
-  describeFields(path: string, type: string | null): string[] {
+  /** The same as {@linkcode headers} for people, of what was answered at `path`: a line for each. */
+  describeFields(path: string, answer: HttpResponse): string[] {
+    const head = decoder.decode(answer.bytes.subarray(0, answer.fieldsLength));
+    const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? null;
     return this.headers(path, type).map((rule) =>
       `${describeHeaderSource(rule)}: ${rule.fields.map(describeField).join(", ")}`
     );

@@ -8,7 +8,6 @@
 import { EBADF } from "../../ffi/errno.ts";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { acceptsHtml } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { CACHE_BYTES_MAX } from "../../server/limits.ts";
@@ -26,11 +25,12 @@ import { Listings } from "./listing.ts";
 import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
+import { judgeNavigation } from "./navigation.ts";
 import { openOrigin } from "./origin.ts";
 import { PlainErrors } from "./plain_errors.ts";
 import { Presenter } from "./presenter.ts";
 import type { Result } from "./representation.ts";
-import { encodePath, resolvePath } from "./resolve_path.ts";
+import { canonicalPathIn, encodePath, resolvePath } from "./resolve_path.ts";
 import type { Resource } from "./resource.ts";
 import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
@@ -41,7 +41,6 @@ import type { WatchTree } from "./watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** See the module's comment. */
 export class Site {
@@ -140,11 +139,8 @@ export class Site {
     request: HttpRequest,
   ): Promise<HttpResponse> {
     const answer = await this.#hold(Promise.resolve(response));
-    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
-    const url = typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
-    const head = decoder.decode(answer.bytes.subarray(0, answer.fieldsLength));
-    const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? null;
-    for (const line of this.#rules.describeFields(url, type)) this.#note("fields", line);
+    const url = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
+    for (const line of this.#rules.describeFields(url, answer)) this.#note("fields", line);
     return answer;
   }
 
@@ -167,8 +163,7 @@ export class Site {
 
   /** OPTIONS, also of another origin's script that asks first; and what is not allowed. Neither looks at files. */
   #other(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
-    const path = typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
+    const path = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
     if (request.method !== "OPTIONS") return this.#fail(405, path, request, context, ALLOW);
     const { cors } = this.#policy;
     const own = [...ALLOW, ...cors.preflight(request) ?? []];
@@ -310,17 +305,10 @@ export class Site {
   /** Nothing is at `url`: a page of an application that finds its way itself, or 404. */
   #missing(url: string, request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const { spa } = this.#settings;
-    const isPage = !url.slice(url.lastIndexOf("/") + 1).includes(".");
-    if (spa === null || !isPage) {
-      if (spa !== null) this.#note("rule", "spa: no page (the name has an extension)");
-      return this.#fail(404, url, request, context);
-    }
-    const vary: Fields = [["Vary", "Accept"]];
-    if (!acceptsHtml(request.header("accept"))) {
-      this.#note("rule", "spa: no navigation (Accept does not name text/html)");
-      return this.#fail(404, url, request, context, vary);
-    }
-    this.#note("rule", `spa: a navigation to where nothing is gets ${spa}`);
+    if (spa === null) return this.#fail(404, url, request, context);
+    const { isNavigation, vary, why } = judgeNavigation(url, request);
+    this.#note("rule", isNavigation ? `${why} gets ${spa}` : why);
+    if (!isNavigation) return this.#fail(404, url, request, context, vary);
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context);
     if (denied !== null) return denied;
