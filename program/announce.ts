@@ -16,7 +16,7 @@ import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { adminUrl } from "./admin.ts";
-import { passwordLines } from "./check_sites.ts";
+import { formLines, passwordLines } from "./check_sites.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
@@ -68,6 +68,7 @@ export function announce(
   if (command.allowedHosts) say("asked as", command.allowedHosts.join(", ") || "no name but its own");
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
+  for (const line of formLines(command).map(printable)) say("older", line);
   for (const [name, value] of describeSite(command.site)) say(name, value);
   for (const [host, settings] of command.hosts) {
     say("host", host);

@@ -6,6 +6,7 @@ import { pathOf, walk } from "../ffi/path_walk.ts";
 import { close } from "../ffi/socket.ts";
 import { describeAuth, describeShallow } from "../handlers/site/rule_reach.ts";
 import { describeGuarded } from "../handlers/site/shared_caching.ts";
+import { olderForms } from "./check_forms.ts";
 import { circles, missingPages } from "./check_rules.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
@@ -28,11 +29,13 @@ export function siteWarnings({ site, hosts }: CommandLine): string[] {
     return i > 0 && isAsAtTop(settings, site) ? [] : lines;
   });
   const pages = linesOf(sites, missingPages, ["root", "spa", "errorPages"]);
+  const older = formLines({ site, hosts });
   const turning = linesOf(sites, circles, ["redirects", "rewrites"]);
   return [
     ...passwordLines({ site, hosts }),
     ...pages,
     ...turning,
+    ...older,
     ...shallow,
     ...caching,
     ...overlaps(sites),
@@ -43,6 +46,12 @@ export function siteWarnings({ site, hosts }: CommandLine): string[] {
 export function passwordLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
   return linesOf([{ name: TOP, settings: site }, ...named], describeAuth, ["auth", "index", "cleanUrls"]);
+}
+
+/** Which compressed forms are older than their files: a line for each. */
+export function formLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
+  const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
+  return linesOf([{ name: TOP, settings: site }, ...named], olderForms, ["root", "precompressed"]);
 }
 
 /** The lines about each site, but for a host that has all of `keys` from the top level. */

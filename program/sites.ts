@@ -20,8 +20,8 @@ export function siteOptionsOf(
   command: CommandLine,
   listening: () => readonly Listening[] = () => listeningOf(command),
 ): StaticOptions {
-  const { site, hosts, cacheSize, cacheFileSize, validate, config, allowedHosts, trustProxy, proxyProtocol } =
-    command;
+  const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
+  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // which passes on what names it likes
   let ports: readonly number[] | null = null;
   return {
@@ -34,6 +34,7 @@ export function siteOptionsOf(
     allowedHosts: allowedHosts ?? null,
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
     onWarning: warn,
+    ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
 }
 

@@ -21,6 +21,8 @@ const FOLDERS = [
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
+  "STALE_FORMS_NAMES_MAX",
+  "STALE_FORMS_TOLD_MAX",
   "PASSWORD_CHECKS_WAITING_TOTAL_MAX",
   "ADDRESSES_MAX",
   "DESCRIPTORS_KEPT_MIN",

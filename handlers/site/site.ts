@@ -89,8 +89,9 @@ export class Site {
     const hidden = new HiddenFile(options.config ?? null, root);
     this.#listings = new Listings(root, (names) => hidden.is(names));
     this.#tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
-    const locator = this.#locator = new Locator(settings, this.#rules, tell);
-    this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
+    const locator = this.#locator = new Locator(settings, this.#rules, tell, options.onNotice);
+    const parts = { cache, tree, loader, locator, hidden, note: tell, fileBytesMax };
+    this.#resources = new Resources(settings, parts);
     this.#presenter = new Presenter({
       cache,
       loader,
@@ -129,16 +130,13 @@ export class Site {
   /** Answers a request. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const response = this.#answer(request, context);
-    if (this.#explains) return this.#explain(response, request);
+    if (this.#explains) return this.#explain(Promise.resolve(response), request);
     return response instanceof HttpResponse ? response : this.#hold(response);
   }
 
   /** Notes the header rules that hold, some of which depend on the type that is sent. */
-  async #explain(
-    response: HttpResponse | Promise<HttpResponse>,
-    request: HttpRequest,
-  ): Promise<HttpResponse> {
-    const answer = await this.#hold(Promise.resolve(response));
+  async #explain(response: Promise<HttpResponse>, request: HttpRequest): Promise<HttpResponse> {
+    const answer = await this.#hold(response);
     const url = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
     for (const line of this.#rules.describeFields(url, answer)) this.#note("fields", line);
     return answer;

@@ -2,7 +2,7 @@
  * What the settings of a site must be, for programs in JavaScript.
  * @module
  */
-import { ETAG_MODES } from "../../server/config/site_settings.ts";
+import { ETAG_MODES, PRECOMPRESSED_MODES } from "../../server/config/site_settings.ts";
 import {
   BOOLEAN,
   checkKinds,
@@ -50,6 +50,7 @@ const SITE: Kinds = {
   errorPages: TABLE,
   browse: BOOLEAN,
   compress: BOOLEAN,
+  precompressed: oneOf(PRECOMPRESSED_MODES),
   etag: oneOf(ETAG_MODES),
   cacheControl: STRING,
   cors: orNull(STRINGS),
@@ -79,6 +80,7 @@ const OPTIONS: Kinds = {
   validate: oneOf(["auto", "inotify", "stat", "off"]),
   config: orNull(PATH),
   onWarning: FUNCTION,
+  onNotice: FUNCTION,
 };
 
 /** @throws {TypeError} `index must be a list of strings, not a string`; of a host: `index of example.org …` */

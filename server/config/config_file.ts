@@ -216,6 +216,7 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
     errorPages: errorPages === undefined ? undefined : errorPagesOf(errorPages),
     browse: written.browse,
     compress: written.compress,
+    precompressed: written.precompressed,
     etag: written.etag,
     cacheControl: written.cacheControl,
     cors: cors === true ? ["*"] : cors === false ? null : cors,

@@ -20,6 +20,7 @@ const LINES: {
   ],
   browse: ["browse", onOff],
   compress: ["compress", onOff],
+  precompressed: ["precompressed", String],
   etag: ["etag", String],
   cacheControl: ["cache-control", String],
   cors: [

@@ -23,7 +23,7 @@ import {
   USER_NAME,
 } from "./rule_values.ts";
 import { flag, object, ofSite, oneOf, text } from "./schema_kinds.ts";
-import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
+import { DEFAULT_SITE_SETTINGS, ETAG_MODES, PRECOMPRESSED_MODES } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
 import { readCacheControl, readFileName, readIndex, readOrigin, readRoot, readSitePath } from "./values.ts";
 
@@ -144,6 +144,14 @@ export const siteKeys = {
   ),
   browse: ofSite(flag("Browse", "Directories without an index are listed.")),
   compress: ofSite(flag("Compress", "Text is compressed, once, when a client that understands it asks.")),
+  precompressed: ofSite(
+    oneOf(PRECOMPRESSED_MODES).optional().meta({
+      title: "Precompressed files",
+      description:
+        "Which of .br, .zst and .gz beside a file are served: those that are not older than the file, all, or none.",
+      default: DEFAULT_SITE_SETTINGS.precompressed,
+    }),
+  ),
   etag: ofSite(
     oneOf(ETAG_MODES).optional().meta({
       title: "Entity tags",

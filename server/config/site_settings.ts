@@ -50,6 +50,15 @@ export type EtagMode = "hash" | "mtime" | "off";
 /** Every value of {@linkcode EtagMode}. */
 export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
 
+/**
+ * Whether compressed forms that stand beside a file (`app.js.gz`) are served: those that are not older than the file,
+ * all, or none.
+ */
+export type PrecompressedMode = "fresh" | "always" | "off";
+
+/** Every value of {@linkcode PrecompressedMode}. */
+export const PRECOMPRESSED_MODES: readonly PrecompressedMode[] = ["fresh", "always", "off"];
+
 /** What can be said about one site. */
 export interface SiteSettings {
   /** The directory to serve, or an archive. */
@@ -68,6 +77,8 @@ export interface SiteSettings {
   readonly browse: boolean;
   /** Text is compressed, once, when a client that understands it asks. Default false. */
   readonly compress: boolean;
+  /** Which compressed forms that stand beside a file are served. Default `fresh`. */
+  readonly precompressed: PrecompressedMode;
   /** How entity tags are made. Default `hash`. */
   readonly etag: EtagMode;
   /** `auto` (revalidate; a year for names with a content hash), `off` (no field), or a value for every file. Default `auto`. */
@@ -95,6 +106,7 @@ export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = {
   errorPages: {},
   browse: false,
   compress: false,
+  precompressed: "fresh",
   etag: "hash",
   cacheControl: "auto",
   cors: null,
