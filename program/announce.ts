@@ -17,6 +17,7 @@ import type { Sandbox } from "../server/sandbox.ts";
 import { printable } from "../server/config/usage_error.ts";
 import { adminUrl } from "./admin.ts";
 import { formLines, passwordLines } from "./check_sites.ts";
+import { terminalLanguage } from "./language.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
@@ -44,7 +45,8 @@ export function announce(
   if (command.verbosity === "quiet") return;
   const { listening } = sockets;
   const port = listening.find(({ address }) => address.port > 0)?.address.port;
-  if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
+  const isTutorials = site !== null && port !== undefined && terminalLanguage() !== "en";
+  if (isTutorials) print(`http服务器使用的port:${port}`);
   if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
   if (site !== null) passwordLines(command).map(printable).forEach(print);
   for (const where of new Set(listening.map(({ address }) => reachable(address)))) {
