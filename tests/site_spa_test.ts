@@ -134,7 +134,14 @@ Deno.test("--spa: a dot in a name makes no file of it, unless what follows is th
       "/a.b/c.d/e",
       "/x.",
     ],
-    ...["/sites/example.com", "/sites/example.org", "/users/jane.me", "/@jane.ai", "/search/a%20b.%C3%BC"],
+    ...[
+      "/sites/example.com",
+      "/sites/example.org",
+      "/sites/example.es",
+      "/users/jane.me",
+      "/@jane.ai",
+      "/search/a%20b.%C3%BC",
+    ],
     ...["/users/j.doe%40example.com", "/docs/9.9?tab=1.js", "/compare/v1.0...v2.0"],
   ];
   const missing = [

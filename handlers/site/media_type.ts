@@ -13,12 +13,19 @@ const JSON_TYPE = "application/json; charset=UTF-8";
  * that is downloaded instead of shown: extensions by the type that they get here. `.ts` stays a video's (HLS).
  */
 const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
-  [SCRIPT, "cjs"],
+  [SCRIPT, "cjs es es6 jsm"],
+  ["image/jpeg", "jfif pjpeg pjp"],
+  ["image/avif", "avifs"],
+  ["image/heif", "hif"],
   [JSON_TYPE, "jsonc json5 topojson"],
   ["application/jsonl; charset=UTF-8", "jsonl ndjson"],
   ["application/toml; charset=UTF-8", "toml"],
   ["image/x-icon", "cur"],
   ["audio/flac", "flac"],
+  ["audio/mp4", "m4b"],
+  ["audio/ac3", "ac3"],
+  ["application/xhtml+xml", "xhtm"],
+  ["text/vcard; charset=UTF-8", "vcf"],
   ["video/mp4", "m4v"],
   ["application/zstd", "zst"],
   ["application/gzip", "tgz"],
@@ -26,6 +33,7 @@ const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
   [
     TEXT,
     "rs go py rb pl sh bash zsh ps1 swift kt scala sql r jl hs ex erl clj dart cs hpp c h cc cpp java lua tsx jsx cts mts vue " +
+    "asm cxx f f77 f90 for hh hxx lhs pas s ejs hbs jade pug nfo po pot " +
     "svelte astro scss sass less styl coffee graphql proto cfg properties diff patch tex bib rst adoc org zig nim glsl srt lock",
   ],
 ];

@@ -17,7 +17,7 @@ export interface Navigation {
 }
 
 /** Extensions of files that are also the ends of names: `/sites/example.com`, `/users/jane.me`. */
-const ALSO_NAMES: ReadonlySet<string> = new Set(["123", "ac", "ai", "com", "in", "me", "org"]);
+const ALSO_NAMES: ReadonlySet<string> = new Set(["123", "ac", "ai", "com", "es", "in", "me", "org"]);
 const NOTHING: Fields = [];
 const BY_ACCEPT: Fields = [["Vary", "Accept"]];
 const BY_BOTH: Fields = [["Vary", "Accept, Sec-Fetch-Mode"]];
