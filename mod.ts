@@ -41,6 +41,7 @@ export type {
   AuthRule,
   EtagMode,
   HeaderRule,
+  PrecompressedMode,
   RedirectRule,
   RewriteRule,
   SiteSettings,

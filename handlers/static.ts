@@ -173,7 +173,7 @@ export class Sites {
       }
       return shared.origin;
     };
-    const place = { settings, site: new Site(settings, this, open, this.#note) };
+    const place = { settings, site: new Site(settings, this, open, this.#note, this.#options.onNotice) };
     shared!.places.push(place);
     return place;
   }
@@ -241,7 +241,7 @@ export class Sites {
       const origin = new Origin(shared.places[0].settings, { ...this.#options, onWarning: () => {} });
       for (const place of shared.places) {
         const old = place.site;
-        place.site = new Site(place.settings, this, () => origin, this.#note);
+        place.site = new Site(place.settings, this, () => origin, this.#note, this.#options.onNotice);
         const { hits, misses, evictions } = old.snapshot();
         this.#past = sumOf(this.#past, { hits, misses, evictions });
         old.close();

@@ -13,7 +13,8 @@ import { describeAccount } from "../server/privileges.ts";
 import type { ListeningSocket } from "../server/listening/open.ts";
 import type { Sandbox } from "../server/sandbox.ts";
 import { printable } from "../server/config/usage_error.ts";
-import { passwordLines } from "./check_sites.ts";
+import { formLines, passwordLines } from "./check_sites.ts";
+import { terminalLanguage } from "./language.ts";
 import { describeListening } from "./listen.ts";
 import type { Sockets } from "./sockets.ts";
 import { print, say } from "./output.ts";
@@ -42,7 +43,8 @@ export function announce(
   if (command.verbosity === "quiet") return;
   const { listening } = sockets;
   const port = listening.find(({ address }) => address.port > 0)?.address.port;
-  if (site !== null && port !== undefined) print(`http服务器使用的port:${port}`);
+  const isTutorials = site !== null && port !== undefined && terminalLanguage() !== "en";
+  if (isTutorials) print(`http服务器使用的port:${port}`);
   if (site !== null && command.config !== null) print(`Settings from ${command.config}`);
   if (site !== null) passwordLines(command).map(printable).forEach(print);
   const what = site === null ? command.handler : command.site.root;
@@ -64,6 +66,7 @@ export function announce(
   if (command.allowedHosts) say("asked as", command.allowedHosts.join(", ") || "no name but its own");
   say("cache", describeCache(command, site));
   say("keep-alive", command.keepAlive ? "on" : "off");
+  for (const line of formLines(command).map(printable)) say("older", line);
   for (const [name, value] of describeSite(command.site)) say(name, value);
   for (const [host, settings] of command.hosts) {
     say("host", host);

@@ -7,6 +7,7 @@ import { close } from "../ffi/socket.ts";
 import { describeAuth, describeShallow } from "../handlers/site/rule_reach.ts";
 import { describeGuarded } from "../handlers/site/shared_caching.ts";
 import { rehearsedWarnings } from "./check_rehearsed.ts";
+import { olderForms } from "./check_forms.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
 
@@ -31,6 +32,7 @@ export async function siteWarnings(command: CommandLine): Promise<string[]> {
   return [
     ...passwordLines({ site, hosts }),
     ...await rehearsedWarnings(command),
+    ...formLines({ site, hosts }),
     ...shallow,
     ...caching,
     ...overlaps(sites),
@@ -41,6 +43,12 @@ export async function siteWarnings(command: CommandLine): Promise<string[]> {
 export function passwordLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
   return linesOf([{ name: TOP, settings: site }, ...named], describeAuth, ["auth", "index", "cleanUrls"]);
+}
+
+/** Which compressed forms are older than their files: a line for each. */
+export function formLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
+  const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
+  return linesOf([{ name: TOP, settings: site }, ...named], olderForms, ["root", "precompressed"]);
 }
 
 /** The lines about each site, but for a host that has all of `keys` from the top level. */

@@ -26,8 +26,8 @@ export function siteOptionsOf(
   listening: () => readonly Listening[] = () => listeningOf(command),
   onWarning: (line: string) => void = warn,
 ): StaticOptions {
-  const { site, hosts, cacheSize, cacheFileSize, validate, config, allowedHosts, trustProxy, proxyProtocol } =
-    command;
+  const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
+  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // which passes on what names it likes
   let ports: readonly number[] | null = null;
   return {
@@ -40,6 +40,7 @@ export function siteOptionsOf(
     allowedHosts: allowedHosts ?? null,
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
     onWarning,
+    ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
 }
 

@@ -60,6 +60,12 @@ export const COMPRESSED_BYTES_MIN = KIB;
 export const COMPRESSED_BYTES_MAX = 8 * MIB;
 /** What is compressed between two turns of others: 3 ms at worst. */
 export const COMPRESSION_SLICE_BYTES = 64 * KIB;
+/** By how much a compressed form beside a file may be older than it: a folder is not copied in one moment. */
+export const PRECOMPRESSED_LAG_MS_MAX = 1000;
+/** Compressed forms of a site of which it is said that they are older than their files. */
+export const STALE_FORMS_TOLD_MAX = 100;
+/** Names in a root that are looked through for such forms at the start (`-v`) and by `--check`. */
+export const STALE_FORMS_NAMES_MAX = 16_384;
 /** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */
 export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */

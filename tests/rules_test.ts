@@ -29,9 +29,9 @@ Deno.test("without rules nothing is said about any path", () => {
     assertEquals(rules.rewrite(path, true), null);
     assertEquals(rules.rewrite(path, false), null);
     assertEquals(rules.auth(path), null);
-    assertEquals(rules.fields(path), []);
+    assertEquals(rules.headers(path, "text/html"), []);
   }
-  assert(rules.fields("/a") === rules.fields("/b"), "nothing is made for nothing");
+  assert(rules.headers("/a", null) === rules.headers("/b", null), "nothing is made for nothing");
   assertEquals(rules.fieldsDependOnPath, false);
 });
 
@@ -270,7 +270,9 @@ Deno.test("all header rules that match have their say, in their order", () => {
     ["/b/a.js", [["A", "1"], ["B", "2"]]],
     ["", [["A", "1"], ["B", "2"]]],
   ];
-  for (const [path, fields] of cases) assertEquals(rules.fields(path), fields, path);
+  for (const [path, fields] of cases) {
+    assertEquals(rules.headers(path, null).flatMap((rule) => rule.fields), fields, path);
+  }
   assertEquals(rules.fieldsDependOnPath, true);
   assertEquals(rulesOf({ headers: [{ source: "/**", fields: [] }] }).fieldsDependOnPath, false);
 });

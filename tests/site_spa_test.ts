@@ -120,3 +120,56 @@ Deno.test("an application's page in memory is as it is on disk, and its tag is i
   assertEquals(summary(after), "200 two");
   assertNotEquals(after.fields.etag, before.fields.etag);
 });
+
+Deno.test("--spa: a dot in a name makes no file of it, unless what follows is the extension of a type", async () => {
+  const files = { "index.html": "app", "404.html": "[missing]", "users/real.doe": "file" };
+  await using served = await ServedSite.start(files, { args: ["--spa"] });
+  const pages = [
+    ...[
+      "/users/jane.doe",
+      "/docs/9.9",
+      "/docs/v1.2.3",
+      "/docs/1.123",
+      "/users/jane.doe/",
+      "/a.b/c.d/e",
+      "/x.",
+    ],
+    ...[
+      "/sites/example.com",
+      "/sites/example.org",
+      "/sites/example.es",
+      "/users/jane.me",
+      "/@jane.ai",
+      "/search/a%20b.%C3%BC",
+    ],
+    ...["/users/j.doe%40example.com", "/docs/9.9?tab=1.js", "/compare/v1.0...v2.0"],
+  ];
+  const missing = [
+    ...["/app.js", "/app.mjs", "/app.cjs", "/a/b.css", "/a.PNG", "/data.json", "/app.js.map", "/font.woff2"],
+    ...[
+      "/a.wasm",
+      "/page.html",
+      "/a.bin",
+      "/setup.exe",
+      "/a.pdf",
+      "/a.tar.gz",
+      "/robots.txt",
+      "/v1.0/app.js",
+    ],
+  ];
+  const rows = [...pages.map((path) => [path, "200 app"]), ...missing.map((path) => [path, "404 [missing]"])];
+  await served.check(rows.map(([path, expected]) => [path, expected]), NAVIGATION);
+  // A browser says that it navigates, whatever it accepts; what it loads for a page, and curl, are told the truth.
+  const mode = "Sec-Fetch-Mode: navigate";
+  await served.check(rows.map(([path, expected]) => [path, expected]), mode);
+  for (
+    const lines of [["Accept: */*", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script"], ["Accept: */*"], []]
+  ) {
+    await served.check([...pages, ...missing].map((path) => [path, "404 [missing]"]), ...lines);
+  }
+  await served.check([["/users/real.doe", "200 file"]], NAVIGATION);
+  const varying = async (...lines: string[]) => (await served.ask(get("/docs/9.9", ...lines))).fields.vary;
+  assertEquals(await varying(NAVIGATION, mode), "Accept");
+  assertEquals(await varying("Accept: */*", mode), "Accept, Sec-Fetch-Mode");
+  assertEquals(await varying("Accept: */*", "Sec-Fetch-Mode: cors"), "Accept, Sec-Fetch-Mode");
+});

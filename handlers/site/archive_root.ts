@@ -124,6 +124,10 @@ export class ArchiveLoader implements Loader {
     this.#fileBytesMax = fileBytesMax;
   }
 
+  watch(): boolean {
+    return true; // nothing in the program changes
+  }
+
   load(_resource: unknown, { seen }: Variant, _isFresh: boolean, find: FindContent): Loaded | number {
     const entry = this.#root.find(seen.path);
     if (entry === undefined) return -ENOENT;

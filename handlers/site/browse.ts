@@ -15,7 +15,7 @@ import type { Guard, Listing, Listings } from "./listing.ts";
 import type { ListingBodies, ListingBody } from "./listing_bodies.ts";
 import { encodeName, LISTING_POLICY, listingJson, listingLinks, listingPage } from "./listing_page.ts";
 import { parseListingQuery } from "./listing_query.ts";
-import type { Dress, Result } from "./representation.ts";
+import type { Result } from "./representation.ts";
 import { encodePath } from "./resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules.ts";
 
@@ -28,7 +28,8 @@ export interface BrowseParts {
   readonly auth: readonly CompiledAuth[];
   /** Entity tags are given out. */
   readonly givesTags: boolean;
-  readonly dress: Dress;
+  /** `mediaType` is that of the listing, which a 304 does not say. */
+  readonly dress: (own: Fields, status: number, mediaType: string) => Fields;
 }
 
 const REFUSED: Result = { failure: 503, own: BUSY_FIELDS };
@@ -102,6 +103,7 @@ function respond(
   { givesTags, dress }: BrowseParts,
 ): Result {
   const etag = givesTags ? body.tag : null;
+  const mediaType = isJson ? "application/json" : "text/html; charset=UTF-8";
   const common: Fields = [
     ["Vary", "Accept"],
     ...(etag === null ? [] : [["ETag", etag]] as const),
@@ -112,15 +114,15 @@ function respond(
     // It has no date: sizes and times of its entries change without changing the directory.
     const validators = { etag, modifiedSeconds: null };
     const status = preconditionStatus(request, validators, nowSeconds);
-    if (status === 304) return new HttpResponse(304, dress(common, 304), null);
+    if (status === 304) return new HttpResponse(304, dress(common, 304, mediaType), null);
     if (status !== null) return { failure: status, own: [] };
   }
   const own: Fields = [
-    ["Content-Type", isJson ? "application/json" : "text/html; charset=UTF-8"],
+    ["Content-Type", mediaType],
     ["X-Content-Type-Options", "nosniff"],
     ...(isJson ? [] : [["Content-Security-Policy", LISTING_POLICY]] as const),
     ...common,
   ];
   // Not copied behind its head: clients that do not read theirs share one.
-  return new HttpResponse(200, dress(own, 200), body.bytes, false, RANGE_INLINE_BYTES_MAX);
+  return new HttpResponse(200, dress(own, 200, mediaType), body.bytes, false, RANGE_INLINE_BYTES_MAX);
 }

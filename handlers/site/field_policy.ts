@@ -9,7 +9,7 @@ import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { Cors } from "./cors.ts";
 import { hasContentHash } from "./fingerprint.ts";
 import { encodePath } from "./resolve_path.ts";
-import type { FieldRules, Rules } from "./rules.ts";
+import { type FieldRules, isContentType, type Rules } from "./rules.ts";
 import { guarded, isMeant, withoutSharing } from "./shared_caching.ts";
 
 /** What a response is about. */
@@ -19,7 +19,7 @@ export interface ResponseFacts {
   readonly status: number;
   /** The name of the file that answers, without its directory and the ending of an encoding; null where none does. */
   readonly fileName: string | null;
-  /** Of the file. */
+  /** Of the file, or of what else the answer would be with 200: a 304 does not say it. */
   readonly mediaType: string | null;
   /** As {@linkcode Cors.originOf} gave it. */
   readonly origin: string | null;
@@ -57,6 +57,7 @@ const SECURITY: Fields = [
 const NONE: Fields = [];
 const REVALIDATE = "no-cache";
 const IMMUTABLE = "max-age=31536000, immutable";
+const MULTIPART = /^multipart\/byteranges\b/i;
 /** What a rule says of a file's bytes is not true of an error's. */
 const ABOUT_CONTENT = /^content-(?!security-policy)/i;
 /** A year for a file must not become a year for its absence. */
@@ -91,8 +92,8 @@ export class FieldPolicy {
 
   /**
    * `own` and what the settings add. The rules come last and replace, but for two things: `Vary` is united with what is
-   * there, and what a rule says about content holds for files only, what it says about caching not for errors. What asks
-   * for a password is for its reader alone, whatever is said for all paths (`shared_caching.ts`).
+   * there, and what a rule says about content holds for files only, what it says about caching not for errors. Rules by
+   * type are about the Content-Type that is sent, which another rule may have set. What asks for a password is for its reader alone, whatever is said for all paths (`shared_caching.ts`).
    */
   fieldsOf(own: Fields, what: ResponseFacts): Fields {
     let fields = withOneVary(own);
@@ -103,22 +104,27 @@ export class FieldPolicy {
     if (cacheControl !== null) fields = put(fields, "Cache-Control", cacheControl);
     for (const [name, value] of this.cors.fieldsFor(what.origin)) fields = put(fields, name, value);
     for (const [name, value] of this.#security) fields = put(fields, name, value);
-    for (
-      const [name, value] of isPrivate ? this.#guardedFields(what.path, auth) : this.#rules.fields(what.path)
-    ) {
-      if (holds(name, what, own)) fields = put(fields, name, value);
+    const typed = this.#contentTypeOf(own, what);
+    const type = typed === null ? typeOf(own, what) : typed[1];
+    for (const { source, fields: said } of this.#rules.headers(what.path, type)) {
+      const isKept = !isPrivate || isMeant(source, auth);
+      for (const [name, value] of said) {
+        if (isContentType(name) || !holds(name, what, own)) continue;
+        fields = put(fields, name, isKept ? value : guarded(name, value));
+      }
     }
+    // A rule by type that sets the type does not fit what it makes of it.
+    if (typed !== null && holds(typed[0], what, own)) fields = put(fields, ...typed);
     const isUnsaid = isPrivate && fields.some(isExpiry) && !fields.some(isCacheControl);
     return isUnsaid ? put(fields, "Cache-Control", "private") : fields;
   }
 
-  /** What the header rules say of a path where a password is asked for; `auth` is the glob of the rule that does. */
-  #guardedFields(path: string, auth: string | null): FieldRules {
-    return this.#rules.headers(path).flatMap(({ source, fields }) =>
-      isMeant(source, auth) ? fields : fields.map(([name, value]) => [name, guarded(name, value)] as const)
-    );
+  /** What the rules make of the Content-Type, also with a 304, which does not say it; null: nothing. */
+  #contentTypeOf(own: Fields, what: ResponseFacts): FieldRules[number] | null {
+    const { path, status, fileName } = what;
+    if (fileName === null || !isSuccess(status)) return null;
+    return this.#rules.contentType(path, typeOf(own, what));
   }
-
   /**
    * Null: nothing is said. By `auto` what has a content hash in its name never changes, and everything else is to be
    * asked for again, which costs a 304. The URL must be the file's own: a page that answers for every path of an
@@ -136,6 +142,12 @@ export class FieldPolicy {
     const value = isFixed ? IMMUTABLE : REVALIDATE;
     return isPrivate ? withoutSharing(value) : value;
   }
+}
+
+/** The Content-Type of the response, or of what it is a part of, or says the state of; null: there is none. */
+function typeOf(own: Fields, { mediaType }: ResponseFacts): string | null {
+  const said = own.find(([name]) => isContentType(name))?.[1];
+  return said === undefined || MULTIPART.test(said) ? mediaType : said;
 }
 
 /** True when the URL's last name is that of the file. */
@@ -160,9 +172,7 @@ function holds(name: string, { status, fileName }: ResponseFacts, own: Fields): 
   if (!ABOUT_CONTENT.test(name)) return status < 400 || !ABOUT_CACHING.test(name);
   if (fileName === null || (status !== 200 && status !== 206)) return false;
   // Several ranges in one body: what it is says how to take it apart, not what the file is.
-  return !own.some(([name, value]) =>
-    /^content-type$/i.test(name) && /^multipart\/byteranges\b/i.test(value)
-  );
+  return !own.some(([name, value]) => isContentType(name) && MULTIPART.test(value));
 }
 
 /** `fields` with this one in place of those of its name, or without them (null). `Vary` only grows. */

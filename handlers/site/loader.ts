@@ -41,6 +41,8 @@ export interface Loader {
    * be opened.
    */
   load(resource: Resource, variant: Variant, isFresh: boolean, find: FindContent): Loaded | number;
+  /** Has `resource` end when the file changes of which `seen` was looked at. False: it has changed since. */
+  watch(resource: Resource, seen: Seen): boolean;
 }
 
 /** Those of a directory. */
@@ -85,6 +87,17 @@ export class FileLoader implements Loader {
     } finally {
       if (isOpen) close(fd);
     }
+  }
+
+  watch(resource: Resource, seen: Seen): boolean {
+    if (seen.place === null || seen.status === null) return true; // it is looked at each time
+    const fd = this.#open(resource, seen);
+    const status = new FileStatus();
+    const failed = fd < 0 ? fd : status.readDescriptor(fd);
+    if (fd >= 0) close(fd);
+    if (failed >= 0) return status.equals(seen.status);
+    resource.lookAtEachUse(seen);
+    return true;
   }
 
   /** A large file that is being sent to others need not be opened once more. */

@@ -4,18 +4,11 @@
  */
 import { concat } from "@std/bytes";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
-import type { Coding } from "../../server/http/negotiation.ts";
 import type { Lookup, Seen } from "./lookup.ts";
+import { type LocatedVariant, Siblings } from "./siblings.ts";
+import type { Note } from "./site_options.ts";
 import { encodePath, type ResolvedPath, resolvePath } from "./resolve_path.ts";
 import type { Rules } from "./rules.ts";
-import { isSiblingName, SIBLING_SUFFIXES } from "./place.ts";
-
-/** A file on disk, or what it is compressed to beside it. */
-export interface LocatedVariant {
-  /** Null: as it is. */
-  readonly coding: Coding | null;
-  readonly seen: Seen;
-}
 
 /** A file that a URL leads to. */
 export interface FileLocation {
@@ -44,8 +37,7 @@ export interface Refusal {
   readonly why: string;
 }
 
-/** Hears why something is served as it is: `note("rule", "rewrites /a to /b")`. */
-export type Note = (what: string, detail: string) => void;
+export type { Note };
 
 const HTML = new TextEncoder().encode(".html");
 const encoder = new TextEncoder();
@@ -58,9 +50,6 @@ const NOWHERE: Refusal = {
   why: "the rule leads to a hidden name, or above the root",
 };
 
-/** The coding of each of {@linkcode SIBLING_SUFFIXES}. */
-const SUFFIX_CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
-
 /** Finds what is at a path. Nothing is opened. */
 export class Locator {
   readonly #settings: SiteSettings;
@@ -68,8 +57,15 @@ export class Locator {
   readonly #index: readonly Uint8Array[];
   readonly #note: Note;
   readonly #withoutIndex: Refusal;
+  readonly #siblings: Siblings;
 
-  constructor(settings: SiteSettings, rules: Rules, note: Note = () => {}) {
+  constructor(
+    settings: SiteSettings,
+    rules: Rules,
+    note: Note = () => {},
+    onNotice: (message: string) => void = () => {},
+  ) {
+    this.#siblings = new Siblings(settings.precompressed, note, onNotice);
     this.#settings = settings;
     this.#rules = rules;
     this.#index = settings.index.map((name) => encoder.encode(name));
@@ -197,27 +193,19 @@ export class Locator {
   }
 
   #withSiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation {
-    const variants = [{ coding: null, seen }, ...siblings(seen, lookup)];
+    const variants = [{ coding: null, seen }, ...this.#siblings.of(seen, lookup)];
     return { kind: "file", path, variants, why: null };
   }
 
   /** A site may hold nothing but the compressed form of a file. */
   #onlySiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation | null {
-    const variants = siblings(seen, lookup);
+    const variants = this.#siblings.of(seen, lookup);
     return variants.length === 0 ? null : { kind: "file", path, variants, why: null };
   }
 }
 
 const SLASH = 0x2f;
 const SLASHES = Uint8Array.of(SLASH);
-
-function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
-  if (lookup.lacksSiblings(seen) || isSiblingName(seen.names.at(-1) ?? "")) return [];
-  return SIBLING_SUFFIXES.flatMap((suffix, i) => {
-    const sibling = lookup.lookBeside(seen, suffix);
-    return sibling === null ? [] : [{ coding: SUFFIX_CODINGS[i], seen: sibling }];
-  });
-}
 
 function unreadable(status: number): Refusal {
   return {

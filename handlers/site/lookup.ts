@@ -42,6 +42,8 @@ export class Lookup {
   readonly #exact = new Set<string>();
   /** For those who ask why nothing is there: what is known beside that. */
   obstacle: string | null = null;
+  /** Files whose times have decided what is served, whether they are or not. */
+  readonly compared: Set<Seen> = new Set();
 
   /** `tree` must have been drained in this turn. */
   constructor(root: Root, tree: WatchTree | null) {

@@ -13,12 +13,19 @@ const JSON_TYPE = "application/json; charset=UTF-8";
  * that is downloaded instead of shown: extensions by the type that they get here. `.ts` stays a video's (HLS).
  */
 const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
-  [SCRIPT, "cjs"],
+  [SCRIPT, "cjs es es6 jsm"],
+  ["image/jpeg", "jfif pjpeg pjp"],
+  ["image/avif", "avifs"],
+  ["image/heif", "hif"],
   [JSON_TYPE, "jsonc json5 topojson"],
   ["application/jsonl; charset=UTF-8", "jsonl ndjson"],
   ["application/toml; charset=UTF-8", "toml"],
   ["image/x-icon", "cur"],
   ["audio/flac", "flac"],
+  ["audio/mp4", "m4b"],
+  ["audio/ac3", "ac3"],
+  ["application/xhtml+xml", "xhtm"],
+  ["text/vcard; charset=UTF-8", "vcf"],
   ["video/mp4", "m4v"],
   ["application/zstd", "zst"],
   ["application/gzip", "tgz"],
@@ -26,11 +33,13 @@ const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
   [
     TEXT,
     "rs go py rb pl sh bash zsh ps1 swift kt scala sql r jl hs ex erl clj dart cs hpp c h cc cpp java lua tsx jsx cts mts vue " +
+    "asm cxx f f77 f90 for hh hxx lhs pas s ejs hbs jade pug nfo po pot " +
     "svelte astro scss sass less styl coffee graphql proto cfg properties diff patch tex bib rst adoc org zig nim glsl srt lock",
   ],
 ];
 
-const known = new Map<string, string>(
+/** By extension; null: none is known. */
+const known = new Map<string, string | null>(
   DECIDED.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [`.${extension}`, type])),
 );
 /** Files of that very name, which have no extension. */
@@ -39,13 +48,21 @@ const EXTENSIONS_MAX = 1000;
 
 /** The value of Content-Type for a file called `name`: with a charset for text, bytes for what is unknown. */
 export function mediaTypeOf(name: string): string {
-  const named = NAMES.get(name);
-  if (named !== undefined) return named;
+  return NAMES.get(name) ?? typeByExtension(name) ?? "application/octet-stream";
+}
+
+/** True for a file whose name says of what type it is, be it a type for bytes. */
+export function hasKnownType(name: string): boolean {
+  return NAMES.has(name) || typeByExtension(name) !== null;
+}
+
+function typeByExtension(name: string): string | null {
   const dot = name.lastIndexOf(".");
-  const extension = dot < 0 ? "" : name.slice(dot).toLowerCase();
+  if (dot < 0 || dot === name.length - 1) return null;
+  const extension = name.slice(dot).toLowerCase();
   let type = known.get(extension);
   if (type === undefined) {
-    type = (extension.length > 1 ? contentType(extension) : undefined) ?? "application/octet-stream";
+    type = contentType(extension) ?? null;
     if (known.size < EXTENSIONS_MAX) known.set(extension, type);
   }
   return type;

@@ -105,3 +105,9 @@ export function encodePath(path: Uint8Array, isDirectory: boolean): string {
   }
   return isDirectory && path.length > 0 ? encoded + "/" : encoded;
 }
+
+/** The path at `[start, end)` in its one spelling; empty where it leads nowhere. */
+export function canonicalPathIn(buffer: Uint8Array, start: number, end: number): string {
+  const resolved = resolvePath(buffer, start, end);
+  return typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
+}

@@ -8,6 +8,7 @@ import { isCompressible } from "./compressor.ts";
 import type { FileCache } from "./file_cache.ts";
 import type { HiddenFile } from "./hidden_file.ts";
 import type { FileLocation, Locator, Note } from "./locator.ts";
+import type { Loader } from "./loader.ts";
 import type { Lookup } from "./lookup.ts";
 import { isPackedSvg, mediaTypeOf } from "./media_type.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
@@ -23,6 +24,7 @@ const decoder = new TextDecoder();
 export interface ResourcesParts {
   readonly cache: FileCache;
   readonly tree: WatchTree | null;
+  readonly loader: Loader;
   readonly locator: Locator;
   readonly hidden: HiddenFile;
   readonly note: Note;
@@ -50,7 +52,7 @@ export class Resources {
     auth: readonly CompiledAuth[],
     lookup: Lookup,
   ): Resource | null {
-    const { cache, hidden, note, fileBytesMax } = this.#parts;
+    const { cache, loader, hidden, note, fileBytesMax } = this.#parts;
     if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
       note("file", "the configuration is not served");
       return null;
@@ -74,6 +76,9 @@ export class Resources {
     });
     for (const seen of lookup.seen) {
       if (seen.isLink) resource.lookAtEachUse(seen);
+    }
+    for (const seen of lookup.compared) {
+      if (!loader.watch(resource, seen)) resource.isNew = false;
     }
     return resource;
   }

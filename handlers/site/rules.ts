@@ -7,6 +7,8 @@
 import type { HeaderRule, SiteSettings } from "../../server/config/site_settings.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
+import { describeHeaderSource } from "../../server/config/describe_site.ts";
+import { MEDIA_RANGE } from "../../server/config/rule_values.ts";
 import { aliasesOf } from "./aliases.ts";
 import { BasicAuth } from "./basic_auth.ts";
 import { expandDestination, Glob } from "./glob.ts";
@@ -41,7 +43,15 @@ export interface Rewrite {
 /** Names and values of fields; null takes one away. */
 export type FieldRules = readonly (readonly [name: string, value: string | null])[];
 
-const NO_FIELDS: FieldRules = [];
+/** A header rule; a glob of null stands for every path, types of null for every type. */
+interface CompiledHeaders {
+  readonly rule: HeaderRule;
+  readonly glob: Glob | null;
+  readonly types: readonly string[] | null;
+}
+
+const decoder = new TextDecoder();
+const NO_RULES: readonly HeaderRule[] = [];
 const EVERY_PATH = "/**";
 const STATUSES = [301, 302, 303, 307, 308];
 /** Scheme and host are fixed: a path must not choose where strangers are sent. */
@@ -55,7 +65,7 @@ export class Rules {
   readonly #redirects: readonly { glob: Glob; source: string; destination: string; status: number }[];
   readonly #rewrites: readonly { glob: Glob; source: string; destination: string; ifMissing: boolean }[];
   readonly #auth: readonly (CompiledAuth & { glob: Glob })[];
-  readonly #headers: readonly { glob: Glob | null; source: string; fields: FieldRules }[];
+  readonly #headers: readonly CompiledHeaders[];
 
   /** @throws {TypeError} for a rule that cannot be followed; the message quotes it. */
   constructor(settings: SiteSettings) {
@@ -83,9 +93,12 @@ export class Rules {
     this.#auth = settings.auth.map((rule) => {
       return { glob: new Glob(rule.source, true), source: rule.source, gate: new BasicAuth(rule) };
     });
-    this.#headers = settings.headers.map(({ source, fields }) => {
+    this.#headers = settings.headers.map((rule) => {
+      const { source, type, fields } = rule;
       for (const [name, value] of fields) checkField(source, name, value ?? "");
-      return { glob: source === EVERY_PATH ? null : new Glob(source), source, fields };
+      const types = type === undefined ? null : [type].flat().map((type) => type.toLowerCase());
+      if (types !== null) checkTypes(source, types);
+      return { rule, glob: source === EVERY_PATH ? null : new Glob(source), types };
     });
     this.fieldsDependOnPath = this.#headers.some(({ glob }) => glob !== null);
   }
@@ -135,27 +148,54 @@ export class Rules {
     return this.#auth.find(({ glob }) => paths.some((path) => glob.match(path) !== null)) ?? null;
   }
 
-  /** What the header rules that match `path` say, in their order. An empty path is matched by those for every path. */
-  fields(path: string): FieldRules {
-    let found = NO_FIELDS;
-    for (const { glob, fields } of this.#headers) {
-      if (glob !== null && glob.match(path) === null) continue;
-      found = found.length === 0 ? fields : [...found, ...fields];
+  /**
+   * The header rules for a response at `path` whose Content-Type is `type` (null: it has none), in their order. An empty
+   * path is matched by those for every path.
+   */
+  headers(path: string, type: string | null): readonly HeaderRule[] {
+    if (this.#headers.length === 0) return NO_RULES;
+    return this.#headers
+      .filter((headers) => isAt(headers, path) && isOfType(headers, type))
+      .map(({ rule }) => rule);
+  }
+
+  /** The Content-Type of a file of `type` at `path`, where rules set it; each sees it as those before it left it. */
+  contentType(path: string, type: string | null): FieldRules[number] | null {
+    let found: FieldRules[number] | null = null;
+    for (const headers of this.#headers) {
+      if (!isAt(headers, path) || !isOfType(headers, found === null ? type : found[1])) continue;
+      for (const field of headers.rule.fields) if (isContentType(field[0])) found = field;
     }
     return found;
   }
 
-  /** The header rules that match `path`, in their order. */
-  headers(path: string): readonly HeaderRule[] {
-    return this.#headers.filter(({ glob }) => glob === null || glob.match(path) !== null);
-  }
-
-  /** The same for people: a line for each. */
-  describeFields(path: string): string[] {
-    return this.headers(path).map(({ source, fields }) =>
-      `${source}: ${fields.map(describeField).join(", ")}`
+  /** The same as {@linkcode headers} for people, of what was answered at `path`: a line for each. */
+  describeFields(path: string, answer: HttpResponse): string[] {
+    const head = decoder.decode(answer.bytes.subarray(0, answer.fieldsLength));
+    const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? null;
+    return this.headers(path, type).map((rule) =>
+      `${describeHeaderSource(rule)}: ${rule.fields.map(describeField).join(", ")}`
     );
   }
+}
+
+function isAt({ glob }: CompiledHeaders, path: string): boolean {
+  return glob === null || glob.match(path) !== null;
+}
+
+function isOfType({ types }: CompiledHeaders, type: string | null): boolean {
+  if (types === null) return true;
+  if (type === null) return false;
+  const [name] = type.toLowerCase().split(";");
+  const essence = name.trim();
+  const slash = essence.indexOf("/");
+  const range = `${essence.slice(0, slash)}/*`;
+  return types.some((one) => one === essence || one === range || one === "*/*");
+}
+
+/** True for the name of the field, in whatever case. */
+export function isContentType(name: string): boolean {
+  return /^content-type$/i.test(name);
 }
 
 /** A field, or that it is taken away. */
@@ -165,6 +205,15 @@ function describeField([name, value]: FieldRules[number]): string {
 
 function refusal(source: string, why: string): TypeError {
   return new TypeError(`The rule for ${JSON.stringify(source)} ${why}`);
+}
+
+function checkTypes(source: string, types: readonly string[]): void {
+  if (types.length > 0 && types.every((type) => MEDIA_RANGE.test(type))) return;
+  const said = JSON.stringify(types);
+  throw refusal(
+    source,
+    `has the types ${said}: expected some without parameters, such as text/html or image/*`,
+  );
 }
 
 /** What no response could hold would otherwise fail each of them. */

@@ -7,7 +7,6 @@
  */
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { acceptsHtml } from "../../server/http/negotiation.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { browse } from "./browse.ts";
@@ -21,10 +20,11 @@ import { ListingBodies } from "./listing_bodies.ts";
 import { Locator, type Note } from "./locator.ts";
 import { Lookup } from "./lookup.ts";
 import type { Origin } from "./origin.ts";
+import { judgeNavigation } from "./navigation.ts";
 import { PlainErrors } from "./plain_errors.ts";
 import { Presenter } from "./presenter.ts";
 import type { Result } from "./representation.ts";
-import { encodePath, resolvePath } from "./resolve_path.ts";
+import { canonicalPathIn, encodePath, resolvePath } from "./resolve_path.ts";
 import type { Resource } from "./resource.ts";
 import { Resources } from "./resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
@@ -66,7 +66,13 @@ export class Site {
    * `owner` is what known requests are asked by for what they remember of this site; `open` gives what it is served from.
    * @throws {SystemError} as `open` does
    */
-  constructor(settings: SiteSettings, owner: object, open: () => Origin, note: Note | null = null) {
+  constructor(
+    settings: SiteSettings,
+    owner: object,
+    open: () => Origin,
+    note: Note | null = null,
+    onNotice?: (message: string) => void,
+  ) {
     this.#settings = settings;
     const tell = this.#note = note ?? (() => {});
     this.#explains = note !== null;
@@ -78,8 +84,9 @@ export class Site {
     this.#root = root;
     this.#tree = tree;
     const cache = this.#cache = new FileCache(root, validation, tree, memory);
-    const locator = this.#locator = new Locator(settings, this.#rules, tell);
-    this.#resources = new Resources(settings, { cache, tree, locator, hidden, note: tell, fileBytesMax });
+    const locator = this.#locator = new Locator(settings, this.#rules, tell, onNotice);
+    const parts = { cache, tree, loader, locator, hidden, note: tell, fileBytesMax };
+    this.#resources = new Resources(settings, parts);
     this.#presenter = new Presenter({
       cache,
       loader,
@@ -112,7 +119,16 @@ export class Site {
   /** Answers a request. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const response = this.#answer(request, context);
+    if (this.#explains) return this.#explain(Promise.resolve(response), request);
     return response instanceof HttpResponse ? response : this.#hold(response);
+  }
+
+  /** Notes the header rules that hold, some of which depend on the type that is sent. */
+  async #explain(response: Promise<HttpResponse>, request: HttpRequest): Promise<HttpResponse> {
+    const answer = await this.#hold(response);
+    const url = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
+    for (const line of this.#rules.describeFields(url, answer)) this.#note("fields", line);
+    return answer;
   }
 
   async #hold(response: Promise<HttpResponse>): Promise<HttpResponse> {
@@ -134,8 +150,7 @@ export class Site {
 
   /** OPTIONS, also of another origin's script that asks first; and what is not allowed. Neither looks at files. */
   #other(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
-    const path = typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
+    const path = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
     if (request.method !== "OPTIONS") return this.#fail(405, path, request, context, ALLOW);
     const { cors } = this.#policy;
     const own = [...ALLOW, ...cors.preflight(request) ?? []];
@@ -188,7 +203,6 @@ export class Site {
     this.#tree?.drain(context.batch);
     const url = encodePath(resolved.path, resolved.isDirectory);
     this.#note("path", url);
-    for (const line of this.#explains ? this.#rules.describeFields(url) : []) this.#note("fields", line);
     const key = encoder.encode(url);
     if (url !== request.path || request.pathStart === request.pathEnd) { // another spelling
       const cached = this.#cache.find(key, 0, key.length, context);
@@ -261,12 +275,12 @@ export class Site {
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",
-      dress: (own, status) =>
+      dress: (own, status, mediaType) =>
         this.#policy.fieldsOf(own, {
           path: url,
           status,
           fileName: null,
-          mediaType: null,
+          mediaType,
           origin,
           isPrivate: auth.length > 0,
         }),
@@ -278,17 +292,10 @@ export class Site {
   /** Nothing is at `url`: a page of an application that finds its way itself, or 404. */
   #missing(url: string, request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const { spa } = this.#settings;
-    const isPage = !url.slice(url.lastIndexOf("/") + 1).includes(".");
-    if (spa === null || !isPage) {
-      if (spa !== null) this.#note("rule", "spa: no page (the name has an extension)");
-      return this.#fail(404, url, request, context);
-    }
-    const vary: Fields = [["Vary", "Accept"]];
-    if (!acceptsHtml(request.header("accept"))) {
-      this.#note("rule", "spa: no navigation (Accept does not name text/html)");
-      return this.#fail(404, url, request, context, vary);
-    }
-    this.#note("rule", `spa: a navigation to where nothing is gets ${spa}`);
+    if (spa === null) return this.#fail(404, url, request, context);
+    const { isNavigation, vary, why } = judgeNavigation(url, request);
+    this.#note("rule", isNavigation ? `${why} gets ${spa}` : why);
+    if (!isNavigation) return this.#fail(404, url, request, context, vary);
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context);
     if (denied !== null) return denied;

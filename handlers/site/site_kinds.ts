@@ -2,7 +2,7 @@
  * What the settings of a site must be, for programs in JavaScript.
  * @module
  */
-import { ETAG_MODES } from "../../server/config/site_settings.ts";
+import { ETAG_MODES, PRECOMPRESSED_MODES } from "../../server/config/site_settings.ts";
 import {
   BOOLEAN,
   checkKinds,
@@ -33,6 +33,10 @@ const FIELD: Kind = {
   expected: "a pair of a name and a value",
   is: (pair) => Array.isArray(pair) && pair.length === 2 && STRING.is(pair[0]) && orNull(STRING).is(pair[1]),
 };
+const TYPE: Kind = {
+  expected: "a media type, or a list of them",
+  is: (value) => value === undefined || STRING.is(value) || STRINGS.is(value),
+};
 const NUMBER: Kind = { expected: "a number", is: (value) => typeof value === "number" };
 
 const SITE: Kinds = {
@@ -46,13 +50,14 @@ const SITE: Kinds = {
   errorPages: TABLE,
   browse: BOOLEAN,
   compress: BOOLEAN,
+  precompressed: oneOf(PRECOMPRESSED_MODES),
   etag: oneOf(ETAG_MODES),
   cacheControl: STRING,
   cors: orNull(STRINGS),
   securityHeaders: BOOLEAN,
   headers: listOf(
-    "rules { source, fields }",
-    objectOf("a rule", { source: STRING, fields: listOf("pairs", FIELD) }),
+    "rules { source, fields, type? }",
+    objectOf("a rule", { source: STRING, type: TYPE, fields: listOf("pairs", FIELD) }),
   ),
   redirects: listOf(
     "rules { source, destination, status }",
@@ -75,6 +80,7 @@ const OPTIONS: Kinds = {
   validate: oneOf(["auto", "inotify", "stat", "off"]),
   config: orNull(PATH),
   onWarning: FUNCTION,
+  onNotice: FUNCTION,
 };
 
 /** @throws {TypeError} `index must be a list of strings, not a string`; of a host: `index of example.org …` */

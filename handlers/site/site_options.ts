@@ -20,8 +20,13 @@ export interface SiteOptions {
   readonly config?: string | null;
   /** Hears of what does not keep it from serving. */
   readonly onWarning?: (message: string) => void;
+  /** Hears of what is hardly meant in the site, once for each: a compressed form that is older than its file. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
 export const NO_OPENAT2_WARNING =
   "This kernel has no openat2(2): symbolic links in the site are not followed";
+
+/** Hears why something is served as it is: `note("rule", "rewrites /a to /b")`. */
+export type Note = (what: string, detail: string) => void;

@@ -221,6 +221,7 @@ function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
     errorPages: errorPages === undefined ? undefined : errorPagesOf(errorPages),
     browse: written.browse,
     compress: written.compress,
+    precompressed: written.precompressed,
     etag: written.etag,
     cacheControl: written.cacheControl,
     cors: cors === true ? ["*"] : cors === false ? null : cors,
@@ -262,7 +263,11 @@ function errorPagesOf(written: Readonly<Record<string, string>>): Record<number,
 
 function headersOf(written: NonNullable<WrittenSite["headers"]>): HeaderRule[] {
   if (!Array.isArray(written)) return [{ source: EVERY_PATH, fields: fieldsOf(written) }];
-  return written.map(({ source, headers }) => ({ source, fields: fieldsOf(headers) }));
+  return written.map(({ source = EVERY_PATH, type, headers }) => ({
+    source,
+    ...(type === undefined ? {} : { type }),
+    fields: fieldsOf(headers),
+  }));
 }
 
 function fieldsOf(written: Readonly<Record<string, string | null>>): HeaderRule["fields"] {

@@ -2,7 +2,7 @@
  * The settings of a site for people: a line for each that differs from the default.
  * @module
  */
-import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site_settings.ts";
+import { DEFAULT_SITE_SETTINGS, type HeaderRule, type SiteSettings } from "./site_settings.ts";
 
 /** What each setting is called, and how it is said; where a switch is on, that is all there is to say. */
 const LINES: {
@@ -20,6 +20,7 @@ const LINES: {
   ],
   browse: ["browse", onOff],
   compress: ["compress", onOff],
+  precompressed: ["precompressed", String],
   etag: ["etag", String],
   cacheControl: ["cache-control", String],
   cors: [
@@ -29,7 +30,7 @@ const LINES: {
   securityHeaders: ["security", onOff],
   headers: [
     "headers",
-    (rules) => rules.map(({ source, fields }) => `${source} ${namesOf(fields)}`).join("; "),
+    (rules) => rules.map((rule) => `${describeHeaderSource(rule)} ${namesOf(rule.fields)}`).join("; "),
   ],
   redirects: [
     "redirects",
@@ -44,6 +45,11 @@ const LINES: {
     (rules) => rules.map(({ source, users }) => `${source} ${Object.keys(users).join(" ")}`).join(", "),
   ],
 };
+
+/** What a header rule is for: `/**`, or `/** (text/html, image/*)`. */
+export function describeHeaderSource({ source, type }: Pick<HeaderRule, "source" | "type">): string {
+  return type === undefined ? source : `${source} (${[type].flat().join(", ")})`;
+}
 
 function onOff(isOn: boolean): string {
   return isOn ? "on" : "off";

@@ -8,7 +8,7 @@
 import { LIMIT_SETTINGS } from "./limit_settings.ts";
 import { LOG_FLAG_GROUPS } from "./log_flags.ts";
 import { DEFAULT_PORT, DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
-import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
+import { DEFAULT_SITE_SETTINGS, ETAG_MODES, PRECOMPRESSED_MODES } from "./site_settings.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 import { formatMode, formatSize, HANDLER_NAMES, PROBES, SHELLS, VALIDATIONS } from "./values.ts";
 
@@ -130,6 +130,13 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
     heading: "Encoding and caching",
     flags: [
       { name: "compress", help: "compress text, once, when a client that understands it asks", isForStatic },
+      {
+        name: "precompressed",
+        value: "WHICH",
+        values: PRECOMPRESSED_MODES,
+        help: `${PRECOMPRESSED_MODES.join(", ")}: use of a.js.br, .zst, .gz beside a.js (fresh)`,
+        isForStatic,
+      },
       {
         name: "etag",
         value: "HOW",

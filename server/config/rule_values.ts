@@ -97,6 +97,18 @@ function areOf(count: number): string {
   return count === 0 ? "is none" : count === 1 ? "is one" : `are ${count}`;
 }
 
+/** How media types are written that a rule is for: a whole one, or all of a kind (RFC 9110 §12.5.1, RFC 6838 §4.2). */
+export const MEDIA_RANGE =
+  /^(?:\*\/\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*\/(?:\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*))$/;
+
+/** Media types that a rule is for. */
+export function readMediaRange(text: string): string {
+  if (!MEDIA_RANGE.test(text)) {
+    throw new Expected("a media type without parameters, such as text/html or image/*");
+  }
+  return text.toLowerCase();
+}
+
 /** Where a redirect leads: a path, or a URL. Two slashes would be another host. */
 export function readRedirectDestination(text: string): string {
   if (hasControls(text) || !REDIRECT_DESTINATION.test(text)) {

@@ -7,10 +7,12 @@ import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH } from "./command_line.ts";
 import {
   checkCaptures,
   FIELD_NAME,
+  MEDIA_RANGE,
   PASSWORD_HASH,
   readFieldName,
   readFieldValue,
   readGlob,
+  readMediaRange,
   readPasswordHash,
   readRealm,
   readRedirectDestination,
@@ -21,7 +23,7 @@ import {
   USER_NAME,
 } from "./rule_values.ts";
 import { flag, object, ofSite, oneOf, text } from "./schema_kinds.ts";
-import { DEFAULT_SITE_SETTINGS, ETAG_MODES } from "./site_settings.ts";
+import { DEFAULT_SITE_SETTINGS, ETAG_MODES, PRECOMPRESSED_MODES } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
 import { readCacheControl, readFileName, readIndex, readOrigin, readRoot, readSitePath } from "./values.ts";
 
@@ -36,10 +38,22 @@ const fields = z.record(
   "an object with names and values of fields",
 );
 
+const mediaRange = text(readMediaRange, "a media type such as text/html or image/*", MEDIA_RANGE);
+
 const headerRule = object({
-  source: glob,
+  source: glob.optional().meta({ default: EVERY_PATH }),
+  type: z.union([
+    mediaRange,
+    z.array(mediaRange, "a list of media types").min(1, "at least one media type"),
+  ], "a media type such as text/html or image/*, or a list of them").optional().meta({
+    description: "Only for responses whose Content-Type, as it is sent, is one of these; default: for all.",
+    examples: ["text/html", ["image/*", "font/*"]],
+  }),
   headers: fields.meta({ description: "Names and values; null takes a field away." }),
-}, "an object with source and headers").meta({ id: "HeaderRule", title: "Fields for some paths" });
+}, "an object with headers, and source or type").meta({
+  id: "HeaderRule",
+  title: "Fields for some paths or types",
+});
 
 const redirectRule = withCaptures(object({
   source: glob,
@@ -130,6 +144,14 @@ export const siteKeys = {
   ),
   browse: ofSite(flag("Browse", "Directories without an index are listed.")),
   compress: ofSite(flag("Compress", "Text is compressed, once, when a client that understands it asks.")),
+  precompressed: ofSite(
+    oneOf(PRECOMPRESSED_MODES).optional().meta({
+      title: "Precompressed files",
+      description:
+        "Which of .br, .zst and .gz beside a file are served: those that are not older than the file, all, or none.",
+      default: DEFAULT_SITE_SETTINGS.precompressed,
+    }),
+  ),
   etag: ofSite(
     oneOf(ETAG_MODES).optional().meta({
       title: "Entity tags",
@@ -162,7 +184,7 @@ export const siteKeys = {
       .optional().meta({
         title: "Fields",
         description:
-          "Fields of one's own, for all paths or by glob; null takes a field away. Later rules win.",
+          "Fields of one's own, for all paths, by glob or by type; null takes a field away. Later rules win.",
         default: [],
       }),
   ),

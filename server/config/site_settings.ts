@@ -4,10 +4,12 @@
  */
 import type { SiteArchive } from "../site_archive.ts";
 
-/** Fields for the paths that a glob matches; null takes a field away. Later rules win. */
+/** Fields for the paths that a glob matches, and perhaps for some types only; null takes a field away. Later rules win. */
 export interface HeaderRule {
   /** A glob over the path, such as `/assets/**`. */
   readonly source: string;
+  /** One or several of `text/html`, `image/*`: only for responses whose Content-Type is one of them. Missing: for all. */
+  readonly type?: string | readonly string[];
   /** Names and values. */
   readonly fields: readonly (readonly [name: string, value: string | null])[];
 }
@@ -48,6 +50,15 @@ export type EtagMode = "hash" | "mtime" | "off";
 /** Every value of {@linkcode EtagMode}. */
 export const ETAG_MODES: readonly EtagMode[] = ["hash", "mtime", "off"];
 
+/**
+ * Whether compressed forms that stand beside a file (`app.js.gz`) are served: those that are not older than the file,
+ * all, or none.
+ */
+export type PrecompressedMode = "fresh" | "always" | "off";
+
+/** Every value of {@linkcode PrecompressedMode}. */
+export const PRECOMPRESSED_MODES: readonly PrecompressedMode[] = ["fresh", "always", "off"];
+
 /** What can be said about one site. */
 export interface SiteSettings {
   /** The directory to serve, or an archive. */
@@ -66,6 +77,8 @@ export interface SiteSettings {
   readonly browse: boolean;
   /** Text is compressed, once, when a client that understands it asks. Default false. */
   readonly compress: boolean;
+  /** Which compressed forms that stand beside a file are served. Default `fresh`. */
+  readonly precompressed: PrecompressedMode;
   /** How entity tags are made. Default `hash`. */
   readonly etag: EtagMode;
   /** `auto` (revalidate; a year for names with a content hash), `off` (no field), or a value for every file. Default `auto`. */
@@ -93,6 +106,7 @@ export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = {
   errorPages: {},
   browse: false,
   compress: false,
+  precompressed: "fresh",
   etag: "hash",
   cacheControl: "auto",
   cors: null,

@@ -6,7 +6,7 @@
 import { WORKERS_MAX } from "../limits.ts";
 import type { PollerName } from "../poller.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
-import { ETAG_MODES, type EtagMode } from "./site_settings.ts";
+import { ETAG_MODES, type EtagMode, PRECOMPRESSED_MODES, type PrecompressedMode } from "./site_settings.ts";
 import { Expected } from "./usage_error.ts";
 
 /** What can be served; {@linkcode HANDLER_NAMES} are the names that `--handler` takes. */
@@ -194,6 +194,9 @@ export function readErrorPage(text: string): { status: number; path: string } {
 
 /** How entity tags are made. */
 export const readEtag: (text: string) => EtagMode = oneOf(ETAG_MODES);
+
+/** Which compressed forms that stand beside a file are served. */
+export const readPrecompressed: (text: string) => PrecompressedMode = oneOf(PRECOMPRESSED_MODES);
 /** What waits for readiness. */
 export const readPoller: (text: string) => PollerName = oneOf(POLLER_NAMES);
 /** What is served. */

@@ -117,14 +117,14 @@ function differences(site: SiteSettings, top: SiteSettings, directory: string): 
 
 /** A rule for fields; a name that comes again (`-H A:b -H A:c`) begins a rule of its own, since keys are there once. */
 function writtenFields(
-  { source, fields }: HeaderRule,
-): { source: string; headers: Record<string, string | null> }[] {
+  { fields, ...where }: HeaderRule,
+): (Omit<HeaderRule, "fields"> & { headers: Record<string, string | null> })[] {
   const rules: Map<string, string | null>[] = [new Map()];
   for (const [name, value] of fields) {
     if (rules[rules.length - 1].has(name)) rules.push(new Map());
     rules[rules.length - 1].set(name, value);
   }
-  return rules.map((rule) => ({ source, headers: Object.fromEntries(rule) }));
+  return rules.map((rule) => ({ ...where, headers: Object.fromEntries(rule) }));
 }
 
 /** The path from the top; `..` stays, since it may come after a link. */

@@ -1,5 +1,6 @@
 /**
- * What a client would rather have: Accept-Encoding and Accept. Source: RFC 9110 §12.4.2, §12.5.1, §12.5.3.
+ * What a client would rather have: Accept-Encoding, Accept and Accept-Language. Source: RFC 9110
+ * §12.4.2, §12.5.1, §12.5.3, §12.5.4.
  *
  * Nothing here fails: an element whose weight cannot be read counts as not sent. Several lines of a field come joined
  * by commas.
@@ -90,6 +91,29 @@ export function prefersJson(field: string | null): boolean {
   const html = closest(elements, ["text/html", "text/*", "*/*"]);
   return json.weight > html.weight ||
     (json.weight === html.weight && json.weight > 0 && json.distance < html.distance);
+}
+
+/** The languages of what is said to people. */
+export type Language = "en" | "zh";
+
+/**
+ * The language to tell a reader in, of the two that there are; null: no language is named, so both are needed. A reader
+ * of others only gets English.
+ *
+ * @param field The value of Accept-Language (RFC 9110 §12.5.4).
+ */
+export function languageOf(field: string | null): Language | null {
+  if (field === null || field === "") return null;
+  let best: Weighted | null = null;
+  let isAnyNamed = false;
+  for (const element of elementsOf(field)) {
+    const { name, weight } = element;
+    if (name === "*" || weight === 0) continue;
+    isAnyNamed = true;
+    if (/^(?:zh|en)(?:-|$)/.test(name) && (best === null || weight > best.weight)) best = element;
+  }
+  if (best !== null) return best.name.startsWith("zh") ? "zh" : "en";
+  return isAnyNamed ? "en" : null;
 }
 
 /** The weight that the closest of `ranges` gives, and how far down it stands there (§12.5.1). */

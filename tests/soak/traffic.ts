@@ -14,6 +14,7 @@ export const CONFIGURATION = {
   cleanUrls: true,
   browse: true,
   compress: true,
+  precompressed: "always", // files and forms change by themselves, and what is written is to be seen
   redirects: [{ source: "/old/*", destination: "/new/$1", status: 308 }],
 };
 

@@ -95,10 +95,20 @@ export class Program {
     return await Program.startCommand(programCommand(args));
   }
 
-  /** `cwd` is where it runs. */
-  static async startCommand(command: readonly string[], cwd: string = REPOSITORY): Promise<Program> {
+  /** `cwd` is where it runs; `locale` are the variables that say the language of its reader. */
+  static async startCommand(
+    command: readonly string[],
+    cwd: string = REPOSITORY,
+    locale: Record<string, string> = { LC_ALL: "C.UTF-8" },
+  ): Promise<Program> {
     const [program, ...rest] = command;
-    const process = new Deno.Command(program, { args: rest, cwd, stdout: "piped", stderr: "piped" }).spawn();
+    const process = new Deno.Command(program, {
+      args: rest,
+      cwd,
+      env: locale,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let stdout = "";
     while (!ADDRESS_LINE.test(stdout)) {
