@@ -20,7 +20,7 @@ import {
   inotifyRead,
   inotifyUnwatch,
   inotifyWatch,
-  openSubdirectory,
+  openDirectoryBelow,
 } from "../../ffi/inotify.ts";
 import { comparesBytes, tellsOfChanges } from "../../ffi/file_system.ts";
 import { close } from "../../ffi/socket.ts";
@@ -71,8 +71,11 @@ export class WatchTree {
     return this.#places.size;
   }
 
-  /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
-  drain(batch: number): void {
+  /**
+   * Hears of everything that happened before it was called. For requests once a turn is enough (see `Reactor`), of which
+   * `batch` is the number; without one it hears of what came later in the turn, too.
+   */
+  drain(batch: number = NaN): void {
     if (batch === this.#drainedBatch) return;
     this.#drainedBatch = batch;
     if (this.#inotify < 0) return this.#retry();
@@ -139,6 +142,11 @@ export class WatchTree {
     return this.#list(directory, names, depth) && !directory.hasSiblings;
   }
 
+  /** Gives up the watch of a place that has a listener. */
+  unwatch(place: Place): void {
+    this.#unwatch(place);
+  }
+
   /** Ends it. What depends on it is not told. */
   close(): void {
     if (this.#inotify >= 0) close(this.#inotify);
@@ -173,24 +181,13 @@ export class WatchTree {
 
   /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */
   #open(place: Place, names: readonly FileName[], depth: number, isGood: (fd: number) => boolean): boolean {
-    const fd = this.#openDirectory(names, depth);
+    const fd = openDirectoryBelow(this.#rootFd, names, depth);
     if (fd < 0) return false;
     try {
       return isGood(fd) && (place.watch >= 0 || this.#watch(place, fd, true));
     } finally {
       close(fd);
     }
-  }
-
-  /** No link is followed: a name in a watched directory is what the event says it is. */
-  #openDirectory(names: readonly FileName[], depth: number): number {
-    let fd = openSubdirectory(this.#rootFd, ".");
-    for (let i = 0; i < depth && fd >= 0; i++) {
-      const next = openSubdirectory(fd, names[i]);
-      close(fd);
-      fd = next;
-    }
-    return fd;
   }
 
   #list(place: Place, names: readonly FileName[], depth: number): boolean {
@@ -260,6 +257,10 @@ export class WatchTree {
     if (places === undefined) return; // a late event of a watch that was given up
     if (mask & IN_IGNORED) this.#places.delete(watch);
     for (const place of places) {
+      if (place.listener !== null) {
+        place.listener(mask);
+        continue;
+      }
       if (name === "") {
         this.#drop(place);
         continue;
