@@ -11,7 +11,8 @@ import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import type { Validation } from "./file_cache.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "./root.ts";
-import { NO_OPENAT2_WARNING, type SiteOptions } from "./site_options.ts";
+import { describeRefusedCalls } from "./refused_calls.ts";
+import type { SiteOptions } from "./site_options.ts";
 import { SiteRoot } from "./site_root.ts";
 import { WatchTree } from "./watch_tree.ts";
 
@@ -64,6 +65,6 @@ function originInDirectory(
   }
   const validation = tree !== null ? "inotify" : validate === "off" ? "off" : "stat";
   const loader = new FileLoader(root, tree, fileBytesMax);
-  if (!root.followsLinks) onWarning(NO_OPENAT2_WARNING);
+  for (const line of describeRefusedCalls(root.fd)) onWarning(line);
   return { root, tree, loader, validation, fileBytesMax, reopen: (path) => root.open(path) };
 }
