@@ -105,6 +105,8 @@ export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 // pidfd_open(2)
 export const SYS_pidfd_open = 434;
+/** fstatat(2), of which glibc before 2.33 has no function. */
+export const SYS_newfstatat: number = IS_AARCH64 ? 79 : 262;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 /** renameat2(2): −EEXIST where something has the new name. */

@@ -8,6 +8,7 @@ import { AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT, S_IFREG, STATX_BASIC_STATS } from
 import { EINTR } from "./errno.ts";
 import type { FileName } from "./inotify.ts";
 import { libc, result } from "./libc.ts";
+import { statx } from "./statx.ts";
 import { DIRENT64, STATX } from "./structs.ts";
 
 /** What a name is, as far as the directory itself knows. */
@@ -67,9 +68,7 @@ export class EntryStatus {
     for (let i = 0; i < length; i++) this.#name[i] = name.charCodeAt(i);
     this.#name[length] = 0;
     while (true) {
-      const status = result(
-        libc.statx(directory, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#bytes),
-      );
+      const status = statx(directory, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#bytes);
       if (status !== -EINTR) return status;
     }
   }

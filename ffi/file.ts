@@ -70,11 +70,19 @@ export function readsAsPermitted(directory: number): number {
   return result(libc.faccessat(directory, cString("."), R_OK, 0)) === 0 ? -EACCES : 0;
 }
 
-/** False where the kernel has no openat2 (before 5.6) or a sandbox forbids it. */
-export function hasOpenat2(root: number): boolean {
-  const fd = result(libc.syscall_openat2(SYS_openat2, root, cString("."), how, OPEN_HOW.size));
+/**
+ * The error number that openat2 is refused with, ENOSYS where the kernel has none (before 5.6), another one where a filter of
+ * system calls refuses it; 0: it is not.
+ */
+export function openat2Refusal(root: number): number {
+  const fd = result(libc.syscall_openat2(SYS_openat2, root, cString("."), pathHow, OPEN_HOW.size));
   if (fd >= 0) libc.close(fd);
-  return fd !== -ENOSYS && fd !== -EPERM;
+  return fd === -ENOSYS || fd === -EPERM || fd === -EACCES ? -fd : 0;
+}
+
+/** False where openat2 is refused. */
+export function hasOpenat2(root: number): boolean {
+  return openat2Refusal(root) === 0;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 } from "./constants.ts";
 import { EINTR } from "./errno.ts";
 import type { PathBytes } from "./file.ts";
-import { libc, result } from "./libc.ts";
+import { statx } from "./statx.ts";
 import { STATX } from "./structs.ts";
 
 const EMPTY_PATH = new Uint8Array(128);
@@ -70,9 +70,7 @@ export class FileStatus {
 
   #ask(directory: number, path: PathBytes, flags: number): number {
     while (true) {
-      const status = result(
-        libc.statx(directory, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, this.#bytes),
-      );
+      const status = statx(directory, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, this.#bytes);
       if (status !== -EINTR) return status;
     }
   }

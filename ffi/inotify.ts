@@ -96,7 +96,21 @@ export function cName(name: FileName): Uint8Array<ArrayBuffer> {
 }
 
 /** Opens the directory `name` in `parent` for reading, unless it is a link: descriptor or −errno. */
-export function openSubdirectory(parent: number, name: FileName): number {
+function openSubdirectory(parent: number, name: FileName): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   return result(libc.openat(parent, cName(name), flags, 0));
+}
+
+/**
+ * Opens the directory of the first `depth` of `names` below `root`: descriptor or −errno. No link is followed: a name in
+ * a watched directory is what the event says it is.
+ */
+export function openDirectoryBelow(root: number, names: readonly FileName[], depth: number): number {
+  let fd = openSubdirectory(root, ".");
+  for (let i = 0; i < depth && fd >= 0; i++) {
+    const next = openSubdirectory(fd, names[i]);
+    libc.close(fd);
+    fd = next;
+  }
+  return fd;
 }

@@ -71,6 +71,11 @@ const SYMBOLS = {
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
   syscall_openat2: { name: "syscall", parameters: ["i32", "i32", "buffer", "buffer", "u32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  syscall_newfstatat: {
+    name: "syscall",
+    parameters: ["i32", "i32", "buffer", "buffer", "i32"],
+    result: "i32",
+  },
   getdents64: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },

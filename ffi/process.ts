@@ -19,7 +19,17 @@ import {
 import { orThrow } from "./errno.ts";
 import { cString, libc, loadLibc, result } from "./libc.ts";
 import { poll } from "./multiplexers.ts";
+import { readProcFile } from "./proc_file.ts";
 import { POLLFD, RLIMIT } from "./structs.ts";
+
+/** True where a filter of system calls (seccomp) holds for this process; false also where that cannot be found out. */
+export function hasCallFilter(): boolean {
+  try {
+    return /^Seccomp:\t2$/m.test(new TextDecoder().decode(readProcFile("/proc/self/status")));
+  } catch {
+    return false; // there is no /proc
+  }
+}
 
 /** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
 export function ignoreSigpipe(): void {

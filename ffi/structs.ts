@@ -68,6 +68,20 @@ export const LANDLOCK_PATH_BENEATH_ATTR = { size: 12, allowed_access: 0, parent_
 /** Elf64_Ehdr, elf(5). */
 export const ELF64_EHDR = { size: 64, machine: 18, shoff: 40, shentsize: 58, shnum: 60 } as const;
 
+/** struct stat, stat(2). */
+export const STAT = {
+  size: IS_AARCH64 ? 128 : 144,
+  dev: 0,
+  ino: 8,
+  nlink: IS_AARCH64 ? 20 : 16,
+  mode: IS_AARCH64 ? 16 : 24,
+  file_size: 48,
+  mtime_sec: 88,
+  mtime_nsec: 96,
+  ctime_sec: 104,
+  ctime_nsec: 112,
+} as const;
+
 /** statx(2): one layout on every architecture. */
 export const STATX = {
   size: 256,

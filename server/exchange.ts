@@ -27,10 +27,14 @@ export class Exchange {
   isEventStream = false;
   /** The response's body, while it is made. */
   stream: ResponseStream | null = null;
+  /** The response, while its head waits for the first piece of {@linkcode stream}. */
+  held: HttpResponse | null = null;
+  /** The instant at which that does not wait any longer. */
+  heldUntilMs = 0;
   /** The instant at which the handler should have answered. */
   deadlineMs = Infinity;
   /** What its deadline is about. */
-  wait: "handler" | "sending" | "leaving" | "body" | null = null;
+  wait: "handler" | "head" | "sending" | "leaving" | "body" | null = null;
   /** Its body was waited for already. */
   isBodyPaced = false;
   #promise: Promise<unknown> | null = null;
@@ -41,6 +45,11 @@ export class Exchange {
   /** True once the client counts as gone. */
   get isAbandoned(): boolean {
     return this.#reason !== null;
+  }
+
+  /** The client counts as gone, and nothing was sent to it so far. */
+  get isUnwanted(): boolean {
+    return this.isAbandoned && !this.isAnswered;
   }
 
   /** Aborted when the client is gone, or the handler has taken too long. */
@@ -70,6 +79,12 @@ export class Exchange {
     this.#promise = null;
     this.#release();
     promise.then((response) => response instanceof HttpResponse && response.discard(), () => {});
+  }
+
+  /** The stream failed before its first byte: there is no response yet. */
+  takeBack(): void {
+    this.held = this.stream = null;
+    this.isAnswered = false;
   }
 
   /** Tells whoever works for this exchange that nobody waits for it. */

@@ -1,22 +1,19 @@
 /**
- * What takes an HTTP connection more than a turn: answers that are promised, bodies on their way to a handler, and
- * responses that are made while they are sent. Meanwhile the client is listened to, as far as there is room.
+ * What takes an HTTP connection more than a turn: answers that are promised, bodies on their way to a handler. Meanwhile the client is listened to, as far as there is room.
  * @module
  */
 import { EAGAIN, EINTR } from "../ffi/errno.ts";
 import { Connection, type ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange, noResponse } from "./exchange.ts";
-import { bodyMemory } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { errorResponse } from "./http/error_response.ts";
 import { CONTINUE, HttpResponse } from "./http/response.ts";
-import { ABANDONED_TIMEOUT_MS, LINGER_TIMEOUT_MS, NO_ROOM_PAUSE_MS } from "./limits.ts";
+import { ABANDONED_TIMEOUT_MS, LINGER_TIMEOUT_MS } from "./limits.ts";
 import { Pace } from "./pace.ts";
 import { type Interest, Readiness } from "./poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
-import type { ResponseStream } from "./response_stream.ts";
 
 const NOTHING = new Uint8Array(0);
 /** See the module's comment. */
@@ -46,6 +43,11 @@ export abstract class ExchangeConnection extends Connection {
   /** What a handler threw becomes a response. */
   protected abstract handlerFailed(error: unknown, request: HttpRequest): void;
 
+  /** Fetches the next piece of a stream, once the last one is sent. */
+  protected abstract pump(): void;
+  /** Sends the head of a response that waited for the first piece of its stream. */
+  protected abstract releaseHead(exchange: Exchange): void;
+
   /** The request at hand takes more than this turn: what the handler knows of it is its own. */
   protected abstract detach(exchange: Exchange): void;
 
@@ -60,6 +62,12 @@ export abstract class ExchangeConnection extends Connection {
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
     if (mayBeGone && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
     else super.onReady(readiness);
+  }
+
+  /** Not every poller tells of more than the end of the client's half; a UNIX socket knows when its other end is closed. */
+  protected override received(status: number): void {
+    if (status === 0 && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    else super.received(status);
   }
 
   /** A send of nothing tells, whatever is unread before the end. */
@@ -134,6 +142,11 @@ export abstract class ExchangeConnection extends Connection {
         if (!this.flush() && this.retired) return;
         this.#expire();
       }
+    } else if (exchange.held !== null) { // the client may wait for the head before it sends more
+      workspace.gatherLength = 0;
+      this.releaseHead(exchange);
+      if (!this.flush() && this.retired) return;
+      this.#expire();
     }
     this.reader.isReadable = true;
     if (this.listen()) reactor.again(this);
@@ -149,7 +162,7 @@ export abstract class ExchangeConnection extends Connection {
     super.settle();
     if (this.current !== "handling" || this.retired) return;
     this.#expire();
-    if (this.listen()) this.#pump();
+    if (this.listen()) this.pump();
   }
 
   protected override get isAttentive(): boolean {
@@ -176,7 +189,7 @@ export abstract class ExchangeConnection extends Connection {
     reader.input.keep();
     this.#expire();
     if (reader.isReadable && this.isAttentive) reactor.again(this);
-    if (this.listen()) this.#pump();
+    if (this.listen()) this.pump();
   }
 
   /** Sets the deadline for what is waited for. */
@@ -188,6 +201,9 @@ export abstract class ExchangeConnection extends Connection {
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
+    } else if (exchange.held !== null) {
+      exchange.wait = "head";
+      reactor.expireAt(this, exchange.heldUntilMs);
     } else if (this.#isLeaving(exchange)) {
       exchange.wait = "leaving";
       reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
@@ -242,7 +258,11 @@ export abstract class ExchangeConnection extends Connection {
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.checkSending();
-    if (exchange.stream?.isReading === false) return this.#pump(); // it has paused
+    if (exchange.stream?.isReading === false) return this.pump(); // it has paused
+    if (exchange.held !== null) {
+      if (this.host.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
+      return this.settle();
+    }
     if (this.#isLeaving(exchange)) {
       exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
@@ -252,9 +272,10 @@ export abstract class ExchangeConnection extends Connection {
     if (!this.isBodyInTime()) this.#dismiss(408);
   }
 
-  /** The client counts as gone: the handler heard of it, and may answer all the same. */
+  /** The client counts as gone: the handler heard of it, and may answer all the same, unless the server is to stop. */
   protected abandoned(): void {
-    this.#expire();
+    if (this.host.isDraining) this.host.reactor.retire(this);
+    else this.#expire();
   }
 
   /** The handler is not waited for any longer. */
@@ -269,50 +290,6 @@ export abstract class ExchangeConnection extends Connection {
     exchange.letGo();
     if (status !== 503) this.lingerAfter = true;
     this.answer((request) => this.respond(errorResponse(status, [], this.lingerAfter), request));
-  }
-
-  protected stream(stream: ResponseStream, request: HttpRequest): void {
-    this.isReusable = false;
-    this.reader.release(this.host.workspace, request);
-    const exchange = this.exchange ??= new Exchange();
-    if (exchange.request === null) this.detach(exchange);
-    exchange.request = request;
-    exchange.isAnswered = true;
-    exchange.stream = stream;
-    exchange.deadlineMs = Infinity;
-    this.current = "handling";
-  }
-
-  /** Fetches the next piece of a stream, once the last one is sent. */
-  #pump(): void {
-    const stream = this.exchange?.stream ?? null;
-    if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    const { reactor } = this.host;
-    if (reactor.now < stream.dueMs) return reactor.expireAt(this, stream.dueMs);
-    if (bodyMemory.isFull) return reactor.expireAt(this, reactor.now + NO_ROOM_PAUSE_MS); // others hold too much
-    const read = stream.read(reactor.now);
-    reactor.suspend(this, read, (part) => this.#streamed(stream, part), (error) => this.#streamFailed(error));
-  }
-
-  #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
-    if (this.exchange?.stream !== stream) return; // it was ended meanwhile
-    this.host.workspace.gatherLength = 0;
-    try {
-      stream.append(this.output, this.host.workspace, result);
-    } catch (error) {
-      stream.cancel(error as Error);
-      return this.#streamFailed(error);
-    }
-    if (stream.excess !== null) this.host.onHandlerError(stream.excess);
-    else if (!result.done) return this.settle();
-    this.complete(this.exchange!);
-    this.proceed();
-  }
-
-  /** The client sees that it is cut off: there is no last chunk. */
-  #streamFailed(error: unknown): void {
-    this.host.onHandlerError(error);
-    this.host.reactor.retire(this);
   }
 
   /** The response is sent, or waits to be: what is left of the request's body is dropped. */

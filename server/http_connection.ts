@@ -6,7 +6,7 @@ import type { SocketAddress } from "../ffi/socket.ts";
 import type { ConnectionKeeper } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Exchange, noResponse } from "./exchange.ts";
-import { ExchangeConnection } from "./exchange_connection.ts";
+import { StreamConnection } from "./stream_connection.ts";
 import { bodyMemory, NoRoom } from "./http/body_memory.ts";
 import { HttpError } from "./http/http_error.ts";
 import type { HttpRequest } from "./http/request.ts";
@@ -14,16 +14,16 @@ import { RequestBody } from "./http/request_body.ts";
 import { FileBody } from "./http/file_body.ts";
 import { errorResponse, tooManyRequests } from "./http/error_response.ts";
 import { CONTINUE, HttpResponse } from "./http/response.ts";
-import { EVENT_STREAM_END_MS, PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
+import { PIPELINED_REQUESTS_PER_TURN_MAX } from "./limits.ts";
 import { Interest } from "./poller.ts";
 import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
 import { RequestContext } from "./request_context.ts";
 import { Read } from "./request_reader.ts";
-import { ResponseStream } from "./response_stream.ts";
+import { isChunked, ResponseStream } from "./response_stream.ts";
 import { Transfers } from "./transfers.ts";
 
 /** See the module's comment. */
-export class HttpConnection extends ExchangeConnection {
+export class HttpConnection extends StreamConnection {
   #context: RequestContext;
   /** The first bytes of a request are here: its head's deadline runs. */
   #inHead = false;
@@ -55,9 +55,10 @@ export class HttpConnection extends ExchangeConnection {
   /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
   override drain(sinceMs: number = this.host.reactor.now): void {
     this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
-    if (this.exchange?.isEventStream) this.#tellEvents(this.exchange);
-    if (this.current !== "reading") return;
+    if (this.exchange?.isEventStream) this.tellEvents(this.exchange);
     const { reactor } = this.host;
+    if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
+    if (this.current !== "reading") return;
     if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
     this.reader.isReadable = true;
     reactor.again(this);
@@ -66,7 +67,7 @@ export class HttpConnection extends ExchangeConnection {
   override onDeadline(): void {
     this.host.workspace.gatherLength = 0;
     if (this.current === "handling" && this.exchange!.isEventStream && this.host.isDraining) {
-      return this.#endEvents();
+      return this.endEvents();
     }
     if (this.current === "handling") return this.overdue();
     if (this.current === "writing") return this.checkSending();
@@ -129,24 +130,6 @@ export class HttpConnection extends ExchangeConnection {
       return reactor.retire(this);
     }
     if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
-  }
-
-  /** The server is to stop: what makes an event stream hears of it, and has a moment to end it. */
-  #tellEvents(exchange: Exchange): void {
-    exchange.abandon(new DOMException("The server is to stop", "AbortError"));
-    exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
-    this.host.reactor.expireAt(this, exchange.deadlineMs);
-  }
-
-  /** The moment is over. */
-  #endEvents(): void {
-    const { exchange, output, host: { workspace } } = this;
-    if (!output.isEmpty) return this.checkSending();
-    const stream = exchange!.stream!;
-    stream.cancel(new DOMException("The server is to stop", "AbortError"));
-    stream.append(output, workspace, { done: true } as ReadableStreamReadDoneResult<Uint8Array>);
-    this.complete(exchange!);
-    this.proceed();
   }
 
   /** Nothing more is waited for: our half ends, and the client's end is awaited. */
@@ -239,31 +222,42 @@ export class HttpConnection extends ExchangeConnection {
   /** Sends a response, or as much of it as the socket takes. */
   protected respond(given: HttpResponse, request: HttpRequest): void {
     const response = bodyMemory.isFull && request.method !== "HEAD" ? ifThereIsRoom(given, this.host) : given;
-    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
-      this.host;
     try {
       response.take();
     } catch (error) { // its bytes are gone, or its file
       return this.handlerFailed(error, request);
     }
-    const { tail } = response;
-    const isHead = request.method === "HEAD";
-    const streamBody = tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
-    const isChunked = streamBody !== null && streamBody.length === null && request.minorVersion === 1;
-    if (streamBody !== null && !isHead && this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
+    const body = response.stream;
+    if (body === null || request.method === "HEAD") return this.#send(response, request, null);
+    if (this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
       this.inviteBody(this.exchange!); // what is made may be made of the body
     }
-    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
-      this.#isWaitedFor(request) ||
-      (streamBody !== null && streamBody.length === null && !isChunked);
-    let stream: ResponseStream | null = null;
-    if (streamBody !== null && !isHead) {
-      try {
-        stream = new ResponseStream(streamBody, isChunked);
-      } catch (error) { // somebody else reads it
-        return this.handlerFailed(error, request);
-      }
+    let stream: ResponseStream;
+    try {
+      stream = new ResponseStream(body, isChunked(body, request));
+    } catch (error) { // somebody else reads it
+      return this.handlerFailed(error, request);
     }
+    if (response.isEventStream) this.#send(response, request, stream);
+    else this.hold(response, stream, request);
+  }
+
+  protected override releaseHead(exchange: Exchange): void {
+    const { held, request, stream } = exchange;
+    exchange.held = null;
+    this.#send(held!, request!, stream);
+  }
+
+  /** Sends a response, or as much of it as the socket takes; of one with a stream the head. */
+  #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
+    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
+      this.host;
+    const { tail } = response;
+    const isHead = request.method === "HEAD";
+    const body = response.stream;
+    const chunked = body !== null && isChunked(body, request);
+    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
+      this.#isWaitedFor(request) || (body !== null && body.length === null && !chunked);
     this.closeAfter ||= closes;
     if (isDraining) this.lingerAfter = true; // the next request may be on its way: unread, it would reset this answer
     response.stamp(clock, keepAliveFields);
@@ -285,7 +279,7 @@ export class HttpConnection extends ExchangeConnection {
       );
       if (sent < 0) return reactor.retire(this);
       if (sent > 0) ledger.counters.send(sent);
-      output.appendHead(workspace, response, closes, isChunked, sent);
+      output.appendHead(workspace, response, closes, chunked, sent);
       transfer.from -= sent;
       transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
       if (isHead && tail instanceof FileBody) tail.close();
@@ -293,7 +287,7 @@ export class HttpConnection extends ExchangeConnection {
       else if (stream !== null) {
         this.stream(stream, request);
         this.exchange!.isEventStream = response.isEventStream;
-        return isDraining && response.isEventStream ? this.#tellEvents(this.exchange!) : undefined;
+        return isDraining && response.isEventStream ? this.tellEvents(this.exchange!) : undefined;
       } else output.appendBody(workspace, response, sent);
       transfer.until = output.appendedBytes;
     }
@@ -318,7 +312,9 @@ export class HttpConnection extends ExchangeConnection {
     if (exchange === null && reader.isInBody && !this.closeAfter) {
       reader.restore(workspace);
       ledger.leaveUnanswered(this.fd, workspace.request, reactor.turnMs);
-    } else if (exchange !== null && exchange.request !== null && !exchange.isAnswered) {
+    } else if (
+      exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
+    ) {
       ledger.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
     }
     super.onClosed();

@@ -187,6 +187,11 @@ export const LINGER_TIMEOUT_MS = 5_000;
  * same as nginx' keepalive_min_timeout).
  */
 export const KEEP_ALIVE_MIN_TIMEOUT_MS = 1_000;
+/**
+ * How long the head of a response whose body is made while it is sent waits for the first piece of that: a stream that
+ * fails meanwhile is a 500.
+ */
+export const STREAM_HEAD_HELD_MS = 1_000;
 /** What an event stream has to end by itself, once it is told that the server is to stop. */
 export const EVENT_STREAM_END_MS = 1_000;
 /** What a signal to stop leaves to those that are being served. */

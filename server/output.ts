@@ -21,6 +21,8 @@ interface FileSegment {
   readonly body: FileBody;
   offset: number;
   remaining: number;
+  /** It takes more than a turn: the file may change meanwhile. */
+  isGuarded: boolean;
 }
 
 /** How {@linkcode Output.flush} ended, if not with −errno. */
@@ -124,7 +126,8 @@ export class Output {
     if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
     this.appendedBytes += body.length;
     this.#ungather(workspace);
-    this.#queue.push({ body, offset: body.offset, remaining: body.length });
+    const isGuarded = body.length > SEND_BYTES_PER_TURN_MAX; // what is shorter most often needs no turn but this
+    this.#queue.push({ body, offset: body.offset, remaining: body.length, isGuarded });
   }
 
   /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
@@ -136,7 +139,7 @@ export class Output {
 
   /**
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
-   * a file has fewer bytes than were announced). The gather buffer is empty afterwards. `bytesMax` is the budget.
+   * a file has fewer bytes than were announced, or others). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
   flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
     if (workspace.gatherLength > 0) {
@@ -169,7 +172,12 @@ export class Output {
     const queue = this.#queue;
     for (; this.#heldCount < queue.length; this.#heldCount++) {
       const part = queue[this.#heldCount];
-      if (part instanceof Uint8Array) bodyMemory.hold(part);
+      if (part instanceof Uint8Array) {
+        bodyMemory.hold(part);
+      } else {
+        part.isGuarded = true;
+        if (!part.body.isIntact) return -EIO;
+      }
     }
     return flushed;
   }
@@ -191,6 +199,7 @@ export class Output {
   }
 
   #sendFile(transport: Transport, fd: number, segment: FileSegment, bytesMax: number): number {
+    if (segment.isGuarded && !segment.body.isIntact) return -EIO;
     const sent = segment.remaining === 0 ? 0 : transport.sendfile(
       fd,
       segment.body.fd,

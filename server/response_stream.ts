@@ -4,12 +4,18 @@
  */
 import { bytesOf } from "./bytes.ts";
 import { encodeUtf8 } from "./http/characters.ts";
+import type { HttpRequest } from "./http/request.ts";
 import type { StreamBody } from "./http/response.ts";
 import type { Output } from "./output.ts";
 import type { Workspace } from "./workspace.ts";
 
 const CRLF = encodeUtf8("\r\n");
 const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
+
+/** Whether a body goes out in chunks: its end is not known, and need not be the connection's. */
+export function isChunked({ length }: StreamBody, { minorVersion }: HttpRequest): boolean {
+  return length === null && minorVersion === 1;
+}
 
 /** Reads a stream, one piece at a time, and frames it. */
 export class ResponseStream {
@@ -41,13 +47,22 @@ export class ResponseStream {
   /** It gave more than was announced, of which nothing was appended: it is cancelled. */
   excess: TypeError | null = null;
 
-  /** Appends what was read, framed. @throws {TypeError} when it is no bytes, or fewer than were announced. */
-  append(output: Output, workspace: Workspace, result: ReadableStreamReadResult<Uint8Array>): void {
+  /**
+   * Appends what was read, framed; `begin` is called before anything is appended.
+   * @throws {TypeError} when it is no bytes, or fewer than were announced.
+   */
+  append(
+    output: Output,
+    workspace: Workspace,
+    result: ReadableStreamReadResult<Uint8Array>,
+    begin: () => void = () => {},
+  ): void {
     this.isReading = false;
     if (result.done) {
       if (this.#remaining > 0 && this.#remaining < Infinity) {
         throw new TypeError(`A response's stream ended ${this.#remaining} bytes too early`);
       }
+      begin();
       if (this.#isChunked) output.append(workspace, LAST_CHUNK, 0, LAST_CHUNK.length);
       return;
     }
@@ -58,6 +73,7 @@ export class ResponseStream {
       this.cancel(this.excess);
     }
     this.#remaining -= length;
+    if (length > 0 || this.excess !== null) begin();
     if (length === 0) return; // as a chunk it would be the last
     if (this.#isChunked) {
       const size = encodeUtf8(`${length.toString(16)}\r\n`);

@@ -21,6 +21,8 @@ export const CACHE_RECHECK_SECONDS = 1;
 export const DESCRIPTORS_PER_OPEN_ROOT = 4;
 /** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
 export const EVENT_READS_MAX = 64;
+/** Of a file that is sent, at its beginning and at its end: by these bytes one that grows is told from one that is rewritten. */
+export const SAMPLE_BYTES = 4096;
 /** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
 export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
 /** Directories that are remembered for not being listed. */

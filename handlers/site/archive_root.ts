@@ -145,7 +145,7 @@ export class ArchiveLoader implements Loader {
       return count < 0 ? count : -EBADF;
     }
     const fd = this.#archive.open();
-    const file = fd < 0 ? fd : OpenFile.of(fd, this.#key);
+    const file = fd < 0 ? fd : OpenFile.of(fd, this.#key, null);
     return typeof file === "number" ? file : { status, bytes: null, content: null, file, start, digest };
   }
 }

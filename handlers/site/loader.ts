@@ -8,10 +8,11 @@ import { close } from "../../ffi/socket.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
-import { OpenFile } from "./open_files.ts";
+import { type Listen, OpenFile } from "./open_files.ts";
 import type { Resource, Variant } from "./resource.ts";
 import { readWhole, type SiteRoot } from "./site_root.ts";
 import type { WatchTree } from "./watch_tree.ts";
+import { WriteEvents } from "./write_events.ts";
 
 /** A file that was opened: its bytes, or what to read them from. */
 export interface Loaded {
@@ -50,12 +51,14 @@ export class FileLoader implements Loader {
   readonly #root: SiteRoot;
   readonly #tree: WatchTree | null;
   readonly #fileBytesMax: number;
+  readonly #listen: Listen;
 
   /** `fileBytesMax` are the bytes of the largest file that is read into memory; −1: none is. */
   constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
     this.#fileBytesMax = fileBytesMax;
+    this.#listen = (fd) => tree === null ? null : WriteEvents.of(tree, fd);
   }
 
   /** The file is watched where that is possible. */
@@ -80,7 +83,7 @@ export class FileLoader implements Loader {
         }
       }
       isOpen = false;
-      const file = OpenFile.of(fd, status.fileIdentity);
+      const file = OpenFile.of(fd, status.fileIdentity, this.#listen);
       return typeof file === "number"
         ? file
         : { status, bytes: null, content: null, file, start: 0, digest: null };

@@ -10,6 +10,11 @@ import type { FileStatus } from "../../ffi/file_status.ts";
 import { descriptorLimit } from "../../ffi/process.ts";
 import { close } from "../../ffi/socket.ts";
 import { DESCRIPTORS_PER_OPEN_FILE } from "../../server/limits.ts";
+import { SentState } from "./sent_state.ts";
+import type { WriteEvents } from "./write_events.ts";
+
+/** Hears of writes to the file that is open as `fd`; null: nothing tells of them. */
+export type Listen = (fd: number) => WriteEvents | null;
 
 /** Those that are open, by their identity: of all sites, since the process has one limit for all. */
 const files = new Map<string, OpenFile>();
@@ -18,11 +23,17 @@ const files = new Map<string, OpenFile>();
 export class OpenFile {
   readonly fd: number;
   readonly #key: string;
+  readonly #listen: Listen | null;
   #users = 1;
+  /** The state that was sent last: one for all responses that carry it. */
+  #state: SentState | null = null;
+  /** Null: it was not listened for yet, or cannot be. */
+  #events: WriteEvents | null = null;
 
-  private constructor(fd: number, key: string) {
+  private constructor(fd: number, key: string, listen: Listen | null) {
     this.fd = fd;
     this.#key = key;
+    this.#listen = listen;
   }
 
   /** The one that is open already; null: it is not. */
@@ -35,9 +46,10 @@ export class OpenFile {
 
   /**
    * Takes over `fd`, of the file that `key` tells from others: another one is closed where that file is open already.
-   * −EMFILE where so many are open that clients would find no room.
+   * −EMFILE where so many are open that clients would find no room. `listen` hears of
+   * writes to it; null: there can be none.
    */
-  static of(fd: number, key: string): OpenFile | number {
+  static of(fd: number, key: string, listen: Listen | null): OpenFile | number {
     const known = files.get(key);
     if (known !== undefined) {
       close(fd);
@@ -49,15 +61,24 @@ export class OpenFile {
       close(fd);
       return -EMFILE;
     }
-    const file = new OpenFile(fd, key);
+    const file = new OpenFile(fd, key, listen);
     files.set(key, file);
     return file;
+  }
+
+  /** Its state `status`, which is about to be sent. Null: no other one can come. */
+  sent(status: FileStatus): SentState | null {
+    const listen = this.#listen;
+    if (listen === null) return null;
+    if (this.#state !== null && !this.#state.isOver && this.#state.status.equals(status)) return this.#state;
+    return this.#state = new SentState(this.fd, status, () => this.#events ??= listen(this.fd));
   }
 
   /** One of its users is done with it. The last one closes it. */
   release(): void {
     if (--this.#users > 0) return;
     files.delete(this.#key);
+    this.#events?.close();
     close(this.fd);
   }
 }

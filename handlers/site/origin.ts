@@ -15,7 +15,8 @@ import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "./root.ts";
-import { NO_OPENAT2_WARNING, type SiteOptions } from "./site_options.ts";
+import { describeRefusedCalls } from "./refused_calls.ts";
+import type { SiteOptions } from "./site_options.ts";
 import { SiteRoot } from "./site_root.ts";
 import { WatchTree } from "./watch_tree.ts";
 
@@ -119,6 +120,6 @@ function originInDirectory(
   }
   const validation = tree !== null ? "inotify" : validate === "off" ? "off" : "stat";
   const loader = new FileLoader(root, tree, fileBytesMax);
-  if (!root.followsLinks) onWarning(NO_OPENAT2_WARNING);
+  for (const line of describeRefusedCalls(root.fd)) onWarning(line);
   return { root, tree, loader, validation, fileBytesMax, reopen: (path) => root.open(path) };
 }

@@ -90,22 +90,28 @@ export class MemoryPieces extends PiecesSource {
 export class DiskPieces extends PiecesSource {
   readonly #fd: number;
   readonly #first: number;
+  readonly #isIntact: () => boolean;
   readonly #close: () => void;
 
   /** `first` is where in `fd` the file begins; `close` may be called more than once. */
-  constructor(fd: number, first: number, pieces: Pieces, close: () => void) {
+  constructor(fd: number, first: number, pieces: Pieces, isIntact: () => boolean, close: () => void) {
     super(pieces);
     this.#fd = fd;
     this.#first = first;
+    this.#isIntact = isIntact;
     this.#close = close;
   }
 
-  /** A file that has become shorter ends the connection: the length was promised. */
+  /** A file that has become shorter, or another one, ends the connection: the length was promised. */
   protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {
     const count = readAt(this.#fd, bytes, this.#first + start);
-    if (count === bytes.length) return;
+    if (count === bytes.length && this.#isIntact()) return;
     this.cancel();
-    throw new Error(`The file ended at byte ${start + Math.max(count, 0)}`);
+    throw new Error(
+      count === bytes.length
+        ? "The file was written to while it was sent"
+        : `The file ended at byte ${start + Math.max(count, 0)}`,
+    );
   }
 
   override cancel(): void {

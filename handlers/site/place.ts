@@ -32,6 +32,10 @@ export class Place {
   readonly dependents: Set<Dependent> = new Set();
   /** The kernel's watch; −1 without one. */
   watch = -1;
+  /**
+   * Of a file by itself, which is at no name: told what happens to it, in the place of dependents.
+   */
+  listener: ((mask: number) => void) | null = null;
   /** Of a directory: every name in it, once that was asked for. */
   names: Set<FileName> | null = null;
   /** Some of {@linkcode names} may have one of {@linkcode SIBLING_SUFFIXES}. */

@@ -292,7 +292,7 @@ export class Presenter {
       let isLeased = false;
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
-        const source = sourceOnDisk(open!, start, status.size, () => isLeased = true);
+        const source = sourceOnDisk(open!, start, status, () => isLeased = true);
         const validators = validatorsOf(status, etag, context);
         const file = { ...describe(resource, variant), validators, ...source };
         if (standIn !== null && standIn.status !== 200) {

@@ -3,6 +3,7 @@
  * Source: RFC 9110 §8.8, §13, §14.
  * @module
  */
+import type { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { isRangeFresh, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { formatHttpDate } from "../../server/http/date.ts";
@@ -15,6 +16,7 @@ import { type Body, type Fields, HttpResponse } from "../../server/http/response
 import { RANGE_INLINE_BYTES_MAX } from "../../server/limits.ts";
 import type { OpenFile } from "./open_files.ts";
 import { DiskPieces, MemoryPieces, type Pieces } from "./pieces.ts";
+import type { SentState } from "./sent_state.ts";
 
 /** Nothing is read before the client takes it. */
 const ON_DEMAND = { highWaterMark: 0 };
@@ -66,25 +68,33 @@ export function sourceInMemory(content: Uint8Array<ArrayBuffer>): Source {
 }
 
 /**
- * An open file of `size` bytes, of which the first is the one at `first` of what is open; `onLease` is called when a body
- * has taken it over.
+ * An open file in the state `status`, of which the first byte is the one at `first` of what is open; `onLease` is called
+ * when a body has taken it over.
  */
-export function sourceOnDisk(file: OpenFile, first: number, size: number, onLease: () => void): Source {
+export function sourceOnDisk(
+  file: OpenFile,
+  first: number,
+  status: FileStatus,
+  onLease: () => void,
+): Source {
   let isOpen = true;
   const close = () => { // once, whatever a response's owner does: others have it, too
     if (isOpen) file.release();
     isOpen = false;
   };
+  let state: SentState | null | undefined;
+  const isIntact = () => (state === undefined ? state = file.sent(status) : state)?.isIntact ?? true;
   return {
-    size,
+    size: status.size,
     body: (start, end) => {
       if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
       onLease();
-      return new FileBody({ fd: file.fd, offset: first + start, length: end - start, close });
+      return new FileBody({ fd: file.fd, offset: first + start, length: end - start, close, isIntact });
     },
     pieces: (pieces, length) => {
       onLease();
-      return { stream: new ReadableStream(new DiskPieces(file.fd, first, pieces, close), ON_DEMAND), length };
+      const source = new DiskPieces(file.fd, first, pieces, isIntact, close);
+      return { stream: new ReadableStream(source, ON_DEMAND), length };
     },
   };
 }

@@ -4,6 +4,9 @@
  */
 import type { Validation } from "./file_cache.ts";
 
+/** What follows from that. */
+export const NO_LINKS = "symbolic links in the site are not followed";
+
 /** How a site is kept in memory, and who hears of what. */
 export interface SiteOptions {
   /** Bytes of memory for files; 0: none is kept. Default 256 MiB. */
@@ -24,9 +27,8 @@ export interface SiteOptions {
   readonly onNotice?: (message: string) => void;
 }
 
-/** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
-export const NO_OPENAT2_WARNING =
-  "This kernel has no openat2(2): symbolic links in the site are not followed";
-
 /** Hears why something is served as it is: `note("rule", "rewrites /a to /b")`. */
 export type Note = (what: string, detail: string) => void;
+
+/** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
+export const NO_OPENAT2_WARNING = `This kernel has no openat2(2): ${NO_LINKS}`;

@@ -14,7 +14,7 @@
 import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../ffi/constants.ts";
 import { listNames } from "../../ffi/directory.ts";
 import { comparesBytes, tellsOfChanges } from "../../ffi/file_system.ts";
-import { type FileName, openSubdirectory } from "../../ffi/inotify.ts";
+import { type FileName, openDirectoryBelow } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
 import {
   LARGE_DIRECTORIES_MAX,
@@ -60,8 +60,11 @@ export class WatchTree implements Watcher {
     return this.#rootDirectory.realPath;
   }
 
-  /** Hears of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
-  drain(batch: number): void {
+  /**
+   * Hears of everything that happened before it was called. For requests once a turn is enough (see `Reactor`), of which
+   * `batch` is the number; without one it hears of what came later in the turn, too.
+   */
+  drain(batch: number = NaN): void {
     watches.drain(batch);
   }
 
@@ -128,6 +131,11 @@ export class WatchTree implements Watcher {
     return this.#list(directory, names, depth) && !directory.hasSiblings;
   }
 
+  /** Gives up the watch of a place that has a listener. */
+  unwatch(place: Place): void {
+    this.#unwatch(place);
+  }
+
   /** Ends it. What depends on it is not told. */
   close(): void {
     this.#isClosed = true;
@@ -166,7 +174,8 @@ export class WatchTree implements Watcher {
 
   /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */
   #open(place: Place, names: readonly FileName[], depth: number, isGood: (fd: number) => boolean): boolean {
-    const fd = this.#openDirectory(names, depth);
+    const root = this.#rootDirectory.fd;
+    const fd = root < 0 ? root : openDirectoryBelow(root, names, depth);
     if (fd < 0) return false;
     try {
       if (!isGood(fd) || (place.watch < 0 && !this.#watch(place, fd, true))) return false;
@@ -174,18 +183,6 @@ export class WatchTree implements Watcher {
     } finally {
       close(fd);
     }
-  }
-
-  /** No link is followed: a name in a watched directory is what the event says it is. */
-  #openDirectory(names: readonly FileName[], depth: number): number {
-    const root = this.#rootDirectory.fd;
-    let fd = root < 0 ? root : openSubdirectory(root, ".");
-    for (let i = 0; i < depth && fd >= 0; i++) {
-      const next = openSubdirectory(fd, names[i]);
-      close(fd);
-      fd = next;
-    }
-    return fd;
   }
 
   #list(place: Place, names: readonly FileName[], depth: number): boolean {
@@ -229,6 +226,7 @@ export class WatchTree implements Watcher {
   }
 
   onEvent(place: Place, mask: number, name: FileName): void {
+    if (place.listener !== null) return place.listener(mask);
     if (name === "") return this.#drop(place);
     if (place.names !== null) this.#rename(place, place.names, mask, name);
     const child = place.children.get(name);

@@ -14,6 +14,11 @@ export interface FileBodyInit {
   readonly length: number;
   /** Called once, when the part was sent, or is not wanted: gives the descriptor back. */
   readonly close: () => void;
+  /**
+   * Whether the file still is what was announced. Asked before each part is sent, of a body that takes more than a
+   * turn: false ends the connection instead. Without it a file is taken to stay as it is.
+   */
+  readonly isIntact?: () => boolean;
 }
 
 /**
@@ -28,11 +33,12 @@ export class FileBody {
   /** Bytes. */
   readonly length: number;
   readonly #close: () => void;
+  readonly #isIntact: (() => boolean) | null;
   #state: "fresh" | "taken" | "closed" = "fresh";
 
   /** A part of an open file; see {@linkcode FileBodyInit}. @throws {TypeError | RangeError} when a part of `init` is not what it must be */
   constructor(init: FileBodyInit) {
-    const { fd, offset, length, close } = init;
+    const { fd, offset, length, close, isIntact = null } = init;
     if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fff_ffff) {
       throw new RangeError(`The descriptor of a file must be a whole number from 0 on, not ${String(fd)}`);
     }
@@ -43,16 +49,25 @@ export class FileBody {
     if (typeof close !== "function") {
       throw new TypeError(`The close of a file must be a function, not ${describeKind(close)}`);
     }
+    if (isIntact !== null && typeof isIntact !== "function") {
+      throw new TypeError(`The isIntact of a file must be a function, not ${describeKind(isIntact)}`);
+    }
     this.fd = fd;
     this.offset = offset;
     this.length = length;
     this.#close = close;
+    this.#isIntact = isIntact;
     Object.freeze(this);
   }
 
   /** False once a response was sent with it, or it was closed. */
   get isFresh(): boolean {
     return this.#state === "fresh";
+  }
+
+  /** False once the file is known to be no longer what was announced. */
+  get isIntact(): boolean {
+    return this.#isIntact === null || this.#isIntact();
   }
 
   /** Begins to send it. @throws {TypeError} for a second time */

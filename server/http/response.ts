@@ -138,6 +138,12 @@ export class HttpResponse {
     return this.#tail;
   }
 
+  /** The body, where it is made while it is sent. */
+  get stream(): StreamBody | null {
+    const tail = this.#tail;
+    return tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
+  }
+
   /** It carries server-sent events, and has no end of its own. */
   get isEventStream(): boolean {
     return this.#isEventStream;

@@ -36,6 +36,13 @@ export async function compileLibrary(source: string, output: string): Promise<bo
   return true;
 }
 
+/** Makes the program `output` of a C file; false, after saying why, where that is impossible. */
+export async function compileProgram(source: string, output: string): Promise<boolean> {
+  if (!await hasCompiler(`${source} was not compiled`)) return false;
+  await run("cc", ["-O1", "-o", output, source]);
+  return true;
+}
+
 /**
  * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. `fallbacks` are names and
  * values of macros that the headers of an older system may lack. Null, after saying
