@@ -53,7 +53,7 @@ export abstract class ExchangeConnection extends Connection {
   /** Of the request at hand. Who asks after its handler has answered hears that it is over. */
   get signal(): AbortSignal {
     if (!this.isCalling) return AbortSignal.abort();
-    this.exchange ??= new Exchange();
+    this.exchange ??= new Exchange(this.host.onHandlerError);
     return this.exchange.signal;
   }
 
@@ -96,7 +96,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor, workspace, limits } = this.host;
     this.isReusable = false;
     this.reader.release(workspace, request);
-    const exchange = this.exchange ??= new Exchange();
+    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
@@ -275,7 +275,7 @@ export abstract class ExchangeConnection extends Connection {
   protected stream(stream: ResponseStream, request: HttpRequest): void {
     this.isReusable = false;
     this.reader.release(this.host.workspace, request);
-    const exchange = this.exchange ??= new Exchange();
+    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     if (exchange.request === null) this.detach(exchange);
     exchange.request = request;
     exchange.isAnswered = true;

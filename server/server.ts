@@ -19,6 +19,7 @@ import { createPoller } from "./pollers/mod.ts";
 import { BOOLEAN, checkKinds, FUNCTION } from "./option_kinds.ts";
 import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
+import { reportRejection } from "./rejections.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
 import {
@@ -97,10 +98,11 @@ export class Server {
     checkOptions(options);
     const { onError = complain } = options;
     this.#onError = (message, cause) => {
+      const failed = (error: unknown) => complain(`${message}\n${describeError(error)}`);
       try {
-        onError(message, cause);
-      } catch (error) { // who cannot hear of an error must not end the server
-        complain(`${message}\n${describeError(error)}`);
+        reportRejection(onError(message, cause), failed);
+      } catch (error) {
+        failed(error);
       }
     };
     ignoreSigpipe();
