@@ -17,6 +17,9 @@ type Any = ReturnType<typeof JSON.parse>;
 const { serve, Server, staticHandler, HttpResponse } = epollet as Any;
 const hello = () => HttpResponse.text("hello");
 
+/** What a listening socket looks like, with a descriptor that is not open. */
+const SOCKET = { fd: 12345, name: "x", address: { address: "127.0.0.1", port: 1 }, isShared: false };
+
 /** Each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
 function refused(rows: readonly (readonly [call: () => unknown, message: RegExp])[]): void {
   const before = openDescriptors();
@@ -39,7 +42,17 @@ Deno.test("options of serve that are of another kind are refused by name", () =>
     [{ handler: hello, path: "/tmp/a\0b" }, /path must be a path, without a NUL/],
     [{ handler: hello, listen: "127.0.0.1:0" }, /listen must be a list of strings/],
     [{ handler: hello, listen: [5] }, /listen must be a list of strings/],
-    [{ handler: hello, sockets: [{ fd: -1, name: "x" }] }, /sockets must be a list of listening sockets/],
+    [{ handler: hello, sockets: [{ ...SOCKET, fd: -1 }] }, /sockets must be a list of listening sockets/],
+    [{ handler: hello, sockets: [{ fd: 12345, name: "x" }] }, /sockets must be a list of listening sockets/],
+    [
+      { handler: hello, sockets: [{ ...SOCKET, address: "a" }] },
+      /sockets must be a list of listening socket/,
+    ],
+    [
+      { handler: hello, sockets: [{ ...SOCKET, isShared: 0 }] },
+      /sockets must be a list of listening sockets/,
+    ],
+    [{ handler: hello, sockets: [{ ...SOCKET, file: 1 }] }, /sockets must be a list of listening sockets/],
     [{ handler: hello, backlog: "9" }, /backlog must be a whole number from 0 to 2147483647, not a string/],
     [{ handler: hello, backlog: 2 ** 31 }, /backlog must be a whole number/],
     [
@@ -297,6 +310,11 @@ Deno.test("a server that runs refuses settings of another kind, and goes on as b
   assertThrows(() => server.reconfigure({ handler: "x" }), TypeError, "handler must be a function");
   assertThrows(() => server.reconfigure({ keepAlive: 1 }), TypeError, "keepAlive must be true or false");
   assertThrows(() => server.listenAlso({ handler: 5, sockets: [] }), TypeError, "handler must be a function");
+  assertThrows(
+    () => server.listenAlso({ handler: hello, sockets: [{ fd: 5 }] }),
+    TypeError,
+    "sockets must be",
+  );
   server.stop();
   await server.run();
   assertEquals(await (await fetch(running.url)).text(), "hello");
