@@ -6,33 +6,34 @@
  * @throws {TypeError | RangeError} for an argument that is not what it must be
  * @module
  */
-import { bytesOf, describeKind } from "../server/bytes.ts";
+import { bytesOf, toCount } from "../server/bytes.ts";
+import { loadLibc } from "./libc.ts";
 import * as socket from "./socket.ts";
 import { toDescriptor } from "./wait.ts";
 
 /** The longest part of a file that one call sends. */
 const LENGTH_MAX = 0x7fff_ffff;
 
-function toCount(value: unknown, name: string, most: number): number {
-  if (Number.isInteger(value) && value as number >= 0 && value as number <= most) return value as number;
-  const shown = typeof value === "number" ? value : describeKind(value);
-  throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${shown}`);
+/** The number of a descriptor. A program may make any of these calls first, with a descriptor that it was started with. */
+function descriptorOf(fd: number): number {
+  loadLibc();
+  return toDescriptor(fd);
 }
 
 /** One client of the listening socket `fd`: its descriptor, or −errno (−EAGAIN when none waits). */
 export function accept(fd: number): number {
-  return socket.accept(toDescriptor(fd));
+  return socket.accept(descriptorOf(fd));
 }
 
 /** Receives into the whole of `buffer`: bytes received, 0 when the peer ended, −errno. */
 export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
-  return socket.recv(toDescriptor(fd), bytesOf(buffer, "The buffer"));
+  return socket.recv(descriptorOf(fd), bytesOf(buffer, "The buffer"));
 }
 
 /** Sends the first `length` bytes of `bytes`; `more` says that further bytes follow at once (MSG_MORE). */
 export function send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number {
   const sent = bytesOf(bytes, "What is sent");
-  return socket.send(toDescriptor(fd), sent, toCount(length, "The length", sent.length), Boolean(more));
+  return socket.send(descriptorOf(fd), sent, toCount(length, "The length", sent.length), Boolean(more));
 }
 
 /**
@@ -42,8 +43,8 @@ export function send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number,
 export function sendfile(fd: number, file: number, offset: number, length: number): number {
   const from = toCount(offset, "The offset", Number.MAX_SAFE_INTEGER);
   return socket.sendfile(
-    toDescriptor(fd),
-    toDescriptor(file),
+    descriptorOf(fd),
+    descriptorOf(file),
     from,
     toCount(length, "The length", LENGTH_MAX),
   );
@@ -51,20 +52,20 @@ export function sendfile(fd: number, file: number, offset: number, length: numbe
 
 /** Ends our half of the connection: the peer reads what was sent, and then the end. */
 export function shutdownWrite(fd: number): number {
-  return socket.shutdownWrite(toDescriptor(fd));
+  return socket.shutdownWrite(descriptorOf(fd));
 }
 
 /** Closes a descriptor. On Linux it is closed even where close(2) reports an error. */
 export function close(fd: number): number {
-  return socket.close(toDescriptor(fd));
+  return socket.close(descriptorOf(fd));
 }
 
 /** The address that a socket is bound to. @throws {SystemError} for what is no socket */
 export function localAddress(fd: number): socket.SocketAddress {
-  return socket.localAddress(toDescriptor(fd));
+  return socket.localAddress(descriptorOf(fd));
 }
 
 /** The address of a connection's other end, by getpeername(2); null when it is not connected (any more). */
 export function peerAddress(fd: number): socket.SocketAddress | null {
-  return socket.peerAddress(toDescriptor(fd));
+  return socket.peerAddress(descriptorOf(fd));
 }

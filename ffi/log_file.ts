@@ -120,6 +120,7 @@ function atOnce(bytes: Uint8Array, length: number): number {
 
 /** True for a file on a disk: one call takes all that is given to it, and readers do not hold it up. */
 export function isRegularFile(fd: number): boolean {
+  loadLibc();
   const status = new FileStatus();
   return status.readDescriptor(fd) === 0 && status.isFile;
 }

@@ -5,6 +5,7 @@
  * Source: poll(2), epoll_wait(2), select(2), signal(7).
  * @module
  */
+import { describeKind } from "../server/bytes.ts";
 import { EINTR } from "./errno.ts";
 
 /** Something that has a descriptor, as the files and sockets of Python have. */
@@ -24,7 +25,8 @@ const CALL_MS_MAX = 0x7fff_ffff;
  * @throws {TypeError} when it is no integer. @throws {RangeError} when it is negative, or no int of C.
  */
 export function toDescriptor(file: FileDescriptorLike): number {
-  const fd = typeof file === "number" ? file : file.fileno();
+  const fd = typeof file !== "number" && typeof file?.fileno === "function" ? file.fileno() : file;
+  if (typeof fd !== "number") throw new TypeError(`A file descriptor is an integer, not ${describeKind(fd)}`);
   if (!Number.isInteger(fd)) throw new TypeError(`A file descriptor is an integer, not ${fd}`);
   if (fd < 0 || fd > 0x7fff_ffff) throw new RangeError(`A file descriptor cannot be ${fd}`);
   return fd;

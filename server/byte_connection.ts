@@ -13,6 +13,7 @@ import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_M
 import { Interest, Readiness } from "./poller.ts";
 import type { Peer, Protocol, Session } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
+import { reportRejection } from "./rejections.ts";
 import type { Slot } from "./workspace.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -164,6 +165,15 @@ export class ByteConnection extends Connection implements Peer {
     return bytes;
   }
 
+  /** A callback of the session returned: an `async` one that fails ends its client, as one that throws. */
+  #called(returned: unknown): void {
+    if (returned === undefined) return;
+    reportRejection(returned, (error) => {
+      this.host.onHandlerError(error);
+      this.close();
+    });
+  }
+
   #soon(): void {
     const { reactor } = this.host;
     if (reactor.isParked) reactor.post(() => reactor.again(this));
@@ -236,7 +246,7 @@ export class ByteConnection extends Connection implements Peer {
   override onClosed(): void {
     const session = this.#session;
     super.onClosed();
-    session?.closed?.();
+    this.#called(session?.closed?.());
   }
 
   protected override flush(): boolean {
@@ -251,7 +261,7 @@ export class ByteConnection extends Connection implements Peer {
 
   protected override written(): void {
     this.current = "reading";
-    this.#session!.drained?.();
+    this.#called(this.#session!.drained?.());
   }
 
   protected override proceed(): void {
@@ -261,13 +271,13 @@ export class ByteConnection extends Connection implements Peer {
     if (!input.isEmpty) {
       const arrived = input.bytes.subarray(input.start, input.end);
       input.clear(); // the session may throw
-      session.received(arrived);
+      this.#called(session.received(arrived));
     }
     const isOver = this.receiver.isEnded || (this.host.isDraining && !this.receiver.isReadable);
     if (isOver && !this.#isEndTold && !this.retired) {
       this.#isEndTold = true;
       if (session.ended === undefined) this.closeAfter = true;
-      else session.ended();
+      else this.#called(session.ended());
     }
     this.settle();
   }
@@ -277,7 +287,7 @@ export class ByteConnection extends Connection implements Peer {
     super.settle();
     if (!wasBlocked || !this.output.isEmpty || this.retired) return;
     this.#isInTurn = false; // nobody flushes after this: what it writes now goes out at once
-    this.#session!.drained?.();
+    this.#called(this.#session!.drained?.());
   }
 
   protected override settled(): void {

@@ -31,6 +31,16 @@ export function bytesOf(value: unknown, what: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(memory, byteOffset.call(value), byteLength.call(value));
 }
 
+/**
+ * `value`, where it is a whole number from 0 to `most`; `name` is what it is called in the error.
+ * @throws {RangeError} `The length must be a whole number from 0 to 3, not 100000`
+ */
+export function toCount(value: unknown, name: string, most: number): number {
+  if (Number.isInteger(value) && value as number >= 0 && value as number <= most) return value as number;
+  const shown = typeof value === "number" ? value : describeKind(value);
+  throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${shown}`);
+}
+
 /** What a value is, in a word or two, for an error. */
 export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return String(value);

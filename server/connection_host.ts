@@ -32,7 +32,7 @@ export interface ConnectionHost {
   readonly keepAlive: boolean;
   /** True once the server is to stop: no further request is waited for. */
   readonly isDraining: boolean;
-  onHandlerError(error: unknown): void;
+  readonly onHandlerError: (error: unknown) => void;
   /** A connection is lost, since the poller does not take it. */
   onRefused(status: number): void;
   /** A client finds no room, because … */

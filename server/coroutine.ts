@@ -6,6 +6,7 @@
  * @module
  */
 import type { SocketAddress } from "../ffi/socket.ts";
+import { abort } from "./abort.ts";
 import { Backlog } from "./backlog.ts";
 import { ByteConnection } from "./byte_connection.ts";
 import { Cancelled } from "./cancelled.ts";
@@ -298,7 +299,7 @@ export class CoroutineConnection {
       this.#host.reactor.expireAt(sleeper, Infinity);
       sleeper.wake(cancelled);
     }
-    this.#controller?.abort(cancelled);
+    if (this.#controller !== null) abort(this.#controller, cancelled, this.#host.onHandlerError);
     this.#block(); // whatever else it waits for, nobody waits for it
   }
 

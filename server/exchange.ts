@@ -2,6 +2,7 @@
  * A request and its answer, where they take more than one turn.
  * @module
  */
+import { abort } from "./abort.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { RequestBody } from "./http/request_body.ts";
 import { HttpResponse } from "./http/response.ts";
@@ -41,6 +42,12 @@ export class Exchange {
   #release: () => void = () => {};
   #controller: AbortController | null = null;
   #reason: Error | null = null;
+  readonly #report: (error: unknown) => void;
+
+  /** `report` is told of what an embedder's code throws once its request is over. */
+  constructor(report: (error: unknown) => void) {
+    this.#report = report;
+  }
 
   /** True once the client counts as gone. */
   get isAbandoned(): boolean {
@@ -78,7 +85,14 @@ export class Exchange {
     if (promise === null) return;
     this.#promise = null;
     this.#release();
-    promise.then((response) => response instanceof HttpResponse && response.discard(), () => {});
+    // What the handler throws too late is dropped; what fails while a late response is given back is an error of its own.
+    promise.then((response) => {
+      try {
+        if (response instanceof HttpResponse) response.discard();
+      } catch (error) {
+        this.#report(error);
+      }
+    }, () => {});
   }
 
   /** The stream failed before its first byte: there is no response yet. */
@@ -91,6 +105,6 @@ export class Exchange {
   abandon(reason: Error): void {
     this.#reason ??= reason;
     this.body?.fail(reason);
-    this.#controller?.abort(reason);
+    if (this.#controller !== null) abort(this.#controller, reason, this.#report);
   }
 }

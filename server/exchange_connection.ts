@@ -54,7 +54,7 @@ export abstract class ExchangeConnection extends Connection {
   /** Of the request at hand. Who asks after its handler has answered hears that it is over. */
   get signal(): AbortSignal {
     if (!this.isCalling) return AbortSignal.abort();
-    this.exchange ??= new Exchange();
+    this.exchange ??= new Exchange(this.host.onHandlerError);
     return this.exchange.signal;
   }
 
@@ -103,7 +103,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor, workspace, limits } = this.host;
     this.isReusable = false;
     this.reader.release(workspace, request);
-    const exchange = this.exchange ??= new Exchange();
+    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;

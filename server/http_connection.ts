@@ -179,7 +179,7 @@ export class HttpConnection extends StreamConnection {
       return;
     }
     this.reader.release(workspace, request);
-    const exchange = this.exchange = new Exchange();
+    const exchange = this.exchange = new Exchange(this.host.onHandlerError);
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
     const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace, this.host.limits);

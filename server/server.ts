@@ -14,12 +14,13 @@ import type { Handler } from "./handler.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
 import { Ledger } from "./ledger.ts";
 import { type GroupHost, ListenerGroup } from "./listener_group.ts";
-import { closeListeners, type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
+import { type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
 import type { PollerName } from "./poller.ts";
 import { createPoller } from "./pollers/mod.ts";
 import { BOOLEAN, checkKinds, FUNCTION } from "./option_kinds.ts";
 import { TrustedProxies } from "./proxy/trusted_proxies.ts";
 import { Reactor } from "./reactor.ts";
+import { reportRejection } from "./rejections.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
 import {
@@ -29,7 +30,13 @@ import {
   type ServerLimits,
   withinDescriptors,
 } from "./server_limits.ts";
-import { checkOptions, listenAddressesOf, type ServerOptions, speaksSecond } from "./server_options.ts";
+import {
+  checkOptions,
+  listenAddressesOf,
+  LISTENING_SOCKETS,
+  type ServerOptions,
+  speaksSecond,
+} from "./server_options.ts";
 import { serviceOf } from "./service_of.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./statistics.ts";
@@ -98,10 +105,11 @@ export class Server {
     checkOptions(options);
     const { onError = complain } = options;
     this.#onError = (message, cause) => {
+      const failed = (error: unknown) => complain(`${message}\n${describeError(error)}`);
       try {
-        onError(message, cause);
-      } catch (error) { // who cannot hear of an error must not end the server
-        complain(`${message}\n${describeError(error)}`);
+        reportRejection(onError(message, cause), failed);
+      } catch (error) {
+        failed(error);
       }
     };
     ignoreSigpipe();
@@ -111,22 +119,15 @@ export class Server {
     this.#cache = options.cache;
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
-    const sockets = options.sockets ?? openSockets(options);
-    this.#opened = options.sockets === undefined ? sockets : [];
-    this.addresses = sockets.map(({ address }) => address);
-    this.address = this.addresses[0];
-    let reactor: Reactor | null = null;
-    try {
-      reactor = new Reactor(
-        createPoller(poller),
-        (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
-      );
-    } finally {
-      if (reactor === null) closeListeners(sockets);
-    }
-    this.#reactor = reactor;
+    const { trustProxy = [], proxyProtocol = false, accessLog = null } = options;
+    const remotes = new Remotes(trustProxy.length === 0 ? null : new TrustedProxies(trustProxy));
+    this.#networkOf = (fd) => remotes.network(fd);
     const clock = new HttpClock();
     clock.update(Date.now());
+    const reactor = this.#reactor = new Reactor(
+      createPoller(poller),
+      (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
+    );
     let updatedMs = reactor.now;
     const { reclaimer } = bodyMemory;
     reactor.betweenPhases = () => {
@@ -135,33 +136,37 @@ export class Server {
       updatedMs = reactor.now;
       clock.update(Date.now());
     };
-    const { trustProxy = [], proxyProtocol = false } = options;
-    const remotes = new Remotes(trustProxy.length === 0 ? null : new TrustedProxies(trustProxy));
-    this.#networkOf = (fd) => remotes.network(fd);
-    const { accessLog = null } = options;
-    this.#log = accessLog && new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
-    const workspace = new Workspace();
-    workspace.heads.isLogged = this.#log !== null;
-    this.#host = {
-      reactor,
-      transport: kernelTransport,
-      workspace,
-      handler: "handler" in options ? options.handler : noHandler,
-      limits,
-      clients: Clients.for(limits, this.#networkOf),
-      keepAliveFields: keepAliveFieldsOf(limits),
-      clock,
-      ledger: new Ledger(options.measureLatency ?? false, this.#log),
-      remotes,
-      proxyProtocol,
-      keepAlive: options.keepAlive ?? true,
-      isDraining: false,
-      onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
-      onRefused: (status) =>
-        this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
-      onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
-    };
+    let log: AccessLog | null = null;
+    let opened: readonly ListeningSocket[] = [];
     try {
+      log = this.#log = accessLog &&
+        new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
+      if (options.sockets === undefined) opened = openSockets(options); // last: who fails has listened nowhere
+      const sockets = options.sockets ?? opened;
+      this.#opened = opened;
+      this.addresses = sockets.map(({ address }) => address);
+      this.address = this.addresses[0];
+      const workspace = new Workspace();
+      workspace.heads.isLogged = log !== null;
+      this.#host = {
+        reactor,
+        transport: kernelTransport,
+        workspace,
+        handler: "handler" in options ? options.handler : noHandler,
+        limits,
+        clients: Clients.for(limits, this.#networkOf),
+        keepAliveFields: keepAliveFieldsOf(limits),
+        clock,
+        ledger: new Ledger(options.measureLatency ?? false, log),
+        remotes,
+        proxyProtocol,
+        keepAlive: options.keepAlive ?? true,
+        isDraining: false,
+        onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
+        onRefused: (status) =>
+          this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
+        onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
+      };
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
@@ -170,7 +175,9 @@ export class Server {
         onComplaint: (message) => this.#complain(message),
       });
     } catch (error) {
-      reactor.close();
+      reactor.close(); // and with it the sockets that the group had
+      removeSocketFiles(opened);
+      log?.close();
       throw error;
     }
   }
@@ -187,7 +194,7 @@ export class Server {
    * @throws {SystemError} when the poller does not take a socket
    */
   listenAlso(second: SecondService): void {
-    checkKinds(second, { handler: FUNCTION });
+    checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
     const limits = limitsOf(second);
     const host: GroupHost = {
       ...this.#host,

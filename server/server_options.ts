@@ -15,6 +15,7 @@ import {
   BOOLEAN,
   checkKinds,
   FUNCTION,
+  type Kind,
   type Kinds,
   listOf,
   objectOf,
@@ -88,11 +89,23 @@ export interface ServerSettings extends Partial<ServerLimits> {
 export type ServerOptions = Served & ServerSettings;
 
 const DESCRIPTOR = wholeNumber(0, 0x7fff_ffff);
+const SOCKET_ADDRESS = objectOf("an address", { address: STRING, port: wholeNumber(0, PORT_MAX) });
+/** Sockets that listen, as `openListeners` describes them. */
+export const LISTENING_SOCKETS: Kind = listOf(
+  "listening sockets (fd, name, address, isShared)",
+  objectOf("a listening socket", {
+    fd: DESCRIPTOR,
+    name: STRING,
+    address: SOCKET_ADDRESS,
+    isShared: BOOLEAN,
+    file: { expected: "a string", is: (value) => value === undefined || STRING.is(value) },
+  }),
+);
 const KINDS_OF_SETTINGS: Kinds = {
   hostname: STRING,
   path: PATH,
   listen: STRINGS,
-  sockets: listOf("listening sockets", objectOf("a listening socket", { fd: DESCRIPTOR, name: STRING })),
+  sockets: LISTENING_SOCKETS,
   backlog: wholeNumber(0, 0x7fff_ffff),
   socketMode: wholeNumber(0, 0o777, (mode) => mode === 0 ? "0" : `0o${mode.toString(8)}`),
   poller: oneOf(POLLER_NAMES),

@@ -28,7 +28,7 @@ export abstract class StreamConnection extends ExchangeConnection {
   protected stream(stream: ResponseStream, request: HttpRequest): void {
     this.isReusable = false;
     this.reader.release(this.host.workspace, request);
-    const exchange = this.exchange ??= new Exchange();
+    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     if (exchange.request === null) this.detach(exchange);
     exchange.request = request;
     exchange.isAnswered = true;

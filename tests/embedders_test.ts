@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as epollet from "../mod.ts";
 import { Interest, Reactor, Source } from "../mod.ts";
-import { openDescriptors } from "./support/descriptors.ts";
+import { eventually, openDescriptors } from "./support/descriptors.ts";
 import { serving } from "./support/in_process.ts";
 import { Site } from "./support/program.ts";
 import { withServer } from "./support/serving.ts";
@@ -16,6 +16,9 @@ import { Wire } from "./support/wire.ts";
 type Any = ReturnType<typeof JSON.parse>;
 const { serve, Server, staticHandler, HttpResponse } = epollet as Any;
 const hello = () => HttpResponse.text("hello");
+
+/** What a listening socket looks like, with a descriptor that is not open. */
+const SOCKET = { fd: 12345, name: "x", address: { address: "127.0.0.1", port: 1 }, isShared: false };
 
 /** Each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
 function refused(rows: readonly (readonly [call: () => unknown, message: RegExp])[]): void {
@@ -39,7 +42,17 @@ Deno.test("options of serve that are of another kind are refused by name", () =>
     [{ handler: hello, path: "/tmp/a\0b" }, /path must be a path, without a NUL/],
     [{ handler: hello, listen: "127.0.0.1:0" }, /listen must be a list of strings/],
     [{ handler: hello, listen: [5] }, /listen must be a list of strings/],
-    [{ handler: hello, sockets: [{ fd: -1, name: "x" }] }, /sockets must be a list of listening sockets/],
+    [{ handler: hello, sockets: [{ ...SOCKET, fd: -1 }] }, /sockets must be a list of listening sockets/],
+    [{ handler: hello, sockets: [{ fd: 12345, name: "x" }] }, /sockets must be a list of listening sockets/],
+    [
+      { handler: hello, sockets: [{ ...SOCKET, address: "a" }] },
+      /sockets must be a list of listening socket/,
+    ],
+    [
+      { handler: hello, sockets: [{ ...SOCKET, isShared: 0 }] },
+      /sockets must be a list of listening sockets/,
+    ],
+    [{ handler: hello, sockets: [{ ...SOCKET, file: 1 }] }, /sockets must be a list of listening sockets/],
     [{ handler: hello, backlog: "9" }, /backlog must be a whole number from 0 to 2147483647, not a string/],
     [{ handler: hello, backlog: 2 ** 31 }, /backlog must be a whole number/],
     [
@@ -137,6 +150,8 @@ Deno.test("calls on sockets take numbers of descriptors, and no more bytes than 
     [() => listenTcp("127.0.0.1", "80", 5), /80 is no port/],
     [() => listenTcp("127.0.0.1", 0, 2 ** 32), /no backlog/],
     [() => listenTcp(5, 0, 5), /A host to listen on must be a string/],
+    [() => accept(null), /A file descriptor is an integer, not null/],
+    [() => accept({ fileno: () => "5" }), /A file descriptor is an integer, not a string/],
     [() => listenTcp("127.0.0.1\0.example", 0, 5), /is no IPv4 or IPv6 address/],
   ]);
 });
@@ -168,6 +183,59 @@ Deno.test("the other exports refuse what they cannot use", () => {
     [() => fromFetch("x"), /A fetch handler must be a function/],
     [() => requestCoroutine({}), /A handler must be a function/],
   ]);
+});
+
+Deno.test("a log file takes no more bytes than there are, and nothing but bytes", () => {
+  using site = new Site({});
+  const { LogFile } = epollet as Any;
+  const log = new LogFile(site.path("a.log"));
+  log.open();
+  class Liar extends Uint8Array<ArrayBuffer> {
+    override get length(): number {
+      return 100_000;
+    }
+  }
+  refused([
+    [
+      () => log.write(new Uint8Array(3), 100_000),
+      /The length must be a whole number from 0 to 3, not 100000/,
+    ],
+    [
+      () => log.write(new Liar(new ArrayBuffer(3)), 4),
+      /The length must be a whole number from 0 to 3, not 4/,
+    ],
+    [() => log.write(new Uint8Array(3), NaN), /The length .* not NaN/],
+    [() => log.write(new Uint8Array(3), -1), /The length/],
+    [() => log.write(new Uint8Array(3)), /The length .* not undefined/],
+    [() => log.write([1, 2, 3], 3), /What is logged must be a Uint8Array, not an array/],
+    [() => log.write("abc", 3), /What is logged must be a Uint8Array, not a string/],
+  ]);
+  assertEquals(log.write(new TextEncoder().encode("abcdef"), 3), 3);
+  log.close();
+  assertEquals(Deno.readTextFileSync(site.path("a.log")), "abc");
+});
+
+Deno.test("a log of an embedder's own kind that says it wrote more than it got breaks no line", async () => {
+  using site = new Site({});
+  const lines: string[] = [];
+  let answer: unknown;
+  class OwnLog extends epollet.LogFile {
+    override write(bytes: Uint8Array<ArrayBuffer>, length: number): number {
+      lines.push(new TextDecoder().decode(bytes.subarray(0, length)));
+      return answer as number;
+    }
+  }
+  for (answer of [1e9, Infinity, "many"]) {
+    const accessLog = { format: "common", file: new OwnLog(site.path("own.log")) } as const;
+    const running = serving(hello, { accessLog, keepAlive: false });
+    assertEquals(await (await fetch(`${running.url}/one`)).text(), "hello");
+    await eventually(() => lines.length > 0, "a line is written");
+    lines.length = 0;
+    assertEquals(await (await fetch(`${running.url}/two`)).text(), "hello");
+    await eventually(() => lines.at(-1)?.includes("GET /two HTTP/1.1") === true, "the next line is whole");
+    await running.handle.shutdown();
+    lines.length = 0;
+  }
 });
 
 /** Bytes by which the memory of one moment exceeds that of another: heap and what is outside of it. */
@@ -242,6 +310,11 @@ Deno.test("a server that runs refuses settings of another kind, and goes on as b
   assertThrows(() => server.reconfigure({ handler: "x" }), TypeError, "handler must be a function");
   assertThrows(() => server.reconfigure({ keepAlive: 1 }), TypeError, "keepAlive must be true or false");
   assertThrows(() => server.listenAlso({ handler: 5, sockets: [] }), TypeError, "handler must be a function");
+  assertThrows(
+    () => server.listenAlso({ handler: hello, sockets: [{ fd: 5 }] }),
+    TypeError,
+    "sockets must be",
+  );
   server.stop();
   await server.run();
   assertEquals(await (await fetch(running.url)).text(), "hello");

@@ -26,6 +26,7 @@ const SHARED = new Set([
   "server/shared_limits.ts",
   "server/site_limits.ts",
   "server/bytes.ts",
+  "server/rejections.ts",
   "server/std.d.ts",
 ]);
 

@@ -16,6 +16,7 @@ import {
 import { close } from "../../ffi/socket.ts";
 import { mayWrite } from "../../ffi/standard_output.ts";
 import { toDescriptor } from "../../ffi/wait.ts";
+import { bytesOf, toCount } from "../bytes.ts";
 import type { LogTarget } from "./writer.ts";
 
 /** Paths that stand for what is open already: these links are not opened, which another user's rights might not allow. */
@@ -87,8 +88,11 @@ export class LogFile implements LogTarget {
     this.#isRegular = isRegularFile(fd);
   }
 
+  /** As {@linkcode LogTarget}. @throws {TypeError | RangeError} for what is no Uint8Array, and for more bytes than it has */
   write(bytes: Uint8Array<ArrayBuffer>, length: number): number {
-    return this.#fd < 0 ? 0 : appendTo(this.#fd, this.#isRegular, bytes, length);
+    const written = bytesOf(bytes, "What is logged");
+    const count = toCount(length, "The length", written.length);
+    return this.#fd < 0 ? 0 : appendTo(this.#fd, this.#isRegular, written, count);
   }
 
   /** Waits, until `endMs` at most, for a reader to make room; false: there is no room, or a disk has none. */

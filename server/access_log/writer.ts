@@ -45,8 +45,8 @@ export class LogWriter {
     while (written < this.at) {
       const rest = written === 0 ? this.bytes : this.bytes.subarray(written, this.at);
       this.#status = this.target.write(rest, this.at - written);
-      if (this.#status <= 0) break;
-      written += this.#status;
+      if (!(this.#status > 0)) break; // a target may be an embedder's own: what it returns need not be a number
+      written += Math.min(this.#status, this.at - written);
     }
     if (written > 0 && written < this.at) this.bytes.copyWithin(0, written, this.at);
     this.at -= written;

@@ -3,6 +3,7 @@
  * @module
  */
 import { describeKind } from "../bytes.ts";
+import { reportRejection } from "../rejections.ts";
 
 /** What a {@linkcode FileBody} is made of. */
 export interface FileBodyInit {
@@ -80,6 +81,6 @@ export class FileBody {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.#close();
+    reportRejection(this.#close(), () => {}); // whatever its owner thinks of that
   }
 }

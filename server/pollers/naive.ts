@@ -3,6 +3,7 @@
  * It never sleeps, and burns a processor doing so: that is what the other four are for.
  * @module
  */
+import { loadLibc } from "../../ffi/libc.ts";
 import type { Interest, Poller, ReadyList } from "../poller.ts";
 import { InterestTable } from "./interest_table.ts";
 
@@ -12,6 +13,10 @@ export class NaivePoller implements Poller {
   readonly trigger = "level";
   readonly #table = new InterestTable();
   #next = 0;
+
+  constructor() {
+    loadLibc(); // the table asks the kernel whether a descriptor is open
+  }
 
   add(fd: number, interest: Interest): number {
     return this.#table.add(fd, interest);
