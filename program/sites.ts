@@ -69,7 +69,7 @@ export async function openSites(
   onWarning: (line: string) => void = sharedLines.newSpeaker(),
 ): Promise<StaticHandler | null> {
   bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
-  bodyMemory.bytesMax = Math.min(Math.max(command.cacheSize / 2, HELD_BODY_BYTES_MIN), HELD_BODY_BYTES_MAX);
+  bodyMemory.bytesMax = Math.min(Math.max(command.cacheSize / 4, HELD_BODY_BYTES_MIN), HELD_BODY_BYTES_MAX);
   if (command.handler !== "static") return null;
   return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
 }

@@ -16,6 +16,8 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
   #index = 0;
   /** In the piece at hand. */
   #offset = 0;
+  /** The chunk at hand: what reads the stream has copied one before it asks for the next. */
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(pieces: Pieces) {
     this.#pieces = pieces;
@@ -25,7 +27,8 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
   protected abstract read(bytes: Uint8Array<ArrayBuffer>, start: number): void;
 
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const chunk = new Uint8Array(Math.min(STREAM_READ_BYTES, this.#left()));
+    const bytes = this.#bytes ??= new Uint8Array(Math.min(STREAM_READ_BYTES, this.#left()));
+    const chunk = bytes.subarray(0, this.#left());
     let filled = 0;
     while (filled < chunk.length) {
       const piece = this.#pieces[this.#index];
