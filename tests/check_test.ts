@@ -90,6 +90,7 @@ Deno.test("every key is printed, but for those that nobody chose and that nothin
     "errorLog",
     "listen",
     "maxConnections",
+    "rateBurst",
     "user",
   ]);
   assertEquals(printed.filter((key) => !keys.includes(key)), []);

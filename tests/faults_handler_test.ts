@@ -62,9 +62,8 @@ function recurse(): number {
   return recurse() + 1;
 }
 
-/** Answers that have begun when it turns out that they cannot be ended: the client sees a cut. */
-const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
-  "a file that is not open": () => new HttpResponse(200, [], new CountedFile().body),
+/** Streams that fail before their first byte. */
+const FAILING: Readonly<Record<string, () => HttpResponse>> = {
   "a stream of what is no bytes": () =>
     new HttpResponse(200, [], ReadableStream.from(["text"] as unknown as Uint8Array[])),
   "a stream that fails, and whose cancel throws": () =>
@@ -82,8 +81,15 @@ const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
     ),
 };
 
+/** Answers that have begun when it turns out that they cannot be ended: the client sees a cut. */
+const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
+  "a file that is not open": () => new HttpResponse(200, [], new CountedFile().body),
+  "a stream that fails after its first bytes": () =>
+    new HttpResponse(200, [], ReadableStream.from([new Uint8Array(1), "text" as unknown as Uint8Array])),
+};
+
 Deno.test("whatever a handler does instead of answering is 500 or a cut for its own client, and nothing for others", async () => {
-  const what: Readonly<Record<string, () => unknown>> = { ...GARBAGE, ...BROKEN };
+  const what: Readonly<Record<string, () => unknown>> = { ...GARBAGE, ...FAILING, ...BROKEN };
   const handler = ((request) => {
     const name = decodeURIComponent(request.path.slice(1));
     return name in what ? what[name]() : HttpResponse.text(name);

@@ -84,7 +84,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
   });
   assertEquals(
     counting.sort(),
-    ("$schema auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index redirects rewrites root " +
+    ("$schema auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index precompressed redirects rewrites root " +
       "securityHeaders spa").split(" "),
   );
 });
@@ -98,7 +98,9 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(
     ["port", "backlog", "cacheSize", "cacheFileSize", "workers", "admin"].map((key) => [key, 1]),
   ),
-  ...Object.fromEntries(LIMIT_SETTINGS.map(({ key }) => [key, key === "rate" ? "1/s" : 1])),
+  ...Object.fromEntries(
+    LIMIT_SETTINGS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),
+  ),
   $schema: "x",
   allowedHosts: "*",
   host: "::",
@@ -116,6 +118,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   index: "a",
   errorPages: {},
   etag: "off",
+  precompressed: "off",
   cacheControl: "off",
   headers: {},
   redirects: [],
