@@ -7,7 +7,7 @@
  * @module
  */
 import { ancestors, openProcess } from "../ffi/child.ts";
-import { environmentVariable } from "../ffi/process.ts";
+import { environmentVariable, isReadable } from "../ffi/process.ts";
 import { readProcFile } from "../ffi/proc_file.ts";
 import { Interest } from "../server/poller.ts";
 import type { Reactor } from "../server/reactor.ts";
@@ -28,6 +28,7 @@ class ProcessEnd extends Source {
   }
 
   override onReady(): void {
+    if (!isReadable(this.fd)) return; // the naive poller says so of every descriptor
     this.#reactor.retire(this);
     this.#ended();
   }

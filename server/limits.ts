@@ -54,7 +54,7 @@ export const ACCEPT_PAUSE_MS = 100;
 /** Of all descriptors that a process may have, one in so many, and at least so many, are for files and not for clients. */
 export const DESCRIPTORS_PER_KEPT_ONE = 32;
 /** See {@linkcode DESCRIPTORS_PER_KEPT_ONE}. */
-export const DESCRIPTORS_KEPT_MIN = 32;
+export const DESCRIPTORS_KEPT_MIN = 36;
 /** Clients that have rested for so long give way to new ones when there is no room. */
 export const GIVES_WAY_AFTER_MS = 1_000;
 /** How many of them are looked at for one that has said nothing meanwhile. */

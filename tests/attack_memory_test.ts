@@ -111,7 +111,8 @@ Deno.test("bodies that are not shared have a limit together: 503 for what is lar
     if (path === "/own") assertEquals(await ask("/small"), 200);
     assertEquals([await ask("/own"), await ask("/stream")], [503, 503]);
     assertLess(bodyMemory.bytes, HELD_BODY_BYTES_MAX + moreBytes);
-    assertLess(residentBytes(Deno.pid) - before, HELD_BODY_BYTES_MAX + 200 * MIB);
+    const hasRoom = () => residentBytes(Deno.pid) - before < HELD_BODY_BYTES_MAX + 200 * MIB;
+    await eventually(hasRoom, "more is held than counts"); // what is garbage goes when V8 looks for it
     crowd.kill();
     await eventually(() => bodyMemory.bytes === 0, `${bodyMemory.bytes} bytes are still held`);
     assertEquals([await ask("/own"), await ask("/stream")], [200, 200]);

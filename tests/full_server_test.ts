@@ -160,7 +160,7 @@ Deno.test("out of descriptors: 503 for who comes, one line a second, no spinning
   using site = new Site(SITE);
   for (
     const [flags, line] of [
-      [[], /^epollet: Clients are refused: all 28 connections that the server may have are in use$/],
+      [[], /^epollet: Clients are refused: all 24 connections that the server may have are in use$/],
       [
         ["--max-connections", "1000"],
         /^epollet: Cannot accept clients for now: EMFILE \(too many open files\)$/,

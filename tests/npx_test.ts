@@ -33,7 +33,11 @@ Deno.test({
   async fn() {
     using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(8_000_000) });
     for (
-      const [signal, ...more] of [["SIGTERM"], ["SIGKILL"], ["SIGHUP", "--workers", "2"], [
+      const [signal, ...more] of [["SIGTERM"], ["SIGTERM", "--poller", "naive"], ["SIGKILL"], [
+        "SIGHUP",
+        "--workers",
+        "2",
+      ], [
         "SIGKILL",
         "-w",
         "1",

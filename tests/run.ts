@@ -47,6 +47,9 @@ function filesOf(path: string): string[] {
   );
 }
 
+// A server watches the npx that has started it: those of the tests have nothing to do with the one of this run.
+Deno.env.delete("npm_lifecycle_event");
+
 const startedMs = performance.now();
 const waiting = paths.flatMap(filesOf);
 const lanes = Math.max(1, Math.min(Math.floor(own.lanes), waiting.length));
