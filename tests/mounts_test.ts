@@ -205,6 +205,38 @@ Deno.test("what is unmounted and mounted again between two looks is noticed, wha
   }
 });
 
+Deno.test("a disk that is unmounted, changed elsewhere and mounted again is served as it is then", async () => {
+  const { outer, root, m } = makeSite();
+  using _outer = outer;
+  using mounts = Mounts.make();
+  if (mounts === null || IS_EMULATED) return;
+  const image = outer.path("disk");
+  const elsewhere = outer.path("data");
+  Deno.writeTextFileSync(image, "");
+  Deno.truncateSync(image, 8 * 1024 * 1024);
+  try {
+    assert(new Deno.Command("mkfs.ext4", { args: ["-q", image] }).outputSync().success);
+    mounts.mount("-o", "loop", image, m);
+  } catch (error) {
+    return console.log(`skipped: no ext4 in a file can be mounted here: ${(error as Error).message}`);
+  }
+  Deno.writeTextFileSync(`${m}/a.txt`, "first");
+  await using all = await Several.start(root, VALIDATING);
+  for (let round = 0; round < 3; round++) {
+    await all.notice("/m/a.txt", round === 0 ? "200 first" : `200 round ${round}`);
+    if (round > 0) await all.notice("/m/b.txt", "200 b");
+    else await all.check("/m/b.txt", "404");
+    mounts.unmount(m); // nothing of ours is in its way
+    if (round === 1) await all.notice("/m/a.txt", "404");
+    mounts.mount("-o", "loop", image, elsewhere);
+    Deno.writeTextFileSync(`${elsewhere}/a.txt`, `round ${round + 1}`);
+    Deno.writeTextFileSync(`${elsewhere}/b.txt`, "b");
+    mounts.unmount(elsewhere);
+    mounts.mount("-o", "loop", image, m);
+  }
+  await all.notice("/m/a.txt", "200 round 3");
+});
+
 Deno.test("a root that is a disk of its own is served again when it was unmounted and mounted again", async () => {
   const { outer, m } = makeSite();
   using _outer = outer;
