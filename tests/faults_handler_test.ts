@@ -56,14 +56,6 @@ const GARBAGE: Readonly<Record<string, () => unknown>> = {
     new Promise((_, reject) => setTimeout(() => reject(new Error("late")), 5)),
   "a response that cannot be": () => new HttpResponse(99, [], null),
   "an endless recursion": () => recurse(),
-};
-
-function recurse(): number {
-  return recurse() + 1;
-}
-
-/** Streams that fail before their first byte. */
-const FAILING: Readonly<Record<string, () => HttpResponse>> = {
   "a stream of what is no bytes": () =>
     new HttpResponse(200, [], ReadableStream.from(["text"] as unknown as Uint8Array[])),
   "a stream that fails, and whose cancel throws": () =>
@@ -81,15 +73,35 @@ const FAILING: Readonly<Record<string, () => HttpResponse>> = {
     ),
 };
 
+function recurse(): number {
+  return recurse() + 1;
+}
+
 /** Answers that have begun when it turns out that they cannot be ended: the client sees a cut. */
 const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
   "a file that is not open": () => new HttpResponse(200, [], new CountedFile().body),
-  "a stream that fails after its first bytes": () =>
-    new HttpResponse(200, [], ReadableStream.from([new Uint8Array(1), "text" as unknown as Uint8Array])),
+  "a stream that goes on with what is no bytes": () =>
+    new HttpResponse(200, [], ReadableStream.from([new Uint8Array(3), "text"] as unknown as Uint8Array[])),
+  "a stream that fails later, and whose cancel throws": () =>
+    new HttpResponse(
+      200,
+      [],
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue(new Uint8Array(3));
+        },
+        pull() {
+          throw new Error("pull");
+        },
+        cancel() {
+          throw new Error("cancel");
+        },
+      }, { highWaterMark: 2 }),
+    ),
 };
 
 Deno.test("whatever a handler does instead of answering is 500 or a cut for its own client, and nothing for others", async () => {
-  const what: Readonly<Record<string, () => unknown>> = { ...GARBAGE, ...FAILING, ...BROKEN };
+  const what: Readonly<Record<string, () => unknown>> = { ...GARBAGE, ...BROKEN };
   const handler = ((request) => {
     const name = decodeURIComponent(request.path.slice(1));
     return name in what ? what[name]() : HttpResponse.text(name);
