@@ -288,3 +288,6 @@ export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
 
 /** The largest configuration file that is read. */
 export const CONFIG_FILE_BYTES_MAX = MIB;
+
+/** Of keys that stand twice in their object of the configuration file, so many are named, each in a line. */
+export const REPEATED_KEYS_MAX = 20;

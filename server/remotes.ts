@@ -61,8 +61,11 @@ export class Remotes {
   forwardedFor(fd: number, request: HttpRequest): string | null {
     if (this.#trusted === null || !this.#isTrusted(fd)) return null;
     if (!(request instanceof KnownRequest)) return forwardedClient(request, this.#trusted);
-    if (request.client === undefined) request.client = forwardedClient(request, this.#trusted);
-    return request.client;
+    let client = KnownRequest.clientOf(request);
+    if (client === undefined) {
+      KnownRequest.setClient(request, client = forwardedClient(request, this.#trusted));
+    }
+    return client;
   }
 
   /** What `request` was when it reached the first proxy, where the connection is a trusted proxy's; else null. */

@@ -26,6 +26,7 @@ export class RequestContext implements HandlerContext {
   constructor(host: ConnectionHost, owner: Owner) {
     this.#host = host;
     this.#owner = owner;
+    Object.preventExtensions(this); // it speaks of other requests, too, and of other clients
   }
 
   /** The request takes more than this turn: the connection's next one gets another context. */

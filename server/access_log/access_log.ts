@@ -100,12 +100,14 @@ export class AccessLog extends Source {
 
   /** What is shown of a request, for a line to come. */
   remember(fd: number, request: HttpRequest): LoggedRequest {
-    const known = request instanceof KnownRequest ? request.logged as LoggedRequest | null : null;
+    const known = request instanceof KnownRequest
+      ? KnownRequest.loggedOf(request) as LoggedRequest | null
+      : null;
     const client = this.#remotes.forwardedFor(fd, request);
     if (known !== null && (client === null) === (known.lead === null)) return known;
     const logged = new LoggedRequest(this.#format, request);
     if (client !== null) logged.lead = this.#format.lead(client);
-    if (request instanceof KnownRequest) request.logged = logged;
+    if (request instanceof KnownRequest) KnownRequest.setLogged(request, logged);
     return logged;
   }
 

@@ -30,8 +30,8 @@ const SETS = CACHED_HEADS_MAX / WAYS;
 const NEWCOMERS_PER_PLACE = 16;
 /** The words of short heads stand in one array, where they are found without looking at the request first. */
 const SHORT_WORDS = 32;
-/** Of each entry of the tables: hash, length, reference, short words; and of each set. */
-const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
+/** Of each entry of the tables: hash, length, cost, references to head and words, short words; and of each set. */
+const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 4 + 8 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
 const FIELD_BYTES = 16;
 /** The access log keeps the parts of a line, and all of them behind each other as they were last; a byte may take five more. */
 const LOGGED_FORMS = 2;
@@ -49,6 +49,10 @@ export class HeadCache {
   /** Bytes of each head; 0: none. */
   readonly #lengths = new Int32Array(CACHED_HEADS_MAX);
   readonly #shortWords = new Int32Array(CACHED_HEADS_MAX * SHORT_WORDS);
+  /** Those of longer ones. */
+  readonly #longWords: (Int32Array | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
+  /** What each head counts as in the memory of the cache, in bytes. */
+  readonly #costs = new Int32Array(CACHED_HEADS_MAX);
   readonly #heads: (KnownRequest | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
   /** The hash that was last seen in a set without being known. */
   readonly #seen = new Int32Array(SETS);
@@ -96,15 +100,14 @@ export class HeadCache {
       this.#evict(this.#sweep);
       this.#sweep = (this.#sweep + 1) % CACHED_HEADS_MAX;
     }
-    const known = new KnownRequest(request.fieldCount);
-    known.copyFrom(request, start, length);
-    known.cost = cost;
+    const known = new KnownRequest(request, start, length);
+    this.#costs[way] = cost;
     this.#bytes += cost;
     this.#count++;
     const count = (length + 3) >> 2;
     const isShort = count <= SHORT_WORDS;
-    if (!isShort) known.words = new Int32Array(count);
-    copyWords(view, start, length, isShort ? this.#shortWords : known.words, isShort ? way * SHORT_WORDS : 0);
+    const words = isShort ? this.#shortWords : this.#longWords[way] = new Int32Array(count);
+    copyWords(view, start, length, words, isShort ? way * SHORT_WORDS : 0);
     this.#hashes[way] = hash;
     this.#lengths[way] = length;
     this.#heads[way] = known;
@@ -133,7 +136,8 @@ export class HeadCache {
     if (known === null) return;
     this.#heads[way] = null;
     this.#lengths[way] = 0;
-    this.#bytes -= known.cost;
+    this.#longWords[way] = null;
+    this.#bytes -= this.#costs[way];
     this.#count--;
   }
 
@@ -154,7 +158,7 @@ export class HeadCache {
   #isAt(way: number, view: DataView, start: number, length: number): boolean {
     return length <= SHORT_WORDS * 4
       ? isEqual(this.#shortWords, way * SHORT_WORDS, view, start, length)
-      : isEqual(this.#heads[way]!.words, 0, view, start, length);
+      : isEqual(this.#longWords[way]!, 0, view, start, length);
   }
 }
 

@@ -4,24 +4,43 @@
  */
 import { HttpRequest } from "./request.ts";
 
-const NO_WORDS = new Int32Array(0);
-
 /**
- * Stands for every request with one head. It belongs to the server that has read the head, and so do `logged` and
- * `client`. What a handler remembers belongs to that handler: two handlers may be asked by turns, by something that
- * is not in the head, and none of them gets what the other one knows.
+ * Stands for every request with one head. What a handler remembers belongs to that handler: two handlers may be asked by
+ * turns, by something that is not in the head, and none of them gets what the other one knows. What the server remembers
+ * is out of a handler's reach. The object is frozen: a handler that puts something on it would show that to other clients.
  */
 export class KnownRequest extends HttpRequest {
-  /** The head, where that is long, for comparing (see `head_cache.ts`). */
-  words: Int32Array = NO_WORDS;
-  /** What it counts as in the memory of the cache, in bytes. */
-  cost = 0;
-  /** What the access log of the server shows of this head; null until it was asked. */
-  logged: unknown = null;
-  /** The client that a trusted proxy names in this head; null: it names none; undefined: not asked yet. */
-  client: string | null | undefined = undefined;
+  #logged: unknown = null;
+  #client: string | null | undefined = undefined;
   #owner: object | null = null;
   #answer: unknown = null;
+
+  /** Of the head `request.buffer[start, start + length)`, which is copied. */
+  constructor(request: HttpRequest, start: number, length: number) {
+    super(request.fieldCount);
+    this.copyFrom(request, start, length);
+    Object.freeze(this);
+  }
+
+  /** What the access log of the server shows of the head of `known`; null until it was asked. */
+  static loggedOf(known: KnownRequest): unknown {
+    return known.#logged;
+  }
+
+  /** Keeps `logged` for {@linkcode KnownRequest.loggedOf}. */
+  static setLogged(known: KnownRequest, logged: unknown): void {
+    known.#logged = logged;
+  }
+
+  /** The client that a trusted proxy names in the head of `known`; null: it names none; undefined: not asked yet. */
+  static clientOf(known: KnownRequest): string | null | undefined {
+    return known.#client;
+  }
+
+  /** Keeps `client` for {@linkcode KnownRequest.clientOf}. */
+  static setClient(known: KnownRequest, client: string | null): void {
+    known.#client = client;
+  }
 
   /** What `owner` remembered last; null when it remembered nothing, or another one did since. */
   recall(owner: object): unknown {

@@ -37,6 +37,8 @@ export function parseRequest(
   request.buffer = bytes;
   request.method = "";
   request.lineEnd = request.fieldCount = 0;
+  request.isShared = false; // whatever the handler of another request did to them
+  request.incoming = null;
   let i = start;
 
   // RFC 9112 §2.2: empty lines before the request line are ignored.

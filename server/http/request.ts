@@ -11,9 +11,9 @@ import type { RequestBody } from "./request_body.ts";
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
 /**
- * One request. A handler must not change it: requests whose heads have the same bytes may share one object (see
- * `head_cache.ts`). Others are filled by the parser again and again; a handler that needs one of them beyond its first
- * `await` has it to itself, since the connection then takes a new one.
+ * One request. A handler must not change it, and cannot put anything on it: requests whose heads have the same bytes may
+ * share one object (see `head_cache.ts`), which is frozen. Others are filled by the parser again and again; a handler that
+ * needs one of them beyond its first `await` has it to itself, since the connection then takes a new one.
  */
 export class HttpRequest {
   /** Bytes of the head, while {@linkcode isShared}. */
@@ -60,6 +60,8 @@ export class HttpRequest {
   /** With room for so many fields. */
   constructor(fieldsMax: number = FIELDS_MAX) {
     this.fields = new Int32Array(fieldsMax * 4);
+    // The object serves other clients, too: what a handler puts on it must not reach them.
+    if (new.target === HttpRequest) Object.preventExtensions(this);
   }
 
   /** Becomes `other`, to be shared, with its head `other.buffer[start, start + length)` in a buffer of its own. */
