@@ -4,7 +4,7 @@
  */
 import { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
+import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
@@ -32,6 +32,7 @@ import {
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { chooseVariant, describeVariant } from "./variants.ts";
 import { statusOfErrno } from "./site_root.ts";
+import { isDated, validatorsOf } from "./validators.ts";
 
 const BUSY: Fields = [["Retry-After", "1"]];
 
@@ -191,7 +192,11 @@ export class Presenter {
     const content = bytes === null ? loaded.content : this.#contentOf(bytes, status, context);
     if (content !== null) {
       const etag = tags.ofForm(content.tag, status, variant.coding);
-      this.#keepContent(resource, variant, content, content, validatorsOf(status, etag, context), context);
+      if (content.isProvisional || !isDated(status, etag, context, this.#parts)) {
+        resource.isProvisional = true;
+      }
+      const validators = validatorsOf(status, etag, context, this.#parts);
+      this.#keepContent(resource, variant, content, content, validators, context);
     }
     if (resource.isNew) {
       const isKept = cache.put(resource, context);
@@ -201,8 +206,8 @@ export class Presenter {
   }
 
   #contentOf(bytes: Uint8Array<ArrayBuffer>, status: FileStatus, { clock }: HandlerContext): FileContent {
-    const { tags } = this.#parts;
-    const isSettled = status.changedSeconds <= clock.seconds - CACHE_SETTLE_SECONDS;
+    const { cache, tags } = this.#parts;
+    const isSettled = cache.isSettled(status.changedSeconds, clock.seconds);
     const isProvisional = !isSettled && tags.growth.isTooFast(status);
     const tag = isProvisional ? null : tags.ofContent(bytes, status, null, isSettled);
     return new FileContent(bytes, status, status.identity, { tag, isSettled, isProvisional });
@@ -290,7 +295,7 @@ export class Presenter {
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
         const source = sourceOnDisk(open!, start, status.size, () => isLeased = true);
-        const validators = validatorsOf(status, etag, context);
+        const validators = validatorsOf(status, etag, context, this.#parts);
         const file = { ...describe(resource, variant), validators, ...source };
         if (standIn !== null && standIn.status !== 200) {
           return errorPage(file, standIn.status, standIn.own, dress);
@@ -325,8 +330,4 @@ function describe(
   { coding }: Variant,
 ): Pick<Representation, "mediaType" | "coding" | "varies"> {
   return { mediaType, coding: coding ?? (isPackedSvg(fileName) ? "gzip" : null), varies };
-}
-
-function validatorsOf(status: FileStatus, etag: string | null, { clock }: HandlerContext): Validators {
-  return { etag, modifiedSeconds: lastModifiedOf(status.modifiedSeconds, clock.seconds) };
 }

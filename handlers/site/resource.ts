@@ -95,6 +95,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   readonly places: readonly Place[];
   /** What has to be looked at each time. */
   readonly unwatched: Seen[];
+  /** Its file has just changed, so it lacks something, such as a tag or a date: it is made anew soon. */
+  isProvisional = false;
   /** It may be kept, once its file was opened. */
   isNew = true;
   /** What it costs in memory, beside the contents of files. */
