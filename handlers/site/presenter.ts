@@ -9,7 +9,7 @@ import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
-import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, FORM_OVERHEAD_BYTES } from "../../server/limits.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
 import type { FileCache } from "./file_cache.ts";
@@ -236,7 +236,7 @@ export class Presenter {
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
     const answer = isFirst ? resource : resource.answer(response);
-    variant.content = { file: content, validators, whole: answer, notModified: null };
+    variant.content = { file: content, validators, whole: answer, byOrigin: new Map(), notModified: null };
     this.#parts.cache.grow(resource, bytes, added, context.clock.seconds);
   }
 
@@ -248,9 +248,17 @@ export class Presenter {
     context: HandlerContext,
     standIn: StandIn | null,
   ): Result {
-    const origin = this.#parts.policy.cors.originOf(request);
+    const { cache, forms, owner, policy } = this.#parts;
+    const origin = policy.cors.originOf(request);
     const isPlain = origin === null && standIn === null;
-    let answer: Answer | null = isPlain ? content.whole : null;
+    // While there is too much to compress, a client may get what is not the best for it: only for now.
+    const isLasting = resource.entry !== null && !(resource.isCompressible && forms.isFull);
+    const known = request instanceof KnownRequest && isLasting ? request : null;
+    let answer = standIn !== null
+      ? null
+      : origin === null
+      ? content.whole
+      : content.byOrigin.get(origin) ?? null;
     if (answer === null || answer.response === null || request.isConditional) {
       const dress = this.#dress(resource, origin, standIn);
       const { validators } = content;
@@ -258,27 +266,32 @@ export class Presenter {
       if (standIn !== null && standIn.status !== 200) {
         return errorPage(file, standIn.status, standIn.own, dress);
       }
+      /** One response for all requests that remember it: it counts in the cache. */
+      const share = (response: HttpResponse): Answer => {
+        const shared = resource.answer(response);
+        cache.grow(resource, response.bytes.length + FORM_OVERHEAD_BYTES, null, context.clock.seconds);
+        return shared;
+      };
       if (isPlain && preconditionStatus(request, validators, context.clock.seconds) === 304) {
-        answer = content.notModified ??= resource.answer(notModified(file, dress));
+        answer = content.notModified;
+        if (answer === null && known === null) return notModified(file, dress);
+        answer ??= content.notModified = share(notModified(file, dress));
       } else {
         const part = negotiate(request, context, file, dress);
         if (part !== null) return part;
-        answer ??= this.#remembered(resource, whole(file, dress, false), standIn);
+        if (answer === null) {
+          const response = whole(file, dress, false);
+          if (standIn !== null || origin === null || known === null) return response;
+          content.byOrigin.set(origin, answer = share(response));
+        }
       }
       // The resource may have ended while its bytes were compressed, or had to leave at once.
-      if (answer.response === null) return whole(file, dress, false);
+      if (answer.response === null) {
+        return answer === content.notModified ? notModified(file, dress) : whole(file, dress, false);
+      }
     }
-    // While there is too much to compress, a client may get what is not the best for it: only for now.
-    const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.forms.isFull);
-    if (request instanceof KnownRequest && answer.entry !== null && isLasting) {
-      request.remember(this.#parts.owner, answer);
-    }
+    if (known !== null && answer.entry !== null) known.remember(owner, answer);
     return answer.response;
-  }
-
-  #remembered(resource: Resource, response: HttpResponse, standIn: StandIn | null): Answer {
-    const isFull = resource.answers.length >= REMEMBERED_ANSWERS_MAX;
-    return standIn !== null || isFull ? { entry: null, response } : resource.answer(response);
   }
 
   #fromDisk(

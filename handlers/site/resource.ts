@@ -38,6 +38,8 @@ export interface Content {
   readonly validators: Validators;
   /** 200 with everything. */
   readonly whole: Answer;
+  /** The same for pages of each origin that is allowed to read it and has asked. */
+  readonly byOrigin: Map<string, Answer>;
   /** 304, once that was asked for. */
   notModified: Answer | null;
 }
