@@ -25,7 +25,7 @@ export const DESCRIPTORS_PER_OPEN_FILE = 4;
 
 // Compressed forms
 
-/** What a compressed form costs beside its bytes: the head of a response. */
+/** What a compressed form, or another response that requests share, costs beside its bytes. */
 export const FORM_OVERHEAD_BYTES = KIB;
 /** Compressed forms that are remembered for having had to leave the cache. */
 export const FORMS_LEFT_MAX = 16 * KIB;

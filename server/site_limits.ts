@@ -39,9 +39,6 @@ export const UNLISTED_NAMES_TRUSTED_MS = 1000;
  */
 export const CACHE_SETTLE_SECONDS = 2;
 
-/** Responses of one resource that requests remember, beside that with the whole. */
-export const REMEMBERED_ANSWERS_MAX = 64;
-
 // What is made of files
 
 /** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { staticHandler } from "../handlers/static.ts";
 import { bodyMemory } from "../server/http/body_memory.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { HELD_BODY_BYTES_MAX, LISTING_PAGE_ENTRIES_MAX } from "../server/limits.ts";
@@ -67,6 +68,65 @@ Deno.test("300 clients that read nothing of a page of 900 KB, in place of whatev
     assertEquals([kind, ...statuses], [kind, status]);
     assertLess(bytes, 60 * MIB, `${kind}: ${bytes} bytes more`);
   }
+});
+
+Deno.test("what other origins are answered counts in the cache, and is kept once for each origin, not for each request", async () => {
+  const origins = ["https://a.example", "https://b.example"];
+  using site = new Site({ "a.txt": "x".repeat(3500), "d/a.bin": new Uint8Array(100_000) });
+  const cacheSize = 300_000;
+  const handler = staticHandler({ root: site.root, cors: origins, cacheSize });
+  await using server = serving(handler);
+  using wire = await Wire.connect(server.port);
+  const ask = async (target: string, ...lines: string[]) => {
+    await wire.send(get(target, ...lines));
+    const { status, fields } = await wire.expect();
+    return [status, fields["access-control-allow-origin"]];
+  };
+  const sizes: number[] = [];
+  for (const origin of [undefined, ...origins]) {
+    for (let i = 0; i < 50; i++) {
+      const lines = [`X: ${i}`, ...origin === undefined ? [] : [`Origin: ${origin}`]];
+      for (let again = 0; again < 3; again++) assertEquals(await ask("/a.txt", ...lines), [200, origin]);
+      if (i === 0 || i === 49) sizes.push(handler.snapshot().bytes);
+    }
+  }
+  assertEquals([sizes[1], sizes[3], sizes[5]], [sizes[0], sizes[2], sizes[4]], "it grows with requests");
+  for (const i of [1, 3]) assert(sizes[i + 1] - sizes[i] > 3500, `not counted: ${sizes}`);
+  for (let i = 0; i < 100; i++) {
+    site.write(`${i}.txt`, "x".repeat(3500));
+    for (const origin of origins) {
+      for (let again = 0; again < 3; again++) {
+        assertEquals(await ask(`/${i}.txt`, `Origin: ${origin}`), [200, origin]);
+        assertLess(handler.snapshot().bytes, cacheSize + 1);
+      }
+    }
+  }
+  assert(handler.snapshot().evictions > 0);
+  handler.close();
+});
+
+Deno.test("many requests of a listed origin for many files take no memory past that of the cache", async () => {
+  const files = 500;
+  using site = new Site();
+  for (let i = 0; i < files; i++) site.write(`${i}.txt`, "x".repeat(3500));
+  await using program = await startServer(site.root, ["--cors=https://a.example", "--cache-size", "8M"]);
+  const ask = async (from: number, to: number) => {
+    using wire = await Wire.connect(program.port);
+    for (let round = from; round < to; round++) {
+      for (let i = 0; i < files; i += 50) {
+        const targets = Array.from({ length: 50 }, (_, j) => `/${i + j}.txt`);
+        const lines = ["Origin: https://a.example", `X: ${round}`];
+        await wire.send(targets.map((target) => get(target, ...lines)).join(""));
+        for (const target of targets) assertEquals((await wire.expect()).status, 200, target);
+      }
+    }
+  };
+  await ask(0, 10); // known heads have their own bound, and the collector of garbage has found its pace
+  await ask(0, 10);
+  const before = residentBytes(program.pid);
+  await ask(10, 70);
+  const bytes = () => residentBytes(program.pid) - before;
+  await eventually(() => bytes() < 60 * MIB, "60 MiB more, and not fewer, for a cache of 8");
 });
 
 Deno.test("300 clients that read nothing of a listing of more than 600 KB share it, and do in each of its forms", async () => {

@@ -14,7 +14,10 @@ import {
   TARGETS,
 } from "./support/conditions.ts";
 import { Program, Site } from "./support/program.ts";
-import { exchange, get } from "./support/wire.ts";
+import { writeSparse } from "./support/tags.ts";
+import { exchange, get, Wire } from "./support/wire.ts";
+
+const MIB = 1024 * 1024;
 
 Deno.test("RFC 9110 §8.8.2.1: Last-Modified is never later than the response itself", async () => {
   using site = new Site({ "small.txt": "small", "large.bin": new Uint8Array(50_000) });
@@ -81,6 +84,77 @@ Deno.test("a new deploy with the same old time, or a rollback to an older one, i
         );
       }
     }
+  }
+});
+
+Deno.test("what has no tag and has just changed has no date, so that no later state is taken for it", async () => {
+  // Rewritten in place and larger each time, as a build tool or a log does: its tag is made once a second at most.
+  for (
+    const [what, size, args] of [
+      ["in memory", 100_000, []],
+      ["in memory, looked at by statx", 100_000, ["--cache-validate", "stat"]],
+      ["on disk", 2 * MIB, []],
+      ["so large that no client waits for its tag", 70 * MIB, []],
+      ["without tags", 1000, ["--etag", "off"]],
+      ["without tags, on disk", 2 * MIB, ["--etag", "off"]],
+    ] as const
+  ) {
+    using site = new Site();
+    const path = site.path("app.js");
+    let written = 0;
+    const write = () => {
+      Deno.truncateSync(path, 0); // the same inode
+      writeSparse(path, size + ++written, `${written}`);
+      return Deno.statSync(path).mtime!.getTime() / 1000;
+    };
+    Deno.writeTextFileSync(path, "");
+    write();
+    await using program = await Program.start(site.root, args);
+    using wire = await Wire.connect(program.port);
+    const ask = async (...lines: string[]) => {
+      await wire.send(get("/app.js", ...lines));
+      return await wire.expect();
+    };
+    const range = "Range: bytes=0-0";
+    let compared = 0;
+    for (let i = 0; i < 60 && compared < 4; i++) {
+      const startMs = performance.now();
+      const date = at(write());
+      const { fields, status } = await ask(range);
+      if (performance.now() - startMs > 1000) continue; // on a busy machine it is at rest meanwhile
+      assertEquals(status, 206);
+      if (fields.etag !== undefined) continue;
+      assertEquals(fields["last-modified"], undefined, what);
+      if (at(write()) !== date) continue; // not the same second
+      const first = `${written}`[0];
+      const joined = await ask(range, `If-Range: ${date}`);
+      const revalidated = await ask(range, `If-Modified-Since: ${date}`);
+      if (performance.now() - startMs > 1000) continue;
+      if (joined.fields.etag !== undefined || revalidated.fields.etag !== undefined) continue;
+      assertEquals([joined.status, joined.body.length], [200, size + written], what);
+      assertEquals([revalidated.status, revalidated.text], [206, first], what);
+      compared++;
+    }
+    assertEquals(compared, 4, what);
+    // At rest it has its date, and what a client has by that is confirmed.
+    await new Promise((resolve) => setTimeout(resolve, 3100));
+    const { fields } = await ask(range);
+    assertEquals(fields["last-modified"], at(Deno.statSync(path).mtime!.getTime() / 1000));
+    assertEquals((await ask(`If-Modified-Since: ${fields["last-modified"]}`)).status, 304);
+    const resumed = await ask("Range: bytes=1-2", `If-Range: ${fields["last-modified"]}`);
+    assertEquals([resumed.status, resumed.body.length], [206, 2], what);
+  }
+});
+
+Deno.test("without tags a file that never changes has its date at once, and so has one that is not checked", async () => {
+  using site = oldSite(); // made just now, with old times
+  site.write("new.txt", "new");
+  for (const args of [["--etag", "off"], ["--etag", "off", "--cache-validate", "off"]]) {
+    await using program = await Program.start(site.root, args);
+    const { fields } = await exchange(program.port, get("/small.txt"));
+    assertEquals(fields["last-modified"], at(MODIFIED_SECONDS));
+    if (args.length < 4) continue;
+    assertNotEquals((await exchange(program.port, get("/new.txt"))).fields["last-modified"], undefined);
   }
 });
 

@@ -76,6 +76,11 @@ export class EntityTags {
     this.#open = open;
   }
 
+  /** No file has a tag, ever. */
+  get isOff(): boolean {
+    return this.#mode === "off";
+  }
+
   /** Of a file that was read whole in the state `status`, and is a form in `coding`. */
   ofContent(
     content: Uint8Array,

@@ -76,8 +76,7 @@ export class FileCache implements Keeper {
       const { seconds } = context.clock;
       const isDue = Math.abs(seconds - resource.checkedSeconds) >= CACHE_RECHECK_SECONDS;
       const isSame = resource.unwatched.every((seen) => this.#isAsSeen(seen));
-      const isMainSame = () =>
-        this.#isMainAsSeen(resource) && !resource.contents.some((file) => file.isProvisional);
+      const isMainSame = () => this.#isMainAsSeen(resource) && !resource.isProvisional;
       if (!isSame || (isDue && !isMainSame())) {
         this.remove(resource);
         return false;
@@ -107,6 +106,11 @@ export class FileCache implements Keeper {
     return this.#root.readStatus(main.path, this.#current) === 0 && this.#current.equals(main.status!);
   }
 
+  /** Whether every change from now on shows in the times of a file whose last one was at `seconds`. */
+  isSettled(seconds: number, nowSeconds: number): boolean {
+    return this.#validation === "off" || seconds <= nowSeconds - CACHE_SETTLE_SECONDS;
+  }
+
   /**
    * Keeps a resource, unless something of it is not watched and changed so recently that another change might not
    * show in its times. True when it is kept.
@@ -114,9 +118,9 @@ export class FileCache implements Keeper {
   put(resource: Resource, context: HandlerContext): boolean {
     resource.isNew = false;
     const { seconds } = context.clock;
-    const isSettled = this.#validation === "off" || resource.unwatched.every(({ status }) => {
-      return status === null || status.changedSeconds <= seconds - CACHE_SETTLE_SECONDS;
-    });
+    const isSettled = resource.unwatched.every(({ status }) =>
+      status === null || this.isSettled(status.changedSeconds, seconds)
+    );
     if (!isSettled || resource.totalBytes > this.#memory.bytesMax) return false;
     if (resource.places.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
     this.#removeNamesake(resource);

@@ -4,13 +4,13 @@
  */
 import { FileStatus } from "../../ffi/file_status.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { lastModifiedOf, preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
+import { preconditionStatus, type Validators } from "../../server/http/conditional.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { KnownRequest } from "../../server/http/known_request.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
-import { CACHE_SETTLE_SECONDS, REMEMBERED_ANSWERS_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, FORM_OVERHEAD_BYTES } from "../../server/limits.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
 import type { FileCache } from "./file_cache.ts";
@@ -33,6 +33,7 @@ import {
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { chooseVariant, describeVariant } from "./variants.ts";
 import { statusOfErrno } from "./site_root.ts";
+import { isDated, validatorsOf } from "./validators.ts";
 
 const BUSY: Fields = [["Retry-After", "1"]];
 
@@ -193,7 +194,11 @@ export class Presenter {
     const content = bytes === null ? loaded.content : this.#contentOf(bytes, status, context);
     if (content !== null) {
       const etag = tags.ofForm(content.tag, status, variant.coding);
-      this.#keepContent(resource, variant, content, content, validatorsOf(status, etag, context), context);
+      if (content.isProvisional || !isDated(status, etag, context, this.#parts)) {
+        resource.isProvisional = true;
+      }
+      const validators = validatorsOf(status, etag, context, this.#parts);
+      this.#keepContent(resource, variant, content, content, validators, context);
     }
     if (resource.isNew) {
       const isKept = cache.put(resource, context);
@@ -204,8 +209,8 @@ export class Presenter {
   }
 
   #contentOf(bytes: Uint8Array<ArrayBuffer>, status: FileStatus, { clock }: HandlerContext): FileContent {
-    const { tags } = this.#parts;
-    const isSettled = status.changedSeconds <= clock.seconds - CACHE_SETTLE_SECONDS;
+    const { cache, tags } = this.#parts;
+    const isSettled = cache.isSettled(status.changedSeconds, clock.seconds);
     const isProvisional = !isSettled && tags.growth.isTooFast(status);
     const tag = isProvisional ? null : tags.ofContent(bytes, status, null, isSettled);
     return new FileContent(bytes, status, status.identity, { tag, isSettled, isProvisional });
@@ -234,7 +239,7 @@ export class Presenter {
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
     const answer = isFirst ? resource : resource.answer(response);
-    variant.content = { file: content, validators, whole: answer, notModified: null };
+    variant.content = { file: content, validators, whole: answer, byOrigin: new Map(), notModified: null };
     this.#parts.cache.grow(resource, bytes, added, context.clock.seconds);
   }
 
@@ -246,9 +251,17 @@ export class Presenter {
     context: HandlerContext,
     standIn: StandIn | null,
   ): Result {
-    const origin = this.#parts.policy.cors.originOf(request);
+    const { cache, forms, owner, policy } = this.#parts;
+    const origin = policy.cors.originOf(request);
     const isPlain = origin === null && standIn === null;
-    let answer: Answer | null = isPlain ? content.whole : null;
+    // While there is too much to compress, a client may get what is not the best for it: only for now.
+    const isLasting = resource.entry !== null && !(resource.isCompressible && forms.isFull);
+    const known = request instanceof KnownRequest && isLasting ? request : null;
+    let answer = standIn !== null
+      ? null
+      : origin === null
+      ? content.whole
+      : content.byOrigin.get(origin) ?? null;
     if (answer === null || answer.response === null || request.isConditional) {
       const dress = this.#dress(resource, origin, standIn);
       const { validators } = content;
@@ -256,27 +269,32 @@ export class Presenter {
       if (standIn !== null && standIn.status !== 200) {
         return errorPage(file, standIn.status, standIn.own, dress);
       }
+      /** One response for all requests that remember it: it counts in the cache. */
+      const share = (response: HttpResponse): Answer => {
+        const shared = resource.answer(response);
+        cache.grow(resource, response.bytes.length + FORM_OVERHEAD_BYTES, null, context.clock.seconds);
+        return shared;
+      };
       if (isPlain && preconditionStatus(request, validators, context.clock.seconds) === 304) {
-        answer = content.notModified ??= resource.answer(notModified(file, dress));
+        answer = content.notModified;
+        if (answer === null && known === null) return notModified(file, dress);
+        answer ??= content.notModified = share(notModified(file, dress));
       } else {
         const part = negotiate(request, context, file, dress);
         if (part !== null) return part;
-        answer ??= this.#remembered(resource, whole(file, dress, false), standIn);
+        if (answer === null) {
+          const response = whole(file, dress, false);
+          if (standIn !== null || origin === null || known === null) return response;
+          content.byOrigin.set(origin, answer = share(response));
+        }
       }
       // The resource may have ended while its bytes were compressed, or had to leave at once.
-      if (answer.response === null) return whole(file, dress, false);
+      if (answer.response === null) {
+        return answer === content.notModified ? notModified(file, dress) : whole(file, dress, false);
+      }
     }
-    // While there is too much to compress, a client may get what is not the best for it: only for now.
-    const isLasting = resource.entry !== null && !(resource.isCompressible && this.#parts.forms.isFull);
-    if (request instanceof KnownRequest && answer.entry !== null && isLasting) {
-      request.remember(this.#parts.owner, answer);
-    }
+    if (known !== null && answer.entry !== null) known.remember(owner, answer);
     return answer.response;
-  }
-
-  #remembered(resource: Resource, response: HttpResponse, standIn: StandIn | null): Answer {
-    const isFull = resource.answers.length >= REMEMBERED_ANSWERS_MAX;
-    return standIn !== null || isFull ? { entry: null, response } : resource.answer(response);
   }
 
   #fromDisk(
@@ -293,7 +311,7 @@ export class Presenter {
       try {
         const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
         const source = sourceOnDisk(open!, start, status, () => isLeased = true);
-        const validators = validatorsOf(status, etag, context);
+        const validators = validatorsOf(status, etag, context, this.#parts);
         const file = { ...describe(resource, variant), validators, ...source };
         if (standIn !== null && standIn.status !== 200) {
           return errorPage(file, standIn.status, standIn.own, dress);
@@ -333,8 +351,4 @@ function describe(
   { coding }: Variant,
 ): Pick<Representation, "mediaType" | "coding" | "varies"> {
   return { mediaType, coding: coding ?? (isPackedSvg(fileName) ? "gzip" : null), varies };
-}
-
-function validatorsOf(status: FileStatus, etag: string | null, { clock }: HandlerContext): Validators {
-  return { etag, modifiedSeconds: lastModifiedOf(status.modifiedSeconds, clock.seconds) };
 }

@@ -38,6 +38,8 @@ export interface Content {
   readonly validators: Validators;
   /** 200 with everything. */
   readonly whole: Answer;
+  /** The same for pages of each origin that is allowed to read it and has asked. */
+  readonly byOrigin: Map<string, Answer>;
   /** 304, once that was asked for. */
   notModified: Answer | null;
 }
@@ -98,6 +100,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   readonly places: readonly Place[];
   /** What has to be looked at each time. */
   readonly unwatched: Seen[];
+  /** Its file has just changed, so it lacks something, such as a tag or a date: it is made anew soon. */
+  isProvisional = false;
   /** It may be kept, once its file was opened. */
   isNew = true;
   /** What it costs in memory, beside the contents of files. */

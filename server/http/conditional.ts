@@ -83,7 +83,8 @@ function dateOf(request: HttpRequest, name: string, nowSeconds: number): number 
  *
  * A date ought to count only when the file is known not to have changed twice within that second (§8.8.2.2), which a
  * server that keeps no history cannot know. As in nginx and Caddy the equal date is taken all the same: a client that
- * joins parts by date alone may mix two states that were written within one second. One that uses the tag cannot.
+ * joins parts by date alone, though it was given a tag, may mix two states that were written within one second. One that
+ * uses the tag cannot, and where there is no tag there is no date of a file that has just changed.
  */
 export function isRangeFresh(request: HttpRequest, validators: Validators, nowSeconds: number): boolean {
   const condition = request.header("if-range");
