@@ -11,7 +11,7 @@ import type { CommandLine } from "../server/config/settings.ts";
 import type { Handler } from "../server/handler.ts";
 import { UsageError } from "../server/config/usage_error.ts";
 import { bodyMemory } from "../server/http/body_memory.ts";
-import { HELD_BODY_BYTES_MAX, HELD_BODY_BYTES_MIN } from "../server/limits.ts";
+import { HELD_BODY_BYTES_MAX, HELD_FILE_BYTES_MIN } from "../server/limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "./config_place.ts";
 import { warn } from "./output.ts";
@@ -69,7 +69,10 @@ export async function openSites(
   onWarning: (line: string) => void = sharedLines.newSpeaker(),
 ): Promise<StaticHandler | null> {
   bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
-  bodyMemory.bytesMax = Math.min(Math.max(command.cacheSize / 4, HELD_BODY_BYTES_MIN), HELD_BODY_BYTES_MAX);
+  bodyMemory.filesBytesMax = Math.min(
+    Math.max(command.cacheSize / 4, HELD_FILE_BYTES_MIN),
+    HELD_BODY_BYTES_MAX,
+  );
   if (command.handler !== "static") return null;
   return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
 }

@@ -14,8 +14,8 @@ const MIB = 1024 * KIB;
  * together, and each body once. Past it: 503 for what is large or made while it is sent, and a quarter later for all.
  */
 export const HELD_BODY_BYTES_MAX = 128 * MIB;
-/** The program lets them hold a quarter of what its cache may, but at least this, and at most that. */
-export const HELD_BODY_BYTES_MIN = 16 * MIB;
+/** The program lets its files have a part of that: a quarter of what its cache may hold, but at least this. */
+export const HELD_FILE_BYTES_MIN = 16 * MIB;
 /** A body that is not large: most sockets take it at once. */
 export const HELD_BODY_SMALL_BYTES_MAX = 64 * KIB;
 /** How long a response that is made while it is sent pauses then, before it is looked again whether there is room. */

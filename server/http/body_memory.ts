@@ -27,8 +27,8 @@ export class NoRoom extends HttpError {
 export class BodyMemory {
   /** What is held. */
   bytes = 0;
-  /** What may be. */
-  bytesMax = HELD_BODY_BYTES_MAX;
+  /** So much may be while a file is read into memory, or compressed. */
+  filesBytesMax = HELD_BODY_BYTES_MAX;
   readonly #held = new Map<ArrayBufferLike, Held>();
   readonly #kept = new Set<ArrayBufferLike>();
   /** Frees what a cache has dropped. */
@@ -88,12 +88,12 @@ export class BodyMemory {
 
   /** True when nothing large may be begun. */
   get isFull(): boolean {
-    return this.bytes >= this.bytesMax;
+    return this.bytes >= HELD_BODY_BYTES_MAX;
   }
 
-  /** True when no file may be read into memory: what would have to leave a cache for it may be held, or is not freed yet. */
+  /** True when no file may be read into memory, nor compressed: it goes out from where it is. What leaves a cache for it may be held by clients, or is not freed yet. */
   get isFullForFiles(): boolean {
-    return this.bytes + this.reclaimer.bytes >= this.bytesMax;
+    return this.bytes + this.reclaimer.bytes >= this.filesBytesMax;
   }
 
   /** Whether a body may be begun; of one that is made while it is sent, null. */
@@ -101,7 +101,7 @@ export class BodyMemory {
     if (!this.isFull) return true;
     if (body === null || body.length > HELD_BODY_SMALL_BYTES_MAX) return body !== null && this.#isThere(body);
     // What is small most often fits the socket; it is refused only when that was wrong too often.
-    return this.bytes < this.bytesMax * 1.25 || this.#isThere(body);
+    return this.bytes < HELD_BODY_BYTES_MAX + (HELD_BODY_BYTES_MAX >> 2) || this.#isThere(body);
   }
 
   #isThere({ buffer }: Pick<Uint8Array, "buffer">): boolean {
