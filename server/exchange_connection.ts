@@ -191,7 +191,8 @@ export abstract class ExchangeConnection extends Connection {
       if (wait !== "sending") this.beginSending();
     } else if (this.#isLeaving(exchange)) {
       exchange.wait = "leaving";
-      reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
+      const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
+      reactor.expireAt(this, exchange.isEventStream ? Math.min(leavesMs, exchange.deadlineMs) : leavesMs);
     } else if (this.#isBodyDue(exchange)) {
       exchange.wait = "body";
       this.beginBody(exchange.isBodyPaced);
@@ -243,7 +244,10 @@ export abstract class ExchangeConnection extends Connection {
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.checkSending();
-    if (exchange.stream?.isReading === false) return this.#pump(); // it has paused
+    if (exchange.stream?.isReading === false) { // it has paused
+      this.#expire(); // it may have nothing to say
+      return this.#pump();
+    }
     if (this.#isLeaving(exchange)) {
       exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
@@ -289,8 +293,11 @@ export abstract class ExchangeConnection extends Connection {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
     const { reactor } = this.host;
-    if (reactor.now < stream.dueMs) return reactor.expireAt(this, stream.dueMs);
-    if (bodyMemory.isFull) return reactor.expireAt(this, reactor.now + NO_ROOM_PAUSE_MS); // others hold too much
+    const { deadlineMs } = this.exchange!; // of a stream that is to end, which no pause prolongs
+    if (reactor.now < stream.dueMs) return reactor.expireAt(this, Math.min(stream.dueMs, deadlineMs));
+    if (bodyMemory.isFull) { // others hold too much
+      return reactor.expireAt(this, Math.min(reactor.now + NO_ROOM_PAUSE_MS, deadlineMs));
+    }
     const read = stream.read(reactor.now);
     reactor.suspend(this, read, (part) => this.#streamed(stream, part), (error) => this.#streamFailed(error));
   }

@@ -65,10 +65,7 @@ export class HttpConnection extends ExchangeConnection {
 
   override onDeadline(): void {
     this.host.workspace.gatherLength = 0;
-    if (this.current === "handling" && this.exchange!.isEventStream && this.host.isDraining) {
-      return this.#endEvents();
-    }
-    if (this.current === "handling") return this.overdue();
+    if (this.current === "handling") return this.#isEndOfEvents() ? this.#endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
     if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
@@ -135,7 +132,13 @@ export class HttpConnection extends ExchangeConnection {
   #tellEvents(exchange: Exchange): void {
     exchange.abandon(new DOMException("The server is to stop", "AbortError"));
     exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
-    this.host.reactor.expireAt(this, exchange.deadlineMs);
+    this.host.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // it may make a pause until then
+  }
+
+  /** True when the deadline that has passed is that of an event stream's last moment, and not the end of a pause. */
+  #isEndOfEvents(): boolean {
+    const { isEventStream, deadlineMs } = this.exchange!;
+    return isEventStream && this.host.isDraining && this.host.reactor.now >= deadlineMs;
   }
 
   /** The moment is over. */
