@@ -249,7 +249,7 @@ export class HttpConnection extends ExchangeConnection {
     } catch (error) { // its bytes are gone, or its file
       return this.handlerFailed(error, request);
     }
-    const { tail } = response;
+    const tail = HttpResponse.sentTail(response);
     const isHead = request.method === "HEAD";
     const streamBody = tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
     const isChunked = streamBody !== null && streamBody.length === null && request.minorVersion === 1;
@@ -275,7 +275,7 @@ export class HttpConnection extends ExchangeConnection {
     if (this.reader.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, workspace, response);
     }
-    if (sent === response.bytes.length) {
+    if (sent === HttpResponse.sentBytes(response).length) {
       ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
     } else {
       const { output } = this;
