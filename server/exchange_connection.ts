@@ -206,7 +206,8 @@ export abstract class ExchangeConnection extends Connection {
       reactor.expireAt(this, exchange.heldUntilMs);
     } else if (this.#isLeaving(exchange)) {
       exchange.wait = "leaving";
-      reactor.expireAt(this, reactor.now + ABANDONED_TIMEOUT_MS);
+      const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
+      reactor.expireAt(this, exchange.isEventStream ? Math.min(leavesMs, exchange.deadlineMs) : leavesMs);
     } else if (this.#isBodyDue(exchange)) {
       exchange.wait = "body";
       this.beginBody(exchange.isBodyPaced);
@@ -258,7 +259,10 @@ export abstract class ExchangeConnection extends Connection {
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.checkSending();
-    if (exchange.stream?.isReading === false) return this.pump(); // it has paused
+    if (exchange.stream?.isReading === false) { // it has paused
+      this.#expire(); // it may have nothing to say
+      return this.pump();
+    }
     if (exchange.held !== null) {
       if (this.host.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
       return this.settle();

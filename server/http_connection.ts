@@ -66,10 +66,7 @@ export class HttpConnection extends StreamConnection {
 
   override onDeadline(): void {
     this.host.workspace.gatherLength = 0;
-    if (this.current === "handling" && this.exchange!.isEventStream && this.host.isDraining) {
-      return this.endEvents();
-    }
-    if (this.current === "handling") return this.overdue();
+    if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
     if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
@@ -252,7 +249,7 @@ export class HttpConnection extends StreamConnection {
   #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
     const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
       this.host;
-    const { tail } = response;
+    const tail = HttpResponse.sentTail(response);
     const isHead = request.method === "HEAD";
     const body = response.stream;
     const chunked = body !== null && isChunked(body, request);
@@ -266,7 +263,7 @@ export class HttpConnection extends StreamConnection {
     if (this.reader.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, workspace, response);
     }
-    if (sent === response.bytes.length) {
+    if (sent === HttpResponse.sentBytes(response).length) {
       ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
     } else {
       const { output } = this;

@@ -7,7 +7,7 @@ import { bodyMemory } from "./http/body_memory.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import { CLOSE_AND_BLANK_LINE } from "./http/persistence.ts";
 import { FileBody } from "./http/file_body.ts";
-import type { HttpResponse } from "./http/response.ts";
+import { HttpResponse } from "./http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 import type { Workspace } from "./workspace.ts";
@@ -56,6 +56,7 @@ export class Output {
   append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = workspace;
     if (end === start) return; // in the queue, what has no bytes is what has lost them
+    if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be another's
     this.appendedBytes += end - start;
     if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
@@ -88,8 +89,10 @@ export class Output {
 
   /** Sends a response's bytes as they are, when nothing else waits: how many of them went (0, too), or −errno. */
   sendAlone(transport: Transport, fd: number, workspace: Workspace, response: HttpResponse): number {
-    if (workspace.gatherLength > 0 || this.#queue.length > 0 || response.tail !== null) return 0;
-    const sent = transport.send(fd, response.bytes, response.bytes.length, false);
+    if (workspace.gatherLength > 0 || this.#queue.length > 0) return 0;
+    if (HttpResponse.sentTail(response) !== null) return 0;
+    const bytes = HttpResponse.sentBytes(response);
+    const sent = transport.send(fd, bytes, bytes.length, false);
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
   }
 
@@ -101,7 +104,8 @@ export class Output {
     isChunked: boolean,
     from = 0,
   ): void {
-    const { bytes, headLength, fieldsLength } = response;
+    const { headLength, fieldsLength } = response;
+    const bytes = HttpResponse.sentBytes(response);
     if (!closes && !isChunked) {
       if (from < headLength) this.append(workspace, bytes, from, headLength);
       return;
@@ -114,7 +118,9 @@ export class Output {
 
   /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
   appendBody(workspace: Workspace, response: HttpResponse, from: number): void {
-    const { bytes, headLength, tail } = response;
+    const { headLength } = response;
+    const bytes = HttpResponse.sentBytes(response);
+    const tail = HttpResponse.sentTail(response);
     const bodyFrom = Math.max(from, headLength);
     if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
     if (tail instanceof Uint8Array) this.appendShared(workspace, tail);

@@ -7,7 +7,7 @@ import { bodyMemory } from "./http/body_memory.ts";
 import { errorResponse } from "./http/error_response.ts";
 import { FileBody } from "./http/file_body.ts";
 import type { HttpRequest } from "./http/request.ts";
-import type { HttpResponse } from "./http/response.ts";
+import { HttpResponse } from "./http/response.ts";
 import { REFUSED_RETRY_SECONDS } from "./limits.ts";
 import { networkOf } from "./proxy/proxy_header.ts";
 
@@ -24,7 +24,8 @@ export function waitSecondsOf(fd: number, request: HttpRequest, host: Connection
 
 /** `response`; 503 in its place where others hold so much in memory that it could not wait there, too. */
 export function ifThereIsRoom(response: HttpResponse, host: ConnectionHost): HttpResponse {
-  const { tail, bytes } = response;
+  const tail = HttpResponse.sentTail(response);
+  const bytes = HttpResponse.sentBytes(response);
   if (tail instanceof FileBody) return response;
   const inMemory = tail === null ? bytes : tail instanceof Uint8Array ? tail : null;
   if (bodyMemory.hasRoomFor(inMemory)) return response;

@@ -41,8 +41,11 @@ export abstract class StreamConnection extends ExchangeConnection {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
     const { reactor } = this.host;
-    if (reactor.now < stream.dueMs) return reactor.expireAt(this, stream.dueMs);
-    if (bodyMemory.isFull) return reactor.expireAt(this, reactor.now + NO_ROOM_PAUSE_MS); // others hold too much
+    const { deadlineMs } = this.exchange!; // of a stream that is to end, which no pause prolongs
+    if (reactor.now < stream.dueMs) return reactor.expireAt(this, Math.min(stream.dueMs, deadlineMs));
+    if (bodyMemory.isFull) { // others hold too much
+      return reactor.expireAt(this, Math.min(reactor.now + NO_ROOM_PAUSE_MS, deadlineMs));
+    }
     const read = stream.read(reactor.now);
     reactor.suspend(
       this,
@@ -83,7 +86,13 @@ export abstract class StreamConnection extends ExchangeConnection {
   protected tellEvents(exchange: Exchange): void {
     exchange.abandon(new DOMException("The server is to stop", "AbortError"));
     exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
-    this.host.reactor.expireAt(this, exchange.deadlineMs);
+    this.host.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // it may make a pause until then
+  }
+
+  /** True when the deadline that has passed is that of an event stream's last moment, and not the end of a pause. */
+  protected isEndOfEvents(): boolean {
+    const { isEventStream, deadlineMs } = this.exchange!;
+    return isEventStream && this.host.isDraining && this.host.reactor.now >= deadlineMs;
   }
 
   /** The moment is over. */

@@ -173,6 +173,87 @@ Deno.test("what is no bytes is no body: a TypeError for the embedder, 500 or a c
   }
 });
 
+Deno.test("what a response says of its own length cannot be replaced, and sends nothing of another client's", async () => {
+  const secret = "SECRET-OF-ANOTHER-CLIENT ".repeat(40);
+  const long = [["X-Long", "y".repeat(300)]] as const;
+  const small = encodeUtf8("hello") as Uint8Array<ArrayBuffer>;
+  class Page extends HttpResponse {
+    constructor() {
+      super(200, long, new Uint8Array(3));
+    }
+  }
+  class WithField extends Page {
+    field = small; // as `bytes = small`, which TypeScript would not take
+  }
+  class WithGetters extends Page {
+    override get bytes(): Uint8Array<ArrayBuffer> {
+      return small;
+    }
+    override get headLength(): number {
+      return 50_000;
+    }
+  }
+  class Reused extends FileBody {
+    override take(): void {}
+  }
+  const response = () => new HttpResponse(200, long, new Uint8Array(3));
+  const liar = () => Object.create(Uint8Array.prototype, { length: { value: 50_000 } });
+  const makes: (() => HttpResponse)[] = [
+    () => new Page(),
+    () => new WithField(),
+    () => new WithGetters(),
+    () => new HttpResponse(200, [], new Reused({ fd: 0, offset: 0, length: 1, close() {} })),
+    () => Object.defineProperty(response(), "bytes", { value: small }),
+    () => Object.defineProperty(response(), "headLength", { value: 50_000 }),
+    () => Object.assign(response(), { tail: small }),
+    () => Object.setPrototypeOf(response(), WithGetters.prototype),
+    () => Object.create(response(), { bytes: { value: small } }),
+    () => Reflect.construct(HttpResponse, [200, long, new Uint8Array(3)], Page),
+    () => (Object.defineProperty(HttpResponse.prototype, "bytes", { get: () => small }), response()),
+    () => (Object.defineProperty(FileBody.prototype, "take", { value() {} }), response()),
+    () =>
+      new Proxy(response(), {
+        get: (target, name) => name === "bytes" ? small : Reflect.get(target, name, target),
+      }),
+    () => liar(),
+  ];
+  const unchanged: (() => HttpResponse)[] = [
+    () => {
+      const made = response();
+      Object.defineProperty(made.bytes, "length", { value: 50_000 });
+      return made;
+    },
+    () => {
+      const made = HttpResponse.bytes(new Uint8Array(SIZE));
+      Object.defineProperty(made.tail, "length", { value: 50_000_000 });
+      return made;
+    },
+    () => {
+      const made = new HttpResponse(200, [], { stream: ReadableStream.from([small]), length: 5 });
+      Reflect.set(made.tail!, "length", 50_000);
+      return made;
+    },
+  ];
+  let make = makes[0];
+  await using running = serving(({ path }) => path === "/secret" ? HttpResponse.text(secret) : make());
+  for (make of [...makes, ...unchanged]) {
+    {
+      using other = await Wire.connect(running.port);
+      await other.send(get("/secret", "Connection: close"));
+      await other.readToEnd();
+    }
+    for (const request of [get("/", "Connection: close"), head("/"), get("/")]) {
+      using wire = await Wire.connect(running.port);
+      await wire.send(request + get("/secret", "Connection: close"));
+      const { status, fields, body } = await wire.expect(request.startsWith("HEAD"));
+      const text = new TextDecoder().decode(body);
+      assert(!text.includes("SECRET"), make.toString());
+      assertEquals(status, makes.includes(make) ? 500 : 200, make.toString());
+      if (!request.startsWith("HEAD")) assertEquals(body.length, Number(fields["content-length"]));
+    }
+  }
+});
+
 Deno.test("a response with a file is sent once: the second use is an error, and no other file goes out", async () => {
   using site = new Site({ "one.txt": "the first file", "two.txt": "another file's secret" });
   const root = openDirectory(site.root);

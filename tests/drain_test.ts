@@ -141,3 +141,48 @@ Deno.test("an event stream is told at once when the server is to stop, and ends 
     assertEquals(cancelled, listens ? 0 : 2);
   }
 });
+
+/** When an event stream of `chunks`, of which one is sent every `pauseMs`, had ended after `shutdown`, and what was sent. */
+async function drained(
+  chunks: number,
+  pauseMs: number,
+  beforeMs: number,
+): Promise<{ tookMs: number; text: string; isWhole: boolean }> {
+  const encoder = new TextEncoder();
+  const stream = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (let i = 0; i < chunks; i++) controller.enqueue(encoder.encode(`data: ${i}\n\n`));
+    },
+  });
+  const server = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen() {},
+    handler: () => new HttpResponse(200, EVENTS, { stream, length: null, pauseMs }),
+  });
+  using wire = await Wire.connect(server.addr.port);
+  await wire.send(get("/"));
+  await wire.arrival();
+  await new Promise((resolve) => setTimeout(resolve, beforeMs));
+  const startMs = performance.now();
+  const shutdown = server.shutdown();
+  const text = new TextDecoder().decode(await wire.readToEnd());
+  const tookMs = performance.now() - startMs;
+  wire[Symbol.dispose]();
+  await shutdown;
+  return { tookMs, text, isWhole: text.endsWith("\r\n0\r\n\r\n") };
+}
+
+Deno.test("an event stream that pauses between its pieces has its whole second, and no more", async () => {
+  // Pieces wait: those of a second are sent, and not those of the next ones.
+  const many = await drained(200, 50, 120);
+  const sent = many.text.match(/data: /g)!.length;
+  assert(many.isWhole && many.tookMs >= 950 && many.tookMs < 8000, `${many.tookMs} ms`);
+  assert(sent >= 6 && sent < 150, `${sent} pieces`);
+  // The pause is longer than the second.
+  const long = await drained(3, 20_000, 50);
+  assert(long.isWhole && long.tookMs >= 950 && long.tookMs < 10_000, `${long.tookMs} ms`);
+  // After its pause it has nothing to say.
+  const silent = await drained(1, 300, 50);
+  assert(silent.isWhole && silent.tookMs >= 950 && silent.tookMs < 10_000, `${silent.tookMs} ms`);
+});

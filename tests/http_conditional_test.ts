@@ -206,8 +206,11 @@ Deno.test("a long list of tags is read once, whatever is in it", () => {
   );
   for (const list of lists) {
     for (const end of ["", "x", '"', '"abc"']) {
-      const request = new HttpRequest();
-      request.header = (name) => name === "if-none-match" ? list + end : null;
+      const request = new class extends HttpRequest {
+        override header(name: string): string | null {
+          return name === "if-none-match" ? list + end : null;
+        }
+      }();
       const start = performance.now();
       const status = preconditionStatus(request, VALIDATORS, NOW);
       // Quadratic time would be many seconds.

@@ -24,7 +24,8 @@ export interface FileBodyInit {
 
 /**
  * A part of an open file, for one response: its descriptor may stand for another file as soon as that is sent. A class and
- * no shape, so that what a client sends as JSON cannot become one.
+ * no shape, so that what a client sends as JSON cannot become one; and not to be extended, since another `take` could let
+ * it be sent twice.
  */
 export class FileBody {
   /** The descriptor. */
@@ -39,6 +40,7 @@ export class FileBody {
 
   /** A part of an open file; see {@linkcode FileBodyInit}. @throws {TypeError | RangeError} when a part of `init` is not what it must be */
   constructor(init: FileBodyInit) {
+    if (new.target !== FileBody) throw new TypeError("FileBody cannot be extended");
     const { fd, offset, length, close, isIntact = null } = init;
     if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fff_ffff) {
       throw new RangeError(`The descriptor of a file must be a whole number from 0 on, not ${String(fd)}`);
@@ -59,6 +61,10 @@ export class FileBody {
     this.#close = close;
     this.#isIntact = isIntact;
     Object.freeze(this);
+  }
+
+  static {
+    Object.freeze(FileBody.prototype);
   }
 
   /** False once a response was sent with it, or it was closed. */

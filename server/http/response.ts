@@ -46,6 +46,8 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 /**
  * Head and body as they are sent on a connection that stays open, with room for the date. `Content-Length`, `Connection`
  * and `Keep-Alive` are the server's, and so is `Date` unless it is among the fields.
+ *
+ * It cannot be extended or changed: what it says of its own length decides how much of the server's memory is sent.
  */
 export class HttpResponse {
   readonly #status: number;
@@ -64,7 +66,7 @@ export class HttpResponse {
    * not change: when its buffer is transferred or becomes too small meanwhile, the connection ends. A response with a file
    * or a stream is for one request. Fields are sent in UTF-8 unless `encode` does something else.
    * @throws {TypeError} on a field that would break the head in two, also once it is encoded, on a body for a status that
-   * has none, and on what is no body.
+   * has none, on what is no body, and for a subclass.
    * @throws {RangeError} on a status that is not from 200 to 599 (an interim one is not the answer), and on a length that is
    * no number of bytes.
    */
@@ -76,6 +78,9 @@ export class HttpResponse {
     inlineBytesMax: number = INLINE_BODY_BYTES_MAX,
     encode: (text: string) => Uint8Array = encodeUtf8,
   ) {
+    if (new.target !== HttpResponse) {
+      throw new TypeError("HttpResponse cannot be extended: write a function that returns one");
+    }
     if (!Number.isInteger(status) || status < 200 || status > 599) {
       throw new RangeError(`${status} is no status of a response: 200 to 599`);
     }
@@ -111,6 +116,21 @@ export class HttpResponse {
     const isInline = body instanceof Uint8Array && (body.length <= inlineBytesMax || body.length === 0);
     this.#tail = isInline ? null : body;
     this.#bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
+    Object.freeze(this);
+  }
+
+  static {
+    Object.freeze(HttpResponse.prototype);
+  }
+
+  /** The very bytes that `response` is sent from. For the server alone. */
+  static sentBytes(response: HttpResponse): Uint8Array<ArrayBuffer> {
+    return response.#bytes;
+  }
+
+  /** The very body that follows {@linkcode HttpResponse.sentBytes}. For the server alone. */
+  static sentTail(response: HttpResponse): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
+    return response.#tail;
   }
 
   /** 200 to 599. */
@@ -120,7 +140,7 @@ export class HttpResponse {
 
   /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes;
+    return this.#bytes.subarray();
   }
 
   /** Bytes of the head. */
@@ -135,7 +155,7 @@ export class HttpResponse {
 
   /** What follows `bytes`; null when nothing does. */
   get tail(): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
-    return this.#tail;
+    return this.#tail instanceof Uint8Array ? this.#tail.subarray() : this.#tail;
   }
 
   /** The body, where it is made while it is sent. */
@@ -288,7 +308,7 @@ function toStreamBody({ stream, length, pauseMs = 0 }: StreamBody): StreamBody {
   if (!(typeof pauseMs === "number" && pauseMs >= 0)) {
     throw new RangeError(`The pauseMs of a stream must be a number from 0 on, not ${describeKind(pauseMs)}`);
   }
-  return { stream, length, pauseMs };
+  return Object.freeze({ stream, length, pauseMs });
 }
 
 /** True for a body that is made while it is sent. */
