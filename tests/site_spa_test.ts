@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { basic, hashOf } from "./support/passwords.ts";
 import { Site } from "./support/program.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
 import { get } from "./support/wire.ts";
@@ -119,4 +120,20 @@ Deno.test("an application's page in memory is as it is on disk, and its tag is i
   const after = await served.ask(get("/x", NAVIGATION, `If-None-Match: ${before.fields.etag}`));
   assertEquals(summary(after), "200 two");
   assertNotEquals(after.fields.etag, before.fields.etag);
+});
+
+Deno.test("--spa to a page behind a password: what depends on Accept says so, also 401", async () => {
+  const auth = [{ source: "/app.html", realm: "r", users: { ann: hashOf("right") } }];
+  await using served = await ServedSite.start({ "app.html": "app" }, { config: { spa: "/app.html", auth } });
+  const rows: [status: number, ...lines: string[]][] = [
+    [404],
+    [401, NAVIGATION],
+    [401, NAVIGATION, basic("ann", "wrong")],
+    [200, NAVIGATION, basic("ann", "right")],
+    [404, basic("ann", "right")],
+  ];
+  for (const [expected, ...lines] of rows) {
+    const { status, fields } = await served.ask(get("/where/nothing/is", ...lines));
+    assertEquals([status, fields.vary], [expected, "Accept"], lines.join());
+  }
 });
