@@ -6,6 +6,7 @@ import { concat } from "@std/bytes";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { Lookup, Seen } from "./lookup.ts";
+import { isPackedSvg } from "./media_type.ts";
 import { encodePath, type ResolvedPath, resolvePath } from "./resolve_path.ts";
 import type { Rules } from "./rules.ts";
 import { isSiblingName, SIBLING_SUFFIXES } from "./place.ts";
@@ -128,7 +129,7 @@ export class Locator {
       const clean = mayMove ? this.#cleanOf(path, lookup) : null;
       return clean ?? this.#withSiblings(path, seen, lookup);
     }
-    if (cleanUrls && (kind === "directory" || kind === 404)) {
+    if (cleanUrls && !isDotName(path) && (kind === "directory" || kind === 404)) {
       const page = this.#fileAt(concat([path, HTML]), lookup);
       if (page !== null) {
         const index = mayMove ? this.#indexUrlOf(page.path, lookup) : null;
@@ -216,14 +217,23 @@ export class Locator {
 }
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 const SLASHES = Uint8Array.of(SLASH);
 
 function siblings(seen: Seen, lookup: Lookup): LocatedVariant[] {
-  if (lookup.lacksSiblings(seen) || isSiblingName(seen.names.at(-1) ?? "")) return [];
+  const name = seen.names.at(-1) ?? "";
+  // Behind a name with a dot (`.well-known`) it would be a hidden one; what is in an .svgz is compressed already.
+  if (name.startsWith(".") || isPackedSvg(name)) return [];
+  if (lookup.lacksSiblings(seen) || isSiblingName(name)) return [];
   return SIBLING_SUFFIXES.flatMap((suffix, i) => {
     const sibling = lookup.lookBeside(seen, suffix);
     return sibling === null ? [] : [{ coding: SUFFIX_CODINGS[i], seen: sibling }];
   });
+}
+
+/** Whether the last name of a path begins with a dot: with an ending it is another one, and hidden. */
+function isDotName(path: Uint8Array): boolean {
+  return path[path.lastIndexOf(SLASH) + 1] === DOT;
 }
 
 function unreadable(status: number): Refusal {
