@@ -121,7 +121,8 @@ Deno.test("--check prints what is in force; its own output is printed the same a
   });
   const root = Deno.realPathSync(site.root);
   const first = await runProgram(["--check", "8080", "-H", "X-A: b"], site.root, { EPOLLET_COMPRESS: "on" });
-  const reach = "epollet: A password for /p/** is asked for /p and all below it, and for nothing beside it\n";
+  const reach =
+    "epollet: A password for /p/** is asked for /p and all below it, also as /p.br, /p.zst, /p.gz, and for nothing else\n";
   assertEquals([first.code, first.stderr], [0, reach]);
   assert(isValid(JSON.parse(first.stdout)), JSON.stringify(isValid.errors));
   const { port, root: folder, compress, spa, hosts } = JSON.parse(first.stdout);
@@ -191,11 +192,11 @@ Deno.test("--check and the start say what a password is asked for, and --check w
   });
   const lines = [
     "A password for /admin/* is asked for /admin/, /admin/a, and not for /admin/deep/a, /admin/deep/er/a",
-    "A password for /shop/ is asked for /shop and all below it, and for nothing beside it",
-    "A password for /area is asked for /area and all below it, and for nothing beside it",
+    "A password for /shop/ is asked for /shop and all below it, also as /shop.br, /shop.zst, /shop.gz, and for nothing else",
+    "A password for /area is asked for /area and all below it, also as /area.br, /area.zst, /area.gz, and for nothing else",
     "A password for /**.gz is asked for what fits it, and not for /, /a, /deep/a, /deep/er/a",
     "A password for / is asked for everything",
-    "host other.example: A password for /b/** is asked for /b and all below it, and for nothing beside it",
+    "host other.example: A password for /b/** is asked for /b and all below it, also as /b.br, /b.zst, /b.gz, and for nothing else",
   ];
   const { code, stderr } = await runProgram(["--check"], site.root);
   assertEquals([code, stderr.split("\n").slice(0, 8)], [

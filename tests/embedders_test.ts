@@ -8,7 +8,7 @@ import * as epollet from "../mod.ts";
 import { Interest, Reactor, Source } from "../mod.ts";
 import { eventually, openDescriptors } from "./support/descriptors.ts";
 import { serving } from "./support/in_process.ts";
-import { Site } from "./support/program.ts";
+import { REPOSITORY, Site } from "./support/program.ts";
 import { withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
 
@@ -113,11 +113,44 @@ Deno.test("options of a static handler that are of another kind are refused by n
     [{ root, auth: [{ source: "/**", realm: "r", users: ["a"] }] }, /auth must be a list of rules/],
     [{ root, hosts: { a: {} } }, /hosts must be a Map/],
     [{ root, hosts: new Map([["example.org", { root: 5 }]]) }, /root of example.org must be a path/],
+    ...[5, "x", null, [], undefined].map((own) =>
+      [{ root, hosts: new Map([["x", own]]) }, /hosts must be a Map from names of hosts/] as [Any, RegExp]
+    ),
+    [{ root, hosts: new Map([["Example.org", {}]]) }, /hosts must be a Map .* in lower case/],
+    [{ root, hosts: new Map([["a:80", {}]]) }, /hosts must be a Map from names of hosts/],
+    [{ root, hosts: new Map([[5, {}]]) }, /hosts must be a Map from names of hosts/],
+    [{ root, hosts: null }, /hosts must be a Map .*, not null/],
+    [{ root, allowedHosts: "app.test" }, /allowedHosts must be a list of names of hosts .*, not a string/],
+    [{ root, allowedHosts: 5 }, /allowedHosts must be a list .*, not the number 5/],
+    [{ root, allowedHosts: [5] }, /allowedHosts must be a list/],
+    [{ root, allowedHosts: ["App.Test"] }, /allowedHosts must be a list .* in lower case/],
+    [{ root, allowedHosts: ["app.test:80"] }, /allowedHosts must be a list/],
+    [{ root, allowedHosts: new Set(["app.test"]) }, /allowedHosts must be a list/],
+    [{ root, loopbackPorts: [18439] }, /loopbackPorts must be a function/],
+    [{ root, loopbackPorts: null }, /loopbackPorts must be a function/],
+    [null, /needs an object with a root/],
     [{ root, cacheSize: "64M" }, /cacheSize must be a number of bytes, not a string/],
     [{ root, validate: "always" }, /validate must be one of/],
     [{ root, onWarning: true }, /onWarning must be a function/],
   ];
   refused(rows.map(([options, message]) => [() => staticHandler(options), message]));
+});
+
+Deno.test("each option of a static handler is looked at", () => {
+  using site = new Site({ "a.txt": "a" });
+  const sources = ["handlers/static.ts", "handlers/site/site_options.ts", "server/config/site_settings.ts"];
+  const names = sources.flatMap((source) => {
+    const text = Deno.readTextFileSync(REPOSITORY + source);
+    const interfaces = text.matchAll(/^export interface (?:Static|Site)(?:Options|Settings)\b[^]*?^}/gm);
+    return [...interfaces].flatMap(([text]) =>
+      [...text.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name)
+    );
+  });
+  assert(names.length > 20 && names.includes("loopbackPorts"), names.join());
+  refused(names.map((name) => [
+    () => staticHandler({ root: site.root, [name]: Symbol("no option is one") }),
+    new RegExp(`${name} must be`),
+  ]));
 });
 
 Deno.test("calls on sockets take numbers of descriptors, and no more bytes than there are", () => {

@@ -144,3 +144,22 @@ Deno.test("with nosniff a browser runs what is a script here, from another origi
     await removeSoon(profile);
   }
 });
+
+Deno.test("an .svgz has no forms beside it, since it is one itself: x.svgz.gz is another file", async () => {
+  const files = { "a.svgz": "packed", "A.SVGZ": "packed", "a.svg": "plain", "a.svg.gz": "beside" };
+  using site = new Site(files);
+  for (const name of ["a.svgz", "A.SVGZ", "b.svgz"]) {
+    for (const ending of ["gz", "br", "zst"]) site.write(`${name}.${ending}`, "twice");
+  }
+  await using program = await Program.start(site.root);
+  for (const accept of ["gzip", "br, zstd, gzip", "identity"]) {
+    const line = `Accept-Encoding: ${accept}`;
+    for (const target of ["/a.svgz", "/A.SVGZ"]) {
+      const { text, fields } = await exchange(program.port, get(target, line));
+      assertEquals([text, fields["content-encoding"], fields.vary], ["packed", "gzip", undefined], accept);
+    }
+    assertEquals((await exchange(program.port, get("/b.svgz", line))).status, 404);
+    assertEquals((await exchange(program.port, get("/b.svgz.gz", line))).text, "twice");
+  }
+  assertEquals((await exchange(program.port, get("/a.svg", "Accept-Encoding: gzip"))).text, "beside");
+});

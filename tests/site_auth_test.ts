@@ -46,6 +46,51 @@ const CONFIG = {
   ],
 };
 
+Deno.test("no rewrite tells without a password what is there and what is not", async () => {
+  const users = { ann: hashOf("right") };
+  const files = {
+    "index.html": "home",
+    "fallback.html": "fallback",
+    "private/a.txt": SECRET,
+    "private/d/x.txt": SECRET,
+    "private/e/index.html": SECRET,
+    "other/b.txt": "other",
+  };
+  await using served = await ServedSite.start(files, {
+    args: ["--spa"],
+    config: {
+      auth: [{ source: "/private/**", realm: "r", users }, { source: "/single", realm: "s", users }],
+      rewrites: [
+        { source: "/both/**", destination: "/private/$1" },
+        { source: "/both/**", destination: "/fallback.html", ifMissing: true },
+        { source: "/pub/**", destination: "/private/$1" },
+        { source: "/dir/*", destination: "/private/$1/" },
+        { source: "/late/**", destination: "/private/$1", ifMissing: true },
+        { source: "/one", destination: "/single" },
+        { source: "/open/**", destination: "/other/$1" },
+      ],
+    },
+  });
+  const there = "/pub/a.txt /pub/d/x.txt /pub/e/ /pub/e /late/a.txt /dir/e /both/a.txt".split(" ");
+  const missing = "/pub/nope.txt /pub/d/ /pub/d /pub/d/nope /late/nope.txt /dir/nope /both/nope.txt /one"
+    .split(" ");
+  for (const lines of [[], ["Accept: text/html"]]) {
+    for (const target of [...there, ...missing]) {
+      assertEquals((await served.ask(get(target, ...lines))).status, 401, target);
+    }
+    for (const [target, expected] of [["/open/b.txt", "200 other"], ["/open/nope.txt", "404"]] as const) {
+      assertEquals(await served.say(target, ...lines), expected);
+    }
+  }
+  await served.check([
+    ["/pub/a.txt", `200 ${SECRET}`],
+    ["/pub/nope.txt", "404"],
+    ["/both/nope.txt", "200 fallback"],
+    ["/dir/e", `200 ${SECRET}`],
+    ["/one", "404"],
+  ], ANN);
+});
+
 Deno.test("no spelling, method, condition, rule or other name of a file leads around its password", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   const { etag } = (await served.ask(get("/private/x.txt", ANN))).fields;

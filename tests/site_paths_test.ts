@@ -307,3 +307,27 @@ Deno.test("what appears and disappears is seen by the very next request, however
     }
   }));
 });
+
+Deno.test("/.well-known leads to no hidden file beside it, by no ending that is left out", async () => {
+  const files = {
+    ".well-known/security.txt": "contact",
+    ".well-known.html": "top secret",
+    ".well-known.gz": "top secret",
+    ".well-known.br": "top secret",
+    ".well-known.html.gz": "top secret",
+  };
+  for (const hasDirectory of [true, false]) {
+    for (const args of [["--clean-urls"], [], ["--clean-urls", "--browse"]]) {
+      await using served = await ServedSite.start(files, { args }, (site) => {
+        if (!hasDirectory) Deno.removeSync(site.path(".well-known"), { recursive: true });
+      });
+      for (const target of ["/.well-known", "/.well-known/", "/.well-known.html", "/.well-known.gz"]) {
+        for (const line of ["Accept-Encoding: br, gzip", "Accept-Encoding: identity"]) {
+          const { status, text } = await served.ask(get(target, line));
+          assert(!text.includes("top secret"), `${status} ${target} ${args}`);
+        }
+      }
+      if (hasDirectory) assertEquals(await served.say("/.well-known/security.txt"), "200 contact");
+    }
+  }
+});

@@ -293,3 +293,35 @@ Deno.test("what comes to where nothing was is served instead of its stand-in, an
     }
   }));
 });
+
+Deno.test("RFC 9110 §15.3.7, §15.4.5: Content-Location of a rule is with 206 and 304, as with the 200, and with no error", async () => {
+  const files = { "small.txt": "0123456789", "large.bin": new Uint8Array(2 << 20), "d/index.html": "d" };
+  const headers = [{ source: "/**", headers: { "Content-Location": "/there", "Content-Language": "en" } }];
+  await using served = await ServedSite.start(files, { config: { headers } });
+  for (const target of ["/small.txt", "/large.bin", "/d/"]) {
+    const { fields: { etag } } = await served.ask(get(target));
+    for (
+      const [expected, language, ...lines] of [
+        [200, "en"],
+        [206, "en", "Range: bytes=0-0"],
+        [304, undefined, `If-None-Match: ${etag}`],
+        [412, undefined, 'If-Match: "x"'],
+        ...target === "/d/" ? [] : [[206, undefined, "Range: bytes=0-0,5-6"]] as const,
+      ] as const
+    ) {
+      for (let i = 0; i < 3; i++) {
+        const { status, fields } = await served.ask(get(target, ...lines));
+        const location = expected === 412 ? undefined : "/there";
+        assertEquals(
+          [status, fields["content-location"], fields["content-language"]],
+          [expected, location, language],
+          `${target} ${lines}`,
+        );
+      }
+    }
+  }
+  for (const [target, expected] of [["/missing", 404], ["/d", 301]] as const) {
+    const { status, fields } = await served.ask(get(target));
+    assertEquals([status, fields["content-location"]], [expected, undefined]);
+  }
+});

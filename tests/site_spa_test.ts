@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { basic, hashOf } from "./support/passwords.ts";
 import { Site } from "./support/program.ts";
 import { ServedSite, summary } from "./support/served_site.ts";
 import { get } from "./support/wire.ts";
@@ -172,4 +173,20 @@ Deno.test("--spa: a dot in a name makes no file of it, unless what follows is th
   assertEquals(await varying(NAVIGATION, mode), "Accept");
   assertEquals(await varying("Accept: */*", mode), "Accept, Sec-Fetch-Mode");
   assertEquals(await varying("Accept: */*", "Sec-Fetch-Mode: cors"), "Accept, Sec-Fetch-Mode");
+});
+
+Deno.test("--spa to a page behind a password: what depends on Accept says so, also 401", async () => {
+  const auth = [{ source: "/app.html", realm: "r", users: { ann: hashOf("right") } }];
+  await using served = await ServedSite.start({ "app.html": "app" }, { config: { spa: "/app.html", auth } });
+  const rows: [status: number, ...lines: string[]][] = [
+    [404],
+    [401, NAVIGATION],
+    [401, NAVIGATION, basic("ann", "wrong")],
+    [200, NAVIGATION, basic("ann", "right")],
+    [404, basic("ann", "right")],
+  ];
+  for (const [expected, ...lines] of rows) {
+    const { status, fields } = await served.ask(get("/where/nothing/is", ...lines));
+    assertEquals([status, fields.vary], [expected, "Accept"], lines.join());
+  }
 });

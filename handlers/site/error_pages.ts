@@ -8,8 +8,7 @@ import { HttpResponse } from "../../server/http/response.ts";
 import type { Note } from "./locator.ts";
 import { OUTSIDE } from "./lookup.ts";
 import type { PlainErrors } from "./plain_errors.ts";
-import type { StandIn } from "./presenter.ts";
-import type { Result } from "./representation.ts";
+import type { Result, StandIn } from "./representation.ts";
 import type { StandIns } from "./stand_ins.ts";
 
 /** What a site shows unless told otherwise. */

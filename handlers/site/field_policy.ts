@@ -170,6 +170,8 @@ function isSuccess(status: number): boolean {
 /** False where a rule about `name` speaks of something else than this response. */
 function holds(name: string, { status, fileName }: ResponseFacts, own: Fields): boolean {
   if (!ABOUT_CONTENT.test(name)) return status < 400 || !ABOUT_CACHING.test(name);
+  // Where a 200 has it, each 206 and 304 must, too (RFC 9110 §15.3.7, §15.4.5).
+  if (/^content-location$/i.test(name)) return fileName !== null && isSuccess(status);
   if (fileName === null || (status !== 200 && status !== 206)) return false;
   // Several ranges in one body: what it is says how to take it apart, not what the file is.
   return !own.some(([name, value]) => isContentType(name) && MULTIPART.test(value));

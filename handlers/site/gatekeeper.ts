@@ -5,7 +5,7 @@
 import type { HandlerContext } from "../../server/handler.ts";
 import { HttpError } from "../../server/http/http_error.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
-import type { HttpResponse } from "../../server/http/response.ts";
+import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { BUSY_FIELDS } from "./basic_auth.ts";
 import type { ErrorPages } from "./error_pages.ts";
 import type { Location, Note } from "./locator.ts";
@@ -25,8 +25,9 @@ export class Gatekeeper {
   }
 
   /**
-   * The rules for the URL, for what is found there and for each form of it: no detour leads around them. Where these are two, both have to
-   * be satisfied.
+   * The rules for the URL, for what is found there and for each form of it, and for each path that a rewrite led to,
+   * whether something is there or not: no detour leads around them, and none tells what is there. Where these are two,
+   * both have to be satisfied.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
     const paths = location.kind === "file"
@@ -34,13 +35,13 @@ export class Gatekeeper {
       : [];
     const urls = paths.map((path) => encodePath(path, false));
     if (location.kind === "directory") urls.push(encodePath(location.path, true));
-    const rules = [url, ...urls].map((url) => this.#rules.auth(url));
+    const rules = [url, ...urls, ...location.rewritten ?? []].map((url) => this.#rules.auth(url));
     return [...new Set(rules.filter((rule) => rule !== null))];
   }
 
   /**
    * What those are told who may not see what is at `url`; null: whoever asks may. While a password is being tried it
-   * is a promise, of what `retry` gives when it is right.
+   * is a promise, of what `retry` gives when it is right. `own` are further fields of what they are told.
    */
   deny(
     rules: readonly CompiledAuth[],
@@ -48,12 +49,14 @@ export class Gatekeeper {
     request: HttpRequest,
     context: HandlerContext,
     retry: () => HttpResponse | Promise<HttpResponse>,
+    own: Fields = [],
   ): HttpResponse | Promise<HttpResponse> | null {
     for (const { gate, source } of rules) {
       let checked: boolean | Promise<boolean>;
       const busy = (error: unknown) => {
         if (!(error instanceof HttpError)) throw error; // too many are being checked
-        return this.#errors.response({ status: error.status, url, own: BUSY_FIELDS }, request, context);
+        const fields = [...BUSY_FIELDS, ...own];
+        return this.#errors.response({ status: error.status, url, own: fields }, request, context);
       };
       try {
         checked = gate.check(request, context);
@@ -63,7 +66,8 @@ export class Gatekeeper {
       if (checked === true) continue;
       const refuse = () => {
         this.#note("rule", `auth ${source}: a name and a password are needed`);
-        return this.#errors.response({ status: 401, url, own: gate.challenge }, request, context);
+        const fields = [...gate.challenge, ...own];
+        return this.#errors.response({ status: 401, url, own: fields }, request, context);
       };
       return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
     }

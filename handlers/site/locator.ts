@@ -20,8 +20,13 @@ export interface FileLocation {
   readonly why: string | null;
 }
 
-/** What is at a URL. */
-export type Location =
+/** What is at a URL, and where that was looked for. */
+export type Location = Found & {
+  /** The paths that rewrites led to, encoded: also those where nothing is. */
+  readonly rewritten?: readonly string[];
+};
+
+type Found =
   | FileLocation
   /** Another spelling of the URL's path, encoded. */
   | { readonly kind: "moved"; readonly url: string }
@@ -76,19 +81,21 @@ export class Locator {
 
   /** What is at `resolved`, whose URL is `url`. */
   locate(resolved: ResolvedPath, url: string, lookup: Lookup): Location {
-    const rewritten = this.#rewrite(url, false);
-    if (typeof rewritten === "number") return NOWHERE;
-    const found = this.#find(rewritten ?? resolved, rewritten === null, lookup);
-    if (found.kind !== "error" || found.status !== 404) return this.#noted(found);
+    const first = this.#rewrite(url, false);
+    if (typeof first === "number") return NOWHERE;
+    const found = this.#find(first ?? resolved, first === null, lookup);
+    if (found.kind !== "error" || found.status !== 404) return this.#noted(found, [first]);
     const second = this.#rewrite(url, true);
-    if (typeof second === "number") return NOWHERE;
-    if (second !== null) return this.#noted(this.#find(second, false, lookup));
-    return lookup.obstacle === null ? found : { ...found, why: lookup.obstacle };
+    if (typeof second === "number") return this.#noted(NOWHERE, [first]);
+    if (second !== null) return this.#noted(this.#find(second, false, lookup), [first, second]);
+    return this.#noted(lookup.obstacle === null ? found : { ...found, why: lookup.obstacle }, [first]);
   }
 
-  #noted(found: Location): Location {
+  #noted(found: Found, looked: readonly (ResolvedPath | null)[]): Location {
     if (found.kind === "file" && found.why !== null) this.#note("rule", found.why);
-    return found;
+    const paths = looked.filter((path) => path !== null);
+    if (paths.length === 0) return found;
+    return { ...found, rewritten: paths.map(({ path, isDirectory }) => encodePath(path, isDirectory)) };
   }
 
   /** The very file at a path that is no request's, such as that of an error page. */
@@ -108,7 +115,7 @@ export class Locator {
   }
 
   /** Redirects only where `mayMove`: not from what the client never asked for. */
-  #find({ path, isDirectory }: ResolvedPath, mayMove: boolean, lookup: Lookup): Location {
+  #find({ path, isDirectory }: ResolvedPath, mayMove: boolean, lookup: Lookup): Found {
     const { cleanUrls } = this.#settings;
     if (isDirectory) return this.#findDirectory(path, mayMove, lookup);
     const kind = lookup.look(path);
@@ -117,7 +124,7 @@ export class Locator {
       const clean = mayMove ? this.#cleanOf(path, lookup) : null;
       return clean ?? this.#withSiblings(path, seen, lookup);
     }
-    if (cleanUrls && (kind === "directory" || kind === 404)) {
+    if (cleanUrls && !isDotName(path) && (kind === "directory" || kind === 404)) {
       const page = this.#fileAt(concat([path, HTML]), lookup);
       if (page !== null) {
         const index = mayMove ? this.#indexUrlOf(page.path, lookup) : null;
@@ -136,7 +143,7 @@ export class Locator {
     return (mayMove ? this.#cleanOf(path, lookup) : null) ?? variant;
   }
 
-  #findDirectory(path: Uint8Array<ArrayBuffer>, mayMove: boolean, lookup: Lookup): Location {
+  #findDirectory(path: Uint8Array<ArrayBuffer>, mayMove: boolean, lookup: Lookup): Found {
     for (const index of this.#index) {
       const file = join(path, index);
       const kind = lookup.look(file);
@@ -160,7 +167,7 @@ export class Locator {
   }
 
   /** The better URL of the file `path`: of `/d/index.html` it is `/d/`, of `/a.html` `/a`. Null: it has none. */
-  #cleanOf(path: Uint8Array, lookup: Lookup): Location | null {
+  #cleanOf(path: Uint8Array, lookup: Lookup): Found | null {
     const name = path.subarray(path.lastIndexOf(SLASH) + 1);
     if (!this.#settings.cleanUrls || name.length <= HTML.length || !endsWith(name, HTML)) return null;
     const index = this.#indexUrlOf(path, lookup);
@@ -170,7 +177,7 @@ export class Locator {
   }
 
   /** The URL of the directory that shows the file `path`; null where it shows another one, or none. */
-  #indexUrlOf(path: Uint8Array, lookup: Lookup): Location | null {
+  #indexUrlOf(path: Uint8Array, lookup: Lookup): Found | null {
     const slash = path.lastIndexOf(SLASH);
     const name = path.subarray(slash + 1);
     const directory = path.slice(0, Math.max(slash, 0));
@@ -205,7 +212,13 @@ export class Locator {
 }
 
 const SLASH = 0x2f;
+const DOT = 0x2e;
 const SLASHES = Uint8Array.of(SLASH);
+
+/** Whether the last name of a path begins with a dot: with an ending it is another one, and hidden. */
+function isDotName(path: Uint8Array): boolean {
+  return path[path.lastIndexOf(SLASH) + 1] === DOT;
+}
 
 function unreadable(status: number): Refusal {
   return {

@@ -14,7 +14,7 @@ import { CACHE_SETTLE_SECONDS, FORM_OVERHEAD_BYTES } from "../../server/limits.t
 import type { EntityTags } from "./entity_tags.ts";
 import type { FieldPolicy } from "./field_policy.ts";
 import type { FileCache } from "./file_cache.ts";
-import { FileContent } from "./file_content.ts";
+import type { FileContent } from "./file_content.ts";
 import type { Forms } from "./forms.ts";
 import type { Loaded, Loader } from "./loader.ts";
 import type { Note } from "./locator.ts";
@@ -28,26 +28,15 @@ import {
   type Result,
   sourceInMemory,
   sourceOnDisk,
+  type StandIn,
   whole,
 } from "./representation.ts";
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
 import { chooseVariant, describeVariant } from "./variants.ts";
 import { statusOfErrno } from "./site_root.ts";
-import { isDated, validatorsOf } from "./validators.ts";
+import { contentOf, isDated, validatorsOf } from "./validators.ts";
 
 const BUSY: Fields = [["Retry-After", "1"]];
-
-/** A resource that stands for another URL than its own. */
-export interface StandIn {
-  /** That URL's path. */
-  readonly url: string;
-  /** 200, or the error that the resource is the page of. */
-  readonly status: number;
-  /** Further fields. */
-  readonly own: Fields;
-  /** A password was asked for because of the resource's own path. */
-  readonly isPrivate?: boolean;
-}
 
 /** What a presenter works with. */
 export interface PresenterParts {
@@ -191,7 +180,7 @@ export class Presenter {
       resource.isNew = false;
       note("cache", "not kept: it has just changed");
     }
-    const content = bytes === null ? loaded.content : this.#contentOf(bytes, status, context);
+    const content = bytes === null ? loaded.content : contentOf(bytes, status, context, this.#parts);
     if (content !== null) {
       const etag = tags.ofForm(content.tag, status, variant.coding);
       if (content.isProvisional || !isDated(status, etag, context, this.#parts)) {
@@ -206,14 +195,6 @@ export class Presenter {
     }
     if (bytes !== null && resource.entry === null) cache.dismiss(content!);
     return content === null ? loaded : null;
-  }
-
-  #contentOf(bytes: Uint8Array<ArrayBuffer>, status: FileStatus, { clock }: HandlerContext): FileContent {
-    const { cache, tags } = this.#parts;
-    const isSettled = cache.isSettled(status.changedSeconds, clock.seconds);
-    const isProvisional = !isSettled && tags.growth.isTooFast(status);
-    const tag = isProvisional ? null : tags.ofContent(bytes, status, null, isSettled);
-    return new FileContent(bytes, status, status.identity, { tag, isSettled, isProvisional });
   }
 
   /** `added` is what the resource has not been made of so far. */

@@ -51,6 +51,18 @@ export type Result = HttpResponse | Failure;
 /** Adds the fields that do not come from the file itself. */
 export type Dress = (own: Fields, status: number) => Fields;
 
+/** A resource that stands for another URL than its own. */
+export interface StandIn {
+  /** That URL's path. */
+  readonly url: string;
+  /** 200, or the error that the resource is the page of. */
+  readonly status: number;
+  /** Further fields. */
+  readonly own: Fields;
+  /** A password was asked for because of the resource's own path. */
+  readonly isPrivate?: boolean;
+}
+
 /** The part of a representation that tells how its bytes are had. */
 type Source = Pick<Representation, "size" | "body" | "pieces">;
 

@@ -5,7 +5,9 @@
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import { aliasesOf } from "./aliases.ts";
 import { Glob } from "./glob.ts";
+import { SIBLING_SUFFIXES } from "./place.ts";
 
+const HTML = ".html";
 const WILDCARD = /[*?[{\\]/;
 const EVERYTHING: readonly string[] = ["/", "/**"];
 
@@ -17,15 +19,26 @@ export function describeAuth(settings: Pick<SiteSettings, "auth" | "index" | "cl
 function reachOf(source: string, settings: Pick<SiteSettings, "index" | "cleanUrls">): string {
   if (EVERYTHING.includes(source)) return "for everything";
   const base = source.replace(/\/(\*\*)?$/, "");
-  if (!WILDCARD.test(base)) return `for ${base} and all below it, and for nothing beside it`;
   const glob = new Glob(source, true);
+  const isAsked = (path: string) => aliasesOf(path, settings).some((alias) => glob.match(alias) !== null);
+  if (!WILDCARD.test(base)) {
+    const others = namesOfTheSame(base).filter(isAsked);
+    return `for ${base} and all below it, also as ${others.join(", ")}, and for nothing else`;
+  }
   const start = directoryOf(source);
   const samples = [start, `${start}a`, `${start}deep/a`, `${start}deep/er/a`];
-  const isAsked = (path: string) => aliasesOf(path, settings).some((alias) => glob.match(alias) !== null);
   const asked = samples.filter(isAsked);
   const others = samples.filter((path) => !isAsked(path));
   const does = asked.length > 0 ? `for ${asked.join(", ")}` : "for what fits it";
   return others.length > 0 ? `${does}, and not for ${others.join(", ")}` : `${does}, and so on`;
+}
+
+/** Under what other URLs the file or directory `base` may be had. */
+function namesOfTheSame(base: string): string[] {
+  const directory = base.slice(0, base.lastIndexOf("/") + 1);
+  const pages = [base + HTML, ...base.endsWith(HTML) ? [base.slice(0, -HTML.length)] : []];
+  const siblings = [base, ...pages].flatMap((name) => SIBLING_SUFFIXES.map((suffix) => name + suffix));
+  return [...siblings, ...pages, ...pages.map((page) => `${page}/`), directory];
 }
 
 /** The directory of everything that a glob fits. */

@@ -10,6 +10,7 @@ import type { FileStatus } from "../../ffi/file_status.ts";
 import type { PrecompressedMode } from "../../server/config/site_settings.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import { MODIFIED_SECONDS_MIN, PRECOMPRESSED_LAG_MS_MAX, STALE_FORMS_TOLD_MAX } from "../../server/limits.ts";
+import { isPackedSvg } from "./media_type.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { bytesOf } from "./natural_order.ts";
 import { isSiblingName, SIBLING_SUFFIXES } from "./place.ts";
@@ -42,9 +43,10 @@ export class Siblings {
 
   /** Those beside what was looked at, which may be missing itself. */
   of(seen: Seen, lookup: Lookup): LocatedVariant[] {
-    if (this.#mode === "off" || lookup.lacksSiblings(seen) || isSiblingName(seen.names.at(-1) ?? "")) {
-      return [];
-    }
+    const name = seen.names.at(-1) ?? "";
+    // Behind a name with a dot (`.well-known`) it would be a hidden one; what is in an .svgz is compressed already.
+    if (this.#mode === "off" || name.startsWith(".") || isPackedSvg(name) || isSiblingName(name)) return [];
+    if (lookup.lacksSiblings(seen)) return [];
     return SIBLING_SUFFIXES.flatMap((suffix, i) => {
       const sibling = lookup.lookBeside(seen, suffix);
       if (sibling !== null && seen.status !== null && this.#mode === "fresh") {

@@ -190,8 +190,9 @@ export class Site {
     url: string,
     request: HttpRequest,
     context: HandlerContext,
+    own: Fields = [],
   ): HttpResponse | Promise<HttpResponse> | null {
-    return this.#gatekeeper.deny(rules, url, request, context, () => this.#answer(request, context));
+    return this.#gatekeeper.deny(rules, url, request, context, () => this.#answer(request, context), own);
   }
 
   #resolve(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
@@ -297,7 +298,7 @@ export class Site {
     this.#note("rule", isNavigation ? `${why} gets ${spa}` : why);
     if (!isNavigation) return this.#fail(404, url, request, context, vary);
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
-    const denied = rule === null ? null : this.#deny([rule], url, request, context);
+    const denied = rule === null ? null : this.#deny([rule], url, request, context, vary);
     if (denied !== null) return denied;
     const standIn = { url, status: 200, own: vary, isPrivate: rule !== null };
     const result = this.#standIns.present(spa, standIn, request, context);

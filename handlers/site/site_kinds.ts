@@ -3,6 +3,7 @@
  * @module
  */
 import { ETAG_MODES, PRECOMPRESSED_MODES } from "../../server/config/site_settings.ts";
+import { isHostName } from "../../server/config/rule_values.ts";
 import {
   BOOLEAN,
   checkKinds,
@@ -23,11 +24,11 @@ const BYTES: Kind = {
   expected: "a number of bytes",
   is: (value) => typeof value === "number" && value >= 0,
 };
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const TABLE: Kind = {
   expected: "an object of strings",
-  is: (value) =>
-    typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every(STRING.is),
+  is: (value) => isObject(value) && Object.values(value).every(STRING.is),
 };
 const FIELD: Kind = {
   expected: "a pair of a name and a value",
@@ -37,6 +38,11 @@ const TYPE: Kind = {
   expected: "a media type, or a list of them",
   is: (value) => value === undefined || STRING.is(value) || STRINGS.is(value),
 };
+/** As it is compared with what requests say: in upper case it would never be found. */
+const HOST: Kind = {
+  expected: "the name of a host in lower case",
+  is: (value) => typeof value === "string" && isHostName(value) && value === value.toLowerCase(),
+};
 const NUMBER: Kind = { expected: "a number", is: (value) => typeof value === "number" };
 
 const SITE: Kinds = {
@@ -44,6 +50,7 @@ const SITE: Kinds = {
     expected: `${PATH.expected}, or an archive`,
     is: (value) => PATH.is(value) || value instanceof SiteArchive,
   },
+  isRootConfined: BOOLEAN,
   index: STRINGS,
   cleanUrls: BOOLEAN,
   spa: orNull(STRING),
@@ -74,7 +81,15 @@ const SITE: Kinds = {
 };
 
 const OPTIONS: Kinds = {
-  hosts: { expected: "a Map", is: (value) => value instanceof Map },
+  hosts: {
+    expected: "a Map from names of hosts in lower case to objects",
+    is: (value) => value instanceof Map && [...value].every(([name, own]) => HOST.is(name) && isObject(own)),
+  },
+  allowedHosts: orNull({
+    expected: "a list of names of hosts in lower case, such as app.test or *.example.org, or * for all",
+    is: (value) => Array.isArray(value) && value.every((name) => name === "*" || HOST.is(name)),
+  }),
+  loopbackPorts: FUNCTION,
   cacheSize: BYTES,
   cacheFileSize: BYTES,
   validate: oneOf(["auto", "inotify", "stat", "off"]),
@@ -92,7 +107,7 @@ export function checkSiteOptions(options: object & { readonly hosts?: ReadonlyMa
   checkKinds(options, { ...SITE, ...OPTIONS });
   for (const [host, own] of options.hosts ?? []) {
     const named = Object.entries(SITE).map(([name, kind]) => [`${name} of ${host}`, kind]);
-    const values = Object.entries(own ?? {}).map(([name, value]) => [`${name} of ${host}`, value]);
+    const values = Object.entries(own).map(([name, value]) => [`${name} of ${host}`, value]);
     checkKinds(Object.fromEntries(values), Object.fromEntries(named));
   }
 }

@@ -5,8 +5,8 @@
 import type { HandlerContext } from "../../server/handler.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Lookup } from "./lookup.ts";
-import type { Presenter, StandIn } from "./presenter.ts";
-import type { Result } from "./representation.ts";
+import type { Presenter } from "./presenter.ts";
+import type { Result, StandIn } from "./representation.ts";
 import type { Resources } from "./resources.ts";
 
 /** See the module's comment. */

@@ -7,6 +7,7 @@ import type { HandlerContext } from "../../server/handler.ts";
 import { lastModifiedOf, type Validators } from "../../server/http/conditional.ts";
 import type { EntityTags } from "./entity_tags.ts";
 import type { FileCache } from "./file_cache.ts";
+import { FileContent } from "./file_content.ts";
 
 /** What is asked about a file's state. */
 interface Judges {
@@ -43,4 +44,17 @@ export function validatorsOf(
     etag,
     modifiedSeconds: isSaid ? lastModifiedOf(status.modifiedSeconds, context.clock.seconds) : null,
   };
+}
+
+/** What was read of a file in the state `status`, with its tag where that is made now. */
+export function contentOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  status: FileStatus,
+  { clock }: HandlerContext,
+  { cache, tags }: Judges,
+): FileContent {
+  const isSettled = cache.isSettled(status.changedSeconds, clock.seconds);
+  const isProvisional = !isSettled && tags.growth.isTooFast(status);
+  const tag = isProvisional ? null : tags.ofContent(bytes, status, null, isSettled);
+  return new FileContent(bytes, status, status.identity, { tag, isSettled, isProvisional });
 }

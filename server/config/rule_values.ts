@@ -141,9 +141,14 @@ export const REWRITE_DESTINATION = /^\/[^?#]*$/;
 export const HOST_NAME =
   /^((\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*|\[[0-9A-Fa-f:.]+\])$/;
 
+/** Whether it is the name of a host, without a port. */
+export function isHostName(text: string): boolean {
+  return HOST_NAME.test(text) && text.length <= 255;
+}
+
 /** The name of a host in lower case, without a port. */
 export function readHostName(text: string): string {
-  if (!HOST_NAME.test(text) || text.length > 255) {
+  if (!isHostName(text)) {
     throw new Expected(
       "the name of a host without a port, such as example.org or *.example.org (not in ASCII: its xn-- form)",
     );
