@@ -13,6 +13,8 @@ import type { TaskQueue } from "./task_queue.ts";
 export class Parking {
   readonly #poller: Poller;
   readonly #tasks: TaskQueue;
+  /** How often Deno's own loop has had a round between two turns: what was to be done without waiting is done then. */
+  rounds = 0;
   #isRef = true;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -35,6 +37,7 @@ export class Parking {
     this.#tasks.isParked = true;
     const count = await (this.#isRef ? this.#poller.park(ready, timeoutMs) : this.#look(ready, timeoutMs));
     this.#tasks.isParked = false;
+    this.rounds++;
     return count;
   }
 

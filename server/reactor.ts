@@ -36,8 +36,6 @@ export class Reactor {
   batch: number = nextTurn();
   /** Turns that this reactor has had. */
   turns = 0;
-  /** How often Deno's own loop has had a round between two turns: what was to be done without waiting is done then. */
-  rounds = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
 
@@ -218,9 +216,7 @@ export class Reactor {
         if (woken > 0 && !isOverdue) continue;
         const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;
-        const count = await this.parking.wait(this.#ready, patienceMs);
-        this.rounds++;
-        this.#dispatch(count);
+        this.#dispatch(await this.parking.wait(this.#ready, patienceMs));
         yieldedMs = this.now;
       }
     } finally {

@@ -131,7 +131,7 @@ export class Server {
     let updatedMs = reactor.now;
     const { reclaimer } = bodyMemory;
     reactor.betweenPhases = () => {
-      reclaimer.run(reactor.rounds, reactor.isQuiet);
+      reclaimer.run(reactor.parking.rounds, reactor.isQuiet);
       if (reactor.now === updatedMs) return; // many turns fit into a millisecond
       updatedMs = reactor.now;
       clock.update(Date.now());

@@ -21,6 +21,7 @@ const FOLDERS = [
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
+  "REPEATED_KEYS_MAX",
   "ANNOUNCED_ADDRESSES_MAX",
   "HEARTBEATS_PER_PATIENCE",
   "STALE_FORMS_NAMES_MAX",
