@@ -15,6 +15,8 @@ import { EXIT_FAILURE } from "./exit.ts";
 import { logPathsOf } from "./logs.ts";
 import type { Kind } from "./origin.ts";
 
+const RUNTIMES = /^(DENO_[A-Z0-9_]*|HOME|XDG_CACHE_HOME|NPM_CONFIG_REGISTRY|NO_COLOR)=/;
+
 /** What is done at a signal. */
 export interface SignalTasks {
   /** SIGTERM, SIGINT: finish what has begun, and end. */
@@ -43,7 +45,16 @@ export function guardSignals(command: CommandLine, kind: Kind): void {
   }
   if (isBlocked(SIGUSR1)) return;
   block(SIGUSR1);
-  replaceProcess(SELF, commandLine(), isSecureExecution() ? [] : environmentWithout([]));
+  const environment = environmentWithout([]);
+  replaceProcess(SELF, commandLine(), isSecureExecution() ? environment.filter(isRuntimes) : environment);
+}
+
+/**
+ * True for a variable of the runtime, which has read it at the first start already: without DENO_DIR, or HOME, the second
+ * one would look for this program's modules elsewhere. All others are the starter's, and are not believed.
+ */
+function isRuntimes(word: Uint8Array): boolean {
+  return RUNTIMES.test(new TextDecoder().decode(word));
 }
 
 /** SIGUSR1, read from a descriptor. */

@@ -2,7 +2,7 @@
  * Capabilities: what a process that serves has of them, and what a program believes whose file has some.
  * @module
  */
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pointersTo } from "../ffi/child.ts";
 import { close } from "../ffi/socket.ts";
 import { environmentVariable, hideEnvironmentVariable, isSecureExecution } from "../ffi/process.ts";
@@ -70,6 +70,7 @@ Deno.test("a program whose file has a set-ID bit believes no environment, and st
       EPOLLET_COMPRES: "a name that is none",
       EPOLLET_CHANNEL: "worker 3",
       PORT: "1",
+      DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
       LISTEN_FDS: "1",
       NOTIFY_SOCKET: site.path("notify"),
     };
@@ -85,6 +86,11 @@ Deno.test("a program whose file has a set-ID bit believes no environment, and st
     for (const args of [[], ["--no-sandbox"], ["--access-log-file", log]]) {
       await using program = await Program.startCommand(start("--port", "0", ...args));
       assertEquals((await exchange(program.port, get("/"))).text, "named");
+      const environment = Deno.readTextFileSync(`/proc/${program.pid}/environ`).split("\0");
+      for (const name of ["DENO_DIR", "HOME"]) {
+        assert(environment.some((word) => word.startsWith(`${name}=`)), name);
+      }
+      if (args.includes(log)) assert(!environment.some((word) => /^(EPOLLET_|PORT|LISTEN_)/.test(word)));
       program.kill("SIGTERM");
       assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
     }
