@@ -38,7 +38,6 @@ export class Reactor {
   turns = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
   betweenPhases: () => void = () => {};
-
   /** The long wait, and whether it keeps the process alive. */
   readonly parking: Parking;
   readonly #poller: Poller;
