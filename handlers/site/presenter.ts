@@ -32,7 +32,7 @@ import {
   whole,
 } from "./representation.ts";
 import type { Answer, Content, Resource, Variant } from "./resource.ts";
-import { chooseVariant, describeVariant } from "./variants.ts";
+import { asItIsNow, chooseVariant, describeVariant } from "./variants.ts";
 import { statusOfErrno } from "./site_root.ts";
 import { contentOf, isDated, validatorsOf } from "./validators.ts";
 
@@ -320,11 +320,6 @@ export class Presenter {
       return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }
-}
-
-/** A variant after a while: its bytes may have had to leave memory meanwhile. */
-function asItIsNow(variant: Variant): Variant {
-  return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
 }
 
 function describe(

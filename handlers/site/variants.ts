@@ -68,3 +68,8 @@ export function describeVariant({ coding, seen }: Variant): string {
   if (coding === null) return "as it is";
   return suffix === undefined ? `${coding}, compressed here` : `${coding}, from ${name}`;
 }
+
+/** A variant after a while: its bytes may have had to leave memory meanwhile. */
+export function asItIsNow(variant: Variant): Variant {
+  return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
+}
