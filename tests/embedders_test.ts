@@ -6,8 +6,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import * as epollet from "../mod.ts";
 import { Interest, Reactor, Source } from "../mod.ts";
-import { eventually, openDescriptors } from "./support/descriptors.ts";
 import { serving } from "./support/in_process.ts";
+import { refused } from "./support/refused.ts";
 import { REPOSITORY, Site } from "./support/program.ts";
 import { withServer } from "./support/serving.ts";
 import { Wire } from "./support/wire.ts";
@@ -19,17 +19,6 @@ const hello = () => HttpResponse.text("hello");
 
 /** What a listening socket looks like, with a descriptor that is not open. */
 const SOCKET = { fd: 12345, name: "x", address: { address: "127.0.0.1", port: 1 }, isShared: false };
-
-/** Each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
-function refused(rows: readonly (readonly [call: () => unknown, message: RegExp])[]): void {
-  const before = openDescriptors();
-  for (const [call, message] of rows) {
-    const error = assertThrows(call) as Error;
-    assert(error instanceof TypeError || error instanceof RangeError, `${call}: ${error}`);
-    assertMatch(error.message, message, String(call));
-  }
-  assertEquals(openDescriptors(), before);
-}
 
 Deno.test("options of serve that are of another kind are refused by name", () => {
   const rows: [Any, RegExp][] = [
@@ -216,59 +205,6 @@ Deno.test("the other exports refuse what they cannot use", () => {
     [() => fromFetch("x"), /A fetch handler must be a function/],
     [() => requestCoroutine({}), /A handler must be a function/],
   ]);
-});
-
-Deno.test("a log file takes no more bytes than there are, and nothing but bytes", () => {
-  using site = new Site({});
-  const { LogFile } = epollet as Any;
-  const log = new LogFile(site.path("a.log"));
-  log.open();
-  class Liar extends Uint8Array<ArrayBuffer> {
-    override get length(): number {
-      return 100_000;
-    }
-  }
-  refused([
-    [
-      () => log.write(new Uint8Array(3), 100_000),
-      /The length must be a whole number from 0 to 3, not 100000/,
-    ],
-    [
-      () => log.write(new Liar(new ArrayBuffer(3)), 4),
-      /The length must be a whole number from 0 to 3, not 4/,
-    ],
-    [() => log.write(new Uint8Array(3), NaN), /The length .* not NaN/],
-    [() => log.write(new Uint8Array(3), -1), /The length/],
-    [() => log.write(new Uint8Array(3)), /The length .* not undefined/],
-    [() => log.write([1, 2, 3], 3), /What is logged must be a Uint8Array, not an array/],
-    [() => log.write("abc", 3), /What is logged must be a Uint8Array, not a string/],
-  ]);
-  assertEquals(log.write(new TextEncoder().encode("abcdef"), 3), 3);
-  log.close();
-  assertEquals(Deno.readTextFileSync(site.path("a.log")), "abc");
-});
-
-Deno.test("a log of an embedder's own kind that says it wrote more than it got breaks no line", async () => {
-  using site = new Site({});
-  const lines: string[] = [];
-  let answer: unknown;
-  class OwnLog extends epollet.LogFile {
-    override write(bytes: Uint8Array<ArrayBuffer>, length: number): number {
-      lines.push(new TextDecoder().decode(bytes.subarray(0, length)));
-      return answer as number;
-    }
-  }
-  for (answer of [1e9, Infinity, "many"]) {
-    const accessLog = { format: "common", file: new OwnLog(site.path("own.log")) } as const;
-    const running = serving(hello, { accessLog, keepAlive: false });
-    assertEquals(await (await fetch(`${running.url}/one`)).text(), "hello");
-    await eventually(() => lines.length > 0, "a line is written");
-    lines.length = 0;
-    assertEquals(await (await fetch(`${running.url}/two`)).text(), "hello");
-    await eventually(() => lines.at(-1)?.includes("GET /two HTTP/1.1") === true, "the next line is whole");
-    await running.handle.shutdown();
-    lines.length = 0;
-  }
 });
 
 /** Bytes by which the memory of one moment exceeds that of another: heap and what is outside of it. */

@@ -1,0 +1,17 @@
+/**
+ * Calls that a program in JavaScript makes wrongly.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { openDescriptors } from "./descriptors.ts";
+
+/** Each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
+export function refused(rows: readonly (readonly [call: () => unknown, message: RegExp])[]): void {
+  const before = openDescriptors();
+  for (const [call, message] of rows) {
+    const error = assertThrows(call) as Error;
+    assert(error instanceof TypeError || error instanceof RangeError, `${call}: ${error}`);
+    assertMatch(error.message, message, String(call));
+  }
+  assertEquals(openDescriptors(), before);
+}
