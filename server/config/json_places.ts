@@ -29,6 +29,7 @@ const TOKEN = /\s+|\/\/[^\n\r]*|\/\*[^]*?\*\/|"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s,:
 export class JsonPlaces {
   readonly #lines = new Map<string, number>();
   readonly #repeated: RepeatedKey[] = [];
+  #repeatedCount = 0;
 
   /** `text` is JSON: that it is, its parser has found. */
   constructor(text: string) {
@@ -58,10 +59,18 @@ export class JsonPlaces {
     const key: string = JSON.parse(token);
     const place = [...path, key];
     const firstLine = keys!.get(key);
-    if (firstLine !== undefined) this.#repeated.push({ path: place, line, firstLine });
+    if (firstLine !== undefined) {
+      this.#repeatedCount++;
+      this.#repeated.push({ path: place, line, firstLine });
+    }
     keys!.set(key, firstLine ?? line);
     this.#lines.set(JSON.stringify(place), line);
     return key;
+  }
+
+  /** How many keys their objects had already. */
+  get repeatedCount(): number {
+    return this.#repeatedCount;
   }
 
   /** Every key that its object had already, in their order. */
