@@ -210,3 +210,18 @@ Deno.test("a key that stands in its object twice is named, with both lines", () 
     assertEquals(warningsOf(text), [], text);
   }
 });
+
+Deno.test("however often keys stand twice, and however long or deep they are, a few short lines say so", () => {
+  const warningsOf = (text: string) => parseConfig("epollet.json", text).warnings;
+  const pairs = (count: number) => Array.from({ length: count }, () => '"browse":true').join(",");
+  assertEquals(warningsOf(`{${pairs(21)}}`).length, 20);
+  const many = warningsOf(`{${pairs(60_000)}}`);
+  assertEquals([many.length, many.at(-1)], [21, "epollet.json: and 59979 more keys that stand twice"]);
+  const long = "x".repeat(100_000);
+  const nested = `${'{"a":'.repeat(500)}{"b":1,"b":2}${"}".repeat(500)}`;
+  for (const first of [`{"${long}":1,"${long}":2}`, nested]) { // the parser drops it: only the last "headers" counts
+    const lines = warningsOf(`{"headers":${first},\n"headers":{}}`);
+    assertEquals(lines.length, 2);
+    for (const line of lines) assert(line.length < 500, `${line.length} characters`);
+  }
+});

@@ -20,7 +20,7 @@ import { isOfSite } from "./schema_kinds.ts";
 import type { WrittenSite } from "./schema_site.ts";
 import type { FileChoices } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
-import { UsageError } from "./usage_error.ts";
+import { SHOWN_KEYS_MAX, UsageError } from "./usage_error.ts";
 import { readFileSize, readHost, readIndex, readMode, readSitePath, readSize } from "./values.ts";
 
 /** What is shown of a value that was found. */
@@ -72,18 +72,25 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
   const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
     [name.toLowerCase(), siteOf(site, path)] as const
   );
-  const warnings = places.repeated.map(({ path: at, line, firstLine }) =>
-    `${path}:${line}: ${
-      formatPath(at)
-    } stands here a second time (first in line ${firstLine}): only what is here counts`
-  );
   const site = siteOf(written, path);
+  const warnings = describeRepeated(path, places);
   const lineOf = ([key, name, ...rest]: Path): number => {
     const isSame = (written: string) => written.toLowerCase() === name;
     const asWritten = key === "hosts" ? Object.keys(written.hosts ?? {}).find(isSame) : undefined;
     return places.lineOf(name === undefined ? [key] : [key, asWritten ?? name, ...rest]);
   };
   return { path, isNamed, ignored, warnings, lineOf, program, site, hosts: new Map(hosts) };
+}
+
+/** A line for each key that stands twice, but for the many of a file that is meant to fill a terminal. */
+function describeRepeated(path: string, { repeated, repeatedCount }: JsonPlaces): string[] {
+  const lines = repeated.slice(0, SHOWN_KEYS_MAX).map(({ path: at, line, firstLine }) =>
+    `${path}:${line}: ${
+      formatPath(at)
+    } stands here a second time (first in line ${firstLine}): only what is here counts`
+  );
+  const more = repeatedCount - lines.length;
+  return more > 0 ? [...lines, `${path}: and ${more} more keys that stand twice`] : lines;
 }
 
 /** Whether a key counts in a file that was found and not named. */
@@ -197,12 +204,12 @@ function shorten(text: string): string {
 
 /** `hosts["a.b"].redirects[2].status` */
 function formatPath(path: Path): string {
-  const parts = path.map((key) => {
+  const parts = path.slice(0, SHOWN_KEYS_MAX).map((key) => {
     if (typeof key === "number") return `[${key}]`;
     const name = String(key);
-    return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${shorten(JSON.stringify(name))}]`;
+    return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${shorten(name)}` : `[${shorten(JSON.stringify(name))}]`;
   });
-  return parts.join("").replace(/^\./, "");
+  return parts.join("").replace(/^\./, "") + (path.length > parts.length ? "…" : "");
 }
 
 function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {

@@ -10,10 +10,7 @@
 import { leadsOutOfWorkingDirectory } from "../../ffi/path_walk.ts";
 import type { FileChoices } from "./settings.ts";
 import type { SiteSettings } from "./site_settings.ts";
-import { printable, UsageError } from "./usage_error.ts";
-
-/** What is said of more than that would not fit into a line. */
-const SHOWN_KEYS_MAX = 20;
+import { printable, SHOWN_KEYS_MAX, UsageError } from "./usage_error.ts";
 
 /** The root that counts where the file names none, or more than what the file names. */
 export interface OtherRoot {

@@ -69,6 +69,7 @@ const TOKEN = /\s+|\/\/[^\n\r]*|\/\*[^]*?\*\/|"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]
 export class JsonPlaces {
   #root: Container | null = null;
   readonly #repeated: RepeatedKey[] = [];
+  #repeatedCount = 0;
 
   /** `text` is JSON: that it is, its parser has found. */
   constructor(text: string) {
@@ -101,12 +102,18 @@ export class JsonPlaces {
     const known = keys.get(key);
     if (known === undefined) keys.set(key, { line, firstLine: line });
     else {
+      this.#repeatedCount++;
       if (this.#repeated.length < REPEATED_KEYS_MAX) {
         this.#repeated.push({ path: [...outer.path, key], line, firstLine: known.firstLine });
       }
       known.line = line; // a parser keeps the last
     }
     return key;
+  }
+
+  /** How many keys their objects had already. */
+  get repeatedCount(): number {
+    return this.#repeatedCount;
   }
 
   /** Every key that its object had already, in their order: the first REPEATED_KEYS_MAX of them. */

@@ -19,3 +19,6 @@ export class Expected extends Error {
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "?");
 }
+
+/** Keys of one file that are named at once: more would not fit into a line, or would fill a terminal. */
+export const SHOWN_KEYS_MAX = 20;
