@@ -123,7 +123,7 @@ export function isTerminal(fd: number): boolean {
 export function isHungUp(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = 0;
-  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & (POLLHUP | POLLERR)) !== 0;
+  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & (POLLHUP | POLLERR)) !== 0;
 }
 
 /** The longest path that the kernel gives, with its NUL. */

@@ -141,7 +141,7 @@ Deno.test("bodies of requests that handlers wait for have the same limit: 503 fo
     const crowd = await attackers.crowd(server.port, 200, seconds, { send: start + body, read: -1 });
     const { statuses } = await crowd.result;
     assertEquals(Object.keys(statuses), ["503"]);
-    told = statuses[503];
+    told = statuses[503]!;
   }
   clearInterval(timer);
   assertLess(most, HELD_BODY_BYTES_MAX + 16 * MIB);

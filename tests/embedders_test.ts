@@ -269,7 +269,7 @@ Deno.test("a peer that is written what is no bytes ends its own session only", a
       await wire.send("x");
       assertEquals((await wire.readToEnd()).length, 0);
       assertEquals(errors.length, 1);
-      assertMatch(errors[0], /What is written to a client must be a Uint8Array/);
+      assertMatch(errors[0]!, /What is written to a client must be a Uint8Array/);
     });
     const coroutine = async (connection: epollet.CoroutineConnection) => {
       await connection.read();

@@ -79,7 +79,7 @@ for (const [what, rootOf] of [["roots of their own", undefined], ["one root", ()
     using site = manySites(1000, rootOf);
     for (const args of [[], ["--no-sandbox"], ["--workers", "2"]]) {
       await using program = await startLimited(site, 1024, args);
-      const pid = args[0] === "--workers" ? childrenOf(program.pid)[0] : program.pid;
+      const pid = args[0] === "--workers" ? childrenOf(program.pid)[0]! : program.pid;
       assert(descriptorsOf(pid) < 400, `${descriptorsOf(pid)} descriptors are open at the start`);
       using wire = await Wire.connect(program.port);
       for (let round = 0; round < 2; round++) {

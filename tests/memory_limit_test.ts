@@ -58,7 +58,7 @@ async function download(
 
 /** Every answer is looked at; of those that are compressed only some, since that takes long. */
 function isWhole(line: string): boolean {
-  const [status, path, coding = ""] = line.split(" ");
+  const [status, path, coding = ""] = line.split(" ") as [string, string, string];
   if (status !== "200" && status !== "206") return false;
   const file = Number(path.slice(path.lastIndexOf("/") + 1));
   const decode = DECODERS[coding];
