@@ -107,7 +107,7 @@ function kernelBytes(): number | null {
     return null; // only root may know
   }
   return text.split("\n").slice(2).reduce((sum, line) => {
-    const [name, active, , size] = line.split(/\s+/);
+    const [name, active, , size] = line.split(/\s+/) as [string, string, string, string];
     return size === undefined || /^(tw|request)_sock_/.test(name) ? sum : sum + Number(active) * Number(size);
   }, 0);
 }

@@ -151,13 +151,13 @@ function isWhole(bytes: Uint8Array): boolean {
 
 /** The value of a field of a response; empty without it. */
 export function fieldOf(response: Uint8Array, name: string): string {
-  const head = new TextDecoder("latin1").decode(response.subarray(0, 4096)).split("\r\n\r\n")[0];
+  const head = new TextDecoder("latin1").decode(response.subarray(0, 4096)).split("\r\n\r\n")[0]!;
   return new RegExp(`\\r\\n${name}: ([^\\r]*)`, "i").exec(head)?.[1] ?? "";
 }
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 /** The median of each figure. */

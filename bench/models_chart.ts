@@ -87,7 +87,7 @@ function lineChart({ idleCounts, roundTrips }: Results, language: Language): str
   const values = drawn.flatMap(({ points }) => points.map(({ medianMicroseconds }) => medianMicroseconds));
   const lowest = 10 ** Math.floor(Math.log10(Math.min(...values)));
   const highest = 10 ** Math.ceil(Math.log10(Math.max(...values)));
-  const toX = scale(idleCounts[0], idleCounts.at(-1)!, LEFT, RIGHT);
+  const toX = scale(idleCounts[0]!, idleCounts.at(-1)!, LEFT, RIGHT);
   const toY = scale(lowest, highest, BOTTOM, TOP);
   const parts: string[] = [];
   for (let value = lowest; value <= highest * 1.001; value *= 10) {

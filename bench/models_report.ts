@@ -162,8 +162,8 @@ function roundTrips({ idleCounts, roundTrips: results }: Results, language: Lang
     );
   const parts = [words.median, table("medianMicroseconds"), words.roundTripCpu, table("cpuMicroseconds")];
   const held = Array.from(results?.get("select") ?? []);
-  const short = held.findIndex((point, i) => point !== null && point.idle < idleCounts[i]);
-  if (short >= 0) parts.push(words.selectHeld(held[short]!.idle, idleCounts[short]));
+  const short = held.findIndex((point, i) => point !== null && point.idle < idleCounts[i]!);
+  if (short >= 0) parts.push(words.selectHeld(held[short]!.idle, idleCounts[short]!));
   return parts.join("\n\n");
 }
 
@@ -186,8 +186,8 @@ export function replaceMeasured(document: string, texts: ReadonlyMap<string, str
 /** What stands between the markers of a document, by their names. */
 export function measuredSections(document: string): Map<string, string> {
   return new Map(Array.from(document.matchAll(SECTION), ([whole, begin, name, end]) => [
-    name,
-    whole.slice(begin.length, -end.length).trim(),
+    name!,
+    whole.slice(begin!.length, -end!.length).trim(),
   ]));
 }
 

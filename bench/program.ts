@@ -26,7 +26,7 @@ export class Program implements AsyncDisposable {
     const [command, ...args] = [
       ...before,
       ...[Deno.execPath(), "run", "--no-prompt", "--allow-ffi", MAIN, "0", root, "--no-config", ...flags],
-    ];
+    ] as [string, ...string[]];
     const process = new Deno.Command(command, { args, stdout: "piped" }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let greeting = "";
@@ -50,5 +50,5 @@ export class Program implements AsyncDisposable {
 
 /** The middle one. */
 export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

@@ -83,7 +83,7 @@ function goals(measured: Measured): string {
     const ours = work?.samples.get(OURS)?.[pick];
     const present = rivals.filter((name) => work?.samples.has(name));
     if (work === undefined || ours === undefined || present.length === 0) continue;
-    const best = present.toSorted((a, b) => work.samples.get(a)![pick] - work.samples.get(b)![pick])[0];
+    const best = present.toSorted((a, b) => work.samples.get(a)![pick] - work.samples.get(b)![pick])[0]!;
     const reached = ours / work.samples.get(best)![pick];
     const what = pick === "p50Microseconds" ? `${work.workload.name}, median latency` : work.workload.name;
     lines.push([what, `≤ ${ratio} × ${best}`, `${reached.toFixed(2)} ×`, verdict(reached, ratio)]);

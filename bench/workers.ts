@@ -59,11 +59,11 @@ if (import.meta.main) {
     for (const [name, path] of [["a listing of 900 names", "/many/"], ["a file of 612 B", "/small.html"]]) {
       const found: Record<number, Round[]> = { 1: [], 2: [] };
       for (let i = 0; i < rounds; i++) {
-        for (const workers of [1, 2]) found[workers].push(await round(root, workers, path));
+        for (const workers of [1, 2]) found[workers]!.push(await round(root, workers, path!));
       }
       const rate = (workers: number) =>
-        median(found[workers].map(({ requestsPerSecond }) => requestsPerSecond));
-      const client = (workers: number) => median(found[workers].map(({ client }) => client)).toFixed(2);
+        median(found[workers]!.map(({ requestsPerSecond }) => requestsPerSecond));
+      const client = (workers: number) => median(found[workers]!.map(({ client }) => client)).toFixed(2);
       console.log(
         `${name}: ${Math.round(rate(1))}/s with one worker, ${Math.round(rate(2))}/s with two: ` +
           `${(rate(2) / rate(1)).toFixed(2)} times as much (client: ${client(1)} and ${

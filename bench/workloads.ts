@@ -91,7 +91,7 @@ export function makeSite(site: string): void {
 /** The script that makes wrk send this; each response is counted, whatever its status. */
 export function wrkScript(workload: Workload, port: number, etag: string): string {
   const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag);
-  const [name, value] = fields === "" ? ["", ""] : fields.split(": ");
+  const [name, value] = (fields === "" ? ["", ""] : fields.split(": ")) as [string, string];
   const header = name === "" ? "" : `wrk.headers[${JSON.stringify(name)}] = ${luaString(value)}\n`;
   const host = `wrk.headers["Host"] = "127.0.0.1:${port}"\n`;
   if (workload.isRandom) {

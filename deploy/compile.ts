@@ -113,7 +113,7 @@ async function compile(output: string, target: string, folder: string): Promise<
     "--allow-ffi",
     "--no-code-cache", // else each start runs what it finds in $TMPDIR/deno-compile-NAME.cache, which any user may put there
     ...["--lock", lock],
-    ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target].triple]),
+    ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target]!.triple]),
     ...["--output", output],
     ...common,
   ]);
@@ -149,7 +149,7 @@ function inspect(path: string, target: string): ElfHeader {
   const bytes = new Uint8Array(ELF64_EHDR.size);
   file.readSync(bytes);
   const header = readElfHeader(bytes);
-  if (header?.machine === TARGETS[target].machine) return header;
+  if (header?.machine === TARGETS[target]!.machine) return header;
   throw new Failure(
     `what Deno made is no program for ${target}: DENORT_BIN has to name a runtime for that machine`,
   );

@@ -148,7 +148,7 @@ export function ancestors(): number[] {
   const found: number[] = [];
   for (let pid = "self"; found.length < ANCESTORS_MAX;) {
     const stat = new TextDecoder().decode(readProcFile(`/proc/${pid}/stat`));
-    const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]; // the name in parentheses may hold anything
+    const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]!; // the name in parentheses may hold anything
     if (Number(parent) <= 1) break;
     found.push(Number(parent));
     pid = parent;

@@ -12,5 +12,5 @@ const words = new Uint32Array(timespec.buffer);
 /** Milliseconds since some instant, with a fraction. It costs a third of `performance.now`. */
 export function monotonicMs(): number {
   libc.clock_gettime(CLOCK_MONOTONIC, timespec); // no system call, and it cannot fail
-  return words[TIMESPEC.sec >> 2] * 1000 + words[TIMESPEC.nsec >> 2] / 1e6;
+  return words[TIMESPEC.sec >> 2]! * 1000 + words[TIMESPEC.nsec >> 2]! / 1e6;
 }

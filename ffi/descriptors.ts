@@ -58,7 +58,7 @@ export function giveUpWritableFiles(): void {
   const paths = new Map(files.map((fd) => [fd, pathOf(fd)]));
   const intentOf = (fd: number) => `give up ${paths.get(fd)}`;
   unmapShared(new Set(paths.values()));
-  const empty = emptyFile(intentOf(files[0]));
+  const empty = emptyFile(intentOf(files[0]!));
   try {
     for (const fd of files) orThrow(result(libc.dup3(empty, fd, C.O_CLOEXEC)), intentOf(fd), "dup3");
   } finally {
@@ -93,8 +93,8 @@ function unmapShared(paths: ReadonlySet<string>): void {
     return; // a Deno whose file has capabilities may not read it
   }
   for (const [, from, to, path] of maps.matchAll(SHARED)) {
-    if (!paths.has(path)) continue;
-    const [start, end] = [from, to].map((digits) => BigInt(`0x${digits}`));
+    if (!paths.has(path!)) continue;
+    const [start, end] = [from, to].map((digits) => BigInt(`0x${digits}`)) as [bigint, bigint];
     const flags = C.MAP_PRIVATE | C.MAP_ANONYMOUS | C.MAP_FIXED;
     const address = libc.mmap(start, end - start, C.PROT_READ | C.PROT_WRITE, flags, -1, 0n);
     orThrow(address === -1n ? result(-1) : 0, `give up ${path}`, "mmap");

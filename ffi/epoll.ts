@@ -59,8 +59,8 @@ function readEvents(buffer: Bytes, count: number): [fd: number, events: number][
   const list: [fd: number, events: number][] = [];
   for (let i = 0; i < count; i++) {
     const word = i * EPOLL_EVENT.size / 4;
-    const fd = words[word + EPOLL_EVENT.data / 4];
-    if (fd !== WAKER) list.push([fd, words[word + EPOLL_EVENT.events / 4] >>> 0]);
+    const fd = words[word + EPOLL_EVENT.data / 4]!;
+    if (fd !== WAKER) list.push([fd, words[word + EPOLL_EVENT.events / 4]! >>> 0]);
   }
   return list;
 }

@@ -92,7 +92,7 @@ export class FileStatus {
   }
   /** Names (hard links) of the file; 0 for one that was removed while it is open, and on file systems that do not count. */
   get linkCount(): number {
-    return this.#words[STATX.nlink >> 2];
+    return this.#words[STATX.nlink >> 2]!;
   }
   /** Bytes. */
   get size(): number {
@@ -108,18 +108,18 @@ export class FileStatus {
   /** Nanoseconds since the epoch of the last change of bytes, as far as nobody set it to something else. */
   get modifiedNanoseconds(): bigint {
     return this.#view.getBigInt64(STATX.mtime_sec, true) * 1_000_000_000n +
-      BigInt(this.#words[STATX.mtime_nsec >> 2]);
+      BigInt(this.#words[STATX.mtime_nsec >> 2]!);
   }
   /** Seconds since the epoch of the last change of bytes or attributes: the kernel sets it, nobody can forge it. */
   get changedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
   }
   get changedNanoseconds(): number {
-    return this.#words[STATX.ctime_nsec >> 2];
+    return this.#words[STATX.ctime_nsec >> 2]!;
   }
 
   #number(offset: number): number {
-    return this.#words[offset >> 2] + this.#words[(offset >> 2) + 1] * 0x1_0000_0000;
+    return this.#words[offset >> 2]! + this.#words[(offset >> 2) + 1]! * 0x1_0000_0000;
   }
 
   /** True when both describe the same file in the same state: device, inode, type, size, and both times. */
@@ -127,7 +127,7 @@ export class FileStatus {
     const a = this.#words;
     const b = other.#words;
     for (let i = 0; i < IDENTITY.length; i++) {
-      if (a[IDENTITY[i]] !== b[IDENTITY[i]]) return false;
+      if (a[IDENTITY[i]!] !== b[IDENTITY[i]!]) return false;
     }
     return true;
   }
@@ -146,12 +146,12 @@ export class FileStatus {
 
   /** The same text for what {@linkcode isSameFile} holds for. */
   get fileIdentity(): string {
-    return FILE.map((word) => this.#words[word].toString(36)).join();
+    return FILE.map((word) => this.#words[word]!.toString(36)).join();
   }
 
   /** The same for two states that {@linkcode equals} holds for. */
   get identity(): string {
-    return IDENTITY.map((word) => this.#words[word].toString(36)).join();
+    return IDENTITY.map((word) => this.#words[word]!.toString(36)).join();
   }
 
   copyFrom(other: FileStatus): void {

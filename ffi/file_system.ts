@@ -59,7 +59,7 @@ const ioctlWords = new Uint32Array(ioctlBytes.buffer);
 
 /** The number of the file system that `fd` is on; 0: it cannot be told. */
 function typeOf(fd: number): number {
-  return result(libc.fstatfs(fd, statfsBytes)) === 0 ? statfsWords[STATFS.type >> 2] : 0;
+  return result(libc.fstatfs(fd, statfsBytes)) === 0 ? statfsWords[STATFS.type >> 2]! : 0;
 }
 
 /**
@@ -80,11 +80,11 @@ export function comparesBytes(fd: number): boolean {
   if (EXACT_FILE_SYSTEMS.has(type)) return true;
   if (type === XFS_SUPER_MAGIC) {
     return result(libc.ioctl(fd, XFS_IOC_FSGEOMETRY_V1, ioctlBytes)) === 0 &&
-      (ioctlWords[XFS_GEOMETRY.flags >> 2] & XFS_FSOP_GEOM_FLAGS_DIRV2CI) === 0;
+      (ioctlWords[XFS_GEOMETRY.flags >> 2]! & XFS_FSOP_GEOM_FLAGS_DIRV2CI) === 0;
   }
   if (!CASEFOLD_FILE_SYSTEMS.has(type)) return false;
   const status = result(libc.ioctl(fd, FS_IOC_GETFLAGS, ioctlBytes));
-  if (status === 0) return (ioctlWords[0] & FS_CASEFOLD_FL) === 0;
+  if (status === 0) return (ioctlWords[0]! & FS_CASEFOLD_FL) === 0;
   return NO_FLAGS.has(status); // tmpfs before Linux 6.6 has no flags at all
 }
 

@@ -36,7 +36,7 @@ const lengthWord = new Uint32Array(scratch, 8, 1);
 function option(fd: number, name: number, level: number = SOL_SOCKET): number {
   lengthWord[0] = 4;
   const status = result(libc.getsockopt(fd, level, name, optionBytes, lengthBytes));
-  return status < 0 ? status : optionWord[0];
+  return status < 0 ? status : optionWord[0]!;
 }
 
 /** What is wrong with a descriptor that is to be a stream socket that listens: null, −errno, or a few words. */

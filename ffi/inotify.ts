@@ -84,7 +84,7 @@ export function inotifyRead(
 /** The bytes up to a NUL, a character each. */
 function nameAt(bytes: Uint8Array, start: number, end: number): FileName {
   let name = "";
-  for (let i = start; i < end && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i]);
+  for (let i = start; i < end && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i]!);
   return name;
 }
 
@@ -108,7 +108,7 @@ function openSubdirectory(parent: number, name: FileName): number {
 export function openDirectoryBelow(root: number, names: readonly FileName[], depth: number): number {
   let fd = openSubdirectory(root, ".");
   for (let i = 0; i < depth && fd >= 0; i++) {
-    const next = openSubdirectory(fd, names[i]);
+    const next = openSubdirectory(fd, names[i]!);
     libc.close(fd);
     fd = next;
   }

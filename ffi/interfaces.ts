@@ -18,7 +18,7 @@ export function networkAddresses(): string[] {
   loadLibc();
   const first = new BigUint64Array(16); // what is smaller may be moved by V8
   if (result(libc.getifaddrs(new Uint8Array(first.buffer))) < 0) return [];
-  const list = Deno.UnsafePointer.create(first[0]);
+  const list = Deno.UnsafePointer.create(first[0]!);
   const found: { readonly family: number; readonly address: string }[] = [];
   try {
     for (let entry = list; entry !== null;) {

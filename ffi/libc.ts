@@ -192,8 +192,8 @@ export const callCount: Float64Array<ArrayBuffer> = new Float64Array(1);
  * `await` in between lets other calls change errno, and after a `_parked` call it is another thread's.
  */
 export function result(value: number): number {
-  callCount[0]++;
-  return value < 0 ? -errnoOfThread[0] : value;
+  callCount[0]!++;
+  return value < 0 ? -errnoOfThread[0]! : value;
 }
 
 const encoder = new TextEncoder();

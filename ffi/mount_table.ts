@@ -66,7 +66,10 @@ export function readMounts(fd: number, onMount: (path: FileName, identity: strin
   for (const line of text.split("\n")) {
     const fields = line.split(" ", FIELDS);
     if (fields.length < FIELDS) continue;
-    const path = fields[FIELDS - 1].replace(ESCAPES, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
+    const path = fields[FIELDS - 1]!.replace(
+      ESCAPES,
+      (_, digits) => String.fromCharCode(parseInt(digits, 8)),
+    );
     onMount(path, fields.join(" "));
   }
   return 0;

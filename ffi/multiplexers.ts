@@ -69,12 +69,12 @@ export class DescriptorSet {
   readonly words: Uint32Array = new Uint32Array(this.bytes.buffer);
 
   put(fd: number, present: boolean): void {
-    if (present) this.words[fd >> 5] |= 1 << (fd & 31);
-    else this.words[fd >> 5] &= ~(1 << (fd & 31));
+    if (present) this.words[fd >> 5]! |= 1 << (fd & 31);
+    else this.words[fd >> 5]! &= ~(1 << (fd & 31));
   }
 
   has(fd: number): boolean {
-    return (this.words[fd >> 5] & (1 << (fd & 31))) !== 0;
+    return (this.words[fd >> 5]! & (1 << (fd & 31))) !== 0;
   }
 }
 

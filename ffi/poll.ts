@@ -30,8 +30,8 @@ function readEvents(pollfds: Bytes, found: number): [fd: number, revents: number
   const halves = new Uint16Array(pollfds.buffer);
   const list: [fd: number, revents: number][] = [];
   for (let i = 0; list.length < found; i++) {
-    const revents = halves[(i * POLLFD.size + POLLFD.revents) / 2];
-    if (revents !== 0) list.push([words[(i * POLLFD.size + POLLFD.fd) / 4], revents]);
+    const revents = halves[(i * POLLFD.size + POLLFD.revents) / 2]!;
+    if (revents !== 0) list.push([words[(i * POLLFD.size + POLLFD.fd) / 4]!, revents]);
   }
   return list;
 }

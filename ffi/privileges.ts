@@ -61,8 +61,8 @@ type Ids = Uint8Array<ArrayBuffer>;
 function threeIds(call: (real: Ids, effective: Ids, saved: Ids) => number): number[] {
   const ids = [0, 1, 2].map(() => new Uint32Array(1));
   const [real, effective, saved] = ids.map(({ buffer }) => new Uint8Array(buffer));
-  orThrow(result(call(real, effective, saved)), "find out who this process is", "getresuid");
-  return ids.map(([id]) => id);
+  orThrow(result(call(real!, effective!, saved!)), "find out who this process is", "getresuid");
+  return ids.map(([id]) => id!);
 }
 
 /** The groups of `account`, and no others: 0 or −errno. */
@@ -112,7 +112,7 @@ export function giveUpLowPorts(): number {
   if (status < 0) return status;
   const bit = 1 << CAP_NET_BIND_SERVICE;
   if (words.subarray(0, 3).every((set) => (set & bit) === 0)) return 0;
-  for (let set = 0; set < 3; set++) words[set] &= ~bit;
+  for (let set = 0; set < 3; set++) words[set]! &= ~bit;
   return result(libc.capset(header, data));
 }
 

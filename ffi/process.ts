@@ -124,14 +124,14 @@ export function isTerminal(fd: number): boolean {
 export function isHungUp(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = 0;
-  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & (POLLHUP | POLLERR)) !== 0;
+  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & (POLLHUP | POLLERR)) !== 0;
 }
 
 /** True when poll(2) says that `fd` is readable: for a process's descriptor, that the process has ended. */
 export function isReadable(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = POLLIN;
-  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1] & POLLIN) !== 0;
+  return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & POLLIN) !== 0;
 }
 
 /** The longest path that the kernel gives, with its NUL. */

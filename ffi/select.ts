@@ -40,7 +40,7 @@ class Asked<T extends FileDescriptorLike> {
 
   /** Those that the kernel left in the set. */
   ready(): T[] {
-    return this.#files.filter((_file, i) => this.#set.has(this.fds[i]));
+    return this.#files.filter((_file, i) => this.#set.has(this.fds[i]!));
   }
 }
 

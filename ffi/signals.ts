@@ -27,7 +27,7 @@ export function isBlocked(signal: number): boolean {
   loadLibc();
   const blocked = new Uint8Array(SIGSET.size);
   libc.sigprocmask(SIG_BLOCK, null, blocked);
-  return setOf(signal).every((bits, i) => (bits & blocked[i]) === bits);
+  return setOf(signal).every((bits, i) => (bits & blocked[i]!) === bits);
 }
 
 /** From now on this thread, and programs that it starts, block the signal. */

@@ -93,7 +93,7 @@ export interface ListenOptions {
  * @throws {TypeError | RangeError} for a host, port or backlog that is none
  */
 export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
-  return listenTcpTogether(host, port, backlog, options, 1)[0];
+  return listenTcpTogether(host, port, backlog, options, 1)[0]!;
 }
 
 /**
@@ -116,9 +116,9 @@ export function listenTcpTogether(
     orThrow(setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1), intent, "setsockopt SO_REUSEPORT");
   const fds = [openTcp(host, intent, options)];
   try {
-    bindTcp(fds[0], host, port, intent);
-    const chosen = copies > 1 && port === 0 ? localAddress(fds[0]).port : port;
-    if (copies > 1) share(fds[0]);
+    bindTcp(fds[0]!, host, port, intent);
+    const chosen = copies > 1 && port === 0 ? localAddress(fds[0]!).port : port;
+    if (copies > 1) share(fds[0]!);
     while (fds.length < copies) {
       const fd = openTcp(host, intent, options);
       fds.push(fd);
@@ -192,7 +192,7 @@ export function prepareTcp(fd: number, { deferAccept = true }: ListenOptions): n
 /** Bytes that were given to `send` and that the peer has not acknowledged, by SIOCOUTQ; or −errno. */
 export function unacknowledged(fd: number): number {
   const status = result(libc.ioctl(fd, SIOCOUTQ, optionBytes));
-  return status < 0 ? status : optionWord[0];
+  return status < 0 ? status : optionWord[0]!;
 }
 
 /**

@@ -88,7 +88,7 @@ export function readSockaddr(): SocketAddress {
 }
 
 function readUnixPath(): string {
-  const bytes = sockaddr.slice(SOCKADDR_UN.path, Math.min(lengthWord[0], SOCKADDR_UN.size));
+  const bytes = sockaddr.slice(SOCKADDR_UN.path, Math.min(lengthWord[0]!, SOCKADDR_UN.size));
   if (bytes.length === 0) return "";
   const isAbstract = bytes[0] === 0;
   if (isAbstract) bytes[0] = 0x40; // @

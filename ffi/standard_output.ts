@@ -36,5 +36,5 @@ export function tryPrint(fd: number, line: string, patienceMs = 0): boolean {
 export function mayWrite(fd: number, patienceMs: number): boolean {
   pollfdWords[POLLFD.fd] = fd;
   pollfdHalves[POLLFD.events >> 1] = POLLOUT;
-  return poll(pollfd, 1, patienceMs) > 0 && (pollfdHalves[POLLFD.revents >> 1] & POLLOUT) !== 0;
+  return poll(pollfd, 1, patienceMs) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & POLLOUT) !== 0;
 }

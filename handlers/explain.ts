@@ -74,7 +74,7 @@ export function requestFor(url: string): HttpRequest {
   }
   const host = authority === undefined ? "localhost" : new URL(`http://${authority}`).host;
   // The path as it stands, also with dots and escapes that the URL standard would resolve: they are what one asks about.
-  const path = target.startsWith("/") ? target : `/${target}`;
+  const path = target!.startsWith("/") ? target! : `/${target}`;
   const escaped = path.replace(
     /[^\x21-\x7e]+/gu,
     (text) => Array.from(encodeUtf8(text), escapeByte).join(""),

@@ -238,7 +238,7 @@ export class Sites {
       return;
     }
     try {
-      const origin = new Origin(shared.places[0].settings, { ...this.#options, onWarning: () => {} });
+      const origin = new Origin(shared.places[0]!.settings, { ...this.#options, onWarning: () => {} });
       for (const place of shared.places) {
         const old = place.site;
         place.site = new Site(place.settings, this, () => origin, this.#note, this.#options.onNotice);

@@ -54,7 +54,7 @@ export function listenForAdmin(
   if (!isLoopback(admin.host)) {
     warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
   }
-  return sockets;
+  return sockets!;
 }
 
 /** As a successor gets them. */

@@ -86,7 +86,7 @@ function origin(key: string, args: Arguments, { environment, file }: OtherChoice
   }
   if (key === "hosts" && file !== null && file.hosts.size > 0) origins.push(file.path);
   if (origins.length === 0) return "default";
-  return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]);
+  return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]!);
 }
 
 /** The flag or the variable that sets a key; null: none does. */

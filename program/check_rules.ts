@@ -67,7 +67,7 @@ const ITSELF = "to itself: it is without effect";
 
 /** True for a rule that changes no path; that `/a/**` also fits `/a`, and makes `/a/` of it, does not count. */
 function leadsToItself(samples: readonly string[], to: (path: string) => string): boolean {
-  return samples.length > 0 && to(samples[0]) === samples[0] &&
+  return samples.length > 0 && to(samples[0]!) === samples[0] &&
     samples.every((path) => to(path) === path || to(path) === `${path}/`);
 }
 
@@ -131,7 +131,7 @@ function circle(way: readonly string[], step: string): string {
 
 /** Nothing is at the end of `way`: the circle that there is once a directory or a page is. */
 function supposed(way: readonly string[], { index, cleanUrls }: SiteSettings): string | null {
-  const end = way[way.length - 1];
+  const end = way[way.length - 1]!;
   const path = end.replace(/\?.*$/, "");
   const query = end.slice(path.length);
   const moves: [to: string, where: string][] = [];

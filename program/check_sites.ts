@@ -57,7 +57,7 @@ function linesOf(
   describe: (settings: SiteSettings) => string[],
   keys: readonly (keyof SiteSettings)[],
 ): string[] {
-  const top = sites[0].settings;
+  const top = sites[0]!.settings;
   const isAsTop = (own: SiteSettings) =>
     keys.every((key) => JSON.stringify(own[key]) === JSON.stringify(top[key]));
   return sites.flatMap(({ name, settings }, i) => {

@@ -57,7 +57,7 @@ function title(flag: Flag): string {
 function describe(flag: Flag): string {
   const { help, values } = flag;
   const isName = values?.some((value) => help.startsWith(value)); // which stays as it is written
-  const words = [`${plain((isName ? help[0] : help[0].toUpperCase()) + help.slice(1))}.`];
+  const words = [`${plain((isName ? help[0] : help[0]!.toUpperCase()) + help.slice(1))}.`];
   if (flag.isRepeatable) words.push("It may be given several times.");
   const key = keyOf(flag);
   if (key !== null) words.push(`In the file: ${bold(key)}.`);
@@ -75,7 +75,7 @@ function options(): string {
 function environment(): string {
   // Of two forms, that which switches on: EPOLLET_SANDBOX=false is easier to read than EPOLLET_NO_SANDBOX=true.
   const shown = FLAGS.map((flag) =>
-    formsOf(flag).find(({ name }) => !name.startsWith("no-")) ?? formsOf(flag)[0]
+    formsOf(flag).find(({ name }) => !name.startsWith("no-")) ?? formsOf(flag)[0]!
   );
   const variables = shown.flatMap((form) => variableOf(form) ?? []);
   return `${

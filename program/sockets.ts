@@ -153,7 +153,7 @@ function bind(
     openListeners(missing.map(({ address }) => address), settings, copies, addresses)
   );
   const fresh = new Map(missing.map(({ name }, i) => {
-    const opened = new Map(lists.map((list) => [list[i].fd, list[i]])); // a shared one stands in all lists
+    const opened = new Map(lists.map((list) => [list[i]!.fd, list[i]!])); // a shared one stands in all lists
     return [name, [...opened.values()]];
   }));
   return bound.map(({ name, sockets }) => ({ name, sockets: fresh.get(name) ?? sockets }));

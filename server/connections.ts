@@ -143,8 +143,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     const { reactor, transport } = this.#host;
     let fd = this.#oldest;
     for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
-      if (reactor.now - this.#sinceMs[fd] < GIVES_WAY_AFTER_MS) return false;
-      const newer = this.#newer[fd];
+      if (reactor.now - this.#sinceMs[fd]! < GIVES_WAY_AFTER_MS) return false;
+      const newer = this.#newer[fd]!;
       if (transport.peek(fd, ONE_BYTE) <= 0) { // else its next request is here
         reactor.retire(this.#wake(fd));
         return true;
@@ -197,7 +197,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   override onDeadline(): void {
     const { reactor } = this.#host;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
-      const deadlineMs = this.#sinceMs[this.#oldest] + this.#host.limits.keepAliveTimeoutMs;
+      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#host.limits.keepAliveTimeoutMs;
       if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
       reactor.retire(this.#wake(this.#oldest));
     }
@@ -215,7 +215,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
 
   /** Once the reactor has ended: closes those that rest. */
   close(): void {
-    for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]) close(this.#oldest);
+    for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
   }
 
   /** How many there are in each state, and some of them one by one, those first that are at work. */
@@ -224,7 +224,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     const nowMs = Math.trunc(performance.now()); // somebody may ask while the loop is parked
     const shown: ConnectionSnapshot[] = [];
     const show = (fd: number, state: string, queuedBytes: number) => {
-      const ageMs = nowMs - this.#acceptedMs[fd];
+      const ageMs = nowMs - this.#acceptedMs[fd]!;
       if (shown.length < SHOWN_CONNECTIONS_MAX) shown.push({ fd, state, ageMs, queuedBytes });
     };
     const states: Record<string, number> = {};
@@ -234,14 +234,14 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     states.reading = this.#count - this.#restingCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
-      states[source.state]++;
+      states[source.state]!++;
       states.reading--;
       show(source.fd, source.state, source.queuedBytes);
     }
     for (const source of reactor.sources()) {
       if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
-    for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]) {
+    for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]!) {
       show(fd, "resting", 0);
     }
     return { states, connections: shown };
@@ -267,13 +267,13 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   /** Takes `fd` out of the list, and gives it an object. */
   #wake(fd: number): Connection {
     this.#restingCount--;
-    const older = this.#older[fd];
-    const newer = this.#newer[fd];
+    const older = this.#older[fd]!;
+    const newer = this.#newer[fd]!;
     if (older === NONE) this.#oldest = newer;
     else this.#newer[older] = newer;
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
-    const connection = this.#attach(fd, this.#interests[fd]);
+    const connection = this.#attach(fd, this.#interests[fd]!);
     this.#host.reactor.handOver(fd, connection);
     return connection;
   }

@@ -22,51 +22,51 @@ export class Counters {
 
   /** A client was accepted. */
   accept(): void {
-    this.#totals[ACCEPTED]++;
+    this.#totals[ACCEPTED]!++;
   }
 
   /** A client was told that there is no room, or the poller did not take it. */
   refuse(): void {
-    this.#totals[REFUSED]++;
+    this.#totals[REFUSED]!++;
   }
 
   /** A request was not answered, since its client left before. */
   leaveUnanswered(): void {
-    this.#totals[UNANSWERED]++;
+    this.#totals[UNANSWERED]!++;
   }
 
   /** A response has begun. */
   respond(status: number): void {
-    this.#responses[status]++;
+    this.#responses[status]!++;
   }
 
   receive(bytes: number): void {
-    this.#totals[RECEIVED_BYTES] += bytes;
+    this.#totals[RECEIVED_BYTES]! += bytes;
   }
 
   send(bytes: number): void {
-    this.#totals[SENT_BYTES] += bytes;
+    this.#totals[SENT_BYTES]! += bytes;
   }
 
   /** A response took so long. */
   take(seconds: number): void {
     let bucket = 0;
-    while (bucket < LATENCY_BOUNDS.length && seconds > LATENCY_BOUNDS[bucket]) bucket++;
-    this.#latencies[bucket]++;
-    this.#totals[LATENCY_SECONDS] += seconds;
+    while (bucket < LATENCY_BOUNDS.length && seconds > LATENCY_BOUNDS[bucket]!) bucket++;
+    this.#latencies[bucket]!++;
+    this.#totals[LATENCY_SECONDS]! += seconds;
   }
 
   get accepted(): number {
-    return this.#totals[ACCEPTED];
+    return this.#totals[ACCEPTED]!;
   }
 
   get refused(): number {
-    return this.#totals[REFUSED];
+    return this.#totals[REFUSED]!;
   }
 
   /** Those that were answered, and those whose clients did not wait for that. */
   get requests(): number {
-    return this.#responses.reduce((sum, count) => sum + count, this.#totals[UNANSWERED]);
+    return this.#responses.reduce((sum, count) => sum + count, this.#totals[UNANSWERED]!);
   }
 
   /** How many of each status there were. */
@@ -79,11 +79,11 @@ export class Counters {
   }
 
   get receivedBytes(): number {
-    return this.#totals[RECEIVED_BYTES];
+    return this.#totals[RECEIVED_BYTES]!;
   }
 
   get sentBytes(): number {
-    return this.#totals[SENT_BYTES];
+    return this.#totals[SENT_BYTES]!;
   }
 
   /** Of each bucket, see {@linkcode LATENCY_BOUNDS}. */
@@ -92,6 +92,6 @@ export class Counters {
   }
 
   get latencySeconds(): number {
-    return this.#totals[LATENCY_SECONDS];
+    return this.#totals[LATENCY_SECONDS]!;
   }
 }

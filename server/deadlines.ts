@@ -58,7 +58,7 @@ export class Deadlines<T extends Expiring> {
 
   /** The earliest instant at which something may have expired; Infinity when nothing will. */
   nextMs(): number {
-    return this.#heap.length === 0 ? Infinity : this.#heap[0].heapMs;
+    return this.#heap.length === 0 ? Infinity : this.#heap[0]!.heapMs;
   }
 
   /**
@@ -78,7 +78,7 @@ export class Deadlines<T extends Expiring> {
   /** Takes out one member whose deadline is ≤ `nowMs`, or null. */
   expired(nowMs: number): T | null {
     while (this.#heap.length > 0) {
-      const first = this.#heap[0];
+      const first = this.#heap[0]!;
       if (first.heapMs > nowMs) return null;
       if (first.deadlineMs <= nowMs) {
         this.remove(first);
@@ -96,13 +96,13 @@ export class Deadlines<T extends Expiring> {
 
   #rise(from: number): void {
     const heap = this.#heap;
-    const member = heap[from];
+    const member = heap[from]!;
     let index = from;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent].heapMs <= member.heapMs) break;
-      heap[index] = heap[parent];
-      heap[index].heapIndex = index;
+      if (heap[parent]!.heapMs <= member.heapMs) break;
+      heap[index] = heap[parent]!;
+      heap[index]!.heapIndex = index;
       index = parent;
     }
     heap[index] = member;
@@ -111,15 +111,15 @@ export class Deadlines<T extends Expiring> {
 
   #sink(from: number): void {
     const heap = this.#heap;
-    const member = heap[from];
+    const member = heap[from]!;
     let index = from;
     while (true) {
       let child = 2 * index + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1].heapMs < heap[child].heapMs) child++;
-      if (member.heapMs <= heap[child].heapMs) break;
-      heap[index] = heap[child];
-      heap[index].heapIndex = index;
+      if (child + 1 < heap.length && heap[child + 1]!.heapMs < heap[child]!.heapMs) child++;
+      if (member.heapMs <= heap[child]!.heapMs) break;
+      heap[index] = heap[child]!;
+      heap[index]!.heapIndex = index;
       index = child;
     }
     heap[index] = member;

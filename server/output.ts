@@ -160,7 +160,7 @@ export class Output {
     let budget = bytesMax;
     while (this.#queue.length > 0) {
       if (budget <= 0) return this.#wait(Flushed.BUDGET);
-      const first = this.#queue[0];
+      const first = this.#queue[0]!;
       const sent = first instanceof Uint8Array
         ? this.#sendBytes(transport, fd, first, budget)
         : this.#sendFile(transport, fd, first, budget);
@@ -177,7 +177,7 @@ export class Output {
   #wait(flushed: number): number {
     const queue = this.#queue;
     for (; this.#heldCount < queue.length; this.#heldCount++) {
-      const part = queue[this.#heldCount];
+      const part = queue[this.#heldCount]!;
       if (part instanceof Uint8Array) {
         bodyMemory.hold(part);
       } else {

@@ -57,9 +57,9 @@ export function hashPassword(password: string): string {
 export function parsePasswordHash(text: string): PasswordHash | null {
   const match = PHC.exec(text);
   if (match === null) return null;
-  const [logN, r, p] = match.slice(1, 4).map(Number);
-  const salt = decode(match[4]);
-  const key = decode(match[5]);
+  const [logN, r, p] = match.slice(1, 4).map(Number) as [number, number, number];
+  const salt = decode(match[4]!);
+  const key = decode(match[5]!);
   if (salt === null || key === null) return null;
   const memory = 128 * 2 ** logN * r; // RFC 7914 §5
   if (memory < PASSWORD_HASH_MEMORY_BYTES_MIN || memory > PASSWORD_HASH_MEMORY_BYTES_MAX) return null;

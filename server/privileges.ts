@@ -23,7 +23,7 @@ const ID_MAX = 0xffff_fffe;
  * @throws {UsageError} for one that this system does not know, and for root
  */
 export function resolveAccount(text: string): Account {
-  const [user, group] = text.split(":");
+  const [user, group] = text.split(":") as [string, string];
   const isNumber = /^\d+$/.test(user);
   const uid = isNumber ? readId(user, "user") : null;
   const entry = findUser(uid ?? user);
@@ -69,7 +69,7 @@ export function describeAccount({ name, uid, gid }: Account): string {
 /** Who this process is. */
 export function currentAccount(): Account {
   const { uids, gids } = currentIds();
-  return { name: findUser(uids[1])?.name ?? null, uid: uids[1], gid: gids[1] };
+  return { name: findUser(uids[1]!)?.name ?? null, uid: uids[1]!, gid: gids[1]! };
 }
 
 /**

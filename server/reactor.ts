@@ -254,14 +254,14 @@ export class Reactor {
     this.#again = this.#againNext;
     this.#againNext = again;
     for (let i = 0; i < again.length; i++) {
-      again[i].isQueued = false;
-      if (!again[i].retired) this.#wake(again[i], Readiness.NONE, again[i].fd);
+      again[i]!.isQueued = false;
+      if (!again[i]!.retired) this.#wake(again[i]!, Readiness.NONE, again[i]!.fd);
     }
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
-      const source = this.#sources[fds[i]];
+      const source = this.#sources[fds[i]!];
       if (source === null || source === undefined) continue; // retired earlier in this batch
-      this.#wake(source, bits[i], fds[i]);
+      this.#wake(source, bits[i]!, fds[i]!);
     }
     const woken = count + again.length;
     if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation

@@ -101,7 +101,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     options.hostname === "localhost" ? { ...options, hostname: "127.0.0.1" } : options,
   );
   const addrs = server.addresses.map(addressOf);
-  const [addr] = addrs;
+  const [addr] = addrs as [AnyAddress];
   const stop = () => server.stop();
   signal?.addEventListener("abort", stop, { once: true });
   const finished = server.run().finally(() => signal?.removeEventListener("abort", stop));

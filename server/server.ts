@@ -145,7 +145,7 @@ export class Server {
       const sockets = options.sockets ?? opened;
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
-      this.address = this.addresses[0];
+      this.address = this.addresses[0]!;
       const workspace = new Workspace();
       workspace.heads.isLogged = log !== null;
       this.#host = {
@@ -322,5 +322,5 @@ function openSockets(options: ServerOptions): ListeningSocket[] {
     mode,
     deferAccept: speaksSecond(options),
   });
-  return sockets;
+  return sockets!;
 }

@@ -145,7 +145,7 @@ export function checkOptions(options: ServerOptions): void {
       `A server needs one of ${KINDS.join(", ")}, not ${kinds.join(" and ") || "none of them"}`,
     );
   }
-  const served: unknown = Reflect.get(options, kinds[0]);
+  const served: unknown = Reflect.get(options, kinds[0]!);
   if (typeof served !== "function") {
     throw new TypeError(`The ${kinds[0]} must be a function, not ${typeof served}`);
   }

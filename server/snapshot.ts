@@ -25,7 +25,7 @@ export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapsh
     trigger: reactor.trigger,
     isDraining,
     turns: reactor.turns,
-    systemCalls: callCount[0],
+    systemCalls: callCount[0]!,
     accepted: counters.accepted,
     refused: counters.refused,
     ...connections.snapshot(),

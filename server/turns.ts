@@ -9,5 +9,5 @@ const count = new Float64Array(1);
 
 /** A number that no turn has had yet: a reactor's next one, or one for a caller that asks a handler without a reactor. */
 export function nextTurn(): number {
-  return ++count[0];
+  return ++count[0]!;
 }

@@ -67,7 +67,7 @@ export class Workspace {
       this.#batch = batch;
       this.#used = 0;
     }
-    return this.#used < this.#slots.length ? this.#slots[this.#used++] : null;
+    return this.#used < this.#slots.length ? this.#slots[this.#used++]! : null;
   }
 
   /** Gives back the slot taken last, unused. */

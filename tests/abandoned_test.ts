@@ -168,7 +168,7 @@ for (const poller of POLLER_NAMES) {
     await eventually(() => signals.length === 2, "a request");
     const startMs = performance.now();
     wire[Symbol.dispose]();
-    await awaited(aborted(signals[1]), "the signal");
+    await awaited(aborted(signals[1]!), "the signal");
     assertLess(performance.now() - startMs, 900);
     await server.shutdown();
     assertEquals(errors, []);

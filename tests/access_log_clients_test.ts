@@ -67,14 +67,14 @@ Deno.test("the path of a UNIX socket that a proxy names as its client cannot for
   for (const format of ["combined", "json"] as const) {
     const lines = await logged([request], format, true);
     assertEquals(lines.length, 1, lines.join("\n"));
-    assertMatch(lines[0], /^[\x20-\x7e]+$/);
+    assertMatch(lines[0]!, /^[\x20-\x7e]+$/);
     if (format === "combined") {
-      const { client } = parseLine(lines[0]);
+      const { client } = parseLine(lines[0]!);
       assertEquals(
         client,
         "unix:x\\x22\\x20200\\x201\\x0a6.6.6.6\\x20-\\x20-\\x20\\x5b\\x1b\\x5b2J\\xef\\xbf\\xbd",
       );
-    } else assertMatch(JSON.parse(lines[0]).client, /^unix:x" 200 1\n6\.6\.6\.6/);
+    } else assertMatch(JSON.parse(lines[0]!).client, /^unix:x" 200 1\n6\.6\.6\.6/);
   }
 });
 
@@ -144,11 +144,11 @@ Deno.test("what was cut is told from what a client sent that looks like it, and 
       const request = (agent: string) => latin1(`GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: ${agent}\r\n\r\n`);
       const agents = [cut, `b${end}`].map(request);
       const json = (await logged(agents, "json")).map((line): string => JSON.parse(line).userAgent);
-      assertMatch(json[0], /^a*\xff+\u2026$/);
+      assertMatch(json[0]!, /^a*\xff+\u2026$/);
       assertEquals(json[1], `b${end}`);
       const text = (await logged(agents, "combined")).map((line) => parseLine(line).agent!);
-      assertMatch(text[0], /^a*(\\xff)+\\\\\.\.\.$/);
-      assert(!text[1].includes("\\\\..."), text[1]);
+      assertMatch(text[0]!, /^a*(\\xff)+\\\\\.\.\.$/);
+      assert(!text[1]!.includes("\\\\..."), text[1]);
       if (ascii > 0) break; // of ends it needs no more
     }
   }
@@ -158,7 +158,7 @@ Deno.test("fields whose escapes take 1 KiB and no more are whole", async () => {
   const agent = "\xff".repeat(Math.floor(LOG_ESCAPES_BYTES_MAX / 5));
   for (const [extra, isWhole] of [["", true], ["x".repeat(9000), true], ["\xff", false]] as const) {
     const request = latin1(`GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: ${agent}${extra}x\r\n\r\n`);
-    const [line] = await logged([request], "json");
+    const [line] = await logged([request], "json") as [string];
     const shown = JSON.parse(line).userAgent;
     if (isWhole) assertEquals(shown, `${agent}${extra}x`);
     else assertMatch(shown, /\u2026$/);

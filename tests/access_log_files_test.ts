@@ -100,7 +100,7 @@ Deno.test("a server whose log cannot be written serves on, and says that lines a
     for (let i = 0; i < 200; i++) assertEquals((await wire.expect()).status, 200);
   }
   await eventually(() => server.errors.length > 0, "nothing is said");
-  assertMatch(server.errors[0], /^The access log lost \d+ lines: ENOSPC \(.*\)$/);
+  assertMatch(server.errors[0]!, /^The access log lost \d+ lines: ENOSPC \(.*\)$/);
   assert(server.errors.length <= 3, server.errors.join("\n"));
 });
 

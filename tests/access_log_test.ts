@@ -93,7 +93,7 @@ Deno.test("each format has its line for an exchange", async () => {
   const [text, plain] = await logged(async (port) => {
     await say(port, request);
     await say(port, "GET /f0 HTTP/1.0\r\n\r\n");
-  }, "json");
+  }, "json") as [string, string];
   const { time, duration, ...rest } = JSON.parse(text);
   assertMatch(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   assert(typeof duration === "number" && duration > 0 && duration < 5);
@@ -143,8 +143,8 @@ Deno.test("no byte of a client gets into a line as it is that could end, colour 
     } else {
       const parsed = lines.map(parseLine);
       assertEquals(parsed.map(({ status }) => status), [200, 400, 400, 200, 400]);
-      assertEquals(parsed[3].user, "a\\x20b\\x22\\x5d\\xc3\\xa9\\x5c");
-      assertEquals(parsed[4].request, "\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xfc\\x03\\x03 TLS");
+      assertEquals(parsed[3]!.user, "a\\x20b\\x22\\x5d\\xc3\\xa9\\x5c");
+      assertEquals(parsed[4]!.request, "\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xfc\\x03\\x03 TLS");
     }
   }
 });
@@ -211,9 +211,9 @@ Deno.test("of a response that is cut off the log says what was sent, and of none
     }
     await pause(50);
   });
-  const [cut, left] = lines.map(parseLine);
+  const [cut, left] = lines.map(parseLine) as [LoggedLine, LoggedLine];
   assertEquals([cut.request, cut.status], [`GET /f${64 << 20} HTTP/1.1`, 200]);
-  assert(cut.bytes > sizes[0] - 1000 && cut.bytes < 64 << 20, `${cut.bytes} of which ${sizes[0]} arrived`);
+  assert(cut.bytes > sizes[0]! - 1000 && cut.bytes < 64 << 20, `${cut.bytes} of which ${sizes[0]} arrived`);
   assertEquals([left.request, left.bytes], ["GET /p1 HTTP/1.1", left.status === 499 ? 0 : 1]);
   assertEquals(lines.length, 2);
 });
@@ -230,7 +230,7 @@ Deno.test("clients for whom there is no room, or who ask too often, are logged, 
     },
     "combined",
     { connectionsMax: 1, requestRateMax: rate },
-  )).map(parseLine);
+  )).map(parseLine) as [LoggedLine, LoggedLine, LoggedLine];
   assertEquals([first.status, second.status, third?.status], [200, 429, 503]);
   assertEquals(third.request, "GET /full HTTP/1.1");
 });
@@ -285,7 +285,7 @@ Deno.test("chunks are counted as they were sent: with what stands around them", 
     const bytes = await say(port, get("/c1000"));
     const text = String.fromCharCode(...bytes);
     seen = bytes.length - text.indexOf("\r\n\r\n") - 4;
-  });
+  }) as [string];
   assert(seen > 2000);
   assertEquals(parseLine(line).bytes, seen);
 });

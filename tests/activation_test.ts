@@ -63,7 +63,7 @@ Deno.test("sockets that systemd hands over are served on, instead of any address
 Deno.test("the variables that say so are read once, and by the process that they are meant for", () => {
   const names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
   for (const [pid, fds] of [[Deno.pid, [3, 4]], [Deno.pid + 1, []], ["", []]] as const) {
-    for (const [i, value] of [pid, 2, "a:b"].entries()) Deno.env.set(names[i], String(value));
+    for (const [i, value] of [pid, 2, "a:b"].entries()) Deno.env.set(names[i]!, String(value));
     assertEquals(activatedDescriptors(), [...fds]);
     assertEquals(names.map((name) => Deno.env.get(name)), [undefined, undefined, undefined]);
     assertEquals(activatedDescriptors(), []);
@@ -105,7 +105,7 @@ Deno.test("variables that are meant for another process do not count; a descript
     [[], "LISTEN_PID=$$ LISTEN_FDS=-1", 'Bad LISTEN_FDS "-1": expected the number of sockets'],
   ];
   for (const [fds, variables, message] of cases) {
-    const [program, ...args] = activated(fds, ["-d", site.root], variables);
+    const [program, ...args] = activated(fds, ["-d", site.root], variables) as [string, ...string[]];
     const { code, stdout, stderr } = await outputOf(
       new Deno.Command(program, { args, stdout: "piped", stderr: "piped" }).spawn(),
       "the program",

@@ -196,7 +196,7 @@ Deno.test("the supervisor tells of each worker, and nothing is counted backwards
   const answered = 'epollet_requests_total{worker="0",code="200"}';
   for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
   const before = await series("epollet_requests_total");
-  assertEquals([before.length, before[0] + before[1]], [2, 20]);
+  assertEquals([before.length, before[0]! + before[1]!], [2, 20]);
   assert((await series("process_resident_memory_bytes")).every((bytes) => bytes > 0), "in their sandboxes");
   assertEquals((await exchange(admin, get("/readyz"))).status, 200);
   const { text } = await exchange(admin, get("/metrics"));
@@ -207,6 +207,6 @@ Deno.test("the supervisor tells of each worker, and nothing is counted backwards
   await eventually(areOthers, "the workers are not replaced");
   for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
   const after = await series("epollet_requests_total");
-  assert(after[0] >= before[0] && after[1] >= before[1], `${before} and then ${after}`);
-  assertEquals(after[0] + after[1], 40);
+  assert(after[0]! >= before[0]! && after[1]! >= before[1]!, `${before} and then ${after}`);
+  assertEquals(after[0]! + after[1]!, 40);
 });

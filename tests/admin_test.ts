@@ -36,7 +36,7 @@ async function events(
 ): Promise<{ text: string; data: Record<string, unknown>[] }> {
   using wire = await Wire.connect(port);
   await wire.send(get("/events"));
-  const found = (text: string) => Array.from(text.matchAll(/^data: (.*)$/gm), ([, data]) => data);
+  const found = (text: string) => Array.from(text.matchAll(/^data: (.*)$/gm), ([, data]) => data!);
   const text = await readUntil(wire, (text) => found(text).length >= count && text.endsWith("\n\n\r\n"));
   return { text, data: found(text).map((data) => JSON.parse(data)) };
 }
@@ -125,7 +125,7 @@ Deno.test("the page is one file, the same as the one it is made of, and nothing 
   await using server = servingAdmin();
   const { fields, text } = await exchange(server.port, get("/"));
   assertEquals([text, fields["content-type"]], [html, "text/html; charset=utf-8"]);
-  const policy = fields["content-security-policy"];
+  const policy = fields["content-security-policy"]!;
   for (const element of ["script", "style"]) {
     const [, inline] = new RegExp(`<${element}>(.*?)</${element}>`, "s").exec(html) ?? [];
     const hash = createHash("sha256").update(inline ?? "").digest("base64");
@@ -229,8 +229,8 @@ Deno.test("an event is small, however many connections there are, and counts all
   const crowded = snapshotWith({ states: { resting: 9_000, writing: 1_000 }, connections });
   await using server = servingAdmin(() => [crowded, crowded, crowded]);
   const { text, data: [event] } = await events(server.port, 1);
-  assertEquals(event.states, { resting: 27_000, writing: 3_000 });
-  const rows = event.connections as unknown[][];
+  assertEquals(event!.states, { resting: 27_000, writing: 3_000 });
+  const rows = event!.connections as unknown[][];
   assert(rows.length > SHOWN_CONNECTIONS_MAX - 3 && rows.length <= SHOWN_CONNECTIONS_MAX, `${rows.length}`);
   assertEquals(rows[0], [0, 100_000, "reading-body", 86_400_000, 4_000_000]);
   assertEquals(rows.at(-1)![0], 2);

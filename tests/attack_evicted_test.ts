@@ -80,7 +80,7 @@ Deno.test("files that do not fit the cache are sent from the disk while clients 
   assert(bodyMemory.isFull, `${bodyMemory.bytes} bytes are held`);
   assertLess(bodyMemory.bytes, HELD_BODY_BYTES_MAX + 2 * CACHE_BYTES);
   const body = await scene.read();
-  assert(body.length > FILE_BYTES / 2 && body === body[0].repeat(body.length), "another file's bytes");
+  assert(body.length > FILE_BYTES / 2 && body === body[0]!.repeat(body.length), "another file's bytes");
   assertEquals(body[0], String((count - 1) % FILES));
   scene.leave();
   await eventually(() => bodyMemory.bytes === 0, `${bodyMemory.bytes} bytes are still held`);

@@ -91,7 +91,7 @@ Deno.test("what other origins are answered counts in the cache, and is kept once
     }
   }
   assertEquals([sizes[1], sizes[3], sizes[5]], [sizes[0], sizes[2], sizes[4]], "it grows with requests");
-  for (const i of [1, 3]) assert(sizes[i + 1] - sizes[i] > 3500, `not counted: ${sizes}`);
+  for (const i of [1, 3]) assert(sizes[i + 1]! - sizes[i]! > 3500, `not counted: ${sizes}`);
   for (let i = 0; i < 100; i++) {
     site.write(`${i}.txt`, "x".repeat(3500));
     for (const origin of origins) {
@@ -202,7 +202,7 @@ Deno.test("bodies of requests that handlers wait for have the same limit: 503 fo
     const crowd = await attackers.crowd(server.port, 200, seconds, { send: start + body, read: -1 });
     const { statuses } = await crowd.result;
     assertEquals(Object.keys(statuses), ["503"]);
-    told = statuses[503];
+    told = statuses[503]!;
   }
   clearInterval(timer);
   assertLess(most, HELD_BODY_BYTES_MAX + 16 * MIB);

@@ -23,7 +23,7 @@ async function within(what: string, measure: () => Promise<number>): Promise<voi
   const seen: number[] = [];
   for (let attempt = 0; attempt < 3; attempt++) {
     seen.push(await measure());
-    if (seen[attempt] <= WORST_MS) return;
+    if (seen[attempt]! <= WORST_MS) return;
   }
   throw new Error(`${what}: ${seen.join(", ")} ms`);
 }
@@ -56,7 +56,7 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
   const lastMs = performance.now() - startMs;
   assert(lastMs > 1500 && lastMs < 5500, `the last was cut off after ${lastMs} ms`);
   for (const [i, crowd] of crowds.entries()) {
-    const { name, behaviour, status } = STALLS[i];
+    const { name, behaviour, status } = STALLS[i]!;
     if (behaviour.vanish) { // it notices nothing
       crowd.kill();
       await crowd.result;
@@ -65,7 +65,7 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
     const { statuses, cut, lastCutMs } = await crowd.result;
     assertEquals(cut, COUNT, name); // by a reset those that do not read, or they would not notice for minutes
     if (behaviour.read === -1) assertEquals(statuses, { [status ?? 0]: COUNT }, name);
-    assert(lastCutMs < STALLS[i].timeouts * 2000 + 2000, `${name}: ${lastCutMs} ms`); // with the time to connect
+    assert(lastCutMs < STALLS[i]!.timeouts * 2000 + 2000, `${name}: ${lastCutMs} ms`); // with the time to connect
   }
   program.kill("SIGTERM");
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });

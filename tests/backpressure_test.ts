@@ -40,7 +40,7 @@ function bytesInKernel(clientPort: number, serverPort: number): number {
   for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
     const [, local, remote, sending, received] = /: \w+:(\w{4}) \w+:(\w{4}) \w\w (\w+):(\w+)/.exec(line) ??
       [];
-    if (ports.includes(`${local} ${remote}`)) sum += parseInt(sending, 16) + parseInt(received, 16);
+    if (ports.includes(`${local} ${remote}`)) sum += parseInt(sending!, 16) + parseInt(received!, 16);
   }
   return sum;
 }

@@ -94,7 +94,7 @@ Deno.test("a hash is in the PHC format, salted, and opens to its password alone"
 
 Deno.test("a password that no request could bring is not hashed", () => {
   for (const [password, why] of [["", "empty"], ["a\n", "control"], ["x".repeat(513), "at most 512"]]) {
-    assertThrows(() => hashPassword(password), TypeError, why);
+    assertThrows(() => hashPassword(password!), TypeError, why);
   }
 });
 
@@ -131,7 +131,7 @@ Deno.test("what another tool wrote in this format is a hash; what asks for too m
     ["", false],
   ];
   for (const [text, expected] of cases) assertEquals(isPasswordHash(text), expected, text);
-  assertEquals(parsePasswordHash(cases[0][0])?.key.length, 32);
+  assertEquals(parsePasswordHash(cases[0]![0])?.key.length, 32);
 });
 
 Deno.test("the largest hashes that are allowed can be computed", async () => {
@@ -245,7 +245,7 @@ Deno.test("a few are tried at a time, some wait, and more are turned away at onc
   assert(auth.check(login("ann", `wrong${room - 1}`)) === answers[room - 1]);
   for (let i = 0; i < room; i++) {
     assertEquals(held.calls.length, Math.min(i + PASSWORD_CHECKS_AT_ONCE_MAX, room), `after ${i}`);
-    held.calls[i].resolve(new Uint8Array(32));
+    held.calls[i]!.resolve(new Uint8Array(32));
     assertEquals(await answers[i], false);
     await settle();
   }
@@ -258,7 +258,7 @@ Deno.test("who was let in before is not concerned by those who guess", async () 
   const held = new Held();
   const auth = new BasicAuth(RULE, new PasswordChecks(held.derive));
   const answer = auth.check(login("ann", "secret"));
-  held.calls[0].resolve(parsePasswordHash(RULE.users.ann)!.key);
+  held.calls[0]!.resolve(parsePasswordHash(RULE.users.ann)!.key);
   assertEquals(await answer, true);
   const room = PASSWORD_CHECKS_AT_ONCE_MAX + PASSWORD_CHECKS_WAITING_MAX;
   for (let i = 0; i < room; i++) auth.check(login("ann", `wrong${i}`));
@@ -272,11 +272,11 @@ Deno.test("those who ask for the same are tried once, and are told the same; a f
   const first = auth.check(login("ann", "secret"));
   const second = auth.check(login("ann", "secret"));
   assert(first === second && first instanceof Promise);
-  held.calls[0].reject(new Error("no memory"));
+  held.calls[0]!.reject(new Error("no memory"));
   assertEquals(await first.catch((error: Error) => error.message), "no memory");
   const third = auth.check(login("ann", "secret"));
   assertEquals(held.calls.length, 2);
-  held.calls[1].resolve(parsePasswordHash(RULE.users.ann)!.key);
+  held.calls[1]!.resolve(parsePasswordHash(RULE.users.ann)!.key);
   assertEquals(await third, true);
 });
 

@@ -94,7 +94,7 @@ Deno.test("a program whose file has a set-ID bit believes no environment, and st
       program.kill("SIGTERM");
       assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
     }
-    const [bash, ...args] = start("--port", "0", "--workers", "1");
+    const [bash, ...args] = start("--port", "0", "--workers", "1") as [string, ...string[]];
     const { code, stderr } = await new Deno.Command(bash, { args, stdout: "null" }).output();
     const text = new TextDecoder().decode(stderr);
     assertEquals([code, text.split("\n").length], [2, 2], text);

@@ -53,7 +53,7 @@ Deno.test("a body whose buffer is transferred while it is sent ends its connecti
   );
   assertEquals(text, "cut");
   assertEquals(errors.length, 1);
-  assertMatch(errors[0], /A body's buffer was transferred, or became smaller/);
+  assertMatch(errors[0]!, /A body's buffer was transferred, or became smaller/);
 });
 
 Deno.test("a body whose buffer becomes smaller while it is sent ends its connection", async () => {
@@ -235,7 +235,7 @@ Deno.test("what a response says of its own length cannot be replaced, and sends 
     },
   ];
   let make = makes[0];
-  await using running = serving(({ path }) => path === "/secret" ? HttpResponse.text(secret) : make());
+  await using running = serving(({ path }) => path === "/secret" ? HttpResponse.text(secret) : make!());
   for (make of [...makes, ...unchanged]) {
     {
       using other = await Wire.connect(running.port);
@@ -274,7 +274,7 @@ Deno.test("a response with a file is sent once: the second use is an error, and 
   }
   assertEquals((await fetch(running.url, { method: "HEAD" })).status, 500);
   assertEquals([closed, running.errors.length], [1, 4]);
-  assertMatch(running.errors[0], /A response with a file can be sent once only/);
+  assertMatch(running.errors[0]!, /A response with a file can be sent once only/);
   close(other);
   close(root);
 });

@@ -117,7 +117,7 @@ Deno.test("what --check calls a circle is one: the server sends on from each ste
   let steps = 0;
   for (const line of lines) {
     const [, first, ...way] = /: (\/\S+) → (\/\S+) → (\/\S+)$/.exec(line) ?? [];
-    let at = first;
+    let at = first!;
     for (const step of way) {
       await wire.send(get(at));
       const response = await wire.expect();

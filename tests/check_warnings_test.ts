@@ -98,7 +98,7 @@ Deno.test("a number whose unit seems to be missing is named, and one that may be
     "epollet.json:4: headTimeout is 15000 seconds",
     "keepAliveTimeout is 60000 seconds",
   ]);
-  assertMatch((await warningsOf(site, null, "html", "--cache-size=64"))[0], /^cacheSize is 64 bytes/);
+  assertMatch((await warningsOf(site, null, "html", "--cache-size=64"))[0]!, /^cacheSize is 64 bytes/);
   const meant = '{ "root": "html", "cacheSize": 0, "cacheFileSize": 0, "maxBody": 0, "headTimeout": "1h" }';
   assertEquals(await warningsOf(site, meant), []);
 });

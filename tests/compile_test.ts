@@ -20,12 +20,12 @@ Deno.test("of the packages in deno.lock the program has those that it imports, a
       string,
       Record<string, unknown>
     >;
-    return [Object.keys(npm), Object.keys(specifiers)];
+    return [Object.keys(npm!), Object.keys(specifiers!)];
   };
   const [, std, zod] = /"(deno-std@[\d.]+)"[^]*"(zod@[\d.]+)"/.exec(lock)!;
-  assertEquals(packagesFor(std, zod), [[std, zod], [`npm:${std}`, `npm:${zod}`]]);
+  assertEquals(packagesFor(std!, zod!), [[std, zod], [`npm:${std}`, `npm:${zod}`]]);
   const [ajv] = /ajv@[\d.]+/.exec(lock)!;
-  const names = packagesFor(ajv)[0].map((name) => name.slice(0, name.lastIndexOf("@")));
+  const names = packagesFor(ajv)[0]!.map((name) => name.slice(0, name.lastIndexOf("@")));
   const needed = ["ajv", "fast-deep-equal", "fast-uri", "json-schema-traverse", "require-from-string"];
   assertEquals(names.sort(), needed);
 });

@@ -19,7 +19,7 @@ function readIn(line: string, cwd: string): string | null {
   const [, descriptor, name, rest] =
     /\b(?:openat|openat2|open|execve)\((?:(AT_FDCWD|\d+)(?:<[^>]*>)?, )?"([^"]*)", ([^]*)$/
       .exec(line) ?? [];
-  if (name === undefined || /O_PATH|O_DIRECTORY|O_WRONLY/.test(rest)) return null;
+  if (name === undefined || /O_PATH|O_DIRECTORY|O_WRONLY/.test(rest!)) return null;
   if (name.startsWith("/")) return name;
   if (descriptor === undefined || descriptor === "AT_FDCWD") return `${cwd}/${name}`;
   return `${/<([^>]*)>/.exec(line)?.[1]}/${name}`;
@@ -71,7 +71,7 @@ Deno.test("a compiled start reads no code that another user could put there", as
     ...[folder.path("plain"), "0", folder.path("www"), "--no-config"],
   ];
   const tracer = await Program.startCommand(command, planted.root);
-  const [program] = childrenOf(tracer.pid);
+  const [program] = childrenOf(tracer.pid) as [number];
   try {
     assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
   } finally {

@@ -30,7 +30,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
 function versionOf(shell: Shell): string | null {
   try {
     const { stdout } = new Deno.Command(shell, { args: ["--version"], stderr: "null" }).outputSync();
-    return new TextDecoder().decode(stdout).split("\n")[0];
+    return new TextDecoder().decode(stdout).split("\n")[0]!;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
@@ -106,9 +106,9 @@ Deno.test("fish completes the same, and says what flags do", async () => {
   );
   for (const [i, part] of output.split(/^> .*\n/m).slice(1).entries()) {
     const offered = part.split("\n").filter((line) => line !== "").map((line) =>
-      line.split("\t")[0].replace(/\/$/, "").replaceAll("\\", "")
+      line.split("\t")[0]!.replace(/\/$/, "").replaceAll("\\", "")
     );
-    assertEquals(offered.toSorted(), CASES[i][1].toSorted(), CASES[i][0]);
+    assertEquals(offered.toSorted(), CASES[i]![1].toSorted(), CASES[i]![0]);
   }
   assert(output.includes("--no-browse\tthe opposite of --browse\n"), output);
 });

@@ -191,12 +191,12 @@ Deno.test("a text is compressed once for each coding, however many ask at once a
       );
       for (const [i, { body, fields }] of answers.entries()) {
         assertEquals(fields["content-encoding"], i % 2 === 0 ? "br" : "gzip");
-        assertEquals([body, fields.etag], [answers[i % 2].body, answers[i % 2].fields.etag]);
+        assertEquals([body, fields.etag], [answers[i % 2]!.body, answers[i % 2]!.fields.etag]);
       }
       for (const { body, fields } of answers.slice(0, 2)) {
         assertEquals(decompress(body, fields["content-encoding"] as Coding), expected);
       }
-      return answers[0].fields.etag;
+      return answers[0]!.fields.etag;
     };
     const tag = await askAll(content);
     assertEquals(made.toSorted(), ["br", "gzip"]);

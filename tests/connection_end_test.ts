@@ -107,7 +107,7 @@ onBoth(
     assertEquals(withoutDate(scripted.socket.text), answer("GET /first"));
     scripted.receive(get("/later")); // arrives meanwhile: not even read
     assertEquals(scripted.interest, trigger === "level" ? Interest.NONE : Interest.READABLE);
-    waiting[0](errorResponse(404));
+    waiting[0]!(errorResponse(404));
     await new Promise((resolve) => setTimeout(resolve));
     scripted.wake(Readiness.NONE);
     const paths = ["/first", "/slow", "/last", "/later"];

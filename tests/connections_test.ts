@@ -139,23 +139,23 @@ onEach("who rests has no object; any of them is served when it speaks, in any or
 
 onEach("what one client has begun, or how it has ended, is nothing to the next", (crowd) => {
   const [half, body, reset, ended, blocked] = Array.from({ length: 5 }, () => crowd.client());
-  half.socket.incoming.push(encodeUtf8("GET /half HTTP/1.1\r\nHo"));
-  body.socket.incoming.push(encodeUtf8("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
-  blocked.socket.sends = [3];
-  blocked.socket.capacity = 0;
-  blocked.socket.incoming.push(encodeUtf8(get("/blocked")));
-  crowd.turn(...[half, body, blocked].map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
+  half!.socket.incoming.push(encodeUtf8("GET /half HTTP/1.1\r\nHo"));
+  body!.socket.incoming.push(encodeUtf8("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
+  blocked!.socket.sends = [3];
+  blocked!.socket.capacity = 0;
+  blocked!.socket.incoming.push(encodeUtf8(get("/blocked")));
+  crowd.turn(...[half!, body!, blocked!].map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
   assertEquals(crowd.objects, 3);
-  half.socket.incoming.push(-ECONNRESET);
-  body.socket.incoming.push("end");
-  blocked.socket.sends = [-ECONNRESET];
-  reset.socket.incoming.push(-ECONNRESET);
-  ended.socket.incoming.push("end");
+  half!.socket.incoming.push(-ECONNRESET);
+  body!.socket.incoming.push("end");
+  blocked!.socket.sends = [-ECONNRESET];
+  reset!.socket.incoming.push(-ECONNRESET);
+  ended!.socket.incoming.push("end");
   crowd.turn(
-    ...[half, body, reset, ended].map(({ fd }) =>
+    ...[half!, body!, reset!, ended!].map(({ fd }) =>
       [fd, Readiness.READABLE | Readiness.HANGUP] as [number, Readiness]
     ),
-    [blocked.fd, Readiness.WRITABLE],
+    [blocked!.fd, Readiness.WRITABLE],
   );
   assertEquals([crowd.objects, crowd.connections.count], [0, 0]);
   for (let i = 0; i < 20; i++) {
@@ -177,9 +177,9 @@ onEach("those that rest too long are ended, however often the poller cries wolf"
     const start = performance.now();
     const at = (ms: number) => performance.now = () => start + ms;
     at(KEEP_ALIVE_TIMEOUT_MS - 1000);
-    clients[0].socket.incoming.push(encodeUtf8(get("/alive")));
+    clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
     crowd.turn(
-      [clients[0].fd, Readiness.READABLE],
+      [clients[0]!.fd, Readiness.READABLE],
       ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
     );
     assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
@@ -206,15 +206,15 @@ onEach("an error on the way to one of those that rest does not end the others", 
   };
   let caught = "";
   try {
-    crowd.turn([clients[0].fd, Readiness.READABLE]);
+    crowd.turn([clients[0]!.fd, Readiness.READABLE]);
   } catch (error) {
     caught = String(error);
   }
   assertEquals([caught, connections.retired], ["Error: out of luck", false]);
   connections.onReady = onReady;
-  clients[1].socket.incoming.push(encodeUtf8(get("/b")));
-  crowd.turn([clients[1].fd, Readiness.READABLE]);
-  assertEquals(withoutDate(clients[1].socket.text), answer("/b"));
+  clients[1]!.socket.incoming.push(encodeUtf8(get("/b")));
+  crowd.turn([clients[1]!.fd, Readiness.READABLE]);
+  assertEquals(withoutDate(clients[1]!.socket.text), answer("/b"));
 });
 
 onEach("a client that the poller does not take is closed, and the others do not notice", (crowd) => {

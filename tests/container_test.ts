@@ -11,7 +11,7 @@ const INSTRUCTIONS: readonly (readonly [name: string, rest: string])[] = Deno
   .readTextFileSync(`${REPOSITORY}Dockerfile`).replaceAll(/^#.*\n/gm, "").replaceAll(/\\\n\s*/g, "").split(
     "\n",
   )
-  .filter((line) => line !== "").map((line) => [line.split(" ")[0], line.slice(line.indexOf(" ") + 1)]);
+  .filter((line) => line !== "").map((line) => [line.split(" ")[0]!, line.slice(line.indexOf(" ") + 1)]);
 
 function said(name: string): string[] {
   return INSTRUCTIONS.filter(([other]) => other === name).map(([, rest]) => rest);
@@ -29,7 +29,7 @@ Deno.test("it runs as a user by number, on port 8080, is asked how it is, and en
   const one = (name: string) => {
     const found = runtime.filter(([other]) => other === name);
     assertEquals(found.length, 1, name);
-    return found[0][1];
+    return found[0]![1];
   };
   assertEquals(one("USER"), "65532:65532");
   assertEquals(one("EXPOSE"), "8080");
@@ -50,7 +50,7 @@ Deno.test("it runs as a user by number, on port 8080, is asked how it is, and en
 Deno.test("the keys of a mounted file that the image's variables overrule are those that deploy.md names", () => {
   const variables = Array.from(
     said("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
-    ([, name]) => name.toLowerCase(),
+    ([, name]) => name!.toLowerCase(),
   );
   const [, keys = ""] = /All of the file counts but ([^]*?),\s+which\s+the image's variables/.exec(
     Deno.readTextFileSync(`${REPOSITORY}docs/deploy.md`),

@@ -124,7 +124,7 @@ Deno.test("what goes wrong in a coroutine is told to the client and to the log",
       assertEquals(await wire.read(), null, path);
       await sleep(5);
       assertEquals(errors.length, error === null ? 0 : 1, `${path}: ${errors}`);
-      if (error !== null) assertMatch(errors[0], error);
+      if (error !== null) assertMatch(errors[0]!, error);
     }
     assert(connection !== null);
   });

@@ -23,7 +23,7 @@ onAll("2,000 coroutines at once, or as many as the poller holds", async (poller)
   let isFull = false;
   await withCoroutine(async (socket) => {
     for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {
-      await socket.sleep(bytes[0] % 7);
+      await socket.sleep(bytes[0]! % 7);
       await socket.write(bytes);
     }
   }, async ({ port }) => {

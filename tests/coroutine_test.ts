@@ -196,7 +196,7 @@ Deno.test("what a coroutine throws, early, late or synchronously, costs its own 
     },
   ];
   let next = 0;
-  await withCoroutine((socket) => thrown[next++](socket), async ({ port, errors }) => {
+  await withCoroutine((socket) => thrown[next++]!(socket), async ({ port, errors }) => {
     for (const _ of thrown) {
       using wire = await Wire.connect(port);
       await wire.send("x").catch(() => {});
@@ -212,7 +212,7 @@ Deno.test("what a coroutine throws, early, late or synchronously, costs its own 
       /TypeError: Call requests\(\) before the first await/,
       /A coroutine threw nothing/,
     ];
-    for (const [i, pattern] of wanted.entries()) assert(pattern.test(errors[i]), errors[i]);
+    for (const [i, pattern] of wanted.entries()) assert(pattern.test(errors[i]!), errors[i]);
   });
 });
 

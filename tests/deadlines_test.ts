@@ -66,18 +66,18 @@ Deno.test("equal deadlines all expire", () => {
 
 Deno.test("moving a deadline later does not touch the heap until the old one comes up", () => {
   const [heap, { a }] = heapOf({ a: 10, b: 20 });
-  for (const later of [30, 25, 40]) heap.set(a, later);
-  assertEquals([a.deadlineMs, a.heapMs, heap.nextMs()], [40, 10, 10]);
+  for (const later of [30, 25, 40]) heap.set(a!, later);
+  assertEquals([a!.deadlineMs, a!.heapMs, heap.nextMs()], [40, 10, 10]);
   assertEquals(expired(heap, 15), "");
-  assertEquals([a.heapMs, heap.nextMs()], [40, 20], "now it has learnt of it");
+  assertEquals([a!.heapMs, heap.nextMs()], [40, 20], "now it has learnt of it");
   assertEquals(expired(heap, 39), "b");
   assertEquals(expired(heap, 40), "a");
 });
 
 Deno.test("a deadline moved later and back is found when it comes up", () => {
   const [heap, { a }] = heapOf({ a: 10, b: 20 });
-  heap.set(a, 100);
-  heap.set(a, 12);
+  heap.set(a!, 100);
+  heap.set(a!, 12);
   assertEquals(expired(heap, 11), "");
   assertEquals(expired(heap, 12), "a");
 });
@@ -86,8 +86,8 @@ Deno.test("a deadline moved earlier is found earlier, from the end of a large he
   const heap = new Deadlines<Member>();
   const members = Array.from({ length: 100 }, (_, i) => new Member(`${i} `));
   members.forEach((member, i) => heap.set(member, 1000 + i));
-  heap.set(members[99], 5);
-  heap.set(members[98], 6);
+  heap.set(members[99]!, 5);
+  heap.set(members[98]!, 6);
   assertEquals(heap.nextMs(), 5);
   assertEquals(expired(heap, 999), "99 98 ");
   assertEquals(heap.size, 98);
@@ -96,25 +96,25 @@ Deno.test("a deadline moved earlier is found earlier, from the end of a large he
 Deno.test("a member that is removed does not expire, wherever it stood in the heap", () => {
   for (const gone of "abcdefg") {
     const [heap, members] = heapOf({ a: 1, e: 5, b: 2, f: 6, g: 7, c: 3, d: 4 });
-    heap.remove(members[gone]);
-    heap.remove(members[gone]);
-    assertEquals([heap.size, members[gone].deadlineMs], [6, Infinity]);
+    heap.remove(members[gone]!);
+    heap.remove(members[gone]!);
+    assertEquals([heap.size, members[gone]!.deadlineMs], [6, Infinity]);
     assertEquals(expired(heap, 100), "abcdefg".replace(gone, ""));
   }
 });
 
 Deno.test("Infinity takes a deadline away, and a later one brings it back", () => {
   const [heap, { a, b }] = heapOf({ a: 10, b: Infinity, c: 20 });
-  assertEquals([heap.size, b.heapIndex], [2, -1], "never needs no place in the heap");
-  heap.set(a, Infinity);
+  assertEquals([heap.size, b!.heapIndex], [2, -1], "never needs no place in the heap");
+  heap.set(a!, Infinity);
   assertEquals(expired(heap, 15), "");
-  assertEquals([heap.size, heap.nextMs(), a.heapIndex], [1, 20, -1]);
-  heap.set(a, 17);
-  heap.set(b, 18);
+  assertEquals([heap.size, heap.nextMs(), a!.heapIndex], [1, 20, -1]);
+  heap.set(a!, 17);
+  heap.set(b!, 18);
   assertEquals(expired(heap, 100), "abc");
-  heap.set(a, 110);
-  heap.set(a, Infinity);
-  heap.set(a, 120);
+  heap.set(a!, 110);
+  heap.set(a!, Infinity);
+  heap.set(a!, 120);
   assertEquals(expired(heap, 119), "");
   assertEquals(expired(heap, 120), "a");
 });
@@ -122,7 +122,7 @@ Deno.test("Infinity takes a deadline away, and a later one brings it back", () =
 Deno.test("a member that expired may be set again at once", () => {
   const [heap, { a }] = heapOf({ a: 10 });
   assertEquals(heap.expired(10), a);
-  heap.set(a, 20);
+  heap.set(a!, 20);
   assertEquals(expired(heap, 15), "");
   assertEquals(expired(heap, 20), "a");
 });
@@ -166,6 +166,6 @@ Deno.test("a long random history ends as it does with a list that is searched fr
 
 Deno.test("a deadline that is no number is none", () => {
   const [heap, { b }] = heapOf({ a: 10, b: 20, c: NaN });
-  heap.set(b, NaN);
+  heap.set(b!, NaN);
   assertEquals([expired(heap, 1000), heap.size], ["a", 0]);
 });

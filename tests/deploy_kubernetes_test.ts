@@ -17,12 +17,12 @@ const ALL = parseAll(TEXT).map((document) => new Manifest(document));
 function one(kind: string): Manifest {
   const found = ALL.filter((document) => document.at("kind").text === kind);
   assertEquals(found.length, 1, kind);
-  return found[0];
+  return found[0]!;
 }
 
 const deployment = one("Deployment");
 const pod = deployment.at("spec", "template", "spec");
-const [container] = pod.at("containers").list;
+const [container] = pod.at("containers").list as [Manifest];
 const ports = Object.fromEntries(
   container.at("ports").list.map((port) => [port.at("name").text, port.at("containerPort").number]),
 );
@@ -96,13 +96,13 @@ Deno.test("Service, budget, policy and spread mean the Deployment's pods, and th
 Deno.test("ports are those of the image; the admin port is the kubelet's and Prometheus', and not the Service's", () => {
   assertEquals(ports, { http: 8080, admin: 9090 });
   assertMatch(DOCKERFILE, new RegExp(`\\bEPOLLET_PORT=${ports.http}\\b`));
-  const [port, ...others] = one("Service").at("spec", "ports").list;
+  const [port, ...others] = one("Service").at("spec", "ports").list as [Manifest, ...Manifest[]];
   assertEquals([port.at("targetPort").text, others.length], ["http", 0]);
   for (const probe of PROBES) assertEquals(container.at(probe, "httpGet", "port").text, "admin");
   assertEquals(environment.EPOLLET_ADMIN, `0.0.0.0:${ports.admin}`);
   const annotations = deployment.at("spec", "template", "metadata", "annotations");
   assertEquals(annotations.at("prometheus.io/port").text, String(ports.admin));
-  const [site, admin] = one("NetworkPolicy").at("spec", "ingress").list;
+  const [site, admin] = one("NetworkPolicy").at("spec", "ingress").list as [Manifest, Manifest];
   assertEquals([site.has("from"), site.at("ports", 0, "port").text], [false, "http"]);
   assertEquals([admin.has("from"), admin.at("ports", 0, "port").text], [true, "admin"]);
 });
@@ -137,8 +137,8 @@ Deno.test("it is nobody's root, writes nowhere, and gets no right", () => {
 });
 
 Deno.test("the settings are where the image looks for them, are well, and the probes are answered as the kubelet asks", async () => {
-  const [mount] = container.at("volumeMounts").list;
-  const [volume] = pod.at("volumes").list;
+  const [mount] = container.at("volumeMounts").list as [Manifest];
+  const [volume] = pod.at("volumes").list as [Manifest];
   assertEquals(mount.at("name").text, volume.at("name").text);
   assertEquals(volume.at("configMap", "name").text, one("ConfigMap").at("metadata", "name").text);
   assertMatch(DOCKERFILE, new RegExp(`^WORKDIR ${mount.at("mountPath").text}$`, "m"));

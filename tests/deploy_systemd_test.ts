@@ -46,12 +46,12 @@ if (!HAS_SYSTEMD) {
 
 /** The values of a setting, one for each line. */
 function settings(unit: string, name: string): string[] {
-  return Array.from(unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm")), ([, value]) => value);
+  return Array.from(unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm")), ([, value]) => value!);
 }
 
 /** A time as the unit says it. */
 function seconds(name: string): number {
-  return Number(/^(\d+)s$/.exec(settings(SERVICE, name)[0])?.[1]);
+  return Number(/^(\d+)s$/.exec(settings(SERVICE, name)[0]!)?.[1]);
 }
 
 /** The environment that the service gets. */
@@ -123,7 +123,7 @@ Deno.test("a clone with its own cache runs as another user, downloads nothing an
   assertEquals(filled.code, 0, filled.text);
   run("chmod", "-R", "a+rX", site.root);
   Deno.renameSync(`${clone}/html`, site.path("html"));
-  const [start] = settings(OF_DENO, "ExecStart");
+  const [start] = settings(OF_DENO, "ExecStart") as [string];
   const words = start.replace("/usr/local/bin/deno", site.path("deno")).replace("/opt/epollet", clone).split(
     " ",
   );
@@ -191,7 +191,7 @@ Deno.test({
     ];
     const command = [...trace, "env", ...variables, ...programCommand([])];
     const tracer = await Program.startCommand(command, site.root);
-    let main = childrenOf(tracer.pid)[0];
+    let main = childrenOf(tracer.pid)[0]!;
     try {
       assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
       Deno.kill(main, "SIGUSR1");

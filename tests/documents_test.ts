@@ -99,19 +99,19 @@ Deno.test("each flag that the documents name is one, with a value that it takes"
 /** The cells of the rows of the table that begins with a heading. */
 function tableOf(document: string, heading: string): string[][] {
   const [, table] = new RegExp(`^\\| ${heading} .*\\n\\|[- |]+\\n((?:\\|.*\\n)+)`, "m").exec(document) ?? [];
-  return table.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+  return table!.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
 Deno.test("each variable is the same as the flags beside it", () => {
   const args = parseCommandLine([]);
   let count = 0;
   for (const [variables, flags] of tableOf(CONFIGURE, "variable")) {
-    const same = spansOf(flags).filter((span) => span.startsWith("-"));
-    const pairs = spansOf(variables).flatMap((span) => /^(\w+)=(.+)$/.exec(span)?.slice(1) ?? []);
+    const same = spansOf(flags!).filter((span) => span.startsWith("-"));
+    const pairs = spansOf(variables!).flatMap((span) => /^(\w+)=(.+)$/.exec(span)?.slice(1) ?? []);
     for (let i = 0; i < pairs.length; i += 2) {
       const [name, value] = pairs.slice(i, i + 2);
       const environment = readEnvironment((asked) => asked === name ? value : undefined);
-      const flagged = parseCommandLine(wordsOf(same[Math.min(i / 2, same.length - 1)]));
+      const flagged = parseCommandLine(wordsOf(same[Math.min(i / 2, same.length - 1)]!));
       assertEquals(mergeSettings(args, null, environment), mergeSettings(flagged, null), name);
       count++;
     }
@@ -120,7 +120,7 @@ Deno.test("each variable is the same as the flags beside it", () => {
 });
 
 Deno.test("each way to say where to listen is one", () => {
-  const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell));
+  const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell!));
   assert(ways.length >= 8);
   for (const way of ways) {
     if (way.startsWith('"')) parseConfig("epollet.json", `{ ${way} }`);
@@ -151,12 +151,12 @@ Deno.test("lines of the access log look as shown", async () => {
     const withoutTimes = (line: string) =>
       line.replaceAll(/\[[^\]]*\]|"time":"[^"]*"/g, "TIME").replace(/(:| )0\.\d{6}\b/, "$1SECONDS");
     const line = program.stdout.trim().split("\n").at(-1)!;
-    assertEquals(withoutTimes(line), withoutTimes(shown[i]));
+    assertEquals(withoutTimes(line), withoutTimes(shown[i]!));
   }
 });
 
 Deno.test("the configuration file that is shown is one", () => {
-  const [text] = blocksOf(CONFIGURE, "json");
+  const [text] = blocksOf(CONFIGURE, "json") as [string];
   const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
   assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
     2,
@@ -168,17 +168,17 @@ Deno.test("the configuration file that is shown is one", () => {
 Deno.test("the project's own site is explained as the program does", async () => {
   const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(CONFIGURE) ??
     [];
-  const { code, stdout } = await runProgram(["--explain", url]);
+  const { code, stdout } = await runProgram(["--explain", url!]);
   assertEquals(code, 0);
-  assertEquals(withoutTimes(stdout), withoutTimes(shown));
+  assertEquals(withoutTimes(stdout), withoutTimes(shown!));
 });
 
 Deno.test("--check prints the lines that are shown, with where they come from", async () => {
   using site = new Site({ "public/index.html": "" });
   const [, args, shown] = /\$ EPOLLET_COMPRESS=on epollet (.*)\n([^]*?)\n```/.exec(CONFIGURE) ?? [];
-  const { code, stdout } = await runProgram(args.split(" "), site.root, { EPOLLET_COMPRESS: "on" });
+  const { code, stdout } = await runProgram(args!.split(" "), site.root, { EPOLLET_COMPRESS: "on" });
   assertEquals(code, 0);
-  for (const line of shown.split("\n").filter((line) => /^ {2}"/.test(line))) {
+  for (const line of shown!.split("\n").filter((line) => /^ {2}"/.test(line))) {
     assertStringIncludes(stdout, line.replace("/srv/public", `${site.root}/public`));
   }
 });
@@ -191,7 +191,7 @@ Deno.test("each program of docs/embed.md runs and answers", async () => {
 
 /** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
 async function lesson(args: readonly string[]): Promise<string> {
-  const [text] = blocksOf(UNDERSTAND, "ts");
+  const [text] = blocksOf(UNDERSTAND, "ts") as [string];
   await using program = new ShownProgram(text, args);
   const reader = program.stdout.pipeThrough(new TextDecoderStream()).getReader();
   using wire = await connectSoon(program.port);
@@ -269,8 +269,8 @@ Deno.test("what docs/understand.md shows of strace is what strace shows", async 
   if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
   const scenarios: { command: string; shown: string[] }[] = [];
   for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
-    if (kind === "sh" && text.startsWith("strace ")) scenarios.push({ command: text, shown: [] });
-    else if (kind === "") scenarios.at(-1)!.shown.push(...text.trim().split("\n"));
+    if (kind === "sh" && text!.startsWith("strace ")) scenarios.push({ command: text!, shown: [] });
+    else if (kind === "") scenarios.at(-1)!.shown.push(...text!.trim().split("\n"));
   }
   assertEquals(scenarios.length, 6);
   await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
@@ -302,24 +302,24 @@ Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
   const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=example.org"];
   if (await tryCommand("openssl", ...request, "-keyout", key, "-out", pem) === null) return;
   const withFiles = (text: string) => text.replaceAll(/\/etc\/(ssl|haproxy)\//g, `${site.root}/`);
-  const [nginx] = blocksOf(DEPLOY, "nginx");
+  const [nginx] = blocksOf(DEPLOY, "nginx") as [string];
   site.write(
     "nginx.conf",
     `pid ${site.path("pid")};\nevents {}\nhttp {\naccess_log off;\n${withFiles(nginx)}\n}\n`,
   );
   await tryCommand("nginx", "-t", "-q", "-e", "stderr", "-c", site.path("nginx.conf"));
   Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key)); // HAProxy wants both in one file
-  const [haproxy] = blocksOf(DEPLOY, "haproxy");
+  const [haproxy] = blocksOf(DEPLOY, "haproxy") as [string];
   site.write("haproxy.cfg", withFiles(haproxy));
   await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
-  site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]);
+  site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]!);
   await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
 });
 
 Deno.test("Prometheus takes what docs/deploy.md says of it, and each name is one that the program tells", async () => {
-  using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0] });
+  using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0]! });
   await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
-  const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell)[0]);
+  const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell!)[0]!);
   const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1) })], "0");
   for (const expression of expressions) {
     const [name] = /(epollet|process)_\w+/.exec(expression)!;

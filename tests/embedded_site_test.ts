@@ -192,9 +192,9 @@ async function compare(site: Site, options: Omit<StaticOptions, "root">, request
         for (const wire of wires) await wire.send(request);
         const answers: string[] = [];
         for (const [i, { port }] of [one, other].entries()) {
-          const answer = await wires[i].expect(request.startsWith("HEAD "));
+          const answer = await wires[i]!.expect(request.startsWith("HEAD "));
           if (answer.fields.connection === "close") {
-            wires[i][Symbol.dispose]();
+            wires[i]![Symbol.dispose]();
             wires[i] = await Wire.connect(port);
           }
           answers.push(comparable(answer));
@@ -292,8 +292,8 @@ Deno.test("the same directory makes the same archive, and a damaged one is refus
     return Deno.readFileSync(folder.path(name));
   });
   assertEquals(one, other);
-  Deno.truncateSync(folder.path("one"), one.length - 1);
-  Deno.writeFileSync(folder.path("other"), other.fill(0, 0, 1));
+  Deno.truncateSync(folder.path("one"), one!.length - 1);
+  Deno.writeFileSync(folder.path("other"), other!.fill(0, 0, 1));
   const root = openDirectory(folder.root);
   for (const name of ["one", "other"]) {
     const fd = openBeneathByWalking(root, cString(name));

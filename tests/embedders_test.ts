@@ -137,7 +137,7 @@ Deno.test("each option of a static handler is looked at", () => {
   });
   assert(names.length > 20 && names.includes("loopbackPorts"), names.join());
   refused(names.map((name) => [
-    () => staticHandler({ root: site.root, [name]: Symbol("no option is one") }),
+    () => staticHandler({ root: site.root, [name!]: Symbol("no option is one") }),
     new RegExp(`${name} must be`),
   ]));
 });
@@ -238,7 +238,7 @@ Deno.test("a peer that is written what is no bytes ends its own session only", a
       await wire.send("x");
       assertEquals((await wire.readToEnd()).length, 0);
       assertEquals(errors.length, 1);
-      assertMatch(errors[0], /What is written to a client must be a Uint8Array/);
+      assertMatch(errors[0]!, /What is written to a client must be a Uint8Array/);
     });
     const coroutine = async (connection: epollet.CoroutineConnection) => {
       await connection.read();

@@ -96,11 +96,14 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
 /** Flags that set something, and have a key. */
 const SETTINGS = FLAGS.filter((flag) => keyOf(flag) !== null);
 
-function samplesOf({ name, value, values }: Flag): readonly (readonly [word: string, json: unknown])[] {
+type Sample = readonly [word: string, json: unknown];
+
+/** At least two values of a flag. */
+function samplesOf({ name, value, values }: Flag): [Sample, Sample, ...Sample[]] {
   const samples = SAMPLES[value ?? ""] ??
     values?.filter((word) => word !== "static").map((word) => [word, word]);
   assert(samples !== undefined && samples.length >= 2, `--${name} ${value} needs samples`);
-  return samples;
+  return samples as [Sample, Sample];
 }
 
 Deno.test("a flag counts more than a variable, a variable more than the file, for every setting with a value", () => {
@@ -151,7 +154,8 @@ Deno.test("what may be said without a value, or be left out altogether, can be t
   for (const flag of SETTINGS.filter(({ value }) => value !== undefined)) {
     if (formsOf(flag).length < 2) continue;
     const key = keyOf(flag)!;
-    const [own, opposite] = formsOf(flag);
+    const own = formsOf(flag)[0]!;
+    const opposite = formsOf(flag)[1]!;
     const nothing = written(settingsOf([], {}), key);
     const [[word, json]] = samplesOf(flag);
     const variables = { [variableOf(own)!]: word };

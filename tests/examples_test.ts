@@ -51,7 +51,7 @@ Deno.test("the chat room: names, talk, a long line, one who leaves by a reset", 
   using first = await Wire.connect(program.port);
   using second = await Wire.connect(program.port);
   using third = await Wire.connect(program.port);
-  const [ann, bob, cid] = [first, second, third].map((wire) => new Talker(wire));
+  const [ann, bob, cid] = [first, second, third].map((wire) => new Talker(wire)) as [Talker, Talker, Talker];
   for (const talker of [ann, bob, cid]) assertEquals(await talker.line(), "What is your name?");
 
   await first.send("Ann\n");

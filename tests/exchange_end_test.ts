@@ -34,7 +34,7 @@ onBoth("past the deadline the client gets 503; the late answer is given back, on
       const calls = new Calls();
       using scripted = new Scripted(calls.handler, trigger);
       scripted.receive(get("/late"));
-      const [late] = calls.all;
+      const late = calls.all[0]!;
       const { signal } = late.context;
       advance(HANDLER_TIMEOUT_MS - 1);
       await calm(scripted);
@@ -53,8 +53,8 @@ onBoth("past the deadline the client gets 503; the late answer is given back, on
       if (kind === "file") assertEquals(file.closed, 1);
       if (kind === "stream") assertEquals([source.cancels.length, source.pulls], [1, 0]);
       assert(late.context.signal.aborted, "the next request's signal");
-      assert(!calls.all[1].context.signal.aborted);
-      calls.all[1].resolve(says("next"));
+      assert(!calls.all[1]!.context.signal.aborted);
+      calls.all[1]!.resolve(says("next"));
       await calm(scripted);
       assert(withoutDate(scripted.socket.text).endsWith(answer("next")));
       assertErrors(scripted, 0);
@@ -70,7 +70,7 @@ onBoth(
         const calls = new Calls();
         using scripted = new Scripted(calls.handler, trigger);
         scripted.receive(get("/"));
-        const [call] = calls.all;
+        const call = calls.all[0]!;
         const { signal } = call.context;
         const file = new CountedFile();
         const source = new Source(["x"]);
@@ -106,9 +106,9 @@ onBoth("a server that ends gives back what is answered later", async (trigger) =
     using scripted = new Scripted(calls.handler, trigger);
     scripted.receive(get("/"));
   }
-  calls.all[0].resolve(new HttpResponse(200, [], file.body));
+  calls.all[0]!.resolve(new HttpResponse(200, [], file.body));
   for (let i = 0; i < 10; i++) await null;
-  assertEquals([file.closed, calls.all[0].context.signal.aborted], [1, true]);
+  assertEquals([file.closed, calls.all[0]!.context.signal.aborted], [1, true]);
 });
 
 onBoth("a signal that is asked for when the client is gone is aborted", async (trigger) => {
@@ -118,7 +118,7 @@ onBoth("a signal that is asked for when the client is gone is aborted", async (t
   scripted.receive(-ECONNRESET);
   await calm(scripted);
   assertEquals(scripted.state, "closed");
-  assert(calls.all[0].context.signal.aborted);
+  assert(calls.all[0]!.context.signal.aborted);
 });
 
 onBoth(
@@ -129,13 +129,13 @@ onBoth(
         const calls = new Calls();
         using scripted = new Scripted(calls.handler, trigger);
         scripted.receive(get("/"));
-        const { signal } = calls.all[0].context;
+        const { signal } = calls.all[0]!.context;
         scripted.end();
         assertEquals([scripted.state, signal.aborted], ["handling", false]);
         advance(waitsMs);
         await calm(scripted);
         assertEquals([scripted.state, signal.aborted], ["handling", waitsMs > ABANDONED_TIMEOUT_MS]);
-        calls.all[0].resolve(says("all the same"));
+        calls.all[0]!.resolve(says("all the same"));
         await calm(scripted);
         assertEquals(withoutDate(scripted.socket.text), answer("all the same"));
         assertEquals(scripted.state, "closed");
@@ -190,7 +190,7 @@ onBoth("one who pipelines and then resets is noticed, if the poller tells", asyn
   using scripted = new Scripted(calls.handler, trigger);
   scripted.receive(get("/1"));
   scripted.receive(get("/2"));
-  const { signal } = calls.all[0].context;
+  const { signal } = calls.all[0]!.context;
   scripted.wake(Readiness.HANGUP | Readiness.ERROR);
   assertEquals([scripted.state, signal.aborted], ["handling", false], "a hint is no truth");
   scripted.socket.sends = [-EPIPE];

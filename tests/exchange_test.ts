@@ -61,7 +61,7 @@ onBoth(
       const calls = new Calls();
       using scripted = new Scripted(calls.handler, trigger);
       scripted.receive(get("/"));
-      calls.all[0].reject(error);
+      calls.all[0]!.reject(error);
       await calm(scripted);
       assertEquals(statuses(scripted), [status]);
       assertErrors(scripted, logged);
@@ -125,7 +125,7 @@ onBoth(
     if (trigger === "level") assertEquals(scripted.interest, Interest.NONE);
     assertEquals(calls.all.length, 1);
     for (let i = 0; i <= behind; i++) {
-      calls.all[i].resolve(says(`${i}`));
+      calls.all[i]!.resolve(says(`${i}`));
       await calm(scripted);
     }
     const expected = Array.from({ length: behind + 1 }, (_, i) => answer(`${i}`)).join("");
@@ -144,7 +144,7 @@ onBoth(
       }, trigger);
       scripted.receive(get("/0") + get("/1") + get("/2"));
       for (let i = 0; i < calls.all.length; i++) {
-        calls.all[i].resolve(says(calls.all[i].request.path));
+        calls.all[i]!.resolve(says(calls.all[i]!.request.path));
         await calm(scripted);
       }
       assertEquals(withoutDate(scripted.socket.text), answer("/0") + answer("/1") + answer("/2"), `${order}`);
@@ -203,7 +203,7 @@ onBoth("HEAD, HTTP/1.0, a server without keep-alive, and one that stops", async 
       await calm(scripted);
       assertEquals(scripted.state, "handling", "what has begun is finished");
     }
-    calls.all[0].resolve(says("x"));
+    calls.all[0]!.resolve(says("x"));
     await calm(scripted);
     assertEquals([withoutDate(scripted.socket.text), scripted.state], [expected, state], request);
   }

@@ -170,12 +170,12 @@ Deno.test("what is explained is what is sent, to the last field, and the lines s
       using wire = await Wire.connect(server.port);
       for (const [url, ...lines] of rows) {
         const explained = await explain(options, url);
-        const [why, head] = explained.split("\n\n");
+        const [why, head] = explained.split("\n\n") as [string, string];
         for (const line of lines) assert(why.split("\n").includes(line), `${url}: ${line}\n${why}`);
         for (const line of why.split("\n")) assertMatch(line, /^[a-z]{4,9} {1,6}(?<=^.{10})\S/, line);
         assert(!/[\r\t]/.test(explained));
         const [, host = "localhost", path] = /^(?:http:\/\/([^/?]*))?([^#]*)/.exec(url) ?? [];
-        const target = path.startsWith("/") ? path.replace(" ", "%20") : `/${path}`;
+        const target = path!.startsWith("/") ? path!.replace(" ", "%20") : `/${path}`;
         // On both sides for the first time: a tag of a large file may come later.
         assertEquals(withoutDate(head), await headFrom(wire, target, host), url);
       }

@@ -64,7 +64,7 @@ Deno.test("a user who is none is a mistake; who is not root is told whose rights
   assertStringIncludes(none.stderr, 'Unknown user "nobody-here"');
   const [command, ...rest] = ["unshare", "--user", ...programCommand([...args, "daemon"])];
   const { code, stdout, stderr } = await new Deno.Command(command, { args: rest }).output();
-  const [said, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  const [said, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
   assertEquals(code, 0, warned);
   assertMatch(
     warned,

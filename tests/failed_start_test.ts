@@ -16,7 +16,7 @@ const handler = () => HttpResponse.text("hello");
 
 /** A port on which nothing listens. */
 function freePort(): number {
-  const [[{ fd, address }]] = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }]);
+  const { fd, address } = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }])[0]![0]!;
   close(fd);
   return address.port;
 }
@@ -69,7 +69,7 @@ Deno.test("a poller that does not take the listening socket leaves no UNIX socke
   using site = new Site({});
   using descriptors = new Descriptors();
   const path = site.path("a.sock");
-  const [[first]] = openListeners([{ kind: "unix", path: site.path("first.sock") }]);
+  const first = openListeners([{ kind: "unix", path: site.path("first.sock") }])[0]![0]!;
   descriptors.keep(first.fd);
   // The last number that select(2) holds is for the loop's own descriptor, so that the socket gets a larger one.
   while (descriptors.duplicate(first.fd, 0) < FD_SETSIZE - 2);
@@ -82,11 +82,11 @@ Deno.test("a poller that does not take the listening socket leaves no UNIX socke
 
 Deno.test("sockets that were handed over stay their owner's when the options are wrong", async () => {
   using site = new Site({});
-  const [sockets] = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }]);
+  const sockets = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }])[0]!;
   for (const [settings, message] of wrong(site)) {
     const error = assertThrows(() => serve({ handler, sockets, onListen() {}, ...settings })) as Error;
     assertMatch(error.message, message);
-    assertEquals(localAddress(sockets[0].fd).port, sockets[0].address.port);
+    assertEquals(localAddress(sockets[0]!.fd).port, sockets[0]!.address.port);
   }
   await using server = serve({ handler, sockets, onListen() {}, keepAlive: false });
   const response = await fetch(`http://127.0.0.1:${server.addr.port}`);

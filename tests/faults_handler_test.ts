@@ -104,7 +104,7 @@ Deno.test("whatever a handler does instead of answering is 500 or a cut for its 
   const what: Readonly<Record<string, () => unknown>> = { ...GARBAGE, ...BROKEN };
   const handler = ((request) => {
     const name = decodeURIComponent(request.path.slice(1));
-    return name in what ? what[name]() : HttpResponse.text(name);
+    return name in what ? what[name]!() : HttpResponse.text(name);
   }) as Handler;
   await withServer({ handler }, async ({ port, errors }) => {
     using other = await Wire.connect(port);

@@ -21,7 +21,7 @@ async function jump(downloads: Downloads, set: (seconds: number) => void): Promi
   let jumps = 0;
   while (!downloads.isOver) {
     await sleep(JUMP_EVERY_MS);
-    set(JUMPS_SECONDS[jumps++ % JUMPS_SECONDS.length]);
+    set(JUMPS_SECONDS[jumps++ % JUMPS_SECONDS.length]!);
   }
   return jumps;
 }

@@ -36,7 +36,7 @@ function tamper(socket: ScriptedSocket, when: number, errno: number): { calls: n
   const counter = { calls: 0 };
   const table = socket as unknown as Record<string, (...args: unknown[]) => number>;
   for (const name of CALLS) {
-    const real = table[name].bind(socket);
+    const real = table[name]!.bind(socket);
     table[name] = (...args) => ++counter.calls === when ? -errno : real(...args);
   }
   return counter;

@@ -51,7 +51,7 @@ Deno.test("a length that is declared with 32 bits is in C the same number of 64 
   };
   try {
     for (let i = 0; i < CALLS; i++) {
-      const length = LENGTHS[i % LENGTHS.length];
+      const length = LENGTHS[i % LENGTHS.length]!;
       c.wide(ONES, ONES, ONES, ONES, ONES); // leaves no register with zeros by chance
       see("first", c.first(length, -100, -1), length);
       see("second", c.second(bytes, length), length);

@@ -98,7 +98,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
 Deno.test("every layout, and every field of it, has its name in C", () => {
   assertEquals(Object.keys(IN_C).sort(), Object.keys(LAYOUTS).sort());
   for (const [name, layout] of Object.entries(LAYOUTS)) {
-    assertEquals(["size", ...Object.keys(IN_C[name][1])].sort(), Object.keys(layout).sort(), name);
+    assertEquals(["size", ...Object.keys(IN_C[name]![1])].sort(), Object.keys(layout).sort(), name);
   }
 });
 
@@ -122,15 +122,15 @@ Deno.test("sizes and offsets are those of the C compiler", async () => {
   const expressions: string[] = [];
   const ours: [what: string, value: number][] = [];
   for (const [name, layout] of Object.entries(LAYOUTS)) {
-    const [type, fields] = IN_C[name];
+    const [type, fields] = IN_C[name]!;
     expressions.push(`sizeof(${type})`);
     ours.push([`size of ${name}`, layout.size]);
     for (const [field, fieldInC] of Object.entries(fields)) {
       expressions.push(`offsetof(${type}, ${fieldInC})`);
-      ours.push([`${name}.${field}`, layout[field]]);
+      ours.push([`${name}.${field}`, layout[field]!]);
     }
   }
   const values = await evaluateInC(HEADERS, expressions);
   if (values === null) return;
-  values.forEach((value, i) => assertEquals(ours[i][1], Number(value), ours[i][0]));
+  values.forEach((value, i) => assertEquals(ours[i]![1], Number(value), ours[i]![0]));
 });

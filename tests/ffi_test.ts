@@ -52,7 +52,12 @@ function receive(fd: number): string | number {
 }
 
 // Which address to listen on, and over which to reach it.
-for (const [host, over] of [["127.0.0.1", "127.0.0.1"], ["::1", "::1"], ["::", "127.0.0.1"], ["::", "::1"]]) {
+for (
+  const [host, over] of [["127.0.0.1", "127.0.0.1"], ["::1", "::1"], ["::", "127.0.0.1"], [
+    "::",
+    "::1",
+  ]] as const
+) {
   Deno.test(`a socket that listens on ${host} is reached over ${over}, in both directions`, async () => {
     using fds = new Descriptors();
     const listening = listenOn(fds, host);
@@ -195,7 +200,7 @@ Deno.test("errno is right after each of 10,000 calls that fail in turn, between 
   const wrong: string[] = [];
   let calls = 0;
   const failOnce = () => {
-    const [errno, call] = failing[calls++ % failing.length];
+    const [errno, call] = failing[calls++ % failing.length]!;
     const value = call();
     if (value !== -errno) wrong.push(`call ${calls}: ${value} instead of ${-errno}`);
   };

@@ -45,7 +45,7 @@ function valueOf(
     other.toLowerCase() === name.toLowerCase()
   );
   assert(values.length <= 1, `${name} stands there ${values.length} times`);
-  return values.length === 0 ? null : values[0][1];
+  return values.length === 0 ? null : values[0]![1];
 }
 
 /** Rules for every path. */
@@ -232,13 +232,13 @@ Deno.test("what a rule says about content is not said of an error, nor of what i
   const others = [MISSING, { ...PAGE, status: 404 }, { ...PAGE, fileName: null }, { ...PAGE, status: 304 }];
   for (const what of [...others, { ...PAGE, status: 301, fileName: null }, { ...PAGE, status: 416 }]) {
     for (const name of names) {
-      assertEquals(valueOf(name, settings, what, own), name === "Content-Type" ? own[0][1] : null, name);
+      assertEquals(valueOf(name, settings, what, own), name === "Content-Type" ? own[0]![1] : null, name);
     }
     assertEquals(valueOf("Content-Security-Policy", settings, what, own), "y");
   }
   const multipart: Fields = [["Content-Type", "multipart/byteranges; boundary=a"]];
   const range = { ...PAGE, status: 206 };
-  assertEquals(valueOf("Content-Type", settings, range, multipart), multipart[0][1]);
+  assertEquals(valueOf("Content-Type", settings, range, multipart), multipart[0]![1]);
 });
 
 Deno.test("what a rule says about caching is not said of an error: a year for a file is none for its absence", () => {

@@ -248,7 +248,7 @@ const WORDS =
 
 /** Some thousand names of eight characters with capitals and small letters, as people write them. */
 function* writtenNames(): Generator<string> {
-  const capital = (word: string) => word[0].toUpperCase() + word.slice(1);
+  const capital = (word: string) => word[0]!.toUpperCase() + word.slice(1);
   const numbers = ["2", "3", "7", "10", "12", "24", "64", "99", "2024", "2026", "3840"];
   for (const a of WORDS) {
     for (const b of WORDS) yield* [capital(a) + capital(b), a + capital(b), a.toUpperCase() + capital(b)];

@@ -105,7 +105,7 @@ Deno.test("a configuration file that is there and cannot be read is never taken 
   const ways = [["--check"], PORT, ["--check", "--config", "./"], ["--explain", "/"]];
   for (const [i, [what, make]] of makes.entries()) {
     make();
-    const { code, stdout, stderr } = await runProgram(ways[i % ways.length], folder.root);
+    const { code, stdout, stderr } = await runProgram(ways[i % ways.length]!, folder.root);
     assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], stderr);
     assertMatch(stderr, what);
     assertMatch(

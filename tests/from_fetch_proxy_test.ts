@@ -30,7 +30,7 @@ Deno.test("what fetch has decoded goes out plain, and what it has not as it came
   const codingOf = (url: string) => new URL(url).pathname.slice(1);
   const upstream = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const coding = codingOf(request.url);
-    const form = forms[coding];
+    const form = forms[coding]!;
     const headers = { "Content-Encoding": coding, "Content-Length": String(form.length), "X-Up": "1" };
     return new Response(request.method === "HEAD" ? null : form, { headers });
   });
@@ -40,7 +40,7 @@ Deno.test("what fetch has decoded goes out plain, and what it has not as it came
   for (const [coding, form] of Object.entries(forms)) {
     const isDecoded = coding === "gzip" || coding === "br";
     const [answer, body] = await answerTo(server.port, `/${coding}`);
-    assertEquals(/^content-encoding: (.*)$/im.exec(answer)?.[1].trim(), isDecoded ? undefined : coding);
+    assertEquals(/^content-encoding: (.*)$/im.exec(answer)?.[1]?.trim(), isDecoded ? undefined : coding);
     assertEquals(body, isDecoded ? text : String.fromCharCode(...form));
     assertMatch(answer, /^x-up: 1\r?$/im);
     const { status, fields } = await exchange(server.port, head(`/${coding}`), true);
@@ -61,7 +61,7 @@ Deno.test("a length that is wrong of bytes that are there: the right one is sent
     assertEquals([text, fields["content-length"]], ["hello", "5"]);
   }
   assertEquals(server.errors.length, 3);
-  assertMatch(server.errors[0], /announced 2 bytes, and has 5/);
+  assertMatch(server.errors[0]!, /announced 2 bytes, and has 5/);
   await using empty = servingFetch(() => new Response("", { headers: { "Content-Length": "7" } }));
   assertEquals((await exchange(empty.port, get("/"))).fields["content-length"], "0");
   assertEquals((await exchange(empty.port, head("/"), true)).fields["content-length"], "7");
@@ -82,11 +82,11 @@ Deno.test("an upgrade is refused until it can be had, and an interim status is n
   await wire.send(get("/ws", ...fields) + get("/"));
   assertEquals((await wire.expect()).status, 501);
   assertEquals((await wire.expect()).text, "ok");
-  assertMatch(server.errors[0], /TypeError: .*WebSocket/);
+  assertMatch(server.errors[0]!, /TypeError: .*WebSocket/);
   for (const status of [100, 101, 102, 103, 199]) {
     await using wrong = serving(() => new HttpResponse(status, [], null));
     assertEquals((await exchange(wrong.port, get("/"))).status, 500);
-    assertMatch(wrong.errors[0], /is no status of a response: 200 to 599/);
+    assertMatch(wrong.errors[0]!, /is no status of a response: 200 to 599/);
   }
 });
 
@@ -169,5 +169,5 @@ Deno.test("an adapted handler may answer for what it throws", async () => {
   const { status, text } = await exchange(server.port, get("/"));
   assertEquals([status, text, server.errors.length], [418, "RangeError: out of range", 0]);
   assertEquals((await exchange(server.port, get("/twice"))).status, 500);
-  assertMatch(server.errors[0], /second/);
+  assertMatch(server.errors[0]!, /second/);
 });

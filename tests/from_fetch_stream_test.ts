@@ -84,10 +84,10 @@ for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
       const startMs = performance.now();
       if (isReset) resetOnClose(client);
       sockets.close(client);
-      await eventually(() => signals[0].aborted, "the signal tells nothing");
+      await eventually(() => signals[0]!.aborted, "the signal tells nothing");
       const tookMs = performance.now() - startMs;
       assert(tookMs < (isReset ? 0 : ABANDONED_TIMEOUT_MS) + 500, `${path}, reset ${isReset}: ${tookMs} ms`);
-      assertEquals((signals[0].reason as Error).name, "AbortError");
+      assertEquals((signals[0]!.reason as Error).name, "AbortError");
       await eventually(() => source.cancels.length === 1, "the stream goes on");
       assertEquals(server.errors, []);
     };

@@ -142,7 +142,7 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
     announced: () =>
       new Response(ReadableStream.from([encoder.encode("ab")]), { headers: { "Content-Length": "2" } }),
   };
-  await using server = servingFetch((request) => bodies[new URL(request.url).pathname.slice(1)]());
+  await using server = servingFetch((request) => bodies[new URL(request.url).pathname.slice(1)]!());
   const expected: Readonly<Record<string, string>> = {
     text: "text",
     bytes: "bytes",
@@ -231,7 +231,7 @@ Deno.test(
       },
     ];
     await using server = servingFetch((request) =>
-      wrong[Number(new URL(request.url).pathname.slice(1))]() as Response
+      wrong[Number(new URL(request.url).pathname.slice(1))]!() as Response
     );
     for (let i = 0; i < wrong.length; i++) {
       assertEquals((await exchange(server.port, get(`/${i}`))).status, 500, String(wrong[i]));

@@ -69,7 +69,7 @@ Deno.test("--max-connections: one client more is told 503, and gets in when anot
   await using program = await Program.start(site.root, ["--max-connections", "5"]);
   const clients = await crowd(program.port, 8);
   assertEquals(await answersOf(clients), { waits: 5, 503: 3 });
-  clients[0][Symbol.dispose]();
+  clients[0]![Symbol.dispose]();
   assert(await serviceMs(program.port) < 1000);
   leave(clients.slice(1));
   const lines = await complaints(program);
@@ -175,7 +175,7 @@ Deno.test("out of descriptors: 503 for who comes, one line a second, no spinning
     const before = cpuTicks(program.pid);
     const counts = await answersOf(clients);
     assert(
-      counts.waits >= 20 && counts.waits < 60 && counts.waits + counts[503] === 100,
+      counts.waits! >= 20 && counts.waits! < 60 && counts.waits! + counts[503]! === 100,
       JSON.stringify(counts),
     );
     await pause(1000);

@@ -59,8 +59,8 @@ async function closing(target: FuzzTarget, body: () => Promise<unknown>): Promis
 }
 
 for (const target of TARGETS) {
-  Deno.test(SENTENCES[target.name], async () => {
-    await closing(target, async () => await target.run(SEED, 0, COUNTS[target.name]));
+  Deno.test(SENTENCES[target.name]!, async () => {
+    await closing(target, async () => await target.run(SEED, 0, COUNTS[target.name]!));
   });
 }
 
@@ -82,7 +82,7 @@ Deno.test("what is made at random is neither always accepted nor always refused"
   const shareOf = (count: number, isGood: (number: number) => boolean) =>
     Array.from({ length: count }, (_, i) => isGood(i)).filter(Boolean).length / count;
   const shares = {
-    heads: shareOf(2000, (i) => referenceParse(parser.make(caseRandom(SEED, i))[0]).taken > 0),
+    heads: shareOf(2000, (i) => referenceParse(parser.make(caseRandom(SEED, i))[0]!).taken > 0),
     paths: shareOf(2000, (i) => typeof referenceResolve(randomTarget(caseRandom(SEED, i))) === "object"),
     bodies: shareOf(500, (i) => {
       const random = caseRandom(SEED, i);
@@ -108,12 +108,12 @@ Deno.test("a failure names its seed and case, and the input shrinks to what matt
     batch: 10,
     make: (random) => [Array.from({ length: 50 }, () => random.pick([..."abcxyz"])).join(""), "kept"],
     check: ([text]) => {
-      if (/x.*y/.test(text)) throw new Error("it has an x before a y");
+      if (/x.*y/.test(text!)) throw new Error("it has an x before a y");
     },
   });
   const failure = await Promise.resolve(target.run(7, 0, 10)).catch((error: unknown) => error);
   assert(failure instanceof FuzzFailure);
   assertStringIncludes(failure.message, "EPOLLET_SEED=7, case ");
   assertEquals(failure.input, ["xy", ""]);
-  assertEquals(await shrink(["12345678"], ([text]) => text.includes("4")), ["4"]);
+  assertEquals(await shrink(["12345678"], ([text]) => text!.includes("4")), ["4"]);
 });

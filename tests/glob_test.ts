@@ -198,7 +198,7 @@ function reference(pattern: readonly string[], path: readonly string[], p = 0, t
     return rest === null ? null : ["", ...rest];
   }
   const isFitting = !isAtEnd &&
-    (next === "?" ? path[t] !== "/" : next === "[ab]" ? "ab".includes(path[t]) : next === path[t]);
+    (next === "?" ? path[t] !== "/" : next === "[ab]" ? "ab".includes(path[t]!) : next === path[t]);
   return isFitting ? reference(pattern, path, p + 1, t + 1) : null;
 }
 
@@ -210,7 +210,7 @@ function randomRow(random: Random, choices: readonly string[], lengthMax: number
   const length = random.below(lengthMax);
   while (row.length < length) {
     const next = random.pick(choices);
-    const previous = row[row.length - 1];
+    const previous = row[row.length - 1]!;
     const isDouble = next === "/" && previous === "/" || next.startsWith("*") && previous.startsWith("*");
     if (!isDouble) row.push(next);
   }

@@ -74,12 +74,12 @@ Deno.test({
     assertEquals(await places(both, ["8095", "-a", "::"]), [here, ...v4, v6]);
     assertEquals(await places(both, ["8095", "-a", "::", "--workers", "2"]), [here, ...v4, v6]);
     assertEquals(await places(both, ["8095", "-a", "127.0.0.1"]), [here]);
-    assertEquals(await places(both, ["8095", "-a", "198.51.100.7"]), [v4[0].replace(" on the network", "")]);
+    assertEquals(await places(both, ["8095", "-a", "198.51.100.7"]), [v4[0]!.replace(" on the network", "")]);
     // "::" is IPv6 alone where an address of IPv4 has its port.
     assertEquals(await places(both, ["--listen", "[::]:8095", "--listen", "192.0.2.9:8095"]), [
       "Serving ROOT at http://[::1]:8095/",
       v6,
-      v4[1].replace(" on the network", ""),
+      v4[1]!.replace(" on the network", ""),
     ]);
     assertEquals(await places(both, ["8095", "--handler", "echo"]), [
       "Serving echo at 127.0.0.1:8095",

@@ -187,7 +187,7 @@ withApp("stream: each piece when it is written; leaving aborts it", async ({ por
   }
   const startMs = performance.now();
   wire[Symbol.dispose]();
-  await eventually(() => told.aborts === 1 && told.signals[0].aborted, "nobody told the stream");
+  await eventually(() => told.aborts === 1 && told.signals[0]!.aborted, "nobody told the stream");
   assert(performance.now() - startMs < ABANDONED_TIMEOUT_MS + 500);
   told.next();
   await pause(5);

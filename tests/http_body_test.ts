@@ -258,7 +258,7 @@ Deno.test("random chunks end where they end, cut at random", () => {
   repeat(300, (random) => {
     let text = "";
     for (let chunks = random.below(5); chunks > 0; chunks--) {
-      const data = "x⏎0;:\r\n"[random.below(7)].repeat(random.below(40) + 1);
+      const data = "x⏎0;:\r\n"[random.below(7)]!.repeat(random.below(40) + 1);
       const size = bytesOf(data).length.toString(16);
       const extension = random.oneIn(3) ? ` ;e="${"q".repeat(random.below(20))}"` : "";
       text += "0".repeat(random.below(3)) + (random.oneIn(2) ? size.toUpperCase() : size) +

@@ -86,7 +86,7 @@ Deno.test("a head with one byte changed is another head, wherever the byte is", 
     const heads = new HeadCache();
     for (let k = 0; k < 3; k++) receive(heads, text);
     const bytes = encodeUtf8(text);
-    bytes[i] ^= 1;
+    bytes[i]! ^= 1;
     assertEquals(heads.find(new DataView(bytes.buffer), 0, bytes.length), null, `byte ${i}`);
     assertEquals(heads.find(new DataView(bytes.buffer), 0, bytes.length - 1), null, `byte ${i}, one shorter`);
   }

@@ -71,7 +71,7 @@ function read(text: string, boundary: string): { type: string; range: string; bo
   return parts.map((part) => {
     const match = /^\r\nContent-Type: (.*)\r\nContent-Range: bytes (.*)\r\n\r\n([^]*)$/.exec(part);
     assert(match !== null, JSON.stringify(part));
-    return { type: match[1], range: match[2], body: match[3] };
+    return { type: match[1]!, range: match[2]!, body: match[3]! };
   });
 }
 

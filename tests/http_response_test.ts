@@ -256,7 +256,7 @@ Deno.test("an error says in its body what happened, is plain text, and closes on
     assertMatch(head, /\r\nContent-Type: text\/plain; charset=utf-8\r\n/);
     assertMatch(head, /\r\nX-Content-Type-Options: nosniff\r\nAllow: GET\r\n/);
     assertMatch(head, new RegExp(`\r\nContent-Length: ${body.length}\r\n${KEEPS}\r\n$`));
-    const [first, second] = new TextDecoder().decode(body).split("\n");
+    const [first, second] = new TextDecoder().decode(body).split("\n") as [string, string];
     assertEquals(first, `${status} ${reasonPhrase(status)}`);
     assert(first.length > 4 && second.length > 10, `${status} is not explained`);
   }

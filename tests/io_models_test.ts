@@ -25,7 +25,7 @@ const PATIENCE_MS = 60_000;
 function blocks(document: string, kind: string): string[] {
   return Array.from(document.matchAll(/^```(\w+)\n([^]*?)^```$/gm))
     .filter(([, each]) => each === kind)
-    .map(([, , code]) => code);
+    .map(([, , code]) => code!);
 }
 
 function freePort(): number {
@@ -139,7 +139,7 @@ Deno.test("both languages have the same tables, but for their headings", () => {
     assertEquals(others.length, rows.length, name);
     for (const [i, row] of rows.entries()) {
       const isHeading = rows[i + 1]?.[0] === "-";
-      assertEquals(isHeading ? others[i].length : others[i], isHeading ? row.length : row, name);
+      assertEquals(isHeading ? others[i]!.length : others[i], isHeading ? row.length : row, name);
     }
   }
 });
@@ -219,7 +219,7 @@ Deno.test("the pictures have a line or a bar for each model, and end select's wh
     const lines = Array.from(
       drawn.get("round-trips")!.matchAll(/<polyline class="line \w+" points="([^"]*)"/g),
     );
-    assertEquals(lines.map(([, points]) => points.split(" ").length), [3, 2, 3, 3, 3, 3]);
+    assertEquals(lines.map(([, points]) => points!.split(" ").length), [3, 2, 3, 3, 3, 3]);
     assertStringIncludes(drawn.get("round-trips")!, "1,024");
     assertEquals(Array.from(drawn.get("cpu")!.matchAll(/<rect/g)).length, MODELS.length);
   }

@@ -40,7 +40,7 @@ Deno.test("the hash of a path is another one in each process", () => {
       .outputSync();
     return new TextDecoder().decode(stdout);
   });
-  assertMatch(hashes[0], /^\d+\n$/);
+  assertMatch(hashes[0]!, /^\d+\n$/);
   assertEquals(new Set(hashes).size, 3);
 });
 
@@ -50,7 +50,7 @@ Deno.test("it depends on every byte, wherever that stands, and on what it begins
   assertEquals(keyedHash(bytes, 2, 2 + text.length), hash(text));
   for (let i = 2; i < 2 + text.length; i++) {
     const changed = bytes.slice();
-    changed[i] ^= 1;
+    changed[i]! ^= 1;
     assertNotEquals(keyedHash(changed, 2, 2 + text.length), hash(text), `byte ${i}`);
   }
   const hashes = new Set(Array.from({ length: 10_000 }, (_, i) => hash(`/images/photo-${i}.jpg`)));
@@ -77,7 +77,7 @@ Deno.test("paths with one hash are in memory side by side, and each leaves alone
   try {
     for (let round = 0; round < 3; round++) for (const path of paths) assertEquals(ask(path), path);
     assertEquals([sites.snapshot().resources, sites.snapshot().misses], [3, 3]);
-    for (const path of [paths[1], paths[0], paths[2]]) { // in the middle of a chain, at an end, and at the other
+    for (const path of [paths[1]!, paths[0]!, paths[2]!]) { // in the middle of a chain, at an end, and at the other
       const others = paths.filter((other) => other !== path);
       Deno.removeSync(site.path(path.slice(1)));
       assertEquals(ask(path), "404");

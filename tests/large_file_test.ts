@@ -46,7 +46,7 @@ Deno.test("a file past 4 GiB arrives whole, and a range of its end is that end",
       for (let i = 0; i < mark.length; i++) {
         const at = offset + i - received;
         if (at >= 0 && at < bytes.length) {
-          found.set(offset, (found.get(offset) ?? "") + String.fromCharCode(bytes[at]));
+          found.set(offset, (found.get(offset) ?? "") + String.fromCharCode(bytes[at]!));
         }
       }
     }

@@ -21,7 +21,7 @@ async function goesOn(running: Serving, ...expected: RegExp[]): Promise<void> {
   await pause(50); // an error that nothing handles comes a moment later
   assertEquals(await (await fetch(`${running.url}/alive`)).text(), "alive");
   assertEquals(running.errors.length, expected.length, running.errors.join("\n"));
-  for (const [i, pattern] of expected.entries()) assertMatch(running.errors[i], pattern);
+  for (const [i, pattern] of expected.entries()) assertMatch(running.errors[i]!, pattern);
 }
 
 const ALIVE = () => HttpResponse.text("alive");
@@ -158,7 +158,7 @@ Deno.test("what listeners of a coroutine's signal throw is reported", async () =
       await wire.arrival();
     }
     await eventually(() => errors.length > 0, "the error is reported");
-    assertMatch(errors[0], /a listener fails/);
+    assertMatch(errors[0]!, /a listener fails/);
   });
 });
 
@@ -202,7 +202,7 @@ Deno.test("a session's async callback that fails ends its own client, as one tha
         if (name === "received") assertEquals((await wire.readToEnd().catch(() => "")).length, 0);
       }
       await eventually(() => errors.length > 0, "the error is reported");
-      assertMatch(errors[0], new RegExp(`${name} fails`));
+      assertMatch(errors[0]!, new RegExp(`${name} fails`));
       using next = await Wire.connect(port);
       await next.send("y");
       if (name !== "received") assert(await next.some() !== null);

@@ -53,7 +53,7 @@ const SOURCES = [
 function importsOf(module: string): string[] {
   const text = Deno.readTextFileSync(REPOSITORY + module);
   const specifiers = text.matchAll(/^(?:import|export)\b(?:[^;"=(]*?\bfrom)?\s*"([^"]+)"/gm);
-  return Array.from(specifiers, ([, specifier]) => specifier);
+  return Array.from(specifiers, ([, specifier]) => specifier!);
 }
 
 function resolve(module: string, specifier: string): string {

@@ -30,7 +30,7 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
 
 Deno.test("a flag and a key of the file say the same of each limit", () => {
   for (const { flag, key, limit } of LIMIT_SETTINGS) {
-    for (const [written, value] of WRITTEN[key]) {
+    for (const [written, value] of WRITTEN[key]!) {
       const byFlag = mergeSettings(parseCommandLine([`--${flag}`, String(written)]), null);
       const byFile = mergeSettings(
         parseCommandLine([]),

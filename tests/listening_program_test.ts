@@ -79,7 +79,7 @@ Deno.test("what is listed is listened on, and a port only where one is said", as
       new RegExp(`(Serving .*\n){${lines}}`),
     );
   const served = ({ greeting }: Started) =>
-    Array.from(greeting.matchAll(/^Serving \S+ at (.*)$/gm), ([, where]) => where.replace(/:\d+\//, ":N/"));
+    Array.from(greeting.matchAll(/^Serving \S+ at (.*)$/gm), ([, where]) => where!.replace(/:\d+\//, ":N/"));
   const b = `unix:${site.path("conf/b.sock")}`;
   await using listed = await start("epollet.json", 2);
   assertEquals(served(listed), ["http://127.0.0.1:N/", b]);

@@ -84,16 +84,18 @@ Deno.test("several sockets of one address: one port, a queue for each, and nobod
     assertEquals(lists.map((list) => list.map(({ isShared }) => isShared)), Array(3).fill([false, false]));
     assertEquals(new Set(lists.map((list) => list.map(({ name }) => name).join())).size, 1, "one port each");
     assertEquals(new Set(lists.flat().map(({ fd }) => fd)).size, 6);
-    const [[{ address: { port }, name }]] = lists;
-    for (const [{ fd }] of lists) assertEquals([localAddress(fd).port, backlogOf(fd)], [port, 70]);
+    const { address: { port }, name } = lists[0]![0]!;
+    for (const [first] of lists) {
+      assertEquals([localAddress(first!.fd).port, backlogOf(first!.fd)], [port, 70]);
+    }
     // The kernel gives each client to one of them, by a hash of its address: 40 clients leave none without any.
-    const open = lists.map(([{ fd }]) => fd);
+    const open = lists.map((list) => list[0]!.fd);
     const counts = open.map(() => 0);
     for (let i = 0; i < 40; i++) libc.send(fds.connect(port), Uint8Array.of(1), 1, 0x4000);
     const acceptAll = () => {
       open.forEach((fd, i) => {
         for (let client = accept(fd); client >= 0; client = accept(fd)) {
-          counts[i]++;
+          counts[i]!++;
           close(client);
         }
       });
@@ -111,21 +113,21 @@ Deno.test("several sockets of one address: one port, a queue for each, and nobod
 });
 
 Deno.test(":: takes clients of both kinds, and leaves those of IPv4 to another socket that is named", () => {
-  const [[both]] = openListeners([tcp("::", 0)]);
+  const both = openListeners([tcp("::", 0)])[0]![0]!;
   const { port } = both.address;
   assertStringIncludes(refusal(tcp("0.0.0.0", port)), "EADDRINUSE");
   closeListeners([both]);
-  const [old] = openListeners([tcp("0.0.0.0", port)]);
+  const old = openListeners([tcp("0.0.0.0", port)])[0]!;
   assertStringIncludes(refusal(tcp("::", port)), "EADDRINUSE");
-  const [[added]] = openListeners([tcp("::", port)], {}, 1, [tcp("0.0.0.0", port)]);
+  const added = openListeners([tcp("::", port)], {}, 1, [tcp("0.0.0.0", port)])[0]![0]!;
   closeListeners([...old, added]);
   for (const host of ["0.0.0.0", "127.0.0.1"]) {
     using fds = new Descriptors();
-    const [sockets] = openListeners([tcp("::", port), tcp(host, port)], { deferAccept: false });
+    const sockets = openListeners([tcp("::", port), tcp(host, port)], { deferAccept: false })[0]!;
     assertEquals(sockets.map(({ name }) => name), [`[::]:${port}`, `${host}:${port}`]);
     fds.connect(port);
-    fds.keep(until(() => accept(sockets[1].fd), (fd) => fd !== -EAGAIN));
-    assertEquals(accept(sockets[0].fd), -EAGAIN);
+    fds.keep(until(() => accept(sockets[1]!.fd), (fd) => fd !== -EAGAIN));
+    assertEquals(accept(sockets[0]!.fd), -EAGAIN);
     closeListeners(sockets);
   }
 });
@@ -148,7 +150,7 @@ Deno.test("a UNIX socket has its mode, whatever the umask, which stays as it was
       for (const mode of [0o660, 0o600, 0o666, 0o777, 0]) {
         Deno.umask(umask);
         const path = site.path(`${umask}-${mode}.sock`);
-        const [[socket]] = openListeners([unix(path)], { mode });
+        const socket = openListeners([unix(path)], { mode })[0]![0]!;
         assertEquals(Deno.umask(), umask);
         assertEquals((Deno.lstatSync(path).mode! & 0o777).toString(8), mode.toString(8));
         assertEquals(socket.name, `unix:${path}`);
@@ -166,7 +168,7 @@ Deno.test("a UNIX socket that was left behind is replaced; a live one, and whate
   using fds = new Descriptors();
   const path = site.path("a.sock");
   close(listenUnix(path, 1)); // its file stays
-  const [[socket]] = openListeners([unix(path)]);
+  const socket = openListeners([unix(path)])[0]![0]!;
   const first = Deno.lstatSync(path).ino;
   const busy = "EADDRINUSE (address already in use)";
   const live =
@@ -198,9 +200,9 @@ Deno.test("a UNIX socket that was left behind is replaced; a live one, and whate
 Deno.test("who closes a UNIX socket removes its file, but not that of another server", () => {
   using site = new Site();
   const path = site.path("a.sock");
-  const [old] = openListeners([unix(path)]);
+  const old = openListeners([unix(path)])[0]!;
   Deno.removeSync(path);
-  const [other] = openListeners([unix(path)]);
+  const other = openListeners([unix(path)])[0]!;
   closeListeners(old);
   assert(Deno.lstatSync(path).isSocket);
   closeListeners(other);
@@ -213,17 +215,17 @@ Deno.test("clients of UNIX sockets have no address and no network; a name withou
   const name = `@epollet-test-${Deno.pid}`;
   const lists = openListeners([unix(site.path("a.sock")), unix(name)], {}, 2);
   assertEquals(lists[0], lists[1], "they are shared");
-  assertEquals(lists[0].map(({ isShared, name }) => [isShared, name]), [
+  assertEquals(lists[0]!.map(({ isShared, name }) => [isShared, name]), [
     [true, `unix:${site.path("a.sock")}`],
     [true, `unix:${name}`],
   ]);
   const paths = [site.path("a.sock"), `\0${name.slice(1)}`];
-  for (const [i, { fd }] of lists[0].entries()) {
-    using _client = await Deno.connect({ transport: "unix", path: paths[i] });
+  for (const [i, { fd }] of lists[0]!.entries()) {
+    using _client = await Deno.connect({ transport: "unix", path: paths[i]! });
     const server = fds.keep(until(() => accept(fd), (fd) => fd !== -EAGAIN));
     assertEquals(peerAddress(server), { address: "unix:", port: 0 });
     assertEquals(peerNetwork(server), null);
-    assertEquals(localAddress(server).address, lists[0][i].name);
+    assertEquals(localAddress(server).address, lists[0]![i]!.name);
   }
   assertMatch(refusal(unix(name)), /EADDRINUSE \(address already in use\)$/);
   closeListeners(lists.flat());

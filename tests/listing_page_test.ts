@@ -41,7 +41,7 @@ function listingPage(listing: Listing, url: string): string {
 }
 
 function hrefsOf(page: string): string[] {
-  return Array.from(page.matchAll(/<a href="([^"]*)"/g), ([, href]) => href);
+  return Array.from(page.matchAll(/<a href="([^"]*)"/g), ([, href]) => href!);
 }
 
 /** Where the entries' links lead, for a browser that shows the page of `url`. */
@@ -77,7 +77,7 @@ Deno.test("any name is shown as it is and leads to its file, whatever it holds",
   const page = listingPage(listing(names.map(([name]) => entry(name))), "/");
   const links = targets(page, "https://example.com/d/?page=2");
   names.forEach(([name, path, text], index) => {
-    const url = new URL(links[index]);
+    const url = new URL(links[index]!);
     assertEquals([url.origin, url.search, url.hash], ["https://example.com", "", ""], name);
     assertEquals(decodeURIComponent(url.pathname), decodeURIComponent(`/d/${path}`), name);
     assertStringIncludes(page, `<bdi>${text}</bdi>`, name);
@@ -190,7 +190,7 @@ Deno.test("JSON has the names that nginx has, and a URL for each entry, whatever
     { name: "d", href: "d/", type: "directory", mtime },
     { name: "é.txt", href: "%C3%A9.txt", type: "file", mtime, size: 2 ** 40 },
   ]);
-  assertEquals(json[2].href, "./javascript:x");
+  assertEquals(json[2]!.href, "./javascript:x");
 });
 
 Deno.test("the page's policy allows its style, and it asks for nothing else", async () => {

@@ -154,7 +154,7 @@ Deno.test("links are listed as what they lead to, unless it is outside of the ro
   for (const [name, target] of Object.entries(links)) Deno.symlinkSync(target, listed.site.path(name));
   assertEquals(await listed.names(""), ["d/", "s/", "absolute", "in"]);
   const { entries, total } = await listed.page("");
-  assertEquals([entries[2].size, entries[3].size, total], [3, 3, 4]);
+  assertEquals([entries[2]!.size, entries[3]!.size, total], [3, 3, 4]);
   assertEquals(await listed.names("s"), ["up/", "x"]);
   assertEquals(await listed.names("s/up"), ["file"]);
   assertEquals(await listed.names("", "?sort=size&order=desc"), ["d/", "s/", "absolute", "in"]);
@@ -205,7 +205,7 @@ Deno.test("a large directory comes in pages; past the last one is the last one",
     assertEquals(pages.map(({ entries }) => entries.length), [500, 500, 1]);
     assertEquals(pages.map(({ offset }) => offset), [0, 500, 1000]);
     const names = new Set(pages.flatMap(({ entries }) => entries.map(({ name }) => name)));
-    assertEquals([names.size, pages[0].pages, pages[0].total], [count, 3, count]);
+    assertEquals([names.size, pages[0]!.pages, pages[0]!.total], [count, 3, count]);
     const past = await listed.page("many", `${query || "?"}&page=77`);
     assertEquals(past, pages[2]);
   }
@@ -228,7 +228,7 @@ Deno.test("a change is seen at once, also in a directory whose names are remembe
   Deno.removeSync(listed.site.path("many/new1"));
   assertEquals(await total(), 1519);
   Deno.writeTextFileSync(listed.site.path("many/0.txt"), "grown");
-  assertEquals((await listed.page("many")).entries[0].size, 5);
+  assertEquals((await listed.page("many")).entries[0]!.size, 5);
 });
 
 Deno.test("what a link leads to is looked at each time, also in a large directory", async () => {
@@ -314,7 +314,7 @@ Deno.test("what is guarded is left out, of totals and pages, too; a listing for 
     for (const query of ["", "?sort=size"]) {
       const hidden = await listed.page("many", query, LATER_SECONDS, guard);
       assertEquals([hidden.total, hidden.pages, hidden.directories], [1000, 2, 0], query);
-      assertEquals([hidden.entries.length, hidden.entries[0].name], [500, "1.txt"]);
+      assertEquals([hidden.entries.length, hidden.entries[0]!.name], [500, "1.txt"]);
       const whole = await listed.page("many", query);
       assertEquals([whole.total, whole.pages, whole.directories], [1002, 3, 1], query);
     }

@@ -82,7 +82,7 @@ for (const flags of [[], ["--no-sandbox"], ["--workers", "2"]]) {
     Deno.test(`1,000 hosts with ${what} are served with a limit of 1,024 descriptors${how}`, async () => {
       using site = manySites(1000, rootOf);
       await using program = await startLimited(site, 1024, flags);
-      const pid = flags[0] === "--workers" ? childrenOf(program.pid)[0] : program.pid;
+      const pid = flags[0] === "--workers" ? childrenOf(program.pid)[0]! : program.pid;
       assert(descriptorsOf(pid) < 400, `${descriptorsOf(pid)} descriptors are open at the start`);
       using wire = await Wire.connect(program.port);
       for (let round = 0; round < 2; round++) {

@@ -38,7 +38,7 @@ globalThis.addEventListener("unload", () => site[Symbol.dispose]());
 testMatrix("static", async ({ port }) => {
   using wire = await Wire.connect(port);
   for (const [path, text] of [["/", INDEX], ["/index.html", INDEX], ["/a/b.html", "<p>b</p>"]]) {
-    await wire.send(get(path));
+    await wire.send(get(path!));
     const response = await wire.expect();
     assertEquals([response.status, response.text], [200, text]);
     assertEquals(response.fields["content-type"], "text/html; charset=UTF-8");

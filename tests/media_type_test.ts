@@ -139,7 +139,7 @@ Deno.test("with nosniff a browser runs what is a script here, from another origi
     const dom = new TextDecoder().decode(output.stdout);
     const shown = [...scripts, ...[...images, "svg"].map((name) => `image-${name}`), "css"]
       .filter((name) => name !== "unknown"); // an image without a type is shown in a page, but saved by a visit
-    assertEquals(/id="got">([^<]*)</.exec(dom)?.[1].split(" "), shown.sort());
+    assertEquals(/id="got">([^<]*)</.exec(dom)?.[1]?.split(" "), shown.sort());
   } finally {
     await removeSoon(profile);
   }

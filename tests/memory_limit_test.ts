@@ -59,7 +59,7 @@ async function download(
 
 /** Every answer is looked at; of those that are compressed only some, since that takes long. */
 function isWhole(line: string): boolean {
-  const [status, path, seconds, coding = ""] = line.split(" ");
+  const [status, path, seconds, coding = ""] = line.split(" ") as [string, string, string, string?];
   if (status === "503" && Number(seconds) * 1000 >= HANDLER_TIMEOUT_MS) return true; // a busy machine compresses slowly
   if (status !== "200" && status !== "206") return false;
   const file = Number(path.slice(path.lastIndexOf("/") + 1));

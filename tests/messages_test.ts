@@ -32,7 +32,7 @@ Deno.test("a subcommand of another server, or two directories, is named, with wh
 Deno.test("a port behind the wrong letter is told with the right one", async () => {
   for (const [written, flag] of [["-h8095", "-8"], ["-P8095", "-P"], ["-q8095", "-8"]]) {
     assertEquals(
-      await mistake([written]),
+      await mistake([written!]),
       `epollet: Unknown flag ${flag} in "${written}": a port is -p 8095, or 8095 alone`,
     );
   }

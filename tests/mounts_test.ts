@@ -70,7 +70,7 @@ class Several implements AsyncDisposable {
 
   #compare(target: string, said: readonly string[], expected: string): void {
     const wrong = said.flatMap((each, i) =>
-      each === expected ? [] : [`${this.#flags[i].join(" ")}: ${each}`]
+      each === expected ? [] : [`${this.#flags[i]!.join(" ")}: ${each}`]
     );
     assertEquals(wrong, [], `${target} is ${expected}`);
   }

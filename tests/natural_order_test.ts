@@ -36,8 +36,8 @@ Deno.test("numbers in names count as numbers, however long, and zeros in front d
 Deno.test("it sorts like a sort, and keeps what is equal as it was", () => {
   repeat(200, (random) => {
     const values = Array.from({ length: random.below(100) }, () => random.below(10));
-    const expected = values.map((_, index) => index).sort((a, b) => values[a] - values[b]);
-    const actual = run(ordered(values.length, (a, b) => values[a] - values[b]));
+    const expected = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
+    const actual = run(ordered(values.length, (a, b) => values[a]! - values[b]!));
     assertEquals(Array.from(actual), expected);
   });
 });

@@ -148,7 +148,7 @@ for (const mode of ["auto", "inotify"]) {
           }
         }
         if (i === 3) await sleep(SETTLED_MS);
-        Deno.renameSync(mount.at(names[old]), mount.at(names[now]));
+        Deno.renameSync(mount.at(names[old]!), mount.at(names[now]!));
         assertEquals((await ask(get(`/${names[old]}/e/b.txt`))).status, 404, "its directory's old name");
         assertEquals((await ask(get(`/${names[now]}/e/b.txt`))).text, "b");
         const directory = names[now] + "/e/";
@@ -186,7 +186,7 @@ Deno.test("the same below a directory that such a file system is mounted on, and
         ["/x/y.txt", "200 y"],
       ]
     ) {
-      for (let i = 0; i < 3; i++) assertEquals(summary(await ask(get(target))), expected, target);
+      for (let i = 0; i < 3; i++) assertEquals(summary(await ask(get(target!))), expected, target);
     }
   });
 });

@@ -112,7 +112,7 @@ for (const [what, settings] of Object.entries(SETTINGS)) {
         told(await ask("/inde/index.html", NAVIGATION)),
         told(await ask("/inde/nothing.html", NAVIGATION)),
       );
-      if (answer.status === 200 && answer.fields["content-type"].startsWith("text/html")) {
+      if (answer.status === 200 && answer.fields["content-type"]!.startsWith("text/html")) {
         assert(!answer.text.includes("index.html"), "it is not listed either");
       }
     }

@@ -23,7 +23,7 @@ const ready = new ReadyList();
 function told(poller: Poller, fd: number, timeoutMs = 0): number {
   const count = poller.wait(ready, timeoutMs);
   let bits = 0;
-  for (let i = 0; i < count; i++) if (ready.fds[i] === fd) bits |= ready.bits[i];
+  for (let i = 0; i < count; i++) if (ready.fds[i] === fd) bits |= ready.bits[i]!;
   return bits;
 }
 
@@ -82,11 +82,11 @@ for (const name of POLLER_NAMES) {
     assertTold(poller, eventfd, READABLE, "the eventfd");
     assertEquals(eventfdClear(eventfd), 8);
     for (const [writer, reader] of [[pipe.writer, pipe.reader], [tcp.client, tcp.server]]) {
-      write(writer, "hello");
-      assertTold(poller, reader, READABLE, "data");
-      assertEquals(read(reader), "hello");
-      assertEquals(drain(reader), -EAGAIN);
-      assertSilent(poller, reader, "all was read");
+      write(writer!, "hello");
+      assertTold(poller, reader!, READABLE, "data");
+      assertEquals(read(reader!), "hello");
+      assertEquals(drain(reader!), -EAGAIN);
+      assertSilent(poller, reader!, "all was read");
     }
   });
 

@@ -17,7 +17,7 @@ const ready = new ReadyList();
 function told(poller: Poller, fd: number, timeoutMs = 0): number {
   const count = poller.wait(ready, timeoutMs);
   let bits = 0;
-  for (let i = 0; i < count; i++) if (ready.fds[i] === fd) bits |= ready.bits[i];
+  for (let i = 0; i < count; i++) if (ready.fds[i] === fd) bits |= ready.bits[i]!;
   return bits;
 }
 

@@ -267,7 +267,7 @@ for (const name of POLLER_NAMES) {
       }
       const told = new Map<number, number>();
       const count = poller.wait(ready, 0);
-      for (let i = 0; i < count; i++) told.set(ready.fds[i], ready.bits[i]);
+      for (let i = 0; i < count; i++) told.set(ready.fds[i]!, ready.bits[i]!);
       for (const fd of all) {
         const holds = (signalled.has(fd) ? READABLE : 0) | WRITABLE; // an eventfd always has room
         const expected = (asked.get(fd) ?? NONE) & (isNaive ? READABLE | WRITABLE : holds);

@@ -51,8 +51,8 @@ Deno.test("a user is found by name or number, and a group by either", () => {
       ["1:0", "The group of user 1 is root's: expected 1:GROUP with fewer rights"],
     ]
   ) {
-    const error = assertThrows(() => resolveAccount(text), UsageError);
-    assertStringIncludes(error.message, message);
+    const error = assertThrows(() => resolveAccount(text!), UsageError);
+    assertStringIncludes(error.message, message!);
   }
 });
 
@@ -108,7 +108,7 @@ Deno.test("--user gives up root in every thread, and serves what that user may r
     assertEquals(status(thread, "Uid"), new Array(4).fill(String(uid)), thread);
     assertEquals(status(thread, "Gid"), new Array(4).fill(String(gid)), thread);
     assertEquals(status(thread, "Groups").sort(), id("-G", "nobody").split(" ").sort());
-    for (const set of ["CapPrm", "CapEff", "CapAmb"]) assertMatch(status(thread, set)[0], /^0+$/);
+    for (const set of ["CapPrm", "CapEff", "CapAmb"]) assertMatch(status(thread, set)[0]!, /^0+$/);
   }
   assertEquals(status(`${process}/status`, "NoNewPrivs"), ["1"]);
 

@@ -36,8 +36,8 @@ onAll("a session may write to other clients, and hears of its own end", async (p
   await withServer({ protocol }, async ({ port }) => {
     const wires = await Promise.all(Array.from({ length: 20 }, () => Wire.connect(port)));
     await eventually(() => peers.size === 20, "not all are there");
-    await wires[0].send("to all");
-    assertEquals(decoder.decode(await wires[0].some() ?? new Uint8Array(0)), "sent");
+    await wires[0]!.send("to all");
+    assertEquals(decoder.decode(await wires[0]!.some() ?? new Uint8Array(0)), "sent");
     for (const wire of wires.slice(1)) {
       assertEquals(decoder.decode(await wire.some() ?? new Uint8Array(0)), "to all");
     }
@@ -56,7 +56,7 @@ onAll("who does not read what others write to it is cut off; its neighbours are 
     const i = peers.push(peer) - 1;
     return {
       received: () => {
-        for (let k = 0; k < 40_000; k++) if (peers[0].write(piece)) accepted += piece.length;
+        for (let k = 0; k < 40_000; k++) if (peers[0]!.write(piece)) accepted += piece.length;
         peer.write(encoder.encode("done"));
       },
       closed: () => isClosed ||= i === 0,
@@ -72,7 +72,7 @@ onAll("who does not read what others write to it is cut off; its neighbours are 
       assertEquals(decoder.decode(await other.some() ?? new Uint8Array(0)), "done");
     }
     assert(accepted > PEER_QUEUE_BYTES_MAX, `cut off after ${accepted} bytes`);
-    assertEquals(peers[0].write(piece), false);
+    assertEquals(peers[0]!.write(piece), false);
     await stuck.end();
     await other.send("go");
     assertEquals(decoder.decode(await other.some() ?? new Uint8Array(0)), "done");
@@ -156,7 +156,7 @@ Deno.test("what a session's callbacks throw costs its own connection", async () 
   ];
   let next = 0;
   const protocol: Protocol = (peer) =>
-    next < sessions.length ? sessions[next++](peer) : { received: (bytes) => peer.write(bytes) };
+    next < sessions.length ? sessions[next++]!(peer) : { received: (bytes) => peer.write(bytes) };
   await withServer({ protocol }, async ({ port, errors }) => {
     for (const i of sessions.keys()) {
       using wire = await Wire.connect(port);
@@ -166,7 +166,7 @@ Deno.test("what a session's callbacks throw costs its own connection", async () 
     }
     await eventually(() => errors.length === sessions.length, errors.join("\n"));
     for (const [i, what] of ["protocol", "received", "ended", "closed", "drained"].entries()) {
-      assertMatch(errors[i], new RegExp(`${what} failed`));
+      assertMatch(errors[i]!, new RegExp(`${what} failed`));
     }
     using wire = await Wire.connect(port);
     await wire.send("still here");
@@ -180,7 +180,7 @@ onBoth("what is written in drained() is sent, however the last write went", (tri
   const protocol: Protocol = (given) => {
     peer = given;
     return {
-      received: (bytes) => given.write(new Uint8Array(200_000).fill(bytes[0])),
+      received: (bytes) => given.write(new Uint8Array(200_000).fill(bytes[0]!)),
       drained: () => {
         if (rounds++ === 0) given.end(encoder.encode("end"));
       },

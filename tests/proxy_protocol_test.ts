@@ -216,10 +216,10 @@ Deno.test("--max-per-ip and --rate count the client, not the proxy", async () =>
 
 Deno.test("where proxies are named, only theirs counts; and what waits for a header does not hold up the end", async () => {
   const stranger = proxied(who, { trustProxy: ["10.0.0.0/8"] });
-  assertEquals(await closed(stranger.addr.port, HEADERS[0][0]), "");
+  assertEquals(await closed(stranger.addr.port, HEADERS[0]![0]), "");
   await stranger.shutdown();
   const server = proxied(who, { trustProxy: ["loopback"] });
-  assertEquals(await talk(server.addr.port, HEADERS[0][0], 3), "|192.0.2.1:4660|192.0.2.1:4660");
+  assertEquals(await talk(server.addr.port, HEADERS[0]![0], 3), "|192.0.2.1:4660|192.0.2.1:4660");
   using waiting = await Wire.connect(server.addr.port);
   await waiting.send("PROXY ");
   await pause(20);
@@ -232,7 +232,7 @@ Deno.test("a byte protocol's coroutine is told the client", async () => {
   const lines: string[] = [];
   await using server = proxied({ coroutine: printCoroutine((line) => lines.push(line)) });
   using wire = await Wire.connect(server.addr.port);
-  await wire.send(concat([HEADERS[1][0], encodeUtf8("hello")]));
+  await wire.send(concat([HEADERS[1]![0], encodeUtf8("hello")]));
   await eventually(() => lines.length >= 2, "nothing is printed");
   assertEquals(lines, ["[2001:db8::1]:4660 connected", "[2001:db8::1]:4660: hello"]);
 });

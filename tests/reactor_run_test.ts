@@ -182,7 +182,7 @@ for (const name of POLLER_NAMES) {
       const bench = new Bench(name);
       let closed = 0;
       for (let i = 0; i < 20; i++) bench.probe({ closed: () => void closed++ });
-      bench.reactor.retire([...bench.reactor.sources()][3]);
+      bench.reactor.retire([...bench.reactor.sources()][3]!);
       await stop(bench);
       assertEquals([closed, [...bench.reactor.sources()].length], [20, 0]);
       assertEquals(bench.errors, []);

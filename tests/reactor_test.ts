@@ -140,7 +140,7 @@ testOnAll(
     assertEquals(log, ["receive", "work true true", "closed false"]);
     assert(!probes.some(({ fd }) => numbers.includes(fd)), "the number was given away too early");
     assertEquals(
-      probes.reduce((sum, { wakeUps }, i) => sum + wakeUps - before[i], 0),
+      probes.reduce((sum, { wakeUps }, i) => sum + wakeUps - before[i]!, 0),
       1,
       "the other one was not woken at all",
     );

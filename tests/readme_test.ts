@@ -23,7 +23,7 @@ Deno.test("the README in Chinese is the same document: headings, code, tables, l
     Array.from(text.matchAll(/^\|.*\|$/gm), ([row]) => row.split(/(?<!\\)\|/).length);
   assertEquals(rows(CHINESE), rows(README));
   const links = (text: string) =>
-    Array.from(text.matchAll(/\]\(([^)#]+)/g), ([, target]) => target.replace(".zh-CN", "")).sort();
+    Array.from(text.matchAll(/\]\(([^)#]+)/g), ([, target]) => target!.replace(".zh-CN", "")).sort();
   assertEquals(links(CHINESE), links(README));
   const commands = (text: string) =>
     spansOf(text).filter((span) => /^(deno|npx|epollet|docker|\.\/) ?/.test(span));
@@ -31,20 +31,20 @@ Deno.test("the README in Chinese is the same document: headings, code, tables, l
 });
 
 Deno.test("the README's first screen is what one sees", async () => {
-  const [screen] = blocksOf(README, "");
+  const [screen] = blocksOf(README, "") as [string];
   const [, greeting, head] = /^\$ deno run [^\n]*\n(.*?)\$ curl [^\n]*\n(.*)$/s.exec(screen) ?? [];
   await using program = await Program.startCommand(programCommand(["--port", "0"]));
   assertEquals(program.greeting.replaceAll(String(program.port), "7890"), greeting);
   using wire = await Wire.connect(program.port);
   await wire.send(requestOf("/"));
   const answer = new TextDecoder().decode(await wire.some() ?? new Uint8Array(0));
-  assertEquals(withoutTimes(answer.replaceAll("\r", "")), withoutTimes(head));
+  assertEquals(withoutTimes(answer.replaceAll("\r", "")), withoutTimes(head!));
 });
 
 Deno.test("each command of the README starts the program", async () => {
   const commands = Array.from(
     README.matchAll(/`deno run --allow-ffi main\.ts 7890 ?([^`]*)`/g),
-    ([, flags]) => flags,
+    ([, flags]) => flags!,
   );
   const distinct = [...new Set(commands)].filter((flags) => flags !== "path/to/site");
   assert(distinct.length >= 13, distinct.join("; "));
@@ -64,7 +64,7 @@ Deno.test("each command of the README starts the program", async () => {
 Deno.test("the program of the README runs and answers", async () => {
   const programs = blocksOf(README, "ts");
   assertEquals(programs.length, 1);
-  await runsAndAnswers(programs[0]);
+  await runsAndAnswers(programs[0]!);
 });
 
 Deno.test("the README's command is installed as it says, and compiling and the image take what is shown", async () => {
@@ -90,7 +90,7 @@ Deno.test("the README's command is installed as it says, and compiling and the i
     Deno.removeSync(root, { recursive: true });
   }
   for (const [command, args] of quickStart.matchAll(/^deno task compile(.*)$/gm)) {
-    for (const [flag] of args.matchAll(/--\w+/g)) {
+    for (const [flag] of args!.matchAll(/--\w+/g)) {
       assertStringIncludes(readDocument("deploy/compile.ts"), flag, command);
     }
   }

@@ -95,11 +95,11 @@ Deno.test("where a filter refuses statx(2) and openat2(2), files are served as w
       const lines = stderr.trimEnd().split("\n");
       assertEquals(lines.length, 2, stderr);
       assertMatch(
-        lines[0],
+        lines[0]!,
         RegExp(`statx\\(2\\) is refused with ${name} ${BY}: files are looked at by fstatat\\(2\\) instead$`),
       );
       assertMatch(
-        lines[1],
+        lines[1]!,
         RegExp(`openat2\\(2\\) is refused with ${name} ${BY}: symbolic links in the site are not followed$`),
       );
     }

@@ -71,13 +71,13 @@ Deno.test("a second service is asked for heads that the first one knows", async 
   using one = new Site({ "a.txt": "one" });
   using two = new Site({ "a.txt": "two" });
   const handlers = [one, two].map(({ root }) => staticHandler({ root }));
-  const server = new Server({ handler: handlers[0], hostname: "127.0.0.1", port: 0 });
-  const [sockets] = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }]);
-  server.listenAlso({ handler: handlers[1], sockets });
+  const server = new Server({ handler: handlers[0]!, hostname: "127.0.0.1", port: 0 });
+  const sockets = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }])[0]!;
+  server.listenAlso({ handler: handlers[1]!, sockets });
   const running = server.run();
   {
     using first = await Wire.connect(server.address.port);
-    using second = await Wire.connect(sockets[0].address.port);
+    using second = await Wire.connect(sockets[0]!.address.port);
     for (let i = 0; i < TIMES; i++) {
       assertEquals(await ask(first, "/a.txt"), "one");
       assertEquals(await ask(second, "/a.txt"), "two");

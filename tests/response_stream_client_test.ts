@@ -269,6 +269,6 @@ onBoth(
       assert(withoutDate(scripted.socket.text).endsWith(HEAD + chunked(["a"]) + answer("next")));
     }
     assertEquals(statuses(scripted), [200, 200, 200, 200]);
-    assert(!contexts[0].signal.aborted, "it was answered, not abandoned");
+    assert(!contexts[0]!.signal.aborted, "it was answered, not abandoned");
   },
 );

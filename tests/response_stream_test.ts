@@ -141,7 +141,7 @@ onBoth(
       const stream = new ReadableStream({
         pull: (controller) => {
           if (pulls === pieces.length) throw new Error("the source broke");
-          controller.enqueue(encodeUtf8(pieces[pulls++]));
+          controller.enqueue(encodeUtf8(pieces[pulls++]!));
         },
       }, { highWaterMark: 0 });
       using scripted = new Scripted(() => new HttpResponse(200, [], stream), trigger);
@@ -192,7 +192,7 @@ onBoth("every send may be short: streams are the same to the client", async (tri
     assertEquals(await run([cut, -EAGAIN]), whole, `${cut}`);
   }
   for (const sent of [[1, -EAGAIN], [2], [3, -EAGAIN, -EAGAIN]]) {
-    assertEquals(await run(Array.from({ length: 3000 }, (_, i) => sent[i % sent.length])), whole);
+    assertEquals(await run(Array.from({ length: 3000 }, (_, i) => sent[i % sent.length]!)), whole);
   }
 });
 

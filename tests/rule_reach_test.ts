@@ -25,7 +25,7 @@ Deno.test("what a password is said to be asked for is what it is asked for, and 
       const [, base, also] = /asked for (\S+) and all below it, also as (.*), and for nothing else$/.exec(
         line,
       )!;
-      return { base, also: also.split(", ") };
+      return { base, also: also!.split(", ") };
     });
     await using served = await ServedSite.start({ "x.txt": "" }, { config: { auth, cleanUrls } });
     for (const target of targets) {

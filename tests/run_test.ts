@@ -139,7 +139,7 @@ Deno.test("second of ${own}", () => console.log("printed by ${own}"));
   const { code, output } = await samples.run("--deadline=20", "--lanes=2");
   assertEquals(code, 0, output);
   for (const name of ["a", "b"]) {
-    const file = output.slice(output.indexOf(`${name}_test.ts`)).split("running 2 tests")[0];
+    const file = output.slice(output.indexOf(`${name}_test.ts`)).split("running 2 tests")[0]!;
     assertMatch(file, new RegExp(`^first of ${name} .*[^]*^second of ${name} .*[^]*printed by ${name}`, "m"));
   }
   assertMatch(output, /^ok \| 4 passed \| 0 failed/m);

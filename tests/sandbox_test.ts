@@ -103,7 +103,7 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
         log,
         ...command,
       ]);
-      const [traced] = childrenOf(program.pid);
+      const [traced] = childrenOf(program.pid) as [number];
       assertMatch(Deno.readTextFileSync(`/proc/${traced}/status`), /^NoNewPrivs:\s*1$/m);
       Deno.kill(traced, "SIGTERM"); // strace would only let go of it
       await program.finish();
@@ -111,7 +111,7 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
     // A line of another thread may come in between: those of the thread that greets are looked at.
     const lines = Deno.readTextFileSync(log).split("\n");
     const greeting = lines.findIndex((line) => /write\(1, .*Serving /.test(line));
-    const [thread] = lines[greeting].split(" ");
+    const [thread] = lines[greeting]!.split(" ");
     const own = lines.slice(0, greeting).filter((line) => line.startsWith(`${thread} `));
     const indexOf = (call: RegExp) => own.findIndex((line) => call.test(line));
     const privileges = indexOf(/prctl\(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0\) += 0/);
@@ -138,7 +138,7 @@ Deno.test("-v says what the sandbox leaves, also by the configuration file", asy
       site.root,
     );
     await program.printed(/^sandbox .*\n/m);
-    return /^sandbox +(.*)$/m.exec(program.stdout)![1];
+    return /^sandbox +(.*)$/m.exec(program.stdout)![1]!;
   };
   const read = (what: string) => ABI < 0 ? "none: no Landlock" : `Landlock ABI ${ABI}: reads ${what}`;
   assertStringIncludes(await sandboxOf(), read(`below ${site.root}/a, ${site.root}/b only, writes no file`));

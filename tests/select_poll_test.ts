@@ -52,14 +52,14 @@ Deno.test("Poll: registering again replaces what is asked, and keeps the place i
   const all = [fds.eventfd(), fds.eventfd(), fds.eventfd()];
   for (const fd of all) poll.register(fd, POLLIN);
   assertEquals(poll.poll(0), []);
-  poll.register(all[1], POLLOUT);
+  poll.register(all[1]!, POLLOUT);
   assertEquals(poll.poll(0), [[all[1], POLLOUT]]);
-  poll.modify(all[0], POLLOUT);
-  eventfdSignal(all[2]);
+  poll.modify(all[0]!, POLLOUT);
+  eventfdSignal(all[2]!);
   assertEquals(poll.poll(0), [[all[0], POLLOUT], [all[1], POLLOUT], [all[2], POLLIN]]);
-  poll.unregister(all[1]);
+  poll.unregister(all[1]!);
   assertEquals(poll.poll(0), [[all[0], POLLOUT], [all[2], POLLIN]]);
-  poll.modify(all[0], 0);
+  poll.modify(all[0]!, 0);
   assertEquals(poll.poll(0), [[all[2], POLLIN]]);
 });
 

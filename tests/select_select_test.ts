@@ -55,7 +55,7 @@ Deno.test("select: the very objects come back, in their order, as often as they 
   const files = [new File(second), new File(first), new File(first)];
   const [readable, writable, exceptional] = select([epoll, ...files, first], new Set(files), [second], 1);
   assert(readable[0] === files[1]);
-  assertEquals(readable, [files[1], files[2], first]);
+  assertEquals(readable, [files[1]!, files[2]!, first]);
   assert(writable[0] === files[0]);
   assertEquals([writable.length, exceptional.length], [3, 0]);
   assertEquals(files.map((file) => file.calls), [2, 2, 2], "once for each list");
@@ -105,7 +105,7 @@ Deno.test("select: a closed descriptor is named", () => {
   const [open, closed] = [fds.eventfd(), fds.eventfd()];
   fds.close(closed);
   for (const lists of [[[open, closed], [], []], [[], [closed], [open]], [[open], [open], [closed]]]) {
-    const error = assertThrows(() => select(lists[0], lists[1], lists[2], 0), SystemError);
+    const error = assertThrows(() => select(lists[0]!, lists[1]!, lists[2]!, 0), SystemError);
     assertEquals(error.message, `Cannot select on descriptor ${closed}: EBADF (bad file descriptor)`);
     assertEquals([error.code, error.call], ["EBADF", "select"]);
   }

@@ -296,7 +296,7 @@ Deno.test("a handle puts another handler in the place of the first one, and onEr
     async () => (await exchange(server.addr.port, get("/"))).status === 500,
     "the other handler is asked",
   );
-  assert(heard[0][1] === thrown && heard[0][0].includes("mine"));
+  assert(heard[0]![1] === thrown && heard[0]![0].includes("mine"));
   await server.shutdown();
 });
 

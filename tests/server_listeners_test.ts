@@ -22,7 +22,7 @@ import { get, Wire } from "./support/wire.ts";
 const hello: Handler = () => HttpResponse.text("hello");
 
 function open(...where: string[]) {
-  return openListeners(where.map(readListenAddress))[0];
+  return openListeners(where.map(readListenAddress))[0]!;
 }
 
 async function textOf(wire: Wire): Promise<string> {
@@ -119,7 +119,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
     },
   });
   const sockets = open("127.0.0.1:0");
-  const { port } = sockets[0].address;
+  const { port } = sockets[0]!.address;
   const handler: Handler = () =>
     HttpResponse.text(isDraining ? "draining" : `${server.connections} connected`);
   server.listenAlso({ sockets, handler, keepAliveTimeoutMs: 5000 });
@@ -147,7 +147,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
 for (const poller of ["epoll-level", "epoll-edge"] as const) {
   Deno.test(`a socket that somebody else has open, too: who drains takes nobody, and is not kept awake (${poller})`, async () => {
     using fds = new Descriptors();
-    const [socket] = open("127.0.0.1:0");
+    const socket = open("127.0.0.1:0")[0]!;
     const { port } = socket.address;
     const copy = fds.duplicate(socket.fd, 0); // as in another process
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -182,7 +182,7 @@ for (const poller of ["epoll-level", "epoll-edge"] as const) {
 
 Deno.test("of a queue that is shared a few are taken at a time, so that others get some; of one's own all are", async () => {
   for (const isShared of [true, false]) {
-    const [{ fd, address: { port } }] = open("127.0.0.1:0");
+    const { fd, address: { port } } = open("127.0.0.1:0")[0]!;
     const counts: number[] = [];
     const handler: Handler = () => {
       counts.push(server.connections);
@@ -206,14 +206,14 @@ Deno.test("a poller that does not take a socket: the others are closed, too", ()
   const before = openDescriptors();
   using fds = new Descriptors();
   const sockets = open("127.0.0.1:0", "127.0.0.1:0");
-  const far = fds.duplicate(sockets[1].fd, 1500); // select(2) holds no such number
+  const far = fds.duplicate(sockets[1]!.fd, 1500); // select(2) holds no such number
   const { message } = assertThrows(() =>
-    new Server({ handler: hello, poller: "select", sockets: [sockets[0], inheritListener(far, false)] })
+    new Server({ handler: hello, poller: "select", sockets: [sockets[0]!, inheritListener(far, false)] })
   ) as Error;
   assertMatch(message, /^Cannot watch the listening socket: EINVAL/);
   fds.release(far);
   using rest = new Descriptors();
-  rest.close(rest.keep(sockets[1].fd));
+  rest.close(rest.keep(sockets[1]!.fd));
   assertEquals(openDescriptors(), before);
 });
 
@@ -231,11 +231,11 @@ Deno.test("UNIX clients: limits by address do not concern them, and one that tak
   });
   const wires = await Promise.all(Array.from({ length: 5 }, () => Wire.connectUnix(path)));
   for (const wire of [...wires, ...wires]) assertEquals(await textOf(wire), "hello");
-  await wires[0].send(get("/large"));
-  assertEquals((await wires[0].expect()).body.length, 3_000_000);
-  await wires[1].send(get("/large")); // and never reads
+  await wires[0]!.send(get("/large"));
+  assertEquals((await wires[0]!.expect()).body.length, 3_000_000);
+  await wires[1]!.send(get("/large")); // and never reads
   await sleep(500);
-  assertMatch((await failure(() => wires[1].expect()))?.message ?? "", /reset|cut off/);
+  assertMatch((await failure(() => wires[1]!.expect()))?.message ?? "", /reset|cut off/);
   for (const wire of wires) wire[Symbol.dispose]();
   await server.shutdown();
 });

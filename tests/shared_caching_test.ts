@@ -248,7 +248,7 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
     const lines = describeGuarded(settings);
     assertEquals(lines.length, 1, JSON.stringify(settings));
     assertMatch(
-      lines[0],
+      lines[0]!,
       /lets any cache keep what \/private\/\*\* asks a password for: that is sent with "/,
     );
   }

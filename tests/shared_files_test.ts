@@ -50,7 +50,7 @@ Deno.test("a file that many URLs lead to is read, digested and compressed once, 
       for (let i = 0; i < count; i++) {
         const { fields, body } = await ask(`/app/${content.length}/${i}`, "Accept-Encoding: br");
         assertEquals([fields["content-encoding"], body.length], ["br", first.body.length]);
-        tags.add(fields.etag);
+        tags.add(fields.etag!);
       }
     });
     assertLess(milliseconds / count, 6, `${milliseconds} ms for ${count} URLs`); // 40 and more to compress it
@@ -238,7 +238,7 @@ Deno.test("a hundred slow downloads of a large file hold one descriptor, and oth
     for (let i = 0; i < 120; i++) {
       const client = await RawClient.connect(program.port, 4096);
       clients.push(client);
-      await client.send(requests[i % requests.length]);
+      await client.send(requests[i % requests.length]!);
       await client.receive(new Uint8Array(100));
     }
     assertLess(descriptorsOf(program.pid) - before, 120 + 10);

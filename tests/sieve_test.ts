@@ -18,7 +18,7 @@ Deno.test("the oldest that was not used leaves first, and a use saves once", () 
   const sieve = new Sieve<Entry>();
   const entries = [0, 1, 2, 3].map((name) => new Entry(name));
   entries.forEach((entry) => sieve.add(entry));
-  entries[0].isVisited = entries[1].isVisited = true;
+  entries[0]!.isVisited = entries[1]!.isVisited = true;
   const leave = () => {
     const victim = sieve.victim()!;
     sieve.remove(victim);
@@ -46,10 +46,10 @@ Deno.test("it agrees with a list and an index, whatever is added, used, removed 
       } else if (list.length === 0) {
         assertEquals(sieve.victim(), null);
       } else if (choice === 1) {
-        list[random.below(list.length)].isVisited = true;
+        list[random.below(list.length)]!.isVisited = true;
       } else if (choice === 2) {
         const at = random.below(list.length);
-        sieve.remove(list[at]);
+        sieve.remove(list[at]!);
         removeFromList(at);
         if (hand === list.length) hand = 0;
       } else {
@@ -60,7 +60,7 @@ Deno.test("it agrees with a list and an index, whatever is added, used, removed 
           at = (at + 1) % list.length;
         }
         const victim = sieve.victim()!;
-        assertEquals(victim.name, list[at].name, `step ${step}`);
+        assertEquals(victim.name, list[at]!.name, `step ${step}`);
         assertEquals(list.map((entry) => entry.isVisited), marks, `step ${step}`);
         hand = at;
         sieve.remove(victim);

@@ -53,7 +53,7 @@ for (const args of [["--no-sandbox"], [], ["--workers", "1"]]) {
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
     const lines = (path: string) => Deno.readTextFileSync(path).split("\n").filter((line) => line !== "");
     assertEquals([lines(`${access}.1`).length, lines(access).length], [3, 4]);
-    assertMatch(lines(access)[0], /"GET \/ HTTP\/1\.1" 200 5 "-" "-" 0\.\d{6}$/);
+    assertMatch(lines(access)[0]!, /"GET \/ HTTP\/1\.1" 200 5 "-" "-" 0\.\d{6}$/);
   });
 }
 

@@ -150,7 +150,7 @@ Deno.test("no spelling, method, condition, rule or other name of a file leads ar
         for (const name of ["etag", "last-modified", "content-range", "content-encoding", "location"]) {
           assertEquals(response.fields[name], undefined, `${request}: ${name}`);
         }
-        assert(response.fields["www-authenticate"].startsWith("Basic realm="), request);
+        assert(response.fields["www-authenticate"]!.startsWith("Basic realm="), request);
       }
     }
   }

@@ -27,7 +27,7 @@ Deno.test("what changes while a password is being tried is in the answer to what
     // Somebody else's password is being tried meanwhile, on the same connection.
     const [wrong, right, again] = [basic("ann", `wrong ${round}`), ANN, ANN].map((line) =>
       get("/a.txt", line)
-    );
+    ) as [string, string, string];
     using wire = await Wire.connect(served.port);
     await wire.send(wrong + right + again);
     assertEquals((await wire.expect()).status, 401);

@@ -59,7 +59,7 @@ Deno.test("people get a page of one file, programs that ask for JSON an array; c
       const { fields, text, status } = await exchange(port, get("/d/", accept));
       assertEquals([status, fields["content-type"]], [200, "text/html; charset=UTF-8"], accept);
       assertEquals([fields.vary, fields["cache-control"]], ["Accept", "no-cache"]);
-      assertMatch(fields["content-security-policy"], /^default-src 'none'; style-src 'sha256-\S{44}'/);
+      assertMatch(fields["content-security-policy"]!, /^default-src 'none'; style-src 'sha256-\S{44}'/);
       assertMatch(text, /^<!DOCTYPE html>/);
       assert(!/<script|https?:\/\//.test(text.replace(/xmlns="[^"]*"/g, "")), "it needs nothing else");
       assertStringIncludes(text, '<time datetime="2020-02-29T12:34:56Z"');
@@ -158,7 +158,7 @@ Deno.test("every name leads to its file, whatever characters it has", async () =
   await browsing(Object.fromEntries(names.map((name) => [`d/${name}`, name])), async (port) => {
     const { text } = await exchange(port, get("/d/"));
     const rows = text.slice(text.indexOf("Parent folder"));
-    const targets = Array.from(rows.matchAll(/<a href="([^"]+)"/g), ([, href]) => href)
+    const targets = Array.from(rows.matchAll(/<a href="([^"]+)"/g), ([, href]) => href!)
       .map((href) => new URL(href.replaceAll("&amp;", "&").replaceAll("&#39;", "'"), "http://x/d/").pathname);
     const contents = await Promise.all(
       targets.map(async (target) => (await exchange(port, get(target))).text),
@@ -188,7 +188,7 @@ Deno.test("50,000 entries come in pages, sorted as asked, each entry once; a str
   for (let target: string | undefined = "/d/"; target !== undefined;) {
     const response: Awaited<ReturnType<typeof exchange>> = await exchange(port, get(target, JSON_WANTED));
     for (const { name } of JSON.parse(response.text)) seen.push(name);
-    target = /<([^>]*)>; rel="next"/.exec(response.fields.link)?.[1];
+    target = /<([^>]*)>; rel="next"/.exec(response.fields.link!)?.[1];
   }
   const expected = ["zz", ...Array.from({ length: count - 1 }, (_, i) => `f${i}`)];
   assertEquals(seen.length, count);

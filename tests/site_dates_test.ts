@@ -26,7 +26,7 @@ Deno.test("RFC 9110 §8.8.2.1: Last-Modified is never later than the response it
   await using program = await Program.start(site.root, SIZE_FLAG);
   for (const target of ["/small.txt", "/large.bin"]) {
     const { fields } = await exchange(program.port, get(target));
-    assert(Date.parse(fields["last-modified"]) <= Date.parse(fields.date), target);
+    assert(Date.parse(fields["last-modified"]!) <= Date.parse(fields.date!), target);
     const again = await exchange(program.port, get(target, `If-None-Match: ${fields.etag}`));
     assertEquals(again.status, 304, target);
   }
@@ -162,7 +162,7 @@ Deno.test("what is in memory of a compressed form is not what a condition on the
   using site = oldSite();
   await using program = await Program.start(site.root, ["--compress"]);
   const tagOf = async (...lines: string[]) =>
-    (await exchange(program.port, get("/page.html", ...lines))).fields.etag;
+    (await exchange(program.port, get("/page.html", ...lines))).fields.etag!;
   const plain = await tagOf();
   const gzip = await tagOf("Accept-Encoding: gzip");
   const br = await tagOf("Accept-Encoding: br");
@@ -174,7 +174,7 @@ Deno.test("what is in memory of a compressed form is not what a condition on the
         const lines = [`Accept-Encoding: ${coding}`, `If-None-Match: ${known}`];
         const { status, fields } = await exchange(program.port, get("/page.html", ...lines));
         assertEquals([status, fields.etag], [known === tag ? 304 : 200, tag], lines.join("; "));
-        const match = await exchange(program.port, get("/page.html", lines[0], `If-Match: ${known}`));
+        const match = await exchange(program.port, get("/page.html", lines[0]!, `If-Match: ${known}`));
         assertEquals(match.status, known === tag ? 200 : 412);
       }
     }

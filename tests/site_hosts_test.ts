@@ -81,7 +81,7 @@ Deno.test("equal paths of several roots are never mixed: on one connection, pipe
     for (let i = 0; i < hosts.length * 3; i++) {
       const { text, fields } = await wire.expect();
       assertEquals(text, expected[i % hosts.length]);
-      tags[i % hosts.length] = fields.etag;
+      tags[i % hosts.length] = fields.etag!;
     }
     for (const [i, host] of hosts.entries()) {
       const other = tags[(i + 1) % hosts.length];

@@ -28,7 +28,7 @@ Deno.test("what bears the configuration's name in any case is not served, whatev
     "epollet.json.bak",
   ];
   using site = new Site({ ...shown, ...Object.fromEntries(hidden.map((name) => [name, "{}"])) });
-  await using program = await Program.start(site.root, ["--config", site.path(hidden[0])]);
+  await using program = await Program.start(site.root, ["--config", site.path(hidden[0]!)]);
   using wire = await Wire.connect(program.port);
   const statusOf = async (name: string) => {
     await wire.send(get(encodeURI(`/${name}`)));
@@ -67,7 +67,7 @@ Deno.test("what may be searched and not read has its names by their bytes, where
       ]
     ) {
       for (let i = 0; i < 3; i++) {
-        await wire.send(get(target));
+        await wire.send(get(target!));
         assertEquals(summary(await wire.expect()), expected, `${target} ${mode}`);
       }
     }
@@ -94,7 +94,7 @@ Deno.test("what cannot be read up in its directory is not served, and a wrong sp
     ]
   ) {
     for (let i = 0; i < 2; i++) {
-      await wire.send(get(target));
+      await wire.send(get(target!));
       assertEquals(summary(await wire.expect()), expected, target);
     }
   }
@@ -134,7 +134,7 @@ Deno.test("in a directory of more names than are remembered those are served tha
     assert(lines.length > 0 && lines.length < 15 * last / 500, `${lines.length} calls`);
     for (const name of names) assertEquals((await ask(get(name.replace("f", "F")))).status, 404);
     Deno.renameSync(mount.at("d/f1.txt"), mount.at("d/F1.txt"));
-    assertEquals([(await ask(get(names[1]))).status, (await ask(get("/d/F1.txt"))).text], [404, "f"]);
+    assertEquals([(await ask(get(names[1]!))).status, (await ask(get("/d/F1.txt"))).text], [404, "f"]);
     Deno.writeTextFileSync(mount.at("d/new.txt"), "new");
     assertEquals([(await ask(get("/d/New.txt"))).status, (await ask(get("/d/new.txt"))).text], [404, "new"]);
   });

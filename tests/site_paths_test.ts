@@ -141,7 +141,7 @@ Deno.test("--clean-urls: each page has one address, and every other one leads th
     ["/outdir/index", "404"],
   ]);
   for (const [target, expected] of [["/packed", "200 gz"], ["/packed.html", "301 /packed"]]) {
-    assertEquals(await served.say(target, "Accept-Encoding: gzip"), expected);
+    assertEquals(await served.say(target!, "Accept-Encoding: gzip"), expected);
   }
 });
 
@@ -199,7 +199,7 @@ async function follow(served: ServedSite, target: string): Promise<{ hops: numbe
     const response = await served.ask(get(target));
     end = summary(response);
     if (response.status !== 301) return { hops, end };
-    target = response.fields.location;
+    target = response.fields.location!;
   }
   return { hops: Infinity, end };
 }
@@ -216,7 +216,7 @@ for (const mode of MODES) {
       for (let i = 0; i < 4; i++) {
         const path = random.pick(paths);
         try {
-          Deno.removeSync(site.path(path.split("/")[0]), { recursive: random.oneIn(2) });
+          Deno.removeSync(site.path(path.split("/")[0]!), { recursive: random.oneIn(2) });
         } catch {
           // not there, or a directory that is not empty
         }
@@ -292,7 +292,7 @@ Deno.test("what appears and disappears is seen by the very next request, however
       for (const { target, file, without, withIt, lines = [] } of CHANGES) {
         const isChange = file === "e.html"; // which is there before and afterwards
         for (let i = 0; i < 2; i++) assertEquals(await served.say(target, ...lines), without, `no ${file}`);
-        const folder = file.split("/").length > 1 ? file.split("/")[0] : null;
+        const folder = file.split("/").length > 1 ? file.split("/")[0]! : null;
         const isNew = folder !== null && folder !== "d";
         site.write(file, file);
         for (let i = 0; i < 2; i++) assertEquals(await served.say(target, ...lines), withIt, file);

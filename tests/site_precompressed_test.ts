@@ -104,7 +104,7 @@ Deno.test("--explain, --check and -v name the forms that are older", async () =>
   );
   assert(!(await explain("/same.js")).stdout.includes("older"), "it is as old");
   const lines = [["a.js.br", "a.js"], ["b.css.gz", "b.css"], ["d/index.html.zst", "d/index.html"]]
-    .map(([form, file]) => older(form, file));
+    .map(([form, file]) => older(form!, file!));
   const check = await runProgram(["--no-config", "--root", site.root, "--check"]);
   for (const line of lines) assertStringIncludes(check.stderr, `epollet: ${line}: not served\n`);
   assertEquals([check.code, check.stderr.trimEnd().split("\n").length], [0, lines.length], check.stderr);

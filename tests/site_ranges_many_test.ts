@@ -28,7 +28,7 @@ Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is nev
       await wire.send(get("/a.bin", `Range: bytes=${ranges.slice(1)}`));
       const answer = await wire.expect();
       assertRanges(answer, ranges.slice(1), whole, args.join());
-      boundaries.add(answer.fields["content-type"]);
+      boundaries.add(answer.fields["content-type"]!);
       await wire.send(get("/a.bin", `Range: bytes=${ranges}`));
       assertEquals((await wire.expect()).status, 200);
     }
@@ -54,8 +54,8 @@ function slowRanges(specs: readonly string[], size: number): string[] | null {
     [...a].some((i) => b.has(i) || b.has(i + 1) || b.has(i - 1));
   for (let i = 0; i < groups.length; i++) {
     for (let k = i + 1; k < groups.length; k++) {
-      if (!touch(groups[i], groups[k])) continue;
-      for (const byte of groups[k]) groups[i].add(byte);
+      if (!touch(groups[i]!, groups[k]!)) continue;
+      for (const byte of groups[k]!) groups[i]!.add(byte);
       groups.splice(k, 1);
       k = i; // it may touch others now
     }

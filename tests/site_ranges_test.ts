@@ -138,7 +138,7 @@ Deno.test("If-Range: the very tag or the very date gives the range, anything els
   for (const args of [[], ON_DISK, ["--etag", "mtime"], ["--etag", "off"]]) {
     await using program = await Program.start(site.root, args);
     for (const [target, ...lines] of [["/a.txt"], ["/b.js", "Accept-Encoding: gzip, identity;q=0"]]) {
-      const { etag, "last-modified": date } = (await exchange(program.port, get(target, ...lines))).fields;
+      const { etag, "last-modified": date } = (await exchange(program.port, get(target!, ...lines))).fields;
       const other = (await exchange(program.port, get("/b.js"))).fields.etag;
       for (
         const [conditions, range, expected] of [
@@ -165,7 +165,7 @@ Deno.test("If-Range: the very tag or the very date gives the range, anything els
       ) {
         const answer = await exchange(
           program.port,
-          get(target, ...lines, ...conditions, `Range: bytes=${range}`),
+          get(target!, ...lines, ...conditions, `Range: bytes=${range}`),
         );
         const what = `${args.join(" ")} ${target} ${conditions.join("; ")} ${range}`;
         assertEquals(answer.status, expected, what);

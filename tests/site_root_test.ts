@@ -74,7 +74,7 @@ Deno.test("where no descriptor is left, what is there can be looked at, again an
     assertEquals(root.lookWithoutLinks(path, status), "file");
     assertEquals(root.open(path), -EMFILE);
   } finally {
-    limits[0] = soft;
+    limits[0] = soft!;
     libc.setrlimit(RLIMIT_NOFILE, bytes);
     root.close();
   }

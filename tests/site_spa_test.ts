@@ -98,8 +98,8 @@ Deno.test("--spa with what else there is: 404.html, clean URLs, a page that is m
       site.write("packed.html.gz", "gz");
     });
     await served.check([
-      ["/x", expected],
-      ["/x/y/", expected],
+      ["/x", expected!],
+      ["/x/y/", expected!],
       ["/about", "200 about"],
       ["/about.html", "301 /about"],
       ["/app.html", "301 /app"],
@@ -159,10 +159,10 @@ Deno.test("--spa: a dot in a name makes no file of it, unless what follows is th
     ],
   ];
   const rows = [...pages.map((path) => [path, "200 app"]), ...missing.map((path) => [path, "404 [missing]"])];
-  await served.check(rows.map(([path, expected]) => [path, expected]), NAVIGATION);
+  await served.check(rows.map(([path, expected]) => [path!, expected!]), NAVIGATION);
   // A browser says that it navigates, whatever it accepts; what it loads for a page, and curl, are told the truth.
   const mode = "Sec-Fetch-Mode: navigate";
-  await served.check(rows.map(([path, expected]) => [path, expected]), mode);
+  await served.check(rows.map(([path, expected]) => [path!, expected!]), mode);
   for (
     const lines of [["Accept: */*", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script"], ["Accept: */*"], []]
   ) {

@@ -41,7 +41,7 @@ Deno.test("the status page shows a server at work, in light and dark, while it d
   await using page = await Page.start(browser);
   await page.resize(1240, 1100);
   await page.prefer({ "prefers-color-scheme": "light" });
-  await page.open(url);
+  await page.open(url!);
   await page.until(`${textOf("#state")} === "serving"`);
 
   const stop = load(program.port);

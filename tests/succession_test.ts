@@ -157,7 +157,7 @@ Deno.test("the first process of a container, with which all others end, has no s
   }
   const started = programCommand(["0", site.root, "--no-config", "--no-sandbox"]);
   await using program = await Program.startCommand([...inContainer, ...started]);
-  const [first] = childrenOf(program.pid);
+  const [first] = childrenOf(program.pid) as [number];
   Deno.kill(first, "SIGUSR2");
   await program.warned(/SIGUSR2: this is the first process of its container.*\n$/);
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
@@ -185,7 +185,9 @@ Deno.test("systemd hears when it is ready, reloads, is succeeded and ends", asyn
     await heard(/^RELOADING=1\nMONOTONIC_USEC=\d+$/);
     await heard(/^READY=1\n/);
     program.kill("SIGUSR2");
-    const [main] = (await heard(/^MAINPID=\d+$/)).filter((message) => message.startsWith("MAINPID="));
+    const [main] = (await heard(/^MAINPID=\d+$/)).filter((message) => message.startsWith("MAINPID=")) as [
+      string,
+    ];
     const successor = Number(main.slice("MAINPID=".length));
     assertNotEquals(successor, program.pid);
     await program.exit();

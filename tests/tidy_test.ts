@@ -138,7 +138,7 @@ const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "server/site_limi
 
 function namesOfLimits(): string[] {
   return LIMITS.flatMap((file) =>
-    Array.from(read(file).matchAll(/^export const (\w+)/gm), ([, name]) => name)
+    Array.from(read(file).matchAll(/^export const (\w+)/gm), ([, name]) => name!)
   );
 }
 
@@ -167,12 +167,12 @@ function anchorOf(heading: string): string {
 Deno.test("the documents link only to files and headings that are there", () => {
   for (const file of FILES.filter((file) => file.endsWith(".md"))) {
     for (const [, target, anchor] of read(file).matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)) {
-      const path = new URL(target, `file://${REPOSITORY}${file}`).pathname;
+      const path = new URL(target!, `file://${REPOSITORY}${file}`).pathname;
       assert(Deno.statSync(path), `${file} links to ${target}`);
       if (anchor === undefined) continue;
       const headings = Array.from(
         Deno.readTextFileSync(path).matchAll(/^#+ (.*)$/gm),
-        ([, text]) => anchorOf(text),
+        ([, text]) => anchorOf(text!),
       );
       assert(headings.includes(decodeURI(anchor)), `${file} links to ${target}#${anchor}`);
     }
@@ -182,7 +182,7 @@ Deno.test("the documents link only to files and headings that are there", () => 
 Deno.test("documents and deno.json agree on the tasks, and the licence is MIT", () => {
   for (const file of FILES.filter((file) => file.endsWith(".md"))) {
     for (const [, task] of read(file).matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)) {
-      assert(task in config.tasks, `${file} names the task ${task}`);
+      assert(task! in config.tasks, `${file} names the task ${task}`);
     }
   }
   for (const task of Object.keys(config.tasks)) {

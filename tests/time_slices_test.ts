@@ -128,7 +128,7 @@ Deno.test("short work passes long work; of long work a few take turns, and get t
   assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");
   assert(works.every(({ steps }) => steps > 0), "those that came before it had their first slice");
   const before = works.map(({ steps }) => steps);
-  const advanced = () => works.filter(({ steps }, i) => steps > before[i]).length;
+  const advanced = () => works.filter(({ steps }, i) => steps > before[i]!).length;
   for (let i = 0; advanced() < LISTINGS_AT_WORK_MAX; i++) {
     assertLess(i, 1000, "long work gets no turn");
     assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");

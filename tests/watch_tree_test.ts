@@ -182,7 +182,7 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
       const file = watched.follow(wanted);
       if (file !== null) followed.push(file);
     } else if (random.oneIn(10) && followed.length > 0) {
-      const [file] = followed.splice(random.below(followed.length), 1);
+      const [file] = followed.splice(random.below(followed.length), 1) as [Followed];
       tree.forget(file.place, file);
     }
   }

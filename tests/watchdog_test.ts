@@ -106,7 +106,7 @@ Deno.test("a watchdog that asks another process, or nothing, gets no answer", as
   using site = new Site({ "index.html": "hello" });
   for (const [usec, pid] of [["200000", "1"], ["0", "$$"], ["soon", "$$"], ["", "$$"], ["-5", "$$"]]) {
     using systemd = new Systemd(site);
-    await using _program = await systemd.start(["0", site.root, "--no-config"], usec, pid);
+    await using _program = await systemd.start(["0", site.root, "--no-config"], usec!, pid);
     await sleep(400);
     assertEquals(systemd.answers(), 0, usec);
     assertMatch(systemd.messages.join("\n"), /^READY=1\nMAINPID=\d+$/);
@@ -151,7 +151,7 @@ Deno.test("a worker that is stopped is killed and replaced, in systemd's time, a
   const args = ["0", site.root, "--no-config", "--workers", "2"];
   await using program = await systemd.start(args, String(2 * SECOND_USEC));
   const before = childrenOf(program.pid);
-  Deno.kill(before[1], "SIGSTOP");
+  Deno.kill(before[1]!, "SIGSTOP");
   const answers = Array.from({ length: 20 }, () => exchange(program.port, get("/"))); // some wait in its queue
   await program.warned(
     new RegExp(
@@ -161,11 +161,11 @@ Deno.test("a worker that is stopped is killed and replaced, in systemd's time, a
     ),
   );
   for (const { text } of await Promise.all(answers)) assertEquals(text, "hello");
-  await eventually(() => !isRunning(before[1]), "it is killed");
+  await eventually(() => !isRunning(before[1]!), "it is killed");
   await eventually(() => childrenOf(program.pid).length === 2, "it is replaced");
   const after = childrenOf(program.pid);
-  assert(after.includes(before[0]), "the other one stays");
-  assert(!after.includes(before[1]));
+  assert(after.includes(before[0]!), "the other one stays");
+  assert(!after.includes(before[1]!));
   await sleep(3_000); // nothing else is said, of this one or another
   program.kill("SIGTERM");
   const { code, stderr } = await program.finish();
@@ -182,13 +182,13 @@ Deno.test("without systemd a worker that is stopped is replaced after some ten s
     "100s",
   ]);
   const before = childrenOf(program.pid);
-  Deno.kill(before[0], "SIGSTOP");
+  Deno.kill(before[0]!, "SIGSTOP");
   const startMs = performance.now();
   await program.warned(
     new RegExp(`Worker 0 \\(process ${before[0]}\\) has not answered for 10 s and is killed`),
   );
   assert(performance.now() - startMs > HANG_PATIENCE_MS * 0.95, "it was hasty");
-  await eventually(() => childrenOf(program.pid).length === 2 && !isRunning(before[0]), "it is replaced");
+  await eventually(() => childrenOf(program.pid).length === 2 && !isRunning(before[0]!), "it is replaced");
   const wires = await Promise.all(Array.from({ length: 8 }, async () => {
     const wire = await Wire.connect(program.port);
     await wire.send(get("/large.bin"));
@@ -246,7 +246,7 @@ Deno.test(
         await supervisor.replace([{ kind: "birth", index: 0, sockets: [], config: null }], 100),
         null,
       );
-      const [before] = supervisor.pids;
+      const [before] = supervisor.pids as [number];
       await sleep(2_500);
       assertEquals(supervisor.pids, [before], "one whose loop turns stays");
       reactor.post(() => supervisor.reopenLogs()); // the endless loop

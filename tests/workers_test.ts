@@ -48,7 +48,7 @@ Deno.test("workers serve on one port, and the kernel spreads clients among them"
   const served = Array.from(text.matchAll(/^epollet_requests_total\{worker="\d",code="200"\} (\d+)$/gm));
   const counts = served.map(([, count]) => Number(count));
   assertEquals(counts.length, 2);
-  assertEquals(counts[0] + counts[1], 64);
+  assertEquals(counts[0]! + counts[1]!, 64);
   assert(Math.min(...counts) > 8, `${counts} of 64`); // one in 10^9 that it is chance
 });
 
@@ -56,11 +56,11 @@ Deno.test("a worker that is killed is replaced at once, and who connects meanwhi
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, TWO);
   const before = await workersOf(program, 2);
-  Deno.kill(before[0], "SIGKILL");
+  Deno.kill(before[0]!, "SIGKILL");
   const answers = await Promise.all(Array.from({ length: 40 }, () => exchange(program.port, get("/"))));
   assert(answers.every(({ text }) => text === "hello"));
   const after = await workersOf(program, 2);
-  assert(after.includes(before[1]), "the other one stays");
+  assert(after.includes(before[1]!), "the other one stays");
   assertNotEquals(after.find((pid) => pid !== before[1]), before[0]);
   program.kill("SIGTERM");
   const { code, stderr } = await program.finish();
@@ -81,7 +81,7 @@ Deno.test("nobody waits for a worker that somebody tells to end, and that has so
     await wire.arrival(); // and it is not read on
     return wire;
   }));
-  Deno.kill(before[0], "SIGTERM");
+  Deno.kill(before[0]!, "SIGTERM");
   await program.warned(
     new RegExp(`Worker 0 \\(process ${before[0]}\\) was told to end; it is replaced now\n$`),
   );
@@ -90,11 +90,11 @@ Deno.test("nobody waits for a worker that somebody tells to end, and that has so
   const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
   assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in its queue");
   clearTimeout(timer);
-  assert(isRunning(before[0]), "it still sends");
+  assert(isRunning(before[0]!), "it still sends");
   for (const wire of downloads) assertEquals((await wire.expect()).body.length, 20_000_000);
   for (const wire of downloads) wire[Symbol.dispose]();
-  await until(() => !isRunning(before[0]), "it ends then");
-  assertEquals((await workersOf(program, 2)).includes(before[1]), true);
+  await until(() => !isRunning(before[0]!), "it ends then");
+  assertEquals((await workersOf(program, 2)).includes(before[1]!), true);
   program.kill("SIGTERM");
   assertEquals((await program.finish()).code, 0);
 });
@@ -109,7 +109,7 @@ Deno.test("one that ends again and again is replaced ever more slowly, up to a b
   using site = new Site();
   await using program = await Program.start(site.root, ["--workers", "1", "--no-config"]);
   for (const when of ["now", "in 0\\.1 s", "in 0\\.2 s"]) {
-    const [worker] = await workersOf(program, 1);
+    const [worker] = await workersOf(program, 1) as [number];
     Deno.kill(worker, "SIGKILL");
     await program.warned(
       new RegExp(`\\(process ${worker}\\) was killed by signal 9; it is replaced ${when}\n`),

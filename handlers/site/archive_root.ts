@@ -70,7 +70,7 @@ export class ArchiveRoot implements Root {
 function nameOf(path: PathBytes): FileName {
   if (path[0] === DOT && path[1] === 0) return "";
   let name = "";
-  for (let i = 0; i < path.length - 1; i++) name += String.fromCharCode(path[i]);
+  for (let i = 0; i < path.length - 1; i++) name += String.fromCharCode(path[i]!);
   return name;
 }
 

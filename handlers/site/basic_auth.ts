@@ -180,7 +180,7 @@ export class BasicAuth {
 
   /** Always the same one for a name: else the costs, where they differ, would tell which names there are. */
   #decoyOf(name: string): PasswordHash {
-    return this.#hashes[digestOf(name).readUInt32LE(0) % this.#hashes.length];
+    return this.#hashes[digestOf(name).readUInt32LE(0) % this.#hashes.length]!;
   }
 }
 

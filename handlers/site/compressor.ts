@@ -56,7 +56,7 @@ export const MADE_CODINGS: readonly Coding[] = createZstdCompress === undefined
 /** True for files that become smaller, are large enough for that to matter, and do not take too long. */
 export function isCompressible(mediaType: string, size: number): boolean {
   if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
-  const type = mediaType.split(";")[0].toLowerCase();
+  const type = mediaType.split(";")[0]!.toLowerCase();
   return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") || TYPES.has(type);
 }
 

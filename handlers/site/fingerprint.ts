@@ -46,11 +46,11 @@ export function hasContentHash(path: string): boolean {
   const suffix = SUFFIX.exec(path.slice(path.lastIndexOf("/") + 1));
   if (suffix === null) return false;
   const [, stem, type, map] = suffix;
-  const isCode = CODE.has(type);
-  if (!isCode && (!MEDIA.has(type) || map !== undefined)) return false;
+  const isCode = CODE.has(type!);
+  if (!isCode && (!MEDIA.has(type!) || map !== undefined)) return false;
   if (IMMUTABLE_DIRECTORY.test(path)) return true;
   const place: Place = { isCode, isTools: TOOLS_DIRECTORY.test(path), isOwn: OWN_DIRECTORY.test(path) };
-  return endsWithHexadecimal(stem, place) || endsWithBase64(stem, place) || endsWithBase32(stem, place);
+  return endsWithHexadecimal(stem!, place) || endsWithBase64(stem!, place) || endsWithBase32(stem!, place);
 }
 
 /** What else is known of a file. */
@@ -66,13 +66,13 @@ function endsWithHexadecimal(stem: string, { isCode, isTools, isOwn }: Place): b
   const match = /^(?:(.*)([.-]))?([0-9a-f]+)$/.exec(bare);
   if (match === null) return false;
   const [, before, delimiter, hash] = match;
-  if (!HEXADECIMAL_LENGTHS.has(hash.length) || UUID.test(bare)) return false;
-  if (!isCode && UUID_WITHOUT_HYPHENS.test(hash)) return false;
+  if (!HEXADECIMAL_LENGTHS.has(hash!.length) || UUID.test(bare)) return false;
+  if (!isCode && UUID_WITHOUT_HYPHENS.test(hash!)) return false;
   // 20240131, 2024013a and ff000080 are not: between digits and letters a hash goes to and fro.
-  if (changes(hash) < (isCode ? 2 : 3)) return false;
-  if (before === undefined) return isOwn || hash.length === WEBPACK_HASH_LENGTH;
+  if (changes(hash!) < (isCode ? 2 : 3)) return false;
+  if (before === undefined) return isOwn || hash!.length === WEBPACK_HASH_LENGTH;
   // Of pictures the name is often somebody's or something's number: cam-001a2b3c4d5e.jpg
-  return isCode || isTools || (delimiter === "." && hash.length !== 12);
+  return isCode || isTools || (delimiter === "." && hash!.length !== 12);
 }
 
 /** Rollup's, and so Vite's: 8 characters, base64 for URLs: `index-B_x-zT1a`, `index.DiwrgTda`. */
@@ -81,11 +81,11 @@ function endsWithBase64(stem: string, { isCode, isTools, isOwn }: Place): boolea
   const match = /^(?:(.*)[.-])?([A-Za-z0-9_-]{8})$/.exec(stem);
   if (match === null) return false;
   const [, before, hash] = match;
-  if (!/[a-z]/.test(hash) || !/[A-Z]/.test(hash)) return false;
-  if (before === undefined) return isOwn && !isReadable(hash, SURELY);
-  if (isOwn) return isCode || !isReadable(hash, SURELY);
+  if (!/[a-z]/.test(hash!) || !/[A-Z]/.test(hash!)) return false;
+  if (before === undefined) return isOwn && !isReadable(hash!, SURELY);
+  if (isOwn) return isCode || !isReadable(hash!, SURELY);
   // `index` is what Vite calls the script of each site.
-  return !isReadable(hash, isCode && before === "index" ? SURELY : PERHAPS);
+  return !isReadable(hash!, isCode && before === "index" ? SURELY : PERHAPS);
 }
 
 /** esbuild's: 8 characters, base32: `chunk-5XYZ7Q2A`. */
@@ -94,8 +94,8 @@ function endsWithBase32(stem: string, { isCode, isTools }: Place): boolean {
   if (match === null || !isCode) return false;
   const [, before, hash] = match;
   // Not VERSION2, not SUMMER25, and not TEAM2PRO.
-  return (isTools || ESBUILD_STEM.test(before)) && changes(hash) >= 2 &&
-    !isReadable(hash.toLowerCase(), SURELY);
+  return (isTools || ESBUILD_STEM.test(before!)) && changes(hash!) >= 2 &&
+    !isReadable(hash!.toLowerCase(), SURELY);
 }
 
 /** How often two neighbours are of different kinds: lower case, upper case, digit, other. */

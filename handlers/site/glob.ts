@@ -77,10 +77,10 @@ let flags = new Uint8Array(4096);
 function matchSequence({ pieces, wildcards }: GlobSequence, path: CharacterString): string[] | null {
   const { codes } = path;
   const length = codes.length;
-  const begin = pieces[0].length;
-  if (begin > length || !fitsAt(pieces[0], codes, 0)) return null;
+  const begin = pieces[0]!.length;
+  if (begin > length || !fitsAt(pieces[0]!, codes, 0)) return null;
   if (wildcards.length === 0) return begin === length ? [] : null;
-  const last = pieces[pieces.length - 1];
+  const last = pieces[pieces.length - 1]!;
   const end = length - last.length;
   if (end < begin || !fitsAt(last, codes, end)) return null;
 
@@ -91,8 +91,8 @@ function matchSequence({ pieces, wildcards }: GlobSequence, path: CharacterStrin
   // In row i: where the piece behind wildcard i can begin, so that all that follows fits, too.
   flags[(wildcards.length - 1) * row + end] = 1;
   for (let i = wildcards.length - 1; i > 0; i--) {
-    const piece = pieces[i];
-    sweep(wildcards[i], codes, i * row, (i - 1) * row, piece.length);
+    const piece = pieces[i]!;
+    sweep(wildcards[i]!, codes, i * row, (i - 1) * row, piece.length);
     for (let p = length - piece.length; p >= begin; p--) {
       const at = (i - 1) * row + p;
       if (flags[at] === 1 && !fitsAt(piece, codes, p)) flags[at] = 0;
@@ -102,18 +102,18 @@ function matchSequence({ pieces, wildcards }: GlobSequence, path: CharacterStrin
   const captures: string[] = [];
   let position = begin;
   for (let i = 0; i < wildcards.length; i++) {
-    const stop = longest(wildcards[i], codes, position, i * row);
+    const stop = longest(wildcards[i]!, codes, position, i * row);
     if (stop < 0) return null;
-    captures.push(captured(wildcards[i], path, position, stop));
-    position = stop + pieces[i + 1].length;
+    captures.push(captured(wildcards[i]!, path, position, stop));
+    position = stop + pieces[i + 1]!.length;
   }
   return captures;
 }
 
 function fitsAt(piece: GlobPiece, codes: readonly number[], at: number): boolean {
   for (let i = 0; i < piece.length; i++) {
-    const wanted = piece[i];
-    const code = codes[at + i];
+    const wanted = piece[i]!;
+    const code = codes[at + i]!;
     if (typeof wanted === "number" ? wanted !== code : !isInClass(wanted, code)) return false;
   }
   return true;

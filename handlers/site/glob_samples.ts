@@ -41,7 +41,7 @@ export function samplesOf(pattern: string): string[] {
 }
 
 function filled({ pieces, wildcards }: GlobSequence, filling: Readonly<Record<number, string>>): string {
-  return pieces.map((piece, i) => textOf(piece) + (i < wildcards.length ? filling[wildcards[i]] : "")).join(
+  return pieces.map((piece, i) => textOf(piece) + (i < wildcards.length ? filling[wildcards[i]!] : "")).join(
     "",
   );
 }
@@ -49,7 +49,7 @@ function filled({ pieces, wildcards }: GlobSequence, filling: Readonly<Record<nu
 function textOf(piece: GlobPiece): string {
   return piece.map((wanted) => {
     if (typeof wanted === "number") return wanted <= 0x10ffff ? String.fromCodePoint(wanted) : "";
-    const own = wanted.isNegated ? "" : String.fromCodePoint(wanted.ranges[0]);
+    const own = wanted.isNegated ? "" : String.fromCodePoint(wanted.ranges[0]!);
     return own || ([...CHARACTERS].find((character) => isInClass(wanted, character.charCodeAt(0))) ?? "");
   }).join("");
 }

@@ -45,7 +45,7 @@ const SLASH = 0x2f;
 export function isInClass({ isNegated, ranges }: CharacterClass, code: number): boolean {
   if (code === SLASH) return false;
   for (let i = 0; i < ranges.length; i += 2) {
-    if (code >= ranges[i] && code <= ranges[i + 1]) return !isNegated;
+    if (code >= ranges[i]! && code <= ranges[i + 1]!) return !isNegated;
   }
   return isNegated;
 }
@@ -81,11 +81,11 @@ function charactersOf(pattern: string): number[] {
     const isEncoded = string.slice(i, i + 1).startsWith("%");
     if (isEncoded && codes[i] === SLASH) throw malformed(pattern, "has an encoded slash (%2F)");
     if (isEncoded || codes[i] !== BACKSLASH) {
-      characters.push(codes[i] + (isEncoded ? LITERAL : 0));
+      characters.push(codes[i]! + (isEncoded ? LITERAL : 0));
     } else if (++i === codes.length) {
       throw malformed(pattern, "ends with a backslash, which escapes nothing");
     } else {
-      characters.push(codes[i] === SLASH ? SLASH : codes[i] + LITERAL);
+      characters.push(codes[i] === SLASH ? SLASH : codes[i]! + LITERAL);
     }
   }
   return characters;
@@ -199,7 +199,7 @@ export function piecesOf(pattern: string, characters: readonly number[]): GlobSe
   const pieces: (number | CharacterClass)[][] = [[]];
   const wildcards: number[] = [];
   for (let i = 0; i < characters.length;) {
-    const piece = pieces[pieces.length - 1];
+    const piece = pieces[pieces.length - 1]!;
     if (characters[i] === STAR_SIGN) {
       const { wildcard, end } = wildcardAt(pattern, characters, i, piece.length === 0);
       if (wildcard === SLASH_GLOBSTAR) piece.pop(); // the slash before it is a part of it
@@ -211,14 +211,14 @@ export function piecesOf(pattern: string, characters: readonly number[]): GlobSe
       piece.push(classOf(pattern, characters.slice(i + 1, end)));
       i = end + 1;
     } else {
-      piece.push(characters[i] === QUESTION_MARK ? ANY : characters[i] % LITERAL);
+      piece.push(characters[i] === QUESTION_MARK ? ANY : characters[i]! % LITERAL);
       i++;
     }
   }
   if (wildcards.length > GLOB_WILDCARDS_MAX) {
     throw malformed(pattern, `has more than ${GLOB_WILDCARDS_MAX} wildcards`);
   }
-  return { pieces, wildcards, prefix: prefixOf(pieces[0]) };
+  return { pieces, wildcards, prefix: prefixOf(pieces[0]!) };
 }
 
 function wildcardAt(
@@ -242,10 +242,10 @@ function classOf(pattern: string, characters: readonly number[]): CharacterClass
   const isNegated = characters[0] === EXCLAMATION_MARK || characters[0] === CIRCUMFLEX;
   const ranges: number[] = [];
   for (let i = isNegated ? 1 : 0; i < characters.length; i++) {
-    const from = characters[i] % LITERAL;
+    const from = characters[i]! % LITERAL;
     let to = from;
     if (characters[i + 1] === HYPHEN && i + 2 < characters.length) {
-      to = characters[i + 2] % LITERAL;
+      to = characters[i + 2]! % LITERAL;
       i += 2;
     }
     if (to < from) throw malformed(pattern, "has a class whose range goes backwards");

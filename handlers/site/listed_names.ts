@@ -61,7 +61,7 @@ export class ListedNames {
     for (let i = 0; i < names.length; i++) {
       const directory = names.slice(0, i).join("/");
       if (exact.has(directory)) continue;
-      const found = this.#find(directory, names[i]);
+      const found = this.#find(directory, names[i]!);
       if (found === "unreachable") break; // so is everything below it, however it is spelled
       if (typeof found === "number" || found === "other") return found;
       if (found === "exact") exact.add(directory);

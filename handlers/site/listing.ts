@@ -187,7 +187,7 @@ export class Listings {
     const nameAt = (index: number) => {
       const group = index < directories.length ? directories : files;
       const at = group === directories ? index : index - directories.length;
-      return group[isUp ? at : group.length - 1 - at];
+      return group[isUp ? at : group.length - 1 - at]!;
     };
     return yield* this.#page(directory, sorted, query, nameAt, directories.length, files.length);
   }
@@ -199,7 +199,7 @@ export class Listings {
     const nameAt = (index: number) => {
       const { names, order } = index < foldersCount ? directories : files;
       const at = index < foldersCount ? index : index - foldersCount;
-      return names[order === null ? at : order[at]];
+      return names[order === null ? at : order[at]!]!;
     };
     return yield* this.#page(directory, sorted, query, nameAt, foldersCount, countOf(files));
   }
@@ -260,7 +260,7 @@ function* shownBy(
 ): Generator<void, FileName[]> {
   const shown: FileName[] = [];
   for (let i = 0; i < names.length; i++) {
-    if (!guard.hides(names[i], isDirectory)) shown.push(names[i]);
+    if (!guard.hides(names[i]!, isDirectory)) shown.push(names[i]!);
     if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
   }
   return shown;

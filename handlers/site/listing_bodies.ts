@@ -79,7 +79,7 @@ function isEqual(one: Listing, other: Listing): boolean {
   return one.total === other.total && one.directories === other.directories && one.offset === other.offset &&
     one.isTruncated === other.isTruncated && one.entries.length === entries.length &&
     one.entries.every(({ name, isDirectory, size, modifiedSeconds }, i) =>
-      name === entries[i].name && isDirectory === entries[i].isDirectory && size === entries[i].size &&
-      modifiedSeconds === entries[i].modifiedSeconds
+      name === entries[i]!.name && isDirectory === entries[i]!.isDirectory && size === entries[i]!.size &&
+      modifiedSeconds === entries[i]!.modifiedSeconds
     );
 }

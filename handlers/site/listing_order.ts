@@ -65,14 +65,14 @@ function* inOrder(
   const present: FileName[] = [];
   const values = new Float64Array(names.length); // objects for all of them would be many times as large
   for (let i = 0; i < names.length; i++) {
-    const status = statusOf(names[i]);
+    const status = statusOf(names[i]!);
     if (status !== null) {
       values[present.length] = query.sort === "size" ? status.size : status.modifiedSeconds;
-      present.push(names[i]);
+      present.push(names[i]!);
     }
     if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
   }
   const sign = query.order === "asc" ? 1 : -1;
-  const order = yield* ordered(present.length, (a, b) => sign * (values[a] - values[b]));
+  const order = yield* ordered(present.length, (a, b) => sign * (values[a]! - values[b]!));
   return { names: present.length === names.length ? names : present, order };
 }

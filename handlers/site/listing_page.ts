@@ -178,7 +178,7 @@ function isoTime(seconds: number): string | null {
 function timeOf(seconds: number): string {
   const iso = isoTime(seconds);
   if (iso === null) return "";
-  const [day, clock] = iso.split("T");
+  const [day, clock] = iso.split("T") as [string, string];
   return `<time datetime="${iso}" title="${day} ${clock.slice(0, 8)} UTC">${day}` +
     `<span class="clock"> ${clock.slice(0, 5)}</span></time>`;
 }

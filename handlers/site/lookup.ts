@@ -134,7 +134,7 @@ export class Lookup {
   /** Watches also what is known to be absent, for somebody who will depend on all that was seen. */
   watchAll(): void {
     for (let i = 0; i < this.#seen.length && this.#tree !== null; i++) {
-      const seen = this.#seen[i];
+      const seen = this.#seen[i]!;
       if (this.#absent.has(seen)) this.#seen[i] = { ...seen, place: this.#tree.enter(seen.names) };
     }
   }

@@ -53,12 +53,12 @@ export function* inNaturalOrder(names: readonly FileName[]): Generator<void, Fil
     if (keys.length % STEPS_PER_YIELD === 0) yield;
   }
   const order = yield* ordered(names.length, (a, b) => {
-    const keyA = keys[a];
-    const keyB = keys[b];
+    const keyA = keys[a]!;
+    const keyB = keys[b]!;
     if (keyA !== keyB) return keyA < keyB ? -1 : 1;
-    return names[a] < names[b] ? -1 : 1;
+    return names[a]! < names[b]! ? -1 : 1;
   });
-  return Array.from(order, (index) => names[index]);
+  return Array.from(order, (index) => names[index]!);
 }
 
 /** The numbers `[0, count)` as `compare` orders them, equal ones as they are: a merge sort that yields often. */
@@ -76,7 +76,7 @@ export function* ordered(
       let a = start;
       let b = middle;
       for (let at = start; at < end; at++) {
-        to[at] = b === end || (a < middle && compare(from[a], from[b]) <= 0) ? from[a++] : from[b++];
+        to[at] = b === end || (a < middle && compare(from[a]!, from[b]!) <= 0) ? from[a++]! : from[b++]!;
         if (++steps % STEPS_PER_YIELD === 0) yield;
       }
     }

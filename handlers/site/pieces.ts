@@ -31,7 +31,7 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
     const chunk = bytes.subarray(0, this.#left());
     let filled = 0;
     while (filled < chunk.length) {
-      const piece = this.#pieces[this.#index];
+      const piece = this.#pieces[this.#index]!;
       const length = lengthOf(piece);
       const count = Math.min(length - this.#offset, chunk.length - filled);
       if (piece instanceof Uint8Array) {
@@ -58,7 +58,7 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
   #left(): number {
     let left = -this.#offset;
     for (let i = this.#index; i < this.#pieces.length && left < STREAM_READ_BYTES; i++) {
-      left += lengthOf(this.#pieces[i]);
+      left += lengthOf(this.#pieces[i]!);
     }
     return left;
   }

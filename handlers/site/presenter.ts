@@ -77,7 +77,7 @@ export class Presenter {
     request: HttpRequest,
     context: HandlerContext,
   ): Variant | Promise<Variant> | null {
-    if (!resource.varies) return resource.variants[0];
+    if (!resource.varies) return resource.variants[0]!;
     return chooseVariant(resource, request, {
       make: (coding) => this.#make(resource, coding, context),
       tagOf: (variant) => this.#tagOf(resource, variant, request, context),
@@ -107,7 +107,7 @@ export class Presenter {
   /** A form that is made here; null where that is of no use, or there is too much to do already. */
   #make(resource: Resource, coding: Coding, context: HandlerContext): Variant | Promise<Variant> | null {
     if (!resource.isCompressible) return null;
-    const original = resource.variants[0];
+    const original = resource.variants[0]!;
     const loaded = original.content === null ? this.#load(resource, original, context) : null;
     if (typeof loaded !== "number" && loaded !== null) loaded.file?.release();
     const { content } = original;

@@ -75,7 +75,7 @@ export function isReadable(text: string, { tokensMax, singlesMax }: Pieces): boo
 function isPronounceable(word: string): boolean {
   if (ABBREVIATIONS.has(word)) return true;
   for (let i = 1; i < word.length; i++) {
-    if (!FOLLOWERS[word[i - 1]].includes(word[i])) return false;
+    if (!FOLLOWERS[word[i - 1]!]!.includes(word[i]!)) return false;
   }
   return word.length < 4 || VOWEL.test(word);
 }

@@ -127,7 +127,7 @@ export function negotiate(
   const ranges = parseRanges(field, file.size);
   if (ranges === null) return null;
   if (ranges === "unsatisfiable") return { failure: 416, own: [["Content-Range", `bytes */${file.size}`]] };
-  if (ranges.length === 1) return single(file, ranges[0], dress);
+  if (ranges.length === 1) return single(file, ranges[0]!, dress);
   // Its coding would be said of the whole body, delimiters included, and those who decode it would stumble over them.
   return file.coding === null ? multiple(file, ranges, dress) : null;
 }

@@ -51,7 +51,7 @@ export function resolvePath(bytes: Uint8Array, start: number, end: number): Reso
   }
   for (let i = 0; i < starts.length; i++) {
     const isWellKnown = i === 0 && isEqual(path, 0, (starts[1] ?? length) - 1, WELL_KNOWN);
-    if (path[starts[i]] === DOT && !isWellKnown) return 404;
+    if (path[starts[i]!] === DOT && !isWellKnown) return 404;
   }
   return { path: path.slice(0, Math.max(length - 1, 0)), isDirectory };
 }
@@ -61,10 +61,10 @@ function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | nul
   const decoded = new Uint8Array(end - start);
   let length = 0;
   for (let i = start; i < end; i++) {
-    let byte = bytes[i];
+    let byte = bytes[i]!;
     if (byte === PERCENT) {
-      const high = i + 2 < end ? hexValue(bytes[i + 1]) : -1;
-      const low = i + 2 < end ? hexValue(bytes[i + 2]) : -1;
+      const high = i + 2 < end ? hexValue(bytes[i + 1]!) : -1;
+      const low = i + 2 < end ? hexValue(bytes[i + 2]!) : -1;
       if (high < 0 || low < 0) return null;
       byte = high * 16 + low;
       i += 2;

@@ -122,8 +122,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     this.variants = init.variants;
     this.auth = init.auth;
     this.isCompressible = init.isCompressible;
-    this.varies = init.isCompressible || init.variants.length > 1 || init.variants[0].coding !== null;
-    this.main = init.variants[0].seen;
+    this.varies = init.isCompressible || init.variants.length > 1 || init.variants[0]!.coding !== null;
+    this.main = init.variants[0]!.seen;
     this.places = init.seen.flatMap(({ place }) => place === null ? [] : [place]);
     this.unwatched = init.seen.filter(({ place }) => place === null);
     this.bytes = RESOURCE_OVERHEAD_BYTES;
@@ -144,8 +144,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     this.entry = this.response = null;
     for (const answer of this.answers) answer.entry = answer.response = null;
     this.answers.length = this.contents.length = 0;
-    const [{ seen: original }, ...others] = this.variants;
-    const read = [this.variants[0], ...others.filter(({ seen }) => seen !== original)]; // made ones are no files
+    const [first, ...others] = this.variants as [Variant, ...Variant[]];
+    const read = [first, ...others.filter(({ seen }) => seen !== first.seen)]; // made ones are no files
     this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
   }
 

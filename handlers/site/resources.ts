@@ -59,7 +59,7 @@ export class Resources {
     }
     const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
     const mediaType = mediaTypeOf(fileName);
-    const [{ coding, seen }] = variants;
+    const { coding, seen } = variants[0]!;
     const size = seen.status?.size ?? 0;
     note("file", decoder.decode(seen.path.subarray(0, -1)));
     lookup.watchAll();

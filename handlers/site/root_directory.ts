@@ -27,10 +27,10 @@ class RootDescriptors {
     const openMax = Math.max(Math.floor(descriptorLimit() / DESCRIPTORS_PER_OPEN_ROOT), 1);
     for (let asked = 2 * this.#open.size; this.#open.size > openMax && asked > 0; asked--) {
       const [oldest] = this.#open;
-      this.#open.delete(oldest);
-      const stays = oldest === root || oldest.isUsed || !oldest.rest();
-      oldest.isUsed = false;
-      if (stays) this.#open.add(oldest);
+      this.#open.delete(oldest!);
+      const stays = oldest === root || oldest!.isUsed || !oldest!.rest();
+      oldest!.isUsed = false;
+      if (stays) this.#open.add(oldest!);
     }
   }
 

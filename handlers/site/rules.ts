@@ -186,7 +186,7 @@ function isAt({ glob }: CompiledHeaders, path: string): boolean {
 function isOfType({ types }: CompiledHeaders, type: string | null): boolean {
   if (types === null) return true;
   if (type === null) return false;
-  const [name] = type.toLowerCase().split(";");
+  const [name] = type.toLowerCase().split(";") as [string];
   const essence = name.trim();
   const slash = essence.indexOf("/");
   const range = `${essence.slice(0, slash)}/*`;

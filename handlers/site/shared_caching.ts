@@ -31,7 +31,7 @@ function directivesOf(value: string): { readonly name: string; readonly text: st
     const match = ELEMENT.exec(value);
     if (match === null) return null;
     const [, text, name, end] = match;
-    if (text !== undefined) found.push({ name: name.toLowerCase(), text });
+    if (text !== undefined) found.push({ name: name!.toLowerCase(), text });
     if (end === "") return found;
   }
 }
@@ -78,7 +78,10 @@ export function isMeant(source: string, auth: string | null): boolean {
 
 /** False when no path can be matched by both globs. */
 function mayMeet(a: string, b: string): boolean {
-  const [start, other] = [a, b].map((glob) => glob.slice(0, WILDCARD.exec(glob)?.index ?? glob.length));
+  const [start, other] = [a, b].map((glob) => glob.slice(0, WILDCARD.exec(glob)?.index ?? glob.length)) as [
+    string,
+    string,
+  ];
   return start.startsWith(other) || other.startsWith(start);
 }
 

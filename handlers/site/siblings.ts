@@ -53,7 +53,7 @@ export class Siblings {
         lookup.compared.add(seen).add(sibling);
       }
       if (sibling === null || (this.#isOlder(sibling, seen) && this.#mode !== "always")) return [];
-      return [{ coding: SUFFIX_CODINGS[i], seen: sibling }];
+      return [{ coding: SUFFIX_CODINGS[i]!, seen: sibling }];
     });
   }
 

@@ -146,13 +146,13 @@ export class TimeSlices {
 
   /** Does one step at least. */
   #serve(endMs: number): void {
-    const first = FIRST_CLASSES[this.#turn++ % FIRST_CLASSES.length];
+    const first = FIRST_CLASSES[this.#turn++ % FIRST_CLASSES.length]!;
     do {
       this.#admit();
       const waiting = this.#nextOf(first) ?? this.#nextOf(0) ?? this.#nextOf(1) ?? this.#nextOf(2);
       if (waiting === null) return;
       waiting.servedAt = this.#turn;
-      const { steps } = CLASSES[waiting.class];
+      const { steps } = CLASSES[waiting.class]!;
       do {
         if (waiting.step()) {
           this.#remove(waiting);
@@ -166,7 +166,7 @@ export class TimeSlices {
   #nextOf(index: number): Waiting | null {
     let next: Waiting | null = null;
     for (const waiting of this.#waiting) {
-      if (waiting.class !== index || waiting.steps >= CLASSES[index].steps) continue;
+      if (waiting.class !== index || waiting.steps >= CLASSES[index]!.steps) continue;
       if (index === 0) return waiting;
       if (next === null || waiting.servedAt < next.servedAt) next = waiting;
     }
@@ -178,12 +178,12 @@ export class TimeSlices {
     const isAtWork = (waiting: Waiting) => waiting.class > 0 && waiting.isHolding;
     const keys = new Set(this.#waiting.filter(isAtWork).map(({ key }) => key));
     for (let index = CLASSES.length - 1; index > 0; index--) {
-      const { steps } = CLASSES[index - 1];
+      const { steps } = CLASSES[index - 1]!;
       const hasPlace = (waiting: Waiting) => waiting.class === index && waiting.isHolding;
       const isDue = (waiting: Waiting) => waiting.class === index - 1 && waiting.steps >= steps;
       const mayEnter = (waiting: Waiting) =>
         isDue(waiting) && (isAtWork(waiting) || waiting.key === null || !keys.has(waiting.key));
-      for (let taken = this.#waiting.filter(hasPlace).length; taken < CLASSES[index].places; taken++) {
+      for (let taken = this.#waiting.filter(hasPlace).length; taken < CLASSES[index]!.places; taken++) {
         const admitted = this.#isNewestNext[index]
           ? this.#waiting.findLast(mayEnter)
           : this.#waiting.find(mayEnter);

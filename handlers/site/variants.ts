@@ -27,7 +27,7 @@ export function chooseVariant(
   request: HttpRequest,
   source: VariantSource,
 ): Variant | Promise<Variant> | null {
-  const first = resource.variants[0];
+  const first = resource.variants[0]!;
   const codings = codingsOf(request.header("accept-encoding"));
   const mayBePlain = first.coding === null && codings.length > 0 && codings[0] !== "identity" &&
     codings.includes("identity") && asksForRanges(request);
@@ -43,7 +43,7 @@ function chooseCoding(
   codings: readonly (Coding | "identity")[],
   source: VariantSource,
 ): Variant | Promise<Variant> | null {
-  const first = resource.variants[0];
+  const first = resource.variants[0]!;
   for (const coding of codings) {
     const wanted = coding === "identity" ? null : coding;
     const variant = resource.variants.find(({ coding }) => coding === wanted);

@@ -83,7 +83,7 @@ export class WatchTree implements Watcher {
   enter(names: readonly FileName[]): Place | null {
     const directory = this.#enterDirectory(names, names.length - 1);
     if (directory === null) return null;
-    const name = names[names.length - 1];
+    const name = names[names.length - 1]!;
     return directory.children.get(name) ?? new Place(this, name, directory);
   }
 
@@ -118,7 +118,7 @@ export class WatchTree implements Watcher {
     for (let depth = 0; depth < names.length; depth++) {
       const directory = this.#enterDirectory(names, depth);
       if (directory === null || !this.#list(directory, names, depth)) return false;
-      if (!directory.names!.has(names[depth])) return true;
+      if (!directory.names!.has(names[depth]!)) return true;
     }
     return false;
   }
@@ -157,8 +157,8 @@ export class WatchTree implements Watcher {
     if (!this.#enterRoot()) return null;
     let place = this.#root;
     for (let i = 0; i < depth; i++) {
-      const known = place.children.get(names[i]);
-      const next = known ?? new Place(this, names[i], place);
+      const known = place.children.get(names[i]!);
+      const next = known ?? new Place(this, names[i]!, place);
       if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
         this.prune(next);
         return null;

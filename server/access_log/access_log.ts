@@ -190,7 +190,7 @@ export class AccessLog extends Source {
   }
 
   #lead(fd: number): Bytes {
-    const known = fd < this.#leads.length ? this.#leads[fd] : null;
+    const known = fd < this.#leads.length ? this.#leads[fd]! : null;
     if (known !== null) return known;
     const lead = this.#format.lead(this.#remotes.address(fd)?.address ?? "-");
     while (this.#leads.length <= fd) this.#leads.push(null);

@@ -45,7 +45,7 @@ export class Escaping {
   write(bytes: Uint8Array, start: number, end: number, out: Bytes, at: number): number {
     const limit = at + (end - start) + LOG_ESCAPES_BYTES_MAX;
     for (let i = start; i < end; i++) {
-      const byte = bytes[i];
+      const byte = bytes[i]!;
       if (this.#plain[byte] === 1) {
         out[at++] = byte;
         continue;
@@ -60,7 +60,7 @@ export class Escaping {
   /** Goes on from `bytes[i]`, of which there are more than there is room for up to `limit`, and ends with the mark. */
   #cut(bytes: Uint8Array, i: number, out: Bytes, at: number, limit: number): number {
     while (at <= limit - 2 * ESCAPED_BYTES_MAX) {
-      const byte = bytes[i++];
+      const byte = bytes[i++]!;
       if (this.#plain[byte] === 1) out[at++] = byte;
       else at = this.#escape(byte, out, at);
     }
@@ -73,8 +73,8 @@ export class Escaping {
 function hexadecimal(byte: number, out: Bytes, at: number): number {
   out[at] = BACKSLASH;
   out[at + 1] = 0x78; // x
-  out[at + 2] = HEX[byte >> 4];
-  out[at + 3] = HEX[byte & 15];
+  out[at + 2] = HEX[byte >> 4]!;
+  out[at + 3] = HEX[byte & 15]!;
   return at + 4;
 }
 
@@ -87,8 +87,8 @@ function json(byte: number, out: Bytes, at: number): number {
   }
   out[at + 1] = 0x75; // u
   out[at + 2] = out[at + 3] = 0x30; // 0
-  out[at + 4] = HEX[byte >> 4];
-  out[at + 5] = HEX[byte & 15];
+  out[at + 4] = HEX[byte >> 4]!;
+  out[at + 5] = HEX[byte & 15]!;
   return at + 6;
 }
 

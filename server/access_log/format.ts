@@ -44,7 +44,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 /** `21/Nov/2026:22:06:00 +0000` */
 function commonDate(seconds: number): string {
-  const [date, time] = isoDate(seconds).split("T");
+  const [date, time] = isoDate(seconds).split("T") as [string, string];
   const [year, month, day] = date.split("-");
   return `${day}/${MONTHS[Number(month) - 1]}/${year}:${time.slice(0, 8)} +0000`;
 }
@@ -56,7 +56,7 @@ export function isoDate(seconds: number): string {
 
 /** Copies a few bytes, for which a call would take longer. */
 export function copy(bytes: Bytes, out: Bytes, at: number): number {
-  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i];
+  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i]!;
   return at + bytes.length;
 }
 
@@ -141,10 +141,10 @@ function jsonFormat(): LogFormat {
   return {
     lead: (client) => encodeUtf8(`{"client":"${escaped(client, JSON_STRING)}",`),
     user: (source, out, at) => {
-      if (source.user.length === 0) return copy(noUser, out, at);
-      at = copy(user, out, at);
+      if (source.user.length === 0) return copy(noUser!, out, at);
+      at = copy(user!, out, at);
       at = JSON_STRING.write(source.user, 0, source.user.length, out, at);
-      return copy(userEnd, out, at);
+      return copy(userEnd!, out, at);
     },
     date: (seconds) => encodeUtf8(`"time":"${isoDate(seconds)}",`),
     before: (source, out, at) => {
@@ -152,17 +152,17 @@ function jsonFormat(): LogFormat {
       const methodEnd = methodEndOf(source);
       const isLine = methodEnd > lineStart;
       const targetEnd = isLine ? lineEnd - VERSION_BYTES : lineEnd; // what is no request line is all target
-      at = member(method, source, lineStart, methodEnd, out, at);
-      at = member(target, source, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
-      at = member(protocol, source, targetEnd + 1, lineEnd, out, at);
-      return copy(status, out, at);
+      at = member(method!, source, lineStart, methodEnd, out, at);
+      at = member(target!, source, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
+      at = member(protocol!, source, targetEnd + 1, lineEnd, out, at);
+      return copy(status!, out, at);
     },
     between: encodeUtf8(',"bytes":'),
     after: (source, out, at) => {
-      at = member(host, source, source.hostStart, source.hostEnd, out, at);
-      at = member(referer, source, source.refererStart, source.refererEnd, out, at);
-      at = member(agent, source, source.agentStart, source.agentEnd, out, at);
-      return copy(duration, out, at);
+      at = member(host!, source, source.hostStart, source.hostEnd, out, at);
+      at = member(referer!, source, source.refererStart, source.refererEnd, out, at);
+      at = member(agent!, source, source.agentStart, source.agentEnd, out, at);
+      return copy(duration!, out, at);
     },
     end: encodeUtf8("}\n"),
   };

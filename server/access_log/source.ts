@@ -40,22 +40,22 @@ export class Source {
       this.agentEnd =
         0;
     for (let i = fieldCount * 4 - 4; i >= 0; i -= 4) { // of several the first counts
-      const at = fields[i];
-      switch (fields[i + 1] - at) {
+      const at = fields[i]!;
+      switch (fields[i + 1]! - at) {
         case 4:
           if (!isName(buffer, at, "host")) break;
-          this.hostStart = fields[i + 2];
-          this.hostEnd = fields[i + 3];
+          this.hostStart = fields[i + 2]!;
+          this.hostEnd = fields[i + 3]!;
           break;
         case 7:
           if (!isName(buffer, at, "referer")) break;
-          this.refererStart = fields[i + 2];
-          this.refererEnd = fields[i + 3];
+          this.refererStart = fields[i + 2]!;
+          this.refererEnd = fields[i + 3]!;
           break;
         case 10:
           if (!isName(buffer, at, "user-agent")) break;
-          this.agentStart = fields[i + 2];
-          this.agentEnd = fields[i + 3];
+          this.agentStart = fields[i + 2]!;
+          this.agentEnd = fields[i + 3]!;
           break;
         case 13:
           if (isName(buffer, at, "authorization")) this.user = userOf(request);

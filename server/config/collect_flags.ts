@@ -36,7 +36,7 @@ export function collectFlags(args: readonly string[]): Collected {
     if (token.kind !== "option") continue;
     const { name, rawName, value, inlineValue, index } = token;
     const form = FLAG_FORMS.get(name);
-    if (form === undefined) throw unknownFlag(rawName, args[index]);
+    if (form === undefined) throw unknownFlag(rawName, args[index]!);
     checkValue(form, value, inlineValue ?? false);
     const values = flags.get(name) ?? [];
     if (values.length > 0 && !form.flag.isRepeatable) {

@@ -77,7 +77,7 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
   const lineOf = ([key, name, ...rest]: Path): number => {
     const isSame = (written: string) => written.toLowerCase() === name;
     const asWritten = key === "hosts" ? Object.keys(written.hosts ?? {}).find(isSame) : undefined;
-    return places.lineOf(name === undefined ? [key] : [key, asWritten ?? name, ...rest]);
+    return places.lineOf(name === undefined ? [key!] : [key!, asWritten ?? name, ...rest]);
   };
   return { path, isNamed, ignored, warnings, lineOf, program, site, hosts: new Map(hosts) };
 }
@@ -112,7 +112,7 @@ function parseJson(path: string, text: string): unknown {
     const offset = Number(/at position (\d+)$/.exec(error.message)?.[1] ?? text.length);
     const lines = text.slice(0, offset).split("\n");
     const [found = "end of the file"] = /^("[^"\n]*"?|[^\s,:[\]{}"]+|.)/u.exec(text.slice(offset)) ?? [];
-    const place = `${path}:${lines.length}:${lines[lines.length - 1].length + 1}`;
+    const place = `${path}:${lines.length}:${lines[lines.length - 1]!.length + 1}`;
     throw new UsageError(`${place}: Bad JSON: unexpected ${shorten(found)}`);
   }
 }
@@ -120,7 +120,7 @@ function parseJson(path: string, text: string): unknown {
 function validate(path: string, value: unknown, places: JsonPlaces): WrittenConfig {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  const { message, at } = describe(result.error.issues[0], [], value);
+  const { message, at } = describe(result.error.issues[0]!, [], value);
   throw new UsageError(`${path}:${places.lineOf(at)}: ${message.replace(/\p{Cc}/gu, "?")}`);
 }
 
@@ -135,7 +135,7 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
   const path = [...outer, ...issue.path];
   switch (issue.code) {
     case "unrecognized_keys": {
-      const [key] = issue.keys;
+      const [key] = issue.keys as [string];
       const where = path.length === 0 ? "" : ` in ${formatPath(path)}`;
       if (path.length === 2 && path[0] === "hosts" && Object.hasOwn(configSchema.shape, key)) {
         const message = `Unknown key ${JSON.stringify(key)}${where}: it belongs to the top level`;
@@ -150,13 +150,13 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
     case "invalid_union": {
       // What is wrong inside is said of the alternative that has the right type.
       const inside = issue.errors.find((issues) => !issues.some(isWrongType));
-      if (inside !== undefined) return describe(inside[0], path, root);
+      if (inside !== undefined) return describe(inside[0]!, path, root);
       return { message: bad(path, root, issue.message), at: path };
     }
     case "invalid_key": {
       const place = formatPath(path.slice(0, -1));
       const key = shorten(JSON.stringify(String(path[path.length - 1])));
-      return { message: `Bad key ${key} in ${place}: expected ${issue.issues[0].message}`, at: path };
+      return { message: `Bad key ${key} in ${place}: expected ${issue.issues[0]!.message}`, at: path };
     }
     default:
       return { message: bad(path, root, issue.message), at: path };

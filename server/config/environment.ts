@@ -100,12 +100,12 @@ export function describeUnknown(words: readonly string[]): string[] {
   const known = [...FLAG_FORMS.values()].map(variableOf).filter((name) => name !== null);
   return words.flatMap((word) => {
     const [, name, value] = /^([^=]*)=?(.*)$/s.exec(word)!;
-    if (!name.toUpperCase().startsWith(PREFIX) || known.includes(name) || OTHERS.test(name)) return [];
-    if (OF_SERVICES.test(name) || SERVICE_LINK.test(value)) return [];
-    const closest = near(name.toUpperCase(), known);
+    if (!name!.toUpperCase().startsWith(PREFIX) || known.includes(name!) || OTHERS.test(name!)) return [];
+    if (OF_SERVICES.test(name!) || SERVICE_LINK.test(value!)) return [];
+    const closest = near(name!.toUpperCase(), known);
     const hint = closest === null
       ? "see --help for the flags that variables are named after"
       : `is it ${closest}?`;
-    return [`Unknown variable ${printable(name)}, which sets nothing: ${hint}`];
+    return [`Unknown variable ${printable(name!)}, which sets nothing: ${hint}`];
   });
 }

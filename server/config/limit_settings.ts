@@ -55,7 +55,7 @@ const EXPECTED_RATE = "a number of requests a second, or with /s, /m or /h, such
 /** A time in milliseconds. */
 export function readTime(text: string): number {
   const [, digits, unit = "s"] = TIME_PATTERN.exec(text) ?? [];
-  const ms = Math.round(Number(digits) * UNITS_MS[unit]);
+  const ms = Math.round(Number(digits) * UNITS_MS[unit]!);
   if (!(ms >= 1 && ms <= TIME_MS_MAX)) throw new Expected(EXPECTED_TIME);
   return ms;
 }
@@ -70,7 +70,7 @@ export function readRate(text: string): Rate | null {
   const [, digits, unit = "s"] = RATE_PATTERN.exec(text) ?? [];
   if (digits === undefined) throw new Expected(EXPECTED_RATE);
   const requests = Number(digits);
-  return requests === 0 ? null : { requests, periodMs: UNITS_MS[unit] };
+  return requests === 0 ? null : { requests, periodMs: UNITS_MS[unit]! };
 }
 
 /** A number from 1 on. */

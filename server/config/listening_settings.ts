@@ -36,6 +36,6 @@ export function mergeListening(
   }
   const all = hasPort ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
   const written = all.map(formatListenAddress);
-  const addresses = all.filter((_, i) => written.indexOf(written[i]) === i);
+  const addresses = all.filter((_, i) => written.indexOf(written[i]!) === i);
   return { port, host, listen, addresses };
 }

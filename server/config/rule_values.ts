@@ -196,10 +196,10 @@ export function readPasswordHash(text: string): string {
 /** `USER:HASH`. */
 export function readUser(text: string): { name: string; hash: string } {
   const [, name, hash] = /^([^:]+):(.+)$/.exec(text) ?? [];
-  if (name === undefined || !USER_NAME.test(name) || !isPasswordHash(hash)) {
+  if (name === undefined || !USER_NAME.test(name) || !isPasswordHash(hash!)) {
     throw new Expected("USER:HASH in single quotes, the hash as --hash-password prints it");
   }
-  return { name, hash };
+  return { name, hash: hash! };
 }
 
 /** What a browser shows when it asks for a password. */

@@ -48,7 +48,7 @@ function size(
 function limit({ kind, help, otherwise }: LimitSetting) {
   const written = [number(kind.read, kind.expected), text(kind.read, kind.expected, kind.pattern)];
   return z.union(written, kind.expected).optional().meta({
-    description: `${help[0].toUpperCase()}${help.slice(1)}.`,
+    description: `${help[0]!.toUpperCase()}${help.slice(1)}.`,
     ...kind.pattern.test(otherwise) ? { default: otherwise } : {},
   });
 }

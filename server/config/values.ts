@@ -124,7 +124,7 @@ export const EXPECTED_WORKERS = `a whole number up to ${WORKERS_MAX}, or auto`;
 /** Bytes, or a number with K, M or G for powers of 1024. */
 export function readSize(text: string): number {
   const [, digits, unit] = SIZE.exec(text) ?? [];
-  const bytes = digits === undefined ? NaN : Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
+  const bytes = digits === undefined ? NaN : Number(digits) * 1024 ** UNITS.indexOf(unit!.toUpperCase());
   if (!Number.isSafeInteger(bytes)) throw new Expected(EXPECTED_SIZE);
   return bytes;
 }
@@ -189,7 +189,7 @@ export function readErrorStatus(text: string): number {
 export function readErrorPage(text: string): { status: number; path: string } {
   const [, status, path] = /^([^=]*)=(.+)$/.exec(text) ?? [];
   if (status === undefined) throw new Expected("STATUS=FILE, such as 404=/errors/404.html");
-  return { status: readErrorStatus(status), path: readSitePath(path) };
+  return { status: readErrorStatus(status), path: readSitePath(path!) };
 }
 
 /** How entity tags are made. */

@@ -121,8 +121,8 @@ function writtenFields(
 ): (Omit<HeaderRule, "fields"> & { headers: Record<string, string | null> })[] {
   const rules: Map<string, string | null>[] = [new Map()];
   for (const [name, value] of fields) {
-    if (rules[rules.length - 1].has(name)) rules.push(new Map());
-    rules[rules.length - 1].set(name, value);
+    if (rules[rules.length - 1]!.has(name)) rules.push(new Map());
+    rules[rules.length - 1]!.set(name, value);
   }
   return rules.map((rule) => ({ ...where, headers: Object.fromEntries(rule) }));
 }

@@ -83,7 +83,7 @@ export class BodyReader {
         if (this.#remaining === 0) this.#state = this.#state === State.DATA ? State.DATA_CR : State.DONE;
         continue;
       }
-      const status = this.#frame(bytes[i++]);
+      const status = this.#frame(bytes[i++]!);
       if (status < 0) return status;
     }
     return i - start;
@@ -106,7 +106,7 @@ export class BodyReader {
         return byte === CR ? -400 : this.#afterSize(byte);
       case State.EXTENSION:
         if (byte === CR) this.#state = State.SIZE_LF;
-        else if (!(CLASSES[byte] & VALUE) || ++this.#lineBytes > CHUNK_LINE_BYTES_MAX) return -400;
+        else if (!(CLASSES[byte]! & VALUE) || ++this.#lineBytes > CHUNK_LINE_BYTES_MAX) return -400;
         return 0;
       case State.SIZE_LF:
         this.#lineBytes = 0;
@@ -145,16 +145,16 @@ export class BodyReader {
     switch (this.#state) {
       case State.TRAILER_START:
         if (byte === CR) this.#state = State.END_LF;
-        else if (CLASSES[byte] & TOKEN) this.#state = State.TRAILER_NAME;
+        else if (CLASSES[byte]! & TOKEN) this.#state = State.TRAILER_NAME;
         else return -400;
         return 0;
       case State.TRAILER_NAME:
         if (byte === COLON) this.#state = State.TRAILER_VALUE;
-        else if (!(CLASSES[byte] & TOKEN)) return -400;
+        else if (!(CLASSES[byte]! & TOKEN)) return -400;
         return 0;
       case State.TRAILER_VALUE:
         if (byte === CR) this.#state = State.TRAILER_LF;
-        else if (!(CLASSES[byte] & VALUE)) return -400;
+        else if (!(CLASSES[byte]! & VALUE)) return -400;
         return 0;
       case State.TRAILER_LF:
         return this.#expect(byte, LF, State.TRAILER_START);

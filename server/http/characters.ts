@@ -23,16 +23,16 @@ export const CLASSES: Uint8Array = makeClasses();
 function makeClasses(): Uint8Array {
   const classes = new Uint8Array(256);
   const allow = (characters: string, bit: number) => {
-    for (const character of characters) classes[character.charCodeAt(0)] |= bit;
+    for (const character of characters) classes[character.charCodeAt(0)]! |= bit;
   };
   const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   allow(alphanumeric + "!#$%&'*+-.^_`|~", TOKEN);
   allow(alphanumeric + "-._~%!$&'()*+,;=:[]", HOST);
-  classes[HTAB] |= VALUE;
+  classes[HTAB]! |= VALUE;
   for (let byte = SP; byte < 256; byte++) {
     if (byte === 0x7f) continue;
-    classes[byte] |= VALUE;
-    if (byte !== SP && byte !== 0x23) classes[byte] |= TARGET; // # would begin a fragment, which is never sent
+    classes[byte]! |= VALUE;
+    if (byte !== SP && byte !== 0x23) classes[byte]! |= TARGET; // # would begin a fragment, which is never sent
   }
   return classes;
 }
@@ -61,6 +61,6 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
   for (; end - i > LONG_BYTES; i += LONG_BYTES) {
     text += String.fromCharCode.apply(null, bytes.subarray(i, i + LONG_BYTES) as unknown as number[]);
   }
-  for (; i < end; i++) text += String.fromCharCode(bytes[i]);
+  for (; i < end; i++) text += String.fromCharCode(bytes[i]!);
   return text;
 }

@@ -39,7 +39,7 @@ export function basicCredentials(field: string | null): Credentials | null {
 export function basicChallenge(realm: string): string {
   for (const character of realm) {
     const code = character.charCodeAt(0);
-    if (code === HTAB || (code < 256 && (CLASSES[code] & VALUE) === 0)) {
+    if (code === HTAB || (code < 256 && (CLASSES[code]! & VALUE) === 0)) {
       throw new TypeError(`A realm has no control characters: ${JSON.stringify(realm)}`);
     }
   }

@@ -33,14 +33,14 @@ export function parseHttpDate(text: string, nowSeconds: number): number | null {
   if (match === null) return null;
   const { day, month, year, hour, minute, second } = match.groups!;
   let fullYear = Number(year);
-  if (year.length === 2) {
+  if (year!.length === 2) {
     const thisYear = new Date(nowSeconds * 1000).getUTCFullYear();
     fullYear += thisYear - (thisYear % 100);
     if (fullYear > thisYear + 50) fullYear -= 100;
   }
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const date = new Date(0);
-  date.setUTCFullYear(fullYear, MONTHS.indexOf(month), Number(day)); // Date.UTC would take the year 94 for 1994
+  date.setUTCFullYear(fullYear, MONTHS.indexOf(month!), Number(day)); // Date.UTC would take the year 94 for 1994
   if (date.getUTCDate() !== Number(day)) return null; // 30 February
   return date.setUTCHours(Number(hour), Number(minute), Number(second)) / 1000;
 }

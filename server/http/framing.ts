@@ -111,7 +111,7 @@ export class FramingFields {
     if (this.#contentLength >= 0 || start === end) return FRAMING_INVALID;
     let value = 0;
     for (let i = start; i < end; i++) {
-      const digit = bytes[i] - 0x30;
+      const digit = bytes[i]! - 0x30;
       if (digit < 0 || digit > 9) return FRAMING_INVALID;
       value = Math.min(value * 10 + digit, Number.MAX_SAFE_INTEGER); // never wraps around
     }

@@ -70,9 +70,9 @@ export class HeadCache {
    */
   find(view: DataView, start: number, length: number): HttpRequest | null {
     const last = this.#last;
-    const lastLength = this.#lengths[last];
+    const lastLength = this.#lengths[last]!;
     if (lastLength !== 0 && lastLength <= length && this.#isAt(last, view, start, lastLength)) {
-      return this.#heads[last];
+      return this.#heads[last]!;
     }
     this.#hashedLength = 0;
     if (length > CACHED_HEAD_BYTES_MAX || length < 4) return null;
@@ -90,11 +90,11 @@ export class HeadCache {
       this.#seen[set] = hash;
       return;
     }
-    const way = set * WAYS + this.#hands[set];
+    const way = set * WAYS + this.#hands[set]!;
     const cost = this.#costOf(view, start, length, request.fieldCount);
     const isFull = this.#heads[way] !== null || this.#bytes + cost > CACHED_HEADS_BYTES_MAX;
     if (isFull && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
-    this.#hands[set] = (this.#hands[set] + 1) % WAYS;
+    this.#hands[set] = (this.#hands[set]! + 1) % WAYS;
     this.#evict(way);
     while (this.#bytes + cost > CACHED_HEADS_BYTES_MAX) {
       this.#evict(this.#sweep);
@@ -132,12 +132,12 @@ export class HeadCache {
 
   /** Takes the head from its place, if there is one: who has the request keeps it, and it is not found again. */
   #evict(way: number): void {
-    const known = this.#heads[way];
+    const known = this.#heads[way]!;
     if (known === null) return;
     this.#heads[way] = null;
     this.#lengths[way] = 0;
     this.#longWords[way] = null;
-    this.#bytes -= this.#costs[way];
+    this.#bytes -= this.#costs[way]!;
     this.#count--;
   }
 
@@ -150,7 +150,7 @@ export class HeadCache {
       if (this.#hashes[way] !== hash || this.#lengths[way] !== length) continue;
       if (!this.#isAt(way, view, start, length)) continue;
       this.#last = way;
-      return this.#heads[way];
+      return this.#heads[way]!;
     }
     return null;
   }
@@ -180,14 +180,14 @@ function copyWords(view: DataView, start: number, length: number, words: Int32Ar
 
 /** It cannot be foreseen: each half of a word has a key of its own, see `keyed_hash.ts`. */
 function hashOf(view: DataView, start: number, length: number): number {
-  let sum = Math.imul(length, HASH_KEYS[0]);
+  let sum = Math.imul(length, HASH_KEYS[0]!);
   let key = 1;
   for (let i = start; i < start + length - 3; i += 4, key += 2) {
     const word = view.getInt32(i, true);
-    sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]) + Math.imul(word >>> 16, HASH_KEYS[key + 1])) | 0;
+    sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]!) + Math.imul(word >>> 16, HASH_KEYS[key + 1]!)) | 0;
   }
   const last = view.getInt32(start + length - 4, true); // overlaps the one before
-  sum += Math.imul(last & 0xffff, HASH_KEYS[key]) + Math.imul(last >>> 16, HASH_KEYS[key + 1]);
+  sum += Math.imul(last & 0xffff, HASH_KEYS[key]!) + Math.imul(last >>> 16, HASH_KEYS[key + 1]!);
   const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // or heads that are alike would stand in rows
   return mixed ^ (mixed >>> 13);
 }

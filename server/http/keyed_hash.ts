@@ -17,9 +17,9 @@ export const HASH_KEYS: Int32Array = crypto.getRandomValues(new Int32Array(HASH_
 
 /** Of `bytes[start, end)`: 25 bits, as many as bytes leave of a word of 32. */
 export function keyedHash(bytes: Uint8Array, start: number, end: number): number {
-  let sum = HASH_KEYS[0];
+  let sum = HASH_KEYS[0]!;
   for (let i = start; i < end; i++) {
-    sum = (sum + Math.imul(bytes[i], HASH_KEYS[(i - start + 1) & (HASH_KEYS_COUNT - 1)])) | 0;
+    sum = (sum + Math.imul(bytes[i]!, HASH_KEYS[(i - start + 1) & (HASH_KEYS_COUNT - 1)]!)) | 0;
   }
   return sum >>> 7;
 }

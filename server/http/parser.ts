@@ -50,7 +50,7 @@ export function parseRequest(
 
   // method SP, RFC 9112 §3.1
   const methodStart = request.lineStart = i;
-  while (i < limit && CLASSES[bytes[i]] & TOKEN) i++;
+  while (i < limit && CLASSES[bytes[i]!]! & TOKEN) i++;
   if (i - methodStart > METHOD_BYTES_MAX) return -501;
   if (i === limit) return more;
   if (bytes[i] !== SP || i === methodStart) return -400;
@@ -69,12 +69,12 @@ export function parseRequest(
     if (bytes[i] !== VERSION[k]) return -400;
   }
   if (i === limit) return more;
-  if (!isDigit(bytes[i])) return -400;
-  const major = bytes[i++] - 0x30;
+  if (!isDigit(bytes[i]!)) return -400;
+  const major = bytes[i++]! - 0x30;
   if (i === limit) return more;
   if (bytes[i++] !== 0x2e) return -400;
   if (i === limit) return more;
-  if (!isDigit(bytes[i])) return -400;
+  if (!isDigit(bytes[i]!)) return -400;
   request.minorVersion = bytes[i++] === 0x30 ? 0 : 1;
   if (i === limit) return more;
   if (bytes[i] !== CR) return -400;
@@ -101,14 +101,14 @@ export function parseRequest(
       break;
     }
     const nameStart = i;
-    while (i < limit && CLASSES[bytes[i]] & TOKEN) i++;
+    while (i < limit && CLASSES[bytes[i]!]! & TOKEN) i++;
     if (i === limit) return more;
     // Refuses a space before the colon (§5.1) and a folded line, which begins with white space (§5.2).
     if (bytes[i] !== COLON || i === nameStart) return -400;
     const nameEnd = i++;
     while (i < limit && (bytes[i] === SP || bytes[i] === HTAB)) i++;
     const valueStart = i;
-    while (i < limit && CLASSES[bytes[i]] & VALUE) i++;
+    while (i < limit && CLASSES[bytes[i]!]! & VALUE) i++;
     if (i === limit) return more;
     if (bytes[i] !== CR) return -400; // NUL, a bare LF, another control character
     if (i + 1 === limit) return more;

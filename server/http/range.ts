@@ -71,9 +71,9 @@ function resolve(first: number | null, last: number | null, length: number): Byt
 function coalesce(ranges: readonly ByteRange[]): readonly ByteRange[] {
   const ascending = ranges.map(({ start, end }, place) => ({ start, end, place }));
   ascending.sort((a, b) => a.start - b.start);
-  const merged = [ascending[0]];
+  const merged = [ascending[0]!];
   for (const range of ascending) {
-    const previous = merged[merged.length - 1];
+    const previous = merged[merged.length - 1]!;
     if (range.start > previous.end) {
       merged.push(range);
     } else {

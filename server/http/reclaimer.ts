@@ -33,7 +33,7 @@ export class Reclaimer {
   /** No request finds `buffer` any more: it is freed soon, unless it is in use then. */
   add(buffer: ArrayBufferLike): void {
     if (!this.isOn || !(buffer instanceof ArrayBuffer)) return;
-    this.#lists[0].push(buffer);
+    this.#lists[0]!.push(buffer);
     this.#isEmpty = false;
     this.bytes += buffer.byteLength;
   }

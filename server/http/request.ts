@@ -66,7 +66,7 @@ export class HttpRequest {
 
   /** Becomes `other`, to be shared, with its head `other.buffer[start, start + length)` in a buffer of its own. */
   copyFrom(other: HttpRequest, start: number, length: number): void {
-    for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i] - start;
+    for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i]! - start;
     this.buffer = other.buffer.slice(start, start + length);
     this.headLength = length;
     this.isShared = true;
@@ -151,7 +151,7 @@ export class HttpRequest {
   *headers(): Generator<[name: string, value: string]> {
     for (let i = 0; i < this.fieldCount * 4; i += 4) {
       const { buffer: bytes, fields } = this;
-      yield [latin1(bytes, fields[i], fields[i + 1]), latin1(bytes, fields[i + 2], fields[i + 3])];
+      yield [latin1(bytes, fields[i]!, fields[i + 1]!), latin1(bytes, fields[i + 2]!, fields[i + 3]!)];
     }
   }
 
@@ -163,8 +163,8 @@ export class HttpRequest {
     let found: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
       const [nameStart, nameEnd, valueStart, valueEnd] = this.fields.subarray(i * 4, i * 4 + 4);
-      if (nameEnd - nameStart !== name.length || !isName(this.buffer, nameStart, name)) continue;
-      const value = latin1(this.buffer, valueStart, valueEnd);
+      if (nameEnd! - nameStart! !== name.length || !isName(this.buffer, nameStart!, name)) continue;
+      const value = latin1(this.buffer, valueStart!, valueEnd!);
       found = found === null ? value : `${found}${name === "cookie" ? "; " : ", "}${value}`;
     }
     return found;
@@ -182,7 +182,7 @@ function parseJson(text: string): unknown {
 /** True when the token of `name.length` bytes at `start` is `name` (lower case), whatever its case. */
 export function isName(bytes: Uint8Array, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
-    const byte = bytes[start + i];
+    const byte = bytes[start + i]!;
     const wanted = name.charCodeAt(i);
     if (byte === wanted) continue;
     if ((byte | 0x20) !== wanted || wanted < 0x61 || wanted > 0x7a) return false; // only letters have two cases

@@ -104,7 +104,7 @@ export class RequestBody implements BodySink {
     } finally { // what the handler gets is the handler's
       bodyMemory.add(-length);
     }
-    if (pieces.length === 1) return pieces[0];
+    if (pieces.length === 1) return pieces[0]!;
     const whole = new Uint8Array(length);
     let at = 0;
     for (const piece of pieces) {

@@ -249,7 +249,7 @@ function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number):
   let lines = 0;
   let lineStart = 0;
   for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
+    const byte = bytes[i]!;
     if (i < statusLine.length && byte !== statusLine.charCodeAt(i)) throw new TypeError(CHANGED);
     if (byte === CR && bytes[i + 1] === LF && i > lineStart) {
       lines++;

@@ -21,7 +21,7 @@ const COLON = 0x3a;
  */
 export function parseTarget(bytes: Uint8Array, start: number, limit: number, request: HttpRequest): number {
   let i = start;
-  while (i < limit && CLASSES[bytes[i]] & TARGET) i++;
+  while (i < limit && CLASSES[bytes[i]!]! & TARGET) i++;
   if (i - start > TARGET_BYTES_MAX) return -414;
   if (i === limit) return 0;
   if (bytes[i] !== SP || i === start) return -400;
@@ -81,16 +81,16 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number, needs
   let i = start;
   if (i < end && bytes[i] === OPEN) {
     for (i++; i < end && bytes[i] !== CLOSE; i++) {
-      const byte = bytes[i];
+      const byte = bytes[i]!;
       if (hexValue(byte) < 0 && byte !== COLON && byte !== 0x2e) return false;
     }
     if (i >= end || i === start + 1) return false;
     i++;
   } else {
     while (i < end && bytes[i] !== COLON) {
-      const byte = bytes[i];
-      if (!(CLASSES[byte] & HOST) || byte === OPEN || byte === CLOSE) return false;
-      if (byte === PERCENT && (i + 2 >= end || hexValue(bytes[i + 1]) < 0 || hexValue(bytes[i + 2]) < 0)) {
+      const byte = bytes[i]!;
+      if (!(CLASSES[byte]! & HOST) || byte === OPEN || byte === CLOSE) return false;
+      if (byte === PERCENT && (i + 2 >= end || hexValue(bytes[i + 1]!) < 0 || hexValue(bytes[i + 2]!) < 0)) {
         return false;
       }
       i++;
@@ -100,7 +100,7 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number, needs
   if (i === end) return !needsPort;
   if (bytes[i++] !== COLON || end - i > 5 || (needsPort && i === end)) return false;
   for (; i < end; i++) {
-    if (bytes[i] < 0x30 || bytes[i] > 0x39) return false;
+    if (bytes[i]! < 0x30 || bytes[i]! > 0x39) return false;
   }
   return true;
 }

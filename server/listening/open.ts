@@ -76,7 +76,7 @@ export function openListeners(
       const isV6Only = host === EVERY_IP && hasIpv4([...addresses, ...beside], port);
       const fds = listenTcpTogether(host, port, backlog, { deferAccept, isV6Only }, copies);
       opened.push(...fds);
-      fds.forEach((fd, copy) => lists[copy].push(describe(fd, false)));
+      fds.forEach((fd, copy) => lists[copy]!.push(describe(fd, false)));
     }
     return lists;
   } catch (error) {

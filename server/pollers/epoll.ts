@@ -103,7 +103,7 @@ export class EpollPoller implements Poller {
   }
 
   #stateOf(fd: number): number {
-    return fd >= 0 && fd < this.#states.length ? this.#states[fd] : ABSENT;
+    return fd >= 0 && fd < this.#states.length ? this.#states[fd]! : ABSENT;
   }
 
   #grow(fd: number): void {
@@ -124,8 +124,8 @@ export class EpollPoller implements Poller {
     const stride = EPOLL_EVENT.size / 4;
     const data = EPOLL_EVENT.data / 4;
     for (let i = 0; i < count; i++) {
-      const events = words[i * stride];
-      ready.fds[i] = words[i * stride + data];
+      const events = words[i * stride]!;
+      ready.fds[i] = words[i * stride + data]!;
       ready.bits[i] = (events & EPOLLIN ? Readiness.READABLE : 0) |
         (events & EPOLLOUT ? Readiness.WRITABLE : 0) |
         (events & EPOLLPRI ? Readiness.EXCEPTIONAL : 0) |

@@ -47,8 +47,8 @@ export class InterestTable {
     this.size--;
     this.#positions.delete(fd);
     if (position !== this.size) {
-      this.fds[position] = this.fds[this.size];
-      this.interests[position] = this.interests[this.size];
+      this.fds[position] = this.fds[this.size]!;
+      this.interests[position] = this.interests[this.size]!;
       this.#positions.set(this.fds[position], position);
     }
     return position;

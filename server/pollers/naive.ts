@@ -38,8 +38,8 @@ export class NaivePoller implements Poller {
       if (this.#next >= size) this.#next = 0;
       const position = this.#next++;
       if (interests[position] === 0) continue;
-      ready.fds[count] = fds[position];
-      ready.bits[count] = interests[position]; // each bit of Interest is the same in Readiness
+      ready.fds[count] = fds[position]!;
+      ready.bits[count] = interests[position]!; // each bit of Interest is the same in Readiness
       count++;
     }
     return count;

@@ -76,8 +76,8 @@ export class PollPoller implements Poller {
       this.#words = new Int32Array(larger.buffer);
       this.#halves = new Int16Array(larger.buffer);
     }
-    const interest = interests[position];
-    this.#words[position * 2] = interest === Interest.NONE ? -1 : fds[position];
+    const interest = interests[position]!;
+    this.#words[position * 2] = interest === Interest.NONE ? -1 : fds[position]!;
     this.#halves[position * 4 + 2] = toEvents(interest);
     this.#halves[position * 4 + 3] = 0;
   }
@@ -90,9 +90,9 @@ export class PollPoller implements Poller {
     for (let seen = 0; seen < size && count < found && count < ready.capacity; seen++) {
       if (this.#next >= size) this.#next = 0;
       const position = this.#next++;
-      const revents = this.#halves[position * 4 + 3];
+      const revents = this.#halves[position * 4 + 3]!;
       if (revents === 0) continue;
-      ready.fds[count] = fds[position];
+      ready.fds[count] = fds[position]!;
       ready.bits[count] = toReadiness(revents);
       count++;
     }

@@ -100,8 +100,8 @@ export class SelectPoller implements Poller {
     const { words: readable } = this.#readable;
     const { words: writable } = this.#writable;
     for (let i = 0; i < WORDS; i++) {
-      readable[i] = this.#askedReadable.words[i];
-      writable[i] = this.#askedWritable.words[i];
+      readable[i] = this.#askedReadable.words[i]!;
+      writable[i] = this.#askedWritable.words[i]!;
     }
     if (this.#exceptionalCount > 0) this.#exceptional.words.set(this.#askedExceptional.words);
   }
@@ -114,7 +114,7 @@ export class SelectPoller implements Poller {
     let count = 0;
     for (let seen = 0; seen < size && count < ready.capacity; seen++) {
       if (this.#next >= size) this.#next = 0;
-      const fd = fds[this.#next++];
+      const fd = fds[this.#next++]!;
       const bits = (this.#readable.has(fd) ? Readiness.READABLE : 0) |
         (this.#writable.has(fd) ? Readiness.WRITABLE : 0) |
         (exceptional?.has(fd) ? Readiness.EXCEPTIONAL : 0);
@@ -131,9 +131,9 @@ export class SelectPoller implements Poller {
     const { fds, size } = this.#table;
     let count = 0;
     for (let position = 0; position < size && count < ready.capacity; position++) {
-      if (!this.#isAsked(fds[position]) || isOpen(fds[position])) continue;
-      this.#ask(fds[position], Interest.NONE);
-      ready.fds[count] = fds[position];
+      if (!this.#isAsked(fds[position]!) || isOpen(fds[position]!)) continue;
+      this.#ask(fds[position]!, Interest.NONE);
+      ready.fds[count] = fds[position]!;
       ready.bits[count] = Readiness.ERROR;
       count++;
     }

@@ -125,9 +125,9 @@ function hopsOf(line: string): Hop[] {
     const match = PAIR.exec(line);
     if (match === null) return [UNREADABLE];
     const [, name, token, quoted, separator] = match;
-    const key = name.toLowerCase();
+    const key = name!.toLowerCase();
     if (parts.has(key)) return [UNREADABLE];
-    parts.set(key, token ?? quoted.replace(/\\(.)/g, "$1"));
+    parts.set(key, token ?? quoted!.replace(/\\(.)/g, "$1"));
     if (separator === ";") continue;
     const of = (key: string) => parts.get(key) ?? null;
     hops.push({ node: of("for"), scheme: of("proto"), host: of("host") });

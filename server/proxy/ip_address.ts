@@ -41,10 +41,10 @@ function parseIpv6(text: string): IpBytes | null {
   if (halves.length > 2) return null;
   const [front, back = []] = halves.map((half, i) => groupsOf(half, i === halves.length - 1));
   if (front === null || back === null) return null;
-  const missing = 8 - front.length - back.length;
+  const missing = 8 - front!.length - back.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
   const bytes = new Uint8Array(16);
-  [...front, ...new Array<number>(missing).fill(0), ...back].forEach((group, i) => {
+  [...front!, ...new Array<number>(missing).fill(0), ...back].forEach((group, i) => {
     bytes[2 * i] = group >> 8;
     bytes[2 * i + 1] = group & 0xff;
   });
@@ -63,7 +63,7 @@ function groupsOf(text: string, isLast: boolean): number[] | null {
     }
     const four = isLast && i === parts.length - 1 ? parseIpv4(part) : null;
     if (four === null) return null;
-    groups.push((four[12] << 8) | four[13], (four[14] << 8) | four[15]);
+    groups.push((four[12]! << 8) | four[13]!, (four[14]! << 8) | four[15]!);
   }
   return groups;
 }
@@ -71,7 +71,7 @@ function groupsOf(text: string, isLast: boolean): number[] | null {
 /** As RFC 5952 wants it: lower case, and the longest run of zero groups left out. */
 export function formatIp(bytes: IpBytes): string {
   if (isIpv4(bytes)) return bytes.subarray(12).join(".");
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] << 8) | bytes[2 * i + 1]).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
   let [start, length] = [0, 1];
   for (let i = 0; i < 8; i++) {
     let end = i;

@@ -26,7 +26,7 @@ const UNIX_PATH_BYTES = 108;
 
 /** What is still needed of a header, and what it says. Bytes are given to it as they come, however they are cut. */
 export class ProxyHeader {
-  readonly #bytes = new Uint8Array(V2_HEAD_BYTES + ADDRESS_BYTES[3]);
+  readonly #bytes = new Uint8Array(V2_HEAD_BYTES + ADDRESS_BYTES[3]!);
   #length = 0;
   /** True when it has ended. */
   isWhole = false;
@@ -45,7 +45,7 @@ export class ProxyHeader {
   take(bytes: Uint8Array, count: number): number {
     let taken = 0;
     while (taken < count && !this.isWhole) {
-      if (!this.#takeOne(bytes[taken])) return -1;
+      if (!this.#takeOne(bytes[taken]!)) return -1;
       taken++;
     }
     return taken;
@@ -66,10 +66,10 @@ export class ProxyHeader {
     if (V1_UNKNOWN.test(line)) return true;
     const [, family, source, destination, ...ports] = V1.exec(line) ?? [];
     if (family === undefined || ports.some((port) => Number(port) > PORT_MAX)) return false;
-    const [client, own] = [source, destination].map(parseIp);
+    const [client, own] = [source!, destination!].map(parseIp);
     const isFamilys = (text: string) => text.includes(":") === (family === "TCP6");
-    if (client === null || own === null || !isFamilys(source) || !isFamilys(destination)) return false;
-    this.client = { address: formatIp(client), port: Number(ports[0]) };
+    if (client === null || own === null || !isFamilys(source!) || !isFamilys(destination!)) return false;
+    this.client = { address: formatIp(client!), port: Number(ports[0]) };
     return true;
   }
 
@@ -77,20 +77,20 @@ export class ProxyHeader {
     if (at < SIGNATURE.length) return byte === SIGNATURE[at];
     const [command, family] = this.#bytes.subarray(SIGNATURE.length);
     if (at === SIGNATURE.length) return command === LOCAL || command === PROXY;
-    const addressBytes = ADDRESS_BYTES[family >> 4];
-    if (at === SIGNATURE.length + 1) return addressBytes !== undefined && (family & 15) <= 2;
-    const length = (this.#bytes[V2_HEAD_BYTES - 2] << 8) | this.#bytes[V2_HEAD_BYTES - 1];
+    const addressBytes = ADDRESS_BYTES[family! >> 4]!;
+    if (at === SIGNATURE.length + 1) return addressBytes !== undefined && (family! & 15) <= 2;
+    const length = (this.#bytes[V2_HEAD_BYTES - 2]! << 8) | this.#bytes[V2_HEAD_BYTES - 1]!;
     if (at < V2_HEAD_BYTES - 1 || this.#length < V2_HEAD_BYTES + length) return true;
     this.isWhole = true;
     if (command === LOCAL) return true; // whatever else it says
     if (length < addressBytes) return false;
-    if ((family & 15) !== 0) this.client = this.#addressOf(family >> 4);
+    if ((family! & 15) !== 0) this.client = this.#addressOf(family! >> 4);
     return true;
   }
 
   #addressOf(family: number): SocketAddress | null {
     const address = this.#bytes.subarray(V2_HEAD_BYTES);
-    const port = (at: number) => (address[at] << 8) | address[at + 1];
+    const port = (at: number) => (address[at]! << 8) | address[at + 1]!;
     if (family === 1) return { address: formatIp(ipv4Of(address)), port: port(8) };
     if (family === 2) return { address: formatIp(address.slice(0, 16)), port: port(32) };
     if (family !== 3) return null;

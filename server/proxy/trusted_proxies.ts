@@ -32,7 +32,7 @@ function parseNetwork(text: string): Network | null {
   const [, address, written] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const bytes = address === undefined ? null : parseIp(address);
   if (bytes === null) return null;
-  const offset = isIpv4(bytes) && !address.includes(":") ? 96 : 0;
+  const offset = isIpv4(bytes) && !address!.includes(":") ? 96 : 0;
   const bits = written === undefined ? 128 : Number(written) + offset;
   return bits > 128 ? null : { bytes, bits };
 }
@@ -49,7 +49,7 @@ export class TrustedProxies {
       throw new TypeError(`${JSON.stringify(bad)} names no proxy: expected ${EXPECTED_PROXIES}`);
     }
     this.#trustsUnix = list.includes(UNIX);
-    this.#networks = list.flatMap((text) => Object.hasOwn(NAMED, text) ? NAMED[text] : [text])
+    this.#networks = list.flatMap((text) => Object.hasOwn(NAMED, text) ? NAMED[text]! : [text])
       .map(parseNetwork)
       .filter((network) => network !== null);
   }
@@ -68,5 +68,5 @@ function isIn({ bytes, bits }: Network, address: IpBytes): boolean {
     if (bytes[i] !== address[i]) return false;
   }
   const mask = 0xff00 >> (bits & 7);
-  return whole === 16 || ((bytes[whole] ^ address[whole]) & mask & 0xff) === 0;
+  return whole === 16 || ((bytes[whole]! ^ address[whole]!) & mask & 0xff) === 0;
 }

@@ -110,7 +110,7 @@ export class Channel<Received, Sent> extends Source {
 
   #flush(): void {
     while (this.#queue.length > 0 && !this.retired) {
-      const first = this.#queue[0];
+      const first = this.#queue[0]!;
       const sent = send(this.fd, first, first.length, false);
       if (sent === -EINTR) continue;
       if (sent < 0) break; // no room yet; or the end, which receiving will find

@@ -25,6 +25,6 @@ export async function besideDownloads(
   await pause(500);
   const probe = await attackers.probe(program.port, seconds);
   const [, read, unit, time] = /([\d.]+)(\wB) read/.exec(await load) ?? [];
-  const factor = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }[unit] ?? 1;
+  const factor = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }[unit!] ?? 1;
   return { probe, bytesPerSecond: Number(read) * factor / (Number(time) || seconds + 1) };
 }

@@ -280,7 +280,7 @@ if (unknown !== undefined) {
 }
 try {
   console.log("| attack | figure | command |\n| --- | --- | --- |");
-  for (name of names) await ATTACKS[name]();
+  for (name of names) await ATTACKS[name]!();
 } finally {
   attackers[Symbol.dispose]();
   site[Symbol.dispose]();

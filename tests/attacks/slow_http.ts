@@ -42,7 +42,7 @@ export async function slowHttpTest(
     // Seconds,Closed,Pending,Connected,Service Available
     const rows = Deno.readTextFileSync(`${output}.csv`).trim().split("\n").slice(1)
       .map((line) => line.split(",").map(Number));
-    const most = (column: number) => Math.max(...rows.map((row) => row[column]));
+    const most = (column: number) => Math.max(...rows.map((row) => row[column]!));
     return { connected: most(3), closed: most(1), probe };
   } finally {
     Deno.removeSync(directory, { recursive: true });

@@ -40,7 +40,7 @@ export class Downloads {
       await wire.send(get("/news.txt"));
       const { status, text, fields } = await wire.expect();
       assertEquals([status, text], [200, String(this.#news)]);
-      check(fields.date);
+      check(fields.date!);
       await sleep(5);
     }
     return asked;
@@ -64,7 +64,7 @@ async function download(port: number, target: string, expected: Uint8Array, time
     assert(bytes !== null, `${target} was cut off at byte ${at}`);
     for (let i = 0; i < bytes.length;) {
       if (at < 0) {
-        head += String.fromCharCode(bytes[i++]);
+        head += String.fromCharCode(bytes[i++]!);
         if (!head.endsWith("\r\n\r\n")) continue;
         assert(
           head.startsWith("HTTP/1.1 200 ") && head.includes(`\r\nContent-Length: ${expected.length}\r\n`),

@@ -27,7 +27,7 @@ export function connectionsGivenUp(): number {
     line.startsWith("TcpExt:")
   );
   const [names, values] = lines.map((line) => line.split(" "));
-  return Number(values[names.indexOf("TCPAbortOnMemory")]);
+  return Number(values![names!.indexOf("TCPAbortOnMemory")]);
 }
 
 /** A promise that is fulfilled so many milliseconds later. */

@@ -41,7 +41,7 @@ export function* manyAtOnce(): Generator<Round> {
   const depth = Math.max(...calls.map(([, errnos]) => errnos.length));
   for (let i = 0; i < depth; i++) {
     const faults = calls.filter(([, errnos]) => i < errnos.length)
-      .map(([call, errnos]) => ({ call, errno: errnos[i], when: call === "read" ? 1 : 1 + i % 3 }));
+      .map(([call, errnos]) => ({ call, errno: errnos[i]!, when: call === "read" ? 1 : 1 + i % 3 }));
     for (const poller of ["epoll-edge", "epoll-level"] as const) {
       const its = faults.filter(({ errno }) => pollerFor(errno) === poller);
       if (its.length > 0) yield { poller, faults: its };

@@ -11,7 +11,7 @@ import { SECRET } from "./site_tree.ts";
 
 /** The fields of a head, names in lower case. @throws {Error} when it is none, or one field stands twice. */
 function headOf(text: string): { status: number; fields: Map<string, string> } {
-  const [statusLine, ...lines] = text.split("\r\n");
+  const [statusLine, ...lines] = text.split("\r\n") as [string, ...string[]];
   const match = /^HTTP\/1\.1 (\d{3}) (.+)$/.exec(statusLine);
   if (match === null || match[2] !== reasonPhrase(Number(match[1]))) {
     throw new Error(`no status line: ${shown(text)}`);
@@ -20,9 +20,9 @@ function headOf(text: string): { status: number; fields: Map<string, string> } {
   for (const line of lines) {
     const field = /^([!#$%&'*+\-.^_`|~\w]+): ([\t\x20-\x7e\x80-\xff]*)$/.exec(line);
     if (field === null) throw new Error(`no field: ${shown(line)}`);
-    const name = field[1].toLowerCase();
+    const name = field[1]!.toLowerCase();
     if (fields.has(name)) throw new Error(`${name} twice: ${shown(text)}`);
-    fields.set(name, field[2]);
+    fields.set(name, field[2]!);
   }
   return { status: Number(match[1]), fields };
 }

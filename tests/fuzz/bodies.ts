@@ -76,19 +76,19 @@ function decode(
 
 function check([text, most, cut]: Input): void {
   const bytesMax = Number(most);
-  if (!/^\d{1,8}$/.test(most) || !/^\d{1,6}$/.test(cut)) return;
-  const { taken, data } = referenceChunks(text, bytesMax);
-  const bytes = bytesOf(text);
+  if (!/^\d{1,8}$/.test(most!) || !/^\d{1,6}$/.test(cut!)) return;
+  const { taken, data } = referenceChunks(text!, bytesMax);
+  const bytes = bytesOf(text!);
   const wanted = { taken, data };
-  requireSame(decode(bytes, [], bytesMax), wanted, shown(text));
-  requireSame(decode(bytes, bytes.keys(), bytesMax), wanted, `every byte of ${shown(text)}`);
-  if (text.length > 120) {
-    const at = Number(cut) % text.length;
-    requireSame(decode(bytes, [at], bytesMax), wanted, `${shown(text)} cut at ${at}`);
+  requireSame(decode(bytes, [], bytesMax), wanted, shown(text!));
+  requireSame(decode(bytes, bytes.keys(), bytesMax), wanted, `every byte of ${shown(text!)}`);
+  if (text!.length > 120) {
+    const at = Number(cut) % text!.length;
+    requireSame(decode(bytes, [at], bytesMax), wanted, `${shown(text!)} cut at ${at}`);
     return;
   }
   for (let at = 0; at <= bytes.length; at++) {
-    requireSame(decode(bytes, [at], bytesMax), wanted, `${shown(text)} cut at ${at}`);
+    requireSame(decode(bytes, [at], bytesMax), wanted, `${shown(text!)} cut at ${at}`);
   }
 }
 

@@ -35,7 +35,7 @@ const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", 
 export function randomDate(random: Random, seconds: number): string {
   const date = new Date((seconds + random.below(3) - 1) * 1000);
   const fixed = date.toUTCString();
-  const [, day, month, year, time] = fixed.split(" ");
+  const [, day, month, year, time] = fixed.split(" ") as [string, string, string, string, string];
   const text = random.oneIn(3)
     ? fixed
     : random.oneIn(2)
@@ -82,9 +82,9 @@ function make(random: Random): Input {
 
 function check([lines, tag, modified, now, date]: Input): void {
   const isNumber = (text: string) => /^-?\d{1,12}$/.test(text);
-  if ((modified !== "null" && !isNumber(modified)) || !isNumber(now)) return;
+  if ((modified !== "null" && !isNumber(modified!)) || !isNumber(now!)) return;
   const [modifiedSeconds, nowSeconds] = [modified === "null" ? null : Number(modified), Number(now)];
-  requireSame(parseHttpDate(date, nowSeconds), referenceDate(date, nowSeconds), shown(date));
+  requireSame(parseHttpDate(date!, nowSeconds), referenceDate(date!, nowSeconds), shown(date!));
   const seconds = Math.abs(modifiedSeconds ?? 0);
   requireSame(parseHttpDate(formatHttpDate(seconds), 0), seconds, "what we write ourselves");
 
@@ -92,8 +92,8 @@ function check([lines, tag, modified, now, date]: Input): void {
   const { taken, request: read } = referenceParse(head);
   const bytes = bytesOf(head);
   if (read === null || parseRequest(bytes, 0, bytes.length, request) !== taken) return; // the parser has its own target
-  const known = { etag: tag === "null" ? null : tag, modifiedSeconds };
-  const about = `${shown(lines)}, ${JSON.stringify(known)}, now ${now}`;
+  const known = { etag: tag === "null" ? null : tag!, modifiedSeconds };
+  const about = `${shown(lines!)}, ${JSON.stringify(known)}, now ${now}`;
   requireSame(
     preconditionStatus(request, known, nowSeconds),
     referencePrecondition(read.fields, known, nowSeconds),

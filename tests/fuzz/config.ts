@@ -79,36 +79,36 @@ function outcomeOf(text: string): { chosen: string } | { refused: string } {
 function check([text]: Input): void {
   let outcome: ReturnType<typeof outcomeOf>;
   try {
-    outcome = outcomeOf(text);
+    outcome = outcomeOf(text!);
   } catch (error) {
-    throw new Error(`${error} is no UsageError, for ${shown(text)}`, { cause: error });
+    throw new Error(`${error} is no UsageError, for ${shown(text!)}`, { cause: error });
   }
   if ("refused" in outcome) {
     const { refused } = outcome;
     if (!refused.startsWith(FILE) || /\p{Cc}/u.test(refused)) {
-      throw new Error(`${shown(refused)} for ${shown(text)}`);
+      throw new Error(`${shown(refused)} for ${shown(text!)}`);
     }
     const says = /^conf\/epollet\.json(?::\d+:\d+: Bad JSON: .|(?::\d+)?: (?:Bad|Missing|Unknown key) .)/
       .test(
         refused,
       );
     if (!says || refused.length > 400) {
-      throw new Error(`${shown(refused)} names no place, for ${shown(text)}`);
+      throw new Error(`${shown(refused)} names no place, for ${shown(text!)}`);
     }
     return;
   }
-  const value = parse(text);
+  const value = parse(text!);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`accepted: ${shown(text)}`);
+    throw new Error(`accepted: ${shown(text!)}`);
   }
   for (const key of Object.keys(value)) {
-    if (!KEYS.includes(key)) throw new Error(`the key ${shown(key)} was overlooked in ${shown(text)}`);
+    if (!KEYS.includes(key)) throw new Error(`the key ${shown(key)} was overlooked in ${shown(text!)}`);
   }
-  requireSame(outcomeOf(JSON.stringify(value)), outcome, `without comments: ${shown(text)}`);
+  requireSame(outcomeOf(JSON.stringify(value)), outcome, `without comments: ${shown(text!)}`);
   requireSame(
     outcomeOf(` /* x */ ${JSON.stringify(value, null, 1)}\n//`),
     outcome,
-    `with comments: ${shown(text)}`,
+    `with comments: ${shown(text!)}`,
   );
 }
 

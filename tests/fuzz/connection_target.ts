@@ -34,11 +34,11 @@ function randomCuts(random: Random, length: number): number[] {
 
 /** An input as a script. Its parts: the bytes, the cuts, and the ending. */
 function scriptOf([text, cuts, ending]: Input): Script {
-  const at = cuts.split(",").filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
+  const at = cuts!.split(",").filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
   return {
-    bytes: bytesOf(text),
+    bytes: bytesOf(text!),
     cuts: at,
-    ending: /^(half-close|wait|reset)$/.test(ending) ? ending as "wait" : "half-close",
+    ending: /^(half-close|wait|reset)$/.test(ending!) ? ending as "wait" : "half-close",
   };
 }
 
@@ -110,7 +110,7 @@ export class ConnectionTarget implements FuzzTarget {
     const heard = talk(subject.program.port, scripts);
     for (const [i, input] of inputs.entries()) {
       try {
-        const { answers, end } = judge(input[0], scripts[i], heard[i], subject);
+        const { answers, end } = judge(input[0]!, scripts[i]!, heard[i]!, subject);
         requests += answers.length + (end === "open" ? 1 : 0);
       } catch (error) {
         throw await this.#failure(seed, first + i, input, error);
@@ -124,7 +124,7 @@ export class ConnectionTarget implements FuzzTarget {
   async check(input: Input): Promise<void> {
     const subject = await this.#started(0);
     const script = scriptOf(input);
-    judge(input[0], script, talk(subject.program.port, [script])[0], subject);
+    judge(input[0]!, script, talk(subject.program.port, [script])[0]!, subject);
   }
 
   async #failure(seed: number, number: number, input: Input, error: unknown): Promise<FuzzFailure> {

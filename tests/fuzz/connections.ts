@@ -88,7 +88,7 @@ async function learnTags(port: number): Promise<Map<string, string>> {
   }
   for (const [suffix, coding] of [["gz", "gzip"], ["br", "br"]]) {
     const { fields } = await exchange(port, get("/d/page.html", `Accept-Encoding: ${coding}`));
-    tags.set(`d/page.html.${suffix}`, fields.etag);
+    tags.set(`d/page.html.${suffix}`, fields.etag!);
   }
   return tags;
 }

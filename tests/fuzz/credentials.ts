@@ -24,7 +24,7 @@ function decode64(text: string): string | null {
 /** RFC 7617 §2. */
 function referenceCredentials(field: string): { user: string; password: string } | null {
   const match = /^basic +([A-Za-z\d+/]+={0,2})$/i.exec(field);
-  const bytes = match === null || field.length > CREDENTIALS_BYTES_MAX ? null : decode64(match[1]);
+  const bytes = match === null || field.length > CREDENTIALS_BYTES_MAX ? null : decode64(match[1]!);
   if (bytes === null) return null;
   let text: string;
   try {
@@ -38,7 +38,7 @@ function referenceCredentials(field: string): { user: string; password: string }
   const hasControls = [...text].some((character) => character < " " || character === "\x7f");
   return pair === null || hasControls
     ? null
-    : { user: pair[1].normalize("NFC"), password: pair[2].normalize("NFC") };
+    : { user: pair[1]!.normalize("NFC"), password: pair[2]!.normalize("NFC") };
 }
 
 const TEXTS = [
@@ -64,8 +64,8 @@ function make(random: Random): Input {
 }
 
 function check([field]: Input): void {
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(field)) return; // the parser lets no such value pass
-  requireSame(basicCredentials(field), referenceCredentials(field), shown(field));
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser lets no such value pass
+  requireSame(basicCredentials(field!), referenceCredentials(field!), shown(field!));
 }
 
 /** See the module's comment. */

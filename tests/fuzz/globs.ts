@@ -46,7 +46,7 @@ function expanded(pattern: string): string[] {
   const brace = /\{([^}]*)\}/.exec(pattern);
   if (brace === null) return [pattern];
   const [before, after] = [pattern.slice(0, brace.index), pattern.slice(brace.index + brace[0].length)];
-  return brace[1].split(",").flatMap((choice) => expanded(before + choice + after));
+  return brace[1]!.split(",").flatMap((choice) => expanded(before + choice + after));
 }
 
 /** The signs of one alternative; null for what is malformed, or what the module does not judge. */
@@ -90,9 +90,9 @@ function signsOf(pattern: string): Sign[] | null {
 /** What the wildcards from `sign` on take of `path`, the first as much as it can; null when it does not fit. */
 function matchFrom(signs: readonly Sign[], path: readonly string[], at: number): string[] | null {
   if (signs.length === 0) return at === path.length ? [] : null;
-  const [sign, ...rest] = signs;
+  const [sign, ...rest] = signs as [Sign, ...Sign[]];
   if (sign.kind === "one") {
-    return at < path.length && sign.fits(path[at]) ? matchFrom(rest, path, at + 1) : null;
+    return at < path.length && sign.fits(path[at]!) ? matchFrom(rest, path, at + 1) : null;
   }
   for (let end = path.length; end >= at; end--) {
     const taken = path.slice(at, end).join("");
@@ -112,21 +112,21 @@ function matchFrom(signs: readonly Sign[], path: readonly string[], at: number):
 }
 
 function check([pattern, path]: Input): void {
-  const isJudged = /^\/(?:[ab./?]|\*|\[ab\]|\[!a\]|\{[ab/*.,]*\}|\\\*|%61)*$/.test(pattern);
-  if (!isJudged || !/^\/(?:[ab./*]|%E4%B8%AD)*$/.test(path)) return;
-  const alternatives = expanded(pattern).map(signsOf);
+  const isJudged = /^\/(?:[ab./?]|\*|\[ab\]|\[!a\]|\{[ab/*.,]*\}|\\\*|%61)*$/.test(pattern!);
+  if (!isJudged || !/^\/(?:[ab./*]|%E4%B8%AD)*$/.test(path!)) return;
+  const alternatives = expanded(pattern!).map(signsOf);
   let given: readonly string[] | null;
   try {
-    given = new Glob(pattern).match(path);
+    given = new Glob(pattern!).match(path!);
   } catch (error) {
     if (error instanceof TypeError && alternatives.some((signs) => signs === null)) return;
     throw error;
   }
-  if (alternatives.some((signs) => signs === null)) throw new Error(`${shown(pattern)} was accepted`);
-  const characters = path.match(/%E4%B8%AD|[^]/g)!;
+  if (alternatives.some((signs) => signs === null)) throw new Error(`${shown(pattern!)} was accepted`);
+  const characters = path!.match(/%E4%B8%AD|[^]/g)!;
   const wanted =
     alternatives.map((signs) => matchFrom(signs!, characters, 0)).find((found) => found !== null) ?? null;
-  requireSame(given, wanted, `${shown(pattern)} and ${shown(path)}`);
+  requireSame(given, wanted, `${shown(pattern!)} and ${shown(path!)}`);
 }
 
 /** See the module's comment. */

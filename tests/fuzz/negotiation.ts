@@ -26,7 +26,7 @@ function split(text: string, separator: string): string[] {
 /** RFC 9110 §5.6.1, §5.6.6 and §12.4.2; an element whose first weight cannot be read counts as not sent. */
 function elementsOf(field: string): Element[] {
   return split(field, ",").flatMap((element) => {
-    const [name, ...parameters] = split(element, ";").map(trimmed);
+    const [name, ...parameters] = split(element, ";").map(trimmed) as [string, ...string[]];
     const written = parameters.find((parameter) => /^q[ \t]*(=|$)/i.test(parameter));
     const number = written === undefined ? "1" : trimmed(written.replace(/^q[ \t]*=?/i, ""));
     const isNumber = /^(0|1)(\.\d*)?$|^\.\d+$/.test(number) && Number(number) <= 1;
@@ -51,7 +51,9 @@ export function referenceCodings(field: string | null): string[] {
   const order = ["br", "zstd", "gzip", "identity"].filter((coding) => weightOf(coding) > 0);
   for (let i = 0; i < order.length; i++) { // the greater to the front, those that are equal as they were
     for (let k = order.length - 1; k > 0; k--) {
-      if (weightOf(order[k]) > weightOf(order[k - 1])) [order[k - 1], order[k]] = [order[k], order[k - 1]];
+      if (weightOf(order[k]!) > weightOf(order[k - 1]!)) {
+        [order[k - 1], order[k]] = [order[k]!, order[k - 1]!];
+      }
     }
   }
   return order;
@@ -106,20 +108,20 @@ export function randomAccept(random: Random): string {
 }
 
 function check([field]: Input): void {
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(field)) return; // the parser lets no such value pass
-  const about = shown(field);
-  requireSame(codingsOf(field), referenceCodings(field), about);
-  const elements = elementsOf(field);
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser lets no such value pass
+  const about = shown(field!);
+  requireSame(codingsOf(field!), referenceCodings(field!), about);
+  const elements = elementsOf(field!);
   const html = elements.some(({ name, weight }) =>
     weight > 0 && /^(text\/html|application\/xhtml\+xml)$/.test(name)
   );
-  requireSame(acceptsHtml(field), html, `HTML in ${about}`);
+  requireSame(acceptsHtml(field!), html, `HTML in ${about}`);
   const [jsonWeight, jsonPlace] = weightOf(elements, ["application/json", "application/*", "*/*"]);
   const [htmlWeight, htmlPlace] = weightOf(elements, ["text/html", "text/*", "*/*"]);
   const isBetter = jsonWeight === htmlWeight
     ? jsonWeight > 0 && jsonPlace < htmlPlace
     : jsonWeight > htmlWeight;
-  requireSame(prefersJson(field), isBetter, `JSON in ${about}`);
+  requireSame(prefersJson(field!), isBetter, `JSON in ${about}`);
 }
 
 /** See the module's comment. */

@@ -51,18 +51,18 @@ function sorted(value: object): [string, unknown][] {
 }
 
 function check([text]: Input): void {
-  const taken = compare(text);
-  if (text.length <= REPLAYED_BYTES_MAX) {
-    requireSame(replay(bytesOf(text)), taken, `every prefix of ${shown(text)}`);
+  const taken = compare(text!);
+  if (text!.length <= REPLAYED_BYTES_MAX) {
+    requireSame(replay(bytesOf(text!)), taken, `every prefix of ${shown(text!)}`);
     return;
   }
   for (let part = 1; part < 6; part++) {
-    const length = Math.floor(text.length * part / 6);
-    const given = compare(text.slice(0, length));
+    const length = Math.floor(text!.length * part / 6);
+    const given = compare(text!.slice(0, length));
     const isRight = taken > 0 ? given === (length < taken ? 0 : taken) : given === 0 || given === taken;
-    if (!isRight) throw new Error(`${given} for ${length} bytes, ${taken} for all of ${shown(text)}`);
+    if (!isRight) throw new Error(`${given} for ${length} bytes, ${taken} for all of ${shown(text!)}`);
   }
-  if (taken > 0) requireSame(textOf(bytesOf(text.slice(0, taken))), text.slice(0, taken), shown(text));
+  if (taken > 0) requireSame(textOf(bytesOf(text!.slice(0, taken))), text!.slice(0, taken), shown(text!));
 }
 
 /** See the module's comment. */

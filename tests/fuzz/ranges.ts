@@ -25,10 +25,10 @@ export function referenceRanges(field: string, length: number): Asked {
   for (const part of parts) {
     const [, first, last] = part!;
     // All of nothing is no range that a Content-Range could name: the whole, which is nothing, is sent.
-    const isAll = first === "" ? /[1-9]/.test(last) : BigInt(first) === 0n;
+    const isAll = first === "" ? /[1-9]/.test(last!) : BigInt(first!) === 0n;
     if (length === 0 && isAll) return null;
-    const from = first !== "" ? BigInt(first) : size - (BigInt(last) < size ? BigInt(last) : size);
-    const to = first === "" || last === "" || BigInt(last) >= size ? size : BigInt(last) + 1n;
+    const from = first !== "" ? BigInt(first!) : size - (BigInt(last!) < size ? BigInt(last!) : size);
+    const to = first === "" || last === "" || BigInt(last!) >= size ? size : BigInt(last!) + 1n;
     if (from < to) ranges.push([from, to]);
   }
   if (ranges.length === 0) return "unsatisfiable";
@@ -42,8 +42,8 @@ function merged(ranges: readonly (readonly [number, number])[]): [number, number
     isChanged = false;
     for (let a = 0; a < left.length; a++) {
       for (let b = left.length - 1; b > a; b--) {
-        if (left[b][0] > left[a][1] || left[b][1] < left[a][0]) continue;
-        left[a] = [Math.min(left[a][0], left[b][0]), Math.max(left[a][1], left[b][1])];
+        if (left[b]![0] > left[a]![1] || left[b]![1] < left[a]![0]) continue;
+        left[a] = [Math.min(left[a]![0], left[b]![0]), Math.max(left[a]![1], left[b]![1])];
         left.splice(b, 1);
         isChanged = true;
       }
@@ -80,10 +80,10 @@ function make(random: Random): Input {
 
 function check([field, size]: Input): void {
   const length = Number(size);
-  if (!/^\d+$/.test(size) || !Number.isSafeInteger(length)) return;
-  const given = parseRanges(field, length);
-  const about = `${shown(field)} of ${size} bytes`;
-  const wanted = referenceRanges(field, length);
+  if (!/^\d+$/.test(size!) || !Number.isSafeInteger(length)) return;
+  const given = parseRanges(field!, length);
+  const about = `${shown(field!)} of ${size} bytes`;
+  const wanted = referenceRanges(field!, length);
   const pairs = typeof given === "string" || given === null
     ? given
     : given.map(({ start, end }) => [start, end]);
@@ -94,7 +94,7 @@ function check([field, size]: Input): void {
   for (const { start, end } of given) {
     if (!(start >= 0 && start < end && end <= length)) throw new Error(`${start} to ${end} for ${about}`);
     for (let i = start; i < end; i++) {
-      if (marks[i]++ > 0) throw new Error(`byte ${i} twice for ${about}`);
+      if (marks[i]!++ > 0) throw new Error(`byte ${i} twice for ${about}`);
     }
   }
 }

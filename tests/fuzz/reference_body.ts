@@ -35,7 +35,7 @@ export function referenceChunks(text: string, bytesMax: number): Decoded {
       const limited = (allowed: RegExp): string => {
         line += step(allowed);
         if (line.replace(";", "").length > CHUNK_LINE_BYTES_MAX) refuse(400);
-        return line[line.length - 1];
+        return line[line.length - 1]!;
       };
       while (digits === "" || /[\da-f]/i.test(scanner.next())) {
         digits += limited(/[\da-f]/i);

@@ -15,25 +15,26 @@ export type FieldList = readonly (readonly [string, string])[];
 export function referenceDate(text: string, nowSeconds: number): number | null {
   const words = text.split(" ");
   if (
-    text.endsWith(" GMT") && words.length === 6 && DAYS.includes(words[0].slice(0, -1)) && words[0][3] === ","
+    text.endsWith(" GMT") && words.length === 6 && DAYS.includes(words[0]!.slice(0, -1)) &&
+    words[0]![3] === ","
   ) {
-    return secondsOf(words[1], words[2], words[3], words[4]);
+    return secondsOf(words[1]!, words[2]!, words[3]!, words[4]!);
   }
   if (
-    text.endsWith(" GMT") && words.length === 4 && LONG_DAYS.includes(words[0].slice(0, -1)) &&
-    words[0].endsWith(",")
+    text.endsWith(" GMT") && words.length === 4 && LONG_DAYS.includes(words[0]!.slice(0, -1)) &&
+    words[0]!.endsWith(",")
   ) {
-    const [day, month, year, more] = words[1].split("-");
+    const [day, month, year, more] = words[1]!.split("-") as [string, string, string, string];
     if (more !== undefined || year === undefined || !/^\d\d$/.test(year)) return null;
     const now = new Date(nowSeconds * 1000).getUTCFullYear();
     let full = now - now % 100 + Number(year);
     if (full > now + 50) full -= 100;
-    return secondsOf(day, month, String(full).padStart(4, "0"), words[2]);
+    return secondsOf(day, month, String(full).padStart(4, "0"), words[2]!);
   }
   // asctime: the day of the month is two digits, or a space and one
-  if (words.length === 6 && words[2] === "" && /^\d$/.test(words[3])) words.splice(2, 2, `0${words[3]}`);
-  if (words.length !== 5 || !DAYS.includes(words[0])) return null;
-  return secondsOf(words[2], words[1], words[4], words[3]);
+  if (words.length === 6 && words[2] === "" && /^\d$/.test(words[3]!)) words.splice(2, 2, `0${words[3]}`);
+  if (words.length !== 5 || !DAYS.includes(words[0]!)) return null;
+  return secondsOf(words[2]!, words[1]!, words[4]!, words[3]!);
 }
 
 /** Counted, a year and a month at a time. A second of 60 is one more than 59. */
@@ -43,16 +44,16 @@ function secondsOf(day: string, month: string, year: string, time: string): numb
     clock.length === 3 &&
     clock.every((part) => /^\d\d$/.test(part));
   if (!isWritten) return null;
-  const [hour, minute, second] = clock.map(Number);
+  const [hour, minute, second] = clock.map(Number) as [number, number, number];
   if (hour > 23 || minute > 59 || second > 60) return null;
   const isLeap = (year: number) => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const lengths = [31, isLeap(Number(year)) ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
   const inYear = MONTHS.indexOf(month);
-  if (Number(day) < 1 || Number(day) > lengths[inYear]) return null;
+  if (Number(day) < 1 || Number(day) > lengths[inYear]!) return null;
   let days = Number(day) - 1;
   for (let y = 1970; y < Number(year); y++) days += isLeap(y) ? 366 : 365;
   for (let y = Number(year); y < 1970; y++) days -= isLeap(y) ? 366 : 365;
-  for (let m = 0; m < inYear; m++) days += lengths[m];
+  for (let m = 0; m < inYear; m++) days += lengths[m]!;
   return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
@@ -61,7 +62,7 @@ function tagsOf(list: string): { isWeak: boolean; tag: string }[] {
   const tags: { isWeak: boolean; tag: string }[] = [];
   let rest = list;
   while (true) {
-    while (rest !== "" && " \t,".includes(rest[0])) rest = rest.slice(1);
+    while (rest !== "" && " \t,".includes(rest[0]!)) rest = rest.slice(1);
     const isWeak = rest.startsWith("W/");
     const quoted = isWeak ? rest.slice(2) : rest;
     const end = quoted.indexOf('"', 1);

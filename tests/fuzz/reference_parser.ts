@@ -52,7 +52,7 @@ export class Scanner {
   /** The next character. @throws {Verdict} when there is none yet. */
   next(): string {
     if (this.at >= this.text.length) throw new Verdict(this.#atEnd);
-    return this.text[this.at];
+    return this.text[this.at]!;
   }
 
   /** Requires `literal`. */
@@ -133,11 +133,11 @@ export function referenceParse(text: string): Outcome {
       if (fields.length === FIELDS_MAX) refuse(431);
       fields.push([name, trimmed(value)]);
       const hosts = valuesOf(fields, "host");
-      if (hosts.length > 1 || (hosts.length === 1 && hosts[0] !== "" && !AUTHORITY.test(hosts[0]))) {
+      if (hosts.length > 1 || (hosts.length === 1 && hosts[0] !== "" && !AUTHORITY.test(hosts[0]!))) {
         refuse(400);
       }
       const lengths = valuesOf(fields, "content-length");
-      if (lengths.length > 1 || (lengths.length === 1 && !/^\d+$/.test(lengths[0]))) refuse(400);
+      if (lengths.length > 1 || (lengths.length === 1 && !/^\d+$/.test(lengths[0]!))) refuse(400);
     }
     scanner.take("\r\n", 400);
     request = { method, ...read, ...meaningOf(fields, minor === "0" ? 0 : 1), fields };
@@ -156,9 +156,9 @@ function targetOf(method: string, target: string): Pick<Parsed, "form" | "path" 
   }
   const absolute = /^https?:\/\/([^/?]*)/i.exec(target);
   if (absolute === null && !target.startsWith("/")) return null;
-  if (absolute !== null && !AUTHORITY.test(absolute[1])) return null;
+  if (absolute !== null && !AUTHORITY.test(absolute[1]!)) return null;
   const rest = target.slice(absolute?.[0].length ?? 0);
-  const [path] = rest.split("?", 1);
+  const [path] = rest.split("?", 1) as [string];
   return {
     form: absolute === null ? "origin" : "absolute",
     path: path || "/",
@@ -176,7 +176,7 @@ function meaningOf(
   if (minorVersion === 1 && valuesOf(fields, "host").length === 0) refuse(400);
   if (codings.length > 0) {
     const names = codings.flatMap(elementsOf);
-    const isLast = elementsOf(codings[codings.length - 1]).at(-1) === "chunked"; // none behind it, not even nothing
+    const isLast = elementsOf(codings[codings.length - 1]!).at(-1) === "chunked"; // none behind it, not even nothing
     if (minorVersion === 0 || lengths.length > 0 || !isLast) refuse(400);
     if (names.filter((name) => name === "chunked").length > 1) refuse(400);
     if (names.length > 1) refuse(501);

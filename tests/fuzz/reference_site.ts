@@ -44,7 +44,9 @@ export function answerTo(request: Request, tags: Tags, nowSeconds: number): Answ
 /** A range is of the plain form, unless If-Range or If-Match are about another. */
 function isAboutPlain(file: string, { method, fields }: Request, tags: Tags, nowSeconds: number): boolean {
   const range = joined(fields, "range");
-  if (method !== "GET" || range === null || referenceRanges(range, FILES[file].length) === null) return false;
+  if (method !== "GET" || range === null || referenceRanges(range, FILES[file]!.length) === null) {
+    return false;
+  }
   const known = { etag: tags.get(file) ?? null, modifiedSeconds: null };
   const ifRange = joined(fields, "if-range");
   if (ifRange !== null) return referenceIfRange(fields, known, nowSeconds);
@@ -62,10 +64,10 @@ function answerWith(file: string, request: Request, tags: Tags, nowSeconds: numb
         coding,
       ) => [coding, coding === "identity" ? file : `${file}.${coding === "gzip" ? "gz" : coding}`])
       .find(([coding, name]) =>
-        coding === "identity" || (FILES[name] !== undefined && !/\.(gz|br)$/.test(file))
+        coding === "identity" || (FILES[name!] !== undefined && !/\.(gz|br)$/.test(file))
       );
-  const [coding, name] = variant ?? ["identity", file];
-  const content = FILES[name];
+  const [coding, name] = (variant ?? ["identity", file]) as [string, string];
+  const content = FILES[name]!;
   const etag = tags.get(name) ?? null;
   const known = { etag, modifiedSeconds: MODIFIED_SECONDS };
   const own = { etag, "content-encoding": coding === "identity" ? null : coding };
@@ -91,7 +93,7 @@ function answerWith(file: string, request: Request, tags: Tags, nowSeconds: numb
       ? { status: 206, fields: own, body: null, parts: { ranges, content } }
       : whole;
   }
-  const [[from, to]] = ranges;
+  const [from, to] = ranges[0]!;
   const contentRange = `bytes ${from}-${to - 1}/${content.length}`;
   return {
     ...whole,

@@ -26,9 +26,9 @@ export async function shrink(
   for (let isSmaller = true; isSmaller;) {
     isSmaller = false;
     for (let part = 0; part < best.length; part++) {
-      for (let size = best[part].length; size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-        for (let at = 0; at < best[part].length;) {
-          const text = best[part];
+      for (let size = best[part]!.length; size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+        for (let at = 0; at < best[part]!.length;) {
+          const text = best[part]!;
           if (await attempt(part, text.slice(0, at) + text.slice(at + size))) isSmaller = true;
           else at += size;
         }
@@ -36,9 +36,9 @@ export async function shrink(
     }
   }
   for (let part = 0; part < best.length; part++) {
-    for (let at = 0; at < best[part].length; at++) {
-      if (/[a0]/.test(best[part][at])) continue;
-      const replaced = (letter: string) => best[part].slice(0, at) + letter + best[part].slice(at + 1);
+    for (let at = 0; at < best[part]!.length; at++) {
+      if (/[a0]/.test(best[part]![at]!)) continue;
+      const replaced = (letter: string) => best[part]!.slice(0, at) + letter + best[part]!.slice(at + 1);
       if (!await attempt(part, replaced("a"))) await attempt(part, replaced("0"));
     }
   }

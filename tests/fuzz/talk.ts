@@ -66,7 +66,7 @@ class Client {
   /** Sends a piece; true when nothing is left to be done but to read. */
   send(): boolean {
     const { bytes, cuts, ending } = this.script;
-    const end = this.#piece < cuts.length ? cuts[this.#piece] : bytes.length;
+    const end = this.#piece < cuts.length ? cuts[this.#piece]! : bytes.length;
     if (end > this.#sent) {
       const piece = bytes.slice(this.#sent, end);
       const count = send(this.fd, piece, piece.length, false);
@@ -134,7 +134,7 @@ export function talk(port: number, scripts: readonly Script[]): Heard[] {
   };
   while (next < scripts.length || clients.size > 0) {
     while (next < scripts.length && clients.size < CLIENTS) {
-      const client = new Client(descriptors.connect(port), scripts[next], next++);
+      const client = new Client(descriptors.connect(port), scripts[next]!, next++);
       clients.set(client.fd, client);
       epoll.register(client.fd, EPOLLIN);
     }

@@ -94,7 +94,7 @@ function referenceTarget(target: string): { path: string; query: string } | null
 }
 
 function check([text]: Input): void {
-  const [target] = text.split(" ", 1); // the parser goes on behind a space
+  const [target] = text!.split(" ", 1) as [string]; // the parser goes on behind a space
   const wanted = /^[\x21\x22\x24-\x7e\x80-\xff]+$/.test(target) ? referenceTarget(target) : null;
   write(`${target} `);
   const end = MARGIN + target.length + 1;

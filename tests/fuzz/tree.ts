@@ -98,18 +98,18 @@ function check([target]: Input): void {
   const bytes = bytesOf(head);
   if (read === null || parseRequest(bytes, 0, bytes.length, request) <= 0) return; // the parser has its own target
   const response = served.handler(request, served.context);
-  if (!(response instanceof HttpResponse)) throw new Error(`a promise for ${shown(target)}`);
+  if (!(response instanceof HttpResponse)) throw new Error(`a promise for ${shown(target!)}`);
   try {
     const { status, body, fields } = answerTo(read, NO_TAGS, 0);
     const text = textOf(response.bytes);
     if (text.includes(SECRET)) {
-      throw new Error(`what is outside of the root, or hidden, for ${shown(target)}`);
+      throw new Error(`what is outside of the root, or hidden, for ${shown(target!)}`);
     }
-    requireSame(response.status, status, `GET ${shown(target)}`);
-    if (response.tail !== null) throw new Error(`no answer in memory to ${shown(target)}`);
-    if (body !== null) requireSame(text.slice(response.headLength), body, `the content of ${shown(target)}`);
+    requireSame(response.status, status, `GET ${shown(target!)}`);
+    if (response.tail !== null) throw new Error(`no answer in memory to ${shown(target!)}`);
+    if (body !== null) requireSame(text.slice(response.headLength), body, `the content of ${shown(target!)}`);
     const location = /\r\nLocation: (.*)\r\n/.exec(text)?.[1];
-    requireSame(location, fields.location ?? undefined, `where ${shown(target)} leads`);
+    requireSame(location, fields.location ?? undefined, `where ${shown(target!)} leads`);
   } finally {
     response.discard();
   }

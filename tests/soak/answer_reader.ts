@@ -116,13 +116,13 @@ export class AnswerReader {
 
 function parseHead(text: string): Head | null {
   const lines = text.split("\r\n");
-  if (!/^HTTP\/1\.1 \d{3} /.test(lines[0])) return null;
+  if (!/^HTTP\/1\.1 \d{3} /.test(lines[0]!)) return null;
   const fields: Record<string, string> = {};
   for (let i = 1; i < lines.length; i++) {
-    const colon = lines[i].indexOf(": ");
-    const name = lines[i].slice(0, colon).toLowerCase();
+    const colon = lines[i]!.indexOf(": ");
+    const name = lines[i]!.slice(0, colon).toLowerCase();
     if (colon <= 0 || name in fields) return null;
-    fields[name] = lines[i].slice(colon + 2);
+    fields[name] = lines[i]!.slice(colon + 2);
   }
-  return { status: Number(lines[0].slice(9, 12)), fields };
+  return { status: Number(lines[0]!.slice(9, 12)), fields };
 }

@@ -89,7 +89,7 @@ export class Client implements AnswerUser {
     if (this.plan.waitsFor408) return;
     const rest = this.#second!;
     this.#second = null;
-    this.#begin(this.plan.exchanges[this.#next++]);
+    this.#begin(this.plan.exchanges[this.#next++]!);
     this.#write(rest);
   }
 
@@ -114,7 +114,7 @@ export class Client implements AnswerUser {
         throw new Error(`an answer that nobody asked for: ${answer.status}`);
       }
       this.#isClosing = true;
-      this.#host.judged({ ...this.plan.exchanges[0], kind: "408" }, answer, null);
+      this.#host.judged({ ...this.plan.exchanges[0]!, kind: "408" }, answer, null);
       return;
     }
     // A final answer in place of 100 (Continue) may end the connection: who knows whether the body comes (RFC 9110 §10.1.1).
@@ -135,7 +135,7 @@ export class Client implements AnswerUser {
   #sendSome(): void {
     const { exchanges, atOnce, splitMs } = this.plan;
     if (splitMs !== undefined) {
-      const { request } = exchanges[this.#next];
+      const { request } = exchanges[this.#next]!;
       const cut = 1 + this.#host.random.below(request.indexOf("\r\n\r\n") + 2);
       this.#second = request.subarray(cut);
       this.wakeMs = this.#host.now + splitMs;
@@ -146,7 +146,7 @@ export class Client implements AnswerUser {
     this.#next = end;
     for (const exchange of some) this.#begin(exchange);
     this.#write(
-      some.length === 1 ? some[0].request : Buffer.concat(some.map(({ request }) => request)) as Bytes,
+      some.length === 1 ? some[0]!.request : Buffer.concat(some.map(({ request }) => request)) as Bytes,
     );
     if (this.plan.receiveBytes !== undefined && !this.#isMuted) {
       this.#isMuted = true;
@@ -215,8 +215,8 @@ export class Client implements AnswerUser {
   #leave(): void {
     const partial = this.#reader.partial;
     if (partial !== null && this.#waiting.length > 0) {
-      const wrong = this.#waiting[0].judge(partial);
-      if (wrong !== null) this.#host.judged(this.#waiting[0], partial, wrong);
+      const wrong = this.#waiting[0]!.judge(partial);
+      if (wrong !== null) this.#host.judged(this.#waiting[0]!, partial, wrong);
     }
     this.#finish(null);
   }

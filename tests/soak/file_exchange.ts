@@ -176,7 +176,7 @@ export class FileExchange implements Exchange {
     if (this.isHead || !isWhole) { // length and tag are taken as they are
       const bytes = Buffer.alloc(Number(fields["content-length"]));
       body.copy(bytes);
-      return { content: { bytes, tag: fields.etag }, modifiedSeconds };
+      return { content: { bytes, tag: fields.etag! }, modifiedSeconds };
     }
     return unpacked(body, coding).equals(content.bytes)
       ? { content: { bytes: body, tag: tagOf(body) }, modifiedSeconds }
@@ -198,7 +198,7 @@ export class FileExchange implements Exchange {
     const wrong = difference("status", status, 206) ?? compareValidators(answer, form, isTagged);
     if (wrong !== null) return wrong;
     if (spans.length === 1) {
-      const [[start, end]] = spans;
+      const [start, end] = spans[0]!;
       const range = `bytes ${start}-${end - 1}/${bytes.length}`;
       return difference("Content-Range", fields["content-range"], range) ??
         this.#compareBody(answer, bytes, start, end);
@@ -207,7 +207,7 @@ export class FileExchange implements Exchange {
     const parts = partsOf({ status, statusLine: "", fields, body, text: "" });
     if (parts.length !== spans.length) return `${parts.length} parts, not ${spans.length}`;
     for (const [i, { start, last, size, body, type }] of parts.entries()) {
-      const isRight = start === spans[i][0] && last === spans[i][1] - 1 && size === bytes.length &&
+      const isRight = start === spans[i]![0] && last === spans[i]![1] - 1 && size === bytes.length &&
         type === this.#resource.mediaType && Buffer.compare(body, bytes.subarray(start, last + 1)) === 0;
       if (!isRight) return `part ${i} is ${start}-${last}/${size} of other bytes, or not ${spans[i]}`;
     }

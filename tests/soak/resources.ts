@@ -53,7 +53,7 @@ export class Resource {
     this.kind = kind;
     this.url = url;
     this.path = path;
-    this.mediaType = MEDIA_TYPES[path.slice(path.lastIndexOf("."))];
+    this.mediaType = MEDIA_TYPES[path.slice(path.lastIndexOf("."))]!;
   }
 
   get state(): State {

@@ -218,7 +218,7 @@ export class Traffic {
           ...common,
         });
       case 2:
-        return this.#file("small", { kind: "body of a GET", framing: sized[0], body, closes });
+        return this.#file("small", { kind: "body of a GET", framing: sized[0]!, body, closes });
       default:
         return length === 0 ? this.#withBody(fields, answer) : answer({
           kind: "Expect: 100-continue",

@@ -114,7 +114,7 @@ export class Writer {
     }
     Deno.symlinkSync("target0", this.#at("current"));
     Deno.writeTextFileSync(this.#at("fixed.html"), "It stays as it is.\n");
-    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[0][i])));
+    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[0]![i]!)));
     for (const resource of [...this.resources, this.lost]) {
       if (resource.kind === "linked") continue;
       const content = this.#content(resource.kind);
@@ -166,7 +166,7 @@ export class Writer {
     const i = this.#linked.indexOf(resource);
     const target = this.#random.below(LINK_TARGETS);
     const form = this.#move(`target${target}/${i}.txt`, content);
-    this.#behindLinks[target][i] = form;
+    this.#behindLinks[target]![i] = form;
     if (target === this.#target) resource.become(behindLink(form));
     return true;
   }
@@ -222,10 +222,10 @@ export class Writer {
     Deno.renameSync(this.#at("swap/a"), this.#at("swap/c"));
     for (const resource of a) resource.become(new State(null));
     Deno.renameSync(this.#at("swap/b"), this.#at("swap/a"));
-    a.forEach((resource, i) => resource.become(new State(b[i].state.file)));
+    a.forEach((resource, i) => resource.become(new State(b[i]!.state.file)));
     for (const resource of b) resource.become(new State(null));
     Deno.renameSync(this.#at("swap/c"), this.#at("swap/b"));
-    b.forEach((resource, i) => resource.become(new State(before[i])));
+    b.forEach((resource, i) => resource.become(new State(before[i]!)));
     return true;
   }
 
@@ -233,7 +233,7 @@ export class Writer {
     this.#target = (this.#target + 1 + this.#random.below(LINK_TARGETS - 1)) % LINK_TARGETS;
     Deno.symlinkSync(`target${this.#target}`, this.#at(".new/link"));
     Deno.renameSync(this.#at(".new/link"), this.#at("current"));
-    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[this.#target][i])));
+    this.#linked.forEach((resource, i) => resource.become(behindLink(this.#behindLinks[this.#target]![i]!)));
     return true;
   }
 

@@ -29,13 +29,13 @@ export function parseLine(line: string): LoggedLine {
   assert(match !== null, `no line of a log: ${JSON.stringify(line)}`);
   const [, client, user, , request, status, bytes, referer, agent, seconds] = match;
   return {
-    client,
-    user,
-    request,
+    client: client!,
+    user: user!,
+    request: request!,
     status: Number(status),
     bytes: Number(bytes),
-    referer,
-    agent,
+    referer: referer!,
+    agent: agent!,
     seconds: Number(seconds),
   };
 }

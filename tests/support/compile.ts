@@ -23,7 +23,7 @@ export async function run(
   env: Record<string, string> = {},
   cwd: string = REPOSITORY,
 ): Promise<Run> {
-  const [program, ...args] = command;
+  const [program, ...args] = command as [string, ...string[]];
   const { code, stdout, stderr } = await new Deno.Command(program, { args, env, cwd }).output();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -7,7 +7,10 @@
  * How to start Deno. EPOLLET_TEST_DENO overrides it, as words separated by spaces: under an emulator the running
  * executable cannot be started by its path alone.
  */
-export const DENO: readonly string[] = (Deno.env.get("EPOLLET_TEST_DENO") ?? Deno.execPath()).split(" ");
+export const DENO = (Deno.env.get("EPOLLET_TEST_DENO") ?? Deno.execPath()).split(" ") as [
+  string,
+  ...string[],
+];
 
 /** True when everything takes many times as long. */
 export const IS_EMULATED: boolean = Deno.env.has("EPOLLET_TEST_DENO");

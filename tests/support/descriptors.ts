@@ -64,7 +64,7 @@ export class Descriptors {
     const fds = new Int32Array(32);
     const bytes = new Uint8Array(fds.buffer);
     orThrow(result(libc.pipe2(bytes, O_NONBLOCK | O_CLOEXEC)), "make a pipe", "pipe2");
-    return { reader: this.keep(fds[0]), writer: this.keep(fds[1]) };
+    return { reader: this.keep(fds[0]!), writer: this.keep(fds[1]!) };
   }
 
   /** Connects to 127.0.0.1:`port`. */

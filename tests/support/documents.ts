@@ -17,7 +17,7 @@ export function readDocument(path: string): string {
 export function blocksOf(document: string, kind?: string): string[] {
   return Array.from(document.matchAll(/^```(\w*)\n([^]*?)^```$/gm))
     .filter(([, each]) => kind === undefined || each === kind)
-    .map(([, , text]) => text);
+    .map(([, , text]) => text!);
 }
 
 /** What stands between single backticks, outside of blocks. */
@@ -25,7 +25,7 @@ export function spansOf(document: string): string[] {
   const prose = document.replaceAll(/^```[^]*?^```$/gm, "");
   return Array.from(
     prose.matchAll(/`([^`]+)`/g),
-    ([, text]) => text.replaceAll("\\|", "|").replaceAll("\n", " "),
+    ([, text]) => text!.replaceAll("\\|", "|").replaceAll("\n", " "),
   );
 }
 

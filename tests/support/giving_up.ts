@@ -135,6 +135,6 @@ function user(name: string, other: string) {
 }
 
 console.log(
-  JSON.stringify(action === "user" ? user(args[0], args[1]) : sandbox(args[0], args[1], Number(args[2]))),
+  JSON.stringify(action === "user" ? user(args[0]!, args[1]!) : sandbox(args[0]!, args[1]!, Number(args[2]))),
 );
 Deno.exit(0);

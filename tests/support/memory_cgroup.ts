@@ -72,7 +72,7 @@ export class MemoryCgroup {
 
 function findMounted(): { path: string; isSecond: boolean } | null {
   for (const line of Deno.readTextFileSync("/proc/mounts").split("\n")) {
-    const [, path, type, options = ""] = line.split(" ");
+    const [, path, type, options = ""] = line.split(" ") as [string, string, ...string[]];
     if (type === "cgroup" && options.split(",").includes("memory")) return { path, isSecond: false };
     if (type !== "cgroup2") continue;
     const controllers = Deno.readTextFileSync(`${path}/cgroup.controllers`).trim().split(" ");

@@ -26,7 +26,7 @@ const HEAD = /^Content-Type: ([^\r\n]+)\r\nContent-Range: bytes (\d+)-(\d+)\/(\d
 export function partsOf(response: WireResponse): Part[] {
   assertEquals(response.status, 206);
   assertEquals(response.fields["content-range"], undefined, "that is for a single range");
-  const boundary = CONTENT_TYPE.exec(response.fields["content-type"])?.[1];
+  const boundary = CONTENT_TYPE.exec(response.fields["content-type"]!)?.[1];
   assert(boundary !== undefined, response.fields["content-type"]);
   const { body } = response;
   let at = 0;
@@ -41,7 +41,7 @@ export function partsOf(response: WireResponse): Part[] {
     const headEnd = at + latin1(body.subarray(at, at + 1000)).indexOf("\r\n\r\n");
     const head = HEAD.exec(latin1(body.subarray(at, headEnd)));
     assert(head !== null, `no head of a part: ${latin1(body.subarray(at, at + 200))}`);
-    const [start, last, size] = head.slice(2).map(Number);
+    const [start, last, size] = head.slice(2).map(Number) as [number, number, number];
     assert(start <= last && last < size, head[0]);
     at = headEnd + 4;
     const part = body.subarray(at, at + last - start + 1);
@@ -50,7 +50,7 @@ export function partsOf(response: WireResponse): Part[] {
       !Buffer.from(part.buffer, part.byteOffset, part.length).includes(boundary),
       "it holds the boundary",
     );
-    parts.push({ type: head[1], start, last, size, body: part });
+    parts.push({ type: head[1]!, start, last, size, body: part });
     at += part.length;
     take(`\r\n--${boundary}`);
   }

@@ -14,7 +14,7 @@ function openIn(pid: number): { readonly name: string; readonly flags: number }[
     try {
       const name = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
       const [, flags] = /^flags:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`))!;
-      return { name, flags: parseInt(flags, 8) };
+      return { name, flags: parseInt(flags!, 8) };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return []; // closed meanwhile
       throw error;
@@ -34,7 +34,7 @@ export function writableIn(pid: number): string[] {
 /** The files that a process shares memory with. */
 function sharedIn(pid: number): string[] {
   const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
-  return Array.from(maps.matchAll(/^\S+ ..[x-]s \S+ \S+ \d+ +(\/.*)$/gm), ([, path]) => path)
+  return Array.from(maps.matchAll(/^\S+ ..[x-]s \S+ \S+ \d+ +(\/.*)$/gm), ([, path]) => path!)
     .filter((path) => !/^\/(dev\/zero|memfd:)/.test(path));
 }
 

@@ -28,7 +28,7 @@ function withoutWarning(stderr: string): string {
 }
 
 /** The command line of the program. */
-export function programCommand(args: readonly string[]): string[] {
+export function programCommand(args: readonly string[]): [string, ...string[]] {
   return [...DENO, "run", "--no-prompt", "--allow-ffi", `${REPOSITORY}main.ts`, ...args];
 }
 
@@ -101,7 +101,7 @@ export class Program {
     cwd: string = REPOSITORY,
     locale: Record<string, string> = { LC_ALL: "C.UTF-8" },
   ): Promise<Program> {
-    const [program, ...rest] = command;
+    const [program, ...rest] = command as [string, ...string[]];
     const process = new Deno.Command(program, {
       args: rest,
       cwd,

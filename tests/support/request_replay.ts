@@ -123,7 +123,7 @@ export function replay(input: Uint8Array): number {
     const growing = new Uint8Array(whole.length).fill(byte);
     isDecided = false;
     for (let length = 0; length <= input.length; length++) {
-      if (length > 0) growing[MARGIN + length - 1] = input[length - 1];
+      if (length > 0) growing[MARGIN + length - 1] = input[length - 1]!;
       if (length > LONG && length % 16 > 0 && input.length - length > 16) continue;
       if (requirePrefix(growing, length, `bytes ${byte} around it`)) isDecided = true;
     }

@@ -108,7 +108,7 @@ export class ScriptedSocket implements Transport {
 
   send(_fd: number, bytes: Uint8Array<ArrayBuffer>, length: number): number {
     const count = this.#room(length);
-    for (let i = 0; i < count; i++) this.sent.push(bytes[i]);
+    for (let i = 0; i < count; i++) this.sent.push(bytes[i]!);
     return count;
   }
 
@@ -117,7 +117,7 @@ export class ScriptedSocket implements Transport {
     if (count < 0) return count;
     const bytes = new Uint8Array(count);
     const read = readAt(file, bytes, offset);
-    for (let i = 0; i < read; i++) this.sent.push(bytes[i]);
+    for (let i = 0; i < read; i++) this.sent.push(bytes[i]!);
     return read;
   }
 

@@ -37,7 +37,7 @@ for (const wait of WAITS) {
     eventfdSignal(fd);
     const list = await waiting;
     const damaged = others.filter((bytes) => bytes.some((byte) => byte !== 0xab)).length;
-    if (damaged > 0 || list.length !== 1 || list[0][0] !== fd) {
+    if (damaged > 0 || list.length !== 1 || list[0]![0] !== fd) {
       console.error(`${damaged} pieces of memory were written to by the kernel; ${list} was told`);
       Deno.exit(1);
     }

@@ -23,7 +23,7 @@ export class Started implements AsyncDisposable {
 
   /** Waits until standard output matches `ready`. */
   static async command(command: readonly string[], ready: RegExp, cwd?: string): Promise<Started> {
-    const [program, ...args] = command;
+    const [program, ...args] = command as [string, ...string[]];
     const options = { args, stdout: "piped", stderr: "inherit" } as const;
     const process = new Deno.Command(program, cwd === undefined ? options : { ...options, cwd }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();

@@ -62,15 +62,15 @@ export class TestProgress {
     } else if (OUTPUT_BEGINS.test(line)) {
       this.#isOutput = true;
     } else if (FILE.test(line)) {
-      if (isWhole) this.#set(FILE.exec(line)![1], null);
+      if (isWhole) this.#set(FILE.exec(line)![1]!, null);
     } else if (ENDED.test(line)) {
       this.#set(this.file, null);
       const [, test, how] = ENDED.exec(line)!;
       if (isWhole && how === "FAILED") this.failures.push(`${test} (${this.file})`);
     } else if (BEGUN.test(line)) {
-      this.#set(this.file, BEGUN.exec(line)![1]);
+      this.#set(this.file, BEGUN.exec(line)![1]!);
     } else if (isWhole && RESULT.test(line)) {
-      for (const [, count, what] of line.matchAll(COUNT)) this.counts.set(what, Number(count));
+      for (const [, count, what] of line.matchAll(COUNT)) this.counts.set(what!, Number(count));
     }
   }
 

@@ -104,7 +104,10 @@ export class Wire {
         return null;
       }
     }
-    const [statusLine, ...lines] = decoder.decode(this.#buffer.subarray(0, end)).split("\r\n");
+    const [statusLine, ...lines] = decoder.decode(this.#buffer.subarray(0, end)).split("\r\n") as [
+      string,
+      ...string[],
+    ];
     this.#buffer = this.#buffer.slice(end + 4);
     const fields: Record<string, string> = {};
     for (const line of lines) {
