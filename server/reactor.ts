@@ -35,10 +35,8 @@ export class Reactor {
   batch: number = nextTurn();
   /** Turns that this reactor has had. */
   turns = 0;
-  /** How often Deno's own loop has had a round between two turns: what was to be done without waiting is done then. */
-  rounds = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
-  betweenPhases: () => void = () => {};
+  betweenPhases: (tasks: Pick<TaskQueue, "rounds" | "isQuiet">) => void = () => {};
 
   readonly #poller: Poller;
   readonly #onError: ErrorListener;
@@ -148,11 +146,6 @@ export class Reactor {
     this.#tasks.post(task);
   }
 
-  /** True when no promise or coroutine is at work, and none has left something to be done. */
-  get isQuiet(): boolean {
-    return this.#tasks.pending === 0 && this.#tasks.isEmpty;
-  }
-
   /** True while the wait runs on another thread: then nothing but {@linkcode post} may be called. */
   get isParked(): boolean {
     return this.#tasks.isParked;
@@ -236,7 +229,7 @@ export class Reactor {
     this.#tasks.isParked = true;
     const count = await this.#poller.park(this.#ready, timeoutMs);
     this.#tasks.isParked = false;
-    this.rounds++;
+    this.#tasks.rounds++;
     this.#dispatch(count);
   }
 
@@ -274,7 +267,7 @@ export class Reactor {
     const woken = count + again.length;
     if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation
     try {
-      this.betweenPhases();
+      this.betweenPhases(this.#tasks);
     } catch (error) {
       this.#fail(error, null);
     }
