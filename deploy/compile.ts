@@ -111,6 +111,7 @@ async function compile(output: string, target: string, folder: string): Promise<
     "--no-check",
     "--no-prompt",
     "--allow-ffi",
+    "--v8-flags=--max-semi-space-size=4", // new objects in 12 MiB, not in up to 96: here most die at once, or stay
     "--no-code-cache", // else each start runs what it finds in $TMPDIR/deno-compile-NAME.cache, which any user may put there
     ...["--lock", lock],
     ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target]!.triple]),

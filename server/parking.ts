@@ -13,8 +13,6 @@ import type { TaskQueue } from "./task_queue.ts";
 export class Parking {
   readonly #poller: Poller;
   readonly #tasks: TaskQueue;
-  /** How often Deno's own loop has had a round between two turns: what was to be done without waiting is done then. */
-  rounds = 0;
   #isRef = true;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -37,7 +35,7 @@ export class Parking {
     this.#tasks.isParked = true;
     const count = await (this.#isRef ? this.#poller.park(ready, timeoutMs) : this.#look(ready, timeoutMs));
     this.#tasks.isParked = false;
-    this.rounds++;
+    this.#tasks.rounds++;
     return count;
   }
 

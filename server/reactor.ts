@@ -37,7 +37,7 @@ export class Reactor {
   /** Turns that this reactor has had. */
   turns = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
-  betweenPhases: () => void = () => {};
+  betweenPhases: (tasks: Pick<TaskQueue, "rounds" | "isQuiet">) => void = () => {};
   /** The long wait, and whether it keeps the process alive. */
   readonly parking: Parking;
   readonly #poller: Poller;
@@ -147,11 +147,6 @@ export class Reactor {
   /** Runs `task` in the loop, soon; callable from any promise or timer. */
   post(task: () => void): void {
     this.#tasks.post(task);
-  }
-
-  /** True when no promise or coroutine is at work, and none has left something to be done. */
-  get isQuiet(): boolean {
-    return this.#tasks.pending === 0 && this.#tasks.isEmpty;
   }
 
   /** True while the wait runs on another thread: then nothing but {@linkcode post} may be called. */
@@ -266,7 +261,7 @@ export class Reactor {
     const woken = count + again.length;
     if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation
     try {
-      this.betweenPhases();
+      this.betweenPhases(this.#tasks);
     } catch (error) {
       this.#fail(error, null);
     }

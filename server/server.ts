@@ -130,8 +130,8 @@ export class Server {
     );
     let updatedMs = reactor.now;
     const { reclaimer } = bodyMemory;
-    reactor.betweenPhases = () => {
-      reclaimer.run(reactor.parking.rounds, reactor.isQuiet);
+    reactor.betweenPhases = ({ rounds, isQuiet }) => {
+      reclaimer.run(rounds, isQuiet);
       if (reactor.now === updatedMs) return; // many turns fit into a millisecond
       updatedMs = reactor.now;
       clock.update(Date.now());

@@ -23,6 +23,8 @@ export class TaskQueue {
   isParked = false;
   /** Promises and coroutines that something outside of the loop works on: it must not block them. */
   pending = 0;
+  /** How often Deno's own loop has had a round: what was to be done without waiting is done then. */
+  rounds = 0;
   #tasks: (() => void)[] = [];
 
   /**
@@ -44,6 +46,11 @@ export class TaskQueue {
 
   get isEmpty(): boolean {
     return this.#tasks.length === 0;
+  }
+
+  /** True when no promise or coroutine is at work, and none has left something to be done. */
+  get isQuiet(): boolean {
+    return this.pending === 0 && this.isEmpty;
   }
 
   /** @throws {TypeError} for what is no function: it would fail in a later turn, far from its cause */

@@ -45,11 +45,13 @@ interface CompressionStream {
 }
 
 /** Absent in older runtimes. */
-const createZstdCompress =
-  (zlib as { createZstdCompress?: (options: { chunkSize: number }) => CompressionStream }).createZstdCompress;
+const zstd = zlib as {
+  createZstdCompress?: (options: object) => CompressionStream;
+  zstdCompressSync?: (content: Uint8Array, options: object) => Uint8Array;
+};
 
 /** What can be made, whatever the client likes best. */
-export const MADE_CODINGS: readonly Coding[] = createZstdCompress === undefined
+export const MADE_CODINGS: readonly Coding[] = zstd.createZstdCompress === undefined
   ? ["br", "gzip"]
   : ["br", "zstd", "gzip"];
 
@@ -85,18 +87,34 @@ export class Compressor {
   }
 }
 
-function create(coding: Coding, size: number): CompressionStream {
+function optionsFor(coding: Coding, size: number): object {
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
+  const params = { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: size };
+  return coding === "br" ? { chunkSize: OUTPUT_BYTES, params } : { chunkSize: OUTPUT_BYTES };
+}
+
+/** By one call: a stream of its own would leave ten times the garbage for a small file. */
+function compressWhole(content: Uint8Array, coding: Coding): Uint8Array {
+  const options = optionsFor(coding, content.length);
   switch (coding) {
     case "gzip":
-      return zlib.createGzip({ chunkSize: OUTPUT_BYTES });
+      return zlib.gzipSync(content, options);
     case "br":
-      return zlib.createBrotliCompress({
-        chunkSize: OUTPUT_BYTES,
-        params: { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: size },
-      });
+      return zlib.brotliCompressSync(content, options);
     case "zstd":
-      return createZstdCompress!({ chunkSize: OUTPUT_BYTES });
+      return zstd.zstdCompressSync!(content, options);
+  }
+}
+
+function create(coding: Coding, size: number): CompressionStream {
+  const options = optionsFor(coding, size);
+  switch (coding) {
+    case "gzip":
+      return zlib.createGzip(options);
+    case "br":
+      return zlib.createBrotliCompress(options);
+    case "zstd":
+      return zstd.createZstdCompress!(options);
   }
 }
 
@@ -104,6 +122,23 @@ async function compressSlices(
   content: Uint8Array,
   coding: Coding,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks = content.length <= COMPRESSION_SLICE_BYTES
+    ? [compressWhole(content, coding)]
+    : await compressByStream(content, coding);
+  await yieldTurn();
+  const compressed = concat(chunks);
+  for (const { buffer } of chunks) {
+    if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // no part of a pool
+  }
+  return compressed.length < content.length ? compressed : null;
+}
+
+/** Others have their turn. */
+function yieldTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+async function compressByStream(content: Uint8Array, coding: Coding): Promise<Uint8Array[]> {
   const stream = create(coding, content.length);
   const chunks: Uint8Array[] = [];
   stream.on("data", (chunk) => chunks.push(chunk));
@@ -111,7 +146,6 @@ async function compressSlices(
     stream.on("end", resolve);
     stream.on("error", reject);
   });
-  const yieldTurn = () => new Promise((resolve) => setTimeout(resolve)); // others have their turn
   for (let start = 0; start < content.length; start += COMPRESSION_SLICE_BYTES) {
     const slice = content.subarray(start, start + COMPRESSION_SLICE_BYTES);
     await Promise.race([new Promise<void>((resolve) => stream.write(slice, resolve)), ended]);
@@ -119,10 +153,5 @@ async function compressSlices(
   }
   stream.end();
   await ended;
-  await yieldTurn();
-  const compressed = concat(chunks);
-  for (const { buffer } of chunks) {
-    if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // no part of a pool
-  }
-  return compressed.length < content.length ? compressed : null;
+  return chunks;
 }
