@@ -58,7 +58,7 @@ export {
   type FetchUnixAddress,
   fromFetch,
 } from "./handlers/from_fetch.ts";
-export { type Validation } from "./handlers/site/file_cache.ts";
+export { type Validation } from "./handlers/site/site_options.ts";
 export type { Handler, HandlerContext } from "./server/handler.ts";
 export type { Forwarded } from "./server/proxy/forwarded.ts";
 export type { Peer, Protocol, Session } from "./server/protocol.ts";

@@ -8,17 +8,16 @@ import type { Handler, HandlerContext } from "../server/handler.ts";
 import { KnownRequest } from "../server/http/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { CACHE_BYTES_MAX } from "../server/limits.ts";
+import { CACHE_BYTES_MAX } from "../server/site_limits.ts";
 import type { CacheSnapshot } from "../server/statistics.ts";
 import type { SiteArchive } from "../server/site_archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./site/allowed_hosts.ts";
-import type { Validation } from "./site/file_cache.ts";
 import type { Note } from "./site/locator.ts";
 import type { Answer } from "./site/resource.ts";
 import { Origin, originKeyOf } from "./site/origin.ts";
 import { Site } from "./site/site.ts";
 import { checkSiteOptions } from "./site/site_kinds.ts";
-import type { SiteOptions } from "./site/site_options.ts";
+import type { SiteOptions, Validation } from "./site/site_options.ts";
 import { watches } from "./site/watches.ts";
 
 /** What the static handler needs to know. */

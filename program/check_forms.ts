@@ -9,7 +9,7 @@ import { isSiblingName } from "../handlers/site/place.ts";
 import { describeOlder, isOlder } from "../handlers/site/siblings.ts";
 import { SiteRoot, terminate } from "../handlers/site/site_root.ts";
 import type { SiteSettings } from "../server/config/site_settings.ts";
-import { STALE_FORMS_NAMES_MAX } from "../server/limits.ts";
+import { STALE_FORMS_NAMES_MAX } from "../server/site_limits.ts";
 
 /** Beyond that, how many more there are is all that is said. */
 const SHOWN_MAX = 20;

@@ -5,7 +5,8 @@
 import { isIpAddress } from "../ffi/socket.ts";
 import type { CommandLine } from "../server/config/settings.ts";
 import { Expected, UsageError } from "../server/config/usage_error.ts";
-import { EXPECTED_ADDRESS, formatMode } from "../server/config/values.ts";
+import { formatMode } from "../server/config/values.ts";
+import { EXPECTED_ADDRESS } from "../server/listening/address.ts";
 import { formatListenAddress, readUnixPath } from "../server/listening/address.ts";
 import { type ConfigPath, withPlace } from "./config_place.ts";
 import { wildcardFamilies } from "./reachable.ts";

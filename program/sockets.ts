@@ -17,7 +17,7 @@ import {
   openListeners,
   removeSocketFiles,
 } from "../server/listening/open.ts";
-import type { InheritedSocket } from "../server/workers/messages.ts";
+import type { InheritedSocket } from "../server/listening/inherited_socket.ts";
 import { withPortAdvice } from "./port_advice.ts";
 
 /** What stands for addresses where systemd says on what to listen. */

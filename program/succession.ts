@@ -7,7 +7,8 @@ import { hangUp } from "../ffi/child.ts";
 import { processId } from "../ffi/process.ts";
 import { describeEnd } from "../server/workers/supervisor.ts";
 import type { Reactor } from "../server/reactor.ts";
-import type { InheritedSocket, Succession } from "../server/workers/messages.ts";
+import type { Succession } from "../server/workers/messages.ts";
+import type { InheritedSocket } from "../server/listening/inherited_socket.ts";
 import { ChildProcess, type Launch } from "../server/workers/child_process.ts";
 
 /** What is said in a container: when its first process ends, the kernel ends all others with it (pid_namespaces(7)). */

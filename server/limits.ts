@@ -5,7 +5,6 @@
  */
 
 export * from "./shared_limits.ts";
-export * from "./site_limits.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -283,6 +282,14 @@ export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MOST + 3 * CREDENTIALS_BYTES_MAX + 
   4 * KIB;
 /** What is shown of a request line that was not understood. */
 export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
+
+// Dates
+
+/**
+ * The first second of 1990, when there was no Web: what a file says of itself that is older is a convention of the tool
+ * that wrote it, and no time at which it changed.
+ */
+export const MODIFIED_SECONDS_MIN = 631_152_000;
 
 // The configuration
 

@@ -9,7 +9,7 @@ import { FileBody } from "./http/file_body.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { HttpResponse } from "./http/response.ts";
 import { REFUSED_RETRY_SECONDS } from "./limits.ts";
-import { networkOf } from "./proxy/proxy_header.ts";
+import { networkOf } from "./proxy/ip_address.ts";
 
 /** One for all: it takes no memory. */
 const NO_ROOM = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]]);

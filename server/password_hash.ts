@@ -8,12 +8,12 @@
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, scryptSync } from "node:crypto";
 import { hasControls } from "./http/credentials.ts";
+import { CREDENTIALS_BYTES_MAX } from "./limits.ts";
 import {
-  CREDENTIALS_BYTES_MAX,
   PASSWORD_HASH_MEMORY_BYTES_MAX,
   PASSWORD_HASH_MEMORY_BYTES_MIN,
   PASSWORD_HASH_WORK_BYTES_MAX,
-} from "./limits.ts";
+} from "./site_limits.ts";
 
 /** What a hash is made with, and what comes out. */
 export interface PasswordHash {

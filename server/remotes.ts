@@ -7,7 +7,7 @@ import { peerAddress, peerNetwork, type SocketAddress } from "../ffi/socket.ts";
 import { KnownRequest } from "./http/known_request.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { type Forwarded, forwardedBy, forwardedClient } from "./proxy/forwarded.ts";
-import { networkOf } from "./proxy/proxy_header.ts";
+import { networkOf } from "./proxy/ip_address.ts";
 import type { TrustedProxies } from "./proxy/trusted_proxies.ts";
 
 /** See the module's comment. */

@@ -8,7 +8,7 @@ import type { HandlerContext } from "./handler.ts";
 import type { HttpClock } from "./http/date.ts";
 import type { HttpRequest } from "./http/request.ts";
 import type { Forwarded } from "./proxy/forwarded.ts";
-import { networkOf } from "./proxy/proxy_header.ts";
+import { networkOf } from "./proxy/ip_address.ts";
 
 /** The connection that a context speaks of. */
 interface Owner {

@@ -23,13 +23,8 @@ import { Reactor } from "./reactor.ts";
 import { reportRejection } from "./rejections.ts";
 import { Remotes } from "./remotes.ts";
 import { kernelTransport } from "./transport.ts";
-import {
-  isSameForAddresses,
-  keepAliveFieldsOf,
-  limitsOf,
-  type ServerLimits,
-  withinDescriptors,
-} from "./server_limits.ts";
+import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
+import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
   checkOptions,
   listenAddressesOf,
@@ -155,7 +150,7 @@ export class Server {
         handler: "handler" in options ? options.handler : noHandler,
         limits,
         clients: Clients.for(limits, this.#networkOf),
-        keepAliveFields: keepAliveFieldsOf(limits),
+        keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
         clock,
         ledger: new Ledger(options.measureLatency ?? false, log),
         remotes,
@@ -203,7 +198,7 @@ export class Server {
       proxyProtocol: false,
       limits,
       clients: Clients.for(limits, this.#networkOf),
-      keepAliveFields: keepAliveFieldsOf(limits),
+      keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
       isDraining: false,
     };
     this.#otherGroups.push(
@@ -280,7 +275,7 @@ export class Server {
       if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits, this.#networkOf);
       host.limits = limits;
       host.keepAlive = keepAlive;
-      host.keepAliveFields = keepAliveFieldsOf(limits);
+      host.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
       this.#group.expire(); // those who rest may have rested for too long by now
     });
   }

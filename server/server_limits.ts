@@ -2,7 +2,6 @@
  * What clients may take of a server, and for how long: everything that can be set about it, in one place.
  * @module
  */
-import { DEFAULT_KEEP_ALIVE, keepAliveFields } from "./http/persistence.ts";
 import {
   BODY_BYTES_MAX,
   BODY_TIMEOUT_MS,
@@ -154,13 +153,6 @@ export function withinDescriptors(limits: ServerLimits, descriptors: number): Se
   if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
   const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
   return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
-}
-
-/** What responses say of a connection that stays open. */
-export function keepAliveFieldsOf({ keepAliveTimeoutMs }: ServerLimits): Uint8Array<ArrayBuffer> {
-  return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
-    ? DEFAULT_KEEP_ALIVE // which responses are made with
-    : keepAliveFields(keepAliveTimeoutMs);
 }
 
 /** Those who are connected are counted on, unless they have to be counted in another way. */

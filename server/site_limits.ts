@@ -119,9 +119,3 @@ export const LISTINGS_WAITING_MAX = 256;
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;
-
-/**
- * The first second of 1990, when there was no Web: what a file says of itself that is older is a convention of the tool
- * that wrote it, and no time at which it changed.
- */
-export const MODIFIED_SECONDS_MIN = 631_152_000;

@@ -9,7 +9,7 @@ import { HttpError } from "../server/http/http_error.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
+import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/site_limits.ts";
 import { deriveKey, hashPassword, isPasswordHash, parsePasswordHash } from "../server/password_hash.ts";
 import { bytesOf, withFields } from "./support/request_replay.ts";
 import { eventually } from "./support/waiting.ts";

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { memoryBytes } from "../bench/measure.ts";
-import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/site_limits.ts";
 import { startInNamespace } from "./support/namespace.ts";
 import { Program, programCommand, Site } from "./support/program.ts";
 import { hasStrace, traced } from "./support/trace.ts";

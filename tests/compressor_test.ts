@@ -5,14 +5,15 @@
 import { assert, assertEquals } from "@std/assert";
 import zlib from "node:zlib";
 import { staticHandler } from "../handlers/static.ts";
-import { Compressor, isCompressible, MADE_CODINGS } from "../handlers/site/compressor.ts";
+import { Compressor, MADE_CODINGS } from "../handlers/site/compressor.ts";
+import { isCompressible } from "../handlers/site/media_type.ts";
 import type { Coding } from "../server/http/negotiation.ts";
 import {
   COMPRESSED_BYTES_MAX,
   COMPRESSED_BYTES_MIN,
   COMPRESSION_SLICE_BYTES,
   COMPRESSIONS_MAX,
-} from "../server/limits.ts";
+} from "../server/site_limits.ts";
 import { sleep, withServer } from "./support/serving.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";

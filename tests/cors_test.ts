@@ -7,7 +7,7 @@ import { Cors, isOrigin } from "../handlers/site/cors.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../server/limits.ts";
+import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../server/site_limits.ts";
 import { bytesOf, withFields } from "./support/request_replay.ts";
 
 const LIST = ["https://a.example", "http://b.example:8080"];

@@ -16,7 +16,7 @@ import {
   DIGESTED_FILES_MAX,
   DIGESTED_WHILE_WAITING_BYTES_MAX,
   DIGESTS_AWAITED_BYTES_MAX,
-} from "../server/limits.ts";
+} from "../server/site_limits.ts";
 import { openDescriptors } from "./support/descriptors.ts";
 import { Site } from "./support/program.ts";
 import { tagOf, writeSparse } from "./support/tags.ts";

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { staticHandler } from "../handlers/static.ts";
 import { SiteRoot } from "../handlers/site/site_root.ts";
 import { WatchTree } from "../handlers/site/watch_tree.ts";
-import { CACHE_RECHECK_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
+import { CACHE_RECHECK_SECONDS, CACHED_FILE_BYTES_MAX } from "../server/site_limits.ts";
 import type { ErrnoName } from "./faults/errnos.ts";
 import { Interposer } from "./faults/interposer.ts";
 import { mustSkip } from "./faults/strace.ts";

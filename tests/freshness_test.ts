@@ -9,7 +9,7 @@ import { encodeUtf8 } from "../server/http/characters.ts";
 import { formatHttpDate, HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
-import { CACHED_FILE_BYTES_MAX } from "../server/limits.ts";
+import { CACHED_FILE_BYTES_MAX } from "../server/site_limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";
 import { settle } from "./support/settle.ts";
 import { get, Wire } from "./support/wire.ts";

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { expandDestination, Glob } from "../handlers/site/glob.ts";
 import { encodePath } from "../handlers/site/resolve_path.ts";
-import { GLOB_ALTERNATIVES_MAX, GLOB_WILDCARDS_MAX } from "../server/limits.ts";
+import { GLOB_ALTERNATIVES_MAX, GLOB_WILDCARDS_MAX } from "../server/site_limits.ts";
 import { type Random, repeat } from "./support/random.ts";
 
 type Captures = readonly string[] | null;

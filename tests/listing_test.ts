@@ -7,7 +7,7 @@ import { type Guard, type Listing, Listings } from "../handlers/site/listing.ts"
 import { parseListingQuery } from "../handlers/site/listing_query.ts";
 import { textOf } from "../handlers/site/natural_order.ts";
 import { SiteRoot } from "../handlers/site/site_root.ts";
-import { LISTING_PAGE_ENTRIES_MAX } from "../server/limits.ts";
+import { LISTING_PAGE_ENTRIES_MAX } from "../server/site_limits.ts";
 import { openDescriptors } from "./support/descriptors.ts";
 import { FOLLOWS_LINKS, IS_EMULATED, Site } from "./support/program.ts";
 

@@ -8,7 +8,7 @@ import type { HandlerContext } from "../server/handler.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
-import { PASSWORD_CHECKS_WAITING_MAX, PASSWORD_CHECKS_WAITING_TOTAL_MAX } from "../server/limits.ts";
+import { PASSWORD_CHECKS_WAITING_MAX, PASSWORD_CHECKS_WAITING_TOTAL_MAX } from "../server/site_limits.ts";
 import { parsePasswordHash } from "../server/password_hash.ts";
 import { eventually } from "./support/descriptors.ts";
 import { basic, hashOf } from "./support/passwords.ts";

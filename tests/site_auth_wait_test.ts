@@ -8,7 +8,7 @@ import { contextOutside } from "../server/handler.ts";
 import { HttpClock } from "../server/http/date.ts";
 import { parseRequest } from "../server/http/parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
-import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/limits.ts";
+import { PASSWORD_CHECKS_AT_ONCE_MAX, PASSWORD_CHECKS_WAITING_MAX } from "../server/site_limits.ts";
 import { openDescriptors } from "./support/descriptors.ts";
 import { basic, hashOf } from "./support/passwords.ts";
 import { Site } from "./support/program.ts";

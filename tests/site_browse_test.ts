@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { LISTING_PAGE_ENTRIES_MAX } from "../server/limits.ts";
+import { LISTING_PAGE_ENTRIES_MAX } from "../server/site_limits.ts";
 import { eventually } from "./support/descriptors.ts";
 import { basic, hashOf } from "./support/passwords.ts";
 import { FOLLOWS_LINKS, Program, Site } from "./support/program.ts";

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import zlib from "node:zlib";
-import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../server/limits.ts";
+import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../server/site_limits.ts";
 import { ACCEPT, codingOf } from "./support/encodings.ts";
 import { Program, Site } from "./support/program.ts";
 import { settle } from "./support/settle.ts";

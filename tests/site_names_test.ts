@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/site_limits.ts";
 import { OddNames, withSite } from "./support/odd_names.ts";
 import { Program, Site } from "./support/program.ts";
 import { summary } from "./support/served_site.ts";

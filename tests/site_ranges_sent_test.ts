@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { STREAM_READ_BYTES } from "../server/limits.ts";
+import { STREAM_READ_BYTES } from "../server/site_limits.ts";
 import { eventually } from "./support/descriptors.ts";
 import { partsOf } from "./support/multipart.ts";
 import { Program, Site } from "./support/program.ts";

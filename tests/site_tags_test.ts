@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { DIGESTED_WHILE_WAITING_BYTES_MAX } from "../server/limits.ts";
+import { DIGESTED_WHILE_WAITING_BYTES_MAX } from "../server/site_limits.ts";
 import { eventually } from "./support/descriptors.ts";
 import { Program, Site } from "./support/program.ts";
 import { RawClient } from "./support/raw_client.ts";

@@ -10,7 +10,7 @@ import {
   LISTING_SLICE_MS,
   LISTINGS_AT_WORK_MAX,
   LISTINGS_WAITING_MAX,
-} from "../server/limits.ts";
+} from "../server/site_limits.ts";
 import { eventually } from "./support/descriptors.ts";
 
 /** A clock that goes only while work is done. */

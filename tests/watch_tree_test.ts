@@ -8,7 +8,7 @@ import { type Place, SIBLING_SUFFIXES } from "../handlers/site/place.ts";
 import { SiteRoot } from "../handlers/site/site_root.ts";
 import { WatchTree } from "../handlers/site/watch_tree.ts";
 import { watches } from "../handlers/site/watches.ts";
-import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/limits.ts";
+import { LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../server/site_limits.ts";
 import { Mounts } from "./support/mounts.ts";
 import { Site } from "./support/program.ts";
 import { Random, SEED } from "./support/random.ts";

@@ -26,7 +26,7 @@ import {
   PASSWORD_CHECKS_AT_ONCE_MAX,
   PASSWORD_CHECKS_WAITING_MAX,
   PASSWORD_CHECKS_WAITING_TOTAL_MAX,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 import { deriveKey, parsePasswordHash, type PasswordHash } from "../../server/password_hash.ts";
 
 /** The fields of the 503 for those who come past the queue: it is worked off within a few seconds. */

@@ -6,28 +6,7 @@ import zlib from "node:zlib";
 import { concat } from "@std/bytes";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
-import {
-  COMPRESSED_BYTES_MAX,
-  COMPRESSED_BYTES_MIN,
-  COMPRESSION_SLICE_BYTES,
-  COMPRESSIONS_MAX,
-} from "../../server/limits.ts";
-
-/** Types whose files are not compressed already, beside `text/…`, `…+json` and `…+xml`. */
-const TYPES = new Set([
-  "application/javascript",
-  "application/json",
-  "application/manifest+json",
-  "application/vnd.ms-fontobject",
-  "application/wasm",
-  "application/xml",
-  "font/otf",
-  "font/ttf",
-  "image/bmp",
-  "image/svg+xml",
-  "image/x-icon",
-  "image/vnd.microsoft.icon",
-]);
+import { COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../../server/site_limits.ts";
 
 /** Better than gzip's and brotli's fastest, and still some 20 MiB a second. */
 const BROTLI_QUALITY = 5;
@@ -54,13 +33,6 @@ const zstd = zlib as {
 export const MADE_CODINGS: readonly Coding[] = zstd.createZstdCompress === undefined
   ? ["br", "gzip"]
   : ["br", "zstd", "gzip"];
-
-/** True for files that become smaller, are large enough for that to matter, and do not take too long. */
-export function isCompressible(mediaType: string, size: number): boolean {
-  if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
-  const type = mediaType.split(";")[0]!.toLowerCase();
-  return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") || TYPES.has(type);
-}
 
 /** One at a time, and not too many in a row. */
 export class Compressor {

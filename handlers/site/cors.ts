@@ -7,7 +7,7 @@
  */
 import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields } from "../../server/http/response.ts";
-import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../../server/limits.ts";
+import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../../server/site_limits.ts";
 
 /** Who reads ranges needs these; those that every page may read anyway (such as Last-Modified) need no mention. */
 const EXPOSED: Fields = [[

@@ -20,7 +20,7 @@ import {
   DIGESTED_FILES_MAX,
   DIGESTED_WHILE_WAITING_BYTES_MAX,
   DIGESTS_AWAITED_BYTES_MAX,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 
 import { Growth } from "./growth.ts";
 

@@ -12,12 +12,12 @@ import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
 import type { HandlerContext } from "../../server/handler.ts";
 import { keyedHash } from "../../server/http/keyed_hash.ts";
+import { FORM_OVERHEAD_BYTES } from "../../server/limits.ts";
 import {
   CACHE_RECHECK_SECONDS,
   CACHE_SETTLE_SECONDS,
-  FORM_OVERHEAD_BYTES,
   RESOURCE_OVERHEAD_BYTES,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 import type { CacheSnapshot } from "../../server/statistics.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { CacheMemory } from "./cache_memory.ts";
@@ -25,10 +25,8 @@ import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
 import type { Keeper, Resource } from "./resource.ts";
 import type { Root } from "./root.ts";
+import type { Validation } from "./site_options.ts";
 import type { WatchTree } from "./watch_tree.ts";
-
-/** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
-export type Validation = "inotify" | "stat" | "off";
 
 /** Found by hash and then compared: paths with one hash form a chain. */
 export class FileCache implements Keeper {

@@ -7,7 +7,7 @@ import {
   GLOB_ALTERNATIVES_MAX,
   GLOB_EXPANDED_CHARACTERS_MAX,
   GLOB_WILDCARDS_MAX,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 import { encodePath } from "./resolve_path.ts";
 import { CharacterString } from "./path_characters.ts";
 

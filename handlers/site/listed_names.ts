@@ -23,7 +23,7 @@ import {
   LISTED_NAMES_MAX,
   LISTED_NAMES_OF_DIRECTORY_MAX,
   UNLISTED_NAMES_TRUSTED_MS,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 import type { Found, Spelling } from "./root.ts";
 
 /** How directories are reached: paths below the root, opened without ever leaving it. */

@@ -13,7 +13,7 @@
  */
 import { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
-import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/limits.ts";
+import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../../server/site_limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
 import { countOf, orderOf, STATUSES_PER_STEP } from "./listing_order.ts";
 import { type ListingQuery, placeOf } from "./listing_query.ts";

@@ -4,7 +4,7 @@
  */
 import type { FileStatus } from "../../ffi/file_status.ts";
 import type { FileName } from "../../ffi/inotify.ts";
-import { LISTING_LARGE_ENTRIES_MIN, LISTING_REMEMBERED_ENTRIES_MAX } from "../../server/limits.ts";
+import { LISTING_LARGE_ENTRIES_MIN, LISTING_REMEMBERED_ENTRIES_MAX } from "../../server/site_limits.ts";
 
 /** Which of a directory's names are there, in an order that was asked for. */
 export interface Ordered {

@@ -2,7 +2,7 @@
  * What of a directory's listing is asked for: in which order, and which page.
  * @module
  */
-import { LISTING_PAGE_ENTRIES_MAX } from "../../server/limits.ts";
+import { LISTING_PAGE_ENTRIES_MAX } from "../../server/site_limits.ts";
 
 /** What of a listing is asked for. Directories come first in any order. */
 export interface ListingQuery {

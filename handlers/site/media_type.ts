@@ -3,6 +3,7 @@
  * @module
  */
 import { contentType } from "@std/media-types";
+import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../../server/site_limits.ts";
 
 const TEXT = "text/plain; charset=UTF-8";
 const SCRIPT = "text/javascript; charset=UTF-8";
@@ -71,4 +72,28 @@ function typeByExtension(name: string): string | null {
 /** True for files that are compressed by gzip under a name that stands for what is inside: SVG 1.1, §1.2. */
 export function isPackedSvg(name: string): boolean {
   return /\.svgz$/i.test(name);
+}
+
+/** Types whose files are not compressed already, beside `text/…`, `…+json` and `…+xml`. */
+const COMPRESSIBLE_TYPES = new Set([
+  "application/javascript",
+  "application/json",
+  "application/manifest+json",
+  "application/vnd.ms-fontobject",
+  "application/wasm",
+  "application/xml",
+  "font/otf",
+  "font/ttf",
+  "image/bmp",
+  "image/svg+xml",
+  "image/x-icon",
+  "image/vnd.microsoft.icon",
+]);
+
+/** True for files that become smaller, are large enough for that to matter, and do not take too long. */
+export function isCompressible(mediaType: string, size: number): boolean {
+  if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
+  const type = mediaType.split(";")[0]!.toLowerCase();
+  return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") ||
+    COMPRESSIBLE_TYPES.has(type);
 }

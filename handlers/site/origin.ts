@@ -5,18 +5,17 @@
 import { EBADF } from "../../ffi/errno.ts";
 import type { PathBytes } from "../../ffi/file.ts";
 import type { SiteSettings } from "../../server/config/site_settings.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../server/site_limits.ts";
 import { SiteArchive } from "../../server/site_archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import { CacheMemory } from "./cache_memory.ts";
 import { EntityTags } from "./entity_tags.ts";
-import type { Validation } from "./file_cache.ts";
 import { HiddenFile } from "./hidden_file.ts";
 import { Listings } from "./listing.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "./root.ts";
 import { describeRefusedCalls } from "./refused_calls.ts";
-import type { SiteOptions } from "./site_options.ts";
+import type { SiteOptions, Validation } from "./site_options.ts";
 import { SiteRoot } from "./site_root.ts";
 import { WatchTree } from "./watch_tree.ts";
 

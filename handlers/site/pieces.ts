@@ -5,7 +5,7 @@
 import { readAt } from "../../ffi/file.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import type { ByteRange } from "../../server/http/range.ts";
-import { STREAM_READ_BYTES } from "../../server/limits.ts";
+import { STREAM_READ_BYTES } from "../../server/site_limits.ts";
 
 /** Bytes that are there, and ranges of a file. */
 export type Pieces = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];

@@ -8,7 +8,7 @@ import type { Validators } from "../../server/http/conditional.ts";
 import { keyedHash } from "../../server/http/keyed_hash.ts";
 import type { Coding } from "../../server/http/negotiation.ts";
 import type { HttpResponse } from "../../server/http/response.ts";
-import { RESOURCE_OVERHEAD_BYTES } from "../../server/limits.ts";
+import { RESOURCE_OVERHEAD_BYTES } from "../../server/site_limits.ts";
 import type { FileContent } from "./file_content.ts";
 import type { Seen } from "./lookup.ts";
 import type { CompiledAuth } from "./rules.ts";

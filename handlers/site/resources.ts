@@ -4,13 +4,12 @@
  */
 import type { SiteSettings } from "../../server/config/site_settings.ts";
 import type { HandlerContext } from "../../server/handler.ts";
-import { isCompressible } from "./compressor.ts";
 import type { FileCache } from "./file_cache.ts";
 import type { HiddenFile } from "./hidden_file.ts";
 import type { FileLocation, Locator, Note } from "./locator.ts";
 import type { Loader } from "./loader.ts";
 import type { Lookup } from "./lookup.ts";
-import { isPackedSvg, mediaTypeOf } from "./media_type.ts";
+import { isCompressible, isPackedSvg, mediaTypeOf } from "./media_type.ts";
 import { encodePath, resolvePath } from "./resolve_path.ts";
 import { Resource } from "./resource.ts";
 import type { CompiledAuth } from "./rules.ts";

@@ -12,7 +12,7 @@ import { cString } from "../../ffi/libc.ts";
 import { namedPathOf, openPath } from "../../ffi/path_walk.ts";
 import { descriptorLimit } from "../../ffi/process.ts";
 import { close } from "../../ffi/socket.ts";
-import { DESCRIPTORS_PER_OPEN_ROOT } from "../../server/limits.ts";
+import { DESCRIPTORS_PER_OPEN_ROOT } from "../../server/site_limits.ts";
 
 /** Of all sites, since the process has one limit for all. */
 class RootDescriptors {

@@ -12,7 +12,7 @@
  */
 import { readAt } from "../../ffi/file.ts";
 import { FileStatus } from "../../ffi/file_status.ts";
-import { SAMPLE_BYTES } from "../../server/limits.ts";
+import { SAMPLE_BYTES } from "../../server/site_limits.ts";
 import { WriteEvents } from "./write_events.ts";
 
 const now = new FileStatus();

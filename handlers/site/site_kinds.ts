@@ -3,7 +3,7 @@
  * @module
  */
 import { ETAG_MODES, PRECOMPRESSED_MODES } from "../../server/config/site_settings.ts";
-import { isHostName } from "../../server/config/rule_values.ts";
+import { isHostName } from "./host_name.ts";
 import {
   BOOLEAN,
   checkKinds,

@@ -2,7 +2,9 @@
  * How a site is kept in memory, and who hears of what.
  * @module
  */
-import type { Validation } from "./file_cache.ts";
+
+/** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
+export type Validation = "inotify" | "stat" | "off";
 
 /** What follows from that. */
 export const NO_LINKS = "symbolic links in the site are not followed";

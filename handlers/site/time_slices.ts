@@ -8,7 +8,7 @@ import {
   LISTING_SLICE_MS,
   LISTINGS_AT_WORK_MAX,
   LISTINGS_WAITING_MAX,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 
 /** For whom work is done: of a HandlerContext, what matters here. */
 export interface Asker {

@@ -20,7 +20,7 @@ import {
   LARGE_DIRECTORIES_MAX,
   LISTED_NAMES_MAX,
   LISTED_NAMES_OF_DIRECTORY_MAX,
-} from "../../server/limits.ts";
+} from "../../server/site_limits.ts";
 import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES, type Watcher } from "./place.ts";
 import { watches } from "./watches.ts";
 

@@ -15,7 +15,7 @@ import {
   inotifyWatch,
 } from "../../ffi/inotify.ts";
 import { close } from "../../ffi/socket.ts";
-import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../../server/limits.ts";
+import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../../server/site_limits.ts";
 import { Mounts } from "./mounts.ts";
 import type { Place, Watcher } from "./place.ts";
 

@@ -6,7 +6,7 @@ import { readAdminAddress } from "./admin_address.ts";
 import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 import { type GivenFlags, judge } from "./given_flags.ts";
-import { readListenAddress } from "../listening/address.ts";
+import { readHost, readListenAddress, readPort, withoutTilde } from "../listening/address.ts";
 import { chosenLimits } from "./limit_settings.ts";
 import { readLogFile, readLogFormat, readProxies } from "./log_settings.ts";
 import { readAllowedHosts, readField, readUser } from "./rule_values.ts";
@@ -22,12 +22,10 @@ import {
   readExplained,
   readFileSize,
   readHandler,
-  readHost,
   readIndex,
   readMode,
   readOrigins,
   readPoller,
-  readPort,
   readPrecompressed,
   readProbe,
   readRoot,
@@ -36,7 +34,6 @@ import {
   readSize,
   readValidation,
   readWorkers,
-  withoutTilde,
 } from "./values.ts";
 
 /** The glob of every path. */

@@ -9,7 +9,7 @@ import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
 import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "./command_line.ts";
-import { type ListenAddress, readListenAddress } from "../listening/address.ts";
+import { type ListenAddress, readHost, readListenAddress } from "../listening/address.ts";
 import { readAdminAddress } from "./admin_address.ts";
 import { JsonPlaces } from "./json_places.ts";
 import { chosenLimits, type LimitKey } from "./limit_settings.ts";
@@ -21,7 +21,7 @@ import type { WrittenSite } from "./schema_site.ts";
 import type { FileChoices } from "./settings.ts";
 import type { HeaderRule, SiteSettings } from "./site_settings.ts";
 import { SHOWN_KEYS_MAX, UsageError } from "./usage_error.ts";
-import { readFileSize, readHost, readIndex, readMode, readSitePath, readSize } from "./values.ts";
+import { readFileSize, readIndex, readMode, readSitePath, readSize } from "./values.ts";
 
 /** What is shown of a value that was found. */
 const SHOWN_CHARACTERS_MAX = 60;

@@ -5,7 +5,7 @@
 import { LOG_FORMAT_NAMES, type LogFormatName } from "../access_log/format.ts";
 import { EXPECTED_PROXIES, isProxy } from "../proxy/trusted_proxies.ts";
 import { Expected } from "./usage_error.ts";
-import { withoutTilde } from "./values.ts";
+import { withoutTilde } from "../listening/address.ts";
 
 /** See the module's comment. */
 export interface LogSettings {

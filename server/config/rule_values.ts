@@ -3,6 +3,7 @@
  * kind of value, and throws {@linkcode Expected} for what is none.
  * @module
  */
+import { isHostName } from "../../handlers/site/host_name.ts";
 import { hasControls } from "../http/credentials.ts";
 import { isPasswordHash } from "../password_hash.ts";
 import { Expected } from "./usage_error.ts";
@@ -136,15 +137,6 @@ export function readRewriteDestination(text: string): string {
 
 /** How a destination of a rewrite is written. */
 export const REWRITE_DESTINATION = /^\/[^?#]*$/;
-
-/** How the name of a host is written; `*.` stands for any names before it. */
-export const HOST_NAME =
-  /^((\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*|\[[0-9A-Fa-f:.]+\])$/;
-
-/** Whether it is the name of a host, without a port. */
-export function isHostName(text: string): boolean {
-  return HOST_NAME.test(text) && text.length <= 255;
-}
 
 /** The name of a host in lower case, without a port. */
 export function readHostName(text: string): string {

@@ -6,7 +6,8 @@
  * @module
  */
 import { z } from "zod";
-import { EXPECTED_HOSTS, HOST_NAME, readAllowedHosts, readHostName, USUAL_HOSTS } from "./rule_values.ts";
+import { EXPECTED_HOSTS, readAllowedHosts, readHostName, USUAL_HOSTS } from "./rule_values.ts";
+import { HOST_NAME } from "../../handlers/site/host_name.ts";
 import { ADMIN, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
 import { LIMIT_SETTINGS, type LimitKey, type LimitSetting } from "./limit_settings.ts";
 import { logKeys } from "./log_schema.ts";
@@ -21,13 +22,13 @@ import {
   EXPECTED_WORKERS,
   FILE_SIZE_MAX,
   HANDLER_NAMES,
-  PORT_MAX,
   readAccount,
   readFileSize,
   readSize,
   SIZE,
   VALIDATIONS,
 } from "./values.ts";
+import { PORT_MAX } from "../listening/address.ts";
 import { WORKERS_MAX } from "../limits.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 

@@ -3,19 +3,10 @@
  * @module
  */
 import { z } from "zod";
-import { EXPECTED_LISTEN_ADDRESS, readListenAddress } from "../listening/address.ts";
+import { EXPECTED_LISTEN_ADDRESS, PORT_MAX, readHost, readListenAddress } from "../listening/address.ts";
 import { text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "./settings.ts";
-import {
-  BACKLOG_MAX,
-  EXPECTED_BACKLOG,
-  EXPECTED_MODE,
-  formatMode,
-  MODE,
-  PORT_MAX,
-  readHost,
-  readMode,
-} from "./values.ts";
+import { BACKLOG_MAX, EXPECTED_BACKLOG, EXPECTED_MODE, formatMode, MODE, readMode } from "./values.ts";
 
 const port = `a whole number from 0 to ${PORT_MAX}`;
 const listenAddress = text(readListenAddress, EXPECTED_LISTEN_ADDRESS, /^(unix:.+|(.*:)?\d{1,5})$/);

@@ -3,7 +3,8 @@
  * @module
  */
 import { DEFAULT_LIMITS, type ServerLimits } from "../server_limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, LISTEN_BACKLOG } from "../limits.ts";
+import { LISTEN_BACKLOG } from "../limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../site_limits.ts";
 import type { ListenAddress } from "../listening/address.ts";
 import { mergeListening } from "./listening_settings.ts";
 import type { PollerName } from "../poller.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { WORKERS_MAX } from "../limits.ts";
+import { withoutTilde } from "../listening/address.ts";
 import type { PollerName } from "../poller.ts";
 import { POLLER_NAMES } from "../pollers/mod.ts";
 import { ETAG_MODES, type EtagMode, PRECOMPRESSED_MODES, type PrecompressedMode } from "./site_settings.ts";
@@ -24,8 +25,6 @@ export type Shell = "bash" | "zsh" | "fish";
 /** Every value of {@linkcode Shell}. */
 export const SHELLS: readonly Shell[] = ["bash", "zsh", "fish"];
 
-/** The largest port. */
-export const PORT_MAX = 65535;
 /** More clients than that cannot wait: older kernels count them in 16 bits. */
 export const BACKLOG_MAX = 65535;
 /** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
@@ -40,20 +39,6 @@ function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
     if (name === undefined) throw new Expected(`one of ${names.join(", ")}`);
     return name;
   };
-}
-
-/** A port, 0 to 65535. */
-export function readPort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > PORT_MAX) throw new Expected(`a whole number from 0 to ${PORT_MAX}`);
-  return port;
-}
-
-/** An address. Whether it has the right digits is for the kernel to say; a name would have to be looked up. */
-export function readHost(text: string): string {
-  const host = text === "localhost" ? "127.0.0.1" : text.replace(/^\[(.*)\]$/, "$1");
-  if (!/^[0-9.]+$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(host)) throw new Expected(EXPECTED_ADDRESS);
-  return host;
 }
 
 /** Clients that may wait to be accepted. */
@@ -82,21 +67,10 @@ export function formatMode(mode: number): string {
   return mode.toString(8).padStart(3, "0");
 }
 
-/** What is said of an address that is none. */
-export const EXPECTED_ADDRESS = "an IPv4 or IPv6 address such as 127.0.0.1 or ::1";
-
 /** A directory. */
 export function readRoot(text: string): string {
   if (text === "" || text.includes("\0")) throw new Expected("a directory");
   return withoutTilde(text);
-}
-
-/** The path of a file or a directory, which no shell has read: `~` is a name as any other. */
-export function withoutTilde(path: string): string {
-  if (!/^~([^/]*\/|$)/.test(path)) return path;
-  throw new Expected(
-    `a path without ~, which only shells know: write /home/NAME/… (or ./${path}, where it is called so)`,
-  );
 }
 
 /** A user, and maybe a group, by name or number; whether they exist is for the system to say. */

@@ -22,3 +22,10 @@ export const DEFAULT_KEEP_ALIVE: Bytes = keepAliveFields(KEEP_ALIVE_TIMEOUT_MS);
 
 /** What ends the head of a connection's last response. */
 export const CLOSE_AND_BLANK_LINE: Bytes = encodeUtf8("Connection: close\r\n\r\n");
+
+/** What responses say of a connection that stays open. */
+export function keepAliveFieldsOf(keepAliveTimeoutMs: number): Uint8Array<ArrayBuffer> {
+  return keepAliveTimeoutMs === KEEP_ALIVE_TIMEOUT_MS
+    ? DEFAULT_KEEP_ALIVE // which responses are made with
+    : keepAliveFields(keepAliveTimeoutMs);
+}

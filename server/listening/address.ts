@@ -5,7 +5,6 @@
 import { formatAddress } from "../../ffi/socket.ts";
 import { UNIX_PATH_BYTES_MAX, UNIX_PREFIX } from "../../ffi/socket_address.ts";
 import { Expected } from "../config/usage_error.ts";
-import { readHost, readPort, withoutTilde } from "../config/values.ts";
 
 /** One address to listen on. */
 export type ListenAddress =
@@ -26,6 +25,34 @@ export type ListenAddress =
 export const EVERY_IPV4 = "0.0.0.0";
 /** Every interface, for clients of both kinds. */
 export const EVERY_IP = "::";
+
+/** The largest port. */
+export const PORT_MAX = 65535;
+
+/** What is said of an address that is none. */
+export const EXPECTED_ADDRESS = "an IPv4 or IPv6 address such as 127.0.0.1 or ::1";
+
+/** A port, 0 to 65535. */
+export function readPort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > PORT_MAX) throw new Expected(`a whole number from 0 to ${PORT_MAX}`);
+  return port;
+}
+
+/** An address. Whether it has the right digits is for the kernel to say; a name would have to be looked up. */
+export function readHost(text: string): string {
+  const host = text === "localhost" ? "127.0.0.1" : text.replace(/^\[(.*)\]$/, "$1");
+  if (!/^[0-9.]+$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(host)) throw new Expected(EXPECTED_ADDRESS);
+  return host;
+}
+
+/** The path of a file or a directory, which no shell has read: `~` is a name as any other. */
+export function withoutTilde(path: string): string {
+  if (!/^~([^/]*\/|$)/.test(path)) return path;
+  throw new Expected(
+    `a path without ~, which only shells know: write /home/NAME/… (or ./${path}, where it is called so)`,
+  );
+}
 
 /** What is said of an address that is none. */
 export const EXPECTED_LISTEN_ADDRESS =

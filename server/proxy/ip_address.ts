@@ -81,3 +81,12 @@ export function formatIp(bytes: IpBytes): string {
   if (length === 1) return groups.join(":");
   return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
 }
+
+/** The network that an address belongs to, as `peerNetwork` says it; null for a UNIX socket. */
+export function networkOf(address: string): string | null {
+  const bytes = parseIp(address);
+  if (bytes === null) return null;
+  if (isIpv4(bytes)) return formatIp(bytes);
+  const view = new DataView(bytes.buffer);
+  return `${view.getUint32(0).toString(16)}:${view.getUint32(4).toString(16)}::/64`;
+}

@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../../ffi/socket.ts";
 import { UNIX_PREFIX } from "../../ffi/socket_address.ts";
-import { formatIp, ipv4Of, isIpv4, parseIp } from "./ip_address.ts";
+import { formatIp, ipv4Of, parseIp } from "./ip_address.ts";
 
 /** §2.1: the longest header of version 1, with its line end. */
 const V1_BYTES_MAX = 107;
@@ -101,13 +101,4 @@ export class ProxyHeader {
       port: 0,
     };
   }
-}
-
-/** The network that an address belongs to, as `peerNetwork` says it; null for a UNIX socket. */
-export function networkOf(address: string): string | null {
-  const bytes = parseIp(address);
-  if (bytes === null) return null;
-  if (isIpv4(bytes)) return formatIp(bytes);
-  const view = new DataView(bytes.buffer);
-  return `${view.getUint32(0).toString(16)}:${view.getUint32(4).toString(16)}::/64`;
 }

@@ -2,6 +2,7 @@
  * What passes through the channels between a supervisor and its workers, and between a program and its successor.
  * @module
  */
+import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { Snapshot } from "../statistics.ts";
 
 /** What a worker is told first: it needs no other knowledge of its supervisor. */
@@ -19,19 +20,6 @@ export interface Birth {
 export interface Succession {
   readonly kind: "succession";
   readonly sockets: readonly InheritedSocket[];
-}
-
-/** A listening socket that another process opened. */
-export interface InheritedSocket {
-  readonly fd: number;
-  /** What it was opened for, as settings are written; there may be several of one name, for several workers. */
-  readonly name: string;
-  /** All workers accept from it. */
-  readonly isShared: boolean;
-  /** It is for operators. */
-  readonly isAdmin?: boolean;
-  /** Which file a UNIX socket has that may be removed at the end, see `ListeningSocket`. */
-  readonly file?: string | undefined;
 }
 
 /** To a worker. */
