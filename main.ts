@@ -3,21 +3,21 @@
  * @module
  */
 import config from "./deno.json" with { type: "json" };
-import { returnFreedMemory } from "./ffi/allocator.ts";
-import { SystemError } from "./ffi/errno.ts";
-import { setNoNewPrivileges } from "./ffi/privileges.ts";
-import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/exit.ts";
-import { kindOfOrigin, readOrigin } from "./program/origin.ts";
-import { warn } from "./program/output.ts";
+import { returnFreedMemory } from "./ffi/process/allocator.ts";
+import { SystemError } from "./ffi/libc/errno.ts";
+import { setNoNewPrivileges } from "./ffi/process/privileges.ts";
+import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/terminal/exit.ts";
+import { kindOfOrigin, readOrigin } from "./program/lifecycle/launch.ts";
+import { warn } from "./program/terminal/output.ts";
 import { serveProgram } from "./program/serve.ts";
-import { siteOptionsOf, withSites } from "./program/sites.ts";
-import { parseCommandLine } from "./server/config/command_line.ts";
-import { helpText } from "./server/config/help.ts";
-import { loadSettings, readConfig, unknownVariables } from "./server/config/load_settings.ts";
-import { readPassword } from "./server/config/read_password.ts";
-import type { Arguments, CommandLine } from "./server/config/settings.ts";
-import { UsageError } from "./server/config/usage_error.ts";
-import { hashPassword } from "./server/password_hash.ts";
+import { siteOptionsOf, withSites } from "./program/setup/sites.ts";
+import { parseCommandLine } from "./program/config/flags/command_line.ts";
+import { helpText } from "./program/commands/help.ts";
+import { loadSettings, readConfig, unknownVariables } from "./program/config/load_settings.ts";
+import { readPassword } from "./program/commands/read_password.ts";
+import type { Arguments, CommandLine } from "./program/config/settings/settings.ts";
+import { UsageError } from "./server/usage_error.ts";
+import { hashPassword } from "./handlers/site/auth/password_hash.ts";
 
 /** Prints one line to standard error and ends the process. */
 function fail(message: string, status: number): never {
@@ -27,7 +27,7 @@ function fail(message: string, status: number): never {
 
 async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
-  const { looksAs } = await import("./program/explain_user.ts");
+  const { looksAs } = await import("./program/commands/explain_user.ts");
   const whenOpen = looksAs(command);
   console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain, whenOpen)));
 }
@@ -36,9 +36,11 @@ async function printExplanation(command: CommandLine): Promise<void> {
 async function isDoneAlone({ action, shell }: Arguments): Promise<boolean> {
   if (action === "help") console.log(helpText());
   else if (action === "version") console.log(`epollet ${config.version}`);
-  else if (action === "man") console.log((await import("./program/manual.ts")).manualPage(config.version));
-  else if (shell !== null) console.log((await import("./program/completions.ts")).completionsFor(shell));
-  else if (action === "hash-password") await printPasswordHash();
+  else if (action === "man") {
+    console.log((await import("./program/commands/manual.ts")).manualPage(config.version));
+  } else if (shell !== null) {
+    console.log((await import("./program/commands/completions.ts")).completionsFor(shell));
+  } else if (action === "hash-password") await printPasswordHash();
   else return false;
   return true;
 }
@@ -60,10 +62,10 @@ async function main(args: readonly string[]): Promise<void> {
   returnFreedMemory();
   setNoNewPrivileges();
   if (said.action === "check") {
-    const { checkSettings } = await import("./program/check.ts");
+    const { checkSettings } = await import("./program/commands/check.ts");
     await checkSettings(said);
   } else if (said.action === "healthcheck") {
-    const { healthcheck } = await import("./program/healthcheck.ts");
+    const { healthcheck } = await import("./program/commands/healthcheck.ts");
     const trouble = await healthcheck(said);
     if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {

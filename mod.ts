@@ -13,7 +13,7 @@
 // A server
 
 export { type Reconfiguration, type SecondService, Server } from "./server/server.ts";
-export type { ListeningSocket } from "./server/listening/open.ts";
+export type { ListeningSocket } from "./server/listen/open.ts";
 export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
 export type { Rate, ServerLimits } from "./server/server_limits.ts";
 export {
@@ -31,12 +31,17 @@ export type { AccessLogOptions } from "./server/access_log/access_log.ts";
 export { LogFile } from "./server/access_log/log_file.ts";
 export type { LogTarget } from "./server/access_log/writer.ts";
 export type { LogFormatName } from "./server/access_log/format.ts";
-export type { CacheSnapshot, ConnectionSnapshot, HeadsSnapshot, Snapshot } from "./server/statistics.ts";
+export type {
+  CacheSnapshot,
+  ConnectionSnapshot,
+  HeadsSnapshot,
+  Snapshot,
+} from "./server/metrics/statistics.ts";
 
 // What it serves
 
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
-export type { SiteOptions } from "./handlers/site/site_options.ts";
+export type { SiteOptions } from "./handlers/site/settings/site_options.ts";
 export type {
   AuthRule,
   EtagMode,
@@ -45,9 +50,9 @@ export type {
   RedirectRule,
   RewriteRule,
   SiteSettings,
-} from "./server/config/site_settings.ts";
-export type { ArchiveEntry, ConfigText, SiteArchive } from "./server/site_archive.ts";
-export { hashPassword } from "./server/password_hash.ts";
+} from "./handlers/site/settings/site_settings.ts";
+export type { ArchiveEntry, ConfigText, SiteArchive } from "./handlers/site/files/archive.ts";
+export { hashPassword } from "./handlers/site/auth/password_hash.ts";
 export { explain } from "./handlers/explain.ts";
 export {
   type FetchAddress,
@@ -58,20 +63,20 @@ export {
   type FetchUnixAddress,
   fromFetch,
 } from "./handlers/from_fetch.ts";
-export { type Validation } from "./handlers/site/site_options.ts";
-export type { Handler, HandlerContext } from "./server/handler.ts";
-export type { Forwarded } from "./server/proxy/forwarded.ts";
-export type { Peer, Protocol, Session } from "./server/protocol.ts";
-export { Cancelled } from "./server/cancelled.ts";
-export { type Coroutine, CoroutineConnection } from "./server/coroutine.ts";
-export { requestCoroutine } from "./server/request_coroutine.ts";
-export { sleep } from "./server/sleeper.ts";
+export { type Validation } from "./handlers/site/settings/site_options.ts";
+export type { Handler, HandlerContext } from "./server/connection/handler.ts";
+export type { Forwarded } from "./server/clients/forwarded.ts";
+export type { Peer, Protocol, Session } from "./server/protocols/bytes/session.ts";
+export { Cancelled } from "./server/coroutine/cancelled.ts";
+export { type Coroutine, CoroutineConnection } from "./server/coroutine/coroutine.ts";
+export { requestCoroutine } from "./server/coroutine/request_coroutine.ts";
+export { sleep } from "./server/loop/timer.ts";
 export { HttpClock } from "./server/http/date.ts";
 export { HttpError } from "./server/http/http_error.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";
 export { type BodySink, RequestBody } from "./server/http/request_body.ts";
 export { FileBody, type FileBodyInit } from "./server/http/file_body.ts";
-export { errorResponse } from "./server/http/error_response.ts";
+export { errorResponse } from "./server/exchange/error_response.ts";
 export {
   type Body,
   type Fields,
@@ -82,11 +87,11 @@ export {
 
 // The loop
 
-export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/poller.ts";
-export { createPoller, POLLER_NAMES } from "./server/pollers/mod.ts";
-export { Reactor } from "./server/reactor.ts";
-export { type ErrorListener, Source } from "./server/source.ts";
-export { type Expiring } from "./server/deadlines.ts";
+export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/loop/poller.ts";
+export { createPoller, POLLER_NAMES } from "./server/loop/pollers/mod.ts";
+export { Reactor } from "./server/loop/reactor.ts";
+export { type ErrorListener, Source } from "./server/loop/source.ts";
+export { type Expiring } from "./server/loop/deadlines.ts";
 
 // The multiplexers by themselves
 
@@ -120,7 +125,7 @@ export {
   POLLRDNORM,
   POLLWRBAND,
   POLLWRNORM,
-} from "./ffi/constants.ts";
+} from "./ffi/libc/constants.ts";
 
 // Sockets to use them on
 
@@ -134,5 +139,5 @@ export {
   sendfile,
   shutdownWrite,
 } from "./ffi/checked_socket.ts";
-export { type ListenOptions, listenTcp, type SocketAddress } from "./ffi/socket.ts";
-export { describeErrno, EAGAIN, EINTR, errnoName, SystemError } from "./ffi/errno.ts";
+export { type ListenOptions, listenTcp, type SocketAddress } from "./ffi/socket/socket.ts";
+export { describeErrno, EAGAIN, EINTR, errnoName, SystemError } from "./ffi/libc/errno.ts";

@@ -2,7 +2,7 @@
  * The I/O models that are compared: the program itself, started once for each.
  * @module
  */
-import { POLLER_NAMES } from "../server/pollers/mod.ts";
+import { POLLER_NAMES } from "../server/loop/pollers/mod.ts";
 import { pause } from "./idle.ts";
 import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./servers.ts";
 

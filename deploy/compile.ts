@@ -9,13 +9,13 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { EM_AARCH64, EM_X86_64 } from "../ffi/constants.ts";
-import { SystemError } from "../ffi/errno.ts";
-import { type ElfHeader, readElfHeader } from "../ffi/executable.ts";
-import { ELF64_EHDR } from "../ffi/structs.ts";
-import { parseConfig } from "../server/config/config_file.ts";
-import { UsageError } from "../server/config/usage_error.ts";
-import type { ConfigText } from "../server/site_archive.ts";
+import { EM_AARCH64, EM_X86_64 } from "../ffi/libc/constants.ts";
+import { SystemError } from "../ffi/libc/errno.ts";
+import { type ElfHeader, readElfHeader } from "../ffi/process/executable.ts";
+import { ELF64_EHDR } from "../ffi/libc/structs.ts";
+import { parseConfig } from "../program/config/file/config_file.ts";
+import { UsageError } from "../server/usage_error.ts";
+import type { ConfigText } from "../handlers/site/files/archive.ts";
 import { PackError, packSite } from "./pack_site.ts";
 import { lockOfProgram } from "./program_lock.ts";
 

@@ -1,19 +1,19 @@
 /**
- * Puts a directory into an archive (`server/site_archive.ts`): what the server would serve of it, and nothing else.
+ * Puts a directory into an archive (`handlers/site/files/archive.ts`): what the server would serve of it, and nothing else.
  *
  * It looks at the directory through the server's own eyes, so that both agree on what is hidden, which links are
  * followed, and how names are written that are no text.
  * @module
  */
 import { createHash } from "node:crypto";
-import { describeErrno, EACCES, EXDEV } from "../ffi/errno.ts";
-import { type PathBytes, readAt } from "../ffi/file.ts";
-import { FileStatus } from "../ffi/file_status.ts";
-import type { FileName } from "../ffi/inotify.ts";
-import { close } from "../ffi/socket.ts";
-import { HiddenFile } from "../handlers/site/hidden_file.ts";
-import { SiteRoot, terminate } from "../handlers/site/site_root.ts";
-import { archiveHeader, type ConfigText, type IndexEntry } from "../server/site_archive.ts";
+import { describeErrno, EACCES, EXDEV } from "../ffi/libc/errno.ts";
+import { type PathBytes, readAt } from "../ffi/file/file.ts";
+import { FileStatus } from "../ffi/file/file_status.ts";
+import type { FileName } from "../ffi/file/inotify.ts";
+import { close } from "../ffi/socket/socket.ts";
+import { HiddenFile } from "../handlers/site/lookup/hidden_file.ts";
+import { SiteRoot, terminate } from "../handlers/site/files/directory_root.ts";
+import { archiveHeader, type ConfigText, type IndexEntry } from "../handlers/site/files/archive.ts";
 
 const WELL_KNOWN = ".well-known";
 const READ_BYTES = 1024 * 1024;

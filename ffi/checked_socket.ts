@@ -6,9 +6,9 @@
  * @throws {TypeError | RangeError} for an argument that is not what it must be
  * @module
  */
-import { bytesOf, toCount } from "../server/bytes.ts";
-import { loadLibc } from "./libc.ts";
-import * as socket from "./socket.ts";
+import { bytesOf, toCount } from "./libc/bytes.ts";
+import { loadLibc } from "./libc/libc.ts";
+import * as socket from "./socket/socket.ts";
 import { toDescriptor } from "./wait.ts";
 
 /** The longest part of a file that one call sends. */

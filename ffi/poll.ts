@@ -4,11 +4,11 @@
  * Source: poll(2).
  * @module
  */
-import { POLLIN, POLLOUT, POLLPRI } from "./constants.ts";
-import { ENOENT, orThrow, SystemError } from "./errno.ts";
-import { loadLibc } from "./libc.ts";
-import { poll, pollParked } from "./multiplexers.ts";
-import { POLLFD } from "./structs.ts";
+import { POLLIN, POLLOUT, POLLPRI } from "./libc/constants.ts";
+import { ENOENT, orThrow, SystemError } from "./libc/errno.ts";
+import { loadLibc } from "./libc/libc.ts";
+import { poll, pollParked } from "./libc/multiplexers.ts";
+import { POLLFD } from "./libc/structs.ts";
 import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -5,10 +5,10 @@
  * Source: select(2).
  * @module
  */
-import { FD_SETSIZE } from "./constants.ts";
-import { EBADF, orThrow } from "./errno.ts";
-import { loadLibc } from "./libc.ts";
-import { DescriptorSet, isOpen, select as callSelect } from "./multiplexers.ts";
+import { FD_SETSIZE } from "./libc/constants.ts";
+import { EBADF, orThrow } from "./libc/errno.ts";
+import { loadLibc } from "./libc/libc.ts";
+import { DescriptorSet, isOpen, select as callSelect } from "./libc/multiplexers.ts";
 import { type FileDescriptorLike, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
 
 export { Epoll } from "./epoll.ts";

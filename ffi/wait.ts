@@ -5,8 +5,8 @@
  * Source: poll(2), epoll_wait(2), select(2), signal(7).
  * @module
  */
-import { describeKind } from "../server/bytes.ts";
-import { EINTR } from "./errno.ts";
+import { describeKind } from "./libc/bytes.ts";
+import { EINTR } from "./libc/errno.ts";
 
 /** Something that has a descriptor, as the files and sockets of Python have. */
 export interface HasFileno {

@@ -2,8 +2,8 @@
  * Sends back what arrives: the epoll(7) example. What the client does not read is not asked of it either.
  * @module
  */
-import type { CoroutineConnection } from "../server/coroutine.ts";
-import type { Peer, Session } from "../server/protocol.ts";
+import type { CoroutineConnection } from "../server/coroutine/coroutine.ts";
+import type { Peer, Session } from "../server/protocols/bytes/session.ts";
 
 /** By callbacks. */
 export function echo(peer: Peer): Session {

@@ -2,14 +2,14 @@
  * Tells how a URL is answered and why, by asking the very code that serves. Nothing listens.
  * @module
  */
-import { contextOutside } from "../server/handler.ts";
+import { contextOutside } from "../server/connection/handler.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
 import { HttpClock } from "../server/http/date.ts";
-import { parseRequest } from "../server/http/parser.ts";
+import { parseRequest } from "../server/protocols/http1/head_parser.ts";
 import { HttpRequest } from "../server/http/request.ts";
 import { type HttpResponse, isStream } from "../server/http/response.ts";
 import { reasonPhrase } from "../server/http/status.ts";
-import { nextTurn } from "../server/turns.ts";
+import { nextTurn } from "../server/loop/turns.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
 /** What a browser sends when somebody follows a link. */

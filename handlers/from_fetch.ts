@@ -3,15 +3,15 @@
  * Source: the Fetch standard.
  * @module
  */
-import { UNIX_PREFIX } from "../ffi/socket_address.ts";
-import { bytesOf } from "../server/bytes.ts";
-import type { Handler, HandlerContext } from "../server/handler.ts";
+import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
+import { bytesOf } from "../ffi/libc/bytes.ts";
+import type { Handler, HandlerContext } from "../server/connection/handler.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import type { HttpRequest } from "../server/http/request.ts";
-import { errorResponse } from "../server/http/error_response.ts";
+import { errorResponse } from "../server/exchange/error_response.ts";
 import { type Body, HttpResponse } from "../server/http/response.ts";
 import { mayHaveContent } from "../server/http/status.ts";
-import type { Forwarded } from "../server/proxy/forwarded.ts";
+import type { Forwarded } from "../server/clients/forwarded.ts";
 
 /** Where a client of TCP is. */
 export interface FetchTcpAddress {

@@ -2,9 +2,9 @@
  * Answers whatever arrives with a greeting, and ends the connection: the poll(2) example.
  * @module
  */
-import type { CoroutineConnection } from "../server/coroutine.ts";
+import type { CoroutineConnection } from "../server/coroutine/coroutine.ts";
 import { encodeUtf8 } from "../server/http/characters.ts";
-import type { Peer, Session } from "../server/protocol.ts";
+import type { Peer, Session } from "../server/protocols/bytes/session.ts";
 
 const GREETING = encodeUtf8("hello world");
 

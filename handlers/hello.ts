@@ -3,11 +3,11 @@
  * may write, answers, and closes.
  * @module
  */
-import type { Coroutine } from "../server/coroutine.ts";
+import type { Coroutine } from "../server/coroutine/coroutine.ts";
 import { encodeUtf8, LF } from "../server/http/characters.ts";
 import { formatHttpDate } from "../server/http/date.ts";
 import { HEAD_BYTES_MAX, HEAD_TIMEOUT_MS } from "../server/limits.ts";
-import type { Protocol } from "../server/protocol.ts";
+import type { Protocol } from "../server/protocols/bytes/session.ts";
 import { escapeControls, type Print } from "./print_text.ts";
 
 const CR = 0x0d;

@@ -2,9 +2,9 @@
  * What the program can serve, by name.
  * @module
  */
-import type { HandlerName } from "../server/config/values.ts";
-import { requestCoroutine } from "../server/request_coroutine.ts";
-import type { Handler } from "../server/handler.ts";
+import type { HandlerName } from "../program/config/settings/values.ts";
+import { requestCoroutine } from "../server/coroutine/request_coroutine.ts";
+import type { Handler } from "../server/connection/handler.ts";
 import type { Served } from "../server/server_options.ts";
 import { echo, echoCoroutine } from "./echo.ts";
 import { greet, greetCoroutine } from "./greet.ts";

@@ -2,9 +2,9 @@
  * Prints what arrives, who came and who left, and sends nothing: the first examples.
  * @module
  */
-import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
-import type { Coroutine } from "../server/coroutine.ts";
-import type { Protocol } from "../server/protocol.ts";
+import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
+import type { Coroutine } from "../server/coroutine/coroutine.ts";
+import type { Protocol } from "../server/protocols/bytes/session.ts";
 import { escapeControls, type Print } from "./print_text.ts";
 
 /** Says what one client does. */

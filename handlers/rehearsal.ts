@@ -3,11 +3,11 @@
  * settings lead to.
  * @module
  */
-import { contextOutside, type HandlerContext } from "../server/handler.ts";
+import { contextOutside, type HandlerContext } from "../server/connection/handler.ts";
 import { HttpClock } from "../server/http/date.ts";
-import { nextTurn } from "../server/turns.ts";
+import { nextTurn } from "../server/loop/turns.ts";
 import { requestFor } from "./explain.ts";
-import type { SiteSettings } from "../server/config/site_settings.ts";
+import type { SiteSettings } from "./site/settings/site_settings.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
 /** Passwords and fields of one's own decide nothing here; a tag would have whole files read. */

@@ -2,23 +2,23 @@
  * Serves the files below a directory; or several sites, by the host that a request names.
  * @module
  */
-import { EACCES, SystemError } from "../ffi/errno.ts";
-import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../server/config/site_settings.ts";
-import type { Handler, HandlerContext } from "../server/handler.ts";
-import { KnownRequest } from "../server/http/known_request.ts";
+import { EACCES, SystemError } from "../ffi/libc/errno.ts";
+import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site/settings/site_settings.ts";
+import type { Handler, HandlerContext } from "../server/connection/handler.ts";
+import { KnownRequest } from "../server/http/heads/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
-import { CACHE_BYTES_MAX } from "../server/site_limits.ts";
-import type { CacheSnapshot } from "../server/statistics.ts";
-import type { SiteArchive } from "../server/site_archive.ts";
-import { AllowedHosts, hostOf, nameOf } from "./site/allowed_hosts.ts";
-import type { Note } from "./site/locator.ts";
-import type { Answer } from "./site/resource.ts";
-import { Origin, originKeyOf } from "./site/origin.ts";
+import { CACHE_BYTES_MAX } from "./site/limits.ts";
+import type { CacheSnapshot } from "../server/metrics/statistics.ts";
+import type { SiteArchive } from "./site/files/archive.ts";
+import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
+import type { Note } from "./site/lookup/locator.ts";
+import type { Answer } from "./site/cache/resource.ts";
+import { Origin, originKeyOf } from "./site/content/content_source.ts";
 import { Site } from "./site/site.ts";
-import { checkSiteOptions } from "./site/site_kinds.ts";
-import type { SiteOptions, Validation } from "./site/site_options.ts";
-import { watches } from "./site/watches.ts";
+import { checkSiteOptions } from "./site/settings/site_kinds.ts";
+import type { SiteOptions, Validation } from "./site/settings/site_options.ts";
+import { watches } from "./site/watch/watches.ts";
 
 /** What the static handler needs to know. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {

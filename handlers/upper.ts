@@ -2,8 +2,8 @@
  * Sends back what arrives in upper case: the select(2) example, which also watches for exceptional conditions.
  * @module
  */
-import type { CoroutineConnection } from "../server/coroutine.ts";
-import type { Peer, Session } from "../server/protocol.ts";
+import type { CoroutineConnection } from "../server/coroutine/coroutine.ts";
+import type { Peer, Session } from "../server/protocols/bytes/session.ts";
 
 const LOWER_A = 0x61;
 const LOWER_Z = 0x7a;

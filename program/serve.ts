@@ -2,17 +2,17 @@
  * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
  * @module
  */
-import { closeInherited, giveUpWritableFiles } from "../ffi/descriptors.ts";
-import { isSecureExecution } from "../ffi/process.ts";
-import type { ReadConfig } from "../server/config/load_settings.ts";
-import type { Arguments, CommandLine } from "../server/config/settings.ts";
-import { UsageError } from "../server/config/usage_error.ts";
-import { serveAlone } from "./alone.ts";
-import { checkAdmin } from "./admin.ts";
-import { checkAddresses } from "./listen.ts";
-import { type Kind, namedDescriptors, type Origin, readOrigin } from "./origin.ts";
-import { warn } from "./output.ts";
-import { guardSignals } from "./signals.ts";
+import { closeInherited, giveUpWritableFiles } from "../ffi/process/descriptors.ts";
+import { isSecureExecution } from "../ffi/process/process.ts";
+import type { ReadConfig } from "./config/load_settings.ts";
+import type { Arguments, CommandLine } from "./config/settings/settings.ts";
+import { UsageError } from "../server/usage_error.ts";
+import { serveAlone } from "./single_process.ts";
+import { checkAdmin } from "./setup/admin.ts";
+import { checkAddresses } from "./listening/listen.ts";
+import { type Kind, namedDescriptors, type Origin, readOrigin } from "./lifecycle/launch.ts";
+import { warn } from "./terminal/output.ts";
+import { guardSignals } from "./lifecycle/signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 

@@ -3,31 +3,31 @@
  * to do: it reads the configuration again, starts programs, and writes to nobody but who started it.
  * @module
  */
-import type { ReadConfig } from "../server/config/load_settings.ts";
-import type { Arguments, CommandLine } from "../server/config/settings.ts";
+import type { ReadConfig } from "./config/load_settings.ts";
+import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN } from "../server/limits.ts";
-import { createPoller } from "../server/pollers/mod.ts";
-import { describeAccount } from "../server/privileges.ts";
-import { Reactor } from "../server/reactor.ts";
+import { createPoller } from "../server/loop/pollers/mod.ts";
+import { describeAccount } from "./security/privileges.ts";
+import { Reactor } from "../server/loop/reactor.ts";
 import { Server } from "../server/server.ts";
-import { Supervisor } from "../server/workers/supervisor.ts";
+import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
-import { adminService, adminToInherit, listenForAdmin } from "./admin.ts";
-import { announce } from "./announce.ts";
-import { Company, workersOf } from "./company.ts";
-import { EXIT_FAILURE, EXIT_USAGE } from "./exit.ts";
-import { inheritedBy, Launcher, type Origin } from "./origin.ts";
-import { Logs } from "./logs.ts";
-import { warn } from "./output.ts";
-import { accountOf, dropRoot, listeningOf, sandboxOf } from "./prepare.ts";
-import { endWith, npxDescriptor } from "./npx.ts";
-import { sharedLines } from "./shared_lines.ts";
-import { sayReady, ServiceManager } from "./service_manager.ts";
-import { obeySignals } from "./signals.ts";
-import { openSites } from "./sites.ts";
-import { Sockets } from "./sockets.ts";
-import { SuccessionAttempts } from "./succession.ts";
-import { watchdogTimeMs } from "./watchdog.ts";
+import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
+import { announce } from "./setup/announce.ts";
+import { Company, workersOf } from "./workers/worker_pool.ts";
+import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
+import { inheritedBy, Launcher, type Origin } from "./lifecycle/launch.ts";
+import { Logs } from "./setup/logs.ts";
+import { warn } from "./terminal/output.ts";
+import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
+import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
+import { sharedLines } from "./terminal/shared_lines.ts";
+import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
+import { obeySignals } from "./lifecycle/signals.ts";
+import { openSites } from "./setup/sites.ts";
+import { Sockets } from "./listening/sockets.ts";
+import { SuccessionAttempts } from "./lifecycle/upgrade.ts";
+import { watchdogTimeMs } from "./lifecycle/watchdog.ts";
 
 /** Looks after workers until a signal ends them, or a successor has taken its place; `config` is the file as it was read. @throws {UsageError | SystemError} */
 export async function supervise(

@@ -3,14 +3,14 @@
  * and its greeting was its supervisor's.
  * @module
  */
-import type { CommandLine } from "../server/config/settings.ts";
-import type { Birth } from "../server/workers/messages.ts";
-import { obey } from "../server/workers/worker.ts";
-import { Logs } from "./logs.ts";
-import { listeningOf, prepare, sandboxOf } from "./prepare.ts";
-import { leaveSignalsToSupervisor } from "./signals.ts";
-import { openSites } from "./sites.ts";
-import { asListening } from "./sockets.ts";
+import type { CommandLine } from "./config/settings/settings.ts";
+import type { Birth } from "./workers/messages.ts";
+import { obey } from "./workers/supervisor_link.ts";
+import { Logs } from "./setup/logs.ts";
+import { listeningOf, prepare, sandboxOf } from "./setup/prepare.ts";
+import { leaveSignalsToSupervisor } from "./lifecycle/signals.ts";
+import { openSites } from "./setup/sites.ts";
+import { asListening } from "./listening/sockets.ts";
 
 /** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
 export async function serveAsWorker(command: CommandLine, channel: number, birth: Birth): Promise<void> {

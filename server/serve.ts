@@ -2,12 +2,12 @@
  * A server in one call, for those who know `Deno.serve`.
  * @module
  */
-import { formatAddress, type SocketAddress } from "../ffi/socket.ts";
-import { UNIX_PREFIX } from "../ffi/socket_address.ts";
-import { checkKinds, FUNCTION, type Kind } from "./option_kinds.ts";
+import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
+import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
+import { checkKinds, FUNCTION, type Kind } from "./embedder/option_kinds.ts";
 import { type Reconfiguration, Server } from "./server.ts";
 import { checkOptions, type ServerOptions } from "./server_options.ts";
-import type { Snapshot } from "./statistics.ts";
+import type { Snapshot } from "./metrics/statistics.ts";
 
 const SIGNAL: Kind = { expected: "an AbortSignal", is: (value) => value instanceof AbortSignal };
 

@@ -2,27 +2,27 @@
  * Wires poller, reactor, listeners and connections into a server.
  * @module
  */
-import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process.ts";
-import type { SocketAddress } from "../ffi/socket.ts";
-import { SOCKET_MODE } from "../ffi/unix_socket.ts";
+import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process/process.ts";
+import type { SocketAddress } from "../ffi/socket/socket.ts";
+import { SOCKET_MODE } from "../ffi/socket/unix_socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
-import { complain, describeError, describeRefusal } from "./complaints.ts";
+import { complain, describeError, describeRefusal } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpClock } from "./http/date.ts";
-import { Clients } from "./clients.ts";
-import type { Handler } from "./handler.ts";
+import { Clients } from "./clients/address_limits.ts";
+import type { Handler } from "./connection/handler.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
-import { Ledger } from "./ledger.ts";
-import { type GroupHost, ListenerGroup } from "./listener_group.ts";
-import { type ListeningSocket, openListeners, removeSocketFiles } from "./listening/open.ts";
-import type { PollerName } from "./poller.ts";
-import { createPoller } from "./pollers/mod.ts";
-import { BOOLEAN, checkKinds, FUNCTION } from "./option_kinds.ts";
-import { TrustedProxies } from "./proxy/trusted_proxies.ts";
-import { Reactor } from "./reactor.ts";
-import { reportRejection } from "./rejections.ts";
-import { Remotes } from "./remotes.ts";
-import { kernelTransport } from "./transport.ts";
+import { Ledger } from "./metrics/accounting.ts";
+import { type GroupHost, ListenerGroup } from "./listen/listener_group.ts";
+import { type ListeningSocket, openListeners, removeSocketFiles } from "./listen/open.ts";
+import type { PollerName } from "./loop/poller.ts";
+import { createPoller } from "./loop/pollers/mod.ts";
+import { BOOLEAN, checkKinds, FUNCTION } from "./embedder/option_kinds.ts";
+import { TrustedProxies } from "./clients/trusted_proxies.ts";
+import { Reactor } from "./loop/reactor.ts";
+import { reportRejection } from "./embedder/rejections.ts";
+import { Remotes } from "./clients/client_addresses.ts";
+import { kernelTransport } from "./transport/transport.ts";
 import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
@@ -32,10 +32,10 @@ import {
   type ServerOptions,
   speaksSecond,
 } from "./server_options.ts";
-import { serviceOf } from "./service_of.ts";
+import { serviceOf } from "./protocol_for.ts";
 import { takeSnapshot } from "./snapshot.ts";
-import type { Snapshot } from "./statistics.ts";
-import { Workspace } from "./workspace.ts";
+import type { Snapshot } from "./metrics/statistics.ts";
+import { Workspace } from "./connection/buffers.ts";
 
 /** The longest time that a timer can be given. */
 const TIMER_MS_MAX = 0x7fff_ffff;

@@ -5,12 +5,12 @@
 import type { AccessLogOptions } from "./access_log/access_log.ts";
 import { LOG_FORMAT_NAMES } from "./access_log/format.ts";
 import { LogFile } from "./access_log/log_file.ts";
-import { describeKind } from "./bytes.ts";
-import type { Coroutine } from "./coroutine.ts";
-import { Expected } from "./config/usage_error.ts";
-import type { Handler } from "./handler.ts";
-import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listening/address.ts";
-import type { ListeningSocket } from "./listening/open.ts";
+import { describeKind } from "../ffi/libc/bytes.ts";
+import type { Coroutine } from "./coroutine/coroutine.ts";
+import { Expected } from "./usage_error.ts";
+import type { Handler } from "./connection/handler.ts";
+import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listen/address.ts";
+import type { ListeningSocket } from "./listen/open.ts";
 import {
   BOOLEAN,
   checkKinds,
@@ -25,12 +25,12 @@ import {
   STRING,
   STRINGS,
   wholeNumber,
-} from "./option_kinds.ts";
-import type { PollerName } from "./poller.ts";
-import { POLLER_NAMES } from "./pollers/mod.ts";
-import type { Protocol } from "./protocol.ts";
+} from "./embedder/option_kinds.ts";
+import type { PollerName } from "./loop/poller.ts";
+import { POLLER_NAMES } from "./loop/pollers/mod.ts";
+import type { Protocol } from "./protocols/bytes/session.ts";
 import type { ServerLimits } from "./server_limits.ts";
-import type { CacheSnapshot } from "./statistics.ts";
+import type { CacheSnapshot } from "./metrics/statistics.ts";
 
 /** That of `Deno.serve`. */
 export const DEFAULT_PORT = 8000;

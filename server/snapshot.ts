@@ -2,11 +2,11 @@
  * Puts together what a server tells of itself.
  * @module
  */
-import { callCount } from "../ffi/libc.ts";
-import { processId } from "../ffi/process.ts";
-import { processUsage } from "../ffi/usage.ts";
-import type { ConnectionHost } from "./connection_host.ts";
-import type { CacheSnapshot, Snapshot } from "./statistics.ts";
+import { callCount } from "../ffi/libc/libc.ts";
+import { processId } from "../ffi/process/process.ts";
+import { processUsage } from "../ffi/process/usage.ts";
+import type { ConnectionHost } from "./connection/context.ts";
+import type { CacheSnapshot, Snapshot } from "./metrics/statistics.ts";
 
 /** What is known beside what connections share. */
 export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {

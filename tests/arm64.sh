@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/ffi*_test.ts tests/poller*_test.ts tests/select*_test.ts tests/end_to_end_test.ts)
+[ $# -gt 0 ] || tests=(tests/ffi*_test.ts tests/poller*_test.ts tests/select*_test.ts tests/system/end_to_end_test.ts)
 if [ "$(uname -m)" = aarch64 ]; then exec deno run --no-prompt -A tests/run.ts "${tests[@]}"; fi
 
 cache=${CACHE:-${TMPDIR:-/tmp}/epollet-arm64}

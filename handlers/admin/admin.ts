@@ -3,17 +3,17 @@
  * watched at work. It has no password: it is for a listener that only they reach, and never for the public one.
  * @module
  */
-import type { Handler } from "../../server/handler.ts";
+import type { Handler } from "../../server/connection/handler.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { STATUS_INTERVAL_MS } from "../../server/limits.ts";
-import type { Snapshot } from "../../server/statistics.ts";
+import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Events, type StatusSource } from "./events.ts";
 import { ADMIN_FIELDS } from "./fields.ts";
 import { healthResponse, readyResponse } from "./health.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { statusPageResponse } from "./status_response.ts";
-import { isTrustedHost } from "../trusted_host.ts";
+import { isTrustedHost } from "../hosts/trusted_host.ts";
 
 /** What {@linkcode adminHandler} speaks of. */
 export type AdminOptions = StatusSource;

@@ -4,8 +4,8 @@
  */
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { STATUS_INTERVAL_MS, STATUS_WATCHERS_MAX } from "../../server/limits.ts";
-import { mergeSnapshots, sharesOf } from "../../server/merge_snapshots.ts";
-import { LATENCY_BOUNDS, type Snapshot } from "../../server/statistics.ts";
+import { mergeSnapshots, sharesOf } from "../../server/metrics/merge_snapshots.ts";
+import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** Who knows what there is to tell. */
 export interface StatusSource {

@@ -2,7 +2,7 @@
  * What Prometheus reads. Source: its exposition format, version 0.0.4, and its rules for names of metrics.
  * @module
  */
-import { LATENCY_BOUNDS, type Snapshot } from "../../server/statistics.ts";
+import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** The media type of {@linkcode metricsText}. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";

@@ -5,33 +5,33 @@
  * leads outside. Source: RFC 9110.
  * @module
  */
-import type { SiteSettings } from "../../server/config/site_settings.ts";
-import type { HandlerContext } from "../../server/handler.ts";
+import type { SiteSettings } from "./settings/site_settings.ts";
+import type { HandlerContext } from "../../server/connection/handler.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { browse } from "./browse.ts";
-import { Compressor } from "./compressor.ts";
-import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./error_pages.ts";
-import { FieldPolicy } from "./field_policy.ts";
-import { FileCache } from "./file_cache.ts";
-import { type Validation } from "./site_options.ts";
-import { Forms } from "./forms.ts";
-import { Gatekeeper } from "./gatekeeper.ts";
-import { ListingBodies } from "./listing_bodies.ts";
-import { Locator, type Note } from "./locator.ts";
-import { Lookup } from "./lookup.ts";
-import type { Origin } from "./origin.ts";
-import { judgeNavigation } from "./navigation.ts";
-import { PlainErrors } from "./plain_errors.ts";
-import { Presenter } from "./presenter.ts";
-import type { Result } from "./representation.ts";
-import { canonicalPathIn, encodePath, resolvePath } from "./resolve_path.ts";
-import type { Resource } from "./resource.ts";
-import { Resources } from "./resources.ts";
-import { type CompiledAuth, encodeQuery, Rules } from "./rules.ts";
-import type { Root } from "./root.ts";
-import { StandIns } from "./stand_ins.ts";
-import type { WatchTree } from "./watch_tree.ts";
+import { browse } from "./responses/browse.ts";
+import { Compressor } from "./responses/compressor.ts";
+import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
+import { FieldPolicy } from "./rules/field_policy.ts";
+import { FileCache } from "./cache/file_cache.ts";
+import { type Validation } from "./settings/site_options.ts";
+import { Forms } from "./responses/forms.ts";
+import { Gatekeeper } from "./authorization.ts";
+import { ListingBodies } from "./listing/listing_bodies.ts";
+import { Locator, type Note } from "./lookup/locator.ts";
+import { Lookup } from "./lookup/lookup.ts";
+import type { Origin } from "./content/content_source.ts";
+import { judgeNavigation } from "./responses/navigation.ts";
+import { PlainErrors } from "./responses/plain_errors.ts";
+import { Presenter } from "./responses/presenter.ts";
+import type { Result } from "./responses/representation.ts";
+import { canonicalPathIn, encodePath, resolvePath } from "./files/resolve_path.ts";
+import type { Resource } from "./cache/resource.ts";
+import { Resources } from "./content/resources.ts";
+import { type CompiledAuth, encodeQuery, Rules } from "./rules/rules.ts";
+import type { Root } from "./files/root.ts";
+import { StandIns } from "./responses/fallback_files.ts";
+import type { WatchTree } from "./watch/watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 const encoder = new TextEncoder();

@@ -4,14 +4,14 @@
  * is a few copies of bytes, and a number.
  * @module
  */
-import { describeErrno } from "../../ffi/errno.ts";
+import { describeErrno } from "../../ffi/libc/errno.ts";
 import type { HttpClock } from "../http/date.ts";
-import { KnownRequest } from "../http/known_request.ts";
+import { KnownRequest } from "../http/heads/known_request.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
-import type { Reactor } from "../reactor.ts";
-import type { Remotes } from "../remotes.ts";
-import { Source } from "../source.ts";
+import type { Reactor } from "../loop/reactor.ts";
+import type { Remotes } from "../clients/client_addresses.ts";
+import { Source } from "../loop/source.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { LogFile } from "./log_file.ts";
 import { Source as HeadSource } from "./source.ts";

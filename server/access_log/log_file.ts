@@ -3,8 +3,8 @@
  * does it, it can be opened anew under its name.
  * @module
  */
-import { STDERR_FILENO, STDOUT_FILENO } from "../../ffi/constants.ts";
-import { describeErrno, SystemError } from "../../ffi/errno.ts";
+import { STDERR_FILENO, STDOUT_FILENO } from "../../ffi/libc/constants.ts";
+import { describeErrno, SystemError } from "../../ffi/libc/errno.ts";
 import {
   appendTo,
   describeRefusal,
@@ -12,11 +12,11 @@ import {
   openLogDirectory,
   openToAppend,
   tryToAppend,
-} from "../../ffi/log_file.ts";
-import { close } from "../../ffi/socket.ts";
-import { mayWrite } from "../../ffi/standard_output.ts";
+} from "../../ffi/file/log_file.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { mayWrite } from "../../ffi/file/standard_output.ts";
 import { toDescriptor } from "../../ffi/wait.ts";
-import { bytesOf, toCount } from "../bytes.ts";
+import { bytesOf, toCount } from "../../ffi/libc/bytes.ts";
 import type { LogTarget } from "./writer.ts";
 
 /** Paths that stand for what is open already: these links are not opened, which another user's rights might not allow. */

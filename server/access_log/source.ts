@@ -2,7 +2,7 @@
  * What a log line says of a request, found in the bytes of its head.
  * @module
  */
-import { basicCredentials } from "../http/credentials.ts";
+import { basicCredentials } from "../http/fields/credentials.ts";
 import { encodeUtf8 } from "../http/characters.ts";
 import { type HttpRequest, isName } from "../http/request.ts";
 

@@ -2,8 +2,8 @@
  * A part of an open file as the body of a response.
  * @module
  */
-import { describeKind } from "../bytes.ts";
-import { reportRejection } from "../rejections.ts";
+import { describeKind } from "../../ffi/libc/bytes.ts";
+import { reportRejection } from "../embedder/rejections.ts";
 
 /** What a {@linkcode FileBody} is made of. */
 export interface FileBodyInit {

@@ -2,7 +2,7 @@
  * A request's body on its way to a handler: pieces as they arrive, as many as fit until the handler takes them.
  * @module
  */
-import { bytesOf } from "../bytes.ts";
+import { bytesOf } from "../../ffi/libc/bytes.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
 import { bodyMemory, NoRoom } from "./body_memory.ts";
 

@@ -2,7 +2,7 @@
  * A response as bytes: made once, sent as often as wanted.
  * @module
  */
-import { bytesOf, describeKind } from "../bytes.ts";
+import { bytesOf, describeKind } from "../../ffi/libc/bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
 import { bodyMemory } from "./body_memory.ts";
 import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { Attackers, pause, type Probe, residentBytes, startServer } from "../support/attackers.ts";
-import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { type Program, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { shortage } from "./descriptors.ts";

@@ -3,7 +3,7 @@
  * Deno makes on the same thread, too, for close(2), which closes also when it fails, and for machines without strace.
  * @module
  */
-import { libc, loadLibc } from "../../ffi/libc.ts";
+import { libc, loadLibc } from "../../ffi/libc/libc.ts";
 import type { Fault } from "./errnos.ts";
 import { ERRNO } from "./errno_numbers.ts";
 

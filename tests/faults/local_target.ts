@@ -4,7 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
-import type { PollerName } from "../../server/poller.ts";
+import type { PollerName } from "../../server/loop/poller.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";

@@ -2,7 +2,7 @@
  * Which calls are made to fail, how, and together with which others.
  * @module
  */
-import type { PollerName } from "../../server/poller.ts";
+import type { PollerName } from "../../server/loop/poller.ts";
 import { CLOSING, type ErrnoName, type Fault, SERVING, WAITING } from "./errnos.ts";
 
 /** Faults that one round of clients meets. */

@@ -2,17 +2,17 @@
  * What clients say on a scripted socket, for a walk that lets each call on that socket fail in turn.
  * @module
  */
-import { openBeneathByWalking, openDirectory } from "../../ffi/file.ts";
-import { cString } from "../../ffi/libc.ts";
-import { close } from "../../ffi/socket.ts";
-import { ByteConnection } from "../../server/byte_connection.ts";
-import type { Service } from "../../server/connections.ts";
-import { CoroutineConnection } from "../../server/coroutine.ts";
-import type { Handler } from "../../server/handler.ts";
+import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
+import { cString } from "../../ffi/libc/libc.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { ByteConnection } from "../../server/protocols/bytes/bytes.ts";
+import type { Service } from "../../server/listen/connection_table.ts";
+import { CoroutineConnection } from "../../server/coroutine/coroutine.ts";
+import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Interest } from "../../server/poller.ts";
+import { Interest } from "../../server/loop/poller.ts";
 import { post, postChunked, says, Source } from "../support/exchanges.ts";
 import { Site } from "../support/program.ts";
 import { describe, Scripted } from "../support/scripted.ts";

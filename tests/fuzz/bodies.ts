@@ -2,7 +2,7 @@
  * Fuzzes the decoder of bodies: the data and the end that the reference finds, cut anywhere.
  * @module
  */
-import { BodyReader } from "../../server/http/body.ts";
+import { BodyReader } from "../../server/protocols/http1/body_reader.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import { BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX } from "../../server/limits.ts";
 import type { Random } from "../support/random.ts";

@@ -2,9 +2,9 @@
  * Fuzzes dates, entity tags and preconditions: whole heads are parsed, and judged as the reference judges their fields.
  * @module
  */
-import { isRangeFresh, preconditionStatus } from "../../server/http/conditional.ts";
+import { isRangeFresh, preconditionStatus } from "../../server/http/fields/conditional.ts";
 import { formatHttpDate, parseHttpDate } from "../../server/http/date.ts";
-import { parseRequest } from "../../server/http/parser.ts";
+import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import type { Random } from "../support/random.ts";
 import { bytesOf } from "../support/request_replay.ts";

@@ -6,9 +6,9 @@
  * @module
  */
 import { parse } from "@std/jsonc";
-import { parseConfig } from "../../server/config/config_file.ts";
-import { configSchema } from "../../server/config/schema.ts";
-import { UsageError } from "../../server/config/usage_error.ts";
+import { parseConfig } from "../../program/config/file/config_file.ts";
+import { configSchema } from "../../program/config/file/schema.ts";
+import { UsageError } from "../../server/usage_error.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 import { mutate } from "./mutations.ts";

@@ -3,7 +3,7 @@
  * changed at random and cut at random. The seed also chooses the poller.
  * @module
  */
-import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { exchange, get } from "../support/wire.ts";

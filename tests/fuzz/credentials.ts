@@ -2,7 +2,7 @@
  * Fuzzes what a client says in Authorization: base64 is decoded a bit at a time, and UTF-8 checked by writing it again.
  * @module
  */
-import { basicCredentials } from "../../server/http/credentials.ts";
+import { basicCredentials } from "../../server/http/fields/credentials.ts";
 import { CREDENTIALS_BYTES_MAX } from "../../server/limits.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";

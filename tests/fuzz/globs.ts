@@ -2,7 +2,7 @@
  * Fuzzes globs: patterns are made as trees, so that nobody has to parse them, and matched by trying everything.
  * @module
  */
-import { Glob } from "../../handlers/site/glob.ts";
+import { Glob } from "../../handlers/site/rules/glob.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 

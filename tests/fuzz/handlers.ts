@@ -6,7 +6,7 @@
  * there on only framing and the number of answers are judged.
  * @module
  */
-import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { DENO, Program, REPOSITORY } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { randomChunks } from "./bodies.ts";

@@ -2,7 +2,7 @@
  * Fuzzes Accept-Encoding and Accept: the elements are found by splitting, the best by comparing each with each.
  * @module
  */
-import { acceptsHtml, codingsOf, prefersJson } from "../../server/http/negotiation.ts";
+import { acceptsHtml, codingsOf, prefersJson } from "../../server/http/fields/negotiation.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 import { mutateOnce } from "./mutations.ts";

@@ -3,7 +3,7 @@
  * same wherever the network cuts it.
  * @module
  */
-import { parseRequest } from "../../server/http/parser.ts";
+import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import { HEAD_BYTES_MAX } from "../../server/limits.ts";
 import type { Random } from "../support/random.ts";

@@ -2,7 +2,7 @@
  * Fuzzes the Range field: which bytes it asks for is found out by marking every single one of them.
  * @module
  */
-import { parseRanges } from "../../server/http/range.ts";
+import { parseRanges } from "../../server/http/fields/range.ts";
 import { RANGES_MAX } from "../../server/limits.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";

@@ -1,5 +1,5 @@
 /**
- * A body, decoded from its whole text: the reference for `server/http/body.ts`.
+ * A body, decoded from its whole text: the reference for `server/protocols/http1/body_reader.ts`.
  * @module
  */
 import { CHUNK_LINE_BYTES_MAX, CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX } from "../../server/limits.ts";

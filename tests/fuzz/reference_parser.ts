@@ -1,5 +1,5 @@
 /**
- * A request's head, read slowly and in the words of RFC 9112: the reference for `server/http/parser.ts`.
+ * A request's head, read slowly and in the words of RFC 9112: the reference for `server/protocols/http1/head_parser.ts`.
  *
  * It shares no code with the parser: regular expressions find the elements, and what the fields mean is read off lists
  * of strings. The order in which things are judged is the order in which they arrive.

@@ -1,5 +1,5 @@
 /**
- * From the path of a URL to that of a file, by rewriting strings: the reference for `handlers/site/resolve_path.ts`.
+ * From the path of a URL to that of a file, by rewriting strings: the reference for `handlers/site/files/resolve_path.ts`.
  * @module
  */
 

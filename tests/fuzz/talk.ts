@@ -3,11 +3,11 @@
  * and reads until the server ends.
  * @module
  */
-import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/constants.ts";
+import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
 import { Epoll } from "../../ffi/epoll.ts";
-import { EAGAIN } from "../../ffi/errno.ts";
-import { libc } from "../../ffi/libc.ts";
-import { recv, send, shutdownWrite } from "../../ffi/socket.ts";
+import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { libc } from "../../ffi/libc/libc.ts";
+import { recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { Descriptors } from "../support/descriptors.ts";
 import { resetOnClose } from "../support/in_process.ts";
 

@@ -5,7 +5,7 @@
  * empty, `.` or `..`, none is hidden, none holds a NUL, and its one spelling leads to itself.
  * @module
  */
-import { encodePath, resolvePath } from "../../handlers/site/resolve_path.ts";
+import { encodePath, resolvePath } from "../../handlers/site/files/resolve_path.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import { parseTarget } from "../../server/http/target.ts";
 import type { Random } from "../support/random.ts";

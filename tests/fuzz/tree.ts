@@ -6,13 +6,13 @@
  * the kernel is asked where every path that was opened really is; nothing is outside of the root.
  * @module
  */
-import { close as closeDescriptor } from "../../ffi/socket.ts";
-import { loadLibc } from "../../ffi/libc.ts";
-import { SiteRoot, terminate } from "../../handlers/site/site_root.ts";
+import { close as closeDescriptor } from "../../ffi/socket/socket.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { SiteRoot, terminate } from "../../handlers/site/files/directory_root.ts";
 import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
-import { contextOutside, type HandlerContext } from "../../server/handler.ts";
+import { contextOutside, type HandlerContext } from "../../server/connection/handler.ts";
 import { HttpClock } from "../../server/http/date.ts";
-import { parseRequest } from "../../server/http/parser.ts";
+import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { Random } from "../support/random.ts";

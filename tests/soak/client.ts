@@ -3,10 +3,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { EPOLLIN, EPOLLOUT } from "../../ffi/constants.ts";
+import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
 import type { Epoll } from "../../ffi/epoll.ts";
-import { EAGAIN, errnoName } from "../../ffi/errno.ts";
-import { close, recv, send, shutdownWrite } from "../../ffi/socket.ts";
+import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
+import { close, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import type { Random } from "../support/random.ts";
 import { AnswerReader, type AnswerUser } from "./answer_reader.ts";
 import type { Answer, Exchange } from "./exchange.ts";

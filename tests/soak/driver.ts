@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Epoll } from "../../ffi/epoll.ts";
-import { close } from "../../ffi/socket.ts";
+import { close } from "../../ffi/socket/socket.ts";
 import type { Random } from "../support/random.ts";
 import { Client, type ClientHost } from "./client.ts";
 import type { Answer, Exchange } from "./exchange.ts";

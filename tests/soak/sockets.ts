@@ -2,10 +2,10 @@
  * The client's side of connections: many from one address to one port would run out of ports.
  * @module
  */
-import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "../../ffi/constants.ts";
-import { orThrow } from "../../ffi/errno.ts";
-import { libc, loadLibc, result } from "../../ffi/libc.ts";
-import { SOCKADDR_IN } from "../../ffi/structs.ts";
+import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "../../ffi/libc/constants.ts";
+import { orThrow } from "../../ffi/libc/errno.ts";
+import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
+import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
 
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;

@@ -11,12 +11,12 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
-} from "../../ffi/constants.ts";
-import { EAGAIN, orThrow } from "../../ffi/errno.ts";
-import { libc, loadLibc, result } from "../../ffi/libc.ts";
-import { eventfdCreate, isOpen } from "../../ffi/multiplexers.ts";
-import { accept, close, listenTcp, localAddress, send } from "../../ffi/socket.ts";
-import { SOCKADDR_IN } from "../../ffi/structs.ts";
+} from "../../ffi/libc/constants.ts";
+import { EAGAIN, orThrow } from "../../ffi/libc/errno.ts";
+import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
+import { eventfdCreate, isOpen } from "../../ffi/libc/multiplexers.ts";
+import { accept, close, listenTcp, localAddress, send } from "../../ffi/socket/socket.ts";
+import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
 import { eventually, PATIENCE_MS } from "./waiting.ts";
 
 export { eventually };

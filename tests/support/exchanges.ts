@@ -3,16 +3,16 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { ByteConnection } from "../../server/byte_connection.ts";
-import type { Handler, HandlerContext } from "../../server/handler.ts";
+import { ByteConnection } from "../../server/protocols/bytes/bytes.ts";
+import type { Handler, HandlerContext } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
 import { PACE_STEP_MS_MAX } from "../../server/limits.ts";
-import { Interest } from "../../server/poller.ts";
-import type { Protocol } from "../../server/protocol.ts";
+import { Interest } from "../../server/loop/poller.ts";
+import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import { Scripted } from "./scripted.ts";
 
 /** Microtasks that a turn's promises may need among themselves. */

@@ -2,7 +2,7 @@
  * Programs that are started in a directory with an `epollet.json`, which no flag names.
  * @module
  */
-import { hashPassword } from "../../server/password_hash.ts";
+import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
 import { Program, programCommand, type Site } from "./program.ts";
 import { exchange } from "./wire.ts";
 

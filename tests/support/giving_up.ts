@@ -6,15 +6,15 @@
  * `giving_up.ts user NAME OTHER`: becomes NAME, and then tries to become OTHER, and root.
  * @module
  */
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../../ffi/constants.ts";
-import { errnoName, SystemError } from "../../ffi/errno.ts";
-import { FileStatus } from "../../ffi/file_status.ts";
-import { cString, libc, loadLibc, result } from "../../ffi/libc.ts";
-import { landlockAbi } from "../../ffi/landlock.ts";
-import { currentIds, setNoNewPrivileges } from "../../ffi/privileges.ts";
-import { close, listenTcp } from "../../ffi/socket.ts";
-import { becomeUser, resolveAccount } from "../../server/privileges.ts";
-import { Sandbox } from "../../server/sandbox.ts";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../../ffi/libc/constants.ts";
+import { errnoName, SystemError } from "../../ffi/libc/errno.ts";
+import { FileStatus } from "../../ffi/file/file_status.ts";
+import { cString, libc, loadLibc, result } from "../../ffi/libc/libc.ts";
+import { landlockAbi } from "../../ffi/process/landlock.ts";
+import { currentIds, setNoNewPrivileges } from "../../ffi/process/privileges.ts";
+import { close, listenTcp } from "../../ffi/socket/socket.ts";
+import { becomeUser, resolveAccount } from "../../program/security/privileges.ts";
+import { Sandbox } from "../../program/security/sandbox.ts";
 
 const O_WRONLY = 1;
 const O_CREAT = 0o100;

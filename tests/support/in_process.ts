@@ -2,9 +2,9 @@
  * HTTP servers in the process of the test, on ports that the kernel chooses, and what tests say to them.
  * @module
  */
-import { libc, loadLibc } from "../../ffi/libc.ts";
+import { libc, loadLibc } from "../../ffi/libc/libc.ts";
 import { type FetchHandler, fromFetch } from "../../handlers/from_fetch.ts";
-import type { Handler } from "../../server/handler.ts";
+import type { Handler } from "../../server/connection/handler.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import type { ServerSettings } from "../../server/server_options.ts";
 import { Wire } from "./wire.ts";

@@ -2,11 +2,11 @@
  * A worker that begins to serve, and whose loop then never comes back: it answers its supervisor once.
  * @module
  */
-import { loadLibc } from "../../ffi/libc.ts";
-import { createPoller } from "../../server/pollers/mod.ts";
-import { Reactor } from "../../server/reactor.ts";
-import { obey, receiveBirth } from "../../server/workers/worker.ts";
-import type { Snapshot } from "../../server/statistics.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
+import { Reactor } from "../../server/loop/reactor.ts";
+import { obey, receiveBirth } from "../../program/workers/supervisor_link.ts";
+import type { Snapshot } from "../../server/metrics/statistics.ts";
 
 const channel = Number(Deno.args[0]);
 loadLibc();

@@ -3,9 +3,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { HandlerName } from "../../server/config/values.ts";
-import type { PollerName } from "../../server/poller.ts";
-import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import type { HandlerName } from "../../program/config/settings/values.ts";
+import type { PollerName } from "../../server/loop/poller.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
 import { Random, SEED } from "./random.ts";
 import { RawClient } from "./raw_client.ts";

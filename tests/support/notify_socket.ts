@@ -3,8 +3,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../../ffi/constants.ts";
-import { libc, loadLibc, result } from "../../ffi/libc.ts";
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../../ffi/libc/constants.ts";
+import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
 
 /** A socket for datagrams at `path`. */
 export function notifySocket(path: string): number {

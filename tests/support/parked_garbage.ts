@@ -3,9 +3,9 @@
  * to others. Those who wrote into memory that was collected have damaged it; then this ends with a failure.
  * @module
  */
-import { eventfdCreate } from "../../ffi/multiplexers.ts";
-import { Interest, ReadyList } from "../../server/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
+import { Interest, ReadyList } from "../../server/loop/poller.ts";
+import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

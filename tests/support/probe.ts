@@ -3,11 +3,11 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { eventfdClear, eventfdCreate, eventfdSignal } from "../../ffi/multiplexers.ts";
-import { Interest, Readiness } from "../../server/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/pollers/mod.ts";
-import { Reactor } from "../../server/reactor.ts";
-import { Source } from "../../server/source.ts";
+import { eventfdClear, eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
+import { Interest, Readiness } from "../../server/loop/poller.ts";
+import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { Reactor } from "../../server/loop/reactor.ts";
+import { Source } from "../../server/loop/source.ts";
 import "./descriptors.ts";
 
 /** What a probe does; `ready` is called for what is true only: its eventfd was signalled, or `again` asked for it. */

@@ -3,9 +3,9 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { hasOpenat2, openDirectory } from "../../ffi/file.ts";
-import { close } from "../../ffi/socket.ts";
-import { NO_OPENAT2_WARNING } from "../../handlers/site/site_options.ts";
+import { hasOpenat2, openDirectory } from "../../ffi/file/file.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { NO_OPENAT2_WARNING } from "../../handlers/site/settings/site_options.ts";
 import { DENO, IS_EMULATED } from "./deno.ts";
 import { awaited, endOf, eventually, outputOf } from "./waiting.ts";
 

@@ -11,11 +11,11 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-} from "../../ffi/constants.ts";
-import { EAGAIN, orThrow } from "../../ffi/errno.ts";
-import { libc, loadLibc, result } from "../../ffi/libc.ts";
-import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket.ts";
-import { SOCKADDR_IN } from "../../ffi/structs.ts";
+} from "../../ffi/libc/constants.ts";
+import { EAGAIN, orThrow } from "../../ffi/libc/errno.ts";
+import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
+import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
+import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
 loadLibc(); // outside of any test, since it stays open

@@ -7,7 +7,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { parseRequest } from "../../server/http/parser.ts";
+import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { HttpRequest, type TargetForm } from "../../server/http/request.ts";
 
 /** What was read from a head. */

@@ -2,26 +2,32 @@
  * A connection on a socket and a poller that do what a test tells them, call by call.
  * @module
  */
-import { EAGAIN, EINVAL } from "../../ffi/errno.ts";
-import { readAt } from "../../ffi/file.ts";
-import { loadLibc } from "../../ffi/libc.ts";
-import { eventfdCreate } from "../../ffi/multiplexers.ts";
-import { Connection } from "../../server/connection.ts";
-import { Connections, type Service } from "../../server/connections.ts";
-import type { ConnectionHost } from "../../server/connection_host.ts";
-import type { Handler } from "../../server/handler.ts";
+import { EAGAIN, EINVAL } from "../../ffi/libc/errno.ts";
+import { readAt } from "../../ffi/file/file.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
+import { Connection } from "../../server/connection/connection.ts";
+import { Connections, type Service } from "../../server/listen/connection_table.ts";
+import type { ConnectionHost } from "../../server/connection/context.ts";
+import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Ledger } from "../../server/ledger.ts";
-import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../../server/poller.ts";
-import { Reactor } from "../../server/reactor.ts";
-import { Remotes } from "../../server/remotes.ts";
+import { Ledger } from "../../server/metrics/accounting.ts";
+import {
+  Interest,
+  type Poller,
+  type PollerName,
+  Readiness,
+  type ReadyList,
+} from "../../server/loop/poller.ts";
+import { Reactor } from "../../server/loop/reactor.ts";
+import { Remotes } from "../../server/clients/client_addresses.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
-import type { Transport } from "../../server/transport.ts";
-import { Workspace } from "../../server/workspace.ts";
+import type { Transport } from "../../server/transport/transport.ts";
+import { Workspace } from "../../server/connection/buffers.ts";
 
 loadLibc(); // once for all tests, so that none of them seems to leave a library open
 

@@ -4,8 +4,8 @@
  * ends with a failure.
  * @module
  */
-import { EPOLLIN, POLLIN } from "../../ffi/constants.ts";
-import { eventfdCreate, eventfdSignal } from "../../ffi/multiplexers.ts";
+import { EPOLLIN, POLLIN } from "../../ffi/libc/constants.ts";
+import { eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { Epoll, Poll } from "../../ffi/select.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { type Coroutine, type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
 import type { Served } from "../../server/server_options.ts";
-import { POLLER_NAMES } from "../../server/pollers/mod.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
 
 export function sleep(ms: number): Promise<void> {

@@ -2,7 +2,7 @@
  * Snapshots as a server might give them.
  * @module
  */
-import { LATENCY_BOUNDS, type Snapshot } from "../../server/statistics.ts";
+import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** A server that has done nothing yet, but for what is said. */
 export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {

@@ -1,0 +1,140 @@
+/**
+ * Who this process is, and how it becomes less.
+ *
+ * glibc's setresuid and its kin change every thread of the process (nptl(7)); prctl changes the thread that calls, and
+ * those that it starts afterwards.
+ * Source: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), prctl(2), capget(2), capabilities(7).
+ * @module
+ */
+import {
+  _LINUX_CAPABILITY_VERSION_3,
+  AT_FDCWD,
+  CAP_NET_BIND_SERVICE,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_IS_SET,
+  PR_CAP_AMBIENT_LOWER,
+  PR_CAP_AMBIENT_RAISE,
+  PR_SET_NO_NEW_PRIVS,
+  X_OK,
+} from "../libc/constants.ts";
+import { orThrow } from "../libc/errno.ts";
+import { cString, libc, loadLibc, result } from "../libc/libc.ts";
+import { GROUP, PASSWD } from "../libc/structs.ts";
+
+/** A user of the system. */
+export interface Account {
+  /** Null for a number that the system has no name for. */
+  readonly name: string | null;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The user with this name, or with this id; null when there is none. */
+export function findUser(user: string | number): Account | null {
+  loadLibc();
+  const entry = typeof user === "string" ? libc.getpwnam(cString(user)) : libc.getpwuid(user);
+  if (entry === null) return null;
+  const view = new Deno.UnsafePointerView(entry);
+  const name = view.getPointer(PASSWD.name);
+  return {
+    name: name === null ? null : Deno.UnsafePointerView.getCString(name),
+    uid: view.getUint32(PASSWD.uid),
+    gid: view.getUint32(PASSWD.gid),
+  };
+}
+
+/** The id of the group with this name; null when there is none. */
+export function findGroup(name: string): number | null {
+  loadLibc();
+  const entry = libc.getgrnam(cString(name));
+  return entry === null ? null : new Deno.UnsafePointerView(entry).getUint32(GROUP.gid);
+}
+
+/** The ids in force, each of them real, effective and saved. */
+export function currentIds(): { readonly uids: readonly number[]; readonly gids: readonly number[] } {
+  loadLibc();
+  return { uids: threeIds(libc.getresuid), gids: threeIds(libc.getresgid) };
+}
+
+type Ids = Uint8Array<ArrayBuffer>;
+
+function threeIds(call: (real: Ids, effective: Ids, saved: Ids) => number): number[] {
+  const ids = [0, 1, 2].map(() => new Uint32Array(1));
+  const [real, effective, saved] = ids.map(({ buffer }) => new Uint8Array(buffer));
+  orThrow(result(call(real!, effective!, saved!)), "find out who this process is", "getresuid");
+  return ids.map(([id]) => id!);
+}
+
+/** The groups of `account`, and no others: 0 or −errno. */
+export function setGroups({ name, gid }: Account): number {
+  loadLibc();
+  if (name !== null) return result(libc.initgroups(cString(name), gid));
+  return result(libc.setgroups(1, new Uint8Array(Uint32Array.of(gid).buffer)));
+}
+
+/** All three group ids: 0 or −errno. */
+export function setGroupIds(gid: number): number {
+  loadLibc();
+  return result(libc.setresgid(gid, gid, gid));
+}
+
+/** All three user ids: 0 or −errno. */
+export function setUserIds(uid: number): number {
+  loadLibc();
+  return result(libc.setresuid(uid, uid, uid));
+}
+
+/**
+ * Whatever is executed from now on has no more rights than this thread: set-user-ID bits and file capabilities count
+ * for nothing. There is no way back.
+ * @throws {SystemError} for a kernel before 3.5.
+ */
+export function setNoNewPrivileges(): void {
+  loadLibc();
+  orThrow(result(libc.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n)), "set no_new_privs", "prctl");
+}
+
+/** struct __user_cap_header_struct: the version, and the thread; 0: the one that calls. */
+const CAPABILITIES_HEADER = Uint32Array.of(_LINUX_CAPABILITY_VERSION_3, 0);
+/** struct __user_cap_data_struct, twice: effective, permitted and inheritable, of the first 32 and of the others. */
+const CAPABILITIES_WORDS = 6;
+
+/**
+ * Gives up the right to listen on ports below 1024: for this thread, and those and the programs that it starts afterwards.
+ * Returns 0 where it had none; −errno where it keeps it, since a filter of system calls refuses capset(2).
+ */
+export function giveUpLowPorts(): number {
+  loadLibc();
+  const header = new Uint8Array(CAPABILITIES_HEADER.slice().buffer);
+  const words = new Uint32Array(CAPABILITIES_WORDS);
+  const data = new Uint8Array(words.buffer);
+  const status = result(libc.capget(header, data));
+  if (status < 0) return status;
+  const bit = 1 << CAP_NET_BIND_SERVICE;
+  if (words.subarray(0, 3).every((set) => (set & bit) === 0)) return 0;
+  for (let set = 0; set < 3; set++) words[set]! &= ~bit;
+  return result(libc.capset(header, data));
+}
+
+/**
+ * Does `work`, which starts a program, without the ambient right to listen on ports below 1024: a program that is started
+ * has no other one, unless it is root's (capabilities(7)).
+ */
+export function withoutLowPorts<T>(work: () => T): T {
+  loadLibc();
+  const ambient = (option: number) =>
+    result(libc.prctl(PR_CAP_AMBIENT, BigInt(option), BigInt(CAP_NET_BIND_SERVICE), 0n, 0n));
+  if (ambient(PR_CAP_AMBIENT_IS_SET) !== 1) return work();
+  orThrow(ambient(PR_CAP_AMBIENT_LOWER), "lower CAP_NET_BIND_SERVICE", "prctl");
+  try {
+    return work();
+  } finally {
+    orThrow(ambient(PR_CAP_AMBIENT_RAISE), "raise CAP_NET_BIND_SERVICE", "prctl"); // it was ambient, so it may be again
+  }
+}
+
+/** Whether the process, by its real ids, may look for names in the directory at `path`: 0 or −errno. */
+export function maySearch(path: string): number {
+  loadLibc();
+  return result(libc.faccessat(AT_FDCWD, cString(path), X_OK, 0));
+}

@@ -1,0 +1,44 @@
+/**
+ * The addresses of this machine. Source: getifaddrs(3), netdevice(7).
+ * @module
+ */
+import { AF_INET, AF_INET6, IFF_LOOPBACK, IFF_UP } from "../libc/constants.ts";
+import { libc, loadLibc, result } from "../libc/libc.ts";
+import { readSockaddr, sockaddr } from "./socket_address.ts";
+import { IFADDRS, SOCKADDR_IN, SOCKADDR_IN6 } from "../libc/structs.ts";
+
+/** fe80::/10: such an address means something only together with the name of an interface (RFC 4291 §2.5.6). */
+const LINK_LOCAL = /^fe[89ab]/;
+
+/**
+ * The addresses under which other machines may reach this one, those of IPv4 first. Empty where the kernel does not
+ * tell, as with a filter that refuses netlink sockets.
+ */
+export function networkAddresses(): string[] {
+  loadLibc();
+  const first = new BigUint64Array(16); // what is smaller may be moved by V8
+  if (result(libc.getifaddrs(new Uint8Array(first.buffer))) < 0) return [];
+  const list = Deno.UnsafePointer.create(first[0]!);
+  const found: { readonly family: number; readonly address: string }[] = [];
+  try {
+    for (let entry = list; entry !== null;) {
+      const view: Deno.UnsafePointerView = new Deno.UnsafePointerView(entry);
+      const flags = view.getUint32(IFADDRS.flags);
+      const address = view.getPointer(IFADDRS.addr);
+      if ((flags & IFF_UP) !== 0 && (flags & IFF_LOOPBACK) === 0 && address !== null) {
+        const family = new Deno.UnsafePointerView(address).getUint16(0);
+        const layout = family === AF_INET ? SOCKADDR_IN : family === AF_INET6 ? SOCKADDR_IN6 : null;
+        if (layout !== null) {
+          Deno.UnsafePointerView.copyInto(address, sockaddr.subarray(0, layout.size));
+          found.push({ family, address: readSockaddr().address });
+        }
+      }
+      entry = view.getPointer(IFADDRS.next);
+    }
+  } finally {
+    libc.freeifaddrs(list);
+  }
+  const reachable = found.filter(({ address }) => !LINK_LOCAL.test(address));
+  const families = [AF_INET, AF_INET6].map((wanted) => reachable.filter(({ family }) => family === wanted));
+  return [...new Set(families.flat().map(({ address }) => address))];
+}

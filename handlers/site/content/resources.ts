@@ -1,0 +1,107 @@
+/**
+ * Makes the resources of a site of what was found, and finds those that are kept.
+ * @module
+ */
+import type { SiteSettings } from "../settings/site_settings.ts";
+import type { HandlerContext } from "../../../server/connection/handler.ts";
+import type { FileCache } from "../cache/file_cache.ts";
+import type { HiddenFile } from "../lookup/hidden_file.ts";
+import type { FileLocation, Locator, Note } from "../lookup/locator.ts";
+import type { Loader } from "./loader.ts";
+import type { Lookup } from "../lookup/lookup.ts";
+import { isCompressible, isPackedSvg, mediaTypeOf } from "../files/media_type.ts";
+import { encodePath, resolvePath } from "../files/resolve_path.ts";
+import { Resource } from "../cache/resource.ts";
+import type { CompiledAuth } from "../rules/rules.ts";
+import { namesOf } from "../files/directory_root.ts";
+import type { WatchTree } from "../watch/watch_tree.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** What it works with. */
+export interface ResourcesParts {
+  readonly cache: FileCache;
+  readonly tree: WatchTree | null;
+  readonly loader: Loader;
+  readonly locator: Locator;
+  readonly hidden: HiddenFile;
+  readonly note: Note;
+  /** Bytes of the largest file that is read into memory. */
+  readonly fileBytesMax: number;
+}
+
+/** See the module's comment. */
+export class Resources {
+  readonly #settings: SiteSettings;
+  readonly #parts: ResourcesParts;
+  /** The turn in which a page was last found to be missing: that holds for all its requests. */
+  readonly #absent = new Map<string, number>();
+
+  constructor(settings: SiteSettings, parts: ResourcesParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+  }
+
+  /** The resource for what stands at `url`, to be found by `key`; null: it is not to be shown. */
+  make(
+    { path, variants }: FileLocation,
+    key: Uint8Array,
+    url: string,
+    auth: readonly CompiledAuth[],
+    lookup: Lookup,
+  ): Resource | null {
+    const { cache, loader, hidden, note, fileBytesMax } = this.#parts;
+    if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
+      note("file", "the configuration is not served");
+      return null;
+    }
+    const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
+    const mediaType = mediaTypeOf(fileName);
+    const { coding, seen } = variants[0]!;
+    const size = seen.status?.size ?? 0;
+    note("file", decoder.decode(seen.path.subarray(0, -1)));
+    lookup.watchAll();
+    const resource = new Resource(cache, {
+      key,
+      url,
+      fileName,
+      mediaType,
+      variants: variants.map(({ coding, seen }) => ({ coding, seen, content: null })),
+      auth,
+      seen: lookup.seen,
+      isCompressible: this.#settings.compress && coding === null && size <= fileBytesMax &&
+        isCompressible(mediaType, size) && !isPackedSvg(fileName),
+    });
+    for (const seen of lookup.seen) {
+      if (seen.isLink) resource.lookAtEachUse(seen);
+    }
+    for (const seen of lookup.compared) {
+      if (!loader.watch(resource, seen)) resource.isNew = false;
+    }
+    return resource;
+  }
+
+  /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
+  at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
+    if (this.#absent.get(page) === context.batch) return null;
+    const found = this.#at(page, context, lookup);
+    if (found === null) this.#absent.set(page, context.batch);
+    return found;
+  }
+
+  #at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
+    const { cache, tree, locator } = this.#parts;
+    const key = encoder.encode(`\0${page}`); // no request's path begins with a NUL
+    const kept = cache.find(key, 0, key.length, context);
+    if (kept !== null) return kept;
+    const bytes = encoder.encode(page);
+    const resolved = resolvePath(bytes, 0, bytes.length);
+    if (typeof resolved === "number" || resolved.isDirectory) return null;
+    tree?.drain(context.batch);
+    const location = locator.file(resolved.path, lookup);
+    return location.kind === "file"
+      ? this.make(location, key, encodePath(resolved.path, false), [], lookup)
+      : null;
+  }
+}

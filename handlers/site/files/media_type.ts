@@ -1,0 +1,99 @@
+/**
+ * The media type of a file, by its name.
+ * @module
+ */
+import { contentType } from "@std/media-types";
+import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../limits.ts";
+
+const TEXT = "text/plain; charset=UTF-8";
+const SCRIPT = "text/javascript; charset=UTF-8";
+const JSON_TYPE = "application/json; charset=UTF-8";
+
+/**
+ * Where the registry names a type that no browser knows, which with `nosniff` is a script that does not run, or source
+ * that is downloaded instead of shown: extensions by the type that they get here. `.ts` stays a video's (HLS).
+ */
+const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
+  [SCRIPT, "cjs es es6 jsm"],
+  ["image/jpeg", "jfif pjpeg pjp"],
+  ["image/avif", "avifs"],
+  ["image/heif", "hif"],
+  [JSON_TYPE, "jsonc json5 topojson"],
+  ["application/jsonl; charset=UTF-8", "jsonl ndjson"],
+  ["application/toml; charset=UTF-8", "toml"],
+  ["image/x-icon", "cur"],
+  ["audio/flac", "flac"],
+  ["audio/mp4", "m4b"],
+  ["audio/ac3", "ac3"],
+  ["application/xhtml+xml", "xhtm"],
+  ["text/vcard; charset=UTF-8", "vcf"],
+  ["video/mp4", "m4v"],
+  ["application/zstd", "zst"],
+  ["application/gzip", "tgz"],
+  ["application/x-apple-aspen-config", "mobileconfig"],
+  [
+    TEXT,
+    "rs go py rb pl sh bash zsh ps1 swift kt scala sql r jl hs ex erl clj dart cs hpp c h cc cpp java lua tsx jsx cts mts vue " +
+    "asm cxx f f77 f90 for hh hxx lhs pas s ejs hbs jade pug nfo po pot " +
+    "svelte astro scss sass less styl coffee graphql proto cfg properties diff patch tex bib rst adoc org zig nim glsl srt lock",
+  ],
+];
+
+/** By extension; null: none is known. */
+const known = new Map<string, string | null>(
+  DECIDED.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [`.${extension}`, type])),
+);
+/** Files of that very name, which have no extension. */
+const NAMES: ReadonlyMap<string, string> = new Map([["apple-app-site-association", JSON_TYPE]]);
+const EXTENSIONS_MAX = 1000;
+
+/** The value of Content-Type for a file called `name`: with a charset for text, bytes for what is unknown. */
+export function mediaTypeOf(name: string): string {
+  return NAMES.get(name) ?? typeByExtension(name) ?? "application/octet-stream";
+}
+
+/** True for a file whose name says of what type it is, be it a type for bytes. */
+export function hasKnownType(name: string): boolean {
+  return NAMES.has(name) || typeByExtension(name) !== null;
+}
+
+function typeByExtension(name: string): string | null {
+  const dot = name.lastIndexOf(".");
+  if (dot < 0 || dot === name.length - 1) return null;
+  const extension = name.slice(dot).toLowerCase();
+  let type = known.get(extension);
+  if (type === undefined) {
+    type = contentType(extension) ?? null;
+    if (known.size < EXTENSIONS_MAX) known.set(extension, type);
+  }
+  return type;
+}
+
+/** True for files that are compressed by gzip under a name that stands for what is inside: SVG 1.1, §1.2. */
+export function isPackedSvg(name: string): boolean {
+  return /\.svgz$/i.test(name);
+}
+
+/** Types whose files are not compressed already, beside `text/…`, `…+json` and `…+xml`. */
+const COMPRESSIBLE_TYPES = new Set([
+  "application/javascript",
+  "application/json",
+  "application/manifest+json",
+  "application/vnd.ms-fontobject",
+  "application/wasm",
+  "application/xml",
+  "font/otf",
+  "font/ttf",
+  "image/bmp",
+  "image/svg+xml",
+  "image/x-icon",
+  "image/vnd.microsoft.icon",
+]);
+
+/** True for files that become smaller, are large enough for that to matter, and do not take too long. */
+export function isCompressible(mediaType: string, size: number): boolean {
+  if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
+  const type = mediaType.split(";")[0]!.toLowerCase();
+  return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") ||
+    COMPRESSIBLE_TYPES.has(type);
+}

@@ -1,0 +1,113 @@
+/**
+ * From the path of a URL to the path of a file: decoded once, its dots resolved, hidden names refused. Whether that
+ * file is inside the root is not decided here, but by the kernel when it is opened.
+ * Source: RFC 3986 §2.1, §5.2.4; RFC 8615 for `/.well-known/`.
+ * @module
+ */
+import { hexValue } from "../../../server/http/characters.ts";
+
+/** A path below the root. */
+export interface ResolvedPath {
+  /** Relative to the root, decoded, without a slash at either end; empty for the root itself. */
+  readonly path: Uint8Array<ArrayBuffer>;
+  /** The URL ended with a slash: a directory is meant. */
+  readonly isDirectory: boolean;
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const PERCENT = 0x25;
+const WELL_KNOWN = new TextEncoder().encode(".well-known");
+
+/**
+ * Resolves the undecoded path `bytes[start, end)`. Numbers are statuses: 400 for a NUL, a `%` without two digits, and a path
+ * that climbs above the root, 404 for a hidden name. Backslashes are characters like others, as on every Linux file system.
+ */
+export function resolvePath(bytes: Uint8Array, start: number, end: number): ResolvedPath | 400 | 404 {
+  const decoded = decode(bytes, start, end);
+  if (decoded === null) return 400;
+  const path = new Uint8Array(decoded.length + 1); // a slash stands behind the last name, too, until the end
+  const starts: number[] = []; // where each name of `path` begins
+  let length = 0;
+  let isDirectory = true;
+  let from = 0;
+  while (from < decoded.length) {
+    let to = decoded.indexOf(SLASH, from);
+    if (to < 0) to = decoded.length;
+    const isLast = to === decoded.length;
+    const dots = countDots(decoded, from, to);
+    if (dots === 2) {
+      const previous = starts.pop();
+      if (previous === undefined) return 400;
+      length = previous;
+    } else if (to > from && dots !== 1) {
+      starts.push(length);
+      path.set(decoded.subarray(from, to), length);
+      path[length + to - from] = SLASH;
+      length += to - from + 1;
+    }
+    isDirectory = !isLast || to === from || dots > 0;
+    from = to + 1;
+  }
+  for (let i = 0; i < starts.length; i++) {
+    const isWellKnown = i === 0 && isEqual(path, 0, (starts[1] ?? length) - 1, WELL_KNOWN);
+    if (path[starts[i]!] === DOT && !isWellKnown) return 404;
+  }
+  return { path: path.slice(0, Math.max(length - 1, 0)), isDirectory };
+}
+
+/** Percent-decodes once; null when a NUL comes out, and where a `%` is not followed by two hexadecimal digits. */
+function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
+  const decoded = new Uint8Array(end - start);
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    let byte = bytes[i]!;
+    if (byte === PERCENT) {
+      const high = i + 2 < end ? hexValue(bytes[i + 1]!) : -1;
+      const low = i + 2 < end ? hexValue(bytes[i + 2]!) : -1;
+      if (high < 0 || low < 0) return null;
+      byte = high * 16 + low;
+      i += 2;
+    }
+    if (byte === 0) return null;
+    decoded[length++] = byte;
+  }
+  return decoded.subarray(0, length);
+}
+
+/** 1 or 2 when the name is `.` or `..`, else 0. */
+function countDots(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from > 2 || to === from) return 0;
+  for (let i = from; i < to; i++) {
+    if (bytes[i] !== DOT) return 0;
+  }
+  return to - from;
+}
+
+function isEqual(bytes: Uint8Array, from: number, to: number, other: Uint8Array): boolean {
+  if (to - from !== other.length) return false;
+  for (let i = 0; i < other.length; i++) {
+    if (bytes[from + i] !== other[i]) return false;
+  }
+  return true;
+}
+
+/**
+ * The URL path of a resolved path, percent-encoded in one way only: unreserved characters and `!$&'()*+,;=:@/` stand
+ * for themselves. It begins with exactly one slash, so that no browser takes it for another host.
+ */
+export function encodePath(path: Uint8Array, isDirectory: boolean): string {
+  let encoded = "/";
+  for (const byte of path) {
+    const character = String.fromCharCode(byte);
+    if (/[A-Za-z0-9\-._~!$&'()*+,;=:@/]/.test(character)) encoded += character;
+    else encoded += "%" + byte.toString(16).toUpperCase().padStart(2, "0");
+  }
+  return isDirectory && path.length > 0 ? encoded + "/" : encoded;
+}
+
+/** The path at `[start, end)` in its one spelling; empty where it leads nowhere. */
+export function canonicalPathIn(buffer: Uint8Array, start: number, end: number): string {
+  const resolved = resolvePath(buffer, start, end);
+  return typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);
+}

@@ -1,0 +1,85 @@
+/**
+ * Listings as they were sent: what has not changed is not written anew, and equal ones are in memory once, however many
+ * clients do not take theirs.
+ * @module
+ */
+import { LISTING_BODIES_BYTES_MAX, LISTING_BODIES_MAX } from "../../../server/limits.ts";
+import type { Listing } from "./listing.ts";
+
+/** A listing in one form, and its tag, made of its bytes. */
+export interface ListingBody {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly tag: string;
+}
+
+interface Remembered extends ListingBody {
+  readonly listing: Listing;
+}
+
+/** The bodies of listings that responses still hold, found by their tags. */
+export class ListingBodies {
+  /** By URL and form, those that were asked for last at the end. */
+  readonly #remembered = new Map<string, Remembered>();
+  #bytes = 0;
+  /** By tag, for as long as a response holds them. */
+  readonly #buffers = new Map<string, WeakRef<ArrayBuffer>>();
+
+  /** What was made of a listing that was the same; null: it is not known. */
+  find(key: string, listing: Listing): ListingBody | null {
+    const known = this.#remembered.get(key);
+    if (known === undefined || !isEqual(known.listing, listing)) return null;
+    this.#remembered.delete(key);
+    this.#remembered.set(key, known);
+    return known;
+  }
+
+  /** What `body` becomes, which has that tag, and was made of `listing`. */
+  add(key: string, listing: Listing, body: Uint8Array<ArrayBuffer>, tag: string): ListingBody {
+    const bytes = this.#share(tag, body);
+    this.#forget(key);
+    this.#remembered.set(key, { bytes, tag, listing });
+    this.#bytes += bytes.length;
+    for (const oldest of this.#remembered.keys()) {
+      if (this.#bytes <= LISTING_BODIES_BYTES_MAX && this.#remembered.size <= LISTING_BODIES_MAX) break;
+      this.#forget(oldest);
+    }
+    return { bytes, tag };
+  }
+
+  #forget(key: string): void {
+    const known = this.#remembered.get(key);
+    if (known === undefined) return;
+    this.#remembered.delete(key);
+    this.#bytes -= known.bytes.length;
+  }
+
+  #share(tag: string, body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const known = this.#buffers.get(tag)?.deref();
+    if (known !== undefined) return new Uint8Array(known);
+    const own = body.length === body.buffer.byteLength ? body : body.slice();
+    this.#buffers.delete(tag);
+    this.#buffers.set(tag, new WeakRef(own.buffer));
+    if (this.#buffers.size > LISTING_BODIES_MAX) this.#sweep();
+    return own;
+  }
+
+  #sweep(): void {
+    for (const [tag, buffer] of this.#buffers) {
+      if (buffer.deref() === undefined) this.#buffers.delete(tag);
+    }
+    for (const tag of this.#buffers.keys()) {
+      if (this.#buffers.size <= LISTING_BODIES_MAX / 2) return;
+      this.#buffers.delete(tag);
+    }
+  }
+}
+
+function isEqual(one: Listing, other: Listing): boolean {
+  const { entries } = other;
+  return one.total === other.total && one.directories === other.directories && one.offset === other.offset &&
+    one.isTruncated === other.isTruncated && one.entries.length === entries.length &&
+    one.entries.every(({ name, isDirectory, size, modifiedSeconds }, i) =>
+      name === entries[i]!.name && isDirectory === entries[i]!.isDirectory && size === entries[i]!.size &&
+      modifiedSeconds === entries[i]!.modifiedSeconds
+    );
+}

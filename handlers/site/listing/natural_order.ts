@@ -1,0 +1,86 @@
+/**
+ * The order of names for people: case and accents do not matter, and numbers count as numbers (`a2` before `a10`).
+ *
+ * Each name gets a key once, and keys are compared as plain strings. For 50,000 names that takes 15 to 40 ms (accents
+ * are slow) and 25 for the order; Intl.Collator, which does the same and knows languages, takes 350.
+ * @module
+ */
+import type { FileName } from "../../../ffi/file/inotify.ts";
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** A name as text; what is not UTF-8 in it becomes U+FFFD. */
+export function textOf(name: FileName): string {
+  if (isAscii(name)) return name;
+  return decoder.decode(bytesOf(name));
+}
+
+/** A name's bytes. */
+export function bytesOf(name: FileName): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(name.length);
+  for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
+  return bytes;
+}
+
+function isAscii(name: FileName): boolean {
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
+/** Two keys compare as their names should. Different names can have equal keys. */
+export function naturalKey(name: FileName): string {
+  // The accents of Latin, Greek and Cyrillic letters, apart from which they are written by then.
+  const text = isAscii(name) ? name : textOf(name).normalize("NFD").replace(/[\u0300-\u036f]+/g, "");
+  return text.toLowerCase().replace(/\d+/g, numberKey);
+}
+
+/** A number with its length before it, so that a longer one is greater: 7 → 17, 42 → 242. Zeros in front do not count. */
+function numberKey(digits: string): string {
+  const number = digits.startsWith("0") ? digits.replace(/^0+(?=\d)/, "") : digits;
+  let { length } = number;
+  let prefix = "";
+  for (; length > 8; length -= 8) prefix += "9"; // so that lengths, too, compare as strings
+  return prefix + length + number;
+}
+
+const STEPS_PER_YIELD = 512;
+
+/** `names` in their order; yields often. */
+export function* inNaturalOrder(names: readonly FileName[]): Generator<void, FileName[]> {
+  const keys: string[] = [];
+  for (const name of names) {
+    keys.push(naturalKey(name));
+    if (keys.length % STEPS_PER_YIELD === 0) yield;
+  }
+  const order = yield* ordered(names.length, (a, b) => {
+    const keyA = keys[a]!;
+    const keyB = keys[b]!;
+    if (keyA !== keyB) return keyA < keyB ? -1 : 1;
+    return names[a]! < names[b]! ? -1 : 1;
+  });
+  return Array.from(order, (index) => names[index]!);
+}
+
+/** The numbers `[0, count)` as `compare` orders them, equal ones as they are: a merge sort that yields often. */
+export function* ordered(
+  count: number,
+  compare: (a: number, b: number) => number,
+): Generator<void, Uint32Array> {
+  let from = Uint32Array.from({ length: count }, (_, index) => index);
+  let to = new Uint32Array(count);
+  let steps = 0;
+  for (let width = 1; width < count; width *= 2) {
+    for (let start = 0; start < count; start += 2 * width) {
+      const middle = Math.min(start + width, count);
+      const end = Math.min(start + 2 * width, count);
+      let a = start;
+      let b = middle;
+      for (let at = start; at < end; at++) {
+        to[at] = b === end || (a < middle && compare(from[a]!, from[b]!) <= 0) ? from[a++]! : from[b++]!;
+        if (++steps % STEPS_PER_YIELD === 0) yield;
+      }
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}

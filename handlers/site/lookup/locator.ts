@@ -1,0 +1,241 @@
+/**
+ * From the path of a URL to what is served there: rewrites, clean URLs, indexes, precompressed siblings.
+ * @module
+ */
+import { concat } from "@std/bytes";
+import type { SiteSettings } from "../settings/site_settings.ts";
+import type { Lookup, Seen } from "./lookup.ts";
+import { type LocatedVariant, Siblings } from "./siblings.ts";
+import type { Note } from "../settings/site_options.ts";
+import { encodePath, type ResolvedPath, resolvePath } from "../files/resolve_path.ts";
+import type { Rules } from "../rules/rules.ts";
+
+/** A file that a URL leads to. */
+export interface FileLocation {
+  readonly kind: "file";
+  /** The file's, whatever the variant; not empty. */
+  readonly path: Uint8Array;
+  readonly variants: readonly LocatedVariant[];
+  /** Why it is this file, where it does not have the name that was asked for. */
+  readonly why: string | null;
+}
+
+/** What is at a URL, and where that was looked for. */
+export type Location = Found & {
+  /** The paths that rewrites led to, encoded: also those where nothing is. */
+  readonly rewritten?: readonly string[];
+};
+
+type Found =
+  | FileLocation
+  /** Another spelling of the URL's path, encoded. */
+  | { readonly kind: "moved"; readonly url: string }
+  /** A directory that is to be listed. */
+  | { readonly kind: "directory"; readonly path: Uint8Array<ArrayBuffer> }
+  | Refusal;
+
+/** Why a URL leads nowhere. */
+export interface Refusal {
+  readonly kind: "error";
+  readonly status: number;
+  /** For those who ask why. */
+  readonly why: string;
+}
+
+export type { Note };
+
+const HTML = new TextEncoder().encode(".html");
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const MISSING: Refusal = { kind: "error", status: 404, why: "nothing is there" };
+/** No client is to blame for that, as 400 would do. */
+const NOWHERE: Refusal = {
+  kind: "error",
+  status: 404,
+  why: "the rule leads to a hidden name, or above the root",
+};
+
+/** Finds what is at a path. Nothing is opened. */
+export class Locator {
+  readonly #settings: SiteSettings;
+  readonly #rules: Rules;
+  readonly #index: readonly Uint8Array[];
+  readonly #note: Note;
+  readonly #withoutIndex: Refusal;
+  readonly #siblings: Siblings;
+
+  constructor(
+    settings: SiteSettings,
+    rules: Rules,
+    note: Note = () => {},
+    onNotice: (message: string) => void = () => {},
+  ) {
+    this.#siblings = new Siblings(settings.precompressed, note, onNotice);
+    this.#settings = settings;
+    this.#rules = rules;
+    this.#index = settings.index.map((name) => encoder.encode(name));
+    this.#note = note;
+    const why = `no index is there (${settings.index.join(", ")})`;
+    this.#withoutIndex = { kind: "error", status: 404, why };
+  }
+
+  /** What is at `resolved`, whose URL is `url`. */
+  locate(resolved: ResolvedPath, url: string, lookup: Lookup): Location {
+    const first = this.#rewrite(url, false);
+    if (typeof first === "number") return NOWHERE;
+    const found = this.#find(first ?? resolved, first === null, lookup);
+    if (found.kind !== "error" || found.status !== 404) return this.#noted(found, [first]);
+    const second = this.#rewrite(url, true);
+    if (typeof second === "number") return this.#noted(NOWHERE, [first]);
+    if (second !== null) return this.#noted(this.#find(second, false, lookup), [first, second]);
+    return this.#noted(lookup.obstacle === null ? found : { ...found, why: lookup.obstacle }, [first]);
+  }
+
+  #noted(found: Found, looked: readonly (ResolvedPath | null)[]): Location {
+    if (found.kind === "file" && found.why !== null) this.#note("rule", found.why);
+    const paths = looked.filter((path) => path !== null);
+    if (paths.length === 0) return found;
+    return { ...found, rewritten: paths.map(({ path, isDirectory }) => encodePath(path, isDirectory)) };
+  }
+
+  /** The very file at a path that is no request's, such as that of an error page. */
+  file(path: Uint8Array<ArrayBuffer>, lookup: Lookup): Location {
+    return this.#fileAt(path, lookup) ?? MISSING;
+  }
+
+  #rewrite(url: string, isMissing: boolean): ResolvedPath | number | null {
+    const rewritten = this.#rules.rewrite(url, isMissing);
+    if (rewritten === null) return null;
+    this.#note(
+      "rule",
+      `rewrite ${rewritten.source} to ${rewritten.path}${isMissing ? " (nothing is there)" : ""}`,
+    );
+    const bytes = encoder.encode(rewritten.path);
+    return resolvePath(bytes, 0, bytes.length);
+  }
+
+  /** Redirects only where `mayMove`: not from what the client never asked for. */
+  #find({ path, isDirectory }: ResolvedPath, mayMove: boolean, lookup: Lookup): Found {
+    const { cleanUrls } = this.#settings;
+    if (isDirectory) return this.#findDirectory(path, mayMove, lookup);
+    const kind = lookup.look(path);
+    const seen = lookup.seen.at(-1)!;
+    if (kind === "file") {
+      const clean = mayMove ? this.#cleanOf(path, lookup) : null;
+      return clean ?? this.#withSiblings(path, seen, lookup);
+    }
+    if (cleanUrls && !isDotName(path) && (kind === "directory" || kind === 404)) {
+      const page = this.#fileAt(concat([path, HTML]), lookup);
+      if (page !== null) {
+        const index = mayMove ? this.#indexUrlOf(page.path, lookup) : null;
+        if (index !== null) return index;
+        return { ...page, why: `clean URL: ${decoder.decode(page.path)}` };
+      }
+    }
+    if (kind === "directory") {
+      return mayMove
+        ? { kind: "moved", url: encodePath(path, true) }
+        : this.#findDirectory(path, false, lookup);
+    }
+    if (kind !== 404) return unreadable(kind);
+    const variant = this.#onlySiblings(path, seen, lookup);
+    if (variant === null) return MISSING;
+    return (mayMove ? this.#cleanOf(path, lookup) : null) ?? variant;
+  }
+
+  #findDirectory(path: Uint8Array<ArrayBuffer>, mayMove: boolean, lookup: Lookup): Found {
+    for (const index of this.#index) {
+      const file = join(path, index);
+      const kind = lookup.look(file);
+      const seen = lookup.seen.at(-1)!;
+      if (typeof kind === "number" && kind !== 404) return unreadable(kind);
+      const location = kind === "file"
+        ? this.#withSiblings(file, seen, lookup)
+        : kind === 404
+        ? this.#onlySiblings(file, seen, lookup)
+        : null;
+      if (location === null) continue;
+      return { ...location, why: `index: ${decoder.decode(index)}` };
+    }
+    const { cleanUrls, browse } = this.#settings;
+    if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat([path, HTML]), lookup)) {
+      return { kind: "moved", url: encodePath(path, false) };
+    }
+    if (!browse) return this.#withoutIndex;
+    if (lookup.look(path) !== "directory") return MISSING;
+    return { kind: "directory", path };
+  }
+
+  /** The better URL of the file `path`: of `/d/index.html` it is `/d/`, of `/a.html` `/a`. Null: it has none. */
+  #cleanOf(path: Uint8Array, lookup: Lookup): Found | null {
+    const name = path.subarray(path.lastIndexOf(SLASH) + 1);
+    if (!this.#settings.cleanUrls || name.length <= HTML.length || !endsWith(name, HTML)) return null;
+    const index = this.#indexUrlOf(path, lookup);
+    if (index !== null) return index;
+    const clean = path.slice(0, -HTML.length);
+    return this.#leads(clean, false, path, lookup) ? { kind: "moved", url: encodePath(clean, false) } : null;
+  }
+
+  /** The URL of the directory that shows the file `path`; null where it shows another one, or none. */
+  #indexUrlOf(path: Uint8Array, lookup: Lookup): Found | null {
+    const slash = path.lastIndexOf(SLASH);
+    const name = path.subarray(slash + 1);
+    const directory = path.slice(0, Math.max(slash, 0));
+    if (!this.#index.some((index) => isEqual(index, name))) return null;
+    return this.#leads(directory, true, path, lookup)
+      ? { kind: "moved", url: encodePath(directory, true) }
+      : null;
+  }
+
+  /** A client is not sent from a file to where another one is. */
+  #leads(path: Uint8Array, isDirectory: boolean, file: Uint8Array, lookup: Lookup): boolean {
+    const found = this.#find({ path: path.slice(), isDirectory }, false, lookup);
+    return found.kind === "file" && isEqual(found.path, file);
+  }
+
+  #fileAt(path: Uint8Array, lookup: Lookup): FileLocation | null {
+    const kind = lookup.look(path);
+    if (kind === "file") return this.#withSiblings(path, lookup.seen.at(-1)!, lookup);
+    return kind === 404 ? this.#onlySiblings(path, lookup.seen.at(-1)!, lookup) : null;
+  }
+
+  #withSiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation {
+    const variants = [{ coding: null, seen }, ...this.#siblings.of(seen, lookup)];
+    return { kind: "file", path, variants, why: null };
+  }
+
+  /** A site may hold nothing but the compressed form of a file. */
+  #onlySiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation | null {
+    const variants = this.#siblings.of(seen, lookup);
+    return variants.length === 0 ? null : { kind: "file", path, variants, why: null };
+  }
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const SLASHES = Uint8Array.of(SLASH);
+
+/** Whether the last name of a path begins with a dot: with an ending it is another one, and hidden. */
+function isDotName(path: Uint8Array): boolean {
+  return path[path.lastIndexOf(SLASH) + 1] === DOT;
+}
+
+function unreadable(status: number): Refusal {
+  return {
+    kind: "error",
+    status,
+    why: status === 403 ? "it may not be read" : "the system cannot look at it",
+  };
+}
+
+function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
+  return directory.length === 0 ? concat([name]) : concat([directory, SLASHES, name]);
+}
+
+function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
+  return isEqual(bytes.subarray(bytes.length - end.length), end);
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,40 @@
+/**
+ * Files that are served where something else was asked for: error pages, and the page of an application.
+ * @module
+ */
+import type { HandlerContext } from "../../../server/connection/handler.ts";
+import type { HttpRequest } from "../../../server/http/request.ts";
+import type { Lookup } from "../lookup/lookup.ts";
+import type { Presenter } from "./presenter.ts";
+import type { Result, StandIn } from "./representation.ts";
+import type { Resources } from "../content/resources.ts";
+
+/** See the module's comment. */
+export class StandIns {
+  readonly #resources: Resources;
+  readonly #presenter: Presenter;
+  readonly #lookup: () => Lookup;
+
+  /** `lookup` makes one for each question. */
+  constructor(resources: Resources, presenter: Presenter, lookup: () => Lookup) {
+    this.#resources = resources;
+    this.#presenter = presenter;
+    this.#lookup = lookup;
+  }
+
+  /** The file at the path `page` in place of what the request asked for; null: there is none. */
+  present(
+    page: string,
+    standIn: StandIn,
+    request: HttpRequest,
+    context: HandlerContext,
+  ): Result | Promise<Result> | null {
+    const lookup = this.#lookup();
+    try {
+      const resource = this.#resources.at(page, context, lookup);
+      return resource === null ? null : this.#presenter.present(resource, request, context, standIn);
+    } finally {
+      lookup.end();
+    }
+  }
+}

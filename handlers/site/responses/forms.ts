@@ -1,0 +1,64 @@
+/**
+ * Compressed forms of what is in memory: made once for each state of a file, and only where they are of use.
+ * @module
+ */
+import { bodyMemory } from "../../../server/http/body_memory.ts";
+import type { Coding } from "../../../server/http/fields/negotiation.ts";
+import { type Compressor, MADE_CODINGS } from "./compressor.ts";
+import type { EntityTags } from "../cache/entity_tags.ts";
+import type { FileCache } from "../cache/file_cache.ts";
+import { FileContent } from "../cache/file_content.ts";
+
+/** Makes compressed forms of files, and remembers those that are of no use. */
+export class Forms {
+  readonly #cache: FileCache;
+  readonly #compressor: Compressor;
+  readonly #tags: EntityTags;
+
+  constructor(cache: FileCache, compressor: Compressor, tags: EntityTags) {
+    this.#cache = cache;
+    this.#compressor = compressor;
+    this.#tags = tags;
+  }
+
+  /** True while there is too much to do. */
+  get isFull(): boolean {
+    return this.#compressor.isFull || bodyMemory.isFullForFiles;
+  }
+
+  /** Null, also as what is promised: there is none, or it would be of no use, or there is too much to do. */
+  of(
+    original: FileContent,
+    coding: Coding,
+    nowSeconds: number,
+  ): FileContent | Promise<FileContent | null> | null {
+    if (!MADE_CODINGS.includes(coding) || original.isProvisional) return null;
+    const known = original.made.get(coding);
+    if (known !== undefined) return known;
+    const left = this.#cache.formLeft(original, coding);
+    if (left !== null) {
+      this.#cache.addForm(original, coding, left, nowSeconds);
+      return left;
+    }
+    if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
+    if (bodyMemory.isFullForFiles) return null; // others would leave the cache, and stay in memory for clients that do not take them
+    const { bytes } = original;
+    const compressed = this.#compressor.compress(bytes, coding);
+    if (compressed === null) return null;
+    bodyMemory.hold(bytes);
+    const making = compressed.finally(() => bodyMemory.release(bytes)).then((bytes) => {
+      const form = bytes === null ? null : this.#form(original, bytes);
+      if (form === null || !this.#cache.addForm(original, coding, form, nowSeconds)) {
+        original.made.set(coding, null);
+      }
+      return form;
+    });
+    original.made.set(coding, making);
+    return making;
+  }
+
+  #form(original: FileContent, bytes: Uint8Array<ArrayBuffer>): FileContent {
+    const { status, identity } = original;
+    return new FileContent(bytes, status, identity, { tag: this.#tags.ofMade(bytes) });
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * The part of the site that is watched: directories and files by name, from the root down.
+ *
+ * Everything that a file's content can depend on is watched before it is looked at: each directory on its way (a
+ * name in it is renamed, removed, created) and the file itself (written to, by whatever name). What depends on a name
+ * is told when anything happens to that name or to one above it, and has to be made anew. The kernel queues an event
+ * before the call that caused it returns; so that after {@linkcode WatchTree.drain} whatever is left is as it was
+ * when draining began, or newer.
+ *
+ * Not watched, and for the caller to check at each use: file systems whose changes may come from elsewhere, what is
+ * behind a symbolic link, names that are found whatever their case, and all that is over the user's limit of watches.
+ * @module
+ */
+import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../../ffi/libc/constants.ts";
+import { listNames } from "../../../ffi/file/directory.ts";
+import { comparesBytes, tellsOfChanges } from "../../../ffi/file/file_system.ts";
+import { type FileName, openDirectoryBelow } from "../../../ffi/file/inotify.ts";
+import { close } from "../../../ffi/socket/socket.ts";
+import { LARGE_DIRECTORIES_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../limits.ts";
+import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES, type Watcher } from "./watched_name.ts";
+import { watches } from "./watches.ts";
+
+/** A directory that is open; −errno where that cannot be had. */
+export interface WatchedRoot {
+  readonly fd: number;
+  /** Where the kernel finds it; null: it does not say. */
+  readonly realPath: FileName | null;
+}
+
+/** See the module's comment. */
+export class WatchTree implements Watcher {
+  readonly #rootDirectory: WatchedRoot;
+  /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
+  readonly trustsAll: boolean;
+  readonly #onWarning: (message: string) => void;
+  #root = new Place(this, "", null);
+  #listedNames = 0;
+  #largePlaces = 0;
+  #isClosed = false;
+
+  /** `root` stays the caller's. */
+  constructor(root: WatchedRoot, trustsAll: boolean, onWarning: (message: string) => void) {
+    this.#rootDirectory = root;
+    this.trustsAll = trustsAll;
+    this.#onWarning = onWarning;
+    watches.join(this);
+    this.#warn(watches.failure);
+  }
+
+  /** True when the root itself is watched, so that most files will be. */
+  get isWatching(): boolean {
+    return this.#enterRoot();
+  }
+
+  get path(): FileName | null {
+    return this.#rootDirectory.realPath;
+  }
+
+  /**
+   * Hears of everything that happened before it was called. For requests once a turn is enough (see `Reactor`), of which
+   * `batch` is the number; without one it hears of what came later in the turn, too.
+   */
+  drain(batch: number = NaN): void {
+    watches.drain(batch);
+  }
+
+  /**
+   * True when nothing was mounted since it was last asked; else what was found meanwhile is not to be kept, since no
+   * event tells of what has become of it.
+   */
+  holds(): boolean {
+    return watches.lookAtMounts(this);
+  }
+
+  /**
+   * Watches the directories above the file `names`: the place for its name, which the caller has to make use of
+   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune}. Null where events cannot be relied on.
+   */
+  enter(names: readonly FileName[]): Place | null {
+    const directory = this.#enterDirectory(names, names.length - 1);
+    if (directory === null) return null;
+    const name = names[names.length - 1]!;
+    return directory.children.get(name) ?? new Place(this, name, directory);
+  }
+
+  /** Watches the file that was opened at `place` as `fd`; false when that is impossible. To be called before reading it. */
+  watchFile(place: Place, fd: number): boolean {
+    return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(place, fd, false);
+  }
+
+  /** `dependent` will be told of changes at and above `place`, and calls {@linkcode forget} if it ends earlier. */
+  depend(place: Place, dependent: Dependent): void {
+    place.dependents.add(dependent);
+  }
+
+  forget(place: Place, dependent: Dependent): void {
+    place.dependents.delete(dependent);
+    this.prune(place);
+  }
+
+  /** Gives up the watches of a place that nothing depends on, and of those above it. */
+  prune(place: Place): void {
+    for (let at = place; at.parent !== null; at = at.parent) {
+      const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null ||
+        at.isLarge;
+      if (isUsed || at.parent.children.get(at.name) !== at) return;
+      at.parent.children.delete(at.name);
+      this.#unwatch(at);
+    }
+  }
+
+  /** True when it is known without asking the kernel that `names` does not exist. */
+  isAbsent(names: readonly FileName[]): boolean {
+    for (let depth = 0; depth < names.length; depth++) {
+      const directory = this.#enterDirectory(names, depth);
+      if (directory === null || !this.#list(directory, names, depth)) return false;
+      if (!directory.names!.has(names[depth]!)) return true;
+    }
+    return false;
+  }
+
+  /** True when it is known that no compressed form of anything stands beside `names`. */
+  lacksSiblings(names: readonly FileName[]): boolean {
+    const depth = names.length - 1;
+    const directory = this.#enterDirectory(names, depth);
+    if (directory === null) return this.isAbsent(names.slice(0, depth));
+    return this.#list(directory, names, depth) && !directory.hasSiblings;
+  }
+
+  /** Gives up the watch of a place that has a listener. */
+  unwatch(place: Place): void {
+    this.#unwatch(place);
+  }
+
+  /** Ends it. What depends on it is not told. */
+  close(): void {
+    this.#isClosed = true;
+    watches.leave(this);
+    const giveUp = (place: Place): void => {
+      this.#unwatch(place);
+      for (const child of place.children.values()) giveUp(child);
+    };
+    giveUp(this.#root);
+  }
+
+  #enterRoot(): boolean {
+    return !this.#isClosed && watches.isOpen &&
+      (this.#root.watch >= 0 || this.#open(this.#root, [], 0, (fd) => this.#admit(fd)));
+  }
+
+  /** The watched directory of the first `depth` names, or null. */
+  #enterDirectory(names: readonly FileName[], depth: number): Place | null {
+    if (!this.#enterRoot()) return null;
+    let place = this.#root;
+    for (let i = 0; i < depth; i++) {
+      const known = place.children.get(names[i]!);
+      const next = known ?? new Place(this, names[i]!, place);
+      if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
+        this.prune(next);
+        return null;
+      }
+      place = next;
+    }
+    return place;
+  }
+
+  #admit(fd: number): boolean {
+    return this.trustsAll || (tellsOfChanges(fd) && comparesBytes(fd));
+  }
+
+  /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */
+  #open(place: Place, names: readonly FileName[], depth: number, isGood: (fd: number) => boolean): boolean {
+    const root = this.#rootDirectory.fd;
+    const fd = root < 0 ? root : openDirectoryBelow(root, names, depth);
+    if (fd < 0) return false;
+    try {
+      if (!isGood(fd) || (place.watch < 0 && !this.#watch(place, fd, true))) return false;
+      return depth === 0 || this.holds(); // the root is what was opened, whatever is mounted over it
+    } finally {
+      close(fd);
+    }
+  }
+
+  #list(place: Place, names: readonly FileName[], depth: number): boolean {
+    if (place.names !== null) return true;
+    if (place.isLarge) return false;
+    // Watched already: whatever changes from here on will be told, and changes the set once more, to the same end.
+    let listed: Set<FileName> | null = null as Set<FileName> | null;
+    this.#open(place, names, depth, (fd) => {
+      listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);
+      return true;
+    });
+    if (listed === null || this.#listedNames + listed.size > LISTED_NAMES_MAX) {
+      this.#markLarge(place);
+      return false;
+    }
+    place.names = listed;
+    place.hasSiblings = [...listed].some(isSiblingName);
+    this.#listedNames += listed.size;
+    return true;
+  }
+
+  /** It is remembered that `place` is not listed: to find that out costs as much as to list it. */
+  #markLarge(place: Place): void {
+    if (this.#largePlaces >= LARGE_DIRECTORIES_MAX) return;
+    this.#largePlaces++;
+    place.isLarge = true;
+  }
+
+  #watch(place: Place, fd: number, isDirectory: boolean): boolean {
+    const status = watches.watch(place, fd, isDirectory);
+    this.#warn(status);
+    return status === 0;
+  }
+
+  #unwatch(place: Place): void {
+    this.#listedNames -= place.names?.size ?? 0;
+    place.names = null;
+    if (place.isLarge) this.#largePlaces--;
+    place.isLarge = false;
+    watches.unwatch(place);
+  }
+
+  onEvent(place: Place, mask: number, name: FileName): void {
+    if (place.listener !== null) return place.listener(mask);
+    if (name === "") return this.#drop(place);
+    if (place.names !== null) this.#rename(place, place.names, mask, name);
+    const child = place.children.get(name);
+    if (child !== undefined) this.#drop(child);
+    const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
+    const original = suffix && place.children.get(name.slice(0, -suffix.length));
+    if (original) this.#drop(original);
+  }
+
+  #rename(place: Place, names: Set<FileName>, mask: number, name: FileName): void {
+    this.#listedNames -= names.size;
+    if (mask & (IN_CREATE | IN_MOVED_TO)) {
+      names.add(name);
+      place.hasSiblings ||= isSiblingName(name);
+    }
+    if (mask & (IN_DELETE | IN_MOVED_FROM)) names.delete(name);
+    if (names.size <= LISTED_NAMES_OF_DIRECTORY_MAX) {
+      this.#listedNames += names.size;
+    } else {
+      place.names = null;
+      this.#markLarge(place);
+    }
+  }
+
+  /** Tells all that depend on `place` or on what is below it, and forgets the place. */
+  #drop(place: Place): void {
+    place.parent?.children.delete(place.name);
+    this.#unwatch(place);
+    const dependents = [...place.dependents];
+    place.dependents.clear();
+    for (const dependent of dependents) dependent.drop();
+    for (const child of [...place.children.values()]) this.#drop(child);
+  }
+
+  reset(): void {
+    const old = this.#root;
+    this.#root = new Place(this, "", null);
+    this.#drop(old);
+    this.#warn(watches.failure);
+  }
+
+  #warn(status: number): void {
+    if (status < 0) watches.warn(status, this.#onWarning);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Hears of writes to a file while it is sent, by whatever name they come.
+ * @module
+ */
+import { IN_IGNORED, IN_MODIFY } from "../../../ffi/libc/constants.ts";
+import { Place } from "./watched_name.ts";
+import type { WatchTree } from "./watch_tree.ts";
+import { watches } from "./watches.ts";
+
+/** See the module's comment. */
+export class WriteEvents {
+  readonly #tree: WatchTree;
+  readonly #place: Place;
+  readonly #overflows = watches.overflows;
+  #writes = 0;
+  #hasEnded = false;
+
+  private constructor(tree: WatchTree) {
+    this.#tree = tree;
+    this.#place = new Place(tree, "", null);
+    this.#place.listener = (mask) => {
+      if (mask & IN_MODIFY) this.#writes++;
+      if (mask & IN_IGNORED) this.#hasEnded = true;
+    };
+  }
+
+  /** Of the file that is open as `fd`, from now on. Null where the kernel cannot be relied on to tell of all. */
+  static of(tree: WatchTree, fd: number): WriteEvents | null {
+    const events = new WriteEvents(tree);
+    return tree.isWatching && tree.watchFile(events.#place, fd) ? events : null;
+  }
+
+  /** Grows with every write that has ended before it is asked for; several may count as one. */
+  get writes(): number {
+    this.#tree.drain();
+    return this.#writes;
+  }
+
+  /** False once events may have been lost, or nothing listens: from then on {@linkcode writes} says nothing. */
+  get isReliable(): boolean {
+    return !this.#hasEnded && this.#tree.isWatching && watches.overflows === this.#overflows;
+  }
+
+  /** Gives the watch back. */
+  close(): void {
+    this.#tree.unwatch(this.#place);
+  }
+}

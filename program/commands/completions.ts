@@ -1,0 +1,141 @@
+/**
+ * `--completions`: a script that lets a shell complete the program's flags, made from their table.
+ * @module
+ */
+import { FLAG_FORMS, type FlagForm, formsOf } from "../config/flags/flag_forms.ts";
+import { type Flag, FLAGS } from "../config/flags/flags.ts";
+import type { Shell } from "../config/settings/values.ts";
+
+/** What a value can be completed with: words, or something that the shell knows. */
+type Candidates = readonly string[] | "files" | "directories" | "users";
+
+/** The script for a shell, without the last line's end. */
+export function completionsFor(shell: Shell): string {
+  return { bash, zsh, fish }[shell]();
+}
+
+/** What is known of a flag's value: its values, or what `--help` calls it. */
+function candidatesOf({ value, values, isOptional }: Flag): Candidates {
+  if (values !== undefined) return values;
+  if (value === "FILE" && !isOptional) return "files"; // else it is a file of the site, as a URL's path names it
+  if (value === "DIR") return "directories";
+  return value?.startsWith("NAME[") ? "users" : [];
+}
+
+/** True for a form whose value is the next word. */
+function takesWord({ flag, isOpposite }: FlagForm): boolean {
+  return flag.value !== undefined && !flag.isOptional && !isOpposite;
+}
+
+/** True for a form whose value may be left out, where it is known what it can be. */
+function hasWords({ flag, isOpposite }: FlagForm): boolean {
+  return flag.isOptional === true && flag.values !== undefined && !isOpposite;
+}
+
+/** As they are typed, the short form first. */
+function spellings({ name, flag, isOpposite }: FlagForm): string[] {
+  return flag.letter === undefined || isOpposite ? [`--${name}`] : [`-${flag.letter}`, `--${name}`];
+}
+
+/** What a form does, for people. */
+function describe({ flag, isOpposite }: FlagForm): string {
+  return isOpposite ? `the opposite of --${flag.name}` : flag.help;
+}
+
+function bash(): string {
+  const forms = [...FLAG_FORMS.values()];
+  const generators = { files: "-f", directories: "-d", users: "-u" } as const;
+  const cases = forms.filter((form) => takesWord(form) || hasWords(form)).map((form) => {
+    const candidates = candidatesOf(form.flag);
+    const how = typeof candidates === "string" ? generators[candidates] : `-W '${candidates.join(" ")}'`;
+    // Behind a flag whose value may be left out, another word is not its value.
+    const patterns = spellings(form).map((name) => takesWord(form) ? `${name} | ${name}=` : `${name}=`);
+    return `    ${patterns.join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
+  });
+  return `# Completions of epollet for bash; ~/.local/share/bash-completion/completions/epollet is their place.
+_epollet() {
+  local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD - 1]} before='' behind=''
+  local -a how=() found=()
+  COMPREPLY=()
+  # = is a word of its own, unless COMP_WORDBREAKS says otherwise.
+  if [[ $word == = ]]; then
+    word='' behind='='
+  elif [[ $flag == = ]]; then
+    flag=\${COMP_WORDS[COMP_CWORD - 2]} behind='='
+  elif [[ $word == --*=* ]]; then
+    flag=\${word%%=*} before="\${word%%=*}=" word=\${word#*=} behind='='
+  fi
+  case $flag$behind in
+${cases.join("\n")}
+    *)
+      if [[ -n $behind ]]; then
+        return
+      elif [[ $word == -* ]]; then
+        how=(-W '${forms.map(({ name }) => `--${name}`).join(" ")}')
+      else
+        how=(-d)
+      fi
+      ;;
+  esac
+  [[ \${how[0]} == -W ]] || compopt -o filenames 2>/dev/null
+  mapfile -t found < <(compgen "\${how[@]}" -- "$word")
+  COMPREPLY=("\${found[@]/#/$before}")
+}
+complete -F _epollet epollet`;
+}
+
+function zsh(): string {
+  const escaped = (text: string) => text.replace(/[\\[\]:]/g, "\\$&").replaceAll("'", "'\\''");
+  const generators = { files: "_files", directories: "_files -/", users: "_users" } as const;
+  const specs = [...FLAG_FORMS.values()].map((form) => {
+    const { value, isOptional, isRepeatable } = form.flag;
+    const candidates = candidatesOf(form.flag);
+    const action = typeof candidates === "string" ? generators[candidates] : `(${candidates.join(" ")})`;
+    const argument = value === undefined || form.isOpposite
+      ? ""
+      : `${isOptional ? "::" : ":"}${escaped(value)}:${candidates.length === 0 ? "" : action}`;
+    const ends = argument === "" ? ["", ""] : isOptional ? ["", "=-"] : ["+", "="];
+    const written = spellings(form).map((name) => name + ends[name.startsWith("--") ? 1 : 0]);
+    const names = written.length === 1 ? `'${written[0]}` : `{${written.join(",")}}'`;
+    const others = formsOf(form.flag).flatMap(spellings).join(" ");
+    const before = isRepeatable ? "'*'" : `'(${others})'`;
+    return `    ${before}${names}[${escaped(describe(form))}]${argument}'`;
+  });
+  return `#compdef epollet
+# Completions of epollet for zsh: _epollet in a directory of $fpath is their place.
+_epollet() {
+  local -a specs=(
+${specs.join("\n")}
+  )
+  _arguments -s -S $specs '1:port, or directory:_files -/' '2:directory:_files -/'
+}
+if [[ $funcstack[1] == _epollet ]]; then
+  _epollet "$@"
+else
+  compdef _epollet epollet
+fi`;
+}
+
+function fish(): string {
+  const quoted = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
+  const generators = {
+    files: "-r -F",
+    directories: "-x -a '(__fish_complete_directories)'",
+    users: "-x -a '(__fish_complete_users)'",
+  } as const;
+  const lines = FLAGS.flatMap(formsOf).map((form) => {
+    const candidates = candidatesOf(form.flag);
+    const action = typeof candidates === "string"
+      ? generators[candidates]
+      : candidates.length === 0
+      ? "-x"
+      : `-x -a ${quoted(candidates.join(" "))}`;
+    const { letter } = form.flag;
+    const short = letter === undefined || form.isOpposite ? "" : ` -s ${letter}`;
+    const argument = takesWord(form) ? ` ${action}` : "";
+    return `complete -c epollet -l ${form.name}${short}${argument} -d ${quoted(describe(form))}`;
+  });
+  return `# Completions of epollet for fish; ~/.config/fish/completions/epollet.fish is their place.
+complete -c epollet -f -a '(__fish_complete_directories)'
+${lines.join("\n")}`;
+}

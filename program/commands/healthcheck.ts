@@ -1,0 +1,83 @@
+/**
+ * `--healthcheck`: asks a server that runs how it is, for images that have neither a shell nor curl.
+ * @module
+ */
+import { awaitReadable, awaitWritable, connectTcp } from "../../ffi/socket/client_socket.ts";
+import { describeErrno, EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
+import { close, formatAddress, recv, send } from "../../ffi/socket/socket.ts";
+import { type AdminAddress, DEFAULT_ADMIN } from "../config/settings/admin_address.ts";
+import { loadSettings } from "../config/load_settings.ts";
+import type { Arguments } from "../config/settings/settings.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
+import { EVERY_IP, EVERY_IPV4 } from "../../server/listen/address.ts";
+import { checkAdmin } from "../setup/admin.ts";
+
+/** What is said where no settings say whom to ask. */
+const NO_ADMIN =
+  `no --admin is set here, so ${DEFAULT_ADMIN.port} is asked: start the server with --admin ${DEFAULT_ADMIN.port}, or say here what it was started with`;
+
+/** Asks where the settings say that operators are served. Null: all is well; else what is wrong, in one line. */
+export async function healthcheck(args: Arguments): Promise<string | null> {
+  try {
+    const command = await loadSettings(args);
+    checkAdmin(command);
+    const trouble = probe(command.admin ?? DEFAULT_ADMIN, args.healthcheck);
+    return trouble === null || command.admin !== null ? trouble : `${trouble}: ${NO_ADMIN}`;
+  } catch (error) {
+    if (error instanceof UsageError) return error.message; // whoever asked for a health wants yes or no
+    throw error;
+  }
+}
+
+/** Null when the answer to a GET of `path` is 200, and comes within `timeoutMs`; else what happened instead. */
+export function probe(
+  { host, port }: AdminAddress,
+  path: string,
+  timeoutMs: number = HEALTHCHECK_TIMEOUT_MS,
+): string | null {
+  const address = host === EVERY_IPV4 || host === EVERY_IP ? DEFAULT_ADMIN.host : host;
+  const where = formatAddress({ address, port });
+  const fd = connectTcp(address, port);
+  if (fd < 0) return `Cannot connect to ${where}: ${describeErrno(-fd)}`;
+  try {
+    const head = `GET ${path} HTTP/1.1\r\nHost: ${where}\r\nConnection: close\r\n\r\n`;
+    const answer = ask(fd, new TextEncoder().encode(head) as Uint8Array<ArrayBuffer>, timeoutMs);
+    if (typeof answer === "number") {
+      return answer === 0
+        ? `No answer from ${where} within ${timeoutMs / 1000} s`
+        : `Cannot ask ${where}: ${describeErrno(-answer)}`;
+    }
+    const [, status] = /^HTTP\/1\.\d (\d{3}) /.exec(answer) ?? [];
+    if (status === "200") return null;
+    return status === undefined ? `${where} does not speak HTTP` : `http://${where}${path} answers ${status}`;
+  } finally {
+    close(fd);
+  }
+}
+
+/** The beginning of the answer; 0 where there is none in time, −errno where there will be none. */
+function ask(fd: number, request: Uint8Array<ArrayBuffer>, timeoutMs: number): string | number {
+  const endMs = performance.now() + timeoutMs;
+  const buffer = new Uint8Array(1024);
+  let sent = 0;
+  let answer = "";
+  while (performance.now() < endMs) {
+    const isSending = sent < request.length;
+    const wait = isSending ? awaitWritable : awaitReadable;
+    const ready = wait(fd, endMs - performance.now());
+    if (ready === -EINTR) continue;
+    if (ready <= 0) return ready;
+    const rest = request.subarray(sent);
+    const count = isSending ? send(fd, rest, rest.length, false) : recv(fd, buffer);
+    if (count === -EAGAIN || count === -EINTR) continue;
+    if (count < 0) return count;
+    if (isSending) {
+      sent += count;
+      continue;
+    }
+    answer += new TextDecoder().decode(buffer.subarray(0, count));
+    if (count === 0 || answer.length >= "HTTP/1.1 200 ".length) return answer;
+  }
+  return 0;
+}

@@ -1,0 +1,162 @@
+/**
+ * Everything that is in force: the command line, the environment, and the configuration file if there is one.
+ * @module
+ */
+import { ENOENT, SystemError } from "../../ffi/libc/errno.ts";
+import { environmentWithout } from "../../ffi/process/child.ts";
+import { environmentVariable, isSecureExecution } from "../../ffi/process/process.ts";
+import { hasDanglingLink, readTextFile } from "../../ffi/file/text_file.ts";
+import { CONFIG_FILE_BYTES_MAX } from "../../server/limits.ts";
+import { type ConfigText, embeddedSite } from "../../handlers/site/files/archive.ts";
+import { describeUnknown, readEnvironment } from "./flags/environment.ts";
+import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags/flags.ts";
+import { confineToSite, describeIgnored } from "./file/found_config.ts";
+import { describeOverruled } from "./overruled.ts";
+import {
+  type Arguments,
+  type CommandLine,
+  type FileChoices,
+  type FlagChoices,
+  mergeSettings,
+  type ProgramSettings,
+} from "./settings/settings.ts";
+import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
+import { printable, UsageError } from "../../server/usage_error.ts";
+import { propertyOf } from "./file/write_config.ts";
+
+/** What is said beside the command line. */
+export interface OtherChoices {
+  readonly environment: FlagChoices;
+  /** Null: there is no file. */
+  readonly file: FileChoices | null;
+}
+
+/** A configuration file as it was read, and whether it was named, or came with the program. */
+export interface ReadConfig extends ConfigText {
+  /** False: it was found in the working directory. */
+  readonly isNamed: boolean;
+}
+
+/** Hears of what does not keep the program from serving. */
+export type Warn = (line: string) => void;
+
+/**
+ * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
+ * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
+ * the site in the program, if there is one. `warn` hears what is ignored in a file that was not named, and which keys are there twice.
+ * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
+ * for a variable that has one.
+ */
+export async function loadSettings(
+  args: Arguments,
+  given?: ReadConfig | null,
+  warn: Warn = () => {},
+): Promise<CommandLine> {
+  return combine(args, await readOthers(args, given, warn));
+}
+
+/** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
+export async function readOthers(
+  args: Arguments,
+  given?: ReadConfig | null,
+  warn: Warn = () => {},
+): Promise<OtherChoices> {
+  const environment = readEnvironment(variable);
+  const config = given === undefined ? readConfig(args, environment) : given;
+  if (config === null) return { environment, file: null };
+  const { parseConfig } = await import("./file/config_file.ts"); // its libraries load only when they are needed
+  const file = parseConfig(config.path, config.text, config.isNamed);
+  file.warnings.forEach(warn);
+  const overruled = describeOverruled(file, [args, environment]);
+  if (overruled !== null) warn(overruled);
+  if (file.isNamed) return { environment, file };
+  const embedded = embeddedSite();
+  const named = args.site.root ?? environment.site.root ?? null;
+  const isEmbedded = embedded !== null;
+  const found = confineToSite(file, { named: typeof named === "string" ? named : null, isEmbedded });
+  const ignored = found.ignored.filter((key) => !isOverruled(key, [args.program, environment.program]));
+  if (ignored.length > 0) warn(describeIgnored(found.path, ignored));
+  const isUnused = named === null && found.site.root === undefined && embedded !== null;
+  const own = isUnused ? embedded.config : null; // of the site in the program, which is served
+  return { environment, file: own === null ? found : parseConfig(own.path, own.text) };
+}
+
+/** What is in force. @throws {UsageError} */
+export function combine(args: Arguments, { environment, file }: OtherChoices): CommandLine {
+  const command = mergeSettings(args, file, environment, embeddedSite());
+  const isNamed = args.site.root !== undefined || environment.site.root !== undefined ||
+    (file?.isNamed === true && file.site.root !== undefined);
+  const confine = (site: SiteSettings, isNamed: boolean): SiteSettings =>
+    isNamed || typeof site.root !== "string" ? site : { ...site, isRootConfined: true };
+  const hosts = Array.from(command.hosts, ([name, site]) => {
+    const isOwn = file?.hosts.get(name)?.root !== undefined;
+    return [name, confine(site, isOwn ? file?.isNamed === true : isNamed)] as const;
+  });
+  return { ...command, site: confine(command.site, isNamed), hosts: new Map(hosts) };
+}
+
+/** Keys that answer one question: where to listen. */
+const LISTENING: readonly string[] = ["port", "host", "listen"];
+
+/** Whether something that counts more than the file says the same: then it does not matter that the file is ignored. */
+function isOverruled(key: string, choices: readonly Partial<ProgramSettings>[]): boolean {
+  const says = (key: string) => choices.some((said) => Object.hasOwn(said, propertyOf(key)));
+  if (!LISTENING.includes(key)) return says(key);
+  return says(key) || says("listen") || (key === "listen" && LISTENING.some(says));
+}
+
+/** The value of a variable. @throws {UsageError} */
+function variable(name: string): string | undefined {
+  try {
+    return environmentVariable(name);
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(`Bad ${name}: expected UTF-8`);
+    throw error;
+  }
+}
+
+/** A line for each variable that sets nothing, though its name says so; none once the process cannot see them any more. */
+export function unknownVariables(): string[] {
+  if (isSecureExecution()) return [];
+  try {
+    const decoder = new TextDecoder();
+    return describeUnknown(environmentWithout([]).map((word) => decoder.decode(word)));
+  } catch (error) {
+    if (error instanceof SystemError) return []; // without /proc
+    throw error;
+  }
+}
+
+/**
+ * The file that is to be read; null: none is. A name that ends with a slash is a directory's, and means the file of the
+ * usual name there, if there is one. @throws {UsageError}
+ */
+export function readConfig(
+  args: Arguments,
+  environment: FlagChoices = readEnvironment(variable),
+): ReadConfig | null {
+  const isSaid = args.config !== null || !args.usesDefaultConfig;
+  const { config, usesDefaultConfig } = isSaid ? args : environment;
+  const isDirectory = config?.endsWith("/") ?? false;
+  const named = isDirectory ? config + CONFIG_NAME : config;
+  const path = named ?? (usesDefaultConfig ? DEFAULT_CONFIG : null);
+  if (path === null) return null;
+  try {
+    return { path, text: readTextFile(path, CONFIG_FILE_BYTES_MAX), isNamed: named !== null };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const isMissing = error.errno === ENOENT && !hasDanglingLink(path);
+    if ((named === null || isDirectory) && isMissing) return embeddedConfig();
+    const isNowhere = error.errno === ENOENT && !isMissing;
+    const problem = isNowhere
+      ? `Cannot open ${path}, where a symbolic link leads to nothing`
+      : printable(error.message);
+    throw new UsageError(`${problem}: name another file by --config FILE, or none by --no-config`);
+  }
+}
+
+/** What came with the program is the program's own. */
+function embeddedConfig(): ReadConfig | null {
+  const config = embeddedSite()?.config ?? null;
+  return config === null ? null : { ...config, isNamed: true };
+}

@@ -1,0 +1,51 @@
+/**
+ * Sockets that systemd, or who does as it does, has opened and handed over.
+ *
+ * Source: sd_listen_fds(3), systemd.socket(5).
+ * @module
+ */
+import { describeErrno } from "../../ffi/libc/errno.ts";
+import { notListening } from "../../ffi/socket/inherited_socket.ts";
+import { environmentVariable, hideEnvironmentVariable, processId } from "../../ffi/process/process.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { inheritListener, type ListeningSocket, type ListenSettings } from "../../server/listen/open.ts";
+
+/** SD_LISTEN_FDS_START: the first descriptor; the others follow. */
+const FIRST_DESCRIPTOR = 3;
+const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
+
+/** Returns the descriptors that were handed to this process: none where none were. @throws {UsageError} */
+export function handedOver(): number[] {
+  const [pid, count] = VARIABLES.map(environmentVariable);
+  if (pid === undefined || count === undefined || Number(pid) !== processId()) return [];
+  if (!/^\d{1,6}$/.test(count)) {
+    throw new UsageError(`Bad LISTEN_FDS "${count}": expected the number of sockets that are handed over`);
+  }
+  return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
+}
+
+/** The same, to be taken: the variables are gone afterwards. @throws {UsageError} */
+export function activatedDescriptors(): number[] {
+  try {
+    return handedOver();
+  } finally {
+    for (const name of VARIABLES) hideEnvironmentVariable(name); // they are nothing to programs that this one starts
+  }
+}
+
+/**
+ * The same as sockets to serve on. `isShared`: several processes will accept from them.
+ * @throws {UsageError} for a descriptor that is no stream socket, or does not listen
+ */
+export function activatedListeners(isShared: boolean, settings: ListenSettings = {}): ListeningSocket[] {
+  return activatedDescriptors().map((fd) => {
+    const reason = notListening(fd);
+    if (reason !== null) {
+      const what = typeof reason === "number" ? describeErrno(-reason) : `it is ${reason}`;
+      throw new UsageError(
+        `Descriptor ${fd} of LISTEN_FDS cannot be served on: ${what}: expected a stream socket that listens (ListenStream=, Accept=no)`,
+      );
+    }
+    return inheritListener(fd, isShared, settings);
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * Where the program listens, as it is checked, and told.
+ * @module
+ */
+import { isIpAddress } from "../../ffi/socket/socket.ts";
+import type { CommandLine } from "../config/settings/settings.ts";
+import { Expected, UsageError } from "../../server/usage_error.ts";
+import { formatMode } from "../config/settings/values.ts";
+import { EXPECTED_ADDRESS } from "../../server/listen/address.ts";
+import { formatListenAddress, readUnixPath } from "../../server/listen/address.ts";
+import { type ConfigPath, withPlace } from "../config/config_place.ts";
+import { wildcardFamilies } from "./reachable.ts";
+import type { Sockets } from "./sockets.ts";
+
+/** A mistake in an address that only the kernel can see. @throws {UsageError} */
+export function checkAddresses(command: CommandLine): void {
+  const { host, listen, addresses } = command;
+  if (!isIpAddress(host)) {
+    throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
+  }
+  for (const address of addresses) {
+    const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
+    const bad = (expected: string) =>
+      new UsageError(
+        withPlace(command, at, `Bad address "${formatListenAddress(address)}": expected ${expected}`),
+      );
+    if (address.kind === "tcp") {
+      if (!isIpAddress(address.host)) throw bad(EXPECTED_ADDRESS);
+      continue;
+    }
+    try {
+      readUnixPath(address.path); // a file's directory may have been put before it
+    } catch (error) {
+      if (error instanceof Expected) throw bad(error.message);
+      throw error;
+    }
+  }
+}
+
+/** Each socket in words, for `--verbose`. */
+export function describeListening(
+  { listening, isActivated }: Sockets,
+  { socketMode }: CommandLine,
+): string[] {
+  return listening.map((socket) => {
+    const { name, address: { address } } = socket;
+    const facts = [];
+    const families = wildcardFamilies(socket);
+    if (families.length > 0) {
+      facts.push(families.length > 1 ? "all interfaces" : `all interfaces, IPv${families[0]}`);
+    }
+    if (isActivated) facts.push("handed over by systemd");
+    else if (address.startsWith("unix:/")) facts.push(`mode ${formatMode(socketMode)}`);
+    return facts.length === 0 ? name : `${name} (${facts.join(", ")})`;
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * What operators are served, where `--admin` says.
+ * @module
+ */
+import config from "../../deno.json" with { type: "json" };
+import { close, isIpAddress } from "../../ffi/socket/socket.ts";
+import { adminHandler, type AdminOptions } from "../../handlers/admin/admin.ts";
+import { isLoopback } from "../config/settings/admin_address.ts";
+import type { CommandLine } from "../config/settings/settings.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { ADMIN_CONNECTIONS_MAX } from "../../server/limits.ts";
+import { EXPECTED_ADDRESS, formatListenAddress } from "../../server/listen/address.ts";
+import { inheritListener, type ListeningSocket, openListeners } from "../../server/listen/open.ts";
+import type { SecondService } from "../../server/server.ts";
+import type { InheritedSocket } from "../listening/inherited_socket.ts";
+import { withPlace } from "../config/config_place.ts";
+import { withPortAdvice } from "../listening/port_advice.ts";
+import { warn } from "../terminal/output.ts";
+
+/** @throws {UsageError} for an address that is none, and for a port of the site */
+export function checkAdmin(command: CommandLine): void {
+  const { admin, addresses } = command;
+  if (admin === null) return;
+  const refused = (message: string) => new UsageError(withPlace(command, ["admin"], message));
+  if (!isIpAddress(admin.host)) {
+    throw refused(`Bad --admin "${formatListenAddress(admin)}": expected ${EXPECTED_ADDRESS}`);
+  }
+  const { port } = admin;
+  if (port === 0 || !addresses.some((address) => address.kind === "tcp" && address.port === port)) return;
+  const other = port === 9090 ? 9091 : 9090;
+  throw refused(
+    `--admin ${formatListenAddress(admin)} is a port of the site: give it another, such as ${other}`,
+  );
+}
+
+/**
+ * Listens for operators, or goes on with what a predecessor had, and says so where others could be among them.
+ * @throws {SystemError}
+ */
+export function listenForAdmin(
+  { admin }: CommandLine,
+  inherited: readonly InheritedSocket[],
+): ListeningSocket[] {
+  const where = admin === null ? null : formatListenAddress(admin);
+  const taken: ListeningSocket[] = [];
+  for (const { fd, name, isAdmin } of inherited) {
+    if (isAdmin !== true) continue;
+    if (name === where) taken.push(inheritListener(fd, false));
+    else close(fd);
+  }
+  if (admin === null) return [];
+  const [sockets] = taken.length > 0 ? [taken] : withPortAdvice(() => openListeners([admin]));
+  if (!isLoopback(admin.host)) {
+    warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
+  }
+  return sockets!;
+}
+
+/** As a successor gets them. */
+export function adminToInherit(
+  { admin }: CommandLine,
+  sockets: readonly ListeningSocket[],
+): InheritedSocket[] {
+  if (admin === null) return [];
+  return sockets.map(({ fd }) => ({ fd, name: formatListenAddress(admin), isShared: false, isAdmin: true }));
+}
+
+/** Serves operators on `sockets`, beside everybody else; what for `Server.listenAlso`. */
+export function adminService(
+  sockets: readonly ListeningSocket[],
+  options: Omit<AdminOptions, "version">,
+): SecondService {
+  return {
+    handler: adminHandler({ ...options, version: config.version }),
+    sockets,
+    connectionsMax: ADMIN_CONNECTIONS_MAX,
+  };
+}

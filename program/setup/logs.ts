@@ -1,0 +1,75 @@
+/**
+ * The files that the program writes: the access log and the error log.
+ *
+ * They are opened once the program is the user of its settings, so that it can open them again when they were renamed; and
+ * before it is in the sandbox, which lets it write in their directories and nowhere else.
+ * @module
+ */
+import { STDOUT_FILENO } from "../../ffi/libc/constants.ts";
+import { SystemError } from "../../ffi/libc/errno.ts";
+import { describeRefusal } from "../../ffi/file/log_file.ts";
+import type { AccessLogOptions } from "../../server/access_log/access_log.ts";
+import { isStandardStream, LogFile } from "../../server/access_log/log_file.ts";
+import type { CommandLine } from "../config/settings/settings.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { judgeAt } from "../config/config_place.ts";
+import { sendWarningsTo, warn } from "../terminal/output.ts";
+
+/** The paths of the files that the settings name, and that are opened. */
+export function logPathsOf({ accessLog, accessLogFile, errorLog }: CommandLine): string[] {
+  return [accessLog === "none" ? null : accessLogFile, errorLog]
+    .filter((path) => path !== null && !isStandardStream(path)) as string[];
+}
+
+/** See the module's comment. */
+export class Logs {
+  /** What the server is told; null: no access log is written. */
+  readonly access: AccessLogOptions | null;
+  readonly #access: LogFile | null;
+  readonly #errors: LogFile | null;
+
+  constructor({ accessLog, accessLogFile, errorLog }: CommandLine) {
+    this.#access = accessLog === "none" ? null : new LogFile(accessLogFile ?? STDOUT_FILENO);
+    this.access = accessLog === "none" ? null : { format: accessLog, file: this.#access! };
+    this.#errors = errorLog === null ? null : new LogFile(errorLog);
+  }
+
+  /** Opens both; from now on warnings go to the error log. @throws {UsageError} for a file that cannot be written */
+  open(): void {
+    openFor(this.#access, "--access-log-file");
+    this.openErrors();
+  }
+
+  /** The same for a process that serves nobody. @throws {UsageError} */
+  openErrors(): void {
+    openFor(this.#errors, "--error-log");
+    if (this.#errors !== null) sendWarningsTo(this.#errors);
+  }
+
+  /** The error log's file was renamed. The access log is the server's to open anew, after what it still has to write. */
+  reopenErrors(): void {
+    const failure = this.#errors?.reopen() ?? null;
+    if (failure !== null) warn(failure);
+  }
+}
+
+/** Whether both can be opened; neither is made. Another user's rights are not tried. @throws {UsageError} with the place in the file */
+export function checkLogs(command: CommandLine): void {
+  const { accessLog, accessLogFile, errorLog } = command;
+  const attempt = (path: string | null, flag: string, key: string) =>
+    judgeAt(command, [key], () => openFor(path === null ? null : new LogFile(path), flag, "tryToOpen"));
+  attempt(accessLog === "none" ? null : accessLogFile, "--access-log-file", "accessLogFile");
+  attempt(errorLog, "--error-log", "errorLog");
+}
+
+function openFor(file: LogFile | null, flag: string, how: "open" | "tryToOpen" = "open"): void {
+  try {
+    file?.[how]();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (describeRefusal(error.errno) !== "") throw new UsageError(`${error.message} (${flag})`);
+    throw new UsageError(
+      `${error.message}: ${flag} needs a file that the program may write, in a directory that exists`,
+    );
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The sites of the program: its settings as the static handler wants them.
+ * @module
+ */
+import { ENOENT, EXDEV, SystemError } from "../../ffi/libc/errno.ts";
+import type { SocketAddress } from "../../ffi/socket/socket.ts";
+import { type StaticHandler, staticHandler, type StaticOptions } from "../../handlers/static.ts";
+import { isLoopback } from "../config/settings/admin_address.ts";
+import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
+import type { CommandLine } from "../config/settings/settings.ts";
+import type { Handler } from "../../server/connection/handler.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
+import { HELD_BODY_BYTES_MAX, HELD_FILE_BYTES_MIN } from "../../server/limits.ts";
+import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
+import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
+import { warn } from "../terminal/output.ts";
+import { sharedLines } from "../terminal/shared_lines.ts";
+
+/** Where the program listens: an address, `unix:` and a path among them, and a port. */
+type Listening = Pick<SocketAddress, "address" | "port">;
+
+/** What the settings say of the sites; `listening` is where the program listens once that is known. */
+export function siteOptionsOf(
+  command: CommandLine,
+  listening: () => readonly Listening[] = () => listeningOf(command),
+  onWarning: (line: string) => void = warn,
+): StaticOptions {
+  const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
+  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
+  const hasProxy = trustProxy.length > 0 || proxyProtocol; // which passes on what names it likes
+  let ports: readonly number[] | null = null;
+  return {
+    ...site,
+    hosts,
+    cacheSize,
+    cacheFileSize,
+    validate,
+    config,
+    allowedHosts: allowedHosts ?? null,
+    loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
+    onWarning,
+    ...(verbosity === "verbose" ? { onNotice: warn } : {}),
+  };
+}
+
+function listeningOf({ addresses }: CommandLine): Listening[] {
+  return addresses.map((address) =>
+    address.kind === "unix" ? { address: "unix:", port: 0 } : { address: address.host, port: address.port }
+  );
+}
+
+/** The ports of loopback; none where other machines reach it, too. A browser opens no UNIX socket. */
+function loopbackPorts(listening: readonly Listening[]): number[] {
+  const tcp = listening.filter(({ address }) => !address.startsWith("unix:"));
+  return tcp.every(({ address }) => isLoopback(address)) ? tcp.map(({ port }) => port) : [];
+}
+
+/** Every directory that is served; what is in the program needs no right to be read any more. */
+export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
+  const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  return roots.filter((root) => typeof root === "string");
+}
+
+/** Opens the sites; null where no files are served. `listening` as above; `onWarning` hears in lines what they have to say. @throws {UsageError} for a root or a rule that cannot be */
+export async function openSites(
+  command: CommandLine,
+  listening?: () => readonly Listening[],
+  onWarning: (line: string) => void = sharedLines.newSpeaker(),
+): Promise<StaticHandler | null> {
+  bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
+  bodyMemory.filesBytesMax = Math.min(
+    Math.max(command.cacheSize / 4, HELD_FILE_BYTES_MIN),
+    HELD_BODY_BYTES_MAX,
+  );
+  if (command.handler !== "static") return null;
+  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
+}
+
+/** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */
+export async function withSites<T>(command: CommandLine, work: () => T | Promise<T>): Promise<T> {
+  const { config, site } = command;
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SystemError) {
+      const isOutside = error.errno === EXDEV && typeof site.root === "string";
+      const example = isOutside ? site.root : "DIR";
+      const where = config === null || isOutside
+        ? ""
+        : `, or "root" in ${placeOfRoot(command, error) ?? config}`;
+      if (error.errno === ENOENT && typeof site.root === "string" && isSubcommand(site.root)) {
+        throw new UsageError(`${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`);
+      }
+      throw new UsageError(
+        `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
+      );
+    }
+    if (error instanceof TypeError) {
+      const place = placeOfRule(command, error);
+      throw new UsageError(place === null ? error.message : `${place}: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** Where the file names the root that cannot be opened; null: it does not. */
+function placeOfRoot(command: CommandLine, { message }: SystemError): string | null {
+  const named: [path: ConfigPath, root: unknown][] = [[["root"], command.site.root]];
+  for (const [name, { root }] of command.hosts) named.push([["hosts", name, "root"], root]);
+  const places = named.filter(([, root]) => message.startsWith(`Cannot open root ${root}: `))
+    .map(([path]) => placeOf(command, path));
+  return places.find((place) => place !== null) ?? null;
+}
+
+/** The sites that are served at present: a reload puts others in their place. */
+export class CurrentSite {
+  #site: StaticHandler;
+
+  constructor(site: StaticHandler) {
+    this.#site = site;
+  }
+
+  get site(): StaticHandler {
+    return this.#site;
+  }
+
+  /** What their caches tell. */
+  snapshot(): CacheSnapshot {
+    return this.#site.snapshot();
+  }
+
+  /** For who asks a handler again and again, and does not hear of a reload. */
+  get handler(): Handler {
+    const handler: Handler = (request, context) => this.#site(request, context);
+    return Object.assign(handler, { ignoresBodies: true });
+  }
+
+  /** The one that was there before, which is not closed yet. */
+  replace(site: StaticHandler): StaticHandler {
+    const old = this.#site;
+    this.#site = site;
+    return old;
+  }
+}

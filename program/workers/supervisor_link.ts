@@ -1,0 +1,60 @@
+/**
+ * A worker's side: how it learns what it is, and does what its supervisor tells it.
+ * @module
+ */
+import { POLLIN } from "../../ffi/libc/constants.ts";
+import { EAGAIN, ECONNRESET, EINTR, ETIMEDOUT, orThrow, SystemError } from "../../ffi/libc/errno.ts";
+import { poll } from "../../ffi/libc/multiplexers.ts";
+import { recv } from "../../ffi/socket/socket.ts";
+import { POLLFD } from "../../ffi/libc/structs.ts";
+import { BIRTH_PATIENCE_MS, CHANNEL_RECEIVE_BYTES } from "../../server/limits.ts";
+import type { Reactor } from "../../server/loop/reactor.ts";
+import type { Snapshot } from "../../server/metrics/statistics.ts";
+import { Channel, LineReader } from "./channel.ts";
+import type { Birth, Command, Report, Succession } from "./messages.ts";
+
+const INTENT = "hear of the program that started this one";
+
+/** What a worker does for its supervisor; all are called in the loop. */
+export interface WorkerTasks {
+  drain(): void;
+  reopenLogs(): void;
+  snapshot(): Snapshot;
+}
+
+/** Waits for the first word of who started this process; the loop does not run yet. @throws {SystemError} when there is none */
+export function receiveBirth(fd: number): Birth | Succession {
+  const lines = new LineReader();
+  const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
+  const pollfd = new Uint8Array(128);
+  const view = new DataView(pollfd.buffer);
+  view.setInt32(POLLFD.fd, fd, true);
+  view.setInt16(POLLFD.events, POLLIN, true);
+  const endMs = performance.now() + BIRTH_PATIENCE_MS;
+  for (;;) {
+    const leftMs = Math.ceil(endMs - performance.now());
+    if (leftMs <= 0) throw new SystemError(INTENT, "poll", ETIMEDOUT);
+    const status = poll(pollfd, 1, leftMs);
+    if (status === 0 || status === -EINTR) continue;
+    const count = orThrow(status, INTENT, "poll") > 0 ? recv(fd, buffer) : -EAGAIN;
+    if (count === -EAGAIN || count === -EINTR) continue;
+    if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // it has ended
+    const birth = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
+    if (birth !== undefined) return JSON.parse(birth) as Birth | Succession;
+  }
+}
+
+/** From now on the worker listens to its supervisor at `fd`, and does not outlive it. In the loop, or before it runs. */
+export function obey(fd: number, reactor: Reactor, tasks: WorkerTasks): Channel<Command, Report> {
+  const channel: Channel<Command, Report> = new Channel<Command, Report>(fd, reactor, {
+    received(command) {
+      if (command.kind === "drain") tasks.drain();
+      else if (command.kind === "reopen") tasks.reopenLogs();
+      else if (command.kind === "snapshot") channel.send({ kind: "snapshot", snapshot: tasks.snapshot() });
+      else if (command.kind === "ping") channel.send({ kind: "pong" });
+    },
+    ended: () => tasks.drain(), // the supervisor is no more
+  });
+  orThrow(channel.open(), "listen to the supervisor", "register");
+  return channel;
+}

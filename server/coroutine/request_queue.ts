@@ -1,0 +1,104 @@
+/**
+ * An HTTP connection whose requests are taken one after the other, by a coroutine, instead of being handed to a handler.
+ * @module
+ */
+import type { ConnectionKeeper } from "../connection/connection.ts";
+import type { ConnectionHost } from "../connection/context.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { HttpResponse } from "../http/response.ts";
+import { HttpConnection } from "../protocols/http1/http1.ts";
+import { Interest } from "../loop/poller.ts";
+
+/** Who takes the requests. */
+export interface RequestTaker {
+  /** A request is there; {@linkcode SequentialHttpConnection.send} answers it. */
+  arrived(request: HttpRequest): void;
+  /** The response is sent, to its last byte. */
+  sent(): void;
+  closed(): void;
+}
+
+/** See the module's comment. It is never at rest, since the coroutine belongs to it. */
+export class SequentialHttpConnection extends HttpConnection {
+  readonly #taker: RequestTaker;
+  readonly #keeper: ConnectionKeeper;
+  #isSending = false;
+
+  constructor(host: ConnectionHost, keeper: ConnectionKeeper, taker: RequestTaker) {
+    super(host, {
+      rest: (connection) =>
+        host.reactor.expireAt(connection, host.reactor.now + host.limits.keepAliveTimeoutMs),
+      refused: (connection, status) => keeper.refused(connection, status),
+      closed: (connection) => keeper.closed(connection),
+    });
+    this.isReusable = false;
+    this.#taker = taker;
+    this.#keeper = keeper;
+  }
+
+  override isKeptBy(keeper: ConnectionKeeper): boolean {
+    return this.#keeper === keeper;
+  }
+
+  /** Begins with a client that was just attached. */
+  start(): void {
+    const { reactor, limits } = this.host;
+    if (!this.watch(Interest.READABLE)) return;
+    this.reader.isReadable = true;
+    reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
+    reactor.again(this);
+  }
+
+  /** True when a request waits for {@linkcode send}. */
+  get isAwaiting(): boolean {
+    return this.current === "handling" && this.exchange?.isAnswered === false && !this.retired;
+  }
+
+  /** Answers the request that was taken. True when the response is sent already. */
+  send(response: HttpResponse): boolean {
+    this.#isSending = true;
+    this.answer((request) => this.respond(response, request));
+    return !this.#isSending;
+  }
+
+  /**
+   * Nobody takes requests any more; `error` is why, null for no reason at all. A request that is there gets an answer
+   * if it `wasTaken`, or for the sake of the error.
+   */
+  end(error: unknown, wasTaken: boolean): void {
+    if (this.isAwaiting && (wasTaken || error !== null)) {
+      this.closeAfter = true;
+      const reason = error ?? new Error("The coroutine ended before it responded");
+      this.answer((request) => this.handlerFailed(reason, request));
+    } else if (!this.retired) {
+      this.closeAfter = true;
+      this.host.workspace.gatherLength = 0;
+      if (this.isAwaiting || this.current === "reading-body") { // the client may go on sending
+        this.lingerAfter = true;
+        this.current = "reading";
+      }
+      if (this.current === "reading") this.settle();
+    }
+  }
+
+  protected override call(request: HttpRequest): null {
+    this.#taker.arrived(request);
+    return null;
+  }
+
+  protected override abandoned(): void {
+    this.host.reactor.retire(this);
+  }
+
+  protected override settle(): void {
+    super.settle();
+    if (!this.#isSending || !this.output.isEmpty || (this.exchange?.stream ?? null) !== null) return;
+    this.#isSending = false;
+    this.#taker.sent();
+  }
+
+  override onClosed(): void {
+    super.onClosed();
+    this.#taker.closed();
+  }
+}

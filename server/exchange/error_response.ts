@@ -1,0 +1,66 @@
+/**
+ * Responses that say in a few words what happened.
+ * @module
+ */
+import { encodeUtf8 } from "../http/characters.ts";
+import type { Language } from "../http/fields/negotiation.ts";
+import { type Fields, HttpResponse } from "../http/response.ts";
+import { reasonPhrase } from "../http/status.ts";
+
+/** A response whose body says what happened, in English and, where people meet it, in Chinese. */
+export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
+  return new HttpResponse(status, [...ERROR_FIELDS, ...fields], errorBody(status), closes);
+}
+
+/** The answer to who asks more often than it may, and the seconds after which it may ask again. RFC 6585 §4. */
+export function tooManyRequests(waitSeconds: number): HttpResponse {
+  return errorResponse(429, [["Retry-After", String(waitSeconds)]]);
+}
+
+/** The fields of a body that {@linkcode errorBody} makes. */
+export const ERROR_FIELDS: Fields = [
+  ["Content-Type", "text/plain; charset=utf-8"],
+  ["X-Content-Type-Options", "nosniff"],
+];
+
+/** What happened, in words: text in UTF-8; null stands for a reader whose language is not known. */
+export function errorBody(status: number, language: Language | null = null): Uint8Array<ArrayBuffer> {
+  const english = EXPLANATIONS.get(status);
+  const chinese = CHINESE.get(status);
+  const words = language === "en" ? [english] : language === "zh" ? [chinese ?? english] : [english, chinese];
+  const said = words.filter((text) => text !== undefined).join(" ");
+  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${said}${said === "" ? "" : "\n"}`);
+}
+
+/** True where {@linkcode errorBody} has more than one language to tell a status in. */
+export function isToldByLanguage(status: number): boolean {
+  return CHINESE.has(status);
+}
+
+/** What people meet in a browser, as against what only programs do. */
+const CHINESE: ReadonlyMap<number, string> = new Map([
+  [401, "需要用户名和密码"],
+  [403, "没有权限"],
+  [404, "文件未找到，请输入正确的url"],
+]);
+
+const EXPLANATIONS: ReadonlyMap<number, string> = new Map([
+  [400, "The request is malformed."],
+  [401, "A name and a password are asked for."],
+  [403, "This file may not be read."],
+  [404, "The file was not found."],
+  [405, "This server answers GET, HEAD and OPTIONS."],
+  [406, "None of the file's forms is one that the request accepts."],
+  [408, "The request did not arrive in time."],
+  [412, "The file is not in the state that the request asks for."],
+  [413, "The request's body is too large."],
+  [414, "The request's target is too long."],
+  [416, "The file has no such range."],
+  [417, "The only expectation that is known is 100-continue."],
+  [429, "Too many requests. Try again later."],
+  [431, "The request's fields are too large or too many."],
+  [500, "The server failed to answer. It is not your fault."],
+  [501, "The method or transfer coding is not implemented."],
+  [503, "Try again later."],
+  [505, "This server speaks HTTP/1.1 and HTTP/1.0."],
+]);

@@ -1,0 +1,73 @@
+/**
+ * What a handler may know beside the request.
+ * @module
+ */
+import { localAddress, type SocketAddress } from "../../ffi/socket/socket.ts";
+import type { ConnectionHost } from "../connection/context.ts";
+import type { HandlerContext } from "../connection/handler.ts";
+import type { HttpClock } from "../http/date.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { Forwarded } from "../clients/forwarded.ts";
+import { networkOf } from "../clients/ip_address.ts";
+
+/** The connection that a context speaks of. */
+interface Owner {
+  readonly address: SocketAddress | null;
+  readonly openFd: number;
+  readonly signal: AbortSignal;
+}
+
+/** One object a connection: it speaks of the request at hand, or for ever of the one that it was {@linkcode bind}ed to. */
+export class RequestContext implements HandlerContext {
+  readonly #host: ConnectionHost;
+  readonly #owner: Owner;
+  #bound: { readonly signal: AbortSignal } | null = null;
+
+  constructor(host: ConnectionHost, owner: Owner) {
+    this.#host = host;
+    this.#owner = owner;
+    Object.preventExtensions(this); // it speaks of other requests, too, and of other clients
+  }
+
+  /** The request takes more than this turn: the connection's next one gets another context. */
+  bind(exchange: { readonly signal: AbortSignal }): void {
+    this.#bound = exchange;
+  }
+
+  get batch(): number {
+    return this.#host.reactor.batch;
+  }
+
+  get clock(): HttpClock {
+    return this.#host.clock;
+  }
+
+  get remoteAddress(): SocketAddress | null {
+    return this.#owner.address;
+  }
+
+  get localAddress(): SocketAddress | null {
+    const { openFd } = this.#owner;
+    return openFd < 0 ? null : localAddress(openFd);
+  }
+
+  forwarded(request: HttpRequest): Forwarded | null {
+    const { openFd } = this.#owner;
+    return openFd < 0 ? null : this.#host.remotes.forwarded(openFd, request);
+  }
+
+  networkOf(request: HttpRequest): string | null {
+    const { openFd } = this.#owner;
+    const client = openFd < 0 ? null : this.#host.remotes.forwardedFor(openFd, request);
+    const address = client ?? this.#owner.address?.address ?? null;
+    return address === null ? null : networkOf(address);
+  }
+
+  report(error: unknown): void {
+    this.#host.onHandlerError(error);
+  }
+
+  get signal(): AbortSignal {
+    return (this.#bound ?? this.#owner).signal;
+  }
+}

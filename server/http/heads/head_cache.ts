@@ -1,0 +1,193 @@
+/**
+ * Requests that were parsed before, found by their bytes.
+ *
+ * Clients repeat themselves: the head of a request is most often, byte for byte, one that came a moment ago. To
+ * compare it with a known one, a word at a time, costs a fifth of parsing it; and a handler may remember its
+ * answer beside the parsed request (`known_request.ts`).
+ *
+ * A head is kept when it comes for the second time, so that those that never come again cost nothing but a hash.
+ * The hash only finds: every byte is compared, so that nobody can be given the answer to another's request.
+ *
+ * What a head costs is counted when it is kept, with what the handler and the access log will keep with it; a head for
+ * which there is no room makes others leave, in the order in which they stand in the tables.
+ * @module
+ */
+import {
+  CACHED_HEAD_BYTES_MAX,
+  CACHED_HEAD_LOG_OVERHEAD_BYTES,
+  CACHED_HEAD_OVERHEAD_BYTES,
+  CACHED_HEADS_BYTES_MAX,
+  CACHED_HEADS_MAX,
+} from "../../limits.ts";
+import { HASH_KEYS } from "./keyed_hash.ts";
+import { KnownRequest } from "./known_request.ts";
+import type { HttpRequest } from "../request.ts";
+
+/** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
+const WAYS = 4;
+const SETS = CACHED_HEADS_MAX / WAYS;
+/** Of so many newcomers for whom others have to leave one gets a place: where more come than fit, all would only do that. */
+const NEWCOMERS_PER_PLACE = 16;
+/** The words of short heads stand in one array, where they are found without looking at the request first. */
+const SHORT_WORDS = 32;
+/** Of each entry of the tables: hash, length, cost, references to head and words, short words; and of each set. */
+const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 4 + 8 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
+const FIELD_BYTES = 16;
+/** The access log keeps the parts of a line, and all of them behind each other as they were last; a byte may take five more. */
+const LOGGED_FORMS = 2;
+const LOG_ESCAPE_BYTES = 5;
+
+/** Parsed heads that are found again by their bytes: at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
+export class HeadCache {
+  /** True where an access log keeps a part of its lines with each head. To be set before the first one. */
+  isLogged = false;
+  #bytes = TABLES_BYTES;
+  #count = 0;
+  /** Where the next one stands that has to leave to make room. */
+  #sweep = 0;
+  readonly #hashes = new Int32Array(CACHED_HEADS_MAX);
+  /** Bytes of each head; 0: none. */
+  readonly #lengths = new Int32Array(CACHED_HEADS_MAX);
+  readonly #shortWords = new Int32Array(CACHED_HEADS_MAX * SHORT_WORDS);
+  /** Those of longer ones. */
+  readonly #longWords: (Int32Array | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
+  /** What each head counts as in the memory of the cache, in bytes. */
+  readonly #costs = new Int32Array(CACHED_HEADS_MAX);
+  readonly #heads: (KnownRequest | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
+  /** The hash that was last seen in a set without being known. */
+  readonly #seen = new Int32Array(SETS);
+  /** Where the next head of a set goes. */
+  readonly #hands = new Uint8Array(SETS);
+  /** Where the head is that was found last. */
+  #last = 0;
+  #newcomers = 0;
+  #hash = 0;
+  #hashedLength = 0;
+
+  /**
+   * The request whose head is `view[start, start + length)`, or begins there when it is the one found last (which
+   * is what pipelining clients send); null when it is not known.
+   */
+  find(view: DataView, start: number, length: number): HttpRequest | null {
+    const last = this.#last;
+    const lastLength = this.#lengths[last]!;
+    if (lastLength !== 0 && lastLength <= length && this.#isAt(last, view, start, lastLength)) {
+      return this.#heads[last]!;
+    }
+    this.#hashedLength = 0;
+    if (length > CACHED_HEAD_BYTES_MAX || length < 4) return null;
+    return this.#lookUp(view, start, length);
+  }
+
+  /** Told of a head that was not found, and parsed: `view[start, start + length)`. It must be complete. */
+  learn(request: HttpRequest, view: DataView, start: number, length: number): void {
+    if (length > CACHED_HEAD_BYTES_MAX || length < 4) return;
+    // What find looked for was longer: more than one request came at once.
+    if (length !== this.#hashedLength && this.#lookUp(view, start, length) !== null) return;
+    const hash = this.#hash;
+    const set = hash & (SETS - 1);
+    if (this.#seen[set] !== hash) {
+      this.#seen[set] = hash;
+      return;
+    }
+    const way = set * WAYS + this.#hands[set]!;
+    const cost = this.#costOf(view, start, length, request.fieldCount);
+    const isFull = this.#heads[way] !== null || this.#bytes + cost > CACHED_HEADS_BYTES_MAX;
+    if (isFull && ++this.#newcomers % NEWCOMERS_PER_PLACE !== 0) return;
+    this.#hands[set] = (this.#hands[set]! + 1) % WAYS;
+    this.#evict(way);
+    while (this.#bytes + cost > CACHED_HEADS_BYTES_MAX) {
+      this.#evict(this.#sweep);
+      this.#sweep = (this.#sweep + 1) % CACHED_HEADS_MAX;
+    }
+    const known = new KnownRequest(request, start, length);
+    this.#costs[way] = cost;
+    this.#bytes += cost;
+    this.#count++;
+    const count = (length + 3) >> 2;
+    const isShort = count <= SHORT_WORDS;
+    const words = isShort ? this.#shortWords : this.#longWords[way] = new Int32Array(count);
+    copyWords(view, start, length, words, isShort ? way * SHORT_WORDS : 0);
+    this.#hashes[way] = hash;
+    this.#lengths[way] = length;
+    this.#heads[way] = known;
+    this.#last = way;
+  }
+
+  /** How many there are, what they take, and may take. */
+  snapshot(): { readonly count: number; readonly bytes: number; readonly bytesMax: number } {
+    return { count: this.#count, bytes: this.#bytes, bytesMax: CACHED_HEADS_BYTES_MAX };
+  }
+
+  #costOf(view: DataView, start: number, length: number, fieldCount: number): number {
+    const own = CACHED_HEAD_OVERHEAD_BYTES + length * 2 + fieldCount * FIELD_BYTES;
+    if (!this.isLogged) return own;
+    let escaped = 0;
+    for (let i = start; i < start + length; i++) {
+      const byte = view.getUint8(i);
+      if (byte > 0x7e || byte === 0x22 || byte === 0x5c) escaped++;
+    }
+    return own + CACHED_HEAD_LOG_OVERHEAD_BYTES + (length + escaped * LOG_ESCAPE_BYTES) * LOGGED_FORMS;
+  }
+
+  /** Takes the head from its place, if there is one: who has the request keeps it, and it is not found again. */
+  #evict(way: number): void {
+    const known = this.#heads[way]!;
+    if (known === null) return;
+    this.#heads[way] = null;
+    this.#lengths[way] = 0;
+    this.#longWords[way] = null;
+    this.#bytes -= this.#costs[way]!;
+    this.#count--;
+  }
+
+  #lookUp(view: DataView, start: number, length: number): HttpRequest | null {
+    const hash = hashOf(view, start, length);
+    this.#hash = hash;
+    this.#hashedLength = length;
+    const first = (hash & (SETS - 1)) * WAYS;
+    for (let way = first; way < first + WAYS; way++) {
+      if (this.#hashes[way] !== hash || this.#lengths[way] !== length) continue;
+      if (!this.#isAt(way, view, start, length)) continue;
+      this.#last = way;
+      return this.#heads[way]!;
+    }
+    return null;
+  }
+
+  #isAt(way: number, view: DataView, start: number, length: number): boolean {
+    return length <= SHORT_WORDS * 4
+      ? isEqual(this.#shortWords, way * SHORT_WORDS, view, start, length)
+      : isEqual(this.#longWords[way]!, 0, view, start, length);
+  }
+}
+
+/** Compares `length` ≥ 4 bytes with the words from `base` on; the last word overlaps the one before it. */
+function isEqual(words: Int32Array, base: number, view: DataView, start: number, length: number): boolean {
+  const last = base + ((length + 3) >> 2) - 1;
+  if (view.getInt32(start + length - 4, true) !== words[last]) return false;
+  let at = start;
+  for (let i = base; i < last; i++, at += 4) {
+    if (view.getInt32(at, true) !== words[i]) return false;
+  }
+  return true;
+}
+
+function copyWords(view: DataView, start: number, length: number, words: Int32Array, base: number): void {
+  const count = (length + 3) >> 2;
+  for (let i = 0; i < count; i++) words[base + i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
+}
+
+/** It cannot be foreseen: each half of a word has a key of its own, see `keyed_hash.ts`. */
+function hashOf(view: DataView, start: number, length: number): number {
+  let sum = Math.imul(length, HASH_KEYS[0]!);
+  let key = 1;
+  for (let i = start; i < start + length - 3; i += 4, key += 2) {
+    const word = view.getInt32(i, true);
+    sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]!) + Math.imul(word >>> 16, HASH_KEYS[key + 1]!)) | 0;
+  }
+  const last = view.getInt32(start + length - 4, true); // overlaps the one before
+  sum += Math.imul(last & 0xffff, HASH_KEYS[key]!) + Math.imul(last >>> 16, HASH_KEYS[key + 1]!);
+  const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // or heads that are alike would stand in rows
+  return mixed ^ (mixed >>> 13);
+}

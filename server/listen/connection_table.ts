@@ -1,0 +1,310 @@
+/**
+ * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
+ * readiness makes a `Connection` again, out of those that are left over from others.
+ *
+ * Those that rest stand in a list in the order in which they came to rest. Since all of them may rest equally long,
+ * that is also the order of their deadlines.
+ * @module
+ */
+import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { Connection, type ConnectionKeeper, STATES } from "../connection/connection.ts";
+import type { ConnectionHost } from "../connection/context.ts";
+import { HttpConnection } from "../protocols/http1/http1.ts";
+import {
+  EXPIRATIONS_PER_TURN_MAX,
+  GIVES_WAY_AFTER_MS,
+  GIVES_WAY_LOOKS_MAX,
+  POOLED_CONNECTIONS_MAX,
+} from "../limits.ts";
+import { Interest, Readiness } from "../loop/poller.ts";
+import { type GateKeeper, ProxyGate } from "../protocols/proxy/proxy.ts";
+import { Refusal } from "../protocols/http1/server_full.ts";
+import { Source } from "../loop/source.ts";
+import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
+
+const NONE = -1;
+const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
+
+/** Serves a client that was just accepted as `fd`, in phase one. */
+export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
+
+/** See the module's comment. It is itself the source that is woken for each of those that rest. */
+export class Connections extends Source implements ConnectionKeeper, GateKeeper {
+  readonly #host: ConnectionHost;
+  readonly #service: Service | null;
+  readonly #onClosed: () => void;
+  readonly #speaksHttp: boolean;
+  readonly #gate: ProxyGate | null;
+  readonly #pool: Connection[] = [];
+  // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
+  #older = new Int32Array(1024);
+  #newer = new Int32Array(1024);
+  #sinceMs = new Float64Array(1024);
+  #interests = new Uint8Array(1024);
+  /** By descriptor, for all of them: since when. */
+  #acceptedMs = new Float64Array(1024);
+  #oldest = NONE;
+  #newest = NONE;
+  #count = 0;
+  #restingCount = 0;
+  readonly #refusal: Refusal;
+
+  /**
+   * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
+   * each connection that has ended. `speaksHttp`: who is refused is told so.
+   */
+  constructor(
+    host: ConnectionHost,
+    service: Service | null,
+    onClosed: () => void,
+    speaksHttp: boolean = service === null,
+  ) {
+    super(NONE);
+    this.#host = host;
+    this.#service = service;
+    this.#onClosed = onClosed;
+    this.#speaksHttp = speaksHttp;
+    this.#refusal = new Refusal(host);
+    this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
+  }
+
+  /** How many there are, whatever they do. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * A client was accepted as `fd`. Most often its first request is there already: then the poller need not be told
+   * of it before that is answered. For phase one, so that it is received with the others.
+   */
+  accept(fd: number): void {
+    const { limits, ledger } = this.#host;
+    ledger.counters.accept();
+    this.#forget(fd);
+    if (this.#gate === null) return this.admit(fd);
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.refuse(fd);
+    }
+    this.#count++; // until it is known whose it is
+    this.#gate.accept(fd);
+  }
+
+  /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
+  admit(fd: number): void {
+    if (this.#gate !== null) this.#count--;
+    const { reactor, transport, workspace, limits, clients } = this.#host;
+    const network = clients === null ? null : clients.enter(fd, reactor.now);
+    if (network !== null) {
+      this.#host.onFull(
+        `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
+      );
+      return this.refuse(fd);
+    }
+    // Only now: who has too many already must not push out others.
+    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
+      clients?.leave(fd);
+      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.refuse(fd);
+    }
+    this.#count++;
+    if (fd >= this.#older.length) this.#grow(fd);
+    this.#acceptedMs[fd] = reactor.now;
+    if (this.#service !== null) return this.#service(fd, this.#host, this);
+    const slot = workspace.takeSlot(reactor.batch);
+    const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
+    if (slot !== null && count !== -EAGAIN) {
+      return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
+    }
+    if (slot !== null) workspace.returnSlot();
+    const status = reactor.register(this, Interest.READABLE, fd);
+    if (status >= 0) {
+      this.#append(fd, Interest.READABLE);
+      if (this.#host.isDraining) this.#wake(fd).drain(); // it has said nothing yet
+      return;
+    }
+    this.#count--;
+    clients?.leave(fd);
+    this.#host.onRefused(status);
+    this.refuse(fd);
+  }
+
+  /** There is no room for a client that was just accepted: it is told so, where it can be. */
+  refuse(fd: number): void {
+    this.#host.ledger.counters.refuse();
+    this.#forget(fd);
+    if (this.#speaksHttp) this.#refusal.say(fd);
+    close(fd);
+  }
+
+  /** Ends the client that has rested longest, if that is long enough; false: nobody can give way. */
+  makeRoom(): boolean {
+    const { reactor, transport } = this.#host;
+    let fd = this.#oldest;
+    for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
+      if (reactor.now - this.#sinceMs[fd]! < GIVES_WAY_AFTER_MS) return false;
+      const newer = this.#newer[fd]!;
+      if (transport.peek(fd, ONE_BYTE) <= 0) { // else its next request is here
+        reactor.retire(this.#wake(fd));
+        return true;
+      }
+      fd = newer;
+    }
+    return false;
+  }
+
+  /** Phase one: descriptor `fd`, which rested, is ready. */
+  override onReady(readiness: Readiness, fd: number): void {
+    if (readiness === Readiness.WRITABLE) return;
+    const { reactor, transport, workspace } = this.#host;
+    const slot = workspace.takeSlot(reactor.batch);
+    if (slot === null) return this.#wake(fd).onReady(readiness);
+    const count = transport.recv(fd, slot.bytes);
+    if (count === -EAGAIN) workspace.returnSlot(); // said too much: it rests on
+    else this.#wake(fd).begin(readiness, slot, count);
+  }
+
+  /** `fd` was closed before it was known whose it is. */
+  lost(fd: number): void {
+    this.#count--;
+    this.#forget(fd);
+    this.#onClosed();
+  }
+
+  rest(connection: Connection): void {
+    const { fd } = connection;
+    this.#append(fd, connection.interest);
+    this.#host.reactor.handOver(fd, this);
+    this.#recycle(connection);
+  }
+
+  refused(connection: Connection, status: number): void {
+    this.#host.reactor.retire(connection);
+    this.#host.ledger.counters.refuse();
+    this.#host.onRefused(status);
+  }
+
+  closed(connection: Connection): void {
+    this.#count--;
+    this.#host.clients?.leave(connection.fd);
+    this.#forget(connection.fd);
+    this.#recycle(connection);
+    this.#onClosed();
+  }
+
+  /** Ends those that have rested too long. */
+  override onDeadline(): void {
+    const { reactor } = this.#host;
+    for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
+      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#host.limits.keepAliveTimeoutMs;
+      if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
+      reactor.retire(this.#wake(this.#oldest));
+    }
+    if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
+  }
+
+  /** The server is to stop: those that rest are woken, and wait a moment longer for a request that is on its way. */
+  drain(): void {
+    this.#gate?.drain();
+    while (this.#oldest !== NONE) {
+      const sinceMs = this.#sinceMs[this.#oldest];
+      this.#wake(this.#oldest).drain(sinceMs);
+    }
+  }
+
+  /** Once the reactor has ended: closes those that rest. */
+  close(): void {
+    for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
+  }
+
+  /** How many there are in each state, and some of them one by one, those first that are at work. */
+  snapshot(): Pick<Snapshot, "states" | "connections"> {
+    const { reactor } = this.#host;
+    const nowMs = Math.trunc(performance.now()); // somebody may ask while the loop is parked
+    const shown: ConnectionSnapshot[] = [];
+    const show = (fd: number, state: string, queuedBytes: number) => {
+      const ageMs = nowMs - this.#acceptedMs[fd]!;
+      if (shown.length < SHOWN_CONNECTIONS_MAX) shown.push({ fd, state, ageMs, queuedBytes });
+    };
+    const states: Record<string, number> = {};
+    for (const state of STATES) states[state] = 0;
+    states.resting = this.#restingCount;
+    // Who has come in this very turn is not registered yet.
+    states.reading = this.#count - this.#restingCount;
+    for (const source of reactor.sources()) {
+      if (!this.#has(source) || source.state === "reading") continue;
+      states[source.state]!++;
+      states.reading--;
+      show(source.fd, source.state, source.queuedBytes);
+    }
+    for (const source of reactor.sources()) {
+      if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
+    }
+    for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]!) {
+      show(fd, "resting", 0);
+    }
+    return { states, connections: shown };
+  }
+
+  #has(source: Source): source is Connection {
+    return source instanceof Connection && source.isKeptBy(this);
+  }
+
+  #append(fd: number, interest: Interest): void {
+    const { reactor, limits } = this.#host;
+    this.#restingCount++;
+    this.#older[fd] = this.#newest;
+    this.#newer[fd] = NONE;
+    this.#sinceMs[fd] = reactor.now;
+    this.#interests[fd] = interest;
+    if (this.#newest === NONE) this.#oldest = fd;
+    else this.#newer[this.#newest] = fd;
+    this.#newest = fd;
+    if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
+  }
+
+  /** Takes `fd` out of the list, and gives it an object. */
+  #wake(fd: number): Connection {
+    this.#restingCount--;
+    const older = this.#older[fd]!;
+    const newer = this.#newer[fd]!;
+    if (older === NONE) this.#oldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === NONE) this.#newest = older;
+    else this.#older[newer] = older;
+    const connection = this.#attach(fd, this.#interests[fd]!);
+    this.#host.reactor.handOver(fd, connection);
+    return connection;
+  }
+
+  #attach(fd: number, interest: Interest): Connection {
+    const connection = this.#pool.pop() ?? new HttpConnection(this.#host, this);
+    connection.attach(fd, interest);
+    return connection;
+  }
+
+  #recycle(connection: Connection): void {
+    if (connection.isReusable && !connection.isQueued && this.#pool.length < POOLED_CONNECTIONS_MAX) {
+      this.#pool.push(connection);
+    }
+  }
+
+  #forget(fd: number): void {
+    this.#host.remotes.forget(fd);
+    this.#host.ledger.forget(fd);
+  }
+
+  #grow(fd: number): void {
+    const length = Math.max(this.#older.length * 2, fd + 1);
+    const grown = <T extends Int32Array | Float64Array | Uint8Array>(larger: T, old: T) => {
+      larger.set(old);
+      return larger;
+    };
+    this.#older = grown(new Int32Array(length), this.#older);
+    this.#newer = grown(new Int32Array(length), this.#newer);
+    this.#sinceMs = grown(new Float64Array(length), this.#sinceMs);
+    this.#interests = grown(new Uint8Array(length), this.#interests);
+    this.#acceptedMs = grown(new Float64Array(length), this.#acceptedMs);
+  }
+}

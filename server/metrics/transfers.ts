@@ -1,0 +1,47 @@
+/**
+ * Responses of one connection that are on their way, in the order in which they are sent.
+ * @module
+ */
+import type { HttpRequest } from "../http/request.ts";
+import type { Ledger, Transfer } from "./accounting.ts";
+
+/** See the module's comment. Most connections have none. */
+export class Transfers {
+  readonly #ledger: Ledger;
+  #first: Transfer | null = null;
+  #last: Transfer | null = null;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** A response to the client at `fd` begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
+  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): Transfer {
+    const transfer = this.#ledger.begin(fd, request, status, from, startMs);
+    if (this.#last === null) this.#first = transfer;
+    else this.#last.next = transfer;
+    this.#last = transfer;
+    return transfer;
+  }
+
+  /** What was begun last ends at byte `appendedBytes`, unless that was known. */
+  seal(appendedBytes: number): void {
+    if (this.#last !== null && this.#last.until === Infinity) this.#last.until = appendedBytes;
+  }
+
+  /** So many bytes were sent. */
+  progress(sentBytes: number): void {
+    while (this.#first !== null && this.#first.until <= sentBytes) this.#end(this.#first, sentBytes);
+  }
+
+  /** The connection has ended. */
+  cutOff(sentBytes: number): void {
+    while (this.#first !== null) this.#end(this.#first, sentBytes);
+  }
+
+  #end(transfer: Transfer, sentBytes: number): void {
+    this.#first = transfer.next;
+    if (this.#first === null) this.#last = null;
+    this.#ledger.end(transfer, sentBytes);
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * A connection that speaks a byte protocol: reading → writing → reading or closed.
+ * @module
+ */
+import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
+import type { SocketAddress } from "../../../ffi/socket/socket.ts";
+import { Backlog } from "../../connection/pending_bytes.ts";
+import { bytesOf, describeKind } from "../../../ffi/libc/bytes.ts";
+import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
+import type { ConnectionHost } from "../../connection/context.ts";
+import { bodyMemory } from "../../http/body_memory.ts";
+import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../limits.ts";
+import { Interest, Readiness } from "../../loop/poller.ts";
+import type { Peer, Protocol, Session } from "./session.ts";
+import { Receiver } from "../../connection/receiver.ts";
+import { reportRejection } from "../../embedder/rejections.ts";
+import type { Slot } from "../../connection/buffers.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
+
+/** What a protocol gave, if it is a session. @throws {TypeError} if not */
+function toSession(session: Session): Session {
+  if (typeof session?.received !== "function") {
+    throw new TypeError("A protocol must return a session: { received }");
+  }
+  for (const name of ["timeoutMs", "idleTimeoutMs"] as const) {
+    const value: unknown = session[name];
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw new TypeError(`A session's ${name} must be a number of milliseconds, not ${describeKind(value)}`);
+    }
+  }
+  return session;
+}
+
+/** See the module's comment. */
+export class ByteConnection extends Connection implements Peer {
+  address: SocketAddress = UNKNOWN;
+  readonly #protocol: Protocol;
+  #session: Session | null = null;
+  /** True while it works on its own turn: what it writes is gathered. */
+  #isInTurn = false;
+  /** True once the session heard of the client's end. */
+  #isEndTold = false;
+  /** True once it wrote something after that. */
+  #hasLastWord = false;
+  #isPaused = false;
+  readonly #backlog = new Backlog();
+  /** The instant at which it is cut off, whatever it does. */
+  #endMs = Infinity;
+
+  constructor(host: ConnectionHost, keeper: ConnectionKeeper, protocol: Protocol) {
+    super(host, keeper, new Receiver(host.reactor.trigger === "level"));
+    this.isReusable = false; // sessions hold on to their peers
+    this.#protocol = protocol;
+  }
+
+  override attach(fd: number, interest: Interest): void {
+    super.attach(fd, interest);
+    this.address = this.host.remotes.address(fd) ?? UNKNOWN;
+    if (!this.watch(Interest.READABLE)) return;
+    const { reactor } = this.host;
+    try {
+      this.#session = toSession(this.#protocol(this));
+    } catch (error) { // this client's misfortune, and not the listener's
+      this.host.onHandlerError(error);
+      return reactor.retire(this);
+    }
+    this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
+    this.#expire();
+    this.receiver.isReadable = true; // it may have spoken before it was watched
+    reactor.again(this);
+  }
+
+  // Peer
+
+  write(given: Uint8Array): boolean {
+    const bytes = bytesOf(given, "What is written to a client");
+    const { reactor, workspace } = this.host;
+    if (this.retired || this.closeAfter) return false;
+    this.#hasLastWord ||= this.#isEndTold;
+    if (this.#isInTurn) {
+      this.output.append(workspace, bytes, 0, bytes.length);
+      return true;
+    }
+    // What a session says at its very beginning waits for its first turn.
+    const isOurs = this.#session !== null && !reactor.isParked && workspace.gatherLength === 0;
+    if (isOurs && !this.isBlocked) {
+      this.output.append(workspace, bytes, 0, bytes.length);
+      if (this.flush()) this.#expire();
+      return !this.retired;
+    }
+    const waiting = this.output.queuedBytes + this.#backlog.length;
+    if (waiting > PEER_QUEUE_BYTES_MAX || (waiting > HELD_BODY_SMALL_BYTES_MAX && bodyMemory.isFull)) {
+      this.close();
+      return false;
+    }
+    this.#backlog.add(bytes);
+    if (this.output.isEmpty) this.#soon(); // else the socket will wake it
+    return true;
+  }
+
+  end(bytes?: Uint8Array): void {
+    if (bytes !== undefined) this.write(bytes);
+    if (this.retired) return;
+    this.closeAfter = true;
+    // A client that heard nothing since the server is to stop need not be waited for.
+    this.lingerAfter = !this.#isEndTold || this.#hasLastWord;
+    if (!this.#isInTurn) this.#soon();
+  }
+
+  close(): void {
+    const { reactor } = this.host;
+    this.closeAfter = true;
+    if (reactor.isParked) reactor.post(() => reactor.retire(this));
+    else reactor.retire(this);
+  }
+
+  /** True while something that was written waits for the socket. */
+  get isBlocked(): boolean {
+    return !this.output.isEmpty || this.#backlog.length > 0;
+  }
+
+  /** True once the client ended its half. */
+  get hasClientEnded(): boolean {
+    return this.receiver.isEnded;
+  }
+
+  /** Somebody begins to wait for the client: how long it may be silent counts from now. */
+  awaitClient(): void {
+    const { reactor } = this.host;
+    if (reactor.isParked) reactor.post(() => this.awaitClient());
+    else if (this.current === "reading") this.#expire();
+  }
+
+  /** Receives no more until {@linkcode resume}. That the client left shows late, then. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.receiver.isReadable = true;
+    this.#soon();
+  }
+
+  /** Receives outside of its turn: a copy of what is there, or null. */
+  receiveNow(): Bytes | null {
+    const { receiver, host: { reactor, workspace } } = this;
+    if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
+    const slot = workspace.takeSlot(reactor.batch);
+    if (slot === null) return null;
+    const count = receiver.take(workspace, slot, this.recv(slot));
+    if (count <= 0) {
+      if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
+      else if (count === 0) reactor.again(this); // its turn tells the session
+      return null;
+    }
+    this.host.ledger.counters.receive(count);
+    const bytes = slot.bytes.slice(0, count);
+    receiver.input.clear();
+    workspace.returnSlot();
+    return bytes;
+  }
+
+  /** A callback of the session returned: an `async` one that fails ends its client, as one that throws. */
+  #called(returned: unknown): void {
+    if (returned === undefined) return;
+    reportRejection(returned, (error) => {
+      this.host.onHandlerError(error);
+      this.close();
+    });
+  }
+
+  #soon(): void {
+    const { reactor } = this.host;
+    if (reactor.isParked) reactor.post(() => reactor.again(this));
+    else reactor.again(this);
+  }
+
+  /** A session with a deadline of its own is not prolonged by talking. */
+  #expire(): void {
+    const { reactor } = this.host;
+    const { timeoutMs, idleTimeoutMs } = this.#session!;
+    const silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
+    reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
+  }
+
+  /** True when there was an urgent byte, and a session that ends by it. */
+  #endsByUrgent(): boolean {
+    const { transport, reactor } = this.host;
+    if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
+    reactor.retire(this);
+    return true;
+  }
+
+  // Connection
+
+  /** What has arrived is worked on; then the client is not waited for. */
+  override drain(): void {
+    this.receiver.isReadable = true;
+    this.#soon();
+  }
+
+  override onReady(readiness: Readiness): void {
+    if (readiness & Readiness.EXCEPTIONAL && this.#endsByUrgent()) return;
+    if (readiness === Readiness.EXCEPTIONAL) return;
+    if (this.#isPaused && this.current === "reading") {
+      this.receiver.note(readiness);
+      this.host.reactor.defer(this);
+    } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
+  }
+
+  /**
+   * recv passes over an urgent byte and forgets it, and the poller's word may come too late: so only what stood here
+   * before it was found that there is none is received.
+   */
+  protected override recv(slot: Slot): number {
+    if (!this.#session!.closesOnUrgent) return super.recv(slot);
+    const { transport } = this.host;
+    const count = transport.peek(this.fd, slot.bytes);
+    if (this.#endsByUrgent()) return -EAGAIN;
+    return count <= 0 ? count : transport.recv(this.fd, slot.bytes.subarray(0, count));
+  }
+
+  override onTurn(): void {
+    this.#isInTurn = true;
+    try {
+      if (this.#backlog.length > 0) this.output.enqueue(this.#backlog.take());
+      super.onTurn();
+    } finally {
+      this.#isInTurn = false;
+      this.receiver.input.keep(); // what arrived while another's session wrote to it, and now has to wait
+    }
+  }
+
+  override onDeadline(): void {
+    const { reactor } = this.host;
+    if (this.current !== "writing" || reactor.now >= this.#endMs) return reactor.retire(this);
+    this.checkSending();
+    this.#capDeadline();
+  }
+
+  override onClosed(): void {
+    const session = this.#session;
+    super.onClosed();
+    this.#called(session?.closed?.());
+  }
+
+  protected override flush(): boolean {
+    const isAll = super.flush();
+    if (!isAll) this.#capDeadline();
+    return isAll;
+  }
+
+  #capDeadline(): void {
+    if (!this.retired && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
+  }
+
+  protected override written(): void {
+    this.current = "reading";
+    this.#called(this.#session!.drained?.());
+  }
+
+  protected override proceed(): void {
+    const { input } = this.receiver;
+    const session = this.#session!;
+    if (this.closeAfter) input.clear();
+    if (!input.isEmpty) {
+      const arrived = input.bytes.subarray(input.start, input.end);
+      input.clear(); // the session may throw
+      this.#called(session.received(arrived));
+    }
+    const isOver = this.receiver.isEnded || (this.host.isDraining && !this.receiver.isReadable);
+    if (isOver && !this.#isEndTold && !this.retired) {
+      this.#isEndTold = true;
+      if (session.ended === undefined) this.closeAfter = true;
+      else this.#called(session.ended());
+    }
+    this.settle();
+  }
+
+  protected override settle(): void {
+    const wasBlocked = !this.output.isEmpty;
+    super.settle();
+    if (!wasBlocked || !this.output.isEmpty || this.retired) return;
+    this.#isInTurn = false; // nobody flushes after this: what it writes now goes out at once
+    this.#called(this.#session!.drained?.());
+  }
+
+  protected override settled(): void {
+    this.#expire();
+    const { isEnded, isReadable } = this.receiver;
+    const urgent = this.#session!.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE;
+    const isListening = !isEnded && !this.#isPaused;
+    if (!this.watch((isListening ? Interest.READABLE : Interest.NONE) | urgent)) return;
+    if (isListening && isReadable) this.host.reactor.again(this);
+  }
+
+  // It has no state "handling".
+
+  protected override attend(): void {}
+
+  protected override get isAttentive(): boolean {
+    return false;
+  }
+}

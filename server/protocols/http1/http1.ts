@@ -1,0 +1,324 @@
+/**
+ * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
+ * @module
+ */
+import type { SocketAddress } from "../../../ffi/socket/socket.ts";
+import type { ConnectionKeeper } from "../../connection/connection.ts";
+import type { ConnectionHost } from "../../connection/context.ts";
+import { Exchange, noResponse } from "../../exchange/exchange.ts";
+import { StreamConnection } from "./stream_connection.ts";
+import { bodyMemory, NoRoom } from "../../http/body_memory.ts";
+import { HttpError } from "../../http/http_error.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import { RequestBody } from "../../http/request_body.ts";
+import { FileBody } from "../../http/file_body.ts";
+import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
+import { CONTINUE, HttpResponse } from "../../http/response.ts";
+import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
+import { Interest } from "../../loop/poller.ts";
+import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
+import { RequestContext } from "../../exchange/request_context.ts";
+import { Read } from "./request_reader.ts";
+import { isChunked, ResponseStream } from "../../exchange/response_stream.ts";
+import { Transfers } from "../../metrics/transfers.ts";
+
+/** See the module's comment. */
+export class HttpConnection extends StreamConnection {
+  #context: RequestContext;
+  /** The first bytes of a request are here: its head's deadline runs. */
+  #inHead = false;
+  /** When the server is to stop: how long the next request is waited for. */
+  #idleUntilMs = 0;
+  readonly #transfers: Transfers;
+
+  constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
+    super(host, keeper);
+    this.#context = new RequestContext(host, this);
+    this.#transfers = new Transfers(host.ledger);
+  }
+
+  override attach(fd: number, interest: Interest): void {
+    super.attach(fd, interest);
+    this.#inHead = false;
+  }
+
+  /** The client's; null once it is gone. */
+  get address(): SocketAddress | null {
+    return this.retired ? null : this.host.remotes.address(this.fd);
+  }
+
+  /** Its descriptor; −1 once it is gone. */
+  get openFd(): number {
+    return this.retired ? -1 : this.fd;
+  }
+
+  /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
+  override drain(sinceMs: number = this.host.reactor.now): void {
+    this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
+    if (this.exchange?.isEventStream) this.tellEvents(this.exchange);
+    const { reactor } = this.host;
+    if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
+    if (this.current !== "reading") return;
+    if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
+    this.reader.isReadable = true;
+    reactor.again(this);
+  }
+
+  override onDeadline(): void {
+    this.host.workspace.gatherLength = 0;
+    if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
+    if (this.current === "writing") return this.checkSending();
+    if (this.current === "reading-body" && this.isBodyInTime()) return;
+    if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
+    const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
+    if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
+    this.reader.restore(this.host.workspace);
+    this.#refuse(408, this.host.workspace.request);
+    this.settle();
+  }
+
+  /** What the handler says; null: that will be said by {@linkcode answer}. */
+  protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
+    return this.host.handler(request, this.#context) ?? Promise.reject(noResponse()); // it may be no TypeScript
+  }
+
+  protected override detach(exchange: Exchange): void {
+    this.host.ledger.meet(this.fd);
+    this.#context.bind(exchange);
+    this.#context = new RequestContext(this.host, this);
+  }
+
+  protected override written(): void {
+    this.current = this.reader.isInBody ? "reading-body" : "reading";
+    if (this.reader.isInBody) this.beginBody(); // the time of sending was not the body's
+  }
+
+  protected override proceed(): void {
+    if (!this.closeAfter) this.#process();
+    this.settle();
+  }
+
+  protected override settled(): void {
+    const { reactor, limits, isDraining } = this.host;
+    const { input } = this.reader;
+    if (this.current === "reading" && this.isQueued && !this.#inHead) {
+      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
+    } else if (this.current === "reading") {
+      const isIdle = input.isEmpty;
+      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will come
+      if (isIdle && isDraining && !this.reader.isReadable) {
+        this.#inHead = false;
+        if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
+        reactor.expireAt(this, this.#idleUntilMs);
+        return void this.watch(Interest.READABLE);
+      }
+      if (isIdle) {
+        this.#inHead = false;
+        reactor.expireAt(this, Infinity);
+        if (!this.reader.isReadable) {
+          return this.watch(Interest.READABLE) ? this.keeper.rest(this) : undefined;
+        }
+      } else if (!this.#inHead) {
+        this.#inHead = true;
+        const headTimeoutMs = isDraining ? limits.keepAliveMinTimeoutMs : limits.headTimeoutMs;
+        reactor.expireAt(this, reactor.now + headTimeoutMs);
+      }
+    } else if (this.reader.isEnded && this.current === "reading-body") {
+      return reactor.retire(this);
+    }
+    if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
+  }
+
+  /** Nothing more is waited for: our half ends, and the client's end is awaited. */
+  #endIdle(): void {
+    this.closeAfter = this.lingerAfter = true;
+    this.finish();
+  }
+
+  /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
+  #process(): void {
+    const { reactor, workspace } = this.host;
+    const { input } = this.reader;
+    let answered = 0;
+    while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
+      if (this.current === "reading") {
+        // A look at the clock is not free: one for four requests will do.
+        const isLate = answered % 4 === 1 && reactor.isLate;
+        if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
+      } else if (this.current !== "reading-body") return;
+      const found = this.reader.read(workspace, this.host.limits);
+      if (found === Read.INCOMPLETE) return;
+      if (this.exchange !== null) { // the rest of a body whose request is answered
+        if (found < 0) this.closeAfter = this.lingerAfter = true;
+        this.exchange = null;
+        this.current = "reading";
+      } else if (found === Read.REQUEST) {
+        this.current = "reading";
+        this.#handle(workspace.request);
+      } else if (found === Read.HEAD) {
+        this.#beginBody(workspace.request);
+      } else {
+        this.#refuse(-found, workspace.request);
+      }
+    }
+  }
+
+  #beginBody(request: HttpRequest): void {
+    const { reactor, workspace, handler } = this.host;
+    const { input } = this.reader;
+    this.current = "reading-body";
+    this.host.ledger.meet(this.fd);
+    this.beginBody();
+    if (handler.ignoresBodies) {
+      if (request.expectsContinue && input.isEmpty) {
+        this.output.append(workspace, CONTINUE, 0, CONTINUE.length);
+      }
+      return;
+    }
+    this.reader.release(workspace, request);
+    const exchange = this.exchange = new Exchange(this.host.onHandlerError);
+    const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
+    exchange.body = request.incoming = this.reader.body = body;
+    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace, this.host.limits);
+    if (found < 0) this.#refuse(-found, request);
+    else this.#handle(request);
+  }
+
+  #handle(request: HttpRequest): void {
+    this.#inHead = false;
+    let response: HttpResponse | Promise<HttpResponse> | null;
+    const waitSeconds = waitSecondsOf(this.fd, request, this.host);
+    if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
+    this.isCalling = true;
+    try {
+      response = this.call(request);
+    } catch (error) {
+      this.isCalling = false;
+      return this.handlerFailed(error, request);
+    }
+    this.isCalling = false;
+    if (response instanceof HttpResponse) this.respond(response, request);
+    else this.suspend(response, request);
+  }
+
+  /** What a handler threw becomes a response. */
+  protected handlerFailed(error: unknown, request: HttpRequest): void {
+    const isClients = error instanceof HttpError && error.status < 500;
+    if (error instanceof NoRoom) this.host.onFull("too much is in memory of what clients send");
+    else if (!isClients) this.host.onHandlerError(error);
+    const status = error instanceof HttpError ? error.status : 500;
+    this.respond(errorResponse(status, [], !isClients), request);
+  }
+
+  /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
+  #refuse(status: number, request: HttpRequest): void {
+    this.lingerAfter = true;
+    this.respond(errorResponse(status, [], true), request);
+  }
+
+  /** Sends a response, or as much of it as the socket takes. */
+  protected respond(given: HttpResponse, request: HttpRequest): void {
+    const response = bodyMemory.isFull && request.method !== "HEAD" ? ifThereIsRoom(given, this.host) : given;
+    try {
+      response.take();
+    } catch (error) { // its bytes are gone, or its file
+      return this.handlerFailed(error, request);
+    }
+    const body = response.stream;
+    if (body === null || request.method === "HEAD") return this.#send(response, request, null);
+    if (this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
+      this.inviteBody(this.exchange!); // what is made may be made of the body
+    }
+    let stream: ResponseStream;
+    try {
+      stream = new ResponseStream(body, isChunked(body, request));
+    } catch (error) { // somebody else reads it
+      return this.handlerFailed(error, request);
+    }
+    if (response.isEventStream) this.#send(response, request, stream);
+    else this.hold(response, stream, request);
+  }
+
+  protected override releaseHead(exchange: Exchange): void {
+    const { held, request, stream } = exchange;
+    exchange.held = null;
+    this.#send(held!, request!, stream);
+  }
+
+  /** Sends a response, or as much of it as the socket takes; of one with a stream the head. */
+  #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
+    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
+      this.host;
+    const tail = HttpResponse.sentTail(response);
+    const isHead = request.method === "HEAD";
+    const body = response.stream;
+    const chunked = body !== null && isChunked(body, request);
+    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
+      this.#isWaitedFor(request) || (body !== null && body.length === null && !chunked);
+    this.closeAfter ||= closes;
+    if (isDraining) this.lingerAfter = true; // the next request may be on its way: unread, it would reset this answer
+    response.stamp(clock, keepAliveFields);
+    const startMs = this.exchange?.startMs || reactor.turnMs;
+    let sent = 0;
+    if (this.reader.input.isEmpty && !isHead && !closes) {
+      sent = this.output.sendAlone(transport, this.fd, workspace, response);
+    }
+    if (sent === HttpResponse.sentBytes(response).length) {
+      ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
+    } else {
+      const { output } = this;
+      const transfer = this.#transfers.begin(
+        this.fd,
+        request,
+        response.status,
+        output.appendedBytes,
+        startMs,
+      );
+      if (sent < 0) return reactor.retire(this);
+      if (sent > 0) ledger.counters.send(sent);
+      output.appendHead(workspace, response, closes, chunked, sent);
+      transfer.from -= sent;
+      transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
+      if (isHead && tail instanceof FileBody) tail.close();
+      else if (isHead) response.discard();
+      else if (stream !== null) {
+        this.stream(stream, request);
+        this.exchange!.isEventStream = response.isEventStream;
+        return isDraining && response.isEventStream ? this.tellEvents(this.exchange!) : undefined;
+      } else output.appendBody(workspace, response, sent);
+      transfer.until = output.appendedBytes;
+    }
+    if (this.exchange !== null) this.complete(this.exchange);
+  }
+
+  protected override flush(): boolean {
+    const isAll = super.flush();
+    this.#transfers.progress(this.output.sentBytes);
+    return isAll;
+  }
+
+  protected override complete(exchange: Exchange): void {
+    this.#transfers.seal(this.output.appendedBytes);
+    super.complete(exchange);
+    this.#transfers.progress(this.output.sentBytes);
+  }
+
+  override onClosed(): void {
+    this.#transfers.cutOff(this.output.sentBytes);
+    const { exchange, reader, host: { ledger, reactor, workspace } } = this;
+    if (exchange === null && reader.isInBody && !this.closeAfter) {
+      reader.restore(workspace);
+      ledger.leaveUnanswered(this.fd, workspace.request, reactor.turnMs);
+    } else if (
+      exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
+    ) {
+      ledger.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
+    }
+    super.onClosed();
+  }
+
+  /** Does the client wait to be told to send the body? It gets its answer instead, and may then send it or not. */
+  #isWaitedFor(request: HttpRequest): boolean {
+    return request.expectsContinue && this.reader.isInBody && this.exchange?.isContinued === false;
+  }
+}

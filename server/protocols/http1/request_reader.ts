@@ -1,0 +1,133 @@
+/**
+ * Turns what has arrived on an HTTP connection into requests, one after the other.
+ * @module
+ */
+import { BodyReader } from "./body_reader.ts";
+import { parseRequest } from "./head_parser.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import type { RequestBody } from "../../http/request_body.ts";
+import { LOG_UNKNOWN_LINE_BYTES_MAX } from "../../limits.ts";
+import { Receiver } from "../../connection/receiver.ts";
+import type { ServerLimits } from "../../server_limits.ts";
+import type { Workspace } from "../../connection/buffers.ts";
+
+/** What {@linkcode RequestReader.read} found, if not a negated status. */
+export const Read = {
+  /** More has to arrive first. */
+  INCOMPLETE: 0,
+  /** A whole request; or the end of its body, where that went to {@linkcode RequestReader.body}. */
+  REQUEST: 1,
+  /** A head, whose body is to be read next. */
+  HEAD: 2,
+} as const;
+
+/** What is refused of a request. */
+export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "bodyBytesMax">;
+
+const NO_HEAD = new Uint8Array(0);
+
+/** See the module's comment. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
+export class RequestReader extends Receiver {
+  /** Where the body goes that is being read. */
+  body: RequestBody | null = null;
+  /** The head of the request whose body is being read. */
+  #head: Uint8Array<ArrayBuffer> = NO_HEAD;
+  #framing: BodyReader | null = null;
+
+  constructor() {
+    super(true);
+  }
+
+  /** A head was read, and its body is not whole yet. */
+  get isInBody(): boolean {
+    return this.#head.length > 0;
+  }
+
+  /**
+   * Goes on with what has arrived: one of {@linkcode Read}, or the negated status of what is no request. The request
+   * is in `workspace.request`, which serves other connections as soon as this one's turn is over.
+   */
+  read(workspace: Workspace, limits: RequestLimits): number {
+    return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace, limits);
+  }
+
+  override clear(): void {
+    super.clear();
+    this.#head = NO_HEAD;
+    this.body = null;
+  }
+
+  /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */
+  restore(workspace: Workspace): void {
+    workspace.request = workspace.scratch;
+    if (this.isInBody) {
+      const { length } = this.#head; // within what was the limit when it was read
+      parseRequest(this.#head, 0, length, workspace.scratch, length, workspace.fieldsMax);
+    } else {
+      const { bytes, start, end } = this.input;
+      workspace.scratch.method = "";
+      workspace.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+    }
+  }
+
+  /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
+  release(workspace: Workspace, request: HttpRequest): void {
+    if (request.isShared) return;
+    workspace.renewScratch();
+    if (request.buffer === this.input.bytes) request.buffer = this.input.own();
+  }
+
+  #readHead(workspace: Workspace, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
+    const { input } = this;
+    const { heads } = workspace;
+    input.skipEmptyLines();
+    if (input.isEmpty || (input.scanned > 0 && !input.hasNews(headBytesMax))) return Read.INCOMPLETE;
+    const { view, start, end } = input;
+    if (view !== null) {
+      const known = heads.find(view, start, end - start);
+      if (known !== null && known.fieldCount <= fieldsMax) {
+        workspace.request = known;
+        input.start += known.headLength;
+        return Read.REQUEST;
+      }
+    }
+    const request = workspace.request = workspace.scratchFor(fieldsMax);
+    const taken = parseRequest(input.bytes, start, end, request, headBytesMax, fieldsMax);
+    if (taken < 0) {
+      if (request.lineEnd === 0) request.setUnknown(input.bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+      return taken;
+    }
+    if (taken === 0) {
+      input.scanned = end - start;
+      return Read.INCOMPLETE;
+    }
+    input.scanned = 0;
+    input.start += taken;
+    if (!request.hasBody) {
+      if (view !== null) heads.learn(request, view, start, taken);
+      return Read.REQUEST;
+    }
+    this.#framing ??= new BodyReader();
+    this.#framing.bytesMax = bodyBytesMax;
+    const status = this.#framing.begin(request);
+    if (status < 0) return status;
+    this.#head = input.bytes.slice(start, input.start);
+    return Read.HEAD;
+  }
+
+  #readBody(workspace: Workspace): number {
+    const { input, body } = this;
+    const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
+    if (taken < 0) {
+      if (body === null) this.restore(workspace); // was it HEAD?
+      return taken;
+    }
+    input.start += taken;
+    if (!this.#framing!.isDone) return Read.INCOMPLETE;
+    if (body === null) this.restore(workspace);
+    else body.end();
+    this.body = null;
+    this.#head = NO_HEAD;
+    return Read.REQUEST;
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Responses that are made while they are sent, piece by piece, each once the client has taken the last one.
+ *
+ * The head waits for the first piece, so that what fails before it is an error as any other (a 500). Not for ever: the client
+ * may do something with the head alone. That of an event stream waits for nothing.
+ * @module
+ */
+import { Exchange } from "../../exchange/exchange.ts";
+import { ExchangeConnection } from "./exchange_connection.ts";
+import { bodyMemory } from "../../http/body_memory.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import type { HttpResponse } from "../../http/response.ts";
+import { EVENT_STREAM_END_MS, NO_ROOM_PAUSE_MS, STREAM_HEAD_HELD_MS } from "../../limits.ts";
+import type { ResponseStream } from "../../exchange/response_stream.ts";
+
+/** See the module's comment. */
+export abstract class StreamConnection extends ExchangeConnection {
+  /** A response to `request` whose head waits for the first piece of its stream. */
+  protected hold(response: HttpResponse, stream: ResponseStream, request: HttpRequest): void {
+    const { reactor } = this.host;
+    this.stream(stream, request);
+    const exchange = this.exchange!;
+    exchange.startMs ||= reactor.turnMs;
+    exchange.held = response;
+    exchange.heldUntilMs = reactor.now + STREAM_HEAD_HELD_MS;
+  }
+
+  protected stream(stream: ResponseStream, request: HttpRequest): void {
+    this.isReusable = false;
+    this.reader.release(this.host.workspace, request);
+    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
+    if (exchange.request === null) this.detach(exchange);
+    exchange.request = request;
+    exchange.isAnswered = true;
+    exchange.stream = stream;
+    exchange.deadlineMs = Infinity;
+    this.current = "handling";
+  }
+
+  protected override pump(): void {
+    const stream = this.exchange?.stream ?? null;
+    if (stream === null || stream.isReading || !this.output.isEmpty) return;
+    const { reactor } = this.host;
+    const { deadlineMs } = this.exchange!; // of a stream that is to end, which no pause prolongs
+    if (reactor.now < stream.dueMs) return reactor.expireAt(this, Math.min(stream.dueMs, deadlineMs));
+    if (bodyMemory.isFull) { // others hold too much
+      return reactor.expireAt(this, Math.min(reactor.now + NO_ROOM_PAUSE_MS, deadlineMs));
+    }
+    const read = stream.read(reactor.now);
+    reactor.suspend(
+      this,
+      read,
+      (part) => this.#streamed(stream, part),
+      (error) => this.#streamFailed(stream, error),
+    );
+  }
+
+  #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
+    const { exchange, output, host: { workspace } } = this;
+    if (exchange?.stream !== stream) return; // it was ended meanwhile
+    workspace.gatherLength = 0;
+    try {
+      stream.append(output, workspace, result, () => exchange.held !== null && this.releaseHead(exchange));
+    } catch (error) {
+      stream.cancel(error as Error);
+      return this.#streamFailed(stream, error);
+    }
+    if (stream.excess !== null) this.host.onHandlerError(stream.excess);
+    else if (!result.done) return this.settle();
+    this.complete(this.exchange!);
+    this.proceed();
+  }
+
+  /** Before its first byte that is an error as any other. After it the client sees that it is cut off: there is no last chunk. */
+  #streamFailed(stream: ResponseStream, error: unknown): void {
+    const { exchange } = this;
+    if (exchange?.stream === stream && exchange.held !== null) {
+      exchange.takeBack();
+      return this.answer((request) => this.handlerFailed(error, request));
+    }
+    this.host.onHandlerError(error);
+    this.host.reactor.retire(this);
+  }
+
+  /** The server is to stop: what makes an event stream hears of it, and has a moment to end it. */
+  protected tellEvents(exchange: Exchange): void {
+    exchange.abandon(new DOMException("The server is to stop", "AbortError"));
+    exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
+    this.host.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // it may make a pause until then
+  }
+
+  /** True when the deadline that has passed is that of an event stream's last moment, and not the end of a pause. */
+  protected isEndOfEvents(): boolean {
+    const { isEventStream, deadlineMs } = this.exchange!;
+    return isEventStream && this.host.isDraining && this.host.reactor.now >= deadlineMs;
+  }
+
+  /** The moment is over. */
+  protected endEvents(): void {
+    const { exchange, output, host: { workspace } } = this;
+    if (!output.isEmpty) return this.checkSending();
+    const stream = exchange!.stream!;
+    stream.cancel(new DOMException("The server is to stop", "AbortError"));
+    stream.append(output, workspace, { done: true } as ReadableStreamReadDoneResult<Uint8Array>);
+    this.complete(exchange!);
+    this.proceed();
+  }
+}

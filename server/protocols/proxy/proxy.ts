@@ -1,0 +1,111 @@
+/**
+ * Connections that begin with the header of the PROXY protocol: each waits here until it is there, and is then served as if
+ * the client that it names had connected. No byte behind the header is taken.
+ * @module
+ */
+import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
+import type { ConnectionHost } from "../../connection/context.ts";
+import { Interest } from "../../loop/poller.ts";
+import { Source } from "../../loop/source.ts";
+import { ProxyHeader } from "./proxy_header.ts";
+
+/** Who waits for them. */
+export interface GateKeeper {
+  /** The header of the connection `fd` was read; the reactor does not know it. For phase one. */
+  admit(fd: number): void;
+  /** It has ended before. */
+  lost(fd: number): void;
+}
+
+/** See the module's comment. */
+export class ProxyGate {
+  readonly #host: ConnectionHost;
+  readonly #keeper: GateKeeper;
+  readonly #waiting = new Set<WaitingConnection>();
+
+  constructor(host: ConnectionHost, keeper: GateKeeper) {
+    this.#host = host;
+    this.#keeper = keeper;
+  }
+
+  /** A proxy was accepted as `fd`. Most often its header is there. For phase one. */
+  accept(fd: number): void {
+    const { reactor, limits, remotes } = this.#host;
+    const connection = new WaitingConnection(fd, this.#host, this.#keeper, this.#waiting);
+    if (!remotes.mayNameClients(fd)) return reactor.retire(connection);
+    if (connection.read()) return;
+    const status = connection.retired ? 0 : reactor.register(connection, Interest.READABLE);
+    if (status < 0) {
+      reactor.retire(connection);
+      this.#host.onRefused(status);
+    }
+    if (connection.retired) return;
+    this.#waiting.add(connection);
+    reactor.expireAt(connection, reactor.now + limits.headTimeoutMs);
+  }
+
+  /** The server is to stop: who has not said for whom it comes is not waited for. */
+  drain(): void {
+    for (const connection of this.#waiting) this.#host.reactor.retire(connection);
+  }
+}
+
+/** One connection whose header is not whole. */
+class WaitingConnection extends Source {
+  readonly #host: ConnectionHost;
+  readonly #keeper: GateKeeper;
+  readonly #waiting: Set<WaitingConnection>;
+  readonly #header = new ProxyHeader();
+
+  constructor(fd: number, host: ConnectionHost, keeper: GateKeeper, waiting: Set<WaitingConnection>) {
+    super(fd);
+    this.#host = host;
+    this.#keeper = keeper;
+    this.#waiting = waiting;
+  }
+
+  override onReady(): void {
+    this.read();
+  }
+
+  /** Takes what has come of the header; true once it is whole, and the connection somebody else's. */
+  read(): boolean {
+    const { transport, reactor, ledger, remotes } = this.#host;
+    const { fd } = this;
+    const header = this.#header;
+    while (!header.isWhole) {
+      const bytes = new Uint8Array(header.wanted);
+      const count = transport.peek(fd, bytes);
+      if (count === -EAGAIN || count === -EINTR) { // a level tells again, an edge of a signal does not
+        if (count === -EINTR) reactor.again(this);
+        return false;
+      }
+      // What belongs to the header is taken at once, or a level would tell of it for ever.
+      const taken = count <= 0 ? count : header.take(bytes, count);
+      if (taken <= 0) {
+        reactor.retire(this);
+        return false;
+      }
+      const received = transport.recv(fd, bytes.subarray(0, taken));
+      if (received !== taken) { // nobody else reads from it: it has failed
+        reactor.retire(this);
+        return false;
+      }
+      ledger.counters.receive(taken);
+    }
+    this.#waiting.delete(this);
+    reactor.retire(this, false);
+    if (header.client !== null) remotes.tell(fd, header.client);
+    this.#keeper.admit(fd);
+    return true;
+  }
+
+  override onDeadline(): void {
+    this.#host.reactor.retire(this);
+  }
+
+  override onClosed(): void {
+    this.#waiting.delete(this);
+    this.#keeper.lost(this.fd);
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * An echo client that does not read is not read from either: what the server keeps for it is bounded, and nothing is
+ * lost.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { assert, assertEquals } from "@std/assert";
+import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { Program, programCommand } from "../support/program.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { Wire } from "../support/wire.ts";
+
+const MIB = 1024 * 1024;
+/** EPOLLET_ECHO_BYTES=1073741824 makes it a whole gibibyte. */
+const ECHO_BYTES = Number(Deno.env.get("EPOLLET_ECHO_BYTES") ?? 192 * MIB);
+const KEPT_BYTES_MAX = MIB;
+/** Bytes that a coroutine has read are garbage afterwards, and the collector takes its time. */
+const GROWTH_BYTES_MAX = 96 * MIB;
+/** A client counts as stuck when it could send nothing for so long. */
+const STUCK_MS = 300;
+
+// A length that is no multiple of any buffer's: what is shifted or lost shows.
+const pattern = new Uint8Array(new Uint32Array(262_147).map((_, i) => Math.imul(i + 1, 2654435761)).buffer);
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Anonymous memory: what the program's files take does not count. */
+function memoryOf(pid: number): number {
+  const [, kib] = /^RssAnon:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))!;
+  return Number(kib) * 1024;
+}
+
+/** Bytes of a connection that the kernel holds, at both ends, in both directions. Source: proc_net_tcp. */
+function bytesInKernel(clientPort: number, serverPort: number): number {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
+  const ports = [`${hex(clientPort)} ${hex(serverPort)}`, `${hex(serverPort)} ${hex(clientPort)}`];
+  let sum = 0;
+  for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
+    const [, local, remote, sending, received] = /: \w+:(\w{4}) \w+:(\w{4}) \w\w (\w+):(\w+)/.exec(line) ??
+      [];
+    if (ports.includes(`${local} ${remote}`)) sum += parseInt(sending!, 16) + parseInt(received!, 16);
+  }
+  return sum;
+}
+
+/** A client that sends the pattern over and over, and expects it back. */
+class Echoing {
+  readonly client: RawClient;
+  sent = 0;
+  received = 0;
+  readonly #buffer = new Uint8Array(256 * 1024);
+
+  constructor(client: RawClient) {
+    this.client = client;
+  }
+
+  /** Sends once, up to a total of `most`; false when the socket takes nothing. */
+  send(most: number): boolean {
+    const start = this.sent % pattern.length;
+    const sent = this.client.trySend(
+      pattern.subarray(start, Math.min(pattern.length, start + most - this.sent)),
+    );
+    assert(sent > 0 || sent === -EAGAIN, `send gave ${sent}`);
+    this.sent += Math.max(sent, 0);
+    return sent > 0;
+  }
+
+  /** Receives once and compares; false when nothing is there. */
+  receive(): boolean {
+    const count = this.client.tryReceive(this.#buffer);
+    if (count === -EAGAIN) return false;
+    assert(count > 0, `recv gave ${count}`);
+    for (let done = 0; done < count;) {
+      const start = this.received % pattern.length;
+      const length = Math.min(count - done, pattern.length - start);
+      const isSame = Buffer.compare(
+        this.#buffer.subarray(done, done + length),
+        pattern.subarray(start, start + length),
+      );
+      assertEquals(isSame, 0, `what came after byte ${this.received} is something else`);
+      done += length;
+      this.received += length;
+    }
+    return true;
+  }
+}
+
+for (const poller of ["epoll-edge", "select"]) {
+  for (const flags of [[], ["--coroutine"]]) {
+    Deno.test(`an echo that is not read stops the sender (${[poller, ...flags].join(" ")})`, async () => {
+      const args = ["--port", "0", "--poller", poller, ...flags, "--handler", "echo"];
+      await using program = await Program.startCommand(programCommand(args));
+      const { port, pid } = program;
+      using other = await Wire.connect(port);
+      const isServed = async () => {
+        await other.send("and I?");
+        let echoed = "";
+        while (echoed.length < 6) echoed += new TextDecoder().decode(await other.some() ?? new Uint8Array(6));
+        assertEquals(echoed, "and I?");
+      };
+      await isServed();
+      using client = await RawClient.connect(port);
+      const echoing = new Echoing(client);
+      const before = memoryOf(pid);
+      for (let stuckMs = 0; stuckMs < STUCK_MS;) {
+        if (echoing.send(ECHO_BYTES)) {
+          stuckMs = 0;
+          continue;
+        }
+        await sleep(10);
+        stuckMs += 10;
+      }
+      const kept = echoing.sent - bytesInKernel(client.port, port);
+      assert(kept >= 0 && kept < KEPT_BYTES_MAX, `the server keeps ${kept} of ${echoing.sent} bytes`);
+      await isServed();
+
+      let highest = memoryOf(pid);
+      let pauses = 0;
+      while (echoing.received < ECHO_BYTES) {
+        const isSending = echoing.sent < ECHO_BYTES && echoing.send(ECHO_BYTES);
+        const isReceiving = echoing.receive();
+        if (echoing.received > pauses * 16 * MIB) { // it reads more slowly than it sends
+          pauses++;
+          while (echoing.sent < ECHO_BYTES && echoing.send(ECHO_BYTES));
+          await sleep(20);
+          highest = Math.max(highest, memoryOf(pid));
+        } else if (!isSending && !isReceiving) await sleep(0);
+      }
+      assertEquals(echoing.received, ECHO_BYTES);
+      const growth = Math.max(highest, memoryOf(pid)) - before;
+      assert(growth < GROWTH_BYTES_MAX, `the server's memory grew by ${(growth / MIB).toFixed(1)} MiB`);
+      await isServed();
+      client.endInput();
+      assertEquals(await client.end(), 0);
+      if (Deno.env.has("EPOLLET_ECHO_BYTES")) {
+        console.log(`kept ${kept}, grew by ${(growth / MIB).toFixed(1)} MiB`);
+      }
+      program.kill("SIGTERM");
+      assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+    });
+  }
+}

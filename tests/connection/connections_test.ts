@@ -1,0 +1,230 @@
+/**
+ * Many clients on few objects: those that rest cost none, and nobody finds what another has left behind.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { EAGAIN, ECONNRESET } from "../../ffi/libc/errno.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
+import { Connection } from "../../server/connection/connection.ts";
+import { Connections } from "../../server/listen/connection_table.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
+import { HttpClock } from "../../server/http/date.ts";
+import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
+import { HttpResponse } from "../../server/http/response.ts";
+import { Ledger } from "../../server/metrics/accounting.ts";
+import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
+import { Readiness } from "../../server/loop/poller.ts";
+import { Reactor } from "../../server/loop/reactor.ts";
+import { Remotes } from "../../server/clients/client_addresses.ts";
+import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
+import { Workspace } from "../../server/connection/buffers.ts";
+import { repeat } from "../support/random.ts";
+import { answer, ScriptedPoller, ScriptedSocket, withoutDate } from "../support/scripted.ts";
+import { get } from "../support/wire.ts";
+
+loadLibc();
+
+/** A server's inside with as many scripted clients as wanted. */
+class Crowd {
+  readonly poller: ScriptedPoller;
+  readonly reactor: Reactor;
+  readonly sockets = new Map<number, ScriptedSocket>();
+  readonly connections: Connections;
+  readonly refused: number[] = [];
+
+  constructor(trigger: "level" | "edge") {
+    this.poller = new ScriptedPoller(trigger);
+    const reactor = this.reactor = new Reactor(this.poller, (error) => {
+      throw error;
+    });
+    const clock = new HttpClock();
+    clock.update(Date.now());
+    const socket = (fd: number) => this.sockets.get(fd)!;
+    const host = {
+      reactor,
+      transport: {
+        recv: (fd: number, buffer: Uint8Array<ArrayBuffer>) => socket(fd).recv(fd, buffer),
+        send: (fd: number, bytes: Uint8Array<ArrayBuffer>, length: number) =>
+          socket(fd).send(fd, bytes, length),
+        peek: () => -EAGAIN,
+        recvUrgent: () => -EAGAIN,
+        sendfile: () => -EAGAIN,
+        unacknowledged: () => 0,
+        liftUnsentLimit: () => 0,
+        resetOnClose: () => 0,
+        shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
+      },
+      workspace: new Workspace(64),
+      handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),
+      limits: DEFAULT_LIMITS,
+      clients: null,
+      keepAliveFields: DEFAULT_KEEP_ALIVE,
+      ledger: new Ledger(false),
+      remotes: new Remotes(),
+      proxyProtocol: false,
+      clock,
+      keepAlive: true,
+      isDraining: false,
+      onHandlerError: (error: unknown) => {
+        throw error;
+      },
+      onFull: () => {},
+      onRefused: (status: number) => void this.refused.push(status),
+    };
+    this.connections = new Connections(host, null, () => {});
+  }
+
+  /** A client that has sent `first` before it is accepted. */
+  client(...first: string[]): { fd: number; socket: ScriptedSocket } {
+    const fd = eventfdCreate();
+    const socket = new ScriptedSocket();
+    socket.incoming.push(...first.map((text) => encodeUtf8(text)));
+    this.sockets.set(fd, socket);
+    this.connections.accept(fd);
+    return { fd, socket };
+  }
+
+  turn(...events: [fd: number, readiness: Readiness][]): void {
+    this.poller.next.push(...events);
+    for (let turns = 0; this.reactor.turn(0) > 0; turns++) assert(turns < 1000, "it never comes to rest");
+  }
+
+  /** Objects in use. */
+  get objects(): number {
+    return [...this.reactor.sources()].filter((source) => source instanceof Connection).length;
+  }
+
+  [Symbol.dispose](): void {
+    this.reactor.close();
+    this.connections.close();
+  }
+}
+
+function onEach(name: string, test: (crowd: Crowd, trigger: "level" | "edge") => void): void {
+  for (const trigger of ["level", "edge"] as const) {
+    Deno.test(`${name} (${trigger})`, () => {
+      using crowd = new Crowd(trigger);
+      test(crowd, trigger);
+    });
+  }
+}
+
+onEach("a client whose request is there already is answered before the poller is told of it", (crowd) => {
+  const { fd, socket } = crowd.client(get("/a"));
+  assertEquals(crowd.poller.interests.has(fd), false);
+  crowd.turn();
+  assertEquals(withoutDate(socket.text), answer("/a"));
+  assertEquals([crowd.poller.interests.has(fd), crowd.objects, crowd.connections.count], [true, 0, 1]);
+  const closing = crowd.client(get("/b", "Connection: close"));
+  crowd.turn();
+  assertEquals(withoutDate(closing.socket.text), answer("/b", "close"));
+  assertEquals([crowd.poller.interests.has(closing.fd), crowd.connections.count], [false, 1]);
+});
+
+onEach("who rests has no object; any of them is served when it speaks, in any order", (crowd) => {
+  const clients = Array.from({ length: 60 }, () => crowd.client());
+  assertEquals([crowd.objects, crowd.connections.count], [0, 60]);
+  repeat(200, (random) => {
+    const speakers = clients.filter(() => random.oneIn(4));
+    for (const { fd, socket } of speakers) {
+      socket.sent = [];
+      socket.incoming.push(encodeUtf8(get(`/${fd}`)));
+    }
+    crowd.turn(...speakers.map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
+    for (const { fd, socket } of speakers) assertEquals(withoutDate(socket.text), answer(`/${fd}`));
+    assertEquals(crowd.objects, 0);
+  });
+});
+
+onEach("what one client has begun, or how it has ended, is nothing to the next", (crowd) => {
+  const [half, body, reset, ended, blocked] = Array.from({ length: 5 }, () => crowd.client());
+  half!.socket.incoming.push(encodeUtf8("GET /half HTTP/1.1\r\nHo"));
+  body!.socket.incoming.push(encodeUtf8("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
+  blocked!.socket.sends = [3];
+  blocked!.socket.capacity = 0;
+  blocked!.socket.incoming.push(encodeUtf8(get("/blocked")));
+  crowd.turn(...[half!, body!, blocked!].map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
+  assertEquals(crowd.objects, 3);
+  half!.socket.incoming.push(-ECONNRESET);
+  body!.socket.incoming.push("end");
+  blocked!.socket.sends = [-ECONNRESET];
+  reset!.socket.incoming.push(-ECONNRESET);
+  ended!.socket.incoming.push("end");
+  crowd.turn(
+    ...[half!, body!, reset!, ended!].map(({ fd }) =>
+      [fd, Readiness.READABLE | Readiness.HANGUP] as [number, Readiness]
+    ),
+    [blocked!.fd, Readiness.WRITABLE],
+  );
+  assertEquals([crowd.objects, crowd.connections.count], [0, 0]);
+  for (let i = 0; i < 20; i++) {
+    const next = crowd.client(get(`/${i}`));
+    crowd.turn();
+    assertEquals(withoutDate(next.socket.text), answer(`/${i}`));
+    next.socket.incoming.push(encodeUtf8(get("/again")));
+    crowd.turn([next.fd, Readiness.READABLE]);
+    assertEquals(withoutDate(next.socket.text), answer(`/${i}`) + answer("/again"));
+  }
+});
+
+onEach("those that rest too long are ended, however often the poller cries wolf", (crowd) => {
+  const { reactor } = crowd;
+  const count = EXPIRATIONS_PER_TURN_MAX + 100;
+  const clients = Array.from({ length: count }, () => crowd.client());
+  const realNow = performance.now;
+  try {
+    const start = performance.now();
+    const at = (ms: number) => performance.now = () => start + ms;
+    at(KEEP_ALIVE_TIMEOUT_MS - 1000);
+    clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
+    crowd.turn(
+      [clients[0]!.fd, Readiness.READABLE],
+      ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
+    );
+    assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
+    at(KEEP_ALIVE_TIMEOUT_MS + 100);
+    for (let i = 0; i < 5; i++) {
+      reactor.turn(0);
+      at(KEEP_ALIVE_TIMEOUT_MS + 100 + i * 10);
+    }
+    assertEquals(crowd.connections.count, 1, "only the one that spoke is left");
+    at(KEEP_ALIVE_TIMEOUT_MS * 2);
+    for (let i = 0; i < 3; i++) reactor.turn(0);
+    assertEquals(crowd.connections.count, 0);
+  } finally {
+    performance.now = realNow;
+  }
+});
+
+onEach("an error on the way to one of those that rest does not end the others", (crowd) => {
+  const clients = [crowd.client(), crowd.client()];
+  const { connections } = crowd;
+  const { onReady } = connections;
+  connections.onReady = () => {
+    throw new Error("out of luck");
+  };
+  let caught = "";
+  try {
+    crowd.turn([clients[0]!.fd, Readiness.READABLE]);
+  } catch (error) {
+    caught = String(error);
+  }
+  assertEquals([caught, connections.retired], ["Error: out of luck", false]);
+  connections.onReady = onReady;
+  clients[1]!.socket.incoming.push(encodeUtf8(get("/b")));
+  crowd.turn([clients[1]!.fd, Readiness.READABLE]);
+  assertEquals(withoutDate(clients[1]!.socket.text), answer("/b"));
+});
+
+onEach("a client that the poller does not take is closed, and the others do not notice", (crowd) => {
+  const { fd, socket } = crowd.client(get("/a"));
+  crowd.poller.add = () => -28;
+  crowd.turn();
+  assertEquals(withoutDate(socket.text), answer("/a"), "it had its answer");
+  const silent = crowd.client();
+  assertEquals(crowd.refused, [-28, -28]);
+  crowd.turn();
+  assertEquals(crowd.connections.count, 0);
+  assert(fd !== silent.fd || crowd.objects === 0);
+});

@@ -1,0 +1,61 @@
+/**
+ * Snapshots of several workers, and of those that take each other's places.
+ * @module
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import { addCounters, mergeSnapshots } from "../../server/metrics/merge_snapshots.ts";
+import { SHOWN_CONNECTIONS_MAX, type Snapshot } from "../../server/metrics/statistics.ts";
+import { cacheWith, snapshotWith } from "../support/snapshots.ts";
+
+/** A worker that did everything `n` times, and holds `n` of everything. */
+function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
+  const connections = Array.from(
+    { length: 400 },
+    (_, fd) => ({ fd, state: "resting", ageMs: n, queuedBytes: 0 }),
+  );
+  return snapshotWith({
+    turns: n,
+    systemCalls: n,
+    accepted: n,
+    refused: n,
+    states: { resting: n, writing: n },
+    connections,
+    requests: n,
+    responses: { 200: n, [400 + n]: 1 },
+    receivedBytes: n,
+    sentBytes: n,
+    latencyCounts: snapshotWith().latencyCounts.map(() => n),
+    latencySumSeconds: n,
+    residentBytes: n,
+    cpuSeconds: n,
+    openDescriptors: n,
+    cache: cacheWith(n),
+    ...said,
+  });
+}
+
+Deno.test("workers together: counters and what they hold are added, and each shows its share of connections", () => {
+  const merged = mergeSnapshots([
+    busy(1, { pid: 7, startedMs: 500, isDraining: true }),
+    busy(2, { pid: 8, startedMs: 400 }),
+  ]);
+  const { responses, connections } = merged;
+  assertEquals(merged, { ...busy(3), pid: 7, startedMs: 400, responses, connections });
+  assertEquals(responses, { 200: 3, 401: 1, 402: 1 });
+  assertEquals(connections.filter(({ ageMs }) => ageMs === 1).length, SHOWN_CONNECTIONS_MAX / 2);
+  assertEquals(connections.length, SHOWN_CONNECTIONS_MAX);
+  assertEquals(
+    mergeSnapshots([busy(1, { isDraining: true }), busy(1, { isDraining: true })]).isDraining,
+    true,
+  );
+  assertEquals(mergeSnapshots([busy(1, { cache: null }), busy(2)]).cache, cacheWith(2));
+  assertThrows(() => mergeSnapshots([]), RangeError);
+});
+
+Deno.test("who takes another's place counts on from there, and holds only what is its own", () => {
+  const now = addCounters(busy(1), busy(10));
+  assertEquals([now.requests, now.turns, now.cpuSeconds, now.latencyCounts[0]], [11, 11, 11, 11]);
+  assertEquals(now.responses, { 200: 11, 401: 1, 410: 1 });
+  assertEquals([now.residentBytes, now.openDescriptors, now.states], [1, 1, { resting: 1, writing: 1 }]);
+  assertEquals(now.cache, { ...cacheWith(11), bytes: 1, bytesMax: 1, resources: 1, watches: 1 });
+});

@@ -1,0 +1,217 @@
+/**
+ * A Hono app on this loop, as somebody would bring it along from `Deno.serve`.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Hono } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { cors } from "hono/cors";
+import { stream, streamSSE, streamText } from "hono/streaming";
+import { ABANDONED_TIMEOUT_MS } from "../../server/limits.ts";
+import { eventually } from "../support/descriptors.ts";
+import { pause, readUntil, type Serving, servingFetch, wholeText } from "../support/in_process.ts";
+import { exchange, get, Wire } from "../support/wire.ts";
+
+/** What the app's streams were told. */
+class Told {
+  aborts = 0;
+  signals: AbortSignal[] = [];
+  next: () => void = () => {};
+}
+
+function makeApp(told: Told): Hono {
+  const app = new Hono();
+  app.use("*", async (context, next) => {
+    await next();
+    context.header("X-Middleware", "was here");
+  });
+  app.use("/cors/*", cors({ origin: "http://example.com" }));
+  app.get("/", (context) => context.text("root"));
+  app.get("/users/:name/posts/:id{[0-9]+}", (context) => {
+    const { name, id } = context.req.param();
+    return context.json({ name, id, page: context.req.query("page") ?? null });
+  });
+  app.post("/json", async (context) => context.json({ got: await context.req.json() }, 201));
+  app.get("/cookies", (context) => {
+    setCookie(context, "one", "1", { httpOnly: true });
+    setCookie(context, "two", "2", { path: "/x" });
+    return context.json(getCookie(context));
+  });
+  app.get("/redirect", (context) => context.redirect("/elsewhere"));
+  app.get("/broken", () => {
+    throw new Error("broken");
+  });
+  app.get("/cors/x", (context) => context.text("cors"));
+  app.get("/nothing", (context) => context.body(null, 204));
+  app.get("/html", (context) => context.html("<p>größer</p>"));
+  app.post("/upload", async (context) => {
+    const body = await context.req.parseBody({ all: true });
+    const files = [body["files"]].flat().filter((value) => value instanceof File);
+    const texts = await Promise.all(files.map(async (file) => `${file.name}:${await file.text()}`));
+    return context.text(`${body["title"]} ${texts.join(" ")}`);
+  });
+  app.post("/echo", (context) => new Response(context.req.raw.body));
+  app.get("/stream", (context) =>
+    stream(context, async (out) => {
+      out.onAbort(() => {
+        told.aborts++;
+      });
+      told.signals.push(context.req.raw.signal);
+      for (let i = 0; !out.aborted; i++) {
+        await out.write(new TextEncoder().encode(`piece ${i}\n`));
+        await new Promise<void>((resolve) => told.next = resolve);
+      }
+    }));
+  app.get("/text", (context) =>
+    streamText(context, async (out) => {
+      for (const word of ["one", "two", "three"]) {
+        await out.writeln(word);
+        await out.sleep(2);
+      }
+    }));
+  app.get("/events", (context) =>
+    streamSSE(context, async (out) => {
+      out.onAbort(() => {
+        told.aborts++;
+      });
+      for (let id = 0; id < 100 && !out.aborted; id++) {
+        await new Promise<void>((resolve) => told.next = resolve);
+        await out.writeSSE({ id: String(id), event: "tick", data: `line ${id}` });
+      }
+    }));
+  app.notFound((context) => context.text("nothing here", 404));
+  app.onError((error, context) => context.text(`app: ${error.message}`, 500));
+  return app;
+}
+
+/** Runs `test` against the app. */
+function withApp(name: string, test: (server: Serving, told: Told) => Promise<void>): void {
+  Deno.test(name, async () => {
+    const told = new Told();
+    const app = makeApp(told);
+    await using server = servingFetch((request) => app.fetch(request));
+    await test(server, told);
+    assertEquals(server.errors, []);
+  });
+}
+
+withApp("routes, parameters, middleware, the app's own 404 and 500", async ({ port }) => {
+  for (
+    const [path, status, text] of [
+      ["/", 200, "root"],
+      ["/users/gr%C3%BC%C3%9F/posts/12?page=2", 200, '{"name":"grüß","id":"12","page":"2"}'],
+      ["/users/x/posts/y", 404, "nothing here"],
+      ["/broken", 500, "app: broken"],
+      ["/html", 200, "<p>größer</p>"],
+      ["http://other/users/a/posts/1", 200, '{"name":"a","id":"1","page":null}'],
+    ] as const
+  ) {
+    const response = await exchange(port, get(path));
+    assertEquals([response.status, response.text], [status, text], path);
+    assertEquals(response.fields["x-middleware"], "was here");
+  }
+  const old = await wholeText(port, "GET / HTTP/1.0\r\n\r\n");
+  assertMatch(old, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nroot$/);
+});
+
+withApp("one connection, many requests of all kinds", async ({ port }) => {
+  using wire = await Wire.connect(port);
+  for (let i = 0; i < 20; i++) {
+    await wire.send(get("/") + get("/nothing") + get("/missing"));
+    assertEquals((await wire.expect()).text, "root");
+    assertEquals((await wire.expect()).status, 204);
+    assertEquals((await wire.expect()).status, 404);
+  }
+});
+
+withApp("JSON in and out, and what is no JSON", async ({ url }) => {
+  const post = (body: string) => fetch(`${url}/json`, { method: "POST", body });
+  const response = await post('{"a":["größer",null]}');
+  assertEquals([response.status, await response.text()], [201, '{"got":{"a":["größer",null]}}']);
+  const wrong = await post("{");
+  assertEquals(wrong.status, 500);
+  assertMatch(await wrong.text(), /^app: .*JSON/);
+});
+
+withApp("cookies: read, and set one a line", async ({ port }) => {
+  using wire = await Wire.connect(port);
+  await wire.send(get("/cookies", "Cookie: a=b; c=d%20e"));
+  const text = await readUntil(wire, (text) => text.endsWith("}"));
+  assertMatch(text, /\r\nset-cookie: one=1; [^\r]*HttpOnly\r\nset-cookie: two=2; Path=\/x\r\n/);
+  assert(text.endsWith('{"a":"b","c":"d e"}'));
+});
+
+withApp("redirects, HEAD, OPTIONS and CORS", async ({ port }) => {
+  const redirect = await exchange(port, get("/redirect"));
+  assertEquals([redirect.status, redirect.fields.location], [302, "/elsewhere"]);
+  const head = await exchange(port, get("/html").replace("GET", "HEAD"), true);
+  assertEquals([head.status, head.fields["content-type"]], [200, "text/html; charset=UTF-8"]);
+  const missing = await exchange(port, get("/missing").replace("GET", "HEAD"), true);
+  assertEquals(missing.status, 404);
+  const preflight = await exchange(
+    port,
+    get("/cors/x", "Origin: http://example.com", "Access-Control-Request-Method: GET").replace(
+      "GET",
+      "OPTIONS",
+    ),
+  );
+  assertEquals(
+    [preflight.status, preflight.fields["access-control-allow-origin"]],
+    [204, "http://example.com"],
+  );
+});
+
+withApp("uploads: a form with several files, and a body that goes back as it comes", async ({ url }) => {
+  const form = new FormData();
+  form.set("title", "größer");
+  form.append("files", new File(["a".repeat(100_000)], "a.txt"));
+  form.append("files", new File(["\r\n--x\r\n"], "b.txt"));
+  const response = await fetch(`${url}/upload`, { method: "POST", body: form });
+  assertEquals(await response.text(), `größer a.txt:${"a".repeat(100_000)} b.txt:\r\n--x\r\n`);
+  const echoed = await fetch(`${url}/echo`, { method: "POST", body: "x".repeat(300_000) });
+  assertEquals((await echoed.text()).length, 300_000);
+});
+
+withApp("streamText: every line, and the end", async ({ url }) => {
+  assertEquals(await (await fetch(`${url}/text`)).text(), "one\ntwo\nthree\n");
+});
+
+withApp("stream: each piece when it is written; leaving aborts it", async ({ port }, told) => {
+  const wire = await Wire.connect(port);
+  await wire.send(get("/stream"));
+  assertMatch(await readUntil(wire, (text) => text.includes("piece 0")), /Transfer-Encoding: chunked/);
+  for (let i = 1; i < 4; i++) {
+    await pause(2);
+    told.next();
+    await readUntil(wire, (text) => text.includes(`piece ${i}`));
+  }
+  const startMs = performance.now();
+  wire[Symbol.dispose]();
+  await eventually(() => told.aborts === 1 && told.signals[0]!.aborted, "nobody told the stream");
+  assert(performance.now() - startMs < ABANDONED_TIMEOUT_MS + 500);
+  told.next();
+  await pause(5);
+  assertEquals(told.aborts, 1);
+});
+
+withApp(
+  "streamSSE: the head at once, each event when it is written; leaving aborts it",
+  async ({ port }, told) => {
+    const wire = await Wire.connect(port);
+    await wire.send(get("/events"));
+    assertMatch(
+      await readUntil(wire, (text) => text.includes("\r\n\r\n")),
+      /^HTTP\/1\.1 200 OK\r\n[^]*content-type: text\/event-stream\r\n[^]*\r\n\r\n$/,
+    );
+    for (let id = 0; id < 3; id++) {
+      await pause(2);
+      told.next();
+      const text = await readUntil(wire, (text) => text.endsWith("\n\n\r\n"));
+      assertMatch(text, new RegExp(`\r\nevent: tick\ndata: line ${id}\nid: ${id}\n\n\r\n$`));
+    }
+    wire[Symbol.dispose]();
+    await eventually(() => told.aborts === 1, "nobody told the stream");
+    told.next();
+    await pause(5);
+  },
+);

@@ -1,0 +1,232 @@
+/**
+ * What an embedder's code throws when its request is over, or where nothing waits for it: it is reported to `onError`, and
+ * neither the process nor another client notices. An error that nothing handles would end the test's process.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FileBody, type HandlerContext, HttpResponse, type Peer } from "../../mod.ts";
+import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
+import { cString } from "../../ffi/libc/libc.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
+import { eventually } from "../support/descriptors.ts";
+import { pause, type Serving, serving } from "../support/in_process.ts";
+import { Site } from "../support/program.ts";
+import { get, Wire } from "../support/wire.ts";
+import { withServer } from "../support/serving.ts";
+
+/** The server answers, and had these errors. */
+async function goesOn(running: Serving, ...expected: RegExp[]): Promise<void> {
+  await eventually(() => running.errors.length >= expected.length, "errors are reported");
+  await pause(50); // an error that nothing handles comes a moment later
+  assertEquals(await (await fetch(`${running.url}/alive`)).text(), "alive");
+  assertEquals(running.errors.length, expected.length, running.errors.join("\n"));
+  for (const [i, pattern] of expected.entries()) assertMatch(running.errors[i]!, pattern);
+}
+
+const ALIVE = () => HttpResponse.text("alive");
+
+Deno.test("a late response that cannot be given back is an error of its handler, whatever it is", async () => {
+  using site = new Site({ "a.txt": "a" });
+  const root = openDirectory(site.root);
+  const fd = openBeneathByWalking(root, cString("a.txt"));
+  const fails = () => {
+    close(fd);
+    throw new Error("closed twice");
+  };
+  const stream = new ReadableStream<Uint8Array>();
+  stream.cancel = () => {
+    throw new Error("no cancel");
+  };
+  const late: [make: () => unknown, error: RegExp][] = [
+    [
+      () => new HttpResponse(200, [], new FileBody({ fd, offset: 0, length: 1, close: fails })),
+      /closed twice/,
+    ],
+    [() => new Proxy(HttpResponse.text("x"), {}), /private/],
+    [() => Object.create(HttpResponse.prototype), /private/],
+    [() => new HttpResponse(200, [], stream), /no cancel/],
+    [
+      () =>
+        new Proxy({}, {
+          getPrototypeOf() {
+            throw new Error("no prototype");
+          },
+        }),
+      /no prototype/,
+    ],
+  ];
+  for (const [make, error] of late) {
+    await using running = serving(async ({ path }) => {
+      if (path === "/alive") return ALIVE();
+      await pause(150);
+      return make() as HttpResponse;
+    }, { handlerTimeoutMs: 50, keepAlive: false });
+    const response = await fetch(`${running.url}/late`);
+    await response.body?.cancel();
+    assertEquals(response.status, 503);
+    await goesOn(running, error);
+  }
+  close(root);
+});
+
+Deno.test("an onError that rejects, or returns something with a broken then, ends nothing", async () => {
+  const sinks: (() => unknown)[] = [
+    () => Promise.reject(new Error("onError rejects")),
+    async () => {
+      await pause(1);
+      throw new Error("onError rejects later");
+    },
+    () => ({
+      then() {
+        throw new Error("then throws");
+      },
+    }),
+  ];
+  for (const sink of sinks) {
+    let calls = 0;
+    const onError = () => (calls++, sink()) as void;
+    await using running = serving(({ path }) => {
+      if (path === "/alive") return ALIVE();
+      throw new Error("a handler fails");
+    }, { onError, keepAlive: false });
+    const response = await fetch(`${running.url}/`);
+    await response.body?.cancel();
+    assertEquals(response.status, 500);
+    await goesOn(running);
+    assertEquals(calls, 1);
+  }
+});
+
+/** A client that asks and leaves. */
+async function askAndLeave(port: number): Promise<void> {
+  using wire = await Wire.connect(port);
+  await wire.send(get("/"));
+  await wire.arrival();
+}
+
+Deno.test("what listeners of a request's signal throw is reported, and each of them is called", async () => {
+  let called = 0;
+  const listen = (signal: AbortSignal) => {
+    for (let i = 0; i < 3; i++) {
+      signal.addEventListener("abort", () => {
+        called++;
+        throw new Error(`listener ${i}`);
+      });
+    }
+  };
+  const handler = ({ path }: { path: string }, { signal }: HandlerContext) => {
+    if (path === "/alive") return ALIVE();
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(encodeUtf8("data: 1\n\n"));
+        listen(signal);
+      },
+    });
+    return new HttpResponse(200, [["Content-Type", "text/event-stream"]], body);
+  };
+  await using running = serving(handler, { keepAlive: false });
+  await askAndLeave(running.port);
+  await eventually(() => called > 0, "the signal is aborted");
+  await goesOn(running, /listener 0/, /listener 1/, /listener 2/);
+  assertEquals(called, 3);
+
+  await using overdue = serving(async (request, { signal }) => {
+    if (request.path === "/alive") return ALIVE();
+    listen(signal);
+    await pause(150);
+    return ALIVE();
+  }, { handlerTimeoutMs: 50, keepAlive: false });
+  const response = await fetch(`${overdue.url}/`);
+  await response.body?.cancel();
+  assertEquals(response.status, 503);
+  await goesOn(overdue, /listener 0/, /listener 1/, /listener 2/);
+});
+
+Deno.test("what listeners of a coroutine's signal throw is reported", async () => {
+  const coroutine = async (connection: Any) => {
+    connection.signal.onabort = () => {
+      throw new Error("a listener fails");
+    };
+    await connection.write(encodeUtf8("hello"));
+    while (await connection.read() !== null);
+    await connection.sleep(5000);
+  };
+  await withServer({ coroutine }, async ({ port, errors }) => {
+    {
+      using wire = await Wire.connect(port);
+      await wire.arrival();
+    }
+    await eventually(() => errors.length > 0, "the error is reported");
+    assertMatch(errors[0]!, /a listener fails/);
+  });
+});
+
+Deno.test("an error elsewhere is not taken for one of a listener", async () => {
+  const seen: unknown[] = [];
+  const listener = (event: ErrorEvent) => {
+    seen.push(event.error.message);
+    event.preventDefault();
+  };
+  await using running = serving((_request, { signal }) => {
+    signal.addEventListener("abort", () => {});
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(encodeUtf8("1")),
+    });
+    return new HttpResponse(200, [], body);
+  });
+  await askAndLeave(running.port);
+  globalThis.addEventListener("error", listener);
+  try {
+    reportError(new Error("another's"));
+  } finally {
+    globalThis.removeEventListener("error", listener);
+  }
+  assertEquals([seen, running.errors], [["another's"], []]);
+});
+
+Deno.test("a session's async callback that fails ends its own client, as one that throws", async () => {
+  for (const name of ["received", "ended", "closed"]) {
+    const protocol = (peer: Peer) => ({
+      received: (bytes: Uint8Array) => void peer.write(bytes),
+      ended: () => peer.end(),
+      [name]: async () => {
+        await pause(1);
+        throw new Error(`${name} fails`);
+      },
+    });
+    await withServer({ protocol }, async ({ port, errors }) => {
+      {
+        using wire = await Wire.connect(port);
+        await wire.send("x");
+        if (name === "received") assertEquals((await wire.readToEnd().catch(() => "")).length, 0);
+      }
+      await eventually(() => errors.length > 0, "the error is reported");
+      assertMatch(errors[0]!, new RegExp(`${name} fails`));
+      using next = await Wire.connect(port);
+      await next.send("y");
+      if (name !== "received") assert(await next.some() !== null);
+    });
+  }
+});
+
+Deno.test("a file whose close fails later on costs nothing but itself", async () => {
+  using site = new Site({ "a.txt": "text" });
+  const root = openDirectory(site.root);
+  await using running = serving(({ path }) => {
+    if (path === "/alive") return ALIVE();
+    const fd = openBeneathByWalking(root, cString("a.txt"));
+    const closeLater = async () => {
+      await pause(1);
+      close(fd);
+      throw new Error("close fails");
+    };
+    return new HttpResponse(200, [], new FileBody({ fd, offset: 0, length: 4, close: closeLater }));
+  }, { keepAlive: false });
+  assertEquals(await (await fetch(`${running.url}/`)).text(), "text");
+  await goesOn(running);
+  close(root);
+});
+
+/** What JavaScript knows of types. */
+type Any = ReturnType<typeof JSON.parse>;

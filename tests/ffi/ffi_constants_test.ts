@@ -1,0 +1,123 @@
+/**
+ * The constants of ffi/libc/constants.ts and the error numbers of ffi/libc/errno.ts, compared with what the machine's C
+ * compiler says, and with the tables of the runtime where there is no compiler.
+ * @module
+ */
+import { constants as constantsOfOs } from "node:os";
+import { assert, assertEquals } from "@std/assert";
+import * as constants from "../../ffi/libc/constants.ts";
+import * as errno from "../../ffi/libc/errno.ts";
+import { evaluateInC } from "../support/c_compiler.ts";
+
+const HEADERS = [
+  "elf.h",
+  "errno.h",
+  "fcntl.h",
+  "linux/capability.h",
+  "linux/fs.h",
+  "linux/landlock.h",
+  "linux/limits.h",
+  "linux/magic.h",
+  "linux/openat2.h",
+  "linux/sockios.h",
+  "linux/prctl.h",
+  "malloc.h",
+  "net/if.h",
+  "netinet/in.h",
+  "netinet/tcp.h",
+  "poll.h",
+  "signal.h",
+  "sys/auxv.h",
+  "sys/epoll.h",
+  "sys/eventfd.h",
+  "sys/inotify.h",
+  "sys/ioctl.h",
+  "sys/mman.h",
+  "sys/resource.h",
+  "time.h",
+  "sys/select.h",
+  "sys/signalfd.h",
+  "sys/socket.h",
+  "sys/stat.h",
+  "sys/syscall.h",
+  "sys/wait.h",
+  "unistd.h",
+];
+
+/** Younger than the headers of some systems, which cannot be asked then: what Landlock learnt since Linux 6.2. */
+const YOUNG = /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)/;
+
+const { IS_AARCH64, ...CONSTANTS } = constants;
+
+/** name → number of each error number that has a name of its own in the module. */
+const EXPORTED = new Map<string, number>();
+for (const [name, value] of Object.entries(errno)) if (typeof value === "number") EXPORTED.set(name, value);
+
+/** name → number of every error that has a name and a meaning for people. */
+const DESCRIBED = new Map<string, number>();
+for (let number = 1; number < 4096; number++) {
+  if (!errno.errnoName(number).startsWith("errno ")) DESCRIBED.set(errno.errnoName(number), number);
+}
+
+Deno.test("constants that differ between the architectures are those of this one", () => {
+  assertEquals(IS_AARCH64, Deno.build.arch === "aarch64");
+  assertEquals(
+    [constants.O_DIRECTORY, constants.O_NOFOLLOW],
+    IS_AARCH64 ? [0o40000, 0o100000] : [0o200000, 0o400000],
+  );
+});
+
+Deno.test("every constant is what the C compiler says", async () => {
+  const names = Object.keys(CONSTANTS);
+  assert(names.length > 50, "the constants were not found");
+  const young = Object.entries(CONSTANTS).filter(([name]) => YOUNG.test(name));
+  const values = await evaluateInC(HEADERS, names, young.map(([name, value]) => [name, String(value)]));
+  if (values === null) return;
+  const ours = Object.entries(CONSTANTS).map(([name, value]) => `${name} = ${value}`);
+  assertEquals(ours, values.map((value, i) => `${names[i]} = ${value}`));
+});
+
+Deno.test("events of epoll's and of poll's that have one name have one value, each a bit of its own", () => {
+  const values = Object.entries<number | bigint>(CONSTANTS);
+  const ofEpoll = new Map(values.filter(([name]) => /^EPOLL[A-Z]+$/.test(name)));
+  const ofPoll = new Map(values.filter(([name]) => /^POLL[A-Z]+$/.test(name)));
+  assertEquals([ofEpoll.size, ofPoll.size], [15, 12]);
+  for (const events of [ofEpoll, ofPoll]) {
+    assertEquals(new Set(events.values()).size, events.size, "two events share a value");
+    for (const [name, value] of events) {
+      const bits = value.toString(2);
+      assert(/^10*$/.test(bits), `${name} is ${bits}: not one bit, or negative`);
+    }
+  }
+  for (const [name, value] of ofPoll) {
+    if (name !== "POLLNVAL") assertEquals(ofEpoll.get(`E${name}`), value, name);
+  }
+});
+
+Deno.test("every error number is what the C compiler says", async () => {
+  const all = [...EXPORTED, ...DESCRIBED];
+  assert(EXPORTED.size > 20 && DESCRIBED.size > 40, "the error numbers were not found");
+  const values = await evaluateInC(HEADERS, all.map(([name]) => name));
+  if (values === null) return;
+  all.forEach(([name, number], i) => assertEquals(number, Number(values[i]), name));
+});
+
+Deno.test("every error number is what the runtime says", () => {
+  const known: Readonly<Record<string, number>> = constantsOfOs.errno;
+  let compared = 0;
+  for (const [name, number] of [...EXPORTED, ...DESCRIBED]) {
+    if (!(name in known)) continue; // the runtime's table has no ESOCKTNOSUPPORT, for one
+    assertEquals(number, known[name], name);
+    compared++;
+  }
+  assert(compared > 50, `${compared} were compared`);
+});
+
+Deno.test("every error number that the module names is described, and one without a name is described as number", () => {
+  for (const [name, number] of EXPORTED) assertEquals(errno.errnoName(number), name);
+  for (const [name, number] of DESCRIBED) {
+    const described = errno.describeErrno(number);
+    assert(new RegExp(`^${name} \\([a-z][^()]+\\)$`).test(described), described);
+  }
+  assertEquals([errno.errnoName(250), errno.describeErrno(250)], ["errno 250", "errno 250"]);
+});

@@ -1,0 +1,198 @@
+/**
+ * `Poll` of ffi/select.ts on real descriptors. Its waits on other threads are in select_async_test.ts.
+ * @module
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as C from "../../ffi/libc/constants.ts";
+import { SystemError } from "../../ffi/libc/errno.ts";
+import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
+import { recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";
+import { Poll } from "../../ffi/select.ts";
+import { Descriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
+import { signalThisThread } from "../support/signal.ts";
+
+const { POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP } = C;
+
+/** The events of `fd`, once all of `wanted` are told. */
+function eventsWith(poll: Poll, fd: number, wanted: number): number | undefined {
+  const events = () => poll.poll(20).find(([number]) => number === fd)?.[1];
+  return until(events, (revents) => ((revents ?? 0) & wanted) === wanted);
+}
+
+Deno.test("Poll: what is not read is told again in every wait", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const { reader, writer } = fds.pipe();
+  poll.register(reader, POLLIN);
+  assertEquals(poll.poll(0), []);
+  write(writer, "hello");
+  for (let i = 0; i < 3; i++) assertEquals(poll.poll(1000), [[reader, POLLIN]]);
+  assertEquals(read(reader), "hello");
+  assertEquals(poll.poll(5), []);
+});
+
+Deno.test("Poll: without a mask it asks for reading, writing and exceptional conditions", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const { server, client } = fds.tcp();
+  poll.register(server);
+  assertEquals(poll.poll(1000), [[server, POLLOUT]]);
+  write(client, "x");
+  assertEquals(eventsWith(poll, server, POLLIN), POLLIN | POLLOUT);
+  assertEquals(read(server), "x");
+  sendUrgent(client);
+  assertEquals((eventsWith(poll, server, POLLPRI) ?? 0) & ~POLLIN, POLLPRI | POLLOUT);
+  assertEquals(until(() => recvUrgent(server), (status) => status === 1), 1);
+  assertEquals(poll.poll(5), [[server, POLLOUT]]);
+});
+
+Deno.test("Poll: registering again replaces what is asked, and keeps the place in the list", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const all = [fds.eventfd(), fds.eventfd(), fds.eventfd()];
+  for (const fd of all) poll.register(fd, POLLIN);
+  assertEquals(poll.poll(0), []);
+  poll.register(all[1]!, POLLOUT);
+  assertEquals(poll.poll(0), [[all[1], POLLOUT]]);
+  poll.modify(all[0]!, POLLOUT);
+  eventfdSignal(all[2]!);
+  assertEquals(poll.poll(0), [[all[0], POLLOUT], [all[1], POLLOUT], [all[2], POLLIN]]);
+  poll.unregister(all[1]!);
+  assertEquals(poll.poll(0), [[all[0], POLLOUT], [all[2], POLLIN]]);
+  poll.modify(all[0]!, 0);
+  assertEquals(poll.poll(0), [[all[2], POLLIN]]);
+});
+
+Deno.test("Poll: ends of peers, hang-ups, errors and closed descriptors are told apart, asked for or not", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const half = fds.tcp();
+  poll.register(half.server, POLLRDHUP);
+  shutdownWrite(half.client);
+  assertEquals(eventsWith(poll, half.server, POLLRDHUP), POLLRDHUP);
+  shutdownWrite(half.server);
+  assertEquals(eventsWith(poll, half.server, POLLHUP), POLLRDHUP | POLLHUP, "both halves");
+  poll.unregister(half.server);
+
+  const written = fds.pipe();
+  const unread = fds.pipe();
+  const closed = fds.eventfd();
+  for (const fd of [written.reader, unread.writer, closed]) poll.register(fd, 0);
+  assertEquals(poll.poll(0), []);
+  fds.close(written.writer);
+  fds.close(unread.reader);
+  fds.close(closed);
+  const expected = [[written.reader, POLLHUP], [unread.writer, POLLERR], [closed, POLLNVAL]];
+  for (let i = 0; i < 2; i++) assertEquals<number[][]>(poll.poll(1000), expected);
+  poll.unregister(closed);
+  assertEquals(poll.poll(0).length, 2);
+});
+
+Deno.test("Poll: normal data have names of their own", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const { server, client } = fds.tcp();
+  poll.register(server, C.POLLRDNORM | C.POLLWRNORM);
+  assertEquals(poll.poll(1000), [[server, C.POLLWRNORM]]);
+  write(client, "x");
+  assertEquals(eventsWith(poll, server, C.POLLRDNORM), C.POLLRDNORM | C.POLLWRNORM);
+});
+
+Deno.test("Poll: what it refuses, it refuses with the reason", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const fd = fds.eventfd();
+  const unknown = assertThrows(() => poll.modify(fd, POLLIN), SystemError);
+  assertEquals(
+    unknown.message,
+    `Cannot change the watch of descriptor ${fd}: ENOENT (no such file or directory)`,
+  );
+  for (let i = 0; i < 2; i++) {
+    const error = assertThrows(() => poll.unregister(fd), SystemError);
+    assertEquals(
+      [error.code, error.message],
+      ["ENOENT", `Cannot end the watch of descriptor ${fd}: ENOENT (no such file or directory)`],
+    );
+    poll.register(fd, POLLIN);
+    poll.unregister(fd);
+  }
+  assertThrows(() => poll.register(-1), RangeError, "A file descriptor cannot be -1");
+  assertThrows(() => poll.unregister(-1), RangeError);
+  assertThrows(() => poll.register(0.5), TypeError);
+  for (const mask of [-1, 0x10000]) assertThrows(() => poll.register(fd, mask), RangeError, "16 bits");
+  assertThrows(() => poll.register(fd, 0.5), TypeError);
+  assertThrows(() => poll.modify(fd, -1), RangeError);
+  assertThrows(() => poll.poll(NaN), TypeError, "A timeout is a number, not NaN");
+  assertEquals(poll.poll(0), [], "nothing was registered");
+});
+
+Deno.test("Poll: objects with fileno() are taken", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const fd = fds.eventfd();
+  const object = { fileno: () => fd };
+  poll.register(object, POLLIN);
+  poll.modify(object, POLLOUT);
+  assertEquals(poll.poll(1000), [[fd, POLLOUT]]);
+  poll.unregister(object);
+  assertEquals(poll.poll(0), []);
+});
+
+Deno.test("Poll: a timeout is in milliseconds, and is waited for to its end", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  for (let i = 0; i < 2; i++) {
+    for (const timeoutMs of [0, 0.1, 30, 250.5]) {
+      const startMs = performance.now();
+      assertEquals(poll.poll(timeoutMs), []);
+      assert(performance.now() - startMs >= timeoutMs, `${timeoutMs} ms`);
+    }
+    poll.register(fds.eventfd(), POLLIN); // an empty list waits too
+  }
+});
+
+Deno.test("Poll: a wait without end lasts until something is ready, however it is asked for", async () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const { reader, writer } = fds.pipe();
+  poll.register(reader, POLLIN);
+  for (const timeoutMs of [undefined, null, -1, Infinity, 1e12]) {
+    const command = `sleep 0.05; printf x > /proc/${Deno.pid}/fd/${writer}`;
+    const child = new Deno.Command("sh", { args: ["-c", command] }).spawn();
+    assertEquals(poll.poll(timeoutMs), [[reader, POLLIN]], `${timeoutMs}`);
+    assertEquals(read(reader), "x");
+    await child.status;
+  }
+});
+
+Deno.test("Poll: a signal does not end a wait", async () => {
+  const poll = new Poll();
+  const heard = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGUSR1", heard.resolve);
+  try {
+    const child = signalThisThread();
+    const startMs = performance.now();
+    assertEquals(poll.poll(600), []);
+    assert(performance.now() - startMs >= 600);
+    await child.status;
+    await heard.promise;
+  } finally {
+    Deno.removeSignalListener("SIGUSR1", heard.resolve);
+  }
+});
+
+Deno.test("Poll: of 2,000 descriptors each that is ready is told, in the order of registration", () => {
+  using fds = new Descriptors();
+  const poll = new Poll();
+  const all = Array.from({ length: 2000 }, () => fds.eventfd());
+  for (const fd of all) poll.register(fd, POLLIN);
+  const written = all.filter((_fd, i) => i % 7 === 3);
+  for (const fd of written) eventfdSignal(fd);
+  assertEquals(poll.poll(1000), written.map((fd) => [fd, POLLIN]));
+  for (const fd of written) eventfdClear(fd);
+  assertEquals(poll.poll(0), []);
+  for (const fd of all) eventfdSignal(fd);
+  assertEquals(poll.poll(1000).length, 2000);
+  for (const fd of all) poll.unregister(fd);
+  assertEquals(poll.poll(0), []);
+});

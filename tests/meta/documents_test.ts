@@ -1,0 +1,331 @@
+/**
+ * What the documents show is what there is: each command is understood, each program runs, each recipe is taken by whom
+ * it is for.
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseCommandLine } from "../../program/config/flags/command_line.ts";
+import { parseConfig } from "../../program/config/file/config_file.ts";
+import { metricsText } from "../../handlers/admin/metrics.ts";
+import { readEnvironment } from "../../program/config/flags/environment.ts";
+import { FLAG_FORMS } from "../../program/config/flags/flag_forms.ts";
+import { mergeSettings } from "../../program/config/settings/settings.ts";
+import {
+  blocksOf,
+  connectSoon,
+  readDocument,
+  runsAndAnswers,
+  ShownProgram,
+  spansOf,
+  withoutTimes,
+} from "../support/documents.ts";
+import { cacheWith, snapshotWith } from "../support/snapshots.ts";
+import { childrenOf } from "../support/process.ts";
+import { DENO, IS_EMULATED, Program, runProgram, Site } from "../support/program.ts";
+import { basic, hashOf } from "../support/passwords.ts";
+import { exchange, get, Wire } from "../support/wire.ts";
+import { awaited } from "../support/waiting.ts";
+
+const CONFIGURE = readDocument("docs/configure.md");
+const DEPLOY = readDocument("docs/deploy.md");
+const EMBED = readDocument("docs/embed.md");
+const UNDERSTAND = readDocument("docs/understand.md");
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  "README.md": readDocument("README.md"),
+  "README.zh-CN.md": readDocument("README.zh-CN.md"),
+  "SECURITY.md": readDocument("SECURITY.md"),
+  "CONTRIBUTING.md": readDocument("CONTRIBUTING.md"),
+  "docs/configure.md": CONFIGURE,
+  "docs/deploy.md": DEPLOY,
+  "docs/embed.md": EMBED,
+  "docs/understand.md": UNDERSTAND,
+};
+/** Flags of other programs that the documents name. */
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
+
+/** The words of a simple command, as a shell takes them: up to what ends it. */
+function wordsOf(command: string): string[] {
+  const words: string[] = [];
+  for (const [text, single, double] of command.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) {
+    if (/^([|&;#]|\d?>)/.test(text)) break;
+    words.push(single ?? double ?? text);
+  }
+  return words;
+}
+
+/** Arguments of each command in a document that starts this program. */
+function* commandsOf(document: string): Generator<string[]> {
+  const lines = [...blocksOf(document, "sh"), ...blocksOf(document, "ini"), ...blocksOf(document, "")].join(
+    "\n",
+  ).replaceAll(/\\\n\s*/g, "").split("\n");
+  for (const line of [...lines, ...spansOf(document)]) {
+    const pattern =
+      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
+    const [, , args = ""] = pattern.exec(line) ?? [];
+    if (args !== "" && !/…|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
+  }
+}
+
+Deno.test("each command of the documents is one that the program understands", () => {
+  let count = 0;
+  for (const [name, document] of Object.entries(DOCUMENTS)) {
+    for (const words of commandsOf(document)) {
+      try {
+        parseCommandLine(words);
+      } catch (error) {
+        throw new Error(`${name}: epollet ${words.join(" ")}: ${(error as Error).message}`);
+      }
+      count++;
+    }
+  }
+  assert(count >= 40, `${count} commands were found`);
+});
+
+Deno.test("each flag that the documents name is one, with a value that it takes", () => {
+  let count = 0;
+  for (const [name, document] of Object.entries(DOCUMENTS)) {
+    for (const span of spansOf(document)) {
+      const [, flag, value] = /^--([a-z][a-z-]*)(?:[ =](.+))?$/.exec(span) ?? [];
+      if (flag === undefined || OTHERS.has(flag)) continue;
+      assert(FLAG_FORMS.has(flag), `${name} names ${span}`);
+      if (value === undefined || /…|\b[A-Z]{3,}\b/.test(value)) continue;
+      parseCommandLine(wordsOf(span));
+      count++;
+    }
+  }
+  assert(count >= 20, `${count} flags with values were found`);
+});
+
+/** The cells of the rows of the table that begins with a heading. */
+function tableOf(document: string, heading: string): string[][] {
+  const [, table] = new RegExp(`^\\| ${heading} .*\\n\\|[- |]+\\n((?:\\|.*\\n)+)`, "m").exec(document) ?? [];
+  return table!.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+Deno.test("each variable is the same as the flags beside it", () => {
+  const args = parseCommandLine([]);
+  let count = 0;
+  for (const [variables, flags] of tableOf(CONFIGURE, "variable")) {
+    const same = spansOf(flags!).filter((span) => span.startsWith("-"));
+    const pairs = spansOf(variables!).flatMap((span) => /^(\w+)=(.+)$/.exec(span)?.slice(1) ?? []);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const [name, value] = pairs.slice(i, i + 2);
+      const environment = readEnvironment((asked) => asked === name ? value : undefined);
+      const flagged = parseCommandLine(wordsOf(same[Math.min(i / 2, same.length - 1)]!));
+      assertEquals(mergeSettings(args, null, environment), mergeSettings(flagged, null), name);
+      count++;
+    }
+  }
+  assertEquals(count, 8);
+});
+
+Deno.test("each way to say where to listen is one", () => {
+  const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell!));
+  assert(ways.length >= 8);
+  for (const way of ways) {
+    if (way.startsWith('"')) parseConfig("epollet.json", `{ ${way} }`);
+    else assert(parseCommandLine(wordsOf(way)), way);
+  }
+});
+
+Deno.test("mistakes are told in the lines that are shown", async () => {
+  using site = new Site({ "epollet.json": '{ "cleanUrl": true }' });
+  const lines = spansOf(CONFIGURE).filter((span) => span.startsWith("epollet: "));
+  const mistakes = [
+    await runProgram([], site.root),
+    await runProgram(["--no-config"], site.root, { EPOLLET_PORT: "x" }),
+  ];
+  assertEquals(mistakes.map(({ code, stderr }) => [code, stderr]), lines.map((line) => [2, `${line}\n`]));
+});
+
+Deno.test("lines of the access log look as shown", async () => {
+  const shown = blocksOf(DEPLOY, "").find((block) => block.startsWith("192.0.2.7"))!.trim().split("\n");
+  using site = new Site({ "a.html": new Uint8Array(4912) });
+  for (const [i, format] of ["combined", "json"].entries()) {
+    const args = ["--access-log", format, "--trust-proxy", "loopback", "--auth", `anna:${hashOf("secret")}`];
+    await using program = await Program.start(site.root, args);
+    const fields = ["X-Forwarded-For: 192.0.2.7", basic("anna", "secret"), "User-Agent: curl/8.5.0"];
+    const request = get("/a.html", ...fields).replace("Host: test", "Host: example.org");
+    assertEquals((await exchange(program.port, request)).status, 200);
+    await program.printed(/a\.html.*\n/);
+    const withoutTimes = (line: string) =>
+      line.replaceAll(/\[[^\]]*\]|"time":"[^"]*"/g, "TIME").replace(/(:| )0\.\d{6}\b/, "$1SECONDS");
+    const line = program.stdout.trim().split("\n").at(-1)!;
+    assertEquals(withoutTimes(line), withoutTimes(shown[i]!));
+  }
+});
+
+Deno.test("the configuration file that is shown is one", () => {
+  const [text] = blocksOf(CONFIGURE, "json") as [string];
+  const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
+  assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
+    2,
+    1,
+    ["shop.example.org", "*.example.org"],
+  ]);
+});
+
+Deno.test("the project's own site is explained as the program does", async () => {
+  const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(CONFIGURE) ??
+    [];
+  const { code, stdout } = await runProgram(["--explain", url!]);
+  assertEquals(code, 0);
+  assertEquals(withoutTimes(stdout), withoutTimes(shown!));
+});
+
+Deno.test("--check prints the lines that are shown, with where they come from", async () => {
+  using site = new Site({ "public/index.html": "" });
+  const [, args, shown] = /\$ EPOLLET_COMPRESS=on epollet (.*)\n([^]*?)\n```/.exec(CONFIGURE) ?? [];
+  const { code, stdout } = await runProgram(args!.split(" "), site.root, { EPOLLET_COMPRESS: "on" });
+  assertEquals(code, 0);
+  for (const line of shown!.split("\n").filter((line) => /^ {2}"/.test(line))) {
+    assertStringIncludes(stdout, line.replace("/srv/public", `${site.root}/public`));
+  }
+});
+
+Deno.test("each program of docs/embed.md runs and answers", async () => {
+  const programs = blocksOf(EMBED, "ts");
+  assert(programs.length >= 8, `${programs.length}`);
+  await Promise.all(programs.map(runsAndAnswers));
+});
+
+/** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
+async function lesson(args: readonly string[]): Promise<string> {
+  const [text] = blocksOf(UNDERSTAND, "ts") as [string];
+  await using program = new ShownProgram(text, args);
+  const reader = program.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  using wire = await connectSoon(program.port);
+  await wire.send("hello, world");
+  let printed = "";
+  const lines = async (count: number) => {
+    while (printed.split("\n").length <= count) {
+      const { value, done } = await awaited(reader.read(), "what the program prints");
+      assert(!done, printed);
+      printed += value;
+    }
+  };
+  await lines(args.length === 0 ? 3 : 1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await wire.send("!");
+  await lines(args.length === 0 ? 4 : 2);
+  await reader.cancel();
+  return printed;
+}
+
+Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
+  assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
+  assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
+});
+
+/** What is shown of a trace, as a pattern: numbers, strings and what was left out may be others. */
+function tracePattern(line: string): RegExp {
+  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
+    "…",
+    ".*",
+  );
+  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
+}
+
+/** Is a client as docs/understand.md has one. */
+async function askOnce(port: number, isEcho: boolean): Promise<void> {
+  using wire = await Wire.connect(port);
+  if (isEcho) {
+    await wire.send(new Uint8Array(100_000));
+    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
+    return;
+  }
+  for (let i = 0; i < 2; i++) {
+    await wire.send(get("/", "User-Agent: a client of these tests"));
+    assertEquals((await wire.expect()).status, 200);
+  }
+  await wire.endInput();
+  await wire.some();
+}
+
+/** Starts a command under strace, and has clients until it has seen all that is shown. */
+async function traced(command: string, shown: readonly string[]): Promise<void> {
+  using site = new Site();
+  const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
+    .map((word) => word === "7890" ? "0" : word === "trace.txt" ? site.path("trace.txt") : word);
+  await using program = await Program.startCommand(words);
+  let missing = shown;
+  let refusals = 0;
+  // Now and then the loop waits on another thread, which is not traced; what strace writes may come late.
+  for (let attempt = 0; attempt < 300; attempt++) {
+    await askOnce(program.port, command.includes("--handler echo"));
+    const trace = Deno.readTextFileSync(site.path("trace.txt"));
+    missing = missing.filter((line) => !tracePattern(line).test(trace));
+    refusals = trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0;
+    if (missing.length === 0 && (refusals > 1000 || !command.includes("naive"))) break;
+  }
+  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  await program.finish();
+  assertEquals(missing, [], command);
+  if (command.includes("naive")) assert(refusals > 1000, "nobody was asked again and again");
+}
+
+Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
+  if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
+  const scenarios: { command: string; shown: string[] }[] = [];
+  for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
+    if (kind === "sh" && text!.startsWith("strace ")) scenarios.push({ command: text!, shown: [] });
+    else if (kind === "") scenarios.at(-1)!.shown.push(...text!.trim().split("\n"));
+  }
+  assertEquals(scenarios.length, 6);
+  await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
+});
+
+/** Runs a command, where it is installed; null where it is not. */
+async function tryCommand(command: string, ...args: string[]): Promise<string | null> {
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(command, {
+      args,
+      stdout: "piped",
+      stderr: "piped",
+    })
+      .output();
+    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(success, `${command} ${args.join(" ")}: ${said}`);
+    return said;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.warn(`${command} is not installed`);
+    return null;
+  }
+}
+
+Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
+  using site = new Site();
+  const key = site.path("example.org.key");
+  const pem = site.path("example.org.pem");
+  const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=example.org"];
+  if (await tryCommand("openssl", ...request, "-keyout", key, "-out", pem) === null) return;
+  const withFiles = (text: string) => text.replaceAll(/\/etc\/(ssl|haproxy)\//g, `${site.root}/`);
+  const [nginx] = blocksOf(DEPLOY, "nginx") as [string];
+  site.write(
+    "nginx.conf",
+    `pid ${site.path("pid")};\nevents {}\nhttp {\naccess_log off;\n${withFiles(nginx)}\n}\n`,
+  );
+  await tryCommand("nginx", "-t", "-q", "-e", "stderr", "-c", site.path("nginx.conf"));
+  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key)); // HAProxy wants both in one file
+  const [haproxy] = blocksOf(DEPLOY, "haproxy") as [string];
+  site.write("haproxy.cfg", withFiles(haproxy));
+  await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
+  site.write("Caddyfile", blocksOf(DEPLOY, "caddyfile")[0]!);
+  await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
+});
+
+Deno.test("Prometheus takes what docs/deploy.md says of it, and each name is one that the program tells", async () => {
+  using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0]! });
+  await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
+  const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell!)[0]!);
+  const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1) })], "0");
+  for (const expression of expressions) {
+    const [name] = /(epollet|process)_\w+/.exec(expression)!;
+    assertStringIncludes(known, `\n${name}`, expression);
+  }
+  const rules = expressions.map((expr, i) => `- {record: "r${i}", expr: ${JSON.stringify(expr)}}`);
+  site.write("rules.yml", `groups:\n- name: shown\n  rules:\n  ${rules.join("\n  ")}\n`);
+  await tryCommand("promtool", "check", "rules", site.path("rules.yml"));
+});

@@ -1,0 +1,193 @@
+/**
+ * What every file of the project keeps to.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { REPOSITORY } from "../support/program.ts";
+
+const FOLDERS = [
+  "ffi",
+  "server",
+  "handlers",
+  "program",
+  "deploy",
+  "examples",
+  "tests",
+  "bench",
+  "docs",
+  "html",
+];
+const LINES_MAX = 335;
+/** Limits that count things, and are named by what they count. */
+const COUNTS = [
+  "REPEATED_KEYS_MAX",
+  "ANNOUNCED_ADDRESSES_MAX",
+  "HEARTBEATS_PER_PATIENCE",
+  "STALE_FORMS_NAMES_MAX",
+  "STALE_FORMS_TOLD_MAX",
+  "PASSWORD_CHECKS_WAITING_TOTAL_MAX",
+  "ADDRESSES_MAX",
+  "DESCRIPTORS_KEPT_MIN",
+  "DESCRIPTORS_PER_KEPT_ONE",
+  "DESCRIPTORS_PER_OPEN_FILE",
+  "DESCRIPTORS_PER_OPEN_ROOT",
+  "FORMS_LEFT_MAX",
+  "LINES_REMEMBERED_MAX",
+  "WORKER_LINE_CHARACTERS_MAX",
+  "GROWING_FILES_MAX",
+  "LISTING_BODIES_MAX",
+  "GIVES_WAY_LOOKS_MAX",
+  "GLOB_ALTERNATIVES_MAX",
+  "GLOB_EXPANDED_CHARACTERS_MAX",
+  "GLOB_WILDCARDS_MAX",
+  "LISTING_ENTRIES_MAX",
+  "LISTING_PAGE_ENTRIES_MAX",
+  "LISTING_SHORT_STEPS",
+  "LISTING_MEDIUM_STEPS",
+  "LISTINGS_AT_WORK_MAX",
+  "LISTINGS_WAITING_MAX",
+  "LISTING_REMEMBERED_ENTRIES_MAX",
+  "LISTING_LARGE_ENTRIES_MIN",
+  "LISTEN_BACKLOG",
+  "FIELDS_MAX",
+  "FIELDS_MOST",
+  "EVENTS_PER_TURN_MAX",
+  "ACCEPTS_PER_TURN_MAX",
+  "SHARED_ACCEPTS_PER_TURN_MAX",
+  "PIPELINED_REQUESTS_PER_TURN_MAX",
+  "CACHED_HEADS_MAX",
+  "RANGES_MAX",
+  "CACHED_ACCEPT_ENCODINGS_MAX",
+  "POOLED_CONNECTIONS_MAX",
+  "EXPIRATIONS_PER_TURN_MAX",
+  "EVENT_READS_MAX",
+  "LISTED_NAMES_OF_DIRECTORY_MAX",
+  "LISTED_NAMES_MAX",
+  "LISTED_DIRECTORIES_MAX",
+  "LARGE_DIRECTORIES_MAX",
+  "MICROTASK_ROUNDS_MAX",
+  "DIGESTED_FILES_MAX",
+  "COMPRESSIONS_MAX",
+  "PASSWORD_CHECKS_AT_ONCE_MAX",
+  "PASSWORD_CHECKS_WAITING_MAX",
+  "STATUS_WATCHERS_MAX",
+  "ADMIN_CONNECTIONS_MAX",
+  "WORKERS_MAX",
+];
+
+function* filesIn(folder: string): Generator<string> {
+  for (const entry of Deno.readDirSync(REPOSITORY + folder)) {
+    if (entry.isDirectory) yield* filesIn(`${folder}/${entry.name}`);
+    else yield `${folder}/${entry.name}`;
+  }
+}
+
+const TOP = [
+  "main.ts",
+  "mod.ts",
+  "README.md",
+  "README.zh-CN.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "LICENSE",
+  "deno.json",
+];
+const FILES = [...TOP, ...FOLDERS.flatMap((folder) => [...filesIn(folder)])];
+const MODULES = FILES.filter((file) => file.endsWith(".ts"));
+
+function read(file: string): string {
+  return Deno.readTextFileSync(REPOSITORY + file);
+}
+
+Deno.test("names of files are snake_case, and files do one thing", () => {
+  for (const file of MODULES) {
+    assertMatch(file.split("/").at(-1)!, /^[a-z][a-z0-9_]*(\.d)?\.ts$/, file);
+    const lines = read(file).split("\n").length;
+    assert(lines <= LINES_MAX, `${file} has ${lines} lines: is it two things?`);
+  }
+});
+
+Deno.test("every module begins by saying what it is", () => {
+  for (const file of MODULES) assert(read(file).startsWith("/**\n * "), `${file} has no header`);
+});
+
+Deno.test("nothing is left open, untyped or switched off", () => {
+  const forbidden = [
+    "TO" + "DO",
+    "FIX" + "ME",
+    "@ts-" + "ignore",
+    "lint-" + "ignore",
+  ];
+  for (const file of MODULES) {
+    for (const word of forbidden) assert(!read(file).includes(word), `${file} contains ${word}`);
+    assert(!/(?:: *|\bas )any *[;,)=>|&\]{]/.test(read(file)), `${file} has a type that says nothing`);
+    if (file.startsWith("tests/")) assert(!/ignore: *true|only: *true|\.skip\(/.test(read(file)), file);
+  }
+});
+
+Deno.test("no merge has left its marks", () => {
+  for (const file of FILES.filter((file) => /\.(md|ts|json|sh|yaml|cfg|service|html)$/.test(file))) {
+    assert(!/[<]{7} |[>]{7} /.test(read(file)), file);
+  }
+});
+
+/** Where bounds stand; the second is a part of the first. */
+const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "handlers/site/limits.ts"];
+
+function namesOfLimits(): string[] {
+  return LIMITS.flatMap((file) =>
+    Array.from(read(file).matchAll(/^export const (\w+)/gm), ([, name]) => name!)
+  );
+}
+
+Deno.test("bounds are named with their unit, and stand in server/limits.ts", () => {
+  const names = namesOfLimits();
+  assert(names.length > 20);
+  for (const name of names) {
+    if (COUNTS.includes(name)) continue;
+    assertMatch(name, /_(BYTES|MS|SECONDS)(_|$)/, name);
+  }
+});
+
+Deno.test("every limit is used", () => {
+  const names = namesOfLimits();
+  const elsewhere = MODULES.filter((file) => !LIMITS.includes(file) && !file.startsWith("tests/")).map(
+    read,
+  ).join();
+  for (const name of names) assert(elsewhere.includes(name), `${name} is used nowhere`);
+});
+
+/** What a heading is called in links, as GitHub makes it. */
+function anchorOf(heading: string): string {
+  return heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\p{Pc} -]/gu, "").replaceAll(" ", "-");
+}
+
+Deno.test("the documents link only to files and headings that are there", () => {
+  for (const file of FILES.filter((file) => file.endsWith(".md"))) {
+    for (const [, target, anchor] of read(file).matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)) {
+      const path = new URL(target!, `file://${REPOSITORY}${file}`).pathname;
+      assert(Deno.statSync(path), `${file} links to ${target}`);
+      if (anchor === undefined) continue;
+      const headings = Array.from(
+        Deno.readTextFileSync(path).matchAll(/^#+ (.*)$/gm),
+        ([, text]) => anchorOf(text!),
+      );
+      assert(headings.includes(decodeURI(anchor)), `${file} links to ${target}#${anchor}`);
+    }
+  }
+});
+
+Deno.test("documents and deno.json agree on the tasks, and the licence is MIT", () => {
+  for (const file of FILES.filter((file) => file.endsWith(".md"))) {
+    for (const [, task] of read(file).matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)) {
+      assert(task! in config.tasks, `${file} names the task ${task}`);
+    }
+  }
+  for (const task of Object.keys(config.tasks)) {
+    assert(task === "start" || read("CONTRIBUTING.md").includes(`deno task ${task}`), `what is ${task}?`);
+  }
+  assertMatch(read("LICENSE"), /^MIT License\n\nCopyright \(c\) \d{4} the epollet authors\n/);
+  assertEquals(config.license, "MIT");
+});

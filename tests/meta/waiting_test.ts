@@ -1,0 +1,46 @@
+/**
+ * Waits of tests have an end, and say what they were for.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { awaited, eventually, PATIENCE_MS } from "../support/waiting.ts";
+
+/** While `test` runs all timers of many seconds end at once. */
+async function impatiently(test: () => Promise<void>): Promise<void> {
+  const { setTimeout } = globalThis;
+  const now = performance.now;
+  let passedMs = 0;
+  performance.now = () => now.call(performance) + passedMs;
+  globalThis.setTimeout = ((callback: () => void, ms = 0) =>
+    setTimeout(() => {
+      passedMs += ms >= PATIENCE_MS ? 0 : PATIENCE_MS / 4;
+      callback();
+    }, ms >= PATIENCE_MS ? 20 : ms)) as typeof setTimeout;
+  try {
+    await test();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    performance.now = now;
+  }
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<string> {
+  return await promise.then(() => "none", (error) => (error as Error).message);
+}
+
+Deno.test("what is awaited in vain is named", async () => {
+  await impatiently(async () => {
+    const failure = await failureOf(awaited(new Promise(() => {}), "the morning"));
+    assertEquals(failure, "waited in vain for the morning");
+    assertEquals(await failureOf(eventually(() => false, "it does not come")), "it does not come");
+    assertEquals(await failureOf(eventually(() => Promise.resolve(false), "nor this")), "nor this");
+  });
+});
+
+Deno.test("what comes is given on, and so is what fails", async () => {
+  assertEquals(await awaited(Promise.resolve(7), "a number"), 7);
+  assertEquals(await failureOf(awaited(Promise.reject(new Error("its own")), "a number")), "its own");
+  let looks = 0;
+  await eventually(() => Promise.resolve(++looks === 3), "three looks");
+  assert(looks === 3);
+});

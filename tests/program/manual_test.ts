@@ -1,0 +1,78 @@
+/**
+ * The manual page: made from the table of flags, and what those who read such pages take without a word.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { manualPage } from "../../program/commands/manual.ts";
+import { FLAG_FORMS, variableOf } from "../../program/config/flags/flag_forms.ts";
+import { FLAGS } from "../../program/config/flags/flags.ts";
+import { runProgram } from "../support/program.ts";
+
+/** What a tool says of the page on standard output and standard error; null: it is not installed. */
+async function judgedBy(tool: string, args: readonly string[]): Promise<string | null> {
+  const page = Deno.makeTempFileSync({ suffix: ".1" });
+  try {
+    Deno.writeTextFileSync(page, `${manualPage("1.2.3")}\n`);
+    const env = { LC_ALL: "C.UTF-8", MANWIDTH: "100", MANPAGER: "cat", GROFF_NO_SGR: "1" };
+    const output = await new Deno.Command(tool, { args: [...args, page], env }).output();
+    return new TextDecoder().decode(output.stdout) + new TextDecoder().decode(output.stderr);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  } finally {
+    Deno.removeSync(page);
+  }
+}
+
+Deno.test("--man prints the page with the program's version", async () => {
+  const { code, stdout, stderr } = await runProgram(["--man"], "/");
+  assertEquals([code, stdout, stderr], [0, `${manualPage(config.version)}\n`, ""]);
+});
+
+Deno.test("it has its sections, every flag, and every variable", () => {
+  const page = manualPage("1.2.3");
+  assertMatch(page, /^\.TH EPOLLET 1 "\d{4}-\d\d-\d\d" "epollet 1\.2\.3" "User Commands"$/m);
+  const sections = Array.from(page.matchAll(/^\.SH (.*)$/gm), ([, name]) => name);
+  assertEquals(
+    sections,
+    "NAME,SYNOPSIS,DESCRIPTION,OPTIONS,ENVIRONMENT,FILES,SIGNALS,EXIT STATUS,EXAMPLES,SEE ALSO".split(","),
+  );
+  const text = page.replaceAll(/\\f[BIR]/g, "").replaceAll("\\-", "-");
+  for (const { name, flag } of FLAG_FORMS.values()) {
+    assertMatch(text, new RegExp(`^\\.TP\n.*--${name}\\b.*$`, "m"), flag.name);
+  }
+  for (const flag of FLAGS) {
+    const names = [...FLAG_FORMS.values()].filter((form) => form.flag === flag).flatMap((form) =>
+      variableOf(form) ?? []
+    );
+    assert(names.length === 0 || names.some((name) => text.includes(name)), flag.name);
+  }
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"]) {
+    assertStringIncludes(text, signal);
+  }
+  for (const line of page.split("\n")) assert(line.length <= 100, line);
+});
+
+Deno.test("mandoc and groff have nothing to say against it, and man shows it as it is meant", async () => {
+  const judges: [tool: string, args: string[]][] = [
+    ["mandoc", ["-T", "lint"]],
+    ["groff", ["-ww", "-man", "-Tutf8", "-z"]],
+  ];
+  let asked = 0;
+  for (const [tool, args] of judges) {
+    const judgement = await judgedBy(tool, args);
+    if (judgement === null) continue;
+    asked++;
+    assertEquals(judgement, "", tool);
+  }
+  const shown = await judgedBy("man", ["--warnings", "-l"]) ?? await judgedBy("mandoc", ["-T", "utf8"]);
+  if (shown === null) return console.log("skipped: neither man nor mandoc is installed");
+  const text = shown.replaceAll(/.[\b]/g, "");
+  assertMatch(text, /^EPOLLET\(1\) +User Commands +EPOLLET\(1\)$/m);
+  assertMatch(text, /^ +-H, --header NAME: VALUE$/m);
+  assertMatch(text, /^ +--spa\[=FILE\], --no-spa$/m);
+  assertMatch(text, /^ +\/about is about\.html, and \/about\.html leads there\./m);
+  assertMatch(text, /^ +epollet 80 \/srv\/www --user www-data$/m);
+  if (asked === 0) console.log("neither mandoc nor groff is installed");
+});

@@ -1,0 +1,53 @@
+/**
+ * What a supervisor makes of that which comes from a worker, whoever has that in hand.
+ * @module
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import { metricsText } from "../../handlers/admin/metrics.ts";
+import { SHOWN_CONNECTIONS_MAX } from "../../server/metrics/statistics.ts";
+import { LineReader } from "../../program/workers/channel.ts";
+import { readSnapshot } from "../../program/workers/read_snapshot.ts";
+import { cacheWith, snapshotWith } from "../support/snapshots.ts";
+
+/** As it comes through a channel. */
+const received = (snapshot: unknown) => readSnapshot(JSON.parse(JSON.stringify(snapshot)));
+
+Deno.test("what a worker says of itself arrives as it is", () => {
+  const said = snapshotWith({
+    responses: { 200: 3, 404: 1 },
+    cache: cacheWith(7),
+    cpuSeconds: 0.25,
+    connections: [{ fd: 9, state: "reading-body", ageMs: 1.5, queuedBytes: 0 }],
+  });
+  assertEquals(received(said), said);
+  assertEquals(received({ ...said, more: "x".repeat(99) }), said);
+});
+
+Deno.test("of lies nothing is left but numbers and words that are harmless", () => {
+  const text = metricsText([received({
+    ...snapshotWith({ cache: cacheWith(1) }),
+    requests: "1e9\nforged 1",
+    accepted: -1,
+    turns: { toString: 1 },
+    responses: { '200"} 1\nforged': 1, 200: "forged", 500: 5 },
+    states: null,
+    latencyCounts: ["forged", 1],
+    connections: [null, 1, { fd: 1, state: "<b>forged", ageMs: 1, queuedBytes: 1 }],
+    cache: "forged",
+    trigger: "forged",
+  })], "1");
+  assertEquals(text.includes("forged"), false);
+  assertEquals(text.includes('code="500"} 5\n') && text.includes('code="200"} 0\n'), true);
+  const many = new Array(100_000).fill({ fd: 1, state: "a", ageMs: 1, queuedBytes: 1 });
+  assertEquals(received({ ...snapshotWith(), connections: many }).connections.length, SHOWN_CONNECTIONS_MAX);
+  for (const nothing of [null, 1, "x", [], { poller: "x" }]) assertThrows(() => received(nothing), TypeError);
+});
+
+Deno.test("a line in very many pieces costs no more than one in few", () => {
+  const reader = new LineReader();
+  const one = Uint8Array.of(0x61);
+  const startMs = performance.now();
+  for (let i = 0; i < 300_000; i++) reader.take(one);
+  assertEquals(reader.take(Uint8Array.of(10, 98, 10))!.map(({ length }) => length), [300_000, 1]);
+  assertEquals(performance.now() - startMs < 5_000, true); // to copy it for each took 45 GB
+});

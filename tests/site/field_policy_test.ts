@@ -1,0 +1,304 @@
+/**
+ * The fields that a site's settings add to its responses.
+ * @module
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FieldPolicy, type ResponseFacts } from "../../handlers/site/rules/field_policy.ts";
+import { Rules } from "../../handlers/site/rules/rules.ts";
+import {
+  DEFAULT_SITE_SETTINGS,
+  type HeaderRule,
+  type SiteSettings,
+} from "../../handlers/site/settings/site_settings.ts";
+import { errorResponse } from "../../server/exchange/error_response.ts";
+import { type Fields, HttpResponse } from "../../server/http/response.ts";
+
+const PAGE: ResponseFacts = {
+  path: "/",
+  status: 200,
+  fileName: "index.html",
+  mediaType: "text/html; charset=utf-8",
+  origin: null,
+};
+const SCRIPT: ResponseFacts = {
+  ...PAGE,
+  path: "/assets/app.3f2a9c81.js",
+  fileName: "app.3f2a9c81.js",
+  mediaType: "text/javascript; charset=utf-8",
+};
+const MISSING: ResponseFacts = { ...PAGE, path: "/none", status: 404, fileName: null, mediaType: null };
+
+function policyOf(settings: Partial<SiteSettings>): FieldPolicy {
+  const whole = { ...DEFAULT_SITE_SETTINGS, ...settings };
+  return new FieldPolicy(whole, new Rules(whole));
+}
+
+function fieldsOf(settings: Partial<SiteSettings>, what: ResponseFacts, own: Fields = []): Fields {
+  const fields = policyOf(settings).fieldsOf(own, what);
+  assert(new HttpResponse(what.status, fields, null));
+  return fields;
+}
+
+function valueOf(
+  name: string,
+  settings: Partial<SiteSettings>,
+  what: ResponseFacts,
+  own: Fields = [],
+): string | null {
+  const values = fieldsOf(settings, what, own).filter(([other]) =>
+    other.toLowerCase() === name.toLowerCase()
+  );
+  assert(values.length <= 1, `${name} stands there ${values.length} times`);
+  return values.length === 0 ? null : values[0]![1];
+}
+
+/** Rules for every path. */
+function everywhere(...fields: (readonly [string, string | null])[]): { headers: HeaderRule[] } {
+  return { headers: [{ source: "/**", fields }] };
+}
+
+Deno.test("auto: what has a hash in its name stays for a year, everything else is asked for again", () => {
+  const year = "max-age=31536000, immutable";
+  const cases: [Partial<ResponseFacts>, string | null][] = [
+    [PAGE, "no-cache"],
+    [SCRIPT, year],
+    [{ ...SCRIPT, status: 206 }, year],
+    [{ ...SCRIPT, status: 304 }, year],
+    [{ ...PAGE, status: 206 }, "no-cache"],
+    [{ ...PAGE, status: 304 }, "no-cache"],
+    [{ ...SCRIPT, path: "/assets/index-B_x-zT1a.js", fileName: "index-B_x-zT1a.js" }, year], // its directory counts
+    [{ ...SCRIPT, path: "/%C3%BC.3f2a9c81.js", fileName: "ü.3f2a9c81.js" }, year],
+    [{ ...SCRIPT, path: "/app.js", fileName: "app.js" }, "no-cache"],
+    // A page that answers for what looks like a hash, and a file that another name leads to.
+    [{ ...SCRIPT, fileName: "index.html", mediaType: "text/html" }, "no-cache"],
+    [{ ...SCRIPT, fileName: "index.html" }, "no-cache"],
+    [{ ...SCRIPT, path: "/latest.js" }, "no-cache"],
+    [{ ...SCRIPT, fileName: "app.5b0e77d2.js" }, "no-cache"],
+    [{ ...SCRIPT, mediaType: "text/html; charset=utf-8" }, "no-cache"],
+    [{ ...SCRIPT, mediaType: "TEXT/HTML" }, "no-cache"],
+    // A list of what is in a directory.
+    [{ ...PAGE, fileName: null, mediaType: null }, "no-cache"],
+    ...[204, 301, 308, 400, 401, 403, 404, 405, 412, 416, 500, 503].map((status) => {
+      return [{ ...SCRIPT, status }, null] as [Partial<ResponseFacts>, null];
+    }),
+  ];
+  for (const [facts, expected] of cases) {
+    const what = { ...PAGE, ...facts };
+    assertEquals(valueOf("Cache-Control", {}, what), expected, JSON.stringify(what));
+    assertEquals(valueOf("Cache-Control", { cacheControl: "off" }, what), null);
+  }
+});
+
+Deno.test("what asks for a password is kept by its reader alone", () => {
+  const auth = [{ source: "/assets/**", realm: "r", users: {} }];
+  assertEquals(valueOf("Cache-Control", { auth }, SCRIPT), "private, max-age=31536000, immutable");
+  assertEquals(valueOf("Cache-Control", { auth }, { ...PAGE, path: "/assets/" }), "private, no-cache");
+  assertEquals(valueOf("Cache-Control", { auth }, PAGE), "no-cache");
+});
+
+Deno.test("a Cache-Control of one's own is for every file, and for nothing else", () => {
+  const settings = { cacheControl: "max-age=60" };
+  for (const what of [PAGE, SCRIPT, { ...PAGE, status: 206 }, { ...PAGE, status: 304 }]) {
+    assertEquals(valueOf("Cache-Control", settings, what), "max-age=60");
+  }
+  assertEquals(valueOf("Cache-Control", settings, { ...PAGE, fileName: null }), null);
+  for (const status of [204, 301, 404, 416, 500]) {
+    assertEquals(valueOf("Cache-Control", settings, { ...PAGE, status }), null, String(status));
+  }
+  assertThrows(() => policyOf({ cacheControl: "a\r\nb" }), TypeError, "Cache-Control");
+});
+
+Deno.test("by default an error gets nothing, and a file one field", () => {
+  const own: Fields = [["Content-Type", "text/plain"], ["X-Content-Type-Options", "nosniff"]];
+  assertEquals(fieldsOf({}, MISSING, own), own);
+  assertEquals(fieldsOf({}, PAGE, own), [...own, ["Cache-Control", "no-cache"]]);
+});
+
+Deno.test("the preset for careful browsers goes with every response, each field once", () => {
+  const names = [
+    "Strict-Transport-Security",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Referrer-Policy",
+    "Content-Security-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Permissions-Policy",
+  ];
+  for (
+    const what of [PAGE, SCRIPT, MISSING, { ...PAGE, status: 304 }, { ...PAGE, status: 301, fileName: null }]
+  ) {
+    const own: Fields = [["x-content-type-options", "nosniff"]];
+    const given = fieldsOf({ securityHeaders: true, cacheControl: "off" }, what, own).map(([name]) => name);
+    assertEquals(given, names);
+    assertEquals(fieldsOf({ cacheControl: "off" }, what, own), own);
+  }
+  const secure = { securityHeaders: true };
+  assertEquals(valueOf("Strict-Transport-Security", secure, PAGE), "max-age=31536000");
+  assertEquals(
+    valueOf("Content-Security-Policy", secure, PAGE),
+    "frame-ancestors 'self'; base-uri 'self'; object-src 'self'",
+  );
+  assert(valueOf("Permissions-Policy", secure, PAGE)?.startsWith("camera=(self), "));
+  // Each can be replaced or taken away.
+  const rules = everywhere(
+    ...names.map((name, i) => [name.toLowerCase(), i % 2 === 0 ? null : "mine"] as const),
+  );
+  for (const what of [PAGE, MISSING]) {
+    const given = fieldsOf({ ...secure, ...rules, cacheControl: "off" }, what);
+    assertEquals<unknown>(
+      given,
+      names.filter((_, i) => i % 2 === 1).map((name) => [name.toLowerCase(), "mine"]),
+    );
+  }
+});
+
+Deno.test("rules replace fields of their name, whatever its case; null takes them away; the last one wins", () => {
+  const own: Fields = [["Content-Type", "text/html"], ["ETag", '"a"'], ["X-A", "own"], ["x-a", "own again"]];
+  const cases: [rules: readonly HeaderRule[], expected: Fields][] = [
+    [[], own],
+    [[{ source: "/**", fields: [["X-B", "b"]] }], [...own, ["X-B", "b"]]],
+    [[{ source: "/other", fields: [["X-B", "b"]] }], own],
+    [[{ source: "/**", fields: [["X-a", "rule"]] }], [...own.slice(0, 2), ["X-a", "rule"]]],
+    [[{ source: "/**", fields: [["X-A", null]] }], own.slice(0, 2)],
+    [[{ source: "/**", fields: [["X-C", null]] }], own],
+    [[{ source: "/**", fields: [["X-B", ""]] }], [...own, ["X-B", ""]]],
+    [
+      [{ source: "/**", fields: [["X-B", "1"]] }, { source: "/", fields: [["x-b", "2"]] }],
+      [...own, ["x-b", "2"]],
+    ],
+    [[{ source: "/**", fields: [["X-B", "1"]] }, { source: "/", fields: [["x-b", null]] }], own],
+    [[{ source: "/**", fields: [["X-B", null]] }, { source: "/", fields: [["x-b", "2"]] }], [...own, [
+      "x-b",
+      "2",
+    ]]],
+    [[{ source: "/**", fields: [["X-B", "1"], ["X-B", "2"]] }], [...own, ["X-B", "2"]]],
+    [[{ source: "/**", fields: [["etag", null], ["content-type", "a/b"]] }], [...own.slice(2), [
+      "content-type",
+      "a/b",
+    ]]],
+  ];
+  for (const [headers, expected] of cases) {
+    const before = JSON.stringify(own);
+    assertEquals(fieldsOf({ headers, cacheControl: "off" }, PAGE, own), expected, JSON.stringify(headers));
+    assertEquals(JSON.stringify(own), before, "what is given is not changed");
+  }
+  assertEquals(valueOf("Cache-Control", everywhere(["cache-control", "no-store"]), PAGE), "no-store");
+  assertEquals(valueOf("Cache-Control", everywhere(["Cache-Control", null]), SCRIPT), null);
+  const cors = { cors: ["*"] };
+  assertEquals(
+    valueOf(
+      "Access-Control-Allow-Origin",
+      { ...cors, ...everywhere(["Access-Control-Allow-Origin", null]) },
+      PAGE,
+    ),
+    null,
+  );
+});
+
+Deno.test("Vary only grows", () => {
+  const cors = ["https://a.example"];
+  const cases: [own: string | null, cors: boolean, rules: (string | null)[], expected: string | null][] = [
+    [null, false, [], null],
+    ["Accept-Encoding", false, [], "Accept-Encoding"],
+    ["Accept-Encoding", true, [], "Accept-Encoding, Origin"],
+    [null, true, [], "Origin"],
+    ["Accept-Encoding", true, ["Cookie"], "Accept-Encoding, Origin, Cookie"],
+    ["Accept-Encoding", true, [null], "Accept-Encoding, Origin"],
+    ["Accept-Encoding", false, ["Cookie", null, "DNT"], "Accept-Encoding, Cookie, DNT"],
+    ["Accept-Encoding", true, ["origin , accept-encoding,,"], "Accept-Encoding, Origin"],
+    ["Accept-Encoding", true, ["*"], "*"],
+    ["*", true, ["Cookie"], "*"],
+    [null, false, ["Cookie"], "Cookie"],
+    [null, false, [null], null],
+  ];
+  for (const [own, hasCors, rules, expected] of cases) {
+    const settings = {
+      ...everywhere(...rules.map((value) => ["vary", value] as const)),
+      cors: hasCors ? cors : null,
+    };
+    for (const what of [PAGE, MISSING]) {
+      const given = valueOf("Vary", settings, what, own === null ? [] : [["Vary", own]]);
+      assertEquals(given, expected, JSON.stringify([own, hasCors, rules]));
+    }
+  }
+  const twice: Fields = [["Vary", "A"], ["vary", "B"]];
+  assertEquals(valueOf("Vary", everywhere(["Vary", "C"]), PAGE, twice), "A, B, C");
+});
+
+Deno.test("what a rule says about content is not said of an error, nor of what it redirects to", () => {
+  const names = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"];
+  const settings = everywhere(...names.map((name) => [name, "x"] as const), ["Content-Security-Policy", "y"]);
+  const own: Fields = [["Content-Type", "text/plain; charset=utf-8"]];
+  for (const what of [{ ...PAGE }, { ...PAGE, status: 206 }]) {
+    for (const name of names) assertEquals(valueOf(name, settings, what, own), "x", name);
+    assertEquals(valueOf("Content-Security-Policy", settings, what, own), "y");
+  }
+  const others = [MISSING, { ...PAGE, status: 404 }, { ...PAGE, fileName: null }, { ...PAGE, status: 304 }];
+  for (const what of [...others, { ...PAGE, status: 301, fileName: null }, { ...PAGE, status: 416 }]) {
+    for (const name of names) {
+      assertEquals(valueOf(name, settings, what, own), name === "Content-Type" ? own[0]![1] : null, name);
+    }
+    assertEquals(valueOf("Content-Security-Policy", settings, what, own), "y");
+  }
+  const multipart: Fields = [["Content-Type", "multipart/byteranges; boundary=a"]];
+  const range = { ...PAGE, status: 206 };
+  assertEquals(valueOf("Content-Type", settings, range, multipart), multipart[0]![1]);
+});
+
+Deno.test("what a rule says about caching is not said of an error: a year for a file is none for its absence", () => {
+  for (const name of ["Cache-Control", "Expires", "Pragma", "CDN-Cache-Control", "Surrogate-Control"]) {
+    const settings = everywhere([name, "x"]);
+    for (const status of [200, 206, 301, 304]) {
+      assertEquals(valueOf(name, settings, { ...PAGE, status }), "x", name);
+    }
+    for (const status of [400, 401, 404, 416, 500, 503]) {
+      assertEquals(valueOf(name, settings, { ...PAGE, status }), null, `${name} ${status}`);
+    }
+  }
+  assertEquals(valueOf("X-Expires", everywhere(["X-Expires", "x"]), MISSING), "x");
+});
+
+Deno.test("other origins are told what the settings say, on errors, too", () => {
+  for (const what of [PAGE, MISSING, { ...PAGE, status: 304 }]) {
+    assertEquals(valueOf("Access-Control-Allow-Origin", { cors: ["*"] }, what), "*");
+    assertEquals(valueOf("Vary", { cors: ["*"] }, what), null);
+    const list = { cors: ["https://a.example", "https://b.example"] };
+    assertEquals(
+      valueOf("Access-Control-Allow-Origin", list, { ...what, origin: "https://b.example" }),
+      "https://b.example",
+    );
+    for (const origin of [null, "https://c.example"]) {
+      assertEquals(valueOf("Access-Control-Allow-Origin", list, { ...what, origin }), null);
+      assertEquals(valueOf("Vary", list, { ...what, origin }), "Origin");
+    }
+  }
+});
+
+Deno.test("it is known whether an error's fields depend on who asks for what", () => {
+  const cases: [Partial<SiteSettings>, boolean][] = [
+    [{}, true],
+    [{ securityHeaders: true, cacheControl: "max-age=1", cors: ["*"] }, true],
+    [everywhere(["X-A", "b"]), true],
+    [{ cors: ["https://a.example"] }, false],
+    [{ headers: [{ source: "/a/**", fields: [["X-A", "b"]] }] }, false],
+    [{ headers: [{ source: "/**/*", fields: [["X-A", "b"]] }] }, false],
+  ];
+  for (const [settings, expected] of cases) {
+    const policy = policyOf(settings);
+    assertEquals(policy.isUniform, expected, JSON.stringify(settings));
+    if (!expected) continue;
+    const first = policy.fieldsOf([], MISSING);
+    for (const path of ["", "/", "/a/b", SCRIPT.path]) {
+      assertEquals(policy.fieldsOf([], { ...MISSING, path, origin: "https://a.example" }), first);
+    }
+  }
+});
+
+Deno.test("an answer without a path gets what is said of every path", () => {
+  const headers = [
+    { source: "/**", fields: [["X-A", "1"] as const] },
+    { source: "/*", fields: [["X-B", "2"] as const] },
+  ];
+  assertEquals(fieldsOf({ headers }, { ...MISSING, path: "", status: 400 }), [["X-A", "1"]]);
+  assert(errorResponse(400, fieldsOf({ headers }, { ...MISSING, path: "", status: 400 })));
+});

@@ -1,0 +1,270 @@
+/**
+ * Work in slices: what is short is done at once, what is long waits for its turn; nobody is kept waiting by many.
+ * @module
+ */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { type Asker, TimeSlices } from "../../handlers/site/listing/time_slices.ts";
+import {
+  LISTING_MEDIUM_STEPS,
+  LISTING_SHORT_STEPS,
+  LISTING_SLICE_MS,
+  LISTINGS_AT_WORK_MAX,
+  LISTINGS_WAITING_MAX,
+} from "../../handlers/site/limits.ts";
+import { eventually } from "../support/descriptors.ts";
+
+/** A clock that goes only while work is done. */
+class Clock {
+  ms = 0;
+  /** What a step takes: on a busy machine as much as other processes like. */
+  stepMs: number;
+
+  constructor(stepMs: number) {
+    this.stepMs = stepMs;
+  }
+
+  readonly now = (): number => this.ms;
+
+  readonly step = (): void => void (this.ms += this.stepMs);
+}
+
+function takeMillisecond(): void {
+  const endMs = performance.now() + 1;
+  while (performance.now() < endMs);
+}
+
+/** Work of so many steps, each of a millisecond at least, or that goes on for ever; it counts what is done of it. */
+class Work {
+  /** Of all times that it was begun. */
+  steps = 0;
+  /** Of the last time, while it goes on. */
+  held = 0;
+  isEnded = false;
+  readonly key: string = crypto.randomUUID();
+  readonly #count: number;
+  readonly #step: () => void;
+
+  constructor(count: number, step: () => void = takeMillisecond) {
+    this.#count = count;
+    this.#step = step;
+  }
+
+  *run(): Generator<void, string> {
+    try {
+      for (let i = 0; i < this.#count; i++) {
+        this.steps++;
+        this.held++;
+        this.#step();
+        yield;
+      }
+      return "done";
+    } finally {
+      this.isEnded = true;
+      this.held = 0;
+    }
+  }
+}
+
+function asker(batch: number, signal: AbortSignal = new AbortController().signal): Asker {
+  return { batch, signal };
+}
+
+function stepsOf(works: readonly Work[]): number {
+  return works.reduce((sum, { steps }) => sum + steps, 0);
+}
+
+Deno.test("short work is done at once, and nobody's signal is asked for", () => {
+  const clock = new Clock(1);
+  const slices = new TimeSlices(clock.now);
+  const asker: Asker = {
+    batch: 1,
+    get signal(): AbortSignal {
+      throw new Error("the signal was touched");
+    },
+  };
+  assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker), "done");
+});
+
+Deno.test("of what is asked for in one turn only a slice is done in it, whether it is short or long", async () => {
+  for (const length of [1, 100]) {
+    const clock = new Clock(1);
+    const slices = new TimeSlices(clock.now);
+    const gone = new AbortController();
+    const works = Array.from({ length: 64 }, () => new Work(length, clock.step));
+    const results = works.map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
+    assertLess(stepsOf(works), LISTING_SLICE_MS + 1);
+    const late = new Work(1, clock.step); // in another turn, but others wait
+    const last = slices.run(late.run(), "refused", asker(2, gone.signal));
+    assertEquals(late.steps, 0);
+    if (length === 1) {
+      assertEquals(new Set(await Promise.all([...results, last])), new Set(["done"]));
+      assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker(3)), "done");
+    }
+    gone.abort();
+  }
+});
+
+Deno.test("only so much may wait: what is refused is not begun", async () => {
+  const slices = new TimeSlices();
+  const gone = new AbortController();
+  const waiting: (string | Promise<string>)[] = [];
+  for (let i = 0; i < LISTINGS_WAITING_MAX; i++) {
+    waiting.push(slices.run(new Work(100).run(), "refused", asker(1, gone.signal)));
+  }
+  assert(waiting.every((result) => result instanceof Promise));
+  const refused = new Work(1);
+  assertEquals(slices.run(refused.run(), "refused", asker(2)), "refused");
+  assertEquals(refused.steps, 0);
+  gone.abort();
+  assertEquals(new Set(await Promise.all(waiting)), new Set(["refused"]));
+  assertEquals(await slices.run(new Work(1).run(), "refused", asker(3)), "done");
+});
+
+Deno.test("short work passes long work; of long work a few take turns, and get theirs while new work comes", async () => {
+  const slices = new TimeSlices();
+  const gone = new AbortController();
+  const works = Array.from({ length: 3 * LISTINGS_AT_WORK_MAX }, () => new Work(Infinity));
+  const long = works.map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
+  assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");
+  assert(works.every(({ steps }) => steps > 0), "those that came before it had their first slice");
+  const before = works.map(({ steps }) => steps);
+  const advanced = () => works.filter(({ steps }, i) => steps > before[i]!).length;
+  for (let i = 0; advanced() < LISTINGS_AT_WORK_MAX; i++) {
+    assertLess(i, 1000, "long work gets no turn");
+    assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");
+  }
+  for (let i = 0; i < 10; i++) await slices.run(new Work(1).run(), "refused", asker(1));
+  assertEquals(advanced(), LISTINGS_AT_WORK_MAX);
+  gone.abort();
+  await Promise.all(long);
+});
+
+Deno.test("work that nobody waits for any longer is ended, and the others go on", async () => {
+  const slices = new TimeSlices();
+  const gone = new AbortController();
+  const begun = new Work(Infinity);
+  const fresh = new Work(Infinity);
+  const results = [begun, fresh].map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
+  const kept = new Work(30);
+  const other = slices.run(kept.run(), "refused", asker(1));
+  const late = new Work(1);
+  const steps = begun.steps;
+  await eventually(() => begun.steps > steps, "it does not go on");
+  gone.abort();
+  assert(begun.isEnded);
+  const counted = stepsOf([begun, fresh]);
+  results.push(slices.run(late.run(), "refused", asker(1, gone.signal)));
+  assertEquals(await Promise.all(results), ["refused", "refused", "refused"]);
+  assertEquals(await other, "done");
+  assertEquals([stepsOf([begun, fresh]), late.steps], [counted, 0]);
+});
+
+Deno.test("others get their turn between two slices", async () => {
+  const slices = new TimeSlices();
+  const work = new Work(10 * LISTING_SLICE_MS);
+  let longest = 0;
+  let last = 0;
+  const timer = setInterval(() => {
+    longest = Math.max(longest, work.steps - last);
+    last = work.steps;
+  }, 0);
+  try {
+    assertEquals(await slices.run(work.run(), "refused", asker(1)), "done");
+  } finally {
+    clearInterval(timer);
+  }
+  assertLess(longest, 5 * LISTING_SLICE_MS);
+});
+
+Deno.test("work that fails fails alone", async () => {
+  const slices = new TimeSlices();
+  function* failing(): Generator<void, string> {
+    yield* new Work(30).run();
+    throw new Error("lost");
+  }
+  const first = slices.run(failing(), "", asker(1));
+  const second = slices.run(new Work(30).run(), "", asker(1));
+  assert(first instanceof Promise);
+  assertEquals(await first.catch((error: Error) => error.message), "lost");
+  assertEquals(await second, "done");
+});
+
+/** The steps that `works` do until `result` is there; fails when it does not come. */
+async function stepsUntil(result: string | Promise<string>, works: readonly Work[]): Promise<number> {
+  const before = stepsOf(works);
+  let isDone = false;
+  void Promise.resolve(result).then(() => isDone = true);
+  await eventually(() => isDone || stepsOf(works) - before > 100_000, "nothing goes on");
+  assert(isDone, "it waits for those that are endless");
+  assertEquals(await result, "done");
+  return stepsOf(works) - before;
+}
+
+const CASES = [
+  { count: LISTINGS_AT_WORK_MAX, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: 3 * LISTINGS_AT_WORK_MAX, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: LISTINGS_WAITING_MAX - 1, stepMs: LISTING_SLICE_MS / 32, how: "with the processor to itself" },
+  { count: LISTINGS_AT_WORK_MAX, stepMs: 1000, how: "descheduled in each step" },
+];
+
+for (const { count, stepMs, how } of CASES) {
+  Deno.test(`work passes ${count} that are longer, ${how}`, async () => {
+    const clock = new Clock(stepMs);
+    const slices = new TimeSlices(clock.now);
+    const gone = new AbortController();
+    const run = (work: Work, signal?: AbortSignal) => {
+      const begin = () => work.run();
+      return slices.run(begin(), "refused", asker(1, signal), { begin, key: work.key });
+    };
+    const endless = Array.from({ length: count }, () => new Work(Infinity, clock.step));
+    const long = endless.map((work) => run(work, gone.signal));
+    // Short work that came before it is finished before it; and it gets each second slice.
+    const before = count * LISTING_SHORT_STEPS;
+    const perSlice = Math.max(1, LISTING_SLICE_MS / stepMs);
+    for (const length of [1, 3, LISTING_SHORT_STEPS - 1]) {
+      const short = run(new Work(length, clock.step));
+      assertLess(await stepsUntil(short, endless), 2 * (before + perSlice * (length + 1)), `${length} steps`);
+    }
+    for (const length of [LISTING_SHORT_STEPS, 3 * LISTING_SHORT_STEPS, LISTING_MEDIUM_STEPS - 1]) {
+      const medium = run(new Work(length, clock.step));
+      const most = 2 * before + 4 * LISTINGS_AT_WORK_MAX * LISTING_MEDIUM_STEPS;
+      assertLess(await stepsUntil(medium, endless), most, `${length} steps`);
+    }
+    gone.abort();
+    await Promise.all(long);
+  });
+}
+
+Deno.test("long work is finished, too, while shorter work keeps coming, and few hold what they have done", async () => {
+  const clock = new Clock(LISTING_SLICE_MS / 32);
+  const slices = new TimeSlices(clock.now);
+  const works: Work[] = [];
+  let most = 0;
+  const step = () => {
+    clock.step();
+    const holding = works.filter(({ held }) => held > 0);
+    most = Math.max(most, holding.length);
+    assertLess(holding.filter(({ held }) => held > LISTING_MEDIUM_STEPS).length, LISTINGS_AT_WORK_MAX + 1);
+  };
+  const run = (length: number) => {
+    const work = new Work(length, step);
+    works.push(work);
+    const begin = () => work.run();
+    return slices.run(begin(), "refused", asker(1), { begin, key: work.key });
+  };
+  let left = 5 * LISTINGS_AT_WORK_MAX;
+  const long = Array.from({ length: left }, async () => {
+    assertEquals(await run(3 * LISTING_MEDIUM_STEPS), "done");
+    left--;
+  });
+  const shorter = [1, LISTING_SHORT_STEPS + 1, LISTING_MEDIUM_STEPS - 1].map(async (length) => {
+    for (let i = 0; left > 0; i++) {
+      assertLess(i, 10_000, "long work is not finished");
+      assertEquals(await run(length), "done");
+    }
+  });
+  await Promise.all([...long, ...shorter]);
+  // Those with a place, the one that is short and goes on now, and one that has just shown that it is not.
+  assertLess(most, 2 * LISTINGS_AT_WORK_MAX + 3);
+  assertEquals(works.filter(({ held }) => held > 0).length, 0);
+});

@@ -1,0 +1,115 @@
+/**
+ * A real browser loads the site that is served out of the box.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { findBrowser, QUIETLY, removeSoon } from "../support/browser.ts";
+import { Program, REPOSITORY, Site } from "../support/program.ts";
+
+/** Time as the page sees it; it stands still while the page waits for the server. */
+const VIRTUAL_TIME_MS = 5_000;
+const BROWSER_TIMEOUT_MS = 60_000;
+/** Their own widths, in the order of the page: the mark and the drawing. One that was not loaded has none. */
+const IMAGE_WIDTHS_PX = "64 440";
+
+/** What a visit left behind. */
+interface Visit {
+  /** The document after its scripts have run. */
+  readonly dom: string;
+  /** What the page's console shows: errors of scripts, and what the browser refused to use. */
+  readonly complaints: readonly string[];
+}
+
+/** `known` is what the browser remembers of earlier visits; null: there were none. */
+async function visit(browser: string, url: string, known: string | null = null): Promise<Visit> {
+  const profile = known ?? await Deno.makeTempDir({ prefix: "epollet-browser-" });
+  const args = [
+    ...QUIETLY,
+    "--enable-logging=stderr",
+    `--user-data-dir=${profile}`,
+    `--virtual-time-budget=${VIRTUAL_TIME_MS}`,
+    "--dump-dom",
+    url,
+  ];
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), BROWSER_TIMEOUT_MS);
+  try {
+    const output = await new Deno.Command(browser, {
+      args,
+      stdout: "piped",
+      stderr: "piped",
+      signal: timeout.signal,
+    }).output();
+    const decoder = new TextDecoder();
+    const log = decoder.decode(output.stderr);
+    assert(output.success, `the browser failed or did not end: ${log}`);
+    return {
+      dom: decoder.decode(output.stdout),
+      complaints: log.split("\n").filter((line) => line.includes(":CONSOLE")),
+    };
+  } finally {
+    clearTimeout(timer);
+    if (known === null) await Deno.remove(profile, { recursive: true });
+  }
+}
+
+/** The text of the element with this id, when it holds nothing but text. */
+function textOf(dom: string, id: string): string {
+  return new RegExp(`id="${id}"[^>]*>([^<]*)<`).exec(dom)?.[1] ?? "";
+}
+
+/** Visits the site through the program, or says why it does not. */
+async function withVisit(args: readonly string[], check: (visit: Visit) => void): Promise<void> {
+  const browser = await findBrowser();
+  if (browser === null) return;
+  await using program = await Program.start(`${REPOSITORY}html`, args);
+  check(await visit(browser, `http://127.0.0.1:${program.port}/`));
+}
+
+for (const poller of POLLER_NAMES) {
+  Deno.test(`a browser loads the page with its style sheet, script and images through ${poller}`, async () => {
+    await withVisit(["--poller", poller], ({ dom, complaints }) => {
+      assertEquals(complaints, []);
+      assertStringIncludes(dom, "<h1>This page came through epoll.</h1>");
+      assertStringIncludes(dom, 'data-color-scheme="light dark"', "the style sheet is not in force");
+      assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
+      assertEquals(textOf(dom, "status"), "20 round trips done.");
+      assertMatch(textOf(dom, "median"), /^\d+\.\d ms$/);
+      assertEquals(textOf(dom, "connection"), "kept alive");
+      const [status, ...fields] = textOf(dom, "headers").split("\n");
+      assertEquals(status, "200 OK");
+      const size = Deno.statSync(`${REPOSITORY}html/index.html`).size;
+      assert(fields.includes(`content-length: ${size}`), fields.join("\n"));
+      assert(fields.includes("content-type: text/html; charset=UTF-8"), fields.join("\n"));
+    });
+  });
+}
+
+Deno.test("a browser loads the page when every response closes its connection", async () => {
+  await withVisit(["--no-keep-alive"], ({ dom, complaints }) => {
+    assertEquals(complaints, []);
+    assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
+    assertEquals(textOf(dom, "status"), "20 round trips done.");
+    assertEquals(textOf(dom, "connection"), "closed");
+  });
+});
+
+Deno.test("a page that becomes a directory is found by a browser that was redirected before", async () => {
+  const browser = await findBrowser();
+  if (browser === null) return;
+  using site = new Site({ "about.html": "<p id=p>page</p>" });
+  await using program = await Program.start(site.root, ["--no-config", "--clean-urls"]);
+  const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
+  try {
+    const at = `http://127.0.0.1:${program.port}/about`;
+    const first = await visit(browser, `${at}/`, profile);
+    assertEquals(textOf(first.dom, "p"), "page");
+    Deno.removeSync(site.path("about.html"));
+    site.write("about/index.html", "<p id=p>index</p>");
+    assertEquals(textOf((await visit(browser, at, profile)).dom, "p"), "index");
+    assertEquals(textOf((await visit(browser, `${at}/`, profile)).dom, "p"), "index");
+  } finally {
+    await removeSoon(profile);
+  }
+});

@@ -1,0 +1,100 @@
+/**
+ * What the Dockerfile and compose.yaml promise. `deno task container` builds the image and tries it.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
+import { REPOSITORY } from "../support/program.ts";
+
+/** Each instruction, with the lines that it goes on for. */
+const INSTRUCTIONS: readonly (readonly [name: string, rest: string])[] = Deno
+  .readTextFileSync(`${REPOSITORY}Dockerfile`).replaceAll(/^#.*\n/gm, "").replaceAll(/\\\n\s*/g, "").split(
+    "\n",
+  )
+  .filter((line) => line !== "").map((line) => [line.split(" ")[0]!, line.slice(line.indexOf(" ") + 1)]);
+
+function said(name: string): string[] {
+  return INSTRUCTIONS.filter(([other]) => other === name).map(([, rest]) => rest);
+}
+
+Deno.test("the image is built in two stages, of images that are named as they are", () => {
+  const bases = said("FROM");
+  assertEquals(bases.length, 2);
+  for (const base of bases) assertMatch(base, /^[a-z0-9./-]+:[a-z0-9.-]+( AS build)?$/);
+  assertMatch(said("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
+});
+
+Deno.test("it runs as a user by number, on port 8080, is asked how it is, and ended by SIGTERM", () => {
+  const runtime = INSTRUCTIONS.slice(INSTRUCTIONS.findLastIndex(([name]) => name === "FROM"));
+  const one = (name: string) => {
+    const found = runtime.filter(([other]) => other === name);
+    assertEquals(found.length, 1, name);
+    return found[0]![1];
+  };
+  assertEquals(one("USER"), "65532:65532");
+  assertEquals(one("EXPOSE"), "8080");
+  assertMatch(one("ENV"), /\bEPOLLET_PORT=8080 EPOLLET_ROOT=\/site\b/);
+  assertEquals(one("STOPSIGNAL"), "SIGTERM");
+  assertMatch(one("HEALTHCHECK"), /CMD \["\/usr\/local\/bin\/epollet", "--healthcheck"\]$/);
+  assertEquals(JSON.parse(one("ENTRYPOINT")), ["/usr/local/bin/epollet"]);
+  const labels = Object.fromEntries(
+    Array.from(
+      one("LABEL").matchAll(/org\.opencontainers\.image\.([\w.]+)="([^"]*)"/g),
+      ([, key, value]) => [key, value],
+    ),
+  );
+  assertEquals([labels.title, labels.version, labels.licenses], ["epollet", config.version, config.license]);
+  assertEquals(labels["base.name"], said("FROM").at(-1));
+});
+
+Deno.test("the keys of a mounted file that the image's variables overrule are those that deploy.md names", () => {
+  const variables = Array.from(
+    said("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
+    ([, name]) => name!.toLowerCase(),
+  );
+  const [, keys = ""] = /All of the file counts but ([^]*?),\s+which\s+the image's variables/.exec(
+    Deno.readTextFileSync(`${REPOSITORY}docs/deploy.md`),
+  ) ?? [];
+  const named = Array.from(keys.matchAll(/`(\w+)`/g), ([, key]) => key);
+  assertEquals(["config", ...named].toSorted(), variables.toSorted());
+});
+
+Deno.test("all that the program is made of gets into the build, and nothing else", () => {
+  const lines = Deno.readTextFileSync(`${REPOSITORY}.dockerignore`).trim().split("\n").filter((line) =>
+    line[0] !== "#"
+  );
+  assertEquals(lines[0], "*");
+  const passed = lines.slice(1).map((line) => line.slice(1));
+  for (const name of passed) assert(Deno.statSync(REPOSITORY + name), name);
+  for (
+    const name of [
+      "ffi",
+      "server",
+      "handlers",
+      "program",
+      "deploy",
+      "main.ts",
+      "deno.json",
+      "deno.lock",
+      "html",
+    ]
+  ) {
+    assert(passed.includes(name), name);
+  }
+  assert(!passed.includes("tests"));
+});
+
+Deno.test("compose.yaml leaves it nothing to write to, and no right", () => {
+  const compose = Deno.readTextFileSync(`${REPOSITORY}compose.yaml`);
+  for (
+    const line of [
+      "read_only:\\s+true",
+      "- ALL",
+      "- no-new-privileges:true",
+      '- "8080:8080"',
+      "- ./html:/site:ro",
+    ]
+  ) {
+    assertMatch(compose, new RegExp(`^ +${line}$`, "m"));
+  }
+});

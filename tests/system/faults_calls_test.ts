@@ -1,0 +1,68 @@
+/**
+ * System calls that fail: every call that the server makes, with every error that its man page names. A client that is
+ * concerned may notice; nobody else does, and afterwards all is as before. One by one: `deno task faults`.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { WAITING } from "../faults/errnos.ts";
+import { LocalTarget } from "../faults/local_target.ts";
+import { manyAtOnce, unnoticedRounds } from "../faults/plan.ts";
+import { mustSkip } from "../faults/strace.ts";
+import { Target } from "../faults/target.ts";
+import { IS_EMULATED } from "../support/program.ts";
+import { Random, SEED } from "../support/random.ts";
+
+/** What the program may say of faults, and what it says nothing of. */
+const COMPLAINT = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
+
+async function assertEndsWell(target: Target): Promise<void> {
+  for (const line of (await target.end()).trim().split("\n")) {
+    assert(line === "" || COMPLAINT.test(line), line);
+  }
+}
+
+Deno.test("the program survives every error of every system call that it makes, and so do the other clients", async () => {
+  if (IS_EMULATED || mustSkip("system calls of the program were not made to fail")) return await inProcess();
+  await using edge = await Target.start();
+  await using level = await Target.start(["--poller", "epoll-level"]);
+  let injected = 0;
+  const random = new Random();
+  console.log(`seed ${SEED}`);
+  for (const { poller, faults } of manyAtOnce()) {
+    if (faults.length < 4 && !random.oneIn(3)) continue; // open(2) alone has so many: some of them each time
+    injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
+  }
+  assert(injected > 100, `only ${injected} calls failed`);
+  await assertEndsWell(edge);
+  await assertEndsWell(level);
+});
+
+/** The same without strace. */
+async function inProcess(): Promise<void> {
+  await using target = await LocalTarget.start("epoll-level"); // which a lie about EAGAIN does not keep waiting
+  for (const { faults } of manyAtOnce()) await target.suffer(faults);
+}
+
+Deno.test("the program survives every error of the wait that runs on another thread", async () => {
+  if (IS_EMULATED || mustSkip("the wait on another thread was not made to fail")) return;
+  await using target = await Target.start();
+  for (const errno of WAITING.epoll_wait) {
+    const faults = [{ call: "epoll_wait", errno, when: 1 }];
+    const { noticed } = await target.suffer(faults, target.otherThreads);
+    assertEquals(noticed, [], errno);
+  }
+  assertEquals(await target.end(), "");
+});
+
+for (const { poller, faults } of unnoticedRounds()) {
+  const isInterrupted = faults.every(({ errno }) => errno === "EINTR");
+  const what = isInterrupted
+    ? "EINTR"
+    : `an error of ${[...new Set(faults.map(({ call }) => call))].join(", ")}`;
+  Deno.test(`${poller}: no client notices ${what}`, async () => {
+    await using target = await LocalTarget.start(poller);
+    const { injected, noticed } = await target.suffer(faults);
+    assert(injected >= 4, `only ${injected} calls failed`);
+    assertEquals([noticed, target.errors], [[], []]);
+  });
+}

@@ -1,0 +1,117 @@
+/**
+ * A walk over every call that a connection makes on its socket: each of them fails, with each error, in each scenario,
+ * on a level and on an edge. What the client gets is the answer or the beginning of it; the connection ends when its
+ * client does; what it held is given back once; nobody is told of an exception; it does not spin.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  EAGAIN,
+  ECONNRESET,
+  EHOSTUNREACH,
+  EINTR,
+  EIO,
+  ENOBUFS,
+  ENOMEM,
+  EPIPE,
+  errnoName,
+  ETIMEDOUT,
+} from "../../ffi/libc/errno.ts";
+import { Readiness } from "../../server/loop/poller.ts";
+import { type Scenario, SCENARIOS, type Stage } from "../faults/scenarios.ts";
+import { calm } from "../support/exchanges.ts";
+import type { ScriptedSocket } from "../support/scripted.ts";
+
+/** After these the call is made again. */
+const HARMLESS = [EINTR, EAGAIN];
+const FATAL = [ECONNRESET, EPIPE, ENOBUFS, ENOMEM, EIO, ETIMEDOUT, EHOSTUNREACH];
+
+/** What a fault may add to the calls that are made without one. */
+const FURTHER_CALLS_MAX = 40;
+
+const CALLS = ["recv", "peek", "recvUrgent", "send", "sendfile", "shutdownWrite"] as const;
+
+/** Counts the calls on `socket`, and lets call number `when` fail. */
+function tamper(socket: ScriptedSocket, when: number, errno: number): { calls: number } {
+  const counter = { calls: 0 };
+  const table = socket as unknown as Record<string, (...args: unknown[]) => number>;
+  for (const name of CALLS) {
+    const real = table[name]!.bind(socket);
+    table[name] = (...args) => ++counter.calls === when ? -errno : real(...args);
+  }
+  return counter;
+}
+
+interface Result {
+  readonly text: string;
+  readonly calls: number;
+}
+
+/**
+ * Plays a scenario to the client's end. Each arrival is told of once, as an edge is; only where it was said that nothing
+ * is there, or fits, it is told of again.
+ */
+async function play(
+  scenario: Scenario,
+  trigger: "level" | "edge",
+  prepare: (socket: ScriptedSocket) => { calls: number },
+  errno = 0,
+): Promise<Result> {
+  const stage: Stage = scenario.open(trigger);
+  using scripted = stage.scripted;
+  scripted.host.clock.update(0); // whose date is in all answers
+  const counter = prepare(scripted.socket);
+  const ready = async (readiness: Readiness) => {
+    scripted.wake(readiness);
+    await calm(scripted);
+    for (let i = 0; errno === EAGAIN && i < 2; i++) {
+      scripted.wake(readiness | Readiness.WRITABLE);
+      await calm(scripted);
+    }
+  };
+  for (const arrival of scenario.arrivals) {
+    if (scripted.state === "closed") break;
+    scripted.socket.incoming.push(new TextEncoder().encode(arrival));
+    await ready(Readiness.READABLE);
+  }
+  scripted.socket.incoming.push("end");
+  await ready(Readiness.READABLE | Readiness.HANGUP);
+  assertEquals([scripted.state, scripted.closedCount], ["closed", 1]);
+  assertEquals(scripted.errors, []);
+  assertEquals(stage.held(), 0, "something is held, or was given back twice");
+  return { text: scripted.socket.text, calls: counter.calls };
+}
+
+for (const scenario of SCENARIOS) {
+  for (const trigger of ["level", "edge"] as const) {
+    Deno.test(`${scenario.name}: whichever call on the socket fails, and how (${trigger})`, async () => {
+      const whole = await play(scenario, trigger, (socket) => tamper(socket, 0, 0));
+      assert(whole.text.length > 0);
+      for (const errno of [...HARMLESS, ...FATAL]) {
+        for (let when = 1; when <= whole.calls; when++) {
+          const what = `call ${when} of ${whole.calls}: ${errnoName(errno)}`;
+          let result: Result;
+          try {
+            result = await play(scenario, trigger, (socket) => tamper(socket, when, errno), errno);
+          } catch (error) {
+            throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+          }
+          const { text, calls } = result;
+          assert(whole.text.startsWith(text), `${what}: ${JSON.stringify(text)}`);
+          if (HARMLESS.includes(errno)) assertEquals(text, whole.text, what);
+          assert(calls <= whole.calls + FURTHER_CALLS_MAX, `${what}: ${calls} calls`);
+        }
+      }
+    });
+
+    Deno.test(`${scenario.name}: one byte at a time (${trigger})`, async () => {
+      const whole = await play(scenario, trigger, (socket) => tamper(socket, 0, 0));
+      const bytes = await play(scenario, trigger, (socket) => {
+        socket.capacity = 1;
+        return tamper(socket, 0, 0);
+      });
+      assertEquals(bytes.text, whole.text);
+      assert(bytes.calls <= whole.calls + whole.text.length, `${bytes.calls} calls`);
+    });
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * `static` through the command line, on each poller, with and without coroutines.
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertSameBytes,
+  drip,
+  leaveInTheMiddle,
+  manyAtOnce,
+  randomBytes,
+  testMatrix,
+} from "../support/matrix.ts";
+import { Site } from "../support/program.ts";
+import { Random } from "../support/random.ts";
+import { RawClient } from "../support/raw_client.ts";
+import { get, Wire } from "../support/wire.ts";
+
+/** One that is kept in memory, and one that goes out by sendfile. */
+const CACHED_BYTES = 900_000;
+const SENT_BYTES = 3_000_000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const INDEX = "<p>index 请</p>";
+const cached = randomBytes(new Random(1), CACHED_BYTES);
+const sent = randomBytes(new Random(2), SENT_BYTES);
+const FILES = [["/cached.bin", cached], ["/sent.bin", sent]] as const;
+
+const site = new Site({
+  "html/index.html": INDEX,
+  "html/a/b.html": "<p>b</p>",
+  "html/cached.bin": cached,
+  "html/sent.bin": sent,
+});
+globalThis.addEventListener("unload", () => site[Symbol.dispose]());
+
+testMatrix("static", async ({ port }) => {
+  using wire = await Wire.connect(port);
+  for (const [path, text] of [["/", INDEX], ["/index.html", INDEX], ["/a/b.html", "<p>b</p>"]]) {
+    await wire.send(get(path!));
+    const response = await wire.expect();
+    assertEquals([response.status, response.text], [200, text]);
+    assertEquals(response.fields["content-type"], "text/html; charset=UTF-8");
+  }
+  await wire.send(get("/missing"));
+  const missing = await wire.expect();
+  assertEquals(missing.status, 404);
+  assertStringIncludes(missing.text, "请输入正确的url");
+  await wire.send("HEAD /sent.bin HTTP/1.1\r\nHost: x\r\n\r\n");
+  assertEquals((await wire.expect(true)).fields["content-length"], String(SENT_BYTES));
+  for (const [path, bytes] of FILES) {
+    await wire.send(get(path));
+    assertSameBytes((await wire.expect()).body, bytes, path);
+  }
+  await wire.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" + get("/a/b.html"));
+  assertEquals([(await wire.expect()).status, (await wire.expect()).text], [405, "<p>b</p>"]);
+  await drip(wire, encoder.encode(get("/")));
+  assertEquals((await wire.expect()).text, INDEX);
+  await wire.send((get("/") + get("/missing")).repeat(100)); // pipelined, and answered in order
+  for (let i = 0; i < 100; i++) {
+    assertEquals((await wire.expect()).text, INDEX);
+    assertEquals((await wire.expect()).status, 404);
+  }
+
+  for (const [path, bytes] of FILES) {
+    using halfClosed = await Wire.connect(port);
+    await halfClosed.send(get(path));
+    await halfClosed.endInput();
+    assertSameBytes((await halfClosed.expect()).body, bytes, `${path} after a half-close`);
+    assert(await halfClosed.isClosed());
+
+    using slow = await RawClient.connect(port, 20_000);
+    await slow.send(get(path, "Connection: close"));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const all = new Uint8Array(bytes.length + 2000);
+    const length = await slow.receive(all);
+    const body = all.indexOf(0x0d) >= 0 ? decoder.decode(all.subarray(0, 1000)).indexOf("\r\n\r\n") + 4 : 0;
+    assertSameBytes(all.subarray(length - bytes.length, length), bytes, `${path} to a slow reader`);
+    assertEquals(length - bytes.length, body);
+
+    await leaveInTheMiddle(port, encoder.encode(get(path).repeat(2)) as Uint8Array<ArrayBuffer>);
+  }
+  await manyAtOnce(port, async (client, i) => {
+    for (const path of i % 2 === 0 ? ["/", "/a/b.html"] : ["/missing", "/"]) {
+      await client.send(get(path));
+      const { status, text } = await client.expect();
+      assertEquals([status, path === "/" ? text : INDEX], [path === "/missing" ? 404 : 200, INDEX]);
+    }
+  });
+  await wire.send(get("/"));
+  assertEquals((await wire.expect()).text, INDEX);
+}, site.root);

@@ -1,0 +1,44 @@
+/**
+ * A few seconds of the soak, see `soak/main.ts`: too few requests to say anything of memory, but all the rest of it.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { SEED } from "../support/random.ts";
+import { soak, type SoakOptions, type SoakResult } from "../soak/soak.ts";
+
+const COMMON = {
+  atOnce: 32,
+  flags: [],
+  waitsFor408: false,
+  fillingHeads: 0,
+  growthBytesMax: Infinity,
+  restMsMax: 0,
+};
+
+async function soaked(options: Pick<SoakOptions, "count" | "countsConnections">): Promise<SoakResult> {
+  const result = await soak({ ...COMMON, ...options });
+  assertEquals(result.failures, [], `EPOLLET_SEED=${SEED}`);
+  return result;
+}
+
+Deno.test("thousands of requests of every kind, while files change, get what is there, and nothing stays behind", async () => {
+  const { counts, byKind, changes } = await soaked({ count: 2500, countsConnections: false });
+  assert(
+    counts.answers + counts.left === counts.requests,
+    `${counts.answers} of ${counts.requests} answered`,
+  );
+  for (const status of [200, 204, 206, 301, 304, 308, 404, 405, 412, 416]) {
+    assert(Array.from(byKind.keys()).some((kind) => kind.includes(`: ${status}`)), `nothing was ${status}`);
+  }
+  for (const coding of ["br", "gzip"]) {
+    assert(byKind.has(`compressed: 200 ${coding}`), `nothing was in ${coding}`);
+  }
+  assert(changes.size > 5, `only ${[...changes.keys()]} happened`);
+});
+
+Deno.test("a thousand connections, most for one request, that end in every way leave no descriptor behind", async () => {
+  const { byBehaviour } = await soaked({ count: 1000, countsConnections: true });
+  for (const behaviour of ["half-closed", "left in an answer", "left in a request", "refused"]) {
+    assert(byBehaviour.has(behaviour), `nobody was ${behaviour}`);
+  }
+});
