@@ -2,7 +2,7 @@
  * What the program can serve, by name.
  * @module
  */
-import type { HandlerName } from "../program/config/settings/values.ts";
+import type { HandlerName } from "./names.ts";
 import { requestCoroutine } from "../server/coroutine/request_coroutine.ts";
 import type { Handler } from "../server/connection/handler.ts";
 import type { Served } from "../server/server_options.ts";

@@ -1,39 +1,80 @@
 /**
- * Imports go one way: each layer imports only from those below it. This test reads the import lines.
+ * The house: an ordered list of folders, each of which imports only from those before it. This test reads the import
+ * lines.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { REPOSITORY } from "../support/program.ts";
 
-/** The layer of a module, by the first pattern that fits; see docs/architecture.md. */
-const LAYERS: readonly [RegExp, number][] = [
-  [/^(main|mod)\.ts$/, 6],
-  [/^program\//, 5],
-  [/^handlers\//, 4],
-  // The loop, and what it needs: knows neither sockets nor HTTP.
-  [
-    /^server\/(reactor|turns|task_queue|source|deadlines|parking|poller|limits)\.ts$|^server\/pollers\//,
-    1,
-  ],
-  [/^server\/http\//, 2],
-  [/^server\//, 3],
-  [/^ffi\//, 0],
+/** Every folder of the house, from the ground up; see docs/architecture.md. */
+const FOLDERS: readonly string[] = [
+  "ffi/libc",
+  "ffi/file",
+  "ffi/socket",
+  "ffi/process",
+  "ffi",
+  "server/embedder",
+  "server/loop",
+  "server/loop/pollers",
+  "server/http",
+  "server/http/heads",
+  "server/http/fields",
+  "server/clients",
+  "server/access_log",
+  "server/metrics",
+  "server/transport",
+  "server/connection",
+  "server/exchange",
+  "server/protocols/bytes",
+  "server/protocols/http1",
+  "server/coroutine",
+  "server/protocols/proxy",
+  "server/listen",
+  "server",
+  "handlers/site/watch",
+  "handlers/site/files",
+  "handlers/site/settings",
+  "handlers/site/auth",
+  "handlers/hosts",
+  "handlers/site/rules",
+  "handlers/site/listing",
+  "handlers/site/lookup",
+  "handlers/site/cache",
+  "handlers/site/content",
+  "handlers/site/responses",
+  "handlers/site",
+  "handlers",
+  "handlers/admin",
+  "program/config/settings",
+  "program/config/flags",
+  "program/config/file",
+  "program/config",
+  "program/terminal",
+  "program/security",
+  "program/listening",
+  "program/setup",
+  "program/workers",
+  "program/lifecycle",
+  "program",
+  "program/commands",
+  "",
 ];
 
-/** Constants and functions with no imports of their own, and types without code: every layer may name them. */
-const SHARED = new Set([
+/** Folders that know nothing of the kernel: bytes in, values out. */
+const PURE: readonly string[] = ["server/http", "server/http/heads", "server/http/fields"];
+
+/** Bounds, and the errors of wrong values: they import nothing but each other, and every folder may import them. */
+const LEAVES: readonly string[] = [
   "server/limits.ts",
   "server/shared_limits.ts",
-  "handlers/site/limits.ts",
-  "ffi/libc/bytes.ts",
-  "server/embedder/rejections.ts",
+  "server/server_limits.ts",
+  "server/usage_error.ts",
   "server/std.d.ts",
-]);
+  "handlers/site/limits.ts",
+];
 
-function layerOf(module: string): number {
-  const layer = LAYERS.find(([pattern]) => pattern.test(module));
-  assert(layer !== undefined, `${module} belongs to no layer`);
-  return layer[1];
+function folderOf(module: string): string {
+  return module.slice(0, Math.max(module.lastIndexOf("/"), 0));
 }
 
 function* modulesIn(folder: string): Generator<string> {
@@ -49,32 +90,43 @@ const SOURCES = [
   ...["ffi/", "server/", "handlers/", "program/"].flatMap((folder) => [...modulesIn(folder)]),
 ];
 
-/** Every module that `module` names after `from` or in `import "…"`. */
+/** What `module` names after `from`, in `import "…"`, or in `import("…")`. */
 function importsOf(module: string): string[] {
   const text = Deno.readTextFileSync(REPOSITORY + module);
-  const specifiers = text.matchAll(/^(?:import|export)\b(?:[^;"=(]*?\bfrom)?\s*"([^"]+)"/gm);
-  return Array.from(specifiers, ([, specifier]) => specifier!);
+  const specifiers = text.matchAll(
+    /^(?:import|export)\b(?:[^;"=(]*?\bfrom)?\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm,
+  );
+  return Array.from(specifiers, ([, static_, dynamic]) => (static_ ?? dynamic)!);
 }
 
-function resolve(module: string, specifier: string): string {
-  return new URL(specifier, `file:///${module}`).pathname.slice(1);
+/** The modules of the house that `module` imports. */
+function modulesOf(module: string): string[] {
+  return importsOf(module)
+    .filter((specifier) => specifier.startsWith(".") && specifier.endsWith(".ts"))
+    .map((specifier) => new URL(specifier, `file:///${module}`).pathname.slice(1));
 }
 
-Deno.test("no module imports upwards", () => {
+Deno.test("each folder imports only from folders before it", () => {
+  const used = new Set<string>();
   let imports = 0;
   for (const module of SOURCES) {
-    for (const specifier of importsOf(module)) {
-      if (!specifier.startsWith(".")) continue;
-      const imported = resolve(module, specifier);
-      if (imported.endsWith(".json") || SHARED.has(imported)) continue;
+    const place = FOLDERS.indexOf(folderOf(module));
+    assert(place >= 0, `${module} is in no folder of the list`);
+    used.add(folderOf(module));
+    for (const imported of modulesOf(module)) {
+      if (LEAVES.includes(imported)) continue;
       imports++;
-      assert(
-        layerOf(imported) <= layerOf(module),
-        `${module} (L${layerOf(module)}) imports ${imported} (L${layerOf(imported)})`,
-      );
+      assert(FOLDERS.indexOf(folderOf(imported)) <= place, `${module} imports ${imported}`);
     }
   }
-  assert(imports > 50, "the import lines were not found");
+  assertEquals(FOLDERS.filter((folder) => !used.has(folder)), [], "folders without a module");
+  assert(imports > 1000, "the import lines were not found");
+});
+
+Deno.test("leaves import nothing but each other", () => {
+  for (const leaf of LEAVES) {
+    assertEquals(modulesOf(leaf).filter((imported) => !LEAVES.includes(imported)), [], leaf);
+  }
 });
 
 Deno.test("no two modules import each other, directly or in a circle", () => {
@@ -83,23 +135,22 @@ Deno.test("no two modules import each other, directly or in a circle", () => {
     if (state.get(module) === "done") return;
     assert(state.get(module) !== "open", `circle: ${[...path, module].join(" → ")}`);
     state.set(module, "open");
-    for (const specifier of importsOf(module)) {
-      if (specifier.startsWith(".") && specifier.endsWith(".ts")) {
-        visit(resolve(module, specifier), [...path, module]);
-      }
-    }
+    for (const imported of modulesOf(module)) visit(imported, [...path, module]);
     state.set(module, "done");
   };
   for (const module of SOURCES) visit(module, []);
 });
 
-Deno.test("server/http is pure: it imports nothing of ffi, and the loop knows neither sockets' options nor HTTP", () => {
+Deno.test("pure folders import nothing of the kernel, and the loop nothing of HTTP or sockets", () => {
+  const values = "ffi/libc/bytes.ts"; // what an ArrayBufferView really holds: no call
   for (const module of SOURCES) {
-    for (const specifier of importsOf(module)) {
-      const imported = specifier.startsWith(".") ? resolve(module, specifier) : specifier;
-      if (layerOf(module) === 2) assert(!imported.startsWith("ffi/"), `${module} imports ${imported}`);
-      if (layerOf(module) === 1) {
-        assert(!imported.startsWith("server/http/"), `${module} imports ${imported}`);
+    const folder = folderOf(module);
+    for (const imported of modulesOf(module)) {
+      if (PURE.includes(folder)) {
+        assert(!imported.startsWith("ffi/") || imported === values, `${module} imports ${imported}`);
+      }
+      if (folder.startsWith("server/loop")) {
+        assert(!/^server\/http\/|^ffi\/socket\/unix/.test(imported), `${module} imports ${imported}`);
       }
     }
   }

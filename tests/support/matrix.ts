@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { HandlerName } from "../../program/config/settings/values.ts";
+import type { HandlerName } from "../../handlers/names.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";

@@ -8,7 +8,7 @@ import type { HeaderRule, SiteSettings } from "../settings/site_settings.ts";
 import { encodeUtf8 } from "../../../server/http/characters.ts";
 import { HttpResponse } from "../../../server/http/response.ts";
 import { describeHeaderSource } from "../settings/describe_site.ts";
-import { MEDIA_RANGE } from "../../../program/config/settings/rule_values.ts";
+import { MEDIA_RANGE } from "../settings/site_settings.ts";
 import { aliasesOf } from "./aliases.ts";
 import { BasicAuth } from "../auth/basic_auth.ts";
 import { expandDestination, Glob } from "./glob.ts";

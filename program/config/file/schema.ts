@@ -21,13 +21,13 @@ import {
   EXPECTED_SIZE,
   EXPECTED_WORKERS,
   FILE_SIZE_MAX,
-  HANDLER_NAMES,
   readAccount,
   readFileSize,
   readSize,
   SIZE,
   VALIDATIONS,
 } from "../settings/values.ts";
+import { HANDLER_NAMES } from "../../../handlers/names.ts";
 import { PORT_MAX } from "../../../server/listen/address.ts";
 import { WORKERS_MAX } from "../../../server/limits.ts";
 import { POLLER_NAMES } from "../../../server/loop/pollers/mod.ts";

@@ -7,7 +7,6 @@ import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH } from "../flags/command_line.ts
 import {
   checkCaptures,
   FIELD_NAME,
-  MEDIA_RANGE,
   PASSWORD_HASH,
   readFieldName,
   readFieldValue,
@@ -26,6 +25,7 @@ import { flag, object, ofSite, oneOf, text } from "./schema_kinds.ts";
 import {
   DEFAULT_SITE_SETTINGS,
   ETAG_MODES,
+  MEDIA_RANGE,
   PRECOMPRESSED_MODES,
 } from "../../../handlers/site/settings/site_settings.ts";
 import { Expected } from "../../../server/usage_error.ts";

@@ -14,7 +14,8 @@ import {
   PRECOMPRESSED_MODES,
 } from "../../../handlers/site/settings/site_settings.ts";
 import { POLLER_NAMES } from "../../../server/loop/pollers/mod.ts";
-import { formatMode, formatSize, HANDLER_NAMES, PROBES, SHELLS, VALIDATIONS } from "../settings/values.ts";
+import { formatMode, formatSize, PROBES, SHELLS, VALIDATIONS } from "../settings/values.ts";
+import { HANDLER_NAMES } from "../../../handlers/names.ts";
 
 /** One flag: its long name, its letter, what its value is called (none: a switch), what it does. */
 export interface Flag {

@@ -3,6 +3,7 @@
  * kind of value, and throws {@linkcode Expected} for what is none.
  * @module
  */
+import { MEDIA_RANGE } from "../../../handlers/site/settings/site_settings.ts";
 import { isHostName } from "../../../handlers/site/settings/host_name.ts";
 import { hasControls } from "../../../server/http/fields/credentials.ts";
 import { isPasswordHash } from "../../../handlers/site/auth/password_hash.ts";
@@ -97,10 +98,6 @@ export function checkCaptures(source: string, destination: string): void {
 function areOf(count: number): string {
   return count === 0 ? "is none" : count === 1 ? "is one" : `are ${count}`;
 }
-
-/** How media types are written that a rule is for: a whole one, or all of a kind (RFC 9110 §12.5.1, RFC 6838 §4.2). */
-export const MEDIA_RANGE =
-  /^(?:\*\/\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*\/(?:\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*))$/;
 
 /** Media types that a rule is for. */
 export function readMediaRange(text: string): string {

@@ -14,7 +14,8 @@ import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../../../handlers/site
 import type { AdminAddress } from "./admin_address.ts";
 import type { GivenFlags } from "./given_flags.ts";
 import { UsageError } from "../../../server/usage_error.ts";
-import type { HandlerName, Shell, VALIDATIONS } from "./values.ts";
+import type { Shell, VALIDATIONS } from "./values.ts";
+import type { HandlerName } from "../../../handlers/names.ts";
 
 /** The port, unless another is chosen. */
 export const DEFAULT_PORT = 7890;

@@ -3,6 +3,7 @@
  * reads one kind of value, and throws {@linkcode Expected} for what is none.
  * @module
  */
+import { HANDLER_NAMES, type HandlerName } from "../../../handlers/names.ts";
 import { WORKERS_MAX } from "../../../server/limits.ts";
 import { withoutTilde } from "../../../server/listen/address.ts";
 import type { PollerName } from "../../../server/loop/poller.ts";
@@ -14,12 +15,6 @@ import {
   type PrecompressedMode,
 } from "../../../handlers/site/settings/site_settings.ts";
 import { Expected } from "../../../server/usage_error.ts";
-
-/** What can be served; {@linkcode HANDLER_NAMES} are the names that `--handler` takes. */
-export type HandlerName = "static" | "hello" | "greet" | "echo" | "upper" | "print";
-
-/** Every value of {@linkcode HandlerName}. */
-export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet", "echo", "upper", "print"];
 
 /** How a file in memory may be shown to be fresh. */
 export const VALIDATIONS = ["auto", "inotify", "stat", "off"] as const;
