@@ -2,14 +2,14 @@
 # Runs the ffi, poller and end-to-end tests on aarch64: natively on such a machine, elsewhere under qemu's user
 # emulation, where the other layouts (epoll_event, open flags) and system calls are those of the real thing.
 #
-#   tests/arm64.sh [TEST FILES]
+#   tests/arm64.sh [TEST FILES AND FOLDERS]
 #
 # DENO_ARM64 may name a prepared Deno ("qemu-aarch64 -L ROOT DENO"); otherwise one is put together below CACHE from
 # Debian's packages (which needs root) and the npm registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/ffi*_test.ts tests/poller*_test.ts tests/select*_test.ts tests/system/end_to_end_test.ts)
+[ $# -gt 0 ] || tests=(tests/ffi tests/loop tests/system/end_to_end_test.ts)
 if [ "$(uname -m)" = aarch64 ]; then exec deno run --no-prompt -A tests/run.ts "${tests[@]}"; fi
 
 cache=${CACHE:-${TMPDIR:-/tmp}/epollet-arm64}
