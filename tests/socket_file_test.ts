@@ -121,7 +121,7 @@ Deno.test("a process that got a socket removes its file when it was told which t
   using site = new Site();
   const path = site.path("a.sock");
   for (const isTold of [false, true]) {
-    const [[socket]] = openListeners([{ kind: "unix", path }]);
+    const socket = openListeners([{ kind: "unix", path }])[0]![0]!;
     const inherited = inheritListener(socket.fd, false, {}, isTold ? socket.file! : null);
     closeListeners([inherited]);
     if (isTold) assertThrows(() => Deno.lstatSync(path), Deno.errors.NotFound);

@@ -2,7 +2,7 @@
  * The media type of a file, by its name.
  * @module
  */
-import { contentType } from "@std/media-types";
+import { contentType } from "../../server/std.ts";
 
 const TEXT = "text/plain; charset=UTF-8";
 const SCRIPT = "text/javascript; charset=UTF-8";

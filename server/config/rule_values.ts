@@ -8,7 +8,7 @@ import { isPasswordHash } from "../password_hash.ts";
 import { Expected } from "./usage_error.ts";
 
 /** How the name of a field is written, RFC 9110 §5.6.2. */
-export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+export const FIELD_NAME: RegExp = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /** Fields that say how the message or the file is to be read: who writes them has to know that. */
@@ -98,7 +98,7 @@ function areOf(count: number): string {
 }
 
 /** How media types are written that a rule is for: a whole one, or all of a kind (RFC 9110 §12.5.1, RFC 6838 §4.2). */
-export const MEDIA_RANGE =
+export const MEDIA_RANGE: RegExp =
   /^(?:\*\/\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*\/(?:\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*))$/;
 
 /** Media types that a rule is for. */
@@ -118,7 +118,7 @@ export function readRedirectDestination(text: string): string {
 }
 
 /** How a destination of a redirect is written. */
-export const REDIRECT_DESTINATION = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
+export const REDIRECT_DESTINATION: RegExp = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
 
 /** What is said of a rewrite to another server. */
 const NO_PROXY = "a rewrite serves another path of this site, and epollet is no proxy";
@@ -135,10 +135,10 @@ export function readRewriteDestination(text: string): string {
 }
 
 /** How a destination of a rewrite is written. */
-export const REWRITE_DESTINATION = /^\/[^?#]*$/;
+export const REWRITE_DESTINATION: RegExp = /^\/[^?#]*$/;
 
 /** How the name of a host is written; `*.` stands for any names before it. */
-export const HOST_NAME =
+export const HOST_NAME: RegExp =
   /^((\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*|\[[0-9A-Fa-f:.]+\])$/;
 
 /** The name of a host in lower case, without a port. */
@@ -171,7 +171,7 @@ export function readAllowedHosts(text: string): string[] | null {
 }
 
 /** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */
-export const USER_NAME = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
+export const USER_NAME: RegExp = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
 
 /** The name of a user. */
 export function readUserName(text: string): string {
@@ -180,7 +180,8 @@ export function readUserName(text: string): string {
 }
 
 /** How the hash of a password is written. Which costs it may have, {@linkcode isPasswordHash} knows. */
-export const PASSWORD_HASH = /^\$scrypt\$ln=\d{1,2},r=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
+export const PASSWORD_HASH: RegExp =
+  /^\$scrypt\$ln=\d{1,2},r=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
 
 /** The hash of a password. */
 export function readPasswordHash(text: string): string {
