@@ -61,7 +61,7 @@ export const GIVES_WAY_LOOKS_MAX = 8;
 /** What those are told who find no room. */
 export const REFUSED_RETRY_SECONDS = 1;
 /** Addresses that are remembered for how often they ask. Past it, those that are not connected are forgotten. */
-export const ADDRESSES_MAX = 64 * KIB;
+export const ADDRESSES_MAX: number = 64 * KIB;
 
 // Connections
 
@@ -73,15 +73,15 @@ export const EXPIRATIONS_PER_TURN_MAX = 256;
 // A request
 
 /** What one receive takes. */
-export const RECEIVE_BYTES_MAX = 16 * KIB;
+export const RECEIVE_BYTES_MAX: number = 16 * KIB;
 /** Request line and fields together, unless told otherwise. Past it: 431. */
-export const HEAD_BYTES_MAX = 16 * KIB;
+export const HEAD_BYTES_MAX: number = 16 * KIB;
 /** The smallest that can be set: every head that is known by its bytes fits. */
-export const HEAD_BYTES_LEAST = KIB;
+export const HEAD_BYTES_LEAST: number = KIB;
 /** The largest that can be set. */
-export const HEAD_BYTES_MOST = MIB;
+export const HEAD_BYTES_MOST: number = MIB;
 /** RFC 9112 §3 recommends at least 8000 for the request line. Past it: 414. */
-export const TARGET_BYTES_MAX = 8 * KIB;
+export const TARGET_BYTES_MAX: number = 8 * KIB;
 /** The longest method. Past it: 501 (RFC 9112 §3). */
 export const METHOD_BYTES_MAX = 32;
 /** Lines of fields in a head, unless told otherwise. Past it: 431. */
@@ -89,53 +89,53 @@ export const FIELDS_MAX = 100;
 /** As many as can be set. Each takes 16 bytes of the memory in which a request is parsed. */
 export const FIELDS_MOST = 10_000;
 /** The value of Authorization, where it has a name and a password. Longer ones open nothing. */
-export const CREDENTIALS_BYTES_MAX = KIB;
+export const CREDENTIALS_BYTES_MAX: number = KIB;
 /** Host and port: a name has at most 253 characters (RFC 1035 §2.3.4). A longer one is that of no site. */
 export const AUTHORITY_BYTES_MAX = 260;
 /** The largest request body that is read (and, by handlers without use for one, dropped), unless told otherwise. Past it: 413. */
-export const BODY_BYTES_MAX = MIB;
+export const BODY_BYTES_MAX: number = MIB;
 /** Bytes of a body that wait for the handler to take them, before the client is made to wait. */
-export const REQUEST_BODY_QUEUE_BYTES_MAX = 64 * KIB;
+export const REQUEST_BODY_QUEUE_BYTES_MAX: number = 64 * KIB;
 /** Size line and extensions of one chunk, RFC 9112 §7.1.1. Past it: 400. */
-export const CHUNK_LINE_BYTES_MAX = 4 * KIB;
+export const CHUNK_LINE_BYTES_MAX: number = 4 * KIB;
 /** Bytes of framing (size lines, extensions) beyond the data of a chunked body. Past it: 400. */
-export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB;
+export const CHUNK_OVERHEAD_BYTES_MAX: number = 64 * KIB;
 /** Trailer section of a chunked body, RFC 9112 §7.1.2. Past it: 431. */
-export const TRAILER_BYTES_MAX = 8 * KIB;
+export const TRAILER_BYTES_MAX: number = 8 * KIB;
 /** Heads that are known by their bytes; a power of two. */
-export const CACHED_HEADS_MAX = 16 * KIB;
+export const CACHED_HEADS_MAX: number = 16 * KIB;
 /** Longer heads are parsed each time. */
-export const CACHED_HEAD_BYTES_MAX = KIB;
+export const CACHED_HEAD_BYTES_MAX: number = KIB;
 /** All of them together, with the tables that they are found by: 11,000 of 600 bytes, half as many with an access log. */
-export const CACHED_HEADS_BYTES_MAX = 32 * MIB;
+export const CACHED_HEADS_BYTES_MAX: number = 32 * MIB;
 /** What a known head takes beside its bytes (twice: to be compared, and to be read) and fields: measured. */
 export const CACHED_HEAD_OVERHEAD_BYTES = 1650;
 /** What the access log keeps of one, beside two forms of its line: measured. */
-export const CACHED_HEAD_LOG_OVERHEAD_BYTES = 2 * KIB;
+export const CACHED_HEAD_LOG_OVERHEAD_BYTES: number = 2 * KIB;
 /** Requests of one connection that are answered in one turn. */
 export const PIPELINED_REQUESTS_PER_TURN_MAX = 64;
 
 // A response
 
 /** A body in memory up to this size stands in one buffer with its head, and goes out by one call. */
-export const INLINE_BODY_BYTES_MAX = MIB;
+export const INLINE_BODY_BYTES_MAX: number = MIB;
 /** The same for a part of a file that is in memory already: larger ones are sent from there. */
-export const RANGE_INLINE_BYTES_MAX = 4 * KIB;
+export const RANGE_INLINE_BYTES_MAX: number = 4 * KIB;
 /** Short pipelined responses are gathered into one send of at most this size. */
-export const GATHER_BYTES_MAX = 64 * KIB;
+export const GATHER_BYTES_MAX: number = 64 * KIB;
 /**
  * What one connection may send in one turn before others get theirs. Measured with 10 MB files on loopback: from 1 MiB
  * on, a third more CPU and a third less throughput, since the bursts outrun their reader.
  */
-export const SEND_BYTES_PER_TURN_MAX = 512 * KIB;
+export const SEND_BYTES_PER_TURN_MAX: number = 512 * KIB;
 /**
  * A client that has taken so much gets as much into its socket as that holds; before, 128 KiB at a time: to one that
  * reads nothing, or through a tiny window, a full socket costs milliseconds and megabytes. With 10 MB files the small
  * limit costs 15 %.
  */
-export const FAST_AFTER_BYTES = MIB;
+export const FAST_AFTER_BYTES: number = MIB;
 /** What one connection may send in a turn that is late. */
-export const SEND_BYTES_PER_LATE_TURN_MAX = 32 * KIB;
+export const SEND_BYTES_PER_LATE_TURN_MAX: number = 32 * KIB;
 
 /** Ranges that one request may ask for; with more it gets everything. Each costs some 200 bytes around its own. */
 export const RANGES_MAX = 100;
@@ -145,7 +145,7 @@ export const CACHED_ACCEPT_ENCODINGS_MAX = 256;
 export const CACHED_ACCEPT_ENCODING_BYTES_MAX = 256;
 
 /** Bytes that wait for one peer of a byte protocol; one that reads more slowly than it is written to is cut off. */
-export const PEER_QUEUE_BYTES_MAX = 4 * MIB;
+export const PEER_QUEUE_BYTES_MAX: number = 4 * MIB;
 
 // Coroutines
 
@@ -201,15 +201,15 @@ export const GRACE_PERIOD_MS = 30_000;
 /** Processes that serve under one supervisor. */
 export const WORKERS_MAX = 512;
 /** Past it, what comes through a channel between processes is nonsense. A configuration file fits. */
-export const CHANNEL_MESSAGE_BYTES_MAX = 8 * MIB;
+export const CHANNEL_MESSAGE_BYTES_MAX: number = 8 * MIB;
 /** What a worker has to say in one line. */
 export const WORKER_LINE_CHARACTERS_MAX = 4096;
 /** Lines that are remembered, so that others who have the same to say need not. */
 export const LINES_REMEMBERED_MAX = 256;
 /** One receive from such a channel. */
-export const CHANNEL_RECEIVE_BYTES = 64 * KIB;
+export const CHANNEL_RECEIVE_BYTES: number = 64 * KIB;
 /** What is received from one in a turn: who says more and more keeps nobody else from being heard. */
-export const CHANNEL_BYTES_PER_TURN_MAX = MIB;
+export const CHANNEL_BYTES_PER_TURN_MAX: number = MIB;
 /** How long a new worker waits to be told what it is. */
 export const BIRTH_PATIENCE_MS = 10_000;
 /** A worker that ends by itself is replaced at once; when its successor does so, too, after so long, then twice that… */
@@ -266,22 +266,23 @@ export const PRINT_PATIENCE_MS = 500;
 // The access log
 
 /** Lines that are put together before they are written. */
-export const LOG_BUFFER_BYTES_MAX = 64 * KIB;
+export const LOG_BUFFER_BYTES_MAX: number = 64 * KIB;
 /** How long a line waits for others, and how often it is said that lines are lost. */
 export const LOG_FLUSH_MS = 1_000;
 /**
  * What a field of a line may take beyond the bytes that it shows, since some of them cannot stand as they are: in JSON one
  * takes six. Past it the field is cut, with a mark at its end. A field with each byte once is whole.
  */
-export const LOG_ESCAPES_BYTES_MAX = KIB;
+export const LOG_ESCAPES_BYTES_MAX: number = KIB;
 /**
  * The longest line: all of the longest head that can be set; the name in its credentials, which Unicode's normal form may make three times as long;
  * what five fields take beyond their bytes; and what the server adds. Room for it costs nothing before there is such a line.
  */
-export const LOG_LINE_BYTES_MAX = HEAD_BYTES_MOST + 3 * CREDENTIALS_BYTES_MAX + 5 * LOG_ESCAPES_BYTES_MAX +
+export const LOG_LINE_BYTES_MAX: number = HEAD_BYTES_MOST + 3 * CREDENTIALS_BYTES_MAX +
+  5 * LOG_ESCAPES_BYTES_MAX +
   4 * KIB;
 /** What is shown of a request line that was not understood. */
-export const LOG_UNKNOWN_LINE_BYTES_MAX = KIB;
+export const LOG_UNKNOWN_LINE_BYTES_MAX: number = KIB;
 
 // Dates
 
@@ -294,7 +295,7 @@ export const MODIFIED_SECONDS_MIN = 631_152_000;
 // The configuration
 
 /** The largest configuration file that is read. */
-export const CONFIG_FILE_BYTES_MAX = MIB;
+export const CONFIG_FILE_BYTES_MAX: number = MIB;
 
 /** Of keys that stand twice in their object of the configuration file, so many are named, each in a line. */
 export const REPEATED_KEYS_MAX = 20;

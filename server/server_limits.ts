@@ -139,12 +139,12 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
   ) {
     throw new RangeError("requestRateMax must be { requests, periodMs }, two numbers from 1 on");
   }
-  limits.requestRateMax = rate;
+  limits["requestRateMax"] = rate;
   const burst = options.requestBurstMax ?? null;
   if (burst !== null && !(Number.isFinite(burst) && burst >= 1)) {
     throw new RangeError("requestBurstMax must be a number from 1 on");
   }
-  limits.requestBurstMax = burst;
+  limits["requestBurstMax"] = burst;
   return limits as unknown as ServerLimits;
 }
 

@@ -1,12 +1,7 @@
 /**
- * The types of the modules of Deno's standard library that epollet uses. As `npm:deno-std` they come without
- * declarations and would be `any`; this is their one typed face. Only what is used stands here.
+ * The types of the modules of Deno's standard library that the program and the tests use, and `mod.ts` does not (that has
+ * `std.ts`). As `npm:deno-std` they come without declarations and would be `any`. Only what is used stands here.
  */
-
-declare module "@std/media-types" {
-  /** The value of Content-Type for a file extension such as `".html"`, its charset included. */
-  export function contentType(extensionOrType: string): string | undefined;
-}
 
 declare module "@std/bytes" {
   /** One array of all. */
@@ -28,11 +23,6 @@ declare module "@std/text" {
   export function closestString(word: string, possibleWords: readonly string[]): string;
   /** How many letters have to be put in, taken out or changed to make the one of the other. */
   export function levenshteinDistance(one: string, other: string): number;
-}
-
-declare module "@std/html" {
-  /** `& < > " '` as references, for text and for the values of attributes. */
-  export function escape(text: string): string;
 }
 
 declare module "@std/assert" {

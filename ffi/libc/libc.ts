@@ -156,7 +156,7 @@ const SYMBOLS = {
 
   // for the tests, which need both ends of a connection as descriptors
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
+} as const;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 

@@ -70,11 +70,11 @@ export const ELF64_EHDR = { size: 64, machine: 18, shoff: 40, shentsize: 58, shn
 
 /** struct stat, stat(2). */
 export const STAT = {
-  size: IS_AARCH64 ? 128 : 144,
+  size: (IS_AARCH64 ? 128 : 144) as number,
   dev: 0,
   ino: 8,
-  nlink: IS_AARCH64 ? 20 : 16,
-  mode: IS_AARCH64 ? 16 : 24,
+  nlink: (IS_AARCH64 ? 20 : 16) as number,
+  mode: (IS_AARCH64 ? 16 : 24) as number,
   file_size: 48,
   mtime_sec: 88,
   mtime_nsec: 96,

@@ -10,9 +10,9 @@ const MIB = 1024 * KIB;
 // The file cache
 
 /** Files up to this size are kept in memory; larger ones go out by sendfile(2). --cache-file-size changes it. */
-export const CACHED_FILE_BYTES_MAX = MIB;
+export const CACHED_FILE_BYTES_MAX: number = MIB;
 /** Everything that the cache holds. --cache-size changes it. */
-export const CACHE_BYTES_MAX = 256 * MIB;
+export const CACHE_BYTES_MAX: number = 256 * MIB;
 /** What a resource costs beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
 /** An entry that is watched is looked at all the same, this often: not everything causes an event. */
@@ -24,11 +24,11 @@ export const EVENT_READS_MAX = 64;
 /** Of a file that is sent, at its beginning and at its end: by these bytes one that grows is told from one that is rewritten. */
 export const SAMPLE_BYTES = 4096;
 /** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
-export const LISTED_NAMES_OF_DIRECTORY_MAX = 16 * KIB;
+export const LISTED_NAMES_OF_DIRECTORY_MAX: number = 16 * KIB;
 /** Directories that are remembered for not being listed. */
 export const LARGE_DIRECTORIES_MAX = 4096;
 /** All names that are listed in memory; what is missing in further directories is asked of the kernel, too. */
-export const LISTED_NAMES_MAX = 128 * KIB;
+export const LISTED_NAMES_MAX: number = 128 * KIB;
 /** Directories whose names are remembered where the file system does not compare bytes. */
 export const LISTED_DIRECTORIES_MAX = 4096;
 /** What a directory did not list is not looked for again so soon, unless the directory's state shows a change. */
@@ -42,23 +42,23 @@ export const CACHE_SETTLE_SECONDS = 2;
 // What is made of files
 
 /** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
-export const DIGESTED_WHILE_WAITING_BYTES_MAX = 64 * MIB;
+export const DIGESTED_WHILE_WAITING_BYTES_MAX: number = 64 * MIB;
 /** Such files that clients wait for at the same time, one after the other; others get their tags later. */
-export const DIGESTS_AWAITED_BYTES_MAX = 256 * MIB;
+export const DIGESTS_AWAITED_BYTES_MAX: number = 256 * MIB;
 /** Larger files have a tag of size and time: to read them once would keep disk and processor busy for too long. */
-export const DIGESTED_BYTES_MAX = 1024 * MIB;
+export const DIGESTED_BYTES_MAX: number = 1024 * MIB;
 /** Between two slices of a file for whose tag no response waits: it takes a fifteenth of a processor. */
 export const DIGEST_PAUSE_MS = 10;
 /** What is read and digested between two turns of others: 0.6 ms. */
-export const DIGEST_SLICE_BYTES = MIB;
+export const DIGEST_SLICE_BYTES: number = MIB;
 /** Tags of files that are not in memory. */
 export const DIGESTED_FILES_MAX = 4096;
 /** Shorter files are not compressed: they fit into one packet anyway. */
-export const COMPRESSED_BYTES_MIN = KIB;
+export const COMPRESSED_BYTES_MIN: number = KIB;
 /** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */
-export const COMPRESSED_BYTES_MAX = 8 * MIB;
+export const COMPRESSED_BYTES_MAX: number = 8 * MIB;
 /** What is compressed between two turns of others: 3 ms at worst. */
-export const COMPRESSION_SLICE_BYTES = 64 * KIB;
+export const COMPRESSION_SLICE_BYTES: number = 64 * KIB;
 /** By how much a compressed form beside a file may be older than it: a folder is not copied in one moment. */
 export const PRECOMPRESSED_LAG_MS_MAX = 1000;
 /** Compressed forms of a site of which it is said that they are older than their files. */
@@ -68,16 +68,16 @@ export const STALE_FORMS_NAMES_MAX = 16_384;
 /** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */
 export const COMPRESSIONS_MAX = 16;
 /** Of a file that goes out in several parts, what is read at a time. */
-export const STREAM_READ_BYTES = 64 * KIB;
+export const STREAM_READ_BYTES: number = 64 * KIB;
 
 // Passwords
 
 /** What trying one password may take, at least and at most: 128 N r of scrypt. A hash that asks for more is none. */
-export const PASSWORD_HASH_MEMORY_BYTES_MIN = MIB;
+export const PASSWORD_HASH_MEMORY_BYTES_MIN: number = MIB;
 /** See {@linkcode PASSWORD_HASH_MEMORY_BYTES_MIN}. */
-export const PASSWORD_HASH_MEMORY_BYTES_MAX = 64 * MIB;
+export const PASSWORD_HASH_MEMORY_BYTES_MAX: number = 64 * MIB;
 /** What trying one password may write: 128 N r p of scrypt. */
-export const PASSWORD_HASH_WORK_BYTES_MAX = 256 * MIB;
+export const PASSWORD_HASH_WORK_BYTES_MAX: number = 256 * MIB;
 /** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
 export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
 /** Passwords of one network (see `HandlerContext.networkOf`) that wait for that. Past it: 503. */
@@ -88,7 +88,7 @@ export const PASSWORD_CHECKS_WAITING_TOTAL_MAX = 256;
 // Across origins
 
 /** The names of fields that a page of another origin wants to send. Longer lists are not allowed. */
-export const CORS_REQUESTED_FIELDS_BYTES_MAX = KIB;
+export const CORS_REQUESTED_FIELDS_BYTES_MAX: number = KIB;
 
 // Patterns
 

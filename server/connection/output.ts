@@ -147,7 +147,12 @@ export class Output {
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
    * a file has fewer bytes than were announced, or others). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
-  flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
+  flush(
+    transport: Transport,
+    fd: number,
+    workspace: Workspace,
+    bytesMax: number = SEND_BYTES_PER_TURN_MAX,
+  ): number {
     if (workspace.gatherLength > 0) {
       const length = workspace.gatherLength;
       workspace.gatherLength = 0;

@@ -33,7 +33,7 @@ export class Exchange {
   /** The instant at which that does not wait any longer. */
   heldUntilMs = 0;
   /** The instant at which the handler should have answered. */
-  deadlineMs = Infinity;
+  deadlineMs: number = Infinity;
   /** What its deadline is about. */
   wait: "handler" | "head" | "sending" | "leaving" | "body" | null = null;
   /** Its body was waited for already. */

@@ -27,7 +27,7 @@ export class ResponseStream {
   /** True from asking for a piece until {@linkcode append} takes it. */
   isReading = false;
   /** No piece is asked for before that instant of the reactor's clock. */
-  dueMs = -Infinity;
+  dueMs: number = -Infinity;
 
   /** @throws {TypeError} when somebody else reads the stream. */
   constructor(body: StreamBody, isChunked: boolean) {

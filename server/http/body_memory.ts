@@ -28,11 +28,11 @@ export class BodyMemory {
   /** What is held. */
   bytes = 0;
   /** So much may be while a file is read into memory, or compressed. */
-  filesBytesMax = HELD_BODY_BYTES_MAX;
+  filesBytesMax: number = HELD_BODY_BYTES_MAX;
   readonly #held = new Map<ArrayBufferLike, Held>();
   readonly #kept = new Set<ArrayBufferLike>();
   /** Frees what a cache has dropped. */
-  readonly reclaimer = new Reclaimer((buffer) => this.#isThere({ buffer }));
+  readonly reclaimer: Reclaimer = new Reclaimer((buffer) => this.#isThere({ buffer }));
 
   /** `bytes` are held from now on, until {@linkcode release}. */
   hold({ buffer, length }: Uint8Array): void {

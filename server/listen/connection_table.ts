@@ -229,13 +229,13 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     };
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
-    states.resting = this.#restingCount;
+    states["resting"] = this.#restingCount;
     // Who has come in this very turn is not registered yet.
-    states.reading = this.#count - this.#restingCount;
+    states["reading"] = this.#count - this.#restingCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]!++;
-      states.reading--;
+      states["reading"]!--;
       show(source.fd, source.state, source.queuedBytes);
     }
     for (const source of reactor.sources()) {

@@ -2,7 +2,7 @@
  * The media type of a file, by its name.
  * @module
  */
-import { contentType } from "@std/media-types";
+import { contentType } from "../../../server/std.ts";
 import { COMPRESSED_BYTES_MAX, COMPRESSED_BYTES_MIN } from "../limits.ts";
 
 const TEXT = "text/plain; charset=UTF-8";

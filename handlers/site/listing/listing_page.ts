@@ -3,7 +3,7 @@
  * links from one page to the others.
  * @module
  */
-import { escape } from "@std/html";
+import { escape } from "../../../server/std.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import type { Listing, ListingEntry } from "./listing.ts";
 import type { ListingQuery } from "./listing_query.ts";

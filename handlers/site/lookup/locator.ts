@@ -2,7 +2,7 @@
  * From the path of a URL to what is served there: rewrites, clean URLs, indexes, precompressed siblings.
  * @module
  */
-import { concat } from "@std/bytes";
+import { concat } from "../../../server/std.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { type LocatedVariant, Siblings } from "./siblings.ts";

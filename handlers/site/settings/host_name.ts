@@ -4,7 +4,7 @@
  */
 
 /** How the name of a host is written; `*.` stands for any names before it. */
-export const HOST_NAME =
+export const HOST_NAME: RegExp =
   /^((\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*|\[[0-9A-Fa-f:.]+\])$/;
 
 /** Whether it is the name of a host, without a port. */

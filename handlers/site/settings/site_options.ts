@@ -33,4 +33,4 @@ export interface SiteOptions {
 export type Note = (what: string, detail: string) => void;
 
 /** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
-export const NO_OPENAT2_WARNING = `This kernel has no openat2(2): ${NO_LINKS}`;
+export const NO_OPENAT2_WARNING: string = `This kernel has no openat2(2): ${NO_LINKS}`;

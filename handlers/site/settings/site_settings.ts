@@ -45,7 +45,7 @@ export interface AuthRule {
 }
 
 /** How media types are written that a rule is for: a whole one, or all of a kind (RFC 9110 §12.5.1, RFC 6838 §4.2). */
-export const MEDIA_RANGE =
+export const MEDIA_RANGE: RegExp =
   /^(?:\*\/\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*\/(?:\*|[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*))$/;
 
 /** How entity tags are made: of the bytes, of size and time, or not at all. */

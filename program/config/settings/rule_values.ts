@@ -10,7 +10,7 @@ import { isPasswordHash } from "../../../handlers/site/auth/password_hash.ts";
 import { Expected } from "../../../server/usage_error.ts";
 
 /** How the name of a field is written, RFC 9110 §5.6.2. */
-export const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+export const FIELD_NAME: RegExp = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /** Fields that say how the message or the file is to be read: who writes them has to know that. */
@@ -116,7 +116,7 @@ export function readRedirectDestination(text: string): string {
 }
 
 /** How a destination of a redirect is written. */
-export const REDIRECT_DESTINATION = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
+export const REDIRECT_DESTINATION: RegExp = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
 
 /** What is said of a rewrite to another server. */
 const NO_PROXY = "a rewrite serves another path of this site, and epollet is no proxy";
@@ -133,7 +133,7 @@ export function readRewriteDestination(text: string): string {
 }
 
 /** How a destination of a rewrite is written. */
-export const REWRITE_DESTINATION = /^\/[^?#]*$/;
+export const REWRITE_DESTINATION: RegExp = /^\/[^?#]*$/;
 
 /** The name of a host in lower case, without a port. */
 export function readHostName(text: string): string {
@@ -165,7 +165,7 @@ export function readAllowedHosts(text: string): string[] | null {
 }
 
 /** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */
-export const USER_NAME = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
+export const USER_NAME: RegExp = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
 
 /** The name of a user. */
 export function readUserName(text: string): string {
@@ -174,7 +174,8 @@ export function readUserName(text: string): string {
 }
 
 /** How the hash of a password is written. Which costs it may have, {@linkcode isPasswordHash} knows. */
-export const PASSWORD_HASH = /^\$scrypt\$ln=\d{1,2},r=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
+export const PASSWORD_HASH: RegExp =
+  /^\$scrypt\$ln=\d{1,2},r=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
 
 /** The hash of a password. */
 export function readPasswordHash(text: string): string {

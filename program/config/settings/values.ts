@@ -28,7 +28,7 @@ export const SHELLS: readonly Shell[] = ["bash", "zsh", "fish"];
 /** More clients than that cannot wait: older kernels count them in 16 bits. */
 export const BACKLOG_MAX = 65535;
 /** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
-export const FILE_SIZE_MAX = 1024 ** 3;
+export const FILE_SIZE_MAX: number = 1024 ** 3;
 
 const UNITS = ["", "K", "M", "G"];
 
@@ -49,7 +49,7 @@ export function readBacklog(text: string): number {
 }
 
 /** What is said of a number of clients that is none. */
-export const EXPECTED_BACKLOG = `a whole number from 1 to ${BACKLOG_MAX}`;
+export const EXPECTED_BACKLOG: string = `a whole number from 1 to ${BACKLOG_MAX}`;
 
 /** Permissions, in octal digits as chmod(1) takes them. */
 export function readMode(text: string): number {
@@ -58,7 +58,7 @@ export function readMode(text: string): number {
 }
 
 /** How permissions are written. */
-export const MODE = /^0?[0-7]{3}$/;
+export const MODE: RegExp = /^0?[0-7]{3}$/;
 /** What is said of permissions that are none. */
 export const EXPECTED_MODE = "permissions as three octal digits, such as 660 or 666";
 
@@ -80,7 +80,7 @@ export function readAccount(text: string): string {
 }
 
 /** How a user is written. */
-export const ACCOUNT = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
+export const ACCOUNT: RegExp = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
 /** What is said of a user that cannot be one. */
 export const EXPECTED_ACCOUNT = "a user, and maybe a group, such as www-data, www-data:www-data or 33:33";
 
@@ -93,7 +93,7 @@ export function readWorkers(text: string): number | "auto" {
 }
 
 /** What is said of a number of workers that is none. */
-export const EXPECTED_WORKERS = `a whole number up to ${WORKERS_MAX}, or auto`;
+export const EXPECTED_WORKERS: string = `a whole number up to ${WORKERS_MAX}, or auto`;
 
 /** Bytes, or a number with K, M or G for powers of 1024. */
 export function readSize(text: string): number {
@@ -104,7 +104,7 @@ export function readSize(text: string): number {
 }
 
 /** How a size is written. */
-export const SIZE = /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/;
+export const SIZE: RegExp = /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/;
 /** What is said of a size that is none. */
 export const EXPECTED_SIZE = "bytes, or a number with K, M or G, such as 64M";
 

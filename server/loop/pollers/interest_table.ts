@@ -8,8 +8,8 @@ import { type Interest, isDescriptor } from "../poller.ts";
 
 /** Dense list of `[fd, interest]`; removal moves the last entry into the gap. */
 export class InterestTable {
-  fds = new Int32Array(64);
-  interests = new Uint8Array(64);
+  fds: Int32Array<ArrayBuffer> = new Int32Array(64);
+  interests: Uint8Array<ArrayBuffer> = new Uint8Array(64);
   size = 0;
   readonly #positions = new Map<number, number>();
   /** The highest descriptor that was open when it was added. */

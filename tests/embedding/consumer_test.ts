@@ -1,0 +1,93 @@
+/**
+ * A project of its own that imports mod.ts: outside of this repository, with its own deno.json, which names none of this
+ * project's dependencies and none of its compiler options.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DENO } from "../support/deno.ts";
+import { REPOSITORY, Site } from "../support/program.ts";
+
+/** With types that are `any` an error is expected where none is, and that is one. */
+const PROGRAM = `
+import { HttpResponse, select, serve, staticHandler } from "epollet";
+
+const server = serve({ port: 0, onListen: () => {}, handler: ({ path }) => HttpResponse.text(path) });
+const response = await fetch(\`http://127.0.0.1:\${server.addr.port}/served\`);
+console.log(await response.text());
+await server.shutdown();
+
+// @ts-expect-error a port is a number
+export const wrongPort = (): unknown => serve({ port: "8000", handler: staticHandler({ root: "." }) });
+// @ts-expect-error a handler answers with a response
+export const wrongHandler = (): unknown => serve({ handler: () => "text" });
+// @ts-expect-error the descriptors are a list
+export const wrongList = (): unknown => select(1, [], []);
+`;
+
+/** Deno 2.4 checks no module at all with this option. */
+const HAS_ISOLATED_DECLARATIONS = !Deno.version.deno.startsWith("2.4.");
+
+const CONFIGURATIONS: readonly (readonly [name: string, compilerOptions: Record<string, unknown>])[] = [
+  ["Deno's defaults", {}],
+  [
+    "noUncheckedIndexedAccess and isolatedDeclarations",
+    { noUncheckedIndexedAccess: true, isolatedDeclarations: true },
+  ],
+  ["noUncheckedIndexedAccess and all other checks of code", {
+    exactOptionalPropertyTypes: true,
+    noFallthroughCasesInSwitch: true,
+    noImplicitOverride: true,
+    noImplicitReturns: true,
+    noPropertyAccessFromIndexSignature: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    noUncheckedIndexedAccess: true,
+    verbatimModuleSyntax: true,
+  }],
+  ["the types of browsers beside Deno's", { lib: ["dom", "dom.iterable", "dom.asynciterable", "deno.ns"] }],
+];
+
+function project(compilerOptions: Record<string, unknown>): Site {
+  const imports = { epollet: new URL(`file://${REPOSITORY}mod.ts`).href };
+  return new Site({
+    "deno.json": JSON.stringify({ imports, compilerOptions, lock: false }),
+    "app.ts": PROGRAM,
+  });
+}
+
+async function runDeno(
+  site: Site,
+  ...args: string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [deno, ...rest] = DENO;
+  const { code, stdout, stderr } = await new Deno.Command(deno, {
+    args: [...rest, ...args],
+    cwd: site.root,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+for (const [name, compilerOptions] of CONFIGURATIONS) {
+  const ignore = "isolatedDeclarations" in compilerOptions && !HAS_ISOLATED_DECLARATIONS;
+  Deno.test({ name: `a project that imports mod.ts type-checks with ${name}`, ignore }, async () => {
+    using site = project(compilerOptions);
+    const { code, stderr } = await runDeno(site, "check", "app.ts");
+    assertEquals(code, 0, stderr);
+    assert(!stderr.includes("Unsupported compiler options"), stderr);
+  });
+}
+
+Deno.test("a project that imports mod.ts needs nothing else to run", async () => {
+  using site = project({});
+  const { code, stdout, stderr } = await runDeno(
+    site,
+    "run",
+    "--no-prompt",
+    "--allow-ffi",
+    "--allow-net",
+    "app.ts",
+  );
+  assertEquals([code, stdout.trim(), stderr], [0, "/served", ""]);
+});
