@@ -66,7 +66,7 @@ Deno.test("a user that cannot be is one line and exit 2, before anything is boun
         ["--user", "nobody-here"],
         'epollet: Unknown user "nobody-here": expected one of this system\'s users',
       ],
-      [["--config", "epollet.json"], 'epollet: Unknown user "nobody-here"'],
+      [["--config", "epollet.json"], 'epollet: epollet.json:1: Unknown user "nobody-here"'],
       [
         ["--user", "a:b:c"],
         'epollet: Bad --user "a:b:c": expected a user, and maybe a group, such as www-data',
