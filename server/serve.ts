@@ -112,7 +112,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     throw error;
   }
   const shutdown = () => {
-    server.reactor.parking.keepAlive(true); // its end is waited for
+    server.reactor.keepAlive(true); // its end is waited for
     server.shutdown();
     return finished;
   };
@@ -122,8 +122,8 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     snapshot: () => server.snapshot(),
     reconfigure: (settings) => server.reconfigure(settings),
     finished,
-    ref: () => server.reactor.parking.keepAlive(true),
-    unref: () => server.reactor.parking.keepAlive(false),
+    ref: () => server.reactor.keepAlive(true),
+    unref: () => server.reactor.keepAlive(false),
     shutdown,
     [Symbol.asyncDispose]: shutdown,
   };

@@ -37,9 +37,8 @@ export class Reactor {
   /** Turns that this reactor has had. */
   turns = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
-  betweenPhases: (tasks: Pick<TaskQueue, "rounds" | "isQuiet">) => void = () => {};
-  /** The long wait, and whether it keeps the process alive. */
-  readonly parking: Parking;
+  betweenPhases: (tasks: { readonly rounds: number; readonly isQuiet: boolean }) => void = () => {};
+  readonly #parking: Parking;
   readonly #poller: Poller;
   readonly #onError: ErrorListener;
   readonly #ready = new ReadyList();
@@ -59,7 +58,7 @@ export class Reactor {
     this.#poller = poller;
     this.#onError = onError;
     this.#tasks = TaskQueue.watchedBy((waker) => this.register(waker, Interest.READABLE), poller);
-    this.parking = new Parking(poller, this.#tasks);
+    this.#parking = new Parking(poller, this.#tasks);
   }
 
   /** This turn has taken long: others wait. A look at the clock. */
@@ -210,7 +209,7 @@ export class Reactor {
         if (woken > 0 && !isOverdue) continue;
         const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
         if (patienceMs === 0 && !isOverdue) continue;
-        this.#dispatch(await this.parking.wait(this.#ready, patienceMs));
+        this.#dispatch(await this.#parking.wait(this.#ready, patienceMs));
         yieldedMs = this.now;
       }
     } finally {
@@ -225,6 +224,11 @@ export class Reactor {
     this.#poller.remove(this.#tasks.waker.fd, true);
     close(this.#tasks.waker.fd);
     this.#poller.close();
+  }
+
+  /** Whether a loop that waits keeps its process alive, as it does to begin with. */
+  keepAlive(isRef: boolean): void {
+    this.#parking.keepAlive(isRef);
   }
 
   /** Ends {@linkcode run} after the current turn. */
