@@ -121,6 +121,16 @@ for (const validation of ["auto", "stat", "off"]) {
   });
 }
 
+Deno.test("a file whose time is set while it is sent, as touch(1) and rsync(1) do, arrives whole", async () => {
+  using site = new Site();
+  await using program = await Program.start(site.root);
+  const path = renew(site);
+  for (const seconds of [1_600_000_000, 1_700_000_000]) {
+    const touched = await download(program.port, whole, () => Deno.utimeSync(path, seconds, seconds));
+    assertWhole(touched, String(seconds), SIZE);
+  }
+});
+
 Deno.test("a log that grows while it is sent arrives as far as it was announced", async () => {
   using site = new Site();
   await using program = await Program.start(site.root);

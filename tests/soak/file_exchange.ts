@@ -107,14 +107,15 @@ export class FileExchange implements Exchange {
     const isTagged = this.#isTagged(answer, form);
     const tag = isTagged ? form.content.tag : null;
     if (ifMatch !== undefined && ifMatch !== tag) return plain(answer, 412, "412 Precondition Failed\n");
+    const isDated = isTagged || answer.fields["last-modified"] !== undefined;
     const isUnmodified = ifNoneMatch !== undefined
       ? ifNoneMatch === "*" || ifNoneMatch === tag
-      : ifModifiedSince !== undefined && modifiedSeconds === ifModifiedSince;
+      : isDated && ifModifiedSince !== undefined && modifiedSeconds === ifModifiedSince;
     if (isUnmodified) {
       return difference("status", answer.status, 304) ?? compareValidators(answer, form, isTagged) ??
         difference("length", answer.body.length, 0);
     }
-    const isFresh = ifRange === undefined || ifRange === tag || ifRange === modifiedSeconds;
+    const isFresh = ifRange === undefined || ifRange === tag || (isDated && ifRange === modifiedSeconds);
     if (range !== undefined && isFresh) {
       return this.#compareSpans(answer, form, isTagged, spans!(bytes.length));
     }
@@ -260,7 +261,8 @@ function compareValidators(
 ): string | null {
   const modified = fields["last-modified"];
   // What was written after the answer's date was read has that date: never one in its future.
-  const isDate = modified === fields.date && modified === formatHttpDate(modifiedSeconds - 1);
+  const isDate = (modified === fields.date && modified === formatHttpDate(modifiedSeconds - 1)) ||
+    (!isTagged && modified === undefined); // without a tag the time of a change that is younger than two seconds says nothing
   return difference("ETag", fields.etag, isTagged ? content.tag : undefined) ??
     (isDate ? null : difference("Last-Modified", modified, formatHttpDate(modifiedSeconds)));
 }

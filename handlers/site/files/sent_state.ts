@@ -5,7 +5,7 @@
  * A file that is renamed, removed, or given other rights is as it was. So is one that has only grown, as a log does:
  * what was announced of it stays. Growth is told from a rewrite by the bytes at both ends of what was announced.
  *
- * Not seen: writes through mmap(2) that the kernel has not put into the file's times; bytes that the kernel holds for the
+ * Not seen: writes through mmap(2) that leave both ends as they were, or that the kernel has not put into the file's times; bytes that the kernel holds for the
  * client already, which are the file's own pages until they are sent; a rewrite of a longer file that leaves both ends as they were;
  * and, where the kernel tells of no events, a rewrite between both ends whose time was set back.
  * @module
@@ -67,8 +67,11 @@ export class SentState {
     this.#last.copyFrom(now);
     if (now.size < this.status.size) return false;
     if (now.size === this.status.size) {
-      if (isFirst || isWritten || now.modifiedNanoseconds !== this.status.modifiedNanoseconds) return false;
-      if (hears) return true; // another name, other rights
+      if (isFirst || isWritten) return false;
+      const isOfSameTime = now.modifiedNanoseconds === this.status.modifiedNanoseconds;
+      if (hears && isOfSameTime) return true; // another name, other rights
+      if (!hears && !isOfSameTime) return false;
+      // Without an event it was no write(2): its time was set, as by touch(1) or rsync(1), or it was written by mmap(2).
     }
     return isEqual(this.#readEnds(), this.#ends!);
   }
