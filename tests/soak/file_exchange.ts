@@ -44,6 +44,8 @@ interface Representation {
 
 const COMPRESSED_BYTES_MIN = 1024;
 const MEMORY_BYTES_MAX = 2 ** 20;
+/** How long after a change a file may count as one that grows; the answer is judged later than it was made. */
+const GROWING_MS = 5_000;
 
 /** See the module's comment. */
 export class FileExchange implements Exchange {
@@ -139,9 +141,10 @@ export class FileExchange implements Exchange {
     return `Vary is ${fields.vary}`;
   }
 
-  /** A large file that changes while its tag is made goes out without one. */
+  /** A large file that changes while its tag is made goes out without one, and so does one that seems to grow all the time. */
   #isTagged(answer: Answer, { content }: Representation): boolean {
-    const hasChanged = this.#from !== this.#resource.state;
+    const { state } = this.#resource;
+    const hasChanged = this.#from !== state || performance.now() - state.beganMs < GROWING_MS;
     return answer.fields.etag !== undefined || !hasChanged || content.bytes.length <= MEMORY_BYTES_MAX;
   }
 

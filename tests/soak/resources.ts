@@ -18,6 +18,7 @@ export class State {
   readonly gzip: Form | null;
   /** What came after it. A request holds the state that it was sent in, and so all that came later. */
   next: State | null = null;
+  readonly beganMs: number = performance.now();
 
   constructor(file: Form | null, gzip: Form | null = null) {
     this.file = file;
