@@ -39,6 +39,9 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/deploy.md": DEPLOY,
   "docs/embed.md": EMBED,
   "docs/understand.md": UNDERSTAND,
+  "docs/recipes.md": readDocument("docs/recipes.md"),
+  "docs/troubleshoot.md": readDocument("docs/troubleshoot.md"),
+  "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents name. */
 const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
@@ -62,7 +65,7 @@ function* commandsOf(document: string): Generator<string[]> {
     const pattern =
       /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
     const [, , args = ""] = pattern.exec(line) ?? [];
-    if (args !== "" && !/…|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
+    if (args !== "" && !/…|\$\(|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
   }
 }
 
