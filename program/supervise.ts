@@ -14,7 +14,7 @@ import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { announce } from "./setup/announce.ts";
-import { Company, workersOf } from "./workers/worker_pool.ts";
+import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
 import { inheritedBy, Launcher, type Origin } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
@@ -70,7 +70,7 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const company = new Company(said, supervisor, sockets, count);
+  const company = new WorkerPool(said, supervisor, sockets, count);
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {

@@ -37,7 +37,7 @@ export async function serveAsWorker(command: CommandLine, channel: number, birth
   });
   say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // the others have the same to say
   early.forEach(say);
-  server.onDeaf = () => link.send({ kind: "deaf" });
+  server.onStoppedAccepting = () => link.send({ kind: "deaf" });
   server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));

@@ -167,7 +167,7 @@ export const SEND_TIMEOUT_MS = 30_000;
 /** One that takes fewer bytes a second on the average of that time, too. */
 export const SEND_RATE_BYTES_MIN = 500;
 /** How often it is looked at whether a client keeps pace. */
-export const PACE_STEP_MS_MAX = 500;
+export const RATE_STEP_MS_MAX = 500;
 /** Who looks so much too late has slept itself: the process was stopped, or the machine. */
 export const SLEPT_MS_MIN = 2_000;
 /** What a handler may take for its answer, unless told otherwise. Past it: 503. */

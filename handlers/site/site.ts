@@ -202,7 +202,7 @@ export class Site {
       this.#note("reason", resolved === 404 ? HIDDEN : MALFORMED);
       return this.#fail(resolved, "", request, context);
     }
-    this.#tree?.drain(context.batch);
+    this.#tree?.drain(context.turn);
     const url = encodePath(resolved.path, resolved.isDirectory);
     this.#note("path", url);
     const key = encoder.encode(url);

@@ -22,7 +22,7 @@ export function workersOf({ workers }: CommandLine): number {
 }
 
 /** See the module's comment. */
-export class Company {
+export class WorkerPool {
   readonly #said: Arguments;
   readonly #supervisor: Supervisor;
   #sockets: Sockets;

@@ -10,7 +10,7 @@ import { KnownRequest } from "../http/heads/known_request.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../loop/reactor.ts";
-import type { Remotes } from "../clients/client_addresses.ts";
+import type { ClientAddresses } from "../clients/client_addresses.ts";
 import { Source } from "../loop/source.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { LogFile } from "./log_file.ts";
@@ -61,7 +61,7 @@ export class AccessLog extends Source {
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
-  readonly #remotes: Remotes;
+  readonly #remotes: ClientAddresses;
   readonly #onError: (message: string) => void;
   /** By descriptor: the begin of its lines. */
   readonly #leads: (Bytes | null)[] = [];
@@ -73,7 +73,7 @@ export class AccessLog extends Source {
     { format, file }: AccessLogOptions,
     reactor: Reactor,
     clock: HttpClock,
-    remotes: Remotes,
+    clientAddresses: ClientAddresses,
     onError: (message: string) => void,
   ) {
     super(-1);
@@ -84,12 +84,12 @@ export class AccessLog extends Source {
     this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
-    this.#remotes = remotes;
+    this.#remotes = clientAddresses;
     this.#onError = onError;
   }
 
   /** Learns who is at `fd` while that can be asked. */
-  meet(fd: number): void {
+  lookUpClient(fd: number): void {
     this.#lead(fd);
   }
 

@@ -17,7 +17,7 @@ export interface Slot {
 }
 
 /** Receive slots, handed out anew each turn; one buffer in which short responses are gathered; and what is parsed. */
-export class Workspace {
+export class Buffers {
   /** The request at hand: {@linkcode scratch}, or one that is shared. */
   request: HttpRequest;
   /** What the parser fills. */

@@ -10,7 +10,7 @@ import { FileBody } from "../http/file_body.ts";
 import { HttpResponse } from "../http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "../limits.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Workspace } from "./buffers.ts";
+import type { Buffers } from "./buffers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -53,7 +53,7 @@ export class Output {
   }
 
   /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
-  append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
+  append(workspace: Buffers, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = workspace;
     if (end === start) return; // in the queue, what has no bytes is what has lost them
     if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be another's
@@ -80,7 +80,7 @@ export class Output {
   }
 
   /** Appends bytes that must not change until they are sent, without copying them. Their view has a fixed length. */
-  appendShared(workspace: Workspace, bytes: Bytes): void {
+  appendShared(workspace: Buffers, bytes: Bytes): void {
     if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;
     this.#ungather(workspace);
@@ -88,7 +88,7 @@ export class Output {
   }
 
   /** Sends a response's bytes as they are, when nothing else waits: how many of them went (0, too), or −errno. */
-  sendAlone(transport: Transport, fd: number, workspace: Workspace, response: HttpResponse): number {
+  sendAlone(transport: Transport, fd: number, workspace: Buffers, response: HttpResponse): number {
     if (workspace.gatherLength > 0 || this.#queue.length > 0) return 0;
     if (HttpResponse.sentTail(response) !== null) return 0;
     const bytes = HttpResponse.sentBytes(response);
@@ -98,7 +98,7 @@ export class Output {
 
   /** Appends a response's head from byte `from` on, which is everybody's, and its date will change: it is copied. */
   appendHead(
-    workspace: Workspace,
+    workspace: Buffers,
     response: HttpResponse,
     closes: boolean,
     isChunked: boolean,
@@ -117,7 +117,7 @@ export class Output {
   }
 
   /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
-  appendBody(workspace: Workspace, response: HttpResponse, from: number): void {
+  appendBody(workspace: Buffers, response: HttpResponse, from: number): void {
     const { headLength } = response;
     const bytes = HttpResponse.sentBytes(response);
     const tail = HttpResponse.sentTail(response);
@@ -128,7 +128,7 @@ export class Output {
   }
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
-  appendFile(workspace: Workspace, body: FileBody): void {
+  appendFile(workspace: Buffers, body: FileBody): void {
     if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
     this.appendedBytes += body.length;
     this.#ungather(workspace);
@@ -137,7 +137,7 @@ export class Output {
   }
 
   /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
-  #ungather(workspace: Workspace): void {
+  #ungather(workspace: Buffers): void {
     if (workspace.gatherLength === 0) return;
     this.#queue.push(workspace.gather.slice(0, workspace.gatherLength));
     workspace.gatherLength = 0;
@@ -147,7 +147,7 @@ export class Output {
    * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
    * a file has fewer bytes than were announced, or others). The gather buffer is empty afterwards. `bytesMax` is the budget.
    */
-  flush(transport: Transport, fd: number, workspace: Workspace, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
+  flush(transport: Transport, fd: number, workspace: Buffers, bytesMax = SEND_BYTES_PER_TURN_MAX): number {
     if (workspace.gatherLength > 0) {
       const length = workspace.gatherLength;
       workspace.gatherLength = 0;

@@ -7,7 +7,7 @@ import { encodeUtf8 } from "../http/characters.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { StreamBody } from "../http/response.ts";
 import type { Output } from "../connection/output.ts";
-import type { Workspace } from "../connection/buffers.ts";
+import type { Buffers } from "../connection/buffers.ts";
 
 const CRLF = encodeUtf8("\r\n");
 const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
@@ -53,7 +53,7 @@ export class ResponseStream {
    */
   append(
     output: Output,
-    workspace: Workspace,
+    workspace: Buffers,
     result: ReadableStreamReadResult<Uint8Array>,
     begin: () => void = () => {},
   ): void {

@@ -9,7 +9,7 @@
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { Connection, type ConnectionKeeper, STATES } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
 import {
   EXPIRATIONS_PER_TURN_MAX,
@@ -18,8 +18,8 @@ import {
   POOLED_CONNECTIONS_MAX,
 } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
-import { type GateKeeper, ProxyGate } from "../protocols/proxy/proxy.ts";
-import { Refusal } from "../protocols/http1/server_full.ts";
+import { type Admission, ProxyGate } from "../protocols/proxy/proxy.ts";
+import { Overload } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
 
@@ -27,11 +27,11 @@ const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
-export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
+export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
 
 /** See the module's comment. It is itself the source that is woken for each of those that rest. */
-export class Connections extends Source implements ConnectionKeeper, GateKeeper {
-  readonly #host: ConnectionHost;
+export class Connections extends Source implements ConnectionKeeper, Admission {
+  readonly #host: ConnectionContext;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
@@ -48,14 +48,14 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   #newest = NONE;
   #count = 0;
   #restingCount = 0;
-  readonly #refusal: Refusal;
+  readonly #refusal: Overload;
 
   /**
    * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
    * each connection that has ended. `speaksHttp`: who is refused is told so.
    */
   constructor(
-    host: ConnectionHost,
+    host: ConnectionContext,
     service: Service | null,
     onClosed: () => void,
     speaksHttp: boolean = service === null,
@@ -65,7 +65,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#refusal = new Refusal(host);
+    this.#refusal = new Overload(host);
     this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
   }
 
@@ -79,8 +79,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
    * of it before that is answered. For phase one, so that it is received with the others.
    */
   accept(fd: number): void {
-    const { limits, ledger } = this.#host;
-    ledger.counters.accept();
+    const { limits, accounting } = this.#host;
+    accounting.counters.accept();
     this.#forget(fd);
     if (this.#gate === null) return this.admit(fd);
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
@@ -94,8 +94,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
   admit(fd: number): void {
     if (this.#gate !== null) this.#count--;
-    const { reactor, transport, workspace, limits, clients } = this.#host;
-    const network = clients === null ? null : clients.enter(fd, reactor.now);
+    const { reactor, transport, buffers, limits, addressLimits } = this.#host;
+    const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
@@ -104,7 +104,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     }
     // Only now: who has too many already must not push out others.
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      clients?.leave(fd);
+      addressLimits?.leave(fd);
       this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
       return this.refuse(fd);
     }
@@ -112,12 +112,12 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     if (fd >= this.#older.length) this.#grow(fd);
     this.#acceptedMs[fd] = reactor.now;
     if (this.#service !== null) return this.#service(fd, this.#host, this);
-    const slot = workspace.takeSlot(reactor.batch);
+    const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
       return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
     }
-    if (slot !== null) workspace.returnSlot();
+    if (slot !== null) buffers.returnSlot();
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
@@ -125,16 +125,16 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
       return;
     }
     this.#count--;
-    clients?.leave(fd);
+    addressLimits?.leave(fd);
     this.#host.onRefused(status);
     this.refuse(fd);
   }
 
   /** There is no room for a client that was just accepted: it is told so, where it can be. */
   refuse(fd: number): void {
-    this.#host.ledger.counters.refuse();
+    this.#host.accounting.counters.refuse();
     this.#forget(fd);
-    if (this.#speaksHttp) this.#refusal.say(fd);
+    if (this.#speaksHttp) this.#refusal.reject(fd);
     close(fd);
   }
 
@@ -157,11 +157,11 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   /** Phase one: descriptor `fd`, which rested, is ready. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
-    const { reactor, transport, workspace } = this.#host;
-    const slot = workspace.takeSlot(reactor.batch);
+    const { reactor, transport, buffers } = this.#host;
+    const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) workspace.returnSlot(); // said too much: it rests on
+    if (count === -EAGAIN) buffers.returnSlot(); // said too much: it rests on
     else this.#wake(fd).begin(readiness, slot, count);
   }
 
@@ -181,13 +181,13 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
 
   refused(connection: Connection, status: number): void {
     this.#host.reactor.retire(connection);
-    this.#host.ledger.counters.refuse();
+    this.#host.accounting.counters.refuse();
     this.#host.onRefused(status);
   }
 
   closed(connection: Connection): void {
     this.#count--;
-    this.#host.clients?.leave(connection.fd);
+    this.#host.addressLimits?.leave(connection.fd);
     this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
@@ -291,8 +291,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   }
 
   #forget(fd: number): void {
-    this.#host.remotes.forget(fd);
-    this.#host.ledger.forget(fd);
+    this.#host.clientAddresses.forget(fd);
+    this.#host.accounting.forget(fd);
   }
 
   #grow(fd: number): void {

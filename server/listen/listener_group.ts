@@ -5,7 +5,7 @@
  */
 import { describeErrno, orThrow } from "../../ffi/libc/errno.ts";
 import { Connection } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import { Connections, type Service } from "./connection_table.ts";
 import { ACCEPTS_PER_TURN_MAX, SHARED_ACCEPTS_PER_TURN_MAX } from "../limits.ts";
 import { Listener } from "./listener.ts";
@@ -14,7 +14,7 @@ import { Interest } from "../loop/poller.ts";
 import type { Snapshot } from "../metrics/statistics.ts";
 
 /** What is shared by the connections of a group. */
-export type GroupHost = ConnectionHost & { isDraining: boolean };
+export type GroupHost = ConnectionContext & { isDraining: boolean };
 
 /** What a group does beside HTTP, and whom it tells. */
 export interface GroupOptions {
@@ -22,11 +22,11 @@ export interface GroupOptions {
   readonly service: Service | null;
   readonly speaksHttp: boolean;
   /** After {@linkcode ListenerGroup.drain}: nobody is accepted any more. */
-  readonly onDeaf: () => void;
+  readonly onStoppedAccepting: () => void;
   /** The last connection has ended, and no other will come. */
   readonly onDrained: () => void;
   /** Hears, not too often, of what went wrong. */
-  readonly onComplaint: (message: string) => void;
+  readonly onError: (message: string) => void;
 }
 
 /** See the module's comment. */
@@ -39,9 +39,9 @@ export class ListenerGroup {
 
   /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
   constructor(host: GroupHost, sockets: readonly ListeningSocket[], options: GroupOptions) {
-    const { service, speaksHttp, onDeaf, onDrained, onComplaint } = options;
+    const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
     this.#host = host;
-    this.#onDeaf = onDeaf;
+    this.#onDeaf = onStoppedAccepting;
     this.#onDrained = onDrained;
     const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
@@ -52,7 +52,7 @@ export class ListenerGroup {
         accept: (client) => connections.accept(client),
         refuse: (client) => connections.refuse(client),
         makeRoom: () => connections.makeRoom(),
-        exhausted: (errno) => onComplaint(`Cannot accept clients for now: ${describeErrno(errno)}`),
+        exhausted: (errno) => onError(`Cannot accept clients for now: ${describeErrno(errno)}`),
         closed: () => this.#listenerClosed(),
       })
     );

@@ -3,20 +3,20 @@
  * @module
  */
 import type { HttpRequest } from "../http/request.ts";
-import type { Ledger, Transfer } from "./accounting.ts";
+import type { Accounting, ResponseRecord } from "./accounting.ts";
 
 /** See the module's comment. Most connections have none. */
-export class Transfers {
-  readonly #ledger: Ledger;
-  #first: Transfer | null = null;
-  #last: Transfer | null = null;
+export class ResponseRecords {
+  readonly #ledger: Accounting;
+  #first: ResponseRecord | null = null;
+  #last: ResponseRecord | null = null;
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(accounting: Accounting) {
+    this.#ledger = accounting;
   }
 
   /** A response to the client at `fd` begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
-  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): Transfer {
+  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
     const transfer = this.#ledger.begin(fd, request, status, from, startMs);
     if (this.#last === null) this.#first = transfer;
     else this.#last.next = transfer;
@@ -39,7 +39,7 @@ export class Transfers {
     while (this.#first !== null) this.#end(this.#first, sentBytes);
   }
 
-  #end(transfer: Transfer, sentBytes: number): void {
+  #end(transfer: ResponseRecord, sentBytes: number): void {
     this.#first = transfer.next;
     if (this.#first === null) this.#last = null;
     this.#ledger.end(transfer, sentBytes);

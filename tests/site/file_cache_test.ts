@@ -19,7 +19,7 @@ Deno.test("under one key there is one resource: the later one ends the other, an
   const { root } = origin;
   const memory = new CacheMemory(1_000_000);
   const cache = new FileCache(root, "off", null, memory);
-  const context = { batch: 1, clock: { seconds: Date.now() / 1000 } } as HandlerContext;
+  const context = { turn: 1, clock: { seconds: Date.now() / 1000 } } as HandlerContext;
   const key = new TextEncoder().encode("/a.txt");
   const make = () => {
     const lookup = new Lookup(root, null);

@@ -40,7 +40,7 @@ class Listed {
     signal = new AbortController().signal,
   ): Listing | number | Promise<Listing | number> {
     const begin = () => this.listings.list(encoder.encode(path), parseListingQuery(query), nowSeconds, guard);
-    return this.listings.slices.run(begin(), 503, { batch: this.#batch++, signal }, { begin, key: path });
+    return this.listings.slices.run(begin(), 503, { turn: this.#batch++, signal }, { begin, key: path });
   }
 
   async page(

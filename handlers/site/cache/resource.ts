@@ -78,7 +78,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   entry: Resource | null = null; // itself, while it is kept
   response: HttpResponse | null = null;
   /** The turn in which, and the second at which, it was last seen to be fresh. */
-  checkedBatch = -1;
+  checkedTurn = -1;
   checkedSeconds = 0;
   readonly keeper: Keeper;
   readonly key: Uint8Array;

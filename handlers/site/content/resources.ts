@@ -84,9 +84,9 @@ export class Resources {
 
   /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
-    if (this.#absent.get(page) === context.batch) return null;
+    if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);
-    if (found === null) this.#absent.set(page, context.batch);
+    if (found === null) this.#absent.set(page, context.turn);
     return found;
   }
 
@@ -98,7 +98,7 @@ export class Resources {
     const bytes = encoder.encode(page);
     const resolved = resolvePath(bytes, 0, bytes.length);
     if (typeof resolved === "number" || resolved.isDirectory) return null;
-    tree?.drain(context.batch);
+    tree?.drain(context.turn);
     const location = locator.file(resolved.path, lookup);
     return location.kind === "file"
       ? this.make(location, key, encodePath(resolved.path, false), [], lookup)

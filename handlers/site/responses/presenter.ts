@@ -167,7 +167,7 @@ export class Presenter {
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
   #load(resource: Resource, variant: Variant, context: HandlerContext): Loaded | number | null {
     const { loader, cache, tags, note } = this.#parts;
-    const isFresh = resource.entry !== null && resource.checkedBatch === context.batch;
+    const isFresh = resource.entry !== null && resource.checkedTurn === context.turn;
     const loaded = loader.load(resource, variant, isFresh, (status) => cache.contentOf(status, context));
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;

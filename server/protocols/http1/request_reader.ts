@@ -9,7 +9,7 @@ import type { RequestBody } from "../../http/request_body.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX } from "../../limits.ts";
 import { Receiver } from "../../connection/receiver.ts";
 import type { ServerLimits } from "../../server_limits.ts";
-import type { Workspace } from "../../connection/buffers.ts";
+import type { Buffers } from "../../connection/buffers.ts";
 
 /** What {@linkcode RequestReader.read} found, if not a negated status. */
 export const Read = {
@@ -47,7 +47,7 @@ export class RequestReader extends Receiver {
    * Goes on with what has arrived: one of {@linkcode Read}, or the negated status of what is no request. The request
    * is in `workspace.request`, which serves other connections as soon as this one's turn is over.
    */
-  read(workspace: Workspace, limits: RequestLimits): number {
+  read(workspace: Buffers, limits: RequestLimits): number {
     return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace, limits);
   }
 
@@ -58,7 +58,7 @@ export class RequestReader extends Receiver {
   }
 
   /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */
-  restore(workspace: Workspace): void {
+  restore(workspace: Buffers): void {
     workspace.request = workspace.scratch;
     if (this.isInBody) {
       const { length } = this.#head; // within what was the limit when it was read
@@ -71,13 +71,13 @@ export class RequestReader extends Receiver {
   }
 
   /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
-  release(workspace: Workspace, request: HttpRequest): void {
+  release(workspace: Buffers, request: HttpRequest): void {
     if (request.isShared) return;
     workspace.renewScratch();
     if (request.buffer === this.input.bytes) request.buffer = this.input.own();
   }
 
-  #readHead(workspace: Workspace, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
+  #readHead(workspace: Buffers, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
     const { input } = this;
     const { heads } = workspace;
     input.skipEmptyLines();
@@ -115,7 +115,7 @@ export class RequestReader extends Receiver {
     return Read.HEAD;
   }
 
-  #readBody(workspace: Workspace): number {
+  #readBody(workspace: Buffers): number {
     const { input, body } = this;
     const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
     if (taken < 0) {
