@@ -13,7 +13,7 @@ import { AddressLimits } from "./clients/address_limits.ts";
 import type { Handler } from "./connection/handler.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
-import { type GroupHost, ListenerGroup } from "./listen/listener_group.ts";
+import { type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
 import { type ListeningSocket, openListeners, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
 import { createPoller } from "./loop/pollers/mod.ts";
@@ -45,8 +45,8 @@ function noHandler(): never {
 }
 
 /** What changes while it serves. */
-type ChangingHost = Omit<GroupHost, Changing> & { -readonly [K in Changing]: GroupHost[K] };
-type Changing = "handler" | "limits" | "clients" | "keepAliveFields" | "keepAlive" | "isDraining";
+type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
+type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
 
 /** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
 export interface Reconfiguration extends Partial<ServerLimits> {
@@ -75,7 +75,7 @@ export class Server {
   /** Called in the loop when {@linkcode shutdown} is about to end it. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
-  readonly #host: ChangingHost;
+  readonly #host: ChangingContext;
   readonly #group: ListenerGroup;
   readonly #otherGroups: ListenerGroup[] = [];
   /** Sockets that it has opened itself. */
@@ -87,7 +87,7 @@ export class Server {
   readonly #log: AccessLog | null;
   #goesOn = false;
   readonly #networkOf: (fd: number) => string | null;
-  #complainedMs = -Infinity;
+  #errorLoggedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -143,15 +143,15 @@ export class Server {
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
       this.address = this.addresses[0]!;
-      const workspace = new Buffers();
-      workspace.heads.isLogged = log !== null;
+      const buffers = new Buffers();
+      buffers.heads.isLogged = log !== null;
       this.#host = {
         reactor,
         transport: kernelTransport,
         buffers,
         handler: "handler" in options ? options.handler : noHandler,
         limits,
-        clients: AddressLimits.for(limits, this.#networkOf),
+        addressLimits: AddressLimits.for(limits, this.#networkOf),
         keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
         clock,
         accounting: new Accounting(options.measureLatency ?? false, log),
@@ -161,15 +161,15 @@ export class Server {
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
         onRefused: (status) =>
-          this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
-        onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
+          this.#logError(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
+        onFull: (reason) => this.#logError(`Clients are refused: ${reason}`),
       };
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
         onStoppedAccepting: () => this.onStoppedAccepting(),
         onDrained: () => this.#goesOn || this.#end(),
-        onError: (message) => this.#complain(message),
+        onError: (message) => this.#logError(message),
       });
     } catch (error) {
       reactor.close(); // and with it the sockets that the group had
@@ -193,7 +193,7 @@ export class Server {
   listenAlso(second: SecondService): void {
     checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
     const limits = limitsOf(second);
-    const host: GroupHost = {
+    const host: GroupContext = {
       ...this.#host,
       handler: second.handler,
       accounting: new Accounting(false),
@@ -209,7 +209,7 @@ export class Server {
         speaksHttp: true,
         onStoppedAccepting() {},
         onDrained() {},
-        onError: (message) => this.#complain(message),
+        onError: (message) => this.#logError(message),
       }),
     );
   }
@@ -274,11 +274,13 @@ export class Server {
     this.#reactor.post(() => {
       const host = this.#host;
       if (handler !== undefined) host.handler = handler;
-      if (!isSameForAddresses(limits, host.limits)) host.clients = AddressLimits.for(limits, this.#networkOf);
+      if (!isSameForAddresses(limits, host.limits)) {
+        host.addressLimits = AddressLimits.for(limits, this.#networkOf);
+      }
       host.limits = limits;
       host.keepAlive = keepAlive;
       host.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
-      this.#group.expire(); // those who rest may have rested for too long by now
+      this.#group.expire(); // idle connections may have been idle for too long by now
     });
   }
 
@@ -305,9 +307,9 @@ export class Server {
   }
 
   /** At most once a second: the cause of such a line tends to come again at once. */
-  #complain(message: string): void {
-    if (this.#reactor.now - this.#complainedMs < 1000) return;
-    this.#complainedMs = this.#reactor.now;
+  #logError(message: string): void {
+    if (this.#reactor.now - this.#errorLoggedMs < 1000) return;
+    this.#errorLoggedMs = this.#reactor.now;
     this.#onError(message);
   }
 }

@@ -14,7 +14,7 @@ import type { ClientAddresses } from "../clients/client_addresses.ts";
 import { Source } from "../loop/source.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { LogFile } from "./log_file.ts";
-import { Source as HeadSource } from "./source.ts";
+import { LoggedHead } from "./logged_head.ts";
 import { LogWriter } from "./writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -22,7 +22,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NOTHING: Bytes = new Uint8Array(0);
 const DIGIT_0 = 0x30;
 const POINT = 0x2e;
-const source = new HeadSource();
+const loggedHead = new LoggedHead();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
@@ -46,10 +46,10 @@ export class LoggedRequest {
   bytes = -1;
 
   constructor(format: LogFormat, request: HttpRequest) {
-    source.read(request);
-    this.user = scratch.slice(0, format.user(source, scratch, 0));
-    this.before = scratch.slice(0, format.before(source, scratch, 0));
-    this.after = scratch.slice(0, format.after(source, scratch, 0));
+    loggedHead.read(request);
+    this.user = scratch.slice(0, format.user(loggedHead, scratch, 0));
+    this.before = scratch.slice(0, format.before(loggedHead, scratch, 0));
+    this.after = scratch.slice(0, format.after(loggedHead, scratch, 0));
   }
 }
 
@@ -61,7 +61,7 @@ export class AccessLog extends Source {
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
-  readonly #remotes: ClientAddresses;
+  readonly #clientAddresses: ClientAddresses;
   readonly #onError: (message: string) => void;
   /** By descriptor: the begin of its lines. */
   readonly #leads: (Bytes | null)[] = [];
@@ -84,7 +84,7 @@ export class AccessLog extends Source {
     this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
-    this.#remotes = clientAddresses;
+    this.#clientAddresses = clientAddresses;
     this.#onError = onError;
   }
 
@@ -103,7 +103,7 @@ export class AccessLog extends Source {
     const known = request instanceof KnownRequest
       ? KnownRequest.loggedOf(request) as LoggedRequest | null
       : null;
-    const client = this.#remotes.forwardedFor(fd, request);
+    const client = this.#clientAddresses.forwardedFor(fd, request);
     if (known !== null && (client === null) === (known.lead === null)) return known;
     const logged = new LoggedRequest(this.#format, request);
     if (client !== null) logged.lead = this.#format.lead(client);
@@ -118,13 +118,13 @@ export class AccessLog extends Source {
     const format = this.#format;
     const writer = this.#writer;
     const out = writer.bytes;
-    source.read(request);
-    const client = this.#remotes.forwardedFor(fd, request);
+    loggedHead.read(request);
+    const client = this.#clientAddresses.forwardedFor(fd, request);
     let at = copy(client === null ? this.#lead(fd) : format.lead(client), out, writer.at);
-    at = format.user(source, out, at);
+    at = format.user(loggedHead, out, at);
     at = copy(this.#date, out, at);
-    at = this.#putAnswer(status, bytes, out, format.before(source, out, at));
-    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(source, out, at)));
+    at = this.#putAnswer(status, bytes, out, format.before(loggedHead, out, at));
+    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(loggedHead, out, at)));
   }
 
   /** The same for what was remembered of a request. */
@@ -192,7 +192,7 @@ export class AccessLog extends Source {
   #lead(fd: number): Bytes {
     const known = fd < this.#leads.length ? this.#leads[fd]! : null;
     if (known !== null) return known;
-    const lead = this.#format.lead(this.#remotes.address(fd)?.address ?? "-");
+    const lead = this.#format.lead(this.#clientAddresses.address(fd)?.address ?? "-");
     while (this.#leads.length <= fd) this.#leads.push(null);
     return this.#leads[fd] = lead;
   }

@@ -29,7 +29,7 @@ export class Buffers {
   /** What the parser fills has room for so many fields; it grows. */
   #fieldsMax = FIELDS_MAX;
   readonly #slots: Slot[] = [];
-  #batch = -1;
+  #turn = -1;
   #used = 0;
 
   constructor(slots: number = EVENTS_PER_TURN_MAX) {
@@ -61,10 +61,10 @@ export class Buffers {
     return this.#fieldsMax;
   }
 
-  /** A slot that is the caller's until the end of turn `batch`, or null when all are taken. */
-  takeSlot(batch: number): Slot | null {
-    if (batch !== this.#batch) {
-      this.#batch = batch;
+  /** A slot that is the caller's until the end of turn `turn`, or null when all are taken. */
+  takeSlot(turn: number): Slot | null {
+    if (turn !== this.#turn) {
+      this.#turn = turn;
       this.#used = 0;
     }
     return this.#used < this.#slots.length ? this.#slots[this.#used++]! : null;

@@ -55,7 +55,7 @@ export abstract class Connection extends Source {
   /** More is to come from the client, whatever we do: its end is waited for. */
   protected lingerAfter = false;
   /** How fast the client takes what waits to be sent; null: it never had to wait. */
-  #sendPace: MinimumRate | null = null;
+  #sendRate: MinimumRate | null = null;
   /** It has taken so much that it will take more. */
   #isFast = false;
 
@@ -210,19 +210,19 @@ export abstract class Connection extends Source {
   /** Something waits to be sent: from now on the client has to take it. */
   protected beginSending(): void {
     const { reactor, limits } = this.host;
-    const pace = this.#sendPace ??= new MinimumRate();
-    pace.begin(reactor.now, this.#takenBytes);
-    reactor.expireAt(this, pace.nextMs(reactor.now, limits.sendTimeoutMs));
+    const rate = this.#sendRate ??= new MinimumRate();
+    rate.begin(reactor.now, this.#takenBytes);
+    reactor.expireAt(this, rate.nextMs(reactor.now, limits.sendTimeoutMs));
   }
 
   /** What waits to be sent is looked at: the client is cut off when it takes it too slowly. */
   protected checkSending(): void {
     const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.host;
-    const pace = this.#sendPace!;
-    if (pace.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
+    const rate = this.#sendRate!;
+    if (rate.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
       transport.resetOnClose(this.fd); // what it did not take would fill the kernel's memory for minutes
       reactor.retire(this);
-    } else reactor.expireAt(this, pace.nextMs(reactor.now, sendTimeoutMs));
+    } else reactor.expireAt(this, rate.nextMs(reactor.now, sendTimeoutMs));
   }
 
   /**

@@ -38,7 +38,7 @@ export interface HandlerContext {
 }
 
 /** The context of a request that no connection brings, in a turn of its own. */
-export function contextOutside(clock: HttpClock, batch: number, signal: AbortSignal): HandlerContext {
+export function contextOutside(clock: HttpClock, turn: number, signal: AbortSignal): HandlerContext {
   return {
     turn,
     clock,

@@ -41,14 +41,14 @@ export class Receiver {
   }
 
   /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
-  take(workspace: Buffers, slot: Slot, count: number): number {
+  take(buffers: Buffers, slot: Slot, count: number): number {
     if (count > 0) {
       this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;
       this.receivedBytes += count;
       this.input.take(slot, count);
       return count;
     }
-    workspace.returnSlot();
+    buffers.returnSlot();
     if (count !== -EINTR) this.isReadable = false;
     if (count === 0) this.isEnded = true;
     return count;

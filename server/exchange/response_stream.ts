@@ -53,7 +53,7 @@ export class ResponseStream {
    */
   append(
     output: Output,
-    workspace: Buffers,
+    buffers: Buffers,
     result: ReadableStreamReadResult<Uint8Array>,
     begin: () => void = () => {},
   ): void {
@@ -63,7 +63,7 @@ export class ResponseStream {
         throw new TypeError(`A response's stream ended ${this.#remaining} bytes too early`);
       }
       begin();
-      if (this.#isChunked) output.append(workspace, LAST_CHUNK, 0, LAST_CHUNK.length);
+      if (this.#isChunked) output.append(buffers, LAST_CHUNK, 0, LAST_CHUNK.length);
       return;
     }
     const value = bytesOf(result.value, "A piece of a response's stream");
@@ -77,10 +77,10 @@ export class ResponseStream {
     if (length === 0) return; // as a chunk it would be the last
     if (this.#isChunked) {
       const size = encodeUtf8(`${length.toString(16)}\r\n`);
-      output.append(workspace, size, 0, size.length);
+      output.append(buffers, size, 0, size.length);
     }
-    output.append(workspace, value, 0, length);
-    if (this.#isChunked) output.append(workspace, CRLF, 0, CRLF.length);
+    output.append(buffers, value, 0, length);
+    if (this.#isChunked) output.append(buffers, CRLF, 0, CRLF.length);
   }
 
   /** Nobody wants the rest. */

@@ -2,7 +2,7 @@
  * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
  * readiness makes a `Connection` again, out of those that are left over from others.
  *
- * Those that rest stand in a list in the order in which they came to rest. Since all of them may rest equally long,
+ * Idle connections stand in a list in the order in which they became idle. Since all of them may be idle equally long,
  * that is also the order of their deadlines.
  * @module
  */
@@ -29,7 +29,7 @@ const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 /** Serves a client that was just accepted as `fd`, in phase one. */
 export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
 
-/** See the module's comment. It is itself the source that is woken for each of those that rest. */
+/** See the module's comment. It is itself the source that is woken for each idle connection. */
 export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #host: ConnectionContext;
   readonly #service: Service | null;
@@ -37,7 +37,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #speaksHttp: boolean;
   readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
-  // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
+  // By descriptor, for idle connections: neighbours in the list, since when, and what the poller was asked.
   #older = new Int32Array(1024);
   #newer = new Int32Array(1024);
   #sinceMs = new Float64Array(1024);
@@ -47,11 +47,11 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   #oldest = NONE;
   #newest = NONE;
   #count = 0;
-  #restingCount = 0;
-  readonly #refusal: Overload;
+  #idleCount = 0;
+  readonly #overload: Overload;
 
   /**
-   * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
+   * `service` gives its own objects to clients; null: HTTP, where idle connections have none. `onClosed` is called after
    * each connection that has ended. `speaksHttp`: who is refused is told so.
    */
   constructor(
@@ -65,7 +65,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#refusal = new Overload(host);
+    this.#overload = new Overload(host);
     this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
   }
 
@@ -134,11 +134,11 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   refuse(fd: number): void {
     this.#host.accounting.counters.refuse();
     this.#forget(fd);
-    if (this.#speaksHttp) this.#refusal.reject(fd);
+    if (this.#speaksHttp) this.#overload.reject(fd);
     close(fd);
   }
 
-  /** Ends the client that has rested longest, if that is long enough; false: nobody can give way. */
+  /** Evicts the client that has been idle longest, if that is long enough; false: none can be evicted. */
   makeRoom(): boolean {
     const { reactor, transport } = this.#host;
     let fd = this.#oldest;
@@ -154,7 +154,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     return false;
   }
 
-  /** Phase one: descriptor `fd`, which rested, is ready. */
+  /** Phase one: descriptor `fd`, which was idle, is ready. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
     const { reactor, transport, buffers } = this.#host;
@@ -193,7 +193,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#onClosed();
   }
 
-  /** Ends those that have rested too long. */
+  /** Ends connections that have been idle too long. */
   override onDeadline(): void {
     const { reactor } = this.#host;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
@@ -204,7 +204,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
   }
 
-  /** The server is to stop: those that rest are woken, and wait a moment longer for a request that is on its way. */
+  /** The server is to stop: idle connections are woken, and wait a moment longer for a request that is on its way. */
   drain(): void {
     this.#gate?.drain();
     while (this.#oldest !== NONE) {
@@ -213,7 +213,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     }
   }
 
-  /** Once the reactor has ended: closes those that rest. */
+  /** Once the reactor has ended: closes idle connections. */
   close(): void {
     for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
   }
@@ -229,9 +229,9 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     };
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
-    states.resting = this.#restingCount;
+    states.idle = this.#idleCount;
     // Who has come in this very turn is not registered yet.
-    states.reading = this.#count - this.#restingCount;
+    states.reading = this.#count - this.#idleCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]!++;
@@ -242,7 +242,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
     for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]!) {
-      show(fd, "resting", 0);
+      show(fd, "idle", 0);
     }
     return { states, connections: shown };
   }
@@ -253,7 +253,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   #append(fd: number, interest: Interest): void {
     const { reactor, limits } = this.#host;
-    this.#restingCount++;
+    this.#idleCount++;
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
     this.#sinceMs[fd] = reactor.now;
@@ -266,7 +266,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Takes `fd` out of the list, and gives it an object. */
   #wake(fd: number): Connection {
-    this.#restingCount--;
+    this.#idleCount--;
     const older = this.#older[fd]!;
     const newer = this.#newer[fd]!;
     if (older === NONE) this.#oldest = newer;

@@ -14,7 +14,7 @@ import { Interest } from "../loop/poller.ts";
 import type { Snapshot } from "../metrics/statistics.ts";
 
 /** What is shared by the connections of a group. */
-export type GroupHost = ConnectionContext & { isDraining: boolean };
+export type GroupContext = ConnectionContext & { isDraining: boolean };
 
 /** What a group does beside HTTP, and whom it tells. */
 export interface GroupOptions {
@@ -31,14 +31,14 @@ export interface GroupOptions {
 
 /** See the module's comment. */
 export class ListenerGroup {
-  readonly #host: GroupHost;
+  readonly #host: GroupContext;
   readonly #connections: Connections;
   readonly #listeners: readonly Listener[];
   readonly #onDeaf: () => void;
   readonly #onDrained: () => void;
 
   /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
-  constructor(host: GroupHost, sockets: readonly ListeningSocket[], options: GroupOptions) {
+  constructor(host: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
     const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
     this.#host = host;
     this.#onDeaf = onStoppedAccepting;
@@ -87,12 +87,12 @@ export class ListenerGroup {
     this.#connections.drain();
   }
 
-  /** Ends those that have rested too long, by the limits that are in force now. Only in the loop. */
+  /** Ends connections that have been idle too long, by the limits that are in force now. Only in the loop. */
   expire(): void {
     this.#connections.onDeadline();
   }
 
-  /** Once the reactor has ended: closes those that rest. */
+  /** Once the reactor has ended: closes idle connections. */
   close(): void {
     this.#connections.close();
   }

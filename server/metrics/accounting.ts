@@ -80,32 +80,32 @@ export class Accounting {
   /** A response begins that is not sent at once. */
   begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
     this.counters.respond(status);
-    const transfer = this.#spare ?? new ResponseRecord();
-    this.#spare = transfer.next;
-    transfer.next = null;
-    transfer.fd = fd;
-    transfer.status = status;
+    const record = this.#spare ?? new ResponseRecord();
+    this.#spare = record.next;
+    record.next = null;
+    record.fd = fd;
+    record.status = status;
     if (this.#log !== null) {
       this.#log.lookUpClient(fd);
-      transfer.logged = this.#log.remember(fd, request);
+      record.logged = this.#log.remember(fd, request);
     }
-    transfer.startMs = startMs;
-    transfer.from = transfer.bodyFrom = from;
-    transfer.until = Infinity;
-    return transfer;
+    record.startMs = startMs;
+    record.from = record.bodyFrom = from;
+    record.until = Infinity;
+    return record;
   }
 
   /** It has ended, or was cut off when so many bytes of its connection had been sent. Its object is used again. */
-  end(transfer: ResponseRecord, sentBytes: number): void {
+  end(record: ResponseRecord, sentBytes: number): void {
     if (this.isTimed) {
-      const { fd, logged, status, bodyFrom, until } = transfer;
-      const seconds = this.#seconds(transfer.startMs);
+      const { fd, logged, status, bodyFrom, until } = record;
+      const seconds = this.#seconds(record.startMs);
       const bytes = Math.max(Math.min(sentBytes, until) - bodyFrom, 0);
       if (logged !== null) this.#log!.writeLater(fd, logged, status, bytes, seconds);
-      transfer.logged = null;
+      record.logged = null;
     }
-    transfer.next = this.#spare;
-    this.#spare = transfer;
+    record.next = this.#spare;
+    this.#spare = record;
   }
 
   /** The client at `fd` left, and its request was not answered. */

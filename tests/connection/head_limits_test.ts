@@ -68,19 +68,19 @@ Deno.test("a long head that comes in small pieces, with a line end in each, take
   const limits = { headBytesMax: 1024 * KIB, fieldsMax: 10_000, bodyBytesMax: 0 };
   const timeOf = (bytes: number): number => {
     const head = encodeUtf8(headOfLines(bytes));
-    const [reader, workspace] = [new RequestReader(), new Buffers(1)];
+    const [reader, buffers] = [new RequestReader(), new Buffers(1)];
     const startMs = performance.now();
     let found: number = Read.INCOMPLETE;
     for (let at = 0, turn = 0; at < head.length; at += line.length, turn++) {
       assertEquals(found, Read.INCOMPLETE);
-      const slot = workspace.takeSlot(turn)!;
+      const slot = buffers.takeSlot(turn)!;
       const piece = head.subarray(at, at + line.length);
       slot.bytes.set(piece);
-      reader.take(workspace, slot, piece.length);
-      found = reader.read(workspace, limits);
+      reader.take(buffers, slot, piece.length);
+      found = reader.read(buffers, limits);
       reader.input.keep();
     }
-    assertEquals([found, workspace.request.fieldCount > bytes / line.length - 3], [Read.REQUEST, true]);
+    assertEquals([found, buffers.request.fieldCount > bytes / line.length - 3], [Read.REQUEST, true]);
     return performance.now() - startMs;
   };
   timeOf(64 * KIB);

@@ -65,7 +65,7 @@ class Work {
   }
 }
 
-function asker(batch: number, signal: AbortSignal = new AbortController().signal): Asker {
+function asker(turn: number, signal: AbortSignal = new AbortController().signal): Asker {
   return { turn, signal };
 }
 

@@ -116,7 +116,7 @@ export class FileCache implements Keeper {
       status === null || this.isSettled(status.changedSeconds, seconds)
     );
     if (!isSettled || resource.totalBytes > this.#memory.bytesMax) return false;
-    if (resource.places.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
+    if (resource.watchedNames.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
     this.#removeNamesake(resource);
     resource.entry = resource;
     resource.checkedTurn = context.turn;
@@ -128,7 +128,7 @@ export class FileCache implements Keeper {
     this.#entries.set(resource.hash, resource);
     this.#count++;
     this.#memory.queue.add(resource);
-    for (const place of resource.places) this.#tree!.depend(place, resource);
+    for (const watched of resource.watchedNames) this.#tree!.depend(watched, resource);
     return true;
   }
 
@@ -228,7 +228,7 @@ export class FileCache implements Keeper {
     this.#unchain(resource);
     this.#count--;
     this.#memory.queue.remove(resource);
-    for (const place of resource.places) this.#tree!.forget(place, resource);
+    for (const watched of resource.watchedNames) this.#tree!.forget(watched, resource);
   }
 
   #unchain(resource: Resource): void {

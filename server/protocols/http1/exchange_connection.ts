@@ -22,7 +22,7 @@ export abstract class ExchangeConnection extends Connection {
   /** The request at hand, where it takes more than this turn. */
   protected exchange: Exchange | null = null;
   /** How fast a body arrives; null: none ever had to be waited for. */
-  #bodyPace: MinimumRate | null = null;
+  #bodyRate: MinimumRate | null = null;
   /** A handler is being called. */
   protected isCalling = false;
 
@@ -197,7 +197,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.host;
     const exchange = this.exchange!;
     const { wait } = exchange;
-    if (wait === "body") this.#bodyPace!.pause(reactor.now, this.reader.receivedBytes);
+    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
@@ -224,10 +224,10 @@ export abstract class ExchangeConnection extends Connection {
    */
   protected beginBody(isAgain = false): void {
     const { reactor } = this.host;
-    const pace = this.#bodyPace ??= new MinimumRate();
-    if (isAgain) pace.resume(reactor.now);
-    else pace.begin(reactor.now, this.reader.receivedBytes);
-    reactor.expireAt(this, pace.nextMs(reactor.now, this.#bodyTimeoutMs));
+    const rate = this.#bodyRate ??= new MinimumRate();
+    if (isAgain) rate.resume(reactor.now);
+    else rate.begin(reactor.now, this.reader.receivedBytes);
+    reactor.expireAt(this, rate.nextMs(reactor.now, this.#bodyTimeoutMs));
   }
 
   /** The rest of a body whose request is answered is waited for no longer than the end of a connection. */
@@ -240,9 +240,9 @@ export abstract class ExchangeConnection extends Connection {
   protected isBodyInTime(): boolean {
     const { reactor, limits: { receiveRateMin } } = this.host;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
-    const pace = this.#bodyPace!;
-    if (pace.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
-    reactor.expireAt(this, pace.nextMs(reactor.now, bodyTimeoutMs));
+    const rate = this.#bodyRate!;
+    if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
+    reactor.expireAt(this, rate.nextMs(reactor.now, bodyTimeoutMs));
     return true;
   }
 

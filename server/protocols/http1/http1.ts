@@ -20,7 +20,7 @@ import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
 import { Read } from "./request_reader.ts";
 import { isChunked, ResponseStream } from "../../exchange/response_stream.ts";
-import { ResponseRecords } from "../../metrics/transfers.ts";
+import { ResponseRecords } from "../../metrics/response_records.ts";
 
 /** See the module's comment. */
 export class HttpConnection extends StreamConnection {
@@ -29,12 +29,12 @@ export class HttpConnection extends StreamConnection {
   #inHead = false;
   /** When the server is to stop: how long the next request is waited for. */
   #idleUntilMs = 0;
-  readonly #transfers: ResponseRecords;
+  readonly #records: ResponseRecords;
 
   constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
     super(host, keeper);
     this.#context = new RequestContext(host, this);
-    this.#transfers = new ResponseRecords(host.accounting);
+    this.#records = new ResponseRecords(host.accounting);
   }
 
   override attach(fd: number, interest: Interest): void {
@@ -267,7 +267,7 @@ export class HttpConnection extends StreamConnection {
       accounting.sent(this.fd, request, response.status, sent, response.headLength, startMs);
     } else {
       const { output } = this;
-      const transfer = this.#transfers.begin(
+      const transfer = this.#records.begin(
         this.fd,
         request,
         response.status,
@@ -293,18 +293,18 @@ export class HttpConnection extends StreamConnection {
 
   protected override flush(): boolean {
     const isAll = super.flush();
-    this.#transfers.progress(this.output.sentBytes);
+    this.#records.progress(this.output.sentBytes);
     return isAll;
   }
 
   protected override complete(exchange: Exchange): void {
-    this.#transfers.seal(this.output.appendedBytes);
+    this.#records.seal(this.output.appendedBytes);
     super.complete(exchange);
-    this.#transfers.progress(this.output.sentBytes);
+    this.#records.progress(this.output.sentBytes);
   }
 
   override onClosed(): void {
-    this.#transfers.cutOff(this.output.sentBytes);
+    this.#records.cutOff(this.output.sentBytes);
     const { exchange, reader, host: { accounting, reactor, buffers } } = this;
     if (exchange === null && reader.isInBody && !this.closeAfter) {
       reader.restore(buffers);

@@ -27,11 +27,11 @@ const TIMEOUT_MS = 10_000;
 
 /** When a client that has taken `bytesAt(ms)` is cut off; null: not within 100 s. */
 function cutMs(bytesAt: (ms: number) => number, rateMin: number): number | null {
-  const pace = new MinimumRate();
-  pace.begin(0, bytesAt(0));
+  const rate = new MinimumRate();
+  rate.begin(0, bytesAt(0));
   for (let now = 0; now < 100_000;) {
-    now = pace.nextMs(now, TIMEOUT_MS);
-    if (pace.isTooSlow(now, bytesAt(now), TIMEOUT_MS, rateMin)) return now;
+    now = rate.nextMs(now, TIMEOUT_MS);
+    if (rate.isTooSlow(now, bytesAt(now), TIMEOUT_MS, rateMin)) return now;
   }
   return null;
 }
@@ -63,15 +63,15 @@ Deno.test("who keeps the average goes on, in whatever portions; who does not is 
 });
 
 Deno.test("who slept itself does not blame others, and after that is as strict as before", () => {
-  const pace = new MinimumRate();
-  pace.begin(0, 0);
-  pace.nextMs(0, TIMEOUT_MS);
-  assert(!pace.isTooSlow(5 * TIMEOUT_MS, 10, TIMEOUT_MS, 1000), "after a long sleep");
+  const rate = new MinimumRate();
+  rate.begin(0, 0);
+  rate.nextMs(0, TIMEOUT_MS);
+  assert(!rate.isTooSlow(5 * TIMEOUT_MS, 10, TIMEOUT_MS, 1000), "after a long sleep");
   let now = 5 * TIMEOUT_MS;
   let isTooSlow = false;
   while (!isTooSlow && now < 60 * TIMEOUT_MS) {
-    now = pace.nextMs(now, TIMEOUT_MS);
-    isTooSlow = pace.isTooSlow(now, 10, TIMEOUT_MS, 1000);
+    now = rate.nextMs(now, TIMEOUT_MS);
+    isTooSlow = rate.isTooSlow(now, 10, TIMEOUT_MS, 1000);
   }
   assertEquals(now, 6 * TIMEOUT_MS);
 });
