@@ -7,7 +7,7 @@ import { returnFreedMemory } from "./ffi/process/allocator.ts";
 import { SystemError } from "./ffi/libc/errno.ts";
 import { setNoNewPrivileges } from "./ffi/process/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/terminal/exit.ts";
-import { kindOfOrigin, readOrigin } from "./program/lifecycle/launch.ts";
+import { kindOfLaunch, readLaunchContext } from "./program/lifecycle/launch.ts";
 import { warn } from "./program/terminal/output.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/setup/sites.ts";
@@ -56,28 +56,30 @@ async function printPasswordHash(): Promise<void> {
   }
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const said = parseCommandLine(args);
-  if (await isDoneAlone(said)) return;
+async function main(argv: readonly string[]): Promise<void> {
+  const args = parseCommandLine(argv);
+  if (await isDoneAlone(args)) return;
   returnFreedMemory();
   setNoNewPrivileges();
-  if (said.action === "check") {
+  if (args.action === "check") {
     const { checkSettings } = await import("./program/commands/check.ts");
-    await checkSettings(said);
-  } else if (said.action === "healthcheck") {
+    await checkSettings(args);
+  } else if (args.action === "healthcheck") {
     const { healthcheck } = await import("./program/commands/healthcheck.ts");
-    const trouble = await healthcheck(said);
+    const trouble = await healthcheck(args);
     if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
-    const kind = kindOfOrigin();
-    const birth = kind === "worker" ? readOrigin() : null;
-    const config = birth?.message.kind === "birth" ? birth.message.config : readConfig(said);
-    const warnings = birth === null ? unknownVariables() : [];
-    const command = await loadSettings(said, config, (line) => warnings.push(line));
+    const kind = kindOfLaunch();
+    const workerLaunch = kind === "worker" ? readLaunchContext() : null;
+    const config = workerLaunch?.message.kind === "configuration"
+      ? workerLaunch.message.config
+      : readConfig(args);
+    const warnings = workerLaunch === null ? unknownVariables() : [];
+    const command = await loadSettings(args, config, (line) => warnings.push(line));
     if (command.action === "explain") {
       warnings.forEach(warn);
       await printExplanation(command);
-    } else await serveProgram(said, command, kind, birth, config, warnings);
+    } else await serveProgram(args, command, kind, workerLaunch, config, warnings);
   }
   Deno.exit(0);
 }

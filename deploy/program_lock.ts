@@ -37,6 +37,6 @@ export function lockOfProgram(lock: string, info: string): string {
     ...rest,
     specifiers: only(Object.entries(specifiers), versionOf),
     npm: only(Object.entries(npm), ([name]) => name),
-    workspace: undefined,
+    buffers: undefined,
   });
 }

@@ -37,25 +37,25 @@ export async function explain(
 ): Promise<string> {
   const request = requestFor(url);
   const lines: string[] = [];
-  const note = (what: string, detail: string) => {
+  const trace = (what: string, detail: string) => {
     if (what !== OMITTED) lines.push(`${what.padEnd(LABEL_CHARACTERS)} ${printable(detail)}`);
   };
   const clock = new HttpClock();
   clock.update(Date.now());
   const { signal } = new AbortController();
   const context = contextOutside(clock, nextTurn(), signal);
-  note(
+  trace(
     "request",
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,
   );
-  if (options.config) note("config", options.config);
-  const sites = new Sites({ ...options, onWarning: (message) => note("warning", message) }, note);
+  if (options.config) trace("config", options.config);
+  const sites = new Sites({ ...options, onWarning: (message) => trace("warning", message) }, trace);
   try {
     const user = whenOpen();
-    if (user !== null) note("user", user);
+    if (user !== null) trace("user", user);
     const response = await sites.handle(request, context);
     response.stamp(clock);
-    note("body", describeBody(response));
+    trace("body", describeBody(response));
     response.discard();
     const head = new TextDecoder().decode(response.bytes.subarray(0, response.fieldsLength)).trimEnd();
     return `${lines.join("\n")}\n\n${head.replaceAll("\r", "")}`;

@@ -12,9 +12,9 @@ import { CACHE_BYTES_MAX } from "./site/limits.ts";
 import type { CacheSnapshot } from "../server/metrics/statistics.ts";
 import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
-import type { Note } from "./site/lookup/locator.ts";
+import type { Trace } from "./site/lookup/locator.ts";
 import type { Answer } from "./site/cache/resource.ts";
-import { Origin, originKeyOf } from "./site/content/content_source.ts";
+import { ContentSource, originKeyOf } from "./site/content/content_source.ts";
 import { Site } from "./site/site.ts";
 import { checkSiteOptions } from "./site/settings/site_kinds.ts";
 import type { SiteOptions, Validation } from "./site/settings/site_options.ts";
@@ -72,15 +72,15 @@ export function staticHandler(options: StaticOptions): StaticHandler {
 }
 
 /** One site and its successors. */
-interface Place {
+interface MountedSite {
   readonly settings: SiteSettings;
   site: Site;
 }
 
 /** What is at a root's path, and the sites that are served from there. */
 interface Shared {
-  origin: Origin;
-  readonly places: Place[];
+  origin: ContentSource;
+  readonly mountedSites: MountedSite[];
   /** It was said that what came to the root's path cannot be served. */
   hasWarned: boolean;
 }
@@ -124,9 +124,9 @@ function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
 export class Sites {
   readonly #options: SiteOptions;
   readonly #onWarning: (message: string) => void;
-  readonly #note: Note | undefined;
-  readonly #default: Place;
-  readonly #hosts = new Map<string, Place>();
+  readonly #trace: Trace | undefined;
+  readonly #default: MountedSite;
+  readonly #hosts = new Map<string, MountedSite>();
   /** By {@linkcode originKeyOf}. */
   readonly #shared = new Map<string, Shared>();
   /** Null: any name will do. */
@@ -136,13 +136,13 @@ export class Sites {
   #past = EMPTY;
 
   /** `note` hears why each request is answered as it is. */
-  constructor(options: StaticOptions, note?: Note) {
+  constructor(options: StaticOptions, trace?: Trace) {
     const { hosts = new Map(), cacheSize = CACHE_BYTES_MAX, allowedHosts = null, loopbackPorts } = options;
     const isGuarded = allowedHosts !== null || loopbackPorts !== undefined;
     this.#allowed = isGuarded
       ? new AllowedHosts({ names: allowedHosts, loopbackPorts: loopbackPorts ?? (() => []) }, hosts.keys())
       : null;
-    this.#note = note;
+    this.#trace = trace;
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
     const ofHosts = Array.from(hosts, ([host, own]): [string, SiteSettings] => {
       const inherited = own.root === undefined ? settings : { ...settings, isRootConfined: false };
@@ -163,18 +163,18 @@ export class Sites {
     }
   }
 
-  #add(settings: SiteSettings, key: string): Place {
+  #add(settings: SiteSettings, key: string): MountedSite {
     let shared = this.#shared.get(key);
     const open = () => {
       if (shared === undefined) {
-        shared = { origin: new Origin(settings, this.#options), places: [], hasWarned: false };
+        shared = { origin: new ContentSource(settings, this.#options), mountedSites: [], hasWarned: false };
         this.#shared.set(key, shared);
       }
       return shared.origin;
     };
-    const place = { settings, site: new Site(settings, this, open, this.#note, this.#options.onNotice) };
-    shared!.places.push(place);
-    return place;
+    const mounted = { settings, site: new Site(settings, this, open, this.#trace, this.#options.onNotice) };
+    shared!.mountedSites.push(mounted);
+    return mounted;
   }
 
   /** How most files of the default site are shown to be fresh. */
@@ -182,12 +182,12 @@ export class Sites {
     return this.#default.site.validation;
   }
 
-  get #places(): Place[] {
-    return [...this.#shared.values()].flatMap(({ places }) => places);
+  get #mountedSites(): MountedSite[] {
+    return [...this.#shared.values()].flatMap(({ mountedSites }) => mountedSites);
   }
 
   close(): void {
-    for (const { site } of this.#places) site.close();
+    for (const { site } of this.#mountedSites) site.close();
   }
 
   /** See {@linkcode StaticHandler.snapshot}. What is watched, and what is told of that, is the process'. */
@@ -197,7 +197,7 @@ export class Sites {
     const isWatching = origins.some(({ tree }) => tree !== null);
     return [
       ...origins.map(({ memory: { bytes, bytesMax } }) => ({ bytes, bytesMax })),
-      ...this.#places.map(({ site }) => site.snapshot()),
+      ...this.#mountedSites.map(({ site }) => site.snapshot()),
       isWatching ? { watches: count, events, overflows } : {},
     ].reduce(sumOf, this.#past);
   }
@@ -216,17 +216,17 @@ export class Sites {
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     if (this.#allowed?.accepts(request.authority) === false) {
-      this.#note?.("reason", "no name of this server (--allowed-hosts)");
+      this.#trace?.("reason", "no name of this server (--allowed-hosts)");
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
     const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
-    this.#note?.("root", String(settings.root));
+    this.#trace?.("root", String(settings.root));
     return site.handle(request, context);
   }
 
-  #placeOf(request: HttpRequest): Place {
+  #placeOf(request: HttpRequest): MountedSite {
     const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
-    this.#note?.("host", name ?? "none of those that have settings of their own");
+    this.#trace?.("host", name ?? "none of those that have settings of their own");
     return name === null ? this.#default : this.#hosts.get(name)!;
   }
 
@@ -237,10 +237,13 @@ export class Sites {
       return;
     }
     try {
-      const origin = new Origin(shared.places[0]!.settings, { ...this.#options, onWarning: () => {} });
-      for (const place of shared.places) {
-        const old = place.site;
-        place.site = new Site(place.settings, this, () => origin, this.#note, this.#options.onNotice);
+      const origin = new ContentSource(shared.mountedSites[0]!.settings, {
+        ...this.#options,
+        onWarning: () => {},
+      });
+      for (const mounted of shared.mountedSites) {
+        const old = mounted.site;
+        mounted.site = new Site(mounted.settings, this, () => origin, this.#trace, this.#options.onNotice);
         const { hits, misses, evictions } = old.snapshot();
         this.#past = sumOf(this.#past, { hits, misses, evictions });
         old.close();

@@ -7,10 +7,10 @@ import { isSecureExecution } from "../ffi/process/process.ts";
 import type { ReadConfig } from "./config/load_settings.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { UsageError } from "../server/usage_error.ts";
-import { serveAlone } from "./single_process.ts";
+import { serveSingleProcess } from "./single_process.ts";
 import { checkAdmin } from "./setup/admin.ts";
 import { checkAddresses } from "./listening/listen.ts";
-import { type Kind, namedDescriptors, type Origin, readOrigin } from "./lifecycle/launch.ts";
+import { type Kind, type LaunchContext, namedDescriptors, readLaunchContext } from "./lifecycle/launch.ts";
 import { warn } from "./terminal/output.ts";
 import { guardSignals } from "./lifecycle/signals.ts";
 import { supervise } from "./supervise.ts";
@@ -20,12 +20,12 @@ import { serveAsWorker } from "./worker.ts";
 const NO_WORKERS =
   "Bad --workers: a program whose file has capabilities or a set-ID bit believes no environment, so it starts no workers: take these from the file, and let systemd give the right (AmbientCapabilities=), or root (--user)";
 
-/** Serves until a signal ends it; `birth` is what a worker was told, `config` the file as it was read, `warnings` what is to be said of the settings. @throws {UsageError | SystemError} when that cannot begin */
+/** Serves until a signal ends it; `workerLaunch` is what a worker was told, `config` the file as it was read, `warnings` what is to be said of the settings. @throws {UsageError | SystemError} when that cannot begin */
 export async function serveProgram(
-  said: Arguments,
+  args: Arguments,
   command: CommandLine,
   kind: Kind,
-  birth: Origin | null,
+  workerLaunch: LaunchContext | null,
   config: ReadConfig | null,
   warnings: readonly string[],
 ): Promise<void> {
@@ -33,15 +33,15 @@ export async function serveProgram(
   checkAdmin(command);
   if (command.workers !== 0 && isSecureExecution()) throw new UsageError(NO_WORKERS);
   guardSignals(command, kind);
-  if (birth === null) warnings.forEach(warn); // once: not before it has begun anew, and not by each worker
-  const origin = birth ?? readOrigin();
-  closeInherited(namedDescriptors(origin));
+  if (workerLaunch === null) warnings.forEach(warn); // once: not before it has begun anew, and not by each worker
+  const launchContext = workerLaunch ?? readLaunchContext();
+  closeInherited(namedDescriptors(launchContext));
   if (command.user !== null || command.sandbox) {
     await new Promise((resolve) => setTimeout(resolve, 0)); // the runtime still puts what it compiled into its cache
     giveUpWritableFiles();
   }
-  if (origin?.message.kind === "birth") {
-    await serveAsWorker(command, origin.channel, origin.message);
-  } else if (command.workers === 0) await serveAlone(said, command, origin);
-  else await supervise(said, command, config, origin);
+  if (launchContext?.message.kind === "configuration") {
+    await serveAsWorker(command, launchContext.channel, launchContext.message);
+  } else if (command.workers === 0) await serveSingleProcess(args, command, launchContext);
+  else await supervise(args, command, config, launchContext);
 }

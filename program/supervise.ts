@@ -14,41 +14,41 @@ import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { announce } from "./setup/announce.ts";
-import { Company, workersOf } from "./workers/worker_pool.ts";
+import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
-import { inheritedBy, Launcher, type Origin } from "./lifecycle/launch.ts";
+import { inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
 import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
 import { sharedLines } from "./terminal/shared_lines.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
-import { obeySignals } from "./lifecycle/signals.ts";
+import { handleSignals } from "./lifecycle/signals.ts";
 import { openSites } from "./setup/sites.ts";
 import { Sockets } from "./listening/sockets.ts";
-import { SuccessionAttempts } from "./lifecycle/upgrade.ts";
+import { UpgradeAttempts } from "./lifecycle/upgrade.ts";
 import { watchdogTimeMs } from "./lifecycle/watchdog.ts";
 
 /** Looks after workers until a signal ends them, or a successor has taken its place; `config` is the file as it was read. @throws {UsageError | SystemError} */
 export async function supervise(
-  said: Arguments,
+  args: Arguments,
   command: CommandLine,
   config: ReadConfig | null,
-  origin: Origin | null,
+  launchContext: LaunchContext | null,
 ): Promise<void> {
   const account = accountOf(command);
   const manager = ServiceManager.connect();
-  const npx = origin === null ? npxDescriptor() : -1; // a successor outlives it
+  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives it
   const launcher = new Launcher();
   const count = workersOf(command);
   const site = await openSites(command); // a mistake is told once, and not by each worker
   site?.close();
-  const inherited = inheritedBy(origin);
+  const inherited = inheritedBy(launchContext);
   const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
   const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // as the workers will be in one
   sandbox?.discard();
-  const who = dropRoot(account, command, origin !== null);
+  const who = dropRoot(account, command, launchContext !== null);
   const logs = new Logs(command);
   logs.openErrors();
   const admin = adminSockets.length === 0 ? null : new Server({
@@ -70,22 +70,22 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const company = new Company(said, supervisor, sockets, count);
+  const workerPool = new WorkerPool(args, supervisor, sockets, count);
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {
     if (hasEnded) return;
     hasEnded = true;
-    succession.cancel();
+    upgrade.cancel();
     const drained = supervisor.drain();
-    company.close();
+    workerPool.close();
     await drained;
     reactor.stop();
   };
-  const succession = new SuccessionAttempts({
+  const upgrade = new UpgradeAttempts({
     reactor,
     launch: launcher.successor,
-    sockets: () => [...company.sockets.all, ...adminToInherit(command, adminSockets)],
+    sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -99,22 +99,22 @@ export async function supervise(
     void end();
   };
   endWith(npx, reactor, drain);
-  obeySignals({
+  handleSignals({
     drain,
     abort: () => supervisor.kill(),
-    reload: () => succession.reload(() => void manager.reloading(() => company.reload())),
+    reload: () => upgrade.reload(() => void manager.reloading(() => workerPool.reload())),
     reopenLogs: () => {
       logs.reopenErrors();
       reactor.post(() => supervisor.reopenLogs());
     },
-    succeed: () => void company.settled.then(() => succession.begin()), // on the sockets that it has then
+    succeed: () => void workerPool.settled.then(() => upgrade.begin()), // on the sockets that it has then
   }, reactor);
-  const outcome = await company.begin(command, config);
+  const outcome = await workerPool.begin(command, config);
   if (outcome !== null && !hasEnded) { // who ended has said why
     await end();
     await running;
     if (account !== null && outcome.code !== EXIT_USAGE) warn(cannotStartAs(describeAccount(who)));
-    company.sockets.removeFiles();
+    workerPool.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
   if (!hasEnded) {
@@ -126,10 +126,10 @@ export async function supervise(
       sandbox,
       workers: supervisor.pids,
     });
-    sayReady(origin, manager, reactor);
+    sayReady(launchContext, manager, reactor);
   }
   await running;
-  if (!hasSuccessor) company.sockets.removeFiles();
+  if (!hasSuccessor) workerPool.sockets.removeFiles();
 }
 
 /** Workers are given the time that systemd gives their supervisor, where it watches that. */

@@ -8,7 +8,7 @@ import { tryPrint } from "../ffi/file/standard_output.ts";
 import type { PollerName } from "./loop/poller.ts";
 
 /** Writes to standard error, unless nobody takes it there. */
-export function complain(message: string): void {
+export function logError(message: string): void {
   tryPrint(STDERR_FILENO, message);
 }
 

@@ -54,7 +54,7 @@ export const ACCEPT_PAUSE_MS = 100;
 export const DESCRIPTORS_PER_KEPT_ONE = 32;
 /** See {@linkcode DESCRIPTORS_PER_KEPT_ONE}. */
 export const DESCRIPTORS_KEPT_MIN = 36;
-/** Clients that have rested for so long give way to new ones when there is no room. */
+/** Clients that have been idle for so long are evicted for new ones when there is no room. */
 export const GIVES_WAY_AFTER_MS = 1_000;
 /** How many of them are looked at for one that has said nothing meanwhile. */
 export const GIVES_WAY_LOOKS_MAX = 8;
@@ -65,9 +65,9 @@ export const ADDRESSES_MAX: number = 64 * KIB;
 
 // Connections
 
-/** Objects that are kept for the next ones, when connections come to rest or end. */
+/** Objects that are kept for the next ones, when connections become idle or end. */
 export const POOLED_CONNECTIONS_MAX = 1024;
-/** Connections that are ended in one turn because they have rested too long. */
+/** Connections that are ended in one turn because they have been idle too long. */
 export const EXPIRATIONS_PER_TURN_MAX = 256;
 
 // A request
@@ -167,7 +167,7 @@ export const SEND_TIMEOUT_MS = 30_000;
 /** One that takes fewer bytes a second on the average of that time, too. */
 export const SEND_RATE_BYTES_MIN = 500;
 /** How often it is looked at whether a client keeps pace. */
-export const PACE_STEP_MS_MAX = 500;
+export const RATE_STEP_MS_MAX = 500;
 /** Who looks so much too late has slept itself: the process was stopped, or the machine. */
 export const SLEPT_MS_MIN = 2_000;
 /** What a handler may take for its answer, unless told otherwise. Past it: 503. */
@@ -211,7 +211,7 @@ export const CHANNEL_RECEIVE_BYTES: number = 64 * KIB;
 /** What is received from one in a turn: who says more and more keeps nobody else from being heard. */
 export const CHANNEL_BYTES_PER_TURN_MAX: number = MIB;
 /** How long a new worker waits to be told what it is. */
-export const BIRTH_PATIENCE_MS = 10_000;
+export const CONFIGURATION_PATIENCE_MS = 10_000;
 /** A worker that ends by itself is replaced at once; when its successor does so, too, after so long, then twice that… */
 export const RESTART_DELAY_MS = 100;
 /** … and at last this. */

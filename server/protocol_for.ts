@@ -8,7 +8,7 @@ import { CoroutineConnection } from "./coroutine/coroutine.ts";
 import { Interest } from "./loop/poller.ts";
 import type { ServerOptions } from "./server_options.ts";
 
-/** HTTP has its own way (null), since those of its connections that rest are no objects. */
+/** HTTP has its own way (null), since its idle connections are no objects. */
 export function serviceOf(options: ServerOptions): Service | null {
   if ("handler" in options) return null;
   if ("protocol" in options) {

@@ -6,14 +6,14 @@ import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process/process.ts";
 import type { SocketAddress } from "../ffi/socket/socket.ts";
 import { SOCKET_MODE } from "../ffi/socket/unix_socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
-import { complain, describeError, describeRefusal } from "./error_log.ts";
+import { describeError, describeRefusal, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpClock } from "./http/date.ts";
-import { Clients } from "./clients/address_limits.ts";
+import { AddressLimits } from "./clients/address_limits.ts";
 import type { Handler } from "./connection/handler.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
-import { Ledger } from "./metrics/accounting.ts";
-import { type GroupHost, ListenerGroup } from "./listen/listener_group.ts";
+import { Accounting } from "./metrics/accounting.ts";
+import { type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
 import { type ListeningSocket, openListeners, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
 import { createPoller } from "./loop/pollers/mod.ts";
@@ -21,7 +21,7 @@ import { BOOLEAN, checkKinds, FUNCTION } from "./embedder/option_kinds.ts";
 import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { Reactor } from "./loop/reactor.ts";
 import { reportRejection } from "./embedder/rejections.ts";
-import { Remotes } from "./clients/client_addresses.ts";
+import { ClientAddresses } from "./clients/client_addresses.ts";
 import { kernelTransport } from "./transport/transport.ts";
 import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
@@ -35,7 +35,7 @@ import {
 import { serviceOf } from "./protocol_for.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
-import { Workspace } from "./connection/buffers.ts";
+import { Buffers } from "./connection/buffers.ts";
 
 /** The longest time that a timer can be given. */
 const TIMER_MS_MAX = 0x7fff_ffff;
@@ -45,8 +45,8 @@ function noHandler(): never {
 }
 
 /** What changes while it serves. */
-type ChangingHost = Omit<GroupHost, Changing> & { -readonly [K in Changing]: GroupHost[K] };
-type Changing = "handler" | "limits" | "clients" | "keepAliveFields" | "keepAlive" | "isDraining";
+type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
+type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
 
 /** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
 export interface Reconfiguration extends Partial<ServerLimits> {
@@ -71,11 +71,11 @@ export class Server {
   /** Everywhere it listens. */
   readonly addresses: readonly SocketAddress[];
   /** Called in the loop when, after {@linkcode shutdown}, no client is accepted any more. */
-  onDeaf: () => void = () => {};
+  onStoppedAccepting: () => void = () => {};
   /** Called in the loop when {@linkcode shutdown} is about to end it. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
-  readonly #host: ChangingHost;
+  readonly #host: ChangingContext;
   readonly #group: ListenerGroup;
   readonly #otherGroups: ListenerGroup[] = [];
   /** Sockets that it has opened itself. */
@@ -87,7 +87,7 @@ export class Server {
   readonly #log: AccessLog | null;
   #goesOn = false;
   readonly #networkOf: (fd: number) => string | null;
-  #complainedMs = -Infinity;
+  #errorLoggedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -98,9 +98,9 @@ export class Server {
    */
   constructor(options: ServerOptions) {
     checkOptions(options);
-    const { onError = complain } = options;
+    const { onError = logError } = options;
     this.#onError = (message, cause) => {
-      const failed = (error: unknown) => complain(`${message}\n${describeError(error)}`);
+      const failed = (error: unknown) => logError(`${message}\n${describeError(error)}`);
       try {
         reportRejection(onError(message, cause), failed);
       } catch (error) {
@@ -115,8 +115,10 @@ export class Server {
     const service = serviceOf(options);
     const limits = withinDescriptors(limitsOf(options), descriptors);
     const { trustProxy = [], proxyProtocol = false, accessLog = null } = options;
-    const remotes = new Remotes(trustProxy.length === 0 ? null : new TrustedProxies(trustProxy));
-    this.#networkOf = (fd) => remotes.network(fd);
+    const clientAddresses = new ClientAddresses(
+      trustProxy.length === 0 ? null : new TrustedProxies(trustProxy),
+    );
+    this.#networkOf = (fd) => clientAddresses.network(fd);
     const clock = new HttpClock();
     clock.update(Date.now());
     const reactor = this.#reactor = new Reactor(
@@ -135,39 +137,39 @@ export class Server {
     let opened: readonly ListeningSocket[] = [];
     try {
       log = this.#log = accessLog &&
-        new AccessLog(accessLog, reactor, clock, remotes, (line) => this.#onError(line));
+        new AccessLog(accessLog, reactor, clock, clientAddresses, (line) => this.#onError(line));
       if (options.sockets === undefined) opened = openSockets(options); // last: who fails has listened nowhere
       const sockets = options.sockets ?? opened;
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
       this.address = this.addresses[0]!;
-      const workspace = new Workspace();
-      workspace.heads.isLogged = log !== null;
+      const buffers = new Buffers();
+      buffers.heads.isLogged = log !== null;
       this.#host = {
         reactor,
         transport: kernelTransport,
-        workspace,
+        buffers,
         handler: "handler" in options ? options.handler : noHandler,
         limits,
-        clients: Clients.for(limits, this.#networkOf),
+        addressLimits: AddressLimits.for(limits, this.#networkOf),
         keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
         clock,
-        ledger: new Ledger(options.measureLatency ?? false, log),
-        remotes,
+        accounting: new Accounting(options.measureLatency ?? false, log),
+        clientAddresses,
         proxyProtocol,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
         onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
         onRefused: (status) =>
-          this.#complain(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
-        onFull: (reason) => this.#complain(`Clients are refused: ${reason}`),
+          this.#logError(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
+        onFull: (reason) => this.#logError(`Clients are refused: ${reason}`),
       };
       this.#group = new ListenerGroup(this.#host, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
-        onDeaf: () => this.onDeaf(),
+        onStoppedAccepting: () => this.onStoppedAccepting(),
         onDrained: () => this.#goesOn || this.#end(),
-        onComplaint: (message) => this.#complain(message),
+        onError: (message) => this.#logError(message),
       });
     } catch (error) {
       reactor.close(); // and with it the sockets that the group had
@@ -191,13 +193,13 @@ export class Server {
   listenAlso(second: SecondService): void {
     checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
     const limits = limitsOf(second);
-    const host: GroupHost = {
+    const host: GroupContext = {
       ...this.#host,
       handler: second.handler,
-      ledger: new Ledger(false),
+      accounting: new Accounting(false),
       proxyProtocol: false,
       limits,
-      clients: Clients.for(limits, this.#networkOf),
+      addressLimits: AddressLimits.for(limits, this.#networkOf),
       keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
       isDraining: false,
     };
@@ -205,9 +207,9 @@ export class Server {
       new ListenerGroup(host, second.sockets, {
         service: null,
         speaksHttp: true,
-        onDeaf() {},
+        onStoppedAccepting() {},
         onDrained() {},
-        onComplaint: (message) => this.#complain(message),
+        onError: (message) => this.#logError(message),
       }),
     );
   }
@@ -272,11 +274,13 @@ export class Server {
     this.#reactor.post(() => {
       const host = this.#host;
       if (handler !== undefined) host.handler = handler;
-      if (!isSameForAddresses(limits, host.limits)) host.clients = Clients.for(limits, this.#networkOf);
+      if (!isSameForAddresses(limits, host.limits)) {
+        host.addressLimits = AddressLimits.for(limits, this.#networkOf);
+      }
       host.limits = limits;
       host.keepAlive = keepAlive;
       host.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
-      this.#group.expire(); // those who rest may have rested for too long by now
+      this.#group.expire(); // idle connections may have been idle for too long by now
     });
   }
 
@@ -303,9 +307,9 @@ export class Server {
   }
 
   /** At most once a second: the cause of such a line tends to come again at once. */
-  #complain(message: string): void {
-    if (this.#reactor.now - this.#complainedMs < 1000) return;
-    this.#complainedMs = this.#reactor.now;
+  #logError(message: string): void {
+    if (this.#reactor.now - this.#errorLoggedMs < 1000) return;
+    this.#errorLoggedMs = this.#reactor.now;
     this.#onError(message);
   }
 }

@@ -5,7 +5,7 @@
 import { callCount } from "../ffi/libc/libc.ts";
 import { processId } from "../ffi/process/process.ts";
 import { processUsage } from "../ffi/process/usage.ts";
-import type { ConnectionHost } from "./connection/context.ts";
+import type { ConnectionContext } from "./connection/context.ts";
 import type { CacheSnapshot, Snapshot } from "./metrics/statistics.ts";
 
 /** What is known beside what connections share. */
@@ -15,8 +15,8 @@ export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
 }
 
 /** As it is now. */
-export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapshot {
-  const { reactor, ledger: { counters }, isDraining, workspace } = host;
+export function takeSnapshot(host: ConnectionContext, parts: SnapshotParts): Snapshot {
+  const { reactor, accounting: { counters }, isDraining, buffers } = host;
   const { startedMs, poller, connections, cache } = parts;
   return {
     pid: processId(),
@@ -37,6 +37,6 @@ export function takeSnapshot(host: ConnectionHost, parts: SnapshotParts): Snapsh
     latencySumSeconds: counters.latencySeconds,
     ...processUsage(),
     cache: cache?.snapshot() ?? null,
-    heads: workspace.heads.snapshot(),
+    heads: buffers.heads.snapshot(),
   };
 }

@@ -8,20 +8,20 @@ import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { BUSY_FIELDS } from "./auth/basic_auth.ts";
 import type { ErrorPages } from "./responses/error_pages.ts";
-import type { Location, Note } from "./lookup/locator.ts";
+import type { Location, Trace } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
 /** See the module's comment. */
-export class Gatekeeper {
+export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;
-  readonly #note: Note;
+  readonly #trace: Trace;
 
-  constructor(rules: Rules, errors: ErrorPages, note: Note) {
+  constructor(rules: Rules, errors: ErrorPages, trace: Trace) {
     this.#rules = rules;
     this.#errors = errors;
-    this.#note = note;
+    this.#trace = trace;
   }
 
   /**
@@ -41,7 +41,7 @@ export class Gatekeeper {
 
   /**
    * What those are told who may not see what is at `url`; null: whoever asks may. While a password is being tried it
-   * is a promise, of what `retry` gives when it is right. `own` are further fields of what they are told.
+   * is a promise, of what `retry` gives when it is right. `extraFields` are further fields of what they are told.
    */
   deny(
     rules: readonly CompiledAuth[],
@@ -49,14 +49,14 @@ export class Gatekeeper {
     request: HttpRequest,
     context: HandlerContext,
     retry: () => HttpResponse | Promise<HttpResponse>,
-    own: Fields = [],
+    extraFields: Fields = [],
   ): HttpResponse | Promise<HttpResponse> | null {
     for (const { gate, source } of rules) {
       let checked: boolean | Promise<boolean>;
       const busy = (error: unknown) => {
         if (!(error instanceof HttpError)) throw error; // too many are being checked
-        const fields = [...BUSY_FIELDS, ...own];
-        return this.#errors.response({ status: error.status, url, own: fields }, request, context);
+        const fields = [...BUSY_FIELDS, ...extraFields];
+        return this.#errors.response({ status: error.status, url, extraFields: fields }, request, context);
       };
       try {
         checked = gate.check(request, context);
@@ -65,9 +65,9 @@ export class Gatekeeper {
       }
       if (checked === true) continue;
       const refuse = () => {
-        this.#note("rule", `auth ${source}: a name and a password are needed`);
-        const fields = [...gate.challenge, ...own];
-        return this.#errors.response({ status: 401, url, own: fields }, request, context);
+        this.#trace("rule", `auth ${source}: a name and a password are needed`);
+        const fields = [...gate.challenge, ...extraFields];
+        return this.#errors.response({ status: 401, url, extraFields: fields }, request, context);
       };
       return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
     }

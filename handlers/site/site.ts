@@ -16,11 +16,11 @@ import { FieldPolicy } from "./rules/field_policy.ts";
 import { FileCache } from "./cache/file_cache.ts";
 import { type Validation } from "./settings/site_options.ts";
 import { Forms } from "./responses/forms.ts";
-import { Gatekeeper } from "./authorization.ts";
+import { Authorization } from "./authorization.ts";
 import { ListingBodies } from "./listing/listing_bodies.ts";
-import { Locator, type Note } from "./lookup/locator.ts";
+import { Locator, type Trace } from "./lookup/locator.ts";
 import { Lookup } from "./lookup/lookup.ts";
-import type { Origin } from "./content/content_source.ts";
+import type { ContentSource } from "./content/content_source.ts";
 import { judgeNavigation } from "./responses/navigation.ts";
 import { PlainErrors } from "./responses/plain_errors.ts";
 import { Presenter } from "./responses/presenter.ts";
@@ -30,7 +30,7 @@ import type { Resource } from "./cache/resource.ts";
 import { Resources } from "./content/resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules/rules.ts";
 import type { Root } from "./files/root.ts";
-import { StandIns } from "./responses/fallback_files.ts";
+import { FallbackFiles } from "./responses/fallback_files.ts";
 import type { WatchTree } from "./watch/watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
@@ -41,7 +41,7 @@ export class Site {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;
   readonly #settings: SiteSettings;
-  readonly #origin: Origin;
+  readonly #origin: ContentSource;
   readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #cache: FileCache;
@@ -49,13 +49,13 @@ export class Site {
   readonly #policy: FieldPolicy;
   readonly #plain: PlainErrors;
   readonly #errors: ErrorPages;
-  readonly #gatekeeper: Gatekeeper;
+  readonly #authorization: Authorization;
   readonly #resources: Resources;
   readonly #locator: Locator;
   readonly #presenter: Presenter;
   readonly #listingBodies = new ListingBodies();
-  readonly #standIns: StandIns;
-  readonly #note: Note;
+  readonly #fallbackFiles: FallbackFiles;
+  readonly #trace: Trace;
   /** Somebody hears the notes. */
   readonly #explains: boolean;
   /** Requests whose answers are promised. */
@@ -70,13 +70,13 @@ export class Site {
   constructor(
     settings: SiteSettings,
     owner: object,
-    open: () => Origin,
-    note: Note | null = null,
+    open: () => ContentSource,
+    trace: Trace | null = null,
     onNotice?: (message: string) => void,
   ) {
     this.#settings = settings;
-    const tell = this.#note = note ?? (() => {});
-    this.#explains = note !== null;
+    this.#trace = trace ?? (() => {});
+    this.#explains = trace !== null;
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
     const origin = this.#origin = open().hold();
@@ -85,8 +85,8 @@ export class Site {
     this.#root = root;
     this.#tree = tree;
     const cache = this.#cache = new FileCache(root, validation, tree, memory);
-    const locator = this.#locator = new Locator(settings, this.#rules, tell, onNotice);
-    const parts = { cache, tree, loader, locator, hidden, note: tell, fileBytesMax };
+    const locator = this.#locator = new Locator(settings, this.#rules, this.#trace, onNotice);
+    const parts = { cache, tree, loader, locator, hidden, trace: this.#trace, fileBytesMax };
     this.#resources = new Resources(settings, parts);
     this.#presenter = new Presenter({
       cache,
@@ -95,12 +95,12 @@ export class Site {
       policy: this.#policy,
       owner,
       forms: new Forms(cache, new Compressor(), tags),
-      note: tell,
+      trace: this.#trace,
     });
-    this.#standIns = new StandIns(this.#resources, this.#presenter, () => new Lookup(root, tree));
+    this.#fallbackFiles = new FallbackFiles(this.#resources, this.#presenter, () => new Lookup(root, tree));
     this.#plain = new PlainErrors(this.#policy);
-    this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#standIns, tell);
-    this.#gatekeeper = new Gatekeeper(this.#rules, this.#errors, tell);
+    this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles, this.#trace);
+    this.#authorization = new Authorization(this.#rules, this.#errors, this.#trace);
   }
 
   /** Of its files in memory. */
@@ -128,7 +128,7 @@ export class Site {
   async #explain(response: Promise<HttpResponse>, request: HttpRequest): Promise<HttpResponse> {
     const answer = await this.#hold(response);
     const url = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
-    for (const line of this.#rules.describeFields(url, answer)) this.#note("fields", line);
+    for (const line of this.#rules.describeFields(url, answer)) this.#trace("fields", line);
     return answer;
   }
 
@@ -154,9 +154,9 @@ export class Site {
     const path = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
     if (request.method !== "OPTIONS") return this.#fail(405, path, request, context, ALLOW);
     const { cors } = this.#policy;
-    const own = [...ALLOW, ...cors.preflight(request) ?? []];
+    const extraFields = [...ALLOW, ...cors.preflight(request) ?? []];
     const what = { path, status: 204, fileName: null, mediaType: null, origin: cors.originOf(request) };
-    return new HttpResponse(204, this.#policy.fieldsOf(own, what), null);
+    return new HttpResponse(204, this.#policy.fieldsOf(extraFields, what), null);
   }
 
   /** With what is known already of the URL's file. */
@@ -181,8 +181,8 @@ export class Site {
     context: HandlerContext,
   ): HttpResponse | Promise<HttpResponse> {
     if (result instanceof HttpResponse) return result;
-    this.#note("reason", reasonOf(result.failure));
-    return this.#fail(result.failure, url, request, context, result.own);
+    this.#trace("reason", reasonOf(result.failure));
+    return this.#fail(result.failure, url, request, context, result.extraFields);
   }
 
   /** Null: whoever asks may see it. */
@@ -191,20 +191,27 @@ export class Site {
     url: string,
     request: HttpRequest,
     context: HandlerContext,
-    own: Fields = [],
+    extraFields: Fields = [],
   ): HttpResponse | Promise<HttpResponse> | null {
-    return this.#gatekeeper.deny(rules, url, request, context, () => this.#answer(request, context), own);
+    return this.#authorization.deny(
+      rules,
+      url,
+      request,
+      context,
+      () => this.#answer(request, context),
+      extraFields,
+    );
   }
 
   #resolve(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
     if (typeof resolved === "number") {
-      this.#note("reason", resolved === 404 ? HIDDEN : MALFORMED);
+      this.#trace("reason", resolved === 404 ? HIDDEN : MALFORMED);
       return this.#fail(resolved, "", request, context);
     }
-    this.#tree?.drain(context.batch);
+    this.#tree?.drain(context.turn);
     const url = encodePath(resolved.path, resolved.isDirectory);
-    this.#note("path", url);
+    this.#trace("path", url);
     const key = encoder.encode(url);
     if (url !== request.path || request.pathStart === request.pathEnd) { // another spelling
       const cached = this.#cache.find(key, 0, key.length, context);
@@ -213,18 +220,18 @@ export class Site {
     this.#cache.misses++;
     const redirect = this.#rules.redirect(url, request.query);
     if (redirect !== null) {
-      this.#note("rule", `redirect ${redirect.source} to ${redirect.location}`);
+      this.#trace("rule", `redirect ${redirect.source} to ${redirect.location}`);
       return this.#movedTo(redirect.location, redirect.status, url, request);
     }
     const lookup = new Lookup(this.#root, this.#tree);
     try {
       const location = this.#locator.locate(resolved, url, lookup);
-      const auth = this.#gatekeeper.rulesFor(url, location);
+      const auth = this.#authorization.rulesFor(url, location);
       const denied = auth.length === 0 ? null : this.#deny(auth, url, request, context);
       if (denied !== null) return denied;
       switch (location.kind) {
         case "moved":
-          this.#note("rule", `moved to ${location.url}`);
+          this.#trace("rule", `moved to ${location.url}`);
           return this.#movedTo(
             location.url + encodeQuery(request.query),
             301,
@@ -235,7 +242,7 @@ export class Site {
         case "directory":
           return this.#browse(location.path, url, auth, request, context);
         case "error":
-          this.#note("reason", location.why);
+          this.#trace("reason", location.why);
           return location.status === 404
             ? this.#missing(url, request, context)
             : this.#fail(location.status, url, request, context);
@@ -257,9 +264,9 @@ export class Site {
     status: number,
     url: string,
     request: HttpRequest,
-    own: Fields = [],
+    extraFields: Fields = [],
   ): HttpResponse {
-    return this.#plain.response(status, url, [["Location", location], ...own], request);
+    return this.#plain.response(status, url, [["Location", location], ...extraFields], request);
   }
 
   #browse(
@@ -269,7 +276,7 @@ export class Site {
     request: HttpRequest,
     context: HandlerContext,
   ): HttpResponse | Promise<HttpResponse> {
-    this.#note("rule", "browse: the directory is listed");
+    this.#trace("rule", "browse: the directory is listed");
     const origin = this.#policy.cors.originOf(request);
     const listed = browse(path, url, request, context, {
       listings: this.#origin.listings,
@@ -277,8 +284,8 @@ export class Site {
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",
-      dress: (own, status, mediaType) =>
-        this.#policy.fieldsOf(own, {
+      addFields: (extraFields, status, mediaType) =>
+        this.#policy.fieldsOf(extraFields, {
           path: url,
           status,
           fileName: null,
@@ -296,17 +303,17 @@ export class Site {
     const { spa } = this.#settings;
     if (spa === null) return this.#fail(404, url, request, context);
     const { isNavigation, vary, why } = judgeNavigation(url, request);
-    this.#note("rule", isNavigation ? `${why} gets ${spa}` : why);
+    this.#trace("rule", isNavigation ? `${why} gets ${spa}` : why);
     if (!isNavigation) return this.#fail(404, url, request, context, vary);
     const rule = this.#rules.auth(spa); // the page itself may be for a few only
     const denied = rule === null ? null : this.#deny([rule], url, request, context, vary);
     if (denied !== null) return denied;
-    const standIn = { url, status: 200, own: vary, isPrivate: rule !== null };
-    const result = this.#standIns.present(spa, standIn, request, context);
+    const fallback = { url, status: 200, extraFields: vary, isPrivate: rule !== null };
+    const result = this.#fallbackFiles.present(spa, fallback, request, context);
     const settle = (result: Result | null) =>
       result instanceof HttpResponse
         ? result
-        : this.#fail(result?.failure ?? 404, url, request, context, [...result?.own ?? [], ...vary]);
+        : this.#fail(result?.failure ?? 404, url, request, context, [...result?.extraFields ?? [], ...vary]);
     return result instanceof Promise ? result.then(settle) : settle(result);
   }
 
@@ -316,8 +323,8 @@ export class Site {
     url: string,
     request: HttpRequest,
     context: HandlerContext,
-    own: Fields = [],
+    extraFields: Fields = [],
   ): HttpResponse | Promise<HttpResponse> {
-    return this.#errors.response({ status, url, own }, request, context);
+    return this.#errors.response({ status, url, extraFields }, request, context);
   }
 }

@@ -19,11 +19,11 @@ export function describeOverruled(file: FileChoices, choices: readonly FlagChoic
   const named = [...keys].flatMap((key) => {
     const own = valueOf(file, key);
     if (own === undefined || JOINED_KEYS.includes(key)) return [];
-    for (const said of choices) {
-      const by = overrulingKey(said, key);
+    for (const args of choices) {
+      const by = overrulingKey(args, key);
       if (by === null) continue;
-      const isSame = by === key && JSON.stringify(valueOf(said, key)) === JSON.stringify(own);
-      return isSame ? [] : [`${key} (by ${labelOf(said, by)})`];
+      const isSame = by === key && JSON.stringify(valueOf(args, key)) === JSON.stringify(own);
+      return isSame ? [] : [`${key} (by ${labelOf(args, by)})`];
     }
     return [];
   });

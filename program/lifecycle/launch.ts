@@ -15,10 +15,10 @@ import { withoutLowPorts } from "../../ffi/process/privileges.ts";
 import { environmentVariable, hideEnvironmentVariable } from "../../ffi/process/process.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { handedOver } from "../listening/activation.ts";
-import type { Birth, Succession } from "../workers/messages.ts";
+import type { Upgrade, WorkerConfiguration } from "../workers/messages.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { Launch } from "../workers/child_process.ts";
-import { receiveBirth } from "../workers/supervisor_link.ts";
+import { receiveConfiguration } from "../workers/supervisor_link.ts";
 import { watchdogVariables } from "./watchdog.ts";
 
 /** Who it was, and the number of the descriptor that leads there: `worker 5` has a supervisor. */
@@ -30,9 +30,9 @@ const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 export type Kind = "user" | "worker" | "successor";
 
 /** What this process was told by the program that started it. */
-export interface Origin {
+export interface LaunchContext {
   readonly channel: number;
-  readonly message: Birth | Succession;
+  readonly message: WorkerConfiguration | Upgrade;
 }
 
 /** What the variable says; null: it is not there. @throws {UsageError} where somebody else has set it */
@@ -50,28 +50,30 @@ function readVariable(): { kind: Exclude<Kind, "user">; channel: number } | null
  * How this process came about; nothing is read from the channel yet. A service manager counts as a user.
  * @throws {UsageError} when that cannot be understood
  */
-export function kindOfOrigin(): Kind {
+export function kindOfLaunch(): Kind {
   return readVariable()?.kind ?? "user";
 }
 
 /** Null: a user, or a service manager, started it. @throws {SystemError} when nothing comes through the channel */
-export function readOrigin(): Origin | null {
+export function readLaunchContext(): LaunchContext | null {
   const variable = readVariable();
   if (variable === null) return null;
   const { channel } = variable;
   hideEnvironmentVariable(CHANNEL);
   keepFromChildren(channel);
-  return { channel, message: receiveBirth(channel) };
+  return { channel, message: receiveConfiguration(channel) };
 }
 
 /** The descriptors that this process has on purpose, of those that its starter left open. @throws {UsageError} */
-export function namedDescriptors(origin: Origin | null): readonly number[] {
-  return origin === null ? handedOver() : [origin.channel, ...origin.message.sockets.map(({ fd }) => fd)];
+export function namedDescriptors(launchContext: LaunchContext | null): readonly number[] {
+  return launchContext === null
+    ? handedOver()
+    : [launchContext.channel, ...launchContext.message.sockets.map(({ fd }) => fd)];
 }
 
 /** The sockets of a predecessor; none where there is none. */
-export function inheritedBy(origin: Origin | null): readonly InheritedSocket[] {
-  return origin?.message.kind === "succession" ? origin.message.sockets : [];
+export function inheritedBy(launchContext: LaunchContext | null): readonly InheritedSocket[] {
+  return launchContext?.message.kind === "succession" ? launchContext.message.sockets : [];
 }
 
 /**

@@ -41,7 +41,7 @@ const NOTHING_TO_READ =
 
 /** See the module's comment. */
 export class Reload {
-  readonly #said: Arguments;
+  readonly #args: Arguments;
   readonly #server: Server;
   readonly #isConfined: boolean;
   #command: CommandLine;
@@ -50,12 +50,12 @@ export class Reload {
   #isWanted = false;
 
   constructor(
-    said: Arguments,
+    args: Arguments,
     command: CommandLine,
     { server, site }: Prepared,
     isConfined: boolean,
   ) {
-    this.#said = said;
+    this.#args = args;
     this.#command = command;
     this.#server = server;
     this.#site = site;
@@ -77,7 +77,7 @@ export class Reload {
   async #reload(): Promise<void> {
     try {
       if (this.#isConfined && this.#command.config === null) return warn(NOTHING_TO_READ);
-      const next = await loadSettings(this.#said, undefined, warn);
+      const next = await loadSettings(this.#args, undefined, warn);
       for (const key of FIXED) {
         if (JSON.stringify(next[key]) === JSON.stringify(this.#command[key])) continue;
         warn(staysUntilStart(key));

@@ -9,7 +9,7 @@ import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { environmentVariable, processId } from "../../ffi/process/process.ts";
 import { close, send } from "../../ffi/socket/socket.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
-import type { Origin } from "./launch.ts";
+import type { LaunchContext } from "./launch.ts";
 import { Watchdog, watchdogTimeMs } from "./watchdog.ts";
 
 /** Where systemd listens. The variable stays: a successor speaks to it, too. */
@@ -73,11 +73,15 @@ export class ServiceManager {
 }
 
 /** Whoever started this program, and waits for that, is told that it serves. */
-export function sayReady(origin: Origin | null, manager: ServiceManager, reactor: Reactor): void {
+export function sayReady(
+  launchContext: LaunchContext | null,
+  manager: ServiceManager,
+  reactor: Reactor,
+): void {
   manager.ready();
   manager.watch(reactor);
-  if (origin === null) return;
+  if (launchContext === null) return;
   const ready = new TextEncoder().encode(`{"kind":"ready"}\n`) as Uint8Array<ArrayBuffer>;
-  send(origin.channel, ready, ready.length, false);
-  close(origin.channel);
+  send(launchContext.channel, ready, ready.length, false);
+  close(launchContext.channel);
 }

@@ -79,7 +79,7 @@ class SignalSource extends Source {
 }
 
 /** From now on signals are obeyed; in `reactor`'s loop, or when the runtime has its turn. */
-export function obeySignals(tasks: SignalTasks, reactor: Reactor): void {
+export function handleSignals(tasks: SignalTasks, reactor: Reactor): void {
   if (isBlocked(SIGUSR1)) {
     const source = new SignalSource(signalDescriptor(SIGUSR1), () => tasks.reopenLogs());
     orThrow(reactor.register(source, Interest.READABLE), "hear of signals", "register");

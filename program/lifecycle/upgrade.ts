@@ -7,7 +7,7 @@ import { hangUp } from "../../ffi/process/child.ts";
 import { processId } from "../../ffi/process/process.ts";
 import { describeEnd } from "../workers/supervisor.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
-import type { Succession } from "../workers/messages.ts";
+import type { Upgrade } from "../workers/messages.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import { ChildProcess, type Launch } from "../workers/child_process.ts";
 
@@ -26,11 +26,11 @@ export interface Predecessor {
 }
 
 /** See the module's comment. One attempt at a time. */
-export class SuccessionAttempts {
+export class UpgradeAttempts {
   readonly #predecessor: Predecessor;
   #isTrying = false;
   #isCancelled = false;
-  #successor: ChildProcess<Succession> | null = null;
+  #successor: ChildProcess<Upgrade> | null = null;
   /** What waits for the end of the attempt. */
   #reload: (() => void) | null = null;
 
@@ -68,7 +68,7 @@ export class SuccessionAttempts {
       this.#reload = null;
       if (!this.#isCancelled) warn(`The new program ${why}: this one goes on`);
     };
-    const message: Succession = { kind: "succession", sockets: this.#predecessor.sockets() };
+    const message: Upgrade = { kind: "succession", sockets: this.#predecessor.sockets() };
     try {
       this.#isTrying = true;
       const successor = this.#successor = new ChildProcess(message, launch, reactor, {

@@ -15,7 +15,7 @@ import {
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
-import type { Birth, Command, Report, Succession } from "./messages.ts";
+import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.ts";
 import type { Watched } from "./heartbeat.ts";
 import { readSnapshot } from "./read_snapshot.ts";
 
@@ -23,7 +23,7 @@ import { readSnapshot } from "./read_snapshot.ts";
 export type Launch = (channel: number, inherited: readonly number[]) => number;
 
 /** Who hears of it, in the loop. */
-export interface ChildListener<First extends Birth | Succession> {
+export interface ChildListener<First extends WorkerConfiguration | Upgrade> {
   /** It accepts clients from now on. */
   ready(child: ChildProcess<First>): void;
   /** It ends since somebody else has told it to, and accepts nobody any more. */
@@ -38,9 +38,10 @@ export interface ChildListener<First extends Birth | Succession> {
 type State = "starting" | "ready" | "leaving" | "ended";
 
 /** See the module's comment. */
-export class ChildProcess<First extends Birth | Succession> implements ChannelListener<Report>, Watched {
+export class ChildProcess<First extends WorkerConfiguration | Upgrade>
+  implements ChannelListener<Report>, Watched {
   /** What it was told first. */
-  readonly birth: First;
+  readonly configuration: First;
   readonly pid: number;
   /** By the reactor's clock. */
   readonly startedMs: number;
@@ -58,19 +59,19 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   #state: State = "starting";
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
-  readonly #deaf = Promise.withResolvers<void>();
+  readonly #stoppedAccepting = Promise.withResolvers<void>();
   /** Fulfilled by its next report; null: it was not asked for one. */
   #report: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
   /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
-  constructor(birth: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
-    this.birth = birth;
+  constructor(configuration: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
+    this.configuration = configuration;
     this.startedMs = reactor.now;
     this.#reactor = reactor;
     this.#listener = listener;
     const [ours, theirs] = socketPair();
     try {
-      this.pid = launch(theirs, birth.sockets.map(({ fd }) => fd));
+      this.pid = launch(theirs, configuration.sockets.map(({ fd }) => fd));
     } catch (error) {
       close(ours);
       throw error;
@@ -80,12 +81,12 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
     this.#startTimer = setTimeout(() => this.kill(), START_PATIENCE_MS);
     this.#channel = new Channel<Report, Command>(ours, reactor, this);
     this.#channel.open();
-    this.#channel.send(birth);
+    this.#channel.send(configuration);
   }
 
   /** Fulfilled once it accepts nobody any more. */
-  get deaf(): Promise<void> {
-    return this.#deaf.promise;
+  get stoppedAccepting(): Promise<void> {
+    return this.#stoppedAccepting.promise;
   }
 
   get state(): State {
@@ -139,8 +140,8 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
       this.#answer();
     } else if (report.kind === "pong") {
       this.askedMs = null;
-    } else if (report.kind === "deaf") {
-      this.#deaf.resolve();
+    } else if (report.kind === "stopped-accepting") {
+      this.#stoppedAccepting.resolve();
     } else if (report.kind === "leaving") {
       this.#listener.leaving?.(this);
     } else if (report.kind === "warning") {
@@ -157,9 +158,9 @@ export class ChildProcess<First extends Birth | Succession> implements ChannelLi
   ended(): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#killTimer);
-    this.#deaf.resolve();
+    this.#stoppedAccepting.resolve();
     this.#answer();
-    if (this.wasReady && this.birth.kind === "succession") return; // it has said all there was, and outlives this process
+    if (this.wasReady && this.configuration.kind === "succession") return; // it has said all there was, and outlives this process
     const endedMs = this.#reactor.now;
     const look = () => {
       const how = reap(this.pid);

@@ -6,8 +6,8 @@ import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 
 /** What a worker is told first: it needs no other knowledge of its supervisor. */
-export interface Birth {
-  readonly kind: "birth";
+export interface WorkerConfiguration {
+  readonly kind: "configuration";
   /** 0, 1, …: its successor gets the same. */
   readonly index: number;
   /** The sockets that it accepts from. */
@@ -17,15 +17,15 @@ export interface Birth {
 }
 
 /** What a program's successor is told first. */
-export interface Succession {
+export interface Upgrade {
   readonly kind: "succession";
   readonly sockets: readonly InheritedSocket[];
 }
 
 /** To a worker. */
 export type Command =
-  | Birth
-  | Succession
+  | WorkerConfiguration
+  | Upgrade
   | { /** Accept no more, finish what has begun, end. */ readonly kind: "drain" }
   | { /** The log has been renamed: open it anew. */ readonly kind: "reopen" }
   | { /** Answer with a {@linkcode Report}. */ readonly kind: "snapshot" }
@@ -34,7 +34,7 @@ export type Command =
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
-  | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "deaf" }
+  | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "stopped-accepting" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { /** The loop turns: the answer to a ping. */ readonly kind: "pong" }

@@ -19,11 +19,11 @@ import type { Reactor } from "../../server/loop/reactor.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { Birth } from "./messages.ts";
+import type { WorkerConfiguration } from "./messages.ts";
 import { Restarts } from "./restarts.ts";
 
 /** One that serves. */
-type Worker = ChildProcess<Birth>;
+type Worker = ChildProcess<WorkerConfiguration>;
 
 /** What a supervisor needs to know. */
 export interface SupervisorOptions {
@@ -41,8 +41,8 @@ export interface SupervisorOptions {
 export type Outcome = Ended | null;
 
 /** One place among the workers. */
-interface Place {
-  readonly birth: Birth;
+interface WorkerSlot {
+  readonly configuration: WorkerConfiguration;
   readonly restarts: Restarts;
   worker: Worker | null;
 }
@@ -54,10 +54,10 @@ interface Newcomers {
 }
 
 /** See the module's comment. Methods are for the loop, unless they say otherwise. */
-export class Supervisor implements ChildListener<Birth> {
+export class Supervisor implements ChildListener<WorkerConfiguration> {
   readonly #options: SupervisorOptions;
   #gracePeriodMs: number;
-  #places: Place[] = [];
+  #slots: WorkerSlot[] = [];
   #newcomers: Newcomers | null = null;
   readonly #leaving = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
@@ -88,7 +88,7 @@ export class Supervisor implements ChildListener<Birth> {
    * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those
    * that are there stay. From anywhere; one after the other.
    */
-  replace(births: readonly Birth[], gracePeriodMs: number): Promise<Outcome> {
+  replace(configurations: readonly WorkerConfiguration[], gracePeriodMs: number): Promise<Outcome> {
     const { reactor, launch } = this.#options;
     return new Promise((resolve, reject) =>
       reactor.post(() => {
@@ -102,7 +102,9 @@ export class Supervisor implements ChildListener<Birth> {
         };
         this.#newcomers = { workers, settled };
         try {
-          for (const birth of births) workers.add(new ChildProcess(birth, launch, reactor, this));
+          for (const configuration of configurations) {
+            workers.add(new ChildProcess(configuration, launch, reactor, this));
+          }
         } catch (error) {
           for (const worker of workers) this.#dismiss(worker);
           this.#newcomers = null;
@@ -122,8 +124,8 @@ export class Supervisor implements ChildListener<Birth> {
         this.#timers.clear();
         const { workers } = this.#newcomers ?? { workers: [] };
         for (const worker of workers) this.#dismiss(worker);
-        for (const { worker } of this.#places) if (worker !== null) this.#dismiss(worker);
-        this.#places = [];
+        for (const { worker } of this.#slots) if (worker !== null) this.#dismiss(worker);
+        this.#slots = [];
         this.#look();
       })
     );
@@ -153,8 +155,10 @@ export class Supervisor implements ChildListener<Birth> {
     const before = new Map<number, Snapshot>();
     const add = (index: number, snapshot: Snapshot | null) => addAt(before, index % workers.length, snapshot);
     for (const [index, snapshot] of this.#departed) add(index, snapshot);
-    for (const { birth: { index }, snapshot, state } of leaving) if (state !== "ended") add(index, snapshot);
-    return workers.flatMap(({ snapshot, birth: { index } }) => {
+    for (const { configuration: { index }, snapshot, state } of leaving) {
+      if (state !== "ended") add(index, snapshot);
+    }
+    return workers.flatMap(({ snapshot, configuration: { index } }) => {
       if (snapshot === null) return [];
       const counted = before.get(index % workers.length);
       return [counted === undefined ? snapshot : addCounters(snapshot, counted)];
@@ -169,9 +173,9 @@ export class Supervisor implements ChildListener<Birth> {
 
   /** It finishes what it has begun. Who connects to its socket meanwhile would wait for the end of that. */
   leaving(worker: Worker): void {
-    const place = this.#places.find((place) => place.worker === worker);
+    const slot = this.#slots.find((slot) => slot.worker === worker);
     this.#dismiss(worker);
-    if (place !== undefined) this.#restart(place, worker, "was told to end", LEAVING_PATIENCE_MS);
+    if (slot !== undefined) this.#restart(slot, worker, "was told to end", LEAVING_PATIENCE_MS);
   }
 
   warned(worker: Worker, line: string): void {
@@ -179,12 +183,12 @@ export class Supervisor implements ChildListener<Birth> {
   }
 
   ended(worker: Worker, how: Ended): void {
-    addAt(this.#departed, worker.birth.index, worker.snapshot);
+    addAt(this.#departed, worker.configuration.index, worker.snapshot);
     this.#leaving.delete(worker);
-    const place = this.#places.find((place) => place.worker === worker);
+    const slot = this.#slots.find((slot) => slot.worker === worker);
     if (this.#newcomers?.workers.delete(worker) === true) this.#newcomers.settled(how);
-    else if (place !== undefined) {
-      this.#restart(place, worker, describeEnd(how), how.code === 0 ? LEAVING_PATIENCE_MS : 0);
+    else if (slot !== undefined) {
+      this.#restart(slot, worker, describeEnd(how), how.code === 0 ? LEAVING_PATIENCE_MS : 0);
     }
     this.#look();
   }
@@ -194,14 +198,16 @@ export class Supervisor implements ChildListener<Birth> {
     worker.kill();
     const { hangPatienceMs, warn } = this.#options;
     const what = `has not answered for ${hangPatienceMs / 1000} s and is killed`;
-    const place = this.#places.find((place) => place.worker === worker);
-    if (place === undefined) return warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}`);
+    const slot = this.#slots.find((slot) => slot.worker === worker);
+    if (slot === undefined) {
+      return warn(`Worker ${worker.configuration.index} (process ${worker.pid}) ${what}`);
+    }
     this.#leaving.add(worker);
-    this.#restart(place, worker, what, 0);
+    this.#restart(slot, worker, what, 0);
   }
 
   #ready(): Worker[] {
-    return this.#places.flatMap(({ worker }) => worker?.state === "ready" ? [worker] : []);
+    return this.#slots.flatMap(({ worker }) => worker?.state === "ready" ? [worker] : []);
   }
 
   /** Those that have begun to serve, and go on. */
@@ -214,18 +220,22 @@ export class Supervisor implements ChildListener<Birth> {
   *#all(): Generator<Worker> {
     yield* this.#leaving;
     yield* this.#newcomers?.workers ?? [];
-    for (const { worker } of this.#places) if (worker !== null) yield worker;
+    for (const { worker } of this.#slots) if (worker !== null) yield worker;
   }
 
   /** Fulfilled when those that were there before accept nobody any more, which they are not waited for too long. */
   async #install(workers: readonly Worker[], gracePeriodMs: number): Promise<null> {
-    const old = this.#places.flatMap(({ worker }) => worker ?? []);
-    this.#places = workers.map((worker) => ({ birth: worker.birth, restarts: new Restarts(), worker }));
+    const old = this.#slots.flatMap(({ worker }) => worker ?? []);
+    this.#slots = workers.map((worker) => ({
+      configuration: worker.configuration,
+      restarts: new Restarts(),
+      worker,
+    }));
     for (const worker of old) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DEAF_PATIENCE_MS));
-    await Promise.race([Promise.all(old.map(({ deaf }) => deaf)), patience]);
+    await Promise.race([Promise.all(old.map(({ stoppedAccepting }) => stoppedAccepting)), patience]);
     clearTimeout(timer);
     return null;
   }
@@ -237,31 +247,31 @@ export class Supervisor implements ChildListener<Birth> {
   }
 
   /** A worker ended, or ends, as nobody here has told it to: another takes its place, at once or after a while. */
-  #restart(place: Place, worker: Worker, what: string, patienceMs: number): void {
+  #restart(slot: WorkerSlot, worker: Worker, what: string, patienceMs: number): void {
     const { reactor, launch, warn } = this.#options;
-    place.worker = null;
-    this.#later(patienceMs, place, () => {
-      const delayMs = place.restarts.delayMs(reactor.now - worker.startedMs);
+    slot.worker = null;
+    this.#later(patienceMs, slot, () => {
+      const delayMs = slot.restarts.delayMs(reactor.now - worker.startedMs);
       const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
-      warn(`Worker ${worker.birth.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
-      this.#later(delayMs, place, () => {
+      warn(`Worker ${worker.configuration.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
+      this.#later(delayMs, slot, () => {
         try {
-          place.worker = new ChildProcess(place.birth, launch, reactor, this);
+          slot.worker = new ChildProcess(slot.configuration, launch, reactor, this);
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
           warn(error.message);
-          this.#restart(place, worker, what, 0);
+          this.#restart(slot, worker, what, 0);
         }
       });
     });
   }
 
   /** Does `task` for a place after a while, in the loop; unless all are told to end, or were replaced meanwhile. */
-  #later(delayMs: number, place: Place, task: () => void): void {
+  #later(delayMs: number, slot: WorkerSlot, task: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.#options.reactor.post(() => {
-        if (!this.#isDraining && this.#places.includes(place)) task();
+        if (!this.#isDraining && this.#slots.includes(slot)) task();
       });
     }, delayMs);
     this.#timers.add(timer);

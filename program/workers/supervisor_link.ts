@@ -7,11 +7,11 @@ import { EAGAIN, ECONNRESET, EINTR, ETIMEDOUT, orThrow, SystemError } from "../.
 import { poll } from "../../ffi/libc/multiplexers.ts";
 import { recv } from "../../ffi/socket/socket.ts";
 import { POLLFD } from "../../ffi/libc/structs.ts";
-import { BIRTH_PATIENCE_MS, CHANNEL_RECEIVE_BYTES } from "../../server/limits.ts";
+import { CHANNEL_RECEIVE_BYTES, CONFIGURATION_PATIENCE_MS } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Channel, LineReader } from "./channel.ts";
-import type { Birth, Command, Report, Succession } from "./messages.ts";
+import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.ts";
 
 const INTENT = "hear of the program that started this one";
 
@@ -23,14 +23,14 @@ export interface WorkerTasks {
 }
 
 /** Waits for the first word of who started this process; the loop does not run yet. @throws {SystemError} when there is none */
-export function receiveBirth(fd: number): Birth | Succession {
+export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade {
   const lines = new LineReader();
   const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
   const pollfd = new Uint8Array(128);
   const view = new DataView(pollfd.buffer);
   view.setInt32(POLLFD.fd, fd, true);
   view.setInt16(POLLFD.events, POLLIN, true);
-  const endMs = performance.now() + BIRTH_PATIENCE_MS;
+  const endMs = performance.now() + CONFIGURATION_PATIENCE_MS;
   for (;;) {
     const leftMs = Math.ceil(endMs - performance.now());
     if (leftMs <= 0) throw new SystemError(INTENT, "poll", ETIMEDOUT);
@@ -39,13 +39,13 @@ export function receiveBirth(fd: number): Birth | Succession {
     const count = orThrow(status, INTENT, "poll") > 0 ? recv(fd, buffer) : -EAGAIN;
     if (count === -EAGAIN || count === -EINTR) continue;
     if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // it has ended
-    const birth = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
-    if (birth !== undefined) return JSON.parse(birth) as Birth | Succession;
+    const configuration = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
+    if (configuration !== undefined) return JSON.parse(configuration) as WorkerConfiguration | Upgrade;
   }
 }
 
 /** From now on the worker listens to its supervisor at `fd`, and does not outlive it. In the loop, or before it runs. */
-export function obey(fd: number, reactor: Reactor, tasks: WorkerTasks): Channel<Command, Report> {
+export function followSupervisor(fd: number, reactor: Reactor, tasks: WorkerTasks): Channel<Command, Report> {
   const channel: Channel<Command, Report> = new Channel<Command, Report>(fd, reactor, {
     received(command) {
       if (command.kind === "drain") tasks.drain();

@@ -5,7 +5,7 @@
 import { processors } from "../../ffi/process/child.ts";
 import { loadSettings, type ReadConfig, readConfig } from "../config/load_settings.ts";
 import type { Arguments, CommandLine } from "../config/settings/settings.ts";
-import type { Birth } from "./messages.ts";
+import type { WorkerConfiguration } from "./messages.ts";
 import type { Outcome, Supervisor } from "./supervisor.ts";
 import { checkAddresses } from "../listening/listen.ts";
 import { print, readAgain, staysUntilStart, warn } from "../terminal/output.ts";
@@ -22,8 +22,8 @@ export function workersOf({ workers }: CommandLine): number {
 }
 
 /** See the module's comment. */
-export class Company {
-  readonly #said: Arguments;
+export class WorkerPool {
+  readonly #args: Arguments;
   readonly #supervisor: Supervisor;
   #sockets: Sockets;
   #count: number;
@@ -33,8 +33,8 @@ export class Company {
   #waiting: Promise<void> | null = null;
   #isClosed = false;
 
-  constructor(said: Arguments, supervisor: Supervisor, sockets: Sockets, count: number) {
-    this.#said = said;
+  constructor(args: Arguments, supervisor: Supervisor, sockets: Sockets, count: number) {
+    this.#args = args;
     this.#supervisor = supervisor;
     this.#sockets = sockets;
     this.#count = count;
@@ -78,8 +78,8 @@ export class Company {
     const before = this.#sockets;
     let after = before;
     try {
-      const config = readConfig(this.#said);
-      const command = await loadSettings(this.#said, config, warn);
+      const config = readConfig(this.#args);
+      const command = await loadSettings(this.#args, config, warn);
       checkAddresses(command);
       (await openSites(command))?.close();
       const count = Math.max(workersOf(command), 1);
@@ -106,12 +106,12 @@ export class Company {
     sockets: Sockets,
     count: number,
   ): Promise<Outcome> {
-    const births = Array.from({ length: count }, (_, index): Birth => ({
-      kind: "birth",
+    const configurations = Array.from({ length: count }, (_, index): WorkerConfiguration => ({
+      kind: "configuration",
       index,
       sockets: sockets.ofWorker(index, count),
       config,
     }));
-    return this.#supervisor.replace(births, command.gracePeriodMs);
+    return this.#supervisor.replace(configurations, command.gracePeriodMs);
   }
 }

@@ -10,11 +10,11 @@ import { KnownRequest } from "../http/heads/known_request.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../loop/reactor.ts";
-import type { Remotes } from "../clients/client_addresses.ts";
+import type { ClientAddresses } from "../clients/client_addresses.ts";
 import { Source } from "../loop/source.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { LogFile } from "./log_file.ts";
-import { Source as HeadSource } from "./source.ts";
+import { LoggedHead } from "./logged_head.ts";
 import { LogWriter } from "./writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -22,7 +22,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NOTHING: Bytes = new Uint8Array(0);
 const DIGIT_0 = 0x30;
 const POINT = 0x2e;
-const source = new HeadSource();
+const loggedHead = new LoggedHead();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
 /** What a server is told of its access log. */
@@ -46,10 +46,10 @@ export class LoggedRequest {
   bytes = -1;
 
   constructor(format: LogFormat, request: HttpRequest) {
-    source.read(request);
-    this.user = scratch.slice(0, format.user(source, scratch, 0));
-    this.before = scratch.slice(0, format.before(source, scratch, 0));
-    this.after = scratch.slice(0, format.after(source, scratch, 0));
+    loggedHead.read(request);
+    this.user = scratch.slice(0, format.user(loggedHead, scratch, 0));
+    this.before = scratch.slice(0, format.before(loggedHead, scratch, 0));
+    this.after = scratch.slice(0, format.after(loggedHead, scratch, 0));
   }
 }
 
@@ -61,7 +61,7 @@ export class AccessLog extends Source {
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
-  readonly #remotes: Remotes;
+  readonly #clientAddresses: ClientAddresses;
   readonly #onError: (message: string) => void;
   /** By descriptor: the begin of its lines. */
   readonly #leads: (Bytes | null)[] = [];
@@ -73,7 +73,7 @@ export class AccessLog extends Source {
     { format, file }: AccessLogOptions,
     reactor: Reactor,
     clock: HttpClock,
-    remotes: Remotes,
+    clientAddresses: ClientAddresses,
     onError: (message: string) => void,
   ) {
     super(-1);
@@ -84,12 +84,12 @@ export class AccessLog extends Source {
     this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
-    this.#remotes = remotes;
+    this.#clientAddresses = clientAddresses;
     this.#onError = onError;
   }
 
   /** Learns who is at `fd` while that can be asked. */
-  meet(fd: number): void {
+  lookUpClient(fd: number): void {
     this.#lead(fd);
   }
 
@@ -103,7 +103,7 @@ export class AccessLog extends Source {
     const known = request instanceof KnownRequest
       ? KnownRequest.loggedOf(request) as LoggedRequest | null
       : null;
-    const client = this.#remotes.forwardedFor(fd, request);
+    const client = this.#clientAddresses.forwardedFor(fd, request);
     if (known !== null && (client === null) === (known.lead === null)) return known;
     const logged = new LoggedRequest(this.#format, request);
     if (client !== null) logged.lead = this.#format.lead(client);
@@ -118,13 +118,13 @@ export class AccessLog extends Source {
     const format = this.#format;
     const writer = this.#writer;
     const out = writer.bytes;
-    source.read(request);
-    const client = this.#remotes.forwardedFor(fd, request);
+    loggedHead.read(request);
+    const client = this.#clientAddresses.forwardedFor(fd, request);
     let at = copy(client === null ? this.#lead(fd) : format.lead(client), out, writer.at);
-    at = format.user(source, out, at);
+    at = format.user(loggedHead, out, at);
     at = copy(this.#date, out, at);
-    at = this.#putAnswer(status, bytes, out, format.before(source, out, at));
-    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(source, out, at)));
+    at = this.#putAnswer(status, bytes, out, format.before(loggedHead, out, at));
+    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(loggedHead, out, at)));
   }
 
   /** The same for what was remembered of a request. */
@@ -192,7 +192,7 @@ export class AccessLog extends Source {
   #lead(fd: number): Bytes {
     const known = fd < this.#leads.length ? this.#leads[fd]! : null;
     if (known !== null) return known;
-    const lead = this.#format.lead(this.#remotes.address(fd)?.address ?? "-");
+    const lead = this.#format.lead(this.#clientAddresses.address(fd)?.address ?? "-");
     while (this.#leads.length <= fd) this.#leads.push(null);
     return this.#leads[fd] = lead;
   }

@@ -7,7 +7,7 @@
  */
 import { encodeUtf8 } from "../http/characters.ts";
 import { ADDED_BYTES_MAX, BARE, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
-import type { Source } from "./source.ts";
+import type { LoggedHead } from "./logged_head.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -16,7 +16,7 @@ const QUOTE = 0x22;
 const DASH = 0x2d;
 
 /** Writes a part of a line into `out` from `at`, where there is room; returns where it ends. */
-export type Part = (source: Source, out: Bytes, at: number) => number;
+export type Part = (loggedHead: LoggedHead, out: Bytes, at: number) => number;
 
 /** See the module's comment. */
 export interface LogFormat {
@@ -68,7 +68,7 @@ function escaped(text: string, escaping: Escaping): string {
 }
 
 /** A value in quotes; `"-"` where there is none. */
-function quoted({ bytes }: Source, start: number, end: number, out: Bytes, at: number): number {
+function quoted({ bytes }: LoggedHead, start: number, end: number, out: Bytes, at: number): number {
   out[at++] = QUOTE;
   if (start === end) out[at++] = DASH;
   else at = QUOTED.write(bytes, start, end, out, at);
@@ -87,18 +87,18 @@ function textFormat(isCombined: boolean): LogFormat {
     lead: (client) => encodeUtf8(`${escaped(client, BARE)} - `),
     user: userBy(BARE, encodeUtf8("-")),
     date: (seconds) => encodeUtf8(` [${commonDate(seconds)}] `),
-    before: (source, out, at) => {
-      at = quoted(source, source.lineStart, source.lineEnd, out, at);
+    before: (loggedHead, out, at) => {
+      at = quoted(loggedHead, loggedHead.lineStart, loggedHead.lineEnd, out, at);
       out[at] = SP;
       return at + 1;
     },
     between: encodeUtf8(" "),
-    after: (source, out, at) => {
+    after: (loggedHead, out, at) => {
       out[at++] = SP;
       if (!isCombined) return at;
-      at = quoted(source, source.refererStart, source.refererEnd, out, at);
+      at = quoted(loggedHead, loggedHead.refererStart, loggedHead.refererEnd, out, at);
       out[at++] = SP;
-      at = quoted(source, source.agentStart, source.agentEnd, out, at);
+      at = quoted(loggedHead, loggedHead.agentStart, loggedHead.agentEnd, out, at);
       out[at] = SP;
       return at + 1;
     },
@@ -112,7 +112,7 @@ const VERSION_BYTES = 9;
 const VERSION = encodeUtf8(" HTTP/");
 
 /** Where the method of a request line ends; its begin for what is none: a method, a target, and a version. */
-function methodEndOf({ bytes, lineStart, lineEnd }: Source): number {
+function methodEndOf({ bytes, lineStart, lineEnd }: LoggedHead): number {
   const version = lineEnd - VERSION_BYTES;
   for (let i = 0; i < VERSION.length; i++) {
     if (bytes[version + i] !== VERSION[i]) return lineStart;
@@ -124,7 +124,14 @@ function methodEndOf({ bytes, lineStart, lineEnd }: Source): number {
 }
 
 /** `"name":"value",`, or null for a value that is not there. */
-function member(name: Bytes, { bytes }: Source, start: number, end: number, out: Bytes, at: number): number {
+function member(
+  name: Bytes,
+  { bytes }: LoggedHead,
+  start: number,
+  end: number,
+  out: Bytes,
+  at: number,
+): number {
   at = copy(name, out, at);
   if (start >= end) return copy(NULL, out, at);
   out[at++] = QUOTE;
@@ -140,28 +147,28 @@ function jsonFormat(): LogFormat {
   const [user, userEnd, noUser] = names('"user":"', '",', '"user":null,');
   return {
     lead: (client) => encodeUtf8(`{"client":"${escaped(client, JSON_STRING)}",`),
-    user: (source, out, at) => {
-      if (source.user.length === 0) return copy(noUser!, out, at);
+    user: (loggedHead, out, at) => {
+      if (loggedHead.user.length === 0) return copy(noUser!, out, at);
       at = copy(user!, out, at);
-      at = JSON_STRING.write(source.user, 0, source.user.length, out, at);
+      at = JSON_STRING.write(loggedHead.user, 0, loggedHead.user.length, out, at);
       return copy(userEnd!, out, at);
     },
     date: (seconds) => encodeUtf8(`"time":"${isoDate(seconds)}",`),
-    before: (source, out, at) => {
-      const { lineStart, lineEnd } = source;
-      const methodEnd = methodEndOf(source);
+    before: (loggedHead, out, at) => {
+      const { lineStart, lineEnd } = loggedHead;
+      const methodEnd = methodEndOf(loggedHead);
       const isLine = methodEnd > lineStart;
       const targetEnd = isLine ? lineEnd - VERSION_BYTES : lineEnd; // what is no request line is all target
-      at = member(method!, source, lineStart, methodEnd, out, at);
-      at = member(target!, source, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
-      at = member(protocol!, source, targetEnd + 1, lineEnd, out, at);
+      at = member(method!, loggedHead, lineStart, methodEnd, out, at);
+      at = member(target!, loggedHead, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
+      at = member(protocol!, loggedHead, targetEnd + 1, lineEnd, out, at);
       return copy(status!, out, at);
     },
     between: encodeUtf8(',"bytes":'),
-    after: (source, out, at) => {
-      at = member(host!, source, source.hostStart, source.hostEnd, out, at);
-      at = member(referer!, source, source.refererStart, source.refererEnd, out, at);
-      at = member(agent!, source, source.agentStart, source.agentEnd, out, at);
+    after: (loggedHead, out, at) => {
+      at = member(host!, loggedHead, loggedHead.hostStart, loggedHead.hostEnd, out, at);
+      at = member(referer!, loggedHead, loggedHead.refererStart, loggedHead.refererEnd, out, at);
+      at = member(agent!, loggedHead, loggedHead.agentStart, loggedHead.agentEnd, out, at);
       return copy(duration!, out, at);
     },
     end: encodeUtf8("}\n"),

@@ -18,7 +18,7 @@ interface Client {
 }
 
 /** See the module's comment. */
-export class Clients {
+export class AddressLimits {
   readonly #connectionsMax: number;
   readonly #rate: Rate | null;
   /** What a bucket holds. */
@@ -38,10 +38,10 @@ export class Clients {
   }
 
   /** Null where no limit is for each address. */
-  static for(limits: ServerLimits, networkOf?: (fd: number) => string | null): Clients | null {
+  static for(limits: ServerLimits, networkOf?: (fd: number) => string | null): AddressLimits | null {
     return limits.connectionsPerAddressMax === Infinity && limits.requestRateMax === null
       ? null
-      : new Clients(limits, networkOf);
+      : new AddressLimits(limits, networkOf);
   }
 
   /** Requests are counted. */

@@ -11,7 +11,7 @@ import { networkOf } from "./ip_address.ts";
 import type { TrustedProxies } from "./trusted_proxies.ts";
 
 /** See the module's comment. */
-export class Remotes {
+export class ClientAddresses {
   readonly #trusted: TrustedProxies | null;
   readonly #addresses: (SocketAddress | null)[] = [];
   /** Whether those are trusted proxies; null: nobody has asked. */

@@ -17,7 +17,7 @@ export interface Slot {
 }
 
 /** Receive slots, handed out anew each turn; one buffer in which short responses are gathered; and what is parsed. */
-export class Workspace {
+export class Buffers {
   /** The request at hand: {@linkcode scratch}, or one that is shared. */
   request: HttpRequest;
   /** What the parser fills. */
@@ -29,7 +29,7 @@ export class Workspace {
   /** What the parser fills has room for so many fields; it grows. */
   #fieldsMax = FIELDS_MAX;
   readonly #slots: Slot[] = [];
-  #batch = -1;
+  #turn = -1;
   #used = 0;
 
   constructor(slots: number = EVENTS_PER_TURN_MAX) {
@@ -61,10 +61,10 @@ export class Workspace {
     return this.#fieldsMax;
   }
 
-  /** A slot that is the caller's until the end of turn `batch`, or null when all are taken. */
-  takeSlot(batch: number): Slot | null {
-    if (batch !== this.#batch) {
-      this.#batch = batch;
+  /** A slot that is the caller's until the end of turn `turn`, or null when all are taken. */
+  takeSlot(turn: number): Slot | null {
+    if (turn !== this.#turn) {
+      this.#turn = turn;
       this.#used = 0;
     }
     return this.#used < this.#slots.length ? this.#slots[this.#used++]! : null;

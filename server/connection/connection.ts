@@ -7,7 +7,7 @@
  * @module
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
-import type { ConnectionHost } from "./context.ts";
+import type { ConnectionContext } from "./context.ts";
 import {
   FAST_AFTER_BYTES,
   LINGER_TIMEOUT_MS,
@@ -15,7 +15,7 @@ import {
   SEND_BYTES_PER_TURN_MAX,
 } from "../limits.ts";
 import { Flushed, Output } from "./output.ts";
-import { Pace } from "./minimum_rate.ts";
+import { MinimumRate } from "./minimum_rate.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import type { Receiver } from "./receiver.ts";
 import { Source } from "../loop/source.ts";
@@ -46,7 +46,7 @@ export interface ConnectionKeeper {
 export abstract class Connection extends Source {
   /** False once something else may hold on to it: that must not find another client here. */
   isReusable = true;
-  protected readonly host: ConnectionHost;
+  protected readonly host: ConnectionContext;
   protected readonly keeper: ConnectionKeeper;
   protected readonly receiver: Receiver;
   protected readonly output: Output = new Output();
@@ -55,11 +55,11 @@ export abstract class Connection extends Source {
   /** More is to come from the client, whatever we do: its end is waited for. */
   protected lingerAfter = false;
   /** How fast the client takes what waits to be sent; null: it never had to wait. */
-  #sendPace: Pace | null = null;
+  #sendRate: MinimumRate | null = null;
   /** It has taken so much that it will take more. */
   #isFast = false;
 
-  constructor(host: ConnectionHost, keeper: ConnectionKeeper, receiver: Receiver) {
+  constructor(host: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
     super(-1);
     this.host = host;
     this.keeper = keeper;
@@ -85,7 +85,7 @@ export abstract class Connection extends Source {
     this.fd = fd;
     this.interest = interest;
     this.retired = false;
-    this.deferredInBatch = -1;
+    this.deferredInTurn = -1;
     this.receiver.clear();
     this.current = "reading";
     this.closeAfter = this.lingerAfter = this.#isFast = false;
@@ -95,7 +95,7 @@ export abstract class Connection extends Source {
   /** Phase one: `count` bytes arrived in `slot` while it had nothing to do (0: the client's end, < 0: −errno). */
   begin(readiness: Readiness, slot: Slot, count: number): void {
     this.receiver.note(readiness);
-    this.received(this.receiver.take(this.host.workspace, slot, count));
+    this.received(this.receiver.take(this.host.buffers, slot, count));
   }
 
   /** The server is to stop: what has begun is finished, and nothing else waited for. `sinceMs`: since when it is idle. */
@@ -132,10 +132,10 @@ export abstract class Connection extends Source {
 
   /** Phase one: receives once. */
   protected receive(): void {
-    const { reactor, workspace } = this.host;
-    const slot = workspace.takeSlot(reactor.batch);
+    const { reactor, buffers } = this.host;
+    const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
-    this.received(this.receiver.take(workspace, slot, this.recv(slot)));
+    this.received(this.receiver.take(buffers, slot, this.recv(slot)));
   }
 
   /** Bytes received into `slot`, 0 at the client's end, −errno. */
@@ -144,20 +144,20 @@ export abstract class Connection extends Source {
   }
 
   protected received(status: number): void {
-    const { reactor, ledger } = this.host;
+    const { reactor, accounting } = this.host;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
       if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to its rest
     } else if (status < 0) {
       reactor.retire(this);
     } else {
-      ledger.counters.receive(status);
+      accounting.counters.receive(status);
       reactor.defer(this);
     }
   }
 
   override onTurn(): void {
-    this.host.workspace.gatherLength = 0; // a connection that threw may have left something: it is nobody else's
+    this.host.buffers.gatherLength = 0; // a connection that threw may have left something: it is nobody else's
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {
@@ -178,14 +178,14 @@ export abstract class Connection extends Source {
 
   /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */
   protected flush(): boolean {
-    const { reactor, transport, workspace, ledger } = this.host;
+    const { reactor, transport, buffers, accounting } = this.host;
     const isFirst = this.current !== "writing";
     const bytesMax = !this.output.isEmpty && reactor.isLate
       ? SEND_BYTES_PER_LATE_TURN_MAX
       : SEND_BYTES_PER_TURN_MAX;
     const before = this.output.sentBytes;
-    const flushed = this.output.flush(transport, this.fd, workspace, bytesMax);
-    ledger.counters.send(this.output.sentBytes - before);
+    const flushed = this.output.flush(transport, this.fd, buffers, bytesMax);
+    accounting.counters.send(this.output.sentBytes - before);
     if (flushed === Flushed.ALL) return true;
     if (!this.#isFast && this.output.sentBytes >= FAST_AFTER_BYTES) {
       this.#isFast = true;
@@ -210,19 +210,19 @@ export abstract class Connection extends Source {
   /** Something waits to be sent: from now on the client has to take it. */
   protected beginSending(): void {
     const { reactor, limits } = this.host;
-    const pace = this.#sendPace ??= new Pace();
-    pace.begin(reactor.now, this.#takenBytes);
-    reactor.expireAt(this, pace.nextMs(reactor.now, limits.sendTimeoutMs));
+    const rate = this.#sendRate ??= new MinimumRate();
+    rate.begin(reactor.now, this.#takenBytes);
+    reactor.expireAt(this, rate.nextMs(reactor.now, limits.sendTimeoutMs));
   }
 
   /** What waits to be sent is looked at: the client is cut off when it takes it too slowly. */
   protected checkSending(): void {
     const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.host;
-    const pace = this.#sendPace!;
-    if (pace.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
+    const rate = this.#sendRate!;
+    if (rate.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
       transport.resetOnClose(this.fd); // what it did not take would fill the kernel's memory for minutes
       reactor.retire(this);
-    } else reactor.expireAt(this, pace.nextMs(reactor.now, sendTimeoutMs));
+    } else reactor.expireAt(this, rate.nextMs(reactor.now, sendTimeoutMs));
   }
 
   /**
@@ -251,7 +251,7 @@ export abstract class Connection extends Source {
   /** Ends a turn's work: sends what was gathered, and gets ready for what comes next. */
   protected settle(): void {
     if (this.retired) return;
-    const isBlocked = (this.host.workspace.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
+    const isBlocked = (this.host.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
     if (this.retired) return;
     this.receiver.input.keep();
     if (isBlocked || this.current === "handling") return;

@@ -2,30 +2,30 @@
  * What a connection needs of the server around it.
  * @module
  */
-import type { Clients } from "../clients/address_limits.ts";
+import type { AddressLimits } from "../clients/address_limits.ts";
 import type { Handler } from "./handler.ts";
 import type { HttpClock } from "../http/date.ts";
-import type { Ledger } from "../metrics/accounting.ts";
+import type { Accounting } from "../metrics/accounting.ts";
 import type { Reactor } from "../loop/reactor.ts";
-import type { Remotes } from "../clients/client_addresses.ts";
+import type { ClientAddresses } from "../clients/client_addresses.ts";
 import type { ServerLimits } from "../server_limits.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Workspace } from "./buffers.ts";
+import type { Buffers } from "./buffers.ts";
 
 /** What all connections of a server share. */
-export interface ConnectionHost {
+export interface ConnectionContext {
   readonly reactor: Reactor;
   readonly transport: Transport;
-  readonly workspace: Workspace;
+  readonly buffers: Buffers;
   readonly handler: Handler;
   readonly limits: ServerLimits;
   /** Who is connected from where; null when nobody asks. */
-  readonly clients: Clients | null;
+  readonly addressLimits: AddressLimits | null;
   /** Each connection begins with the header of the PROXY protocol. */
   readonly proxyProtocol: boolean;
   readonly clock: HttpClock;
-  readonly ledger: Ledger;
-  readonly remotes: Remotes;
+  readonly accounting: Accounting;
+  readonly clientAddresses: ClientAddresses;
   /** What responses say of a connection that stays open. */
   readonly keepAliveFields: Uint8Array<ArrayBuffer>;
   /** False: every response closes its connection. */

@@ -14,7 +14,7 @@ export interface HandlerContext {
    * The reactor's turn: a number that no other turn of any reactor in this isolate has. Every request that is handled in a
    * turn was received before the first of them is handled: what is known to be true in a turn is true for all of them.
    */
-  readonly batch: number;
+  readonly turn: number;
   /** The current second, as `Date` says it. */
   readonly clock: HttpClock;
   /** The client's; null once it is gone. A system call each time. */
@@ -38,9 +38,9 @@ export interface HandlerContext {
 }
 
 /** The context of a request that no connection brings, in a turn of its own. */
-export function contextOutside(clock: HttpClock, batch: number, signal: AbortSignal): HandlerContext {
+export function contextOutside(clock: HttpClock, turn: number, signal: AbortSignal): HandlerContext {
   return {
-    batch,
+    turn,
     clock,
     remoteAddress: null,
     localAddress: null,

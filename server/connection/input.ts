@@ -1,5 +1,5 @@
 /**
- * What a connection has received and not yet parsed. It stands in a slot of the workspace during the turn in which
+ * What a connection has received and not yet parsed. It stands in a slot of the buffers during the turn in which
  * it arrived; only what is still incomplete at the turn's end gets a buffer of the connection's own.
  * @module
  */
@@ -30,7 +30,7 @@ export class Input {
     return this.start < this.end && this.scanned === 0;
   }
 
-  /** Appends the first `count` bytes of `slot`, which is the workspace's again after this turn. */
+  /** Appends the first `count` bytes of `slot`, which is the buffers's again after this turn. */
   take(slot: Slot, count: number): void {
     const kept = this.end - this.start;
     if (kept === 0) {

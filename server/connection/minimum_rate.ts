@@ -5,10 +5,10 @@
  * most a step late is cut off at most a step late.
  * @module
  */
-import { PACE_STEP_MS_MAX, SLEPT_MS_MIN } from "../limits.ts";
+import { RATE_STEP_MS_MAX, SLEPT_MS_MIN } from "../limits.ts";
 
 /** See the module's comment. What it is given as `bytes` counts from wherever the caller likes. */
-export class Pace {
+export class MinimumRate {
   /** When it was last seen to move, and how far it had come. */
   #movedMs = 0;
   #moved = 0;
@@ -63,7 +63,7 @@ export class Pace {
   /** The instant at which to look again: now, when that is overdue. `timeoutMs` may be Infinity. */
   nextMs(nowMs: number, timeoutMs: number): number {
     const dueMs = Math.min(this.#movedMs, this.#sinceMs) + timeoutMs;
-    const stepMs = Math.min(PACE_STEP_MS_MAX, Math.ceil(timeoutMs / 4));
+    const stepMs = Math.min(RATE_STEP_MS_MAX, Math.ceil(timeoutMs / 4));
     return this.#dueMs = Math.min(dueMs, nowMs + stepMs);
   }
 }

@@ -10,7 +10,7 @@ import { FileBody } from "../http/file_body.ts";
 import { HttpResponse } from "../http/response.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "../limits.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Workspace } from "./buffers.ts";
+import type { Buffers } from "./buffers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -37,7 +37,7 @@ export const Flushed = {
   GONE: -4096,
 } as const;
 
-/** The output of one connection. Short responses wait in the workspace's gather buffer, ahead of the queue. */
+/** The output of one connection. Short responses wait in the buffers's gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
   /** How many of them are counted as held in memory: those that had to wait for a turn. */
@@ -53,16 +53,16 @@ export class Output {
   }
 
   /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
-  append(workspace: Workspace, bytes: Bytes, start: number, end: number): void {
-    const { gather, gatherLength } = workspace;
+  append(buffers: Buffers, bytes: Bytes, start: number, end: number): void {
+    const { gather, gatherLength } = buffers;
     if (end === start) return; // in the queue, what has no bytes is what has lost them
     if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be another's
     this.appendedBytes += end - start;
     if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
-      workspace.gatherLength += end - start;
+      buffers.gatherLength += end - start;
     } else {
-      this.#ungather(workspace);
+      this.#ungather(buffers);
       this.#queue.push(bytes.slice(start, end));
     }
   }
@@ -80,16 +80,16 @@ export class Output {
   }
 
   /** Appends bytes that must not change until they are sent, without copying them. Their view has a fixed length. */
-  appendShared(workspace: Workspace, bytes: Bytes): void {
-    if (bytes.length <= workspace.gather.length >> 2) return this.append(workspace, bytes, 0, bytes.length);
+  appendShared(buffers: Buffers, bytes: Bytes): void {
+    if (bytes.length <= buffers.gather.length >> 2) return this.append(buffers, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;
-    this.#ungather(workspace);
+    this.#ungather(buffers);
     this.#queue.push(bytes);
   }
 
   /** Sends a response's bytes as they are, when nothing else waits: how many of them went (0, too), or −errno. */
-  sendAlone(transport: Transport, fd: number, workspace: Workspace, response: HttpResponse): number {
-    if (workspace.gatherLength > 0 || this.#queue.length > 0) return 0;
+  sendAlone(transport: Transport, fd: number, buffers: Buffers, response: HttpResponse): number {
+    if (buffers.gatherLength > 0 || this.#queue.length > 0) return 0;
     if (HttpResponse.sentTail(response) !== null) return 0;
     const bytes = HttpResponse.sentBytes(response);
     const sent = transport.send(fd, bytes, bytes.length, false);
@@ -98,7 +98,7 @@ export class Output {
 
   /** Appends a response's head from byte `from` on, which is everybody's, and its date will change: it is copied. */
   appendHead(
-    workspace: Workspace,
+    buffers: Buffers,
     response: HttpResponse,
     closes: boolean,
     isChunked: boolean,
@@ -107,40 +107,40 @@ export class Output {
     const { headLength, fieldsLength } = response;
     const bytes = HttpResponse.sentBytes(response);
     if (!closes && !isChunked) {
-      if (from < headLength) this.append(workspace, bytes, from, headLength);
+      if (from < headLength) this.append(buffers, bytes, from, headLength);
       return;
     }
-    this.append(workspace, bytes, 0, fieldsLength);
-    if (isChunked) this.append(workspace, CHUNKED, 0, CHUNKED.length);
-    if (closes) this.append(workspace, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
-    else this.append(workspace, bytes, fieldsLength, headLength);
+    this.append(buffers, bytes, 0, fieldsLength);
+    if (isChunked) this.append(buffers, CHUNKED, 0, CHUNKED.length);
+    if (closes) this.append(buffers, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
+    else this.append(buffers, bytes, fieldsLength, headLength);
   }
 
   /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
-  appendBody(workspace: Workspace, response: HttpResponse, from: number): void {
+  appendBody(buffers: Buffers, response: HttpResponse, from: number): void {
     const { headLength } = response;
     const bytes = HttpResponse.sentBytes(response);
     const tail = HttpResponse.sentTail(response);
     const bodyFrom = Math.max(from, headLength);
-    if (bodyFrom < bytes.length) this.appendShared(workspace, bytes.subarray(bodyFrom));
-    if (tail instanceof Uint8Array) this.appendShared(workspace, tail);
-    else if (tail instanceof FileBody) this.appendFile(workspace, tail);
+    if (bodyFrom < bytes.length) this.appendShared(buffers, bytes.subarray(bodyFrom));
+    if (tail instanceof Uint8Array) this.appendShared(buffers, tail);
+    else if (tail instanceof FileBody) this.appendFile(buffers, tail);
   }
 
   /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
-  appendFile(workspace: Workspace, body: FileBody): void {
+  appendFile(buffers: Buffers, body: FileBody): void {
     if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
     this.appendedBytes += body.length;
-    this.#ungather(workspace);
+    this.#ungather(buffers);
     const isGuarded = body.length > SEND_BYTES_PER_TURN_MAX; // what is shorter most often needs no turn but this
     this.#queue.push({ body, offset: body.offset, remaining: body.length, isGuarded });
   }
 
   /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
-  #ungather(workspace: Workspace): void {
-    if (workspace.gatherLength === 0) return;
-    this.#queue.push(workspace.gather.slice(0, workspace.gatherLength));
-    workspace.gatherLength = 0;
+  #ungather(buffers: Buffers): void {
+    if (buffers.gatherLength === 0) return;
+    this.#queue.push(buffers.gather.slice(0, buffers.gatherLength));
+    buffers.gatherLength = 0;
   }
 
   /**
@@ -150,17 +150,17 @@ export class Output {
   flush(
     transport: Transport,
     fd: number,
-    workspace: Workspace,
+    buffers: Buffers,
     bytesMax: number = SEND_BYTES_PER_TURN_MAX,
   ): number {
-    if (workspace.gatherLength > 0) {
-      const length = workspace.gatherLength;
-      workspace.gatherLength = 0;
-      const sent = transport.send(fd, workspace.gather, length, false);
+    if (buffers.gatherLength > 0) {
+      const length = buffers.gatherLength;
+      buffers.gatherLength = 0;
+      const sent = transport.send(fd, buffers.gather, length, false);
       if (sent > 0) this.sentBytes += sent;
       if (sent === length) return Flushed.ALL;
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
-      this.#queue.unshift(workspace.gather.slice(Math.max(sent, 0), length));
+      this.#queue.unshift(buffers.gather.slice(Math.max(sent, 0), length));
     }
     let budget = bytesMax;
     while (this.#queue.length > 0) {

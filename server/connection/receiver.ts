@@ -5,7 +5,7 @@
 import { EINTR } from "../../ffi/libc/errno.ts";
 import { Input } from "./input.ts";
 import { Readiness } from "../loop/poller.ts";
-import type { Slot, Workspace } from "./buffers.ts";
+import type { Buffers, Slot } from "./buffers.ts";
 
 /** What has arrived, and what recv and the poller say of what follows. */
 export class Receiver {
@@ -41,14 +41,14 @@ export class Receiver {
   }
 
   /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
-  take(workspace: Workspace, slot: Slot, count: number): number {
+  take(buffers: Buffers, slot: Slot, count: number): number {
     if (count > 0) {
       this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;
       this.receivedBytes += count;
       this.input.take(slot, count);
       return count;
     }
-    workspace.returnSlot();
+    buffers.returnSlot();
     if (count !== -EINTR) this.isReadable = false;
     if (count === 0) this.isEnded = true;
     return count;

@@ -11,7 +11,7 @@ import { Backlog } from "../connection/pending_bytes.ts";
 import { ByteConnection } from "../protocols/bytes/bytes.ts";
 import { Cancelled } from "./cancelled.ts";
 import type { ConnectionKeeper } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import type { HandlerContext } from "../connection/handler.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpResponse } from "../http/response.ts";
@@ -46,7 +46,7 @@ export class CoroutineConnection {
   closesOnUrgent = false;
   /** For bytes: milliseconds from the client's arrival after which it is cut off. To be set before the first await. */
   timeoutMs: number | undefined = undefined;
-  readonly #host: ConnectionHost;
+  readonly #host: ConnectionContext;
   #http: SequentialHttpConnection | null = null;
   #bytes: ByteConnection | null = null;
   readonly #keeper: ConnectionKeeper;
@@ -67,15 +67,15 @@ export class CoroutineConnection {
   #writers: Waiting<void>[] = [];
 
   /** Runs `coroutine` on `fd`, a client that was just accepted. */
-  static run(coroutine: Coroutine, fd: number, host: ConnectionHost, keeper: ConnectionKeeper): void {
+  static run(coroutine: Coroutine, fd: number, host: ConnectionContext, keeper: ConnectionKeeper): void {
     new CoroutineConnection(fd, host, keeper).#run(coroutine);
   }
 
-  private constructor(fd: number, host: ConnectionHost, keeper: ConnectionKeeper) {
+  private constructor(fd: number, host: ConnectionContext, keeper: ConnectionKeeper) {
     this.#fd = fd;
     this.#host = host;
     this.#keeper = keeper;
-    this.address = host.remotes.address(fd);
+    this.address = host.clientAddresses.address(fd);
   }
 
   /** The client's address; null when it was gone already. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ConnectionKeeper } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
@@ -24,7 +24,7 @@ export class SequentialHttpConnection extends HttpConnection {
   readonly #keeper: ConnectionKeeper;
   #isSending = false;
 
-  constructor(host: ConnectionHost, keeper: ConnectionKeeper, taker: RequestTaker) {
+  constructor(host: ConnectionContext, keeper: ConnectionKeeper, taker: RequestTaker) {
     super(host, {
       rest: (connection) =>
         host.reactor.expireAt(connection, host.reactor.now + host.limits.keepAliveTimeoutMs),
@@ -72,7 +72,7 @@ export class SequentialHttpConnection extends HttpConnection {
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
-      this.host.workspace.gatherLength = 0;
+      this.host.buffers.gatherLength = 0;
       if (this.isAwaiting || this.current === "reading-body") { // the client may go on sending
         this.lingerAfter = true;
         this.current = "reading";
@@ -86,7 +86,7 @@ export class SequentialHttpConnection extends HttpConnection {
     return null;
   }
 
-  protected override abandoned(): void {
+  protected override aborted(): void {
     this.host.reactor.retire(this);
   }
 

@@ -37,7 +37,7 @@ export class Exchange {
   /** What its deadline is about. */
   wait: "handler" | "head" | "sending" | "leaving" | "body" | null = null;
   /** Its body was waited for already. */
-  isBodyPaced = false;
+  hasBodyRate = false;
   #promise: Promise<unknown> | null = null;
   #release: () => void = () => {};
   #controller: AbortController | null = null;
@@ -80,7 +80,7 @@ export class Exchange {
   }
 
   /** The promise is not waited for any longer: a response that it gives later is given back what it holds. */
-  letGo(): void {
+  release(): void {
     const promise = this.#promise;
     if (promise === null) return;
     this.#promise = null;
@@ -102,7 +102,7 @@ export class Exchange {
   }
 
   /** Tells whoever works for this exchange that nobody waits for it. */
-  abandon(reason: Error): void {
+  abort(reason: Error): void {
     this.#reason ??= reason;
     this.body?.fail(reason);
     if (this.#controller !== null) abort(this.#controller, reason, this.#report);

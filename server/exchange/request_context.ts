@@ -3,7 +3,7 @@
  * @module
  */
 import { localAddress, type SocketAddress } from "../../ffi/socket/socket.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import type { HandlerContext } from "../connection/handler.ts";
 import type { HttpClock } from "../http/date.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -19,11 +19,11 @@ interface Owner {
 
 /** One object a connection: it speaks of the request at hand, or for ever of the one that it was {@linkcode bind}ed to. */
 export class RequestContext implements HandlerContext {
-  readonly #host: ConnectionHost;
+  readonly #host: ConnectionContext;
   readonly #owner: Owner;
   #bound: { readonly signal: AbortSignal } | null = null;
 
-  constructor(host: ConnectionHost, owner: Owner) {
+  constructor(host: ConnectionContext, owner: Owner) {
     this.#host = host;
     this.#owner = owner;
     Object.preventExtensions(this); // it speaks of other requests, too, and of other clients
@@ -34,8 +34,8 @@ export class RequestContext implements HandlerContext {
     this.#bound = exchange;
   }
 
-  get batch(): number {
-    return this.#host.reactor.batch;
+  get turn(): number {
+    return this.#host.reactor.turnNumber;
   }
 
   get clock(): HttpClock {
@@ -53,12 +53,12 @@ export class RequestContext implements HandlerContext {
 
   forwarded(request: HttpRequest): Forwarded | null {
     const { openFd } = this.#owner;
-    return openFd < 0 ? null : this.#host.remotes.forwarded(openFd, request);
+    return openFd < 0 ? null : this.#host.clientAddresses.forwarded(openFd, request);
   }
 
   networkOf(request: HttpRequest): string | null {
     const { openFd } = this.#owner;
-    const client = openFd < 0 ? null : this.#host.remotes.forwardedFor(openFd, request);
+    const client = openFd < 0 ? null : this.#host.clientAddresses.forwardedFor(openFd, request);
     const address = client ?? this.#owner.address?.address ?? null;
     return address === null ? null : networkOf(address);
   }

@@ -7,7 +7,7 @@ import { encodeUtf8 } from "../http/characters.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { StreamBody } from "../http/response.ts";
 import type { Output } from "../connection/output.ts";
-import type { Workspace } from "../connection/buffers.ts";
+import type { Buffers } from "../connection/buffers.ts";
 
 const CRLF = encodeUtf8("\r\n");
 const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
@@ -53,7 +53,7 @@ export class ResponseStream {
    */
   append(
     output: Output,
-    workspace: Workspace,
+    buffers: Buffers,
     result: ReadableStreamReadResult<Uint8Array>,
     begin: () => void = () => {},
   ): void {
@@ -63,7 +63,7 @@ export class ResponseStream {
         throw new TypeError(`A response's stream ended ${this.#remaining} bytes too early`);
       }
       begin();
-      if (this.#isChunked) output.append(workspace, LAST_CHUNK, 0, LAST_CHUNK.length);
+      if (this.#isChunked) output.append(buffers, LAST_CHUNK, 0, LAST_CHUNK.length);
       return;
     }
     const value = bytesOf(result.value, "A piece of a response's stream");
@@ -77,10 +77,10 @@ export class ResponseStream {
     if (length === 0) return; // as a chunk it would be the last
     if (this.#isChunked) {
       const size = encodeUtf8(`${length.toString(16)}\r\n`);
-      output.append(workspace, size, 0, size.length);
+      output.append(buffers, size, 0, size.length);
     }
-    output.append(workspace, value, 0, length);
-    if (this.#isChunked) output.append(workspace, CRLF, 0, CRLF.length);
+    output.append(buffers, value, 0, length);
+    if (this.#isChunked) output.append(buffers, CRLF, 0, CRLF.length);
   }
 
   /** Nobody wants the rest. */

@@ -2,14 +2,14 @@
  * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
  * readiness makes a `Connection` again, out of those that are left over from others.
  *
- * Those that rest stand in a list in the order in which they came to rest. Since all of them may rest equally long,
+ * Idle connections stand in a list in the order in which they became idle. Since all of them may be idle equally long,
  * that is also the order of their deadlines.
  * @module
  */
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { Connection, type ConnectionKeeper, STATES } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
 import {
   EXPIRATIONS_PER_TURN_MAX,
@@ -18,8 +18,8 @@ import {
   POOLED_CONNECTIONS_MAX,
 } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
-import { type GateKeeper, ProxyGate } from "../protocols/proxy/proxy.ts";
-import { Refusal } from "../protocols/http1/server_full.ts";
+import { type Admission, ProxyGate } from "../protocols/proxy/proxy.ts";
+import { Overload } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
 
@@ -27,17 +27,17 @@ const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
-export type Service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) => void;
+export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
 
-/** See the module's comment. It is itself the source that is woken for each of those that rest. */
-export class Connections extends Source implements ConnectionKeeper, GateKeeper {
-  readonly #host: ConnectionHost;
+/** See the module's comment. It is itself the source that is woken for each idle connection. */
+export class Connections extends Source implements ConnectionKeeper, Admission {
+  readonly #host: ConnectionContext;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
   readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
-  // By descriptor, for those that rest: neighbours in the list, since when, and what the poller was asked.
+  // By descriptor, for idle connections: neighbours in the list, since when, and what the poller was asked.
   #older = new Int32Array(1024);
   #newer = new Int32Array(1024);
   #sinceMs = new Float64Array(1024);
@@ -47,15 +47,15 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   #oldest = NONE;
   #newest = NONE;
   #count = 0;
-  #restingCount = 0;
-  readonly #refusal: Refusal;
+  #idleCount = 0;
+  readonly #overload: Overload;
 
   /**
-   * `service` gives its own objects to clients; null: HTTP, where those that rest have none. `onClosed` is called after
+   * `service` gives its own objects to clients; null: HTTP, where idle connections have none. `onClosed` is called after
    * each connection that has ended. `speaksHttp`: who is refused is told so.
    */
   constructor(
-    host: ConnectionHost,
+    host: ConnectionContext,
     service: Service | null,
     onClosed: () => void,
     speaksHttp: boolean = service === null,
@@ -65,7 +65,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#refusal = new Refusal(host);
+    this.#overload = new Overload(host);
     this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
   }
 
@@ -79,8 +79,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
    * of it before that is answered. For phase one, so that it is received with the others.
    */
   accept(fd: number): void {
-    const { limits, ledger } = this.#host;
-    ledger.counters.accept();
+    const { limits, accounting } = this.#host;
+    accounting.counters.accept();
     this.#forget(fd);
     if (this.#gate === null) return this.admit(fd);
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
@@ -94,8 +94,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
   admit(fd: number): void {
     if (this.#gate !== null) this.#count--;
-    const { reactor, transport, workspace, limits, clients } = this.#host;
-    const network = clients === null ? null : clients.enter(fd, reactor.now);
+    const { reactor, transport, buffers, limits, addressLimits } = this.#host;
+    const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
     if (network !== null) {
       this.#host.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
@@ -104,7 +104,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     }
     // Only now: who has too many already must not push out others.
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      clients?.leave(fd);
+      addressLimits?.leave(fd);
       this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
       return this.refuse(fd);
     }
@@ -112,12 +112,12 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     if (fd >= this.#older.length) this.#grow(fd);
     this.#acceptedMs[fd] = reactor.now;
     if (this.#service !== null) return this.#service(fd, this.#host, this);
-    const slot = workspace.takeSlot(reactor.batch);
+    const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
       return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
     }
-    if (slot !== null) workspace.returnSlot();
+    if (slot !== null) buffers.returnSlot();
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
@@ -125,20 +125,20 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
       return;
     }
     this.#count--;
-    clients?.leave(fd);
+    addressLimits?.leave(fd);
     this.#host.onRefused(status);
     this.refuse(fd);
   }
 
   /** There is no room for a client that was just accepted: it is told so, where it can be. */
   refuse(fd: number): void {
-    this.#host.ledger.counters.refuse();
+    this.#host.accounting.counters.refuse();
     this.#forget(fd);
-    if (this.#speaksHttp) this.#refusal.say(fd);
+    if (this.#speaksHttp) this.#overload.reject(fd);
     close(fd);
   }
 
-  /** Ends the client that has rested longest, if that is long enough; false: nobody can give way. */
+  /** Evicts the client that has been idle longest, if that is long enough; false: none can be evicted. */
   makeRoom(): boolean {
     const { reactor, transport } = this.#host;
     let fd = this.#oldest;
@@ -154,14 +154,14 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     return false;
   }
 
-  /** Phase one: descriptor `fd`, which rested, is ready. */
+  /** Phase one: descriptor `fd`, which was idle, is ready. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
-    const { reactor, transport, workspace } = this.#host;
-    const slot = workspace.takeSlot(reactor.batch);
+    const { reactor, transport, buffers } = this.#host;
+    const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) workspace.returnSlot(); // said too much: it rests on
+    if (count === -EAGAIN) buffers.returnSlot(); // said too much: it rests on
     else this.#wake(fd).begin(readiness, slot, count);
   }
 
@@ -181,19 +181,19 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
 
   refused(connection: Connection, status: number): void {
     this.#host.reactor.retire(connection);
-    this.#host.ledger.counters.refuse();
+    this.#host.accounting.counters.refuse();
     this.#host.onRefused(status);
   }
 
   closed(connection: Connection): void {
     this.#count--;
-    this.#host.clients?.leave(connection.fd);
+    this.#host.addressLimits?.leave(connection.fd);
     this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
   }
 
-  /** Ends those that have rested too long. */
+  /** Ends connections that have been idle too long. */
   override onDeadline(): void {
     const { reactor } = this.#host;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
@@ -204,7 +204,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
   }
 
-  /** The server is to stop: those that rest are woken, and wait a moment longer for a request that is on its way. */
+  /** The server is to stop: idle connections are woken, and wait a moment longer for a request that is on its way. */
   drain(): void {
     this.#gate?.drain();
     while (this.#oldest !== NONE) {
@@ -213,7 +213,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     }
   }
 
-  /** Once the reactor has ended: closes those that rest. */
+  /** Once the reactor has ended: closes idle connections. */
   close(): void {
     for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
   }
@@ -229,9 +229,9 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
     };
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
-    states["resting"] = this.#restingCount;
+    states["idle"] = this.#idleCount;
     // Who has come in this very turn is not registered yet.
-    states["reading"] = this.#count - this.#restingCount;
+    states["reading"] = this.#count - this.#idleCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]!++;
@@ -242,7 +242,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
       if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
     for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]!) {
-      show(fd, "resting", 0);
+      show(fd, "idle", 0);
     }
     return { states, connections: shown };
   }
@@ -253,7 +253,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
 
   #append(fd: number, interest: Interest): void {
     const { reactor, limits } = this.#host;
-    this.#restingCount++;
+    this.#idleCount++;
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
     this.#sinceMs[fd] = reactor.now;
@@ -266,7 +266,7 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
 
   /** Takes `fd` out of the list, and gives it an object. */
   #wake(fd: number): Connection {
-    this.#restingCount--;
+    this.#idleCount--;
     const older = this.#older[fd]!;
     const newer = this.#newer[fd]!;
     if (older === NONE) this.#oldest = newer;
@@ -291,8 +291,8 @@ export class Connections extends Source implements ConnectionKeeper, GateKeeper 
   }
 
   #forget(fd: number): void {
-    this.#host.remotes.forget(fd);
-    this.#host.ledger.forget(fd);
+    this.#host.clientAddresses.forget(fd);
+    this.#host.accounting.forget(fd);
   }
 
   #grow(fd: number): void {

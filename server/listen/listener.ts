@@ -43,7 +43,7 @@ const OF_ONE_CLIENT: ReadonlySet<number> = new Set([
 ]);
 
 /** Who gets those that were accepted. */
-export interface Host {
+export interface Acceptor {
   /** How many are accepted in one turn. */
   readonly acceptsPerTurnMax: number;
   /** A client was accepted as `fd`. */
@@ -61,30 +61,30 @@ export interface Host {
 /** A listening socket. */
 export class Listener extends Source {
   readonly #reactor: Reactor;
-  readonly #host: Host;
+  readonly #acceptor: Acceptor;
   /** Given up when there is no other, so that who waits can be told; < 0: there is none. */
   #reserve = reserveDescriptor();
   #isPaused = false;
   /** How many turns it goes on accepting, once it is to end; Infinity: it is not. */
   #turnsLeft = Infinity;
 
-  constructor(fd: number, reactor: Reactor, host: Host) {
+  constructor(fd: number, reactor: Reactor, acceptor: Acceptor) {
     super(fd);
     this.isHeldElsewhere = true; // by the one who handed it over
     this.#reactor = reactor;
-    this.#host = host;
+    this.#acceptor = acceptor;
   }
 
   override onReady(): void {
     if (this.#isPaused) return; // an edge tells of each client that comes
     if (this.#turnsLeft-- <= 0) return this.#reactor.retire(this);
     let exhausted = 0; // the errno, once somebody was refused
-    for (let budget = this.#host.acceptsPerTurnMax; budget > 0; budget--) {
+    for (let budget = this.#acceptor.acceptsPerTurnMax; budget > 0; budget--) {
       const fd = accept(this.fd);
       if (fd >= 0) {
-        this.#host.accept(fd);
+        this.#acceptor.accept(fd);
       } else if (fd === -EMFILE || fd === -ENFILE) {
-        if (this.#host.makeRoom()) return this.#reactor.again(this);
+        if (this.#acceptor.makeRoom()) return this.#reactor.again(this);
         const refused = this.#refuseOne();
         if (refused === -EAGAIN && exhausted === 0) return this.#emptied(); // accept(2) fails also when nobody waits
         exhausted = -fd;
@@ -106,7 +106,7 @@ export class Listener extends Source {
    */
   drain(): void {
     if (this.#isPaused) return this.#reactor.retire(this);
-    this.#turnsLeft = Math.ceil(LISTEN_BACKLOG / this.#host.acceptsPerTurnMax);
+    this.#turnsLeft = Math.ceil(LISTEN_BACKLOG / this.#acceptor.acceptsPerTurnMax);
     this.#reactor.again(this);
   }
 
@@ -120,14 +120,14 @@ export class Listener extends Source {
     if (this.#reserve < 0) return this.#reserve;
     close(this.#reserve);
     const fd = accept(this.fd);
-    if (fd >= 0) this.#host.refuse(fd);
+    if (fd >= 0) this.#acceptor.refuse(fd);
     this.#reserve = reserveDescriptor();
     return fd;
   }
 
   /** Those who wait stay in the backlog, and the loop, which is for those who are in, does not spin on them. */
   #pause(errno: number): void {
-    this.#host.exhausted(errno);
+    this.#acceptor.exhausted(errno);
     if (this.#turnsLeft < Infinity) return this.#reactor.retire(this);
     this.#isPaused = true;
     this.#reactor.rearm(this, Interest.NONE);
@@ -144,6 +144,6 @@ export class Listener extends Source {
   override onClosed(): void {
     if (this.#reserve >= 0) close(this.#reserve);
     this.#reserve = -1;
-    this.#host.closed();
+    this.#acceptor.closed();
   }
 }

@@ -5,7 +5,7 @@
  */
 import { describeErrno, orThrow } from "../../ffi/libc/errno.ts";
 import { Connection } from "../connection/connection.ts";
-import type { ConnectionHost } from "../connection/context.ts";
+import type { ConnectionContext } from "../connection/context.ts";
 import { Connections, type Service } from "./connection_table.ts";
 import { ACCEPTS_PER_TURN_MAX, SHARED_ACCEPTS_PER_TURN_MAX } from "../limits.ts";
 import { Listener } from "./listener.ts";
@@ -14,7 +14,7 @@ import { Interest } from "../loop/poller.ts";
 import type { Snapshot } from "../metrics/statistics.ts";
 
 /** What is shared by the connections of a group. */
-export type GroupHost = ConnectionHost & { isDraining: boolean };
+export type GroupContext = ConnectionContext & { isDraining: boolean };
 
 /** What a group does beside HTTP, and whom it tells. */
 export interface GroupOptions {
@@ -22,26 +22,26 @@ export interface GroupOptions {
   readonly service: Service | null;
   readonly speaksHttp: boolean;
   /** After {@linkcode ListenerGroup.drain}: nobody is accepted any more. */
-  readonly onDeaf: () => void;
+  readonly onStoppedAccepting: () => void;
   /** The last connection has ended, and no other will come. */
   readonly onDrained: () => void;
   /** Hears, not too often, of what went wrong. */
-  readonly onComplaint: (message: string) => void;
+  readonly onError: (message: string) => void;
 }
 
 /** See the module's comment. */
 export class ListenerGroup {
-  readonly #host: GroupHost;
+  readonly #host: GroupContext;
   readonly #connections: Connections;
   readonly #listeners: readonly Listener[];
   readonly #onDeaf: () => void;
   readonly #onDrained: () => void;
 
   /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
-  constructor(host: GroupHost, sockets: readonly ListeningSocket[], options: GroupOptions) {
-    const { service, speaksHttp, onDeaf, onDrained, onComplaint } = options;
+  constructor(host: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
+    const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
     this.#host = host;
-    this.#onDeaf = onDeaf;
+    this.#onDeaf = onStoppedAccepting;
     this.#onDrained = onDrained;
     const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
@@ -52,7 +52,7 @@ export class ListenerGroup {
         accept: (client) => connections.accept(client),
         refuse: (client) => connections.refuse(client),
         makeRoom: () => connections.makeRoom(),
-        exhausted: (errno) => onComplaint(`Cannot accept clients for now: ${describeErrno(errno)}`),
+        exhausted: (errno) => onError(`Cannot accept clients for now: ${describeErrno(errno)}`),
         closed: () => this.#listenerClosed(),
       })
     );
@@ -87,12 +87,12 @@ export class ListenerGroup {
     this.#connections.drain();
   }
 
-  /** Ends those that have rested too long, by the limits that are in force now. Only in the loop. */
+  /** Ends connections that have been idle too long, by the limits that are in force now. Only in the loop. */
   expire(): void {
     this.#connections.onDeadline();
   }
 
-  /** Once the reactor has ended: closes those that rest. */
+  /** Once the reactor has ended: closes idle connections. */
   close(): void {
     this.#connections.close();
   }

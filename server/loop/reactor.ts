@@ -33,7 +33,7 @@ export class Reactor {
   /** The same, with its fraction. */
   turnMs: number = this.now;
   /** The number of the current turn, which no other turn of any reactor has; it changes before phase one. */
-  batch: number = nextTurn();
+  turnNumber: number = nextTurn();
   /** Turns that this reactor has had. */
   turns = 0;
   /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
@@ -103,8 +103,8 @@ export class Reactor {
 
   /** Runs `source.onTurn` in phase two of this turn; once, however often it is asked. For phase one only. */
   defer(source: Source): void {
-    if (source.deferredInBatch === this.batch) return;
-    source.deferredInBatch = this.batch;
+    if (source.deferredInTurn === this.turnNumber) return;
+    source.deferredInTurn = this.turnNumber;
     this.#deferred[this.#deferredCount++] = source;
   }
 
@@ -246,7 +246,7 @@ export class Reactor {
 
   #dispatch(count: number): number {
     this.now = Math.trunc(this.turnMs = performance.now());
-    this.batch = nextTurn();
+    this.turnNumber = nextTurn();
     this.turns++;
     // Those that a budget cut short come first: what they need (receive slots) must not all go to newcomers.
     const again = this.#again;

@@ -18,7 +18,7 @@ export abstract class Source implements Expiring {
   /** True while it stands in the queue of `Reactor.again`. */
   isQueued = false;
   /** The last batch in which it deferred. */
-  deferredInBatch: number = -1;
+  deferredInTurn: number = -1;
   /** When `onDeadline` is called, by the reactor's clock; Infinity: never. */
   deadlineMs: number = Infinity;
   /** The deadlines' own. */

@@ -2,8 +2,8 @@
  * Keeps account of every response: which there were, how long they took, and how much of them was sent. The access log
  * is written from here.
  *
- * A response that the socket took whole, as nearly all, is one call ({@linkcode Ledger.sent}). One that waits for the
- * socket, for others in front of it, or for whoever makes it, is a {@linkcode Transfer} until its last byte is sent.
+ * A response that the socket took whole, as nearly all, is one call ({@linkcode Accounting.sent}). One that waits for the
+ * socket, for others in front of it, or for whoever makes it, is a {@linkcode ResponseRecord} until its last byte is sent.
  * @module
  */
 import { monotonicMs } from "../../ffi/libc/clock.ts";
@@ -15,7 +15,7 @@ import type { HttpRequest } from "../http/request.ts";
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** A response on its way. The numbers of bytes are places in all that its connection sends. */
-export class Transfer {
+export class ResponseRecord {
   fd = -1;
   status = 0;
   /** What the log shows of its request. */
@@ -29,16 +29,16 @@ export class Transfer {
   /** and where it ends; Infinity while that is not known. */
   until = 0;
   /** The one behind it on the same connection. */
-  next: Transfer | null = null;
+  next: ResponseRecord | null = null;
 }
 
 /** See the module's comment. */
-export class Ledger {
+export class Accounting {
   readonly counters: Counters = new Counters();
   /** It is measured how long responses take. */
   readonly isTimed: boolean;
   readonly #log: AccessLog | null;
-  #spare: Transfer | null = null;
+  #spare: ResponseRecord | null = null;
   /** From this module's clock to the reactor's. */
   readonly #offsetMs: number;
 
@@ -68,8 +68,8 @@ export class Ledger {
   }
 
   /** There is to be a response to the client at `fd`, which may have left by then. */
-  meet(fd: number): void {
-    this.#log?.meet(fd);
+  lookUpClient(fd: number): void {
+    this.#log?.lookUpClient(fd);
   }
 
   /** The descriptor is, or will be, another's. */
@@ -78,34 +78,34 @@ export class Ledger {
   }
 
   /** A response begins that is not sent at once. */
-  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): Transfer {
+  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
     this.counters.respond(status);
-    const transfer = this.#spare ?? new Transfer();
-    this.#spare = transfer.next;
-    transfer.next = null;
-    transfer.fd = fd;
-    transfer.status = status;
+    const record = this.#spare ?? new ResponseRecord();
+    this.#spare = record.next;
+    record.next = null;
+    record.fd = fd;
+    record.status = status;
     if (this.#log !== null) {
-      this.#log.meet(fd);
-      transfer.logged = this.#log.remember(fd, request);
+      this.#log.lookUpClient(fd);
+      record.logged = this.#log.remember(fd, request);
     }
-    transfer.startMs = startMs;
-    transfer.from = transfer.bodyFrom = from;
-    transfer.until = Infinity;
-    return transfer;
+    record.startMs = startMs;
+    record.from = record.bodyFrom = from;
+    record.until = Infinity;
+    return record;
   }
 
   /** It has ended, or was cut off when so many bytes of its connection had been sent. Its object is used again. */
-  end(transfer: Transfer, sentBytes: number): void {
+  end(record: ResponseRecord, sentBytes: number): void {
     if (this.isTimed) {
-      const { fd, logged, status, bodyFrom, until } = transfer;
-      const seconds = this.#seconds(transfer.startMs);
+      const { fd, logged, status, bodyFrom, until } = record;
+      const seconds = this.#seconds(record.startMs);
       const bytes = Math.max(Math.min(sentBytes, until) - bodyFrom, 0);
       if (logged !== null) this.#log!.writeLater(fd, logged, status, bytes, seconds);
-      transfer.logged = null;
+      record.logged = null;
     }
-    transfer.next = this.#spare;
-    this.#spare = transfer;
+    record.next = this.#spare;
+    this.#spare = record;
   }
 
   /** The client at `fd` left, and its request was not answered. */

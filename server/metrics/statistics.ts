@@ -31,7 +31,7 @@ export const LATENCY_BOUNDS: readonly number[] = [
 export interface ConnectionSnapshot {
   /** Its descriptor. */
   readonly fd: number;
-  /** As the state machine calls it; `resting` ones are between two requests. */
+  /** As the state machine calls it; `idle` ones are between two requests. */
   readonly state: string;
   /** Since it was accepted. */
   readonly ageMs: number;

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Clients } from "../../server/clients/address_limits.ts";
+import { AddressLimits } from "../../server/clients/address_limits.ts";
 import { ADDRESSES_MAX } from "../../server/limits.ts";
 import { DEFAULT_LIMITS, limitsOf, type ServerLimits } from "../../server/server_limits.ts";
 import { Program, Site } from "../support/program.ts";
@@ -15,13 +15,13 @@ function clientsWith(
   limits: Partial<ServerLimits>,
   networkOf = (fd: number): string | null => `net ${fd % 10}`,
 ) {
-  return new Clients({ ...DEFAULT_LIMITS, ...limits }, networkOf);
+  return new AddressLimits({ ...DEFAULT_LIMITS, ...limits }, networkOf);
 }
 
 Deno.test("nobody is counted where nothing is asked of addresses", () => {
-  assertEquals(Clients.for(DEFAULT_LIMITS), null);
-  assert(Clients.for({ ...DEFAULT_LIMITS, connectionsPerAddressMax: 1 }) !== null);
-  assert(Clients.for({ ...DEFAULT_LIMITS, requestRateMax: { requests: 1, periodMs: 1000 } }) !== null);
+  assertEquals(AddressLimits.for(DEFAULT_LIMITS), null);
+  assert(AddressLimits.for({ ...DEFAULT_LIMITS, connectionsPerAddressMax: 1 }) !== null);
+  assert(AddressLimits.for({ ...DEFAULT_LIMITS, requestRateMax: { requests: 1, periodMs: 1000 } }) !== null);
 });
 
 Deno.test("an address has as many connections as it may, whoever comes and goes", () => {

@@ -14,7 +14,7 @@ import {
   KEEP_ALIVE_MIN_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
-  PACE_STEP_MS_MAX,
+  RATE_STEP_MS_MAX,
   SEND_TIMEOUT_MS,
 } from "../../server/limits.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
@@ -189,8 +189,8 @@ onBoth(
         using scripted = new Scripted(describe, trigger);
         prepare(scripted);
         const before = scripted.state;
-        for (let left = ms - 1; left > 0; left -= PACE_STEP_MS_MAX) {
-          advance(Math.min(left, PACE_STEP_MS_MAX));
+        for (let left = ms - 1; left > 0; left -= RATE_STEP_MS_MAX) {
+          advance(Math.min(left, RATE_STEP_MS_MAX));
           scripted.reactor.turn(0);
         }
         assertEquals(scripted.state, before, `${before}: ${ms - 1} ms`);
@@ -278,7 +278,7 @@ onBoth(
 
 onBoth("what one connection gathered when it threw is sent to no other", (trigger) => {
   using scripted = new Scripted(describe, trigger);
-  scripted.host.workspace.gatherLength = 7;
+  scripted.host.buffers.gatherLength = 7;
   scripted.receive(get("/1") + get("/2"));
   assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2"));
 });

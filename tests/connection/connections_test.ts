@@ -12,13 +12,13 @@ import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Ledger } from "../../server/metrics/accounting.ts";
+import { Accounting } from "../../server/metrics/accounting.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { Remotes } from "../../server/clients/client_addresses.ts";
+import { ClientAddresses } from "../../server/clients/client_addresses.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
-import { Workspace } from "../../server/connection/buffers.ts";
+import { Buffers } from "../../server/connection/buffers.ts";
 import { repeat } from "../support/random.ts";
 import { answer, ScriptedPoller, ScriptedSocket, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
@@ -55,13 +55,13 @@ class Crowd {
         resetOnClose: () => 0,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
       },
-      workspace: new Workspace(64),
+      buffers: new Buffers(64),
       handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),
       limits: DEFAULT_LIMITS,
-      clients: null,
+      addressLimits: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
-      ledger: new Ledger(false),
-      remotes: new Remotes(),
+      accounting: new Accounting(false),
+      clientAddresses: new ClientAddresses(),
       proxyProtocol: false,
       clock,
       keepAlive: true,

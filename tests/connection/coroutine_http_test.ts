@@ -12,7 +12,7 @@ import {
   requestCoroutine,
 } from "../../mod.ts";
 import type { ConnectionKeeper } from "../../server/connection/connection.ts";
-import type { ConnectionHost } from "../../server/connection/context.ts";
+import type { ConnectionContext } from "../../server/connection/context.ts";
 import { KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -238,7 +238,7 @@ Deno.test("shutdown: who waits for a request ends, and who answers one finishes 
 });
 
 Deno.test("between two requests the keep-alive deadline runs", async () => {
-  const service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) =>
+  const service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) =>
     CoroutineConnection.run(paths, fd, host, keeper);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
   await scripted.settle();

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { echoCoroutine } from "../../handlers/echo.ts";
 import { type Coroutine, CoroutineConnection, HttpResponse, serve } from "../../mod.ts";
 import type { ConnectionKeeper } from "../../server/connection/connection.ts";
-import type { ConnectionHost } from "../../server/connection/context.ts";
+import type { ConnectionContext } from "../../server/connection/context.ts";
 import { SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Program, programCommand } from "../support/program.ts";
@@ -104,7 +104,7 @@ Deno.test("50,000 short connections leave no memory behind", async () => {
 });
 
 Deno.test("who waits in read is waited for, from then on", async () => {
-  const service = (fd: number, host: ConnectionHost, keeper: ConnectionKeeper) =>
+  const service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) =>
     CoroutineConnection.run(echoCoroutine, fd, host, keeper);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
   await scripted.settle();

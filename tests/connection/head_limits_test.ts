@@ -10,7 +10,7 @@ import { HttpResponse } from "../../server/http/response.ts";
 import { Read, RequestReader } from "../../server/protocols/http1/request_reader.ts";
 import { serve } from "../../server/serve.ts";
 import type { ServerSettings } from "../../server/server_options.ts";
-import { Workspace } from "../../server/connection/buffers.ts";
+import { Buffers } from "../../server/connection/buffers.ts";
 import { serving } from "../support/in_process.ts";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
 import { eventually } from "../support/waiting.ts";
@@ -68,19 +68,19 @@ Deno.test("a long head that comes in small pieces, with a line end in each, take
   const limits = { headBytesMax: 1024 * KIB, fieldsMax: 10_000, bodyBytesMax: 0 };
   const timeOf = (bytes: number): number => {
     const head = encodeUtf8(headOfLines(bytes));
-    const [reader, workspace] = [new RequestReader(), new Workspace(1)];
+    const [reader, buffers] = [new RequestReader(), new Buffers(1)];
     const startMs = performance.now();
     let found: number = Read.INCOMPLETE;
     for (let at = 0, turn = 0; at < head.length; at += line.length, turn++) {
       assertEquals(found, Read.INCOMPLETE);
-      const slot = workspace.takeSlot(turn)!;
+      const slot = buffers.takeSlot(turn)!;
       const piece = head.subarray(at, at + line.length);
       slot.bytes.set(piece);
-      reader.take(workspace, slot, piece.length);
-      found = reader.read(workspace, limits);
+      reader.take(buffers, slot, piece.length);
+      found = reader.read(buffers, limits);
       reader.input.keep();
     }
-    assertEquals([found, workspace.request.fieldCount > bytes / line.length - 3], [Read.REQUEST, true]);
+    assertEquals([found, buffers.request.fieldCount > bytes / line.length - 3], [Read.REQUEST, true]);
     return performance.now() - startMs;
   };
   timeOf(64 * KIB);

@@ -11,14 +11,14 @@ import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
   const connections = Array.from(
     { length: 400 },
-    (_, fd) => ({ fd, state: "resting", ageMs: n, queuedBytes: 0 }),
+    (_, fd) => ({ fd, state: "idle", ageMs: n, queuedBytes: 0 }),
   );
   return snapshotWith({
     turns: n,
     systemCalls: n,
     accepted: n,
     refused: n,
-    states: { resting: n, writing: n },
+    states: { idle: n, writing: n },
     connections,
     requests: n,
     responses: { 200: n, [400 + n]: 1 },
@@ -56,6 +56,6 @@ Deno.test("who takes another's place counts on from there, and holds only what i
   const now = addCounters(busy(1), busy(10));
   assertEquals([now.requests, now.turns, now.cpuSeconds, now.latencyCounts[0]], [11, 11, 11, 11]);
   assertEquals(now.responses, { 200: 11, 401: 1, 410: 1 });
-  assertEquals([now.residentBytes, now.openDescriptors, now.states], [1, 1, { resting: 1, writing: 1 }]);
+  assertEquals([now.residentBytes, now.openDescriptors, now.states], [1, 1, { idle: 1, writing: 1 }]);
   assertEquals(now.cache, { ...cacheWith(11), bytes: 1, bytesMax: 1, resources: 1, watches: 1 });
 });

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Peer, Protocol, Session } from "../../mod.ts";
-import { PACE_STEP_MS_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
+import { PEER_QUEUE_BYTES_MAX, RATE_STEP_MS_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { eventually } from "../support/descriptors.ts";
 import { scriptedProtocol } from "../support/exchanges.ts";
@@ -211,8 +211,8 @@ onBoth("what arrived while another session's bytes fill the socket is not lost",
   scripted.receive("hello");
   assertEquals([heard, scripted.state], [[], "writing"]);
   // The slot in which it arrived serves others meanwhile.
-  const { workspace } = scripted.host;
-  for (let i = 0; i < 4; i++) workspace.takeSlot(-7)?.bytes.fill(0x21);
+  const { buffers } = scripted.host;
+  for (let i = 0; i < 4; i++) buffers.takeSlot(-7)?.bytes.fill(0x21);
   scripted.socket.capacity = Infinity;
   scripted.writable();
   assertEquals([heard, scripted.socket.text], [["hello"], "from another"]);
@@ -255,7 +255,7 @@ onBoth("deadlines of sessions: silence, a stall, and the end that a stall does n
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);
     scripted.socket.capacity = 0;
     scripted.receive("x");
-    assertEquals(remaining(), PACE_STEP_MS_MAX); // it is looked at whether the client takes anything
+    assertEquals(remaining(), RATE_STEP_MS_MAX); // it is looked at whether the client takes anything
     scripted.socket.capacity = Infinity;
     scripted.writable();
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);

@@ -12,7 +12,7 @@ import {
   ABANDONED_TIMEOUT_MS,
   BODY_TIMEOUT_MS,
   HANDLER_TIMEOUT_MS,
-  PACE_STEP_MS_MAX,
+  RATE_STEP_MS_MAX,
   REQUEST_BODY_QUEUE_BYTES_MAX,
   SEND_TIMEOUT_MS,
 } from "../../server/limits.ts";
@@ -164,7 +164,7 @@ onBoth(
             await pass(scripted, SEND_TIMEOUT_MS - 1, advance);
           }
           assertEquals(scripted.state, "handling", `${taken}`);
-          await pass(scripted, isSilent ? 2 : PACE_STEP_MS_MAX + 2, advance); // who moves is seen at the next look
+          await pass(scripted, isSilent ? 2 : RATE_STEP_MS_MAX + 2, advance); // who moves is seen at the next look
           assertEquals([scripted.state, source.cancels.length], ["closed", 1], `${taken}`);
         });
       }

@@ -77,9 +77,9 @@ Deno.test("connections are counted by what they do, and shown with their age and
     if (request.path === "/waits") await promise;
     return HttpResponse.bytes(new Uint8Array(request.path === "/large" ? 32 << 20 : 1));
   });
-  using resting = await Wire.connect(server.port);
-  await resting.send(get("/"));
-  await resting.expect();
+  using idle = await Wire.connect(server.port);
+  await idle.send(get("/"));
+  await idle.expect();
   using handling = await Wire.connect(server.port);
   await handling.send(get("/waits"));
   using writing = await Wire.connect(server.port);
@@ -90,12 +90,12 @@ Deno.test("connections are counted by what they do, and shown with their age and
     states.reading === 1 && states.handling === 1 && states.writing === 1;
   await eventually(() => isThere(server.handle.snapshot()), "they are in other states");
   const { states } = server.handle.snapshot();
-  assertEquals(states, { reading: 1, "reading-body": 0, handling: 1, writing: 1, lingering: 0, resting: 1 });
+  assertEquals(states, { reading: 1, "reading-body": 0, handling: 1, writing: 1, lingering: 0, idle: 1 });
   await pause(20);
   const { connections, accepted } = server.handle.snapshot();
   assertEquals(accepted, 4);
   assertEquals(new Set(connections.map(({ fd }) => fd)).size, 4);
-  assertEquals(connections.map(({ state }) => state).sort(), ["handling", "reading", "resting", "writing"]);
+  assertEquals(connections.map(({ state }) => state).sort(), ["handling", "reading", "idle", "writing"]);
   for (const { ageMs, state, queuedBytes } of connections) {
     assert(ageMs >= 20 && ageMs < 10_000, `${ageMs} ms`);
     assertEquals(queuedBytes > 1 << 20, state === "writing", `${queuedBytes} bytes for one that is ${state}`);

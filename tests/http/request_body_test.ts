@@ -252,7 +252,7 @@ onBoth("a handler of one request reads no byte of the next", async (trigger) => 
 
 Deno.test("a request without a body has an empty one", async () => {
   using scripted = new Scripted(() => says("x"));
-  const request = scripted.host.workspace.request;
+  const request = scripted.host.buffers.request;
   assertEquals(await request.text(), "");
   assertMatch(String(await failure(() => request.json())), /^HttpError: The body is no JSON/);
 });

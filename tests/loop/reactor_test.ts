@@ -18,17 +18,17 @@ testOnAll("all of a batch receive, then comes the step between, then all do thei
   const on: ProbeCallbacks = {
     ready(self) {
       log.push("receive");
-      batches.add(reactor.batch);
+      batches.add(reactor.turnNumber);
       reactor.defer(self);
     },
     turn() {
       log.push("work");
-      batches.add(reactor.batch);
+      batches.add(reactor.turnNumber);
     },
   };
   const probes = [1, 2, 3].map(() => bench.probe(on));
   reactor.betweenPhases = () => void log.push("between");
-  const before = reactor.batch;
+  const before = reactor.turnNumber;
   for (let round = 1; round <= 2; round++) {
     for (const probe of probes) probe.signal();
     log.length = 0;

@@ -141,7 +141,7 @@ function used(pid: number): Snapshot {
     pid,
     requests: 6,
     responses: { 200: 5, 404: 1 },
-    states: { resting: 2, writing: 1 },
+    states: { idle: 2, writing: 1 },
     latencyCounts: [3, 2, ...LATENCY_BOUNDS.slice(2).map(() => 0), 1],
     latencySumSeconds: 12.5,
     systemCalls: 40,
@@ -168,7 +168,7 @@ Deno.test("metrics: what was counted, as Prometheus reads it, with the worker's 
       'epollet_request_duration_seconds_bucket{le="+Inf"} 6',
       "epollet_request_duration_seconds_sum 12.5",
       "epollet_request_duration_seconds_count 6",
-      'epollet_connections{state="resting"} 2',
+      'epollet_connections{state="idle"} 2',
       "epollet_inotify_watches 9",
       "process_cpu_seconds_total 0.25",
       "process_start_time_seconds 1000",
@@ -226,10 +226,10 @@ Deno.test("an event is small, however many connections there are, and counts all
     ageMs: 86_400_000.25,
     queuedBytes: 4_000_000,
   }));
-  const crowded = snapshotWith({ states: { resting: 9_000, writing: 1_000 }, connections });
+  const crowded = snapshotWith({ states: { idle: 9_000, writing: 1_000 }, connections });
   await using server = servingAdmin(() => [crowded, crowded, crowded]);
   const { text, data: [event] } = await events(server.port, 1);
-  assertEquals(event!.states, { resting: 27_000, writing: 3_000 });
+  assertEquals(event!.states, { idle: 27_000, writing: 3_000 });
   const rows = event!.connections as unknown[][];
   assert(rows.length > SHOWN_CONNECTIONS_MAX - 3 && rows.length <= SHOWN_CONNECTIONS_MAX, `${rows.length}`);
   assertEquals(rows[0], [0, 100_000, "reading-body", 86_400_000, 4_000_000]);

@@ -116,16 +116,16 @@ Deno.test("alone, a connection stays through a reload, and a download that has b
   await using running = await Configured.start({}, []);
   const { program, site } = running;
   site.write("html/large.bin", new Uint8Array(8_000_000));
-  using resting = await Wire.connect(program.port);
-  await resting.send(get("/"));
-  assertEquals((await resting.expect()).text, "hello");
+  using idle = await Wire.connect(program.port);
+  await idle.send(get("/"));
+  assertEquals((await idle.expect()).text, "hello");
   using download = await Wire.connect(program.port);
   await download.send(get("/large.bin"));
   await download.arrival();
   await running.reloaded({ root: "other" });
   assertEquals((await download.expect()).body.length, 8_000_000);
-  await resting.send(get("/"));
-  assertEquals((await resting.expect()).text, "other");
+  await idle.send(get("/"));
+  assertEquals((await idle.expect()).text, "other");
 });
 
 Deno.test("no client notices reloads under load", async () => {

@@ -54,7 +54,7 @@ Deno.test("the status page shows a server at work, in light and dark, while it d
   await page.until(`${textOf("#tile-p50 dd")} !== "–" && ${textOf("#tile-calls dd")} !== "–"`);
   assertEquals(
     await page.evaluate(
-      `${textOf("#words")}.includes("resting8") && ${textOf("#words")}.includes("writing1")`,
+      `${textOf("#words")}.includes("idle8") && ${textOf("#words")}.includes("writing1")`,
     ),
     true,
     String(await page.evaluate(textOf("#words"))),

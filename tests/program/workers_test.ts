@@ -122,9 +122,9 @@ Deno.test("a supervisor that is killed leaves no worker behind, not even one who
   using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(8_000_000) });
   await using program = await Program.start(site.root, [...TWO, "--grace-period", "1s"]);
   const workers = await workersOf(program, 2);
-  using resting = await Wire.connect(program.port);
-  await resting.send(get("/"));
-  await resting.expect();
+  using idle = await Wire.connect(program.port);
+  await idle.send(get("/"));
+  await idle.expect();
   using _greedy = await downloadOf(program); // and does not read
   program.kill("SIGKILL");
   await until(() => !workers.some(isRunning), "nobody is left");

@@ -1,5 +1,5 @@
 /**
- * The fields that decide for whom a request is and where it ends: Host, Content-Length, Transfer-Encoding. A server in
+ * The fields that decide for whom a request is and where it ends: Host, Content-Length, ResponseRecord-Encoding. A server in
  * front that reads one of these differently could be made to take one request for two; the tests say what is refused
  * for that. `⏎` stands for CR LF.
  * @module
@@ -165,7 +165,7 @@ Deno.test("RFC 9112 §6.3: a Content-Length that is no number is refused", () =>
   }
 });
 
-// RFC 9112 §6.1, §6.3, §7: Transfer-Encoding
+// RFC 9112 §6.1, §6.3, §7: ResponseRecord-Encoding
 
 accepts(
   "RFC 9112 §6.1: chunked is understood, whatever its case",

@@ -33,8 +33,8 @@ function policyOf(settings: Partial<SiteSettings>): FieldPolicy {
   return new FieldPolicy(whole, new Rules(whole));
 }
 
-function fieldsOf(settings: Partial<SiteSettings>, what: ResponseFacts, own: Fields = []): Fields {
-  const fields = policyOf(settings).fieldsOf(own, what);
+function fieldsOf(settings: Partial<SiteSettings>, what: ResponseFacts, extraFields: Fields = []): Fields {
+  const fields = policyOf(settings).fieldsOf(extraFields, what);
   assert(new HttpResponse(what.status, fields, null));
   return fields;
 }
@@ -43,9 +43,9 @@ function valueOf(
   name: string,
   settings: Partial<SiteSettings>,
   what: ResponseFacts,
-  own: Fields = [],
+  extraFields: Fields = [],
 ): string | null {
-  const values = fieldsOf(settings, what, own).filter(([other]) =>
+  const values = fieldsOf(settings, what, extraFields).filter(([other]) =>
     other.toLowerCase() === name.toLowerCase()
   );
   assert(values.length <= 1, `${name} stands there ${values.length} times`);
@@ -109,9 +109,9 @@ Deno.test("a Cache-Control of one's own is for every file, and for nothing else"
 });
 
 Deno.test("by default an error gets nothing, and a file one field", () => {
-  const own: Fields = [["Content-Type", "text/plain"], ["X-Content-Type-Options", "nosniff"]];
-  assertEquals(fieldsOf({}, MISSING, own), own);
-  assertEquals(fieldsOf({}, PAGE, own), [...own, ["Cache-Control", "no-cache"]]);
+  const extraFields: Fields = [["Content-Type", "text/plain"], ["X-Content-Type-Options", "nosniff"]];
+  assertEquals(fieldsOf({}, MISSING, extraFields), extraFields);
+  assertEquals(fieldsOf({}, PAGE, extraFields), [...extraFields, ["Cache-Control", "no-cache"]]);
 });
 
 Deno.test("the preset for careful browsers goes with every response, each field once", () => {
@@ -127,10 +127,12 @@ Deno.test("the preset for careful browsers goes with every response, each field 
   for (
     const what of [PAGE, SCRIPT, MISSING, { ...PAGE, status: 304 }, { ...PAGE, status: 301, fileName: null }]
   ) {
-    const own: Fields = [["x-content-type-options", "nosniff"]];
-    const given = fieldsOf({ securityHeaders: true, cacheControl: "off" }, what, own).map(([name]) => name);
+    const extraFields: Fields = [["x-content-type-options", "nosniff"]];
+    const given = fieldsOf({ securityHeaders: true, cacheControl: "off" }, what, extraFields).map(([name]) =>
+      name
+    );
     assertEquals(given, names);
-    assertEquals(fieldsOf({ cacheControl: "off" }, what, own), own);
+    assertEquals(fieldsOf({ cacheControl: "off" }, what, extraFields), extraFields);
   }
   const secure = { securityHeaders: true };
   assertEquals(valueOf("Strict-Transport-Security", secure, PAGE), "max-age=31536000");
@@ -153,34 +155,41 @@ Deno.test("the preset for careful browsers goes with every response, each field 
 });
 
 Deno.test("rules replace fields of their name, whatever its case; null takes them away; the last one wins", () => {
-  const own: Fields = [["Content-Type", "text/html"], ["ETag", '"a"'], ["X-A", "own"], ["x-a", "own again"]];
+  const extraFields: Fields = [["Content-Type", "text/html"], ["ETag", '"a"'], ["X-A", "own"], [
+    "x-a",
+    "own again",
+  ]];
   const cases: [rules: readonly HeaderRule[], expected: Fields][] = [
-    [[], own],
-    [[{ source: "/**", fields: [["X-B", "b"]] }], [...own, ["X-B", "b"]]],
-    [[{ source: "/other", fields: [["X-B", "b"]] }], own],
-    [[{ source: "/**", fields: [["X-a", "rule"]] }], [...own.slice(0, 2), ["X-a", "rule"]]],
-    [[{ source: "/**", fields: [["X-A", null]] }], own.slice(0, 2)],
-    [[{ source: "/**", fields: [["X-C", null]] }], own],
-    [[{ source: "/**", fields: [["X-B", ""]] }], [...own, ["X-B", ""]]],
+    [[], extraFields],
+    [[{ source: "/**", fields: [["X-B", "b"]] }], [...extraFields, ["X-B", "b"]]],
+    [[{ source: "/other", fields: [["X-B", "b"]] }], extraFields],
+    [[{ source: "/**", fields: [["X-a", "rule"]] }], [...extraFields.slice(0, 2), ["X-a", "rule"]]],
+    [[{ source: "/**", fields: [["X-A", null]] }], extraFields.slice(0, 2)],
+    [[{ source: "/**", fields: [["X-C", null]] }], extraFields],
+    [[{ source: "/**", fields: [["X-B", ""]] }], [...extraFields, ["X-B", ""]]],
     [
       [{ source: "/**", fields: [["X-B", "1"]] }, { source: "/", fields: [["x-b", "2"]] }],
-      [...own, ["x-b", "2"]],
+      [...extraFields, ["x-b", "2"]],
     ],
-    [[{ source: "/**", fields: [["X-B", "1"]] }, { source: "/", fields: [["x-b", null]] }], own],
-    [[{ source: "/**", fields: [["X-B", null]] }, { source: "/", fields: [["x-b", "2"]] }], [...own, [
+    [[{ source: "/**", fields: [["X-B", "1"]] }, { source: "/", fields: [["x-b", null]] }], extraFields],
+    [[{ source: "/**", fields: [["X-B", null]] }, { source: "/", fields: [["x-b", "2"]] }], [...extraFields, [
       "x-b",
       "2",
     ]]],
-    [[{ source: "/**", fields: [["X-B", "1"], ["X-B", "2"]] }], [...own, ["X-B", "2"]]],
-    [[{ source: "/**", fields: [["etag", null], ["content-type", "a/b"]] }], [...own.slice(2), [
+    [[{ source: "/**", fields: [["X-B", "1"], ["X-B", "2"]] }], [...extraFields, ["X-B", "2"]]],
+    [[{ source: "/**", fields: [["etag", null], ["content-type", "a/b"]] }], [...extraFields.slice(2), [
       "content-type",
       "a/b",
     ]]],
   ];
   for (const [headers, expected] of cases) {
-    const before = JSON.stringify(own);
-    assertEquals(fieldsOf({ headers, cacheControl: "off" }, PAGE, own), expected, JSON.stringify(headers));
-    assertEquals(JSON.stringify(own), before, "what is given is not changed");
+    const before = JSON.stringify(extraFields);
+    assertEquals(
+      fieldsOf({ headers, cacheControl: "off" }, PAGE, extraFields),
+      expected,
+      JSON.stringify(headers),
+    );
+    assertEquals(JSON.stringify(extraFields), before, "what is given is not changed");
   }
   assertEquals(valueOf("Cache-Control", everywhere(["cache-control", "no-store"]), PAGE), "no-store");
   assertEquals(valueOf("Cache-Control", everywhere(["Cache-Control", null]), SCRIPT), null);
@@ -197,7 +206,12 @@ Deno.test("rules replace fields of their name, whatever its case; null takes the
 
 Deno.test("Vary only grows", () => {
   const cors = ["https://a.example"];
-  const cases: [own: string | null, cors: boolean, rules: (string | null)[], expected: string | null][] = [
+  const cases: [
+    extraFields: string | null,
+    cors: boolean,
+    rules: (string | null)[],
+    expected: string | null,
+  ][] = [
     [null, false, [], null],
     ["Accept-Encoding", false, [], "Accept-Encoding"],
     ["Accept-Encoding", true, [], "Accept-Encoding, Origin"],
@@ -211,14 +225,14 @@ Deno.test("Vary only grows", () => {
     [null, false, ["Cookie"], "Cookie"],
     [null, false, [null], null],
   ];
-  for (const [own, hasCors, rules, expected] of cases) {
+  for (const [extraFields, hasCors, rules, expected] of cases) {
     const settings = {
       ...everywhere(...rules.map((value) => ["vary", value] as const)),
       cors: hasCors ? cors : null,
     };
     for (const what of [PAGE, MISSING]) {
-      const given = valueOf("Vary", settings, what, own === null ? [] : [["Vary", own]]);
-      assertEquals(given, expected, JSON.stringify([own, hasCors, rules]));
+      const given = valueOf("Vary", settings, what, extraFields === null ? [] : [["Vary", extraFields]]);
+      assertEquals(given, expected, JSON.stringify([extraFields, hasCors, rules]));
     }
   }
   const twice: Fields = [["Vary", "A"], ["vary", "B"]];
@@ -228,17 +242,21 @@ Deno.test("Vary only grows", () => {
 Deno.test("what a rule says about content is not said of an error, nor of what it redirects to", () => {
   const names = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"];
   const settings = everywhere(...names.map((name) => [name, "x"] as const), ["Content-Security-Policy", "y"]);
-  const own: Fields = [["Content-Type", "text/plain; charset=utf-8"]];
+  const extraFields: Fields = [["Content-Type", "text/plain; charset=utf-8"]];
   for (const what of [{ ...PAGE }, { ...PAGE, status: 206 }]) {
-    for (const name of names) assertEquals(valueOf(name, settings, what, own), "x", name);
-    assertEquals(valueOf("Content-Security-Policy", settings, what, own), "y");
+    for (const name of names) assertEquals(valueOf(name, settings, what, extraFields), "x", name);
+    assertEquals(valueOf("Content-Security-Policy", settings, what, extraFields), "y");
   }
   const others = [MISSING, { ...PAGE, status: 404 }, { ...PAGE, fileName: null }, { ...PAGE, status: 304 }];
   for (const what of [...others, { ...PAGE, status: 301, fileName: null }, { ...PAGE, status: 416 }]) {
     for (const name of names) {
-      assertEquals(valueOf(name, settings, what, own), name === "Content-Type" ? own[0]![1] : null, name);
+      assertEquals(
+        valueOf(name, settings, what, extraFields),
+        name === "Content-Type" ? extraFields[0]![1] : null,
+        name,
+      );
     }
-    assertEquals(valueOf("Content-Security-Policy", settings, what, own), "y");
+    assertEquals(valueOf("Content-Security-Policy", settings, what, extraFields), "y");
   }
   const multipart: Fields = [["Content-Type", "multipart/byteranges; boundary=a"]];
   const range = { ...PAGE, status: 206 };

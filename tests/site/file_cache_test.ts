@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CacheMemory } from "../../handlers/site/cache/cache_memory.ts";
 import { FileCache } from "../../handlers/site/cache/file_cache.ts";
 import { Lookup } from "../../handlers/site/lookup/lookup.ts";
-import { Origin } from "../../handlers/site/content/content_source.ts";
+import { ContentSource } from "../../handlers/site/content/content_source.ts";
 import { Resource } from "../../handlers/site/cache/resource.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import type { HandlerContext } from "../../server/connection/handler.ts";
@@ -15,11 +15,11 @@ import { Site } from "../support/program.ts";
 
 Deno.test("under one key there is one resource: the later one ends the other, and takes its place alone", () => {
   using site = new Site({ "a.txt": "a" });
-  const origin = new Origin({ ...DEFAULT_SITE_SETTINGS, root: site.root }, { validate: "off" }).hold();
+  const origin = new ContentSource({ ...DEFAULT_SITE_SETTINGS, root: site.root }, { validate: "off" }).hold();
   const { root } = origin;
   const memory = new CacheMemory(1_000_000);
   const cache = new FileCache(root, "off", null, memory);
-  const context = { batch: 1, clock: { seconds: Date.now() / 1000 } } as HandlerContext;
+  const context = { turn: 1, clock: { seconds: Date.now() / 1000 } } as HandlerContext;
   const key = new TextEncoder().encode("/a.txt");
   const make = () => {
     const lookup = new Lookup(root, null);

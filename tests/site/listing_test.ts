@@ -21,7 +21,7 @@ class Listed {
   readonly site: Site;
   readonly #root: SiteRoot;
   readonly listings: Listings;
-  #batch = 0;
+  #turn = 0;
 
   constructor(
     files: Readonly<Record<string, string | Uint8Array>>,
@@ -40,7 +40,7 @@ class Listed {
     signal = new AbortController().signal,
   ): Listing | number | Promise<Listing | number> {
     const begin = () => this.listings.list(encoder.encode(path), parseListingQuery(query), nowSeconds, guard);
-    return this.listings.slices.run(begin(), 503, { batch: this.#batch++, signal }, { begin, key: path });
+    return this.listings.slices.run(begin(), 503, { turn: this.#turn++, signal }, { begin, key: path });
   }
 
   async page(

@@ -65,8 +65,8 @@ class Work {
   }
 }
 
-function asker(batch: number, signal: AbortSignal = new AbortController().signal): Asker {
-  return { batch, signal };
+function asker(turn: number, signal: AbortSignal = new AbortController().signal): Asker {
+  return { turn, signal };
 }
 
 function stepsOf(works: readonly Work[]): number {
@@ -77,7 +77,7 @@ Deno.test("short work is done at once, and nobody's signal is asked for", () => 
   const clock = new Clock(1);
   const slices = new TimeSlices(clock.now);
   const asker: Asker = {
-    batch: 1,
+    turn: 1,
     get signal(): AbortSignal {
       throw new Error("the signal was touched");
     },

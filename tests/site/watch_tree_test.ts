@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadLibc } from "../../ffi/libc/libc.ts";
-import { type Place, SIBLING_SUFFIXES } from "../../handlers/site/watch/watched_name.ts";
+import { SIBLING_SUFFIXES, type WatchedName } from "../../handlers/site/watch/watched_name.ts";
 import { SiteRoot } from "../../handlers/site/files/directory_root.ts";
 import { WatchTree } from "../../handlers/site/watch/watch_tree.ts";
 import { watches } from "../../handlers/site/watch/watches.ts";
@@ -31,14 +31,14 @@ class Watched {
 
   /** Depends on the file `path` as it is now; null where it cannot be watched. */
   follow(path: string): Followed | null {
-    const place = this.tree.enter(path.split("/"));
-    if (place === null) return null;
+    const watched = this.tree.enter(path.split("/"));
+    if (watched === null) return null;
     using file = Deno.openSync(this.site.path(path));
-    const isWatched = this.tree.watchFile(place, descriptorOf(this.site.path(path)));
+    const isWatched = this.tree.watchFile(watched, descriptorOf(this.site.path(path)));
     assert(isWatched);
-    const followed = new Followed(path, place, this.site);
+    const followed = new Followed(path, watched, this.site);
     assert(file.statSync().ino === followed.inode);
-    this.tree.depend(place, followed);
+    this.tree.depend(watched, followed);
     return followed;
   }
 
@@ -82,14 +82,14 @@ function descriptorOf(path: string): number {
 
 class Followed {
   readonly path: string;
-  readonly place: Place;
+  readonly watched: WatchedName;
   readonly inode: number | null;
   readonly content: string;
   isDropped = false;
 
-  constructor(path: string, place: Place, site: Site) {
+  constructor(path: string, watched: WatchedName, site: Site) {
     this.path = path;
-    this.place = place;
+    this.watched = watched;
     this.inode = Deno.statSync(site.path(path)).ino;
     this.content = Deno.readTextFileSync(site.path(path));
   }
@@ -183,7 +183,7 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
       if (file !== null) followed.push(file);
     } else if (random.oneIn(10) && followed.length > 0) {
       const [file] = followed.splice(random.below(followed.length), 1) as [Followed];
-      tree.forget(file.place, file);
+      tree.forget(file.watched, file);
     }
   }
   assert(lacking > 500, `siblings were known to be lacking ${lacking} times`);
@@ -197,13 +197,13 @@ Deno.test("a watch is given up when nothing depends on it", () => {
   assertEquals(watched.watches, 1);
   const [a, b] = [watched.follow("d/e/a")!, watched.follow("d/e/b")!];
   assertEquals(watched.watches, 5);
-  watched.tree.forget(a.place, a);
+  watched.tree.forget(a.watched, a);
   assertEquals(watched.watches, 4);
-  watched.tree.forget(b.place, b);
+  watched.tree.forget(b.watched, b);
   assertEquals(watched.watches, 1);
-  const place = watched.tree.enter(["d", "e", "nothing"])!;
+  const nothing = watched.tree.enter(["d", "e", "nothing"])!;
   assertEquals(watched.watches, 3);
-  watched.tree.prune(place);
+  watched.tree.prune(nothing);
   assertEquals(watched.watches, 1);
   for (let i = 0; i < 100; i++) {
     const again = watched.follow("d/e/a")!;
@@ -259,7 +259,7 @@ Deno.test("two names of one file are two places: both are told, and one can be g
   watched.drain();
   const [a, b] = [watched.follow("a")!, watched.follow("b")!];
   assertEquals(watched.watches, 2);
-  watched.tree.forget(a.place, a);
+  watched.tree.forget(a.watched, a);
   assertEquals(watched.watches, 2);
   const again = watched.follow("a")!;
   watched.site.write("a", "2");

@@ -10,7 +10,7 @@ import type { HttpRequest } from "../../server/http/request.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
-import { PACE_STEP_MS_MAX } from "../../server/limits.ts";
+import { RATE_STEP_MS_MAX } from "../../server/limits.ts";
 import { Interest } from "../../server/loop/poller.ts";
 import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import { Scripted } from "./scripted.ts";
@@ -48,8 +48,8 @@ export async function pass(
   ms: number,
   advance: (ms: number) => void,
 ): Promise<void> {
-  for (let left = ms; left > 0; left -= PACE_STEP_MS_MAX) {
-    advance(Math.min(left, PACE_STEP_MS_MAX));
+  for (let left = ms; left > 0; left -= RATE_STEP_MS_MAX) {
+    advance(Math.min(left, RATE_STEP_MS_MAX));
     await calm(scripted);
   }
 }

@@ -5,14 +5,14 @@
 import { loadLibc } from "../../ffi/libc/libc.ts";
 import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { obey, receiveBirth } from "../../program/workers/supervisor_link.ts";
+import { followSupervisor, receiveConfiguration } from "../../program/workers/supervisor_link.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 
 const channel = Number(Deno.args[0]);
 loadLibc();
-receiveBirth(channel);
+receiveConfiguration(channel);
 const reactor = new Reactor(createPoller("epoll-level"));
-const link = obey(channel, reactor, {
+const link = followSupervisor(channel, reactor, {
   drain: () => reactor.stop(),
   reopenLogs: () => {
     for (;;); // the endless loop

@@ -8,14 +8,14 @@ import { loadLibc } from "../../ffi/libc/libc.ts";
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
 import { Connection } from "../../server/connection/connection.ts";
 import { Connections, type Service } from "../../server/listen/connection_table.ts";
-import type { ConnectionHost } from "../../server/connection/context.ts";
+import type { ConnectionContext } from "../../server/connection/context.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Ledger } from "../../server/metrics/accounting.ts";
+import { Accounting } from "../../server/metrics/accounting.ts";
 import {
   Interest,
   type Poller,
@@ -24,10 +24,10 @@ import {
   type ReadyList,
 } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { Remotes } from "../../server/clients/client_addresses.ts";
+import { ClientAddresses } from "../../server/clients/client_addresses.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport/transport.ts";
-import { Workspace } from "../../server/connection/buffers.ts";
+import { Buffers } from "../../server/connection/buffers.ts";
 
 loadLibc(); // once for all tests, so that none of them seems to leave a library open
 
@@ -163,7 +163,7 @@ export class Scripted {
   readonly reactor: Reactor;
   readonly connections: Connections;
   readonly fd: number = eventfdCreate(); // a real descriptor, since it will be closed
-  readonly host: ConnectionHost & { isDraining: boolean };
+  readonly host: ConnectionContext & { isDraining: boolean };
   readonly errors: unknown[] = [];
   closedCount = 0;
 
@@ -181,13 +181,13 @@ export class Scripted {
     this.host = {
       reactor,
       transport: this.socket,
-      workspace: new Workspace(4),
+      buffers: new Buffers(4),
       handler,
       limits: DEFAULT_LIMITS,
-      clients: null,
+      addressLimits: null,
       keepAliveFields: DEFAULT_KEEP_ALIVE,
-      ledger: new Ledger(false),
-      remotes: new Remotes(),
+      accounting: new Accounting(false),
+      clientAddresses: new ClientAddresses(),
       proxyProtocol: false,
       clock,
       keepAlive,

@@ -16,7 +16,7 @@ export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
     systemCalls: 0,
     accepted: 0,
     refused: 0,
-    states: { reading: 0, "reading-body": 0, handling: 0, writing: 0, lingering: 0, resting: 0 },
+    states: { reading: 0, "reading-body": 0, handling: 0, writing: 0, lingering: 0, idle: 0 },
     connections: [],
     requests: 0,
     responses: {},

@@ -139,12 +139,12 @@ Deno.test("an address that has all its connections does not push out a client of
   using site = new Site({ "index.html": "hello" });
   using attackers = new Attackers();
   await using program = await Program.start(site.root, ["--max-per-ip", "2", "--max-connections", "3"]);
-  using resting = await Wire.connect(program.port);
-  await resting.send(get("/"));
-  assertEquals((await resting.expect()).text, "hello");
+  using idle = await Wire.connect(program.port);
+  await idle.send(get("/"));
+  assertEquals((await idle.expect()).text, "hello");
   await pause(1100);
   const crowd = await attackers.crowd(program.port, 5, 1, { from: "127.0.0.5", send: "GET / HT", read: -1 });
   assertEquals((await crowd.result).statuses, { 503: 3 });
-  await resting.send(get("/"));
-  assertEquals((await resting.expect()).text, "hello");
+  await idle.send(get("/"));
+  assertEquals((await idle.expect()).text, "hello");
 });

@@ -55,7 +55,7 @@ export class FileCache implements Keeper {
 
   /** True when `resource` may be used in this turn; false when it has ended. */
   isFresh(resource: Resource, context: HandlerContext): boolean {
-    const isFresh = resource.checkedBatch === context.batch || this.check(resource, context);
+    const isFresh = resource.checkedTurn === context.turn || this.check(resource, context);
     if (!isFresh) return false;
     resource.isVisited = true;
     this.#hits++;
@@ -64,7 +64,7 @@ export class FileCache implements Keeper {
 
   /** The same for one that was not looked at in this turn yet, and is not used by it. */
   check(resource: Resource, context: HandlerContext): boolean {
-    this.#tree?.drain(context.batch);
+    this.#tree?.drain(context.turn);
     if (resource.entry === null) return false;
     if (this.#validation !== "off") {
       const { seconds } = context.clock;
@@ -77,7 +77,7 @@ export class FileCache implements Keeper {
       }
       if (isDue) resource.checkedSeconds = seconds;
     }
-    resource.checkedBatch = context.batch;
+    resource.checkedTurn = context.turn;
     return true;
   }
 
@@ -116,10 +116,10 @@ export class FileCache implements Keeper {
       status === null || this.isSettled(status.changedSeconds, seconds)
     );
     if (!isSettled || resource.totalBytes > this.#memory.bytesMax) return false;
-    if (resource.places.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
+    if (resource.watchedNames.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
     this.#removeNamesake(resource);
     resource.entry = resource;
-    resource.checkedBatch = context.batch;
+    resource.checkedTurn = context.turn;
     resource.checkedSeconds = seconds;
     this.#memory.ownBytes += resource.bytes;
     for (const content of resource.contents) this.#memory.contents.use(content, resource);
@@ -128,7 +128,7 @@ export class FileCache implements Keeper {
     this.#entries.set(resource.hash, resource);
     this.#count++;
     this.#memory.queue.add(resource);
-    for (const place of resource.places) this.#tree!.depend(place, resource);
+    for (const watched of resource.watchedNames) this.#tree!.depend(watched, resource);
     return true;
   }
 
@@ -154,7 +154,7 @@ export class FileCache implements Keeper {
     // A second change might not show in the file's times, but who is watched hears of it.
     for (const user of this.#memory.contents.usersOf(content)) {
       if (user.unwatched.length > 0) return null;
-      if (user.checkedBatch === context.batch || user.keeper.check(user, context)) return content;
+      if (user.checkedTurn === context.turn || user.keeper.check(user, context)) return content;
     }
     return null;
   }
@@ -228,7 +228,7 @@ export class FileCache implements Keeper {
     this.#unchain(resource);
     this.#count--;
     this.#memory.queue.remove(resource);
-    for (const place of resource.places) this.#tree!.forget(place, resource);
+    for (const watched of resource.watchedNames) this.#tree!.forget(watched, resource);
   }
 
   #unchain(resource: Resource): void {

@@ -13,7 +13,7 @@ import type { FileContent } from "./file_content.ts";
 import type { Seen } from "../lookup/lookup.ts";
 import type { CompiledAuth } from "../rules/rules.ts";
 import { SieveEntry } from "./sieve.ts";
-import type { Dependent, Place } from "../watch/watched_name.ts";
+import type { Dependent, WatchedName } from "../watch/watched_name.ts";
 
 /** What a request may remember: a response of a resource. When the resource ends, both are gone. */
 export interface Answer {
@@ -78,7 +78,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   entry: Resource | null = null; // itself, while it is kept
   response: HttpResponse | null = null;
   /** The turn in which, and the second at which, it was last seen to be fresh. */
-  checkedBatch = -1;
+  checkedTurn = -1;
   checkedSeconds = 0;
   readonly keeper: Keeper;
   readonly key: Uint8Array;
@@ -97,7 +97,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   /** The file that is looked at now and then, even though it is watched. */
   readonly main: Seen;
   /** Where it is watched. */
-  readonly places: readonly Place[];
+  readonly watchedNames: readonly WatchedName[];
   /** What has to be looked at each time. */
   readonly unwatched: Seen[];
   /** Its file has just changed, so it lacks something, such as a tag or a date: it is made anew soon. */
@@ -124,8 +124,8 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     this.isCompressible = init.isCompressible;
     this.varies = init.isCompressible || init.variants.length > 1 || init.variants[0]!.coding !== null;
     this.main = init.variants[0]!.seen;
-    this.places = init.seen.flatMap(({ place }) => place === null ? [] : [place]);
-    this.unwatched = init.seen.filter(({ place }) => place === null);
+    this.watchedNames = init.seen.flatMap(({ watched }) => watched === null ? [] : [watched]);
+    this.unwatched = init.seen.filter(({ watched }) => watched === null);
     this.bytes = RESOURCE_OVERHEAD_BYTES;
   }
 

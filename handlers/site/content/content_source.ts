@@ -34,10 +34,10 @@ interface Opened {
 }
 
 /** What has to be the same for sites to share an origin. */
-type OriginSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
+type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
 
 /** See the module's comment. It is closed with the last site that holds it. */
-export class Origin {
+export class ContentSource {
   readonly root: Root;
   readonly tree: WatchTree | null;
   readonly loader: Loader;
@@ -51,7 +51,7 @@ export class Origin {
   #isOpen = true;
 
   /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
-  constructor(settings: OriginSettings, options: SiteOptions) {
+  constructor(settings: ContentSettings, options: SiteOptions) {
     const opened = open(settings, options);
     const { root, tree, reopen } = opened;
     this.root = root;
@@ -81,14 +81,17 @@ export class Origin {
 }
 
 /** A text that is the same for two sites that can share an origin; `archives` are those that were seen so far. */
-export function originKeyOf({ root, isRootConfined, etag }: OriginSettings, archives: SiteArchive[]): string {
+export function originKeyOf(
+  { root, isRootConfined, etag }: ContentSettings,
+  archives: SiteArchive[],
+): string {
   const limits = `${etag} ${isRootConfined ? "confined" : "free"}`;
   if (typeof root === "string") return `${limits} ${SiteRoot.pathOf(root)}`;
   if (!archives.includes(root)) archives.push(root);
   return `${limits} ${archives.indexOf(root)}`;
 }
 
-function open({ root: source, isRootConfined = false }: OriginSettings, options: SiteOptions): Opened {
+function open({ root: source, isRootConfined = false }: ContentSettings, options: SiteOptions): Opened {
   const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
   // What would not fit the cache goes out from where it is: it would be read anew for each request.
   const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);

@@ -93,7 +93,7 @@ export class FileLoader implements Loader {
   }
 
   watch(resource: Resource, seen: Seen): boolean {
-    if (seen.place === null || seen.status === null) return true; // it is looked at each time
+    if (seen.watched === null || seen.status === null) return true; // it is looked at each time
     const fd = this.#open(resource, seen);
     const status = new FileStatus();
     const failed = fd < 0 ? fd : status.readDescriptor(fd);
@@ -118,10 +118,10 @@ export class FileLoader implements Loader {
 
   /** Watches it before it is read. What is behind a link is not watched. */
   #open(resource: Resource, seen: Seen): number {
-    if (seen.place !== null) {
+    if (seen.watched !== null) {
       const fd = this.#root.openWithoutLinks(seen.path);
       if (fd !== -ELOOP) {
-        if (fd < 0 || this.#tree!.watchFile(seen.place, fd)) return fd;
+        if (fd < 0 || this.#tree!.watchFile(seen.watched, fd)) return fd;
         resource.lookAtEachUse(seen);
         return fd;
       }

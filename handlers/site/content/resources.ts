@@ -6,7 +6,7 @@ import type { SiteSettings } from "../settings/site_settings.ts";
 import type { HandlerContext } from "../../../server/connection/handler.ts";
 import type { FileCache } from "../cache/file_cache.ts";
 import type { HiddenFile } from "../lookup/hidden_file.ts";
-import type { FileLocation, Locator, Note } from "../lookup/locator.ts";
+import type { FileLocation, Locator, Trace } from "../lookup/locator.ts";
 import type { Loader } from "./loader.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import { isCompressible, isPackedSvg, mediaTypeOf } from "../files/media_type.ts";
@@ -26,7 +26,7 @@ export interface ResourcesParts {
   readonly loader: Loader;
   readonly locator: Locator;
   readonly hidden: HiddenFile;
-  readonly note: Note;
+  readonly trace: Trace;
   /** Bytes of the largest file that is read into memory. */
   readonly fileBytesMax: number;
 }
@@ -51,16 +51,16 @@ export class Resources {
     auth: readonly CompiledAuth[],
     lookup: Lookup,
   ): Resource | null {
-    const { cache, loader, hidden, note, fileBytesMax } = this.#parts;
+    const { cache, loader, hidden, trace, fileBytesMax } = this.#parts;
     if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
-      note("file", "the configuration is not served");
+      trace("file", "the configuration is not served");
       return null;
     }
     const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
     const mediaType = mediaTypeOf(fileName);
     const { coding, seen } = variants[0]!;
     const size = seen.status?.size ?? 0;
-    note("file", decoder.decode(seen.path.subarray(0, -1)));
+    trace("file", decoder.decode(seen.path.subarray(0, -1)));
     lookup.watchAll();
     const resource = new Resource(cache, {
       key,
@@ -84,9 +84,9 @@ export class Resources {
 
   /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
-    if (this.#absent.get(page) === context.batch) return null;
+    if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);
-    if (found === null) this.#absent.set(page, context.batch);
+    if (found === null) this.#absent.set(page, context.turn);
     return found;
   }
 
@@ -98,7 +98,7 @@ export class Resources {
     const bytes = encoder.encode(page);
     const resolved = resolvePath(bytes, 0, bytes.length);
     if (typeof resolved === "number" || resolved.isDirectory) return null;
-    tree?.drain(context.batch);
+    tree?.drain(context.turn);
     const location = locator.file(resolved.path, lookup);
     return location.kind === "file"
       ? this.make(location, key, encodePath(resolved.path, false), [], lookup)

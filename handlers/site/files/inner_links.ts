@@ -17,7 +17,7 @@ import { LINKS_MAX, readLink, textOf } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 
 /** A directory, and the names by which it is reached from `/`. */
-export interface RootPlace {
+export interface RootLocation {
   readonly fd: number;
   /** By the kernel, without links; null: it is not known. */
   readonly real: readonly FileName[] | null;
@@ -34,7 +34,7 @@ const status = new FileStatus();
  * path names has to end inside by itself: names behind one that does not, which clients choose, do not lead back, or
  * they would tell what the directories outside are called.
  */
-export function pathInside({ fd, real, named }: RootPlace, path: PathBytes): PathBytes | number {
+export function pathInside({ fd, real, named }: RootLocation, path: PathBytes): PathBytes | number {
   if (real === null) return -EXDEV;
   const left = partsOf(textOf(path.subarray(0, path.indexOf(0)))).reverse();
   let at: FileName[] = [];

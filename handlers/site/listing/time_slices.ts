@@ -13,7 +13,7 @@ import {
 /** For whom work is done: of a HandlerContext, what matters here. */
 export interface Asker {
   /** The reactor's turn. */
-  readonly batch: number;
+  readonly turn: number;
   /** Aborted once nobody waits for the result. Not touched unless the work has to wait. */
   readonly signal: AbortSignal;
 }
@@ -51,7 +51,7 @@ export class TimeSlices {
   readonly #isNewestNext: boolean[] = CLASSES.map(() => true);
   /** The timer of the slice that is to come. */
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #batch = -1;
+  #turnNumber = -1;
   /** What was spent in that turn. */
   #spentMs = 0;
 
@@ -71,8 +71,8 @@ export class TimeSlices {
     asker: Asker,
     renewal: Renewal<T> | null = null,
   ): T | Promise<T> {
-    if (this.#batch !== asker.batch) {
-      this.#batch = asker.batch;
+    if (this.#turnNumber !== asker.turn) {
+      this.#turnNumber = asker.turn;
       this.#spentMs = 0;
     }
     if (this.#waiting.length >= LISTINGS_WAITING_MAX) return refusal;

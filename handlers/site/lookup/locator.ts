@@ -6,7 +6,7 @@ import { concat } from "../../../server/std.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { type LocatedVariant, Siblings } from "./siblings.ts";
-import type { Note } from "../settings/site_options.ts";
+import type { Trace } from "../settings/site_options.ts";
 import { encodePath, type ResolvedPath, resolvePath } from "../files/resolve_path.ts";
 import type { Rules } from "../rules/rules.ts";
 
@@ -42,7 +42,7 @@ export interface Refusal {
   readonly why: string;
 }
 
-export type { Note };
+export type { Trace };
 
 const HTML = new TextEncoder().encode(".html");
 const encoder = new TextEncoder();
@@ -60,21 +60,21 @@ export class Locator {
   readonly #settings: SiteSettings;
   readonly #rules: Rules;
   readonly #index: readonly Uint8Array[];
-  readonly #note: Note;
+  readonly #trace: Trace;
   readonly #withoutIndex: Refusal;
   readonly #siblings: Siblings;
 
   constructor(
     settings: SiteSettings,
     rules: Rules,
-    note: Note = () => {},
+    trace: Trace = () => {},
     onNotice: (message: string) => void = () => {},
   ) {
-    this.#siblings = new Siblings(settings.precompressed, note, onNotice);
+    this.#siblings = new Siblings(settings.precompressed, trace, onNotice);
     this.#settings = settings;
     this.#rules = rules;
     this.#index = settings.index.map((name) => encoder.encode(name));
-    this.#note = note;
+    this.#trace = trace;
     const why = `no index is there (${settings.index.join(", ")})`;
     this.#withoutIndex = { kind: "error", status: 404, why };
   }
@@ -92,7 +92,7 @@ export class Locator {
   }
 
   #noted(found: Found, looked: readonly (ResolvedPath | null)[]): Location {
-    if (found.kind === "file" && found.why !== null) this.#note("rule", found.why);
+    if (found.kind === "file" && found.why !== null) this.#trace("rule", found.why);
     const paths = looked.filter((path) => path !== null);
     if (paths.length === 0) return found;
     return { ...found, rewritten: paths.map(({ path, isDirectory }) => encodePath(path, isDirectory)) };
@@ -106,7 +106,7 @@ export class Locator {
   #rewrite(url: string, isMissing: boolean): ResolvedPath | number | null {
     const rewritten = this.#rules.rewrite(url, isMissing);
     if (rewritten === null) return null;
-    this.#note(
+    this.#trace(
       "rule",
       `rewrite ${rewritten.source} to ${rewritten.path}${isMissing ? " (nothing is there)" : ""}`,
     );

@@ -8,7 +8,7 @@ import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import type { Root } from "../files/root.ts";
 import { namesOf, statusOfErrno, terminate } from "../files/directory_root.ts";
-import type { Place } from "../watch/watched_name.ts";
+import type { WatchedName } from "../watch/watched_name.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
 
 /** Why nothing is there, for those who ask. */
@@ -24,7 +24,7 @@ export interface Seen {
   readonly status: FileStatus | null;
   readonly isDirectory: boolean;
   /** Where it is watched, since before it was looked at; null: it has to be looked at again. */
-  readonly place: Place | null;
+  readonly watched: WatchedName | null;
   /** A link was found, and nothing tells of changes behind it: it has to be looked at each time, too. */
   readonly isLink: boolean;
   /** Not every directory on the way compares bytes: what is there has to be listed there, too. */
@@ -67,7 +67,7 @@ export class Lookup {
         names,
         status: null,
         isDirectory: false,
-        place: null,
+        watched: null,
         isLink: false,
         isListed: false,
       };
@@ -100,14 +100,14 @@ export class Lookup {
   }
 
   #ask(path: PathBytes, names: readonly FileName[]): "file" | "directory" | number {
-    const place = this.#tree === null ? null : this.#tree.enter(names);
+    const watched = this.#tree === null ? null : this.#tree.enter(names);
     const status = new FileStatus();
-    let found = place === null ? this.#root.look(path, status) : this.#root.lookWithoutLinks(path, status);
-    const isLink = place !== null && found === -ELOOP;
+    let found = watched === null ? this.#root.look(path, status) : this.#root.lookWithoutLinks(path, status);
+    const isLink = watched !== null && found === -ELOOP;
     if (isLink) found = this.#root.look(path, status);
     let isListed = false;
     // What is watched is in directories that compare bytes, unless they are watched whatever they do.
-    if ((typeof found === "string" || found === -EACCES) && (place === null || this.#tree!.trustsAll)) {
+    if ((typeof found === "string" || found === -EACCES) && (watched === null || this.#tree!.trustsAll)) {
       const spelling = this.#root.spellingOf(names, this.#exact);
       isListed = spelling !== "exact";
       if (typeof spelling === "number") found = spelling;
@@ -124,7 +124,7 @@ export class Lookup {
       names,
       status: kind === "file" ? status : null,
       isDirectory,
-      place,
+      watched,
       isLink,
       isListed,
     });
@@ -135,14 +135,14 @@ export class Lookup {
   watchAll(): void {
     for (let i = 0; i < this.#seen.length && this.#tree !== null; i++) {
       const seen = this.#seen[i]!;
-      if (this.#absent.has(seen)) this.#seen[i] = { ...seen, place: this.#tree.enter(seen.names) };
+      if (this.#absent.has(seen)) this.#seen[i] = { ...seen, watched: this.#tree.enter(seen.names) };
     }
   }
 
   /** Gives up what nobody has come to depend on. */
   end(): void {
-    for (const { place } of this.#seen) {
-      if (place !== null) this.#tree!.prune(place);
+    for (const { watched } of this.#seen) {
+      if (watched !== null) this.#tree!.prune(watched);
     }
   }
 }

@@ -15,7 +15,7 @@ import { isPackedSvg } from "../files/media_type.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { bytesOf } from "../listing/natural_order.ts";
 import { isSiblingName, SIBLING_SUFFIXES } from "../watch/watched_name.ts";
-import type { Note } from "../settings/site_options.ts";
+import type { Trace } from "../settings/site_options.ts";
 
 /** A file on disk, or what it is compressed to beside it. */
 export interface LocatedVariant {
@@ -31,14 +31,14 @@ const decoder = new TextDecoder();
 /** See the module's comment. */
 export class Siblings {
   readonly #mode: PrecompressedMode;
-  readonly #note: Note;
+  readonly #trace: Trace;
   readonly #onNotice: (message: string) => void;
   readonly #told = new Set<string>();
 
   /** `onNotice` hears of each form that is older than its file, once. */
-  constructor(mode: PrecompressedMode, note: Note, onNotice: (message: string) => void) {
+  constructor(mode: PrecompressedMode, trace: Trace, onNotice: (message: string) => void) {
     this.#mode = mode;
-    this.#note = note;
+    this.#trace = trace;
     this.#onNotice = onNotice;
   }
 
@@ -63,7 +63,7 @@ export class Siblings {
     const message = describeOlder(sibling.names.join("/"), names.join("/"), this.#mode);
     if (this.#told.size < STALE_FORMS_TOLD_MAX && !this.#told.has(message)) {
       this.#told.add(message);
-      this.#note("form", message);
+      this.#trace("form", message);
       this.#onNotice(message);
     }
     return true;

@@ -35,10 +35,10 @@ export interface BrowseParts {
   /** Entity tags are given out. */
   readonly givesTags: boolean;
   /** `mediaType` is that of the listing, which a 304 does not say. */
-  readonly dress: (own: Fields, status: number, mediaType: string) => Fields;
+  readonly addFields: (extraFields: Fields, status: number, mediaType: string) => Fields;
 }
 
-const REFUSED: Result = { failure: 503, own: BUSY_FIELDS };
+const REFUSED: Result = { failure: 503, extraFields: BUSY_FIELDS };
 
 /** Lists the directory `path`, below the root, whose URL is `url`. A promise when it takes long, or has to wait. */
 export function browse(
@@ -63,7 +63,7 @@ function* answer(
   const query = parseListingQuery(request.query);
   const guard = parts.rules.asksForPasswords ? guardOf(path, url, parts) : null;
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
-  if (typeof listing === "number") return { failure: listing, own: [] };
+  if (typeof listing === "number") return { failure: listing, extraFields: [] };
   const isJson = prefersJson(request.header("accept"));
   const { bodies } = parts;
   const { sort, order, page } = listing.query;
@@ -86,8 +86,8 @@ function* bodyOf(
 
 /** What is behind a password that the listing's asker was not asked for is not told, neither by its URL nor its place. */
 function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): Guard {
-  const own = encodePath(path, true);
-  const bases = own === url ? [url] : [url, own];
+  const encoded = encodePath(path, true);
+  const bases = encoded === url ? [url] : [url, encoded];
   return {
     key: url,
     hides: (name, isDirectory) => {
@@ -106,7 +106,7 @@ function respond(
   links: string | null,
   request: HttpRequest,
   nowSeconds: number,
-  { givesTags, dress }: BrowseParts,
+  { givesTags, addFields }: BrowseParts,
 ): Result {
   const etag = givesTags ? body.tag : null;
   const mediaType = isJson ? "application/json" : "text/html; charset=UTF-8";
@@ -120,15 +120,21 @@ function respond(
     // It has no date: sizes and times of its entries change without changing the directory.
     const validators = { etag, modifiedSeconds: null };
     const status = preconditionStatus(request, validators, nowSeconds);
-    if (status === 304) return new HttpResponse(304, dress(common, 304, mediaType), null);
-    if (status !== null) return { failure: status, own: [] };
+    if (status === 304) return new HttpResponse(304, addFields(common, 304, mediaType), null);
+    if (status !== null) return { failure: status, extraFields: [] };
   }
-  const own: Fields = [
+  const extraFields: Fields = [
     ["Content-Type", mediaType],
     ["X-Content-Type-Options", "nosniff"],
     ...(isJson ? [] : [["Content-Security-Policy", LISTING_POLICY]] as const),
     ...common,
   ];
   // Not copied behind its head: clients that do not read theirs share one.
-  return new HttpResponse(200, dress(own, 200, mediaType), body.bytes, false, RANGE_INLINE_BYTES_MAX);
+  return new HttpResponse(
+    200,
+    addFields(extraFields, 200, mediaType),
+    body.bytes,
+    false,
+    RANGE_INLINE_BYTES_MAX,
+  );
 }

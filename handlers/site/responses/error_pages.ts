@@ -5,11 +5,11 @@
 import type { HandlerContext } from "../../../server/connection/handler.ts";
 import type { HttpRequest } from "../../../server/http/request.ts";
 import { HttpResponse } from "../../../server/http/response.ts";
-import type { Note } from "../lookup/locator.ts";
+import type { Trace } from "../lookup/locator.ts";
 import { OUTSIDE } from "../lookup/lookup.ts";
 import type { PlainErrors } from "./plain_errors.ts";
-import type { Result, StandIn } from "./representation.ts";
-import type { StandIns } from "./fallback_files.ts";
+import type { FallbackFile, Result } from "./representation.ts";
+import type { FallbackFiles } from "./fallback_files.ts";
 
 /** What a site shows unless told otherwise. */
 const DEFAULT_PAGES: Readonly<Record<number, string>> = { 404: "/404.html" };
@@ -36,35 +36,35 @@ export function reasonOf(status: number): string {
 export class ErrorPages {
   readonly #pages: Readonly<Record<number, string>>;
   readonly #plain: PlainErrors;
-  readonly #standIns: StandIns;
-  readonly #note: Note;
+  readonly #fallbackFiles: FallbackFiles;
+  readonly #trace: Trace;
 
   /** `pages`: the path of the page for each status. */
   constructor(
     pages: Readonly<Record<number, string>>,
     plain: PlainErrors,
-    standIns: StandIns,
-    note: Note,
+    fallbackFiles: FallbackFiles,
+    trace: Trace,
   ) {
     this.#pages = { ...DEFAULT_PAGES, ...pages };
     this.#plain = plain;
-    this.#standIns = standIns;
-    this.#note = note;
+    this.#fallbackFiles = fallbackFiles;
+    this.#trace = trace;
   }
 
   /** The answer to `request`; `error` says what it is about. */
   response(
-    error: StandIn,
+    error: FallbackFile,
     request: HttpRequest,
     context: HandlerContext,
   ): HttpResponse | Promise<HttpResponse> {
     const page = this.#pages[error.status];
-    this.#note("page", page ?? `none for ${error.status}: a line of text`);
-    const result = page === undefined ? null : this.#standIns.present(page, error, request, context);
+    this.#trace("page", page ?? `none for ${error.status}: a line of text`);
+    const result = page === undefined ? null : this.#fallbackFiles.present(page, error, request, context);
     const settle = (result: Result | null) => {
       if (result instanceof HttpResponse) return result;
-      if (page !== undefined) this.#note("page", "which cannot be had: a line of text instead");
-      return this.#plain.response(error.status, error.url, error.own, request);
+      if (page !== undefined) this.#trace("page", "which cannot be had: a line of text instead");
+      return this.#plain.response(error.status, error.url, error.extraFields, request);
     };
     return result instanceof Promise ? result.then(settle) : settle(result);
   }

@@ -6,11 +6,11 @@ import type { HandlerContext } from "../../../server/connection/handler.ts";
 import type { HttpRequest } from "../../../server/http/request.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import type { Presenter } from "./presenter.ts";
-import type { Result, StandIn } from "./representation.ts";
+import type { FallbackFile, Result } from "./representation.ts";
 import type { Resources } from "../content/resources.ts";
 
 /** See the module's comment. */
-export class StandIns {
+export class FallbackFiles {
   readonly #resources: Resources;
   readonly #presenter: Presenter;
   readonly #lookup: () => Lookup;
@@ -25,14 +25,14 @@ export class StandIns {
   /** The file at the path `page` in place of what the request asked for; null: there is none. */
   present(
     page: string,
-    standIn: StandIn,
+    fallback: FallbackFile,
     request: HttpRequest,
     context: HandlerContext,
   ): Result | Promise<Result> | null {
     const lookup = this.#lookup();
     try {
       const resource = this.#resources.at(page, context, lookup);
-      return resource === null ? null : this.#presenter.present(resource, request, context, standIn);
+      return resource === null ? null : this.#presenter.present(resource, request, context, fallback);
     } finally {
       lookup.end();
     }

@@ -1,5 +1,5 @@
 /**
- * Bodies of several pieces, as multipart/byteranges has them: sources of streams that go as fast as the client does.
+ * Bodies of several parts, as multipart/byteranges has them: sources of streams that go as fast as the client does.
  * @module
  */
 import { readAt } from "../../../ffi/file/file.ts";
@@ -8,19 +8,19 @@ import type { ByteRange } from "../../../server/http/fields/range.ts";
 import { STREAM_READ_BYTES } from "../limits.ts";
 
 /** Bytes that are there, and ranges of a file. */
-export type Pieces = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
+export type MultipartBody = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
 
-/** Puts pieces together, so that many short ones are no more work than one long one. */
-abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
-  readonly #pieces: Pieces;
+/** Joins parts, so that many short ones are no more work than one long one. */
+abstract class MultipartBodySource implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #parts: MultipartBody;
   #index = 0;
-  /** In the piece at hand. */
+  /** In the current part. */
   #offset = 0;
   /** The chunk at hand: what reads the stream has copied one before it asks for the next. */
   #bytes: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(pieces: Pieces) {
-    this.#pieces = pieces;
+  constructor(parts: MultipartBody) {
+    this.#parts = parts;
   }
 
   /** Fills `bytes` from `start` of the file. @throws {Error} when that is impossible. */
@@ -31,13 +31,13 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
     const chunk = bytes.subarray(0, this.#left());
     let filled = 0;
     while (filled < chunk.length) {
-      const piece = this.#pieces[this.#index]!;
-      const length = lengthOf(piece);
+      const part = this.#parts[this.#index]!;
+      const length = lengthOf(part);
       const count = Math.min(length - this.#offset, chunk.length - filled);
-      if (piece instanceof Uint8Array) {
-        chunk.set(piece.subarray(this.#offset, this.#offset + count), filled);
+      if (part instanceof Uint8Array) {
+        chunk.set(part.subarray(this.#offset, this.#offset + count), filled);
       } else {
-        this.read(chunk.subarray(filled, filled + count), piece.start + this.#offset);
+        this.read(chunk.subarray(filled, filled + count), part.start + this.#offset);
       }
       filled += count;
       this.#offset += count;
@@ -46,7 +46,7 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
       this.#offset = 0;
     }
     if (chunk.length > 0) controller.enqueue(chunk);
-    if (this.#index < this.#pieces.length) return;
+    if (this.#index < this.#parts.length) return;
     this.cancel();
     controller.close();
   }
@@ -57,24 +57,24 @@ abstract class PiecesSource implements UnderlyingDefaultSource<Uint8Array> {
   /** Bytes that are still to come, as far as a chunk can hold them. */
   #left(): number {
     let left = -this.#offset;
-    for (let i = this.#index; i < this.#pieces.length && left < STREAM_READ_BYTES; i++) {
-      left += lengthOf(this.#pieces[i]!);
+    for (let i = this.#index; i < this.#parts.length && left < STREAM_READ_BYTES; i++) {
+      left += lengthOf(this.#parts[i]!);
     }
     return left;
   }
 }
 
-function lengthOf(piece: Pieces[number]): number {
-  return piece instanceof Uint8Array ? piece.length : piece.end - piece.start;
+function lengthOf(part: MultipartBody[number]): number {
+  return part instanceof Uint8Array ? part.length : part.end - part.start;
 }
 
 /** Of a file in memory. What is on its way to a client is copied: a chunk at a time. */
-export class MemoryPieces extends PiecesSource {
+export class MemoryMultipartBody extends MultipartBodySource {
   readonly #content: Uint8Array;
   #isHeld = true;
 
-  constructor(content: Uint8Array, pieces: Pieces) {
-    super(pieces);
+  constructor(content: Uint8Array, parts: MultipartBody) {
+    super(parts);
     this.#content = content;
     bodyMemory.hold(content);
   }
@@ -90,15 +90,15 @@ export class MemoryPieces extends PiecesSource {
 }
 
 /** Of an open file, which is given back at the end. */
-export class DiskPieces extends PiecesSource {
+export class DiskMultipartBody extends MultipartBodySource {
   readonly #fd: number;
   readonly #first: number;
   readonly #isIntact: () => boolean;
   readonly #close: () => void;
 
   /** `first` is where in `fd` the file begins; `close` may be called more than once. */
-  constructor(fd: number, first: number, pieces: Pieces, isIntact: () => boolean, close: () => void) {
-    super(pieces);
+  constructor(fd: number, first: number, parts: MultipartBody, isIntact: () => boolean, close: () => void) {
+    super(parts);
     this.#fd = fd;
     this.#first = first;
     this.#isIntact = isIntact;

@@ -21,8 +21,8 @@ export class PlainErrors {
   }
 
   /** The answer to `request` for `url`, the path in its one spelling. */
-  response(status: number, url: string, own: Fields, request: HttpRequest): HttpResponse {
-    const isShared = own.length === 0 && this.#policy.isUniform;
+  response(status: number, url: string, extraFields: Fields, request: HttpRequest): HttpResponse {
+    const isShared = extraFields.length === 0 && this.#policy.isUniform;
     const spoken = isToldByLanguage(status) ? request.header("accept-language") : null;
     const language = languageOf(spoken);
     const made = isShared ? this.#made.get(language)?.get(status) : undefined;
@@ -31,7 +31,7 @@ export class PlainErrors {
     const what = { path: url, status, fileName: null, mediaType: null, origin };
     // Without a language the answer is in all that there are: it does for every reader, also out of a cache.
     const vary = language === null ? [] : VARY;
-    const fields = this.#policy.fieldsOf([...ERROR_FIELDS, ...own, ...vary], what);
+    const fields = this.#policy.fieldsOf([...ERROR_FIELDS, ...extraFields, ...vary], what);
     const response = new HttpResponse(status, fields, errorBody(status, language));
     if (isShared) {
       const others = this.#made.get(language) ?? new Map<number, HttpResponse>();

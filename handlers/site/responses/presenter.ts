@@ -18,18 +18,18 @@ import type { FileCache } from "../cache/file_cache.ts";
 import type { FileContent } from "../cache/file_content.ts";
 import type { Forms } from "./forms.ts";
 import type { Loaded, Loader } from "../content/loader.ts";
-import type { Note } from "../lookup/locator.ts";
+import type { Trace } from "../lookup/locator.ts";
 import { isPackedSvg } from "../files/media_type.ts";
 import {
-  type Dress,
+  type AddFields,
   errorPage,
+  type FallbackFile,
   negotiate,
   notModified,
   type Representation,
   type Result,
   sourceInMemory,
   sourceOnDisk,
-  type StandIn,
   whole,
 } from "./representation.ts";
 import type { Answer, Content, Resource, Variant } from "../cache/resource.ts";
@@ -48,7 +48,7 @@ export interface PresenterParts {
   /** Known requests remember its answers for this object. */
   readonly owner: object;
   readonly forms: Forms;
-  readonly note: Note;
+  readonly trace: Trace;
 }
 
 /** See the module's comment. */
@@ -59,18 +59,18 @@ export class Presenter {
     this.#parts = parts;
   }
 
-  /** Answers `request` with `resource`; null for `standIn`: the resource is what the URL leads to. */
+  /** Answers `request` with `resource`; null for `fallback`: the resource is what the URL leads to. */
   present(
     resource: Resource,
     request: HttpRequest,
     context: HandlerContext,
-    standIn: StandIn | null = null,
+    fallback: FallbackFile | null = null,
   ): Result | Promise<Result> {
     const variant = this.#choose(resource, request, context);
-    if (variant === null) return { failure: 406, own: [["Vary", "Accept-Encoding"]] };
+    if (variant === null) return { failure: 406, extraFields: [["Vary", "Accept-Encoding"]] };
     return variant instanceof Promise
-      ? variant.then((variant) => this.#show(resource, asItIsNow(variant), request, context, standIn))
-      : this.#show(resource, variant, request, context, standIn);
+      ? variant.then((variant) => this.#show(resource, asItIsNow(variant), request, context, fallback))
+      : this.#show(resource, variant, request, context, fallback);
   }
 
   #choose(
@@ -133,21 +133,21 @@ export class Presenter {
     variant: Variant,
     request: HttpRequest,
     context: HandlerContext,
-    standIn: StandIn | null,
+    fallback: FallbackFile | null,
   ): Result | Promise<Result> {
-    this.#parts.note("variant", describeVariant(variant));
+    this.#parts.trace("variant", describeVariant(variant));
     const loaded = variant.content === null ? this.#load(resource, variant, context) : null;
     if (variant.content !== null) {
-      return this.#fromMemory(resource, variant, variant.content, request, context, standIn);
+      return this.#fromMemory(resource, variant, variant.content, request, context, fallback);
     }
     if (typeof loaded !== "number") {
-      return this.#fromDisk(resource, variant, loaded!, request, context, standIn);
+      return this.#fromDisk(resource, variant, loaded!, request, context, fallback);
     }
     const failure = statusOfErrno(-loaded);
-    if (failure === 503) return { failure, own: BUSY }; // nothing is wrong with the file
+    if (failure === 503) return { failure, extraFields: BUSY }; // nothing is wrong with the file
     return this.#withdraw(resource, variant)
-      ? this.present(resource, request, context, standIn)
-      : { failure, own: [] };
+      ? this.present(resource, request, context, fallback)
+      : { failure, extraFields: [] };
   }
 
   /**
@@ -166,8 +166,8 @@ export class Presenter {
 
   /** Null: it is in memory now. A resource is kept as soon as a variant of it was opened, and is watched. */
   #load(resource: Resource, variant: Variant, context: HandlerContext): Loaded | number | null {
-    const { loader, cache, tags, note } = this.#parts;
-    const isFresh = resource.entry !== null && resource.checkedBatch === context.batch;
+    const { loader, cache, tags, trace } = this.#parts;
+    const isFresh = resource.entry !== null && resource.checkedTurn === context.turn;
     const loaded = loader.load(resource, variant, isFresh, (status) => cache.contentOf(status, context));
     if (typeof loaded === "number") return loaded;
     const { bytes, status } = loaded;
@@ -179,7 +179,7 @@ export class Presenter {
       // this turn's clock was read: its Last-Modified would go on saying the second before.
       cache.remove(resource);
       resource.isNew = false;
-      note("cache", "not kept: it has just changed");
+      trace("cache", "not kept: it has just changed");
     }
     const content = bytes === null ? loaded.content : contentOf(bytes, status, context, this.#parts);
     if (content !== null) {
@@ -192,7 +192,7 @@ export class Presenter {
     }
     if (resource.isNew) {
       const isKept = cache.put(resource, context);
-      note("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
+      trace("cache", isKept ? "kept in memory" : "not kept: it cannot be watched, and changed a moment ago");
     }
     if (bytes !== null && resource.entry === null) cache.dismiss(content!);
     return content === null ? loaded : null;
@@ -209,7 +209,7 @@ export class Presenter {
   ): void {
     const file = { ...describe(resource, variant), validators, ...sourceInMemory(content.bytes) };
     const isOwn = !content.isShared; // of several URLs, one has it behind its head, and all others send it from there
-    const response = whole(file, this.#dress(resource, null, null), isOwn);
+    const response = whole(file, this.#addFields(resource, null, null), isOwn);
     let bytes = response.bytes.length;
     if (isOwn) {
       content.isShared = true;
@@ -231,25 +231,25 @@ export class Presenter {
     content: Content,
     request: HttpRequest,
     context: HandlerContext,
-    standIn: StandIn | null,
+    fallback: FallbackFile | null,
   ): Result {
     const { cache, forms, owner, policy } = this.#parts;
     const origin = policy.cors.originOf(request);
-    const isPlain = origin === null && standIn === null;
+    const isPlain = origin === null && fallback === null;
     // While there is too much to compress, a client may get what is not the best for it: only for now.
     const isLasting = resource.entry !== null && !(resource.isCompressible && forms.isFull);
     const known = request instanceof KnownRequest && isLasting ? request : null;
-    let answer = standIn !== null
+    let answer = fallback !== null
       ? null
       : origin === null
       ? content.whole
       : content.byOrigin.get(origin) ?? null;
     if (answer === null || answer.response === null || request.isConditional) {
-      const dress = this.#dress(resource, origin, standIn);
+      const addFields = this.#addFields(resource, origin, fallback);
       const { validators } = content;
       const file = { ...describe(resource, variant), validators, ...sourceInMemory(content.file.bytes) };
-      if (standIn !== null && standIn.status !== 200) {
-        return errorPage(file, standIn.status, standIn.own, dress);
+      if (fallback !== null && fallback.status !== 200) {
+        return errorPage(file, fallback.status, fallback.extraFields, addFields);
       }
       /** One response for all requests that remember it: it counts in the cache. */
       const share = (response: HttpResponse): Answer => {
@@ -259,20 +259,20 @@ export class Presenter {
       };
       if (isPlain && preconditionStatus(request, validators, context.clock.seconds) === 304) {
         answer = content.notModified;
-        if (answer === null && known === null) return notModified(file, dress);
-        answer ??= content.notModified = share(notModified(file, dress));
+        if (answer === null && known === null) return notModified(file, addFields);
+        answer ??= content.notModified = share(notModified(file, addFields));
       } else {
-        const part = negotiate(request, context, file, dress);
+        const part = negotiate(request, context, file, addFields);
         if (part !== null) return part;
         if (answer === null) {
-          const response = whole(file, dress, false);
-          if (standIn !== null || origin === null || known === null) return response;
+          const response = whole(file, addFields, false);
+          if (fallback !== null || origin === null || known === null) return response;
           content.byOrigin.set(origin, answer = share(response));
         }
       }
       // The resource may have ended while its bytes were compressed, or had to leave at once.
       if (answer.response === null) {
-        return answer === content.notModified ? notModified(file, dress) : whole(file, dress, false);
+        return answer === content.notModified ? notModified(file, addFields) : whole(file, addFields, false);
       }
     }
     if (known !== null && answer.entry !== null) known.remember(owner, answer);
@@ -285,20 +285,20 @@ export class Presenter {
     loaded: Loaded,
     request: HttpRequest,
     context: HandlerContext,
-    standIn: StandIn | null,
+    fallback: FallbackFile | null,
   ): Result | Promise<Result> {
     const { file: open, start, status } = loaded;
     const answer = (etag: string | null, status: FileStatus) => {
       let isLeased = false;
       try {
-        const dress = this.#dress(resource, this.#parts.policy.cors.originOf(request), standIn);
+        const addFields = this.#addFields(resource, this.#parts.policy.cors.originOf(request), fallback);
         const source = sourceOnDisk(open!, start, status, () => isLeased = true);
         const validators = validatorsOf(status, etag, context, this.#parts);
         const file = { ...describe(resource, variant), validators, ...source };
-        if (standIn !== null && standIn.status !== 200) {
-          return errorPage(file, standIn.status, standIn.own, dress);
+        if (fallback !== null && fallback.status !== 200) {
+          return errorPage(file, fallback.status, fallback.extraFields, addFields);
         }
-        return negotiate(request, context, file, dress) ?? whole(file, dress);
+        return negotiate(request, context, file, addFields) ?? whole(file, addFields);
       } finally {
         if (!isLeased) open!.release();
       }
@@ -312,12 +312,14 @@ export class Presenter {
     });
   }
 
-  #dress(resource: Resource, origin: string | null, standIn: StandIn | null): Dress {
+  #addFields(resource: Resource, origin: string | null, fallback: FallbackFile | null): AddFields {
     const { fileName, mediaType, url } = resource;
-    const isPrivate = resource.auth.length > 0 || standIn?.isPrivate === true;
-    return (own, status) => {
-      const fields = standIn === null || standIn.status !== 200 ? own : [...own, ...standIn.own];
-      const path = standIn === null ? url : standIn.url;
+    const isPrivate = resource.auth.length > 0 || fallback?.isPrivate === true;
+    return (extraFields, status) => {
+      const fields = fallback === null || fallback.status !== 200
+        ? extraFields
+        : [...extraFields, ...fallback.extraFields];
+      const path = fallback === null ? url : fallback.url;
       return this.#parts.policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
     };
   }

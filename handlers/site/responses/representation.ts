@@ -19,7 +19,7 @@ import type { HttpRequest } from "../../../server/http/request.ts";
 import { type Body, type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../../server/limits.ts";
 import type { OpenFile } from "../files/open_files.ts";
-import { DiskPieces, MemoryPieces, type Pieces } from "./multipart_body.ts";
+import { DiskMultipartBody, MemoryMultipartBody, type MultipartBody } from "./multipart_body.ts";
 import type { SentState } from "../files/sent_state.ts";
 
 /** Nothing is read before the client takes it. */
@@ -39,45 +39,45 @@ export interface Representation {
   readonly varies: boolean;
   /** Bytes `[start, end)`. It holds the file open until it was sent. */
   body(start: number, end: number): Body;
-  /** The same for several pieces, `length` bytes in all. */
-  pieces(pieces: Pieces, length: number): Body;
+  /** The same for several parts, `length` bytes in all. */
+  multipart(parts: MultipartBody, length: number): Body;
 }
 
 /** Why there is no response yet: a status, and fields that go with it. */
 export interface Failure {
   readonly failure: number;
-  readonly own: Fields;
+  readonly extraFields: Fields;
 }
 
 /** A response, or the error to be told of. */
 export type Result = HttpResponse | Failure;
 
 /** Adds the fields that do not come from the file itself. */
-export type Dress = (own: Fields, status: number) => Fields;
+export type AddFields = (extraFields: Fields, status: number) => Fields;
 
 /** A resource that stands for another URL than its own. */
-export interface StandIn {
+export interface FallbackFile {
   /** That URL's path. */
   readonly url: string;
   /** 200, or the error that the resource is the page of. */
   readonly status: number;
   /** Further fields. */
-  readonly own: Fields;
+  readonly extraFields: Fields;
   /** A password was asked for because of the resource's own path. */
   readonly isPrivate?: boolean;
 }
 
 /** The part of a representation that tells how its bytes are had. */
-type Source = Pick<Representation, "size" | "body" | "pieces">;
+type ByteSource = Pick<Representation, "size" | "body" | "multipart">;
 
 /** Bytes in memory, which must not change. */
-export function sourceInMemory(content: Uint8Array<ArrayBuffer>): Source {
+export function sourceInMemory(content: Uint8Array<ArrayBuffer>): ByteSource {
   return {
     size: content.length,
     body: (start, end) => content.subarray(start, end),
     // Not copied, either: however many clients do not read what they asked for.
-    pieces: (pieces, length) => ({
-      stream: new ReadableStream(new MemoryPieces(content, pieces), ON_DEMAND),
+    multipart: (parts, length) => ({
+      stream: new ReadableStream(new MemoryMultipartBody(content, parts), ON_DEMAND),
       length,
     }),
   };
@@ -92,7 +92,7 @@ export function sourceOnDisk(
   first: number,
   status: FileStatus,
   onLease: () => void,
-): Source {
+): ByteSource {
   let isOpen = true;
   const close = () => { // once, whatever a response's owner does: others have it, too
     if (isOpen) file.release();
@@ -107,9 +107,9 @@ export function sourceOnDisk(
       onLease();
       return new FileBody({ fd: file.fd, offset: first + start, length: end - start, close, isIntact });
     },
-    pieces: (pieces, length) => {
+    multipart: (parts, length) => {
       onLease();
-      const source = new DiskPieces(file.fd, first, pieces, isIntact, close);
+      const source = new DiskMultipartBody(file.fd, first, parts, isIntact, close);
       return { stream: new ReadableStream(source, ON_DEMAND), length };
     },
   };
@@ -120,58 +120,69 @@ export function negotiate(
   request: HttpRequest,
   context: HandlerContext,
   file: Representation,
-  dress: Dress,
+  addFields: AddFields,
 ): Result | null {
   if (!request.isConditional) return null;
   const status = preconditionStatus(request, file.validators, context.clock.seconds);
-  if (status === 304) return notModified(file, dress);
-  if (status === 412) return { failure: 412, own: [] };
+  if (status === 304) return notModified(file, addFields);
+  if (status === 412) return { failure: 412, extraFields: [] };
   const field = request.method === "GET" ? request.header("range") : null;
   if (field === null || !isRangeFresh(request, file.validators, context.clock.seconds)) return null;
   const ranges = parseRanges(field, file.size);
   if (ranges === null) return null;
-  if (ranges === "unsatisfiable") return { failure: 416, own: [["Content-Range", `bytes */${file.size}`]] };
-  if (ranges.length === 1) return single(file, ranges[0]!, dress);
+  if (ranges === "unsatisfiable") {
+    return { failure: 416, extraFields: [["Content-Range", `bytes */${file.size}`]] };
+  }
+  if (ranges.length === 1) return single(file, ranges[0]!, addFields);
   // Its coding would be said of the whole body, delimiters included, and those who decode it would stumble over them.
-  return file.coding === null ? multiple(file, ranges, dress) : null;
+  return file.coding === null ? multiple(file, ranges, addFields) : null;
 }
 
 /** 200 with everything. Where `isShared` is false the content is not copied behind the head. */
-export function whole(file: Representation, dress: Dress, isShared = true): HttpResponse {
+export function whole(file: Representation, addFields: AddFields, isShared = true): HttpResponse {
   const body = file.body(0, file.size);
   const inlineBytesMax = isShared ? undefined : RANGE_INLINE_BYTES_MAX;
-  return new HttpResponse(200, dress(fieldsOf(file), 200), body, false, inlineBytesMax);
+  return new HttpResponse(200, addFields(fieldsOf(file), 200), body, false, inlineBytesMax);
 }
 
 /** 304 with the fields that it must have (RFC 9110 §15.4.5). */
-export function notModified(file: Representation, dress: Dress): HttpResponse {
-  return new HttpResponse(304, dress([...validatorFields(file.validators), ...varyField(file)], 304), null);
+export function notModified(file: Representation, addFields: AddFields): HttpResponse {
+  return new HttpResponse(
+    304,
+    addFields([...validatorFields(file.validators), ...varyField(file)], 304),
+    null,
+  );
 }
 
 /** The page for an error: what stands in the file, but for what would let it be taken for the resource itself. */
-export function errorPage(file: Representation, status: number, own: Fields, dress: Dress): HttpResponse {
-  const fields = [...contentFields(file, file.mediaType), ...varyField(file), ...own];
+export function errorPage(
+  file: Representation,
+  status: number,
+  extraFields: Fields,
+  addFields: AddFields,
+): HttpResponse {
+  const fields = [...contentFields(file, file.mediaType), ...varyField(file), ...extraFields];
   // Not copied, as above: it is sent to all who meet the error, at whatever URL.
   return new HttpResponse(
     status,
-    dress(fields, status),
+    addFields(fields, status),
     file.body(0, file.size),
     false,
     RANGE_INLINE_BYTES_MAX,
   );
 }
 
-function single(file: Representation, { start, end }: ByteRange, dress: Dress): HttpResponse {
+function single(file: Representation, { start, end }: ByteRange, addFields: AddFields): HttpResponse {
   const fields: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`], ...fieldsOf(file)];
   // Not copied: many clients that ask for much and do not read it share what is in memory.
-  return new HttpResponse(206, dress(fields, 206), file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
+  return new HttpResponse(206, addFields(fields, 206), file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
 }
 
-function multiple(file: Representation, ranges: readonly ByteRange[], dress: Dress): HttpResponse {
+function multiple(file: Representation, ranges: readonly ByteRange[], addFields: AddFields): HttpResponse {
   const boundary = crypto.randomUUID();
   const { contentType, length, parts } = multipartOf(ranges, file.mediaType, file.size, boundary);
-  const fields = dress(fieldsOf(file, contentType), 206);
-  return new HttpResponse(206, fields, file.pieces(parts, length), false, RANGE_INLINE_BYTES_MAX);
+  const fields = addFields(fieldsOf(file, contentType), 206);
+  return new HttpResponse(206, fields, file.multipart(parts, length), false, RANGE_INLINE_BYTES_MAX);
 }
 
 function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {

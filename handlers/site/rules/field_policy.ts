@@ -91,12 +91,12 @@ export class FieldPolicy {
   }
 
   /**
-   * `own` and what the settings add. The rules come last and replace, but for two things: `Vary` is united with what is
+   * `extraFields` and what the settings add. The rules come last and replace, but for two things: `Vary` is united with what is
    * there, and what a rule says about content holds for files only, what it says about caching not for errors. Rules by
    * type are about the Content-Type that is sent, which another rule may have set. What asks for a password is for its reader alone, whatever is said for all paths (`shared_caching.ts`).
    */
-  fieldsOf(own: Fields, what: ResponseFacts): Fields {
-    let fields = withOneVary(own);
+  fieldsOf(extraFields: Fields, what: ResponseFacts): Fields {
+    let fields = withOneVary(extraFields);
     const auth = what.status < 400 ? this.#rules.auth(what.path)?.source ?? null : null; // errors are told to all
     const isPrivate = auth !== null || (what.isPrivate === true && what.status < 400);
     if (isPrivate) fields = fields.map(([name, value]) => [name, guarded(name, value) ?? value] as const);
@@ -104,26 +104,26 @@ export class FieldPolicy {
     if (cacheControl !== null) fields = put(fields, "Cache-Control", cacheControl);
     for (const [name, value] of this.cors.fieldsFor(what.origin)) fields = put(fields, name, value);
     for (const [name, value] of this.#security) fields = put(fields, name, value);
-    const typed = this.#contentTypeOf(own, what);
-    const type = typed === null ? typeOf(own, what) : typed[1];
+    const typed = this.#contentTypeOf(extraFields, what);
+    const type = typed === null ? typeOf(extraFields, what) : typed[1];
     for (const { source, fields: said } of this.#rules.headers(what.path, type)) {
       const isKept = !isPrivate || isMeant(source, auth);
       for (const [name, value] of said) {
-        if (isContentType(name) || !holds(name, what, own)) continue;
+        if (isContentType(name) || !holds(name, what, extraFields)) continue;
         fields = put(fields, name, isKept ? value : guarded(name, value));
       }
     }
     // A rule by type that sets the type does not fit what it makes of it.
-    if (typed !== null && holds(typed[0], what, own)) fields = put(fields, ...typed);
+    if (typed !== null && holds(typed[0], what, extraFields)) fields = put(fields, ...typed);
     const isUnsaid = isPrivate && fields.some(isExpiry) && !fields.some(isCacheControl);
     return isUnsaid ? put(fields, "Cache-Control", "private") : fields;
   }
 
   /** What the rules make of the Content-Type, also with a 304, which does not say it; null: nothing. */
-  #contentTypeOf(own: Fields, what: ResponseFacts): FieldRules[number] | null {
+  #contentTypeOf(extraFields: Fields, what: ResponseFacts): FieldRules[number] | null {
     const { path, status, fileName } = what;
     if (fileName === null || !isSuccess(status)) return null;
-    return this.#rules.contentType(path, typeOf(own, what));
+    return this.#rules.contentType(path, typeOf(extraFields, what));
   }
   /**
    * Null: nothing is said. By `auto` what has a content hash in its name never changes, and everything else is to be
@@ -145,8 +145,8 @@ export class FieldPolicy {
 }
 
 /** The Content-Type of the response, or of what it is a part of, or says the state of; null: there is none. */
-function typeOf(own: Fields, { mediaType }: ResponseFacts): string | null {
-  const said = own.find(([name]) => isContentType(name))?.[1];
+function typeOf(extraFields: Fields, { mediaType }: ResponseFacts): string | null {
+  const said = extraFields.find(([name]) => isContentType(name))?.[1];
   return said === undefined || MULTIPART.test(said) ? mediaType : said;
 }
 
@@ -168,13 +168,13 @@ function isSuccess(status: number): boolean {
 }
 
 /** False where a rule about `name` speaks of something else than this response. */
-function holds(name: string, { status, fileName }: ResponseFacts, own: Fields): boolean {
+function holds(name: string, { status, fileName }: ResponseFacts, extraFields: Fields): boolean {
   if (!ABOUT_CONTENT.test(name)) return status < 400 || !ABOUT_CACHING.test(name);
   // Where a 200 has it, each 206 and 304 must, too (RFC 9110 §15.3.7, §15.4.5).
   if (/^content-location$/i.test(name)) return fileName !== null && isSuccess(status);
   if (fileName === null || (status !== 200 && status !== 206)) return false;
   // Several ranges in one body: what it is says how to take it apart, not what the file is.
-  return !own.some(([name, value]) => isContentType(name) && MULTIPART.test(value));
+  return !extraFields.some(([name, value]) => isContentType(name) && MULTIPART.test(value));
 }
 
 /** `fields` with this one in place of those of its name, or without them (null). `Vary` only grows. */

@@ -29,8 +29,8 @@ export interface SiteOptions {
   readonly onNotice?: (message: string) => void;
 }
 
-/** Hears why something is served as it is: `note("rule", "rewrites /a to /b")`. */
-export type Note = (what: string, detail: string) => void;
+/** Hears why something is served as it is: `trace("rule", "rewrites /a to /b")`. */
+export type Trace = (what: string, detail: string) => void;
 
 /** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
 export const NO_OPENAT2_WARNING: string = `This kernel has no openat2(2): ${NO_LINKS}`;

@@ -17,7 +17,13 @@ import { comparesBytes, tellsOfChanges } from "../../../ffi/file/file_system.ts"
 import { type FileName, openDirectoryBelow } from "../../../ffi/file/inotify.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { LARGE_DIRECTORIES_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../limits.ts";
-import { type Dependent, isSiblingName, Place, SIBLING_SUFFIXES, type Watcher } from "./watched_name.ts";
+import {
+  type Dependent,
+  isSiblingName,
+  SIBLING_SUFFIXES,
+  WatchedName,
+  type Watcher,
+} from "./watched_name.ts";
 import { watches } from "./watches.ts";
 
 /** A directory that is open; −errno where that cannot be had. */
@@ -33,9 +39,9 @@ export class WatchTree implements Watcher {
   /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
   readonly trustsAll: boolean;
   readonly #onWarning: (message: string) => void;
-  #root = new Place(this, "", null);
+  #root = new WatchedName(this, "", null);
   #listedNames = 0;
-  #largePlaces = 0;
+  #largeDirectories = 0;
   #isClosed = false;
 
   /** `root` stays the caller's. */
@@ -58,10 +64,10 @@ export class WatchTree implements Watcher {
 
   /**
    * Hears of everything that happened before it was called. For requests once a turn is enough (see `Reactor`), of which
-   * `batch` is the number; without one it hears of what came later in the turn, too.
+   * `turn` is the number; without one it hears of what came later in the turn, too.
    */
-  drain(batch: number = NaN): void {
-    watches.drain(batch);
+  drain(turn: number = NaN): void {
+    watches.drain(turn);
   }
 
   /**
@@ -76,31 +82,31 @@ export class WatchTree implements Watcher {
    * Watches the directories above the file `names`: the place for its name, which the caller has to make use of
    * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune}. Null where events cannot be relied on.
    */
-  enter(names: readonly FileName[]): Place | null {
+  enter(names: readonly FileName[]): WatchedName | null {
     const directory = this.#enterDirectory(names, names.length - 1);
     if (directory === null) return null;
     const name = names[names.length - 1]!;
-    return directory.children.get(name) ?? new Place(this, name, directory);
+    return directory.children.get(name) ?? new WatchedName(this, name, directory);
   }
 
-  /** Watches the file that was opened at `place` as `fd`; false when that is impossible. To be called before reading it. */
-  watchFile(place: Place, fd: number): boolean {
-    return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(place, fd, false);
+  /** Watches the file that was opened at `watched` as `fd`; false when that is impossible. To be called before reading it. */
+  watchFile(watched: WatchedName, fd: number): boolean {
+    return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(watched, fd, false);
   }
 
-  /** `dependent` will be told of changes at and above `place`, and calls {@linkcode forget} if it ends earlier. */
-  depend(place: Place, dependent: Dependent): void {
-    place.dependents.add(dependent);
+  /** `dependent` will be told of changes at and above `watched`, and calls {@linkcode forget} if it ends earlier. */
+  depend(watched: WatchedName, dependent: Dependent): void {
+    watched.dependents.add(dependent);
   }
 
-  forget(place: Place, dependent: Dependent): void {
-    place.dependents.delete(dependent);
-    this.prune(place);
+  forget(watched: WatchedName, dependent: Dependent): void {
+    watched.dependents.delete(dependent);
+    this.prune(watched);
   }
 
   /** Gives up the watches of a place that nothing depends on, and of those above it. */
-  prune(place: Place): void {
-    for (let at = place; at.parent !== null; at = at.parent) {
+  prune(watched: WatchedName): void {
+    for (let at = watched; at.parent !== null; at = at.parent) {
       const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null ||
         at.isLarge;
       if (isUsed || at.parent.children.get(at.name) !== at) return;
@@ -128,17 +134,17 @@ export class WatchTree implements Watcher {
   }
 
   /** Gives up the watch of a place that has a listener. */
-  unwatch(place: Place): void {
-    this.#unwatch(place);
+  unwatch(watched: WatchedName): void {
+    this.#unwatch(watched);
   }
 
   /** Ends it. What depends on it is not told. */
   close(): void {
     this.#isClosed = true;
     watches.leave(this);
-    const giveUp = (place: Place): void => {
-      this.#unwatch(place);
-      for (const child of place.children.values()) giveUp(child);
+    const giveUp = (watched: WatchedName): void => {
+      this.#unwatch(watched);
+      for (const child of watched.children.values()) giveUp(child);
     };
     giveUp(this.#root);
   }
@@ -149,117 +155,122 @@ export class WatchTree implements Watcher {
   }
 
   /** The watched directory of the first `depth` names, or null. */
-  #enterDirectory(names: readonly FileName[], depth: number): Place | null {
+  #enterDirectory(names: readonly FileName[], depth: number): WatchedName | null {
     if (!this.#enterRoot()) return null;
-    let place = this.#root;
+    let watched = this.#root;
     for (let i = 0; i < depth; i++) {
-      const known = place.children.get(names[i]!);
-      const next = known ?? new Place(this, names[i]!, place);
+      const known = watched.children.get(names[i]!);
+      const next = known ?? new WatchedName(this, names[i]!, watched);
       if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
         this.prune(next);
         return null;
       }
-      place = next;
+      watched = next;
     }
-    return place;
+    return watched;
   }
 
   #admit(fd: number): boolean {
     return this.trustsAll || (tellsOfChanges(fd) && comparesBytes(fd));
   }
 
-  /** Opens the directory of the first `depth` names, which stands at `place`, watches it, and asks `isGood` about it. */
-  #open(place: Place, names: readonly FileName[], depth: number, isGood: (fd: number) => boolean): boolean {
+  /** Opens the directory of the first `depth` names, which stands at `watched`, watches it, and asks `isGood` about it. */
+  #open(
+    watched: WatchedName,
+    names: readonly FileName[],
+    depth: number,
+    isGood: (fd: number) => boolean,
+  ): boolean {
     const root = this.#rootDirectory.fd;
     const fd = root < 0 ? root : openDirectoryBelow(root, names, depth);
     if (fd < 0) return false;
     try {
-      if (!isGood(fd) || (place.watch < 0 && !this.#watch(place, fd, true))) return false;
+      if (!isGood(fd) || (watched.watch < 0 && !this.#watch(watched, fd, true))) return false;
       return depth === 0 || this.holds(); // the root is what was opened, whatever is mounted over it
     } finally {
       close(fd);
     }
   }
 
-  #list(place: Place, names: readonly FileName[], depth: number): boolean {
-    if (place.names !== null) return true;
-    if (place.isLarge) return false;
+  #list(watched: WatchedName, names: readonly FileName[], depth: number): boolean {
+    if (watched.names !== null) return true;
+    if (watched.isLarge) return false;
     // Watched already: whatever changes from here on will be told, and changes the set once more, to the same end.
     let listed: Set<FileName> | null = null as Set<FileName> | null;
-    this.#open(place, names, depth, (fd) => {
+    this.#open(watched, names, depth, (fd) => {
       listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);
       return true;
     });
     if (listed === null || this.#listedNames + listed.size > LISTED_NAMES_MAX) {
-      this.#markLarge(place);
+      this.#markLarge(watched);
       return false;
     }
-    place.names = listed;
-    place.hasSiblings = [...listed].some(isSiblingName);
+    watched.names = listed;
+    watched.hasSiblings = [...listed].some(isSiblingName);
     this.#listedNames += listed.size;
     return true;
   }
 
-  /** It is remembered that `place` is not listed: to find that out costs as much as to list it. */
-  #markLarge(place: Place): void {
-    if (this.#largePlaces >= LARGE_DIRECTORIES_MAX) return;
-    this.#largePlaces++;
-    place.isLarge = true;
+  /** It is remembered that `watched` is not listed: to find that out costs as much as to list it. */
+  #markLarge(watched: WatchedName): void {
+    if (this.#largeDirectories >= LARGE_DIRECTORIES_MAX) return;
+    this.#largeDirectories++;
+    watched.isLarge = true;
   }
 
-  #watch(place: Place, fd: number, isDirectory: boolean): boolean {
-    const status = watches.watch(place, fd, isDirectory);
+  #watch(watched: WatchedName, fd: number, isDirectory: boolean): boolean {
+    const status = watches.watch(watched, fd, isDirectory);
     this.#warn(status);
     return status === 0;
   }
 
-  #unwatch(place: Place): void {
-    this.#listedNames -= place.names?.size ?? 0;
-    place.names = null;
-    if (place.isLarge) this.#largePlaces--;
-    place.isLarge = false;
-    watches.unwatch(place);
+  #unwatch(watched: WatchedName): void {
+    this.#listedNames -= watched.names?.size ?? 0;
+    watched.names = null;
+    if (watched.isLarge) this.#largeDirectories--;
+    watched.isLarge = false;
+    watches.unwatch(watched);
   }
 
-  onEvent(place: Place, mask: number, name: FileName): void {
-    if (place.listener !== null) return place.listener(mask);
-    if (name === "") return this.#drop(place);
-    if (place.names !== null) this.#rename(place, place.names, mask, name);
-    const child = place.children.get(name);
+  onEvent(watched: WatchedName, mask: number, name: FileName): void {
+    if (watched.listener !== null) return watched.listener(mask);
+    if (name === "") return this.#drop(watched);
+    if (watched.names !== null) this.#rename(watched, watched.names, mask, name);
+    const child = watched.children.get(name);
     if (child !== undefined) this.#drop(child);
     const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
-    const original = suffix && place.children.get(name.slice(0, -suffix.length));
+    const original = suffix && watched.children.get(name.slice(0, -suffix.length));
     if (original) this.#drop(original);
   }
 
-  #rename(place: Place, names: Set<FileName>, mask: number, name: FileName): void {
+  #rename(watched: WatchedName, names: Set<FileName>, mask: number, name: FileName): void {
     this.#listedNames -= names.size;
     if (mask & (IN_CREATE | IN_MOVED_TO)) {
       names.add(name);
-      place.hasSiblings ||= isSiblingName(name);
+      watched.hasSiblings ||= isSiblingName(name);
     }
     if (mask & (IN_DELETE | IN_MOVED_FROM)) names.delete(name);
     if (names.size <= LISTED_NAMES_OF_DIRECTORY_MAX) {
       this.#listedNames += names.size;
     } else {
-      place.names = null;
-      this.#markLarge(place);
+      watched.names = null;
+      this.#markLarge(watched);
     }
   }
 
-  /** Tells all that depend on `place` or on what is below it, and forgets the place. */
-  #drop(place: Place): void {
-    place.parent?.children.delete(place.name);
-    this.#unwatch(place);
-    const dependents = [...place.dependents];
-    place.dependents.clear();
+  /** Tells all that depend on `watched` or on what is below it, and forgets the place. */
+  #drop(watched: WatchedName): void {
+    watched.parent?.children.delete(watched.name);
+    this.#unwatch(watched);
+    const dependents = [...watched.dependents];
+    watched.dependents.clear();
     for (const dependent of dependents) dependent.drop();
-    for (const child of [...place.children.values()]) this.#drop(child);
+    for (const child of [...watched.children.values()]) this.#drop(child);
   }
 
   reset(): void {
     const old = this.#root;
-    this.#root = new Place(this, "", null);
+    this.#root = new WatchedName(this, "", null);
     this.#drop(old);
     this.#warn(watches.failure);
   }

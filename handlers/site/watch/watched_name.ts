@@ -15,8 +15,8 @@ export interface Dependent {
 
 /** What hears of what is watched: a tree of places. */
 export interface Watcher {
-  /** Something has happened to `place`, or to what it names `name` where that is not empty; `mask` as of inotify(7). */
-  onEvent(place: Place, mask: number, name: FileName): void;
+  /** Something has happened to `watched`, or to what it names `name` where that is not empty; `mask` as of inotify(7). */
+  onEvent(watched: WatchedName, mask: number, name: FileName): void;
   /** Everything may have changed: all its places are to be forgotten. */
   reset(): void;
   /** Where it is, as far as the kernel knows; null: it does not say. */
@@ -24,11 +24,11 @@ export interface Watcher {
 }
 
 /** A name in the site: of a directory, of a file, or of nothing yet. */
-export class Place {
+export class WatchedName {
   readonly tree: Watcher;
   readonly name: FileName;
-  readonly parent: Place | null;
-  readonly children: Map<FileName, Place> = new Map();
+  readonly parent: WatchedName | null;
+  readonly children: Map<FileName, WatchedName> = new Map();
   readonly dependents: Set<Dependent> = new Set();
   /** The kernel's watch; −1 without one. */
   watch = -1;
@@ -43,7 +43,7 @@ export class Place {
   /** It has too many names to list them, or all together have. */
   isLarge = false;
 
-  constructor(tree: Watcher, name: FileName, parent: Place | null) {
+  constructor(tree: Watcher, name: FileName, parent: WatchedName | null) {
     this.tree = tree;
     this.name = name;
     this.parent = parent;

@@ -17,18 +17,18 @@ import {
 import { close } from "../../../ffi/socket/socket.ts";
 import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../limits.ts";
 import { Mounts } from "./mounts.ts";
-import type { Place, Watcher } from "./watched_name.ts";
+import type { WatchedName, Watcher } from "./watched_name.ts";
 
 /** See the module's comment. */
 class Watches {
   readonly #trees = new Set<Watcher>();
-  readonly #places = new Map<number, Place[]>();
+  readonly #watchedNames = new Map<number, WatchedName[]>();
   /** −1: it cannot be had, or is not needed. */
   #inotify = -1;
   #mounts: Mounts | null = null;
   /** Trees in which something was mounted or unmounted. */
   readonly #disturbed = new Set<Watcher>();
-  #drainedBatch = -1;
+  #drainedTurn = -1;
   #retryMs = -Infinity;
   #hasWarned = false;
   readonly #onEvent = (watch: number, mask: number, name: FileName) => this.#tell(watch, mask, name);
@@ -45,7 +45,7 @@ class Watches {
 
   /** What the kernel watches. */
   get count(): number {
-    return this.#places.size;
+    return this.#watchedNames.size;
   }
 
   /** `tree` hears of its places from now on. */
@@ -62,15 +62,15 @@ class Watches {
     this.#disturbed.delete(tree);
     if (this.#trees.size > 0) return;
     this.#close();
-    this.#places.clear();
+    this.#watchedNames.clear();
     this.#hasWarned = false;
     this.#retryMs = -Infinity;
   }
 
   /** Tells of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
-  drain(batch: number): void {
-    if (batch === this.#drainedBatch) return;
-    this.#drainedBatch = batch;
+  drain(turn: number): void {
+    if (turn === this.#drainedTurn) return;
+    this.#drainedTurn = turn;
     if (this.#inotify < 0) return this.#retry();
     if (this.#disturbed.size > 0) this.#resetDisturbed();
     for (let reads = 0; reads < EVENT_READS_MAX; reads++) {
@@ -90,28 +90,28 @@ class Watches {
     return doubtful === null || !this.#disturbed.has(doubtful);
   }
 
-  /** Watches what `fd` is open on for `place`: 0 or −errno. */
-  watch(place: Place, fd: number, isDirectory: boolean): number {
+  /** Watches what `fd` is open on for `watched`: 0 or −errno. */
+  watch(watched: WatchedName, fd: number, isDirectory: boolean): number {
     const watch = inotifyWatch(this.#inotify, fd, isDirectory);
-    if (watch < 0 || place.watch === watch) return Math.min(watch, 0);
-    this.unwatch(place); // another file has come to its name: the event is on its way
-    place.watch = watch;
-    const others = this.#places.get(watch);
-    if (others === undefined) this.#places.set(watch, [place]);
-    else others.push(place);
+    if (watch < 0 || watched.watch === watch) return Math.min(watch, 0);
+    this.unwatch(watched); // another file has come to its name: the event is on its way
+    watched.watch = watch;
+    const others = this.#watchedNames.get(watch);
+    if (others === undefined) this.#watchedNames.set(watch, [watched]);
+    else others.push(watched);
     return 0;
   }
 
-  unwatch(place: Place): void {
-    const { watch } = place;
-    place.watch = -1;
-    const places = this.#places.get(watch);
-    if (places === undefined) return; // the kernel has ended it
-    const others = places.filter((other) => other !== place);
+  unwatch(watched: WatchedName): void {
+    const { watch } = watched;
+    watched.watch = -1;
+    const watchedNames = this.#watchedNames.get(watch);
+    if (watchedNames === undefined) return; // the kernel has ended it
+    const others = watchedNames.filter((other) => other !== watched);
     if (others.length > 0) {
-      this.#places.set(watch, others);
+      this.#watchedNames.set(watch, others);
     } else {
-      this.#places.delete(watch);
+      this.#watchedNames.delete(watch);
       inotifyUnwatch(this.#inotify, watch);
     }
   }
@@ -131,10 +131,10 @@ class Watches {
   #tell(watch: number, mask: number, name: FileName): void {
     this.events++;
     if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: who knows what was lost
-    const places = this.#places.get(watch);
-    if (places === undefined) return; // a late event of a watch that was given up
-    if (mask & IN_IGNORED) this.#places.delete(watch);
-    for (const place of places) place.tree.onEvent(place, mask, name);
+    const watchedNames = this.#watchedNames.get(watch);
+    if (watchedNames === undefined) return; // a late event of a watch that was given up
+    if (mask & IN_IGNORED) this.#watchedNames.delete(watch);
+    for (const watched of watchedNames) watched.tree.onEvent(watched, mask, name);
   }
 
   #resetDisturbed(): void {
@@ -147,7 +147,7 @@ class Watches {
   #reset(): void {
     this.overflows++;
     this.#close(); // with all its watches
-    this.#places.clear();
+    this.#watchedNames.clear();
     this.#retryMs = performance.now() + CACHE_RECHECK_SECONDS * 1000;
     this.#open();
     for (const tree of [...this.#trees]) tree.reset();

@@ -3,22 +3,22 @@
  * @module
  */
 import { IN_IGNORED, IN_MODIFY } from "../../../ffi/libc/constants.ts";
-import { Place } from "./watched_name.ts";
+import { WatchedName } from "./watched_name.ts";
 import type { WatchTree } from "./watch_tree.ts";
 import { watches } from "./watches.ts";
 
 /** See the module's comment. */
 export class WriteEvents {
   readonly #tree: WatchTree;
-  readonly #place: Place;
+  readonly #watched: WatchedName;
   readonly #overflows = watches.overflows;
   #writes = 0;
   #hasEnded = false;
 
   private constructor(tree: WatchTree) {
     this.#tree = tree;
-    this.#place = new Place(tree, "", null);
-    this.#place.listener = (mask) => {
+    this.#watched = new WatchedName(tree, "", null);
+    this.#watched.listener = (mask) => {
       if (mask & IN_MODIFY) this.#writes++;
       if (mask & IN_IGNORED) this.#hasEnded = true;
     };
@@ -27,7 +27,7 @@ export class WriteEvents {
   /** Of the file that is open as `fd`, from now on. Null where the kernel cannot be relied on to tell of all. */
   static of(tree: WatchTree, fd: number): WriteEvents | null {
     const events = new WriteEvents(tree);
-    return tree.isWatching && tree.watchFile(events.#place, fd) ? events : null;
+    return tree.isWatching && tree.watchFile(events.#watched, fd) ? events : null;
   }
 
   /** Grows with every write that has ended before it is asked for; several may count as one. */
@@ -43,6 +43,6 @@ export class WriteEvents {
 
   /** Gives the watch back. */
   close(): void {
-    this.#tree.unwatch(this.#place);
+    this.#tree.unwatch(this.#watched);
   }
 }

@@ -8,7 +8,7 @@
 import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
-import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, said } from "../flags/command_line.ts";
+import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, withoutUndefined } from "../flags/command_line.ts";
 import { type ListenAddress, readHost, readListenAddress } from "../../../server/listen/address.ts";
 import { readAdminAddress } from "../settings/admin_address.ts";
 import { JsonPlaces } from "../settings/json_places.ts";
@@ -41,7 +41,7 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
   const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !countsWhenFound(key));
   const written: WrittenConfig = withoutKeys(whole, ignored);
   const { port, host, poller, handler, coroutine, keepAlive, cacheSize, cacheFileSize } = written;
-  const program = said({
+  const program = withoutUndefined({
     port,
     host: host === undefined ? undefined : readHost(host),
     listen: written.listen === undefined ? undefined : listenOf(written.listen, path),
@@ -214,7 +214,7 @@ function formatPath(path: Path): string {
 
 function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
   const { index, spa, errorPages, cors } = written;
-  return said({
+  return withoutUndefined({
     root: written.root === undefined ? undefined : relativeTo(path, written.root),
     index: typeof index === "string" ? readIndex(index) : index,
     cleanUrls: written.cleanUrls,

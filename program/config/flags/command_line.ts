@@ -119,7 +119,7 @@ function aboutFiles(flags: GivenFlags, root: string | undefined): string | null 
 }
 
 function programOf(flags: GivenFlags, port: string | undefined): Partial<ProgramSettings> {
-  return said({
+  return withoutUndefined({
     port: positionalOr(flags, "port", port, readNamedPort),
     host: read(flags, "host", readHost, "host"),
     listen: flags.get("listen")?.map((text) => judge(flags.label("listen"), text, readListenAddress)),
@@ -148,7 +148,7 @@ function programOf(flags: GivenFlags, port: string | undefined): Partial<Program
 
 function siteOf(flags: GivenFlags, root: string | undefined): Partial<SiteSettings> {
   const fields = flags.get("header")?.map((text) => judge(flags.label("header"), text, readField));
-  return said({
+  return withoutUndefined({
     root: positionalOr(flags, "root", root, readRoot),
     index: read(flags, "index", readIndex, "index"),
     cleanUrls: flags.isOn("clean-urls"),
@@ -167,7 +167,7 @@ function siteOf(flags: GivenFlags, root: string | undefined): Partial<SiteSettin
 }
 
 /** Without what is undefined: it was left open. */
-export function said<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function withoutUndefined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -7,7 +7,7 @@ import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import { Backlog } from "../../connection/pending_bytes.ts";
 import { bytesOf, describeKind } from "../../../ffi/libc/bytes.ts";
 import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
-import type { ConnectionHost } from "../../connection/context.ts";
+import type { ConnectionContext } from "../../connection/context.ts";
 import { bodyMemory } from "../../http/body_memory.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../limits.ts";
 import { Interest, Readiness } from "../../loop/poller.ts";
@@ -50,7 +50,7 @@ export class ByteConnection extends Connection implements Peer {
   /** The instant at which it is cut off, whatever it does. */
   #endMs = Infinity;
 
-  constructor(host: ConnectionHost, keeper: ConnectionKeeper, protocol: Protocol) {
+  constructor(host: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
     super(host, keeper, new Receiver(host.reactor.trigger === "level"));
     this.isReusable = false; // sessions hold on to their peers
     this.#protocol = protocol;
@@ -58,7 +58,7 @@ export class ByteConnection extends Connection implements Peer {
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
-    this.address = this.host.remotes.address(fd) ?? UNKNOWN;
+    this.address = this.host.clientAddresses.address(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
     const { reactor } = this.host;
     try {
@@ -77,17 +77,17 @@ export class ByteConnection extends Connection implements Peer {
 
   write(given: Uint8Array): boolean {
     const bytes = bytesOf(given, "What is written to a client");
-    const { reactor, workspace } = this.host;
+    const { reactor, buffers } = this.host;
     if (this.retired || this.closeAfter) return false;
     this.#hasLastWord ||= this.#isEndTold;
     if (this.#isInTurn) {
-      this.output.append(workspace, bytes, 0, bytes.length);
+      this.output.append(buffers, bytes, 0, bytes.length);
       return true;
     }
     // What a session says at its very beginning waits for its first turn.
-    const isOurs = this.#session !== null && !reactor.isParked && workspace.gatherLength === 0;
+    const isOurs = this.#session !== null && !reactor.isParked && buffers.gatherLength === 0;
     if (isOurs && !this.isBlocked) {
-      this.output.append(workspace, bytes, 0, bytes.length);
+      this.output.append(buffers, bytes, 0, bytes.length);
       if (this.flush()) this.#expire();
       return !this.retired;
     }
@@ -148,20 +148,20 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Receives outside of its turn: a copy of what is there, or null. */
   receiveNow(): Bytes | null {
-    const { receiver, host: { reactor, workspace } } = this;
+    const { receiver, host: { reactor, buffers } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
-    const slot = workspace.takeSlot(reactor.batch);
+    const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
-    const count = receiver.take(workspace, slot, this.recv(slot));
+    const count = receiver.take(buffers, slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
       else if (count === 0) reactor.again(this); // its turn tells the session
       return null;
     }
-    this.host.ledger.counters.receive(count);
+    this.host.accounting.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     receiver.input.clear();
-    workspace.returnSlot();
+    buffers.returnSlot();
     return bytes;
   }
 

@@ -4,14 +4,14 @@
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
 import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
-import type { ConnectionHost } from "../../connection/context.ts";
+import type { ConnectionContext } from "../../connection/context.ts";
 import { Exchange, noResponse } from "../../exchange/exchange.ts";
 import { HttpError } from "../../http/http_error.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { errorResponse } from "../../exchange/error_response.ts";
 import { CONTINUE, HttpResponse } from "../../http/response.ts";
 import { ABANDONED_TIMEOUT_MS, LINGER_TIMEOUT_MS } from "../../limits.ts";
-import { Pace } from "../../connection/minimum_rate.ts";
+import { MinimumRate } from "../../connection/minimum_rate.ts";
 import { type Interest, Readiness } from "../../loop/poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 
@@ -22,11 +22,11 @@ export abstract class ExchangeConnection extends Connection {
   /** The request at hand, where it takes more than this turn. */
   protected exchange: Exchange | null = null;
   /** How fast a body arrives; null: none ever had to be waited for. */
-  #bodyPace: Pace | null = null;
+  #bodyRate: MinimumRate | null = null;
   /** A handler is being called. */
   protected isCalling = false;
 
-  constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
+  constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
     const reader = new RequestReader();
     super(host, keeper, reader);
     this.reader = reader;
@@ -82,8 +82,8 @@ export abstract class ExchangeConnection extends Connection {
     try {
       if (exchange === null) return;
       const reason = new DOMException("The client is gone", "AbortError");
-      exchange.abandon(reason);
-      exchange.letGo();
+      exchange.abort(reason);
+      exchange.release();
       exchange.stream?.cancel(reason);
     } finally {
       super.onClosed();
@@ -93,16 +93,16 @@ export abstract class ExchangeConnection extends Connection {
   /** Answers the request that is in "handling". From inside the loop only. */
   protected answer(respond: (request: HttpRequest) => void): void {
     const { request } = this.exchange!;
-    this.host.workspace.gatherLength = 0;
+    this.host.buffers.gatherLength = 0;
     this.current = this.reader.isInBody ? "reading-body" : "reading";
     respond(request!);
     this.proceed();
   }
 
   protected suspend(promise: Promise<HttpResponse> | null, request: HttpRequest): void {
-    const { reactor, workspace, limits } = this.host;
+    const { reactor, buffers, limits } = this.host;
     this.isReusable = false;
-    this.reader.release(workspace, request);
+    this.reader.release(buffers, request);
     const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
@@ -133,17 +133,17 @@ export abstract class ExchangeConnection extends Connection {
   /** The handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
-    const { reactor, workspace } = this.host;
+    const { reactor, buffers } = this.host;
     if (!exchange.isAnswered) {
       exchange.deadlineMs = reactor.now + this.host.limits.handlerTimeoutMs; // it is at work
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
-        workspace.gatherLength = 0;
+        buffers.gatherLength = 0;
         this.inviteBody(exchange);
         if (!this.flush() && this.retired) return;
         this.#expire();
       }
     } else if (exchange.held !== null) { // the client may wait for the head before it sends more
-      workspace.gatherLength = 0;
+      buffers.gatherLength = 0;
       this.releaseHead(exchange);
       if (!this.flush() && this.retired) return;
       this.#expire();
@@ -155,7 +155,7 @@ export abstract class ExchangeConnection extends Connection {
   /** Tells the client to send the body it announced. Not after the response has begun. */
   protected inviteBody(exchange: Exchange): void {
     exchange.isContinued = true;
-    this.output.append(this.host.workspace, CONTINUE, 0, CONTINUE.length);
+    this.output.append(this.host.buffers, CONTINUE, 0, CONTINUE.length);
   }
 
   protected override settle(): void {
@@ -171,7 +171,7 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override attend(): void {
-    const { reactor, workspace, limits } = this.host;
+    const { reactor, buffers, limits } = this.host;
     const exchange = this.exchange!;
     const reader = this.reader;
     if (!this.output.isEmpty) this.flush();
@@ -179,7 +179,7 @@ export abstract class ExchangeConnection extends Connection {
     if (reader.isInBody) {
       const body = exchange.body!;
       const wasAwaited = body.isAwaited;
-      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(workspace, limits);
+      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(buffers, limits);
       if (found < 0) return this.#dismiss(-found);
       if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
@@ -197,7 +197,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.host;
     const exchange = this.exchange!;
     const { wait } = exchange;
-    if (wait === "body") this.#bodyPace!.pause(reactor.now, this.reader.receivedBytes);
+    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
@@ -210,8 +210,8 @@ export abstract class ExchangeConnection extends Connection {
       reactor.expireAt(this, exchange.isEventStream ? Math.min(leavesMs, exchange.deadlineMs) : leavesMs);
     } else if (this.#isBodyDue(exchange)) {
       exchange.wait = "body";
-      this.beginBody(exchange.isBodyPaced);
-      exchange.isBodyPaced = true;
+      this.beginBody(exchange.hasBodyRate);
+      exchange.hasBodyRate = true;
     } else {
       exchange.wait = "handler";
       reactor.expireAt(this, exchange.deadlineMs);
@@ -224,10 +224,10 @@ export abstract class ExchangeConnection extends Connection {
    */
   protected beginBody(isAgain = false): void {
     const { reactor } = this.host;
-    const pace = this.#bodyPace ??= new Pace();
-    if (isAgain) pace.resume(reactor.now);
-    else pace.begin(reactor.now, this.reader.receivedBytes);
-    reactor.expireAt(this, pace.nextMs(reactor.now, this.#bodyTimeoutMs));
+    const rate = this.#bodyRate ??= new MinimumRate();
+    if (isAgain) rate.resume(reactor.now);
+    else rate.begin(reactor.now, this.reader.receivedBytes);
+    reactor.expireAt(this, rate.nextMs(reactor.now, this.#bodyTimeoutMs));
   }
 
   /** The rest of a body whose request is answered is waited for no longer than the end of a connection. */
@@ -240,9 +240,9 @@ export abstract class ExchangeConnection extends Connection {
   protected isBodyInTime(): boolean {
     const { reactor, limits: { receiveRateMin } } = this.host;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
-    const pace = this.#bodyPace!;
-    if (pace.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
-    reactor.expireAt(this, pace.nextMs(reactor.now, bodyTimeoutMs));
+    const rate = this.#bodyRate!;
+    if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
+    reactor.expireAt(this, rate.nextMs(reactor.now, bodyTimeoutMs));
     return true;
   }
 
@@ -268,16 +268,16 @@ export abstract class ExchangeConnection extends Connection {
       return this.settle();
     }
     if (this.#isLeaving(exchange)) {
-      exchange.abandon(new DOMException("The client ended its half of the connection", "AbortError"));
+      exchange.abort(new DOMException("The client ended its half of the connection", "AbortError"));
       if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
-      return this.abandoned();
+      return this.aborted();
     }
     if (!this.#isBodyDue(exchange)) return this.#dismiss(503);
     if (!this.isBodyInTime()) this.#dismiss(408);
   }
 
   /** The client counts as gone: the handler heard of it, and may answer all the same, unless the server is to stop. */
-  protected abandoned(): void {
+  protected aborted(): void {
     if (this.host.isDraining) this.host.reactor.retire(this);
     else this.#expire();
   }
@@ -289,9 +289,9 @@ export abstract class ExchangeConnection extends Connection {
       status,
       status === 503 ? "The handler took too long" : "The body did not arrive",
     );
-    exchange.abandon(reason);
+    exchange.abort(reason);
     if (exchange.isAnswered) return this.host.reactor.retire(this); // in the middle of a stream
-    exchange.letGo();
+    exchange.release();
     if (status !== 503) this.lingerAfter = true;
     this.answer((request) => this.respond(errorResponse(status, [], this.lingerAfter), request));
   }

@@ -4,7 +4,7 @@
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import type { ConnectionKeeper } from "../../connection/connection.ts";
-import type { ConnectionHost } from "../../connection/context.ts";
+import type { ConnectionContext } from "../../connection/context.ts";
 import { Exchange, noResponse } from "../../exchange/exchange.ts";
 import { StreamConnection } from "./stream_connection.ts";
 import { bodyMemory, NoRoom } from "../../http/body_memory.ts";
@@ -20,7 +20,7 @@ import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
 import { Read } from "./request_reader.ts";
 import { isChunked, ResponseStream } from "../../exchange/response_stream.ts";
-import { Transfers } from "../../metrics/transfers.ts";
+import { ResponseRecords } from "../../metrics/response_records.ts";
 
 /** See the module's comment. */
 export class HttpConnection extends StreamConnection {
@@ -29,12 +29,12 @@ export class HttpConnection extends StreamConnection {
   #inHead = false;
   /** When the server is to stop: how long the next request is waited for. */
   #idleUntilMs = 0;
-  readonly #transfers: Transfers;
+  readonly #records: ResponseRecords;
 
-  constructor(host: ConnectionHost, keeper: ConnectionKeeper) {
+  constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
     super(host, keeper);
     this.#context = new RequestContext(host, this);
-    this.#transfers = new Transfers(host.ledger);
+    this.#records = new ResponseRecords(host.accounting);
   }
 
   override attach(fd: number, interest: Interest): void {
@@ -44,7 +44,7 @@ export class HttpConnection extends StreamConnection {
 
   /** The client's; null once it is gone. */
   get address(): SocketAddress | null {
-    return this.retired ? null : this.host.remotes.address(this.fd);
+    return this.retired ? null : this.host.clientAddresses.address(this.fd);
   }
 
   /** Its descriptor; −1 once it is gone. */
@@ -65,15 +65,15 @@ export class HttpConnection extends StreamConnection {
   }
 
   override onDeadline(): void {
-    this.host.workspace.gatherLength = 0;
+    this.host.buffers.gatherLength = 0;
     if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
     if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
     if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
-    this.reader.restore(this.host.workspace);
-    this.#refuse(408, this.host.workspace.request);
+    this.reader.restore(this.host.buffers);
+    this.#refuse(408, this.host.buffers.request);
     this.settle();
   }
 
@@ -83,7 +83,7 @@ export class HttpConnection extends StreamConnection {
   }
 
   protected override detach(exchange: Exchange): void {
-    this.host.ledger.meet(this.fd);
+    this.host.accounting.lookUpClient(this.fd);
     this.#context.bind(exchange);
     this.#context = new RequestContext(this.host, this);
   }
@@ -137,7 +137,7 @@ export class HttpConnection extends StreamConnection {
 
   /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
   #process(): void {
-    const { reactor, workspace } = this.host;
+    const { reactor, buffers } = this.host;
     const { input } = this.reader;
     let answered = 0;
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
@@ -146,7 +146,7 @@ export class HttpConnection extends StreamConnection {
         const isLate = answered % 4 === 1 && reactor.isLate;
         if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
       } else if (this.current !== "reading-body") return;
-      const found = this.reader.read(workspace, this.host.limits);
+      const found = this.reader.read(buffers, this.host.limits);
       if (found === Read.INCOMPLETE) return;
       if (this.exchange !== null) { // the rest of a body whose request is answered
         if (found < 0) this.closeAfter = this.lingerAfter = true;
@@ -154,32 +154,32 @@ export class HttpConnection extends StreamConnection {
         this.current = "reading";
       } else if (found === Read.REQUEST) {
         this.current = "reading";
-        this.#handle(workspace.request);
+        this.#handle(buffers.request);
       } else if (found === Read.HEAD) {
-        this.#beginBody(workspace.request);
+        this.#beginBody(buffers.request);
       } else {
-        this.#refuse(-found, workspace.request);
+        this.#refuse(-found, buffers.request);
       }
     }
   }
 
   #beginBody(request: HttpRequest): void {
-    const { reactor, workspace, handler } = this.host;
+    const { reactor, buffers, handler } = this.host;
     const { input } = this.reader;
     this.current = "reading-body";
-    this.host.ledger.meet(this.fd);
+    this.host.accounting.lookUpClient(this.fd);
     this.beginBody();
     if (handler.ignoresBodies) {
       if (request.expectsContinue && input.isEmpty) {
-        this.output.append(workspace, CONTINUE, 0, CONTINUE.length);
+        this.output.append(buffers, CONTINUE, 0, CONTINUE.length);
       }
       return;
     }
-    this.reader.release(workspace, request);
+    this.reader.release(buffers, request);
     const exchange = this.exchange = new Exchange(this.host.onHandlerError);
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
-    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(workspace, this.host.limits);
+    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(buffers, this.host.limits);
     if (found < 0) this.#refuse(-found, request);
     else this.#handle(request);
   }
@@ -247,7 +247,7 @@ export class HttpConnection extends StreamConnection {
 
   /** Sends a response, or as much of it as the socket takes; of one with a stream the head. */
   #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
-    const { reactor, transport, workspace, clock, keepAlive, keepAliveFields, isDraining, ledger } =
+    const { reactor, transport, buffers, clock, keepAlive, keepAliveFields, isDraining, accounting } =
       this.host;
     const tail = HttpResponse.sentTail(response);
     const isHead = request.method === "HEAD";
@@ -261,13 +261,13 @@ export class HttpConnection extends StreamConnection {
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
     if (this.reader.input.isEmpty && !isHead && !closes) {
-      sent = this.output.sendAlone(transport, this.fd, workspace, response);
+      sent = this.output.sendAlone(transport, this.fd, buffers, response);
     }
     if (sent === HttpResponse.sentBytes(response).length) {
-      ledger.sent(this.fd, request, response.status, sent, response.headLength, startMs);
+      accounting.sent(this.fd, request, response.status, sent, response.headLength, startMs);
     } else {
       const { output } = this;
-      const transfer = this.#transfers.begin(
+      const transfer = this.#records.begin(
         this.fd,
         request,
         response.status,
@@ -275,8 +275,8 @@ export class HttpConnection extends StreamConnection {
         startMs,
       );
       if (sent < 0) return reactor.retire(this);
-      if (sent > 0) ledger.counters.send(sent);
-      output.appendHead(workspace, response, closes, chunked, sent);
+      if (sent > 0) accounting.counters.send(sent);
+      output.appendHead(buffers, response, closes, chunked, sent);
       transfer.from -= sent;
       transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
       if (isHead && tail instanceof FileBody) tail.close();
@@ -285,7 +285,7 @@ export class HttpConnection extends StreamConnection {
         this.stream(stream, request);
         this.exchange!.isEventStream = response.isEventStream;
         return isDraining && response.isEventStream ? this.tellEvents(this.exchange!) : undefined;
-      } else output.appendBody(workspace, response, sent);
+      } else output.appendBody(buffers, response, sent);
       transfer.until = output.appendedBytes;
     }
     if (this.exchange !== null) this.complete(this.exchange);
@@ -293,26 +293,26 @@ export class HttpConnection extends StreamConnection {
 
   protected override flush(): boolean {
     const isAll = super.flush();
-    this.#transfers.progress(this.output.sentBytes);
+    this.#records.progress(this.output.sentBytes);
     return isAll;
   }
 
   protected override complete(exchange: Exchange): void {
-    this.#transfers.seal(this.output.appendedBytes);
+    this.#records.seal(this.output.appendedBytes);
     super.complete(exchange);
-    this.#transfers.progress(this.output.sentBytes);
+    this.#records.progress(this.output.sentBytes);
   }
 
   override onClosed(): void {
-    this.#transfers.cutOff(this.output.sentBytes);
-    const { exchange, reader, host: { ledger, reactor, workspace } } = this;
+    this.#records.cutOff(this.output.sentBytes);
+    const { exchange, reader, host: { accounting, reactor, buffers } } = this;
     if (exchange === null && reader.isInBody && !this.closeAfter) {
-      reader.restore(workspace);
-      ledger.leaveUnanswered(this.fd, workspace.request, reactor.turnMs);
+      reader.restore(buffers);
+      accounting.leaveUnanswered(this.fd, buffers.request, reactor.turnMs);
     } else if (
       exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
     ) {
-      ledger.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
+      accounting.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
     }
     super.onClosed();
   }

@@ -9,7 +9,7 @@ import type { RequestBody } from "../../http/request_body.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX } from "../../limits.ts";
 import { Receiver } from "../../connection/receiver.ts";
 import type { ServerLimits } from "../../server_limits.ts";
-import type { Workspace } from "../../connection/buffers.ts";
+import type { Buffers } from "../../connection/buffers.ts";
 
 /** What {@linkcode RequestReader.read} found, if not a negated status. */
 export const Read = {
@@ -45,10 +45,10 @@ export class RequestReader extends Receiver {
 
   /**
    * Goes on with what has arrived: one of {@linkcode Read}, or the negated status of what is no request. The request
-   * is in `workspace.request`, which serves other connections as soon as this one's turn is over.
+   * is in `buffers.request`, which serves other connections as soon as this one's turn is over.
    */
-  read(workspace: Workspace, limits: RequestLimits): number {
-    return this.isInBody ? this.#readBody(workspace) : this.#readHead(workspace, limits);
+  read(buffers: Buffers, limits: RequestLimits): number {
+    return this.isInBody ? this.#readBody(buffers) : this.#readHead(buffers, limits);
   }
 
   override clear(): void {
@@ -57,41 +57,41 @@ export class RequestReader extends Receiver {
     this.body = null;
   }
 
-  /** Makes `workspace.request` this connection's again, as far as it has come, after others have used it. */
-  restore(workspace: Workspace): void {
-    workspace.request = workspace.scratch;
+  /** Makes `buffers.request` this connection's again, as far as it has come, after others have used it. */
+  restore(buffers: Buffers): void {
+    buffers.request = buffers.scratch;
     if (this.isInBody) {
       const { length } = this.#head; // within what was the limit when it was read
-      parseRequest(this.#head, 0, length, workspace.scratch, length, workspace.fieldsMax);
+      parseRequest(this.#head, 0, length, buffers.scratch, length, buffers.fieldsMax);
     } else {
       const { bytes, start, end } = this.input;
-      workspace.scratch.method = "";
-      workspace.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+      buffers.scratch.method = "";
+      buffers.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
     }
   }
 
   /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
-  release(workspace: Workspace, request: HttpRequest): void {
+  release(buffers: Buffers, request: HttpRequest): void {
     if (request.isShared) return;
-    workspace.renewScratch();
+    buffers.renewScratch();
     if (request.buffer === this.input.bytes) request.buffer = this.input.own();
   }
 
-  #readHead(workspace: Workspace, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
+  #readHead(buffers: Buffers, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
     const { input } = this;
-    const { heads } = workspace;
+    const { heads } = buffers;
     input.skipEmptyLines();
     if (input.isEmpty || (input.scanned > 0 && !input.hasNews(headBytesMax))) return Read.INCOMPLETE;
     const { view, start, end } = input;
     if (view !== null) {
       const known = heads.find(view, start, end - start);
       if (known !== null && known.fieldCount <= fieldsMax) {
-        workspace.request = known;
+        buffers.request = known;
         input.start += known.headLength;
         return Read.REQUEST;
       }
     }
-    const request = workspace.request = workspace.scratchFor(fieldsMax);
+    const request = buffers.request = buffers.scratchFor(fieldsMax);
     const taken = parseRequest(input.bytes, start, end, request, headBytesMax, fieldsMax);
     if (taken < 0) {
       if (request.lineEnd === 0) request.setUnknown(input.bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
@@ -115,16 +115,16 @@ export class RequestReader extends Receiver {
     return Read.HEAD;
   }
 
-  #readBody(workspace: Workspace): number {
+  #readBody(buffers: Buffers): number {
     const { input, body } = this;
     const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
     if (taken < 0) {
-      if (body === null) this.restore(workspace); // was it HEAD?
+      if (body === null) this.restore(buffers); // was it HEAD?
       return taken;
     }
     input.start += taken;
     if (!this.#framing!.isDone) return Read.INCOMPLETE;
-    if (body === null) this.restore(workspace);
+    if (body === null) this.restore(buffers);
     else body.end();
     this.body = null;
     this.#head = NO_HEAD;

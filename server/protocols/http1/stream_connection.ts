@@ -27,7 +27,7 @@ export abstract class StreamConnection extends ExchangeConnection {
 
   protected stream(stream: ResponseStream, request: HttpRequest): void {
     this.isReusable = false;
-    this.reader.release(this.host.workspace, request);
+    this.reader.release(this.host.buffers, request);
     const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
     if (exchange.request === null) this.detach(exchange);
     exchange.request = request;
@@ -56,11 +56,11 @@ export abstract class StreamConnection extends ExchangeConnection {
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
-    const { exchange, output, host: { workspace } } = this;
+    const { exchange, output, host: { buffers } } = this;
     if (exchange?.stream !== stream) return; // it was ended meanwhile
-    workspace.gatherLength = 0;
+    buffers.gatherLength = 0;
     try {
-      stream.append(output, workspace, result, () => exchange.held !== null && this.releaseHead(exchange));
+      stream.append(output, buffers, result, () => exchange.held !== null && this.releaseHead(exchange));
     } catch (error) {
       stream.cancel(error as Error);
       return this.#streamFailed(stream, error);
@@ -84,7 +84,7 @@ export abstract class StreamConnection extends ExchangeConnection {
 
   /** The server is to stop: what makes an event stream hears of it, and has a moment to end it. */
   protected tellEvents(exchange: Exchange): void {
-    exchange.abandon(new DOMException("The server is to stop", "AbortError"));
+    exchange.abort(new DOMException("The server is to stop", "AbortError"));
     exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
     this.host.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // it may make a pause until then
   }
@@ -97,11 +97,11 @@ export abstract class StreamConnection extends ExchangeConnection {
 
   /** The moment is over. */
   protected endEvents(): void {
-    const { exchange, output, host: { workspace } } = this;
+    const { exchange, output, host: { buffers } } = this;
     if (!output.isEmpty) return this.checkSending();
     const stream = exchange!.stream!;
     stream.cancel(new DOMException("The server is to stop", "AbortError"));
-    stream.append(output, workspace, { done: true } as ReadableStreamReadDoneResult<Uint8Array>);
+    stream.append(output, buffers, { done: true } as ReadableStreamReadDoneResult<Uint8Array>);
     this.complete(exchange!);
     this.proceed();
   }

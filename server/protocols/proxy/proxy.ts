@@ -4,13 +4,13 @@
  * @module
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
-import type { ConnectionHost } from "../../connection/context.ts";
+import type { ConnectionContext } from "../../connection/context.ts";
 import { Interest } from "../../loop/poller.ts";
 import { Source } from "../../loop/source.ts";
 import { ProxyHeader } from "./proxy_header.ts";
 
 /** Who waits for them. */
-export interface GateKeeper {
+export interface Admission {
   /** The header of the connection `fd` was read; the reactor does not know it. For phase one. */
   admit(fd: number): void;
   /** It has ended before. */
@@ -19,20 +19,20 @@ export interface GateKeeper {
 
 /** See the module's comment. */
 export class ProxyGate {
-  readonly #host: ConnectionHost;
-  readonly #keeper: GateKeeper;
+  readonly #host: ConnectionContext;
+  readonly #keeper: Admission;
   readonly #waiting = new Set<WaitingConnection>();
 
-  constructor(host: ConnectionHost, keeper: GateKeeper) {
+  constructor(host: ConnectionContext, admission: Admission) {
     this.#host = host;
-    this.#keeper = keeper;
+    this.#keeper = admission;
   }
 
   /** A proxy was accepted as `fd`. Most often its header is there. For phase one. */
   accept(fd: number): void {
-    const { reactor, limits, remotes } = this.#host;
+    const { reactor, limits, clientAddresses } = this.#host;
     const connection = new WaitingConnection(fd, this.#host, this.#keeper, this.#waiting);
-    if (!remotes.mayNameClients(fd)) return reactor.retire(connection);
+    if (!clientAddresses.mayNameClients(fd)) return reactor.retire(connection);
     if (connection.read()) return;
     const status = connection.retired ? 0 : reactor.register(connection, Interest.READABLE);
     if (status < 0) {
@@ -52,15 +52,15 @@ export class ProxyGate {
 
 /** One connection whose header is not whole. */
 class WaitingConnection extends Source {
-  readonly #host: ConnectionHost;
-  readonly #keeper: GateKeeper;
+  readonly #host: ConnectionContext;
+  readonly #keeper: Admission;
   readonly #waiting: Set<WaitingConnection>;
   readonly #header = new ProxyHeader();
 
-  constructor(fd: number, host: ConnectionHost, keeper: GateKeeper, waiting: Set<WaitingConnection>) {
+  constructor(fd: number, host: ConnectionContext, admission: Admission, waiting: Set<WaitingConnection>) {
     super(fd);
     this.#host = host;
-    this.#keeper = keeper;
+    this.#keeper = admission;
     this.#waiting = waiting;
   }
 
@@ -70,7 +70,7 @@ class WaitingConnection extends Source {
 
   /** Takes what has come of the header; true once it is whole, and the connection somebody else's. */
   read(): boolean {
-    const { transport, reactor, ledger, remotes } = this.#host;
+    const { transport, reactor, accounting, clientAddresses } = this.#host;
     const { fd } = this;
     const header = this.#header;
     while (!header.isWhole) {
@@ -91,11 +91,11 @@ class WaitingConnection extends Source {
         reactor.retire(this);
         return false;
       }
-      ledger.counters.receive(taken);
+      accounting.counters.receive(taken);
     }
     this.#waiting.delete(this);
     reactor.retire(this, false);
-    if (header.client !== null) remotes.tell(fd, header.client);
+    if (header.client !== null) clientAddresses.tell(fd, header.client);
     this.#keeper.admit(fd);
     return true;
   }

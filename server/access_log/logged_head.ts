@@ -11,7 +11,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NOTHING: Bytes = encodeUtf8("");
 
 /** See the module's comment. Each value is `bytes[…Start, …End)`, and empty where there is none. One object for all. */
-export class Source {
+export class LoggedHead {
   bytes: Uint8Array = NOTHING;
   /** The name that was given with a password, whether or not it is right. */
   user: Bytes = NOTHING;

@@ -3,25 +3,25 @@
  * @module
  */
 import type { HttpRequest } from "../http/request.ts";
-import type { Ledger, Transfer } from "./accounting.ts";
+import type { Accounting, ResponseRecord } from "./accounting.ts";
 
 /** See the module's comment. Most connections have none. */
-export class Transfers {
-  readonly #ledger: Ledger;
-  #first: Transfer | null = null;
-  #last: Transfer | null = null;
+export class ResponseRecords {
+  readonly #accounting: Accounting;
+  #first: ResponseRecord | null = null;
+  #last: ResponseRecord | null = null;
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(accounting: Accounting) {
+    this.#accounting = accounting;
   }
 
   /** A response to the client at `fd` begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
-  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): Transfer {
-    const transfer = this.#ledger.begin(fd, request, status, from, startMs);
-    if (this.#last === null) this.#first = transfer;
-    else this.#last.next = transfer;
-    this.#last = transfer;
-    return transfer;
+  begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
+    const record = this.#accounting.begin(fd, request, status, from, startMs);
+    if (this.#last === null) this.#first = record;
+    else this.#last.next = record;
+    this.#last = record;
+    return record;
   }
 
   /** What was begun last ends at byte `appendedBytes`, unless that was known. */
@@ -39,9 +39,9 @@ export class Transfers {
     while (this.#first !== null) this.#end(this.#first, sentBytes);
   }
 
-  #end(transfer: Transfer, sentBytes: number): void {
-    this.#first = transfer.next;
+  #end(record: ResponseRecord, sentBytes: number): void {
+    this.#first = record.next;
     if (this.#first === null) this.#last = null;
-    this.#ledger.end(transfer, sentBytes);
+    this.#accounting.end(record, sentBytes);
   }
 }

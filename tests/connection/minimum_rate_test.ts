@@ -3,11 +3,11 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { PACE_STEP_MS_MAX } from "../../server/limits.ts";
+import { RATE_STEP_MS_MAX } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Pace } from "../../server/connection/minimum_rate.ts";
+import { MinimumRate } from "../../server/connection/minimum_rate.ts";
 import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import {
   calm,
@@ -27,11 +27,11 @@ const TIMEOUT_MS = 10_000;
 
 /** When a client that has taken `bytesAt(ms)` is cut off; null: not within 100 s. */
 function cutMs(bytesAt: (ms: number) => number, rateMin: number): number | null {
-  const pace = new Pace();
-  pace.begin(0, bytesAt(0));
+  const rate = new MinimumRate();
+  rate.begin(0, bytesAt(0));
   for (let now = 0; now < 100_000;) {
-    now = pace.nextMs(now, TIMEOUT_MS);
-    if (pace.isTooSlow(now, bytesAt(now), TIMEOUT_MS, rateMin)) return now;
+    now = rate.nextMs(now, TIMEOUT_MS);
+    if (rate.isTooSlow(now, bytesAt(now), TIMEOUT_MS, rateMin)) return now;
   }
   return null;
 }
@@ -42,7 +42,7 @@ Deno.test("silence is cut off at its timeout, and at most a step later", () => {
     const lastMs = random.below(80_000);
     const cut = cutMs((ms) => Math.floor(Math.min(ms, lastMs) / 100), 0);
     assert(
-      cut !== null && cut >= lastMs - 100 + TIMEOUT_MS && cut <= lastMs + TIMEOUT_MS + PACE_STEP_MS_MAX,
+      cut !== null && cut >= lastMs - 100 + TIMEOUT_MS && cut <= lastMs + TIMEOUT_MS + RATE_STEP_MS_MAX,
       `${lastMs}: ${cut}`,
     );
   });
@@ -54,7 +54,7 @@ Deno.test("who keeps the average goes on, in whatever portions; who does not is 
       Math.floor(ms / portionMs) * portionMs * perSecond / 1000;
     assertEquals(cutMs(rate(1500), 1000), null, `${portionMs}`);
     const cut = cutMs(rate(400), 1000)!;
-    assert(cut >= TIMEOUT_MS && cut <= TIMEOUT_MS + PACE_STEP_MS_MAX, `${portionMs}: ${cut}`);
+    assert(cut >= TIMEOUT_MS && cut <= TIMEOUT_MS + RATE_STEP_MS_MAX, `${portionMs}: ${cut}`);
     assertEquals(cutMs(rate(400), 0), null, `${portionMs}`);
   }
   const tires = (ms: number) => ms < 50_000 ? ms * 10 : 500_000 + Math.floor(ms / 1000);
@@ -63,15 +63,15 @@ Deno.test("who keeps the average goes on, in whatever portions; who does not is 
 });
 
 Deno.test("who slept itself does not blame others, and after that is as strict as before", () => {
-  const pace = new Pace();
-  pace.begin(0, 0);
-  pace.nextMs(0, TIMEOUT_MS);
-  assert(!pace.isTooSlow(5 * TIMEOUT_MS, 10, TIMEOUT_MS, 1000), "after a long sleep");
+  const rate = new MinimumRate();
+  rate.begin(0, 0);
+  rate.nextMs(0, TIMEOUT_MS);
+  assert(!rate.isTooSlow(5 * TIMEOUT_MS, 10, TIMEOUT_MS, 1000), "after a long sleep");
   let now = 5 * TIMEOUT_MS;
   let isTooSlow = false;
   while (!isTooSlow && now < 60 * TIMEOUT_MS) {
-    now = pace.nextMs(now, TIMEOUT_MS);
-    isTooSlow = pace.isTooSlow(now, 10, TIMEOUT_MS, 1000);
+    now = rate.nextMs(now, TIMEOUT_MS);
+    isTooSlow = rate.isTooSlow(now, 10, TIMEOUT_MS, 1000);
   }
   assertEquals(now, 6 * TIMEOUT_MS);
 });
