@@ -9,7 +9,7 @@ import { IS_EMULATED, Program, Site } from "../support/program.ts";
 import { Mounts } from "../support/mounts.ts";
 import { OddNames } from "../support/odd_names.ts";
 import { summary } from "../support/served_site.ts";
-import { sleep } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** What is promised is a second; the rest is for a machine that is busy. */
