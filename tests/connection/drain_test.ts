@@ -174,14 +174,16 @@ async function drained(
 
 Deno.test("an event stream that pauses between its pieces has its whole second, and no more", async () => {
   // Pieces wait: those of a second are sent, and not those of the next ones.
-  const many = await drained(200, 50, 120);
+  const [many, long, silent] = await Promise.all([
+    drained(200, 50, 120),
+    drained(3, 20_000, 50),
+    drained(1, 300, 50),
+  ]);
   const sent = many.text.match(/data: /g)!.length;
   assert(many.isWhole && many.tookMs >= 950 && many.tookMs < 8000, `${many.tookMs} ms`);
   assert(sent >= 6 && sent < 150, `${sent} pieces`);
   // The pause is longer than the second.
-  const long = await drained(3, 20_000, 50);
   assert(long.isWhole && long.tookMs >= 950 && long.tookMs < 10_000, `${long.tookMs} ms`);
   // After its pause it has nothing to say.
-  const silent = await drained(1, 300, 50);
   assert(silent.isWhole && silent.tookMs >= 950 && silent.tookMs < 10_000, `${silent.tookMs} ms`);
 });

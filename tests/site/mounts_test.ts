@@ -33,8 +33,9 @@ class Several implements AsyncDisposable {
   }
 
   static async start(root: string, flags: readonly (readonly string[])[]): Promise<Several> {
-    const programs: Program[] = [];
-    for (const own of flags) programs.push(await Program.start(root, ["--no-config", "--browse", ...own]));
+    const programs = await Promise.all(
+      flags.map((own) => Program.start(root, ["--no-config", "--browse", ...own])),
+    );
     const wires = await Promise.all(programs.map(({ port }) => Wire.connect(port)));
     return new Several(programs, wires, flags);
   }
