@@ -17,7 +17,6 @@ import { parseConfig } from "../program/config/file/config_file.ts";
 import { UsageError } from "../server/usage_error.ts";
 import type { ConfigText } from "../handlers/site/files/archive.ts";
 import { PackError, packSite } from "./pack_site.ts";
-import { lockOfProgram } from "./program_lock.ts";
 
 /** What Deno calls each target, and what its executables say. */
 const TARGETS: Readonly<Record<string, { readonly triple: string; readonly machine: number }>> = {
@@ -99,12 +98,8 @@ function readConfig(path: string): ConfigText {
   return { path: `embedded ${path.slice(path.lastIndexOf("/") + 1)}`, text };
 }
 
-/** Runs `deno compile`, with a lock file in `folder`. */
-async function compile(output: string, target: string, folder: string): Promise<void> {
-  const common = ["--config", `${REPOSITORY}deno.json`, `${REPOSITORY}main.ts`];
-  const lock = `${folder}/deno.lock`;
-  const info = await runDeno(["info", "--json", ...common]);
-  Deno.writeTextFileSync(lock, lockOfProgram(Deno.readTextFileSync(`${REPOSITORY}deno.lock`), info));
+/** Runs `deno compile`, which puts all packages of `deno.lock` into the program. */
+async function compile(output: string, target: string): Promise<void> {
   await runDeno([
     "compile",
     "--quiet",
@@ -113,10 +108,10 @@ async function compile(output: string, target: string, folder: string): Promise<
     "--allow-ffi",
     "--v8-flags=--max-semi-space-size=4", // new objects in 12 MiB, not in up to 96: here most die at once, or stay
     "--no-code-cache", // else each start runs what it finds in $TMPDIR/deno-compile-NAME.cache, which any user may put there
-    ...["--lock", lock],
     ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target]!.triple]),
     ...["--output", output],
-    ...common,
+    ...["--config", `${REPOSITORY}deno.json`],
+    `${REPOSITORY}main.ts`,
   ]);
 }
 
@@ -126,17 +121,17 @@ function runtimeOfCaller(): Record<string, string> {
   return path === undefined ? {} : { DENORT_BIN: fromCaller(path) };
 }
 
-/** Runs the Deno that compiles: what it prints. Its own words are shown when it fails. */
-async function runDeno(args: readonly string[]): Promise<string> {
+/** Runs the Deno that compiles. Its own words are shown when it fails. */
+async function runDeno(args: readonly string[]): Promise<void> {
   const command = new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
     args: [...args],
     // Old versions trust their own list of authorities alone, and know no proxy that has another.
     env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla", ...runtimeOfCaller() },
-    stdout: "piped",
+    stdout: "null",
     stderr: "piped",
   });
-  const { success, stdout, stderr } = await command.output();
-  if (success) return new TextDecoder().decode(stdout);
+  const { success, stderr } = await command.output();
+  if (success) return;
   const words = new TextDecoder().decode(stderr).trim();
   const hint = Deno.env.has("DENORT_BIN")
     ? ""
@@ -203,7 +198,7 @@ async function main(args: string[]): Promise<void> {
   const folder = Deno.makeTempDirSync({ dir: parent, prefix: ".compile-" });
   try {
     let made = `${folder}/program`;
-    await compile(made, target, folder);
+    await compile(made, target);
     const header = inspect(made, target);
     if (site !== null) {
       await insertSite(made, header, choices, `${folder}/with-site`);

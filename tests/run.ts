@@ -3,14 +3,15 @@
  * ends it and all processes that it started, and fails. It watches from a process of its own, since a test that hangs in
  * the kernel stops everything in its own.
  *
- *     deno run -A tests/run.ts [--deadline=SECONDS] [--lanes=COUNT] [FILES AND FLAGS OF `deno test`]
+ *     deno run -A tests/run.ts [--fast] [--deadline=SECONDS] [--lanes=COUNT] [FILES AND FLAGS OF `deno test`]
  *
- * Without files it runs all. `--deadline` is that of a test which does not say its own (`patient`). `--lanes` is how many
+ * Without files it runs all. `--fast` leaves out those that start a process or open a socket of the network. `--deadline` is that of a test which does not say its own (`patient`). `--lanes` is how many
  * processes run tests at a time, one per processor unless said.
  * @module
  */
 import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
 import { DENO } from "./support/deno.ts";
+import { FAST_FLAGS, isFast } from "./support/fast_tests.ts";
 import { endTree } from "./support/process.ts";
 import { TestProcess } from "./support/test_process.ts";
 
@@ -20,10 +21,12 @@ const LANES_MAX = 4;
 /** Exit statuses of what a signal ends: 128 and its number. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-const flags: string[] = [];
+const isFastRun = Deno.args.includes("--fast");
+const flags: string[] = isFastRun ? [...FAST_FLAGS] : [];
 const paths: string[] = [];
 const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency, LANES_MAX) };
 for (const arg of Deno.args) {
+  if (arg === "--fast") continue;
   const [, name, value] = /^--(deadline|lanes)=(\d+(?:\.\d+)?)$/.exec(arg) ?? [];
   if (name !== undefined) own[name as keyof typeof own] = Number(value);
   else (arg.startsWith("-") ? flags : paths).push(arg);
@@ -51,7 +54,7 @@ function filesOf(path: string): string[] {
 Deno.env.delete("npm_lifecycle_event");
 
 const startedMs = performance.now();
-const waiting = paths.flatMap(filesOf);
+const waiting = paths.flatMap(filesOf).filter((file) => !isFastRun || isFast(Deno.realPathSync(file)));
 const lanes = Math.max(1, Math.min(Math.floor(own.lanes), waiting.length));
 const running = new Set<TestProcess>();
 const failures: string[] = [];

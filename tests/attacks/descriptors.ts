@@ -2,9 +2,10 @@
  * Far more clients than there are descriptors.
  * @module
  */
-import { type Attackers, pause, startProgram, Usage } from "../support/attackers.ts";
+import { type Attackers, startProgram, Usage } from "../support/attackers.ts";
 import { programCommand } from "../support/program.ts";
 import { get, Wire } from "../support/wire.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** What happened. */
 export interface Shortage {
@@ -32,15 +33,15 @@ export async function shortage(
   );
   try {
     const crowd = await attackers.crowd(program.port, count, 2.5, { send, rcvbuf: 4096 });
-    await pause(500);
+    await sleep(500);
     const usage = new Usage(program.pid);
-    await pause(1500);
+    await sleep(1500);
     const { percent } = usage;
     const { statuses } = await crowd.result;
     const startMs = performance.now();
     for (let good = 0; good < 10 && performance.now() - startMs < 5000;) {
       good = await isServed(program.port, isEcho) ? good + 1 : 0;
-      if (good === 0) await pause(20);
+      if (good === 0) await sleep(20);
     }
     const serviceMs = performance.now() - startMs;
     program.kill("SIGTERM");

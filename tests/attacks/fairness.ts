@@ -2,8 +2,9 @@
  * A small file beside downloads that take all they can get.
  * @module
  */
-import { type Attackers, pause, type Probe } from "../support/attackers.ts";
+import { type Attackers, type Probe } from "../support/attackers.ts";
 import type { Program } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** What it and the downloads got. */
 export interface Fairness {
@@ -22,7 +23,7 @@ export async function besideDownloads(
 ): Promise<Fairness> {
   const url = `http://127.0.0.1:${program.port}${path}`;
   const load = attackers.run(["wrk", "-t1", `-c${count}`, `-d${seconds + 1}s`, "--timeout", "60s", url]);
-  await pause(500);
+  await sleep(500);
   const probe = await attackers.probe(program.port, seconds);
   const [, read, unit, time] = /([\d.]+)(\wB) read/.exec(await load) ?? [];
   const factor = { KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 }[unit!] ?? 1;

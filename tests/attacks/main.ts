@@ -2,7 +2,7 @@
  * Attacks at full size: `deno task attack [NAME...]`. It prints a line of a table for each.
  * @module
  */
-import { Attackers, pause, type Probe, residentBytes, startServer } from "../support/attackers.ts";
+import { Attackers, type Probe, residentBytes, startServer } from "../support/attackers.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { type Program, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
@@ -13,6 +13,7 @@ import { garbage } from "./garbage.ts";
 import { halfClosed } from "./half_close.ts";
 import { MODES, slowHttpTest } from "./slow_http.ts";
 import { stall, stalls } from "./stalls.ts";
+import { sleep } from "../support/sleep.ts";
 
 const CLIENTS = 1000;
 const STALL_SECONDS = 5;
@@ -59,7 +60,7 @@ function told(statuses: Readonly<Record<string, number>>): string {
 async function served(args: readonly string[], use: (program: Program) => Promise<void>): Promise<void> {
   const program = await startServer(site.root, args);
   try {
-    await pause(500);
+    await sleep(500);
     await use(program);
   } finally {
     await program[Symbol.asyncDispose]();

@@ -2,8 +2,9 @@
  * slowhttptest, the tool for slow attacks that everybody knows, in each of its modes.
  * @module
  */
-import { type Attackers, pause, type Probe } from "../support/attackers.ts";
+import { type Attackers, type Probe } from "../support/attackers.ts";
 import type { Program } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** Its modes by name, with what each needs. */
 export const MODES: Readonly<Record<string, readonly string[]>> = {
@@ -36,7 +37,7 @@ export async function slowHttpTest(
     const url = `http://127.0.0.1:${program.port}${target}`;
     const numbers = ["-c", count, "-r", count, "-l", seconds, "-p", 3].map(String);
     const attack = attackers.run(["slowhttptest", ...flags, ...numbers, "-g", "-o", output, "-u", url]);
-    await pause(500);
+    await sleep(500);
     const probe = await attackers.probe(program.port, seconds - 1);
     await attack;
     // Seconds,Closed,Pending,Connected,Service Available

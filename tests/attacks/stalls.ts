@@ -2,16 +2,10 @@
  * Clients that stall, each kind in a crowd: when each is cut off, what they cost, and what others notice.
  * @module
  */
-import {
-  type Attackers,
-  type Behaviour,
-  descriptorsFall,
-  pause,
-  type Probe,
-  Usage,
-} from "../support/attackers.ts";
+import { type Attackers, type Behaviour, descriptorsFall, type Probe, Usage } from "../support/attackers.ts";
 import { descriptorsOf } from "../support/process.ts";
 import type { Program } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** One way to stall. */
 export interface Stall {
@@ -116,13 +110,13 @@ export async function stall(
   const coming = attackers.probe(program.port, 1);
   const crowd = await attackers.crowd(program.port, count, seconds, behaviour);
   for (let i = 0; i < 200 && descriptorsOf(program.pid) < base + count; i++) {
-    await pause(10); // who says nothing is shown by the kernel after a second
+    await sleep(10); // who says nothing is shown by the kernel after a second
   }
   const startMs = performance.now();
   const arrival = await coming;
   const probing = attackers.probe(program.port, timeouts * timeoutMs / 1000 + 1);
   const usage = new Usage(program.pid);
-  await pause(timeoutMs * 0.6);
+  await sleep(timeoutMs * 0.6);
   const percent = usage.percent - quietPercent;
   await descriptorsFall(program.pid, base + 3, seconds * 1000); // a probe has up to two
   const lastCutMs = performance.now() - startMs;

@@ -8,9 +8,10 @@ import { HttpResponse, serve } from "../../mod.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import type { HandlerContext } from "../../server/connection/handler.ts";
 import { GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS } from "../../server/limits.ts";
-import { pause, serving } from "../support/in_process.ts";
+import { serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { awaited, eventually } from "../support/waiting.ts";
 import { get, Wire } from "../support/wire.ts";
 
@@ -74,9 +75,9 @@ Deno.test("a client that ended its half and is not given up yet gets its answer 
   using wire = await Wire.connect(server.port);
   await wire.send(get("/"));
   await wire.endInput();
-  await pause(50);
+  await sleep(50);
   const shutdown = server.handle.shutdown();
-  await pause(50);
+  await sleep(50);
   resolve(HttpResponse.text("whole"));
   assertEquals((await wire.expect()).text, "whole");
   await shutdown;
@@ -115,7 +116,7 @@ Deno.test("what a stream enqueues after its signal was aborted does not go out",
     ]);
     assert(!text.endsWith("0\r\n\r\n"), "it looks whole");
   }
-  await pause(50);
+  await sleep(50);
   assertEquals(ended, 2);
   assertEquals(server.errors, []);
 });
@@ -155,7 +156,7 @@ for (const poller of POLLER_NAMES) {
       onError: (message) => errors.push(message),
       handler: async (request, { signal }) => {
         signals.push(signal);
-        await (request.path === "/" ? aborted(signal) : pause(50));
+        await (request.path === "/" ? aborted(signal) : sleep(50));
         return HttpResponse.text("whole");
       },
     });

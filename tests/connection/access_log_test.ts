@@ -9,9 +9,10 @@ import { HttpError } from "../../server/http/http_error.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { ServerSettings } from "../../server/server_options.ts";
 import { type LoggedLine, LogInFile, parseLine } from "../support/access_log.ts";
-import { pause, serving } from "../support/in_process.ts";
+import { serving } from "../support/in_process.ts";
 import { Random, SEED } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, head, Wire } from "../support/wire.ts";
 
 const twice = (size: number) => ReadableStream.from([new Uint8Array(size), new Uint8Array(size)]);
@@ -22,7 +23,7 @@ const handler: Handler = async (request) => {
     case "f":
       return HttpResponse.bytes(new Uint8Array(size));
     case "p":
-      await pause(1);
+      await sleep(1);
       return HttpResponse.bytes(new Uint8Array(size));
     case "s":
       return new HttpResponse(200, [], { stream: twice(size), length: 2 * size });
@@ -203,13 +204,13 @@ Deno.test("of a response that is cut off the log says what was sent, and of none
       sizes.push(await client.receive(buffer));
       client.reset();
     }
-    await pause(50);
+    await sleep(50);
     {
       using client = await RawClient.connect(port);
       await client.send(get("/p1"));
       client.reset();
     }
-    await pause(50);
+    await sleep(50);
   });
   const [cut, left] = lines.map(parseLine) as [LoggedLine, LoggedLine];
   assertEquals([cut.request, cut.status], [`GET /f${64 << 20} HTTP/1.1`, 200]);

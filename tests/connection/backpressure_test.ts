@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { Program, programCommand } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
@@ -21,10 +22,6 @@ const STUCK_MS = 300;
 
 // A length that is no multiple of any buffer's: what is shifted or lost shows.
 const pattern = new Uint8Array(new Uint32Array(262_147).map((_, i) => Math.imul(i + 1, 2654435761)).buffer);
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** Anonymous memory: what the program's files take does not count. */
 function memoryOf(pid: number): number {

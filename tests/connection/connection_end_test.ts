@@ -19,6 +19,7 @@ import {
 } from "../../server/limits.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
 import { answer, describe, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
+import { sleep } from "../support/sleep.ts";
 import { get } from "../support/wire.ts";
 
 /** Runs `test` under a clock that stands still until told: `advance(ms)`. */
@@ -108,7 +109,7 @@ onBoth(
     scripted.receive(get("/later")); // arrives meanwhile: not even read
     assertEquals(scripted.interest, trigger === "level" ? Interest.NONE : Interest.READABLE);
     waiting[0]!(errorResponse(404));
-    await new Promise((resolve) => setTimeout(resolve));
+    await sleep(0);
     scripted.wake(Readiness.NONE);
     const paths = ["/first", "/slow", "/last", "/later"];
     assertEquals(withoutDate(scripted.socket.text), paths.map((path) => answer(`GET ${path}`)).join(""));
@@ -124,7 +125,7 @@ onBoth("handling: a handler that throws or rejects costs a 500 and its own conne
   assertMatch(throwing.socket.text, /^HTTP\/1\.1 500 /);
   using rejecting = new Scripted(() => Promise.reject(new Error("rejected")), trigger);
   rejecting.receive(get("/"));
-  await new Promise((resolve) => setTimeout(resolve));
+  await sleep(0);
   rejecting.wake(Readiness.NONE);
   assertMatch(rejecting.socket.text, /^HTTP\/1\.1 500 [^]*Connection: close/);
   assertEquals([throwing.errors.length, rejecting.errors.length], [1, 1]);

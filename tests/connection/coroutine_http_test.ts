@@ -17,7 +17,8 @@ import { KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { Scripted } from "../support/scripted.ts";
-import { onAll, sleep, withServer } from "../support/serving.ts";
+import { onAll, withServer } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
@@ -178,7 +179,7 @@ Deno.test("two takers at once, and answers that nobody awaits", async () => {
       message = String(error);
     }
     await first;
-    await new Promise((resolve) => setTimeout(resolve, 50)); // the loop is parked now
+    await sleep(50); // the loop is parked now
     connection.respond(HttpResponse.text("one"));
     connection.respond(HttpResponse.text("two")); // a rejected promise, or an exception: nobody else's
     await iterator.next();

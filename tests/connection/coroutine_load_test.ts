@@ -12,7 +12,8 @@ import { eventually } from "../support/descriptors.ts";
 import { Program, programCommand } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { Scripted } from "../support/scripted.ts";
-import { onAll, sleep, withCoroutine } from "../support/serving.ts";
+import { onAll, withCoroutine } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -142,7 +143,7 @@ Deno.test("timers, crypto and fetch in a coroutine go on while the loop is busy"
         }
         const startMs = performance.now();
         await socket.sleep(20);
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
         assert(performance.now() - startMs >= 39);
         const hash = await crypto.subtle.digest("SHA-256", new Uint8Array(100_000));
         const page = await (await fetch(`http://127.0.0.1:${pages.addr.port}/`)).text();

@@ -6,7 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Cancelled, type Coroutine } from "../../mod.ts";
 import { eventually } from "../support/descriptors.ts";
 import { RawClient } from "../support/raw_client.ts";
-import { onAll, sleep, withCoroutine } from "../support/serving.ts";
+import { onAll, withCoroutine } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -155,7 +156,7 @@ Deno.test("writes that nobody awaits are bounded: the client that does not read 
     try {
       for (; writes < 10_000; writes++) {
         socket.write(piece);
-        if (writes % 16 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+        if (writes % 16 === 0) await sleep(0);
       }
     } catch (error) {
       isCut = error instanceof Cancelled;
@@ -223,7 +224,7 @@ Deno.test("rejected promises that nobody awaits end nothing", async () => {
     socket.sleep(100_000);
     socket.write(new Uint8Array(20 * MIB));
     socket.sleep(NaN);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     count++;
   }, async ({ port }) => {
     (await RawClient.connect(port)).reset();

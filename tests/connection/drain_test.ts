@@ -7,6 +7,7 @@ import { serve } from "../../mod.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { childrenOf, isRunning } from "../support/process.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { UnbrokenLoad } from "../support/unbroken_load.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
@@ -15,8 +16,6 @@ import { exchange, get, Wire } from "../support/wire.ts";
 const ROUNDS = Number(Deno.env.get("EPOLLET_DRAINS") ?? 3);
 /** Each of these keeps its connection, and as many more connect for each request. */
 const CLIENTS = 20;
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 for (const workers of [1, 2, 4]) {
   Deno.test(`reloads and upgrades lose no answer (--workers ${workers})`, async () => {
@@ -163,7 +162,7 @@ async function drained(
   using wire = await Wire.connect(server.addr.port);
   await wire.send(get("/"));
   await wire.arrival();
-  await new Promise((resolve) => setTimeout(resolve, beforeMs));
+  await sleep(beforeMs);
   const startMs = performance.now();
   const shutdown = server.shutdown();
   const text = new TextDecoder().decode(await wire.readToEnd());
@@ -175,14 +174,16 @@ async function drained(
 
 Deno.test("an event stream that pauses between its pieces has its whole second, and no more", async () => {
   // Pieces wait: those of a second are sent, and not those of the next ones.
-  const many = await drained(200, 50, 120);
+  const [many, long, silent] = await Promise.all([
+    drained(200, 50, 120),
+    drained(3, 20_000, 50),
+    drained(1, 300, 50),
+  ]);
   const sent = many.text.match(/data: /g)!.length;
   assert(many.isWhole && many.tookMs >= 950 && many.tookMs < 8000, `${many.tookMs} ms`);
   assert(sent >= 6 && sent < 150, `${sent} pieces`);
   // The pause is longer than the second.
-  const long = await drained(3, 20_000, 50);
   assert(long.isWhole && long.tookMs >= 950 && long.tookMs < 10_000, `${long.tookMs} ms`);
   // After its pause it has nothing to say.
-  const silent = await drained(1, 300, 50);
   assert(silent.isWhole && silent.tookMs >= 950 && silent.tookMs < 10_000, `${silent.tookMs} ms`);
 });

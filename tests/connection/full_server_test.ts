@@ -6,13 +6,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { cpuTicks } from "../support/process.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const SITE = { "index.html": "hello" };
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** Clients that are connected and have begun to speak: they never rest. */
 async function crowd(port: number, count: number): Promise<Wire[]> {
@@ -29,7 +26,7 @@ async function crowd(port: number, count: number): Promise<Wire[]> {
 async function answersOf(clients: readonly Wire[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   await Promise.all(clients.map(async (client) => {
-    const response = await Promise.race([client.read(), pause(400).then(() => undefined)]);
+    const response = await Promise.race([client.read(), sleep(400).then(() => undefined)]);
     const name = response === undefined ? "waits" : String(response?.status);
     counts[name] = (counts[name] ?? 0) + 1;
     if (response?.status === 503) {
@@ -51,7 +48,7 @@ async function serviceMs(port: number): Promise<number> {
     using client = await Wire.connect(port);
     await client.send(get("/"));
     if ((await client.read())?.text === "hello") return performance.now() - startMs;
-    await pause(20);
+    await sleep(20);
   }
   return Infinity;
 }
@@ -84,7 +81,7 @@ Deno.test("a client that has rested for a second gives way to a new one; one tha
   const old = await Wire.connect(program.port);
   await old.send(get("/"));
   await old.read();
-  await pause(1100);
+  await sleep(1100);
   const young = await Wire.connect(program.port);
   await young.send(get("/"));
   assertEquals((await young.read())?.text, "hello");
@@ -109,7 +106,7 @@ Deno.test("--max-per-ip: another address is not concerned", async () => {
   assertEquals(await answersOf(clients), { waits: 3, 503: 2 });
   assertEquals(await statusFrom("127.0.0.3", program.port), "200");
   leave(clients);
-  await pause(50);
+  await sleep(50);
   assert(await serviceMs(program.port) < 1000);
   const lines = await complaints(program);
   assertEquals(lines, [
@@ -178,7 +175,7 @@ Deno.test("out of descriptors: 503 for who comes, one line a second, no spinning
       counts.waits! >= 20 && counts.waits! < 60 && counts.waits! + counts[503]! === 100,
       JSON.stringify(counts),
     );
-    await pause(1000);
+    await sleep(1000);
     const used = cpuTicks(program.pid) - before;
     const seconds = (performance.now() - startMs) / 1000;
     assert(used < 40 * seconds, `${used} ticks of 10 ms used in ${seconds} s of waiting`);
@@ -223,7 +220,7 @@ Deno.test("every deadline can be set: each stalled client is cut off in time, wi
   }));
   using reader = await Wire.connect(program.port);
   await reader.send(get("/big"));
-  await pause(2000);
+  await sleep(2000);
   const received = await reader.readToEnd().then((bytes) => bytes.length, () => 0);
   assert(received < 20_000_000, "a client that did not read was waited for");
   assertEquals(await complaints(program), []);
@@ -232,7 +229,7 @@ Deno.test("every deadline can be set: each stalled client is cut off in time, wi
 async function drip(client: Wire, start: string, byte: string): Promise<void> {
   await client.send(start);
   for (let i = 0; i < 30; i++) {
-    await pause(50);
+    await sleep(50);
     await client.send(byte);
   }
 }

@@ -13,6 +13,7 @@ import type { ServerSettings } from "../../server/server_options.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
 import { serving } from "../support/in_process.ts";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { Wire, type WireResponse } from "../support/wire.ts";
 
@@ -36,7 +37,7 @@ async function answerTo(port: number, bytes: string, piece = Infinity): Promise<
   using wire = await Wire.connect(port);
   for (let at = 0; at < bytes.length; at += piece) {
     await wire.send(bytes.slice(at, at + piece));
-    if (piece < bytes.length) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (piece < bytes.length) await sleep(0);
   }
   return await wire.expect();
 }
@@ -105,7 +106,7 @@ Deno.test("requests with bodies and handlers that take their time keep all field
   const seen: string[] = [];
   const slow: Handler = async (request) => {
     const text = request.body === null ? "" : await request.text();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
     return HttpResponse.text(
       `${request.header(`x-${fields - 2}`)} ${Array.from(request.headers()).length} ${text}`,
     );

@@ -10,7 +10,8 @@ import { eventually } from "../support/descriptors.ts";
 import { scriptedProtocol } from "../support/exchanges.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { onBoth } from "../support/scripted.ts";
-import { onAll, sleep, withServer } from "../support/serving.ts";
+import { onAll, withServer } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;

@@ -16,7 +16,8 @@ import { Descriptors, eventually, openDescriptors } from "../support/descriptors
 import { failure } from "../support/exchanges.ts";
 import { Site } from "../support/program.ts";
 import { cpuTicks } from "../support/process.ts";
-import { onAll, sleep } from "../support/serving.ts";
+import { onAll } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const hello: Handler = () => HttpResponse.text("hello");

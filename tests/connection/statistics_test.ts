@@ -9,9 +9,10 @@ import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
-import { pause, serving } from "../support/in_process.ts";
+import { serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, head, Wire } from "../support/wire.ts";
 
 const early = { told: processUsage(), open: openDescriptors() };
@@ -59,7 +60,7 @@ Deno.test("bytes, responses by status and clients are counted as the clients see
 
 Deno.test("how long a response takes is counted from its request to its last byte", async () => {
   await using server = serving(async () => {
-    await pause(60);
+    await sleep(60);
     return HttpResponse.text("late");
   }, { measureLatency: true });
   using wire = await Wire.connect(server.port);
@@ -91,7 +92,7 @@ Deno.test("connections are counted by what they do, and shown with their age and
   await eventually(() => isThere(server.handle.snapshot()), "they are in other states");
   const { states } = server.handle.snapshot();
   assertEquals(states, { reading: 1, "reading-body": 0, handling: 1, writing: 1, lingering: 0, idle: 1 });
-  await pause(20);
+  await sleep(20);
   const { connections, accepted } = server.handle.snapshot();
   assertEquals(accepted, 4);
   assertEquals(new Set(connections.map(({ fd }) => fd)).size, 4);

@@ -19,8 +19,9 @@ import {
   streams,
   withClock,
 } from "../support/exchanges.ts";
-import { pause, serving } from "../support/in_process.ts";
+import { serving } from "../support/in_process.ts";
 import { onBoth, Scripted, withoutDate } from "../support/scripted.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 
 onBoth(
@@ -106,7 +107,7 @@ onBoth(
 function failing(ms: number, error: unknown): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull: async (controller) => {
-      await pause(ms);
+      await sleep(ms);
       controller.error(error);
     },
   });
@@ -127,7 +128,7 @@ Deno.test("a stream of a handler that fails before its first byte is 500, whatev
         200,
         [],
         ReadableStream.from<Uint8Array>({
-          [Symbol.asyncIterator]: () => ({ next: () => pause(5).then(() => Promise.reject(broken)) }),
+          [Symbol.asyncIterator]: () => ({ next: () => sleep(5).then(() => Promise.reject(broken)) }),
         }),
       ),
   };

@@ -6,8 +6,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ABANDONED_TIMEOUT_MS } from "../../server/limits.ts";
 import { Descriptors, eventually, read, write } from "../support/descriptors.ts";
 import { Source } from "../support/exchanges.ts";
-import { pause, readUntil, resetOnClose, servingFetch, wholeText } from "../support/in_process.ts";
+import { readUntil, resetOnClose, servingFetch, wholeText } from "../support/in_process.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** What a plain request gets, to the end of the connection. */
@@ -21,7 +22,7 @@ Deno.test("a body that breaks, or is shorter than announced, cuts the connection
     const path = new URL(request.url).pathname;
     const pieces = async function* () {
       yield encoder.encode("abc");
-      await pause(5);
+      await sleep(5);
       if (path === "/breaks") throw new Error("the source broke");
     };
     const length = { "/breaks": "", "/short": "5", "/long": "2" }[path]!;
@@ -37,7 +38,7 @@ Deno.test("a body that breaks, or is shorter than announced, cuts the connection
   );
   assertMatch(await whole(server.port, "GET", "/long"), /Content-Length: 2\r\nConnection: close\r\n\r\nab$/);
   assertEquals(server.errors.length, 3);
-  await pause(20); // until the last source's own pause is over
+  await sleep(20); // until the last source's own pause is over
 });
 
 Deno.test("a body that fails before its first byte is a 500, and onError hears why", async () => {
@@ -72,7 +73,7 @@ for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
       }, { poller });
       using sockets = new Descriptors();
       const client = sockets.connect(server.port);
-      await pause(5);
+      await sleep(5);
       write(client, get(path));
       let received = "";
       const hasBegun = () => {

@@ -6,7 +6,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HttpResponse } from "../../server/http/response.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Source } from "../support/exchanges.ts";
-import { pause, serving, servingFetch, wholeText } from "../support/in_process.ts";
+import { serving, servingFetch, wholeText } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 /** What a plain request gets, to the end of the connection. */
@@ -132,7 +133,7 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
       new Response(
         new ReadableStream({
           pull: async (controller) => {
-            pauses.push(pause(5));
+            pauses.push(sleep(5));
             await pauses.at(-1);
             controller.enqueue(encoder.encode("later"));
             controller.close();

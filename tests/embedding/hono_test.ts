@@ -3,13 +3,20 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Hono } from "hono";
-import { getCookie, setCookie } from "hono/cookie";
-import { cors } from "hono/cors";
-import { stream, streamSSE, streamText } from "hono/streaming";
 import { ABANDONED_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
-import { pause, readUntil, type Serving, servingFetch, wholeText } from "../support/in_process.ts";
+import {
+  cors,
+  getCookie,
+  Hono,
+  type HonoApp,
+  setCookie,
+  stream,
+  streamSSE,
+  streamText,
+} from "../support/hono.ts";
+import { readUntil, type Serving, servingFetch, wholeText } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 /** What the app's streams were told. */
@@ -19,7 +26,7 @@ class Told {
   next: () => void = () => {};
 }
 
-function makeApp(told: Told): Hono {
+function makeApp(told: Told): HonoApp {
   const app = new Hono();
   app.use("*", async (context, next) => {
     await next();
@@ -181,7 +188,7 @@ withApp("stream: each piece when it is written; leaving aborts it", async ({ por
   await wire.send(get("/stream"));
   assertMatch(await readUntil(wire, (text) => text.includes("piece 0")), /Transfer-Encoding: chunked/);
   for (let i = 1; i < 4; i++) {
-    await pause(2);
+    await sleep(2);
     told.next();
     await readUntil(wire, (text) => text.includes(`piece ${i}`));
   }
@@ -190,7 +197,7 @@ withApp("stream: each piece when it is written; leaving aborts it", async ({ por
   await eventually(() => told.aborts === 1 && told.signals[0]!.aborted, "nobody told the stream");
   assert(performance.now() - startMs < ABANDONED_TIMEOUT_MS + 500);
   told.next();
-  await pause(5);
+  await sleep(5);
   assertEquals(told.aborts, 1);
 });
 
@@ -204,7 +211,7 @@ withApp(
       /^HTTP\/1\.1 200 OK\r\n[^]*content-type: text\/event-stream\r\n[^]*\r\n\r\n$/,
     );
     for (let id = 0; id < 3; id++) {
-      await pause(2);
+      await sleep(2);
       told.next();
       const text = await readUntil(wire, (text) => text.endsWith("\n\n\r\n"));
       assertMatch(text, new RegExp(`\r\nevent: tick\ndata: line ${id}\nid: ${id}\n\n\r\n$`));
@@ -212,6 +219,6 @@ withApp(
     wire[Symbol.dispose]();
     await eventually(() => told.aborts === 1, "nobody told the stream");
     told.next();
-    await pause(5);
+    await sleep(5);
   },
 );

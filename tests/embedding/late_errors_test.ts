@@ -10,15 +10,16 @@ import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { eventually } from "../support/descriptors.ts";
-import { pause, type Serving, serving } from "../support/in_process.ts";
+import { type Serving, serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { withServer } from "../support/serving.ts";
 
 /** The server answers, and had these errors. */
 async function goesOn(running: Serving, ...expected: RegExp[]): Promise<void> {
   await eventually(() => running.errors.length >= expected.length, "errors are reported");
-  await pause(50); // an error that nothing handles comes a moment later
+  await sleep(50); // an error that nothing handles comes a moment later
   assertEquals(await (await fetch(`${running.url}/alive`)).text(), "alive");
   assertEquals(running.errors.length, expected.length, running.errors.join("\n"));
   for (const [i, pattern] of expected.entries()) assertMatch(running.errors[i]!, pattern);
@@ -59,7 +60,7 @@ Deno.test("a late response that cannot be given back is an error of its handler,
   for (const [make, error] of late) {
     await using running = serving(async ({ path }) => {
       if (path === "/alive") return ALIVE();
-      await pause(150);
+      await sleep(150);
       return make() as HttpResponse;
     }, { handlerTimeoutMs: 50, keepAlive: false });
     const response = await fetch(`${running.url}/late`);
@@ -74,7 +75,7 @@ Deno.test("an onError that rejects, or returns something with a broken then, end
   const sinks: (() => unknown)[] = [
     () => Promise.reject(new Error("onError rejects")),
     async () => {
-      await pause(1);
+      await sleep(1);
       throw new Error("onError rejects later");
     },
     () => ({
@@ -134,7 +135,7 @@ Deno.test("what listeners of a request's signal throw is reported, and each of t
   await using overdue = serving(async (request, { signal }) => {
     if (request.path === "/alive") return ALIVE();
     listen(signal);
-    await pause(150);
+    await sleep(150);
     return ALIVE();
   }, { handlerTimeoutMs: 50, keepAlive: false });
   const response = await fetch(`${overdue.url}/`);
@@ -191,7 +192,7 @@ Deno.test("a session's async callback that fails ends its own client, as one tha
       received: (bytes: Uint8Array) => void peer.write(bytes),
       ended: () => peer.end(),
       [name]: async () => {
-        await pause(1);
+        await sleep(1);
         throw new Error(`${name} fails`);
       },
     });
@@ -217,7 +218,7 @@ Deno.test("a file whose close fails later on costs nothing but itself", async ()
     if (path === "/alive") return ALIVE();
     const fd = openBeneathByWalking(root, cString("a.txt"));
     const closeLater = async () => {
-      await pause(1);
+      await sleep(1);
       close(fd);
       throw new Error("close fails");
     };

@@ -9,6 +9,7 @@ import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_setting
 import { openListeners } from "../../server/listen/open.ts";
 import { Site } from "../support/program.ts";
 import { serving } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** A head is known from the third time on. */
@@ -58,7 +59,7 @@ Deno.test("a handler that takes another's place answers known heads with its own
     using wire = await Wire.connect(server.address.port);
     for (let i = 0; i < TIMES; i++) assertEquals(await ask(wire, "/a.txt"), "old");
     server.reconfigure({ handler: second });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     for (let i = 0; i < TIMES; i++) assertEquals(await ask(wire, "/a.txt"), "next");
   }
   server.stop();

@@ -6,7 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Handler } from "../../server/connection/handler.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
-import { pause, serving, servingFetch } from "../support/in_process.ts";
+import { serving, servingFetch } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const TOTAL = 50_000_000;
@@ -42,7 +43,7 @@ Deno.test(
       for await (const piece of request.body!) {
         whole.set(piece, at);
         at += piece.length;
-        if (++pieces % 500 === 0) await pause(1);
+        if (++pieces % 500 === 0) await sleep(1);
       }
       return HttpResponse.text(await sha(whole));
     }, settings);

@@ -10,7 +10,8 @@ import { HttpResponse } from "../../server/http/response.ts";
 import { serve, type ServeOptions } from "../../server/serve.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
 import { failure, NOT_OPEN } from "../support/exchanges.ts";
-import { pause, serving, wholeText } from "../support/in_process.ts";
+import { serving, wholeText } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 const hello: Handler = () => HttpResponse.text("hello");
@@ -30,10 +31,10 @@ Deno.test("the handle: addr, finished and shutdown; the port is free afterwards"
   assertEquals((await exchange(addr.port, get("/"))).text, "hello");
   let isFinished = false;
   server.finished.then(() => isFinished = true);
-  await pause(20);
+  await sleep(20);
   assert(!isFinished);
   assertEquals(await server.shutdown(), undefined);
-  await pause(0);
+  await sleep(0);
   assert(isFinished);
   assert(!await isTaken(addr.port));
   await server.shutdown(); // once more harms nobody
@@ -55,12 +56,12 @@ Deno.test("shutdown waits for what has begun, closes who is idle, and takes nobo
   using slow = await Wire.connect(server.port);
   await slow.send(get("/"));
   await kept.send("GET / HTTP/1.1\r\nHost: x\r\n"); // half a request
-  await pause(30);
+  await sleep(30);
   const shutdown = server.handle.shutdown();
   assert(await idle.isClosed());
   assert(!await isTaken(server.port));
   await kept.send("\r\n");
-  assertEquals(await Promise.race([shutdown, pause(50).then(() => "waits")]), "waits");
+  assertEquals(await Promise.race([shutdown, sleep(50).then(() => "waits")]), "waits");
   resolve();
   for (const wire of [slow, kept]) {
     const response = await wire.expect();
@@ -173,7 +174,7 @@ Deno.test(
   "handlers wait for timers, files, cryptography and other servers while the loop is busy",
   async () => {
     await using upstream = serving(async () => {
-      await pause(5);
+      await sleep(5);
       return HttpResponse.text("upstream");
     });
     const file = await Deno.makeTempFile();
@@ -181,7 +182,7 @@ Deno.test(
     await using server = serving(async (request) => {
       switch (request.path) {
         case "/timer":
-          await pause(20);
+          await sleep(20);
           return HttpResponse.text("timer");
         case "/fetch":
           return HttpResponse.text(await (await fetch(upstream.url)).text());
@@ -233,7 +234,7 @@ Deno.test(
     {
       await using server = serving(async (request) => {
         most = Math.max(most, ++running);
-        await pause(100 + Number(request.path.slice(1)) % 50);
+        await sleep(100 + Number(request.path.slice(1)) % 50);
         running--;
         return HttpResponse.text(request.path);
       });
@@ -257,7 +258,7 @@ Deno.test(
     let closed = 0;
     {
       await using server = serving(async () => {
-        await pause(150);
+        await sleep(150);
         return new HttpResponse(
           200,
           [],
@@ -269,7 +270,7 @@ Deno.test(
       for (let i = 0; i < 5; i++) {
         using wire = await Wire.connect(server.port);
         await wire.send(get("/"));
-        await pause(5);
+        await sleep(5);
       }
       await eventually(() => closed === 6, "late responses keep what they hold");
       assertEquals(server.errors, []);
@@ -315,10 +316,10 @@ Deno.test("a server that is shut down in the middle of a stream finishes it", as
     )
   );
   const text = wholeText(server.port, get("/", "Connection: close"));
-  await pause(30);
+  await sleep(30);
   push("a");
   const shutdown = server.handle.shutdown();
-  await pause(30);
+  await sleep(30);
   push("b");
   push(null);
   assert((await text).endsWith("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));

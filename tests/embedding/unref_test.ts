@@ -5,16 +5,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { HttpResponse } from "../../server/http/response.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
-import { pause, serving } from "../support/in_process.ts";
+import { serving } from "../support/in_process.ts";
 import { DENO, REPOSITORY, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { awaited, outputOf } from "../support/waiting.ts";
 import { exchange, get } from "../support/wire.ts";
 
 /** Each begins like this, and prints its port. */
 const BEGIN = `
 import { HttpResponse, serve } from "${REPOSITORY}mod.ts";
+import { sleep } from "${REPOSITORY}tests/support/sleep.ts";
 const handler = async (request: { path: string }) => {
-  if (request.path === "/slow") await new Promise((resolve) => setTimeout(resolve, 300));
+  if (request.path === "/slow") await sleep(300);
   return HttpResponse.text("hello");
 };
 const server = serve({ hostname: "127.0.0.1", port: 0, handler, onListen: ({ port }) => console.log(port) });
@@ -61,7 +63,7 @@ async function endsWithin(ms: number, statements: string): Promise<boolean> {
   await reader.read();
   let hasEnded = false;
   const status = process.status.then(() => hasEnded = true);
-  await Promise.race([status, pause(ms)]);
+  await Promise.race([status, sleep(ms)]);
   const ended = hasEnded;
   if (!ended) process.kill("SIGKILL");
   await status;
@@ -85,7 +87,7 @@ Deno.test("while something else keeps the process alive, an unref'd server serve
   const { process } = started;
   const reader = process.stdout.getReader();
   const port = Number(new TextDecoder().decode((await reader.read()).value));
-  await pause(200);
+  await sleep(200);
   for (const path of ["/", "/slow", "/"]) assertEquals((await exchange(port, get(path))).text, "hello");
   const { code } = await awaited(process.status, "the end of a program whose server is unref'd");
   await Promise.all([reader.cancel(), process.stderr.cancel()]);
@@ -100,7 +102,7 @@ Deno.test("shutdown() of an unref'd server is waited for to its end", async () =
 Deno.test("an unref'd server answers on every poller, at once and later, many at a time, and may be ref'd again", async () => {
   for (const poller of POLLER_NAMES) {
     await using server = serving(async ({ path }) => {
-      if (path === "/slow") await pause(50);
+      if (path === "/slow") await sleep(50);
       return HttpResponse.text(path);
     }, { poller });
     const askAll = async () => {
@@ -110,7 +112,7 @@ Deno.test("an unref'd server answers on every poller, at once and later, many at
     };
     server.handle.unref();
     for (let round = 0; round < 3; round++) {
-      await pause(20); // until it has nothing to do
+      await sleep(20); // until it has nothing to do
       const startMs = performance.now();
       await askAll();
       assert(performance.now() - startMs < 5000, `${poller}: ${performance.now() - startMs} ms`);
@@ -123,10 +125,10 @@ Deno.test("an unref'd server answers on every poller, at once and later, many at
 Deno.test("an unref'd server that is idle takes little of the processor", async () => {
   await using server = serving(() => HttpResponse.text("hello"));
   server.handle.unref();
-  await pause(50);
+  await sleep(50);
   const before = performance.now();
   const turns = server.handle.snapshot().turns;
-  await pause(500);
+  await sleep(500);
   const elapsedMs = performance.now() - before;
   const rate = (server.handle.snapshot().turns - turns) / elapsedMs;
   assert(rate < 0.5, `${rate} turns a millisecond`);

@@ -5,8 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Site } from "../support/program.ts";
 import { noise } from "../support/random.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
-import { sleep } from "./held.ts";
 
 const MIB = 1024 * 1024;
 /** Kept in memory, and not. */

@@ -29,8 +29,3 @@ export function connectionsGivenUp(): number {
   const [names, values] = lines.map((line) => line.split(" "));
   return Number(values![names!.indexOf("TCPAbortOnMemory")]);
 }
-
-/** A promise that is fulfilled so many milliseconds later. */
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

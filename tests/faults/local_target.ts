@@ -9,9 +9,10 @@ import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
-import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
+import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { Interposer } from "./interposer.ts";
 import type { Report } from "./target.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** How long a server with nothing to do is watched, and how often it may wait meanwhile. */
 const QUIET_MS = 40;

@@ -6,8 +6,9 @@ import { assert } from "@std/assert";
 import { Program } from "../support/program.ts";
 import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
-import { connectionsGivenUp, descriptorsHeld, sleep } from "./held.ts";
+import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { withFaults } from "./strace.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 
 /** How long a server with nothing to do is watched, and what of it it may be busy. */

@@ -20,6 +20,7 @@ import { cString } from "../../ffi/libc/libc.ts";
 import { close, sendfile } from "../../ffi/socket/socket.ts";
 import { Descriptors, openDescriptors, read, until } from "../support/descriptors.ts";
 import { Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 const ROOT = file.openDirectory("/");
 const HAS_OPENAT2 = file.hasOpenat2(ROOT);
@@ -226,7 +227,7 @@ Deno.test("a status equals another until the file is rewritten, replaced, or onl
     assertEquals(before.read(root.fd, cString("a.txt")), 0);
     assertEquals(after.read(root.fd, cString("a.txt")), 0);
     assert(before.equals(after), "nothing happened");
-    await new Promise((resolve) => setTimeout(resolve, 30)); // the clock of file systems ticks every 10 ms or less
+    await sleep(30); // the clock of file systems ticks every 10 ms or less
     change();
     assertEquals(after.read(root.fd, cString("a.txt")), 0);
     assert(!before.equals(after), what);

@@ -8,7 +8,7 @@ import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
 import { Epoll, Poll } from "../../ffi/select.ts";
 import { Descriptors, eventually, openDescriptors } from "../support/descriptors.ts";
-import { delay } from "../support/probe.ts";
+import { sleep } from "../support/sleep.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 
 /** The call is refused, by a rejection, with an error of this kind that says this. */
@@ -36,7 +36,7 @@ Deno.test("Epoll: while it waits on another thread, timers run, and what becomes
   assertEquals(await epoll.pollAsync(0), []);
   for (const timeout of [undefined, null, -1, 1000]) {
     const waiting = epoll.pollAsync(timeout);
-    await delay(10);
+    await sleep(10);
     eventfdSignal(fd);
     assertEquals(await waiting, [[fd, EPOLLIN]]);
     eventfdClear(fd);
@@ -50,14 +50,14 @@ Deno.test("Epoll: what is registered, modified and unregistered during a wait on
   const [first, second, silent] = [fds.eventfd(), fds.eventfd(), fds.eventfd()];
   epoll.register(silent, EPOLLIN);
   let waiting = epoll.pollAsync();
-  await delay(5);
+  await sleep(5);
   epoll.unregister(silent);
   eventfdSignal(silent);
   epoll.register(first, EPOLLOUT | EPOLLONESHOT);
   assertEquals(await waiting, [[first, EPOLLOUT]]);
   epoll.register(second, EPOLLIN);
   waiting = epoll.pollAsync();
-  await delay(5);
+  await sleep(5);
   epoll.modify(second, EPOLLOUT);
   assertEquals(await waiting, [[second, EPOLLOUT]]);
 });
@@ -86,7 +86,7 @@ Deno.test("Epoll: closing ends waits on other threads at once, and the descripto
     const watched = fds.eventfd();
     epoll.register(watched, EPOLLIN);
     const waiting = Array.from({ length: count }, () => epoll.pollAsync());
-    await delay(10);
+    await sleep(10);
     epoll.close();
     epoll.close();
     assert(epoll.closed && isOpen(fd), "its number must not go to others yet");
@@ -132,7 +132,7 @@ Deno.test("Epoll: the eventfd that ends waits is never told, to nobody who share
   first.register(fd, EPOLLIN);
   outer.register(first, EPOLLIN);
   const waiting = first.pollAsync();
-  await delay(5);
+  await sleep(5);
   first.close();
   assertEquals(second.poll(0), [], "the eventfd is readable now");
   assertEquals(await waiting, []);
@@ -162,7 +162,7 @@ Deno.test("Poll: while it waits on another thread, timers run, and what becomes 
   assertEquals(await poll.pollAsync(0), []);
   for (const timeoutMs of [undefined, null, -1, 1_000_000]) {
     const waiting = poll.pollAsync(timeoutMs);
-    await delay(10);
+    await sleep(10);
     eventfdSignal(fd);
     assertEquals(await waiting, [[fd, POLLIN]]);
     eventfdClear(fd);
@@ -177,7 +177,7 @@ Deno.test("Poll: what changes during a wait on another thread counts from the ne
   poll.register(first, POLLIN);
   const waiting = poll.pollAsync(10_000);
   const other = poll.pollAsync(20);
-  await delay(5);
+  await sleep(5);
   poll.register(second, POLLOUT);
   poll.modify(first, POLLOUT);
   poll.unregister(first);

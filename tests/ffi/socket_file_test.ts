@@ -191,6 +191,7 @@ const ROUNDS = 100;
 /** Listens on one path after the other, each at a moment that is the same for several processes; says which it got. */
 const LISTENER = `
 import { listenUnix } from "REPOSITORYffi/socket/unix_socket.ts";
+import { sleep } from "REPOSITORYtests/support/sleep.ts";
 const [directory, atMs] = Deno.args;
 const mine = [];
 for (let round = 0; round < ${ROUNDS}; round++) {
@@ -203,12 +204,12 @@ for (let round = 0; round < ${ROUNDS}; round++) {
   }
 }
 console.log(JSON.stringify(mine));
-await new Promise((resolve) => setTimeout(resolve, 5_000));
+await sleep(5_000);
 `;
 
 Deno.test("of servers that find a stale socket at the same moment one listens, and no other removes its socket", async () => {
   using site = new Site({
-    "listener.ts": LISTENER.replace("REPOSITORY", `file://${REPOSITORY}`),
+    "listener.ts": LISTENER.replaceAll("REPOSITORY", `file://${REPOSITORY}`),
     "sockets/x": "",
   });
   const rounds = Array.from({ length: ROUNDS }, (_, round) => round);

@@ -14,6 +14,7 @@ import { caseRandom, FuzzFailure, type FuzzTarget, type Input, shown } from "./f
 import type { Conversation } from "./reference_connection.ts";
 import { shrink } from "./shrink.ts";
 import { type Heard, type Script, talk } from "./talk.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** What is talked to. */
 export interface Subject {
@@ -88,7 +89,7 @@ export class ConnectionTarget implements FuzzTarget {
       const { program } = this.#subject;
       const first = Array.from({ length: 100 }, (_, i) => this.#subject!.makeStream(caseRandom(~seed, i)));
       talk(program.port, first.map((text) => ({ bytes: bytesOf(text), cuts: [], ending: "half-close" })));
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
       this.#descriptors = countDescriptors(program.pid); // with what is opened once, and for good
     }
     return this.#subject;
@@ -152,7 +153,7 @@ export class ConnectionTarget implements FuzzTarget {
           `${countDescriptors(program.pid)} descriptors are open, ${this.#descriptors} were at first`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 

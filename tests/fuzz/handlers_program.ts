@@ -5,6 +5,7 @@
  */
 import { HttpError, HttpResponse, type PollerName, serve } from "../../mod.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** Who says it, what the request still is when it is said, and the data. */
 function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
@@ -14,10 +15,6 @@ function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse
   whole.set(head);
   whole.set(data, head.length);
   return HttpResponse.bytes(whole);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function echo(request: HttpRequest): Promise<HttpResponse> {

@@ -9,6 +9,7 @@ import { staticHandler } from "../../handlers/static.ts";
 import { serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { get, Wire } from "../support/wire.ts";
 
@@ -119,7 +120,7 @@ Deno.test("clients of every pace get every byte, whatever leaves the cache and i
         let text = "";
         for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
           text += part;
-          if (random.oneIn(4)) await new Promise((resolve) => setTimeout(resolve, random.below(20)));
+          if (random.oneIn(4)) await sleep(random.below(20));
         }
         const told = `${url} ${JSON.stringify(headers)} ${response.status}, seed ${SEED}`;
         if (response.status === 200) assert(text === files[file], told);

@@ -6,7 +6,8 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { isOpen } from "../../ffi/libc/multiplexers.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
-import { Bench, delay, type Probe, testOnAll } from "../support/probe.ts";
+import { Bench, type Probe, testOnAll } from "../support/probe.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** Long enough that a reactor without work is parked, which it is after a few milliseconds. */
 const PARKED_AFTER_MS = 30;
@@ -23,7 +24,7 @@ testOnAll("posted work wakes a parked reactor, and is done in order", async (ben
   bench.reactor.post(() => void log.push("before it ran"));
   await bench.run(async () => {
     for (let round = 1; round <= 2; round++) {
-      await delay(PARKED_AFTER_MS);
+      await sleep(PARKED_AFTER_MS);
       log.length = 0;
       bench.reactor.post(() => {
         log.push("first");
@@ -40,7 +41,7 @@ testOnAll("work posted from a source's callback is done without waiting for an e
   let isDone = false;
   const probe = bench.probe({ ready: () => bench.reactor.post(() => void (isDone = true)) });
   await bench.run(async () => {
-    await delay(PARKED_AFTER_MS);
+    await sleep(PARKED_AFTER_MS);
     probe.signal();
     await eventually(() => isDone, "the work was not done");
   });
@@ -51,7 +52,7 @@ testOnAll("a parked reactor is woken by readiness", async (bench) => {
   const probe = bench.probe({ ready: () => void received++ });
   await bench.run(async () => {
     for (let round = 1; round <= 2; round++) {
-      await delay(PARKED_AFTER_MS);
+      await sleep(PARKED_AFTER_MS);
       probe.signal();
       await eventually(() => received === round, "the signal was not received");
     }
@@ -68,7 +69,7 @@ testOnAll("deadlines pass while parked, and a posted one that is earlier too", a
   await bench.run(async () => {
     await eventually(() => passed.length === 1, "the deadline did not pass");
     assert(performance.now() >= startMs + 150);
-    await delay(PARKED_AFTER_MS);
+    await sleep(PARKED_AFTER_MS);
     bench.reactor.post(() => bench.reactor.expireAt(second, bench.reactor.now + 20));
     await eventually(() => passed.length === 2, "the deadline that was moved did not pass");
   });
@@ -100,7 +101,7 @@ for (const isLoaded of [false, true]) {
     try {
       await bench.run(async () => {
         for (let round = 1; round <= 3; round++) {
-          await delay(PARKED_AFTER_MS);
+          await sleep(PARKED_AFTER_MS);
           Deno.kill(Deno.pid, "SIGUSR2");
           await eventually(() => heard === round, "the signal was not heard");
         }
@@ -122,8 +123,8 @@ for (const isLoaded of [false, true]) {
     await bench.run(async () => {
       for (const ms of [0, PARKED_AFTER_MS]) {
         reactor.post(() => {
-          const fulfilled = delay(ms).then(() => "value");
-          const rejected = delay(ms).then(() => Promise.reject(new Error("reason")));
+          const fulfilled = sleep(ms).then(() => "value");
+          const rejected = sleep(ms).then(() => Promise.reject(new Error("reason")));
           reactor.suspend(probe, fulfilled, (value) => void log.push(value), fail);
           reactor.suspend(probe, rejected, fail, (error) => void log.push(String(error)));
         });
@@ -131,7 +132,7 @@ for (const isLoaded of [false, true]) {
         assertEquals(log.sort(), ["Error: reason", "value"]);
         log.length = 0;
       }
-      await delay(PARKED_AFTER_MS);
+      await sleep(PARKED_AFTER_MS);
     });
     assertEquals(errors, []);
   });
@@ -152,7 +153,7 @@ testOnAll("what a suspended source waited for is dropped once it is retired", as
     await eventually(() => !isOpen(probe.fd), "the descriptor was not closed");
     kept.resolve();
     broken.reject(new Error("reason"));
-    await delay(PARKED_AFTER_MS);
+    await sleep(PARKED_AFTER_MS);
   });
   assertEquals([calls, errors.length], [0, 0]);
 });
@@ -187,7 +188,7 @@ for (const name of POLLER_NAMES) {
       assertEquals([closed, [...bench.reactor.sources()].length], [20, 0]);
       assertEquals(bench.errors, []);
     };
-    const whileParked = (bench: Bench) => bench.run(() => delay(PARKED_AFTER_MS));
+    const whileParked = (bench: Bench) => bench.run(() => sleep(PARKED_AFTER_MS));
     const beforeItRuns = (bench: Bench) => {
       bench.reactor.stop();
       return bench.reactor.run();
@@ -219,12 +220,12 @@ for (const name of POLLER_NAMES) {
     let resolve = () => {};
     bench.reactor.suspend(probe, new Promise<void>((settle) => resolve = settle), () => {}, () => {});
     await bench.run(async () => {
-      await delay(PARKED_AFTER_MS);
+      await sleep(PARKED_AFTER_MS);
       // The least of several: the runtime's other threads compile and collect when they please.
       let leastMs = Infinity;
       for (let i = 0; i < 4 && leastMs > 50; i++) {
         const startMs = processorMs();
-        await delay(500);
+        await sleep(500);
         leastMs = Math.min(leastMs, processorMs() - startMs);
       }
       assertLess(leastMs, 100, "it used the processor while nothing happened");

@@ -19,6 +19,7 @@ import {
   spansOf,
   withoutTimes,
 } from "../support/documents.ts";
+import { sleep } from "../support/sleep.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 import { childrenOf } from "../support/process.ts";
 import { DENO, IS_EMULATED, Program, runProgram, Site } from "../support/program.ts";
@@ -208,7 +209,7 @@ async function lesson(args: readonly string[]): Promise<string> {
     }
   };
   await lines(args.length === 0 ? 3 : 1);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   await wire.send("!");
   await lines(args.length === 0 ? 4 : 2);
   await reader.cancel();

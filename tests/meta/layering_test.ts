@@ -4,7 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { REPOSITORY } from "../support/program.ts";
+import { specifiersOf } from "../support/imports.ts";
+import { REPOSITORY } from "../support/site.ts";
 
 /** Every folder of the house, from the ground up; see docs/architecture.md. */
 const FOLDERS: readonly string[] = [
@@ -94,11 +95,7 @@ const SOURCES = [
 
 /** What `module` names after `from`, in `import "…"`, or in `import("…")`. */
 function importsOf(module: string): string[] {
-  const text = Deno.readTextFileSync(REPOSITORY + module);
-  const specifiers = text.matchAll(
-    /^(?:import|export)\b(?:[^;"=(]*?\bfrom)?\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm,
-  );
-  return Array.from(specifiers, ([, static_, dynamic]) => (static_ ?? dynamic)!);
+  return specifiersOf(Deno.readTextFileSync(REPOSITORY + module));
 }
 
 /** The modules of the house that `module` imports. */

@@ -8,13 +8,11 @@ import { DENO, REPOSITORY, Site } from "../support/program.ts";
 import { TestProgress } from "../support/test_progress.ts";
 import { endOf, eventually, outputOf } from "../support/waiting.ts";
 
-const SUPPORT = `import { patient } from "file://${REPOSITORY}tests/support/deadline.ts";
+const SUPPORT = `import { sleep } from "file://${REPOSITORY}tests/support/sleep.ts";
+import { patient } from "file://${REPOSITORY}tests/support/deadline.ts";
 function started(): void {
   const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
   Deno.writeTextFileSync(import.meta.dirname + "/pid", String(pid));
-}
-function sleep(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 }
 const pending = new Promise<void>(() => {});
 `;
@@ -42,8 +40,8 @@ interface Ran {
 
 /** Files of tests beside each other; `using` removes them. */
 class Samples extends Site {
-  constructor(files: Readonly<Record<string, string>>) {
-    super(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, SUPPORT + text])));
+  constructor(files: Readonly<Record<string, string>>, support = SUPPORT) {
+    super(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, support + text])));
   }
 
   /** Runs them as `deno task test` does. */
@@ -129,7 +127,7 @@ Deno.test("files run side by side, and what they print is not mixed", async () =
       Deno.statSync(import.meta.dirname + "/${other}");
       return;
     } catch {
-      await sleep(0.01);
+      await sleep(10);
     }
   }
 });
@@ -167,7 +165,7 @@ Deno.test("a file that is not there is one line, and status 2", async () => {
 });
 
 Deno.test("a test gets the time that its definition gives it, and no more", async () => {
-  const text = `Deno.test("what is slow", patient(60, () => sleep(4)));\n`;
+  const text = `Deno.test("what is slow", patient(60, () => sleep(4000)));\n`;
   using slow = new Samples({ "a_test.ts": text + HANGS });
   const { code, output } = await slow.run("--deadline=2");
   assertEquals(code, 1, output);
@@ -177,6 +175,25 @@ Deno.test("a test gets the time that its definition gives it, and no more", asyn
   const late = await slower.run();
   assertEquals(late.code, 1, late.output);
   assertMatch(late.output, /^FAILED: "what is slow" .* deadline of 2 s/m);
+});
+
+Deno.test("--fast leaves out what starts a process or listens, and lets nothing else do so", async () => {
+  const program = `file://${REPOSITORY}tests/support/program.ts`;
+  using samples = new Samples({
+    "a_test.ts": PASSES,
+    "b_test.ts": `import { REPOSITORY } from "${program}";\nREPOSITORY;\n${PASSES}`,
+    "c_test.ts": `Deno.test("what listens", () => Deno.listen({ port: 0 }).close());\n`,
+    "d_test.ts": `import { serve } from "file://${REPOSITORY}mod.ts";\nserve;\n${PASSES}`,
+  }, "");
+  const { code, output } = await samples.run("--fast");
+  assertEquals(code, 0, output);
+  assertMatch(output, /^ok \| 1 passed \| 0 failed/m);
+  for (const call of [`new Deno["Command"]("true").outputSync()`, `Deno["listen"]({ port: 0 })`]) {
+    using hidden = new Samples({ "a_test.ts": `Deno.test("what is not seen", () => void ${call});\n` }, "");
+    const denied = await hidden.run("--fast");
+    assertEquals(denied.code, 1, denied.output);
+    assertMatch(denied.output, /NotCapable/);
+  }
 });
 
 Deno.test("who ends the runner ends the tests", async () => {

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { REPOSITORY } from "../support/program.ts";
+import { REPOSITORY } from "../support/site.ts";
 
 const FOLDERS = [
   "ffi",
@@ -18,6 +18,8 @@ const FOLDERS = [
   "docs",
   "html",
 ];
+/** This file, which has samples of what is forbidden. */
+const OWN = "tests/meta/tidy_test.ts";
 const LINES_MAX = 335;
 /** Limits that count things, and are named by what they count. */
 const COUNTS = [
@@ -124,6 +126,21 @@ Deno.test("nothing is left open, untyped or switched off", () => {
     for (const word of forbidden) assert(!read(file).includes(word), `${file} contains ${word}`);
     assert(!/(?:: *|\bas )any *[;,)=>|&\]{]/.test(read(file)), `${file} has a type that says nothing`);
     if (file.startsWith("tests/")) assert(!/ignore: *true|only: *true|\.skip\(/.test(read(file)), file);
+  }
+});
+
+Deno.test("tests let time pass by sleep() of tests/support/ alone", () => {
+  const bare = /new Promise[^;]*=>\s*setTimeout\((?:\w+\s*[,)]|\(\) => resolve)/;
+  for (
+    const sample of [
+      "await new Promise((resolve) => setTimeout(resolve, 5));",
+      "new Promise<void>((go) => setTimeout(go))",
+    ]
+  ) {
+    assertMatch(sample, bare);
+  }
+  for (const file of MODULES.filter((file) => /^tests\/(?!support\/)/.test(file) && file !== OWN)) {
+    assert(!bare.test(read(file)), `${file} waits by setTimeout`);
   }
 });
 

@@ -13,6 +13,7 @@ import { LATENCY_BOUNDS, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../../serv
 import { eventually } from "../support/descriptors.ts";
 import { readUntil, serving } from "../support/in_process.ts";
 import { REPOSITORY } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 
@@ -215,7 +216,7 @@ Deno.test("events come as long as somebody looks, each once for all, and nothing
   assertEquals(other.data.at(-1)!.isReady, true);
   const { asked } = server.state;
   assert(asked <= passedMs / STATUS_INTERVAL_MS + 2, `${asked} snapshots in ${passedMs} ms`);
-  await new Promise((resolve) => setTimeout(resolve, 2.5 * STATUS_INTERVAL_MS));
+  await sleep(2.5 * STATUS_INTERVAL_MS);
   assert(server.state.asked <= asked + 1, "somebody goes on asking");
 });
 

@@ -3,7 +3,6 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Ajv2020 } from "ajv";
 import { parse } from "@std/jsonc";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
@@ -12,10 +11,11 @@ import { type CommandLine, mergeSettings } from "../../program/config/settings/s
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { configText, writtenConfig } from "../../program/config/file/write_config.ts";
 import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
+import { compileSchema } from "../support/json_schema.ts";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
 
 const HASH = hashPassword("secret");
-const isValid = new Ajv2020({ strictTypes: false }).compile(JSON.parse(jsonSchemaText()));
+const isValid = compileSchema(JSON.parse(jsonSchemaText()));
 
 /** What a file at `path` with this text has in force. */
 function settingsOf(text: string, args: readonly string[] = [], path = "/srv/epollet.json"): CommandLine {

@@ -3,15 +3,15 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Ajv2020 } from "ajv";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { jsonSchemaText } from "../../program/config/file/schema.ts";
+import { compileSchema } from "../support/json_schema.ts";
 
 const SCHEMA_FILE = new URL("../../epollet.schema.json", import.meta.url);
 const HASH = "$scrypt$ln=15,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U";
 
 /** What another implementation of JSON Schema says. `strict` is about how schemas are written: default beside $ref. */
-const validate = new Ajv2020({ strictTypes: false }).compile(JSON.parse(jsonSchemaText()));
+const validate = compileSchema(JSON.parse(jsonSchemaText()));
 
 function isAccepted(value: unknown): boolean {
   try {

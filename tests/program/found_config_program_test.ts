@@ -6,13 +6,14 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HASH, ignored, PORT, say, start } from "../support/found_config.ts";
 import { childrenOf } from "../support/process.ts";
 import { FOLLOWS_LINKS, runProgram, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 
 /** Waits until `condition` holds. */
 async function becomes(condition: () => Promise<boolean>, what: string): Promise<void> {
   for (let attempt = 0; !(await condition()); attempt++) {
     assert(attempt < 100, what);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
 }
 

@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { childrenOf, isRunning, treeOf } from "../support/process.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
-import { sleep } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 

@@ -17,6 +17,7 @@ import {
   runProgram,
   Site,
 } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 import { awaited, outputOf } from "../support/waiting.ts";
 
@@ -108,7 +109,7 @@ Deno.test("it greets with the port and a URL that works; -q says nothing; -v say
   assertEquals(await awaited(fetch(url!).then((response) => response.text()), "the page"), "hello");
   const [deno, ...args] = programCommand(["-q", "--port", "0", "--root", site.root]);
   const quiet = new Deno.Command(deno, { args, stdout: "piped", stderr: "piped" }).spawn();
-  await new Promise((resolve) => setTimeout(resolve, IS_EMULATED ? 15_000 : 1500)); // it will not tell when it is ready
+  await sleep(IS_EMULATED ? 15_000 : 1500); // it will not tell when it is ready
   quiet.kill("SIGTERM");
   const { code, stdout, stderr } = await outputOf(quiet, "the program");
   assertEquals([code, stdout.length], [0, 0]);
@@ -212,9 +213,9 @@ Deno.test("a second signal ends it at once, although a client is still being ser
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
   await wire.send(get("/large.bin")); // and never reads
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   program.kill("SIGTERM");
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   program.kill("SIGTERM");
   const { code } = await program.finish();
   assertEquals(code, 1);

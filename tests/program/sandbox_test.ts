@@ -6,6 +6,7 @@ import { childrenOf } from "../support/process.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { landlockAbi } from "../../ffi/process/landlock.ts";
 import { DENO, Program, programCommand, REPOSITORY, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { hasStrace } from "../support/trace.ts";
 import { exchange, get } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
@@ -187,7 +188,7 @@ Deno.test("a root that moves out of the sandbox's reach is served on, and its su
   if (ABI < 0) return await becomes(program, "new");
   for (let i = 0; i < 24; i++) {
     assertEquals(await text(program, "/"), "old");
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
   relink(site, "third", "in/root");
   await becomes(program, "third");

@@ -5,12 +5,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { childrenOf } from "../support/process.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
 const SIGUSR1 = 10;
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** True when a process never hears of a signal: it ignores it, or blocks it. */
 function isDeafTo(signal: number, pid: number): boolean {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { findBrowser } from "../support/browser.ts";
 import { Page } from "../support/devtools.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** The number in the element `selector`. */
@@ -22,7 +23,7 @@ function load(port: number): () => Promise<void> {
     while (!isOver) {
       await wire.send(get("/"));
       await wire.expect();
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   });
   return async () => {

@@ -8,11 +8,10 @@ import { REAP_PATIENCE_MS } from "../../server/limits.ts";
 import { notification, notifySocket } from "../support/notify_socket.ts";
 import { childrenOf, isRunning } from "../support/process.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { UnbrokenLoad } from "../support/unbroken_load.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Ends a program that this process did not start, and waits until it is gone. */
 async function end(pid: number): Promise<void> {

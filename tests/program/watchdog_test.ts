@@ -13,7 +13,7 @@ import { patient } from "../support/deadline.ts";
 import { notification, notifySocket } from "../support/notify_socket.ts";
 import { childrenOf, isRunning } from "../support/process.ts";
 import { DENO, Program, programCommand, REPOSITORY, Site } from "../support/program.ts";
-import { sleep } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 

@@ -15,8 +15,9 @@ import { requestCoroutine } from "../../server/coroutine/request_coroutine.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import type { Served, ServerSettings } from "../../server/server_options.ts";
 import { eventually } from "../support/descriptors.ts";
-import { pause } from "../support/in_process.ts";
+import {} from "../support/in_process.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { endOf } from "../support/waiting.ts";
 
@@ -127,7 +128,7 @@ async function talk(port: number, header: Bytes, cut: number, request = get("/")
   using wire = await Wire.connect(port);
   const all = concat([header, encodeUtf8(request)]);
   if (cut > 0) await wire.send(all.subarray(0, cut));
-  if (cut > 0) await pause(2);
+  if (cut > 0) await sleep(2);
   await wire.send(all.subarray(cut));
   await wire.endInput();
   return new TextDecoder().decode(await wire.readToEnd()).replace(/HTTP[^]*?\r\n\r\n/g, "|");
@@ -180,7 +181,7 @@ Deno.test("who does not say in time for whom it comes is closed, and costs no pr
     await using server = proxied(who, { poller, headTimeoutMs: 150 });
     using half = await Wire.connect(server.addr.port);
     await half.send("PROXY TCP4 192.0.");
-    await pause(50);
+    await sleep(50);
     const { turns } = server.snapshot();
     assert(await half.isClosed());
     assert(server.snapshot().turns - turns < 60, `${server.snapshot().turns - turns} turns`); // some 40 of 4 ms each
@@ -222,7 +223,7 @@ Deno.test("where proxies are named, only theirs counts; and what waits for a hea
   assertEquals(await talk(server.addr.port, HEADERS[0]![0], 3), "|192.0.2.1:4660|192.0.2.1:4660");
   using waiting = await Wire.connect(server.addr.port);
   await waiting.send("PROXY ");
-  await pause(20);
+  await sleep(20);
   const begun = performance.now();
   await server.shutdown();
   assert(performance.now() - begun < 1000);
@@ -268,7 +269,7 @@ async function connected(port: number): Promise<Wire> {
       return await Wire.connect(port);
     } catch (error) {
       if (attempt === 200) throw error;
-      await pause(20);
+      await sleep(20);
     }
   }
 }

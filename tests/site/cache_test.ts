@@ -7,6 +7,7 @@ import { memoryBytes } from "../../bench/measure.ts";
 import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../../handlers/site/limits.ts";
 import { startInNamespace } from "../support/namespace.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { hasStrace, traced } from "../support/trace.ts";
 import { eventually } from "../support/waiting.ts";
 import { get, Wire, type WireResponse } from "../support/wire.ts";
@@ -132,7 +133,7 @@ for (
   Deno.test(`${sentence} files are looked at, one line says so, and nothing is stale`, async () => {
     const files = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`${i}.txt`, "old"]));
     using site = new Site(files);
-    await new Promise((resolve) => setTimeout(resolve, 3100)); // those that are not watched are kept only then
+    await sleep(3100); // those that are not watched are kept only then
     const program = await startInNamespace(setup, ["--root", site.root]);
     if (program === null) return;
     await using _ = program;

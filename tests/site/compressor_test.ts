@@ -14,9 +14,10 @@ import {
   COMPRESSION_SLICE_BYTES,
   COMPRESSIONS_MAX,
 } from "../../handlers/site/limits.ts";
-import { sleep, withServer } from "../support/serving.ts";
+import { withServer } from "../support/serving.ts";
 import { Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 
 const PORT = ["-a", "127.0.0.1", "-p", "0"];
@@ -22,7 +23,7 @@ async function say(program: Program, target: string): Promise<string> {
 async function becomes(condition: () => Promise<boolean>, what: string): Promise<void> {
   for (let attempt = 0; !(await condition()); attempt++) {
     assert(attempt < 100, what);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
 }
 

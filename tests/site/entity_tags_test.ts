@@ -19,10 +19,11 @@ import {
 } from "../../handlers/site/limits.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { tagOf, writeSparse } from "../support/tags.ts";
 
 /** Lets timers run once. */
-const tick = () => new Promise<void>((resolve) => setTimeout(resolve));
+const tick = () => sleep(0);
 
 /** The tags of a directory's files, as a site makes them, but at a time of one's own. */
 class Tagged implements Disposable {

@@ -9,6 +9,7 @@ import { staticHandler, type StaticOptions } from "../../handlers/static.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { FOLLOWS_LINKS, programCommand, REPOSITORY, runProgram, Site } from "../support/program.ts";
 import { serving } from "../support/in_process.ts";
+import { sleep } from "../support/sleep.ts";
 import { hasStrace } from "../support/trace.ts";
 import { Wire } from "../support/wire.ts";
 
@@ -160,7 +161,7 @@ Deno.test("what is explained is what is sent, to the last field, and the lines s
   using outside = new Site({ "secret.txt": "x" });
   using site = new Site({ ...FILES, "epollet.json": "{}" });
   Deno.symlinkSync(`${outside.root}/secret.txt`, site.path("outside"));
-  await new Promise((resolve) => setTimeout(resolve)); // what an earlier test closed
+  await sleep(0); // what an earlier test closed
   const before = openDescriptors();
   for (const [settings, rows] of TABLE) {
     const options = { root: site.root, ...settings };
@@ -183,7 +184,7 @@ Deno.test("what is explained is what is sent, to the last field, and the lines s
     }
     handler.close();
   }
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   assertEquals(openDescriptors(), before);
 });
 

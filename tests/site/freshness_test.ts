@@ -12,6 +12,7 @@ import { HttpRequest } from "../../server/http/request.ts";
 import { CACHED_FILE_BYTES_MAX } from "../../handlers/site/limits.ts";
 import { FOLLOWS_LINKS, Program, Site } from "../support/program.ts";
 import { settle } from "../support/settle.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
@@ -176,7 +177,7 @@ Deno.test("another directory that takes the root's name, or a link's, is served 
   Deno.renameSync(site.path("three"), site.path("two"));
   await becomes("three");
   Deno.removeSync(site.path("current")); // nothing is there: what was there goes on
-  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await sleep(2100);
   assertEquals(await text(wire, "/a.txt"), "three");
 });
 
@@ -236,7 +237,7 @@ Deno.test("a large file that shrinks while it is sent ends the connection; its l
   using wire = await Wire.connect(program.port);
   await wire.send(get("/large.bin") + get("/large.bin"));
   await wire.arrival();
-  await new Promise((resolve) => setTimeout(resolve, 200)); // the socket's buffers are full now
+  await sleep(200); // the socket's buffers are full now
   Deno.truncateSync(site.path("large.bin"), 1000);
   let failure = "";
   try {

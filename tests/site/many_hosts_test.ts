@@ -8,7 +8,8 @@ import { staticHandler } from "../../handlers/static.ts";
 import { startInNamespace } from "../support/namespace.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
 import { childrenOf, descriptorsOf } from "../support/process.ts";
-import { sleep, withServer } from "../support/serving.ts";
+import { withServer } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire, type WireResponse } from "../support/wire.ts";
 
 /** How many inotify instances a process has, and what they watch. */

@@ -9,7 +9,7 @@ import { IS_EMULATED, Program, Site } from "../support/program.ts";
 import { Mounts } from "../support/mounts.ts";
 import { OddNames } from "../support/odd_names.ts";
 import { summary } from "../support/served_site.ts";
-import { sleep } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** What is promised is a second; the rest is for a machine that is busy. */
@@ -33,8 +33,9 @@ class Several implements AsyncDisposable {
   }
 
   static async start(root: string, flags: readonly (readonly string[])[]): Promise<Several> {
-    const programs: Program[] = [];
-    for (const own of flags) programs.push(await Program.start(root, ["--no-config", "--browse", ...own]));
+    const programs = await Promise.all(
+      flags.map((own) => Program.start(root, ["--no-config", "--browse", ...own])),
+    );
     const wires = await Promise.all(programs.map(({ port }) => Wire.connect(port)));
     return new Several(programs, wires, flags);
   }

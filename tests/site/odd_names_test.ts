@@ -4,11 +4,11 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { sleep } from "../support/serving.ts";
 import { OddNames, withSite } from "../support/odd_names.ts";
 import { basic, hashOf } from "../support/passwords.ts";
 import { runProgram, Site } from "../support/program.ts";
 import { summary } from "../support/served_site.ts";
+import { sleep } from "../support/sleep.ts";
 import { get } from "../support/wire.ts";
 
 const SECRET = "the secret";

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { tagOf } from "../support/tags.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 
@@ -141,7 +142,7 @@ Deno.test("a log that grows while it is sent arrives as far as it was announced"
     for (const request of [whole, range]) {
       const grown = download(program.port, request, async () => {
         timer ??= setInterval(grow, 1);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await sleep(50);
       });
       const { announced, body } = await grown;
       assertEquals(body.length, announced);

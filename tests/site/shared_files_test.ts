@@ -9,6 +9,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { eventually } from "../support/descriptors.ts";
 import { cpuTicks, descriptorsOf } from "../support/process.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { tagOf } from "../support/tags.ts";
 import { hasStrace, traced, tracedReads } from "../support/trace.ts";
 import { get, head, Wire } from "../support/wire.ts";
@@ -113,7 +114,7 @@ Deno.test("what was read of a file that had just changed is shared as long as a 
     })).length;
   site.write("d/x.html", "content"); // within two seconds a second write might not show in its times
   assertEquals(await reads("/d/") > 0, true, "it is not seen to be read");
-  await new Promise((resolve) => setTimeout(resolve, 3100));
+  await sleep(3100);
   assertEquals(await reads("/link.html"), 0, "/d/ is watched");
   assertEquals(await reads("/link.html"), 0, "it is kept");
   site.write("d/first.html", "first"); // the URL that is watched leads elsewhere
@@ -128,7 +129,7 @@ Deno.test("what was read of a file that had just changed is shared as long as a 
 
 Deno.test("text that does not fit the cache is not compressed again for each request", async () => {
   using site = new Site({ "a.txt": TEXT, "b.txt": `${TEXT}b`, "c.txt": `${TEXT}c` });
-  await new Promise((resolve) => setTimeout(resolve, 3100)); // until then a second change might not show
+  await sleep(3100); // until then a second change might not show
   for (const cacheSize of [TEXT.length + 50_000, 2 * TEXT.length, TEXT.length - 1000]) {
     await using program = await Program.start(site.root, ["--compress", "--cache-size", String(cacheSize)]);
     using wire = await Wire.connect(program.port);
@@ -165,7 +166,7 @@ Deno.test("a file that grows all the time is digested once a second, and what is
       const { fields } = await wire.expect(true);
       assertEquals(fields["content-length"], String(length));
       if (fields.etag !== undefined) tagged++;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
   });
   const digests = lines.length / (size / MIB + 1);
@@ -196,7 +197,7 @@ Deno.test("a log of less than the cache takes is digested and compressed once a 
   });
   assertLess(milliseconds, 1000, "compressed a hundred times, it takes two seconds");
   assert(packed > 0, "it was never compressed");
-  await new Promise((resolve) => setTimeout(resolve, 2100));
+  await sleep(2100);
   const { fields } = await ask();
   assertEquals(fields["content-encoding"], "br");
   await wire.send(get("/log.txt"));
@@ -207,7 +208,7 @@ Deno.test("?sort=size of 50,000 names is not sorted anew for each request", asyn
   using site = new Site({ "d/0": "" });
   for (let i = 1; i < 50_000; i++) Deno.linkSync(site.path("d/0"), site.path(`d/${i}`));
   await using program = await Program.start(site.root, ["--browse"]);
-  await new Promise((resolve) => setTimeout(resolve, 3100)); // what has just changed is not remembered
+  await sleep(3100); // what has just changed is not remembered
   using wire = await Wire.connect(program.port);
   const ask = async (target: string) => {
     await wire.send(get(target));

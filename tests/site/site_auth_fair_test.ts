@@ -18,6 +18,7 @@ import { basic, hashOf } from "../support/passwords.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { bytesOf, withFields } from "../support/request_replay.ts";
 import { ServedSite } from "../support/served_site.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const HASH = hashOf("right");
@@ -91,7 +92,7 @@ Deno.test("a network has so many places and no more; where all are taken, the on
   }
   for (let i = 0; i < 3; i++) wait(`late ${i}`, "late");
   wait("right", "10.0.0.1");
-  await new Promise((resolve) => setTimeout(resolve));
+  await sleep(0);
   assertEquals(refused.length, 4);
   assert(refused.every((password) => /^\d+\.31$/.test(password)), "the last ones of the longest queues");
   await tried.endAll();
@@ -136,7 +137,7 @@ async function whileGuessing(
       await wire.send(get("/a.txt", basic("ann", `wrong ${guesses++}`), ...lines));
       const { status } = await wire.expect();
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      if (status === 503) await new Promise((resolve) => setTimeout(resolve, 20));
+      if (status === 503) await sleep(20);
     }
     wire[Symbol.dispose]();
   });

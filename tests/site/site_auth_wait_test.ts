@@ -14,6 +14,7 @@ import { basic, hashOf } from "../support/passwords.ts";
 import { Site } from "../support/program.ts";
 import { bytesOf } from "../support/request_replay.ts";
 import { ServedSite } from "../support/served_site.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
@@ -76,7 +77,7 @@ Deno.test("a site that is closed while a password is being tried answers first, 
   assert(answer instanceof Promise);
   handler.close();
   assertEquals((await answer).status, 200);
-  await new Promise((resolve) => setTimeout(resolve));
+  await sleep(0);
   assertEquals(openDescriptors(), before);
 });
 

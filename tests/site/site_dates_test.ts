@@ -14,6 +14,7 @@ import {
   TARGETS,
 } from "../support/conditions.ts";
 import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { writeSparse } from "../support/tags.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
@@ -137,7 +138,7 @@ Deno.test("what has no tag and has just changed has no date, so that no later st
     }
     assertEquals(compared, 4, what);
     // At rest it has its date, and what a client has by that is confirmed.
-    await new Promise((resolve) => setTimeout(resolve, 3100));
+    await sleep(3100);
     const { fields } = await ask(range);
     assertEquals(fields["last-modified"], at(Deno.statSync(path).mtime!.getTime() / 1000));
     assertEquals((await ask(`If-Modified-Since: ${fields["last-modified"]}`)).status, 304);

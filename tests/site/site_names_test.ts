@@ -8,7 +8,7 @@ import { LISTED_NAMES_OF_DIRECTORY_MAX } from "../../handlers/site/limits.ts";
 import { OddNames, withSite } from "../support/odd_names.ts";
 import { Program, Site } from "../support/program.ts";
 import { summary } from "../support/served_site.ts";
-import { sleep } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 import { hasStrace, traced } from "../support/trace.ts";
 import { get, Wire } from "../support/wire.ts";
 

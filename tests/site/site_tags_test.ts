@@ -8,6 +8,7 @@ import { DIGESTED_WHILE_WAITING_BYTES_MAX } from "../../handlers/site/limits.ts"
 import { eventually } from "../support/descriptors.ts";
 import { Program, Site } from "../support/program.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 import { tagOf, writeSparse } from "../support/tags.ts";
 import { PATIENCE_MS } from "../support/waiting.ts";
@@ -118,7 +119,7 @@ Deno.test("a huge file is answered at once, others while it is digested; clients
   const size = DIGESTED_WHILE_WAITING_BYTES_MAX + 1;
   for (const name of ["huge.bin", "left.bin"]) writeSparse(site.path(name), size, "huge");
   writeSparse(site.path("waits.bin"), DIGESTED_WHILE_WAITING_BYTES_MAX, "waits");
-  await new Promise((resolve) => setTimeout(resolve, 3100)); // they have just changed
+  await sleep(3100); // they have just changed
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
   const ask = async (request: string, isHead = false) => {
@@ -150,7 +151,7 @@ Deno.test("a huge file is answered at once, others while it is digested; clients
     assertEquals([status, fields["content-length"]], [200, String(size)]);
     tag = fields.etag;
     // Under unbroken load it would take its time, since it is in nobody's way.
-    if (answered > 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (answered > 4) await sleep(20);
   }
   assert(answered > 4, `${answered} answers while it was digested`);
   assertEquals((await ask(get("/huge.bin", `If-None-Match: ${tag}`))).status, 304);
@@ -183,7 +184,7 @@ Deno.test("a file that becomes longer or shorter while its tag is made is sent i
     Deno.truncateSync(site.path("big.bin"), size);
     using wire = await Wire.connect(program.port);
     await wire.send(get("/big.bin"));
-    await new Promise((resolve) => setTimeout(resolve, round)); // before it is read, meanwhile, or afterwards
+    await sleep(round); // before it is read, meanwhile, or afterwards
     Deno.truncateSync(site.path("big.bin"), sizeAfter);
     const response = await wire.expect().catch(() => null); // what was shortened while it was sent is cut off
     if (response === null) continue;

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { FOLLOWS_LINKS, Program, Site } from "../support/program.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
+import { sleep } from "../support/sleep.ts";
 
 const OUTSIDE = "outside of the root";
 
@@ -201,10 +202,7 @@ Deno.test("a FIFO, a socket and a device are no files: 404 at once, and a FIFO's
       for (const name of ["/fifo", "/socket", ...(hasDevice ? ["/null"] : [])]) {
         assertEquals((await exchange(port, get(name))).status, 404, name);
       }
-      const woken = await Promise.race([
-        writer.status.then(() => true),
-        new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 100)),
-      ]);
+      const woken = await Promise.race([writer.status.then(() => true), sleep(100).then(() => false)]);
       assertEquals(woken, false);
       assertEquals((await exchange(port, get("/ok.txt"))).text, "ok");
     } finally {

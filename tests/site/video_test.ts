@@ -46,8 +46,9 @@ const PAGE = `<!doctype html><title>Film</title>
       film.currentTime = second + 0.5;
       await seeked;
       let colour;
+      const soon = (next) => setTimeout(next, 50);
       for (let look = 0; look < 100 && colour !== expected; look++) { // the frame is shown a moment after the event
-        if (look > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+        if (look > 0) await new Promise(soon);
         canvas.drawImage(film, 0, 0);
         const [red, , blue] = canvas.getImageData(16, 16, 1, 1).data;
         colour = red > 2 * blue ? "red" : blue > 2 * red ? "blue" : "neither";

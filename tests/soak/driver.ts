@@ -11,6 +11,7 @@ import type { Answer, Exchange } from "./exchange.ts";
 import type { Plan } from "./plans.ts";
 import { connectTo } from "./sockets.ts";
 import type { Writer } from "./writer.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** This process's own promises and timers get a turn this often. */
 const YIELD_INTERVAL_MS = 50;
@@ -87,7 +88,7 @@ export class Driver implements ClientHost {
         sample();
       }
       if (this.now >= yieldedMs + YIELD_INTERVAL_MS) {
-        await new Promise((resolve) => setTimeout(resolve));
+        await sleep(0);
         yieldedMs = performance.now();
       }
     }

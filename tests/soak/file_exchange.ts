@@ -145,7 +145,8 @@ export class FileExchange implements Exchange {
   #isTagged(answer: Answer, { content }: Representation): boolean {
     const { state } = this.#resource;
     const hasChanged = this.#from !== state || performance.now() - state.beganMs < GROWING_MS;
-    return answer.fields.etag !== undefined || !hasChanged || content.bytes.length <= MEMORY_BYTES_MAX;
+    return answer.status >= 400 || answer.fields.etag !== undefined || !hasChanged ||
+      content.bytes.length <= MEMORY_BYTES_MAX;
   }
 
   #compareLost(answer: Answer): string | null {

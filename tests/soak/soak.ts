@@ -16,6 +16,7 @@ import {
 } from "./plans.ts";
 import { CONFIGURATION, Traffic } from "./traffic.ts";
 import { Writer } from "./writer.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** What is done once is done by the first of them: descriptors are counted after these. */
 const FIRST_COUNT = 300;
@@ -201,7 +202,7 @@ async function settled(pid: number, expected = -1): Promise<void> {
   let least = descriptorsOf(pid);
   let sameSinceMs = performance.now();
   while (performance.now() < endMs && least !== expected) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
     const now = descriptorsOf(pid);
     if (now !== least) sameSinceMs = performance.now();
     else if (expected < 0 && performance.now() > sameSinceMs + 500) return;
@@ -215,7 +216,7 @@ async function rest(pid: number, msMax: number): Promise<void> {
   let before = memoryBytes(pid);
   let sameSinceMs = performance.now();
   while (performance.now() < Math.min(endMs, sameSinceMs + REST_MS)) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     const now = memoryBytes(pid);
     if (Math.abs(now - before) < REST_BYTES) continue;
     before = now;

@@ -5,6 +5,7 @@
  */
 import { cpuTicks, descriptorsOf } from "./process.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
+import { sleep } from "./sleep.ts";
 import { awaited } from "./waiting.ts";
 
 const SOURCES = `${REPOSITORY}tests/attacks/`;
@@ -199,12 +200,7 @@ export async function descriptorsFall(pid: number, most: number, patienceMs: num
   const startMs = performance.now();
   while (performance.now() - startMs < patienceMs) {
     if (descriptorsOf(pid) <= most) return performance.now() - startMs;
-    await pause(20);
+    await sleep(20);
   }
   return Infinity;
-}
-
-/** Lets time pass. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

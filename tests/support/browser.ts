@@ -2,6 +2,7 @@
  * A real browser, where one is installed.
  * @module
  */
+import { sleep } from "./sleep.ts";
 import { awaited, endOf } from "./waiting.ts";
 
 const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
@@ -65,7 +66,7 @@ export async function removeSoon(directory: string): Promise<void> {
       return await Deno.remove(directory, { recursive: true });
     } catch (error) {
       if (attempt === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { QUIETLY } from "./browser.ts";
 import { removeSoon } from "./browser.ts";
+import { sleep } from "./sleep.ts";
 import { awaited, endOf, PATIENCE_MS } from "./waiting.ts";
 
 type Parameters = Readonly<Record<string, unknown>>;
@@ -73,7 +74,7 @@ export class Page implements AsyncDisposable {
       if (performance.now() > endMs) {
         throw new Error(`not in time: ${expression}\n${this.complaints.join("\n")}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DENO, REPOSITORY } from "./program.ts";
+import { sleep } from "./sleep.ts";
 import { exchange, get, Wire } from "./wire.ts";
 
 const decoder = new TextDecoder();
@@ -47,7 +48,7 @@ export async function connectSoon(port: number): Promise<Wire> {
       return await Wire.connect(port);
     } catch (error) {
       if (attempt === 1000) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 }
@@ -65,7 +66,15 @@ export class ShownProgram {
     Deno.writeTextFileSync(file, ours.replaceAll("unix:@hello", `unix:@hello-${this.port}`));
     const [deno, ...rest] = DENO;
     this.#process = new Deno.Command(deno, {
-      args: [...rest, "run", "--no-prompt", "--allow-ffi", file, ...args],
+      args: [
+        ...rest,
+        "run",
+        `--lock=${REPOSITORY}tests/deno.lock`,
+        "--no-prompt",
+        "--allow-ffi",
+        file,
+        ...args,
+      ],
       cwd: REPOSITORY,
       stdout: "piped",
       stderr: "inherit",

@@ -65,8 +65,3 @@ export async function wholeText(port: number, request: string | Uint8Array): Pro
   await wire.send(request);
   return await readUntil(wire, () => false);
 }
-
-/** Waits. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -3,12 +3,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { validate as deployment } from "kubernetes-models/_schemas/IoK8sApiAppsV1Deployment";
-import { validate as autoscaler } from "kubernetes-models/_schemas/IoK8sApiAutoscalingV2HorizontalPodAutoscaler";
-import { validate as configMap } from "kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap";
-import { validate as service } from "kubernetes-models/_schemas/IoK8sApiCoreV1Service";
-import { validate as networkPolicy } from "kubernetes-models/_schemas/IoK8sApiNetworkingV1NetworkPolicy";
-import { validate as disruptionBudget } from "kubernetes-models/_schemas/IoK8sApiPolicyV1PodDisruptionBudget";
+import { importPackage } from "./packages.ts";
 
 /** A function that Ajv made of a schema. */
 interface Validate {
@@ -16,14 +11,27 @@ interface Validate {
   errors?: readonly { readonly instancePath: string; readonly message?: string; readonly keyword: string }[];
 }
 
-const VALIDATORS: Readonly<Record<string, Validate>> = {
-  "v1 ConfigMap": configMap,
-  "v1 Service": service,
-  "apps/v1 Deployment": deployment,
-  "autoscaling/v2 HorizontalPodAutoscaler": autoscaler,
-  "networking.k8s.io/v1 NetworkPolicy": networkPolicy,
-  "policy/v1 PodDisruptionBudget": disruptionBudget,
-};
+/** The names of Kubernetes' schemas, by version and kind. */
+const SCHEMAS = {
+  "v1 ConfigMap": "IoK8sApiCoreV1ConfigMap",
+  "v1 Service": "IoK8sApiCoreV1Service",
+  "apps/v1 Deployment": "IoK8sApiAppsV1Deployment",
+  "autoscaling/v2 HorizontalPodAutoscaler": "IoK8sApiAutoscalingV2HorizontalPodAutoscaler",
+  "networking.k8s.io/v1 NetworkPolicy": "IoK8sApiNetworkingV1NetworkPolicy",
+  "policy/v1 PodDisruptionBudget": "IoK8sApiPolicyV1PodDisruptionBudget",
+} as const;
+
+const VALIDATORS: Readonly<Record<string, Validate>> = Object.fromEntries(
+  await Promise.all(
+    Object.entries(SCHEMAS).map(async ([kind, schema]) => {
+      const { validate } = await importPackage<{ validate: Validate }>(
+        "kubernetes-models",
+        `/_schemas/${schema}`,
+      );
+      return [kind, validate] as const;
+    }),
+  ),
+);
 
 /** Any value of a manifest, to go down in. */
 export class Manifest {

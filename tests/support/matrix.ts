@@ -9,6 +9,7 @@ import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
 import { Random, SEED } from "./random.ts";
 import { RawClient } from "./raw_client.ts";
+import { sleep } from "./sleep.ts";
 import { get, Wire } from "./wire.ts";
 
 const PROGRAMS_AT_ONCE = 2;
@@ -102,7 +103,7 @@ export async function drip(wire: Wire, bytes: Uint8Array): Promise<void> {
   (wire.connection as Deno.TcpConn).setNoDelay(true);
   for (let i = 0; i < bytes.length; i++) {
     await wire.send(bytes.subarray(i, i + 1));
-    if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (i % 5 === 0) await sleep(1);
   }
 }
 
@@ -111,7 +112,7 @@ export async function leaveInTheMiddle(port: number, request: Uint8Array<ArrayBu
   for (let i = 0; i < 8; i++) {
     const client = await RawClient.connect(port, i % 2 === 0 ? 4096 : undefined);
     client.trySend(request);
-    if (i % 4 >= 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (i % 4 >= 2) await sleep(5);
     if (i % 2 === 0) client.reset();
     else client[Symbol.dispose]();
   }

@@ -3,6 +3,7 @@
  * memory than it may. Only root can make one. Source: cgroups(7), Documentation/admin-guide/cgroup-v2.rst.
  * @module
  */
+import { sleep } from "./sleep.ts";
 
 let cgroups = 0;
 
@@ -64,7 +65,7 @@ export class MemoryCgroup {
       try {
         return Deno.removeSync(this.#path);
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 50)); // its processes are still ending
+        await sleep(50); // its processes are still ending
       }
     }
   }

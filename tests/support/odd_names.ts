@@ -4,6 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { Program, REPOSITORY, Site } from "./program.ts";
+import { sleep } from "./sleep.ts";
 import { Wire, type WireResponse } from "./wire.ts";
 
 /** How long the mount may take, in steps of 20 ms. */
@@ -45,7 +46,7 @@ export class OddNames implements AsyncDisposable {
     const process = new Deno.Command(program, { args, stdout: "null", stderr: "null" }).spawn();
     for (let step = 0; Deno.statSync(path).dev === device; step++) {
       assert(step < STEPS_MAX, "it was not mounted");
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
     return new OddNames(site, directory, path, process);
   }

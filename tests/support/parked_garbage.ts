@@ -6,9 +6,9 @@
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
 import { Interest, ReadyList } from "../../server/loop/poller.ts";
 import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { sleep } from "./sleep.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
-const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const fd = eventfdCreate();
 const ready = new ReadyList();
 
@@ -17,9 +17,9 @@ for (const name of POLLER_NAMES) {
   poller.add(fd, Interest.READABLE);
   for (let i = 0; i < 12; i++) {
     const parked = poller.park(ready, 30);
-    await delay(1); // so that nothing on the stack holds what the call was given
+    await sleep(1); // so that nothing on the stack holds what the call was given
     gc();
-    await delay(5);
+    await sleep(5);
     const others = Array.from({ length: 2000 }, () => new Uint8Array(128).fill(0xab));
     await parked;
     const damaged = others.filter((bytes) => bytes.some((byte) => byte !== 0xab)).length;

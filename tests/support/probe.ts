@@ -100,8 +100,3 @@ export function testOnAll(
     });
   }
 }
-
-/** A promise that is fulfilled so many milliseconds later. */
-export function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

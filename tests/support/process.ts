@@ -2,6 +2,7 @@
  * What /proc says of a running process.
  * @module
  */
+import { sleep } from "./sleep.ts";
 
 /** User and system time of a process, in ticks of 10 ms. */
 export function cpuTicks(pid: number): number {
@@ -80,7 +81,7 @@ export async function newChildOf(pid: number, others: readonly number[]): Promis
   for (let attempt = 0; attempt < 1000; attempt++) {
     const child = childrenOf(pid).find((child) => !others.includes(child));
     if (child !== undefined) return child;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await sleep(10);
   }
   throw new Error(`process ${pid} has started no other one`);
 }

@@ -7,12 +7,10 @@ import { hasOpenat2, openDirectory } from "../../ffi/file/file.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { NO_OPENAT2_WARNING } from "../../handlers/site/settings/site_options.ts";
 import { DENO, IS_EMULATED } from "./deno.ts";
+import { REPOSITORY, Site } from "./site.ts";
 import { awaited, endOf, eventually, outputOf } from "./waiting.ts";
 
-/** The repository's root, with a slash at its end. */
-export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
-
-export { DENO, IS_EMULATED };
+export { DENO, IS_EMULATED, REPOSITORY, Site };
 
 /** False where openat2(2) is missing (old kernels, some emulators): no symbolic link in the site is followed then. */
 export const FOLLOWS_LINKS: boolean = (() => {
@@ -181,29 +179,5 @@ export class Program {
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STREAMS_PATIENCE_MS));
     await Promise.race([Promise.all([this.#stderr, this.#reading]), patience]);
     clearTimeout(timer);
-  }
-}
-
-/** A new directory with the given files; removed by `using`. */
-export class Site {
-  readonly root: string = Deno.makeTempDirSync({ prefix: "epollet-test-" });
-
-  constructor(files: Readonly<Record<string, string | Uint8Array>> = {}) {
-    for (const [name, content] of Object.entries(files)) this.write(name, content);
-  }
-
-  path(name: string): string {
-    return `${this.root}/${name}`;
-  }
-
-  write(name: string, content: string | Uint8Array): void {
-    const path = this.path(name);
-    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    if (typeof content === "string") Deno.writeTextFileSync(path, content);
-    else Deno.writeFileSync(path, content);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.root, { recursive: true });
   }
 }

@@ -16,6 +16,7 @@ import { EAGAIN, orThrow } from "../../ffi/libc/errno.ts";
 import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
 import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
+import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
 loadLibc(); // outside of any test, since it stays open
@@ -41,7 +42,7 @@ async function untilReady(call: () => number): Promise<number> {
     const value = call();
     if (value !== -EAGAIN) return value;
     assert(performance.now() < endMs, "the server did nothing for too long");
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await sleep(1);
   }
 }
 

@@ -28,6 +28,7 @@ import { ClientAddresses } from "../../server/clients/client_addresses.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport/transport.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
+import { sleep } from "./sleep.ts";
 
 loadLibc(); // once for all tests, so that none of them seems to leave a library open
 
@@ -254,7 +255,7 @@ export class Scripted {
 
   /** Lets promises settle, and the reactor do what they bring. */
   async settle(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await sleep(0);
     while (this.reactor.turn(0) > 0);
   }
 

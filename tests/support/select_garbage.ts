@@ -7,10 +7,9 @@
 import { EPOLLIN, POLLIN } from "../../ffi/libc/constants.ts";
 import { eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { Epoll, Poll } from "../../ffi/select.ts";
+import { sleep } from "./sleep.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
-const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** A wait whose object nobody holds. */
 const WAITS: readonly ((fd: number) => Promise<[number, number][]>)[] = [
   (fd) => {
@@ -29,9 +28,9 @@ for (const wait of WAITS) {
   for (let i = 0; i < 12; i++) {
     const fd = eventfdCreate();
     const waiting = wait(fd);
-    await delay(1); // so that nothing on the stack holds what the call was given
+    await sleep(1); // so that nothing on the stack holds what the call was given
     gc();
-    await delay(5);
+    await sleep(5);
     // As large as what the waits write to.
     const others = Array.from({ length: 500 }, (_, i) => new Uint8Array(i % 2 ? 512 : 12_276).fill(0xab));
     eventfdSignal(fd);

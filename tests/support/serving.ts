@@ -7,10 +7,7 @@ import { type Coroutine, type PollerName, serve, type ServeOptions, type ServerH
 import type { Served } from "../../server/server_options.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
+import { sleep } from "./sleep.ts";
 
 /** Collects rejections that nobody handles, which would end a process; `using` stops that. */
 class Rejections {

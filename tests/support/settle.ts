@@ -3,8 +3,9 @@
  * @module
  */
 import { CACHE_SETTLE_SECONDS } from "../../handlers/site/limits.ts";
+import { sleep } from "./sleep.ts";
 
 /** A file that {@linkcode CACHE_SETTLE_SECONDS} keep out of memory where it is not watched is kept after this. */
 export function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, (CACHE_SETTLE_SECONDS + 1.1) * 1000));
+  return sleep((CACHE_SETTLE_SECONDS + 1.1) * 1000);
 }

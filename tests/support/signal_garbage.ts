@@ -4,10 +4,10 @@
  * @module
  */
 import { fromFetch, serve } from "../../mod.ts";
+import { sleep } from "./sleep.ts";
 
 const CLIENTS = 10;
 const { gc } = globalThis as unknown as { gc(): void };
-const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 let aborted = 0;
 const server = serve({
   hostname: "127.0.0.1",
@@ -27,9 +27,9 @@ for (const client of clients) {
 }
 for (let i = 0; i < 5; i++) {
   gc();
-  await delay(20);
+  await sleep(20);
 }
 for (const client of clients) client.close();
-for (let i = 0; i < 200 && aborted < CLIENTS; i++) await delay(20);
+for (let i = 0; i < 200 && aborted < CLIENTS; i++) await sleep(20);
 console.log(`${aborted} of ${CLIENTS}`);
 await server.shutdown();

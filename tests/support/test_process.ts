@@ -5,10 +5,14 @@
 import { PATIENCE_VARIABLE } from "./deadline.ts";
 import { DENO } from "./deno.ts";
 import { endTree } from "./process.ts";
+import { sleep } from "./sleep.ts";
 import { TestProgress } from "./test_progress.ts";
 
 /** How long the rest of the output is waited for, once the tests have ended. */
 const OUTPUT_PATIENCE_MS = 5000;
+
+/** Names also the packages that only tests use. */
+const LOCK = new URL("../deno.lock", import.meta.url).pathname;
 
 /** Tests of some files, which run one after the other in a process of their own. */
 export class TestProcess {
@@ -25,7 +29,7 @@ export class TestProcess {
     this.#patienceFile = Deno.makeTempFileSync({ prefix: "epollet-test-" });
     const [program, ...words] = DENO;
     this.#child = new Deno.Command(program, {
-      args: [...words, "test", "--no-prompt", "-A", ...flags, ...files],
+      args: [...words, "test", "--no-prompt", "-A", `--lock=${LOCK}`, ...flags, ...files],
       env: { [PATIENCE_VARIABLE]: this.#patienceFile },
       stdin: "null",
       stdout: "piped",
@@ -37,7 +41,7 @@ export class TestProcess {
     const printed = this.#copy(print);
     const { code } = await this.#child.status;
     // What a test has left behind may have it open, too.
-    await Promise.race([printed, new Promise((resolve) => setTimeout(resolve, OUTPUT_PATIENCE_MS))]);
+    await Promise.race([printed, sleep(OUTPUT_PATIENCE_MS)]);
     this.#forget();
     return code;
   }

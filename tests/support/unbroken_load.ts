@@ -2,6 +2,7 @@
  * Clients that ask again and again, while something is done to the server: none of them may notice.
  * @module
  */
+import { sleep } from "./sleep.ts";
 import { get, Wire } from "./wire.ts";
 import { awaited, PATIENCE_MS } from "./waiting.ts";
 
@@ -50,7 +51,7 @@ export class UnbrokenLoad {
     const wanted = this.answered + requests;
     const endMs = Date.now() + PATIENCE_MS;
     while (this.answered < wanted && this.failures.length === 0 && Date.now() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { TIME_SCALE } from "./deno.ts";
+import { sleep } from "./sleep.ts";
 
 /** Many times what anything takes that a test waits for, on a busy machine, too; less than the deadline of a test. */
 export const PATIENCE_MS: number = 60_000 * TIME_SCALE;
@@ -26,7 +27,7 @@ export async function eventually(holds: () => boolean | Promise<boolean>, what: 
   const endMs = performance.now() + PATIENCE_MS;
   while (!await holds()) {
     assert(performance.now() < endMs, what);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
 }
 

@@ -7,10 +7,11 @@ import { shortage } from "../attacks/descriptors.ts";
 import { besideDownloads } from "../attacks/fairness.ts";
 import { CONNECTION_FLOODS, connectionFlood, endlessFlood, PIPELINING_FLOODS } from "../attacks/floods.ts";
 import { garbage } from "../attacks/garbage.ts";
-import { Attackers, pause, startServer } from "../support/attackers.ts";
+import { Attackers, startServer } from "../support/attackers.ts";
 import { Program, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { get, Wire } from "../support/wire.ts";
+import { sleep } from "../support/sleep.ts";
 
 const MIB = 1024 * 1024;
 const MANY = ["--max-connections", "100000"];
@@ -142,7 +143,7 @@ Deno.test("an address that has all its connections does not push out a client of
   using idle = await Wire.connect(program.port);
   await idle.send(get("/"));
   assertEquals((await idle.expect()).text, "hello");
-  await pause(1100);
+  await sleep(1100);
   const crowd = await attackers.crowd(program.port, 5, 1, { from: "127.0.0.5", send: "GET / HT", read: -1 });
   assertEquals((await crowd.result).statuses, { 503: 3 });
   await idle.send(get("/"));

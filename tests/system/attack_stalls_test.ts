@@ -7,10 +7,11 @@ import { halfClosed } from "../attacks/half_close.ts";
 import { MODES, slowHttpTest } from "../attacks/slow_http.ts";
 import { stalls } from "../attacks/stalls.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
-import { Attackers, descriptorsFall, pause, startServer, Usage } from "../support/attackers.ts";
+import { Attackers, descriptorsFall, startServer, Usage } from "../support/attackers.ts";
 import { descriptorsOf } from "../support/process.ts";
 import { Program, Site } from "../support/program.ts";
 import { exchange, head } from "../support/wire.ts";
+import { sleep } from "../support/sleep.ts";
 
 const TIMEOUTS = ["head", "body", "send", "keep-alive"].flatMap((what) => [`--${what}-timeout`, "2s"]);
 const STALLS = stalls();
@@ -42,7 +43,7 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
     STALLS.map(({ behaviour }) => attackers.crowd(program.port, COUNT, 9, behaviour)),
   );
   const startMs = performance.now();
-  await pause(300); // the downloads begin
+  await sleep(300); // the downloads begin
   const there = descriptorsOf(program.pid) - base;
   assert(there > 900, `${there} are there`); // who says nothing comes later
   const usage = new Usage(program.pid);

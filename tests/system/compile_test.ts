@@ -3,7 +3,6 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { lockOfProgram } from "../../deploy/program_lock.ts";
 import { EM_AARCH64 } from "../../ffi/libc/constants.ts";
 import { readElfHeader } from "../../ffi/process/executable.ts";
 import { compile, findRuntime, reasonOf, run } from "../support/compile.ts";
@@ -11,24 +10,6 @@ import { Program, REPOSITORY, Site } from "../support/program.ts";
 import { exchange, get } from "../support/wire.ts";
 
 const decoder = new TextDecoder();
-
-Deno.test("of the packages in deno.lock the program has those that it imports, and those that they need", () => {
-  const lock = Deno.readTextFileSync(`${REPOSITORY}deno.lock`);
-  const packagesFor = (...packages: string[]) => {
-    const info = JSON.stringify({ modules: [{}, ...packages.map((npmPackage) => ({ npmPackage }))] });
-    const { npm, specifiers } = JSON.parse(lockOfProgram(lock, info)) as Record<
-      string,
-      Record<string, unknown>
-    >;
-    return [Object.keys(npm!), Object.keys(specifiers!)];
-  };
-  const [, std, zod] = /"(deno-std@[\d.]+)"[^]*"(zod@[\d.]+)"/.exec(lock)!;
-  assertEquals(packagesFor(std!, zod!), [[std, zod], [`npm:${std}`, `npm:${zod}`]]);
-  const [ajv] = /ajv@[\d.]+/.exec(lock)!;
-  const names = packagesFor(ajv)[0]!.map((name) => name.slice(0, name.lastIndexOf("@")));
-  const needed = ["ajv", "fast-deep-equal", "fast-uri", "json-schema-traverse", "require-from-string"];
-  assertEquals(names.sort(), needed);
-});
 
 Deno.test("deno task compile --help names each flag and variable, and makes nothing", async () => {
   for (const flag of ["--help", "-h"]) {

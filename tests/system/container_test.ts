@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { REPOSITORY } from "../support/program.ts";
+import { REPOSITORY } from "../support/site.ts";
 
 /** Each instruction, with the lines that it goes on for. */
 const INSTRUCTIONS: readonly (readonly [name: string, rest: string])[] = Deno

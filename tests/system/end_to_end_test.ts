@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { DENO, Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 /** More than the sockets' buffers hold; an emulator is given less to hash. */
@@ -82,7 +83,7 @@ for (const poller of POLLER_NAMES) {
       const download = async (pauseMs: number) => {
         using wire = await Wire.connect(port);
         await wire.send(get("/large.bin"));
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await sleep(pauseMs);
         assertEquals(await digest((await wire.expect()).body), wanted);
       };
       await Promise.all([
@@ -132,9 +133,9 @@ for (const poller of POLLER_NAMES) {
         await idle.expect();
         using wire = await Wire.connect(port);
         await wire.send(get("/large.bin"));
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await sleep(100);
         program.kill("SIGTERM");
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await sleep(100);
         assertEquals(await digest((await wire.expect()).body), await digest(large));
         assert(await idle.isClosed());
         const { code, stderr } = await program.finish();

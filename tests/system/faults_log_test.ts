@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { patiently } from "../faults/clients.ts";
 import { IS_EMULATED, programCommand, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const TEXT = "still served";
@@ -32,7 +33,7 @@ async function servesWith(redirection: string, args: readonly string[] = []): Pr
     const clients: Wire[] = [];
     for (let i = 0; i < 60; i++) clients.push(await Wire.connect(port)); // more than there are descriptors
     for (const client of clients) await client.send("GET");
-    await new Promise((resolve) => setTimeout(resolve, 300)); // each tenth of a second it tries, and complains
+    await sleep(300); // each tenth of a second it tries, and complains
     for (const client of clients) client[Symbol.dispose]();
     await assertServes(port);
   } finally {
@@ -55,20 +56,16 @@ async function assertServes(port: number): Promise<void> {
       using wire = await Wire.connect(port);
       await wire.send(get("/a.txt"));
       const answer = await patiently("an answer", wire.expect());
-      if (answer.status === 503) await pause(20); // it has no descriptor for it yet
+      if (answer.status === 503) await sleep(20); // it has no descriptor for it yet
       else assertEquals([answer.status, answer.text], [200, TEXT]);
       if (answer.status === 200) served++;
     } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused) await pause(20);
+      if (error instanceof Deno.errors.ConnectionRefused) await sleep(20);
       else if (!(error instanceof Error && /^(connection reset|the server closed)/.test(error.message))) {
         throw error;
       }
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 for (

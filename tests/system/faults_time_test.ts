@@ -6,10 +6,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { staticHandler } from "../../handlers/static.ts";
 import { Downloads } from "../faults/downloads.ts";
-import { sleep } from "../faults/held.ts";
 import { compileLibrary } from "../support/c_compiler.ts";
 import { IS_EMULATED, Program, programCommand, REPOSITORY, Site } from "../support/program.ts";
 import { withServer } from "../support/serving.ts";
+import { sleep } from "../support/sleep.ts";
 
 const YEAR_SECONDS = 365 * 86400;
 /** Where the clock is set to, relative to the true time; also to the end of what 31 bits can tell, and past it. */

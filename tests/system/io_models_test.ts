@@ -15,6 +15,7 @@ import {
 } from "../../bench/models_report.ts";
 import { MODELS } from "../../bench/models_servers.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 const DOCS = `${REPOSITORY}docs/`;
 const LANGUAGES = Object.keys(DOCUMENTS) as Language[];
@@ -39,7 +40,7 @@ async function connect(port: number): Promise<Deno.TcpConn> {
       return await Deno.connect({ hostname: "127.0.0.1", port });
     } catch (error) {
       if (attempt === 1000) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(20);
     }
   }
 }

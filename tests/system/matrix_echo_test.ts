@@ -15,6 +15,7 @@ import {
 } from "../support/matrix.ts";
 import { Random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const LARGE_BYTES = 3_000_000;
@@ -73,7 +74,7 @@ async function checkSlowReader({ port }: Combination, transform: Transform): Pro
   const bytes = randomBytes(new Random(), SLOWLY_READ_BYTES);
   using client = await RawClient.connect(port, 20_000);
   const sending = client.send(bytes).then(() => client.endInput());
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await sleep(50);
   const answer = new Uint8Array(bytes.length + 1);
   let received = 0;
   for (let most = 1; received < answer.length; most = Math.min(most * 2, 30_000)) {

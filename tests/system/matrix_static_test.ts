@@ -14,6 +14,7 @@ import {
 import { Site } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** One that is kept in memory, and one that goes out by sendfile. */
@@ -72,7 +73,7 @@ testMatrix("static", async ({ port }) => {
 
     using slow = await RawClient.connect(port, 20_000);
     await slow.send(get(path, "Connection: close"));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await sleep(30);
     const all = new Uint8Array(bytes.length + 2000);
     const length = await slow.receive(all);
     const body = all.indexOf(0x0d) >= 0 ? decoder.decode(all.subarray(0, 1000)).indexOf("\r\n\r\n") + 4 : 0;

@@ -13,6 +13,7 @@ import {
   testMatrix,
 } from "../support/matrix.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const encoder = new TextEncoder();
@@ -116,7 +117,7 @@ testMatrix("greet", async ({ port }: Combination) => {
   { // who reads late finds everything
     using client = await RawClient.connect(port, 4096);
     await client.send("hi");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
     const answer = new Uint8Array(20);
     assertEquals(decoder.decode(answer.subarray(0, await client.receive(answer))), "hello world");
   }

@@ -1,0 +1,9 @@
+/**
+ * Waiting for a time to pass. It imports nothing, so that programs without permissions can do it, too.
+ * @module
+ */
+
+/** Resolves after `ms`; with 0, after other timers that are due. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
