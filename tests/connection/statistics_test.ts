@@ -96,7 +96,7 @@ Deno.test("connections are counted by what they do, and shown with their age and
   const { connections, accepted } = server.handle.snapshot();
   assertEquals(accepted, 4);
   assertEquals(new Set(connections.map(({ fd }) => fd)).size, 4);
-  assertEquals(connections.map(({ state }) => state).sort(), ["handling", "reading", "idle", "writing"]);
+  assertEquals(connections.map(({ state }) => state).sort(), ["handling", "idle", "reading", "writing"]);
   for (const { ageMs, state, queuedBytes } of connections) {
     assert(ageMs >= 20 && ageMs < 10_000, `${ageMs} ms`);
     assertEquals(queuedBytes > 1 << 20, state === "writing", `${queuedBytes} bytes for one that is ${state}`);
