@@ -10,22 +10,11 @@ import { metricsText } from "../../handlers/admin/metrics.ts";
 import { readEnvironment } from "../../program/config/flags/environment.ts";
 import { FLAG_FORMS } from "../../program/config/flags/flag_forms.ts";
 import { mergeSettings } from "../../program/config/settings/settings.ts";
-import {
-  blocksOf,
-  connectSoon,
-  readDocument,
-  runsAndAnswers,
-  ShownProgram,
-  spansOf,
-  withoutTimes,
-} from "../support/documents.ts";
-import { sleep } from "../support/sleep.ts";
+import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "../support/documents.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
-import { childrenOf } from "../support/process.ts";
-import { DENO, IS_EMULATED, Program, runProgram, Site } from "../support/program.ts";
+import { Program, runProgram, Site } from "../support/program.ts";
 import { basic, hashOf } from "../support/passwords.ts";
-import { exchange, get, Wire } from "../support/wire.ts";
-import { awaited } from "../support/waiting.ts";
+import { exchange, get } from "../support/wire.ts";
 
 const CONFIGURE = readDocument("docs/configure.md");
 const DEPLOY = readDocument("docs/deploy.md");
@@ -191,93 +180,6 @@ Deno.test("each program of docs/embed.md runs and answers", async () => {
   const programs = blocksOf(EMBED, "ts");
   assert(programs.length >= 8, `${programs.length}`);
   await Promise.all(programs.map(runsAndAnswers));
-});
-
-/** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
-async function lesson(args: readonly string[]): Promise<string> {
-  const [text] = blocksOf(UNDERSTAND, "ts") as [string];
-  await using program = new ShownProgram(text, args);
-  const reader = program.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  using wire = await connectSoon(program.port);
-  await wire.send("hello, world");
-  let printed = "";
-  const lines = async (count: number) => {
-    while (printed.split("\n").length <= count) {
-      const { value, done } = await awaited(reader.read(), "what the program prints");
-      assert(!done, printed);
-      printed += value;
-    }
-  };
-  await lines(args.length === 0 ? 3 : 1);
-  await sleep(100);
-  await wire.send("!");
-  await lines(args.length === 0 ? 4 : 2);
-  await reader.cancel();
-  return printed;
-}
-
-Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
-  assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
-  assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
-});
-
-/** What is shown of a trace, as a pattern: numbers, strings and what was left out may be others. */
-function tracePattern(line: string): RegExp {
-  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
-    "…",
-    ".*",
-  );
-  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
-}
-
-/** Is a client as docs/understand.md has one. */
-async function askOnce(port: number, isEcho: boolean): Promise<void> {
-  using wire = await Wire.connect(port);
-  if (isEcho) {
-    await wire.send(new Uint8Array(100_000));
-    for (let count = 0; count < 100_000;) count += (await wire.some())?.length ?? Infinity;
-    return;
-  }
-  for (let i = 0; i < 2; i++) {
-    await wire.send(get("/", "User-Agent: a client of these tests"));
-    assertEquals((await wire.expect()).status, 200);
-  }
-  await wire.endInput();
-  await wire.some();
-}
-
-/** Starts a command under strace, and has clients until it has seen all that is shown. */
-async function traced(command: string, shown: readonly string[]): Promise<void> {
-  using site = new Site();
-  const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
-    .map((word) => word === "7890" ? "0" : word === "trace.txt" ? site.path("trace.txt") : word);
-  await using program = await Program.startCommand(words);
-  let missing = shown;
-  let refusals = 0;
-  // Now and then the loop waits on another thread, which is not traced; what strace writes may come late.
-  for (let attempt = 0; attempt < 300; attempt++) {
-    await askOnce(program.port, command.includes("--handler echo"));
-    const trace = Deno.readTextFileSync(site.path("trace.txt"));
-    missing = missing.filter((line) => !tracePattern(line).test(trace));
-    refusals = trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0;
-    if (missing.length === 0 && (refusals > 1000 || !command.includes("naive"))) break;
-  }
-  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
-  await program.finish();
-  assertEquals(missing, [], command);
-  if (command.includes("naive")) assert(refusals > 1000, "nobody was asked again and again");
-}
-
-Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
-  if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
-  const scenarios: { command: string; shown: string[] }[] = [];
-  for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
-    if (kind === "sh" && text!.startsWith("strace ")) scenarios.push({ command: text!, shown: [] });
-    else if (kind === "") scenarios.at(-1)!.shown.push(...text!.trim().split("\n"));
-  }
-  assertEquals(scenarios.length, 6);
-  await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
 });
 
 /** Runs a command, where it is installed; null where it is not. */
