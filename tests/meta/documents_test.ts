@@ -36,16 +36,6 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
 /** Flags of other programs that the documents name. */
 const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
 
-/** The words of a simple command, as a shell takes them: up to what ends it. */
-function wordsOf(command: string): string[] {
-  const words: string[] = [];
-  for (const [text, single, double] of command.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) {
-    if (/^([|&;#]|\d?>)/.test(text)) break;
-    words.push(single ?? double ?? text);
-  }
-  return words;
-}
-
 /** Arguments of each command in a document that starts this program. */
 function* commandsOf(document: string): Generator<string[]> {
   const lines = [...blocksOf(document, "sh"), ...blocksOf(document, "ini"), ...blocksOf(document, "")].join(

@@ -3,12 +3,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { blocksOf, connectSoon, readDocument, ShownProgram } from "../support/documents.ts";
+import { blocksOf, connectSoon, readDocument, ShownProgram, wordsOf } from "../support/documents.ts";
 import { sleep } from "../support/sleep.ts";
 import { childrenOf } from "../support/process.ts";
 import { DENO, IS_EMULATED, Program, Site } from "../support/program.ts";
 import { get, Wire } from "../support/wire.ts";
 import { awaited } from "../support/waiting.ts";
+import { hasStrace } from "../support/trace.ts";
 
 const UNDERSTAND = readDocument("docs/understand.md");
 
@@ -89,7 +90,7 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
 }
 
 Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
-  if (IS_EMULATED || Deno.build.arch !== "x86_64" || await tryCommand("strace", "-V") === null) return;
+  if (IS_EMULATED || Deno.build.arch !== "x86_64" || !hasStrace()) return;
   const scenarios: { command: string; shown: string[] }[] = [];
   for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
     if (kind === "sh" && text!.startsWith("strace ")) scenarios.push({ command: text!, shown: [] });

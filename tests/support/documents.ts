@@ -115,3 +115,13 @@ export async function runsAndAnswers(text: string): Promise<void> {
   const expected = text.includes("toUpperCase()") ? "ECHO" : "echo";
   assertEquals(answer === null ? null : decoder.decode(answer), expected, text);
 }
+
+/** The words of a simple command, as a shell takes them: up to what ends it. */
+export function wordsOf(command: string): string[] {
+  const words: string[] = [];
+  for (const [text, single, double] of command.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) {
+    if (/^([|&;#]|\d?>)/.test(text)) break;
+    words.push(single ?? double ?? text);
+  }
+  return words;
+}
