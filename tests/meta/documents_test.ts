@@ -10,7 +10,14 @@ import { metricsText } from "../../handlers/admin/metrics.ts";
 import { readEnvironment } from "../../program/config/flags/environment.ts";
 import { FLAG_FORMS } from "../../program/config/flags/flag_forms.ts";
 import { mergeSettings } from "../../program/config/settings/settings.ts";
-import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "../support/documents.ts";
+import {
+  blocksOf,
+  readDocument,
+  runsAndAnswers,
+  spansOf,
+  withoutTimes,
+  wordsOf,
+} from "../support/documents.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 import { Program, runProgram, Site } from "../support/program.ts";
 import { basic, hashOf } from "../support/passwords.ts";
