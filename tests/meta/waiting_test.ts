@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { wholeCalls } from "../support/trace.ts";
 import { awaited, eventually, PATIENCE_MS } from "../support/waiting.ts";
 
 /** While `test` runs all timers of many seconds end at once. */
@@ -27,6 +28,20 @@ async function impatiently(test: () => Promise<void>): Promise<void> {
 async function failureOf(promise: Promise<unknown>): Promise<string> {
   return await promise.then(() => "none", (error) => (error as Error).message);
 }
+
+Deno.test("a call that strace shows in two parts is one line", () => {
+  assertEquals(
+    wholeCalls([
+      '12  openat2(5, "out", {resolve=RESOLVE_BENEATH}, 24 <unfinished ...>',
+      "13  statx(1) = 0",
+      "12  <... openat2 resumed>)           = -1 EXDEV (Invalid cross-device link)",
+    ]),
+    [
+      "13  statx(1) = 0",
+      '12  openat2(5, "out", {resolve=RESOLVE_BENEATH}, 24)           = -1 EXDEV (Invalid cross-device link)',
+    ],
+  );
+});
 
 Deno.test("what is awaited in vain is named", async () => {
   await impatiently(async () => {

@@ -35,9 +35,24 @@ export async function traced(
     await stderr.cancel();
     await endOf(trace, "strace");
   }
-  const lines = Deno.readTextFileSync(log).split("\n");
+  const lines = wholeCalls(Deno.readTextFileSync(log).split("\n"));
   Deno.removeSync(log);
   return lines.filter((line) => line.includes("("));
+}
+
+/** Joins what strace cuts in two where another thread makes a call meanwhile. */
+export function wholeCalls(lines: readonly string[]): string[] {
+  const begun = new Map<string, string>();
+  return lines.flatMap((line) => {
+    const pid = line.split(" ", 1)[0]!;
+    const [, beginning] = /^(.*?) *<unfinished \.\.\.>$/.exec(line) ?? [];
+    if (beginning !== undefined) {
+      begun.set(pid, beginning);
+      return [];
+    }
+    const [, end] = /^\d+ +(?:\S+ )?<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    return end === undefined ? [line] : [(begun.get(pid) ?? pid) + end];
+  });
 }
 
 /** Returns a line for each pread64 of a file below `root`: Deno's own databases are read by that call, too. */
