@@ -6,7 +6,10 @@
  * @module
  */
 
-/** Aborts `controller` with `reason`. What listeners of its signal throw goes to `report`, and all of them are called. */
+/**
+ * Aborts `controller` with `reason`. What listeners of its signal throw goes to `report`, and all of them are called
+ * (Deno 2.4 stops at the first that throws).
+ */
 export function abort(controller: AbortController, reason: unknown, report: (error: unknown) => void): void {
   const listener = (event: ErrorEvent) => {
     event.preventDefault();
