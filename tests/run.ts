@@ -13,7 +13,7 @@ import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
 import { DENO } from "./support/deno.ts";
 import { FAST_FLAGS, isFast } from "./support/fast_tests.ts";
 import { endTree } from "./support/process.ts";
-import { TestProcess } from "./support/test_process.ts";
+import { LOCK, TestProcess } from "./support/test_process.ts";
 
 const LOOK_INTERVAL_MS = 250;
 /** More than this get in each other's way: many tests start servers and clients of their own. */
@@ -87,7 +87,10 @@ function fail(what: string): never {
 async function checkTypes(): Promise<void> {
   if (flags.some((flag) => flag.startsWith("--no-check"))) return;
   const [program, ...words] = DENO;
-  check = new Deno.Command(program, { args: [...words, "check", ...waiting], stdin: "null" }).spawn();
+  check = new Deno.Command(program, {
+    args: [...words, "check", `--lock=${LOCK}`, ...waiting],
+    stdin: "null",
+  }).spawn();
   const timer = setTimeout(
     () => fail(`the check of types is over its deadline of ${START_SECONDS} s`),
     START_SECONDS * 1000,

@@ -12,7 +12,7 @@ import { TestProgress } from "./test_progress.ts";
 const OUTPUT_PATIENCE_MS = 5000;
 
 /** Names also the packages that only tests use. */
-const LOCK = new URL("../deno.lock", import.meta.url).pathname;
+export const LOCK: string = new URL("../deno.lock", import.meta.url).pathname;
 
 /** Tests of some files, which run one after the other in a process of their own. */
 export class TestProcess {
