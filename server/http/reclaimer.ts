@@ -20,9 +20,8 @@ export class Reclaimer {
   /** What is to be freed. */
   bytes = 0;
   readonly #isInUse: (buffer: ArrayBufferLike) => boolean;
-  /** What came in the last rounds, the youngest first. */
-  #lists: ArrayBuffer[][] = Array.from({ length: ROUNDS }, () => []);
-  #isEmpty = true;
+  /** What is to be freed, the oldest first: since which round. */
+  readonly #rounds = new Map<ArrayBuffer, number>();
   #round = 0;
 
   /** `isInUse` tells of buffers that must stay as they are. */
@@ -33,15 +32,20 @@ export class Reclaimer {
   /** No request finds `buffer` any more: it is freed soon, unless it is in use then. */
   add(buffer: ArrayBufferLike): void {
     if (!this.isOn || !(buffer instanceof ArrayBuffer)) return;
-    this.#lists[0]!.push(buffer);
-    this.#isEmpty = false;
+    this.#remove(buffer); // it has come back meanwhile
+    this.#rounds.set(buffer, this.#round);
     this.bytes += buffer.byteLength;
+  }
+
+  #remove(buffer: ArrayBuffer): void {
+    if (this.#rounds.delete(buffer)) this.bytes -= buffer.byteLength;
   }
 
   /** Frees `buffer` now, of which nothing else knows. */
   free(buffer: ArrayBufferLike): void {
-    if (!this.isOn || !(buffer instanceof ArrayBuffer) || buffer.detached || this.#isInUse(buffer)) return;
-    buffer.transfer(0);
+    if (!this.isOn || !(buffer instanceof ArrayBuffer) || buffer.detached) return;
+    this.#remove(buffer);
+    if (!this.#isInUse(buffer)) buffer.transfer(0);
   }
 
   /**
@@ -49,13 +53,11 @@ export class Reclaimer {
    * of an answer is waited for.
    */
   run(round: number, isQuiet: boolean): void {
-    const isNext = round !== this.#round;
     this.#round = round;
-    if (this.#isEmpty || !(isQuiet || isNext)) return;
-    const due = isQuiet ? this.#lists : this.#lists.splice(ROUNDS - 1);
-    for (const buffer of due.flat()) this.free(buffer);
-    this.#lists = isQuiet ? Array.from({ length: ROUNDS }, () => []) : [[], ...this.#lists];
-    this.bytes = this.#lists.flat().reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.#isEmpty = this.#lists.every(({ length }) => length === 0);
+    if (this.#rounds.size === 0) return;
+    for (const [buffer, since] of this.#rounds) {
+      if (!isQuiet && round - since < ROUNDS) return;
+      this.free(buffer);
+    }
   }
 }

@@ -46,6 +46,23 @@ Deno.test("while an answer is promised it is freed after three rounds of Deno's 
   assertEquals(bytes.length, 0);
 });
 
+Deno.test("what came back to a cache and left it again is freed three rounds after that", () => {
+  const memory = memoryThatReclaims();
+  const bytes = new Uint8Array(1000);
+  memory.reclaimer.run(1, PENDING);
+  memory.keep(bytes);
+  memory.drop(bytes);
+  memory.reclaimer.run(3, PENDING);
+  memory.keep(bytes);
+  memory.drop(bytes);
+  for (const round of [4, 5]) {
+    memory.reclaimer.run(round, PENDING);
+    assertEquals([bytes.length, memory.reclaimer.bytes], [1000, 1000], `round ${round}`);
+  }
+  memory.reclaimer.run(6, PENDING);
+  assertEquals([bytes.length, memory.reclaimer.bytes], [0, 0]);
+});
+
 Deno.test("what a client holds is freed when it lets go, what is kept again is not, nor what no cache had, nor anything where that is off", () => {
   const memory = memoryThatReclaims();
   const [held, again, own] = [new Uint8Array(1000), new Uint8Array(2000), new Uint8Array(3000)] as const;
