@@ -20,7 +20,7 @@ export interface Rehearsed {
   readonly location: string | null;
 }
 
-/** See the module's comment. */
+/** Answers requests for the sites of a configuration without a connection. */
 export class Rehearsal {
   readonly #sites: Sites;
   readonly #context: HandlerContext;

@@ -31,7 +31,7 @@ export interface Rate {
 }
 
 /**
- * See the module's comment. Infinity takes a limit away, but for those of heads, which have a range, and that of all
+ * The limits of a server. Infinity takes a limit away, but for those of heads, which have a range, and that of all
  * connections: there the limit of descriptors is left. What is spoken in bytes is closed where HTTP would get a status.
  */
 export interface ServerLimits {

@@ -4,7 +4,7 @@
  */
 import type { Fields } from "../../server/http/response.ts";
 
-/** See the module's comment. */
+/** Fields of every response on the admin port. */
 export const ADMIN_FIELDS: Fields = [
   ["Cache-Control", "no-store"],
   ["Cross-Origin-Resource-Policy", "same-origin"],

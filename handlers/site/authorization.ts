@@ -12,7 +12,7 @@ import type { Location, Trace } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
-/** See the module's comment. */
+/** Decides whether a request may see what is at a URL, and asks for a password. */
 export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;

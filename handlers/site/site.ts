@@ -36,7 +36,7 @@ import type { WatchTree } from "./watch/watch_tree.ts";
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 const encoder = new TextEncoder();
 
-/** See the module's comment. */
+/** Answers the requests for one site. */
 export class Site {
   /** How most files in memory are shown to be fresh. */
   readonly validation: Validation;

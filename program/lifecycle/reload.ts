@@ -39,7 +39,7 @@ const CONFINED = "what the sandbox does not let it read needs a new start, or wo
 const NOTHING_TO_READ =
   "Reload: no configuration file was read at the start, so there is none to read again; one that has come since needs a new start";
 
-/** See the module's comment. */
+/** Reloads the configuration of a single process. */
 export class Reload {
   readonly #args: Arguments;
   readonly #server: Server;

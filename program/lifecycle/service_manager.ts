@@ -15,7 +15,7 @@ import { Watchdog, watchdogTimeMs } from "./watchdog.ts";
 /** Where systemd listens. The variable stays: a successor speaks to it, too. */
 const VARIABLE = "NOTIFY_SOCKET";
 
-/** See the module's comment. Nobody has to listen: then it does nothing. */
+/** The notify socket of the service manager. Without one every call does nothing. */
 export class ServiceManager {
   readonly #fd: number;
   #watchdog: Watchdog | null = null;

@@ -25,7 +25,7 @@ export interface Predecessor {
   warn(message: string): void;
 }
 
-/** See the module's comment. One attempt at a time. */
+/** Attempts to replace this process by a new one, one attempt at a time. */
 export class UpgradeAttempts {
   readonly #predecessor: Predecessor;
   #isTrying = false;

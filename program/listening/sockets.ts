@@ -29,7 +29,7 @@ interface Bound {
   readonly sockets: readonly ListeningSocket[];
 }
 
-/** See the module's comment. */
+/** The listening sockets of the program. */
 export class Sockets {
   readonly #bound: readonly Bound[];
 

@@ -15,7 +15,7 @@ import { openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../../ffi/process/process.ts";
 import { close } from "../../ffi/socket/socket.ts";
 
-/** See the module's comment. Opened with the rights of the start; entered when those are given up. */
+/** A Landlock ruleset. Opened with the rights of the start; entered when those are given up. */
 export class Sandbox {
   /** −errno: this kernel has no Landlock (ENOSYS), or it is switched off (EOPNOTSUPP) or forbidden (EPERM, by seccomp). */
   readonly #abi: number;

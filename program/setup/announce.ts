@@ -35,7 +35,7 @@ export interface Facts {
   readonly workers?: readonly number[];
 }
 
-/** See the module's comment. */
+/** Prints the greeting, and with `--verbose` all settings. */
 export function announce(
   command: CommandLine,
   { sockets, adminSockets, site, account, sandbox, workers = [] }: Facts,

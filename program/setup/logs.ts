@@ -21,7 +21,7 @@ export function logPathsOf({ accessLog, accessLogFile, errorLog }: CommandLine):
     .filter((path) => path !== null && !isStandardStream(path)) as string[];
 }
 
-/** See the module's comment. */
+/** The open log files of the program. */
 export class Logs {
   /** What the server is told; null: no access log is written. */
   readonly access: AccessLogOptions | null;

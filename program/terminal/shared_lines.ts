@@ -5,7 +5,7 @@
 import { LINES_REMEMBERED_MAX } from "../../server/limits.ts";
 import { warn } from "./output.ts";
 
-/** See the module's comment. */
+/** Prints a line once, however many workers or sites report it. */
 export class SharedLines {
   readonly #print: (line: string) => void;
   /** Who has said each; those that were said last at the end. */

@@ -37,7 +37,7 @@ export interface ChildListener<First extends WorkerConfiguration | Upgrade> {
 /** "starting": not ready yet; "leaving": told to end. */
 type State = "starting" | "ready" | "leaving" | "ended";
 
-/** See the module's comment. */
+/** Another process of this program, with the channel to it. */
 export class ChildProcess<First extends WorkerConfiguration | Upgrade>
   implements ChannelListener<Report>, Watched {
   /** What it was told first. */

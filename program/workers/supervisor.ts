@@ -53,7 +53,7 @@ interface Newcomers {
   readonly settled: (outcome: Outcome) => void;
 }
 
-/** See the module's comment. Methods are for the loop, unless they say otherwise. */
+/** Starts, replaces and ends workers. Methods are for the loop, unless they say otherwise. */
 export class Supervisor implements ChildListener<WorkerConfiguration> {
   readonly #options: SupervisorOptions;
   #gracePeriodMs: number;

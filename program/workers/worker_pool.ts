@@ -21,7 +21,7 @@ export function workersOf({ workers }: CommandLine): number {
   return workers === "auto" ? processors() : workers;
 }
 
-/** See the module's comment. */
+/** The workers that the current settings ask for. */
 export class WorkerPool {
   readonly #args: Arguments;
   readonly #supervisor: Supervisor;

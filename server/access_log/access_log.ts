@@ -53,7 +53,7 @@ export class LoggedRequest {
   }
 }
 
-/** See the module's comment. It is the source whose deadline writes out what has waited long enough. */
+/** Writes one line for each response. It is the source whose deadline writes out what has waited long enough. */
 export class AccessLog extends Source {
   readonly #format: LogFormat;
   readonly #file: LogFile;

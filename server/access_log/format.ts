@@ -18,7 +18,7 @@ const DASH = 0x2d;
 /** Writes a part of a line into `out` from `at`, where there is room; returns where it ends. */
 export type Part = (loggedHead: LoggedHead, out: Bytes, at: number) => number;
 
-/** See the module's comment. */
+/** Writes the parts of a log line. */
 export interface LogFormat {
   /** The line's begin: who asks. */
   lead(client: string): Bytes;

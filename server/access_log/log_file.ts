@@ -34,7 +34,7 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1) || ".";
 }
 
-/** See the module's comment. */
+/** A log file that can be opened anew. */
 export class LogFile implements LogTarget {
   /** Where it is; null: it is standard output or standard error. */
   readonly path: string | null;

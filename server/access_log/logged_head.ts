@@ -10,7 +10,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = encodeUtf8("");
 
-/** See the module's comment. Each value is `bytes[…Start, …End)`, and empty where there is none. One object for all. */
+/** The parts of a request that a log line shows. Each value is `bytes[…Start, …End)`, and empty where there is none. One object for all. */
 export class LoggedHead {
   bytes: Uint8Array = NOTHING;
   /** The name that was given with a password, whether or not it is right. */

@@ -15,7 +15,7 @@ export interface LogTarget {
   write(bytes: Uint8Array<ArrayBuffer>, length: number): number;
 }
 
-/** See the module's comment. */
+/** Buffers lines and writes many with one call. */
 export class LogWriter {
   /** Where lines are put together, in front of {@linkcode at}. */
   readonly bytes: Bytes = new Uint8Array(LOG_BUFFER_BYTES_MAX + LOG_LINE_BYTES_MAX);

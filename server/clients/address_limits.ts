@@ -17,7 +17,7 @@ interface Client {
   filledMs: number;
 }
 
-/** See the module's comment. */
+/** Counts connections and requests for each client address. */
 export class AddressLimits {
   readonly #connectionsMax: number;
   readonly #rate: Rate | null;

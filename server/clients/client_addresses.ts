@@ -10,7 +10,7 @@ import { type Forwarded, forwardedBy, forwardedClient } from "./forwarded.ts";
 import { networkOf } from "./ip_address.ts";
 import type { TrustedProxies } from "./trusted_proxies.ts";
 
-/** See the module's comment. */
+/** The client address of each connection. */
 export class ClientAddresses {
   readonly #trusted: TrustedProxies | null;
   readonly #addresses: (SocketAddress | null)[] = [];

@@ -37,7 +37,7 @@ function parseNetwork(text: string): Network | null {
   return bits > 128 ? null : { bytes, bits };
 }
 
-/** See the module's comment. */
+/** The addresses of proxies whose forwarding fields count. */
 export class TrustedProxies {
   readonly #networks: readonly Network[];
   readonly #trustsUnix: boolean;

@@ -42,7 +42,7 @@ export interface ConnectionKeeper {
   closed(connection: Connection): void;
 }
 
-/** See the module's comment. One object may serve many descriptors, one after the other. */
+/** The part of a connection that all protocols share. One object may serve many descriptors, one after the other. */
 export abstract class Connection extends Source {
   /** False once something else may hold on to it: that must not find another client here. */
   isReusable = true;

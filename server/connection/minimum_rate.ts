@@ -7,7 +7,7 @@
  */
 import { RATE_STEP_MS_MAX, SLEPT_MS_MIN } from "../limits.ts";
 
-/** See the module's comment. What it is given as `bytes` counts from wherever the caller likes. */
+/** The minimum rate of one client, and its timeout. What it is given as `bytes` counts from wherever the caller likes. */
 export class MinimumRate {
   /** When it was last seen to move, and how far it had come. */
   #movedMs = 0;

@@ -18,7 +18,7 @@ export interface RequestTaker {
   closed(): void;
 }
 
-/** See the module's comment. It is never at rest, since the coroutine belongs to it. */
+/** An HTTP connection whose requests wait for a coroutine. It is never at rest, since the coroutine belongs to it. */
 export class SequentialHttpConnection extends HttpConnection {
   readonly #taker: RequestTaker;
   readonly #keeper: ConnectionKeeper;

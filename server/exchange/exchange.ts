@@ -13,7 +13,7 @@ export function noResponse(): TypeError {
   return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
 }
 
-/** See the module's comment. Most requests are answered at once and have none. */
+/** A request that takes longer than its turn, and its response. Most requests are answered at once and have none. */
 export class Exchange {
   request: HttpRequest | null = null;
   /** The turn in which it was whole; 0 while it is the present one. */

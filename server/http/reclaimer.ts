@@ -13,7 +13,7 @@
 /** Of Deno's own loop, until what has left a cache is in no answer's hands any more. */
 const ROUNDS = 3;
 
-/** See the module's comment. */
+/** Frees buffers that have left the cache. */
 export class Reclaimer {
   /** Whether anything is: not where a program may keep responses for as long as it likes. */
   isOn = false;

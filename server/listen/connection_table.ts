@@ -29,7 +29,7 @@ const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 /** Serves a client that was just accepted as `fd`, in phase one. */
 export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
 
-/** See the module's comment. It is itself the source that is woken for each idle connection. */
+/** The table of all connections of a server. It is itself the source that is woken for each idle connection. */
 export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #host: ConnectionContext;
   readonly #service: Service | null;

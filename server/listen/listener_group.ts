@@ -29,7 +29,7 @@ export interface GroupOptions {
   readonly onError: (message: string) => void;
 }
 
-/** See the module's comment. */
+/** Listeners that share one service. */
 export class ListenerGroup {
   readonly #host: GroupContext;
   readonly #connections: Connections;

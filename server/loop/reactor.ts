@@ -26,7 +26,7 @@ import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
 
-/** See the module's comment. */
+/** The event loop. */
 export class Reactor {
   /** Milliseconds of a clock that never jumps, read once a turn. */
   now: number = Math.trunc(performance.now());

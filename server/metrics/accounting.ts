@@ -32,7 +32,7 @@ export class ResponseRecord {
   next: ResponseRecord | null = null;
 }
 
-/** See the module's comment. */
+/** Counts each response, and hands it to the access log. */
 export class Accounting {
   readonly counters: Counters = new Counters();
   /** It is measured how long responses take. */

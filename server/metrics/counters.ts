@@ -14,7 +14,7 @@ const RECEIVED_BYTES = 3;
 const SENT_BYTES = 4;
 const LATENCY_SECONDS = 5;
 
-/** See the module's comment. Everything counts from the start. */
+/** The counters of a server. Everything counts from the start. */
 export class Counters {
   readonly #totals = new Float64Array(6);
   readonly #responses = new Float64Array(STATUSES);

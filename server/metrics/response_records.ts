@@ -5,7 +5,7 @@
 import type { HttpRequest } from "../http/request.ts";
 import type { Accounting, ResponseRecord } from "./accounting.ts";
 
-/** See the module's comment. Most connections have none. */
+/** The records of responses that one connection is sending. Most connections have none. */
 export class ResponseRecords {
   readonly #accounting: Accounting;
   #first: ResponseRecord | null = null;

@@ -92,5 +92,4 @@ function check([text, most, cut]: Input): void {
   }
 }
 
-/** See the module's comment. */
 export const bodies = pure({ name: "bodies", batch: 200, make, check });

@@ -106,5 +106,4 @@ function check([lines, tag, modified, now, date]: Input): void {
   );
 }
 
-/** See the module's comment. */
 export const conditions = pure({ name: "conditions", batch: 2000, make, check });

@@ -112,5 +112,4 @@ function check([text]: Input): void {
   );
 }
 
-/** See the module's comment. */
 export const config = pure({ name: "config", batch: 200, make, check });

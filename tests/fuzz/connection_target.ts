@@ -69,7 +69,7 @@ function countDescriptors(pid: number): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
-/** See the module's comment. A case is a connection. */
+/** A case is a connection. */
 export class ConnectionTarget implements FuzzTarget {
   readonly name: string;
   readonly batch = 512;

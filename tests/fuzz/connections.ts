@@ -107,5 +107,4 @@ async function start(seed: number): Promise<Subject> {
   };
 }
 
-/** See the module's comment. */
 export const connections = new ConnectionTarget("connections", start);

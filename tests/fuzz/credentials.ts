@@ -68,5 +68,4 @@ function check([field]: Input): void {
   requireSame(basicCredentials(field!), referenceCredentials(field!), shown(field!));
 }
 
-/** See the module's comment. */
 export const credentials = pure({ name: "credentials", batch: 5000, make, check });

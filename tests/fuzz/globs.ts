@@ -129,7 +129,6 @@ function check([pattern, path]: Input): void {
   requireSame(given, wanted, `${shown(pattern!)} and ${shown(path!)}`);
 }
 
-/** See the module's comment. */
 export const globs = pure({
   name: "globs",
   batch: 2000,

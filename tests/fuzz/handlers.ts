@@ -81,5 +81,4 @@ async function start(seed: number): Promise<Subject> {
   };
 }
 
-/** See the module's comment. */
 export const handlers = new ConnectionTarget("handlers", start);

@@ -124,7 +124,6 @@ function check([field]: Input): void {
   requireSame(prefersJson(field!), isBetter, `JSON in ${about}`);
 }
 
-/** See the module's comment. */
 export const negotiation = pure({
   name: "negotiation",
   batch: 5000,

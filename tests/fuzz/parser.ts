@@ -65,5 +65,4 @@ function check([text]: Input): void {
   if (taken > 0) requireSame(textOf(bytesOf(text!.slice(0, taken))), text!.slice(0, taken), shown(text!));
 }
 
-/** See the module's comment. */
 export const parser = pure({ name: "parser", batch: 500, make, check });

@@ -99,5 +99,4 @@ function check([field, size]: Input): void {
   }
 }
 
-/** See the module's comment. */
 export const ranges = pure({ name: "ranges", batch: 5000, make, check });

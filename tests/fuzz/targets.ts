@@ -144,7 +144,6 @@ function compare(path: string, start: number, end: number): void {
   if (!isSame) throw new Error(`${shown(url)}, the spelling of ${shown(path)}, leads to something else`);
 }
 
-/** See the module's comment. */
 export const targets = pure({
   name: "targets",
   batch: 20_000,

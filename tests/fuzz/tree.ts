@@ -143,7 +143,6 @@ function requireInside(path: string, { root, realPath }: Served): void {
   }
 }
 
-/** See the module's comment. */
 export const tree: FuzzTarget = {
   ...pure({ name: "tree", batch: 2000, make, check }),
   close() {

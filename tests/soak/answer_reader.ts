@@ -24,7 +24,6 @@ export interface AnswerUser {
   onAnswer(answer: Answer): void;
 }
 
-/** See the module's comment. */
 export class AnswerReader {
   readonly #user: AnswerUser;
   /** Of a head that is incomplete. */

@@ -40,7 +40,6 @@ export interface ClientHost {
   finished(client: Client, wrong: string | null): void;
 }
 
-/** See the module's comment. */
 export class Client implements AnswerUser {
   readonly fd: number;
   readonly plan: Plan;

@@ -36,7 +36,6 @@ export interface Counts {
   changes: number;
 }
 
-/** See the module's comment. */
 export class Driver implements ClientHost {
   readonly epoll: Epoll = new Epoll();
   readonly random: Random;

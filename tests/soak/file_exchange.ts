@@ -47,7 +47,6 @@ const MEMORY_BYTES_MAX = 2 ** 20;
 /** How long after a change a file may count as one that grows; the answer is judged later than it was made. */
 const GROWING_MS = 5_000;
 
-/** See the module's comment. */
 export class FileExchange implements Exchange {
   readonly kind: string;
   readonly request: Buffer<ArrayBuffer>;

@@ -25,7 +25,6 @@ const LARGE_ONE_IN = 40;
 /** Queries that the server's memory for heads cannot hold all. */
 const QUERIES = 100_000;
 
-/** See the module's comment. */
 export class Traffic {
   readonly #random: Random;
   readonly #writer: Writer;

@@ -22,7 +22,6 @@ const SIZES: Readonly<Record<ResourceKind, readonly [number, number]>> = {
 const LINK_TARGETS = 4;
 const LISTED_MAX = 24;
 
-/** See the module's comment. */
 export class Writer {
   readonly #root: string;
   readonly #random: Random;

@@ -7,7 +7,7 @@ import { sleep } from "./sleep.ts";
 
 let cgroups = 0;
 
-/** See the module's comment; `using` removes it, once what ran in it has ended. */
+/** `using` removes the group, once what ran in it has ended. */
 export class MemoryCgroup {
   readonly #path: string;
   readonly #isSecond: boolean;

@@ -46,7 +46,7 @@ async function untilReady(call: () => number): Promise<number> {
   }
 }
 
-/** See the module's comment; `using` closes it. */
+/** `using` closes the descriptor. */
 export class RawClient {
   readonly fd: number;
   #isOpen = true;

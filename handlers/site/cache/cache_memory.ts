@@ -6,7 +6,7 @@ import { FileContents } from "./file_contents.ts";
 import type { Resource } from "./resource.ts";
 import { Sieve } from "./sieve.ts";
 
-/** See the module's comment. */
+/** The memory of one or more caches with the same root, and its bound. */
 export class CacheMemory {
   readonly bytesMax: number;
   readonly contents: FileContents = new FileContents();

@@ -16,7 +16,7 @@ import type { Found, Root, SiteDirectory, Spelling } from "../files/root.ts";
 const DOT = 0x2e;
 let loaders = 0;
 
-/** See the module's comment. */
+/** A root whose files are in an archive. */
 export class ArchiveRoot implements Root {
   readonly #archive: SiteArchive;
   readonly #status = new FileStatus();

@@ -36,7 +36,7 @@ interface Opened {
 /** What has to be the same for sites to share an origin. */
 type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
 
-/** See the module's comment. It is closed with the last site that holds it. */
+/** A root with its watches, tags, listings and memory, shared by all sites that are served from it. It is closed with the last site that holds it. */
 export class ContentSource {
   readonly root: Root;
   readonly tree: WatchTree | null;

@@ -31,7 +31,7 @@ export interface ResourcesParts {
   readonly fileBytesMax: number;
 }
 
-/** See the module's comment. */
+/** Makes resources of located files, and finds those in the cache. */
 export class Resources {
   readonly #settings: SiteSettings;
   readonly #parts: ResourcesParts;

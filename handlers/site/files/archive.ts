@@ -74,7 +74,7 @@ export function archiveHeader(contentBytes: number, indexBytes: number): Uint8Ar
   return bytes;
 }
 
-/** See the module's comment. */
+/** A site that is packed into one file. */
 export class SiteArchive {
   readonly #fd: number;
   readonly #entries = new Map<FileName, ArchiveEntry>();

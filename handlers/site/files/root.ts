@@ -19,7 +19,7 @@ export type Found = "file" | "directory" | "other" | number;
  */
 export type Spelling = "exact" | "listed" | "other";
 
-/** See the module's comment. */
+/** The operations on a root that serving a site needs. */
 export interface Root {
   /** False: no link is followed. */
   readonly followsLinks: boolean;

@@ -17,7 +17,7 @@ import { WriteEvents } from "../watch/write_events.ts";
 
 const now = new FileStatus();
 
-/** See the module's comment. Nothing is asked of the kernel before {@linkcode SentState.isIntact} is. */
+/** The state of a file while responses carry it. Nothing is asked of the kernel before {@linkcode SentState.isIntact} is. */
 export class SentState {
   readonly #fd: number;
   /** The state that is sent. */

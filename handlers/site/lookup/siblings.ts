@@ -28,7 +28,7 @@ export interface LocatedVariant {
 const SUFFIX_CODINGS: readonly Coding[] = ["br", "zstd", "gzip"];
 const decoder = new TextDecoder();
 
-/** See the module's comment. */
+/** Finds the compressed forms beside a file. */
 export class Siblings {
   readonly #mode: PrecompressedMode;
   readonly #trace: Trace;

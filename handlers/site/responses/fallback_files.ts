@@ -9,7 +9,7 @@ import type { Presenter } from "./presenter.ts";
 import type { FallbackFile, Result } from "./representation.ts";
 import type { Resources } from "../content/resources.ts";
 
-/** See the module's comment. */
+/** Answers with a file in place of the one that was asked for. */
 export class FallbackFiles {
   readonly #resources: Resources;
   readonly #presenter: Presenter;

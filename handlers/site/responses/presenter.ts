@@ -51,7 +51,7 @@ export interface PresenterParts {
   readonly trace: Trace;
 }
 
-/** See the module's comment. */
+/** Makes the response for a resource and a request. */
 export class Presenter {
   readonly #parts: PresenterParts;
 

@@ -64,7 +64,7 @@ const ABOUT_CONTENT = /^content-(?!security-policy)/i;
 const ABOUT_CACHING =
   /^(?:expires|pragma|surrogate-control|edge-control|x-accel-expires|(?:.+-)?cache-control)$/i;
 
-/** See the module's comment. */
+/** Adds the fields that the settings of a site ask for. */
 export class FieldPolicy {
   /** Who may read across origins. */
   readonly cors: Cors;

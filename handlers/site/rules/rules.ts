@@ -57,7 +57,7 @@ const STATUSES = [301, 302, 303, 307, 308];
 /** Scheme and host are fixed: a path must not choose where strangers are sent. */
 const REDIRECT_DESTINATION = /^(?:\/|https?:\/\/[^/?#\\$]+(?:[/?#]|$))/i;
 
-/** See the module's comment. */
+/** The compiled rules of a site. */
 export class Rules {
   /** False when the same fields hold for every path. */
   readonly fieldsDependOnPath: boolean;

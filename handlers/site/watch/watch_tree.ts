@@ -33,7 +33,7 @@ export interface WatchedRoot {
   readonly realPath: FileName | null;
 }
 
-/** See the module's comment. */
+/** The watched names of one root. */
 export class WatchTree implements Watcher {
   readonly #rootDirectory: WatchedRoot;
   /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */

@@ -19,7 +19,7 @@ import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../limits.ts";
 import { Mounts } from "./mounts.ts";
 import type { WatchedName, Watcher } from "./watched_name.ts";
 
-/** See the module's comment. */
+/** The inotify queue of this process and the watched names that it reports to. */
 class Watches {
   readonly #trees = new Set<Watcher>();
   readonly #watchedNames = new Map<number, WatchedName[]>();

@@ -7,7 +7,7 @@ import { WatchedName } from "./watched_name.ts";
 import type { WatchTree } from "./watch_tree.ts";
 import { watches } from "./watches.ts";
 
-/** See the module's comment. */
+/** Counts the writes to one open file. */
 export class WriteEvents {
   readonly #tree: WatchTree;
   readonly #watched: WatchedName;

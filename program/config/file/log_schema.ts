@@ -15,7 +15,7 @@ import {
 import { flag, oneOf, text } from "./schema_kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "../settings/settings.ts";
 
-/** See the module's comment. */
+/** Keys of the configuration file about logs and proxies. */
 export const logKeys = {
   accessLog: oneOf(LOG_FORMAT_NAMES).optional().meta({
     title: "Access log",

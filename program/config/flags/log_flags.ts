@@ -4,7 +4,7 @@
  */
 import { LOG_FORMAT_NAMES } from "../../../server/access_log/format.ts";
 
-/** See the module's comment. */
+/** Flags about logs and proxies, by heading. */
 export const LOG_FLAG_GROUPS = [
   {
     heading: "Logs",

@@ -7,7 +7,7 @@ import { EXPECTED_PROXIES, isProxy } from "../../../server/clients/trusted_proxi
 import { Expected } from "../../../server/usage_error.ts";
 import { withoutTilde } from "../../../server/listen/address.ts";
 
-/** See the module's comment. */
+/** Settings about logs and trusted proxies. */
 export interface LogSettings {
   /** What the line of each response looks like; `none`: there is none. */
   readonly accessLog: LogFormatName;

@@ -34,7 +34,7 @@ function toSession(session: Session): Session {
   return session;
 }
 
-/** See the module's comment. */
+/** A connection with a byte protocol. */
 export class ByteConnection extends Connection implements Peer {
   address: SocketAddress = UNKNOWN;
   readonly #protocol: Protocol;

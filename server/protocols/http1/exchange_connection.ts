@@ -16,7 +16,7 @@ import { type Interest, Readiness } from "../../loop/poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 
 const NOTHING = new Uint8Array(0);
-/** See the module's comment. */
+/** The part of an HTTP connection for requests that take longer than their turn. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
   /** The request at hand, where it takes more than this turn. */

@@ -22,7 +22,7 @@ import { Read } from "./request_reader.ts";
 import { isChunked, ResponseStream } from "../../exchange/response_stream.ts";
 import { ResponseRecords } from "../../metrics/response_records.ts";
 
-/** See the module's comment. */
+/** A connection with HTTP/1. */
 export class HttpConnection extends StreamConnection {
   #context: RequestContext;
   /** The first bytes of a request are here: its head's deadline runs. */

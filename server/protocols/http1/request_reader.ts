@@ -26,7 +26,7 @@ export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "b
 
 const NO_HEAD = new Uint8Array(0);
 
-/** See the module's comment. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
+/** Reads requests from what has arrived. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
 export class RequestReader extends Receiver {
   /** Where the body goes that is being read. */
   body: RequestBody | null = null;

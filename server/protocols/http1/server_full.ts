@@ -10,7 +10,7 @@ import { Output } from "../../connection/output.ts";
 /** Where that goes which nobody reads. */
 const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
-/** See the module's comment. */
+/** The response for a connection over the limit. */
 export class Overload {
   readonly #host: ConnectionContext;
   readonly #output = new Output();

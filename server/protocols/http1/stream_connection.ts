@@ -13,7 +13,7 @@ import type { HttpResponse } from "../../http/response.ts";
 import { EVENT_STREAM_END_MS, NO_ROOM_PAUSE_MS, STREAM_HEAD_HELD_MS } from "../../limits.ts";
 import type { ResponseStream } from "../../exchange/response_stream.ts";
 
-/** See the module's comment. */
+/** The part of an HTTP connection for responses that are made while they are sent. */
 export abstract class StreamConnection extends ExchangeConnection {
   /** A response to `request` whose head waits for the first piece of its stream. */
   protected hold(response: HttpResponse, stream: ResponseStream, request: HttpRequest): void {

@@ -17,7 +17,7 @@ export interface Admission {
   lost(fd: number): void;
 }
 
-/** See the module's comment. */
+/** Connections whose PROXY header has not arrived yet. */
 export class ProxyGate {
   readonly #host: ConnectionContext;
   readonly #keeper: Admission;
