@@ -105,12 +105,12 @@ export class FileStatus {
   get modifiedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.mtime_sec, true));
   }
-  /** Nanoseconds since the epoch of the last change of bytes, as far as nobody set it to something else. */
+  /** Nanoseconds since the epoch of the last change of bytes, unless it was set to another time (utimensat(2)). */
   get modifiedNanoseconds(): bigint {
     return this.#view.getBigInt64(STATX.mtime_sec, true) * 1_000_000_000n +
       BigInt(this.#words[STATX.mtime_nsec >> 2]!);
   }
-  /** Seconds since the epoch of the last change of bytes or attributes: the kernel sets it, nobody can forge it. */
+  /** Seconds since the epoch of the last change of bytes or attributes. Only the kernel sets it, so it cannot be forged. */
   get changedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
   }

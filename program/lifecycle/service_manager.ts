@@ -72,7 +72,7 @@ export class ServiceManager {
   }
 }
 
-/** Whoever started this program, and waits for that, is told that it serves. */
+/** Tells the starter of this program, if it waits for that, that the program serves. */
 export function sayReady(
   launchContext: LaunchContext | null,
   manager: ServiceManager,

@@ -45,7 +45,7 @@ export class Sandbox {
     }
   }
 
-  /** One whose directory is not there cannot be opened either, which whoever opens it says better. */
+  /** A path whose directory is missing cannot be opened either; opening it gives the better message. */
   #allowLog(rules: Ruleset, log: string): string[] {
     return withOpen(openPath(directoryOf(log)), (fd) => {
       rules.allowWritingBelow(fd);

@@ -34,7 +34,7 @@ export type Command =
 /** From a worker, or from a program's successor. */
 export type Report =
   | { /** It accepts clients from now on. */ readonly kind: "ready" }
-  | { /** It accepts nobody any more; what has begun goes on. */ readonly kind: "stopped-accepting" }
+  | { /** It accepts no more connections; those that it has go on. */ readonly kind: "stopped-accepting" }
   | { /** Somebody else has told it to end: it accepts no more. */ readonly kind: "leaving" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
   | { /** The loop turns: the answer to a ping. */ readonly kind: "pong" }

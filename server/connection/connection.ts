@@ -157,7 +157,7 @@ export abstract class Connection extends Source {
   }
 
   override onTurn(): void {
-    this.host.buffers.gatherLength = 0; // a connection that threw may have left something: it is nobody else's
+    this.host.buffers.gatherLength = 0; // a connection that threw may have left bytes, which no other connection may send
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {

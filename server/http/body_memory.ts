@@ -12,7 +12,7 @@ import { Reclaimer } from "./reclaimer.ts";
 interface Held {
   bytes: number;
   holders: number;
-  /** A cache kept it, and does not any longer: nobody else will want it. */
+  /** It has left the cache, so no other response will use it. */
   isDropped: boolean;
 }
 

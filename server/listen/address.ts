@@ -46,7 +46,7 @@ export function readHost(text: string): string {
   return host;
 }
 
-/** The path of a file or a directory, which no shell has read: `~` is a name as any other. */
+/** The path of a file or a directory, as the kernel takes it: no shell has expanded `~`. */
 export function withoutTilde(path: string): string {
   if (!/^~([^/]*\/|$)/.test(path)) return path;
   throw new Expected(

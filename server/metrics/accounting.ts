@@ -3,7 +3,7 @@
  * is written from here.
  *
  * A response that the socket took whole, as nearly all, is one call ({@linkcode Accounting.sent}). One that waits for the
- * socket, for others in front of it, or for whoever makes it, is a {@linkcode ResponseRecord} until its last byte is sent.
+ * socket, for responses before it, or for its handler, is a {@linkcode ResponseRecord} until its last byte is sent.
  * @module
  */
 import { monotonicMs } from "../../ffi/libc/clock.ts";

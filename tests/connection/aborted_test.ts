@@ -1,6 +1,6 @@
 /**
  * Clients that leave while their answer is made, over real sockets: when the handler hears of it, what still goes out, and
- * that a server which is to stop does not wait for what nobody wants.
+ * that a server which is to stop does not wait for what no client wants.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * The head of a response that is made while it is sent waits for the first piece: what fails before that is an error as any
- * other. On a scripted socket, level and edge, and over real ones.
+ * The head of a response that is made while it is sent waits for the first piece: a failure before that is a
+ * 500. On a scripted socket, level and edge, and over real ones.
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";

@@ -194,7 +194,7 @@ withApp("stream: each piece when it is written; leaving aborts it", async ({ por
   }
   const startMs = performance.now();
   wire[Symbol.dispose]();
-  await eventually(() => told.aborts === 1 && told.signals[0]!.aborted, "nobody told the stream");
+  await eventually(() => told.aborts === 1 && told.signals[0]!.aborted, "the stream is not told");
   assert(performance.now() - startMs < ABANDONED_TIMEOUT_MS + 500);
   told.next();
   await sleep(5);

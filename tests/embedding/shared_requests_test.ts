@@ -1,6 +1,6 @@
 /**
  * Requests and contexts are objects that serve many requests of many clients: what a handler puts on one of them reaches
- * nobody else.
+ * no other request.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -76,7 +76,7 @@ Deno.test("to put something on a request is a TypeError, which the embedder is t
   }
 });
 
-Deno.test("a handler that changes a known request changes it for nobody", async () => {
+Deno.test("a handler that changes a known request changes it for no other", async () => {
   await using running = serving((request: Any) => {
     const { method, path } = request;
     for (

@@ -86,7 +86,7 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
   for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
   await program.finish();
   assertEquals(missing, [], command);
-  if (command.includes("naive")) assert(refusals > 1000, "nobody was asked again and again");
+  if (command.includes("naive")) assert(refusals > 1000, "no descriptor was asked again and again");
 }
 
 Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {

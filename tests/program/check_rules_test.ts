@@ -83,7 +83,7 @@ Deno.test("a redirect that arrives nowhere is named by --check with its line, on
   }
 });
 
-Deno.test("circles of several rules and hosts are followed, whoever begins", async () => {
+Deno.test("circles of several rules and hosts are followed, wherever they begin", async () => {
   using site = new Site({ "html/index.html": "", "html/folder/index.html": "" });
   const rules: [string, string][] = [["/in", "/p/x"], ["/p/*", "/q/$1"], ["/q/*", "/p/$1"], ["/p/y", "/p/x"]];
   assertEquals(

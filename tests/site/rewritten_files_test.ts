@@ -52,7 +52,7 @@ function overwrite(path: string, bytes: Uint8Array, at = 0): void {
   for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }
 
-/** The same, and nobody is to see it by the file's times. */
+/** The same, hidden from the file's times. */
 function overwriteInSecret(path: string, bytes: Uint8Array, at: number): void {
   const { atime, mtime } = Deno.statSync(path);
   overwrite(path, bytes, at);

@@ -10,7 +10,7 @@ import type { FieldPolicy } from "../rules/field_policy.ts";
 
 const VARY: Fields = [["Vary", "Accept-Language"]];
 
-/** Those that are the same for everybody are made once. */
+/** Error responses that are the same for all clients are made once. */
 export class PlainErrors {
   readonly #policy: FieldPolicy;
   /** For each language, null among them: the answer to each status. */

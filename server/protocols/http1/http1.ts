@@ -232,7 +232,7 @@ export class HttpConnection extends StreamConnection {
     let stream: ResponseStream;
     try {
       stream = new ResponseStream(body, isChunked(body, request));
-    } catch (error) { // somebody else reads it
+    } catch (error) { // the stream has another reader
       return this.handlerFailed(error, request);
     }
     if (response.isEventStream) this.#send(response, request, stream);

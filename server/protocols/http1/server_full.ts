@@ -7,7 +7,7 @@ import { errorResponse } from "../../exchange/error_response.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX, RECEIVE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "../../limits.ts";
 import { Output } from "../../connection/output.ts";
 
-/** Where that goes which nobody reads. */
+/** Takes bytes that are read and dropped. */
 const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
 /** The response for a connection over the limit. */

@@ -1,7 +1,7 @@
 /**
  * Responses that are made while they are sent, piece by piece, each once the client has taken the last one.
  *
- * The head waits for the first piece, so that what fails before it is an error as any other (a 500). Not for ever: the client
+ * The head waits for the first piece, so that a failure before it is a 500. It waits for a second at most: the client
  * may do something with the head alone. That of an event stream waits for nothing.
  * @module
  */
@@ -71,7 +71,7 @@ export abstract class StreamConnection extends ExchangeConnection {
     this.proceed();
   }
 
-  /** Before its first byte that is an error as any other. After it the client sees that it is cut off: there is no last chunk. */
+  /** A failure before the first byte is a 500. After it the connection ends without a last chunk, so the client sees the cut. */
   #streamFailed(stream: ResponseStream, error: unknown): void {
     const { exchange } = this;
     if (exchange?.stream === stream && exchange.held !== null) {
