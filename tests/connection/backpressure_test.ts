@@ -29,17 +29,25 @@ function memoryOf(pid: number): number {
   return Number(kib) * 1024;
 }
 
-/** Bytes of a connection that the kernel holds, at both ends, in both directions. Source: proc_net_tcp. */
-function bytesInKernel(clientPort: number, serverPort: number): number {
+/**
+ * Bytes of a connection that the kernel holds, at both ends, in both directions. The kernel gives the file in pieces:
+ * while other sockets come and go, a line may be in two of them, or in none. Source: proc_net_tcp.
+ */
+async function bytesInKernel(clientPort: number, serverPort: number): Promise<number> {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
   const ports = [`${hex(clientPort)} ${hex(serverPort)}`, `${hex(serverPort)} ${hex(clientPort)}`];
-  let sum = 0;
-  for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
-    const [, local, remote, sending, received] = /: \w+:(\w{4}) \w+:(\w{4}) \w\w (\w+):(\w+)/.exec(line) ??
-      [];
-    if (ports.includes(`${local} ${remote}`)) sum += parseInt(sending!, 16) + parseInt(received!, 16);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const bytes = new Map<string, number>();
+    for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
+      const [, local, remote, sending, received] = /: \w+:(\w{4}) \w+:(\w{4}) \w\w (\w+):(\w+)/.exec(line) ??
+        [];
+      const pair = `${local} ${remote}`;
+      if (ports.includes(pair)) bytes.set(pair, parseInt(sending!, 16) + parseInt(received!, 16));
+    }
+    if (bytes.size === ports.length) return [...bytes.values()].reduce((a, b) => a + b);
+    await sleep(10);
   }
-  return sum;
+  throw new Error("/proc/net/tcp does not list both ends of the connection");
 }
 
 /** A client that sends the pattern over and over, and expects it back. */
@@ -109,7 +117,7 @@ for (const poller of ["epoll-edge", "select"]) {
         await sleep(10);
         stuckMs += 10;
       }
-      const kept = echoing.sent - bytesInKernel(client.port, port);
+      const kept = echoing.sent - await bytesInKernel(client.port, port);
       assert(kept >= 0 && kept < KEPT_BYTES_MAX, `the server keeps ${kept} of ${echoing.sent} bytes`);
       await isServed();
 
