@@ -16,6 +16,23 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const CHUNKED = encodeUtf8("Transfer-Encoding: chunked\r\n");
 
+/** Bytes. Freeing smaller copies at once saves too little memory. */
+const FREED_BYTES_MIN = 16 * 1024;
+/** Buffers of copies that only this module has. */
+const copies = new WeakSet<ArrayBufferLike>();
+
+/** Returns a copy of `bytes[start, end)` for a queue. */
+function copyOf(bytes: Bytes, start: number, end: number): Bytes {
+  const copy = bytes.slice(start, end);
+  if (copy.length >= FREED_BYTES_MIN) copies.add(copy.buffer);
+  return copy;
+}
+
+/** Frees the memory of `bytes` if they are such a copy: the garbage collector would wait until far more has come. */
+function free({ buffer }: Bytes): void {
+  if (buffer.byteLength >= FREED_BYTES_MIN && copies.delete(buffer)) buffer.transfer(0);
+}
+
 /** A file on its way. */
 interface FileSegment {
   readonly body: FileBody;
@@ -63,7 +80,7 @@ export class Output {
       buffers.gatherLength += end - start;
     } else {
       this.#ungather(buffers);
-      this.#queue.push(bytes.slice(start, end));
+      this.#queue.push(copyOf(bytes, start, end));
     }
   }
 
@@ -139,7 +156,7 @@ export class Output {
   /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
   #ungather(buffers: Buffers): void {
     if (buffers.gatherLength === 0) return;
-    this.#queue.push(buffers.gather.slice(0, buffers.gatherLength));
+    this.#queue.push(copyOf(buffers.gather, 0, buffers.gatherLength));
     buffers.gatherLength = 0;
   }
 
@@ -160,7 +177,7 @@ export class Output {
       if (sent > 0) this.sentBytes += sent;
       if (sent === length) return Flushed.ALL;
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
-      this.#queue.unshift(buffers.gather.slice(Math.max(sent, 0), length));
+      this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
     }
     let budget = bytesMax;
     while (this.#queue.length > 0) {
@@ -195,9 +212,11 @@ export class Output {
 
   #shift(): void {
     const part = this.#queue.shift();
-    if (this.#heldCount === 0) return;
-    this.#heldCount--;
-    if (part instanceof Uint8Array) bodyMemory.release(part);
+    const isHeld = this.#heldCount > 0;
+    if (isHeld) this.#heldCount--;
+    if (!(part instanceof Uint8Array)) return;
+    if (isHeld) bodyMemory.release(part);
+    free(part);
   }
 
   #sendBytes(transport: Transport, fd: number, bytes: Bytes, bytesMax: number): number {
@@ -240,7 +259,8 @@ export class Output {
     const errors: unknown[] = [];
     for (const segment of queue) {
       try {
-        if (!(segment instanceof Uint8Array)) segment.body.close();
+        if (segment instanceof Uint8Array) free(segment);
+        else segment.body.close();
       } catch (error) { // the others are to be closed all the same
         errors.push(error);
       }

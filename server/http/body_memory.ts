@@ -76,7 +76,7 @@ export class BodyMemory {
 
   /** What a cache keeps, or would, has moved. */
   move(from: Uint8Array, to: Uint8Array): void {
-    if (!this.#kept.has(from.buffer)) return;
+    if (!this.#kept.has(from.buffer) || from.buffer === to.buffer) return;
     this.drop(from);
     this.keep(to);
   }

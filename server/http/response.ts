@@ -8,6 +8,7 @@ import { bodyMemory } from "./body_memory.ts";
 import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { FileBody } from "./file_body.ts";
+import { takeHeadRoom } from "./head_room.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
 
@@ -270,12 +271,13 @@ const BUFFER_BYTES_MIN = 128;
 function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const headLength = fields.length + connection.length + 2;
   const length = headLength + body.length;
-  const bytes = new Uint8Array(new ArrayBuffer(Math.max(length, BUFFER_BYTES_MIN)), 0, length);
+  const inPlace = takeHeadRoom(headLength, body);
+  const bytes = inPlace ?? new Uint8Array(new ArrayBuffer(Math.max(length, BUFFER_BYTES_MIN)), 0, length);
   bytes.set(fields);
   bytes.set(connection, fields.length);
   bytes[headLength - 2] = CR;
   bytes[headLength - 1] = LF;
-  bytes.set(body, headLength);
+  if (inPlace === null) bytes.set(body, headLength);
   return bytes;
 }
 

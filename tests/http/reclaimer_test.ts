@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { BodyMemory, bodyMemory } from "../../server/http/body_memory.ts";
+import { bytesWithHeadRoom } from "../../server/http/head_room.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { staticHandler } from "../../handlers/static.ts";
 import { serving } from "../support/in_process.ts";
@@ -61,6 +62,22 @@ Deno.test("what came back to a cache and left it again is freed three rounds aft
   }
   memory.reclaimer.run(6, PENDING);
   assertEquals([bytes.length, memory.reclaimer.bytes], [0, 0]);
+});
+
+Deno.test("a body with room before it gets its head there, once", () => {
+  const body = bytesWithHeadRoom(100_000).fill(7);
+  const first = new HttpResponse(200, [], body);
+  assert(first.bytes.buffer === body.buffer);
+  const second = new HttpResponse(200, [["X-Other", "1"]], body);
+  const large = new HttpResponse(200, [["X-Large", "x".repeat(2000)]], bytesWithHeadRoom(100_000).fill(7));
+  const part = new HttpResponse(206, [], bytesWithHeadRoom(100_000).fill(7).subarray(0, 1000));
+  for (const response of [first, second, large, part]) {
+    const text = new TextDecoder().decode(response.bytes);
+    const length = response === part ? 1000 : 100_000;
+    assert(text.startsWith(`HTTP/1.1 ${response.status} `) && text.includes(`Content-Length: ${length}\r\n`));
+    assertEquals(text.slice(response.headLength), "\x07".repeat(length));
+    if (response !== first) assert(response.bytes.buffer !== body.buffer);
+  }
 });
 
 Deno.test("what a client holds is freed when it lets go, what is kept again is not, nor what no cache had, nor anything where that is off", () => {

@@ -63,6 +63,7 @@ export class FileContent {
     this.#bytes = null;
     this.#response = response;
     bodyMemory.move(before, response.bytes);
+    if (before.buffer === response.bytes.buffer) return;
     bodyMemory.reclaimer.free(before.buffer); // the first response that is made of it: no other reader has it
   }
 }

@@ -7,6 +7,7 @@ import { type PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
+import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { ArchiveEntry, SiteArchive } from "../files/archive.ts";
 import type { FindContent, Loaded, Loader } from "./loader.ts";
 import { OpenFile } from "../files/open_files.ts";
@@ -139,7 +140,7 @@ export class ArchiveLoader implements Loader {
       if (content !== null) return { status, bytes: null, content, file: null, start: 0, digest };
     }
     if (size <= this.#fileBytesMax && !bodyMemory.isFullForFiles) {
-      const bytes = new Uint8Array(size);
+      const bytes = bytesWithHeadRoom(size);
       const count = this.#archive.read(entry, bytes, 0);
       if (count === size) return { status, bytes, content: null, file: null, start: 0, digest };
       return count < 0 ? count : -EBADF;

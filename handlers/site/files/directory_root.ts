@@ -28,6 +28,7 @@ import {
   workingDirectory,
 } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
+import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { partsOf, pathInside } from "./inner_links.ts";
 import { ListedNames } from "./listed_names.ts";
@@ -219,7 +220,7 @@ function placeOf(path: FileName | null): readonly FileName[] | null {
 export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uint8Array<ArrayBuffer> | null {
   const after = new FileStatus();
   for (let attempt = 0; attempt < 3; attempt++) {
-    const content = new Uint8Array(status.size);
+    const content = bytesWithHeadRoom(status.size);
     const count = readAt(fd, content, 0);
     if (after.readDescriptor(fd) < 0) return null;
     if (count === content.length && after.equals(status)) return content;

@@ -3,8 +3,8 @@
  * @module
  */
 import zlib from "node:zlib";
-import { concat } from "../../../server/std.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
+import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
 import { COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../limits.ts";
 
@@ -98,11 +98,21 @@ async function compressSlices(
     ? [compressWhole(content, coding)]
     : await compressByStream(content, coding);
   await yieldTurn();
-  const compressed = concat(chunks);
+  const compressed = join(chunks);
   for (const { buffer } of chunks) {
     if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // no part of a pool
   }
   return compressed.length < content.length ? compressed : null;
+}
+
+function join(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = bytesWithHeadRoom(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }
 
 /** Others have their turn. */
