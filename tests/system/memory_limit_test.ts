@@ -16,6 +16,8 @@ import { Random, SEED } from "../support/random.ts";
 
 const MIB = 1024 * 1024;
 const FILES = 400;
+/** EPOLLET_MEMORY_ROUNDS=3 asks for everything three times. What leaves the cache is read and compressed from the first round on. */
+const ROUNDS = Number(Deno.env.get("EPOLLET_MEMORY_ROUNDS") ?? 1);
 const FILE_BYTES = 900_000;
 
 /** Text of which each file has all, from another place on. */
@@ -74,7 +76,6 @@ function isWhole(line: string): boolean {
 interface Case {
   readonly limitMib: number;
   readonly flags: readonly string[];
-  readonly rounds: number;
   /** What is asked for in each round. */
   readonly asked: readonly (readonly string[])[];
   /** Downloads at the same time. */
@@ -84,7 +85,7 @@ interface Case {
 const CODINGS = ["gzip", "br", "identity", "zstd"].map((coding) => ["-H", `Accept-Encoding: ${coding}`]);
 
 /** Null where it cannot be tried; says why. */
-async function survives(command: readonly string[], { limitMib, flags, rounds, asked, parallel }: Case) {
+async function survives(command: readonly string[], { limitMib, flags, asked, parallel }: Case) {
   if (!new Deno.Command("sh", { args: ["-c", "command -v curl"], stdout: "null" }).outputSync().success) {
     return console.log("skipped: curl is not installed");
   }
@@ -99,7 +100,7 @@ async function survives(command: readonly string[], { limitMib, flags, rounds, a
     await using program = await Program.startCommand(
       cgroup.command([...command, "--port", "0", "--root", site.root, ...flags]),
     );
-    for (let round = 0; round < rounds && cgroup.kills === 0; round++) {
+    for (let round = 0; round < ROUNDS && cgroup.kills === 0; round++) {
       for (const args of asked) {
         const wrong = await download(program, downloads.root, { args, parallel });
         assertEquals([args, cgroup.kills, wrong], [args, 0, []], `seed ${SEED}`);
@@ -122,12 +123,12 @@ function cgroupOf(limitMib: number): MemoryCgroup | null {
 
 const DENO_RUN = programCommand([]);
 
-for (const [limitMib, cache, rounds] of [[128, "16M", 1], [256, "64M", 3], [512, "256M", 3]] as const) {
+for (const [limitMib, cache] of [[128, "16M"], [256, "64M"], [512, "256M"]] as const) {
   Deno.test(
     `with a cache of ${cache} it stays within ${limitMib} MiB, whatever is compressed`,
     patient(1200, async () => {
       const flags = ["--compress", "--cache-size", cache];
-      await survives(DENO_RUN, { limitMib, flags, rounds, asked: CODINGS, parallel: 20 });
+      await survives(DENO_RUN, { limitMib, flags, asked: CODINGS, parallel: 20 });
     }),
   );
 }
@@ -137,9 +138,9 @@ Deno.test(
   patient(600, async () => {
     const asked = [[], ["-r", "0-399999,400100-799999"], []];
     const flags = ["--cache-size", "16M"];
-    await survives(DENO_RUN, { limitMib: 128, flags, rounds: 1, asked, parallel: 100 });
+    await survives(DENO_RUN, { limitMib: 128, flags, asked, parallel: 100 });
     const flagsToo = ["--compress", "--cache-size", "16M"];
-    await survives(DENO_RUN, { limitMib: 128, flags: flagsToo, rounds: 1, asked: CODINGS, parallel: 100 });
+    await survives(DENO_RUN, { limitMib: 128, flags: flagsToo, asked: CODINGS, parallel: 100 });
   }),
 );
 
@@ -147,7 +148,7 @@ Deno.test(
   "two workers take twice what one does, and their supervisor 64 MiB",
   patient(600, async () => {
     const flags = ["--workers", "2", "--compress", "--cache-size", "64M"];
-    await survives(DENO_RUN, { limitMib: 2 * 256 + 64, flags, rounds: 1, asked: CODINGS, parallel: 40 });
+    await survives(DENO_RUN, { limitMib: 2 * 256 + 64, flags, asked: CODINGS, parallel: 40 });
   }),
 );
 
@@ -162,6 +163,6 @@ Deno.test(
     const output = folder.path("epollet");
     assertEquals((await compile(["--output", output], runtime)).code, 0);
     const flags = ["--compress", "--cache-size", "64M"];
-    await survives([output], { limitMib: 256, flags, rounds: 1, asked: CODINGS, parallel: 20 });
+    await survives([output], { limitMib: 256, flags, asked: CODINGS, parallel: 20 });
   }),
 );
