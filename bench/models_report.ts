@@ -39,7 +39,7 @@ const WORDS = {
   "en": {
     model: "model",
     roundTripPicture: "Time of one round trip against the number of idle connections",
-    median: "Median time of a round trip, µs, beside so many idle connections:",
+    median: "Median time of a round trip, µs, by the number of idle connections:",
     roundTripCpu: "CPU time of the server for a round trip, µs:",
     cpuPicture: "CPU time per request of each model",
     cpu: ["CPU µs/request", "requests/s", "99 % within, µs"],
@@ -49,9 +49,9 @@ const WORDS = {
     crowdServer: ["CPU µs/request", "server's memory, MiB"],
     missing: (why: string) => `Not measured: ${why}.`,
     selectHeld: (idle: number, of: number) =>
-      `\`select\` cannot have ${count(of)}: its 1,024 descriptors leave room for ${
-        count(idle)
-      } idle clients, and it was measured with those. Beyond that it has no figures.`,
+      `\`select\` has room for ${count(idle)} idle clients in its 1,024 descriptors; its figure for ${
+        count(of)
+      } was measured with these. Beyond that it has no figures.`,
     machine: ({ command, machine, commit, rounds, seconds }: Report) =>
       `Measured by \`${command}\` on ${machine}, Deno ${Deno.version.deno}${
         commit === "" ? "" : `, at commit ${commit}`
@@ -64,7 +64,7 @@ const WORDS = {
   "zh-CN": {
     model: "模型",
     roundTripPicture: "一次往返的时间与空闲连接数的关系",
-    median: "在不同数量的空闲连接旁边，一次往返时间的中位数（µs）：",
+    median: "一次往返时间的中位数（µs），按空闲连接数：",
     roundTripCpu: "一次往返中服务器消耗的 CPU 时间（µs）：",
     cpuPicture: "各模型每个请求的 CPU 时间",
     cpu: ["CPU µs/请求", "请求/秒", "99 % 的延迟不超过，µs"],
@@ -74,9 +74,9 @@ const WORDS = {
     crowdServer: ["CPU µs/请求", "服务器内存，MiB"],
     missing: (why: string) => `没有测量：${why}。`,
     selectHeld: (idle: number, of: number) =>
-      `\`select\` 撑不到 ${count(of)}：1,024 个描述符只够容纳 ${
-        count(idle)
-      } 个空闲客户端，表中是这个数量下的结果，再往上就没有数据了。`,
+      `\`select\` 的 1,024 个描述符只够容纳 ${count(idle)} 个空闲客户端，${
+        count(of)
+      } 一列是在这个数量下测得的，再往上没有数据。`,
     machine: ({ command, machine, commit, rounds, seconds }: Report) =>
       `测量命令：\`${command}\`；环境：${machine}，Deno ${Deno.version.deno}${
         commit === "" ? "" : `，提交 ${commit}`

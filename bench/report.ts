@@ -94,7 +94,7 @@ function goals(measured: Measured): string {
     lines.push([what, `≤ ${goal} ${unit}`, `${Math.round(value)} ${unit}`, verdict(value, goal)]);
   };
   absolute("an idle connection", measured.idle, IDLE_BYTES_GOAL, "bytes");
-  absolute("start to first answer", measured.start, START_MS_GOAL, "ms");
+  absolute("start to first response", measured.start, START_MS_GOAL, "ms");
   return rows(["work", "goal", "measured", ""], lines);
 }
 
@@ -115,18 +115,19 @@ export function markdown(measured: Measured): string {
     rows(["server", unit], list.map(({ name, value }) => [name, Math.round(value).toLocaleString("en")]));
   return `# Benchmarks
 
-<!-- Written by \`deno task bench\`; what was thought about it is in architecture.md. -->
+<!-- Written by \`deno task bench\`; decisions.md explains the figures. -->
 
-\`deno task bench ${rounds} ${seconds}\` on ${measured.machine}. One processor for the servers, the other for wrk; medians of
-${rounds} interleaved rounds of ${seconds} seconds. The machine is virtual and shared: ratios within a table mean something,
-absolute times do not.
+Measured by \`deno task bench ${rounds} ${seconds}\` on ${measured.machine}. The servers run on one processor, wrk on the
+other. Figures are medians of ${rounds} interleaved rounds of ${seconds} seconds. The machine is virtual and shared: ratios within a
+table mean something, absolute times do not. [decisions.md](decisions.md#choices-that-were-measured) explains the goals
+that were missed.
 
 Servers: ${
     servers.map(({ name, version }) => `${name} (${version})`).join(", ")
   }. Configurations: \`bench/servers.ts\`. "C floor" answers every
-read with the same prepared bytes, and nothing else: what the kernel's part costs any server. Deno.serve answers from
-memory, and never looks at a file again; nginx with open_file_cache, h2o and lighttpd may serve what has changed for
-a second or more; Caddy and plain nginx look at the file each time.
+read with the same prepared bytes and does nothing else, so it shows the kernel's part of the cost. Servers differ in
+when they notice that a file has changed: Deno.serve answers from memory and never does; nginx with open_file_cache, h2o
+and lighttpd may serve the old contents for a second or more; Caddy and plain nginx check the file for each request.
 
 ![CPU time per request](benchmarks.svg)
 
@@ -140,13 +141,13 @@ ${byServer(measured, ({ cpuMicroseconds }) => digits(cpuMicroseconds))}
 
 ## Requests per second
 
-Server and load have a processor each, and most often the load is the slower one: CPU tells more.
+Here the load on the other processor is often the limit, not the server: CPU time says more.
 
 ${byServer(measured, ({ requestsPerSecond }) => Math.round(requestsPerSecond).toLocaleString("en"))}
 
-## 99 % are answered within, µs
+## 99th percentile of latency, µs
 
-A dash where wrk gives no latency, as it does for some that pipeline.
+A dash: wrk reports no latency for some pipelined runs.
 
 ${byServer(measured, ({ p99Microseconds: p99 }) => p99 > 0 ? Math.round(p99).toLocaleString("en") : "–")}
 
@@ -154,11 +155,11 @@ ${byServer(measured, ({ p99Microseconds: p99 }) => p99 > 0 ? Math.round(p99).toL
 
 ${byServer(measured, ({ memoryMiB }) => memoryMiB.toFixed(0))}
 
-## Bytes for each of 10,000 idle connections
+## Memory per idle connection, of 10,000
 
 ${figures(measured.idle, "bytes")}
 
-## From start to first answer
+## Time from start to first response
 
 ${figures(measured.start, "ms")}
 `;
