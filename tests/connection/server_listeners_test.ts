@@ -141,6 +141,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
   assertEquals((await later.expect()).fields.connection, "keep-alive");
   resolve();
   assertEquals((await slow.expect()).text, "slow");
+  slow[Symbol.dispose](); // its end is waited for
   await running;
   for (const wire of [kept, later]) assert(await wire.isClosed());
 }
@@ -175,6 +176,7 @@ for (const poller of ["epoll-level", "epoll-edge"] as const) {
     assertEquals((await second.expect()).text, "hello");
     resolve();
     assertEquals((await first.expect()).text, "old");
+    first[Symbol.dispose](); // its end is waited for
     await running;
     next.stop();
     await nextRunning;

@@ -67,6 +67,7 @@ Deno.test("shutdown waits for what has begun, closes who is idle, and takes nobo
     const response = await wire.expect();
     assertEquals([response.text, response.fields.connection], ["finished", "close"]);
     assert(await wire.isClosed());
+    wire[Symbol.dispose](); // its end is waited for
   }
   await shutdown;
 });

@@ -54,6 +54,7 @@ Deno.test({
         Deno.kill(program.pid, signal as Deno.Signal);
         await program.exit();
         assertEquals((await wire.expect()).body.length, 8_000_000, "what has begun is finished");
+        wire[Symbol.dispose](); // or the server waits five seconds for another request
         await eventually(() => !tree.some(isRunning), `${signal}: the server is left behind`);
       } finally {
         for (const pid of tree) if (isRunning(pid)) Deno.kill(pid, "SIGKILL");

@@ -137,6 +137,7 @@ for (const poller of POLLER_NAMES) {
         program.kill("SIGTERM");
         await sleep(100);
         assertEquals(await digest((await wire.expect()).body), await digest(large));
+        wire[Symbol.dispose](); // its end is waited for
         assert(await idle.isClosed());
         const { code, stderr } = await program.finish();
         const unexpected = stderr.split("\n").filter((line) =>
