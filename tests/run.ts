@@ -6,7 +6,7 @@
  *     deno run -A tests/run.ts [--fast] [--deadline=SECONDS] [--lanes=COUNT] [FILES AND FLAGS OF `deno test`]
  *
  * Without files it runs all. `--fast` leaves out those that start a process or open a socket of the network. `--deadline` is that of a test which does not say its own (`patient`). `--lanes` is how many
- * processes run tests at a time, one per processor unless said.
+ * processes run tests at a time: by default one more than there are processors, since tests wait more than they compute.
  * @module
  */
 import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
@@ -24,7 +24,7 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const isFastRun = Deno.args.includes("--fast");
 const flags: string[] = isFastRun ? [...FAST_FLAGS] : [];
 const paths: string[] = [];
-const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency, LANES_MAX) };
+const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency + 1, LANES_MAX) };
 for (const arg of Deno.args) {
   if (arg === "--fast") continue;
   const [, name, value] = /^--(deadline|lanes)=(\d+(?:\.\d+)?)$/.exec(arg) ?? [];
