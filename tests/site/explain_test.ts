@@ -151,9 +151,9 @@ const TABLE:
     [{ hosts: new Map([["*.b.example", { cleanUrls: true }]]) }, [
       ["http://x.b.example/about", "host      *.b.example"],
       ["http://X.B.example./about", "host      *.b.example"],
-      ["http://b.example/about", "host      none of those that have settings of their own"],
-      ["/about", "host      none of those that have settings of their own"],
-      ["//x.b.example/about", "host      none of those that have settings of their own"],
+      ["http://b.example/about", "host      has no settings of its own: the default site"],
+      ["/about", "host      has no settings of its own: the default site"],
+      ["//x.b.example/about", "host      has no settings of its own: the default site"],
     ]],
   ];
 
