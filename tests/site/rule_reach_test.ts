@@ -22,7 +22,7 @@ Deno.test("what a password is said to be asked for is what it is asked for, and 
     const auth = sources.map((source) => ({ source, realm: "r", users }));
     const settings = { ...DEFAULT_SITE_SETTINGS, auth, cleanUrls };
     const named = describeAuth(settings).map((line) => {
-      const [, base, also] = /asked for (\S+) and all below it, also as (.*), and for nothing else$/.exec(
+      const [, base, also] = /protects (\S+) and everything below it, also as (.*), and nothing else$/.exec(
         line,
       )!;
       return { base, also: also!.split(", ") };

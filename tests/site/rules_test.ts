@@ -244,7 +244,7 @@ Deno.test("the first rule that asks for a password is the one that is asked", ()
       { source: "/private/**", realm: "two", users: {} },
     ],
   });
-  const realmOf = (path: string) => rules.auth(path)?.gate.challenge[0]?.[1] ?? null;
+  const realmOf = (path: string) => rules.auth(path)?.basicAuth.challenge[0]?.[1] ?? null;
   const two = 'Basic realm="two", charset="UTF-8"';
   assertEquals(realmOf("/private/open/a"), 'Basic realm="one", charset="UTF-8"');
   for (const path of ["/private", "/private/", "/private/a", "/private/a/b"]) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { describeGuarded, isMeant, withoutSharing } from "../../handlers/site/rules/shared_caching.ts";
+import { describeGuarded, isSpecificTo, withoutSharing } from "../../handlers/site/rules/shared_caching.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { basic, hashOf } from "../support/passwords.ts";
 import { runProgram, Site } from "../support/program.ts";
@@ -88,7 +88,7 @@ Deno.test("a rule means a path where it names that, has the password's own glob,
     ["/**/*.html", "/**/*.html", true],
   ];
   for (const [source, auth, expected] of cases) {
-    assertEquals(isMeant(source, auth), expected, `${source} ${auth}`);
+    assertEquals(isSpecificTo(source, auth), expected, `${source} ${auth}`);
   }
 });
 
@@ -249,7 +249,7 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
     assertEquals(lines.length, 1, JSON.stringify(settings));
     assertMatch(
       lines[0]!,
-      /lets any cache keep what \/private\/\*\* asks a password for: that is sent with "/,
+      /would let shared caches keep what the auth rule for \/private\/\*\* protects: that is sent with "/,
     );
   }
   for (
@@ -276,7 +276,7 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
   assertEquals([code, stderr.split("\n").length], [0, 7], stderr);
   assertStringIncludes(
     stderr,
-    `epollet: cacheControl "public, max-age=5" lets any cache keep what /a/** asks`,
+    `epollet: cacheControl "public, max-age=5" would let shared caches keep what the auth rule for /a/** protects`,
   );
   assertStringIncludes(stderr, "epollet: host other.example: cacheControl");
   assertStringIncludes(stderr, "different passwords");
@@ -317,7 +317,7 @@ Deno.test("--check warns of a root below another site's, either way round, throu
   const auth = [{ users }];
   assertMatch(
     (await warnings({ root: "www", auth, hosts: { "a.example": { auth: [] } } })).join("\n"),
-    /^epollet: A password for .* everything\nepollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
+    /^epollet: The auth rule for .* everything\nepollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
   );
   for (const own of ["beside", "www/.hidden", "www"]) {
     assertEquals(await warnings({ root: "www", hosts: { "a.example": { root: own } } }), [], own);

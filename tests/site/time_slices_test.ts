@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { type Asker, TimeSlices } from "../../handlers/site/listing/time_slices.ts";
+import { type SliceContext, TimeSlices } from "../../handlers/site/listing/time_slices.ts";
 import {
   LISTING_MEDIUM_STEPS,
   LISTING_SHORT_STEPS,
@@ -65,7 +65,7 @@ class Work {
   }
 }
 
-function asker(turn: number, signal: AbortSignal = new AbortController().signal): Asker {
+function contextOf(turn: number, signal: AbortSignal = new AbortController().signal): SliceContext {
   return { turn, signal };
 }
 
@@ -76,13 +76,13 @@ function stepsOf(works: readonly Work[]): number {
 Deno.test("short work is done at once, and nobody's signal is asked for", () => {
   const clock = new Clock(1);
   const slices = new TimeSlices(clock.now);
-  const asker: Asker = {
+  const context: SliceContext = {
     turn: 1,
     get signal(): AbortSignal {
       throw new Error("the signal was touched");
     },
   };
-  assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker), "done");
+  assertEquals(slices.run(new Work(1, clock.step).run(), "refused", context), "done");
 });
 
 Deno.test("of what is asked for in one turn only a slice is done in it, whether it is short or long", async () => {
@@ -91,14 +91,14 @@ Deno.test("of what is asked for in one turn only a slice is done in it, whether 
     const slices = new TimeSlices(clock.now);
     const gone = new AbortController();
     const works = Array.from({ length: 64 }, () => new Work(length, clock.step));
-    const results = works.map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
+    const results = works.map((work) => slices.run(work.run(), "refused", contextOf(1, gone.signal)));
     assertLess(stepsOf(works), LISTING_SLICE_MS + 1);
     const late = new Work(1, clock.step); // in another turn, but others wait
-    const last = slices.run(late.run(), "refused", asker(2, gone.signal));
+    const last = slices.run(late.run(), "refused", contextOf(2, gone.signal));
     assertEquals(late.steps, 0);
     if (length === 1) {
       assertEquals(new Set(await Promise.all([...results, last])), new Set(["done"]));
-      assertEquals(slices.run(new Work(1, clock.step).run(), "refused", asker(3)), "done");
+      assertEquals(slices.run(new Work(1, clock.step).run(), "refused", contextOf(3)), "done");
     }
     gone.abort();
   }
@@ -109,31 +109,31 @@ Deno.test("only so much may wait: what is refused is not begun", async () => {
   const gone = new AbortController();
   const waiting: (string | Promise<string>)[] = [];
   for (let i = 0; i < LISTINGS_WAITING_MAX; i++) {
-    waiting.push(slices.run(new Work(100).run(), "refused", asker(1, gone.signal)));
+    waiting.push(slices.run(new Work(100).run(), "refused", contextOf(1, gone.signal)));
   }
   assert(waiting.every((result) => result instanceof Promise));
   const refused = new Work(1);
-  assertEquals(slices.run(refused.run(), "refused", asker(2)), "refused");
+  assertEquals(slices.run(refused.run(), "refused", contextOf(2)), "refused");
   assertEquals(refused.steps, 0);
   gone.abort();
   assertEquals(new Set(await Promise.all(waiting)), new Set(["refused"]));
-  assertEquals(await slices.run(new Work(1).run(), "refused", asker(3)), "done");
+  assertEquals(await slices.run(new Work(1).run(), "refused", contextOf(3)), "done");
 });
 
 Deno.test("short work passes long work; of long work a few take turns, and get theirs while new work comes", async () => {
   const slices = new TimeSlices();
   const gone = new AbortController();
   const works = Array.from({ length: 3 * LISTINGS_AT_WORK_MAX }, () => new Work(Infinity));
-  const long = works.map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
-  assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");
+  const long = works.map((work) => slices.run(work.run(), "refused", contextOf(1, gone.signal)));
+  assertEquals(await slices.run(new Work(1).run(), "refused", contextOf(1)), "done");
   assert(works.every(({ steps }) => steps > 0), "those that came before it had their first slice");
   const before = works.map(({ steps }) => steps);
   const advanced = () => works.filter(({ steps }, i) => steps > before[i]!).length;
   for (let i = 0; advanced() < LISTINGS_AT_WORK_MAX; i++) {
     assertLess(i, 1000, "long work gets no turn");
-    assertEquals(await slices.run(new Work(1).run(), "refused", asker(1)), "done");
+    assertEquals(await slices.run(new Work(1).run(), "refused", contextOf(1)), "done");
   }
-  for (let i = 0; i < 10; i++) await slices.run(new Work(1).run(), "refused", asker(1));
+  for (let i = 0; i < 10; i++) await slices.run(new Work(1).run(), "refused", contextOf(1));
   assertEquals(advanced(), LISTINGS_AT_WORK_MAX);
   gone.abort();
   await Promise.all(long);
@@ -144,16 +144,16 @@ Deno.test("work that nobody waits for any longer is ended, and the others go on"
   const gone = new AbortController();
   const begun = new Work(Infinity);
   const fresh = new Work(Infinity);
-  const results = [begun, fresh].map((work) => slices.run(work.run(), "refused", asker(1, gone.signal)));
+  const results = [begun, fresh].map((work) => slices.run(work.run(), "refused", contextOf(1, gone.signal)));
   const kept = new Work(30);
-  const other = slices.run(kept.run(), "refused", asker(1));
+  const other = slices.run(kept.run(), "refused", contextOf(1));
   const late = new Work(1);
   const steps = begun.steps;
   await eventually(() => begun.steps > steps, "it does not go on");
   gone.abort();
   assert(begun.isEnded);
   const counted = stepsOf([begun, fresh]);
-  results.push(slices.run(late.run(), "refused", asker(1, gone.signal)));
+  results.push(slices.run(late.run(), "refused", contextOf(1, gone.signal)));
   assertEquals(await Promise.all(results), ["refused", "refused", "refused"]);
   assertEquals(await other, "done");
   assertEquals([stepsOf([begun, fresh]), late.steps], [counted, 0]);
@@ -169,7 +169,7 @@ Deno.test("others get their turn between two slices", async () => {
     last = work.steps;
   }, 0);
   try {
-    assertEquals(await slices.run(work.run(), "refused", asker(1)), "done");
+    assertEquals(await slices.run(work.run(), "refused", contextOf(1)), "done");
   } finally {
     clearInterval(timer);
   }
@@ -182,8 +182,8 @@ Deno.test("work that fails fails alone", async () => {
     yield* new Work(30).run();
     throw new Error("lost");
   }
-  const first = slices.run(failing(), "", asker(1));
-  const second = slices.run(new Work(30).run(), "", asker(1));
+  const first = slices.run(failing(), "", contextOf(1));
+  const second = slices.run(new Work(30).run(), "", contextOf(1));
   assert(first instanceof Promise);
   assertEquals(await first.catch((error: Error) => error.message), "lost");
   assertEquals(await second, "done");
@@ -214,7 +214,7 @@ for (const { count, stepMs, how } of CASES) {
     const gone = new AbortController();
     const run = (work: Work, signal?: AbortSignal) => {
       const begin = () => work.run();
-      return slices.run(begin(), "refused", asker(1, signal), { begin, key: work.key });
+      return slices.run(begin(), "refused", contextOf(1, signal), { begin, key: work.key });
     };
     const endless = Array.from({ length: count }, () => new Work(Infinity, clock.step));
     const long = endless.map((work) => run(work, gone.signal));
@@ -250,7 +250,7 @@ Deno.test("long work is finished, too, while shorter work keeps coming, and few 
     const work = new Work(length, step);
     works.push(work);
     const begin = () => work.run();
-    return slices.run(begin(), "refused", asker(1), { begin, key: work.key });
+    return slices.run(begin(), "refused", contextOf(1), { begin, key: work.key });
   };
   let left = 5 * LISTINGS_AT_WORK_MAX;
   const long = Array.from({ length: left }, async () => {

@@ -49,7 +49,10 @@ export interface Root {
 export interface SiteDirectory {
   /** Reads the directory's own status. Returns 0 or −errno. */
   readOwnStatus(status: FileStatus): number;
-  /** Calls `onEntry` for the next names, as `readEntries` of `ffi/file/directory.ts` does. Returns 0 at the end, or −errno. */
+  /**
+   * Calls `onEntry` for the next names, as `readEntries` of `ffi/file/directory.ts` does. Returns a positive number, 0 at the
+   * end, or −errno.
+   */
   readNames(onEntry: (name: FileName, kind: EntryKind) => void): number;
   /**
    * Returns the status of `name`, without following a link. Null when there is no such name. The object is valid until the
