@@ -28,8 +28,8 @@ const OMITTED = "cache";
  * Returns what a browser gets that opens `url`: a line for each step that led to the answer, and the response's head.
  * `url` is a path, or has a host: `http://example.org/a?b`.
  *
- * `whenOpen` is called once the roots are open. `--explain` drops its privileges there, as the server does. A result that
- * is not null becomes the line `user`.
+ * `whenOpen` is called once the roots are open. `--explain` drops its privileges there, as the server does. A result
+ * that is not null becomes the line `user`.
  * @throws {TypeError} when `url` is invalid, or no request can ask for it; also as `staticHandler` does.
  * @throws {SystemError} as `staticHandler` does.
  */

@@ -63,8 +63,8 @@ const PEEK_ROUNDS = 8;
 
 /**
  * The `Request` made with each context's signal, kept alive as long as that signal. `request.signal` is another signal,
- * which follows the context's. Deno up to 2.4 holds it weakly: when the handler keeps only listeners on it, they would be
- * garbage-collected together with the `Request`.
+ * which follows the context's. Deno up to 2.4 holds it weakly: when the handler keeps only listeners on it, they would
+ * be garbage-collected together with the `Request`.
  */
 const REQUESTS = new WeakMap<AbortSignal, Request>();
 
@@ -85,14 +85,14 @@ const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
 const NORMALIZED_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
 /**
- * Content codings that Deno's `fetch` decodes while it leaves Content-Encoding and Content-Length in the response (2.4.2
- * to 2.9.6). Bodies with other codings stay encoded.
+ * Content codings that Deno's `fetch` decodes while it leaves Content-Encoding and Content-Length in the response
+ * (2.4.2 to 2.9.6). Bodies with other codings stay encoded.
  */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
 /**
- * Returns a handler that calls a fetch handler. Bodies are streamed in both directions. `request.signal` is aborted when
- * the client leaves before its answer is complete.
+ * Returns a handler that calls a fetch handler. Bodies are streamed in both directions. `request.signal` is aborted
+ * when the client leaves before its answer is complete.
  *
  * ```ts
  * serve({ port: 8000, handler: fromFetch((request) => new Response(`You asked for ${request.url}\n`)) });
@@ -125,7 +125,9 @@ export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
   };
 }
 
-/** Returns false for methods that `Request` forbids, and for those that it would change to another one (`get` to GET). */
+/**
+ * Returns false for methods that `Request` forbids, and for those that it would change to another one (`get` to GET).
+ */
 function isForFetch(method: string): boolean {
   const upper = method.toUpperCase();
   return !FORBIDDEN_METHODS.includes(upper) && (method === upper || !NORMALIZED_METHODS.includes(upper));
@@ -220,9 +222,9 @@ function byteString(text: string): Uint8Array {
 }
 
 /**
- * Returns the body's bytes when the whole body is in memory already, so that it is sent in one call and with its length;
- * else a stream. `length` is the value of Content-Length; null when there is none. A wrong `length` of bytes in memory is
- * reported, and the right length is sent.
+ * Returns the body's bytes when the whole body is in memory already, so that it is sent in one call and with its
+ * length; else a stream. `length` is the value of Content-Length; null when there is none. A wrong `length` of bytes in
+ * memory is reported, and the right length is sent.
  */
 async function toBody(
   source: ReadableStream<Uint8Array>,

@@ -1,6 +1,6 @@
 /**
- * The EPOLLOUT example: a web server with one page. It collects a request up to the blank line, prints the request, waits
- * until the socket is writable, answers, and closes.
+ * The EPOLLOUT example: a web server with one page. It collects a request up to the blank line, prints the request,
+ * waits until the socket is writable, answers, and closes.
  * @module
  */
 import type { Coroutine } from "../server/coroutine/coroutine.ts";

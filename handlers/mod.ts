@@ -14,8 +14,8 @@ import { upper, upperCoroutine } from "./upper.ts";
 import type { Print } from "./print_text.ts";
 
 /**
- * Returns what `--handler NAME` (`name`) with or without `--coroutine` serves. `site` is the handler for `static`; it is
- * null for every other name. `output` gets the lines that the examples print.
+ * Returns what `--handler NAME` (`name`) with or without `--coroutine` serves. `site` is the handler for `static`; it
+ * is null for every other name. `output` gets the lines that the examples print.
  */
 export function served(name: HandlerName, isCoroutine: boolean, site: Handler | null, output: Print): Served {
   switch (name) {

@@ -7,8 +7,8 @@
 export type Print = (line: string) => void;
 
 /**
- * Returns `text` with control characters other than newline and tab written as `\x1b`, so that what a client sends cannot
- * control the terminal.
+ * Returns `text` with control characters other than newline and tab written as `\x1b`, so that what a client sends
+ * cannot control the terminal.
  */
 export function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => {

@@ -25,10 +25,10 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
   /** The directory to serve, or an archive. */
   readonly root: string | SiteArchive;
   /**
-   * Settings of sites for certain hosts, by name in lower case: `example.org`, or `*.example.org` for all names below it.
-   * A setting that is left out is inherited from the site at {@linkcode StaticOptions.root}, which serves all other hosts.
-   * {@linkcode SiteOptions.cacheSize} is divided equally among the roots; sites with the same root share its part and the
-   * files in it.
+   * Settings of sites for certain hosts, by name in lower case: `example.org`, or `*.example.org` for all names below
+   * it. A setting that is left out is inherited from the site at {@linkcode StaticOptions.root}, which serves all other
+   * hosts. {@linkcode SiteOptions.cacheSize} is divided equally among the roots; sites with the same root share its
+   * part and the files in it.
    */
   readonly hosts?: ReadonlyMap<string, Partial<SiteSettings>>;
   /**
@@ -38,8 +38,8 @@ export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
    */
   readonly allowedHosts?: readonly string[] | null;
   /**
-   * Returns the ports of a server that listens on loopback addresses only. When {@linkcode StaticOptions.allowedHosts} is
-   * null, a request for another name with one of these ports gets 421. Default: no ports.
+   * Returns the ports of a server that listens on loopback addresses only. When {@linkcode StaticOptions.allowedHosts}
+   * is null, a request for another name with one of these ports gets 421. Default: no ports.
    */
   readonly loopbackPorts?: () => readonly number[];
 }
@@ -71,7 +71,10 @@ export function staticHandler(options: StaticOptions): StaticHandler {
   });
 }
 
-/** The settings of a site, and the `Site` that serves them now. It is replaced when the root's path gets another directory. */
+/**
+ * The settings of a site, and the `Site` that serves them now. It is replaced when the root's path gets another
+ * directory.
+ */
 interface MountedSite {
   readonly settings: SiteSettings;
   site: Site;

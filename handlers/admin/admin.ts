@@ -1,6 +1,6 @@
 /**
- * The admin handler: health, readiness, metrics, and a live status page. It has no password, so it belongs on a listener
- * that only operators can reach, never on the public one.
+ * The admin handler: health, readiness, metrics, and a live status page. It has no password, so it belongs on a
+ * listener that only operators can reach, never on the public one.
  * @module
  */
 import type { Handler } from "../../server/connection/handler.ts";
@@ -18,7 +18,10 @@ import { isTrustedHost } from "../hosts/trusted_host.ts";
 /** What {@linkcode adminHandler} reports on. */
 export type AdminOptions = StatusSource;
 
-/** Returns the handler for `/` (the status page), `/events` (the data of that page), `/metrics`, `/healthz` and `/readyz`. */
+/**
+ * Returns the handler for `/` (the status page), `/events` (the data of that page), `/metrics`, `/healthz` and
+ * `/readyz`.
+ */
 export function adminHandler(options: AdminOptions): Handler {
   const events = new Events(options);
   const handler = (request: HttpRequest): HttpResponse | Promise<HttpResponse> => {
@@ -57,8 +60,8 @@ function plainError(status: number, reason: string, fields: Fields = []): HttpRe
 }
 
 /**
- * Returns true for a request that a page of another site makes, such as an image or a fetch (W3C Fetch Metadata). A link
- * from such a page to here may be followed.
+ * Returns true for a request that a page of another site makes, such as an image or a fetch (W3C Fetch Metadata). A
+ * link from such a page to here may be followed.
  */
 function isFromOtherSite(request: HttpRequest): boolean {
   const site = request.header("sec-fetch-site");

@@ -10,8 +10,8 @@ import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.t
 /** The source of what the admin handler reports. */
 export interface StatusSource {
   /**
-   * Returns a snapshot of each worker, always in the same order; an empty list while the workers start. Called only when
-   * a client asks for metrics or events.
+   * Returns a snapshot of each worker, always in the same order; an empty list while the workers start. Called only
+   * when a client asks for metrics or events.
    */
   snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
   /** Returns false while the server drains. */
@@ -20,7 +20,9 @@ export interface StatusSource {
   readonly version: string;
 }
 
-/** The event streams of the status page. Each event is made once for all streams, and none while there are no streams. */
+/**
+ * The event streams of the status page. Each event is made once for all streams, and none while there are no streams.
+ */
 export class Events {
   readonly #source: StatusSource;
   #watchers = 0;

@@ -1,5 +1,6 @@
 /**
- * Metrics in the text format of Prometheus. Source: its exposition format, version 0.0.4, and its rules for metric names.
+ * Metrics in the text format of Prometheus. Source: its exposition format, version 0.0.4, and its rules for metric
+ * names.
  * @module
  */
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
@@ -20,7 +21,9 @@ interface Metric {
 
 type Read = (snapshot: Snapshot) => number | undefined;
 
-/** Returns a metric with one value. It has no sample where `read` returns undefined, as for a server without a cache. */
+/**
+ * Returns a metric with one value. It has no sample where `read` returns undefined, as for a server without a cache.
+ */
 function single(type: "counter" | "gauge", name: string, help: string, read: Read): Metric {
   return {
     name,

@@ -1,5 +1,6 @@
 /**
- * The response with the status page. Its Content-Security-Policy allows the page's own script and style, and nothing else.
+ * The response with the status page. Its Content-Security-Policy allows the page's own script and style, and nothing
+ * else.
  * @module
  */
 import { createHash } from "node:crypto";

@@ -4,8 +4,9 @@
  * The owner of a web page can let the page's host name resolve to this machine (DNS rebinding, see `trusted_host.ts`).
  * The page can then read a site that only this machine or its network can reach. With a list, only its names and those
  * that `trusted_host.ts` trusts are answered. Without a list, another name is rejected in one case only: the server
- * listens on loopback addresses only, and Host has the port that it listens on. Such a request comes from a browser on this
- * machine. A proxy in front that passes on the client's Host listens on another port, so its requests are answered.
+ * listens on loopback addresses only, and Host has the port that it listens on. Such a request comes from a browser on
+ * this machine. A proxy in front that passes on the client's Host listens on another port, so its requests are
+ * answered.
  * @module
  */
 import { AUTHORITY_BYTES_MAX } from "../../server/limits.ts";
@@ -23,8 +24,8 @@ export interface AllowedHostsOptions {
 }
 
 /**
- * Returns the host name in `authority`: in lower case, without port, without a dot at the end. Empty when `authority` is
- * too long.
+ * Returns the host name in `authority`: in lower case, without port, without a dot at the end. Empty when `authority`
+ * is too long.
  */
 export function hostOf(authority: string): string {
   if (authority.length > AUTHORITY_BYTES_MAX) return "";
@@ -32,8 +33,8 @@ export function hostOf(authority: string): string {
 }
 
 /**
- * Returns the entry of `names` for `host`: `host` itself, or the longest `*.` pattern that matches it. Null when there is
- * none.
+ * Returns the entry of `names` for `host`: `host` itself, or the longest `*.` pattern that matches it. Null when there
+ * is none.
  */
 export function nameOf(host: string, names: { has(name: string): boolean }): string | null {
   if (names.has(host)) return host;

@@ -25,9 +25,10 @@ export class Authorization {
   }
 
   /**
-   * Returns the rules that a request for `url` has to satisfy, all of them: those for the URL, for the file or directory at
-   * `location`, for each form of the file, and for each path that a rewrite led to. Paths of rewrites count also when nothing is
-   * there. So no other way to a file bypasses its rule, and none reveals whether a file exists.
+   * Returns the rules that a request for `url` has to satisfy, all of them: those for the URL, for the file or
+   * directory at `location`, for each form of the file, and for each path that a rewrite led to. Paths of rewrites
+   * count also when nothing is there. So no other way to a file bypasses its rule, and none reveals whether a file
+   * exists.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
     const paths = location.kind === "file"
@@ -40,9 +41,9 @@ export class Authorization {
   }
 
   /**
-   * Returns the response to a request that does not satisfy `rules`: 401, or 503 when too many passwords are being checked.
-   * Null when the request satisfies them. While a password is being checked the result is a promise; when the password is
-   * correct, it has the result of `retry`. `extraFields` are added to the response.
+   * Returns the response to a request that does not satisfy `rules`: 401, or 503 when too many passwords are being
+   * checked. Null when the request satisfies them. While a password is being checked the result is a promise; when the
+   * password is correct, it has the result of `retry`. `extraFields` are added to the response.
    */
   deny(
     rules: readonly CompiledAuth[],

@@ -22,7 +22,9 @@ export const DESCRIPTORS_PER_OPEN_ROOT = 4;
 export const EVENT_READS_MAX = 64;
 /** Bytes at the beginning and at the end of a file that is sent. They are compared to tell growth from a rewrite. */
 export const SAMPLE_BYTES = 4096;
-/** Names of a directory that are kept in memory. A larger directory is not kept: each missing file costs a system call. */
+/**
+ * Names of a directory that are kept in memory. A larger directory is not kept: each missing file costs a system call.
+ */
 export const LISTED_NAMES_OF_DIRECTORY_MAX: number = 16 * KIB;
 /** Directories that are remembered as too large. */
 export const LARGE_DIRECTORIES_MAX = 4096;
@@ -33,23 +35,25 @@ export const LISTED_DIRECTORIES_MAX = 4096;
 /** How long a name that a directory did not list counts as missing, while the directory's status does not change. */
 export const UNLISTED_NAMES_TRUSTED_MS = 1000;
 /**
- * A file that is not watched and has changed less than this ago is not cached: a second write within the same tick of the
- * file system's clock would leave its times the same. Two seconds is the coarsest tick in use (FAT).
+ * A file that is not watched and has changed less than this ago is not cached: a second write within the same tick of
+ * the file system's clock would leave its times the same. Two seconds is the coarsest tick in use (FAT).
  */
 export const CACHE_SETTLE_SECONDS = 2;
 
 // Tags and compressed forms
 
 /**
- * Uncached files above this size are sent without an ETag until their digest is known. For smaller ones the response waits
- * for it.
+ * Uncached files above this size are sent without an ETag until their digest is known. For smaller ones the response
+ * waits for it.
  */
 export const DIGESTED_WHILE_WAITING_BYTES_MAX: number = 64 * MIB;
 /** Bytes of all files whose digests responses wait for. Beyond it, files are sent without an ETag. */
 export const DIGESTS_AWAITED_BYTES_MAX: number = 256 * MIB;
 /** Larger files have a tag of size and time: computing a digest would occupy disk and processor for too long. */
 export const DIGESTED_BYTES_MAX: number = 1024 * MIB;
-/** The pause between two slices of a digest that no response waits for. It leaves the digest a fifteenth of a processor. */
+/**
+ * The pause between two slices of a digest that no response waits for. It leaves the digest a fifteenth of a processor.
+ */
 export const DIGEST_PAUSE_MS = 10;
 /** Bytes that are read and digested in one slice, which takes 0.6 ms. */
 export const DIGEST_SLICE_BYTES: number = MIB;
@@ -74,7 +78,9 @@ export const STREAM_READ_BYTES: number = 64 * KIB;
 
 // Passwords
 
-/** The least memory of a password check: 128 N r bytes (RFC 7914 §5). A hash that needs less is rejected as too weak. */
+/**
+ * The least memory of a password check: 128 N r bytes (RFC 7914 §5). A hash that needs less is rejected as too weak.
+ */
 export const PASSWORD_HASH_MEMORY_BYTES_MIN: number = MIB;
 /** The most memory of a password check. A hash that needs more is rejected. */
 export const PASSWORD_HASH_MEMORY_BYTES_MAX: number = 64 * MIB;
@@ -107,7 +113,9 @@ export const GLOB_WILDCARDS_MAX = 32;
 export const LISTING_ENTRIES_MAX = 1_000_000;
 /** Entries on one page of a listing. */
 export const LISTING_PAGE_ENTRIES_MAX = 500;
-/** The length of a time slice. A listing that takes longer is made in several, and other requests are served in between. */
+/**
+ * The length of a time slice. A listing that takes longer is made in several, and other requests are served in between.
+ */
 export const LISTING_SLICE_MS = 8;
 /** Steps of a short listing. It does not wait for longer ones. A directory of 500 names takes some 30 steps. */
 export const LISTING_SHORT_STEPS = 32;

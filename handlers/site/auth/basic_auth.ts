@@ -3,14 +3,14 @@
  *
  * scrypt checks passwords on another thread, one at a time, while others wait in queues. When the queues are full the
  * response is 503, so password guessing uses up neither the memory nor the event loop. Each network has a queue of its
- * own, and the queues are served in turn: guesses from one network, over however many connections, delay a password from
- * another network by one check only. Correct credentials are remembered as a keyed digest, so later requests with them
- * need microseconds and no queue.
+ * own, and the queues are served in turn: guesses from one network, over however many connections, delay a password
+ * from another network by one check only. Correct credentials are remembered as a keyed digest, so later requests with
+ * them need microseconds and no queue.
  *
- * The following takes the same time for all requests: comparing digests and keys; and the check of an unknown name, which
- * is made against the hash of another user, as the check of a wrong password. The following does not: a request without
- * valid Basic credentials is denied at once; correct credentials that are remembered are accepted at once; a rule without
- * users denies at once; and the lookup of the name, whose time is negligible beside scrypt's.
+ * The following takes the same time for all requests: comparing digests and keys; and the check of an unknown name,
+ * which is made against the hash of another user, as the check of a wrong password. The following does not: a request
+ * without valid Basic credentials is denied at once; correct credentials that are remembered are accepted at once; a
+ * rule without users denies at once; and the lookup of the name, whose time is negligible beside scrypt's.
  *
  * The passwords themselves are not stored here. The cache of request heads (`head_cache.ts`) holds recent Authorization
  * fields.
@@ -146,10 +146,10 @@ export class BasicAuth {
   }
 
   /**
-   * Returns whether the request's credentials are correct; a promise while its password is being checked. `context` names
-   * the network that the request comes from.
-   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many checks wait. The promise is rejected
-   * with the same error when its check loses its place in the queue.
+   * Returns whether the request's credentials are correct; a promise while its password is being checked. `context`
+   * names the network that the request comes from.
+   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many checks wait. The promise is
+   * rejected with the same error when its check loses its place in the queue.
    */
   check(request: HttpRequest, context?: HandlerContext): boolean | Promise<boolean> {
     const credentials = basicCredentials(request.header("authorization"));
@@ -168,8 +168,8 @@ export class BasicAuth {
   }
 
   /**
-   * Remembers correct credentials, and removes the check from `#pending`. `check` has added it by then, since this function
-   * waits at least for a microtask.
+   * Remembers correct credentials, and removes the check from `#pending`. `check` has added it by then, since this
+   * function waits at least for a microtask.
    */
   async #remember(
     checked: Promise<boolean>,
@@ -187,8 +187,8 @@ export class BasicAuth {
   }
 
   /**
-   * Returns the hash that an unknown name is checked against, always the same for the same name: hashes may differ in their
-   * costs, and a time that varies would show that the name is unknown.
+   * Returns the hash that an unknown name is checked against, always the same for the same name: hashes may differ in
+   * their costs, and a time that varies would show that the name is unknown.
    */
   #decoyOf(name: string): PasswordHash {
     return this.#hashes[digestOf(name).readUInt32LE(0) % this.#hashes.length]!;
@@ -199,8 +199,8 @@ const INNER_KEY = randomBytes(64);
 const OUTER_KEY = randomBytes(64);
 
 /**
- * Returns the HMAC (RFC 2104) of `text` with SHA-256. Two random keys of one block each replace the one key that is padded
- * in two ways. `createHmac` is not used, since Deno 2.4 prints a warning when it is called.
+ * Returns the HMAC (RFC 2104) of `text` with SHA-256. Two random keys of one block each replace the one key that is
+ * padded in two ways. `createHmac` is not used, since Deno 2.4 prints a warning when it is called.
  */
 function digestOf(text: string): Buffer {
   const inner = createHash("sha256").update(INNER_KEY).update(text).digest();

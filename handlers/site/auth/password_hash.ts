@@ -53,7 +53,10 @@ export function hashPassword(password: string): string {
   return `$scrypt$ln=${LOG_N},r=${R},p=${P}$${encode(salt)}$${encode(key)}`;
 }
 
-/** Parses a hash. Returns null when `text` is malformed, or its costs are out of bounds: too weak, or too expensive to check. */
+/**
+ * Parses a hash. Returns null when `text` is malformed, or its costs are out of bounds: too weak, or too expensive to
+ * check.
+ */
 export function parsePasswordHash(text: string): PasswordHash | null {
   const match = PHC.exec(text);
   if (match === null) return null;
@@ -67,7 +70,10 @@ export function parsePasswordHash(text: string): PasswordHash | null {
   return logN < 16 * r ? { logN, r, p, salt, key } : null; // RFC 7914 §6: N < 2^(128 r / 8)
 }
 
-/** Returns true for hashes of {@linkcode hashPassword}, and for those of other tools in the same format within the bounds. */
+/**
+ * Returns true for hashes of {@linkcode hashPassword}, and for those of other tools in the same format within the
+ * bounds.
+ */
 export function isPasswordHash(text: string): boolean {
   return parsePasswordHash(text) !== null;
 }
@@ -83,7 +89,9 @@ export function deriveKey(password: string, hash: PasswordHash): Promise<Uint8Ar
   });
 }
 
-/** Returns scrypt's options. `maxmem` is the memory that scrypt needs, plus 1 MiB: libraries count it in different ways. */
+/**
+ * Returns scrypt's options. `maxmem` is the memory that scrypt needs, plus 1 MiB: libraries count it in different ways.
+ */
 function costs(logN: number, r: number, p: number): { N: number; r: number; p: number; maxmem: number } {
   const N = 2 ** logN;
   return { N, r, p, maxmem: 128 * N * r + 128 * r * p + 1024 * 1024 };

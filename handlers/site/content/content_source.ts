@@ -37,8 +37,8 @@ interface Opened {
 type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
 
 /**
- * A root with its watches, tags, listings and cache memory, shared by all sites that are served from it. It is closed when
- * the last of these sites releases it.
+ * A root with its watches, tags, listings and cache memory, shared by all sites that are served from it. It is closed
+ * when the last of these sites releases it.
  */
 export class ContentSource {
   readonly root: Root;

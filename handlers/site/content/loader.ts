@@ -34,18 +34,18 @@ export interface Loaded {
 export type FindContent = (status: FileStatus) => FileContent | null;
 
 /**
- * An object that loads variants of resources. While `bodyMemory` is full, nothing is read into the cache: evicted content
- * stays in memory, beside new content, as long as responses to slow clients hold it.
+ * An object that loads variants of resources. While `bodyMemory` is full, nothing is read into the cache: evicted
+ * content stays in memory, beside new content, as long as responses to slow clients hold it.
  */
 export interface Loader {
   /**
-   * Loads `variant` of `resource`. `isFresh` is true when the variant is known to be in the state that was seen. Returns
-   * −errno when the file cannot be opened.
+   * Loads `variant` of `resource`. `isFresh` is true when the variant is known to be in the state that was seen.
+   * Returns −errno when the file cannot be opened.
    */
   load(resource: Resource, variant: Variant, isFresh: boolean, find: FindContent): Loaded | number;
   /**
-   * Watches the file of `seen`, so that `resource` is dropped when the file changes. Returns false when it has changed since
-   * it was seen.
+   * Watches the file of `seen`, so that `resource` is dropped when the file changes. Returns false when it has changed
+   * since it was seen.
    */
   watch(resource: Resource, seen: Seen): boolean;
 }
@@ -57,7 +57,10 @@ export class FileLoader implements Loader {
   readonly #fileBytesMax: number;
   readonly #listen: Listen;
 
-  /** `tree` is null when files are not watched. `fileBytesMax` is the size of the largest file that is read into memory, or −1. */
+  /**
+   * `tree` is null when files are not watched. `fileBytesMax` is the size of the largest file that is read into memory,
+   * or −1.
+   */
   constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
@@ -121,8 +124,8 @@ export class FileLoader implements Loader {
   }
 
   /**
-   * Opens the file of `seen`, and watches it before it is read. A file behind a symbolic link is not watched: `resource`
-   * checks it at each use. Returns a descriptor or −errno.
+   * Opens the file of `seen`, and watches it before it is read. A file behind a symbolic link is not watched:
+   * `resource` checks it at each use. Returns a descriptor or −errno.
    */
   #open(resource: Resource, seen: Seen): number {
     if (seen.watched !== null) {

@@ -10,7 +10,9 @@ import { hasCallFilter } from "../../../ffi/process/process.ts";
 import { statxRefusal } from "../../../ffi/file/statx.ts";
 import { NO_LINKS, NO_OPENAT2_WARNING } from "../settings/site_options.ts";
 
-/** Returns a line for each call that is refused. `root` is the descriptor of a site's root; its status was read before. */
+/**
+ * Returns a line for each call that is refused. `root` is the descriptor of a site's root; its status was read before.
+ */
 export function describeRefusedCalls(root: number): string[] {
   const lines: string[] = [];
   const statx = statxRefusal();

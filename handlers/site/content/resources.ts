@@ -44,8 +44,8 @@ export class Resources {
   }
 
   /**
-   * Returns a resource for the file that was located for `url`. The cache finds the resource by `key`. Null when the file
-   * is the configuration, which is not served.
+   * Returns a resource for the file that was located for `url`. The cache finds the resource by `key`. Null when the
+   * file is the configuration, which is not served.
    */
   make(
     { path, variants }: FileLocation,
@@ -85,7 +85,10 @@ export class Resources {
     return resource;
   }
 
-  /** Returns the resource for the file at the path `page`. Rules for its URL are not applied. Null when there is no file. */
+  /**
+   * Returns the resource for the file at the path `page`. Rules for its URL are not applied. Null when there is no
+   * file.
+   */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);

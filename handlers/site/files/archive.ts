@@ -1,8 +1,8 @@
 /**
  * A site in one file, which `deno task compile --site DIR` appends to the program.
  *
- * An archive is a header, the bytes of all files one after the other, and an index in JSON. It is not unpacked: files are
- * read, or sent, through a descriptor of the program's executable.
+ * An archive is a header, the bytes of all files one after the other, and an index in JSON. It is not unpacked: files
+ * are read, or sent, through a descriptor of the program's executable.
  * @module
  */
 import { EINVAL, EIO, orThrow, SystemError } from "../../../ffi/libc/errno.ts";
@@ -86,8 +86,8 @@ export class SiteArchive {
   readonly size: number;
 
   /**
-   * Reads the index of the archive that begins at the offset `start` of the file `fd`. `fd` must stay open as long as the
-   * archive is served.
+   * Reads the index of the archive that begins at the offset `start` of the file `fd`. `fd` must stay open as long as
+   * the archive is served.
    * @throws {SystemError} when the archive is damaged.
    */
   constructor(fd: number, start: number) {
@@ -131,8 +131,8 @@ export class SiteArchive {
   }
 
   /**
-   * Returns the entry at `path`; undefined when there is none. `path` has a character for each byte, and no slash at either
-   * end. It is empty for the root.
+   * Returns the entry at `path`; undefined when there is none. `path` has a character for each byte, and no slash at
+   * either end. It is empty for the root.
    */
   find(path: string): ArchiveEntry | undefined {
     return this.#entries.get(path);

@@ -66,7 +66,9 @@ export class SiteRoot implements Root {
     rootDescriptors.keepSpare(this.#openHere);
   }
 
-  /** Returns a normalized form of `path`: two paths that name the same directory without links or `..` have the same. */
+  /**
+   * Returns a normalized form of `path`: two paths that name the same directory without links or `..` have the same.
+   */
   static pathOf(path: string): string {
     const named = absolute(path);
     return absoluteNamesOf(named)?.join("/") ?? named;
@@ -98,8 +100,8 @@ export class SiteRoot implements Root {
   }
 
   /**
-   * Opens a path that the kernel refused with EXDEV. A link on it may leave the root and come back: the path is computed
-   * without links (`inner_links.ts`), and opened by that.
+   * Opens a path that the kernel refused with EXDEV. A link on it may leave the root and come back: the path is
+   * computed without links (`inner_links.ts`), and opened by that.
    */
   #openInside(path: PathBytes, open: (root: number, path: PathBytes) => number): number {
     const { fd } = this;
@@ -219,8 +221,8 @@ function absoluteNamesOf(path: FileName | null): readonly FileName[] | null {
 }
 
 /**
- * Reads a whole file, and reads it again when it has changed meanwhile, at most three times. `status` becomes the state that
- * was read. Returns null when the file keeps changing, cannot be read, or grows beyond `bytesMax`.
+ * Reads a whole file, and reads it again when it has changed meanwhile, at most three times. `status` becomes the state
+ * that was read. Returns null when the file keeps changing, cannot be read, or grows beyond `bytesMax`.
  */
 export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uint8Array<ArrayBuffer> | null {
   const after = new FileStatus();
@@ -250,7 +252,10 @@ export function terminate(path: Uint8Array, name: Uint8Array | null = null): Pat
   return bytes;
 }
 
-/** Returns the status code for a path that cannot be opened. EXDEV, for a path out of the root, is 404 like a missing file. */
+/**
+ * Returns the status code for a path that cannot be opened. EXDEV, for a path out of the root, is 404 like a missing
+ * file.
+ */
 export function statusOfErrno(errno: number): number {
   switch (errno) {
     case E.ENOENT:

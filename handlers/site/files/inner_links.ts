@@ -3,8 +3,8 @@
  * links that climb above the root and come back.
  *
  * The path without links is computed from the targets of links inside of the root and from the root's own path. Nothing
- * outside of the root is looked at. The kernel then opens that path without following links, so a wrong result, for example
- * after a change meanwhile, cannot lead out of the root.
+ * outside of the root is looked at. The kernel then opens that path without following links, so a wrong result, for
+ * example after a change meanwhile, cannot lead out of the root.
  *
  * Source: path_resolution(7), openat2(2).
  * @module
@@ -25,14 +25,17 @@ export interface RootLocation {
   readonly named: readonly FileName[] | null;
 }
 
-/** A marker after the last part of the target of a link that the path itself names (not one inside of another target). */
+/**
+ * A marker after the last part of the target of a link that the path itself names (not one inside of another target).
+ */
 const END_OF_LINK = "";
 const status = new FileStatus();
 
 /**
- * Returns the path without links, below the root, to which `path` leads; −errno when there is none, −EXDEV when it leads out
- * of the root. A link that the path names has to end inside of the root by itself. Otherwise clients could find out the names
- * of directories outside: with a link to `..`, the path `link/NAME/…` would lead back only for the right NAME.
+ * Returns the path without links, below the root, to which `path` leads; −errno when there is none, −EXDEV when it
+ * leads out of the root. A link that the path names has to end inside of the root by itself. Otherwise clients could
+ * find out the names of directories outside: with a link to `..`, the path `link/NAME/…` would lead back only for the
+ * right NAME.
  */
 export function pathInside({ fd, real, named }: RootLocation, path: PathBytes): PathBytes | number {
   if (real === null) return -EXDEV;
@@ -80,8 +83,8 @@ export function pathInside({ fd, real, named }: RootLocation, path: PathBytes): 
 }
 
 /**
- * Returns the target of the link at `names`; null when it is not a link; −errno. `isParent` is true when more names follow:
- * anything but a directory is −ENOTDIR then.
+ * Returns the target of the link at `names`; null when it is not a link; −errno. `isParent` is true when more names
+ * follow: anything but a directory is −ENOTDIR then.
  */
 function readLinkAt(root: number, names: readonly FileName[], isParent: boolean): FileName | null | number {
   const fd = openLinkBeneath(root, pathOf(names));
@@ -101,7 +104,9 @@ function pathOf(names: readonly FileName[]): PathBytes {
   return cName([".", ...names].join("/"));
 }
 
-/** Returns the parts of a path. A slash at the end becomes a last part `.`, since the path then has to be a directory. */
+/**
+ * Returns the parts of a path. A slash at the end becomes a last part `.`, since the path then has to be a directory.
+ */
 export function partsOf(path: FileName): FileName[] {
   const parts = path.split("/");
   return parts.flatMap((part, i) => part !== "" ? [part] : i === parts.length - 1 && i > 0 ? ["."] : []);

@@ -1,11 +1,13 @@
 /**
- * The check that a path is spelled as its directories list it, for file systems that ignore case or have other names too.
+ * The check that a path is spelled as its directories list it, for file systems that ignore case or have other names
+ * too.
  *
  * Rules, passwords and hidden names are compared with the bytes of a URL. On a file system that finds `private` also as
- * `Private`, a request for `/Private` would bypass them. So a name that the file system finds must also be listed in its
- * directory, byte for byte. Directories that are known to compare bytes (`comparesBytes`) are not read. The names of other
- * directories are remembered as long as the directory's status (statx(2)) does not change. Limit: where a rename changes
- * neither the times nor the size of a directory, the old spelling is accepted until the names leave memory.
+ * `Private`, a request for `/Private` would bypass them. So a name that the file system finds must also be listed in
+ * its directory, byte for byte. Directories that are known to compare bytes (`comparesBytes`) are not read. The names
+ * of other directories are remembered as long as the directory's status (statx(2)) does not change. Limit: where a
+ * rename changes neither the times nor the size of a directory, the old spelling is accepted until the names leave
+ * memory.
  *
  * The target of a symbolic link is not checked: clients cannot choose its spelling.
  * @module
@@ -72,8 +74,8 @@ export class ListedNames {
   }
 
   /**
-   * Returns how `name` is spelled in `directory`. "spelled" means that this name is right, and that nothing else is known of
-   * the directory.
+   * Returns how `name` is spelled in `directory`. "spelled" means that this name is right, and that nothing else is
+   * known of the directory.
    */
   #find(directory: string, name: FileName): Spelling | "spelled" | "unreachable" | number {
     const path = cName(directory === "" ? "." : directory);
@@ -128,8 +130,8 @@ export class ListedNames {
   }
 
   /**
-   * Remembers the names of a directory. Not if it changed less than `CACHE_SETTLE_SECONDS` ago, since another change might
-   * leave its times the same, nor if it has no times.
+   * Remembers the names of a directory. Not if it changed less than `CACHE_SETTLE_SECONDS` ago, since another change
+   * might leave its times the same, nor if it has no times.
    */
   #remember(directory: string, listed: Listed): void {
     this.#forget(directory);

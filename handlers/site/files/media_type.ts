@@ -48,7 +48,9 @@ const known = new Map<string, string | null>(
 const NAMES: ReadonlyMap<string, string> = new Map([["apple-app-site-association", JSON_TYPE]]);
 const EXTENSIONS_MAX = 1000;
 
-/** Returns the Content-Type for a file called `name`: with a charset for text, `application/octet-stream` if unknown. */
+/**
+ * Returns the Content-Type for a file called `name`: with a charset for text, `application/octet-stream` if unknown.
+ */
 export function mediaTypeOf(name: string): string {
   return NAMES.get(name) ?? typeByExtension(name) ?? "application/octet-stream";
 }
@@ -70,7 +72,9 @@ function typeByExtension(name: string): string | null {
   return type;
 }
 
-/** Returns true for `.svgz` files: their type is that of SVG, and their bytes are compressed with gzip (SVG 1.1, §1.2). */
+/**
+ * Returns true for `.svgz` files: their type is that of SVG, and their bytes are compressed with gzip (SVG 1.1, §1.2).
+ */
 export function isPackedSvg(name: string): boolean {
   return /\.svgz$/i.test(name);
 }

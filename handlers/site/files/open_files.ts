@@ -1,8 +1,8 @@
 /**
  * The files that are being sent. Each is open once, for all responses that carry it.
  *
- * sendfile(2) and pread(2) take an offset, so one descriptor serves all responses. A file is identified by its inode, which
- * no other file can get while it is open.
+ * sendfile(2) and pread(2) take an offset, so one descriptor serves all responses. A file is identified by its inode,
+ * which no other file can get while it is open.
  * @module
  */
 import { EMFILE } from "../../../ffi/libc/errno.ts";
@@ -13,7 +13,10 @@ import { DESCRIPTORS_PER_OPEN_FILE } from "../../../server/limits.ts";
 import { SentState } from "./sent_state.ts";
 import type { WriteEvents } from "../watch/write_events.ts";
 
-/** A function that counts writes to the open file `fd` from now on. It returns null when the kernel does not report them. */
+/**
+ * A function that counts writes to the open file `fd` from now on. It returns null when the kernel does not report
+ * them.
+ */
 export type Listen = (fd: number) => WriteEvents | null;
 
 /** The open files of all sites by their keys: the process has one limit of descriptors for all. */
@@ -45,9 +48,9 @@ export class OpenFile {
   }
 
   /**
-   * Returns an open file for `fd`, which it takes over. `key` identifies the file: when it is open already, `fd` is closed
-   * and the open one is returned. Returns −EMFILE when more open files would leave too few descriptors for connections.
-   * `listen` counts writes to the file; null when it cannot be written to.
+   * Returns an open file for `fd`, which it takes over. `key` identifies the file: when it is open already, `fd` is
+   * closed and the open one is returned. Returns −EMFILE when more open files would leave too few descriptors for
+   * connections. `listen` counts writes to the file; null when it cannot be written to.
    */
   static of(fd: number, key: string, listen: Listen | null): OpenFile | number {
     const known = files.get(key);

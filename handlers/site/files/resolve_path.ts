@@ -1,7 +1,7 @@
 /**
- * Converts the path of a URL to the path of a file: decodes it once, resolves dots, and rejects hidden names. Whether the
- * file is inside of the root is not decided here, but by the kernel when the file is opened.
- * Source: RFC 3986 §2.1, §5.2.4; RFC 8615 for `/.well-known/`.
+ * Converts the path of a URL to the path of a file: decodes it once, resolves dots, and rejects hidden names. Whether
+ * the file is inside of the root is not decided here, but by the kernel when the file is opened. Source: RFC 3986 §2.1,
+ * §5.2.4; RFC 8615 for `/.well-known/`.
  * @module
  */
 import { hexValue } from "../../../server/http/characters.ts";
@@ -20,9 +20,9 @@ const PERCENT = 0x25;
 const WELL_KNOWN = new TextEncoder().encode(".well-known");
 
 /**
- * Resolves the undecoded path `bytes[start, end)`. Returns a status for a path that cannot be served: 400 for a NUL, a `%`
- * without two digits, and a path that climbs above the root; 404 for a hidden name. Backslashes are ordinary characters, as
- * on every Linux file system.
+ * Resolves the undecoded path `bytes[start, end)`. Returns a status for a path that cannot be served: 400 for a NUL, a
+ * `%` without two digits, and a path that climbs above the root; 404 for a hidden name. Backslashes are ordinary
+ * characters, as on every Linux file system.
  */
 export function resolvePath(bytes: Uint8Array, start: number, end: number): ResolvedPath | 400 | 404 {
   const decoded = decode(bytes, start, end);
@@ -94,8 +94,8 @@ function isEqual(bytes: Uint8Array, from: number, to: number, other: Uint8Array)
 }
 
 /**
- * Returns the canonical URL path of a resolved path: unreserved characters and `!$&'()*+,;=:@/` are not encoded, all others
- * are. It begins with exactly one slash, since browsers take `//name` for another host.
+ * Returns the canonical URL path of a resolved path: unreserved characters and `!$&'()*+,;=:@/` are not encoded, all
+ * others are. It begins with exactly one slash, since browsers take `//name` for another host.
  */
 export function encodePath(path: Uint8Array, isDirectory: boolean): string {
   let encoded = "/";

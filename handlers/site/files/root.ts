@@ -9,7 +9,9 @@ import type { PathBytes } from "../../../ffi/file/file.ts";
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 
-/** The kind of what a path leads to; "other" is a FIFO, a socket or a device. −errno when the path cannot be followed. */
+/**
+ * The kind of what a path leads to; "other" is a FIFO, a socket or a device. −errno when the path cannot be followed.
+ */
 export type Found = "file" | "directory" | "other" | number;
 
 /**
@@ -26,8 +28,8 @@ export interface Root {
   /** True when the root's path leads to another directory by now. */
   readonly isReplaced: boolean;
   /**
-   * Returns the kind of what is at `path`, without opening it, or −errno. Fills `status`. Links are followed inside of the
-   * root; a link out of it is −EXDEV, whether its target exists or not.
+   * Returns the kind of what is at `path`, without opening it, or −errno. Fills `status`. Links are followed inside of
+   * the root; a link out of it is −EXDEV, whether its target exists or not.
    */
   look(path: PathBytes, status?: FileStatus): Found;
   /** Does the same as {@linkcode look}, but returns −ELOOP when there is a link on the path. */
@@ -35,8 +37,8 @@ export interface Root {
   /** Reads the status of a path that is watched and has no links. Returns 0 or −errno. */
   readStatus(path: PathBytes, status: FileStatus): number;
   /**
-   * Returns how the path `names`, which was found, is spelled; or −errno. Directories in `exact` are known to compare bytes
-   * and are not checked. Others that compare bytes are added to it.
+   * Returns how the path `names`, which was found, is spelled; or −errno. Directories in `exact` are known to compare
+   * bytes and are not checked. Others that compare bytes are added to it.
    */
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number;
   /** Opens a directory for its names. Returns −errno when it cannot be opened. */
@@ -50,13 +52,13 @@ export interface SiteDirectory {
   /** Reads the directory's own status. Returns 0 or −errno. */
   readOwnStatus(status: FileStatus): number;
   /**
-   * Calls `onEntry` for the next names, as `readEntries` of `ffi/file/directory.ts` does. Returns a positive number, 0 at the
-   * end, or −errno.
+   * Calls `onEntry` for the next names, as `readEntries` of `ffi/file/directory.ts` does. Returns a positive number, 0
+   * at the end, or −errno.
    */
   readNames(onEntry: (name: FileName, kind: EntryKind) => void): number;
   /**
-   * Returns the status of `name`, without following a link. Null when there is no such name. The object is valid until the
-   * next call.
+   * Returns the status of `name`, without following a link. Null when there is no such name. The object is valid until
+   * the next call.
    */
   statusOf(name: FileName): NamedStatus | null;
   close(): void;

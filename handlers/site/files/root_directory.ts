@@ -1,6 +1,6 @@
 /**
- * The descriptors of roots. A process may serve more roots than it may have files open. Roots that were not used for a while
- * are closed, and opened again by their paths when they are used.
+ * The descriptors of roots. A process may serve more roots than it may have files open. Roots that were not used for a
+ * while are closed, and opened again by their paths when they are used.
  * @module
  */
 import { AT_FDCWD } from "../../../ffi/libc/constants.ts";
@@ -18,7 +18,9 @@ import { DESCRIPTORS_PER_OPEN_ROOT } from "../limits.ts";
 class RootDescriptors {
   /** The roots with a descriptor, in the order in which they are considered for closing (second chance). */
   readonly #open = new Set<RootDirectory>();
-  /** A descriptor that is closed when no other is left, so that the status of files in memory can be read to serve them. */
+  /**
+   * A descriptor that is closed when no other is left, so that the status of files in memory can be read to serve them.
+   */
   #spare = -1;
 
   /** Records that `root` has a descriptor, and closes others if there are too many. */
@@ -81,7 +83,9 @@ export class RootDirectory {
     rootDescriptors.opened(this);
   }
 
-  /** The descriptor, which is opened if necessary; −errno after `close`, and when it cannot be opened again at present. */
+  /**
+   * The descriptor, which is opened if necessary; −errno after `close`, and when it cannot be opened again at present.
+   */
   get fd(): number {
     this.isUsed = true;
     return this.#fd >= 0 ? this.#fd : this.#reopen();
@@ -89,8 +93,8 @@ export class RootDirectory {
 
   /**
    * True when the path leads to another directory by now: a link was changed, or a directory was renamed to the path or
-   * mounted over it. This holds also for a bind mount of the same directory, since what is mounted below that mount later
-   * cannot be seen through this descriptor.
+   * mounted over it. This holds also for a bind mount of the same directory, since what is mounted below that mount
+   * later cannot be seen through this descriptor.
    */
   get isReplaced(): boolean {
     return status.read(AT_FDCWD, this.#pathBytes) === 0 && status.isDirectory && !this.#isOwn;
@@ -102,7 +106,9 @@ export class RootDirectory {
     return this.#realPath;
   }
 
-  /** Closes the descriptor until the next use. Returns false, and closes nothing, when the path leads elsewhere by now. */
+  /**
+   * Closes the descriptor until the next use. Returns false, and closes nothing, when the path leads elsewhere by now.
+   */
   closeUntilUsed(): boolean {
     if (status.read(AT_FDCWD, this.#pathBytes) < 0 || !this.#isOwn) return false;
     this.#realPath = namedPathOf(this.#fd);

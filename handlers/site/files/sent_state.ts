@@ -2,9 +2,9 @@
  * The state of an open file while responses carry it. When the file is written to meanwhile, its responses are cut off:
  * otherwise they would mix old and new bytes under the ETag of the old.
  *
- * Renaming, removing, and changing permissions do not change the content, so they cut off nothing. Neither does growth, as of
- * a log file: the bytes that Content-Length announced are still the same. Growth is told from a rewrite by comparing the
- * first and last bytes of the announced length.
+ * Renaming, removing, and changing permissions do not change the content, so they cut off nothing. Neither does growth,
+ * as of a log file: the bytes that Content-Length announced are still the same. Growth is told from a rewrite by
+ * comparing the first and last bytes of the announced length.
  *
  * The following changes are not noticed:
  * - writes through mmap(2) that leave the first and last bytes the same, or that are not in the file's times yet;
@@ -20,7 +20,10 @@ import { WriteEvents } from "../watch/write_events.ts";
 
 const now = new FileStatus();
 
-/** The state of a file while responses carry it. The first use of {@linkcode SentState.isIntact} makes the first system call. */
+/**
+ * The state of a file while responses carry it. The first use of {@linkcode SentState.isIntact} makes the first system
+ * call.
+ */
 export class SentState {
   readonly #fd: number;
   /** The state that is sent. */

@@ -1,14 +1,16 @@
 /**
- * Sorted pages of the entries of a directory. The work is done in steps, so a large directory does not block other requests.
+ * Sorted pages of the entries of a directory. The work is done in steps, so a large directory does not block other
+ * requests.
  *
- * Not listed are hidden names, links that lead out of the root or nowhere, FIFOs, sockets, devices, and entries behind a
- * password that the listing itself did not require. Files that the server's user may not open are listed, although they
- * are 403: trying to open each would take two more system calls per name. The sorted names of a large directory are
- * remembered as long as the directory's status (statx(2)) does not change. Sizes and times of the entries on a page are read
- * for each request. Sorting by size or time needs them for all entries, so that order may be up to LISTING_ORDER_MS old.
+ * Not listed are hidden names, links that lead out of the root or nowhere, FIFOs, sockets, devices, and entries behind
+ * a password that the listing itself did not require. Files that the server's user may not open are listed, although
+ * they are 403: trying to open each would take two more system calls per name. The sorted names of a large directory
+ * are remembered as long as the directory's status (statx(2)) does not change. Sizes and times of the entries on a page
+ * are read for each request. Sorting by size or time needs them for all entries, so that order may be up to
+ * LISTING_ORDER_MS old.
  *
- * Measured with 50,000 names on ext4: reading the names takes 25 ms (19 ms of that in the kernel), sorting them by name 40 to
- * 65 ms, reading all sizes 85 ms, and reading those of one page 1 ms.
+ * Measured with 50,000 names on ext4: reading the names takes 25 ms (19 ms of that in the kernel), sorting them by name
+ * 40 to 65 ms, reading all sizes 85 ms, and reading those of one page 1 ms.
  * @module
  */
 import { FileStatus } from "../../../ffi/file/file_status.ts";
@@ -74,17 +76,19 @@ export class Listings {
   readonly #memory = new ListingMemory();
   readonly #linkStatus = new FileStatus();
 
-  /** The caller closes `root`, after every promise is settled. `isHidden` must always return the same for the same path. */
+  /**
+   * The caller closes `root`, after every promise is settled. `isHidden` must always return the same for the same path.
+   */
   constructor(root: Root, isHidden: IsHidden = () => false) {
     this.#root = root;
     this.#isHidden = isHidden;
   }
 
   /**
-   * Makes a page of the directory at `path`, which is decoded, below the root, and without slashes at its ends. Returns a
-   * status when that fails: 403, 404, 500, or 503 without descriptors. `nowSeconds` must not be later than the first step.
-   * `guard` is null when nothing else is left out. The generator yields often. It opens nothing before its first step, and
-   * closes what it opened also when it is ended early.
+   * Makes a page of the directory at `path`, which is decoded, below the root, and without slashes at its ends. Returns
+   * a status when that fails: 403, 404, 500, or 503 without descriptors. `nowSeconds` must not be later than the first
+   * step. `guard` is null when nothing else is left out. The generator yields often. It opens nothing before its first
+   * step, and closes what it opened also when it is ended early.
    */
   *list(
     path: Uint8Array,
@@ -114,7 +118,10 @@ export class Listings {
     }
   }
 
-  /** Returns the names, from memory if they were read with the same `status`. `status` is null when they may not be remembered. */
+  /**
+   * Returns the names, from memory if they were read with the same `status`. `status` is null when they may not be
+   * remembered.
+   */
   *#sortedNames(directory: Directory, status: FileStatus | null): Generator<void, SortedNames | number> {
     const { guard, names } = directory;
     const key = names.join("/") + (guard === null ? "" : `\0${guard.key}`); // no name has a NUL
@@ -205,7 +212,10 @@ export class Listings {
     return yield* this.#page(directory, sorted, query, nameAt, foldersCount, countOf(files));
   }
 
-  /** Makes the page of `query`. There are `directories` and `files` entries, whose names `nameAt` returns in their order. */
+  /**
+   * Makes the page of `query`. There are `directories` and `files` entries, whose names `nameAt` returns in their
+   * order.
+   */
   *#page(
     directory: Directory,
     { links, isTruncated }: SortedNames,

@@ -1,6 +1,6 @@
 /**
- * A cache of the bodies of listings. A listing that has not changed is not rendered again. Equal bodies are in memory once,
- * also while many slow clients receive them.
+ * A cache of the bodies of listings. A listing that has not changed is not rendered again. Equal bodies are in memory
+ * once, also while many slow clients receive them.
  * @module
  */
 import { LISTING_BODIES_BYTES_MAX, LISTING_BODIES_MAX } from "../../../server/limits.ts";
@@ -33,7 +33,9 @@ export class ListingBodies {
     return known;
   }
 
-  /** Remembers `body`, which was made of `listing`. Returns the body to send, which shares its bytes with an equal one. */
+  /**
+   * Remembers `body`, which was made of `listing`. Returns the body to send, which shares its bytes with an equal one.
+   */
   add(key: string, listing: Listing, body: Uint8Array<ArrayBuffer>, tag: string): ListingBody {
     const bytes = this.#share(tag, body);
     this.#forget(key);

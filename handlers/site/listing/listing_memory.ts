@@ -52,7 +52,10 @@ export class ListingMemory {
     return remembered.names;
   }
 
-  /** Remembers names that were read after the directory's status was `status`. The caller must not change `status` later. */
+  /**
+   * Remembers names that were read after the directory's status was `status`. The caller must not change `status`
+   * later.
+   */
   add(path: string, status: FileStatus, names: SortedNames): void {
     this.#forget(path);
     const count = countOf(names);

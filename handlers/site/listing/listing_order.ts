@@ -43,7 +43,10 @@ export function countOf({ names, order }: Ordered): number {
   return order?.length ?? names.length;
 }
 
-/** Sorts by size or time. Equal entries stay in the order of their names, and so do directories by size, since they have none. */
+/**
+ * Sorts by size or time. Equal entries stay in the order of their names, and so do directories by size, since they have
+ * none.
+ */
 function* makeOrder(
   { directories, files }: SortedNames,
   query: ListingQuery,

@@ -25,8 +25,8 @@ c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
 </svg>`;
 
 /**
- * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links are
- * relative, so that a proxy may serve the site below another path. The generator yields often.
+ * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links
+ * are relative, so that a proxy may serve the site below another path. The generator yields often.
  */
 export function* listingPage(listing: Listing, url: string): Generator<void, string> {
   const { entries, query } = listing;
@@ -220,8 +220,8 @@ export function listingLinks(listing: Listing, url: string): string | null {
 }
 
 /**
- * Returns the page's entries for JSON, with the keys of nginx (`autoindex_format json`). Times are in ISO 8601. Bytes of a name
- * that are not UTF-8 become U+FFFD, since JSON is text. `href` leads to the entry also for such a name.
+ * Returns the page's entries for JSON, with the keys of nginx (`autoindex_format json`). Times are in ISO 8601. Bytes
+ * of a name that are not UTF-8 become U+FFFD, since JSON is text. `href` leads to the entry also for such a name.
  */
 export function listingJson(listing: Listing): unknown[] {
   return listing.entries.map(({ name, isDirectory, size, modifiedSeconds }) => {

@@ -51,6 +51,9 @@ nav span:first-child { margin-right: auto; font-variant-numeric: tabular-nums }
 }
 `;
 
-/** The policy: the style above, and no script, image, font or form. `listing_page_test.ts` prints the hash of a changed style. */
+/**
+ * The policy: the style above, and no script, image, font or form. `listing_page_test.ts` prints the hash of a changed
+ * style.
+ */
 export const LISTING_POLICY =
   "default-src 'none'; style-src 'sha256-sN1iNBIZlFN2/W7p/RuOVs1Jxvbgg3gWCpb9IeqLPq4='; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";

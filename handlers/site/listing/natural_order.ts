@@ -1,8 +1,8 @@
 /**
  * The natural order of names: case and accents are ignored, and numbers are compared by value (`a2` before `a10`).
  *
- * Each name gets a key once, and keys are compared as plain strings. For 50,000 names the keys take 15 to 40 ms (accents are
- * slow) and the sorting 25 ms. `Intl.Collator`, which also knows languages, takes 350 ms.
+ * Each name gets a key once, and keys are compared as plain strings. For 50,000 names the keys take 15 to 40 ms
+ * (accents are slow) and the sorting 25 ms. `Intl.Collator`, which also knows languages, takes 350 ms.
  * @module
  */
 import type { FileName } from "../../../ffi/file/inotify.ts";
@@ -34,7 +34,10 @@ export function naturalKey(name: FileName): string {
   return text.toLowerCase().replace(/\d+/g, numberKey);
 }
 
-/** Returns a number with its length in front, so that a longer one is greater: 7 → 17, 42 → 242. Leading zeros are dropped. */
+/**
+ * Returns a number with its length in front, so that a longer one is greater: 7 → 17, 42 → 242. Leading zeros are
+ * dropped.
+ */
 function numberKey(digits: string): string {
   const number = digits.startsWith("0") ? digits.replace(/^0+(?=\d)/, "") : digits;
   let { length } = number;

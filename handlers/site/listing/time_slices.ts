@@ -14,33 +14,41 @@ import {
 export interface SliceContext {
   /** The reactor's turn. */
   readonly turn: number;
-  /** Aborted when the client is gone. Read only when the work has to wait, since a signal is made when it is first read. */
+  /**
+   * Aborted when the client is gone. Read only when the work has to wait, since a signal is made when it is first read.
+   */
   readonly signal: AbortSignal;
 }
 
 /** How work starts again after it was discarded. */
 export interface Renewal<T> {
   readonly begin: () => Generator<void, T>;
-  /** Work with the same key can use each other's results: of such work in the medium and long class, one runs at a time. */
+  /**
+   * Work with the same key can use each other's results: of such work in the medium and long class, one runs at a time.
+   */
   readonly key: string;
 }
 
-/** The classes short, medium and long. Work moves to the next one after `steps`, when that has one of its `places` free. */
+/**
+ * The classes short, medium and long. Work moves to the next one after `steps`, when that has one of its `places` free.
+ */
 const CLASSES = [
   { steps: LISTING_SHORT_STEPS, places: Infinity },
   { steps: LISTING_MEDIUM_STEPS, places: LISTINGS_AT_WORK_MAX },
   { steps: Infinity, places: LISTINGS_AT_WORK_MAX },
 ] as const;
-/** The class that each slice serves first, in rotation, so that a stream of new work in one class cannot starve another. */
+/**
+ * The class that each slice serves first, in rotation, so that a stream of new work in one class cannot starve another.
+ */
 const FIRST_CLASSES = [0, 1, 0, 2] as const;
 
 /**
  * Runs generators that yield wherever they may be interrupted.
  *
- * Short work runs at once, while no work waits and the turn has time left. Other work waits in a queue. The queue is served
- * by the steps that work has done, so short work passes long work. Time decides only when a slice ends: on a busy machine
- * time passes without any progress. Only a few items of medium and long work run in turn, since the memory that many would
- * hold is too large. Work that finds no place is discarded, and starts again when a place is free.
+ * Short work runs at once, while no work waits and the turn has time left. Other work waits in a queue. The queue is
+ * served by the steps that work has done, so short work passes long work. Time decides only when a slice ends: on a
+ * busy machine time passes without any progress. Only a few items of medium and long work run in turn, since the memory
+ * that many would hold is too large. Work that finds no place is discarded, and starts again when a place is free.
  */
 export class TimeSlices {
   readonly #nowMs: () => number;
@@ -63,9 +71,9 @@ export class TimeSlices {
   }
 
   /**
-   * Returns the result of `work`: at once, or as a promise. The result is `overload` when too much work waits already, or the
-   * client is gone. Work that was started is ended then (its `finally` runs). When `renewal` is null, the work is never
-   * discarded: it keeps what it holds while it waits for a place.
+   * Returns the result of `work`: at once, or as a promise. The result is `overload` when too much work waits already,
+   * or the client is gone. Work that was started is ended then (its `finally` runs). When `renewal` is null, the work
+   * is never discarded: it keeps what it holds while it waits for a place.
    */
   run<T>(
     work: Generator<void, T>,
@@ -165,8 +173,8 @@ export class TimeSlices {
   }
 
   /**
-   * Returns the next work of a class; null when there is none. Short work runs to its end in the order of arrival, other work
-   * in turn.
+   * Returns the next work of a class; null when there is none. Short work runs to its end in the order of arrival,
+   * other work in turn.
    */
   #nextOf(index: number): Waiting | null {
     let next: Waiting | null = null;
@@ -179,8 +187,8 @@ export class TimeSlices {
   }
 
   /**
-   * Gives free places to the oldest and the newest waiting work, alternately. Work that is due for a place and gets none is
-   * discarded.
+   * Gives free places to the oldest and the newest waiting work, alternately. Work that is due for a place and gets
+   * none is discarded.
    */
   #admit(): void {
     const isAtWork = (waiting: Waiting) => waiting.class > 0 && waiting.isHolding;

@@ -10,9 +10,9 @@ import { SIBLING_SUFFIXES } from "../watch/watched_name.ts";
 const HTML = ".html";
 
 /**
- * Returns the path of a URL, percent-encoded, and all paths that lead to the same file, or redirect to or from it, whether it
- * exists or not: `/d`, `/d/` and `/d/index.html`; `/a.js` and `/a.js.gz`; with clean URLs `/a` and `/a.html`. Symbolic links
- * are not included: a link in the site is a decision to serve its target under that name too.
+ * Returns the path of a URL, percent-encoded, and all paths that lead to the same file, or redirect to or from it,
+ * whether it exists or not: `/d`, `/d/` and `/d/index.html`; `/a.js` and `/a.js.gz`; with clean URLs `/a` and
+ * `/a.html`. Symbolic links are not included: a link in the site is a decision to serve its target under that name too.
  */
 export function aliasesOf(url: string, settings: Pick<SiteSettings, "index" | "cleanUrls">): string[] {
   const suffix = SIBLING_SUFFIXES.find((suffix) => url.endsWith(suffix));

@@ -1,8 +1,8 @@
 /**
  * Cross-origin resource sharing: which pages of other origins may read responses. Source: the Fetch standard, §3.3.
  *
- * CORS only restricts pages in browsers; other clients can read everything. Credentials are never allowed, and neither is the
- * origin `null`, which every sandboxed page has.
+ * CORS only restricts pages in browsers; other clients can read everything. Credentials are never allowed, and neither
+ * is the origin `null`, which every sandboxed page has.
  * @module
  */
 import type { HttpRequest } from "../../../server/http/request.ts";
@@ -27,7 +27,9 @@ const PREFLIGHT_VARY = "Access-Control-Request-Method, Access-Control-Request-He
 const TOKENS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._~:[\]-]+$/;
 
-/** Returns true for an origin as browsers write it: in lower case, without a path, without the scheme's default port. */
+/**
+ * Returns true for an origin as browsers write it: in lower case, without a path, without the scheme's default port.
+ */
 export function isOrigin(text: string): boolean {
   if (!ORIGIN.test(text)) return false;
   if (!/^https?:/.test(text)) return true; // of apps and extensions: for `URL` their origin is `null`
@@ -74,10 +76,10 @@ export class Cors {
   }
 
   /**
-   * Returns the fields of the 204 that answers a preflight request (Fetch standard, §3.3). Null when `request` is no preflight
-   * request, or no origin is allowed. For an origin that is not in the list only Vary is returned, so the browser blocks the
-   * page's request. Browsers send preflight requests without credentials, so they have to be answered before credentials are
-   * checked.
+   * Returns the fields of the 204 that answers a preflight request (Fetch standard, §3.3). Null when `request` is no
+   * preflight request, or no origin is allowed. For an origin that is not in the list only Vary is returned, so the
+   * browser blocks the page's request. Browsers send preflight requests without credentials, so they have to be
+   * answered before credentials are checked.
    */
   preflight(request: HttpRequest): Fields | null {
     if (!this.#allowsAll && !this.variesByOrigin) return null;

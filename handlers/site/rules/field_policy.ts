@@ -27,18 +27,18 @@ export interface ResponseFacts {
 }
 
 /**
- * Security fields that are useful for every site and break nearly none. They are in every response, also in a 304, which
- * updates pages that are in a browser's cache already.
+ * Security fields that are useful for every site and break nearly none. They are in every response, also in a 304,
+ * which updates pages that are in a browser's cache already.
  *
- * - Strict-Transport-Security (RFC 6797): browsers ignore it over plain HTTP. It takes effect behind a proxy with TLS, for
- *   a year. It is for this host only, since hosts below it may have no TLS.
+ * - Strict-Transport-Security (RFC 6797): browsers ignore it over plain HTTP. It takes effect behind a proxy with TLS,
+ *   for a year. It is for this host only, since hosts below it may have no TLS.
  * - X-Frame-Options and `frame-ancestors`: pages of other sites cannot embed this site in a frame. The former is for
  *   browsers without the latter.
- * - `base-uri`, `object-src`: markup injected into a page cannot redirect its relative links or embed objects of another
- *   site. `'none'` would break objects that are files of the site itself. Scripts and styles are not restricted, since only
- *   the site's owner knows which ones it needs.
- * - Cross-Origin-Opener-Policy: a page of another site that opened this one has no reference to it. Pop-ups that this site
- *   opens keep theirs, since logins and payments need it.
+ * - `base-uri`, `object-src`: markup injected into a page cannot redirect its relative links or embed objects of
+ *   another site. `'none'` would break objects that are files of the site itself. Scripts and styles are not
+ *   restricted, since only the site's owner knows which ones it needs.
+ * - Cross-Origin-Opener-Policy: a page of another site that opened this one has no reference to it. Pop-ups that this
+ *   site opens keep theirs, since logins and payments need it.
  * - Permissions-Policy: only this site's own pages can ask for these permissions, not frames of other sites in them.
  */
 const SECURITY: Fields = [
@@ -71,8 +71,8 @@ export class FieldPolicy {
   /** True when responses other than files have the same fields for every path and every origin. */
   readonly isUniform: boolean;
   /**
-   * The fields of redirects that depend on which files exist. Without Cache-Control, caches may keep a 301 for good (RFC 9110
-   * §15.4.2), and a later redirect in the other direction would make a loop.
+   * The fields of redirects that depend on which files exist. Without Cache-Control, caches may keep a 301 for good
+   * (RFC 9110 §15.4.2), and a later redirect in the other direction would make a loop.
    */
   readonly found: Fields;
   readonly #rules: Rules;
@@ -91,11 +91,11 @@ export class FieldPolicy {
   }
 
   /**
-   * Returns `extraFields` and the fields that the settings add. Header rules come last and replace fields of the same name,
-   * except that a value of Vary is added to those before it. Fields about content are set for files only, and fields about
-   * caching not for errors. Rules with a type are compared with the Content-Type that is sent, which another rule may have
-   * set. Responses behind a password are not for shared caches, unless a rule for exactly that path says so
-   * (`shared_caching.ts`).
+   * Returns `extraFields` and the fields that the settings add. Header rules come last and replace fields of the same
+   * name, except that a value of Vary is added to those before it. Fields about content are set for files only, and
+   * fields about caching not for errors. Rules with a type are compared with the Content-Type that is sent, which
+   * another rule may have set. Responses behind a password are not for shared caches, unless a rule for exactly that
+   * path says so (`shared_caching.ts`).
    */
   fieldsOf(extraFields: Fields, what: ResponseFacts): Fields {
     let fields = withOneVary(extraFields);
@@ -121,7 +121,10 @@ export class FieldPolicy {
     return lacksPrivate ? put(fields, "Cache-Control", "private") : fields;
   }
 
-  /** Returns the Content-Type that the rules set for a file, also for a 304, which does not have the field. Null if none does. */
+  /**
+   * Returns the Content-Type that the rules set for a file, also for a 304, which does not have the field. Null if none
+   * does.
+   */
   #contentTypeOf(extraFields: Fields, what: ResponseFacts): FieldRules[number] | null {
     const { path, status, fileName } = what;
     if (fileName === null || !isSuccess(status)) return null;
@@ -129,10 +132,10 @@ export class FieldPolicy {
   }
 
   /**
-   * Returns the value of Cache-Control; null for none. With `auto`, a file with a content hash in its name is immutable, and
-   * everything else is to be revalidated, which costs a 304. A hash in the URL counts only when it is in the file's own name:
-   * the page of a single-page application is sent for many paths, and changes. It does not count for HTML pages, whose URLs
-   * have numbers that look like hashes.
+   * Returns the value of Cache-Control; null for none. With `auto`, a file with a content hash in its name is
+   * immutable, and everything else is to be revalidated, which costs a 304. A hash in the URL counts only when it is in
+   * the file's own name: the page of a single-page application is sent for many paths, and changes. It does not count
+   * for HTML pages, whose URLs have numbers that look like hashes.
    */
   #cacheControlOf({ path, status, fileName, mediaType }: ResponseFacts, isPrivate: boolean): string | null {
     if (this.#cacheControl === "off" || !isSuccess(status)) return null;
@@ -147,7 +150,10 @@ export class FieldPolicy {
   }
 }
 
-/** Returns the Content-Type of the response, or of the whole file for several ranges and for a 304. Null when there is none. */
+/**
+ * Returns the Content-Type of the response, or of the whole file for several ranges and for a 304. Null when there is
+ * none.
+ */
 function typeOf(extraFields: Fields, { mediaType }: ResponseFacts): string | null {
   const type = extraFields.find(([name]) => isContentType(name))?.[1];
   return type === undefined || MULTIPART.test(type) ? mediaType : type;
@@ -181,8 +187,8 @@ function applies(name: string, { status, fileName }: ResponseFacts, extraFields:
 }
 
 /**
- * Returns `fields` with this field in place of those with the same name. A `value` of null removes them. Values of Vary are
- * combined instead, and null does not remove them.
+ * Returns `fields` with this field in place of those with the same name. A `value` of null removes them. Values of Vary
+ * are combined instead, and null does not remove them.
  */
 function put(fields: Fields, name: string, value: string | null): Fields {
   const lower = name.toLowerCase();

@@ -1,11 +1,11 @@
 /**
  * Recognition of content hashes in file names. A URL with one never changes its content, so it can be cached for good.
  *
- * Digits in a name may be something else. Taking a date, a version, an account number or a camera's serial number for a hash
- * would hide changes of the file for a year; missing a hash costs only a 304 now and then. So only the forms that well-known
- * bundlers write are recognized, at the places where they write them. Of these, names that could be words or numbers
- * (`readable.ts`) are left out: nearly none of webpack's 20 hexadecimal digits, a quarter of Vite's 8 characters, and 9 % of 8
- * hexadecimal digits.
+ * Digits in a name may be something else. Taking a date, a version, an account number or a camera's serial number for a
+ * hash would hide changes of the file for a year; missing a hash costs only a 304 now and then. So only the forms that
+ * well-known bundlers write are recognized, at the places where they write them. Of these, names that could be words or
+ * numbers (`readable.ts`) are left out: nearly none of webpack's 20 hexadecimal digits, a quarter of Vite's 8
+ * characters, and 9 % of 8 hexadecimal digits.
  *
  * Only types that are parts of pages count: not PDF, ZIP, JSON, XML and text, and never HTML.
  * @module
@@ -13,7 +13,10 @@
 
 import { isReadable, PERHAPS, SURELY } from "./readable.ts";
 
-/** The part of a name that ends with the hash, the type, and `.map`. Between the first two, `.min`, `.chunk` … may stand. */
+/**
+ * The part of a name that ends with the hash, the type, and `.map`. Between the first two, `.min`, `.chunk` … may
+ * stand.
+ */
 const SUFFIX = /^(.+?)(?:\.(?:min|chunk|bundle|module|lean|esm|umd))*\.([a-z0-9]+)(\.map)?$/;
 
 const CODE: ReadonlySet<string> = new Set(["js", "mjs", "cjs", "css", "wasm"]);
@@ -22,8 +25,8 @@ const MEDIA: ReadonlySet<string> = new Set(
 );
 
 /**
- * Directories that tools write: Vite, Remix, Rails, Docusaurus and MkDocs (`assets`); Remix 1 (`build`); Astro; Nuxt; Next.js.
- * `dist`, `static` and `js` are not here, since they are as often written by hand.
+ * Directories that tools write: Vite, Remix, Rails, Docusaurus and MkDocs (`assets`); Remix 1 (`build`); Astro; Nuxt;
+ * Next.js. `dist`, `static` and `js` are not here, since they are as often written by hand.
  */
 const TOOLS_DIRECTORY = /\/(?:assets|build|_astro|_nuxt|_next\/static)\//;
 /** Directories that only one tool writes. A name in them may be the hash alone. */
@@ -32,11 +35,14 @@ const OWN_DIRECTORY = /\/(?:_astro|_nuxt|_next\/static)\//;
 const IMMUTABLE_DIRECTORY = /\/_app\/immutable\//;
 
 /**
- * Lengths of hexadecimal hashes. 12: Django; 16: Next.js, Angular; 20: webpack, Gatsby; 32, 40, 64: MD5, SHA-1, SHA-256. 24 is
- * not here: that is a MongoDB ObjectId.
+ * Lengths of hexadecimal hashes. 12: Django; 16: Next.js, Angular; 20: webpack, Gatsby; 32, 40, 64: MD5, SHA-1,
+ * SHA-256. 24 is not here: that is a MongoDB ObjectId.
  */
 const HEXADECIMAL_LENGTHS: ReadonlySet<number> = new Set([8, 12, 16, 20, 32, 40, 64]);
-/** The only length that counts for a name that is the hash alone, outside of a tool's own directory: webpack's `[hash][ext]`. */
+/**
+ * The only length that counts for a name that is the hash alone, outside of a tool's own directory: webpack's
+ * `[hash][ext]`.
+ */
 const WEBPACK_HASH_LENGTH = 20;
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

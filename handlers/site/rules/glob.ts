@@ -1,13 +1,13 @@
 /**
  * Glob patterns for the paths of URLs in the configuration: `/images/**`, `/*.{js,css}`, `/v[12]/?.html`.
  *
- * No library is used, since none was found that reports what each wildcard matched and whose time is bounded by the length of
- * the pattern times that of the path. Libraries convert patterns to regular expressions, which take exponential or high
- * polynomial time for some paths, and clients choose the paths.
+ * No library is used, since none was found that reports what each wildcard matched and whose time is bounded by the
+ * length of the pattern times that of the path. Libraries convert patterns to regular expressions, which take
+ * exponential or high polynomial time for some paths, and clients choose the paths.
  *
  * The algorithm: a pass from the end of the path to its beginning finds the positions at which the rest of the pattern
- * matches, as one row of flags for each wildcard. A second pass, from the beginning, takes as much as still matches for each
- * wildcard.
+ * matches, as one row of flags for each wildcard. A second pass, from the beginning, takes as much as still matches for
+ * each wildcard.
  * @module
  */
 import {
@@ -44,10 +44,10 @@ export class Glob {
   readonly #sequences: readonly GlobSequence[];
 
   /**
-   * Compiles `pattern`. With `withBelow`, an alternative whose last name has no star also matches all paths below those that it
-   * matches: `/admin` and `/admin/` match `/admin/a/b`.
-   * @throws {TypeError} for a pattern that is malformed, or too long with its braces expanded. The message quotes the pattern
-   * and says what is wrong.
+   * Compiles `pattern`. With `withBelow`, an alternative whose last name has no star also matches all paths below those
+   * that it matches: `/admin` and `/admin/` match `/admin/a/b`.
+   * @throws {TypeError} for a pattern that is malformed, or too long with its braces expanded. The message quotes the
+   * pattern and says what is wrong.
    */
   constructor(pattern: string, withBelow: boolean = false) {
     this.pattern = pattern;
@@ -62,9 +62,9 @@ export class Glob {
   }
 
   /**
-   * Returns what the wildcards `*` and `**` match in `path`, from left to right, for the first alternative that matches. Null
-   * when the pattern does not match. The first wildcard takes as much as possible, then the second, and so on. `path` is as
-   * `encodePath` writes it, and so are the results.
+   * Returns what the wildcards `*` and `**` match in `path`, from left to right, for the first alternative that
+   * matches. Null when the pattern does not match. The first wildcard takes as much as possible, then the second, and
+   * so on. `path` is as `encodePath` writes it, and so are the results.
    */
   match(path: string): readonly string[] | null {
     let characters: CharacterString | null = null;
@@ -127,8 +127,8 @@ function fitsAt(piece: GlobPiece, codes: readonly number[], at: number): boolean
 }
 
 /**
- * Sets `flags[to + p]` for each `p` such that a wildcard that begins `shift` characters after `p` can stop at a position that
- * is set in the row at `from`. This is one pass from the end.
+ * Sets `flags[to + p]` for each `p` such that a wildcard that begins `shift` characters after `p` can stop at a
+ * position that is set in the row at `from`. This is one pass from the end.
  */
 function sweep(wildcard: number, codes: readonly number[], from: number, to: number, shift: number): void {
   const length = codes.length;
@@ -177,8 +177,8 @@ function captured(wildcard: number, path: CharacterString, from: number, stop: n
 }
 
 /**
- * Returns `destination` with `$1` … `$9` replaced by what the wildcards matched (empty if there were fewer), and `$$` by a
- * dollar sign. A destination that begins with one slash keeps exactly one, since `//name` would be another host.
+ * Returns `destination` with `$1` … `$9` replaced by what the wildcards matched (empty if there were fewer), and `$$`
+ * by a dollar sign. A destination that begins with one slash keeps exactly one, since `//name` would be another host.
  */
 export function expandDestination(destination: string, captures: readonly string[]): string {
   const expanded = destination.replace(

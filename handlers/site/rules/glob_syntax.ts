@@ -1,6 +1,6 @@
 /**
- * The parser of glob patterns. Braces are expanded to alternatives, each a list of fixed pieces with wildcards between them.
- * The syntax is described at `Glob`.
+ * The parser of glob patterns. Braces are expanded to alternatives, each a list of fixed pieces with wildcards between
+ * them. The syntax is described at `Glob`.
  * @module
  */
 import { GLOB_ALTERNATIVES_MAX, GLOB_EXPANDED_CHARACTERS_MAX, GLOB_WILDCARDS_MAX } from "../limits.ts";
@@ -11,7 +11,9 @@ import { CharacterString } from "./path_characters.ts";
 export const STAR = 1;
 /** The wildcard `**`: any number of characters. */
 export const GLOBSTAR = 2;
-/** The wildcard `**` with a slash on both sides, and the second slash: any number of characters and a slash, or nothing. */
+/**
+ * The wildcard `**` with a slash on both sides, and the second slash: any number of characters and a slash, or nothing.
+ */
 export const GLOBSTAR_SLASH = 3;
 /** The wildcard `/**` at the end of a pattern: a slash and any number of characters, or nothing. */
 export const SLASH_GLOBSTAR = 4;
@@ -254,7 +256,10 @@ function classOf(pattern: string, characters: readonly number[]): CharacterClass
   return { isNegated, ranges };
 }
 
-/** Returns the characters before the first class or stray byte in a piece, as `encodePath` writes them; empty if there are none. */
+/**
+ * Returns the characters before the first class or stray byte in a piece, as `encodePath` writes them; empty if there
+ * are none.
+ */
 function prefixOf(piece: GlobPiece): string {
   const end = piece.findIndex((character) => typeof character !== "number" || character > 0x10ffff);
   const codes = (end < 0 ? piece : piece.slice(0, end)) as readonly number[];

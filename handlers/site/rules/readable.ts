@@ -55,7 +55,9 @@ export const SURELY: TokenLimits = { tokensMax: 3, singlesMax: 0 };
 /** Limits that one in five random names meets. */
 export const PERHAPS: TokenLimits = { tokensMax: 5, singlesMax: 2 };
 
-/** Returns true when `text` (letters, digits, `-` and `_`) may consist of words, abbreviations in capitals and numbers. */
+/**
+ * Returns true when `text` (letters, digits, `-` and `_`) may consist of words, abbreviations in capitals and numbers.
+ */
 export function isReadable(text: string, { tokensMax, singlesMax }: TokenLimits): boolean {
   let tokens = 0;
   let singles = 0;

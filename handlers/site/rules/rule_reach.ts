@@ -1,5 +1,6 @@
 /**
- * Descriptions of which paths the rules of a site match, and which not: a glob is easily taken for matching more than it does.
+ * Descriptions of which paths the rules of a site match, and which not: a glob is easily taken for matching more than
+ * it does.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -49,7 +50,9 @@ function directoryOf(source: string): string {
   return start.slice(0, start.lastIndexOf("/") + 1);
 }
 
-/** Returns a line for each other rule that matches only one level, or only the path of a directory, and nothing below. */
+/**
+ * Returns a line for each other rule that matches only one level, or only the path of a directory, and nothing below.
+ */
 export function describeShallow(
   settings: Pick<SiteSettings, "headers" | "redirects" | "rewrites">,
 ): string[] {

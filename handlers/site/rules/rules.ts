@@ -54,7 +54,9 @@ const decoder = new TextDecoder();
 const NO_RULES: readonly HeaderRule[] = [];
 const EVERY_PATH = "/**";
 const STATUSES = [301, 302, 303, 307, 308];
-/** Destinations of redirects. Scheme and host have no `$1`: a request must not choose the host that it is redirected to. */
+/**
+ * Destinations of redirects. Scheme and host have no `$1`: a request must not choose the host that it is redirected to.
+ */
 const REDIRECT_DESTINATION = /^(?:\/|https?:\/\/[^/?#\\$]+(?:[/?#]|$))/i;
 
 /** The compiled rules of a site. */
@@ -104,9 +106,9 @@ export class Rules {
   }
 
   /**
-   * Returns the redirect of the first rule that matches `path`. Null when none does, or the rule leads to the same URL. `query`
-   * is as it was sent, with its `?`; it is kept unless the destination has a query. A loop of two rules is not noticed here;
-   * browsers detect it.
+   * Returns the redirect of the first rule that matches `path`. Null when none does, or the rule leads to the same URL.
+   * `query` is as it was sent, with its `?`; it is kept unless the destination has a query. A loop of two rules is not
+   * noticed here; browsers detect it.
    */
   redirect(path: string, query: string): Redirect | null {
     for (const { glob, source, destination, status } of this.#redirects) {
@@ -123,8 +125,8 @@ export class Rules {
   }
 
   /**
-   * Returns the rewrite of the first rule that matches `path`. With `isMissing`, only rules for missing files are tried, else
-   * only the others. Null when none matches, or the rule leads to the same path.
+   * Returns the rewrite of the first rule that matches `path`. With `isMissing`, only rules for missing files are
+   * tried, else only the others. Null when none matches, or the rule leads to the same path.
    */
   rewrite(path: string, isMissing: boolean): Rewrite | null {
     for (const { glob, source, destination, ifMissing } of this.#rewrites) {
@@ -141,7 +143,10 @@ export class Rules {
     return this.#auth.length > 0;
   }
 
-  /** Returns the first rule that requires a password for `path`, or for another path of the same file. Null when none does. */
+  /**
+   * Returns the first rule that requires a password for `path`, or for another path of the same file. Null when none
+   * does.
+   */
   auth(path: string): CompiledAuth | null {
     if (this.#auth.length === 0) return null;
     const paths = aliasesOf(path, this.#settings);
@@ -149,8 +154,8 @@ export class Rules {
   }
 
   /**
-   * Returns the header rules for a response at `path` with the Content-Type `type`, in their order. `type` is null when the
-   * response has none. An empty `path` is matched only by rules for every path.
+   * Returns the header rules for a response at `path` with the Content-Type `type`, in their order. `type` is null when
+   * the response has none. An empty `path` is matched only by rules for every path.
    */
   headers(path: string, type: string | null): readonly HeaderRule[] {
     if (this.#headers.length === 0) return NO_RULES;
@@ -160,8 +165,8 @@ export class Rules {
   }
 
   /**
-   * Returns the Content-Type that the rules set for a file of `type` at `path`. Each rule is compared with the type that the
-   * rules before it have set. Null when no rule sets it.
+   * Returns the Content-Type that the rules set for a file of `type` at `path`. Each rule is compared with the type
+   * that the rules before it have set. Null when no rule sets it.
    */
   contentType(path: string, type: string | null): FieldRules[number] | null {
     let found: FieldRules[number] | null = null;

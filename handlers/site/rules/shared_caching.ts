@@ -1,15 +1,18 @@
 /**
  * Keeps responses behind a password out of shared caches, unless a rule for exactly that path allows it.
  *
- * RFC 9111 §3.5 allows shared caches to store the response to a request with credentials if it has `public`, `s-maxage` or
- * `must-revalidate`. Some caches ignore credentials, and store every response that is not `private`.
+ * RFC 9111 §3.5 allows shared caches to store the response to a request with credentials if it has `public`, `s-maxage`
+ * or `must-revalidate`. Some caches ignore credentials, and store every response that is not `private`.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
 
 /** Cache-Control, and fields with the same syntax that replace it for a certain kind of cache (RFC 9213). */
 const CACHE_CONTROL = /^(?:.+-)?cache-control$/i;
-/** Other fields that certain caches prefer to Cache-Control, with the value that prevents storing; null removes the field. */
+/**
+ * Other fields that certain caches prefer to Cache-Control, with the value that prevents storing; null removes the
+ * field.
+ */
 const OTHERS: ReadonlyMap<string, string | null> = new Map([
   ["surrogate-control", "no-store"],
   ["edge-control", "no-store"],
@@ -63,10 +66,10 @@ function isShared(name: string, value: string | null): boolean {
 }
 
 /**
- * Returns whether a header rule that matches a path is specifically for paths behind the password: the rule's glob `source`
- * has no wildcard, is equal to the authentication rule's glob `auth`, or is for a part of its directory, as `/a/b/*` for
- * `/a/**`. A rule for every path is not specific. `auth` is null when no rule matches the path itself, because a rewrite led
- * to a protected file.
+ * Returns whether a header rule that matches a path is specifically for paths behind the password: the rule's glob
+ * `source` has no wildcard, is equal to the authentication rule's glob `auth`, or is for a part of its directory, as
+ * `/a/b/*` for `/a/**`. A rule for every path is not specific. `auth` is null when no rule matches the path itself,
+ * because a rewrite led to a protected file.
  */
 export function isSpecificTo(source: string, auth: string | null): boolean {
   if (!WILDCARD.test(source)) return true;

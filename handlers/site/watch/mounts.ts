@@ -1,10 +1,10 @@
 /**
  * Detection of mounts in the directories that are served.
  *
- * A mount hides files that are watched, and an unmount hides the files of the mount. inotify(7) reports neither. So the mount
- * table is polled for a change (poll(2) reports each change once) and compared with its last content. A mount that was made
- * and ended between two polls leaves no trace in the table. So after files have been looked up, the table is polled again
- * before the result is trusted.
+ * A mount hides files that are watched, and an unmount hides the files of the mount. inotify(7) reports neither. So the
+ * mount table is polled for a change (poll(2) reports each change once) and compared with its last content. A mount
+ * that was made and ended between two polls leaves no trace in the table. So after files have been looked up, the table
+ * is polled again before the result is trusted.
  * @module
  */
 import type { FileName } from "../../../ffi/file/inotify.ts";
@@ -45,8 +45,8 @@ export class Mounts {
   }
 
   /**
-   * Returns the trees whose mounts have changed since the last call. `doubtful`, in which files were just looked up, is among
-   * them after any change at all. It is null when there is none.
+   * Returns the trees whose mounts have changed since the last call. `doubtful`, in which files were just looked up, is
+   * among them after any change at all. It is null when there is none.
    */
   changed(doubtful: Watcher | null): readonly Watcher[] {
     const hasChanged = haveMountsChanged(this.#fd);

@@ -1,14 +1,14 @@
 /**
  * The watched names of a root: a tree of directories and files.
  *
- * Everything that a file's content can depend on is watched before it is read: each directory on its path (for names that
- * are renamed, removed or created) and the file itself (for writes, through any of its names). Objects that depend on a name
- * are dropped when anything happens to that name or to one above it. The kernel queues an event before the system call that
- * causes it returns. So after {@linkcode WatchTree.drain}, the objects that are left are at least as new as the start of that
- * call.
+ * Everything that a file's content can depend on is watched before it is read: each directory on its path (for names
+ * that are renamed, removed or created) and the file itself (for writes, through any of its names). Objects that depend
+ * on a name are dropped when anything happens to that name or to one above it. The kernel queues an event before the
+ * system call that causes it returns. So after {@linkcode WatchTree.drain}, the objects that are left are at least as
+ * new as the start of that call.
  *
- * The following is not watched, so the caller has to check it at each use: file systems that other machines may change, files
- * behind a symbolic link, directories that ignore case, and everything beyond the user's limit of watches.
+ * The following is not watched, so the caller has to check it at each use: file systems that other machines may change,
+ * files behind a symbolic link, directories that ignore case, and everything beyond the user's limit of watches.
  * @module
  */
 import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../../ffi/libc/constants.ts";
@@ -64,16 +64,16 @@ export class WatchTree implements Watcher {
   }
 
   /**
-   * Handles all events that were queued before the call. With `turn`, the number of the reactor's turn, only the first call
-   * in a turn does so: that is enough for the requests of the turn. Without `turn`, every call does.
+   * Handles all events that were queued before the call. With `turn`, the number of the reactor's turn, only the first
+   * call in a turn does so: that is enough for the requests of the turn. Without `turn`, every call does.
    */
   drain(turn: number = NaN): void {
     watches.drain(turn);
   }
 
   /**
-   * Returns true when no mounts in the tree have changed since the last call. Otherwise files that were looked up meanwhile
-   * must not be cached, since no event reports their changes.
+   * Returns true when no mounts in the tree have changed since the last call. Otherwise files that were looked up
+   * meanwhile must not be cached, since no event reports their changes.
    */
   holds(): boolean {
     return watches.lookAtMounts(this);
@@ -81,8 +81,8 @@ export class WatchTree implements Watcher {
 
   /**
    * Watches the directories above the file `names`, and returns the node of the file's name. The caller has to use it
-   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune} it. Null when the file system's events cannot be relied
-   * on.
+   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune} it. Null when the file system's events cannot be
+   * relied on.
    */
   enter(names: readonly FileName[]): WatchedName | null {
     const directory = this.#enterDirectory(names, names.length - 1);
@@ -92,14 +92,16 @@ export class WatchTree implements Watcher {
   }
 
   /**
-   * Watches the open file `fd`, whose name is `watched`. It has to be called before the file is read. Returns false when the
-   * file cannot be watched.
+   * Watches the open file `fd`, whose name is `watched`. It has to be called before the file is read. Returns false
+   * when the file cannot be watched.
    */
   watchFile(watched: WatchedName, fd: number): boolean {
     return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(watched, fd, false);
   }
 
-  /** Has `dependent` dropped on changes at or above `watched`. If it ends earlier, {@linkcode forget} has to be called. */
+  /**
+   * Has `dependent` dropped on changes at or above `watched`. If it ends earlier, {@linkcode forget} has to be called.
+   */
   depend(watched: WatchedName, dependent: Dependent): void {
     watched.dependents.add(dependent);
   }
@@ -181,8 +183,8 @@ export class WatchTree implements Watcher {
   }
 
   /**
-   * Opens the directory of the first `depth` names, calls `accept` with its descriptor, and watches it as `watched`. Returns
-   * false when any of that fails.
+   * Opens the directory of the first `depth` names, calls `accept` with its descriptor, and watches it as `watched`.
+   * Returns false when any of that fails.
    */
   #open(
     watched: WatchedName,
@@ -204,7 +206,7 @@ export class WatchTree implements Watcher {
   #list(watched: WatchedName, names: readonly FileName[], depth: number): boolean {
     if (watched.names !== null) return true;
     if (watched.isLarge) return false;
-    // Watched already: events of changes during the reading are applied to the set later, and applying one twice is harmless.
+    // Watched already: changes during the reading queue events, which are applied to the set later. Twice does no harm.
     let listed: Set<FileName> | null = null as Set<FileName> | null;
     this.#open(watched, names, depth, (fd) => {
       listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);

@@ -1,8 +1,8 @@
 /**
  * The inotify instance of this process. All sites share one, since a user may have few of them (inotify(7)).
  *
- * The kernel has one watch for an inode in an instance, even if several names and sites watch it. So each watch has a list
- * of watched names, and an event goes to all of them.
+ * The kernel has one watch for an inode in an instance, even if several names and sites watch it. So each watch has a
+ * list of watched names, and an event goes to all of them.
  * @module
  */
 import { IN_IGNORED } from "../../../ffi/libc/constants.ts";
@@ -69,8 +69,8 @@ class Watches {
   }
 
   /**
-   * Handles all events that were queued before the call. A second call with the same `turn` does nothing: all requests of a
-   * turn were received before the first of them is handled.
+   * Handles all events that were queued before the call. A second call with the same `turn` does nothing: all requests
+   * of a turn were received before the first of them is handled.
    */
   drain(turn: number): void {
     if (turn === this.#drainedTurn) return;
@@ -86,8 +86,8 @@ class Watches {
   }
 
   /**
-   * Polls the mount table. Trees whose mounts have changed are reset in the next turn. Returns false when `doubtful`, in which
-   * files were just looked up, is among them. `doubtful` is null when there is none.
+   * Polls the mount table. Trees whose mounts have changed are reset in the next turn. Returns false when `doubtful`,
+   * in which files were just looked up, is among them. `doubtful` is null when there is none.
    */
   lookAtMounts(doubtful: Watcher | null = null): boolean {
     for (const tree of this.#mounts?.changed(doubtful) ?? []) this.#disturbed.add(tree);
@@ -158,8 +158,8 @@ class Watches {
   }
 
   /**
-   * Tries to open the instance again, at most every `CACHE_RECHECK_SECONDS`: descriptors or memory may be available again.
-   * Files that were cached meanwhile are still checked at each use.
+   * Tries to open the instance again, at most every `CACHE_RECHECK_SECONDS`: descriptors or memory may be available
+   * again. Files that were cached meanwhile are still checked at each use.
    */
   #retry(): void {
     const now = performance.now();
@@ -168,7 +168,10 @@ class Watches {
     this.#open();
   }
 
-  /** Opens the inotify instance and the mount table. Without the mount table nothing is watched, since mounts hide changes. */
+  /**
+   * Opens the inotify instance and the mount table. Without the mount table nothing is watched, since mounts hide
+   * changes.
+   */
   #open(): void {
     const mounts = Mounts.open();
     this.#inotify = typeof mounts === "number" ? mounts : inotifyCreate();
