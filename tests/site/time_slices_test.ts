@@ -1,5 +1,5 @@
 /**
- * Work in slices: what is short is done at once, what is long waits for its turn; nobody is kept waiting by many.
+ * Work in time slices: short work is done at once, long work waits for its turn, and much work does not delay others.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -13,10 +13,10 @@ import {
 } from "../../handlers/site/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 
-/** A clock that goes only while work is done. */
+/** A clock that advances only while work is done. */
 class Clock {
   ms = 0;
-  /** What a step takes: on a busy machine as much as other processes like. */
+  /** The time of a step: on a busy machine it can be any time. */
   stepMs: number;
 
   constructor(stepMs: number) {
@@ -33,11 +33,13 @@ function takeMillisecond(): void {
   while (performance.now() < endMs);
 }
 
-/** Work of so many steps, each of a millisecond at least, or that goes on for ever; it counts what is done of it. */
+/**
+ * Work of a number of steps, each of at least a millisecond, and a number that may be infinite. It counts its steps.
+ */
 class Work {
-  /** Of all times that it was begun. */
+  /** Steps in all runs. */
   steps = 0;
-  /** Of the last time, while it goes on. */
+  /** Steps in the current run; 0 when it has ended. */
   held = 0;
   isEnded = false;
   readonly key: string = crypto.randomUUID();
@@ -73,7 +75,7 @@ function stepsOf(works: readonly Work[]): number {
   return works.reduce((sum, { steps }) => sum + steps, 0);
 }
 
-Deno.test("short work is done at once, and nobody's signal is asked for", () => {
+Deno.test("short work is done at once, and its signal is not read", () => {
   const clock = new Clock(1);
   const slices = new TimeSlices(clock.now);
   const context: SliceContext = {
@@ -85,7 +87,7 @@ Deno.test("short work is done at once, and nobody's signal is asked for", () => 
   assertEquals(slices.run(new Work(1, clock.step).run(), "refused", context), "done");
 });
 
-Deno.test("of what is asked for in one turn only a slice is done in it, whether it is short or long", async () => {
+Deno.test("of all work in one turn only a slice is done in it, whether it is short or long", async () => {
   for (const length of [1, 100]) {
     const clock = new Clock(1);
     const slices = new TimeSlices(clock.now);
@@ -93,7 +95,7 @@ Deno.test("of what is asked for in one turn only a slice is done in it, whether 
     const works = Array.from({ length: 64 }, () => new Work(length, clock.step));
     const results = works.map((work) => slices.run(work.run(), "refused", contextOf(1, gone.signal)));
     assertLess(stepsOf(works), LISTING_SLICE_MS + 1);
-    const late = new Work(1, clock.step); // in another turn, but others wait
+    const late = new Work(1, clock.step); // in another turn, but other work waits
     const last = slices.run(late.run(), "refused", contextOf(2, gone.signal));
     assertEquals(late.steps, 0);
     if (length === 1) {
@@ -104,7 +106,7 @@ Deno.test("of what is asked for in one turn only a slice is done in it, whether 
   }
 });
 
-Deno.test("only so much may wait: what is refused is not begun", async () => {
+Deno.test("a bounded amount of work may wait: work beyond that is not started", async () => {
   const slices = new TimeSlices();
   const gone = new AbortController();
   const waiting: (string | Promise<string>)[] = [];
@@ -120,7 +122,7 @@ Deno.test("only so much may wait: what is refused is not begun", async () => {
   assertEquals(await slices.run(new Work(1).run(), "refused", contextOf(3)), "done");
 });
 
-Deno.test("short work passes long work; of long work a few take turns, and get theirs while new work comes", async () => {
+Deno.test("short work passes long work; long work runs in turn, also while new work comes", async () => {
   const slices = new TimeSlices();
   const gone = new AbortController();
   const works = Array.from({ length: 3 * LISTINGS_AT_WORK_MAX }, () => new Work(Infinity));
@@ -139,7 +141,7 @@ Deno.test("short work passes long work; of long work a few take turns, and get t
   await Promise.all(long);
 });
 
-Deno.test("work that nobody waits for any longer is ended, and the others go on", async () => {
+Deno.test("work is ended when its client is gone, and other work goes on", async () => {
   const slices = new TimeSlices();
   const gone = new AbortController();
   const begun = new Work(Infinity);
@@ -159,7 +161,7 @@ Deno.test("work that nobody waits for any longer is ended, and the others go on"
   assertEquals([stepsOf([begun, fresh]), late.steps], [counted, 0]);
 });
 
-Deno.test("others get their turn between two slices", async () => {
+Deno.test("other code runs between two slices", async () => {
   const slices = new TimeSlices();
   const work = new Work(10 * LISTING_SLICE_MS);
   let longest = 0;
@@ -176,7 +178,7 @@ Deno.test("others get their turn between two slices", async () => {
   assertLess(longest, 5 * LISTING_SLICE_MS);
 });
 
-Deno.test("work that fails fails alone", async () => {
+Deno.test("work that fails affects no other work", async () => {
   const slices = new TimeSlices();
   function* failing(): Generator<void, string> {
     yield* new Work(30).run();
@@ -189,13 +191,13 @@ Deno.test("work that fails fails alone", async () => {
   assertEquals(await second, "done");
 });
 
-/** The steps that `works` do until `result` is there; fails when it does not come. */
+/** Returns how many steps `works` do until `result` is there. Fails when it does not come. */
 async function stepsUntil(result: string | Promise<string>, works: readonly Work[]): Promise<number> {
   const before = stepsOf(works);
   let isDone = false;
   void Promise.resolve(result).then(() => isDone = true);
   await eventually(() => isDone || stepsOf(works) - before > 100_000, "nothing goes on");
-  assert(isDone, "it waits for those that are endless");
+  assert(isDone, "it waits for endless work");
   assertEquals(await result, "done");
   return stepsOf(works) - before;
 }
@@ -218,7 +220,7 @@ for (const { count, stepMs, how } of CASES) {
     };
     const endless = Array.from({ length: count }, () => new Work(Infinity, clock.step));
     const long = endless.map((work) => run(work, gone.signal));
-    // Short work that came before it is finished before it; and it gets each second slice.
+    // Short work that came earlier is finished first, and the work gets every second slice.
     const before = count * LISTING_SHORT_STEPS;
     const perSlice = Math.max(1, LISTING_SLICE_MS / stepMs);
     for (const length of [1, 3, LISTING_SHORT_STEPS - 1]) {
@@ -235,7 +237,7 @@ for (const { count, stepMs, how } of CASES) {
   });
 }
 
-Deno.test("long work is finished, too, while shorter work keeps coming, and few hold what they have done", async () => {
+Deno.test("long work is finished, too, while shorter work keeps coming, and little work holds memory", async () => {
   const clock = new Clock(LISTING_SLICE_MS / 32);
   const slices = new TimeSlices(clock.now);
   const works: Work[] = [];
@@ -264,7 +266,7 @@ Deno.test("long work is finished, too, while shorter work keeps coming, and few 
     }
   });
   await Promise.all([...long, ...shorter]);
-  // Those with a place, the one that is short and goes on now, and one that has just shown that it is not.
+  // Work with a place, one short item that is running, and one that has just shown that it is not short.
   assertLess(most, 2 * LISTINGS_AT_WORK_MAX + 3);
   assertEquals(works.filter(({ held }) => held > 0).length, 0);
 });
