@@ -67,7 +67,7 @@ export class Authorization {
       }
       if (checked === true) continue;
       const reject = () => {
-        this.#trace("rule", `auth ${source}: a name and a password are needed`);
+        this.#trace("rule", `auth ${source}: a user name and a password are required`);
         const fields = [...basicAuth.challenge, ...extraFields];
         return this.#errors.response({ status: 401, url, extraFields: fields }, request, context);
       };

@@ -132,10 +132,10 @@ const TABLE:
       ["/up", "reason    the rule leads to a hidden name, or above the root"],
       [
         "/private/x.txt",
-        "rule      auth /private/**: a name and a password are needed",
+        "rule      auth /private/**: a user name and a password are required",
         "page      /e/401.html",
       ],
-      ["/private/none", "rule      auth /private/**: a name and a password are needed"],
+      ["/private/none", "rule      auth /private/**: a user name and a password are required"],
       ["/%00", "page      which cannot be had: a line of text instead"],
     ]],
     [{ spa: "/index.html", etag: "mtime", cacheControl: "off", index: ["first.html"] }, [
