@@ -1,5 +1,6 @@
 /**
- * Tells how a URL is answered and why, by asking the very code that serves. Nothing listens.
+ * Explains how a URL is answered and why (`--explain`). The request goes through the code that serves, with a trace
+ * callback that records each decision. Nothing listens.
  * @module
  */
 import { contextOutside } from "../server/connection/handler.ts";
@@ -12,22 +13,24 @@ import { reasonPhrase } from "../server/http/status.ts";
 import { nextTurn } from "../server/loop/turns.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
-/** What a browser sends when somebody follows a link. */
+/** The fields that a browser sends for a navigation. */
 const FIELDS = [
   "Accept: text/html,application/xhtml+xml,*/*;q=0.8",
   "Accept-Encoding: gzip, deflate, br, zstd",
 ];
 const LABEL_CHARACTERS = 9;
-/** Of a URL that is none. */
+/** Characters of an invalid URL that an error message quotes. */
 const SHOWN_CHARACTERS_MAX = 60;
-/** A process that ends at once keeps nothing. */
+/** The label of trace lines that are left out: this process ends at once, so what its cache did is of no interest. */
 const OMITTED = "cache";
 
 /**
- * What a browser that is sent to `url` (a path, or with a host: `http://example.org/a?b`) gets: each step that led
- * there in a line, and the response's head.
- * `whenOpen` is called once the roots are open, and gives up what the server gives up then; what it returns stands in a line.
- * @throws {TypeError} when `url` is none, or one that no request can ask for; also as `staticHandler` does.
+ * Returns what a browser gets that opens `url`: a line for each step that led to the answer, and the response's head.
+ * `url` is a path, or has a host: `http://example.org/a?b`.
+ *
+ * `whenOpen` is called once the roots are open. `--explain` drops its privileges there, as the server does. A result
+ * that is not null becomes the line `user`.
+ * @throws {TypeError} when `url` is invalid, or no request can ask for it; also as `staticHandler` does.
  * @throws {SystemError} as `staticHandler` does.
  */
 export async function explain(
@@ -64,7 +67,10 @@ export async function explain(
   }
 }
 
-/** The request of a browser that follows a link to `url`. @throws {TypeError} for a URL that no request can ask for */
+/**
+ * Returns the request that a browser sends to open `url`.
+ * @throws {TypeError} for a URL that no request can ask for.
+ */
 export function requestFor(url: string): HttpRequest {
   const [, authority, target] = /^(?:https?:\/\/([^/?#]*))?([^#]*)/.exec(url) ?? [];
   if (authority === undefined && !url.startsWith("/")) {
@@ -73,7 +79,7 @@ export function requestFor(url: string): HttpRequest {
     );
   }
   const host = authority === undefined ? "localhost" : new URL(`http://${authority}`).host;
-  // The path as it stands, also with dots and escapes that the URL standard would resolve: they are what one asks about.
+  // The path stays as written: dots and escapes that the URL standard would resolve are often what is to be explained.
   const path = target!.startsWith("/") ? target! : `/${target}`;
   const escaped = path.replace(
     /[^\x21-\x7e]+/gu,
@@ -92,7 +98,7 @@ function escapeByte(byte: number): string {
   return "%" + byte.toString(16).toUpperCase().padStart(2, "0");
 }
 
-/** Names of files may hold what would disturb a terminal. */
+/** Replaces control characters: names of files may contain some, and would control the terminal. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "?");
 }
@@ -101,6 +107,6 @@ function describeBody({ bytes, headLength, tail }: HttpResponse): string {
   if (tail === null) return `${bytes.length - headLength} bytes from memory`;
   if (tail instanceof Uint8Array) return `${tail.length} bytes from memory`;
   return isStream(tail)
-    ? `${tail.length ?? "?"} bytes, made while they are sent`
+    ? `${tail.length ?? "?"} bytes, generated while they are sent`
     : `${tail.length} bytes from disk`;
 }

@@ -1,5 +1,5 @@
 /**
- * Lets web-standard handlers, from `Request` to `Response`, answer: those of Hono and of other frameworks.
+ * An adapter for handlers that take a `Request` and return a `Response`, such as those of Hono and other frameworks.
  * Source: the Fetch standard.
  * @module
  */
@@ -13,9 +13,9 @@ import { type Body, HttpResponse } from "../server/http/response.ts";
 import { mayHaveContent } from "../server/http/status.ts";
 import type { Forwarded } from "../server/clients/forwarded.ts";
 
-/** Where a client of TCP is. */
+/** The address of a TCP client. */
 export interface FetchTcpAddress {
-  /** TCP. */
+  /** Tells a TCP address from the address of a UNIX socket. */
   readonly transport: "tcp";
   /** An IPv4 or IPv6 address. */
   readonly hostname: string;
@@ -23,46 +23,53 @@ export interface FetchTcpAddress {
   readonly port: number;
 }
 
-/** Where a client of a UNIX socket is. */
+/** The address of a client of a UNIX socket. */
 export interface FetchUnixAddress {
-  /** A UNIX socket. */
+  /** Tells the address of a UNIX socket from a TCP address. */
   readonly transport: "unix";
-  /** The client's path; empty for a socket without a name, as nearly all clients have. */
+  /** The path of the client's socket; empty when that socket has no name, as with nearly all clients. */
   readonly path: string;
 }
 
-/** Where a client is, as `Deno.serve` tells it. */
+/** The address of a client, in the form that `Deno.serve` passes to its handlers. */
 export type FetchAddress = FetchTcpAddress | FetchUnixAddress;
 
-/** What a web-standard handler may know beside the request, as `Deno.serve` tells it. */
+/** The second argument of a fetch handler, in the form that `Deno.serve` passes. */
 export interface FetchInfo<Address extends FetchAddress = FetchTcpAddress> {
-  /** The client's address: of a request that a trusted proxy has forwarded, the one that the proxy names, with port 0. */
+  /**
+   * The client's address. For a request that a trusted proxy has forwarded, the address that the proxy names, with
+   * port 0.
+   */
   readonly remoteAddr: Address;
 }
 
-/** How a web-standard handler is adapted. */
+/** Options for {@linkcode fromFetch}. */
 export interface FetchOptions {
-  /** Answers in place of a handler that has failed with `error`. What it throws, or returns wrongly, is a 500. */
+  /**
+   * Returns the response when the handler has failed with `error`. The client gets 500 when this function throws, or
+   * returns something other than a `Response`.
+   */
   readonly onError?: (error: unknown, request: Request) => Response | Promise<Response>;
 }
 
-/** A web-standard handler; `Address` is of the kind that the server's sockets have. */
+/** A handler as `Deno.serve` takes it. `Address` matches the server's sockets: TCP, UNIX, or either. */
 export type FetchHandler<Address extends FetchAddress = FetchTcpAddress> = (
   request: Request,
   info: FetchInfo<Address>,
 ) => Response | Promise<Response>;
 
-/** Rounds of microtasks in which a body that is there already shows itself. */
+/** Rounds of microtasks that a read of a body's stream may take, when its bytes are in memory already. */
 const PEEK_ROUNDS = 8;
 
 /**
- * The Request of each signal that is alive. Deno up to 2.4 holds a Request's own signal, which follows that one, so weakly
- * that it is collected with its listeners when the handler keeps nothing but those.
+ * The `Request` made with each context's signal, kept alive as long as that signal. `request.signal` is another signal,
+ * which follows the context's. Deno up to 2.4 holds it weakly: when the handler keeps only listeners on it, they would
+ * be garbage-collected together with the `Request`.
  */
 const REQUESTS = new WeakMap<AbortSignal, Request>();
 
-/** Fields that the server writes itself, and those of one connection only (RFC 9110 §7.6.1), which no answer passes on. */
-const OWN_FIELDS = new Set([
+/** Fields of a `Response` that are dropped: the server writes them, or they are hop-by-hop (RFC 9110 §7.6.1). */
+const DROPPED_FIELDS = new Set([
   "connection",
   "content-length",
   "keep-alive",
@@ -74,18 +81,23 @@ const OWN_FIELDS = new Set([
 ]);
 
 const FORBIDDEN_METHODS = ["CONNECT", "TRACE", "TRACK"];
-/** Those that are written in upper case in a Request, however they were sent. */
+/** Methods that `Request` changes to upper case (Fetch standard, "normalize a method"). */
 const NORMALIZED_METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 
-/** Codings that `fetch` of Deno takes off, and leaves their fields; others it passes on as they came (2.4.2 to 2.9.6). */
+/**
+ * Content codings that Deno's `fetch` decodes while it leaves Content-Encoding and Content-Length in the response
+ * (2.4.2 to 2.9.6). Bodies with other codings stay encoded.
+ */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
 /**
- * Adapts a web-standard handler. Bodies stream both ways; `request.signal` is aborted when the client leaves.
+ * Returns a handler that calls a fetch handler. Bodies are streamed in both directions. `request.signal` is aborted
+ * when the client leaves before its answer is complete.
  *
  * ```ts
  * serve({ port: 8000, handler: fromFetch((request) => new Response(`You asked for ${request.url}\n`)) });
  * ```
+ * @throws {TypeError} when `handler` or `onError` is not a function.
  */
 export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
   handler: FetchHandler<Address>,
@@ -113,7 +125,9 @@ export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
   };
 }
 
-/** False for methods that the Fetch standard forbids, and for those that it would take for others: `get` for GET. */
+/**
+ * Returns false for methods that `Request` forbids, and for those that it would change to another one (`get` to GET).
+ */
 function isForFetch(method: string): boolean {
   const upper = method.toUpperCase();
   return !FORBIDDEN_METHODS.includes(upper) && (method === upper || !NORMALIZED_METHODS.includes(upper));
@@ -135,7 +149,7 @@ function toRequest(request: HttpRequest, context: HandlerContext, forwarded: For
     body: isBodiless ? null : request.body,
     signal,
   };
-  // The path as it was sent, but for bytes that stand unencoded in it.
+  // The path as it was sent, with raw bytes above 0x7f percent-encoded.
   const target = (request.path + request.query).replace(
     /[\x80-\xff]/g,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -148,7 +162,7 @@ function toRequest(request: HttpRequest, context: HandlerContext, forwarded: For
   return made;
 }
 
-/** Each line as it was sent, but for cookies: several lines of them are one (RFC 9113 §8.2.3), joined as no other field. */
+/** Returns the field lines as they were sent. Several Cookie lines become one, joined with `; ` (RFC 9113 §8.2.3). */
 function toHeaders(request: HttpRequest): [name: string, value: string][] {
   const lines = [...request.headers()];
   const isCookie = ([name]: [name: string, value: string]) => name.toLowerCase() === "cookie";
@@ -156,7 +170,7 @@ function toHeaders(request: HttpRequest): [name: string, value: string][] {
   return [...lines.filter((line) => !isCookie(line)), ["Cookie", request.header("cookie")!]];
 }
 
-/** Where a request was sent that names no host: the server itself. */
+/** Returns the authority for a request without a Host field: `localhost`, with the server's port for TCP. */
 function hostOf({ localAddress }: HandlerContext): string {
   if (localAddress === null || localAddress.address.startsWith(UNIX_PREFIX)) return "localhost";
   return `localhost:${localAddress.port}`;
@@ -179,31 +193,38 @@ async function toHttpResponse(
   const isDecoded = response.url !== "" &&
     DECODED_BY_FETCH.has(headers.get("content-encoding")?.toLowerCase() ?? "");
   const fields = [...headers].filter(([name]) =>
-    !OWN_FIELDS.has(name) && !connection.includes(name) && !(isDecoded && name === "content-encoding")
+    !DROPPED_FIELDS.has(name) && !connection.includes(name) && !(isDecoded && name === "content-encoding")
   );
   const announced = isDecoded ? "" : headers.get("content-length") ?? "";
   const length = /^\d{1,15}$/.test(announced) ? Number(announced) : null;
   let body: Body;
   if (response.body !== null) body = await toBody(response.body, length, isHead, context);
   else if (!isHead || !mayHaveContent(response.status)) body = null;
-  else body = { stream: new ReadableStream(), length }; // frameworks drop it themselves: not that it is empty
+  // For HEAD, frameworks drop the body themselves: its length is unknown then, not 0.
+  else body = { stream: new ReadableStream(), length };
   return new HttpResponse(response.status, fields, body, connection.includes("close"), undefined, byteString);
 }
 
-/** The Fetch standard's strings in fields stand for bytes, one each. @throws {TypeError} for one that stands for none */
+/**
+ * Returns the bytes of a field value: in the Fetch standard each character of one stands for a byte.
+ * @throws {TypeError} for a character above U+00FF.
+ */
 function byteString(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => {
     const code = character.charCodeAt(0);
     if (character.length > 1 || code > 0xff) {
-      throw new TypeError(`A field holds ${JSON.stringify(character)}, which is no byte`);
+      throw new TypeError(
+        `A field has the character ${JSON.stringify(character)}: expected U+0000 to U+00FF`,
+      );
     }
     return code;
   });
 }
 
 /**
- * Bytes, where the whole is there already, so that it goes out with its length and in one piece; else the stream. `length` is
- * what was announced: where it is wrong of bytes that are there, the right one is sent.
+ * Returns the body's bytes when the whole body is in memory already, so that it is sent in one call and with its
+ * length; else a stream. `length` is the value of Content-Length; null when there is none. A wrong `length` of bytes in
+ * memory is reported, and the right length is sent.
  */
 async function toBody(
   source: ReadableStream<Uint8Array>,
@@ -212,41 +233,46 @@ async function toBody(
   context: HandlerContext,
 ): Promise<Body> {
   const reader = source.getReader();
-  const pieces: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
-  const first = await settledSoon(pieces, reader);
-  const second = first === null || first.done ? null : await settledSoon(pieces, reader);
+  const reads: Promise<ReadableStreamReadResult<Uint8Array>>[] = [];
+  const first = await readSettledSoon(reads, reader);
+  const second = first === null || first.done ? null : await readSettledSoon(reads, reader);
   const isWhole = first !== null && (first.done || second?.done === true);
-  if (!isWhole) return { stream: resumed(pieces, reader), length };
-  const whole = first.done ? null : bytesOf(first.value, "A piece of a fetch handler's body");
+  if (!isWhole) return { stream: resumed(reads, reader), length };
+  const whole = first.done ? null : bytesOf(first.value, "A chunk of a fetch handler's body");
   const actual = whole?.length ?? 0;
   if (length === null || length === actual) return whole;
-  // HEAD tells what GET would get, without the bytes.
-  if (isHead && actual === 0) return { stream: resumed(pieces, reader), length };
-  context.report(new TypeError(`A response announced ${length} bytes, and has ${actual}: those are sent`));
+  // The answer to HEAD has the fields of the answer to GET, and no body (RFC 9110 §9.3.2).
+  if (isHead && actual === 0) return { stream: resumed(reads, reader), length };
+  context.report(
+    new TypeError(`A response announced ${length} bytes, and has ${actual}: the Content-Length is corrected`),
+  );
   return whole;
 }
 
-/** The next piece, if it is there within a few microtasks. What fails by then is an error yet, and not a body that is cut. */
-async function settledSoon(
-  pieces: Promise<ReadableStreamReadResult<Uint8Array>>[],
+/**
+ * Starts a read, adds it to `reads`, and returns its result if that is there within a few microtasks; else null. A read
+ * that fails within that time throws, so that the client gets an error response and not a body that is cut off.
+ */
+async function readSettledSoon(
+  reads: Promise<ReadableStreamReadResult<Uint8Array>>[],
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): Promise<ReadableStreamReadResult<Uint8Array> | null> {
-  const piece = reader.read();
-  pieces.push(piece);
+  const read = reader.read();
+  reads.push(read);
   let isSettled = false;
-  piece.then(() => isSettled = true, () => isSettled = true);
+  read.then(() => isSettled = true, () => isSettled = true);
   for (let round = 0; round < PEEK_ROUNDS && !isSettled; round++) await null;
-  return isSettled ? await piece : null;
+  return isSettled ? await read : null;
 }
 
-/** The stream from its beginning: first what was read already. */
+/** Returns a stream of the whole body: first the results of `reads`, then the rest from `reader`. */
 function resumed(
-  pieces: Promise<ReadableStreamReadResult<Uint8Array>>[],
+  reads: Promise<ReadableStreamReadResult<Uint8Array>>[],
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     pull: async (controller) => {
-      const { done, value } = await (pieces.shift() ?? reader.read());
+      const { done, value } = await (reads.shift() ?? reader.read());
       if (done) controller.close();
       else controller.enqueue(value);
     },

@@ -1,5 +1,5 @@
 /**
- * Answers whatever arrives with a greeting, and ends the connection: the poll(2) example.
+ * The poll(2) example: answers the first bytes with a greeting, then closes the connection.
  * @module
  */
 import type { CoroutineConnection } from "../server/coroutine/coroutine.ts";
@@ -8,12 +8,12 @@ import type { Peer, Session } from "../server/protocols/bytes/session.ts";
 
 const GREETING = encodeUtf8("hello world");
 
-/** By callbacks. */
+/** Returns the session of a client, with callbacks. */
 export function greet(peer: Peer): Session {
   return { received: () => peer.end(GREETING) };
 }
 
-/** The same as a coroutine. */
+/** Does the same as {@linkcode greet}, as a coroutine. */
 export async function greetCoroutine(socket: CoroutineConnection): Promise<void> {
   if (await socket.read() !== null) await socket.write(GREETING);
 }

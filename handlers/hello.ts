@@ -1,6 +1,6 @@
 /**
- * A web server of one page: the EPOLLOUT example. It collects a request until a blank line, prints it, waits until it
- * may write, answers, and closes.
+ * The EPOLLOUT example: a web server with one page. It collects a request up to the blank line, prints the request,
+ * waits until the socket is writable, answers, and closes.
  * @module
  */
 import type { Coroutine } from "../server/coroutine/coroutine.ts";
@@ -13,11 +13,11 @@ import { escapeControls, type Print } from "./print_text.ts";
 const CR = 0x0d;
 const TEXT = "Hello, world!";
 
-/** What a client has sent so far. */
+/** The part of a request head that a client has sent so far. */
 class Head {
   #bytes = new Uint8Array(0);
 
-  /** True once there is a blank line: `\n\n` or `\n\r\n`. */
+  /** Appends `bytes`. Returns true once there is a blank line: `\n\n` or `\n\r\n`. */
   add(bytes: Uint8Array): boolean {
     const from = Math.max(this.#bytes.length - 3, 0); // the blank line may have begun before
     const joined = new Uint8Array(this.#bytes.length + bytes.length);
@@ -33,12 +33,12 @@ class Head {
     return false;
   }
 
-  /** It is too long to be one. */
+  /** True when the bytes so far are more than a head may have. */
   get isTooLong(): boolean {
     return this.#bytes.length > HEAD_BYTES_MAX;
   }
 
-  /** Without its blank line. */
+  /** The head without its blank line, with control characters escaped. */
   get text(): string {
     return escapeControls(new TextDecoder().decode(this.#bytes).replaceAll("\r\n", "\n").replace(/\r$/, ""));
   }
@@ -57,7 +57,7 @@ function log(head: Head, print: Print): void {
   print(`${"-".repeat(40)}\n${head.text}`);
 }
 
-/** By callbacks. */
+/** Returns the protocol with callbacks. `print` gets each request. */
 export function hello(print: Print): Protocol {
   return (peer) => {
     const head = new Head();
@@ -73,7 +73,7 @@ export function hello(print: Print): Protocol {
   };
 }
 
-/** The same as a coroutine. */
+/** Does the same as {@linkcode hello}, as a coroutine. */
 export function helloCoroutine(print: Print): Coroutine {
   return async (socket) => {
     const head = new Head();

@@ -1,5 +1,5 @@
 /**
- * What the program can serve, by name.
+ * The handlers that the program can serve, by name.
  * @module
  */
 import type { HandlerName } from "./names.ts";
@@ -13,7 +13,10 @@ import { print, printCoroutine } from "./print.ts";
 import { upper, upperCoroutine } from "./upper.ts";
 import type { Print } from "./print_text.ts";
 
-/** What `--handler NAME` and `--coroutine` mean; `site` is the handler of `static`, and null for the others. */
+/**
+ * Returns what `--handler NAME` (`name`) with or without `--coroutine` serves. `site` is the handler for `static`; it
+ * is null for every other name. `output` gets the lines that the examples print.
+ */
 export function served(name: HandlerName, isCoroutine: boolean, site: Handler | null, output: Print): Served {
   switch (name) {
     case "static":

@@ -1,10 +1,10 @@
 /**
- * The handlers of the program, by name.
+ * The names of the program's handlers.
  * @module
  */
 
-/** What can be served; {@linkcode HANDLER_NAMES} are the names that `--handler` takes. */
+/** A name that `--handler` takes. */
 export type HandlerName = "static" | "hello" | "greet" | "echo" | "upper" | "print";
 
-/** Every value of {@linkcode HandlerName}. */
+/** All values of {@linkcode HandlerName}, in the order of `--help`. */
 export const HANDLER_NAMES: readonly HandlerName[] = ["static", "hello", "greet", "echo", "upper", "print"];

@@ -1,5 +1,5 @@
 /**
- * Prints what arrives, who came and who left, and sends nothing: the first examples.
+ * The first examples: prints what clients send, and when they connect and leave. Nothing is sent.
  * @module
  */
 import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
@@ -7,49 +7,51 @@ import type { Coroutine } from "../server/coroutine/coroutine.ts";
 import type { Protocol } from "../server/protocols/bytes/session.ts";
 import { escapeControls, type Print } from "./print_text.ts";
 
-/** Says what one client does. */
+/** Prints what one client does. */
 class Reporter {
-  readonly #who: string;
+  readonly #client: string;
   readonly #print: Print;
-  // What is cut between two receives is put together again; what is no UTF-8 becomes U+FFFD.
+  // Joins characters that are split between two receives. Bytes that are not UTF-8 become U+FFFD.
   readonly #decoder = new TextDecoder();
 
   constructor(address: SocketAddress | null, print: Print) {
-    this.#who = address === null ? "somebody" : formatAddress(address);
+    this.#client = address === null ? "a client" : formatAddress(address);
     this.#print = print;
-    print(`${this.#who} connected`);
+    print(`${this.#client} connected`);
   }
 
-  said(bytes: Uint8Array): void {
-    this.#say(this.#decoder.decode(bytes, { stream: true }));
+  received(bytes: Uint8Array): void {
+    this.#printText(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  #say(text: string): void {
-    if (text !== "") this.#print(`${this.#who}: ${escapeControls(text)}`);
+  #printText(text: string): void {
+    if (text !== "") this.#print(`${this.#client}: ${escapeControls(text)}`);
   }
 
-  left(): void {
-    this.#say(this.#decoder.decode()); // a character that was begun and not ended
-    this.#print(`${this.#who} left`);
+  closed(): void {
+    this.#printText(this.#decoder.decode()); // U+FFFD for an incomplete character at the end
+    this.#print(`${this.#client} left`);
   }
 }
 
-/** By callbacks. */
+/** Returns the protocol with callbacks. `output` gets each line. */
 export function print(output: Print): Protocol {
   return (peer) => {
     const reporter = new Reporter(peer.address, output);
-    return { received: (bytes) => reporter.said(bytes), closed: () => reporter.left() };
+    return { received: (bytes) => reporter.received(bytes), closed: () => reporter.closed() };
   };
 }
 
-/** The same as a coroutine. */
+/** Does the same as {@linkcode print}, as a coroutine. */
 export function printCoroutine(output: Print): Coroutine {
   return async (socket) => {
     const reporter = new Reporter(socket.address, output);
     try {
-      for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) reporter.said(bytes);
+      for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {
+        reporter.received(bytes);
+      }
     } finally {
-      reporter.left();
+      reporter.closed();
     }
   };
 }

@@ -1,14 +1,14 @@
 /**
- * Printing what comes from the network.
+ * Printing of text that comes from the network.
  * @module
  */
 
-/** Prints a line. */
+/** A function that prints a line. */
 export type Print = (line: string) => void;
 
 /**
- * `text` with its control characters, but for line ends and tabs, as `\x1b`: what a client sends must not steer the
- * terminal that it is shown on.
+ * Returns `text` with control characters other than newline and tab written as `\x1b`, so that what a client sends
+ * cannot control the terminal.
  */
 export function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => {

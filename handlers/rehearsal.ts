@@ -1,6 +1,6 @@
 /**
- * Asks the code that serves, as a browser would, without a connection and without keeping anything: for finding out what
- * settings lead to.
+ * Finds out what settings lead to, for warnings at the start and for `--check`: sends requests through the code that
+ * serves, without a connection and without a cache.
  * @module
  */
 import { contextOutside, type HandlerContext } from "../server/connection/handler.ts";
@@ -10,13 +10,13 @@ import { requestFor } from "./explain.ts";
 import type { SiteSettings } from "./site/settings/site_settings.ts";
 import { Sites, type StaticOptions } from "./static.ts";
 
-/** Passwords and fields of one's own decide nothing here; a tag would have whole files read. */
+/** Settings that are off: passwords and extra fields do not matter here, and ETags need whole files to be read. */
 const PLAIN: Partial<SiteSettings> = { auth: [], headers: [], compress: false, etag: "off" };
 
-/** What a request is answered. */
+/** The answer to a request. */
 export interface Rehearsed {
   readonly status: number;
-  /** Where it leads; null: nowhere else. */
+  /** The value of Location; null when there is none. */
   readonly location: string | null;
 }
 
@@ -25,17 +25,20 @@ export class Rehearsal {
   readonly #sites: Sites;
   readonly #context: HandlerContext;
 
-  /** `changes` counts more than what the settings of each site say. @throws {SystemError} for a root that cannot be opened */
+  /**
+   * `changes` replaces settings of every site.
+   * @throws {SystemError} for a root that cannot be opened.
+   */
   constructor(options: StaticOptions, changes: Partial<SiteSettings> = {}) {
     const plain = { ...PLAIN, ...changes };
     const hosts = Array.from(options.hosts ?? [], ([name, site]) => [name, { ...site, ...plain }] as const);
-    const { loopbackPorts: _, ...others } = options; // any name will do
+    const { loopbackPorts: _, ...others } = options; // any host name is allowed
     this.#sites = new Sites({
       ...others,
       ...plain,
       hosts: new Map(hosts),
       cacheSize: 0,
-      validate: "stat", // which watches nothing
+      validate: "stat", // needs no inotify watches
       allowedHosts: null,
       onWarning: () => {},
     });
@@ -44,7 +47,7 @@ export class Rehearsal {
     this.#context = contextOutside(clock, nextTurn(), new AbortController().signal);
   }
 
-  /** The answer to a navigation to `target`, a path with or without a query, at `host`. */
+  /** Returns the answer to a navigation to `target`, a path with or without a query, at `host`. */
   async ask(host: string, target: string): Promise<Rehearsed> {
     const response = await this.#sites.handle(requestFor(`http://${host}${target}`), this.#context);
     response.discard();
@@ -53,7 +56,7 @@ export class Rehearsal {
     return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), location };
   }
 
-  /** Closes what it holds open. */
+  /** Closes the roots. */
   close(): void {
     this.#sites.close();
   }

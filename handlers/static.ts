@@ -1,5 +1,5 @@
 /**
- * Serves the files below a directory; or several sites, by the host that a request names.
+ * The static handler: serves the files below a directory, or several sites by the host that a request names.
  * @module
  */
 import { EACCES, SystemError } from "../ffi/libc/errno.ts";
@@ -14,50 +14,50 @@ import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Trace } from "./site/lookup/locator.ts";
 import type { Answer } from "./site/cache/resource.ts";
-import { ContentSource, originKeyOf } from "./site/content/content_source.ts";
+import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
 import { Site } from "./site/site.ts";
 import { checkSiteOptions } from "./site/settings/site_kinds.ts";
 import type { SiteOptions, Validation } from "./site/settings/site_options.ts";
 import { watches } from "./site/watch/watches.ts";
 
-/** What the static handler needs to know. */
+/** Options of {@linkcode staticHandler}. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
   /** The directory to serve, or an archive. */
   readonly root: string | SiteArchive;
   /**
-   * Sites for hosts of their own, by name in lower case (`example.org`, or `*.example.org` for all below it). What one
-   * does not say is as for the site at {@linkcode StaticOptions.root}, which serves all other hosts. Together they have
-   * {@linkcode SiteOptions.cacheSize}, in equal parts for each root; those with the same root share its part, and what is
-   * in it.
+   * Settings of sites for certain hosts, by name in lower case: `example.org`, or `*.example.org` for all names below
+   * it. A setting that is left out is inherited from the site at {@linkcode StaticOptions.root}, which serves all other
+   * hosts. {@linkcode SiteOptions.cacheSize} is divided equally among the roots; sites with the same root share its
+   * part and the files in it.
    */
   readonly hosts?: ReadonlyMap<string, Partial<SiteSettings>>;
   /**
-   * The names by which it is asked: `example.org`, or `*.example.org` for all below it; `*` for all. Requests by another
-   * name are answered 421, but by an IP address, `localhost`, a name without dots, or one of
-   * {@linkcode StaticOptions.hosts}. Against DNS rebinding. Default null: any name will do.
+   * The host names that are answered: `example.org`, or `*.example.org` for all names below it; `*` for all. A request
+   * for another name gets 421. Always answered are IP addresses, `localhost`, names without dots, and the names in
+   * {@linkcode StaticOptions.hosts}. This protects against DNS rebinding. Default null: any name is answered.
    */
   readonly allowedHosts?: readonly string[] | null;
   /**
-   * The ports at which browsers on this machine reach the server, where it listens on loopback alone. Where there is no
-   * list, a foreign name with one of these ports is answered 421. Default: none.
+   * Returns the ports of a server that listens on loopback addresses only. When {@linkcode StaticOptions.allowedHosts}
+   * is null, a request for another name with one of these ports gets 421. Default: no ports.
    */
   readonly loopbackPorts?: () => readonly number[];
 }
 
-/** The handler, and what there is to know about it. */
+/** The static handler, with its counters. */
 export interface StaticHandler extends Handler {
-  /** How most files in memory are shown to be fresh. */
+  /** How changes of most files in memory are noticed. */
   readonly validation: Validation;
-  /** Of its files in memory, all sites together. */
+  /** Returns the counters of the cache, summed over all sites. */
   snapshot(): CacheSnapshot;
-  /** Closes what it holds open. It must not be called to answer afterwards. */
+  /** Closes roots and files. The handler must not be called afterwards. */
   close(): void;
 }
 
 /**
- * A handler for {@linkcode StaticOptions}.
- * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`
- * @throws {TypeError} for an option of another kind, and for a rule that cannot be: a malformed glob, field or password hash.
+ * Returns a handler that serves files.
+ * @throws {SystemError} when a root cannot be opened: `Cannot open root ./html: ENOENT (…)`.
+ * @throws {TypeError} for an option of the wrong type, and for a malformed glob, field or password hash.
  */
 export function staticHandler(options: StaticOptions): StaticHandler {
   checkSiteOptions(options);
@@ -71,27 +71,30 @@ export function staticHandler(options: StaticOptions): StaticHandler {
   });
 }
 
-/** One site and its successors. */
+/**
+ * The settings of a site, and the `Site` that serves them now. It is replaced when the root's path gets another
+ * directory.
+ */
 interface MountedSite {
   readonly settings: SiteSettings;
   site: Site;
 }
 
-/** What is at a root's path, and the sites that are served from there. */
-interface Shared {
-  origin: ContentSource;
+/** A root's content, and the sites that are served from it. */
+interface SharedContent {
+  content: ContentSource;
   readonly mountedSites: MountedSite[];
-  /** It was said that what came to the root's path cannot be served. */
+  /** True after a warning that the directory now at the root's path cannot be opened. */
   hasWarned: boolean;
 }
 
-/** What is said of a root that was replaced by what cannot be opened. */
+/** The end of the warning when the directory now at a root's path cannot be opened for lack of permission. */
 const STAYS =
-  "what was served there is served on; a directory out of the sandbox's reach needs a new start (see SECURITY.md)";
+  "the previous directory is still served; one outside of the sandbox needs a restart (see SECURITY.md)";
 
-/** What a request by another name is told. */
+/** The body of a 421 (RFC 9110 §15.5.20). */
 const MISDIRECTED =
-  '421: This name is not one of this server: ask by an IP address or as localhost, or allow it by --allowed-hosts ("allowedHosts").\n';
+  '421: This server does not answer to this host name. Use an IP address or localhost, or allow the name with --allowed-hosts ("allowedHosts").\n';
 
 const EMPTY: CacheSnapshot = {
   bytes: 0,
@@ -105,37 +108,37 @@ const EMPTY: CacheSnapshot = {
   overflows: 0,
 };
 
-/** The same, but for what it was told already. */
-function once(hear: (message: string) => void): (message: string) => void {
-  const heard = new Set<string>();
+/** Returns a function that passes each message to `warn` the first time only. */
+function once(warn: (message: string) => void): (message: string) => void {
+  const warned = new Set<string>();
   return (message) => {
-    if (heard.size < heard.add(message).size) hear(message);
+    if (warned.size < warned.add(message).size) warn(message);
   };
 }
 
-/** Two caches together. */
+/** Returns the counters of `a` plus those of `b`. */
 function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
   const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
   const sums = names.map((name) => [name, a[name] + (b[name] ?? 0)]);
   return Object.fromEntries(sums) as unknown as CacheSnapshot;
 }
 
-/** The sites by host. */
+/** All sites of a handler, by host. */
 export class Sites {
   readonly #options: SiteOptions;
   readonly #onWarning: (message: string) => void;
   readonly #trace: Trace | undefined;
   readonly #default: MountedSite;
   readonly #hosts = new Map<string, MountedSite>();
-  /** By {@linkcode originKeyOf}. */
-  readonly #shared = new Map<string, Shared>();
-  /** Null: any name will do. */
+  /** By the key of {@linkcode contentKeyOf}. */
+  readonly #shared = new Map<string, SharedContent>();
+  /** Null when any host name is answered. */
   readonly #allowed: AllowedHosts | null;
   #checkedSeconds = 0;
-  /** What those have counted that were replaced. */
+  /** The counters of sites that were replaced. */
   #past = EMPTY;
 
-  /** `note` hears why each request is answered as it is. */
+  /** `trace` gets a line for each decision about a request. */
   constructor(options: StaticOptions, trace?: Trace) {
     const { hosts = new Map(), cacheSize = CACHE_BYTES_MAX, allowedHosts = null, loopbackPorts } = options;
     const isGuarded = allowedHosts !== null || loopbackPorts !== undefined;
@@ -149,9 +152,9 @@ export class Sites {
       return [host, { ...inherited, ...own }];
     });
     const archives: SiteArchive[] = [];
-    const keyOf = (settings: SiteSettings) => originKeyOf(settings, archives);
+    const keyOf = (settings: SiteSettings) => contentKeyOf(settings, archives);
     const roots = new Set([settings, ...ofHosts.map(([, settings]) => settings)].map(keyOf)).size;
-    const onWarning = once(options.onWarning ?? (() => {})); // one line for all sites
+    const onWarning = once(options.onWarning ?? (() => {})); // several sites may give the same warning
     this.#options = { ...options, onWarning, cacheSize: Math.floor(cacheSize / roots) };
     this.#onWarning = options.onWarning ?? (() => {});
     try {
@@ -167,17 +170,17 @@ export class Sites {
     let shared = this.#shared.get(key);
     const open = () => {
       if (shared === undefined) {
-        shared = { origin: new ContentSource(settings, this.#options), mountedSites: [], hasWarned: false };
+        shared = { content: new ContentSource(settings, this.#options), mountedSites: [], hasWarned: false };
         this.#shared.set(key, shared);
       }
-      return shared.origin;
+      return shared.content;
     };
     const mounted = { settings, site: new Site(settings, this, open, this.#trace, this.#options.onNotice) };
     shared!.mountedSites.push(mounted);
     return mounted;
   }
 
-  /** How most files of the default site are shown to be fresh. */
+  /** How changes of most files of the default site are noticed. */
   get validation(): Validation {
     return this.#default.site.validation;
   }
@@ -190,65 +193,68 @@ export class Sites {
     for (const { site } of this.#mountedSites) site.close();
   }
 
-  /** See {@linkcode StaticHandler.snapshot}. What is watched, and what is told of that, is the process'. */
+  /** Returns the counters of all sites. `watches`, `events` and `overflows` are those of the whole process. */
   snapshot(): CacheSnapshot {
-    const origins = [...this.#shared.values()].map(({ origin }) => origin);
+    const contents = [...this.#shared.values()].map(({ content }) => content);
     const { count, events, overflows } = watches;
-    const isWatching = origins.some(({ tree }) => tree !== null);
+    const isWatching = contents.some(({ tree }) => tree !== null);
     return [
-      ...origins.map(({ memory: { bytes, bytesMax } }) => ({ bytes, bytesMax })),
+      ...contents.map(({ memory: { bytes, bytesMax } }) => ({ bytes, bytesMax })),
       ...this.#mountedSites.map(({ site }) => site.snapshot()),
       isWatching ? { watches: count, events, overflows } : {},
     ].reduce(sumOf, this.#past);
   }
 
-  /** Answers a request, from what it remembers if that is still fresh. */
+  /** Answers a request, with the response that is remembered for its head if that is still fresh. */
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
       watches.lookAtMounts();
       for (const shared of this.#shared.values()) this.#replace(shared);
     }
-    // Only what this very object has remembered: another handler may be asked by requests with the same head.
+    // Another handler of the server may have remembered a response for the same head: only this object's counts.
     const remembered = request instanceof KnownRequest ? request.recall(this) as Answer | null : null;
     if (remembered !== null && remembered.entry !== null) {
       const { entry } = remembered;
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     if (this.#allowed?.accepts(request.authority) === false) {
-      this.#trace?.("reason", "no name of this server (--allowed-hosts)");
+      this.#trace?.("reason", "this host name is not allowed (--allowed-hosts)");
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
-    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#placeOf(request);
+    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request);
     this.#trace?.("root", String(settings.root));
     return site.handle(request, context);
   }
 
-  #placeOf(request: HttpRequest): MountedSite {
+  #mountedSiteOf(request: HttpRequest): MountedSite {
     const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
-    this.#trace?.("host", name ?? "none of those that have settings of their own");
+    this.#trace?.("host", name ?? "has no settings of its own: the default site");
     return name === null ? this.#default : this.#hosts.get(name)!;
   }
 
-  /** Another directory may be at the same path by now; the sites go on where that cannot be opened. */
-  #replace(shared: Shared): void {
-    if (!shared.origin.root.isReplaced) {
+  /**
+   * Replaces the sites of a root when another directory has come to its path. When that directory cannot be opened, the
+   * previous one is still served, and a warning is given once.
+   */
+  #replace(shared: SharedContent): void {
+    if (!shared.content.root.isReplaced) {
       shared.hasWarned = false;
       return;
     }
     try {
-      const origin = new ContentSource(shared.mountedSites[0]!.settings, {
+      const content = new ContentSource(shared.mountedSites[0]!.settings, {
         ...this.#options,
         onWarning: () => {},
       });
       for (const mounted of shared.mountedSites) {
         const old = mounted.site;
-        mounted.site = new Site(mounted.settings, this, () => origin, this.#trace, this.#options.onNotice);
+        mounted.site = new Site(mounted.settings, this, () => content, this.#trace, this.#options.onNotice);
         const { hits, misses, evictions } = old.snapshot();
         this.#past = sumOf(this.#past, { hits, misses, evictions });
         old.close();
       }
-      shared.origin = origin;
+      shared.content = content;
       shared.hasWarned = false;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;

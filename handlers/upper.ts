@@ -1,5 +1,5 @@
 /**
- * Sends back what arrives in upper case: the select(2) example, which also watches for exceptional conditions.
+ * The select(2) example: sends back in upper case what arrives, and closes on urgent data (an exceptional condition).
  * @module
  */
 import type { CoroutineConnection } from "../server/coroutine/coroutine.ts";
@@ -9,17 +9,17 @@ const LOWER_A = 0x61;
 const LOWER_Z = 0x7a;
 const CASE_BIT = 0x20;
 
-/** A copy in upper case; ASCII only, so that no character is torn apart where the bytes are cut. */
+/** Returns a copy in upper case. Only ASCII letters change: a receive may end in the middle of any other character. */
 function toUpperCase(bytes: Uint8Array): Uint8Array {
   return bytes.map((byte) => byte >= LOWER_A && byte <= LOWER_Z ? byte ^ CASE_BIT : byte);
 }
 
-/** By callbacks. */
+/** Returns the session of a client, with callbacks. */
 export function upper(peer: Peer): Session {
   return { closesOnUrgent: true, received: (bytes) => peer.write(toUpperCase(bytes)) };
 }
 
-/** The same as a coroutine. */
+/** Does the same as {@linkcode upper}, as a coroutine. */
 export async function upperCoroutine(socket: CoroutineConnection): Promise<void> {
   socket.closesOnUrgent = true;
   for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {

@@ -1,6 +1,6 @@
 /**
- * What operators see: whether it is alive, whether it is ready, what it has counted, and a page on which it can be
- * watched at work. It has no password: it is for a listener that only they reach, and never for the public one.
+ * The admin handler: health, readiness, metrics, and a live status page. It has no password, so it belongs on a
+ * listener that only operators can reach, never on the public one.
  * @module
  */
 import type { Handler } from "../../server/connection/handler.ts";
@@ -15,20 +15,28 @@ import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import { statusPageResponse } from "./status_response.ts";
 import { isTrustedHost } from "../hosts/trusted_host.ts";
 
-/** What {@linkcode adminHandler} speaks of. */
+/** What {@linkcode adminHandler} reports on. */
 export type AdminOptions = StatusSource;
 
-/** Serves `/` (the page), `/events` (what it shows), `/metrics`, `/healthz` and `/readyz`. */
+/**
+ * Returns the handler for `/` (the status page), `/events` (the data of that page), `/metrics`, `/healthz` and
+ * `/readyz`.
+ */
 export function adminHandler(options: AdminOptions): Handler {
   const events = new Events(options);
   const handler = (request: HttpRequest): HttpResponse | Promise<HttpResponse> => {
     if (!isTrustedHost(request.authority)) {
-      return refusal(421, "Ask by an IP address or as localhost: anybody can have a name lead here.");
+      return plainError(
+        421,
+        "Use an IP address or localhost: any host name can be made to resolve to this machine.",
+      );
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return refusal(405, "Only GET and HEAD are answered here.", [["Allow", "GET, HEAD"]]);
+      return plainError(405, "Only GET and HEAD are allowed.", [["Allow", "GET, HEAD"]]);
     }
-    if (isOfAnotherSite(request)) return refusal(403, "Pages of other sites have no business here.");
+    if (isFromOtherSite(request)) {
+      return plainError(403, "Requests from pages of other sites are not allowed.");
+    }
     switch (request.path) {
       case "/":
         return statusPageResponse();
@@ -41,18 +49,21 @@ export function adminHandler(options: AdminOptions): Handler {
       case "/readyz":
         return readyResponse(options.isReady());
       default:
-        return refusal(404, "There are /, /metrics, /healthz and /readyz.");
+        return plainError(404, "Not found. The paths here are /, /metrics, /healthz and /readyz.");
     }
   };
   return Object.assign(handler, { ignoresBodies: true });
 }
 
-function refusal(status: number, reason: string, fields: Fields = []): HttpResponse {
+function plainError(status: number, reason: string, fields: Fields = []): HttpResponse {
   return HttpResponse.text(`${status}: ${reason}\n`, { status, fields: [...ADMIN_FIELDS, ...fields] });
 }
 
-/** Something in a page of another site asks (Fetch Metadata); to follow a link from there is fine. */
-function isOfAnotherSite(request: HttpRequest): boolean {
+/**
+ * Returns true for a request that a page of another site makes, such as an image or a fetch (W3C Fetch Metadata). A
+ * link from such a page to here may be followed.
+ */
+function isFromOtherSite(request: HttpRequest): boolean {
   const site = request.header("sec-fetch-site");
   const isOther = site === "cross-site" || site === "same-site";
   return isOther && request.header("sec-fetch-mode") !== "navigate";
@@ -60,7 +71,7 @@ function isOfAnotherSite(request: HttpRequest): boolean {
 
 function eventsResponse(events: Events): HttpResponse {
   const stream = events.watch();
-  if (stream === null) return refusal(503, "Too many look already.", [["Retry-After", "5"]]);
+  if (stream === null) return plainError(503, "Too many status pages are open.", [["Retry-After", "5"]]);
   const fields: Fields = [["Content-Type", "text/event-stream"], ...ADMIN_FIELDS];
   return new HttpResponse(200, fields, { stream, length: null, pauseMs: STATUS_INTERVAL_MS });
 }

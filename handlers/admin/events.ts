@@ -1,5 +1,5 @@
 /**
- * What the status page shows, as it changes: server-sent events (WHATWG HTML §9.2), for as long as somebody looks.
+ * The data of the status page, as server-sent events (WHATWG HTML §9.2). Nothing is collected while no page is open.
  * @module
  */
 import { encodeUtf8 } from "../../server/http/characters.ts";
@@ -7,21 +7,26 @@ import { STATUS_INTERVAL_MS, STATUS_WATCHERS_MAX } from "../../server/limits.ts"
 import { mergeSnapshots, sharesOf } from "../../server/metrics/merge_snapshots.ts";
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
-/** Who knows what there is to tell. */
+/** The source of what the admin handler reports. */
 export interface StatusSource {
-  /** One of each worker, in an order that stays; none while they begin. Asked for only when somebody wants to know. */
+  /**
+   * Returns a snapshot of each worker, always in the same order; an empty list while the workers start. Called only
+   * when a client asks for metrics or events.
+   */
   snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
-  /** False while it drains. */
+  /** Returns false while the server drains. */
   isReady(): boolean;
-  /** The program's. */
+  /** The version of the program. */
   readonly version: string;
 }
 
-/** Each event is made once for all who look, and nothing is done while nobody does. */
+/**
+ * The event streams of the status page. Each event is made once for all streams, and none while there are no streams.
+ */
 export class Events {
   readonly #source: StatusSource;
   #watchers = 0;
-  /** The last one, and since when it is that. */
+  /** The latest event, and when it was made (`performance.now()`). */
   #latest: Promise<Uint8Array> | null = null;
   #latestMs = -Infinity;
 
@@ -29,7 +34,7 @@ export class Events {
     this.#source = source;
   }
 
-  /** Somebody looks, and asks for event after event; null: too many do already. */
+  /** Returns a new stream of events. Null when `STATUS_WATCHERS_MAX` streams are open already. */
   watch(): ReadableStream<Uint8Array> | null {
     if (this.#watchers >= STATUS_WATCHERS_MAX) return null;
     this.#watchers++;
@@ -59,15 +64,15 @@ export class Events {
   async #make(): Promise<Uint8Array> {
     const snapshots = await this.#source.snapshots();
     const text = snapshots.length === 0
-      ? ": nobody serves yet"
+      ? ": no worker serves yet"
       : `data: ${eventText(snapshots, this.#source)}`;
     return encodeUtf8(`${text}\n\n`);
   }
 }
 
 /**
- * Everything that the page shows, as JSON. Bounded, however many connections there are: they are counted by state, and
- * those that are shown one by one are rows of worker, descriptor, state, age in milliseconds, and bytes queued.
+ * Returns everything that the page shows, as JSON. Its size is bounded: connections are counted by state, and at most
+ * `SHOWN_CONNECTIONS_MAX` of them are rows of worker, descriptor, state, age in milliseconds, and bytes queued.
  */
 export function eventText(
   snapshots: readonly Snapshot[],

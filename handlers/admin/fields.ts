@@ -1,10 +1,10 @@
 /**
- * What every answer to an operator says of itself: not to be kept, nor read or shown by other pages.
+ * Fields of the responses of the admin handler.
  * @module
  */
 import type { Fields } from "../../server/http/response.ts";
 
-/** Fields of every response on the admin port. */
+/** The fields of every response on the admin port: it is not cached, and other sites can neither read nor frame it. */
 export const ADMIN_FIELDS: Fields = [
   ["Cache-Control", "no-store"],
   ["Cross-Origin-Resource-Policy", "same-origin"],

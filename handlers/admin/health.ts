@@ -1,16 +1,16 @@
 /**
- * Whether it is alive, and whether it wants requests: for what starts, restarts and picks servers.
+ * Health and readiness checks, for supervisors, orchestrators and load balancers.
  * @module
  */
 import { HttpResponse } from "../../server/http/response.ts";
 import { ADMIN_FIELDS } from "./fields.ts";
 
-/** `/healthz`. Who gets it knows that the loop turns, which is all there is to say. */
+/** Returns the response at `/healthz`: always 200, since an answer at all shows that the event loop runs. */
 export function healthResponse(): HttpResponse {
   return HttpResponse.text("ok\n", { fields: ADMIN_FIELDS });
 }
 
-/** `/readyz`: 200 while requests are welcome, 503 once it drains. */
+/** Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains. */
 export function readyResponse(isReady: boolean): HttpResponse {
   return isReady
     ? HttpResponse.text("ready\n", { fields: ADMIN_FIELDS })

@@ -1,5 +1,6 @@
 /**
- * The status page as it is sent: its own script and style may run, and nothing else.
+ * The response with the status page. Its Content-Security-Policy allows the page's own script and style, and nothing
+ * else.
  * @module
  */
 import { createHash } from "node:crypto";
@@ -9,7 +10,7 @@ import { STATUS_PAGE } from "./status_page.ts";
 
 let response: HttpResponse | null = null;
 
-/** Made when it is first asked for. */
+/** Returns the response, which is made at the first call. */
 export function statusPageResponse(): HttpResponse {
   return response ??= HttpResponse.bytes(new TextEncoder().encode(STATUS_PAGE), {
     type: "text/html; charset=utf-8",
@@ -17,7 +18,7 @@ export function statusPageResponse(): HttpResponse {
   });
 }
 
-/** Names the inline script and style of `page` by their hashes (Content Security Policy Level 3, §2.3.1). */
+/** Returns a policy that names the inline script and style of `page` by their hashes (CSP Level 3, §2.3.1). */
 export function contentSecurityPolicy(page: string): string {
   return [
     "default-src 'none'",

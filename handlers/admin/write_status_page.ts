@@ -1,12 +1,12 @@
 /**
- * Writes `status_page.ts` out of `status.html`: `deno task status`.
+ * Writes `status_page.ts` from `status.html`: `deno task status`.
  * @module
  */
 
-/** The module that holds a page. */
+/** Returns the text of a module that exports `html`. */
 export function statusPageModule(html: string): string {
   return `/**
- * The text of \`status.html\`, for a program that may read no file of its own. Written by \`deno task status\`.
+ * The text of \`status.html\`: the program may not read its own files. Written by \`deno task status\`.
  * @module
  */
 

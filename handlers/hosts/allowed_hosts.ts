@@ -1,34 +1,41 @@
 /**
- * Which names of hosts are answered.
+ * The check of the host name that a request is for.
  *
- * A page can have its own name lead to this machine (DNS rebinding, see `trusted_host.ts`), and read a site that only
- * this machine or its network reaches. With a list, only what it names is answered, beside what no stranger can give
- * away. Without one, a foreign name is refused only where a browser on this machine surely came by it: where the server
- * listens on loopback alone and Host has the very port that it listens on. A proxy in front that passes the client's
- * Host on listens on another port, and so is not refused.
+ * The owner of a web page can let the page's host name resolve to this machine (DNS rebinding, see `trusted_host.ts`).
+ * The page can then read a site that only this machine or its network can reach. With a list, only its names and those
+ * that `trusted_host.ts` trusts are answered. Without a list, another name is rejected in one case only: the server
+ * listens on loopback addresses only, and Host has the port that it listens on. Such a request comes from a browser on
+ * this machine. A proxy in front that passes on the client's Host listens on another port, so its requests are
+ * answered.
  * @module
  */
 import { AUTHORITY_BYTES_MAX } from "../../server/limits.ts";
 import { isTrustedHost } from "./trusted_host.ts";
 
-/** Stands for all names. */
+/** The pattern for all names. */
 const ALL = "*";
 
-/** What a server says of the names that it is asked by. */
+/** The settings that {@linkcode AllowedHosts} checks. */
 export interface AllowedHostsOptions {
-  /** `example.org`, or `*.example.org` for all below it; `*` for all; null: there is no list. */
+  /** `example.org`, or `*.example.org` for all names below it; `*` for all. Null when there is no list. */
   readonly names: readonly string[] | null;
-  /** The ports at which browsers on this machine reach it, where nothing else does; asked when they are known. */
+  /** Returns the ports of a server that listens on loopback addresses only. Called once the server listens. */
   readonly loopbackPorts: () => readonly number[];
 }
 
-/** The name in an authority: without port, without the dot of the root, in lower case. Empty: too long for one. */
+/**
+ * Returns the host name in `authority`: in lower case, without port, without a dot at the end. Empty when `authority`
+ * is too long.
+ */
 export function hostOf(authority: string): string {
   if (authority.length > AUTHORITY_BYTES_MAX) return "";
   return authority.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
 }
 
-/** What has settings of its own by `host`, or by `*.` and names that it ends with: its name; null: nothing has. */
+/**
+ * Returns the entry of `names` for `host`: `host` itself, or the longest `*.` pattern that matches it. Null when there
+ * is none.
+ */
 export function nameOf(host: string, names: { has(name: string): boolean }): string | null {
   if (names.has(host)) return host;
   for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
@@ -38,20 +45,20 @@ export function nameOf(host: string, names: { has(name: string): boolean }): str
   return null;
 }
 
-/** Decides whether a request may name the host that it names. */
+/** The list of host names that requests may have. */
 export class AllowedHosts {
   readonly #names: ReadonlySet<string>;
   readonly #hasList: boolean;
   readonly #loopbackPorts: () => readonly number[];
 
-  /** `own` are the names of sites, which are answered anyway. */
-  constructor({ names, loopbackPorts }: AllowedHostsOptions, own: Iterable<string>) {
-    this.#names = new Set([...names ?? [], ...own]);
+  /** `siteNames` are the names of sites with settings of their own. They are always allowed. */
+  constructor({ names, loopbackPorts }: AllowedHostsOptions, siteNames: Iterable<string>) {
+    this.#names = new Set([...names ?? [], ...siteNames]);
     this.#hasList = names !== null;
     this.#loopbackPorts = loopbackPorts;
   }
 
-  /** `authority` is host and port as the request says them; null: it says none. */
+  /** Returns whether a request for `authority` (host and port) is answered. Null when the request has no Host. */
   accepts(authority: string | null): boolean {
     if (isTrustedHost(authority) || authority === null || this.#names.has(ALL)) return true;
     if (nameOf(hostOf(authority), this.#names) !== null) return true;

@@ -1,16 +1,20 @@
 /**
- * Whether a request means this machine by an address or a name that no stranger can give away.
+ * Host names that cannot be used for DNS rebinding.
  *
- * A page of anybody's can ask its own name, and have that name lead here a moment later (DNS rebinding): for the
- * browser both are one origin, and the page reads what the operator may read. Only the Host field tells. An address
- * cannot be led elsewhere, and a name without a dot, such as a container's, is none that strangers can register.
+ * In DNS rebinding, the host name of a hostile page resolves to this machine after the page was loaded. For the browser
+ * the page and this server are then the same origin, so the page can read what the browser's user can read. Only the
+ * Host field shows this. An IP address is not resolved, and a name without a dot, such as a container's, cannot be
+ * registered.
  * @module
  */
 import { isIpAddress } from "../../ffi/socket/socket.ts";
 
 const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*))(?::\d*)?$/i;
 
-/** `authority` is host and port as the request says them; null: it says none, which no browser does. */
+/**
+ * Returns true when `authority` (host and port) is an IP address, a name without dots, or below `.localhost`. Null, for
+ * a request without Host, is trusted: browsers always send one.
+ */
 export function isTrustedHost(authority: string | null): boolean {
   if (authority === null) return true;
   const [, literal, name] = AUTHORITY.exec(authority) ?? [];

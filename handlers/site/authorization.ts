@@ -1,5 +1,5 @@
 /**
- * Who may see what is at a URL.
+ * Authorization: which authentication rules a request has to satisfy, and the response when it does not.
  * @module
  */
 import type { HandlerContext } from "../../server/connection/handler.ts";
@@ -12,7 +12,7 @@ import type { Location, Trace } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
-/** Decides whether a request may see what is at a URL, and asks for a password. */
+/** The check of a request's credentials against the rules of a site. */
 export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;
@@ -25,9 +25,10 @@ export class Authorization {
   }
 
   /**
-   * The rules for the URL, for what is found there and for each form of it, and for each path that a rewrite led to,
-   * whether something is there or not: no detour leads around them, and none tells what is there. Where these are two,
-   * both have to be satisfied.
+   * Returns the rules that a request for `url` has to satisfy, all of them: those for the URL, for the file or
+   * directory at `location`, for each form of the file, and for each path that a rewrite led to. Paths of rewrites
+   * count also when nothing is there. So no other way to a file bypasses its rule, and none reveals whether a file
+   * exists.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
     const paths = location.kind === "file"
@@ -40,8 +41,9 @@ export class Authorization {
   }
 
   /**
-   * What those are told who may not see what is at `url`; null: whoever asks may. While a password is being tried it
-   * is a promise, of what `retry` gives when it is right. `extraFields` are further fields of what they are told.
+   * Returns the response to a request that does not satisfy `rules`: 401, or 503 when too many passwords are being
+   * checked. Null when the request satisfies them. While a password is being checked the result is a promise; when the
+   * password is correct, it has the result of `retry`. `extraFields` are added to the response.
    */
   deny(
     rules: readonly CompiledAuth[],
@@ -51,7 +53,7 @@ export class Authorization {
     retry: () => HttpResponse | Promise<HttpResponse>,
     extraFields: Fields = [],
   ): HttpResponse | Promise<HttpResponse> | null {
-    for (const { gate, source } of rules) {
+    for (const { basicAuth, source } of rules) {
       let checked: boolean | Promise<boolean>;
       const busy = (error: unknown) => {
         if (!(error instanceof HttpError)) throw error; // too many are being checked
@@ -59,17 +61,17 @@ export class Authorization {
         return this.#errors.response({ status: error.status, url, extraFields: fields }, request, context);
       };
       try {
-        checked = gate.check(request, context);
+        checked = basicAuth.check(request, context);
       } catch (error) {
         return busy(error);
       }
       if (checked === true) continue;
-      const refuse = () => {
-        this.#trace("rule", `auth ${source}: a name and a password are needed`);
-        const fields = [...gate.challenge, ...extraFields];
+      const reject = () => {
+        this.#trace("rule", `auth ${source}: a user name and a password are required`);
+        const fields = [...basicAuth.challenge, ...extraFields];
         return this.#errors.response({ status: 401, url, extraFields: fields }, request, context);
       };
-      return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
+      return checked === false ? reject() : checked.then((isRight) => isRight ? retry() : reject(), busy);
     }
     return null;
   }

@@ -1,6 +1,5 @@
 /**
- * The bounds of a site: its cache, what is made of its files, its passwords, rules and listings: a part of `limits.ts`, by
- * which they are imported.
+ * The bounds of a site: its cache, the forms and tags of its files, its passwords, rules and listings.
  * @module
  */
 
@@ -11,111 +10,122 @@ const MIB = 1024 * KIB;
 
 /** Files up to this size are kept in memory; larger ones go out by sendfile(2). --cache-file-size changes it. */
 export const CACHED_FILE_BYTES_MAX: number = MIB;
-/** Everything that the cache holds. --cache-size changes it. */
+/** Bytes of everything in the cache. --cache-size changes it. */
 export const CACHE_BYTES_MAX: number = 256 * MIB;
-/** What a resource costs beside its bytes. */
+/** The memory that a resource is counted with, beside its bytes. */
 export const RESOURCE_OVERHEAD_BYTES = 2048;
-/** An entry that is watched is looked at all the same, this often: not everything causes an event. */
+/** How often a watched file is checked, although it is watched: not every change causes an event. */
 export const CACHE_RECHECK_SECONDS = 1;
-/** Of the descriptors that a process may have, one in so many is a root's at most: others are opened when they are used. */
+/** At most one in so many of the process' descriptors is for a root. Further roots are opened when they are used. */
 export const DESCRIPTORS_PER_OPEN_ROOT = 4;
-/** Reads of queued events in one turn; when more are there, everything is forgotten instead. */
+/** Reads of queued inotify events in one turn. When there are more, all watches are set up anew instead. */
 export const EVENT_READS_MAX = 64;
-/** Of a file that is sent, at its beginning and at its end: by these bytes one that grows is told from one that is rewritten. */
+/** Bytes at the beginning and at the end of a file that is sent. They are compared to tell growth from a rewrite. */
 export const SAMPLE_BYTES = 4096;
-/** Directories with more names are not listed in memory: what is missing there is asked of the kernel. */
+/**
+ * Names of a directory that are kept in memory. A larger directory is not kept: each missing file costs a system call.
+ */
 export const LISTED_NAMES_OF_DIRECTORY_MAX: number = 16 * KIB;
-/** Directories that are remembered for not being listed. */
+/** Directories that are remembered as too large. */
 export const LARGE_DIRECTORIES_MAX = 4096;
-/** All names that are listed in memory; what is missing in further directories is asked of the kernel, too. */
+/** Names of all directories that are kept in memory. Further directories are not kept. */
 export const LISTED_NAMES_MAX: number = 128 * KIB;
-/** Directories whose names are remembered where the file system does not compare bytes. */
+/** Directories whose names are remembered on file systems that do not compare bytes. */
 export const LISTED_DIRECTORIES_MAX = 4096;
-/** What a directory did not list is not looked for again so soon, unless the directory's state shows a change. */
+/** How long a name that a directory did not list counts as missing, while the directory's status does not change. */
 export const UNLISTED_NAMES_TRUSTED_MS = 1000;
 /**
- * A file that is not watched and changed so recently is not kept: a second write within the same tick of the file
- * system's clock would leave its times as they are. Two seconds is the coarsest tick in use (FAT).
+ * A file that is not watched and has changed less than this ago is not cached: a second write within the same tick of
+ * the file system's clock would leave its times the same. Two seconds is the coarsest tick in use (FAT).
  */
 export const CACHE_SETTLE_SECONDS = 2;
 
-// What is made of files
+// Tags and compressed forms
 
-/** Files that are not kept in memory and larger than this get their tag when it is ready; others wait for it. */
+/**
+ * Uncached files above this size are sent without an ETag until their digest is known. For smaller ones the response
+ * waits for it.
+ */
 export const DIGESTED_WHILE_WAITING_BYTES_MAX: number = 64 * MIB;
-/** Such files that clients wait for at the same time, one after the other; others get their tags later. */
+/** Bytes of all files whose digests responses wait for. Beyond it, files are sent without an ETag. */
 export const DIGESTS_AWAITED_BYTES_MAX: number = 256 * MIB;
-/** Larger files have a tag of size and time: to read them once would keep disk and processor busy for too long. */
+/** Larger files have a tag of size and time: computing a digest would occupy disk and processor for too long. */
 export const DIGESTED_BYTES_MAX: number = 1024 * MIB;
-/** Between two slices of a file for whose tag no response waits: it takes a fifteenth of a processor. */
+/**
+ * The pause between two slices of a digest that no response waits for. It leaves the digest a fifteenth of a processor.
+ */
 export const DIGEST_PAUSE_MS = 10;
-/** What is read and digested between two turns of others: 0.6 ms. */
+/** Bytes that are read and digested in one slice, which takes 0.6 ms. */
 export const DIGEST_SLICE_BYTES: number = MIB;
-/** Tags of files that are not in memory. */
+/** Digests of uncached files that are remembered. */
 export const DIGESTED_FILES_MAX = 4096;
-/** Shorter files are not compressed: they fit into one packet anyway. */
+/** Smaller files are not compressed: they fit into one packet. */
 export const COMPRESSED_BYTES_MIN: number = KIB;
-/** Larger ones are not, either: a client waits for it, behind {@linkcode COMPRESSIONS_MAX} others at worst. */
+/** Larger files are not compressed: the client waits for it, at worst behind {@linkcode COMPRESSIONS_MAX} others. */
 export const COMPRESSED_BYTES_MAX: number = 8 * MIB;
-/** What is compressed between two turns of others: 3 ms at worst. */
+/** Bytes that are compressed in one slice, which takes 3 ms at worst. */
 export const COMPRESSION_SLICE_BYTES: number = 64 * KIB;
-/** By how much a compressed form beside a file may be older than it: a folder is not copied in one moment. */
+/** How much older than its file a compressed form may be, since a folder is not copied in one moment. */
 export const PRECOMPRESSED_LAG_MS_MAX = 1000;
-/** Compressed forms of a site of which it is said that they are older than their files. */
+/** Warnings for a site about compressed forms that are older than their files. */
 export const STALE_FORMS_TOLD_MAX = 100;
-/** Names in a root that are looked through for such forms at the start (`-v`) and by `--check`. */
+/** Names in a root that are searched for such forms at the start (`-v`) and by `--check`. */
 export const STALE_FORMS_NAMES_MAX = 16_384;
-/** Files that wait to be compressed; while there are more, what else is asked for goes out as it is. */
+/** Files that wait to be compressed. Beyond it, files are sent uncompressed. */
 export const COMPRESSIONS_MAX = 16;
-/** Of a file that goes out in several parts, what is read at a time. */
+/** Bytes of a file that are read at a time for a response with several ranges. */
 export const STREAM_READ_BYTES: number = 64 * KIB;
 
 // Passwords
 
-/** What trying one password may take, at least and at most: 128 N r of scrypt. A hash that asks for more is none. */
+/**
+ * The least memory of a password check: 128 N r bytes (RFC 7914 §5). A hash that needs less is rejected as too weak.
+ */
 export const PASSWORD_HASH_MEMORY_BYTES_MIN: number = MIB;
-/** See {@linkcode PASSWORD_HASH_MEMORY_BYTES_MIN}. */
+/** The most memory of a password check. A hash that needs more is rejected. */
 export const PASSWORD_HASH_MEMORY_BYTES_MAX: number = 64 * MIB;
-/** What trying one password may write: 128 N r p of scrypt. */
+/** The most bytes that a password check may write: 128 N r p. A hash that needs more is rejected. */
 export const PASSWORD_HASH_WORK_BYTES_MAX: number = 256 * MIB;
-/** Passwords that are tried at the same time, each on a thread of its own: the loop needs a processor, too. */
+/** Passwords that are checked at the same time, each on a thread of its own. The event loop needs a processor too. */
 export const PASSWORD_CHECKS_AT_ONCE_MAX = 1;
-/** Passwords of one network (see `HandlerContext.networkOf`) that wait for that. Past it: 503. */
+/** Password checks of one network (see `HandlerContext.networkOf`) that wait. More get 503. */
 export const PASSWORD_CHECKS_WAITING_MAX = 32;
-/** Those of all networks; then a network gives up a place to one that has fewer: 503 for the one that came last. */
+/** Password checks of all networks that wait. Beyond it, the newest check of the network with most of them gets 503. */
 export const PASSWORD_CHECKS_WAITING_TOTAL_MAX = 256;
 
-// Across origins
+// CORS
 
-/** The names of fields that a page of another origin wants to send. Longer lists are not allowed. */
+/** Bytes of Access-Control-Request-Headers. A longer list is not allowed. */
 export const CORS_REQUESTED_FIELDS_BYTES_MAX: number = KIB;
 
 // Patterns
 
-/** What the braces of one pattern expand to. */
+/** Alternatives that the braces of one pattern expand to. */
 export const GLOB_ALTERNATIVES_MAX = 256;
-/** All alternatives of one pattern together; a path is matched in at most as many steps for each of its characters. */
+/** Characters of all alternatives of one pattern. Matching takes at most as many steps per character of the path. */
 export const GLOB_EXPANDED_CHARACTERS_MAX = 4096;
-/** `*` and `**` in one alternative: each takes a row of memory as long as the path. */
+/** `*` and `**` in one alternative. Each takes a row of memory as long as the path. */
 export const GLOB_WILDCARDS_MAX = 32;
 
 // Listings of directories
 
-/** Names that are read of one directory. Past it: the others are left out, and the listing says so. */
+/** Names that are read from one directory. Further names are left out, and the listing says so. */
 export const LISTING_ENTRIES_MAX = 1_000_000;
-/** What one page of a listing shows. */
+/** Entries on one page of a listing. */
 export const LISTING_PAGE_ENTRIES_MAX = 500;
-/** A listing that takes longer is made in slices of this time, between which others are served. */
+/**
+ * The length of a time slice. A listing that takes longer is made in several, and other requests are served in between.
+ */
 export const LISTING_SLICE_MS = 8;
-/** Steps of a listing that is short, and waits for no longer one. A directory of 500 names takes some 30. */
+/** Steps of a short listing. It does not wait for longer ones. A directory of 500 names takes some 30 steps. */
 export const LISTING_SHORT_STEPS = 32;
-/** Steps of one that is not long, and waits for no long one: up to some 15,000 names. */
+/** Steps of a medium listing, of up to some 15,000 names. It does not wait for long ones. */
 export const LISTING_MEDIUM_STEPS = 512;
-/** Listings that are not short, and as many long ones, that take turns, and hold in memory what they have read. */
+/** Medium listings that run in turn and hold in memory what they have read. As many long ones run beside them. */
 export const LISTINGS_AT_WORK_MAX = 4;
-/** Listings that wait for their turn, long ones and short ones. Past it: 503. */
+/** Listings of any length that wait. More get 503. */
 export const LISTINGS_WAITING_MAX = 256;
-/** Names that are remembered, sorted, of large directories between two requests. */
+/** Sorted names of large directories that are remembered. */
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;

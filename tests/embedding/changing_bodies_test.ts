@@ -1,6 +1,6 @@
 /**
- * Bodies that change while they are sent, and files that are sent twice: what was announced goes out, or the connection
- * ends, and never is something of one response in the next.
+ * Bodies that change while they are sent, and files that are sent twice: the announced bytes are sent, or the
+ * connection ends. Bytes of one response are never sent as part of the next.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -15,12 +15,12 @@ import { serving, servingFetch } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 import { get, head, Wire } from "../support/wire.ts";
 
-/** More than sockets hold, so that a part of it waits. */
+/** More than socket buffers hold, so that a part of it is still to be sent. */
 const LARGE = 32 * 1024 * 1024;
 /** More than is copied behind a head. */
 const SIZE = INLINE_BODY_BYTES_MAX + 1000;
 
-/** Asks for `/large` and `/next` at once, changes the body when its head has arrived, and reads all that comes. */
+/** Requests `/large` and `/next` at once, changes the body when its head has arrived, and reads everything. */
 async function changed(body: Uint8Array, change: () => void): Promise<{ text: string; errors: string[] }> {
   const response = HttpResponse.bytes(body, { type: "x/y" });
   await using running = serving(({ path }) => path === "/large" ? response : HttpResponse.text("NEXT"));
@@ -35,7 +35,7 @@ async function changed(body: Uint8Array, change: () => void): Promise<{ text: st
   );
   const from = new TextDecoder().decode(bytes.subarray(0, 400)).indexOf("\r\n\r\n") + 4;
   const isWhole = end.endsWith("NEXT");
-  if (isWhole) { // then the body has exactly the bytes that were announced, and the next response begins there
+  if (isWhole) { // then the body has exactly the announced bytes, and the next response follows
     const begin = new TextDecoder().decode(bytes.subarray(from + announced, from + announced + 15));
     assertEquals(begin, "HTTP/1.1 200 OK");
   } else {
@@ -45,7 +45,7 @@ async function changed(body: Uint8Array, change: () => void): Promise<{ text: st
   return { text: isWhole ? "whole" : "cut", errors: running.errors };
 }
 
-Deno.test("a body whose buffer is transferred while it is sent ends its connection, and the embedder is told", async () => {
+Deno.test("a body whose buffer is transferred while it is sent ends its connection, and onError is called", async () => {
   const body = new Uint8Array(LARGE);
   const { text, errors } = await changed(
     body,
@@ -102,7 +102,7 @@ Deno.test("a body that is gone, or has changed its size, before it is sent: as a
   assertEquals((await wire.expect()).text, "NEXT");
 });
 
-Deno.test("bytes have the length that they have, whatever an object says of itself", async () => {
+Deno.test("the number of bytes sent is their real number, even if an object claims another", async () => {
   class Liar extends Uint8Array<ArrayBuffer> {
     override get length(): number {
       return 282_131;
@@ -130,7 +130,7 @@ Deno.test("bytes have the length that they have, whatever an object says of itse
   }
 });
 
-Deno.test("what is no bytes is no body: a TypeError for the embedder, 500 or a cut for the client", async () => {
+Deno.test("a value that is not bytes is no body: a TypeError for the embedder, 500 or a cut connection for the client", async () => {
   const wrong: unknown[] = [
     { fd: 0, offset: 0, length: 30 },
     { fd: 0, offset: 0, length: 30, close() {} },
@@ -156,7 +156,7 @@ Deno.test("what is no bytes is no body: a TypeError for the embedder, 500 or a c
   }
   assertEquals(running.errors.length, wrong.length);
   for (const error of running.errors) assertMatch(error, /TypeError|RangeError/);
-  // As a piece of a stream: alone, and behind another.
+  // As a chunk of a stream: as the only one, and after another.
   await using fetched = servingFetch((request) =>
     new Response(
       ReadableStream.from(
@@ -173,7 +173,7 @@ Deno.test("what is no bytes is no body: a TypeError for the embedder, 500 or a c
   }
 });
 
-Deno.test("what a response says of its own length cannot be replaced, and sends nothing of another client's", async () => {
+Deno.test("the length in a response cannot be replaced, and replacing it sends nothing of another client's", async () => {
   const secret = "SECRET-OF-ANOTHER-CLIENT ".repeat(40);
   const long = [["X-Long", "y".repeat(300)]] as const;
   const small = encodeUtf8("hello") as Uint8Array<ArrayBuffer>;
@@ -183,7 +183,7 @@ Deno.test("what a response says of its own length cannot be replaced, and sends 
     }
   }
   class WithField extends Page {
-    field = small; // as `bytes = small`, which TypeScript would not take
+    field = small; // like `bytes = small`, which TypeScript would reject
   }
   class WithGetters extends Page {
     override get bytes(): Uint8Array<ArrayBuffer> {
@@ -265,7 +265,7 @@ Deno.test("a response with a file is sent once: the second use is an error, and 
   await using running = serving(({ path }) => path === "/again" ? sameFile : shared);
   assertEquals(await (await fetch(running.url)).text(), "first");
   await eventually(() => closed === 1, "the file is closed");
-  const other = openBeneathByWalking(root, cString("two.txt")); // has the number now
+  const other = openBeneathByWalking(root, cString("two.txt")); // has the same descriptor number now
   assertEquals(other, fd);
   for (const path of ["/", "/again", "/"]) {
     const response = await fetch(running.url + path);

@@ -1,13 +1,16 @@
 /**
- * A project of its own that imports mod.ts: outside of this repository, with its own deno.json, which names none of this
- * project's dependencies and none of its compiler options.
+ * A project outside of this repository that imports mod.ts, with its own deno.json, which has none of this project's
+ * dependencies and compiler options.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { DENO } from "../support/deno.ts";
 import { REPOSITORY, Site } from "../support/program.ts";
 
-/** With types that are `any` an error is expected where none is, and that is one. */
+/**
+ * A program that has to type-check. If the imported types were `any`, the expected errors would be missing, which is an
+ * error.
+ */
 const PROGRAM = `
 import { HttpResponse, select, serve, staticHandler } from "epollet";
 
@@ -24,7 +27,7 @@ export const wrongHandler = (): unknown => serve({ handler: () => "text" });
 export const wrongList = (): unknown => select(1, [], []);
 `;
 
-/** Deno 2.4 checks no module at all with this option. */
+/** With this option Deno 2.4 checks no module at all. */
 const HAS_ISOLATED_DECLARATIONS = !Deno.version.deno.startsWith("2.4.");
 
 const CONFIGURATIONS: readonly (readonly [name: string, compilerOptions: Record<string, unknown>])[] = [
@@ -79,7 +82,7 @@ for (const [name, compilerOptions] of CONFIGURATIONS) {
   });
 }
 
-Deno.test("a project that imports mod.ts needs nothing else to run", async () => {
+Deno.test("a project that imports mod.ts runs without anything else", async () => {
   using site = project({});
   const { code, stdout, stderr } = await runDeno(
     site,

@@ -9,11 +9,11 @@ import { serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 import { refused } from "../support/refused.ts";
 
-/** What JavaScript knows of types. */
+/** Any values, as JavaScript programs may pass them. */
 type Any = ReturnType<typeof JSON.parse>;
 const hello = () => epollet.HttpResponse.text("hello");
 
-Deno.test("a log file takes no more bytes than there are, and nothing but bytes", () => {
+Deno.test("a log file writes no more bytes than there are, and accepts nothing but bytes", () => {
   using site = new Site({});
   const { LogFile } = epollet as Any;
   const log = new LogFile(site.path("a.log"));
@@ -43,7 +43,7 @@ Deno.test("a log file takes no more bytes than there are, and nothing but bytes"
   assertEquals(Deno.readTextFileSync(site.path("a.log")), "abc");
 });
 
-Deno.test("a log of an embedder's own kind that says it wrote more than it got breaks no line", async () => {
+Deno.test("a log target that claims to have written more than it got breaks no line", async () => {
   using site = new Site({});
   const lines: string[] = [];
   let answer: unknown;

@@ -1,6 +1,6 @@
 /**
- * What programs in JavaScript may hand over wrongly, export by export of mod.ts: each is a TypeError or a RangeError that
- * names it, and nothing else happens.
+ * Wrong values from programs in JavaScript, export by export of mod.ts: each is a TypeError or a RangeError that names
+ * the value, and has no other effect.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -12,15 +12,15 @@ import { REPOSITORY, Site } from "../support/program.ts";
 import { withServer } from "../support/serving.ts";
 import { Wire } from "../support/wire.ts";
 
-/** What JavaScript knows of types. */
+/** Any values, as JavaScript programs may pass them. */
 type Any = ReturnType<typeof JSON.parse>;
 const { serve, Server, staticHandler, HttpResponse } = epollet as Any;
 const hello = () => HttpResponse.text("hello");
 
-/** What a listening socket looks like, with a descriptor that is not open. */
+/** An object like a listening socket, with a descriptor that is not open. */
 const SOCKET = { fd: 12345, name: "x", address: { address: "127.0.0.1", port: 1 }, isShared: false };
 
-Deno.test("options of serve that are of another kind are refused by name", () => {
+Deno.test("options of serve with wrong types are rejected by name", () => {
   const rows: [Any, RegExp][] = [
     [null, /options must be an object, not null/],
     [{ handler: "hello" }, /The handler must be a function, not string/],
@@ -83,7 +83,7 @@ Deno.test("options of serve that are of another kind are refused by name", () =>
   ]));
 });
 
-Deno.test("options of a static handler that are of another kind are refused by name", () => {
+Deno.test("options of a static handler with wrong types are rejected by name", () => {
   using site = new Site({ "a.txt": "a" });
   const { root } = site;
   const rows: [Any, RegExp][] = [
@@ -125,7 +125,7 @@ Deno.test("options of a static handler that are of another kind are refused by n
   refused(rows.map(([options, message]) => [() => staticHandler(options), message]));
 });
 
-Deno.test("each option of a static handler is looked at", () => {
+Deno.test("each option of a static handler is checked", () => {
   using site = new Site({ "a.txt": "a" });
   const sources = [
     "handlers/static.ts",
@@ -182,7 +182,7 @@ Deno.test("calls on sockets take numbers of descriptors, and no more bytes than 
   ]);
 });
 
-Deno.test("the other exports refuse what they cannot use", () => {
+Deno.test("the other exports reject values that they cannot use", () => {
   const { LogFile, FileBody, HttpError, ReadyList, createPoller, hashPassword, fromFetch, requestCoroutine } =
     epollet as Any;
   const close = () => {};
@@ -211,12 +211,12 @@ Deno.test("the other exports refuse what they cannot use", () => {
   ]);
 });
 
-/** Bytes by which the memory of one moment exceeds that of another: heap and what is outside of it. */
+/** How many bytes of memory were added between two moments, in the heap and outside of it. */
 function exceeds(after: Deno.MemoryUsage, before: Deno.MemoryUsage): number {
   return after.heapTotal + after.external - before.heapTotal - before.external;
 }
 
-Deno.test("a reactor watches what is open: a number that stands for nothing takes no memory", () => {
+Deno.test("a reactor keeps memory only for open descriptors, not for other numbers", () => {
   class Anything extends Source {
     onReady(): void {}
   }
@@ -234,7 +234,7 @@ Deno.test("a reactor watches what is open: a number that stands for nothing take
   }
 });
 
-Deno.test("a peer that is written what is no bytes ends its own session only", async () => {
+Deno.test("a peer that is given something other than bytes to write ends only its own session", async () => {
   for (const value of ["12a", [1, 2], new Uint16Array(2), { length: 5 }, 5, null]) {
     const protocol = (peer: epollet.Peer) => ({ received: () => void peer.write(value as Any) });
     await withServer({ protocol }, async ({ port, errors }) => {
@@ -257,7 +257,7 @@ Deno.test("a peer that is written what is no bytes ends its own session only", a
   }
 });
 
-Deno.test("a protocol that returns no session costs its client, and the next one is served", async () => {
+Deno.test("a protocol that returns no session closes that client, and the next one is served", async () => {
   for (const session of [undefined, null, 5, {}, { received: 5 }, { received() {}, timeoutMs: "5" }]) {
     let isFirst = true;
     const protocol = (peer: epollet.Peer) => {
@@ -277,7 +277,7 @@ Deno.test("a protocol that returns no session costs its client, and the next one
   }
 });
 
-Deno.test("a server that runs refuses settings of another kind, and goes on as before", async () => {
+Deno.test("a running server rejects settings with wrong types, and goes on as before", async () => {
   await using running = serving(hello);
   const server = new Server({ handler: hello, hostname: "127.0.0.1", port: 0 });
   assertThrows(() => server.reconfigure({ handler: "x" }), TypeError, "handler must be a function");

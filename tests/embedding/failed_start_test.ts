@@ -1,6 +1,6 @@
 /**
- * A server that cannot begin, since something is wrong with its options or with the machine: it listens nowhere
- * afterwards, has nothing open, and can be started again on the same address.
+ * A server that cannot start, because of its options or of the machine: afterwards it does not listen, has nothing
+ * open, and can be started on the same address.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -21,7 +21,7 @@ function freePort(): number {
   return address.port;
 }
 
-/** What is wrong, and with which message. */
+/** Wrong options, and the message for each. */
 function wrong(site: Site): [ServerSettings, RegExp][] {
   Deno.symlinkSync("/etc/hosts", site.path("link.log"));
   return [
@@ -65,13 +65,13 @@ Deno.test("after a failed start there is no UNIX socket, and the path is free", 
   assertEquals(server.addr.path, path);
 });
 
-Deno.test("a poller that does not take the listening socket leaves no UNIX socket behind", () => {
+Deno.test("a poller that cannot add the listening socket leaves no UNIX socket behind", () => {
   using site = new Site({});
   using descriptors = new Descriptors();
   const path = site.path("a.sock");
   const first = openListeners([{ kind: "unix", path: site.path("first.sock") }])[0]![0]!;
   descriptors.keep(first.fd);
-  // The last number that select(2) holds is for the loop's own descriptor, so that the socket gets a larger one.
+  // The largest number that select(2) can hold is taken by the loop's own descriptor, so the socket gets a larger one.
   while (descriptors.duplicate(first.fd, 0) < FD_SETSIZE - 2);
   const before = openDescriptors();
   const error = assertThrows(() => serve({ handler, path, poller: "select", onListen() {} })) as Error;
@@ -80,7 +80,7 @@ Deno.test("a poller that does not take the listening socket leaves no UNIX socke
   assertThrows(() => Deno.statSync(path), Deno.errors.NotFound);
 });
 
-Deno.test("sockets that were handed over stay their owner's when the options are wrong", async () => {
+Deno.test("sockets that were passed in stay open when the options are wrong", async () => {
   using site = new Site({});
   const sockets = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }])[0]!;
   for (const [settings, message] of wrong(site)) {

@@ -1,5 +1,5 @@
 /**
- * Whatever of mod.ts a program calls first, with a descriptor that it was started with: nothing has opened the C library
+ * Any export of mod.ts as the first call of a program, with an inherited descriptor: nothing has opened the C library
  * before.
  * @module
  */
@@ -10,7 +10,7 @@ import { Site } from "../support/program.ts";
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 
-/** Calls, and what comes of each with a descriptor that is not open (12345), or with the pipe that is standard output. */
+/** Calls, and their results with a descriptor that is not open (12345), or with the pipe that is standard output. */
 const CALLS: Readonly<Record<string, string>> = {
   "epollet.accept(12345)": "-9",
   "epollet.recv(12345, new Uint8Array(200))": "-9",
@@ -30,7 +30,7 @@ const CALLS: Readonly<Record<string, string>> = {
   "epollet.select([], [1], [], 0).length": "3",
 };
 
-Deno.test("each call is possible as the first one of a program", async () => {
+Deno.test("each call works as the first one of a program", async () => {
   using site = new Site({
     "first.ts": `import * as epollet from ${JSON.stringify(MOD)};
       const call = Function("epollet", "return " + Deno.args[0]);

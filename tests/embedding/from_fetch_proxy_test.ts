@@ -1,6 +1,6 @@
 /**
- * Web-standard handlers between others: answers that come from another server, requests that come through a proxy or by a
- * UNIX socket, and what handlers get wrong.
+ * Fetch handlers that answer with responses of another server; requests through a proxy and over a UNIX socket; and
+ * mistakes of handlers.
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
@@ -12,14 +12,14 @@ import { serve } from "../../server/serve.ts";
 import { serving, servingFetch, wholeText } from "../support/in_process.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 
-/** Head and body of an answer that ends with its connection, a character a byte. */
+/** The head and the body of a response that ends with its connection, with a character for each byte. */
 async function answerTo(port: number, path: string): Promise<[head: string, body: string]> {
   const text = await wholeText(port, `GET ${path} HTTP/1.0\r\n\r\n`);
   const end = text.indexOf("\r\n\r\n");
   return [text.slice(0, end), text.slice(end + 4)];
 }
 
-Deno.test("what fetch has decoded goes out plain, and what it has not as it came", async () => {
+Deno.test("a body that fetch has decoded is sent plain, and one that it has not is sent as it came", async () => {
   const text = "hello ".repeat(1000);
   const forms: Record<string, Uint8Array<ArrayBuffer>> = {
     gzip: new Uint8Array(gzipSync(text)),
@@ -46,14 +46,14 @@ Deno.test("what fetch has decoded goes out plain, and what it has not as it came
     const { status, fields } = await exchange(server.port, head(`/${coding}`), true);
     assertEquals([status, fields["content-encoding"]], [200, isDecoded ? undefined : coding]);
   }
-  // What a handler has compressed itself is its own business.
+  // A body that the handler itself has compressed stays as it is.
   await using own = servingFetch(() => new Response(forms.gzip, { headers: { "Content-Encoding": "gzip" } }));
   assertEquals((await exchange(own.port, get("/"))).body, forms.gzip);
   assertEquals([server.errors, own.errors], [[], []]);
   await upstream.shutdown();
 });
 
-Deno.test("a length that is wrong of bytes that are there: the right one is sent, and onError told", async () => {
+Deno.test("a wrong length of a body in memory is corrected, and onError is called", async () => {
   let length = "";
   await using server = servingFetch(() => new Response("hello", { headers: { "Content-Length": length } }));
   for (length of ["2", "999", "0"]) {
@@ -67,7 +67,7 @@ Deno.test("a length that is wrong of bytes that are there: the right one is sent
   assertEquals((await exchange(empty.port, head("/"), true)).fields["content-length"], "7");
 });
 
-Deno.test("an upgrade is refused until it can be had, and an interim status is no answer", async () => {
+Deno.test("an upgrade is answered 501, and an interim status of a handler is an error (500)", async () => {
   await using server = servingFetch((request) => {
     const { pathname } = new URL(request.url);
     return pathname === "/ws" ? Deno.upgradeWebSocket(request).response : new Response("ok");
@@ -90,7 +90,7 @@ Deno.test("an upgrade is refused until it can be had, and an interim status is n
   }
 });
 
-Deno.test("several lines of cookies are one, joined by a semicolon", async () => {
+Deno.test("several Cookie lines become one, joined by semicolons", async () => {
   let seen: (string | null)[] = [];
   await using server = servingFetch((request) => {
     seen = [request.headers.get("cookie"), request.headers.get("x")];
@@ -152,7 +152,7 @@ Deno.test("on a UNIX socket a client has a path, not an address", async () => {
   Deno.removeSync(folder, { recursive: true });
 });
 
-Deno.test("an adapted handler may answer for what it throws", async () => {
+Deno.test("an adapted handler may answer for an error that it throws", async () => {
   const handler = fromFetch(
     (request) => {
       if (request.url.endsWith("/twice")) throw new Error("first");

@@ -1,5 +1,5 @@
 /**
- * Web-standard handlers over real sockets: bodies of requests, streams, and clients that leave.
+ * Fetch handlers over real sockets: request bodies, streams, and clients that leave.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -11,12 +11,12 @@ import { DENO, REPOSITORY } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** What a plain request gets, to the end of the connection. */
+/** The response to a plain request, up to the end of the connection. */
 function whole(port: number, method = "GET", path = "/"): Promise<string> {
   return wholeText(port, `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
 }
 
-Deno.test("a body that breaks, or is shorter than announced, cuts the connection; a longer one is cut where it was to end", async () => {
+Deno.test("a body that fails, or is shorter than announced, cuts the connection; a longer one ends at the announced length", async () => {
   const encoder = new TextEncoder();
   await using server = servingFetch((request) => {
     const path = new URL(request.url).pathname;
@@ -38,10 +38,10 @@ Deno.test("a body that breaks, or is shorter than announced, cuts the connection
   );
   assertMatch(await whole(server.port, "GET", "/long"), /Content-Length: 2\r\nConnection: close\r\n\r\nab$/);
   assertEquals(server.errors.length, 3);
-  await sleep(20); // until the last source's own pause is over
+  await sleep(20); // until the pause of the last source is over
 });
 
-Deno.test("a body that fails before its first byte is a 500, and onError hears why", async () => {
+Deno.test("a body that fails before its first byte is a 500, and onError gets the reason", async () => {
   await using server = servingFetch((request) =>
     new Response(
       new ReadableStream({
@@ -60,7 +60,7 @@ Deno.test("a body that fails before its first byte is a 500, and onError hears w
 });
 
 for (const poller of ["epoll-edge", "epoll-level", "poll", "select"] as const) {
-  Deno.test(`a client that leaves: request.signal and the stream hear of it (${poller})`, async () => {
+  Deno.test(`when a client leaves, request.signal is aborted and the stream is cancelled (${poller})`, async () => {
     const leave = async (isReset: boolean, path: string) => {
       const source = new Source(["a"], false);
       const signals: AbortSignal[] = [];
@@ -135,7 +135,7 @@ Deno.test("request bodies: text, JSON, forms, streams, and one that is not read"
   assertEquals(server.errors, []);
 });
 
-Deno.test("a body that is too long for its handler is 413, whatever the handler makes of it", async () => {
+Deno.test("a body that is too long for its handler is 413, whatever the handler does with the error", async () => {
   await using server = servingFetch(async (request) => {
     try {
       return new Response(await request.text());
@@ -200,7 +200,7 @@ Deno.test("Expect: 100-continue is answered when the handler reads", async () =>
   }
 });
 
-Deno.test("who keeps nothing but a listener on request.signal hears of it all the same", async () => {
+Deno.test("a listener on request.signal is called even if the handler keeps nothing else of the request", async () => {
   const program = `${REPOSITORY}tests/support/signal_garbage.ts`;
   const [deno, ...rest] = DENO;
   const args = [

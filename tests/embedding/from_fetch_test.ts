@@ -1,5 +1,5 @@
 /**
- * Web-standard handlers over real sockets: what they see of a request, and what becomes of their responses.
+ * Fetch handlers over real sockets: what a handler gets of a request, and how its response is sent.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -10,7 +10,7 @@ import { serving, servingFetch, wholeText } from "../support/in_process.ts";
 import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** What a plain request gets, to the end of the connection. */
+/** The response to a plain request, up to the end of the connection. */
 function whole(port: number, method = "GET", path = "/"): Promise<string> {
   return wholeText(port, `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
 }
@@ -64,7 +64,7 @@ Deno.test("a request's method, URL, fields and address are as they were sent", a
   assertEquals(server.errors, []);
 });
 
-Deno.test("a Host that makes no URL is 400; CONNECT and TRACE are 501", async () => {
+Deno.test("a Host that makes no valid URL is 400; CONNECT and TRACE are 501", async () => {
   await using server = servingFetch(() => new Response("ok"));
   for (
     const [request, status] of [
@@ -78,10 +78,10 @@ Deno.test("a Host that makes no URL is 400; CONNECT and TRACE are 501", async ()
   assertEquals(server.errors, []);
 });
 
-/** Fields of one connection, and of its framing. */
+/** Hop-by-hop fields, and fields of the message framing. */
 const NOT_ITS_OWN = ["Transfer-Encoding", "Keep-Alive", "TE", "Trailer", "Upgrade", "Proxy-Connection"];
 
-Deno.test("fields of a response: each its line, bytes as they are, the server's own dropped", async () => {
+Deno.test("response fields: a line for each, bytes unchanged, the server's own dropped", async () => {
   await using server = servingFetch(() => {
     const response = new Response("ok", {
       status: 201,
@@ -116,9 +116,9 @@ Deno.test("a handler's Connection: close ends the connection", async () => {
   assert(await wire.isClosed());
 });
 
-Deno.test("bodies: in one piece with their length where they are there, else in chunks", async () => {
+Deno.test("a body in memory is sent at once with its length, any other in chunks", async () => {
   const encoder = new TextEncoder();
-  const pauses: Promise<void>[] = []; // also that of the stream that HEAD cancels ends before the test does
+  const pauses: Promise<void>[] = []; // the stream that HEAD cancels also ends before the test does
   const bodies: Readonly<Record<string, () => Response>> = {
     text: () => new Response("text"),
     bytes: () => new Response(encoder.encode("bytes")),
@@ -157,7 +157,7 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
   for (const [name, text] of Object.entries(expected)) {
     const response = await exchange(server.port, get(`/${name}`));
     assertEquals([response.text, response.fields["content-length"]], [text, String(text.length)], name);
-    if (name === "nothing") continue; // a framework may have dropped it
+    if (name === "nothing") continue; // a framework may have dropped the body
     const head = await exchange(server.port, get(`/${name}`).replace("GET", "HEAD"), true);
     assertEquals(head.fields["content-length"], String(text.length), `HEAD ${name}`);
   }
@@ -170,7 +170,7 @@ Deno.test("bodies: in one piece with their length where they are there, else in 
   assertEquals(server.errors, []);
 });
 
-Deno.test("HEAD: a stream is cancelled, what a framework left out is not said to be empty", async () => {
+Deno.test("HEAD: a stream is cancelled, and a body that a framework dropped is not announced as empty", async () => {
   const source = new Source(["a"], false);
   await using server = servingFetch((request) => {
     switch (new URL(request.url).pathname) {
@@ -209,7 +209,7 @@ Deno.test("statuses without a body have none", async () => {
 });
 
 Deno.test(
-  "what is no response is 500 and logged: thrown, rejected, undefined, error, read already",
+  "a result that is not a valid Response is 500 and logged: thrown, rejected, undefined, error, read already",
   async () => {
     const wrong: readonly (() => unknown)[] = [
       () => {

@@ -1,5 +1,5 @@
 /**
- * A Hono app on this loop, as somebody would bring it along from `Deno.serve`.
+ * A Hono app on this server, as it was written for `Deno.serve`.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -19,7 +19,7 @@ import { readUntil, type Serving, servingFetch, wholeText } from "../support/in_
 import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** What the app's streams were told. */
+/** What happened to the app's streams. */
 class Told {
   aborts = 0;
   signals: AbortSignal[] = [];
@@ -202,7 +202,7 @@ withApp("stream: each piece when it is written; leaving aborts it", async ({ por
 });
 
 withApp(
-  "streamSSE: the head at once, each event when it is written; leaving aborts it",
+  "streamSSE: the head is sent at once, each event when it is written; a client that leaves aborts the stream",
   async ({ port }, told) => {
     const wire = await Wire.connect(port);
     await wire.send(get("/events"));
@@ -217,7 +217,7 @@ withApp(
       assertMatch(text, new RegExp(`\r\nevent: tick\ndata: line ${id}\nid: ${id}\n\n\r\n$`));
     }
     wire[Symbol.dispose]();
-    await eventually(() => told.aborts === 1, "nobody told the stream");
+    await eventually(() => told.aborts === 1, "the stream was not aborted");
     told.next();
     await sleep(5);
   },

@@ -1,6 +1,6 @@
 /**
- * What an embedder's code throws when its request is over, or where nothing waits for it: it is reported to `onError`, and
- * neither the process nor another client notices. An error that nothing handles would end the test's process.
+ * Errors of an embedder's code after its request is over, or where nothing waits for the result: they are reported to
+ * `onError`, and neither the process nor another client is affected. An unhandled error would end the test's process.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -16,10 +16,10 @@ import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { withServer } from "../support/serving.ts";
 
-/** The server answers, and had these errors. */
+/** Requires that the server still answers, and that it reported these errors. */
 async function goesOn(running: Serving, ...expected: RegExp[]): Promise<void> {
   await eventually(() => running.errors.length >= expected.length, "errors are reported");
-  await sleep(50); // an error that nothing handles comes a moment later
+  await sleep(50); // an unhandled error would appear a moment later
   assertEquals(await (await fetch(`${running.url}/alive`)).text(), "alive");
   assertEquals(running.errors.length, expected.length, running.errors.join("\n"));
   for (const [i, pattern] of expected.entries()) assertMatch(running.errors[i]!, pattern);
@@ -27,7 +27,7 @@ async function goesOn(running: Serving, ...expected: RegExp[]): Promise<void> {
 
 const ALIVE = () => HttpResponse.text("alive");
 
-Deno.test("a late response that cannot be given back is an error of its handler, whatever it is", async () => {
+Deno.test("a late response that cannot be released is an error of its handler, whatever it is", async () => {
   using site = new Site({ "a.txt": "a" });
   const root = openDirectory(site.root);
   const fd = openBeneathByWalking(root, cString("a.txt"));
@@ -71,7 +71,7 @@ Deno.test("a late response that cannot be given back is an error of its handler,
   close(root);
 });
 
-Deno.test("an onError that rejects, or returns something with a broken then, ends nothing", async () => {
+Deno.test("an onError that rejects, or returns an object whose then fails, ends nothing", async () => {
   const sinks: (() => unknown)[] = [
     () => Promise.reject(new Error("onError rejects")),
     async () => {
@@ -99,14 +99,14 @@ Deno.test("an onError that rejects, or returns something with a broken then, end
   }
 });
 
-/** A client that asks and leaves. */
+/** A client that sends a request and leaves. */
 async function askAndLeave(port: number): Promise<void> {
   using wire = await Wire.connect(port);
   await wire.send(get("/"));
   await wire.arrival();
 }
 
-/** How many of three listeners that throw this runtime calls: Deno 2.4 stops after the first. */
+/** How many of three listeners that throw are called: Deno 2.4 stops after the first. */
 function calledListeners(): number {
   let called = 0;
   const target = new EventTarget();
@@ -123,7 +123,7 @@ function calledListeners(): number {
   return called;
 }
 
-Deno.test("what listeners of a request's signal throw is reported, and each of them is called", async () => {
+Deno.test("an error of a listener on a request's signal is reported, and each listener is called", async () => {
   const patterns = [/listener 0/, /listener 1/, /listener 2/].slice(0, calledListeners());
   let called = 0;
   const listen = (signal: AbortSignal) => {
@@ -160,10 +160,10 @@ Deno.test("what listeners of a request's signal throw is reported, and each of t
   await response.body?.cancel();
   assertEquals(response.status, 503);
   await goesOn(overdue, ...patterns);
-  await sleep(200); // the handler has ended, too
+  await sleep(200); // the handler has ended by now, too
 });
 
-Deno.test("what listeners of a coroutine's signal throw is reported", async () => {
+Deno.test("an error of a listener on a coroutine's signal is reported", async () => {
   const coroutine = async (connection: Any) => {
     connection.signal.onabort = () => {
       throw new Error("a listener fails");
@@ -182,7 +182,7 @@ Deno.test("what listeners of a coroutine's signal throw is reported", async () =
   });
 });
 
-Deno.test("an error elsewhere is not taken for one of a listener", async () => {
+Deno.test("an error elsewhere is not taken for an error of a listener", async () => {
   const seen: unknown[] = [];
   const listener = (event: ErrorEvent) => {
     seen.push(event.error.message);
@@ -205,7 +205,7 @@ Deno.test("an error elsewhere is not taken for one of a listener", async () => {
   assertEquals([seen, running.errors], [["another's"], []]);
 });
 
-Deno.test("a session's async callback that fails ends its own client, as one that throws", async () => {
+Deno.test("an async callback of a session that rejects ends only its own client, as one that throws does", async () => {
   for (const name of ["received", "ended", "closed"]) {
     const protocol = (peer: Peer) => ({
       received: (bytes: Uint8Array) => void peer.write(bytes),
@@ -230,7 +230,7 @@ Deno.test("a session's async callback that fails ends its own client, as one tha
   }
 });
 
-Deno.test("a file whose close fails later on costs nothing but itself", async () => {
+Deno.test("a file whose close fails later affects nothing else", async () => {
   using site = new Site({ "a.txt": "text" });
   const root = openDirectory(site.root);
   await using running = serving(({ path }) => {
@@ -248,5 +248,5 @@ Deno.test("a file whose close fails later on costs nothing but itself", async ()
   close(root);
 });
 
-/** What JavaScript knows of types. */
+/** Any values, as JavaScript programs may pass them. */
 type Any = ReturnType<typeof JSON.parse>;

@@ -1,6 +1,6 @@
 /**
- * What handlers remember with a head that is known by its bytes, where something else than the head decides which handler
- * is asked, or which server asks.
+ * What handlers remember for a request head that is recognized by its bytes, when something other than the head decides
+ * which handler or which server answers.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,7 +12,7 @@ import { serving } from "../support/in_process.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** A head is known from the third time on. */
+/** A head is recognized from the third request on. */
 const TIMES = 4;
 
 async function ask(wire: Wire, target: string, ...lines: string[]): Promise<string> {
@@ -48,7 +48,7 @@ Deno.test("two static handlers that are chosen by the client's address do not sh
   closed.close();
 });
 
-Deno.test("a handler that takes another's place answers known heads with its own files", async () => {
+Deno.test("a handler that replaces another one answers recognized heads with its own files", async () => {
   using old = new Site({ "a.txt": "old" });
   using next = new Site({ "a.txt": "next" });
   const first = staticHandler({ root: old.root });
@@ -68,7 +68,7 @@ Deno.test("a handler that takes another's place answers known heads with its own
   second.close();
 });
 
-Deno.test("a second service is asked for heads that the first one knows", async () => {
+Deno.test("a second service is called for heads that the first one has recognized", async () => {
   using one = new Site({ "a.txt": "one" });
   using two = new Site({ "a.txt": "two" });
   const handlers = [one, two].map(({ root }) => staticHandler({ root }));
@@ -89,7 +89,7 @@ Deno.test("a second service is asked for heads that the first one knows", async 
   for (const handler of handlers) handler.close();
 });
 
-Deno.test("what an embedder puts on a request breaks no static handler", async () => {
+Deno.test("properties that an embedder sets on a request do not break a static handler", async () => {
   using site = new Site({ "a.txt": "a" });
   const files = staticHandler({ root: site.root });
   await using running = serving((request, context) => {
@@ -104,7 +104,7 @@ Deno.test("what an embedder puts on a request breaks no static handler", async (
   files.close();
 });
 
-Deno.test("a handler that two servers share is never stale in either of them", async () => {
+Deno.test("a handler that two servers share is stale in neither of them", async () => {
   using site = new Site({ "a.txt": "0", "sub/b.txt": "0" });
   const files = staticHandler({ root: site.root, errorPages: { 404: "/late.html" } });
   await using one = serving(files);

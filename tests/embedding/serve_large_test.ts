@@ -12,7 +12,7 @@ import { Wire } from "../support/wire.ts";
 
 const TOTAL = 50_000_000;
 const data = new Uint8Array(TOTAL);
-for (let i = 0; i < TOTAL; i += 4096) data[i] = i >> 12; // cheap, and no two pages the same
+for (let i = 0; i < TOTAL; i += 4096) data[i] = i >> 12; // cheap, and no two pages are the same
 const digest = await sha(data);
 
 async function sha(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -24,7 +24,7 @@ const settings = { bodyBytesMax: TOTAL };
 
 const digested: Handler = async (request) => HttpResponse.text(await sha(await request.bytes()));
 
-Deno.test("an upload of 50 MB by its length reaches the handler as it was sent", async () => {
+Deno.test("an upload of 50 MB with Content-Length reaches the handler unchanged", async () => {
   await using server = serving(digested, settings);
   using wire = await Wire.connect(server.port);
   await wire.send(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${TOTAL}\r\n\r\n`);
@@ -34,7 +34,7 @@ Deno.test("an upload of 50 MB by its length reaches the handler as it was sent",
 });
 
 Deno.test(
-  "an upload of 50 MB in chunks of all sizes does, too, with the time that the handler takes",
+  "an upload of 50 MB in chunks of all sizes does, too, even if the handler is slow",
   async () => {
     await using server = serving(async (request) => {
       const whole = new Uint8Array(TOTAL);
@@ -64,7 +64,7 @@ Deno.test(
   },
 );
 
-Deno.test("a download of 50 MB, streamed, by length and in chunks, arrives as it was made", async () => {
+Deno.test("a download of 50 MB as a stream, with Content-Length and in chunks, arrives unchanged", async () => {
   const before = openDescriptors();
   {
     await using server = serving((request) => {

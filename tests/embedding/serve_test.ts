@@ -1,6 +1,6 @@
 /**
- * `serve()` over real sockets: its handle, its options, how it ends, and handlers that wait for everything that Deno
- * can wait for while the loop is busy.
+ * `serve()` over real sockets: its handle, its options, its end, and handlers that wait for everything that Deno can
+ * wait for while the loop is busy.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -17,7 +17,7 @@ import { exchange, get, Wire } from "../support/wire.ts";
 const hello: Handler = () => HttpResponse.text("hello");
 const quiet = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
 
-/** Is somebody listening? */
+/** Returns whether the port accepts connections. */
 async function isTaken(port: number): Promise<boolean> {
   return await failure(async () => (await Deno.connect({ hostname: "127.0.0.1", port })).close()) === null;
 }
@@ -37,13 +37,13 @@ Deno.test("the handle: addr, finished and shutdown; the port is free afterwards"
   await sleep(0);
   assert(isFinished);
   assert(!await isTaken(addr.port));
-  await server.shutdown(); // once more harms nobody
+  await server.shutdown(); // a second call does no harm
   const again = serve({ ...quiet, port: addr.port, handler: hello });
   assertEquals(again.addr.port, addr.port);
   await again.shutdown();
 });
 
-Deno.test("shutdown waits for what has begun, closes who is idle, and takes nobody else", async () => {
+Deno.test("shutdown waits for open requests, closes idle connections, and accepts no more", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const server = serving(async (request) => {
     if (request.path === "/") await promise;
@@ -72,7 +72,7 @@ Deno.test("shutdown waits for what has begun, closes who is idle, and takes nobo
   await shutdown;
 });
 
-Deno.test("the signal ends it at once, and one that was aborted before lets it not begin", async () => {
+Deno.test("the signal ends the server at once, and one that is aborted already prevents its start", async () => {
   const controller = new AbortController();
   let aborted: AbortSignal | null = null;
   const server = serve({
@@ -97,7 +97,7 @@ Deno.test("the signal ends it at once, and one that was aborted before lets it n
   assertEquals(error?.message, "before");
 });
 
-Deno.test("await using ends it, and one server does not disturb another", async () => {
+Deno.test("await using ends a server, and one server does not affect another", async () => {
   let port = 0;
   await using other = serving(() => HttpResponse.text("other"));
   {
@@ -110,7 +110,7 @@ Deno.test("await using ends it, and one server does not disturb another", async 
   assertEquals((await exchange(other.port, get("/"))).text, "other");
 });
 
-Deno.test("without onListen it says where it listens; localhost is known", async () => {
+Deno.test("without onListen the server prints its address; localhost is a valid host name", async () => {
   const lines: unknown[] = [];
   const real = console.log;
   console.log = (...parts) => lines.push(...parts);
@@ -124,7 +124,7 @@ Deno.test("without onListen it says where it listens; localhost is known", async
   }
 });
 
-Deno.test("a port in use, an onListen that throws: nothing is left behind", async () => {
+Deno.test("a port in use, an onListen that throws: nothing stays open", async () => {
   await using server = serving(hello);
   const before = openDescriptors();
   const taken = await failure(() => serve({ ...quiet, port: server.port, handler: hello }));
@@ -227,7 +227,7 @@ Deno.test(
 );
 
 Deno.test(
-  "500 slow handlers at once: each client gets its own answer, and no descriptor stays open",
+  "500 slow handlers at once: each client gets its own response, and no descriptor stays open",
   async () => {
     const before = openDescriptors();
     let running = 0;
@@ -253,7 +253,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a handler that answers too late, and clients that leave: 503, and nothing stays open",
+  "a handler that is too slow, and clients that leave: 503, and nothing stays open",
   async () => {
     const before = openDescriptors();
     let closed = 0;
@@ -280,7 +280,7 @@ Deno.test(
   },
 );
 
-Deno.test("a handle puts another handler in the place of the first one, and onError gets what was thrown", async () => {
+Deno.test("a handle replaces the handler, and onError gets its errors", async () => {
   const heard: [string, unknown][] = [];
   const server = serve({
     ...quiet,
@@ -302,7 +302,7 @@ Deno.test("a handle puts another handler in the place of the first one, and onEr
   await server.shutdown();
 });
 
-Deno.test("a server that is shut down in the middle of a stream finishes it", async () => {
+Deno.test("a server that is shut down in the middle of a stream finishes the stream", async () => {
   let push = (_text: string | null) => {};
   const server = serving(() =>
     new HttpResponse(

@@ -1,6 +1,6 @@
 /**
- * Requests and contexts are objects that serve many requests of many clients: what a handler puts on one of them reaches
- * no other request.
+ * Requests and contexts are objects that are reused for requests of other clients: what a handler sets on one of them
+ * reaches no other request.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -10,14 +10,14 @@ import { serving } from "../support/in_process.ts";
 import { withServer } from "../support/serving.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** A head is known from the third time on. */
+/** A head is recognized from the third request on. */
 const TIMES = 5;
 const POST = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
-/** Heads that become known, heads that are too long for that, and requests with a body. */
+/** Heads that are recognized, heads that are too long for that, and requests with a body. */
 const REQUESTS = [get("/"), get("/", `X-Long: ${"x".repeat(CACHED_HEAD_BYTES_MAX)}`), POST];
 const NAMES = ["user", "client", "logged", "cost", "words", "memo", Symbol("session")];
 
-/** Puts a number on `target` under each name; what was there before. */
+/** Sets a number on `target` under each name, and returns the values before. */
 function put(target: object, number: number): unknown[] {
   return NAMES.map((name) => {
     const before: unknown = Reflect.get(target, name);
@@ -28,7 +28,7 @@ function put(target: object, number: number): unknown[] {
 
 const NOTHING = NAMES.map(() => undefined);
 
-Deno.test("what a handler puts on a request or its context is seen by no other request", async () => {
+Deno.test("a property that a handler sets on a request or its context is in no other request", async () => {
   for (const isAsync of [false, true]) {
     let count = 0;
     const seen: unknown[][] = [];
@@ -52,7 +52,7 @@ Deno.test("what a handler puts on a request or its context is seen by no other r
   }
 });
 
-Deno.test("to put something on a request is a TypeError, which the embedder is told", async () => {
+Deno.test("setting a property on a request is a TypeError, which onError gets", async () => {
   const careless: ((request: Any, context: Any) => unknown)[] = [
     (request, context) => request.user ??= context.remoteAddress.port,
     (_request, context) => context.user = "me",
@@ -76,7 +76,7 @@ Deno.test("to put something on a request is a TypeError, which the embedder is t
   }
 });
 
-Deno.test("a handler that changes a known request changes it for no other", async () => {
+Deno.test("a handler that changes a recognized request changes no other request", async () => {
   await using running = serving((request: Any) => {
     const { method, path } = request;
     for (
@@ -99,7 +99,7 @@ Deno.test("a handler that changes a known request changes it for no other", asyn
   }
 });
 
-Deno.test("what a handler does to a request that is parsed again is not found by the next one", async () => {
+Deno.test("changes of a request by a handler are gone when the object is parsed into again", async () => {
   await using running = serving((request: Any) => {
     const found = [request.isShared, request.incoming];
     if (request.method === "DELETE") {
@@ -126,7 +126,7 @@ Deno.test("what a handler does to a request that is parsed again is not found by
   }
 });
 
-Deno.test("a coroutine that puts something on a request shows it to no other coroutine", async () => {
+Deno.test("a property that a coroutine sets on a request is seen by no other coroutine", async () => {
   const seen: unknown[][] = [];
   const coroutine = async (connection: Any) => {
     for await (const request of connection.requests()) {
@@ -144,5 +144,5 @@ Deno.test("a coroutine that puts something on a request shows it to no other cor
   assertEquals(seen, Array(TIMES).fill(NOTHING));
 });
 
-/** What JavaScript knows of types. */
+/** Any values, as JavaScript programs may pass them. */
 type Any = ReturnType<typeof JSON.parse>;

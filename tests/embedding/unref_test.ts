@@ -1,5 +1,5 @@
 /**
- * `ref` and `unref` of a server: whether it keeps its process alive. What happens meanwhile is served all the same.
+ * `ref` and `unref` of a server: whether it keeps its process alive. Requests are served in both cases.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -11,7 +11,7 @@ import { sleep } from "../support/sleep.ts";
 import { awaited, outputOf } from "../support/waiting.ts";
 import { exchange, get } from "../support/wire.ts";
 
-/** Each begins like this, and prints its port. */
+/** The beginning of each program, which prints the port. */
 const BEGIN = `
 import { HttpResponse, serve } from "${REPOSITORY}mod.ts";
 import { sleep } from "${REPOSITORY}tests/support/sleep.ts";
@@ -27,7 +27,7 @@ interface Started extends Disposable {
   readonly folder: Site;
 }
 
-/** A program of these statements. */
+/** Starts a program with these statements. */
 function start(statements: string): Started {
   const folder = new Site({ "app.ts": BEGIN + statements });
   const args = [
@@ -47,7 +47,7 @@ function start(statements: string): Started {
   return { process, folder, [Symbol.dispose]: () => folder[Symbol.dispose]() };
 }
 
-/** How it ends by itself, and what it prints behind its port. */
+/** Waits until a program ends by itself. Returns its status, and the lines that it prints after the port. */
 async function endOf(statements: string): Promise<{ code: number; lines: string[]; stderr: string }> {
   using started = start(statements);
   const { code, stdout, stderr } = await outputOf(started.process, "a program whose server is unref'd");
@@ -55,7 +55,7 @@ async function endOf(statements: string): Promise<{ code: number; lines: string[
   return { code, lines: decoder.decode(stdout).trim().split("\n").slice(1), stderr: decoder.decode(stderr) };
 }
 
-/** True when it ends by itself within so long after it has printed its port. */
+/** Returns true when the program ends by itself within `ms` after it has printed its port. */
 async function endsWithin(ms: number, statements: string): Promise<boolean> {
   using started = start(statements);
   const { process } = started;
@@ -71,10 +71,10 @@ async function endsWithin(ms: number, statements: string): Promise<boolean> {
   return ended;
 }
 
-Deno.test("a process whose only server is unref'd ends by itself, with 0; others do not", async () => {
+Deno.test("a process whose only server is unref'd ends by itself, with status 0; others do not", async () => {
   assertEquals(await endOf("server.unref();"), { code: 0, lines: [], stderr: "" });
   assertEquals(await endOf("server.unref(); server.unref();"), { code: 0, lines: [], stderr: "" });
-  // Also once it waits on another thread, and when it has served.
+  // Also when it waits on another thread, and after it has served.
   assertEquals(await endOf("setTimeout(() => server.unref(), 200);"), { code: 0, lines: [], stderr: "" });
   assertEquals(await endsWithin(1500, ""), false);
   assertEquals(await endsWithin(1500, "server.unref(); server.ref();"), false);
@@ -82,7 +82,7 @@ Deno.test("a process whose only server is unref'd ends by itself, with 0; others
   assertEquals(await endsWithin(1500, "server.unref(); const other = serve({ port: 0, handler });"), false);
 });
 
-Deno.test("while something else keeps the process alive, an unref'd server serves; then it ends, answered or not", async () => {
+Deno.test("while something else keeps the process alive, an unref'd server serves requests; then the process ends", async () => {
   using started = start("server.unref(); setTimeout(() => {}, 2500);");
   const { process } = started;
   const reader = process.stdout.getReader();
@@ -94,7 +94,7 @@ Deno.test("while something else keeps the process alive, an unref'd server serve
   assertEquals(code, 0);
 });
 
-Deno.test("shutdown() of an unref'd server is waited for to its end", async () => {
+Deno.test("a process does not end before the shutdown() of an unref'd server has finished", async () => {
   const statements = "server.unref(); await server.shutdown(); console.log('ended');";
   assertEquals(await endOf(statements), { code: 0, lines: ["ended"], stderr: "" });
 });
@@ -112,7 +112,7 @@ Deno.test("an unref'd server answers on every poller, at once and later, many at
     };
     server.handle.unref();
     for (let round = 0; round < 3; round++) {
-      await sleep(20); // until it has nothing to do
+      await sleep(20); // until the server is idle
       const startMs = performance.now();
       await askAll();
       assert(performance.now() - startMs < 5000, `${poller}: ${performance.now() - startMs} ms`);
@@ -122,7 +122,7 @@ Deno.test("an unref'd server answers on every poller, at once and later, many at
   }
 });
 
-Deno.test("an unref'd server that is idle takes little of the processor", async () => {
+Deno.test("an unref'd server that is idle uses little processor time", async () => {
   await using server = serving(() => HttpResponse.text("hello"));
   server.handle.unref();
   await sleep(50);

@@ -122,7 +122,7 @@ Deno.test("--check prints what is in force; its own output is printed the same a
   const root = Deno.realPathSync(site.root);
   const first = await runProgram(["--check", "8080", "-H", "X-A: b"], site.root, { EPOLLET_COMPRESS: "on" });
   const reach =
-    "epollet: A password for /p/** is asked for /p and all below it, also as /p.br, /p.zst, /p.gz, and for nothing else\n";
+    "epollet: The auth rule for /p/** protects /p and everything below it, also as /p.br, /p.zst, /p.gz, and nothing else\n";
   assertEquals([first.code, first.stderr], [0, reach]);
   assert(isValid(JSON.parse(first.stdout)), JSON.stringify(isValid.errors));
   const { port, root: folder, compress, spa, hosts } = JSON.parse(first.stdout);
@@ -191,20 +191,20 @@ Deno.test("--check and the start say what a password is asked for, and --check w
     }),
   });
   const lines = [
-    "A password for /admin/* is asked for /admin/, /admin/a, and not for /admin/deep/a, /admin/deep/er/a",
-    "A password for /shop/ is asked for /shop and all below it, also as /shop.br, /shop.zst, /shop.gz, and for nothing else",
-    "A password for /area is asked for /area and all below it, also as /area.br, /area.zst, /area.gz, and for nothing else",
-    "A password for /**.gz is asked for what fits it, and not for /, /a, /deep/a, /deep/er/a",
-    "A password for / is asked for everything",
-    "host other.example: A password for /b/** is asked for /b and all below it, also as /b.br, /b.zst, /b.gz, and for nothing else",
+    "The auth rule for /admin/* protects /admin/, /admin/a, but not /admin/deep/a, /admin/deep/er/a",
+    "The auth rule for /shop/ protects /shop and everything below it, also as /shop.br, /shop.zst, /shop.gz, and nothing else",
+    "The auth rule for /area protects /area and everything below it, also as /area.br, /area.zst, /area.gz, and nothing else",
+    "The auth rule for /**.gz protects what matches it, but not /, /a, /deep/a, /deep/er/a",
+    "The auth rule for / protects everything",
+    "host other.example: The auth rule for /b/** protects /b and everything below it, also as /b.br, /b.zst, /b.gz, and nothing else",
   ];
   const { code, stderr } = await runProgram(["--check"], site.root);
   assertEquals([code, stderr.split("\n").slice(0, 8)], [
     0,
     [
       ...lines,
-      "The headers rule for /css/ is for /css/ alone, and not for /css/deep/x: /css/** would be",
-      "The redirect rule for /old/* is for one level, and not for /old/deep/x: /old/** would be",
+      "The headers rule for /css/ matches /css/ only, not /css/deep/x; /css/** matches both",
+      "The redirect rule for /old/* matches one level only, not /old/deep/x; /old/** matches both",
     ].map((line) => `epollet: ${line}`),
   ]);
   const command = programCommand(["-a", "127.0.0.1", "-p", "0"]);

@@ -85,5 +85,5 @@ Deno.test("the status page shows a server at work, in light and dark, while it d
   program.kill("SIGTERM");
   await page.until(`${textOf("#state")}.startsWith("draining")`);
   program.kill("SIGTERM");
-  await page.until(`${textOf("#state")} === "connection lost, trying again"`);
+  await page.until(`${textOf("#state")} === "connection lost, reconnecting"`);
 });

@@ -1,6 +1,6 @@
 /**
- * Which names of hosts are answered: against DNS rebinding, by which a page of another site reads what only this machine
- * or its network reaches.
+ * The check of host names against DNS rebinding, with which a page of another site reads what only this machine or its
+ * network can reach.
  * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -11,7 +11,7 @@ import { Program, programCommand, runProgram, Site } from "../support/program.ts
 import { serving } from "../support/in_process.ts";
 import { exchange, Wire } from "../support/wire.ts";
 
-/** What no stranger can give away. */
+/** Hosts that cannot be used for DNS rebinding. */
 const OWN = ["127.0.0.1", "[::1]", "192.0.2.7", "localhost", "LOCALHOST", "a.localhost", "devbox"];
 const FOREIGN = ["evil.example", "EVIL.example.", "127.0.0.1.evil.example", "localhost.evil.example", "a.b"];
 
@@ -23,14 +23,14 @@ async function statusOf(port: number, host: string, target?: string): Promise<nu
   return (await exchange(port, request(host, target))).status;
 }
 
-/** Starts the program on loopback, or where `args` say. */
+/** Starts the program on loopback, or at the addresses in `args`. */
 function start(site: Site, ...args: string[]): Promise<Program> {
   const where = args.includes("-a") || args.includes("--listen") ? [] : ["-a", "127.0.0.1"];
   const port = args.includes("--listen") ? [] : ["-p", "0"];
   return Program.startCommand(programCommand([...port, ...where, "-d", site.root, ...args]));
 }
 
-Deno.test("on loopback a foreign name with the port of the server is refused, in a line that says how to allow it", async () => {
+Deno.test("on loopback another name with the port of the server is rejected, with a line that says how to allow it", async () => {
   using site = new Site({ "index.html": "site" });
   for (const args of [[], ["-w", "1"], ["--coroutine"], ["-a", "::1"], ["--no-sandbox"]]) {
     await using program = await start(site, ...args);
@@ -48,14 +48,14 @@ Deno.test("on loopback a foreign name with the port of the server is refused, in
         assertStringIncludes(text, "--allowed-hosts");
       }
     }
-    // A proxy of this machine passes the name on, with its own port, or with none.
+    // A proxy on this machine passes the name on, with its own port, or without one.
     for (const host of ["example.org", "example.org:443", `example.org:${port - 1}`, "example.org:"]) {
       assertEquals((await ask(host)).status, 200, host);
     }
   }
 });
 
-Deno.test("a head that is known by its bytes is not another name's", async () => {
+Deno.test("a recognized head of one host name is not used for another", async () => {
   using site = new Site({ "index.html": "site" });
   await using program = await start(site);
   using wire = await Wire.connect(program.port);
@@ -69,7 +69,7 @@ Deno.test("a head that is known by its bytes is not another name's", async () =>
   }
 });
 
-Deno.test("where other machines reach it, or a proxy is told of, nothing is refused unless a list says so", async () => {
+Deno.test("on other addresses, or with trusted proxies, every name is answered unless there is a list", async () => {
   using site = new Site({ "index.html": "site" });
   for (
     const args of [["-a", "0.0.0.0"], ["-a", "::"], ["--trust-proxy", "loopback"], ["--allowed-hosts", "*"]]
@@ -79,7 +79,7 @@ Deno.test("where other machines reach it, or a proxy is told of, nothing is refu
   }
 });
 
-Deno.test("a list counts everywhere, whatever the port; what a site is called is in it", async () => {
+Deno.test("a list applies on all addresses and ports; the names of hosts in the configuration are always in it", async () => {
   using site = new Site({ "index.html": "site", "other/index.html": "other" });
   const config = site.path("conf.json");
   const settings = {
@@ -119,7 +119,7 @@ Deno.test("a list counts everywhere, whatever the port; what a site is called is
   assertEquals(await statusOf(empty.port, "app.test"), 200);
 });
 
-Deno.test("the list may be given by flags, variables and a named file; a later word counts more", async () => {
+Deno.test("the list may come from flags, variables and a named file; the later of these takes precedence", async () => {
   using site = new Site({ "index.html": "", "conf.json": '{ "root": ".", "allowedHosts": ["a.test"] }' });
   const file = ["--config", "conf.json"];
   const cases: [args: string[], env: Record<string, string>, expected: unknown][] = [
@@ -143,7 +143,7 @@ Deno.test("the list may be given by flags, variables and a named file; a later w
   }
 });
 
-Deno.test("--explain says why a name is refused, and a handler that is embedded refuses none unless it is told to", async () => {
+Deno.test("--explain says why a name is rejected, and an embedded handler rejects none unless it has a list", async () => {
   using site = new Site({ "index.html": "site" });
   const args = ["-a", "127.0.0.1", "8080", site.root, "--no-config", "--explain"];
   const refused = await runProgram([...args, "http://evil.example:8080/"]);
@@ -160,7 +160,7 @@ Deno.test("--explain says why a name is refused, and a handler that is embedded 
   ]);
 });
 
-Deno.test("a browser that is led to this machine by another site's name is shown nothing of the site", async () => {
+Deno.test("a browser that another site's name leads to this machine gets nothing of the site", async () => {
   const browser = await findBrowser();
   if (browser === null) return;
   using site = new Site({ "secret.html": "<p>for this machine alone</p>" });

@@ -1,5 +1,5 @@
 /**
- * Who is let in: hashes of passwords, how they are tried, and what is remembered.
+ * Password hashes, their checks, and what is remembered of them.
  * @module
  */
 import { scryptSync } from "node:crypto";
@@ -22,7 +22,7 @@ import { eventually } from "../support/waiting.ts";
 const SALT = "c2FsdHNhbHRzYWx0c2FsdA";
 const KEY = "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U";
 
-/** A hash that is made in a few milliseconds; real ones take 32 times as long. */
+/** A hash that is made in a few milliseconds. Real ones take 32 times as long. */
 function cheapHash(password: string, logN = 10): string {
   const key = scryptSync(password.normalize("NFC"), "saltsaltsaltsalt", 32, { N: 2 ** logN, r: 8, p: 1 });
   return `$scrypt$ln=${logN},r=8,p=1$${SALT}$${key.toString("base64").replace(/=+$/, "")}`;
@@ -40,7 +40,7 @@ function login(user: string, password: string): HttpRequest {
   return requestWith(`Authorization: Basic ${btoa(pair)}`);
 }
 
-/** Derives for real, and tells what was derived. */
+/** Computes keys, and records the passwords and the costs of the hashes. */
 class Counted {
   readonly passwords: string[] = [];
   readonly costs: number[] = [];
@@ -58,7 +58,7 @@ class Counted {
   };
 }
 
-/** Derives when the test says so, what the test says. */
+/** Returns the key that the test sets, when the test says so. */
 class Held {
   readonly calls: { resolve(key: Uint8Array): void; reject(error: Error): void }[] = [];
   readonly derive: Derive = () => {
@@ -74,7 +74,7 @@ async function settle(): Promise<void> {
 
 const RULE = { realm: "r", users: { ann: cheapHash("secret"), "bö": cheapHash("ü:b") } };
 
-Deno.test("RFC 7914 §12: a key is what scrypt gives", async () => {
+Deno.test("RFC 7914 §12: the key is that of scrypt", async () => {
   const key = await deriveKey("pleaseletmein", {
     logN: 14,
     r: 8,
@@ -86,7 +86,7 @@ Deno.test("RFC 7914 §12: a key is what scrypt gives", async () => {
   assertMatch(hex, /^7023bdcb3afd7348461c06cd81fd38ebfda8fbba.*45575887$/);
 });
 
-Deno.test("a hash is in the PHC format, salted, and opens to its password alone", async () => {
+Deno.test("a hash is in the PHC format, salted, and matches only its password", async () => {
   const hash = hashPassword("pässword");
   assertMatch(hash, /^\$scrypt\$ln=15,r=8,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
   assertNotEquals(hash, hashPassword("pässword"));
@@ -97,13 +97,13 @@ Deno.test("a hash is in the PHC format, salted, and opens to its password alone"
   assertEquals(auth.check(login("ann", "pässword")), true);
 });
 
-Deno.test("a password that no request could bring is not hashed", () => {
+Deno.test("a password that no request can carry is not hashed", () => {
   for (const [password, why] of [["", "empty"], ["a\n", "control"], ["x".repeat(513), "at most 512"]]) {
     assertThrows(() => hashPassword(password!), TypeError, why);
   }
 });
 
-Deno.test("what another tool wrote in this format is a hash; what asks for too much, or is cut off, is none", () => {
+Deno.test("a hash of another tool in this format is accepted; one that is too expensive, or cut off, is not", () => {
   const cases: [string, boolean][] = [
     [`$scrypt$ln=15,r=8,p=1$${SALT}$${KEY}`, true],
     [`$scrypt$ln=16,r=8,p=1$${SALT}$${KEY}`, true], // 64 MiB
@@ -147,7 +147,7 @@ Deno.test("the largest hashes that are allowed can be computed", async () => {
   }
 });
 
-Deno.test("a rule that nobody could be let in by is refused", () => {
+Deno.test("a rule that no request could satisfy is rejected", () => {
   const hash = cheapHash("x");
   const cases: [{ realm: string; users: Record<string, string> }, string][] = [
     [{ realm: "a\r\nb", users: {} }, "realm"],
@@ -162,7 +162,7 @@ Deno.test("a rule that nobody could be let in by is refused", () => {
   assert(new HttpResponse(503, BUSY_FIELDS, null));
 });
 
-Deno.test("names are let in with their own passwords only", async () => {
+Deno.test("users are accepted with their own passwords only", async () => {
   const auth = new BasicAuth(RULE);
   const cases: [string, string, boolean][] = [
     ["ann", "secret", true],
@@ -187,7 +187,7 @@ Deno.test("names are let in with their own passwords only", async () => {
   }
 });
 
-Deno.test("without credentials that can be read nothing is computed", () => {
+Deno.test("without valid credentials nothing is computed", () => {
   const counted = new Counted();
   const auth = new BasicAuth(RULE, new PasswordChecks(counted.derive));
   assertEquals(auth.check(requestWith()), false);
@@ -196,12 +196,12 @@ Deno.test("without credentials that can be read nothing is computed", () => {
   }
   const twice = `Authorization: Basic ${btoa("ann:secret")}`;
   assertEquals(auth.check(requestWith(twice, twice)), false);
-  const nobody = new BasicAuth({ realm: "r", users: {} }, new PasswordChecks(counted.derive));
-  assertEquals(nobody.check(login("ann", "secret")), false);
+  const withoutUsers = new BasicAuth({ realm: "r", users: {} }, new PasswordChecks(counted.derive));
+  assertEquals(withoutUsers.check(login("ann", "secret")), false);
   assertEquals(counted.passwords, []);
 });
 
-Deno.test("what was right is known at once; what was wrong is tried each time, and never becomes right", async () => {
+Deno.test("correct credentials are accepted at once later; wrong ones are checked each time, and never accepted", async () => {
   const counted = new Counted();
   const auth = new BasicAuth(RULE, new PasswordChecks(counted.derive));
   for (let i = 0; i < 3; i++) assertEquals(await auth.check(login("ann", "wrong")), false);
@@ -216,25 +216,25 @@ Deno.test("what was right is known at once; what was wrong is tried each time, a
   assertEquals(counted.passwords.length, 6, "each rule has a memory of its own");
 });
 
-Deno.test("a name that there is not takes the same work as a wrong password, also where costs differ", async () => {
+Deno.test("an unknown name takes the same work as a wrong password, also when costs differ", async () => {
   const costs: number[] = [];
   const users = { ann: cheapHash("a", 10), ben: cheapHash("b", 11), cem: cheapHash("c", 12) };
   const auth = new BasicAuth(
     { realm: "r", users },
     new PasswordChecks((_password, hash) => {
       costs.push(hash.logN);
-      return Promise.resolve(hash.key); // as if the password were right for whatever it is tried against
+      return Promise.resolve(hash.key); // as if the password matched every hash
     }),
   );
   for (let i = 0; i < 100; i++) {
-    for (const password of ["a", "b"]) assertEquals(await auth.check(login(`nobody${i}`, password)), false);
+    for (const password of ["a", "b"]) assertEquals(await auth.check(login(`unknown${i}`, password)), false);
     assertEquals(costs[2 * i], costs[2 * i + 1], "a name has one cost");
   }
   assertEquals(costs.length, 200);
   assertEquals(Array.from(new Set(costs)).sort(), [10, 11, 12], "fails by chance once in 10^17 runs");
 });
 
-Deno.test("a few are tried at a time, some wait, and more are turned away at once", async () => {
+Deno.test("a bounded number of checks runs, a bounded number waits, and more are rejected at once", async () => {
   const held = new Held();
   const checks = new PasswordChecks(held.derive);
   const auth = new BasicAuth(RULE, checks);
@@ -254,12 +254,12 @@ Deno.test("a few are tried at a time, some wait, and more are turned away at onc
     assertEquals(await answers[i], false);
     await settle();
   }
-  // Room again, for as many.
+  // There is room again for as many.
   for (let i = 0; i < room; i++) assert(auth.check(login("ann", `again${i}`)) instanceof Promise);
   assertThrows(() => auth.check(login("ann", "secret")), HttpError);
 });
 
-Deno.test("who was let in before is not concerned by those who guess", async () => {
+Deno.test("remembered credentials are accepted at once while others are guessed", async () => {
   const held = new Held();
   const auth = new BasicAuth(RULE, new PasswordChecks(held.derive));
   const answer = auth.check(login("ann", "secret"));
@@ -271,7 +271,7 @@ Deno.test("who was let in before is not concerned by those who guess", async () 
   assertEquals(auth.check(login("ann", "secret")), true);
 });
 
-Deno.test("those who ask for the same are tried once, and are told the same; a failure is nobody's answer later", async () => {
+Deno.test("concurrent requests with the same credentials share one check; a failed check is not reused later", async () => {
   const held = new Held();
   const auth = new BasicAuth(RULE, new PasswordChecks(held.derive));
   const first = auth.check(login("ann", "secret"));
@@ -285,7 +285,7 @@ Deno.test("those who ask for the same are tried once, and are told the same; a f
   assertEquals(await third, true);
 });
 
-Deno.test("no more are tried at a time than is set, and all get their answers", async () => {
+Deno.test("no more checks run at a time than allowed, and all get their results", async () => {
   const counted = new Counted();
   const auth = new BasicAuth(RULE, new PasswordChecks(counted.derive));
   const passwords = Array.from({ length: 20 }, (_, i) => i === 13 ? "secret" : `wrong${i}`);
@@ -294,7 +294,7 @@ Deno.test("no more are tried at a time than is set, and all get their answers", 
   assertEquals(counted.most, PASSWORD_CHECKS_AT_ONCE_MAX);
 });
 
-Deno.test("the loop goes on while a password is being tried", async () => {
+Deno.test("the event loop goes on while a password is checked", async () => {
   const auth = new BasicAuth({ realm: "r", users: { ann: hashPassword("secret") } });
   let isAnswered = false;
   let timers = 0;

@@ -1,5 +1,5 @@
 /**
- * The cache of the running program: what it costs the kernel, and where events cannot be had.
+ * The cache of the running program: its system calls, and what happens where events are not available.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -19,12 +19,12 @@ async function ask(wire: Wire, target: string, ...lines: string[]): Promise<Wire
   return await wire.expect();
 }
 
-/** Calls that are about the site: Deno itself opens a file now and then, by its whole path. */
+/** System calls about the site. Deno itself opens files now and then, by absolute paths. */
 function fileCalls(lines: string[]): string[] {
   return lines.filter((line) => /(openat2?|statx|newfstatat)\(\d+, "[^"/]|getdents|inotify/.test(line));
 }
 
-Deno.test("what is in memory is answered without a system call on files, watched or not, and so is 304", async () => {
+Deno.test("a file in memory is answered without a system call on files, watched or not, and so is a 304", async () => {
   if (!hasStrace()) return;
   using site = new Site({ "a.txt": "a", "d/index.html": "d" });
   await using program = await Program.start(site.root);
@@ -45,7 +45,7 @@ Deno.test("what is in memory is answered without a system call on files, watched
   for (const line of rechecks) assertMatch(line, / statx\(\d+, "(a\.txt|d\/index\.html)"/);
 });
 
-Deno.test("a scan for files that do not exist costs no system call, and a file that appears is seen", async () => {
+Deno.test("a scan for files that do not exist makes no system calls, and a file that appears is served", async () => {
   if (!hasStrace()) return;
   using site = new Site({ "a.txt": "a", "d/b.txt": "b", ".hidden/x": "x" });
   await using program = await Program.start(site.root);
@@ -75,7 +75,7 @@ Deno.test("a scan for files that do not exist costs no system call, and a file t
   }
 });
 
-Deno.test("a directory of more names than are listed says what is missing all the same", async () => {
+Deno.test("a missing file is 404 also in a directory with more names than are kept in memory", async () => {
   using site = new Site();
   site.write("f0", "");
   for (let i = 1; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) Deno.linkSync(site.path("f0"), site.path(`f${i}`));
@@ -89,7 +89,7 @@ Deno.test("a directory of more names than are listed says what is missing all th
   }
 });
 
-Deno.test("that a directory is too large to be listed is found out once", async () => {
+Deno.test("that a directory is too large to be kept in memory is found out only once", async () => {
   if (!hasStrace()) return;
   using site = new Site({ "a.txt": "a", "d/f": "" });
   for (let i = 0; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) {
@@ -133,7 +133,7 @@ for (
   Deno.test(`${sentence} files are looked at, one line says so, and nothing is stale`, async () => {
     const files = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`${i}.txt`, "old"]));
     using site = new Site(files);
-    await sleep(3100); // those that are not watched are kept only then
+    await sleep(3100); // files that are not watched are cached only after that
     const program = await startInNamespace(setup, ["--root", site.root]);
     if (program === null) return;
     await using _ = program;
@@ -153,7 +153,7 @@ for (
   });
 }
 
-Deno.test("on an overlay, which does not tell of all changes, files are looked at", async () => {
+Deno.test("on an overlay, which does not report all changes, files are checked at each use", async () => {
   using site = new Site({ "lower/a.txt": "old" });
   const { root } = site;
   const setup =
@@ -179,7 +179,7 @@ Deno.test("on an overlay, which does not tell of all changes, files are looked a
   assertEquals((await ask(wire, "/a.txt")).status, 404);
 });
 
-Deno.test("--cache-validate off answers what it has read, --cache-size 0 reads each time, -v tells which", async () => {
+Deno.test("--cache-validate off serves what it has read, --cache-size 0 reads each time, -v says which", async () => {
   for (
     const [args, expected, line] of [
       [["--cache-validate", "off"], "old", /cache +256M, files up to 1M, not checked for changes\n/],
@@ -200,7 +200,7 @@ Deno.test("--cache-validate off answers what it has read, --cache-size 0 reads e
   }
 });
 
-Deno.test("a cache that is smaller than the site answers every file, and keeps within its size", async () => {
+Deno.test("a cache smaller than the site serves every file, and stays within its size", async () => {
   const files = Object.fromEntries(
     Array.from({ length: 60 }, (_, i) => [`${i}.bin`, new Uint8Array(100_000).fill(i)]),
   );
@@ -215,20 +215,20 @@ Deno.test("a cache that is smaller than the site answers every file, and keeps w
   }
 });
 
-Deno.test("what has left the cache has left memory, though requests remember its answers", async () => {
+Deno.test("what has left the cache has left memory, although remembered requests had its responses", async () => {
   using site = new Site();
   for (let i = 0; i < 200; i++) site.write(`${i}.bin`, new Uint8Array(1_000_000));
   await using program = await Program.start(site.root, ["--cache-size", "16M"]);
   using wire = await Wire.connect(program.port);
   const readFrom = async (first: number, last: number) => {
     for (let i = first; i < last; i++) {
-      for (let times = 0; times < 3; times++) await ask(wire, `/${i}.bin`); // a head is known from the second on
+      for (let times = 0; times < 3; times++) await ask(wire, `/${i}.bin`); // a head is recognized from the second request on
     }
     return memoryBytes(program.pid);
   };
-  const full = await readFrom(0, 100); // and the collector of garbage has found its pace
+  const full = await readFrom(0, 100); // and the garbage collector has settled
   await readFrom(100, 200);
-  // Other threads of the runtime give it back, on a busy machine a little later.
+  // Other threads of the runtime free it, on a busy machine a little later.
   const hasLeft = () => (memoryBytes(program.pid) - full) / 2 ** 20 < 48;
   await eventually(hasLeft, "48 MiB more and not fewer after 95 MiB passed through a cache of 16");
 });

@@ -1,5 +1,5 @@
 /**
- * Compressing what a site serves: what, how often, and at whose cost.
+ * Compression of a site's files: of which, how often, and at which cost.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -24,7 +24,7 @@ import { eventually } from "../support/waiting.ts";
 /** Absent in older runtimes. */
 const { zstdDecompressSync } = zlib as { zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array };
 
-/** What a client makes of it. */
+/** Decompresses as a client does. */
 function decompress(bytes: Uint8Array, coding: Coding): Uint8Array {
   switch (coding) {
     case "br":
@@ -36,7 +36,7 @@ function decompress(bytes: Uint8Array, coding: Coding): Uint8Array {
   }
 }
 
-/** Text of `size` bytes that becomes smaller, but not to nothing. */
+/** Text of `size` bytes that can be compressed, but not to almost nothing. */
 function text(size: number, random: Random): Uint8Array {
   const words = ["epoll ", "kqueue ", "select ", "<p>", "poll\n"];
   let made = "";
@@ -44,7 +44,7 @@ function text(size: number, random: Random): Uint8Array {
   return new TextEncoder().encode(made.slice(0, size));
 }
 
-/** Runs `test`, and notes every compression of this process meanwhile. */
+/** Runs `test`, and records every compression in this process meanwhile. */
 async function counting(test: (made: string[]) => Promise<void>): Promise<void> {
   const made: string[] = [];
   const { compress } = Compressor.prototype;
@@ -60,7 +60,7 @@ async function counting(test: (made: string[]) => Promise<void>): Promise<void> 
   }
 }
 
-/** A site in this process, which is told to compress. */
+/** A site in this process with compression. */
 async function serving(
   files: Readonly<Record<string, string | Uint8Array>>,
   test: (port: number, site: Site, made: string[]) => Promise<void>,
@@ -76,11 +76,11 @@ async function serving(
   });
 }
 
-Deno.test("gzip and br can be made everywhere, zstd where the runtime has it", () => {
+Deno.test("gzip and br are always available, zstd where the runtime has it", () => {
   assertEquals(MADE_CODINGS, zstdDecompressSync === undefined ? ["br", "gzip"] : ["br", "zstd", "gzip"]);
 });
 
-Deno.test("text is worth compressing, when it is neither very short nor very long; pictures and archives are not", () => {
+Deno.test("text is compressed if it is neither very short nor very long; pictures and archives are not", () => {
   const types: [string, boolean][] = [
     ["text/html; charset=UTF-8", true],
     ["TEXT/CSS", true],
@@ -113,7 +113,7 @@ Deno.test("text is worth compressing, when it is neither very short nor very lon
 });
 
 for (const coding of MADE_CODINGS) {
-  Deno.test(`${coding} of any text is that text again, whatever its length`, async () => {
+  Deno.test(`${coding} of any text decompresses to that text, whatever its length`, async () => {
     const compressor = new Compressor();
     const random = new Random();
     const slice = COMPRESSION_SLICE_BYTES;
@@ -137,14 +137,14 @@ for (const coding of MADE_CODINGS) {
     }
   });
 
-  Deno.test(`what does not become smaller is not sent as ${coding}`, async () => {
+  Deno.test(`data that does not become smaller is not sent as ${coding}`, async () => {
     const compressor = new Compressor();
     assertEquals(await compressor.compress(crypto.getRandomValues(new Uint8Array(5000)), coding), null);
     assertEquals(await compressor.compress(new Uint8Array(1), coding), null);
   });
 }
 
-Deno.test("one text is compressed after the other, others have a turn after each slice, and what fails is nothing", async () => {
+Deno.test("texts are compressed one after the other, other work runs after each slice, and a failure gives null", async () => {
   const compressor = new Compressor();
   const random = new Random();
   const slices = 16;
@@ -167,7 +167,7 @@ Deno.test("one text is compressed after the other, others have a turn after each
   assertEquals(order, ["large", "broken", "small"]);
 });
 
-Deno.test("when too much is to be compressed there is no waiting in line; later there is room again", async () => {
+Deno.test("with too many texts to compress the next ones do not wait; later there is room again", async () => {
   const compressor = new Compressor();
   const content = text(2000, new Random());
   for (let round = 0; round < 2; round++) {
@@ -180,7 +180,7 @@ Deno.test("when too much is to be compressed there is no waiting in line; later 
   }
 });
 
-Deno.test("a text is compressed once for each coding, however many ask at once and in what way, until it changes", async () => {
+Deno.test("a text is compressed once for each coding, however many requests come at once, until it changes", async () => {
   const random = new Random();
   const content = text(200_000, random);
   await serving({ "a.html": content }, async (port, site, made) => {
@@ -224,7 +224,7 @@ Deno.test("a text is compressed once for each coding, however many ask at once a
   });
 });
 
-Deno.test("what was tried in vain is not tried again", async () => {
+Deno.test("a compression that did not help is not tried again", async () => {
   await serving({ "a.txt": crypto.getRandomValues(new Uint8Array(5000)) }, async (port, site, made) => {
     const content = Deno.readFileSync(site.path("a.txt"));
     for (let i = 0; i < 5; i++) {
@@ -241,7 +241,7 @@ Deno.test("what was tried in vain is not tried again", async () => {
   });
 });
 
-Deno.test("while too much is compressed a client gets the text as it is, and the compressed one the next time", async () => {
+Deno.test("while too many texts are compressed a client gets the plain text, and the compressed one the next time", async () => {
   const random = new Random();
   const files: Record<string, Uint8Array> = { "0.txt": new Uint8Array(COMPRESSED_BYTES_MAX).fill(0x20) };
   for (let i = 1; i < COMPRESSIONS_MAX; i++) files[`${i}.txt`] = text(5000, random);
@@ -249,8 +249,8 @@ Deno.test("while too much is compressed a client gets the text as it is, and the
     using wire = await Wire.connect(port);
     const request = get("/a.txt", "Accept-Encoding: br");
     const others = Object.keys(files).map((name) => exchange(port, get(`/${name}`, "Accept-Encoding: br")));
-    await eventually(() => made.length >= COMPRESSIONS_MAX, "they are not begun"); // the first takes a hundred turns
-    for (let i = 0; i < 4; i++) { // the head is known then, and could have remembered its answer
+    await eventually(() => made.length >= COMPRESSIONS_MAX, "they are not begun"); // the first one takes a hundred turns
+    for (let i = 0; i < 4; i++) { // the head is recognized then, and its response could have been remembered
       await wire.send(request);
       const { fields, body } = await wire.expect();
       assertEquals([fields["content-encoding"], body.length, fields.vary], [
@@ -266,7 +266,7 @@ Deno.test("while too much is compressed a client gets the text as it is, and the
   });
 });
 
-Deno.test("a client that leaves while its text is compressed takes nothing with it", async () => {
+Deno.test("a client that leaves while its text is compressed affects no other client", async () => {
   const files = Object.fromEntries(
     Array.from({ length: 5 }, (_, i) => [`${i}.txt`, text(500_000, new Random())]),
   );
@@ -285,7 +285,7 @@ Deno.test("a client that leaves while its text is compressed takes nothing with 
   });
 });
 
-Deno.test("a text that changes while it is compressed is the new one for whoever asks from then on", async () => {
+Deno.test("a text that changes during its compression is sent in its new version to later requests", async () => {
   const random = new Random();
   await serving({ "a.txt": text(500_000, random) }, async (port, site, made) => {
     for (let round = 1; round <= 5; round++) {

@@ -1,5 +1,5 @@
 /**
- * What pages of other origins are told. Fetch standard, §3.3.
+ * CORS fields for pages of other origins. Fetch standard, §3.3.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -32,7 +32,7 @@ function preflightOf(cors: Cors, ...lines: string[]): Record<string, string> | n
   return Object.fromEntries(fields);
 }
 
-Deno.test("where nothing is set, nothing is said", () => {
+Deno.test("without a setting there are no CORS fields", () => {
   const cors = new Cors(null);
   const asking = "Origin: https://a.example";
   assertEquals(cors.originOf(requestWith("GET", asking)), null);
@@ -42,7 +42,7 @@ Deno.test("where nothing is set, nothing is said", () => {
   assertEquals(cors.variesByOrigin, false);
 });
 
-Deno.test("where all may read, a star says so to all, and nothing varies", () => {
+Deno.test("when all origins may read, responses have a star for all, and do not vary", () => {
   for (const cors of [new Cors(["*"]), new Cors(["https://a.example", "*"])]) {
     for (const origin of [null, "https://a.example", "null"]) {
       assertEquals(cors.fieldsFor(origin), [["Access-Control-Allow-Origin", "*"], EXPOSED]);
@@ -52,7 +52,7 @@ Deno.test("where all may read, a star says so to all, and nothing varies", () =>
   }
 });
 
-Deno.test("where a list is set, an origin is told of itself, and every response varies", () => {
+Deno.test("with a list, an origin in it gets its own name, and every response varies", () => {
   const cors = new Cors(LIST);
   assertEquals(cors.variesByOrigin, true);
   for (const origin of LIST) {
@@ -68,7 +68,7 @@ Deno.test("where a list is set, an origin is told of itself, and every response 
   assertEquals(new Cors([]).fieldsFor(null), [["Vary", "Origin"]]);
 });
 
-Deno.test("origins are compared to the letter", () => {
+Deno.test("origins are compared exactly", () => {
   const cors = new Cors(LIST);
   for (
     const line of [
@@ -91,7 +91,7 @@ Deno.test("origins are compared to the letter", () => {
   ) assertEquals(cors.originOf(requestWith("GET", line)), null, line);
 });
 
-Deno.test("only what browsers send as an origin can stand in the list", () => {
+Deno.test("the list takes only origins as browsers send them", () => {
   const cases: [string, boolean][] = [
     ["https://example.org", true],
     ["http://localhost:3000", true],
@@ -126,7 +126,7 @@ Deno.test("only what browsers send as an origin can stand in the list", () => {
   }
 });
 
-Deno.test("a preflight is answered to all where all may read", () => {
+Deno.test("when all origins may read, every preflight request is answered", () => {
   const cors = new Cors(["*"]);
   for (const origin of ["https://a.example", "null"]) {
     assertEquals(preflightOf(cors, `Origin: ${origin}`, "Access-Control-Request-Method: GET"), {
@@ -138,7 +138,7 @@ Deno.test("a preflight is answered to all where all may read", () => {
   }
 });
 
-Deno.test("a preflight is answered to those in the list; others are told nothing", () => {
+Deno.test("a preflight request of a listed origin is answered; others get no permission", () => {
   const cors = new Cors(LIST);
   const vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers";
   const lines = ["Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: range,if-none-match"];
@@ -154,7 +154,7 @@ Deno.test("a preflight is answered to those in the list; others are told nothing
   }
 });
 
-Deno.test("what is no preflight is not answered as one", () => {
+Deno.test("a request that is no preflight request is not answered as one", () => {
   const cors = new Cors(["*"]);
   assertEquals(preflightOf(cors), null);
   assertEquals(preflightOf(cors, "Origin: https://a.example"), null);
@@ -165,7 +165,7 @@ Deno.test("what is no preflight is not answered as one", () => {
   }
 });
 
-Deno.test("of what a preflight asks for only a list of names comes back, up to a limit", () => {
+Deno.test("of the field names in a preflight request only a well-formed list is returned, up to a limit", () => {
   const cors = new Cors(["*"]);
   const longest = "x".repeat(CORS_REQUESTED_FIELDS_BYTES_MAX);
   const cases: [string, boolean][] = [
@@ -200,7 +200,7 @@ Deno.test("of what a preflight asks for only a list of names comes back, up to a
   assertEquals(fields?.["Access-Control-Allow-Headers"], "a, b");
 });
 
-Deno.test("credentials are allowed to nobody", () => {
+Deno.test("credentials are never allowed", () => {
   for (const origins of [["*"], LIST]) {
     const cors = new Cors(origins);
     const request = requestWith("OPTIONS", `Origin: ${LIST[0]}`, "Access-Control-Request-Method: GET");

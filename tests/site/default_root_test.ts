@@ -1,5 +1,5 @@
 /**
- * The root that is served where none is named: it does not lead out of the working directory.
+ * The default root: it does not lead out of the working directory.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -9,7 +9,7 @@ import { exchange, get } from "../support/wire.ts";
 
 const PORT = ["-a", "127.0.0.1", "-p", "0"];
 
-/** Starts the program in the folder as if its user had unpacked it there. */
+/** Starts the program in the folder, as after unpacking it there. */
 function start(folder: Site, ...args: string[]): Promise<Program> {
   return Program.startCommand(programCommand([...PORT, ...args]), folder.root);
 }
@@ -56,7 +56,7 @@ Deno.test("the default root follows no link out of the working directory, unless
   }
 });
 
-Deno.test("a default root that is replaced while it is served is followed inside of the directory, and not out of it", async () => {
+Deno.test("a default root that is replaced while it is served is followed inside of the directory, but not out of it", async () => {
   using outside = new Site({ "index.html": "outside" });
   using folder = new Site({ "a/index.html": "a", "b/index.html": "b" });
   Deno.symlinkSync("a", folder.path("html"));
@@ -80,7 +80,7 @@ Deno.test("a default root that is replaced while it is served is followed inside
   await becomes(async () => await say(program, "/") === "a", "it is followed again");
 });
 
-Deno.test("a host's root of a named file may lead anywhere, also where the default root is not named", async () => {
+Deno.test("the root of a host in a named file may lead anywhere, even if the default root is not named", async () => {
   using outside = new Site({ "index.html": "outside" });
   using folder = new Site({ "html/index.html": "inside" });
   const hosts = { "x.example": { root: outside.root }, "y.example": {} };

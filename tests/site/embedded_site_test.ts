@@ -1,5 +1,6 @@
 /**
- * A site in an archive is served as the directory that it was made of: asked the same, both answer the same bytes.
+ * A site in an archive is served like the directory that it was made of: both answer the same requests with the same
+ * bytes.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -20,7 +21,7 @@ import { get, head, Wire, type WireResponse } from "../support/wire.ts";
 const LARGE = new Uint8Array(1_200_000).map((_, i) => (i * 7919) >> 5);
 const TEXT = "many words, many words; ".repeat(500);
 
-/** A directory with whatever a site can have. */
+/** A directory with everything that a site can have. */
 function makeSite(): Site {
   const site = new Site({
     "index.html": "<h1>home</h1>",
@@ -57,7 +58,7 @@ function makeSite(): Site {
   return site;
 }
 
-/** Deno has no names but text; the shell has. */
+/** Deno has only names that are text; the shell has all. */
 function writeBytes(path: Uint8Array, content: string): void {
   const octal = Array.from(path, (byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
   new Deno.Command("sh", { args: ["-c", `printf %s "$2" > "$(printf "$1")"`, "sh", octal, content] })
@@ -71,7 +72,7 @@ class Packed implements Disposable {
   readonly #folder = new Site();
   readonly #fd: number;
 
-  /** `before` are bytes that stand before it in its file, as a program does. */
+  /** `before` are bytes before the archive in its file, where the program is. */
   constructor(directory: string, before = 4099) {
     const path = this.#folder.path("archive");
     using file = Deno.openSync(path, { write: true, createNew: true });
@@ -91,7 +92,7 @@ class Packed implements Disposable {
 
 const BROWSER = "Accept: text/html,*/*;q=0.8";
 
-/** Asked for in several ways. */
+/** Requested in several ways. */
 const PATHS: readonly string[] = [
   "/",
   "/about",
@@ -106,7 +107,7 @@ const PATHS: readonly string[] = [
   "/linked/and/deeper.txt",
 ];
 
-/** Asked for once. */
+/** Requested once. */
 const OTHER_PATHS: readonly string[] = [
   "/index.html",
   "/about.html",
@@ -170,7 +171,7 @@ function requestLine(request: string): string {
 
 const latin1 = new TextDecoder("latin1");
 
-/** All of it that does not depend on when, and by whom, it was answered. */
+/** Returns the parts of a response that do not depend on its time and on the server. */
 function comparable({ statusLine, fields, body }: WireResponse): string {
   const { date: _, ...others } = fields;
   const boundary = /boundary=(\S+)/.exec(fields["content-type"] ?? "")?.[1];
@@ -178,7 +179,7 @@ function comparable({ statusLine, fields, body }: WireResponse): string {
   return boundary === undefined ? text : text.replaceAll(boundary, "BOUNDARY");
 }
 
-/** Asks both, twice: what is kept in memory by then is answered from there. */
+/** Requests everything from both servers twice, the second time from memory. */
 async function compare(site: Site, options: Omit<StaticOptions, "root">, requests = REQUESTS): Promise<void> {
   using packed = new Packed(site.root);
   const onDisk = staticHandler({ ...options, root: site.root });
@@ -218,12 +219,14 @@ Deno.test("an embedded site answers every request as the directory does, byte fo
   await compare(site, {});
 });
 
-/** False for what leads nowhere: on disk it is something that cannot be shown, in an archive it is nothing at all. */
+/**
+ * Returns false for names that are not packed: on disk they exist and are not served, in an archive they are missing.
+ */
 function isPacked(request: string): boolean {
   return !/ \/(outside|dangling|pipe) /.test(request);
 }
 
-Deno.test("with listings, clean URLs, an application's page, compression and rules, too", async () => {
+Deno.test("an embedded site does, too, with listings, clean URLs, --spa, compression and rules", async () => {
   using site = makeSite();
   age(site);
   await compare(site, {
@@ -240,7 +243,7 @@ Deno.test("with listings, clean URLs, an application's page, compression and rul
   }, [...REQUESTS.filter(isPacked), get("/old/x"), get("/deep/nothing"), get("/some/page", BROWSER)]);
 });
 
-Deno.test("with nothing kept in memory, and tags of size and time, too", async () => {
+Deno.test("an embedded site does, too, without a cache, and with tags of size and time", async () => {
   using site = makeSite();
   age(site);
   const ranges = get("/large.bin", "Range: bytes=0-0,1000000-1100000,-7");
@@ -248,7 +251,7 @@ Deno.test("with nothing kept in memory, and tags of size and time, too", async (
   await compare(site, { cacheSize: 0 }, [get("/large.bin"), ranges]);
 });
 
-/** As a site that was not written in this very second, whose files would not be kept in memory yet. */
+/** Sets the files' times back, since files that have just changed would not be cached yet. */
 function age(site: Site): void {
   new Deno.Command("sh", {
     args: ["-c", 'find "$1" -print0 | xargs -0 touch -h -d "2024-05-06 07:08:09.123456789"', "sh", site.root],
@@ -256,7 +259,7 @@ function age(site: Site): void {
     .outputSync();
 }
 
-Deno.test("what would not be served is not packed, and what is no secret is named", () => {
+Deno.test("files that would not be served are not packed, and links and special files among them are named", () => {
   using site = makeSite();
   using packed = new Packed(site.root);
   for (
@@ -272,7 +275,7 @@ Deno.test("what would not be served is not packed, and what is no secret is name
   ]);
 });
 
-Deno.test("a link that leads to a directory it is in is refused by name", () => {
+Deno.test("a link to a directory that contains it is an error with its name", () => {
   if (!FOLLOWS_LINKS) return;
   using site = new Site({ "a/b.txt": "b" });
   Deno.symlinkSync("..", site.path("a/up"));
@@ -283,7 +286,7 @@ Deno.test("a link that leads to a directory it is in is refused by name", () => 
   );
 });
 
-Deno.test("the same directory makes the same archive, and a damaged one is refused", () => {
+Deno.test("the same directory makes the same archive, and a damaged archive is an error", () => {
   using site = makeSite();
   using folder = new Site();
   const [one, other] = ["one", "other"].map((name) => {
@@ -303,7 +306,7 @@ Deno.test("the same directory makes the same archive, and a damaged one is refus
   close(root);
 });
 
-Deno.test("a file of an archive has the state it had on disk", () => {
+Deno.test("a file in an archive has the status that it had on disk", () => {
   using site = makeSite();
   using packed = new Packed(site.root);
   const entry = packed.archive.find("about.html")!;
@@ -313,7 +316,7 @@ Deno.test("a file of an archive has the state it had on disk", () => {
   assertEquals(packed.archive.find("")!.names.includes("\xff.txt"), true);
 });
 
-Deno.test("an executable tells its machine and its end; what is none tells nothing", () => {
+Deno.test("an executable's header tells its machine and its end; other files tell nothing", () => {
   using file = Deno.openSync(Deno.execPath());
   const bytes = new Uint8Array(64);
   file.readSync(bytes);
@@ -322,6 +325,6 @@ Deno.test("an executable tells its machine and its end; what is none tells nothi
   assert(header.end > 1_000_000 && header.end <= file.statSync().size, String(header.end));
   assertEquals(readElfHeader(bytes.subarray(0, 63)), null);
   assertEquals(readElfHeader(new Uint8Array(64)), null);
-  bytes.fill(0, 40, 48); // no table of sections
+  bytes.fill(0, 40, 48); // no section table
   assertEquals(readElfHeader(bytes), null);
 });

@@ -1,5 +1,5 @@
 /**
- * Entity tags: they differ whenever the bytes do, with nothing else, and cost nobody's time but their own client's.
+ * Entity tags: they change exactly when the bytes change, and only the client of a file waits for its tag.
  * Source: RFC 9110 §8.8.3.
  * @module
  */
@@ -25,7 +25,7 @@ import { tagOf, writeSparse } from "../support/tags.ts";
 /** Lets timers run once. */
 const tick = () => sleep(0);
 
-/** The tags of a directory's files, as a site makes them, but at a time of one's own. */
+/** The tags of a directory's files, as a site makes them, but at a time that the test sets. */
 class Tagged implements Disposable {
   readonly site = new Site();
   readonly tags: EntityTags;
@@ -36,7 +36,7 @@ class Tagged implements Disposable {
     this.tags = new EntityTags(mode, (path) => openBeneath(this.#root, path));
   }
 
-  /** Asks for the tag of a file, `ageSeconds` after its last change. */
+  /** Requests the tag of a file, `ageSeconds` after its last change. */
   ask(name: string, ageSeconds = 10): string | null | Promise<string | null> {
     const path: PathBytes = cString(name);
     const status = new FileStatus();
@@ -44,7 +44,7 @@ class Tagged implements Disposable {
     return this.tags.ofFile(path, status, null, status.changedSeconds + ageSeconds);
   }
 
-  /** The tag that is there at last. */
+  /** Waits for the tag. */
   async askUntil(name: string): Promise<string> {
     for (let i = 0; i < 100_000; i++) {
       const tag = await this.ask(name);
@@ -60,7 +60,7 @@ class Tagged implements Disposable {
   }
 }
 
-Deno.test("RFC 9110 §8.8.3: a tag is strong, and no byte of it needs to be quoted", () => {
+Deno.test("RFC 9110 §8.8.3: a tag is strong, and has no character that needs quoting", () => {
   for (const content of ["", "a", "b", "x".repeat(100_000)]) {
     const tag = contentTag(new TextEncoder().encode(content));
     assertMatch(tag, /^"[A-Za-z0-9_-]{22}"$/);
@@ -68,7 +68,7 @@ Deno.test("RFC 9110 §8.8.3: a tag is strong, and no byte of it needs to be quot
   }
 });
 
-Deno.test("a file on disk has the tag that its bytes would have in memory, whatever its size", async () => {
+Deno.test("a file on disk has the tag that its bytes have in memory, whatever its size", async () => {
   using tagged = new Tagged();
   const { site } = tagged;
   for (const size of [0, 1, DIGEST_SLICE_BYTES - 1, DIGEST_SLICE_BYTES, DIGEST_SLICE_BYTES + 1, 3_300_000]) {
@@ -79,7 +79,7 @@ Deno.test("a file on disk has the tag that its bytes would have in memory, whate
   }
 });
 
-Deno.test("while a file is digested others have a turn after each slice, and who asks for the same file waits with it", async () => {
+Deno.test("while a file is digested other work runs after each slice, and requests for the same file share the digest", async () => {
   using tagged = new Tagged();
   const slices = 20;
   writeSparse(tagged.site.path("a"), slices * DIGEST_SLICE_BYTES, "a");
@@ -93,7 +93,7 @@ Deno.test("while a file is digested others have a turn after each slice, and who
   assert(ticks >= slices / 2, `${ticks} turns`);
 });
 
-Deno.test("a file that is too large to be waited for has no tag at once, and later its own", async () => {
+Deno.test("a file that is too large to wait for has no tag at first, and its own later", async () => {
   using tagged = new Tagged();
   const size = DIGESTED_WHILE_WAITING_BYTES_MAX + 1;
   writeSparse(tagged.site.path("a"), size, "large");
@@ -107,7 +107,7 @@ Deno.test("a file that is too large to be waited for has no tag at once, and lat
   assertEquals(await tagged.askUntil("a"), tagOf(Deno.readFileSync(tagged.site.path("a"))));
 });
 
-Deno.test("those who wait for a tag do not wait for one that nobody waits for", async () => {
+Deno.test("a tag that a response waits for does not wait for one that no response needs yet", async () => {
   using tagged = new Tagged();
   writeSparse(tagged.site.path("huge"), DIGESTED_WHILE_WAITING_BYTES_MAX + 1, "huge");
   tagged.site.write("small", "small");
@@ -117,7 +117,7 @@ Deno.test("those who wait for a tag do not wait for one that nobody waits for", 
   await tagged.askUntil("huge");
 });
 
-Deno.test("when clients wait for too many bytes already, the next tag comes later", async () => {
+Deno.test("when responses wait for too many bytes already, the next tag is made later", async () => {
   using tagged = new Tagged();
   const size = DIGESTED_WHILE_WAITING_BYTES_MAX;
   const count = DIGESTS_AWAITED_BYTES_MAX / size;
@@ -132,7 +132,7 @@ Deno.test("when clients wait for too many bytes already, the next tag comes late
   await tagged.askUntil("more");
 });
 
-Deno.test("a file that has just changed is digested for each who asks from then on: its times may not show the next change", async () => {
+Deno.test("a file that has just changed is digested for each request: its times may not show the next change", async () => {
   using tagged = new Tagged();
   tagged.site.write("a", "content");
   writeSparse(tagged.site.path("before"), 5 * DIGEST_SLICE_BYTES, "");
@@ -141,7 +141,7 @@ Deno.test("a file that has just changed is digested for each who asks from then 
   assert(queued instanceof Promise);
   assert(tagged.ask("a", 1) === queued, "it has not been begun");
   await before;
-  await null; // and now it has
+  await null; // now it has
   const anew = tagged.ask("a", 1);
   assert(anew instanceof Promise && anew !== queued);
   assertEquals([await queued, await anew], [tagOf("content"), tagOf("content")]);
@@ -150,7 +150,7 @@ Deno.test("a file that has just changed is digested for each who asks from then 
   await once;
 });
 
-Deno.test("a file that changes while it is digested gets no tag, or that of bytes it had; the next one is right", async () => {
+Deno.test("a file that changes while it is digested gets no tag, or that of bytes it had; the next tag is right", async () => {
   const size = 3 * DIGEST_SLICE_BYTES;
   const changes: [how: string, change: (path: string) => void][] = [
     ["its end is written to", (path) => {
@@ -188,7 +188,7 @@ Deno.test("a file that changes while it is digested gets no tag, or that of byte
   }
 });
 
-Deno.test("what was digested is remembered for so many states of files, those of long ago are forgotten", async () => {
+Deno.test("digests are remembered for a bounded number of file states, the latest ones", async () => {
   using tagged = new Tagged();
   tagged.site.write("a", "a");
   tagged.site.write("b", "b");
@@ -204,7 +204,7 @@ Deno.test("what was digested is remembered for so many states of files, those of
   assertEquals(await again, tagOf("a"));
 });
 
-Deno.test("no descriptor is left open, whatever becomes of the file", async () => {
+Deno.test("no descriptor stays open, whatever happens to the file", async () => {
   using tagged = new Tagged();
   const { site } = tagged;
   const open = openDescriptors();
@@ -219,7 +219,7 @@ Deno.test("no descriptor is left open, whatever becomes of the file", async () =
   assertEquals(openDescriptors(), open);
 });
 
-Deno.test("--etag mtime: the tag is of size and time to the nanosecond; off: there is none", () => {
+Deno.test("--etag mtime: the tag is made of size and time to the nanosecond; off: there is none", () => {
   using timed = new Tagged("mtime");
   using off = new Tagged("off");
   const bytes = new TextEncoder().encode("x");

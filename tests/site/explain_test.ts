@@ -1,5 +1,5 @@
 /**
- * What `--explain` says is what the server does, and why.
+ * `--explain` describes what the server does, and why.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -13,11 +13,11 @@ import { sleep } from "../support/sleep.ts";
 import { hasStrace } from "../support/trace.ts";
 import { Wire } from "../support/wire.ts";
 
-/** What --explain asks with; a browser's. */
+/** The fields that --explain sends, which are a browser's. */
 const FIELDS =
   "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\nAccept-Encoding: gzip, deflate, br, zstd";
 
-/** What a promise is rejected with is thrown by what this gives. */
+/** Waits for `promise`, and returns a function that throws its error, if it was rejected. */
 async function rejection(promise: Promise<unknown>): Promise<() => void> {
   const error = await promise.then(() => null, (error) => error);
   return () => {
@@ -25,7 +25,7 @@ async function rejection(promise: Promise<unknown>): Promise<() => void> {
   };
 }
 
-/** The head of the answer, without its date. */
+/** The head of a response, without Date. */
 async function headFrom(wire: Wire, target: string, host: string): Promise<string> {
   await wire.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${FIELDS}\r\n\r\n`);
   let text = "";
@@ -86,7 +86,7 @@ const RULES: Partial<StaticOptions> = {
   auth: [{ source: "/private/**", realm: "R", users: {} }],
 };
 
-/** Each set of settings, and for each URL the lines that must be among those that tell why. */
+/** Settings, and for each URL the lines that the explanation must have. */
 const TABLE:
   readonly (readonly [Partial<StaticOptions>, readonly (readonly [url: string, ...lines: string[]])[]])[] = [
     [{}, [
@@ -132,10 +132,10 @@ const TABLE:
       ["/up", "reason    the rule leads to a hidden name, or above the root"],
       [
         "/private/x.txt",
-        "rule      auth /private/**: a name and a password are needed",
+        "rule      auth /private/**: a user name and a password are required",
         "page      /e/401.html",
       ],
-      ["/private/none", "rule      auth /private/**: a name and a password are needed"],
+      ["/private/none", "rule      auth /private/**: a user name and a password are required"],
       ["/%00", "page      which cannot be had: a line of text instead"],
     ]],
     [{ spa: "/index.html", etag: "mtime", cacheControl: "off", index: ["first.html"] }, [
@@ -151,17 +151,17 @@ const TABLE:
     [{ hosts: new Map([["*.b.example", { cleanUrls: true }]]) }, [
       ["http://x.b.example/about", "host      *.b.example"],
       ["http://X.B.example./about", "host      *.b.example"],
-      ["http://b.example/about", "host      none of those that have settings of their own"],
-      ["/about", "host      none of those that have settings of their own"],
-      ["//x.b.example/about", "host      none of those that have settings of their own"],
+      ["http://b.example/about", "host      has no settings of its own: the default site"],
+      ["/about", "host      has no settings of its own: the default site"],
+      ["//x.b.example/about", "host      has no settings of its own: the default site"],
     ]],
   ];
 
-Deno.test("what is explained is what is sent, to the last field, and the lines say why", async () => {
+Deno.test("--explain shows the head that is sent, to the last field, and its lines say why", async () => {
   using outside = new Site({ "secret.txt": "x" });
   using site = new Site({ ...FILES, "epollet.json": "{}" });
   Deno.symlinkSync(`${outside.root}/secret.txt`, site.path("outside"));
-  await sleep(0); // what an earlier test closed
+  await sleep(0); // until what an earlier test closed has ended
   const before = openDescriptors();
   for (const [settings, rows] of TABLE) {
     const options = { root: site.root, ...settings };
@@ -177,7 +177,7 @@ Deno.test("what is explained is what is sent, to the last field, and the lines s
         assert(!/[\r\t]/.test(explained));
         const [, host = "localhost", path] = /^(?:http:\/\/([^/?]*))?([^#]*)/.exec(url) ?? [];
         const target = path!.startsWith("/") ? path!.replace(" ", "%20") : `/${path}`;
-        // On both sides for the first time: a tag of a large file may come later.
+        // The first request on both sides: the tag of a large file may be made later.
         assertEquals(withoutDate(head), await headFrom(wire, target, host), url);
       }
       assertEquals(server.errors, []);
@@ -188,7 +188,7 @@ Deno.test("what is explained is what is sent, to the last field, and the lines s
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("what cannot be explained throws, and leaves nothing open", async () => {
+Deno.test("a URL that cannot be explained throws, and nothing stays open", async () => {
   using site = new Site({ "a.txt": "a" });
   const before = openDescriptors();
   for (const url of ["", "a.txt", "ftp://x/", "http://", "http:///x", `/${"x".repeat(9000)}`]) {
@@ -237,7 +237,7 @@ Deno.test("--explain prints and ends; a mistake is one line, and status 2", asyn
   assertMatch(missing.stderr, /^epollet: Cannot open root [^\n]+\n$/);
 });
 
-Deno.test("--explain listens to nobody", () => {
+Deno.test("--explain does not listen", () => {
   if (!hasStrace()) return;
   using site = new Site({ "a.txt": "a" });
   const log = site.path("log");

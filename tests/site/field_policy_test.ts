@@ -57,7 +57,7 @@ function everywhere(...fields: (readonly [string, string | null])[]): { headers:
   return { headers: [{ source: "/**", fields }] };
 }
 
-Deno.test("auto: what has a hash in its name stays for a year, everything else is asked for again", () => {
+Deno.test("auto: a file with a hash in its name is cached for a year, everything else is revalidated", () => {
   const year = "max-age=31536000, immutable";
   const cases: [Partial<ResponseFacts>, string | null][] = [
     [PAGE, "no-cache"],
@@ -66,17 +66,17 @@ Deno.test("auto: what has a hash in its name stays for a year, everything else i
     [{ ...SCRIPT, status: 304 }, year],
     [{ ...PAGE, status: 206 }, "no-cache"],
     [{ ...PAGE, status: 304 }, "no-cache"],
-    [{ ...SCRIPT, path: "/assets/index-B_x-zT1a.js", fileName: "index-B_x-zT1a.js" }, year], // its directory counts
+    [{ ...SCRIPT, path: "/assets/index-B_x-zT1a.js", fileName: "index-B_x-zT1a.js" }, year], // the directory decides
     [{ ...SCRIPT, path: "/%C3%BC.3f2a9c81.js", fileName: "ü.3f2a9c81.js" }, year],
     [{ ...SCRIPT, path: "/app.js", fileName: "app.js" }, "no-cache"],
-    // A page that answers for what looks like a hash, and a file that another name leads to.
+    // A page that is sent for a path that looks like a hash, and a file that another name leads to.
     [{ ...SCRIPT, fileName: "index.html", mediaType: "text/html" }, "no-cache"],
     [{ ...SCRIPT, fileName: "index.html" }, "no-cache"],
     [{ ...SCRIPT, path: "/latest.js" }, "no-cache"],
     [{ ...SCRIPT, fileName: "app.5b0e77d2.js" }, "no-cache"],
     [{ ...SCRIPT, mediaType: "text/html; charset=utf-8" }, "no-cache"],
     [{ ...SCRIPT, mediaType: "TEXT/HTML" }, "no-cache"],
-    // A list of what is in a directory.
+    // A listing.
     [{ ...PAGE, fileName: null, mediaType: null }, "no-cache"],
     ...[204, 301, 308, 400, 401, 403, 404, 405, 412, 416, 500, 503].map((status) => {
       return [{ ...SCRIPT, status }, null] as [Partial<ResponseFacts>, null];
@@ -89,14 +89,14 @@ Deno.test("auto: what has a hash in its name stays for a year, everything else i
   }
 });
 
-Deno.test("what asks for a password is kept by its reader alone", () => {
+Deno.test("a response behind a password is not for shared caches", () => {
   const auth = [{ source: "/assets/**", realm: "r", users: {} }];
   assertEquals(valueOf("Cache-Control", { auth }, SCRIPT), "private, max-age=31536000, immutable");
   assertEquals(valueOf("Cache-Control", { auth }, { ...PAGE, path: "/assets/" }), "private, no-cache");
   assertEquals(valueOf("Cache-Control", { auth }, PAGE), "no-cache");
 });
 
-Deno.test("a Cache-Control of one's own is for every file, and for nothing else", () => {
+Deno.test("a Cache-Control from the settings is for every file, and for nothing else", () => {
   const settings = { cacheControl: "max-age=60" };
   for (const what of [PAGE, SCRIPT, { ...PAGE, status: 206 }, { ...PAGE, status: 304 }]) {
     assertEquals(valueOf("Cache-Control", settings, what), "max-age=60");
@@ -108,13 +108,13 @@ Deno.test("a Cache-Control of one's own is for every file, and for nothing else"
   assertThrows(() => policyOf({ cacheControl: "a\r\nb" }), TypeError, "Cache-Control");
 });
 
-Deno.test("by default an error gets nothing, and a file one field", () => {
+Deno.test("by default an error gets no field, and a file one", () => {
   const extraFields: Fields = [["Content-Type", "text/plain"], ["X-Content-Type-Options", "nosniff"]];
   assertEquals(fieldsOf({}, MISSING, extraFields), extraFields);
   assertEquals(fieldsOf({}, PAGE, extraFields), [...extraFields, ["Cache-Control", "no-cache"]]);
 });
 
-Deno.test("the preset for careful browsers goes with every response, each field once", () => {
+Deno.test("the security fields are in every response, each once", () => {
   const names = [
     "Strict-Transport-Security",
     "X-Content-Type-Options",
@@ -141,7 +141,7 @@ Deno.test("the preset for careful browsers goes with every response, each field 
     "frame-ancestors 'self'; base-uri 'self'; object-src 'self'",
   );
   assert(valueOf("Permissions-Policy", secure, PAGE)?.startsWith("camera=(self), "));
-  // Each can be replaced or taken away.
+  // Each can be replaced or removed.
   const rules = everywhere(
     ...names.map((name, i) => [name.toLowerCase(), i % 2 === 0 ? null : "mine"] as const),
   );
@@ -154,7 +154,7 @@ Deno.test("the preset for careful browsers goes with every response, each field 
   }
 });
 
-Deno.test("rules replace fields of their name, whatever its case; null takes them away; the last one wins", () => {
+Deno.test("rules replace fields of the same name in any case; null removes them; the last rule wins", () => {
   const extraFields: Fields = [["Content-Type", "text/html"], ["ETag", '"a"'], ["X-A", "own"], [
     "x-a",
     "own again",
@@ -204,7 +204,7 @@ Deno.test("rules replace fields of their name, whatever its case; null takes the
   );
 });
 
-Deno.test("Vary only grows", () => {
+Deno.test("values of Vary are only added", () => {
   const cors = ["https://a.example"];
   const cases: [
     extraFields: string | null,
@@ -239,7 +239,7 @@ Deno.test("Vary only grows", () => {
   assertEquals(valueOf("Vary", everywhere(["Vary", "C"]), PAGE, twice), "A, B, C");
 });
 
-Deno.test("what a rule says about content is not said of an error, nor of what it redirects to", () => {
+Deno.test("a rule's fields about content are only in the 200 and 206 of a file", () => {
   const names = ["Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition"];
   const settings = everywhere(...names.map((name) => [name, "x"] as const), ["Content-Security-Policy", "y"]);
   const extraFields: Fields = [["Content-Type", "text/plain; charset=utf-8"]];
@@ -263,7 +263,7 @@ Deno.test("what a rule says about content is not said of an error, nor of what i
   assertEquals(valueOf("Content-Type", settings, range, multipart), multipart[0]![1]);
 });
 
-Deno.test("what a rule says about caching is not said of an error: a year for a file is none for its absence", () => {
+Deno.test("a rule's fields about caching are not in an error: a file's year is not for its absence", () => {
   for (const name of ["Cache-Control", "Expires", "Pragma", "CDN-Cache-Control", "Surrogate-Control"]) {
     const settings = everywhere([name, "x"]);
     for (const status of [200, 206, 301, 304]) {
@@ -276,7 +276,7 @@ Deno.test("what a rule says about caching is not said of an error: a year for a 
   assertEquals(valueOf("X-Expires", everywhere(["X-Expires", "x"]), MISSING), "x");
 });
 
-Deno.test("other origins are told what the settings say, on errors, too", () => {
+Deno.test("CORS fields are as in the settings, also in errors", () => {
   for (const what of [PAGE, MISSING, { ...PAGE, status: 304 }]) {
     assertEquals(valueOf("Access-Control-Allow-Origin", { cors: ["*"] }, what), "*");
     assertEquals(valueOf("Vary", { cors: ["*"] }, what), null);
@@ -292,7 +292,7 @@ Deno.test("other origins are told what the settings say, on errors, too", () => 
   }
 });
 
-Deno.test("it is known whether an error's fields depend on who asks for what", () => {
+Deno.test("it is known whether the fields of errors depend on path and origin", () => {
   const cases: [Partial<SiteSettings>, boolean][] = [
     [{}, true],
     [{ securityHeaders: true, cacheControl: "max-age=1", cors: ["*"] }, true],
@@ -312,7 +312,7 @@ Deno.test("it is known whether an error's fields depend on who asks for what", (
   }
 });
 
-Deno.test("an answer without a path gets what is said of every path", () => {
+Deno.test("a response without a path gets the fields of rules for every path", () => {
   const headers = [
     { source: "/**", fields: [["X-A", "1"] as const] },
     { source: "/*", fields: [["X-B", "2"] as const] },

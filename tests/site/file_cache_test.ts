@@ -1,5 +1,5 @@
 /**
- * The cache by itself: what it holds under one key.
+ * The cache by itself: one resource for each key.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -10,10 +10,10 @@ import { ContentSource } from "../../handlers/site/content/content_source.ts";
 import { Resource } from "../../handlers/site/cache/resource.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import type { HandlerContext } from "../../server/connection/handler.ts";
-import "../support/in_process.ts"; // the C library is loaded
+import "../support/in_process.ts"; // loads the C library
 import { Site } from "../support/program.ts";
 
-Deno.test("under one key there is one resource: the later one ends the other, and takes its place alone", () => {
+Deno.test("a key has one resource: a later one ends the earlier one, and replaces it", () => {
   using site = new Site({ "a.txt": "a" });
   const origin = new ContentSource({ ...DEFAULT_SITE_SETTINGS, root: site.root }, { validate: "off" }).hold();
   const { root } = origin;

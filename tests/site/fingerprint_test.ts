@@ -1,5 +1,5 @@
 /**
- * Names with a hash in them, as the tools write them, and names that only look so.
+ * File names with hashes, as bundlers write them, and names that only look like that.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -114,7 +114,7 @@ const NOT_HASHED: Readonly<Record<string, readonly string[]>> = {
     "/assets/img-1234567890123456.png",
     "/0123456789012345678901234567890123456789.js",
   ],
-  "numbers of somebody or something": [
+  "numbers of accounts and devices": [
     "/avatar-507f1f77bcf86cd799439011.jpg",
     "/uploads/avatar.507f1f77bcf86cd799439011.png",
     "/u/3f2a1b9c-1234-4abc-8def-1234567890ab.jpg",
@@ -162,12 +162,12 @@ const NOT_HASHED: Readonly<Record<string, readonly string[]>> = {
     "/assets/bg-ff000080.png",
     "/main-COMPILED.js",
     "/camelCaseName.js",
-    "/lib/index-DiwrgTda.js", // not where a bundler writes
+    "/lib/index-DiwrgTda.js", // not a place where a bundler writes
     "/photos/x-B_x-zT1a.jpg",
     "/dist/x-B_x-zT1a.js",
   ],
   "what a bundler would not have written so": [
-    "/main-ABCDEF12.js", // 1 is none of base32's digits
+    "/main-ABCDEF12.js", // 1 is not a base32 digit
     "/other-5XYZ7Q2A.js",
     "/chunk-5XYZ7Q2A.png",
     "/main.3F2A1B9C.js",
@@ -198,19 +198,19 @@ const NOT_HASHED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-Deno.test("names that bundlers write are known for what they are", () => {
+Deno.test("names of bundlers are recognized", () => {
   for (const [tool, paths] of Object.entries(HASHED)) {
     for (const path of paths) assert(hasContentHash(path), `${tool}: ${path}`);
   }
 });
 
-Deno.test("names that only look so are not taken for hashes", () => {
+Deno.test("names that only look like hashes are not recognized", () => {
   for (const [kind, paths] of Object.entries(NOT_HASHED)) {
     for (const path of paths) assert(!hasContentHash(path), `${kind}: ${path}`);
   }
 });
 
-Deno.test("of random hashes few are overlooked", () => {
+Deno.test("few random hashes are missed", () => {
   const random = new Random(1);
   const draw = (alphabet: string, length: number) =>
     Array.from({ length }, () => alphabet[random.below(alphabet.length)]).join("");
@@ -222,7 +222,7 @@ Deno.test("of random hashes few are overlooked", () => {
       [(hash) => `/main.${hash}.js`, digits + "abcdef", 20, 0.01],
       [(hash) => `/main.${hash}.js`, digits + "abcdef", 8, 0.11],
       [(hash) => `/assets/index-${hash}.js`, base64, 8, 0.12],
-      // Of those that may be words none counts: to overlook one costs a 304.
+      // Random names that may be words are all missed: missing one costs a 304.
       [(hash) => `/assets/Home-${hash}.js`, base64, 8, 0.25],
       [(hash) => `/_nuxt/${hash}.js`, base64, 8, 0.12],
       [(hash) => `/assets/hero-${hash}.webp`, base64, 8, 0.3],
@@ -235,7 +235,7 @@ Deno.test("of random hashes few are overlooked", () => {
   }
 });
 
-/** Short words, names and abbreviations, of which people make names of files. */
+/** Short words, names and abbreviations, as in file names. */
 const WORDS =
   ("home page main view user admin photo team logo icon menu card list grid map chart data file form login blog post news " +
     "shop cart item price sale order about contact help legal terms index start intro demo test draft final copy old new " +
@@ -246,7 +246,7 @@ const WORDS =
     "usb hdmi wifi mp3 mp4 png jpg pdf css html json xml sql api app web dev prod beta alpha rev ver setup tool kit")
     .split(" ");
 
-/** Some thousand names of eight characters with capitals and small letters, as people write them. */
+/** Some thousand names of eight characters in upper and lower case, as people write them. */
 function* writtenNames(): Generator<string> {
   const capital = (word: string) => word[0]!.toUpperCase() + word.slice(1);
   const numbers = ["2", "3", "7", "10", "12", "24", "64", "99", "2024", "2026", "3840"];
@@ -263,15 +263,15 @@ function* writtenNames(): Generator<string> {
   }
 }
 
-Deno.test("of some thousand names that people write one in a hundred is taken for a hash at most, where not only bundlers write", () => {
+Deno.test("of some thousand names in upper and lower case at most one in a hundred is taken for a hash, outside of bundlers' directories", () => {
   const names = new Set([...writtenNames()].filter((name) => name.length === 8));
   assert(names.size > 4000, String(names.size));
   const places = [
     ["/assets/photo-….jpg", 0.01],
     ["/assets/setup-….js", 0.01],
     ["/img/….png", 0.0001],
-    ["/assets/index-….js", 0.1], // what Vite calls the script of each site
-    ["/_astro/hero.….webp", 0.1], // where only bundlers write
+    ["/assets/index-….js", 0.1], // Vite's name for the script of each site
+    ["/_astro/hero.….webp", 0.1], // a directory that only a bundler writes
   ] as const;
   for (const [place, most] of places) {
     const taken = [...names].filter((name) => hasContentHash(place.replace("…", name)));
@@ -287,7 +287,7 @@ Deno.test("of some thousand names that people write one in a hundred is taken fo
   }
 });
 
-Deno.test("a long name is looked at in no time", () => {
+Deno.test("a long name is checked in no time", () => {
   const startMs = performance.now();
   for (const part of ["a", "a.", "a-", ".min", "0a", "-", "A2"]) {
     assertEquals(hasContentHash(`/assets/${part.repeat(8000 / part.length)}.txt`), false);

@@ -1,5 +1,5 @@
 /**
- * Never stale, never truncated: what was changed before a request was sent is what the request gets.
+ * Never stale, never truncated: a request that is sent after a change gets the changed content.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -16,7 +16,7 @@ import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
-/** How files in memory are checked, and how often the sequence of changes is gone through. */
+/** How files in memory are checked, and how many rounds of changes are made. */
 const MODES = [["auto", 10_000], ["stat", 2000]] as const;
 
 async function text(wire: Wire, target: string): Promise<string> {
@@ -26,7 +26,7 @@ async function text(wire: Wire, target: string): Promise<string> {
 }
 
 for (const [mode, rounds] of MODES) {
-  Deno.test(`a request sent after a change returned sees it, ${rounds} times in a row (${mode})`, async () => {
+  Deno.test(`a request sent after a change returned gets it, ${rounds} times in a row (${mode})`, async () => {
     using site = new Site({ "a.txt": "start", "v0/x": "0", "v1/x": "1", "d/sub/x": "d", "e/sub/x": "e" });
     await using program = await Program.start(site.root, ["--cache-validate", mode]);
     using wire = await Wire.connect(program.port);
@@ -79,7 +79,7 @@ for (const [mode, rounds] of MODES) {
 }
 
 for (const [mode] of MODES) {
-  Deno.test(`a file that is kept in memory is dropped when it, its link or its directory changes (${mode})`, async () => {
+  Deno.test(`a file in memory is dropped when it, its link or its directory changes (${mode})`, async () => {
     const files = {
       "w": "1",
       "r": "1",
@@ -111,7 +111,7 @@ for (const [mode] of MODES) {
     Deno.truncateSync(site.path("t"), 2);
     assertEquals(await text(wire, "/t"), "12");
     const elsewhere = Deno.makeTempDirSync({ prefix: "epollet-test-" });
-    Deno.linkSync(site.path("h"), `${elsewhere}/h`); // a second name, outside of everything that is watched
+    Deno.linkSync(site.path("h"), `${elsewhere}/h`); // a second name, outside of all watched directories
     assertEquals(await text(wire, "/h"), "1");
     Deno.writeTextFileSync(`${elsewhere}/h`, "2");
     assertEquals(await text(wire, "/h"), "2");
@@ -132,12 +132,12 @@ for (const [mode] of MODES) {
     assertEquals(await text(wire, "/j/"), "second");
     Deno.chmodSync(site.path("w"), 0o000);
     const status = await text(wire, "/w");
-    assert(status === "403" || Deno.uid() === 0, "root may read what nobody may");
+    assert(status === "403" || Deno.uid() === 0, "root may read every file");
   });
 }
 
 for (const [mode] of MODES) {
-  Deno.test(`a condition that was answered by 304 again and again is judged anew when the file changes (${mode})`, async () => {
+  Deno.test(`a condition that was answered by 304 again and again is evaluated anew when the file changes (${mode})`, async () => {
     using site = new Site({ "a.txt": "old" });
     await settle();
     await using program = await Program.start(site.root, ["--cache-validate", mode]);
@@ -159,7 +159,7 @@ for (const [mode] of MODES) {
   });
 }
 
-Deno.test("another directory that takes the root's name, or a link's, is served within two seconds", async () => {
+Deno.test("another directory at the root's path, or behind its link, is served within two seconds", async () => {
   using site = new Site({ "one/a.txt": "one", "two/a.txt": "two", "three/a.txt": "three" });
   Deno.symlinkSync("one", site.path("current"));
   await using program = await Program.start(site.path("current"));
@@ -176,12 +176,12 @@ Deno.test("another directory that takes the root's name, or a link's, is served 
   Deno.renameSync(site.path("two"), site.path("away"));
   Deno.renameSync(site.path("three"), site.path("two"));
   await becomes("three");
-  Deno.removeSync(site.path("current")); // nothing is there: what was there goes on
+  Deno.removeSync(site.path("current")); // nothing is at the path: the previous directory is still served
   await sleep(2100);
   assertEquals(await text(wire, "/a.txt"), "three");
 });
 
-/** The answer of handlers that were called without a server, `agoMs` ago. */
+/** The response of handlers that are called without a server, `agoMs` ago. */
 async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0): Promise<string> {
   const bytes = encodeUtf8(get(target));
   const request = new HttpRequest();
@@ -206,7 +206,7 @@ Deno.test("a file that was written after the turn's clock was read has its own L
   }
 });
 
-Deno.test("a link that leads elsewhere only while its file is opened leaves nothing of that behind", async () => {
+Deno.test("a link that leads elsewhere only while its file is opened has no effect on what is cached", async () => {
   if (!FOLLOWS_LINKS) return console.log("skipped: links are not followed here");
   using site = new Site({ "one/x.txt": "one", "two/x.txt": "two" });
   Deno.symlinkSync("one", site.path("current"));
@@ -218,7 +218,7 @@ Deno.test("a link that leads elsewhere only while its file is opened leaves noth
   for (const [validate] of MODES) {
     let isOpening = true;
     const sites = new Sites({ root: site.root, validate }, (what) => {
-      if (what === "variant" && isOpening) lead("two"); // it was looked at, and is not open yet
+      if (what === "variant" && isOpening) lead("two"); // its status was read, and it is not open yet
     });
     try {
       assertMatch(await answerOf(sites, "/current/x.txt", 1), /\r\ntwo$/);
@@ -231,7 +231,7 @@ Deno.test("a link that leads elsewhere only while its file is opened leaves noth
   }
 });
 
-Deno.test("a large file that shrinks while it is sent ends the connection; its length is never a lie", async () => {
+Deno.test("a large file that shrinks while it is sent ends the connection: Content-Length is never wrong", async () => {
   using site = new Site({ "large.bin": new Uint8Array(32 * CACHED_FILE_BYTES_MAX) });
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
@@ -248,7 +248,7 @@ Deno.test("a large file that shrinks while it is sent ends the connection; its l
   assert(/cut off|reset/.test(failure), `expected a broken connection, got ${failure || "a whole answer"}`);
 });
 
-Deno.test("a file that is replaced while it is sent arrives whole, as it was when the answer began", async () => {
+Deno.test("a file that is replaced while it is sent arrives whole, in the state of the beginning", async () => {
   const old = new Uint8Array(16 * CACHED_FILE_BYTES_MAX).fill(1);
   using site = new Site({ "large.bin": old });
   await using program = await Program.start(site.root);

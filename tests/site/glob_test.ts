@@ -17,14 +17,14 @@ function assertMatches(pattern: string, table: Readonly<Record<string, Captures>
   }
 }
 
-Deno.test("a pattern without signs fits one path", () => {
+Deno.test("a pattern without wildcards matches one path", () => {
   assertMatches("/a/b.html", { "/a/b.html": [], "/a/b.htm": null, "/a/b.html/": null, "/a/b_html": null });
   assertMatches("/", { "/": [], "/a": null });
   assertMatches("/a.", { "/a.": [], "/ab": null });
   assertMatches("/A", { "/A": [], "/a": null });
 });
 
-Deno.test("a star stands for any run without a slash, and is captured", () => {
+Deno.test("a star matches any number of characters except slashes, and is captured", () => {
   assertMatches("/*", { "/": [""], "/a": ["a"], "/a.html": ["a.html"], "/a/": null, "/a/b": null });
   assertMatches("/*.js", {
     "/a.js": ["a"],
@@ -38,13 +38,13 @@ Deno.test("a star stands for any run without a slash, and is captured", () => {
   assertMatches("/a*/", { "/a/": [""], "/ab/": ["b"], "/a": null });
 });
 
-Deno.test("two stars stand for any run, slashes included", () => {
+Deno.test("two stars match any number of characters, slashes included", () => {
   assertMatches("/a**b", { "/ab": [""], "/a/x/b": ["/x/"], "/axb": ["x"], "/a": null });
   assertMatches("/**.js", { "/a.js": ["a"], "/a/b.js": ["a/b"], "/.js": [""] });
   assertMatches("/*/**.js", { "/a/b.js": ["a", "b"], "/a/b/c.js": ["a", "b/c"], "/a.js": null });
 });
 
-Deno.test("two stars at the end fit the directory itself, with its slash and without", () => {
+Deno.test("two stars at the end match the directory itself, with its slash and without", () => {
   assertMatches("/a/**", {
     "/a": [""],
     "/a/": [""],
@@ -59,7 +59,7 @@ Deno.test("two stars at the end fit the directory itself, with its slash and wit
   assertMatches("/{a,b/c}/**", { "/a": [""], "/b/c": [""], "/b": null, "/b/c/d": ["d"] });
 });
 
-Deno.test("two stars between slashes may stand for nothing", () => {
+Deno.test("two stars between slashes may match nothing", () => {
   assertMatches("/**/x.js", {
     "/x.js": [""],
     "/a/x.js": ["a"],
@@ -74,7 +74,7 @@ Deno.test("two stars between slashes may stand for nothing", () => {
   assertMatches("/a/**/", { "/a/": [""], "/a/b/": ["b"], "/a/b/c/": ["b/c"], "/a/b": null });
 });
 
-Deno.test("a question mark and a class are one character, however many bytes it has", () => {
+Deno.test("a question mark and a class match one character, however many bytes it has", () => {
   assertMatches("/?", {
     "/a": [],
     "/": null,
@@ -92,7 +92,7 @@ Deno.test("a question mark and a class are one character, however many bytes it 
   assertMatches("/[\\]\\-a]", { "/%5D": [], "/-": [], "/a": [], "/%5C": null });
 });
 
-Deno.test("braces are alternatives; the captures are those of the first that fits", () => {
+Deno.test("braces are alternatives; the captures are those of the first one that matches", () => {
   assertMatches("/*.{js,css}", { "/a.js": ["a"], "/a.css": ["a"], "/a.jscss": null });
   assertMatches("/{a,b{c,d}}/{x,}", { "/a/x": [], "/bc/": [], "/bd/x": [], "/b/x": null, "/a": null });
   assertMatches("/{*,a/*}.js", { "/b.js": ["b"], "/a/b.js": ["b"], "/b/b.js": null });
@@ -101,7 +101,7 @@ Deno.test("braces are alternatives; the captures are those of the first that fit
   assertMatches("/{[,}],x}", { "/,": [], "/%7D": [], "/x": [] });
 });
 
-Deno.test("a backslash or a percent sign makes a sign an ordinary character", () => {
+Deno.test("a backslash or percent-encoding makes a special character an ordinary one", () => {
   assertMatches("/\\*", { "/*": [], "/a": null });
   assertMatches("/%2A", { "/*": [], "/a": null });
   assertMatches("/\\{a\\,b\\}", { "/%7Ba,b%7D": [] });
@@ -119,11 +119,11 @@ Deno.test("a pattern may be written in UTF-8 or percent-encoded, in either case"
   assertMatches("/*%A9", { "/%C3%A9": null, "/%A9": [""], "/a%A9": ["a"] });
   assertMatches("/*A9", { "/%C3%A9": null, "/A9": [""] });
   assertMatches("/😀?", { "/%F0%9F%98%80%F0%9F%98%81": [] });
-  assertMatches("/%ED%A0%80", { "/%ED%A0%80": [] }); // a surrogate: three bytes that are no character
+  assertMatches("/%ED%A0%80", { "/%ED%A0%80": [] }); // a surrogate: three bytes that are not a character
   assertMatches("/?", { "/%ED%A0%80": null, "/%C0%AF": null, "/%F5%80%80%80": null, "/%E0%80%80": null });
 });
 
-Deno.test("a malformed pattern is an error that names it and says what is wrong", () => {
+Deno.test("a malformed pattern is an error that quotes it and says what is wrong", () => {
   const table: readonly (readonly [string, string])[] = [
     ["", "does not begin with a slash"],
     ["*.js", "does not begin with a slash"],
@@ -132,8 +132,8 @@ Deno.test("a malformed pattern is an error that names it and says what is wrong"
     ["/a}", "has a } without a {"],
     ["/{a,{b}", "has a { without a }"],
     ["/[a", "has a [ without a ]"],
-    ["/[]", "has a class of nothing"],
-    ["/[!]", "has a class of nothing"],
+    ["/[]", "has an empty class"],
+    ["/[!]", "has an empty class"],
     ["/[z-a]", "has a class whose range goes backwards"],
     ["/[a/b]", "has a slash in a class"],
     ["/***", "has three stars in a row"],
@@ -167,7 +167,7 @@ Deno.test("a pattern that is hard to match is matched in no time, on the longest
   for (const [pattern, path] of hard) {
     const glob = new Glob(pattern);
     const startMs = performance.now();
-    // A matcher that goes back and tries again would take longer than the universe is old; ours some milliseconds.
+    // A backtracking matcher would take longer than the age of the universe; this one takes some milliseconds.
     assertEquals(glob.match(path), null, pattern);
     const fitting = path.endsWith("/") ? path + "b" : path + "bc";
     glob.match(fitting);
@@ -175,7 +175,7 @@ Deno.test("a pattern that is hard to match is matched in no time, on the longest
   }
 });
 
-/** The meaning of a pattern, written down the slow way: the captures of the greediest match from `p` and `t` on. */
+/** A slow, obvious matcher: returns the captures of the greediest match from `p` and `t` on. */
 function reference(pattern: readonly string[], path: readonly string[], p = 0, t = 0): string[] | null {
   if (p === pattern.length) return t === path.length ? [] : null;
   const next = pattern[p];
@@ -217,7 +217,7 @@ function randomRow(random: Random, choices: readonly string[], lengthMax: number
   return row;
 }
 
-Deno.test("it agrees with a slow, obvious matcher, captures included", () => {
+Deno.test("Glob agrees with a slow, obvious matcher, captures included", () => {
   const encoder = new TextEncoder();
   const encode = (text: string) => encodePath(encoder.encode(text), false).slice(1);
   let matches = 0;
@@ -232,7 +232,7 @@ Deno.test("it agrees with a slow, obvious matcher, captures included", () => {
   assertLess(1000, matches, "hardly anything fits: the test says little");
 });
 
-Deno.test("a destination takes what was captured", () => {
+Deno.test("a destination contains the captures", () => {
   const table: readonly (readonly [string, readonly string[], string])[] = [
     ["/new/$1", ["a/b"], "/new/a/b"],
     ["/$2/$1", ["a", "b"], "/b/a"],
@@ -255,5 +255,5 @@ Deno.test("a destination on this host stays there, whatever was captured", () =>
   const captures = new Glob("/x**").match("/x/evil.com");
   assertEquals(captures, ["/evil.com"]);
   assertEquals(expandDestination("/$1", captures ?? []), "/evil.com");
-  assertEquals(expandDestination("//cdn.example/$1", ["a"]), "//cdn.example/a"); // the user's own will
+  assertEquals(expandDestination("//cdn.example/$1", ["a"]), "//cdn.example/a"); // chosen by the rule itself
 });

@@ -1,5 +1,5 @@
 /**
- * Header rules by type: what counts is the Content-Type that is sent, whatever the path.
+ * Header rules by type: they are compared with the Content-Type that is sent, whatever the path.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
@@ -48,7 +48,7 @@ const config = {
   auth: [{ source: "/private/", users: { anna: hashOf("secret") } }],
 };
 
-Deno.test("a rule for text/html is for pages at whatever path, in every form, and for nothing else", async () => {
+Deno.test("a rule for text/html is for pages at any path, in every form, and for nothing else", async () => {
   await using served = await ServedSite.start(FILES, { config });
   const tagOf = async (path: string) => (await served.ask(get(path))).fields.etag;
   const pages: [request: string, status: number][] = [
@@ -118,7 +118,7 @@ Deno.test("a rule for text/html is for pages at whatever path, in every form, an
   }
 });
 
-Deno.test("--explain names the rules that hold for the type, and --check prints what says the same again", async () => {
+Deno.test("--explain names the rules that apply to the type, and --check prints settings that give the same again", async () => {
   const { auth: _, ...rules } = config;
   using site = new Site(FILES);
   using other = new Site({ "conf.json": JSON.stringify({ root: site.root, ...rules }) });
@@ -142,7 +142,7 @@ Deno.test("--explain names the rules that hold for the type, and --check prints 
   assertEquals(second.stdout, first.stdout);
 });
 
-Deno.test("a type that is none is one line in the file, and a TypeError in JavaScript", async () => {
+Deno.test("an invalid type is one line for the file, and a TypeError in JavaScript", async () => {
   using site = new Site(FILES);
   const { root } = site;
   for (
@@ -160,7 +160,7 @@ Deno.test("a type that is none is one line in the file, and a TypeError in JavaS
   }
 });
 
-Deno.test("a host's own rules by type are its own, and a type's rule keeps what asks for a password private", async () => {
+Deno.test("a host's rules by type replace inherited ones, and a rule by type keeps what is behind a password private", async () => {
   const files = { "index.html": PAGE, "private/index.html": PAGE };
   const cached = { "Cache-Control": "public, max-age=60" };
   await using served = await ServedSite.start(files, {

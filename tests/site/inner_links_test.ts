@@ -1,5 +1,5 @@
 /**
- * Links that end inside of the root, though they are absolute, or climb out of it and come back.
+ * Links that end inside of the root although they are absolute, or climb out of the root and come back.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -13,7 +13,7 @@ import { FOLLOWS_LINKS, Program, runProgram, Site } from "../support/program.ts"
 import { summary } from "../support/served_site.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** Below `root`; what is in `real/site`, whose name by another link is `named`. */
+/** Files below `root`, and in `real/site`, which is also reached by the link `named`. */
 function linksOf(site: Site): Readonly<Record<string, string>> {
   const root = Deno.realPathSync(site.path("real/site"));
   return {
@@ -101,7 +101,7 @@ function makeSite(): Site {
 }
 
 for (const mode of ["auto", "stat"]) {
-  Deno.test(`a link that ends inside is followed, however it gets there, and one that does not is not (${mode})`, async () => {
+  Deno.test(`a link that ends inside is followed, whatever its way, and one that does not is not (${mode})`, async () => {
     if (!FOLLOWS_LINKS) return console.log("skipped: this kernel has no openat2(2)");
     using site = makeSite();
     for (const root of ["real/site", "named"]) {
@@ -109,13 +109,13 @@ for (const mode of ["auto", "stat"]) {
       await using program = await Program.start(site.path(root), args);
       using wire = await Wire.connect(program.port);
       for (const [path, expected] of EXPECTED) {
-        const isNamed = root === "named" || path !== "/by-name"; // the other name is not known then
+        const isNamed = root === "named" || path !== "/by-name"; // the other path of the root is not known then
         for (let i = 0; i < 2; i++) {
           await wire.send(get(path));
           assertEquals(summary(await wire.expect()), isNamed ? expected : "404", `${root} ${path}`);
         }
       }
-      // A change of the file behind the link is noticed like that of any file.
+      // A change of the file behind the link is noticed as that of any file.
       Deno.writeTextFileSync(site.path("real/site/d/f.txt"), "new");
       await wire.send(get("/abs"));
       assertEquals(summary(await wire.expect()), "200 new");
@@ -134,7 +134,7 @@ Deno.test("--explain says where an absolute link leads, and that one leads out",
   assert(!(await explain("/nothing")).includes("leads out"));
 });
 
-Deno.test("while a link is changed all the time nothing outside is ever opened, and no descriptor is left", async () => {
+Deno.test("while a link changes all the time nothing outside is ever opened, and no descriptor stays open", async () => {
   if (!FOLLOWS_LINKS) return console.log("skipped: this kernel has no openat2(2)");
   using site = new Site({ "root/d/f.txt": "inside", "outside/f.txt": "outside" });
   const inside = site.path("root/d");

@@ -1,5 +1,5 @@
 /**
- * The language of what is said to people: that of the terminal's reader, and that of a page's.
+ * The language of messages: that of the terminal's user, and that of a page's reader.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -22,7 +22,7 @@ const CHINESE = {
   404: "404 Not Found\n文件未找到，请输入正确的url\n",
 };
 
-/** Accept-Language, and what its sender reads. */
+/** Accept-Language, and the language that is sent. */
 const READERS: readonly (readonly [field: string | null, language: "en" | "zh" | null])[] = [
   [null, null],
   ["", null],
@@ -37,7 +37,7 @@ const READERS: readonly (readonly [field: string | null, language: "en" | "zh" |
   ["zh, en", "zh"],
   ["en, zh", "en"],
   ["de-DE,de;q=0.9,en;q=0.8", "en"],
-  ["de, zh;q=0.5", "zh"], // what is there and known to the reader
+  ["de, zh;q=0.5", "zh"], // the language that is available and accepted
   ["de", "en"],
   ["de, *;q=0.1", "en"],
   ["zha", "en"], // Zhuang is another language
@@ -74,7 +74,7 @@ Deno.test("the texts of 404 and 401 follow Accept-Language; without one they are
   assertEquals([mine.text, mine.fields.vary], ["[mine]", undefined]);
 });
 
-Deno.test("the terminal's greeting is in Chinese for LANG=zh, in English for others, in both where nothing says", async () => {
+Deno.test("the terminal's greeting is in Chinese for LANG=zh, in English for others, in both without LANG", async () => {
   using site = new Site({ "index.html": "home" });
   const none = { LC_ALL: "", LC_MESSAGES: "", LANG: "", LANGUAGE: "" };
   const locales: [Record<string, string>, chinese: boolean][] = [

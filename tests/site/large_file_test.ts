@@ -1,5 +1,5 @@
 /**
- * Files past 4 GiB, where 32 bits no longer hold an offset.
+ * Files beyond 4 GiB, whose offsets do not fit into 32 bits.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -10,13 +10,13 @@ import { awaited } from "../support/waiting.ts";
 const GIB = 1024 ** 3;
 const SIZE = 4 * GIB + 100_003;
 
-Deno.test("a file past 4 GiB arrives whole, and a range of its end is that end", async () => {
+Deno.test("a file beyond 4 GiB arrives whole, and a range of its end is its end", async () => {
   using site = new Site();
   const path = site.path("huge.bin");
   const marks: [number, string][] = [[0, "begin"], [4 * GIB - 3, "across"], [SIZE - 3, "end"]];
   {
     using file = Deno.openSync(path, { write: true, create: true });
-    file.truncateSync(SIZE); // sparse: it takes no room
+    file.truncateSync(SIZE); // sparse: it takes no space
     for (const [offset, mark] of marks) {
       file.seekSync(offset, Deno.SeekMode.Start);
       file.writeSync(new TextEncoder().encode(mark));
@@ -32,7 +32,7 @@ Deno.test("a file past 4 GiB arrives whole, and a range of its end is that end",
   using wire = await Wire.connect(program.port);
   await wire.send(get("/huge.bin"));
   const chunk = new Uint8Array(1 << 20);
-  let received = -1; // the head comes first; its length is known once its end was seen
+  let received = -1; // −1 until the first bytes, with the head, have arrived
   const found = new Map<number, string>();
   while (received < SIZE) {
     const count = await awaited(wire.connection.read(chunk), "the next bytes");

@@ -1,5 +1,5 @@
 /**
- * The page of a listing, the JSON and the links: what is escaped, where links lead, how sizes and times are written.
+ * The HTML page of a listing, its JSON and its links: escaping, link targets, and the format of sizes and times.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -44,7 +44,7 @@ function hrefsOf(page: string): string[] {
   return Array.from(page.matchAll(/<a href="([^"]*)"/g), ([, href]) => href!);
 }
 
-/** Where the entries' links lead, for a browser that shows the page of `url`. */
+/** The targets of the entries' links, for a browser that shows the page of `url`. */
 function targets(page: string, url: string): string[] {
   const rows = page.slice(page.indexOf("<tbody>"));
   return hrefsOf(rows).map((href) =>
@@ -52,7 +52,7 @@ function targets(page: string, url: string): string[] {
   );
 }
 
-Deno.test("any name is shown as it is and leads to its file, whatever it holds", () => {
+Deno.test("any name is shown unchanged and leads to its file, whatever characters it has", () => {
   const names: readonly (readonly [name: string, path: string, text: string])[] = [
     ["a.txt", "a.txt", "a.txt"],
     ["a b.txt", "a%20b.txt", "a b.txt"],
@@ -102,7 +102,7 @@ Deno.test("a folder's link ends with a slash; the folders above are links, too",
   assert(!listingPage(listing([]), "/").includes("Parent folder"));
 });
 
-Deno.test("an empty folder says so, others say what is in them", () => {
+Deno.test("an empty folder says so, others say how much is in them", () => {
   const folder = { isDirectory: true };
   assertStringIncludes(listingPage(listing([]), "/a/"), "<p>This folder is empty.</p>");
   assertStringIncludes(listingPage(listing([entry("a")]), "/"), "<p>1 file</p>");
@@ -133,7 +133,7 @@ Deno.test("sizes are decimal, with three digits at most", () => {
   assertStringIncludes(page, '<span title="1,234,567 bytes">1.2 MB</span>');
 });
 
-Deno.test("times are in UTC, for people and for machines; one that no calendar has is left out", () => {
+Deno.test("times are in UTC, for people and for machines; one that is out of range is left out", () => {
   const page = listingPage(listing([entry("a")]), "/");
   assertMatch(
     page,
@@ -142,7 +142,7 @@ Deno.test("times are in UTC, for people and for machines; one that no calendar h
   assert(!listingPage(listing([entry("a", { modifiedSeconds: 1e15 })]), "/").includes("<time"));
 });
 
-Deno.test("headers sort, and say what is sorted", () => {
+Deno.test("headers sort, and show which column is sorted", () => {
   const page = listingPage(listing([entry("a")], { query: { sort: "size", order: "desc", page: 3 } }), "/");
   assertMatch(page, /<th scope="col"><a href="\.\/">Name<\/a><\/th>/);
   assertMatch(page, /aria-sort="descending"><a href="\?sort=size&amp;order=asc">Size<span[^>]*> ↓<\/span>/);
@@ -178,7 +178,7 @@ Deno.test("pages are linked to each other, in the page and in the field Link", (
   );
 });
 
-Deno.test("JSON has the names that nginx has, and a URL for each entry, whatever its name is", () => {
+Deno.test("JSON has the keys of nginx, and a URL for each entry, whatever its name is", () => {
   const mtime = "2024-01-31T12:34:56Z";
   const entries = [
     entry("d", { isDirectory: true }),
@@ -193,7 +193,7 @@ Deno.test("JSON has the names that nginx has, and a URL for each entry, whatever
   assertEquals(json[2]!.href, "./javascript:x");
 });
 
-Deno.test("the page's policy allows its style, and it asks for nothing else", async () => {
+Deno.test("the page's policy allows its style, and the page requests nothing else", async () => {
   const page = listingPage(listing([entry("a"), entry("d", { isDirectory: true })]), "/x/");
   const styles = Array.from(page.matchAll(/<style>([^]*?)<\/style>/g), ([, style]) => style);
   assertEquals(styles.length, 1);

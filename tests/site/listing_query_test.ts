@@ -1,11 +1,11 @@
 /**
- * What a query asks of a listing.
+ * The query of a listing.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { parseListingQuery } from "../../handlers/site/listing/listing_query.ts";
 
-Deno.test("queries: what is unknown or malformed counts as not there", () => {
+Deno.test("unknown and malformed parameters of a query are ignored", () => {
   const table: Readonly<Record<string, readonly [string, string, number]>> = {
     "": ["name", "asc", 1],
     "?": ["name", "asc", 1],

@@ -1,5 +1,5 @@
 /**
- * What is listed of a directory and in which order, in pages; how long it may keep others waiting; what is remembered.
+ * Listings of directories: which entries, in which order and on which page; how long others wait; what is remembered.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -13,10 +13,10 @@ import { FOLLOWS_LINKS, IS_EMULATED, Site } from "../support/program.ts";
 
 const encoder = new TextEncoder();
 
-/** Later than any settling takes. */
+/** A time later than CACHE_SETTLE_SECONDS after any change. */
 const LATER_SECONDS = Math.floor(Date.now() / 1000) + 3600;
 
-/** The listings of a directory that is made for it, and its end. */
+/** The listings of a temporary directory. */
 class Listed {
   readonly site: Site;
   readonly #root: SiteRoot;
@@ -54,7 +54,7 @@ class Listed {
     return listing;
   }
 
-  /** Names, those of directories with a slash. */
+  /** The names of the entries, with a slash for directories. */
   async names(path: string, query = "", nowSeconds = LATER_SECONDS): Promise<string[]> {
     const { entries } = await this.page(path, query, nowSeconds);
     return entries.map(({ name, isDirectory }) => textOf(name) + (isDirectory ? "/" : ""));
@@ -72,7 +72,7 @@ class Listed {
   }
 }
 
-Deno.test("names are in the order that people expect, directories first", async () => {
+Deno.test("names are in natural order, directories first", async () => {
   using listed = new Listed({
     "a10.txt": "",
     "a2.txt": "",
@@ -93,7 +93,7 @@ Deno.test("names are in the order that people expect, directories first", async 
   assertEquals(await listed.names("", "?order=desc"), backwards);
 });
 
-Deno.test("by size and by time, equal ones stay in the order of their names", async () => {
+Deno.test("by size and by time, equal entries stay in the order of their names", async () => {
   using listed = new Listed({ "b": "22", "a": "1", "c": "22", "d": "333", "y/x": "", "x/x": "" });
   const times: Readonly<Record<string, number>> = { a: 3, b: 1, c: 2, d: 2, x: 9, y: 8 };
   for (const [name, seconds] of Object.entries(times)) {
@@ -118,7 +118,7 @@ Deno.test("by size and by time, equal ones stay in the order of their names", as
   ]);
 });
 
-Deno.test("what would not be served is not listed", async () => {
+Deno.test("entries that would not be served are not listed", async () => {
   using listed = new Listed({
     ".hidden": "",
     ".well-known/x": "",
@@ -137,7 +137,7 @@ Deno.test("what would not be served is not listed", async () => {
   assertEquals(await listed.names("sub"), ["seen"]);
 });
 
-Deno.test("links are listed as what they lead to, unless it is outside of the root, or nothing", async () => {
+Deno.test("links are listed as their targets, unless these are outside of the root, or missing", async () => {
   if (!FOLLOWS_LINKS) return console.log("SKIPPED: this kernel (or emulator) has no openat2(2)");
   using outside = new Site({ "secret": "12345678", "d/x": "" });
   using listed = new Listed({ "d/file": "123", "s/x": "" });
@@ -161,7 +161,7 @@ Deno.test("links are listed as what they lead to, unless it is outside of the ro
   assertEquals(await listed.status("out-directory"), 404);
 });
 
-Deno.test("what is no directory, or cannot be read, has a status; no descriptor is left open", async () => {
+Deno.test("a path that is no directory, or cannot be read, has a status; no descriptor stays open", async () => {
   using listed = new Listed({ "a": "", "d/x": "" });
   const before = openDescriptors();
   assertEquals(await listed.status("a"), 404);
@@ -186,7 +186,7 @@ Deno.test("a name in any bytes is listed, and its status found", async () => {
   ]);
 });
 
-/** A directory `many` with `count` names, `0.txt` and so on, of one empty file, which are made faster than files. */
+/** A directory `many` with `count` names, `0.txt` and so on, of one empty file: links are made faster than files. */
 function listedMany(count: number, isHidden?: (names: readonly string[]) => boolean): Listed {
   const listed = new Listed({ "many/0.txt": "" }, isHidden);
   const file = listed.site.path("many/0.txt");
@@ -194,7 +194,7 @@ function listedMany(count: number, isHidden?: (names: readonly string[]) => bool
   return listed;
 }
 
-Deno.test("a large directory comes in pages; past the last one is the last one", async () => {
+Deno.test("a large directory comes in pages; a page beyond the last one is the last one", async () => {
   const count = 2 * LISTING_PAGE_ENTRIES_MAX + 1;
   using listed = listedMany(count);
   for (const query of ["", "?sort=time"]) {
@@ -216,7 +216,7 @@ Deno.test("a large directory comes in pages; past the last one is the last one",
   assertEquals([total, pages, entries.length, query.page], [0, 1, 0, 1]);
 });
 
-Deno.test("a change is seen at once, also in a directory whose names are remembered", async () => {
+Deno.test("a change shows at once, also in a directory whose names are remembered", async () => {
   using listed = listedMany(1500);
   const total = async () => (await listed.page("many")).total;
   assertEquals(await total(), 1500);
@@ -231,7 +231,7 @@ Deno.test("a change is seen at once, also in a directory whose names are remembe
   assertEquals((await listed.page("many")).entries[0]!.size, 5);
 });
 
-Deno.test("what a link leads to is looked at each time, also in a large directory", async () => {
+Deno.test("the target of a link is checked each time, also in a large directory", async () => {
   if (!FOLLOWS_LINKS) return console.log("SKIPPED: this kernel (or emulator) has no openat2(2)");
   using listed = listedMany(1500);
   Deno.symlinkSync("../later", listed.site.path("many/link"));
@@ -240,7 +240,7 @@ Deno.test("what a link leads to is looked at each time, also in a large director
   assertEquals((await listed.page("many")).total, 1501);
 });
 
-Deno.test("a large directory is read once, unless it changed just now", async () => {
+Deno.test("a large directory is read once, unless it has just changed", async () => {
   let asked = 0;
   using listed = listedMany(1500, () => {
     asked++;
@@ -256,7 +256,7 @@ Deno.test("a large directory is read once, unless it changed just now", async ()
   assertEquals(asked, 4500);
 });
 
-Deno.test("50,000 names: others are served meanwhile, and the next page comes at once", async () => {
+Deno.test("while 50,000 names are listed other requests are served, and the next page comes at once", async () => {
   if (IS_EMULATED) return console.log("SKIPPED: emulated");
   let asked = 0;
   using listed = listedMany(50_000, () => {
@@ -266,7 +266,7 @@ Deno.test("50,000 names: others are served meanwhile, and the next page comes at
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
   try {
-    // Many at once: each reads for one slice, and takes what the first one read when that is done.
+    // Many at once: each one reads for one slice, and uses the names that the first one has read.
     const listings = await Promise.all(Array.from({ length: 10 }, () => listed.page("many")));
     assertEquals(listings.map(({ total }) => total), Array(10).fill(50_000));
     assertLess(asked, 8 * 50_000);
@@ -282,7 +282,7 @@ Deno.test("50,000 names: others are served meanwhile, and the next page comes at
   }
 });
 
-Deno.test("many list a directory of 50,000 names: a small one is there before them, and those who left cost nothing more", async () => {
+Deno.test("while many list 50,000 names a small directory is listed first, and clients that left cost nothing more", async () => {
   if (IS_EMULATED) return console.log("SKIPPED: emulated");
   using listed = listedMany(50_000);
   listed.site.write("small/x", "");
@@ -294,7 +294,7 @@ Deno.test("many list a directory of 50,000 names: a small one is there before th
     done++;
     return listing;
   });
-  assertEquals(openDescriptors(), before + 1, "who waits holds no descriptor");
+  assertEquals(openDescriptors(), before + 1, "waiting work holds no descriptor");
   assertEquals(await listed.names("small"), ["x"]);
   assertLess(done, 64);
   gone.abort();
@@ -303,7 +303,7 @@ Deno.test("many list a directory of 50,000 names: a small one is there before th
   assertEquals(await listed.names("small"), ["x"]);
 });
 
-Deno.test("what is guarded is left out, of totals and pages, too; a listing for others does not share its names", async () => {
+Deno.test("guarded entries are left out, also of totals and pages; a listing with another guard does not share its names", async () => {
   using listed = listedMany(2 * LISTING_PAGE_ENTRIES_MAX + 1);
   listed.site.write("many/d/x", "");
   const guard: Guard = {

@@ -1,5 +1,5 @@
 /**
- * Many hosts in one process: they share what the kernel has few of, and what they have in common.
+ * Many hosts in one process: they share limited resources of the kernel, and what they have in common.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -12,7 +12,7 @@ import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { Wire, type WireResponse } from "../support/wire.ts";
 
-/** How many inotify instances a process has, and what they watch. */
+/** Returns how many inotify instances a process has, and how many watches. */
 function instancesOf(pid: number): { instances: number; watches: number } {
   let [instances, watches] = [0, 0];
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
@@ -32,7 +32,7 @@ async function ask(wire: Wire, host: string, target: string): Promise<WireRespon
   return await wire.expect();
 }
 
-/** A directory for each host, with a file that says which; and a configuration of them. */
+/** A directory for each host, with a file that says which; and a configuration of these hosts. */
 function manySites(count: number, rootOf: (i: number) => string = (i) => `sites/${i}`): Site {
   const site = new Site({ "site/a.txt": "default" });
   const hosts: Record<string, unknown> = {};
@@ -56,7 +56,7 @@ async function end(program: Program): Promise<void> {
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 }
 
-Deno.test("130 hosts use one inotify instance, in each worker, and hear of every change at once", async () => {
+Deno.test("130 hosts use one inotify instance, in each worker, and notice every change at once", async () => {
   using site = manySites(130);
   for (const args of [[], ["--workers", "2"]]) {
     await using program = await startLimited(site, 4096, args);
@@ -94,7 +94,7 @@ for (const flags of [[], ["--no-sandbox"], ["--workers", "2"]]) {
         }
       }
       assert(descriptorsOf(pid) < 400, `${descriptorsOf(pid)} descriptors are open`);
-      // Others may come to their names, also of those that were closed meanwhile.
+      // Other directories may come to their paths, also to those that were closed meanwhile.
       for (const i of rootOf === undefined ? [0, 300, 999] : []) {
         Deno.renameSync(site.path(`sites/${i}`), site.path(`sites/old${i}`));
         site.write(`sites/${i}/a.txt`, `another ${i}`);
@@ -137,7 +137,7 @@ Deno.test("hosts with one root have its files in memory once, and watch them onc
   handler.close();
 });
 
-Deno.test("hosts with one root keep their own rules, and one bound of memory", async () => {
+Deno.test("hosts with one root have their own rules, and one bound of memory", async () => {
   const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.txt`, "x".repeat(100_000)]));
   using site = new Site(files);
   const hosts = new Map([
@@ -170,7 +170,7 @@ Deno.test("hosts with one root keep their own rules, and one bound of memory", a
   handler.close();
 });
 
-Deno.test("what all sites and all workers have to say is said once, also after a reload", async () => {
+Deno.test("a warning that concerns all sites and workers is printed once, also after a reload", async () => {
   using site = manySites(40, (i) => `sites/${i % 20}`);
   for (const args of [[], ["--workers", "4"]]) {
     const setup = "echo 0 > /proc/sys/user/max_inotify_instances";
@@ -196,7 +196,7 @@ Deno.test("what all sites and all workers have to say is said once, also after a
   }
 });
 
-Deno.test("a root that leaves the sandbox's reach is warned of once, for all hosts and workers, and when it does so again", async () => {
+Deno.test("a root that leaves the sandbox is warned of once, for all hosts and workers, and again when it does so again", async () => {
   if (landlockAbi() < 0) return console.log("skipped: this kernel has no Landlock");
   using site = manySites(6, () => "way/first");
   using other = new Site({ "outside/a.txt": "outside" });
@@ -207,7 +207,7 @@ Deno.test("a root that leaves the sandbox's reach is warned of once, for all hos
   site.write("config.json", JSON.stringify(config));
   const command = ["--port", "0", "--config", site.path("config.json"), "--workers", "2"];
   await using program = await Program.startArguments(command);
-  /** So often that each worker has looked at each root. */
+  /** So many requests that each worker has checked each root. */
   const ask2s = async () => {
     for (let i = 0; i < 40; i++) {
       using wire = await Wire.connect(program.port);

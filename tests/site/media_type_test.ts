@@ -1,5 +1,5 @@
 /**
- * Content-Type by the name of a file, with the eyes of a browser that does not guess (`nosniff`).
+ * Content-Type by the name of a file, for browsers that do not guess it (`nosniff`).
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { findBrowser, QUIETLY, removeSoon } from "../support/browser.ts";
 import { Program, Site } from "../support/program.ts";
 import { exchange, get } from "../support/wire.ts";
 
-Deno.test("what a page loads has a type that a browser takes, and source is text", () => {
+Deno.test("files that a page loads have types that browsers accept, and source is text", () => {
   const types = {
     "a.cjs": "text/javascript; charset=UTF-8",
     "a.mjs": "text/javascript; charset=UTF-8",
@@ -31,7 +31,7 @@ Deno.test("what a page loads has a type that a browser takes, and source is text
   for (const [name, type] of Object.entries(types)) assertEquals(mediaTypeOf(name), type, name);
 });
 
-Deno.test(".svgz is SVG in the coding gzip, and is not compressed again", async () => {
+Deno.test(".svgz is SVG with Content-Encoding gzip, and is not compressed again", async () => {
   const packed = new Uint8Array(5000).fill(0x41);
   using site = new Site({ "a.svgz": packed });
   await using program = await Program.start(site.root, ["--compress"]);
@@ -51,7 +51,7 @@ Deno.test(".svgz is SVG in the coding gzip, and is not compressed again", async 
   }
 });
 
-/** nginx' table (1.22), but for its types for bytes. */
+/** nginx' table (1.22), without its types for bytes. */
 const NGINX =
   `text/html html htm shtml; text/css css; image/gif gif; image/jpeg jpeg jpg; application/atom+xml atom;
 application/rss+xml rss; text/mathml mml; text/plain txt; text/vnd.sun.j2me.app-descriptor jad; text/vnd.wap.wml wml;
@@ -65,7 +65,7 @@ application/xspf+xml xspf; application/zip zip; audio/midi mid midi kar; audio/m
 video/3gpp 3gpp 3gp; video/mp2t ts; video/mp4 mp4; video/mpeg mpeg mpg; video/quicktime mov; video/webm webm;
 video/x-flv flv; video/x-mng mng; video/x-ms-asf asx asf; video/x-ms-wmv wmv; video/x-msvideo avi`;
 
-/** Where this table and nginx', Caddy's (Go's) or Apache's (Debian's media-types) differ in what a browser does. */
+/** Where this table and those of nginx, Caddy (Go) or Apache (Debian's media-types) differ for a browser. */
 const DIFFERENCES: readonly (readonly [extensions: string, type: string])[] = [
   ["js mjs cjs es es6 jsm", "text/javascript"], // nginx: application/javascript, the others' bytes or source
   ["xml xsl", "application/xml"], // nginx and Caddy: text/xml, which is the same to a browser
@@ -80,10 +80,10 @@ const DIFFERENCES: readonly (readonly [extensions: string, type: string])[] = [
   ["c h cc cpp cxx hh hpp hxx java py rb pl sh rs go asm s f90 pas po pot nfo ejs pug", "text/plain"],
   ["ts m2ts", "video/mp2t"],
   ["exe", "application/x-msdos-program"],
-  ["hta vbs wsf mht mhtml", "application/octet-stream"], // what ran in some browser is for saving
+  ["hta vbs wsf mht mhtml", "application/octet-stream"], // active formats of some browsers are only for download
 ];
 
-Deno.test("what nginx knows is of nginx' type here, and each difference is one that was decided", () => {
+Deno.test("types that nginx has are the same here, and each difference is intended", () => {
   const essence = (name: string) => mediaTypeOf(name).split(";")[0];
   for (const row of NGINX.split(";")) {
     const [type, ...extensions] = row.trim().split(/\s+/);
@@ -98,7 +98,7 @@ Deno.test("what nginx knows is of nginx' type here, and each difference is one t
   }
 });
 
-Deno.test("with nosniff a browser runs what is a script here, from another origin, too, and not what has no type", async () => {
+Deno.test("with nosniff a browser runs scripts, also of another origin, and nothing without a type", async () => {
   const browser = await findBrowser();
   if (browser === null) return;
   const drawing = await Deno.readFile(new URL("../../html/favicon.svg", import.meta.url));
@@ -138,14 +138,14 @@ Deno.test("with nosniff a browser runs what is a script here, from another origi
     assert(output.success, "the browser failed or did not end");
     const dom = new TextDecoder().decode(output.stdout);
     const shown = [...scripts, ...[...images, "svg"].map((name) => `image-${name}`), "css"]
-      .filter((name) => name !== "unknown"); // an image without a type is shown in a page, but saved by a visit
+      .filter((name) => name !== "unknown"); // an image without a type is shown in a page, but a visit downloads it
     assertEquals(/id="got">([^<]*)</.exec(dom)?.[1]?.split(" "), shown.sort());
   } finally {
     await removeSoon(profile);
   }
 });
 
-Deno.test("an .svgz has no forms beside it, since it is one itself: x.svgz.gz is another file", async () => {
+Deno.test("an .svgz has no compressed forms beside it, since it is compressed itself: x.svgz.gz is another file", async () => {
   const files = { "a.svgz": "packed", "A.SVGZ": "packed", "a.svg": "plain", "a.svg.gz": "beside" };
   using site = new Site(files);
   for (const name of ["a.svgz", "A.SVGZ", "b.svgz"]) {

@@ -1,6 +1,6 @@
 /**
- * What is mounted and unmounted in a site while it is served: it is noticed within a second, whatever it is, however
- * files in memory are validated, on every poller, in the sandbox and outside of it.
+ * Mounts and unmounts in a site that is served: they are noticed within a second, whatever is mounted and however files
+ * in memory are validated, on every poller, in the sandbox and outside of it.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,11 +12,11 @@ import { summary } from "../support/served_site.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** What is promised is a second; the rest is for a machine that is busy. */
+/** A second is promised; the rest is for a busy machine. */
 const NOTICED_MS = 1000;
 const PATIENCE_MS = 9000;
 
-/** Programs that serve one directory, each started with flags of its own. */
+/** Programs that serve one directory, each started with other flags. */
 class Several implements AsyncDisposable {
   readonly #programs: readonly Program[];
   readonly #wires: readonly Wire[];
@@ -40,7 +40,7 @@ class Several implements AsyncDisposable {
     return new Several(programs, wires, flags);
   }
 
-  /** Asks each: what it comes to in a few words. */
+  /** Requests a path from each program, and returns the results as short texts. */
   async say(target: string): Promise<string[]> {
     return await Promise.all(this.#wires.map(async (wire) => {
       await wire.send(get(target));
@@ -51,12 +51,14 @@ class Several implements AsyncDisposable {
     }));
   }
 
-  /** All say so now, also when the head is known. */
+  /** Requires the result of all programs now, also for a recognized head. */
   async check(target: string, expected: string): Promise<void> {
     for (let i = 0; i < 3; i++) this.#compare(target, await this.say(target), expected);
   }
 
-  /** All say so when a second is over. Until then they may: they are asked all the time. */
+  /**
+   * Requests a path again and again, until all programs have the expected result. It has to be there after a second.
+   */
   async notice(target: string, expected: string): Promise<void> {
     const startMs = performance.now();
     let said: string[];
@@ -88,7 +90,7 @@ class Several implements AsyncDisposable {
   }
 }
 
-/** A site with an empty directory `m`, and beside it what is mounted there. */
+/** A site with an empty directory `m`, and the directory that is mounted there. */
 function makeSite(): { outer: Site; root: string; data: string; m: string } {
   const outer = new Site({
     "site/plain.txt": "plain",
@@ -106,13 +108,13 @@ const VALIDATING = ["auto", "inotify", "stat"].flatMap((how) => [
 ]);
 const TRUSTING = [["--cache-validate", "off"], ["--cache-validate", "off", "--no-sandbox"]];
 
-Deno.test("what is mounted over a directory of the site is served a second later, and gone a second after its end", async () => {
+Deno.test("a mount over a directory of the site is served a second later, and gone a second after its end", async () => {
   const { outer, root, data, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
   if (mounts === null || IS_EMULATED) return;
   await using all = await Several.start(root, VALIDATING);
-  for (let round = 0; round < 2; round++) { // what is mounted again is noticed again
+  for (let round = 0; round < 2; round++) { // a second mount is noticed as well
     await all.check("/m/a.txt", "404");
     await all.check("/m/", "lists no a.txt");
     mounts.bind(data, m);
@@ -124,7 +126,7 @@ Deno.test("what is mounted over a directory of the site is served a second later
   mounts.memory(m, { "a.txt": "memory" });
   await all.notice("/m/a.txt", "200 memory");
   Deno.writeTextFileSync(`${m}/a.txt`, "changed");
-  await all.check("/m/a.txt", "200 changed"); // from then on as anywhere: at once
+  await all.check("/m/a.txt", "200 changed"); // from then on changes show at once, as anywhere
   Deno.writeTextFileSync(`${m}/b.txt`, "created");
   await all.check("/m/b.txt", "200 created");
   Deno.mkdirSync(`${m}/sub`);
@@ -132,7 +134,7 @@ Deno.test("what is mounted over a directory of the site is served a second later
   mounts.bind(data, `${m}/sub`); // a mount in a mount
   await all.notice("/m/sub/a.txt", "200 bound");
   mounts.unmount(`${m}/sub`);
-  mounts.unmount(m); // nothing of ours is in its way
+  mounts.unmount(m); // the server does not keep it busy
   mounts.memory(m, { "a.txt": "another one" });
   await all.notice("/m/a.txt", "200 another one");
   mounts.unmount(m);
@@ -142,7 +144,7 @@ Deno.test("what is mounted over a directory of the site is served a second later
   await all.notice("/plain.txt", "200 plain");
 });
 
-Deno.test("what is mounted later is served also where nothing in memory is looked at again", async () => {
+Deno.test("a later mount is served also where files in memory are not checked", async () => {
   const { outer, root, data, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
@@ -167,7 +169,7 @@ Deno.test("mounts are noticed on every poller, and by workers", async () => {
   await all.notice("/m/a.txt", "404");
 });
 
-Deno.test("what is mounted by FUSE is served a second later, and gone a second after its end", async () => {
+Deno.test("a FUSE mount is served a second later, and gone a second after its end", async () => {
   const { outer, root, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
@@ -182,7 +184,7 @@ Deno.test("what is mounted by FUSE is served a second later, and gone a second a
   await all.notice("/m/a.txt", "404");
 });
 
-Deno.test("what is unmounted and mounted again between two looks is noticed, whatever was asked meanwhile", async () => {
+Deno.test("an unmount and a mount between two checks are noticed, whatever was requested meanwhile", async () => {
   const { outer, root, data, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
@@ -193,7 +195,7 @@ Deno.test("what is unmounted and mounted again between two looks is noticed, wha
     const before = isMounted ? "200 bound" : "404";
     await all.notice("/m/a.txt", before);
     for (let i = 0; i < 10; i++) {
-      // Asked for what was never asked for before, so that directories are watched in the state between.
+      // Paths that were not requested before, so that directories are watched in the state between.
       if (isMounted) mounts.unmount(m);
       else mounts.bind(data, m);
       await all.say(`/m/sub/x${i}`);
@@ -206,7 +208,7 @@ Deno.test("what is unmounted and mounted again between two looks is noticed, wha
   }
 });
 
-Deno.test("a disk that is unmounted, changed elsewhere and mounted again is served as it is then", async () => {
+Deno.test("a disk that is unmounted, changed elsewhere and mounted again is served in its new state", async () => {
   const { outer, root, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
@@ -227,7 +229,7 @@ Deno.test("a disk that is unmounted, changed elsewhere and mounted again is serv
     await all.notice("/m/a.txt", round === 0 ? "200 first" : `200 round ${round}`);
     if (round > 0) await all.notice("/m/b.txt", "200 b");
     else await all.check("/m/b.txt", "404");
-    mounts.unmount(m); // nothing of ours is in its way
+    mounts.unmount(m); // the server does not keep it busy
     if (round === 1) await all.notice("/m/a.txt", "404");
     mounts.mount("-o", "loop", image, elsewhere);
     Deno.writeTextFileSync(`${elsewhere}/a.txt`, `round ${round + 1}`);
@@ -238,7 +240,7 @@ Deno.test("a disk that is unmounted, changed elsewhere and mounted again is serv
   await all.notice("/m/a.txt", "200 round 3");
 });
 
-Deno.test("a root that is a disk of its own is served again when it was unmounted and mounted again", async () => {
+Deno.test("a root that is a disk of its own is served again after an unmount and a mount", async () => {
   const { outer, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();
@@ -252,7 +254,7 @@ Deno.test("a root that is a disk of its own is served again when it was unmounte
   await all.notice("/a.txt", "200 second");
 });
 
-Deno.test("a root over which it is mounted itself, as for other flags, shows what is mounted below it afterwards", async () => {
+Deno.test("a root that is mounted over itself, for other mount flags, shows later mounts below it", async () => {
   const { outer, root, data, m } = makeSite();
   using _outer = outer;
   using mounts = Mounts.make();

@@ -1,5 +1,5 @@
 /**
- * The order of names for people, and the sort that can be interrupted.
+ * The natural order of names, and the sort that can be interrupted.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -12,7 +12,7 @@ function run<T>(work: Generator<void, T>): T {
   return step.value;
 }
 
-Deno.test("numbers in names count as numbers, however long, and zeros in front do not", () => {
+Deno.test("numbers in names are compared by value, whatever their length, and leading zeros are ignored", () => {
   const names = [
     "a",
     "a0",
@@ -33,7 +33,7 @@ Deno.test("numbers in names count as numbers, however long, and zeros in front d
   assertEquals(naturalKey("a007"), naturalKey("A7"));
 });
 
-Deno.test("it sorts like a sort, and keeps what is equal as it was", () => {
+Deno.test("the sort gives the order of Array.sort, and is stable", () => {
   repeat(200, (random) => {
     const values = Array.from({ length: random.below(100) }, () => random.below(10));
     const expected = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
@@ -42,7 +42,7 @@ Deno.test("it sorts like a sort, and keeps what is equal as it was", () => {
   });
 });
 
-Deno.test("a name that is not UTF-8 is text all the same, and a byte order mark is a part of its name", () => {
+Deno.test("a name that is not UTF-8 is shown as text, and a byte order mark is a part of its name", () => {
   const table = { "a": "a", "\xc3\xa9": "é", "a\xffb": "a\ufffdb", "\xef\xbb\xbfa": "\ufeffa" };
   for (const [name, text] of Object.entries(table)) assertEquals(textOf(name), text);
 });

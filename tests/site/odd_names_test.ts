@@ -1,6 +1,6 @@
 /**
- * File systems that find a name under other spellings than the one that they list: in another case, in another normal
- * form, by a short name, with dots and spaces at its end. What is not listed byte by byte is not there.
+ * File systems that find a name also under other spellings than the listed one: in another case, in another normal
+ * form, by a short name, with dots and spaces at its end. A name that is not listed byte for byte is 404.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -13,7 +13,7 @@ import { get } from "../support/wire.ts";
 
 const SECRET = "the secret";
 const ANN = basic("ann", "right");
-/** Past it, what has not changed may be kept (CACHE_SETTLE_SECONDS, and a second for the clock). */
+/** After this time, what has not changed may be cached (CACHE_SETTLE_SECONDS, and a second for the clock). */
 const SETTLED_MS = 3200;
 const MODES = ["auto", "inotify", "stat", "off"] as const;
 
@@ -48,7 +48,7 @@ const CONFIG = {
 
 const encode = (path: string) => encodeURI(path).replaceAll("%25", "%");
 
-/** Each target, and what is answered: again when its head is known, and when the file may be in memory. */
+/** Targets and their responses, requested again when the head is recognized, and when the file may be in memory. */
 const ROWS: readonly (readonly [target: string, expected: string])[] = [
   ["/", "200 home"],
   ["/private/secret.txt", "401"],
@@ -90,7 +90,7 @@ const ROWS: readonly (readonly [target: string, expected: string])[] = [
 ];
 
 for (const mode of MODES) {
-  Deno.test(`where other spellings are found, only the one that is listed is served (${mode})`, async () => {
+  Deno.test(`where other spellings are found, only the listed one is served (${mode})`, async () => {
     await using mount = await OddNames.mount(FILES);
     if (mount === null) return;
     assertEquals(Deno.readTextFileSync(mount.at("PRIVATE/Secret.txt")), SECRET, "the file system finds it");
@@ -114,7 +114,7 @@ for (const mode of MODES) {
         assertEquals((await ask(get("/App.js", line))).status, 404, line);
       }
       assertEquals((await ask("HEAD /App.js HTTP/1.1\r\nHost: x\r\n\r\n")).status, 404);
-      // A form beside the file counts under its own name only.
+      // A compressed form counts only under its exact name.
       const gzip = "Accept-Encoding: gzip";
       assertEquals((await ask(get("/app.js", gzip))).fields["content-encoding"], undefined);
       assertEquals((await ask(get("/good.js", gzip))).fields["content-encoding"], "gzip");
@@ -123,7 +123,7 @@ for (const mode of MODES) {
       assertEquals((await ask(get("/Upper/"))).status, 404);
       assertEquals((await ask(get("/upper"))).fields.location, "/upper/");
       assertEquals((await ask(get("/Upper"))).status, 404);
-      // What a link says is not the client's to choose.
+      // Clients cannot choose the target of a link.
       assertEquals(summary(await ask(get("/link/long%20name"))), "200 long");
       for (const target of ["/Link/long%20name", "/link/Long%20name"]) {
         assertEquals(summary(await ask(get(target))), "404 [missing]", target);
@@ -133,7 +133,7 @@ for (const mode of MODES) {
 }
 
 for (const mode of ["auto", "inotify"]) {
-  Deno.test(`a name that only changes its case, or that of its directory, is found by its new one at once (${mode})`, async () => {
+  Deno.test(`a name that only changes its case, or that of its directory, is found under the new one at once (${mode})`, async () => {
     await using mount = await OddNames.mount({ "d/e/a.txt": "a", "d/e/b.txt": "b", "other.txt": "other" });
     if (mount === null) return;
     await sleep(SETTLED_MS);
@@ -168,7 +168,7 @@ for (const mode of ["auto", "inotify"]) {
   });
 }
 
-Deno.test("the same below a directory that such a file system is mounted on, and behind a link to there", async () => {
+Deno.test("other spellings are not served below a directory with such a mount, nor behind a link to there", async () => {
   using site = new Site({ "index.html": "home", "x/y.txt": "y" });
   await using mount = await OddNames.mount(FILES, site.path("mnt"));
   if (mount === null) return;
@@ -181,7 +181,7 @@ Deno.test("the same below a directory that such a file system is mounted on, and
         ["/mnt/Private/secret.txt", "404"],
         ["/mnt/about.html", "200 about"],
         ["/mnt/About.html", "404"],
-        ["/in/secret.txt", `200 ${SECRET}`], // its owner has made it public by the link
+        ["/in/secret.txt", `200 ${SECRET}`], // the owner has published it by the link
         ["/in/Secret.txt", "404"],
         ["/x/y.txt", "200 y"],
       ]
@@ -191,7 +191,7 @@ Deno.test("the same below a directory that such a file system is mounted on, and
   });
 });
 
-Deno.test("an overlay finds names as what it lies over does: there, too, only what is listed is served", async () => {
+Deno.test("an overlay finds names as the file system below it does: only the listed ones are served", async () => {
   await using mount = await OddNames.mount(FILES);
   if (mount === null) return;
   using site = new Site({ "u/x": "", "w/x": "", "m/x": "" });
@@ -214,7 +214,7 @@ Deno.test("an overlay finds names as what it lies over does: there, too, only wh
   }
 });
 
-Deno.test("--spa, --explain and error pages go by what is listed, too", async () => {
+Deno.test("--spa, --explain and error pages use only listed names, too", async () => {
   await using mount = await OddNames.mount({
     "INDEX.html": "app",
     "app.html": "app",

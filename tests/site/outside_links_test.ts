@@ -1,5 +1,6 @@
 /**
- * Links that lead out of the root: nothing tells what is there from what is not, and nothing is looked at behind them.
+ * Links that lead out of the root: responses do not show whether their targets exist, and nothing behind them is looked
+ * up.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -44,7 +45,7 @@ const SETTINGS: Readonly<Record<string, unknown>> = {
   "compression and an error page": { errorPages: { 404: "/app.html" }, compress: true },
 };
 
-/** A site beside its outside. Names of links have four letters, as has the name that is not there. */
+/** A site with a directory outside of it. Names of links have four letters, as has the name that does not exist. */
 function makeSite(): { site: Site; links: string[] } {
   const files = Object.entries(OUTSIDE).map(([name, content]) => [`outside/${name}`, content]);
   const site = new Site({ ...Object.fromEntries(files), "root/app.html": "app", "root/in/hops/x": "x" });
@@ -69,7 +70,7 @@ function makeSite(): { site: Site; links: string[] } {
   };
   for (const [name, target] of Object.entries(links)) Deno.symlinkSync(target, `${root}/${name}`);
   Deno.symlinkSync("../../outside", `${root}/in/next`);
-  // Beside what is not there: its page, and its compressed form.
+  // Forms of the name that does not exist: its page, and its compressed form.
   const others = { "html.html": "../outside/page.html", "pack.gz": "../outside/packed.css.gz" };
   for (const [name, target] of Object.entries(others)) Deno.symlinkSync(target, `${root}/${name}`);
   Deno.mkdirSync(`${root}/inde`);
@@ -77,13 +78,13 @@ function makeSite(): { site: Site; links: string[] } {
   return { site, links: [...Object.keys(links), "html", "pack"] };
 }
 
-/** Everything but the time. */
+/** Everything except the time. */
 function told({ statusLine, fields, text }: WireResponse): unknown {
   return { statusLine, text, fields: Object.entries(fields).filter(([name]) => name !== "date") };
 }
 
 for (const [what, settings] of Object.entries(SETTINGS)) {
-  Deno.test(`what is behind a link that leads out is told from nothing by no answer: ${what}`, async () => {
+  Deno.test(`no response tells what is behind a link that leads out from a missing file: ${what}`, async () => {
     const { site, links } = makeSite();
     using _ = site;
     site.write("conf.json", JSON.stringify(settings));
@@ -105,7 +106,7 @@ for (const [what, settings] of Object.entries(SETTINGS)) {
           }
         }
       }
-      // A directory whose index leads out has none.
+      // A directory whose index is a link that leads out has no index.
       const answer = await ask("/inde/", NAVIGATION);
       assert(!answer.text.includes("outside"));
       assertEquals(
@@ -120,7 +121,7 @@ for (const [what, settings] of Object.entries(SETTINGS)) {
   });
 }
 
-Deno.test("no call looks behind a link that leads out, also where a file in memory depends on it", async () => {
+Deno.test("no system call looks behind a link that leads out, also where a file in memory depends on it", async () => {
   if (!hasStrace() || !FOLLOWS_LINKS) return;
   using site = new Site({
     "outside/index.html": "outside",
@@ -169,7 +170,7 @@ Deno.test("no call looks behind a link that leads out, also where a file in memo
   }
 });
 
-Deno.test("what leads out now and inside later is served then, and the other way round", async () => {
+Deno.test("a link that leads out now and inside later is served then, and the other way round", async () => {
   if (!FOLLOWS_LINKS) return console.log("skipped: this kernel has no openat2(2)");
   using site = new Site({ "outside/x.txt": "outside", "root/in/x.txt": "inside" });
   const link = site.path("root/link");

@@ -1,6 +1,6 @@
 /**
- * Filters of system calls that are older than some of the calls, as old container runtimes have them: sites are served all the
- * same, and a line says what is refused and by what.
+ * Filters of system calls that are older than some of the calls, as old container runtimes have them: sites are served
+ * as without, and a line says which calls are refused, and by what.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -9,14 +9,14 @@ import { compileProgram } from "../support/c_compiler.ts";
 import { IS_EMULATED, Program, programCommand, REPOSITORY, Site } from "../support/program.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** Compiles the filter; null where that is impossible. */
+/** Compiles the filter. Returns null when that is impossible. */
 async function filterIn(directory: Site): Promise<string | null> {
-  if (IS_EMULATED) return null; // the filter would hold for the emulator
+  if (IS_EMULATED) return null; // the filter would apply to the emulator
   const program = directory.path("refuse_calls");
   return await compileProgram(`${REPOSITORY}tests/support/refuse_calls.c`, program) ? program : null;
 }
 
-/** A site with what is looked at in different ways. */
+/** A site whose files are looked up in different ways. */
 function someSite(): Site {
   const site = new Site({
     "a.txt": "hello\n",
@@ -26,13 +26,13 @@ function someSite(): Site {
   });
   Deno.symlinkSync("a.txt", site.path("link"));
   for (const name of ["a.txt", "dir/index.html", "list/b.txt", "large.bin"]) {
-    Deno.utimeSync(site.path(name), 1_600_000_000.25, 1_600_000_000.25); // they are tags, too
+    Deno.utimeSync(site.path(name), 1_600_000_000.25, 1_600_000_000.25); // the times are parts of tags
   }
   Deno.chmodSync(site.path("list/b.txt"), 0o600);
   return site;
 }
 
-/** What a client sees of it, but for links. */
+/** What a client gets of the site, without links. */
 async function look(port: number, site: Site): Promise<unknown[]> {
   const seen: unknown[] = [];
   using wire = await Wire.connect(port);
@@ -85,7 +85,7 @@ Deno.test("where a filter refuses statx(2) and openat2(2), files are served as w
       program.kill("SIGTERM");
       const { code, stderr } = await program.finish();
       assertEquals(code, 0);
-      if (errno === ENOSYS) { // the C library knows what to do
+      if (errno === ENOSYS) { // the C library falls back by itself
         assertEquals(
           stderr,
           "epollet: This kernel has no openat2(2): symbolic links in the site are not followed\n",
@@ -106,7 +106,7 @@ Deno.test("where a filter refuses statx(2) and openat2(2), files are served as w
   }
 });
 
-Deno.test("under such a filter a large file that is rewritten is cut, workers serve, and sockets and logs have their files", async () => {
+Deno.test("under such a filter a large file that is rewritten is cut, and workers, sockets and logs work", async () => {
   using directory = new Site();
   const filter = await filterIn(directory);
   if (filter === null) return;

@@ -1,6 +1,6 @@
 /**
- * From the path of a URL to a path below the root, and back: a table, and a comparison with a slow, obvious way that
- * works on strings. RFC 3986.
+ * From the path of a URL to a path below the root, and back: a table, and a comparison with a slow, obvious
+ * implementation on strings. RFC 3986.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { encodePath, resolvePath } from "../../handlers/site/files/resolve_path.
 import { type Random, repeat } from "../support/random.ts";
 import { bytesOf, textOf } from "../support/request_replay.ts";
 
-/** A path below the root; `/` at its end where a directory is meant. Or a status. */
+/** A path below the root, with `/` at its end for a directory; or a status. */
 function resolve(path: string): string | number {
   const bytes = bytesOf(`garbage/..${path}%2f..garbage`);
   const resolved = resolvePath(bytes, 10, 10 + path.length);
@@ -51,7 +51,7 @@ Deno.test("RFC 3986 §5.2.4: dots are resolved", () => {
   });
 });
 
-Deno.test("a path that climbs above the root is refused, even when it comes back", () => {
+Deno.test("a path that climbs above the root is rejected, even if it comes back", () => {
   const above = [
     "/..",
     "/../",
@@ -69,11 +69,11 @@ Deno.test("a path that climbs above the root is refused, even when it comes back
   }
 });
 
-Deno.test("empty segments are merged, as the file system would", () => {
+Deno.test("empty segments are merged, as in the file system", () => {
   assertTable({ "//": "/", "//a": "a", "/a//b": "a/b", "/a///": "a/", "/a//../b": "b", "///a//.//b": "a/b" });
 });
 
-Deno.test("RFC 3986 §2.1: escapes are decoded, in either case; an escaped slash or dot is one like any other", () => {
+Deno.test("RFC 3986 §2.1: escapes are decoded, in either case; an escaped slash or dot is an ordinary one", () => {
   assertTable({
     "/%61": "a",
     "/%C3%a9": "\xc3\xa9",
@@ -98,7 +98,7 @@ Deno.test("RFC 3986 §2.4: escapes are decoded once", () => {
   });
 });
 
-Deno.test("a NUL is refused wherever it stands", () => {
+Deno.test("a NUL is rejected anywhere", () => {
   for (const path of ["/%00", "/a%00", "/%00a/b", "/a/%00/../b", "/a.html%00.png", "/.git%00"]) {
     assertEquals(resolve(path), 400, path);
   }
@@ -123,7 +123,7 @@ Deno.test("names that begin with a dot are hidden, at every depth and in every s
   assertTable({ "/a.b": "a.b", "/a.": "a.", "/a..": "a..", "/.git/../a": "a" });
 });
 
-Deno.test("RFC 8615 §3: /.well-known/ is not hidden, but only at the top, and what is hidden in it stays so", () => {
+Deno.test("RFC 8615 §3: /.well-known/ is not hidden, but only at the top, and hidden names in it stay hidden", () => {
   assertTable({
     "/.well-known": ".well-known",
     "/.well-known/": ".well-known/",
@@ -144,7 +144,7 @@ Deno.test("RFC 8615 §3: /.well-known/ is not hidden, but only at the top, and w
   });
 });
 
-/** The slow, obvious way. */
+/** The slow, obvious implementation. */
 function resolveSlowly(path: string): string | number {
   const decoded = path.replace(
     /%([0-9a-f]{2})/gi,
@@ -189,7 +189,7 @@ function randomPath(random: Random): string {
   return path;
 }
 
-Deno.test("random paths are resolved as by the slow way", () => {
+Deno.test("random paths are resolved as by the slow implementation", () => {
   const counts = new Map<string, number>();
   repeat(20_000, (random) => {
     const path = randomPath(random);
@@ -203,7 +203,7 @@ Deno.test("random paths are resolved as by the slow way", () => {
   }
 });
 
-Deno.test("a resolved path has no empty name, no dots to resolve, no NUL and nothing hidden", () => {
+Deno.test("a resolved path has no empty name, no dots to resolve, no NUL and no hidden name", () => {
   repeat(20_000, (random) => {
     const path = randomPath(random);
     const resolved = resolvePath(bytesOf(path), 0, path.length);
@@ -224,7 +224,7 @@ Deno.test("a URL path begins with one slash, and ends with one for a directory",
   assertEquals(encode("a/b", true), "/a/b/");
 });
 
-Deno.test("RFC 3986 §3.3: what a path may have stands for itself, everything else is escaped in upper case", () => {
+Deno.test("RFC 3986 §3.3: characters that a path may have are not encoded, all others are, in upper case", () => {
   const plain = "-._~!$&'()*+,;=:@/";
   for (let code = 0; code < 256; code++) {
     const byte = String.fromCharCode(code);
@@ -235,7 +235,7 @@ Deno.test("RFC 3986 §3.3: what a path may have stands for itself, everything el
   assertEquals(encode('\\"<>%?#\r\n\xc3\xa9'), "/%5C%22%3C%3E%25%3F%23%0D%0A%C3%A9");
 });
 
-Deno.test("what is encoded is resolved to itself again, and no other URL is encoded the same", () => {
+Deno.test("a path that is encoded is resolved to itself, and no other URL has the same encoding", () => {
   const seen = new Map<string, string>();
   repeat(10_000, (random) => {
     const path = randomPath(random);

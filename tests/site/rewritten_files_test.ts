@@ -1,6 +1,6 @@
 /**
- * Files that are written to while they are sent from a descriptor: the response is cut, so that its client knows; what
- * leaves the bytes as they are ends nothing.
+ * Files that are written to while they are sent from a descriptor: the response is cut, so that its client knows.
+ * Changes that leave the bytes the same cut nothing.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -14,15 +14,15 @@ const SIZE = 16 * 1024 * 1024;
 const OLD = new Uint8Array(SIZE).fill(0x6f);
 const NEW = new Uint8Array(SIZE).fill(0x6e);
 
-/** What came of a download of `/file`. */
+/** The result of a download of `/file`. */
 interface Download {
   readonly head: string;
-  /** Bytes that were announced. */
+  /** The announced bytes. */
   readonly announced: number;
   readonly body: Uint8Array;
 }
 
-/** Asks for `request`, calls `change` once the first bytes are here, and reads all that comes. */
+/** Sends `request`, calls `change` once the first bytes have arrived, and reads everything. */
 async function download(port: number, request: string, change: () => unknown): Promise<Download> {
   using wire = await Wire.connect(port);
   await wire.send(request);
@@ -45,14 +45,14 @@ function assertWhole({ announced, body }: Download, what: string, length = SIZE)
   assertEquals(body.includes(NEW[0]!), false, `${what}: other bytes are among them`);
 }
 
-/** Writes `bytes` into the file that is there. */
+/** Writes `bytes` into the existing file. */
 function overwrite(path: string, bytes: Uint8Array, at = 0): void {
   using file = Deno.openSync(path, { write: true });
   file.seekSync(at, Deno.SeekMode.Start);
   for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
 }
 
-/** The same, hidden from the file's times. */
+/** Does the same as `overwrite`, and then sets the file's times back. */
 function overwriteInSecret(path: string, bytes: Uint8Array, at: number): void {
   const { atime, mtime } = Deno.statSync(path);
   overwrite(path, bytes, at);
@@ -63,7 +63,7 @@ const whole = get("/file", "Connection: close");
 const range = get("/file", `Range: bytes=1000-${SIZE - 1000}`, "Connection: close");
 const ranges = get("/file", `Range: bytes=0-99,1000-${SIZE - 1000}`, "Connection: close");
 
-/** A new file, a day old by its time, so that a second change shows in it. */
+/** Makes a file whose time is a day ago, so that a second change shows in its times. */
 function renew(site: Site): string {
   const path = site.path("file");
   site.write("new", OLD);
@@ -80,7 +80,7 @@ for (const validation of ["auto", "stat", "off"]) {
     const changes: Record<string, (path: string) => void> = {
       "the same length": (path) => overwrite(path, NEW),
       "one byte in the middle": (path) => overwrite(path, NEW.subarray(0, 1), SIZE / 2),
-      // Only events tell of the middle then.
+      // Only events show a change in the middle then.
       "one byte, and the time set back": (path) =>
         overwriteInSecret(path, NEW.subarray(0, 1), validation === "auto" ? SIZE / 2 : SIZE - 1),
       "truncated and written anew": (path) => Deno.writeFileSync(path, NEW),
@@ -97,7 +97,7 @@ for (const validation of ["auto", "stat", "off"]) {
     }
   });
 
-  Deno.test(`what leaves a file's bytes as they are does not end a response: --cache-validate ${validation}`, async () => {
+  Deno.test(`a change that leaves a file's bytes the same does not end a response: --cache-validate ${validation}`, async () => {
     using site = new Site();
     await using program = await Program.start(site.root, ["--cache-validate", validation]);
     const { port } = program;
@@ -132,7 +132,7 @@ Deno.test("a file whose time is set while it is sent, as touch(1) and rsync(1) d
   }
 });
 
-Deno.test("a log that grows while it is sent arrives as far as it was announced", async () => {
+Deno.test("a log that grows while it is sent arrives in its announced length", async () => {
   using site = new Site();
   await using program = await Program.start(site.root);
   const path = renew(site);
@@ -177,7 +177,7 @@ Deno.test("of several responses from one open file, those of the old state are c
   for (const response of await Promise.all(old)) assertCut(response, response.head);
 });
 
-Deno.test("HEAD, 304 and a range that is sent at once are answered on a connection that stays, also of a file that was written to", async () => {
+Deno.test("HEAD, 304 and a range that is sent at once keep the connection, also for a file that was written to", async () => {
   using site = new Site();
   await using program = await Program.start(site.root);
   const path = renew(site);
@@ -194,7 +194,7 @@ Deno.test("HEAD, 304 and a range that is sent at once are answered on a connecti
   }
 });
 
-Deno.test("a client that has a part of a file that was rewritten gets the whole new one", async () => {
+Deno.test("a client that has a part of a file before its rewrite gets the whole new one", async () => {
   using site = new Site();
   await using program = await Program.start(site.root);
   const path = renew(site);

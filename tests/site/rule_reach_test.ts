@@ -1,5 +1,5 @@
 /**
- * What is said of the rules for passwords, compared with what they do.
+ * The descriptions of auth rules, compared with what the rules do.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_setting
 import { hashOf } from "../support/passwords.ts";
 import { ServedSite } from "../support/served_site.ts";
 
-Deno.test("what a password is said to be asked for is what it is asked for, and nothing else is", async () => {
+Deno.test("an auth rule protects exactly what its description says", async () => {
   const users = { ann: hashOf("right") };
   const sources = ["/private/**", "/page", "/notes.html", "/d/index.html", "/e/index"];
   const names = sources.map((source) => source.replace("/**", ""));
@@ -22,7 +22,7 @@ Deno.test("what a password is said to be asked for is what it is asked for, and 
     const auth = sources.map((source) => ({ source, realm: "r", users }));
     const settings = { ...DEFAULT_SITE_SETTINGS, auth, cleanUrls };
     const named = describeAuth(settings).map((line) => {
-      const [, base, also] = /asked for (\S+) and all below it, also as (.*), and for nothing else$/.exec(
+      const [, base, also] = /protects (\S+) and everything below it, also as (.*), and nothing else$/.exec(
         line,
       )!;
       return { base, also: also!.split(", ") };

@@ -1,5 +1,5 @@
 /**
- * What the rules of a site say about a path: redirects, rewrites, passwords, fields.
+ * The rules of a site for a path: redirects, rewrites, passwords, fields.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -22,7 +22,7 @@ function locationOf(source: string, destination: string, path: string, query = "
   return redirecting(source, destination).redirect(path, query)?.location ?? null;
 }
 
-Deno.test("without rules nothing is said about any path", () => {
+Deno.test("without rules there is nothing for any path", () => {
   const rules = rulesOf({});
   for (const path of ["/", "/a", "/a/b/", ""]) {
     assertEquals(rules.redirect(path, "?x"), null);
@@ -35,7 +35,7 @@ Deno.test("without rules nothing is said about any path", () => {
   assertEquals(rules.fieldsDependOnPath, false);
 });
 
-Deno.test("the first redirect that matches is followed, with its status", () => {
+Deno.test("the first redirect that matches is used, with its status", () => {
   const rules = rulesOf({
     redirects: [
       { source: "/old/*", destination: "/new/$1", status: 308 },
@@ -71,7 +71,7 @@ Deno.test("a redirect keeps the query, unless it has one of its own, and puts it
   }
 });
 
-Deno.test("characters that may not stand in a URL are encoded, and what is encoded stays", () => {
+Deno.test("characters that are not allowed in a URL are encoded, and encoded ones stay", () => {
   const cases: [destination: string, location: string][] = [
     ["/über mich", "/%C3%BCber%20mich"],
     ["/%C3%BCber%20mich", "/%C3%BCber%20mich"],
@@ -129,7 +129,7 @@ Deno.test("a redirect on this host never leads to another", () => {
   assert(redirected > 500, `only ${redirected} were redirected`);
 });
 
-Deno.test("a redirect to where the client is already is none, however it is spelt", () => {
+Deno.test("a redirect to the URL of the request is none, in any spelling", () => {
   const cases: [destination: string, path: string, query: string, location: string | null][] = [
     ["/a", "/a", "", null],
     ["/a", "/a", "?x", null],
@@ -152,7 +152,7 @@ Deno.test("a redirect to where the client is already is none, however it is spel
   }
 });
 
-Deno.test("a rule that cannot be followed is refused, and named", () => {
+Deno.test("an invalid rule is an error that quotes it", () => {
   for (
     const destination of [
       "",
@@ -210,7 +210,7 @@ Deno.test("a rule that cannot be followed is refused, and named", () => {
   }
 });
 
-Deno.test("the first rewrite of its kind is followed, and its path is encoded", () => {
+Deno.test("the first rewrite of its kind is used, and its path is encoded", () => {
   const rules = rulesOf({
     rewrites: [
       { source: "/docs/*", destination: "/pages/$1.html", ifMissing: false },
@@ -237,14 +237,14 @@ Deno.test("the first rewrite of its kind is followed, and its path is encoded", 
   }
 });
 
-Deno.test("the first rule that asks for a password is the one that is asked", () => {
+Deno.test("the first auth rule that matches is used", () => {
   const rules = rulesOf({
     auth: [
       { source: "/private/open/**", realm: "one", users: {} },
       { source: "/private/**", realm: "two", users: {} },
     ],
   });
-  const realmOf = (path: string) => rules.auth(path)?.gate.challenge[0]?.[1] ?? null;
+  const realmOf = (path: string) => rules.auth(path)?.basicAuth.challenge[0]?.[1] ?? null;
   const two = 'Basic realm="two", charset="UTF-8"';
   assertEquals(realmOf("/private/open/a"), 'Basic realm="one", charset="UTF-8"');
   for (const path of ["/private", "/private/", "/private/a", "/private/a/b"]) {
@@ -255,7 +255,7 @@ Deno.test("the first rule that asks for a password is the one that is asked", ()
   assertEquals(rules.auth("/private/a")?.source, "/private/**");
 });
 
-Deno.test("all header rules that match have their say, in their order", () => {
+Deno.test("all header rules that match are used, in their order", () => {
   const rules = rulesOf({
     headers: [
       { source: "/**", fields: [["A", "1"], ["B", "2"]] },

@@ -1,9 +1,9 @@
 /**
- * What asks for a password is not for caches that serve many, whatever is said for all paths.
+ * Responses behind a password are not for shared caches, even if a rule for all paths says so.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { describeGuarded, isMeant, withoutSharing } from "../../handlers/site/rules/shared_caching.ts";
+import { describeGuarded, isSpecificTo, withoutSharing } from "../../handlers/site/rules/shared_caching.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { basic, hashOf } from "../support/passwords.ts";
 import { runProgram, Site } from "../support/program.ts";
@@ -24,7 +24,7 @@ const FILES = {
   "app/page.html": "application",
 };
 
-/** Every field that says to a cache that serves many that it may keep the response. */
+/** Returns every field that allows a shared cache to keep the response. */
 function sharing({ fields }: WireResponse): string[] {
   return Object.entries(fields).filter(([name, value]) =>
     (/cache-control$/.test(name) && /public|s-maxage/i.test(value)) ||
@@ -32,12 +32,12 @@ function sharing({ fields }: WireResponse): string[] {
   ).map(([name, value]) => `${name}: ${value}`);
 }
 
-/** Of what answers with success and may be kept: it has to say `private` or `no-store`. */
+/** Returns whether a successful response that may be kept has `private` or `no-store`. */
 function isForReaderAlone({ fields }: WireResponse): boolean {
   return /(^|, )(private|no-store)(,|$)/i.test(fields["cache-control"] ?? "");
 }
 
-Deno.test("a value for shared caches becomes one for the reader alone, however it is written", () => {
+Deno.test("a value for shared caches becomes one for private caches, in any spelling", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["public", "private"],
     ["PUBLIC, Max-Age=600", "private, Max-Age=600"],
@@ -51,12 +51,12 @@ Deno.test("a value for shared caches becomes one for the reader alone, however i
     ["private, max-age=5", "private, max-age=5"],
     ["no-store, public", "no-store"],
     ["No-Store", "No-Store"],
-    // About some fields only, RFC 9111 §5.2.2.7.
+    // Only about some fields, RFC 9111 §5.2.2.7.
     ['private="set-cookie", max-age=5', 'private, private="set-cookie", max-age=5'],
     ['x="a, public, \\" s-maxage=9", public', 'private, x="a, public, \\" s-maxage=9"'],
     [", ,public,, max-age=1,", "private, max-age=1"],
     ["", "private"],
-    // What is no list of directives: what a cache makes of it is not known.
+    // Malformed values, which caches interpret in different ways.
     ["public; max-age=600", "private"],
     ['x="public', "private"],
     ["max-age=6 public", "private"],
@@ -67,7 +67,7 @@ Deno.test("a value for shared caches becomes one for the reader alone, however i
   }
 });
 
-Deno.test("a rule means a path where it names that, has the password's own glob, or stays in its directory", () => {
+Deno.test("a rule is specific to a path if it names the path, has the auth rule's glob, or stays in its directory", () => {
   const cases: readonly (readonly [source: string, auth: string | null, boolean])[] = [
     ["/**", "/**", false],
     ["/**", "/private/**", false],
@@ -88,11 +88,11 @@ Deno.test("a rule means a path where it names that, has the password's own glob,
     ["/**/*.html", "/**/*.html", true],
   ];
   for (const [source, auth, expected] of cases) {
-    assertEquals(isMeant(source, auth), expected, `${source} ${auth}`);
+    assertEquals(isSpecificTo(source, auth), expected, `${source} ${auth}`);
   }
 });
 
-/** All that can be had behind the password: the file, 304, 206, HEAD, a listing, redirects, what a rewrite leads to. */
+/** Everything behind the password: the file, 304, 206, HEAD, a listing, redirects, the target of a rewrite. */
 const PROTECTED: readonly (readonly [request: string, status: number])[] = [
   [get("/private/a.txt", ANNA), 200],
   [head("/private/a.txt", ANNA), 200],
@@ -107,7 +107,7 @@ const PROTECTED: readonly (readonly [request: string, status: number])[] = [
   [get("/listed/", ANNA), 200],
   [get("/private/moved"), 308],
   [get("/%70rivate/a.txt", ANNA), 200],
-  [get("/nowhere", ANNA, "Accept: text/html"), 200], // the application's page
+  [get("/nowhere", ANNA, "Accept: text/html"), 200], // the --spa page
 ];
 const ERRORS: readonly (readonly [request: string, status: number])[] = [
   [get("/private/a.txt"), 401],
@@ -127,7 +127,7 @@ const RULES = {
   auth: [{ source: "/private/**", users }, { source: "/app/**", users }],
 };
 
-Deno.test("nothing behind a password is public by what is said for all paths", async () => {
+Deno.test("rules for all paths make nothing behind a password public", async () => {
   const wide = (headers: Record<string, string>) => ({ headers: [{ source: "/**", headers }] });
   const settings: readonly object[] = [
     { cacheControl: "public, max-age=600" },
@@ -164,7 +164,7 @@ Deno.test("nothing behind a password is public by what is said for all paths", a
         const isKept = [200, 206, 304].includes(status);
         const isListing = response.fields["content-type"]?.startsWith("text/html") &&
           response.text.includes("x.txt");
-        // A value of --cache-control is about files, and says nothing of listings.
+        // --cache-control is about files, and not about listings.
         if (isKept && !isListing) {
           assert(isForReaderAlone(response), `${what}${response.fields["cache-control"]}`);
         }
@@ -173,7 +173,7 @@ Deno.test("nothing behind a password is public by what is said for all paths", a
   }
 });
 
-Deno.test("what asks for no password is public as before, and keeps the year of a hashed name", async () => {
+Deno.test("paths without a password are public as before, and hashed names keep their year", async () => {
   const headers = [{ source: "/**", headers: { "Surrogate-Control": "max-age=600" } }];
   await using served = await ServedSite.start(FILES, {
     config: { ...RULES, cacheControl: "public, max-age=600", headers },
@@ -188,7 +188,7 @@ Deno.test("what asks for no password is public as before, and keeps the year of 
   assertEquals(script.fields["cache-control"], "private, max-age=31536000, immutable");
 });
 
-Deno.test("a rule for that very path may say public, and only there", async () => {
+Deno.test("a rule for exactly that path may say public, and only there", async () => {
   const rule = (source: string, value: string) => ({ source, headers: { "Cache-Control": value } });
   const config = {
     ...RULES,
@@ -212,7 +212,7 @@ Deno.test("a rule for that very path may say public, and only there", async () =
   }
 });
 
-Deno.test("with a password for the whole site a flag and a rule for a directory are guarded, too", async () => {
+Deno.test("with a password for the whole site a flag and a rule for a directory do not make it public either", async () => {
   const args = [
     "--auth",
     `anna:${HASH}`,
@@ -229,7 +229,7 @@ Deno.test("with a password for the whole site a flag and a rule for a directory 
   assertEquals((await ruled.ask(get("/private/a.txt", ANNA))).fields["cache-control"], "private");
 });
 
-Deno.test("--check warns of what is said for all paths and does not hold behind a password, and of nothing else", async () => {
+Deno.test("--check warns of settings for all paths that do not apply behind a password, and of nothing else", async () => {
   const site = { ...DEFAULT_SITE_SETTINGS, auth: [{ source: "/private/**", realm: "", users }] };
   const header = (source: string, name: string, value: string) => ({
     ...site,
@@ -249,7 +249,7 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
     assertEquals(lines.length, 1, JSON.stringify(settings));
     assertMatch(
       lines[0]!,
-      /lets any cache keep what \/private\/\*\* asks a password for: that is sent with "/,
+      /would let shared caches keep what the auth rule for \/private\/\*\* protects: that is sent with "/,
     );
   }
   for (
@@ -272,11 +272,11 @@ Deno.test("--check warns of what is said for all paths and does not hold behind 
     }),
   });
   const { code, stdout, stderr } = await runProgram(["--check"], folder.root);
-  // One for each rule that asks for a password, and what is warned of.
+  // One line for each auth rule, and the warnings.
   assertEquals([code, stderr.split("\n").length], [0, 7], stderr);
   assertStringIncludes(
     stderr,
-    `epollet: cacheControl "public, max-age=5" lets any cache keep what /a/** asks`,
+    `epollet: cacheControl "public, max-age=5" would let shared caches keep what the auth rule for /a/** protects`,
   );
   assertStringIncludes(stderr, "epollet: host other.example: cacheControl");
   assertStringIncludes(stderr, "different passwords");
@@ -317,7 +317,7 @@ Deno.test("--check warns of a root below another site's, either way round, throu
   const auth = [{ users }];
   assertMatch(
     (await warnings({ root: "www", auth, hosts: { "a.example": { auth: [] } } })).join("\n"),
-    /^epollet: A password for .* everything\nepollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
+    /^epollet: The auth rule for .* everything\nepollet: host a\.example and the default site have the same root, .*\/www, and different passwords/,
   );
   for (const own of ["beside", "www/.hidden", "www"]) {
     assertEquals(await warnings({ root: "www", hosts: { "a.example": { root: own } } }), [], own);

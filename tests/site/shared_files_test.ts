@@ -1,5 +1,5 @@
 /**
- * What is made of a file, and what is open of it, is the file's and not the URL's.
+ * Compressed forms, tags and descriptors belong to a file, and not to its URLs.
  * @module
  */
 import zlib from "node:zlib";
@@ -18,20 +18,20 @@ const MIB = 1024 * 1024;
 /** Text that takes some fifty milliseconds to compress. */
 const TEXT = Array.from({ length: 60_000 }, (_, i) => `${(i * 7919) % 104_729} ${i}\n`).join("");
 
-/** The program with a configuration file that stands elsewhere. */
+/** Starts the program with a configuration file in another directory. */
 async function start(site: Site, config: unknown, args: readonly string[] = []): Promise<Program> {
   using directory = new Site({ "epollet.json": JSON.stringify(config) });
   return await Program.start(site.root, ["--config", directory.path("epollet.json"), ...args]);
 }
 
-/** Milliseconds of processor time that the program takes meanwhile. */
+/** The processor time that the program takes during `work`, in milliseconds. */
 async function cost(program: Program, work: () => Promise<void>): Promise<number> {
   const before = cpuTicks(program.pid);
   await work();
   return (cpuTicks(program.pid) - before) * 10;
 }
 
-Deno.test("a file that many URLs lead to is read, digested and compressed once, and each URL sees when it changes", async () => {
+Deno.test("a file with many URLs is read, digested and compressed once, and each URL notices its changes", async () => {
   using site = new Site({ "app.html": TEXT });
   await using program = await start(site, {
     compress: true,
@@ -54,7 +54,7 @@ Deno.test("a file that many URLs lead to is read, digested and compressed once, 
         tags.add(fields.etag!);
       }
     });
-    assertLess(milliseconds / count, 6, `${milliseconds} ms for ${count} URLs`); // 40 and more to compress it
+    assertLess(milliseconds / count, 6, `${milliseconds} ms for ${count} URLs`); // compressing it would take 40 and more
     assertEquals([...tags], [first.fields.etag]);
     for (const target of ["/app.html", "/app/1", "/app/1", `/app/${TEXT.length}/1`]) {
       const { text, fields } = await ask(target);
@@ -63,7 +63,7 @@ Deno.test("a file that many URLs lead to is read, digested and compressed once, 
   }
 });
 
-Deno.test("a file in memory counts once in the cache, however many URLs lead to it, and no URL pushes it out", async () => {
+Deno.test("a file in memory counts once in the cache, however many URLs it has, and no URL evicts it", async () => {
   using site = new Site({ "app.html": TEXT, "other.txt": "other" });
   const size = TEXT.length;
   await using program = await start(site, {
@@ -82,9 +82,9 @@ Deno.test("a file in memory counts once in the cache, however many URLs lead to 
   assertEquals(lines, [], "it is read again");
 });
 
-Deno.test("paths whose hashes were the same in every process do not push each other out", async () => {
+Deno.test("paths that collide in an unkeyed hash do not evict each other", async () => {
   if (!hasStrace()) return;
-  const names = ["index.html", "app/icMakHD"]; // one FNV-1a of 32 bits
+  const names = ["index.html", "app/icMakHD"]; // the same 32-bit FNV-1a hash
   using site = new Site(Object.fromEntries(names.map((name) => [name, name])));
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
@@ -101,10 +101,10 @@ Deno.test("paths whose hashes were the same in every process do not push each ot
   assertEquals(lines.filter((line) => line.includes("openat2(")), []);
 });
 
-Deno.test("what was read of a file that had just changed is shared as long as a URL that is watched vouches for it", async () => {
+Deno.test("the content of a file that had just changed is shared as long as a watched URL confirms it", async () => {
   if (!hasStrace()) return;
   using site = new Site({ "d/x.html": "content" });
-  Deno.symlinkSync("d/x.html", site.path("link.html")); // what is behind a link is not watched
+  Deno.symlinkSync("d/x.html", site.path("link.html")); // a file behind a link is not watched
   await using program = await Program.start(site.root, ["--index", "first.html,x.html"]);
   using wire = await Wire.connect(program.port);
   const reads = async (target: string, expected = "content") =>
@@ -117,7 +117,7 @@ Deno.test("what was read of a file that had just changed is shared as long as a 
   await sleep(3100);
   assertEquals(await reads("/link.html"), 0, "/d/ is watched");
   assertEquals(await reads("/link.html"), 0, "it is kept");
-  site.write("d/first.html", "first"); // the URL that is watched leads elsewhere
+  site.write("d/first.html", "first"); // the watched URL leads elsewhere
   assertEquals(await reads("/d/", "first") > 0, true);
   assertEquals(
     await reads("/d/x.html") > 0,
@@ -148,7 +148,7 @@ Deno.test("text that does not fit the cache is not compressed again for each req
   }
 });
 
-Deno.test("a file that grows all the time is digested once a second, and what is sent is what it holds", async () => {
+Deno.test("a file that grows all the time is digested once a second, and its bytes are sent as they are", async () => {
   if (!hasStrace()) return;
   const size = 8 * MIB;
   using site = new Site({ "log": new Uint8Array(size) });
@@ -174,7 +174,7 @@ Deno.test("a file that grows all the time is digested once a second, and what is
   assert(tagged > 0, "it never had a tag");
 });
 
-Deno.test("a log of less than the cache takes is digested and compressed once a second, too; at rest it has its tag", async () => {
+Deno.test("a growing log that fits the cache is digested and compressed once a second, too; at rest it has its tag", async () => {
   using site = new Site({ "log.txt": TEXT.slice(0, 300_000) });
   await using program = await Program.start(site.root, ["--compress"]);
   using wire = await Wire.connect(program.port);
@@ -208,7 +208,7 @@ Deno.test("?sort=size of 50,000 names is not sorted anew for each request", asyn
   using site = new Site({ "d/0": "" });
   for (let i = 1; i < 50_000; i++) Deno.linkSync(site.path("d/0"), site.path(`d/${i}`));
   await using program = await Program.start(site.root, ["--browse"]);
-  await sleep(3100); // what has just changed is not remembered
+  await sleep(3100); // a directory that has just changed is not remembered
   using wire = await Wire.connect(program.port);
   const ask = async (target: string) => {
     await wire.send(get(target));
@@ -219,10 +219,10 @@ Deno.test("?sort=size of 50,000 names is not sorted anew for each request", asyn
   const milliseconds = await cost(program, async () => {
     for (let i = 0; i < count; i++) await ask(`/d/?sort=size&page=${i + 1}`);
   });
-  assertLess(milliseconds / count, 40, `${milliseconds} ms for ${count} pages`); // 130 and more to sort them
+  assertLess(milliseconds / count, 40, `${milliseconds} ms for ${count} pages`); // sorting would take 130 and more
 });
 
-Deno.test("a hundred slow downloads of a large file hold one descriptor, and other clients get no 503 at a limit of 256", async () => {
+Deno.test("a hundred slow downloads of a large file use one descriptor, and other clients get no 503 at a limit of 256", async () => {
   using site = new Site({ "index.html": "hello", "big.bin": new Uint8Array(30 * MIB) });
   await using program = await startServer(site.root, [], 256);
   using wire = await Wire.connect(program.port);
@@ -248,7 +248,7 @@ Deno.test("a hundred slow downloads of a large file hold one descriptor, and oth
       await other.send(get("/") + get("/big.bin", "Range: bytes=1-3"));
       assertEquals([(await other.expect()).status, (await other.expect()).status], [200, 206]);
     }
-    // Its successor at the same name is another file, which those who began before do not get.
+    // The next file of that name is another one, which downloads that began before do not get.
     Deno.renameSync(site.path("big.bin"), site.path("old.bin"));
     site.write("big.bin", new Uint8Array(30 * MIB).fill(7));
     await wire.send(get("/big.bin", "Range: bytes=0-0"));
@@ -259,7 +259,7 @@ Deno.test("a hundred slow downloads of a large file hold one descriptor, and oth
   await eventually(() => descriptorsOf(program.pid) <= before, "descriptors are left open");
 });
 
-Deno.test("slow downloads of more files than may be open: 503 past the limit, and other clients are served", async () => {
+Deno.test("slow downloads of more files than may be open: 503 beyond the limit, and other clients are served", async () => {
   using site = new Site({ "index.html": "hello" });
   for (let i = 0; i < 112; i++) {
     using file = Deno.openSync(site.path(`${i}.bin`), { create: true, write: true });

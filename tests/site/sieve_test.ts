@@ -1,5 +1,5 @@
 /**
- * The order in which entries leave the cache, compared with the algorithm written down the slow way.
+ * The order in which entries are evicted, compared with a slow implementation of the algorithm.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -14,7 +14,7 @@ class Entry extends SieveEntry {
   }
 }
 
-Deno.test("the oldest that was not used leaves first, and a use saves once", () => {
+Deno.test("the oldest entry that was not used is evicted first, and a use saves an entry once", () => {
   const sieve = new Sieve<Entry>();
   const entries = [0, 1, 2, 3].map((name) => new Entry(name));
   entries.forEach((entry) => sieve.add(entry));
@@ -28,7 +28,7 @@ Deno.test("the oldest that was not used leaves first, and a use saves once", () 
   assertEquals(sieve.victim(), null);
 });
 
-Deno.test("it agrees with a list and an index, whatever is added, used, removed and evicted", () => {
+Deno.test("Sieve agrees with a list and an index, whatever is added, used, removed and evicted", () => {
   repeat(300, (random) => {
     const sieve = new Sieve<Entry>();
     const list: Entry[] = []; // the oldest first

@@ -1,5 +1,5 @@
 /**
- * Passwords are tried a few at a time: wrong ones from one network do not keep a right one from another out.
+ * Fair queues of password checks: wrong passwords from one network do not block a right one from another.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -23,7 +23,7 @@ import { get, Wire } from "../support/wire.ts";
 
 const HASH = hashOf("right");
 
-/** Passwords in the order in which they are tried; each ends when the test says so. */
+/** Passwords in the order of their checks. Each check ends when the test says so. */
 class Tried {
   readonly passwords: string[] = [];
   readonly #ends: (() => void)[] = [];
@@ -35,7 +35,7 @@ class Tried {
     return promise;
   };
 
-  /** Ends the one that is being tried, and all that are tried next. */
+  /** Ends the running check, and all checks after it. */
   async endAll(): Promise<void> {
     for (let end = this.#ends.shift(); end !== undefined; end = this.#ends.shift()) {
       end();
@@ -61,7 +61,7 @@ function setUp(): {
   };
 }
 
-Deno.test("networks take turns, however many passwords each of them brings", async () => {
+Deno.test("networks take turns, however many passwords each of them sends", async () => {
   const { tried, ask } = setUp();
   for (let i = 0; i < 6; i++) ask(`a${i}`, "192.0.2.1");
   for (let i = 0; i < 3; i++) ask(`b${i}`, "192.0.2.2");
@@ -71,7 +71,7 @@ Deno.test("networks take turns, however many passwords each of them brings", asy
   assertEquals(await right, true);
 });
 
-Deno.test("a network has so many places and no more; where all are taken, the one that has most gives one up", async () => {
+Deno.test("a network has a bounded number of places; when all are taken, the network with most of them loses one", async () => {
   const { tried, ask } = setUp();
   const waiting: (boolean | Promise<boolean>)[] = [];
   const refused: string[] = [];
@@ -84,7 +84,7 @@ Deno.test("a network has so many places and no more; where all are taken, the on
     });
     waiting.push(answer);
   };
-  wait("first", "x"); // which is being tried
+  wait("first", "x"); // which is being checked
   const networks = PASSWORD_CHECKS_WAITING_TOTAL_MAX / PASSWORD_CHECKS_WAITING_MAX;
   for (let network = 0; network < networks; network++) {
     for (let i = 0; i < PASSWORD_CHECKS_WAITING_MAX; i++) wait(`${network}.${i}`, `n${network}`);
@@ -100,14 +100,14 @@ Deno.test("a network has so many places and no more; where all are taken, the on
   assert(tried.passwords.indexOf("right") <= networks + 2, "within one round");
 });
 
-Deno.test("with a network for each place, one that brings a first password is turned away, and one that brings a second", () => {
+Deno.test("when each place has another network, a further network's password is rejected, and so is a second one of a network", () => {
   const { ask } = setUp();
   for (let i = 0; i <= PASSWORD_CHECKS_WAITING_TOTAL_MAX; i++) ask(`wrong ${i}`, `n${i}`);
   assertThrows(() => ask("right", "other"), HttpError);
   assertThrows(() => ask("another", "n7"), HttpError);
 });
 
-Deno.test("the same password that waits in another network's queue is not waited for", async () => {
+Deno.test("the same password in another network's queue is not waited for", async () => {
   const { tried, ask } = setUp();
   for (let i = 0; i < 10; i++) ask(`a${i}`, "192.0.2.1");
   const slow = ask("right", "192.0.2.1");
@@ -119,10 +119,10 @@ Deno.test("the same password that waits in another network's queue is not waited
   assertEquals([await slow, await quick], [true, true]);
 });
 
-/** How many were told what, by their status. */
+/** Returns how many responses had each status. */
 type Statuses = Map<number, number>;
 
-/** Guesses over GUESSERS connections, each as soon as the one before was answered, while `task` runs. */
+/** Sends guesses on GUESSERS connections, each one after the response to the one before, while `task` runs. */
 async function whileGuessing(
   port: number,
   lines: readonly string[],
@@ -153,17 +153,20 @@ async function whileGuessing(
 
 const CONFIG = { auth: [{ source: "/**", users: { ann: hashOf("right", 13), ben: hashOf("right", 13) } }] };
 const GUESSERS = 40;
-/** Guesses that are answered while a right password waits: one that is being tried, one of each network, and what arrives meanwhile. */
+/**
+ * Guesses that are answered while a right password waits: a running one, one of each network, and those that arrive
+ * meanwhile.
+ */
 const ANSWERED_BEFORE_MAX = 5;
 
-/** How many guesses were answered while `ask` was. */
+/** Returns how many guesses were answered during `ask`. */
 async function countWhile(statuses: Statuses, ask: () => Promise<void>): Promise<number> {
   const before = statuses.get(401) ?? 0;
   await ask();
   return (statuses.get(401) ?? 0) - before;
 }
 
-Deno.test("40 connections that guess do not keep a right password from another address out", async () => {
+Deno.test("40 connections that guess do not block a right password from another address", async () => {
   await using served = await ServedSite.start({ "a.txt": "a" }, { config: CONFIG });
   await whileGuessing(served.port, [], async (statuses) => {
     for (const [user, host] of [["ann", 2], ["ben", 3]] as const) {
@@ -179,7 +182,7 @@ Deno.test("40 connections that guess do not keep a right password from another a
   });
 });
 
-Deno.test("behind a trusted proxy the same holds for the clients that it names, each by its /64", async () => {
+Deno.test("behind a trusted proxy the same holds for the clients that the proxy names, each by its /64", async () => {
   await using served = await ServedSite.start({ "a.txt": "a" }, {
     config: CONFIG,
     args: ["--trust-proxy", "127.0.0.1"],
@@ -190,7 +193,7 @@ Deno.test("behind a trusted proxy the same holds for the clients that it names, 
       assertEquals(await served.say("/a.txt", basic("ann", "right"), from("2001:db8:0:1::1")), "200 a");
     });
     assert(answered <= ANSWERED_BEFORE_MAX, `after ${answered} guesses`);
-    // Another address of the network that guesses has its place behind the guesses, or none.
+    // Another address of the network that guesses waits behind the guesses, or gets 503.
     let answer = "";
     const behind = await countWhile(statuses, async () => {
       answer = await served.say("/a.txt", basic("ben", "right"), from("2001:db8::2"));
@@ -199,7 +202,7 @@ Deno.test("behind a trusted proxy the same holds for the clients that it names, 
   });
 });
 
-Deno.test("without a trusted proxy no client has another network by naming one", async () => {
+Deno.test("without a trusted proxy a client cannot claim another network", async () => {
   await using served = await ServedSite.start({ "a.txt": "a" }, { config: CONFIG });
   await whileGuessing(served.port, [], async (statuses) => {
     let answer = "";

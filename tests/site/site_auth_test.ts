@@ -1,5 +1,5 @@
 /**
- * Paths behind a password: no way leads around it, and who waits for its check, or does not, is answered rightly.
+ * Paths behind a password: there is no way around it, and each request gets its own response, at once or after a check.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -46,7 +46,7 @@ const CONFIG = {
   ],
 };
 
-Deno.test("no rewrite tells without a password what is there and what is not", async () => {
+Deno.test("without the password no rewrite shows which files exist", async () => {
   const users = { ann: hashOf("right") };
   const files = {
     "index.html": "home",
@@ -91,7 +91,7 @@ Deno.test("no rewrite tells without a password what is there and what is not", a
   ], ANN);
 });
 
-Deno.test("no spelling, method, condition, rule or other name of a file leads around its password", async () => {
+Deno.test("no spelling, method, condition, rule or other name of a file bypasses its password", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   const { etag } = (await served.ask(get("/private/x.txt", ANN))).fields;
   assert(etag !== undefined);
@@ -161,7 +161,7 @@ Deno.test("no spelling, method, condition, rule or other name of a file leads ar
   assertEquals(summary(await served.ask(get("/private/.hidden"))), "404 [missing]");
 });
 
-Deno.test("a rule for the compressed form of a file holds wherever that form is what is sent", async () => {
+Deno.test("a rule for the compressed form of a file applies wherever that form is sent", async () => {
   const auth = [{ source: "/**.gz", users: { ann: hashOf("right") } }];
   const files = { "only.sql.gz": SECRET, "page.html": "page", "page.html.gz": SECRET, "free.txt": "free" };
   await using served = await ServedSite.start(files, { config: { auth, cleanUrls: true } });
@@ -175,7 +175,7 @@ Deno.test("a rule for the compressed form of a file holds wherever that form is 
   assertEquals(await served.say("/free.txt", "Accept-Encoding: gzip"), "200 free");
 });
 
-Deno.test("the page of an application that is behind a password is not shown without it", async () => {
+Deno.test("a --spa page behind a password is not sent without it", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   for (let i = 0; i < 3; i++) {
     assertEquals(await served.say("/route", "Accept: text/html"), "401");
@@ -185,7 +185,7 @@ Deno.test("the page of an application that is behind a password is not shown wit
   }
 });
 
-Deno.test("what is public stays so, and says nothing of who asks; what is not is kept by its reader alone", async () => {
+Deno.test("public responses stay public, and do not depend on the client; protected ones are for private caches only", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   for (let i = 0; i < 3; i++) {
     for (const lines of [[], [ANN], [basic("ann", "wrong")]]) {
@@ -204,7 +204,7 @@ Deno.test("what is public stays so, and says nothing of who asks; what is not is
   }
 });
 
-Deno.test("several users and rules: each with its own password, in its own place", async () => {
+Deno.test("several users and rules: each user has a password of their own, for certain paths", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   const rows: [target: string, user: string, password: string, status: number][] = [
     ["/private/x.txt", "ann", "right", 200],
@@ -227,7 +227,7 @@ Deno.test("several users and rules: each with its own password, in its own place
   }
 });
 
-Deno.test("answers with and without the password follow each other on one connection, and none is another's", async () => {
+Deno.test("responses with and without the password alternate on one connection, and are never mixed up", async () => {
   await using served = await ServedSite.start(FILES, { config: CONFIG });
   using wire = await Wire.connect(served.port);
   const asked: [lines: string[], status: number][] = [
@@ -290,7 +290,7 @@ Deno.test("neither passwords nor their hashes are printed", async () => {
   }
 });
 
-Deno.test("a rule for a directory, with a slash at its end or without, asks for all below it; /* for one level", async () => {
+Deno.test("a rule for a directory, with a slash at its end or without, protects everything below; /* one level", async () => {
   const users = { ann: hashOf("right") };
   const folder = (name: string) => ({
     [`${name}/index.html`]: SECRET,

@@ -1,5 +1,5 @@
 /**
- * While a password is being tried: what changes, who leaves, who comes too late.
+ * While a password is checked: changes of files, clients that leave, and clients that come too late.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -20,12 +20,12 @@ import { eventually } from "../support/waiting.ts";
 
 const ANN = basic("ann", "right");
 
-Deno.test("what changes while a password is being tried is in the answer to what is asked afterwards", async () => {
+Deno.test("a change during a password check is in the response to a later request", async () => {
   const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 14) } }] };
   await using served = await ServedSite.start({ "a.txt": "start" }, { config });
   for (let round = 0; round < 20; round++) {
     served.site.write("a.txt", `round ${round}`);
-    // Somebody else's password is being tried meanwhile, on the same connection.
+    // Another user's password is being checked meanwhile, on the same connection.
     const [wrong, right, again] = [basic("ann", `wrong ${round}`), ANN, ANN].map((line) =>
       get("/a.txt", line)
     ) as [string, string, string];
@@ -37,12 +37,12 @@ Deno.test("what changes while a password is being tried is in the answer to what
   }
 });
 
-/** Descriptors that the program has open. */
+/** The number of descriptors that the program has open. */
 function descriptorsOf(pid: number): number {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
 }
 
-Deno.test("clients that leave during a check leave nothing behind", async () => {
+Deno.test("clients that leave during a check leave nothing open", async () => {
   const config = { auth: [{ source: "/**", users: { ann: hashOf("right", 13) } }] };
   const big = new Uint8Array(2 << 20);
   await using served = await ServedSite.start({ "a.txt": "a", "big.bin": big }, { config });
@@ -60,7 +60,7 @@ Deno.test("clients that leave during a check leave nothing behind", async () => 
   await eventually(areClosed, `more descriptors are open than the ${before} that were`);
 });
 
-Deno.test("a site that is closed while a password is being tried answers first, from the files that it had", async () => {
+Deno.test("a site that is closed during a password check answers first, with the files that it had", async () => {
   using site = new Site({ "a.txt": "a" });
   const before = openDescriptors();
   const handler = staticHandler({
@@ -81,7 +81,7 @@ Deno.test("a site that is closed while a password is being tried answers first, 
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("past the queue of checks strangers are told to come back, and who was let in before is served", async () => {
+Deno.test("with a full queue of checks new clients get 503 with Retry-After, and remembered credentials are served", async () => {
   const config = {
     auth: [{ source: "/private/**", users: { ann: hashOf("right", 14) } }],
     errorPages: { 503: "/busy.html" },

@@ -12,14 +12,14 @@ import { exchange, get, Wire } from "../support/wire.ts";
 
 const JSON_WANTED = "Accept: application/json";
 
-/** Names that a listing shows, in their order. */
+/** The names in a listing, in their order. */
 async function namesAt(port: number, target: string): Promise<string[]> {
   const response = await exchange(port, get(target, JSON_WANTED));
   assertEquals([response.status, response.fields["content-type"]], [200, "application/json"], target);
   return (JSON.parse(response.text) as { name: string }[]).map(({ name }) => name);
 }
 
-/** Many names of one empty file, which are made faster than many files. */
+/** Makes many names of one empty file: links are made faster than files. */
 function fill(site: Site, prefix: string, count: number): void {
   site.write(`${prefix}0`, "");
   for (let i = 1; i < count; i++) Deno.linkSync(site.path(`${prefix}0`), site.path(prefix + i));
@@ -37,7 +37,7 @@ async function browsing(
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 }
 
-Deno.test("a directory without an index is listed with --browse, and 404 without", async () => {
+Deno.test("a directory without an index is listed with --browse, and 404 without it", async () => {
   using site = new Site({ "d/a.txt": "a", "e/index.html": "index" });
   await using program = await Program.start(site.root);
   assertEquals((await exchange(program.port, get("/d/"))).status, 404);
@@ -51,7 +51,7 @@ Deno.test("a directory without an index is listed with --browse, and 404 without
   });
 });
 
-Deno.test("people get a page of one file, programs that ask for JSON an array; caches are told", async () => {
+Deno.test("browsers get one HTML page, clients that accept JSON an array; Vary says so", async () => {
   await browsing({ "d/a.txt": "abc", "d/s/x": "x" }, async (port, site) => {
     Deno.utimeSync(site.path("d/a.txt"), 0, new Date("2020-02-29T12:34:56Z"));
     Deno.utimeSync(site.path("d/s"), 0, new Date("2021-02-28T12:34:56Z"));
@@ -87,7 +87,7 @@ Deno.test("people get a page of one file, programs that ask for JSON an array; c
   });
 });
 
-Deno.test("whatever changes in a directory shows in the next listing, also sizes, in a directory that was listed before", async () => {
+Deno.test("any change in a directory shows in the next listing, also of sizes, in a directory that was listed before", async () => {
   for (const mode of ["auto", "stat"]) {
     await browsing(
       { "d/a.txt": "a" },
@@ -120,7 +120,7 @@ Deno.test("whatever changes in a directory shows in the next listing, also sizes
   }
 });
 
-Deno.test("nothing is listed that would not be served", async () => {
+Deno.test("entries that would not be served are not listed", async () => {
   using outside = new Site({ "secret.txt": "secret" });
   await browsing(
     { ".well-known/x": "x", ".hidden": "h", "d/.env": "e", "d/.well-known/y": "y", "d/a.txt": "a" },
@@ -168,7 +168,7 @@ Deno.test("every name leads to its file, whatever characters it has", async () =
   });
 });
 
-Deno.test("50,000 entries come in pages, sorted as asked, each entry once; a stranger's query does no harm", async () => {
+Deno.test("50,000 entries come in pages, in the requested order, each entry once; malformed queries do no harm", async () => {
   const count = 50_000;
   using site = new Site({ "d/zz/x": "x" });
   fill(site, "d/f", count - 1);
@@ -215,7 +215,7 @@ Deno.test("50,000 entries come in pages, sorted as asked, each entry once; a str
   }
 });
 
-Deno.test("others are answered while many sort a large directory by size; what they hold is free soon after they left", async () => {
+Deno.test("other requests are answered while many clients sort a large directory by size; its memory is free soon after they leave", async () => {
   using site = new Site({ "a.txt": "a", "small/x": "x" });
   fill(site, "d/", 50_000);
   await using program = await Program.start(site.root, ["--browse"]);
@@ -241,7 +241,7 @@ Deno.test("others are answered while many sort a large directory by size; what t
   assertEquals(await namesAt(program.port, "/small/"), ["x"]);
 });
 
-Deno.test("what asks for a password that the listing did not ask for is not listed", async () => {
+Deno.test("entries behind a password that the listing did not require are not listed", async () => {
   const rule = (source: string, user: string) => ({ source, users: { [user]: hashOf("right") } });
   const files: Record<string, string> = {
     "d/a.txt": "a",
@@ -290,7 +290,7 @@ Deno.test("what asks for a password that the listing did not ask for is not list
   }
 });
 
-Deno.test("what programs are given as a URL opens, also where the name is no UTF-8", async () => {
+Deno.test("a URL in the JSON leads to its entry, also for a name that is not UTF-8", async () => {
   using site = new Site({ "d/plain.txt": "plain" });
   // Deno would write U+FFFD.
   const made = new Deno.Command("sh", {

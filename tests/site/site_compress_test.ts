@@ -1,5 +1,5 @@
 /**
- * Text that is compressed here, `--compress`, over real sockets. Source: RFC 9110 §8.4, §12.5.3.
+ * Text that the server compresses, `--compress`, over real sockets. Source: RFC 9110 §8.4, §12.5.3.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -13,7 +13,7 @@ import { exchange, get, head, Wire } from "../support/wire.ts";
 const HAS_ZSTD = "createZstdCompress" in zlib;
 const TEXT = "All the world's a stage.\n".repeat(200);
 
-Deno.test("--compress: text in memory is compressed for those who accept it, and comes out as it was; nothing else is", async () => {
+Deno.test("--compress: text in memory is compressed for clients that accept it, and decompresses to the original; nothing else is", async () => {
   const files: Record<string, string | Uint8Array> = {
     "text.html": TEXT,
     "data.json": `[${"1,".repeat(2000)}1]`,
@@ -35,12 +35,12 @@ Deno.test("--compress: text in memory is compressed for those who accept it, and
       ["text.html", true, true],
       ["data.json", true, true],
       ["drawing.svg", true, true],
-      ["missing", true, true], // the page that says so
+      ["missing", true, true], // the page for 404
       ["short.txt", false, false],
       ["picture.png", false, false],
       ["archive.gz", false, false],
-      ["large.txt", false, false], // it stays on disk, and would be compressed again and again
-      ["random.txt", false, true], // whether it gets smaller is known only afterwards
+      ["large.txt", false, false], // it stays on disk, and would be compressed for each request
+      ["random.txt", false, true], // only the compression shows whether it gets smaller
     ] as const
   ) {
     const content = Deno.readFileSync(site.path(name === "missing" ? "404.html" : name));
@@ -69,7 +69,7 @@ Deno.test("--compress: text in memory is compressed for those who accept it, and
   assertEquals(await codingOf(program.port, "/beside.js", "br"), "br");
 });
 
-Deno.test("--compress: ranges are of the compressed bytes, and they and their tag stay the same", async () => {
+Deno.test("--compress: ranges are of the compressed bytes, and their tag stays the same", async () => {
   using site = new Site({ "a.txt": TEXT });
   await using program = await Program.start(site.root, ["--compress"]);
   const first = await exchange(
@@ -95,7 +95,7 @@ Deno.test("--compress: ranges are of the compressed bytes, and they and their ta
   assertEquals([other.status, other.text], [200, TEXT], "that tag is of another form");
 });
 
-Deno.test("--compress: what was compressed changes with its file, where that is looked at", async () => {
+Deno.test("--compress: the compressed form changes with its file, except where files are not checked", async () => {
   await Promise.all(["auto", "stat", "off"].map(async (mode) => {
     using site = new Site({ "a.txt": TEXT });
     if (mode === "stat") await settle();
@@ -116,12 +116,12 @@ Deno.test("--compress: what was compressed changes with its file, where that is 
       site.write("a.txt", text);
       for (let i = 0; i < 3; i++) {
         const [got, changed, isMade] = await ask();
-        if (mode === "off") { // nothing is checked there
+        if (mode === "off") { // nothing is checked with this
           assertEquals([got, changed], [TEXT, tag]);
         } else {
           assertEquals(got, text);
           assertNotEquals(changed, tag);
-          // Where it is not watched it is not kept yet, and what is not kept is not compressed.
+          // A new file that is not watched is not cached yet, and what is not cached is not compressed.
           assertEquals(isMade, mode === "auto");
         }
       }
@@ -129,14 +129,14 @@ Deno.test("--compress: what was compressed changes with its file, where that is 
   }));
 });
 
-Deno.test("--compress: nothing is compressed where nothing is kept, or too much would be; the answer is right all the same", async () => {
+Deno.test("--compress: nothing is compressed where nothing is cached, or too much would be; the response is right all the same", async () => {
   const huge = "x".repeat(COMPRESSED_BYTES_MAX + 1);
   using site = new Site({ "a.txt": TEXT.repeat(4), "huge.txt": huge });
   for (
     const [args, coding, vary] of [
       [["--cache-size", "0"], "identity", undefined],
-      [["--cache-size", "22K"], "gzip", "Accept-Encoding"], // the file, and hardly anything else
-      [["--cache-size", "20K"], "identity", "Accept-Encoding"], // not even that
+      [["--cache-size", "22K"], "gzip", "Accept-Encoding"], // room for the file, and hardly anything else
+      [["--cache-size", "20K"], "identity", "Accept-Encoding"], // less than that
     ] as const
   ) {
     await using program = await Program.start(site.root, ["--compress", ...args]);

@@ -16,7 +16,7 @@ import {
 import { Program, Site } from "../support/program.ts";
 import { exchange, get, head, Wire, type WireResponse } from "../support/wire.ts";
 
-/** What stands in the four fields; null: nothing. */
+/** The values of the four fields; null for none. */
 interface Conditions {
   readonly match: string | null;
   readonly unmodifiedSince: string | null;
@@ -81,11 +81,11 @@ for (const mode of ETAG_MODES) {
       assertEquals([whole.status, whole.fields["last-modified"]], [200, SAME], what);
       assertEquals(etag === undefined, mode === "off", what);
       for (const [i, conditions] of [...combinations(etag ?? '"none"')].entries()) {
-        // All of them for some, of the others so many that each pair of values is there.
+        // All combinations for two files with tags; for the others so many that each pair of values is there.
         if (i % 7 !== place && !(mode === "hash" && place < 2)) continue;
         const expected = expectedStatus(conditions, etag);
         const request = get(target, ...lines, ...linesOf(conditions));
-        await wire.send(request.repeat(3)); // the third is answered from memory, where that is possible
+        await wire.send(request.repeat(3)); // the third is answered from memory, where possible
         for (let i = 0; i < 3; i++) {
           const answer = await wire.expect();
           const all = `${what}, ${i}: ${linesOf(conditions).join("; ")}`;
@@ -99,7 +99,7 @@ for (const mode of ETAG_MODES) {
   });
 }
 
-Deno.test("HEAD has the conditions of GET, and its 200 the fields of the whole", async () => {
+Deno.test("HEAD evaluates conditions like GET, and its 200 has the fields of the whole", async () => {
   using site = oldSite();
   await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
   using wire = await Wire.connect(program.port);
@@ -127,7 +127,7 @@ Deno.test("HEAD has the conditions of GET, and its 200 the fields of the whole",
   }
 });
 
-Deno.test("dates are understood in all three forms, and tags in several lines", async () => {
+Deno.test("dates are parsed in all three forms, and tags in several lines", async () => {
   using site = oldSite();
   await using program = await Program.start(site.root);
   const { etag } = (await exchange(program.port, get("/small.txt"))).fields;
@@ -151,7 +151,7 @@ Deno.test("dates are understood in all three forms, and tags in several lines", 
   }
 });
 
-Deno.test("conditions and ranges do nothing where nothing is: 404 stays 404, with the whole of its page", async () => {
+Deno.test("conditions and ranges have no effect on a missing file: 404 stays 404, with its whole page", async () => {
   const page = "<h1>Nothing here</h1>".repeat(100);
   using site = new Site({ "404.html": page, "d/x": "" });
   await using program = await Program.start(site.root);
@@ -177,14 +177,14 @@ Deno.test("conditions and ranges do nothing where nothing is: 404 stays 404, wit
         assertEquals(shown.fields[name], undefined, `${name}: ${line}`);
       }
       assertEquals((await exchange(plain.port, get("/missing", line))).status, 404, line);
-      // Nor does a redirect know of them.
+      // Nor on a redirect.
       assertEquals((await exchange(plain.port, get("/missing/", line))).status, 404, line);
       assertEquals((await exchange(program.port, get("/d", line))).status, 301, line);
     }
   }
 });
 
-Deno.test("one head, sent again and again over several connections, gets the answer that is true now", async () => {
+Deno.test("one head, sent again and again over several connections, always gets the current response", async () => {
   using site = oldSite();
   await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
   const wires = [
@@ -226,7 +226,7 @@ Deno.test("one head, sent again and again over several connections, gets the ans
       Deno.utimeSync(site.path(name), MODIFIED_SECONDS, MODIFIED_SECONDS);
       for (let i = 0; i < 3; i++) await assertAll(same, "changed back");
       Deno.removeSync(site.path(name));
-      // The answer is another then, or none.
+      // The response is another one then, or there is none.
       const hasOriginal = name !== target.slice(1);
       const { status, fields } = await exchange(program.port, requests.noneMatch);
       assertEquals([status, fields["content-encoding"]], [hasOriginal ? 200 : 404, undefined], what);
@@ -238,7 +238,7 @@ Deno.test("one head, sent again and again over several connections, gets the ans
   }
 });
 
-Deno.test("a connection goes on after 304, 412, 416 and 206, whatever is pipelined behind them", async () => {
+Deno.test("a connection goes on after 304, 412, 416 and 206, with any pipelined request after them", async () => {
   using site = oldSite();
   await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
   using wire = await Wire.connect(program.port);

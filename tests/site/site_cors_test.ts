@@ -1,5 +1,5 @@
 /**
- * What pages of other origins may read, over a real socket; and fields that are longer than anybody sends.
+ * CORS over a real socket, and fields that are longer than any client sends.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -17,7 +17,7 @@ const FILES = {
 const A = "https://a.example";
 const B = "http://b.example:8080";
 
-Deno.test("--cors: all may read everything, errors too; one whose origin is asked for is not told apart", async () => {
+Deno.test("--cors: pages of all origins may read everything, also errors; the Origin of a request makes no difference", async () => {
   await using served = await ServedSite.start(FILES, { args: ["--cors"] });
   const { etag } = (await served.ask(get("/a.txt"))).fields;
   for (
@@ -41,7 +41,7 @@ Deno.test("--cors: all may read everything, errors too; one whose origin is aske
   }
 });
 
-Deno.test("--cors with a list: nobody is given the field of another, whatever was answered before", async () => {
+Deno.test("--cors with a list: a response never has the field of another origin, whatever was answered before", async () => {
   await using served = await ServedSite.start(FILES, { args: [`--cors=${A},${B}`] });
   const { etag } = (await served.ask(get("/a.txt"))).fields;
   const kinds: [string, string[], number][] = [
@@ -95,7 +95,7 @@ Deno.test("--cors with a list: nobody is given the field of another, whatever wa
   }
 });
 
-Deno.test("fields of 14 KB, well-formed or not, are answered in a moment, and nothing is said on standard error", async () => {
+Deno.test("fields of 14 KB, well-formed or not, are answered in a moment, and nothing is printed on standard error", async () => {
   const config = { cors: [A], compress: true, spa: true, auth: [{ source: "/private/**", users: {} }] };
   await using served = await ServedSite.start(FILES, { config });
   const size = 14_000;

@@ -1,5 +1,5 @@
 /**
- * Dates that say nothing of a file, and forms that a condition is not about.
+ * Dates that do not identify a state of a file, and forms of a file that a condition is not about.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -88,8 +88,8 @@ Deno.test("a new deploy with the same old time, or a rollback to an older one, i
   }
 });
 
-Deno.test("what has no tag and has just changed has no date, so that no later state is taken for it", async () => {
-  // Rewritten in place and larger each time, as a build tool or a log does: its tag is made once a second at most.
+Deno.test("a file without a tag that has just changed has no date, so that no later state is confirmed by it", async () => {
+  // Rewritten in place and larger each time, as by a build tool or as a log: its tag is made once a second at most.
   for (
     const [what, size, args] of [
       ["in memory", 100_000, []],
@@ -137,7 +137,7 @@ Deno.test("what has no tag and has just changed has no date, so that no later st
       compared++;
     }
     assertEquals(compared, 4, what);
-    // At rest it has its date, and what a client has by that is confirmed.
+    // At rest it has its date, and a condition with that is 304.
     await sleep(3100);
     const { fields } = await ask(range);
     assertEquals(fields["last-modified"], at(Deno.statSync(path).mtime!.getTime() / 1000));
@@ -159,7 +159,7 @@ Deno.test("without tags a file that never changes has its date at once, and so h
   }
 });
 
-Deno.test("what is in memory of a compressed form is not what a condition on the plain one is about", async () => {
+Deno.test("a compressed form in memory does not answer a condition on the plain form", async () => {
   using site = oldSite();
   await using program = await Program.start(site.root, ["--compress"]);
   const tagOf = async (...lines: string[]) =>

@@ -1,5 +1,5 @@
 /**
- * Compressed forms that stand beside the files of a site, over real sockets. Source: RFC 9110 §12.5.3.
+ * Compressed forms beside the files of a site, over real sockets. Source: RFC 9110 §12.5.3.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { FOLLOWS_LINKS, Program, Site } from "../support/program.ts";
 import { settle } from "../support/settle.ts";
 import { exchange, get, head, Wire } from "../support/wire.ts";
 
-Deno.test("RFC 9110 §12.5.3: of the siblings a client gets the one it likes best, whatever else it names", async () => {
+Deno.test("RFC 9110 §12.5.3: a client gets the sibling with its preferred coding, whatever else it accepts", async () => {
   using site = new Site({
     "all.js": "plain",
     "all.js.br": "as br",
@@ -20,7 +20,7 @@ Deno.test("RFC 9110 §12.5.3: of the siblings a client gets the one it likes bes
     "only.js.gz": "as gzip",
   });
   await using program = await Program.start(site.root);
-  // Accept-Encoding → of all three and the file; of one and the file; of two without the file
+  // Accept-Encoding → with all three siblings and the file; with one and the file; with two and no file
   const rows: [accepted: string | null, all: string, one: string, only: string][] = [
     [null, "identity", "identity", "406"],
     ["", "identity", "identity", "406"],
@@ -56,7 +56,7 @@ Deno.test("RFC 9110 §12.5.3: of the siblings a client gets the one it likes bes
   assertEquals(twice.fields["content-encoding"], "gzip");
 });
 
-Deno.test("each form has its own tag, length and bytes, and the type of the file itself; HEAD says the same", async () => {
+Deno.test("each form has its own tag, length and bytes, and the type of the file itself; HEAD has the same", async () => {
   const large = new Uint8Array(50_000).fill(7);
   using site = new Site({
     "small.css": "body {}",
@@ -108,7 +108,7 @@ Deno.test("each form has its own tag, length and bytes, and the type of the file
   }
 });
 
-Deno.test("Vary stands where another form exists, and nowhere else; a form that is asked for by its name is a file", async () => {
+Deno.test("Vary is set where another form exists, and nowhere else; a form that is requested by its name is a file", async () => {
   using site = new Site({
     "a.png": "png",
     "b.png": "png",
@@ -141,7 +141,7 @@ Deno.test("Vary stands where another form exists, and nowhere else; a form that 
   }
 });
 
-Deno.test("an index and the page for an error may be had compressed, or only so", async () => {
+Deno.test("an index and the page for an error may have compressed forms, or only these", async () => {
   using site = new Site({
     "index.html.br": "index, br",
     "d/index.html": "index",
@@ -166,7 +166,7 @@ Deno.test("an index and the page for an error may be had compressed, or only so"
   assertEquals((await ask("/x")).slice(0, 3), [404, "404 Not Found", undefined]);
 });
 
-Deno.test("a sibling that appears, changes or goes is seen by the next request, behind links, too", async () => {
+Deno.test("a sibling that appears, changes or disappears is noticed by the next request, also behind links", async () => {
   await Promise.all(["auto", "stat"].map(async (mode) => {
     using site = new Site({
       "a.js": "plain",
@@ -176,7 +176,7 @@ Deno.test("a sibling that appears, changes or goes is seen by the next request, 
       "base/b.js": "plain",
     });
     Deno.symlinkSync("real", site.path("dir"));
-    Deno.symlinkSync("store/br", site.path("linked.js.br")); // it leads nowhere yet
+    Deno.symlinkSync("store/br", site.path("linked.js.br")); // a link to nowhere at first
     Deno.symlinkSync("base/b.js", site.path("based.js"));
     await settle();
     await using program = await Program.start(site.root, ["--cache-validate", mode]);
@@ -220,7 +220,7 @@ Deno.test("a sibling that appears, changes or goes is seen by the next request, 
   }));
 });
 
-Deno.test("a sibling that cannot be opened is as good as none", async () => {
+Deno.test("a sibling that cannot be opened counts as missing", async () => {
   using outside = new Site({ "secret": "outside of the root" });
   using site = new Site({
     "a.js": "plain",
@@ -239,6 +239,6 @@ Deno.test("a sibling that cannot be opened is as good as none", async () => {
     assertEquals(await codingOf(program.port, "/only.js", "br"), "406");
   }
   assertEquals(await codingOf(program.port, "/b.js", null), "identity");
-  Deno.removeSync(site.path("store/x")); // the link was looked at, and not followed yet
+  Deno.removeSync(site.path("store/x")); // the link's status was read, and it is not followed yet
   assertEquals(await codingOf(program.port, "/b.js", "br"), "identity");
 });

@@ -1,5 +1,5 @@
 /**
- * What is shown for an error: a line of text, 404.html, the pages of --error-page; also when these change.
+ * Responses to errors: a line of text, 404.html, the pages of --error-page; also when these files change.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -29,7 +29,7 @@ function request(method: string, target: string, ...lines: string[]): string {
 }
 
 Deno.test("each error has its page, with its status and the fields of the error, not those of a file", async () => {
-  const isRoot = Deno.uid() === 0; // who may read everything
+  const isRoot = Deno.uid() === 0; // root may read everything
   await using served = await ServedSite.start(FILES, { args: PAGES, config: HASH_PRIVATE }, (site) => {
     site.write("locked.txt", "x");
     Deno.chmodSync(site.path("locked.txt"), 0);
@@ -70,7 +70,7 @@ Deno.test("each error has its page, with its status and the fields of the error,
   }
 });
 
-Deno.test("conditions and ranges are not about an error's page, and HEAD has its fields", async () => {
+Deno.test("conditions and ranges do not apply to an error's page, and HEAD has its fields", async () => {
   await using served = await ServedSite.start(FILES);
   const { etag } = (await served.ask(get("/404.html"))).fields;
   const whole = await served.ask(get("/missing"));
@@ -93,7 +93,7 @@ Deno.test("conditions and ranges are not about an error's page, and HEAD has its
   assertEquals(await served.say("/404.html", `If-None-Match: ${etag}`), "304");
 });
 
-Deno.test("a page that cannot be had is replaced by a line of text, with the status all the same", async () => {
+Deno.test("a missing error page is replaced by a line of text, with the same status", async () => {
   using outside = new Site({ "secret.html": "outside" });
   const missing = ["/gone.html", "/dir", "/.hidden/404.html", "/out.html", "/packed.html"];
   for (const page of missing) {
@@ -109,7 +109,7 @@ Deno.test("a page that cannot be had is replaced by a line of text, with the sta
   }
 });
 
-Deno.test("what is shown for 404 follows what is on disk, whatever was asked before", async () => {
+Deno.test("the response to 404 follows the files on disk, whatever was requested before", async () => {
   for (const mode of ["auto", "stat"]) {
     await using served = await ServedSite.start({ "x.txt": "x" }, {
       args: ["--cache-validate", mode, "--error-page=405=/e/405.html"],

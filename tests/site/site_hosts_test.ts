@@ -1,5 +1,5 @@
 /**
- * Several sites by the host that a request names; and the configuration file, which none of them serves.
+ * Several sites by the host of a request; and the configuration file, which none of them serves.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -12,7 +12,7 @@ function request(host: string | null, target = "/", ...lines: string[]): string 
   return [`GET ${target} HTTP/1.1`, ...named, ...lines, "", ""].join("\r\n");
 }
 
-/** A site for each of some hosts. Every one has the same paths. */
+/** A site for each of some hosts, all with the same paths. */
 async function startHosts(sites: Site, own: Record<string, unknown> = {}): Promise<ServedSite> {
   const names = ["a.example", "*.wild.example", "x.wild.example", "[::1]", "127.0.0.1"];
   const hosts: Record<string, unknown> = {};
@@ -24,7 +24,7 @@ async function startHosts(sites: Site, own: Record<string, unknown> = {}): Promi
   return await ServedSite.start({ "index.html": "any", "same.txt": "any" }, { config: { hosts } });
 }
 
-Deno.test("a host is found by its name alone: case, port and the root's dot do not matter, an absolute target comes first", async () => {
+Deno.test("a host is found by its name alone: case, port and the root's dot are ignored, an absolute target comes first", async () => {
   using sites = new Site();
   await using served = await startHosts(sites);
   const long = "a.".repeat(4000) + "wild.example";
@@ -69,7 +69,7 @@ Deno.test("a host is found by its name alone: case, port and the root's dot do n
   assertEquals((await served.ask(request(null))).status, 400);
 });
 
-Deno.test("equal paths of several roots are never mixed: on one connection, pipelined, remembered, with tags", async () => {
+Deno.test("equal paths of several roots are never mixed up: on one connection, pipelined, remembered, with tags", async () => {
   using sites = new Site();
   await using served = await startHosts(sites);
   const hosts = ["a.example", "q.wild.example", "x.wild.example", "other"];
@@ -97,7 +97,7 @@ Deno.test("equal paths of several roots are never mixed: on one connection, pipe
   assertEquals((await served.ask(request("a.example", "/same.txt"))).text, "a.example");
 });
 
-Deno.test("a host has what the top level says, but for what it says itself", async () => {
+Deno.test("a host inherits the settings of the top level, except those that it has itself", async () => {
   using sites = new Site({ "a/page.html": "a", "a/404.html": "[a]", "b/page.html": "b", "b/e.html": "[b]" });
   const config = {
     cleanUrls: true,
@@ -151,7 +151,7 @@ Deno.test("a host whose root is missing is one line on standard error, and nothi
 
 const HASH = `$scrypt$ln=13,r=8,p=1$${"c2FsdHNhbHRzYWx0c2FsdA"}$${"A".repeat(43)}`;
 
-/** Every way to a configuration that has come to our minds is shut. */
+/** All known ways to get the configuration. */
 Deno.test("the configuration is served under no name: its own, a link's, a rule's, another encoding's", async () => {
   using site = new Site({
     "index.html": "home",
@@ -215,7 +215,7 @@ Deno.test("the configuration is served under no name: its own, a link's, a rule'
       assertEquals((await get("/elsewhere/site")).text, "another");
       assertEquals((await get("/elsewhere/epollet.json")).text, "another");
       assertEquals((await get("/linked/x.txt")).text, FOLLOWS_LINKS ? "x" : (await get("/x")).text);
-      // Whatever replaces the file is the configuration, too.
+      // A file that replaces it is the configuration, too.
       Deno.copyFileSync(site.path("conf/site.html"), site.path("conf/next"));
       Deno.renameSync(site.path("conf/next"), site.path("conf/site.html"));
       Deno.removeSync(site.path("hard.txt"));
@@ -224,7 +224,7 @@ Deno.test("the configuration is served under no name: its own, a link's, a rule'
   }
 });
 
-Deno.test("a file called epollet.json in the root is not served by --no-config either, nor listed", async () => {
+Deno.test("a file called epollet.json in the root is neither served nor listed, also with --no-config", async () => {
   await using served = await ServedSite.start({ "epollet.json": "{}", "a.txt": "a" }, { args: ["--browse"] });
   assertEquals((await served.ask(request("x", "/epollet.json"))).status, 404);
   const listing = await served.ask(request("x", "/", "Accept: application/json"));

@@ -1,5 +1,5 @@
 /**
- * Methods and paths that the static handler has no use for, and that other handlers may have.
+ * Methods and paths that the static handler rejects, and that other handlers may accept.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -14,7 +14,7 @@ function request(method: string, target = "/"): string {
   return `${method} ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi`;
 }
 
-Deno.test("static: a method that is none of its own is 405 with Allow; a lone percent sign is 400", async () => {
+Deno.test("static: an unknown method is 405 with Allow; a lone percent sign is 400", async () => {
   using site = new Site({ "index.html": "index" });
   const files = staticHandler({ root: site.root });
   await using server = serving(files);
@@ -41,7 +41,7 @@ Deno.test("other handlers get every method that is a token, and paths as they we
   for (const method of METHODS) {
     assertEquals((await exchange(server.port, request(method, "/100%"))).text, `${method} /100% function`);
     const { status, text } = await exchange(fetched.port, request(method, "/100%"));
-    // The Fetch standard would make GET of get.
+    // The Fetch standard would change get to GET.
     assertEquals(method === "get" ? status : text, method === "get" ? 501 : `${method} /100% hi`);
   }
   for (const method of ["TRACK", "TRACE", "CONNECT"]) {

@@ -1,5 +1,5 @@
 /**
- * Names of files at their edges: long ones, those in directories that cannot be read, or are large, or are looked at
+ * Special names of files: long ones, names in directories that cannot be read, that are large, or that are checked
  * again and again, and the configuration's.
  * @module
  */
@@ -12,13 +12,13 @@ import { sleep } from "../support/sleep.ts";
 import { hasStrace, traced } from "../support/trace.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** Past it, what has not changed may be kept (CACHE_SETTLE_SECONDS, and a second for the clock). */
+/** After this time, what has not changed may be cached (CACHE_SETTLE_SECONDS, and a second for the clock). */
 const SETTLED_MS = 3200;
 const MODES = ["auto", "inotify", "stat", "off"] as const;
-/** Of long names, without the four bytes of their extension. */
+/** The lengths of long names, without the four bytes of their extension. */
 const LENGTHS = [251, 252, 253, 255, 507, 508, 600, 1000];
 
-Deno.test("what bears the configuration's name in any case is not served, whatever letters it has", async () => {
+Deno.test("names like the configuration's are not served, in any case and with any letters", async () => {
   const shown = { "a.json": "a", "XTE.json": "x", "app.json": "app" };
   const hidden = [
     "\u00c9t\u00e9.json",
@@ -38,7 +38,7 @@ Deno.test("what bears the configuration's name in any case is not served, whatev
   for (const name of Object.keys(shown)) assertEquals(await statusOf(name), 200, name);
 });
 
-Deno.test("what may be searched and not read has its names by their bytes, where that is known", async () => {
+Deno.test("names in a directory that may be searched but not read are compared by bytes, if the file system is known to do so", async () => {
   if (Deno.uid() !== 0) return console.log("skipped: only root can become another user");
   using site = new Site({
     "closed/a.txt": "a",
@@ -74,7 +74,7 @@ Deno.test("what may be searched and not read has its names by their bytes, where
   }
 });
 
-Deno.test("what cannot be read up in its directory is not served, and a wrong spelling is no refusal", async () => {
+Deno.test("a name in a directory that cannot be listed is not served, and a wrong spelling is not 403", async () => {
   await using mount = await OddNames.mount({ "closed/x.txt": "x", "searched/x.txt": "x", "open/x.txt": "x" });
   if (mount === null) return;
   const modes = { "": 0o755, "closed": 0o700, "searched": 0o711, "open": 0o755 };
@@ -100,7 +100,7 @@ Deno.test("what cannot be read up in its directory is not served, and a wrong sp
   }
 });
 
-Deno.test("what is in memory is not listed anew for each request, nor is a directory for each wrong spelling", async () => {
+Deno.test("directories are not listed again for each request of a file in memory, nor for each wrong spelling", async () => {
   if (!hasStrace()) return;
   await using mount = await OddNames.mount({ "d/a.txt": "a" });
   if (mount === null) return;
@@ -116,7 +116,7 @@ Deno.test("what is in memory is not listed anew for each request, nor is a direc
   });
 });
 
-Deno.test("in a directory of more names than are remembered those are served that it lists, and no others", async () => {
+Deno.test("in a directory with more names than are remembered exactly the listed ones are served", async () => {
   await using mount = await OddNames.mount({ "d/f0.txt": "f" });
   if (mount === null) return;
   for (let i = 1; i <= LISTED_NAMES_OF_DIRECTORY_MAX; i++) {
@@ -140,7 +140,7 @@ Deno.test("in a directory of more names than are remembered those are served tha
   });
 });
 
-Deno.test("names of more than 255 bytes are served, listed, and looked at again", async () => {
+Deno.test("names of more than 255 bytes are served, listed, and checked again", async () => {
   const files = Object.fromEntries(
     LENGTHS.map((count) => [`@${count}.txt`, "x"]),
   );

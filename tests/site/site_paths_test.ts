@@ -1,5 +1,5 @@
 /**
- * What is at a path: indexes, clean URLs, the page of an application; also when what is there changes.
+ * What is served at a path: indexes, clean URLs, the --spa page; also when the files change.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -11,10 +11,10 @@ import { ServedSite, summary } from "../support/served_site.ts";
 import { get } from "../support/wire.ts";
 
 const NAVIGATION = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-/** How files are known to be fresh. */
+/** How changes of files are noticed. */
 const MODES = ["auto", "stat"] as const;
 
-Deno.test("--index: the first of the names that is there is shown, a directory's own path ends with a slash", async () => {
+Deno.test("--index: the first name that exists is served, and a directory's own path ends with a slash", async () => {
   const files = {
     "both/a.html": "a",
     "both/b.html": "b",
@@ -72,7 +72,7 @@ const CLEAN_FILES = {
   "script.js": "script",
 };
 
-Deno.test("--clean-urls: each page has one address, and every other one leads there", async () => {
+Deno.test("--clean-urls: each page has one address, and every other one redirects there", async () => {
   using outside = new Site({ "secret.html": "outside", "d/index.html": "outside" });
   await using served = await ServedSite.start(CLEAN_FILES, { args: ["--clean-urls"] }, (site) => {
     Deno.symlinkSync("about.html", site.path("link.html"));
@@ -161,7 +161,7 @@ Deno.test("a clean URL has conditions, ranges and HEAD like any file", async () 
   }
 });
 
-Deno.test("a redirect that follows from the files that are there is asked for anew each time, one that is a rule is not", async () => {
+Deno.test("a redirect that depends on the files is revalidated each time, one of a rule is not", async () => {
   const headers = [{ source: "/both", headers: { "Cache-Control": "max-age=5" } }];
   const redirects = [{ source: "/old", destination: "/about", status: 301 }];
   const auth = [{ source: "/d/**", users: { anna: hashOf("right") } }];
@@ -192,7 +192,7 @@ Deno.test("a redirect that follows from the files that are there is asked for an
   }
 });
 
-/** Follows redirects to their end, and says how many there were. */
+/** Follows redirects to their end, and returns how many there were. */
 async function follow(served: ServedSite, target: string): Promise<{ hops: number; end: string }> {
   let end = "";
   for (let hops = 0; hops < 6; hops++) {
@@ -205,7 +205,7 @@ async function follow(served: ServedSite, target: string): Promise<{ hops: numbe
 }
 
 for (const mode of MODES) {
-  Deno.test(`whatever stands beside whatever: redirects end, and from a file's path they end at its bytes (${mode})`, async () => {
+  Deno.test(`with any combination of names: redirects end, and from a file's path they end at its bytes (${mode})`, async () => {
     const random = new Random();
     const args = ["--clean-urls", "--index", "home.html,index.html", "--cache-validate", mode];
     const names = ["a", "a.html", "a.html.html", "index", "index.html", "home.html", "home"];
@@ -218,12 +218,12 @@ for (const mode of MODES) {
         try {
           Deno.removeSync(site.path(path.split("/")[0]!), { recursive: random.oneIn(2) });
         } catch {
-          // not there, or a directory that is not empty
+          // it is missing, or a directory that is not empty
         }
         try {
           site.write(path, path);
         } catch {
-          // a directory stands there, or a file where one would have to be
+          // a directory has that name, or a file the name of its directory
         }
       }
       for (let i = 0; i < 12; i++) {
@@ -248,7 +248,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** What changes, and what the very same request gets before and afterwards, again and again. */
+/** A change, and the responses to the same request before and after it, again and again. */
 interface Change {
   readonly target: string;
   readonly file: string;
@@ -275,7 +275,7 @@ const CHANGES: readonly Change[] = [
   { target: "/s", file: "s/index.html", without: "200 app", withIt: "301 /s/", lines: [NAVIGATION] },
 ];
 
-Deno.test("what appears and disappears is seen by the very next request, however often the same one came", async () => {
+Deno.test("a file that appears or disappears is noticed by the next request, however often the same one came", async () => {
   await Promise.all(MODES.map(async (mode) => {
     const args = [
       "--clean-urls",
@@ -287,10 +287,10 @@ Deno.test("what appears and disappears is seen by the very next request, however
     const files = { "b.html": "page b", "d/index.html": "second", "e.html": "page e", "app.html": "app" };
     await using served = await ServedSite.start(files, { args });
     const { site } = served;
-    if (mode === "stat") await settle(); // what is not watched and new is not kept in memory
+    if (mode === "stat") await settle(); // new files that are not watched are not cached
     for (let round = 0; round < 15; round++) {
       for (const { target, file, without, withIt, lines = [] } of CHANGES) {
-        const isChange = file === "e.html"; // which is there before and afterwards
+        const isChange = file === "e.html"; // it exists before and afterwards
         for (let i = 0; i < 2; i++) assertEquals(await served.say(target, ...lines), without, `no ${file}`);
         const folder = file.split("/").length > 1 ? file.split("/")[0]! : null;
         const isNew = folder !== null && folder !== "d";
@@ -308,7 +308,7 @@ Deno.test("what appears and disappears is seen by the very next request, however
   }));
 });
 
-Deno.test("/.well-known leads to no hidden file beside it, by no ending that is left out", async () => {
+Deno.test("/.well-known leads to no hidden file beside it, by no suffix that is left out", async () => {
   const files = {
     ".well-known/security.txt": "contact",
     ".well-known.html": "top secret",

@@ -1,5 +1,5 @@
 /**
- * Compressed forms beside a file that are older than it: they were made of something else.
+ * Compressed forms that are older than their file: they were made from another version.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -25,7 +25,7 @@ const FILES = {
   "packed.js.gz": "packed gz",
 };
 
-/** Times in seconds; the file system keeps fractions. */
+/** Times in seconds; the file system stores fractions. */
 const TIMES: Readonly<Record<string, number>> = {
   "a.js": NOW,
   "a.js.br": NOW - 3600,
@@ -37,14 +37,14 @@ const TIMES: Readonly<Record<string, number>> = {
   "same.js": NOW + 0.9, // the folder was copied, the form first
   "same.js.gz": NOW,
   "packed.js": NOW,
-  "packed.js.gz": 0, // a tool's convention, and no time
+  "packed.js.gz": 0, // a convention of tools, and no time
 };
 
 function setTimes(site: Site): void {
   for (const [name, seconds] of Object.entries(TIMES)) Deno.utimeSync(site.path(name), seconds, seconds);
 }
 
-Deno.test("a compressed form that is older than its file is not served, unless the site says so", async () => {
+Deno.test("a compressed form that is older than its file is not served, unless a setting allows it", async () => {
   const rows: [path: string, fresh: string, always: string, off: string][] = [
     ["/a.js", "new gz", "old br", "new"],
     ["/b.css", "new", "old gz", "new"],
@@ -71,7 +71,7 @@ Deno.test("a compressed form that is older than its file is not served, unless t
   assertEquals((await served.ask(get("/b.css", ALL).replace(/Host: .*/, "Host: b.example"))).text, "old gz");
 });
 
-Deno.test("a file that changes leaves its form behind at once, and a form that is made anew is served again", async () => {
+Deno.test("the form of a file that changes is not served any more, and a new form is served again", async () => {
   for (const validate of ["auto", "stat"]) {
     using site = new Site({ "a.js": "one", "a.js.gz": "one gz" });
     Deno.utimeSync(site.path("a.js"), NOW, NOW);

@@ -1,5 +1,5 @@
 /**
- * Ranges over HTTP: many of them, random ones, and those past 4 GiB.
+ * Ranges over HTTP: many of them, random ones, and ranges beyond 4 GiB.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -14,7 +14,7 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const ON_DISK = ["--cache-file-size", "1"];
 
-Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is never the same; more bring the whole`, async () => {
+Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is never the same; more give the whole file`, async () => {
   const content = new Uint8Array(1000).map((_, i) => i * 7);
   using site = new Site({ "a.bin": content });
   for (const args of [[], ON_DISK]) {
@@ -36,7 +36,7 @@ Deno.test(`up to ${RANGES_MAX} ranges come in parts, with a boundary that is nev
   }
 });
 
-/** The ranges that are to be sent, found out byte by byte; null: everything, or nothing can be. */
+/** The ranges that are to be sent, computed byte by byte; null when everything is to be sent, or nothing can be. */
 function slowRanges(specs: readonly string[], size: number): string[] | null {
   const groups: Set<number>[] = [];
   for (const spec of specs) {
@@ -63,7 +63,7 @@ function slowRanges(specs: readonly string[], size: number): string[] | null {
   return groups.length === 0 ? null : groups.map((bytes) => `${Math.min(...bytes)}-${Math.max(...bytes)}`);
 }
 
-Deno.test("random ranges of random files are those that a slow reference finds", async () => {
+Deno.test("random ranges of random files are those of a slow reference implementation", async () => {
   const random = new Random();
   const files = [1, 2, 3, 10, 30, 60].map((size) =>
     [`${size}.bin`, Uint8Array.from({ length: size }, () => random.below(256))] as const
@@ -91,19 +91,19 @@ Deno.test("random ranges of random files are those that a slow reference finds",
   }
 });
 
-Deno.test("past 4 GiB: a range, a suffix, several, If-Range, and what lies behind the end", async () => {
+Deno.test("beyond 4 GiB: a range, a suffix, several, If-Range, and ranges behind the end", async () => {
   using site = new Site();
   const size = 5 * GIB + 7;
   const marks: [number, string][] = [[0, "begin"], [4 * GIB - 3, "across"], [size - 3, "end"]];
   {
     using file = Deno.openSync(site.path("huge.bin"), { write: true, create: true });
-    file.truncateSync(size); // sparse: it takes no room
+    file.truncateSync(size); // sparse: it takes no space
     for (const [offset, mark] of marks) {
       file.seekSync(offset, Deno.SeekMode.Start);
       file.writeSync(new TextEncoder().encode(mark));
     }
   }
-  await using program = await Program.start(site.root, ["--etag", "mtime"]); // to digest it takes its time
+  await using program = await Program.start(site.root, ["--etag", "mtime"]); // a digest would take long
   using wire = await Wire.connect(program.port);
   const ask = async (...lines: string[]) => {
     await wire.send(get("/huge.bin", ...lines));

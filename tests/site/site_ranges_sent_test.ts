@@ -1,5 +1,5 @@
 /**
- * How parts of files are sent: in order, as they were, and without a copy for each client.
+ * How parts of files are sent: in order, unchanged, and without a copy for each client.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -12,7 +12,7 @@ import { exchange, get, Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
 
-Deno.test("parts and ranges go on a connection that lives on, in the order of their requests", async () => {
+Deno.test("parts and ranges are sent on a persistent connection, in the order of their requests", async () => {
   const content = new Uint8Array(1_200_000).map((_, i) => i * 7 + (i >> 8));
   using site = new Site({ "a.bin": content, "digits.txt": "0123456789" });
   for (const args of [["--cache-file-size", "2M"], []]) {
@@ -47,7 +47,7 @@ Deno.test("parts and ranges go on a connection that lives on, in the order of th
   }
 });
 
-Deno.test("parts of any length are whole, also where they end with what is read at a time", async () => {
+Deno.test("parts of any length are whole, also if they end at the end of a read", async () => {
   const step = STREAM_READ_BYTES;
   const lengths = [1, step - 1, step, step + 1, 2 * step - 1, 2 * step, 2 * step + 1];
   const content = new Uint8Array(20 * step).map((_, i) => i * 7 + (i >> 8));
@@ -66,8 +66,8 @@ Deno.test("parts of any length are whole, also where they end with what is read 
   }
 });
 
-Deno.test("a file that shrinks while parts of it are sent ends the connection; one that is replaced arrives as it was", async () => {
-  const size = 12 * MIB; // more than the sockets' buffers take
+Deno.test("a file that shrinks while parts of it are sent ends the connection; one that is replaced arrives in its old state", async () => {
+  const size = 12 * MIB; // more than the sockets' buffers hold
   using site = new Site({ "a.bin": new Uint8Array(size).fill(1), "b.bin": new Uint8Array(size).fill(1) });
   const cached = ["--cache-file-size", "12M"];
   for (const args of [[], cached]) {
@@ -102,7 +102,7 @@ Deno.test("a file that shrinks while parts of it are sent ends the connection; o
   }
 });
 
-Deno.test("clients that ask for nearly all of a file in memory and do not read cost no copy of it each", async () => {
+Deno.test("clients that request nearly all of a file in memory and do not read cost no copy of it each", async () => {
   const size = 8 * MIB;
   const count = 100;
   using site = new Site({ "a.bin": new Uint8Array(size) });
@@ -125,7 +125,7 @@ Deno.test("clients that ask for nearly all of a file in memory and do not read c
       }
       await exchange(program.port, get("/a.bin", "Range: bytes=0-0"));
       const grown = residentMib() - before;
-      // All the copies would be 800 MiB, of which the kernel takes a part into its own buffers.
+      // All copies would be 800 MiB, of which the kernel takes a part into its buffers.
       assert(grown < 150, `${Math.round(grown)} MiB more for ${count} clients (${range})`);
     } finally {
       for (const client of clients) client[Symbol.dispose]();
@@ -134,12 +134,12 @@ Deno.test("clients that ask for nearly all of a file in memory and do not read c
   }
 });
 
-Deno.test("an empty file on disk is sent at once, without waiting for what will not come", async () => {
+Deno.test("an empty file on disk is answered at once, without waiting for more data", async () => {
   using site = new Site({ "empty": "" });
   await using program = await Program.start(site.root, ["--cache-size", "0"]);
   using wire = await Wire.connect(program.port);
   const startMs = performance.now();
-  for (let i = 0; i < 50; i++) { // the kernel holds back for 200 ms what is said to be followed by more
+  for (let i = 0; i < 50; i++) { // the kernel holds data for 200 ms when more is announced
     await wire.send(get("/empty"));
     assertEquals((await wire.expect()).body.length, 0);
   }

@@ -10,7 +10,7 @@ import { exchange, get, head, Wire, type WireResponse } from "../support/wire.ts
 const DIGITS = "0123456789";
 const ON_DISK = ["--cache-file-size", "1"];
 
-/** What stands behind `bytes=` → the ranges that are sent, or another status. */
+/** The value after `bytes=` → the ranges that are sent, or another status. */
 const CASES: readonly (readonly [field: string, expected: readonly string[] | 200 | 416])[] = [
   ["0-0", ["0-0"]],
   ["9-9", ["9-9"]],
@@ -59,14 +59,14 @@ const CASES: readonly (readonly [field: string, expected: readonly string[] | 20
   ["0-0,2-2,4-4,6-6,8-8", ["0-0", "2-2", "4-4", "6-6", "8-8"]],
 ];
 
-/** Where the ten digits are, and the fields that choose them. */
+/** The paths with the ten digits, and the fields that select them. */
 const TARGETS: readonly (readonly [target: string, ...lines: string[]])[] = [
   ["/digits.txt"],
-  ["/app.js", "Accept-Encoding: br, identity;q=0"], // the plain form would have the range
+  ["/app.js", "Accept-Encoding: br, identity;q=0"], // a range would be of the plain form
   ["/only.css", "Accept-Encoding: gzip"],
 ];
 
-/** How the files are kept. */
+/** How the files are cached. */
 const WAYS = [["in memory", []], ["on disk", ON_DISK], ["never kept", ["--cache-size", "0"]]] as const;
 
 for (const [where, args] of WAYS) {
@@ -87,7 +87,7 @@ for (const [where, args] of WAYS) {
         await wire.send(get(target, ...lines, `Range: bytes=${field}`).repeat(3));
         for (let i = 0; i < 3; i++) {
           const answer = await wire.expect();
-          // What several parts were compressed with cannot be said: the delimiters are not.
+          // The compression of several parts cannot be described: their delimiters are not compressed.
           const isWhole = expected === 200 ||
             (expected !== 416 && expected.length > 1 && whole.fields["content-encoding"] !== undefined);
           if (isWhole) {
@@ -116,7 +116,7 @@ for (const [where, args] of WAYS) {
     }
   });
 
-  Deno.test(`of an empty file everything is nothing, and nothing else is there (${where})`, async () => {
+  Deno.test(`of an empty file everything is nothing, and no range can be satisfied (${where})`, async () => {
     using site = new Site({ "empty": "" });
     await using program = await Program.start(site.root, args);
     for (
@@ -132,7 +132,7 @@ for (const [where, args] of WAYS) {
   });
 }
 
-Deno.test("If-Range: the very tag or the very date gives the range, anything else the whole; first come the conditions", async () => {
+Deno.test("If-Range: exactly the tag or exactly the date gives the range, anything else the whole; conditions come first", async () => {
   using site = new Site({ "a.txt": DIGITS, "b.js": "let b;", "b.js.gz": DIGITS });
   for (const name of ["a.txt", "b.js.gz", "b.js"]) Deno.utimeSync(site.path(name), 1e9, 1e9);
   for (const args of [[], ON_DISK, ["--etag", "mtime"], ["--etag", "off"]]) {
@@ -177,7 +177,7 @@ Deno.test("If-Range: the very tag or the very date gives the range, anything els
 });
 
 for (const [where, args] of [...WAYS, ["made here", ["--compress"]]] as const) {
-  Deno.test(`a range is of the plain form, unless a condition names the tag of another (${where})`, async () => {
+  Deno.test(`a range is of the plain form, unless a condition has the tag of another (${where})`, async () => {
     const plain = "All the world's a stage.\n".repeat(100);
     const isMade = where === "made here";
     using site = new Site({
@@ -225,7 +225,7 @@ for (const [where, args] of [...WAYS, ["made here", ["--compress"]]] as const) {
       await assertPart(whole, accept);
       await assertPart(whole, accept, "If-Match: *");
       await assertPart(whole, accept, 'If-None-Match: "x"');
-      // A download that began with a range goes on.
+      // A download that began with a range continues.
       await assertPart(whole, accept, `If-Range: ${whole.fields.etag}`);
       await assertPart(whole, accept, `If-Match: "x", ${whole.fields.etag}`);
     }
@@ -241,11 +241,11 @@ for (const [where, args] of [...WAYS, ["made here", ["--compress"]]] as const) {
     }
     await assertPart(br, only);
     await assertPart(gzip, "Accept-Encoding: gzip, *;q=0");
-    // Several of them, and none.
+    // Several tags, and none.
     assertRanges(await ask(every, "Range: bytes=0-1,5-6"), ["0-1", "5-6"], whole, "several");
     const behind = await ask(every, "Range: bytes=9999-");
     assertEquals([behind.status, behind.fields["content-range"]], [416, `bytes */${plain.length}`]);
-    // What is no range says nothing about the form.
+    // A malformed range does not decide about the form.
     for (const line of ["Range: items=0-1", "Range: bytes=", 'If-Match: "x"']) {
       const expected = line.startsWith("If-") ? [412, undefined, undefined] : [200, "br", br.fields.etag];
       assertEquals(await seen(every, line), expected, line);

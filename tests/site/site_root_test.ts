@@ -13,7 +13,7 @@ import { SiteRoot } from "../../handlers/site/files/directory_root.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { FOLLOWS_LINKS, Site } from "../support/program.ts";
 
-Deno.test("what is there is told without opening it: kinds, links that stay inside, and those that do not", () => {
+Deno.test("the kind of a path is found without opening it: kinds, links that stay inside, and links that do not", () => {
   using site = new Site({ "root/d/a.txt": "a", "outside/b.txt": "b" });
   new Deno.Command("mkfifo", { args: [site.path("root/fifo")] }).outputSync();
   Deno.symlinkSync("d/a.txt", site.path("root/in"));
@@ -42,7 +42,7 @@ Deno.test("what is there is told without opening it: kinds, links that stay insi
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("without openat2 a link is what it is, and not what it leads to", () => {
+Deno.test("without openat2 links are not followed", () => {
   using site = new Site({ "a.txt": "a" });
   Deno.symlinkSync("a.txt", site.path("link"));
   const fd = openDirectory(site.root);
@@ -55,7 +55,7 @@ Deno.test("without openat2 a link is what it is, and not what it leads to", () =
   close(fd);
 });
 
-Deno.test("where no descriptor is left, what is there can be looked at, again and again", () => {
+Deno.test("without a free descriptor the status of files can be read, again and again", () => {
   using site = new Site({ "a.txt": "a" });
   const root = new SiteRoot(site.root);
   const limits = new BigUint64Array(2);
@@ -67,7 +67,7 @@ Deno.test("where no descriptor is left, what is there can be looked at, again an
   const free = root.open(path);
   close(free);
   try {
-    limits[0] = BigInt(free); // the first number that is free is too large from now on
+    limits[0] = BigInt(free); // the lowest free number is beyond the limit from now on
     libc.setrlimit(RLIMIT_NOFILE, bytes);
     assertEquals(root.open(path), -EMFILE);
     for (let i = 0; i < 3; i++) assertEquals(root.look(path, status), "file");

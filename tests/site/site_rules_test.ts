@@ -1,5 +1,5 @@
 /**
- * What a configuration file's rules do to answers: fields, redirects, rewrites, other origins.
+ * The effects of a configuration file's rules on responses: fields, redirects, rewrites, CORS.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -21,14 +21,14 @@ const FILES = {
   "404.html": "[missing]",
 };
 
-/** Name and value of each field line of the answer, as they came; names in lower case. */
+/** Name and value of each field line of the response, as they came; names in lower case. */
 async function fieldLines(port: number, request: string): Promise<string[]> {
   const text = await wholeText(port, request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
   const [, ...lines] = text.slice(0, text.indexOf("\r\n\r\n")).split("\r\n");
   return lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()));
 }
 
-Deno.test("fields by glob: in their order, taken away by null, Vary united, each once, on every kind of answer", async () => {
+Deno.test("fields by glob: in their order, removed by null, Vary combined, each once, in every kind of response", async () => {
   const config = {
     headers: [
       { source: "/**", headers: { "X-All": "1", "X-Who": "all", Vary: "X-A, accept-encoding" } },
@@ -89,7 +89,7 @@ Deno.test("fields by glob: in their order, taken away by null, Vary united, each
   }
 });
 
-Deno.test("Cache-Control by default, by a value of one's own, and switched off", async () => {
+Deno.test("Cache-Control by default, by a value from the settings, and switched off", async () => {
   const rows: [args: string[], expected: (string | undefined)[]][] = [
     [[], ["no-cache", "no-cache", "max-age=31536000, immutable", undefined]],
     [["--cache-control=off"], [undefined, undefined, undefined, undefined]],
@@ -138,7 +138,7 @@ Deno.test("--security-headers: on files, errors, redirects and 304, and rules co
   }
 });
 
-Deno.test("redirects: the first that matches, with captures, query and status, before whatever is there", async () => {
+Deno.test("redirects: the first that matches, with captures, query and status, before any file at the path", async () => {
   const config = {
     redirects: [
       { source: "/old/*/x", destination: "/first/$1", status: 302 },
@@ -218,7 +218,7 @@ const REWRITES = {
   ],
 };
 
-Deno.test("rewrites: always or where nothing is, once, and never out of the site or to what is hidden", async () => {
+Deno.test("rewrites: always or only for missing files, once, and never out of the site or to hidden files", async () => {
   using outside = new Site({ "secret.txt": "outside" });
   const files = {
     ...FILES,
@@ -261,7 +261,7 @@ Deno.test("rewrites: always or where nothing is, once, and never out of the site
   assertEquals((await served.ask(get("/api/a", `If-None-Match: ${fields.etag}`))).status, 304);
 });
 
-Deno.test("what comes to where nothing was is served instead of its stand-in, and the other way round", async () => {
+Deno.test("a file that appears is served instead of its fallback, and the other way round", async () => {
   await Promise.all(["auto", "stat"].map(async (mode) => {
     const files = { "fallback.html": "fallback", "blog/x.txt": "x", "data/k.json": "k" };
     await using served = await ServedSite.start(files, {
@@ -294,7 +294,7 @@ Deno.test("what comes to where nothing was is served instead of its stand-in, an
   }));
 });
 
-Deno.test("RFC 9110 §15.3.7, §15.4.5: Content-Location of a rule is with 206 and 304, as with the 200, and with no error", async () => {
+Deno.test("RFC 9110 §15.3.7, §15.4.5: Content-Location of a rule is in 206 and 304, as in the 200, and in no error", async () => {
   const files = { "small.txt": "0123456789", "large.bin": new Uint8Array(2 << 20), "d/index.html": "d" };
   const headers = [{ source: "/**", headers: { "Content-Location": "/there", "Content-Language": "en" } }];
   await using served = await ServedSite.start(files, { config: { headers } });

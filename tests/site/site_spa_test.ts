@@ -1,5 +1,5 @@
 /**
- * The page of an application, which answers navigations to where nothing is.
+ * The page of a single-page application (--spa), which answers navigations to paths without a file.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -10,7 +10,7 @@ import { get } from "../support/wire.ts";
 
 const NAVIGATION = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-Deno.test("--spa: navigations to where nothing is get the page, what a page loads does not", async () => {
+Deno.test("--spa: navigations to missing files get the page, requests of a page's parts do not", async () => {
   const files = { "index.html": "app", "a.js": "script", "dir/x.txt": "x", ".env": "secret" };
   await using served = await ServedSite.start(files, { args: ["--spa"] });
   const accepts: [string, boolean][] = [
@@ -61,7 +61,7 @@ Deno.test("--spa: navigations to where nothing is get the page, what a page load
   assertEquals([own.etag, own.vary], [page.fields.etag, undefined]);
 });
 
-Deno.test("--spa: conditions and ranges are about the page; what fails is told as such", async () => {
+Deno.test("--spa: conditions and ranges are about the page; a failure has its own status", async () => {
   await using served = await ServedSite.start({ "app.html": "0123456789" }, { args: ["--spa=app.html"] });
   const { etag } = (await served.ask(get("/x", NAVIGATION))).fields;
   const rows: [string, number, string | undefined][] = [
@@ -80,7 +80,7 @@ Deno.test("--spa: conditions and ranges are about the page; what fails is told a
   }
 });
 
-Deno.test("--spa with what else there is: 404.html, clean URLs, a page that is missing, outside or unreadable", async () => {
+Deno.test("--spa with other settings: 404.html, clean URLs, a page that is missing, outside or unreadable", async () => {
   using outside = new Site({ "secret.html": "outside" });
   const files = { "app.html": "app", "404.html": "[missing]", "about.html": "about", "hidden/.app.html": "" };
   for (
@@ -113,7 +113,7 @@ Deno.test("--spa with what else there is: 404.html, clean URLs, a page that is m
   }
 });
 
-Deno.test("an application's page in memory is as it is on disk, and its tag is its own", async () => {
+Deno.test("a --spa page in memory is as it is on disk, and has its own tag", async () => {
   await using served = await ServedSite.start({ "app.html": "one" }, { args: ["--spa=app.html"] });
   const before = await served.ask(get("/x", NAVIGATION));
   served.site.write("app.html", "two");
@@ -122,7 +122,7 @@ Deno.test("an application's page in memory is as it is on disk, and its tag is i
   assertNotEquals(after.fields.etag, before.fields.etag);
 });
 
-Deno.test("--spa: a dot in a name makes no file of it, unless what follows is the extension of a type", async () => {
+Deno.test("--spa: a dot in a name makes no file of it, unless a known extension follows", async () => {
   const files = { "index.html": "app", "404.html": "[missing]", "users/real.doe": "file" };
   await using served = await ServedSite.start(files, { args: ["--spa"] });
   const pages = [
@@ -160,7 +160,7 @@ Deno.test("--spa: a dot in a name makes no file of it, unless what follows is th
   ];
   const rows = [...pages.map((path) => [path, "200 app"]), ...missing.map((path) => [path, "404 [missing]"])];
   await served.check(rows.map(([path, expected]) => [path!, expected!]), NAVIGATION);
-  // A browser says that it navigates, whatever it accepts; what it loads for a page, and curl, are told the truth.
+  // Browsers announce a navigation, whatever they accept; requests of a page's parts, and curl, get 404.
   const mode = "Sec-Fetch-Mode: navigate";
   await served.check(rows.map(([path, expected]) => [path!, expected!]), mode);
   for (
@@ -175,7 +175,7 @@ Deno.test("--spa: a dot in a name makes no file of it, unless what follows is th
   assertEquals(await varying("Accept: */*", "Sec-Fetch-Mode: cors"), "Accept, Sec-Fetch-Mode");
 });
 
-Deno.test("--spa to a page behind a password: what depends on Accept says so, also 401", async () => {
+Deno.test("--spa with a page behind a password: responses that depend on Accept say so, also 401", async () => {
   const auth = [{ source: "/app.html", realm: "r", users: { ann: hashOf("right") } }];
   await using served = await ServedSite.start({ "app.html": "app" }, { config: { spa: "/app.html", auth } });
   const rows: [status: number, ...lines: string[]][] = [

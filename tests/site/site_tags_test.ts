@@ -1,5 +1,5 @@
 /**
- * The entity tags of a site over real sockets: on two servers, after changes of all kinds, and of huge files.
+ * Entity tags of a site over real sockets: on two servers, after changes of all kinds, and of huge files.
  * Source: RFC 9110 §8.8.3.
  * @module
  */
@@ -14,7 +14,7 @@ import { tagOf, writeSparse } from "../support/tags.ts";
 import { PATIENCE_MS } from "../support/waiting.ts";
 
 const SIZE_FLAG = ["--cache-file-size", "16K"];
-/** Each way to get a representation. */
+/** All ways to get a representation. */
 const FORMS: readonly (readonly [target: string, ...lines: string[]])[] = [
   ["/small.txt"],
   ["/large.bin"],
@@ -45,7 +45,7 @@ async function tagsOn(port: number): Promise<(string | undefined)[]> {
   return tags;
 }
 
-Deno.test("two servers with equal files give equal tags (hash), or where the times were copied, too (mtime), or none (off)", async () => {
+Deno.test("two servers with equal files give equal tags (hash), or with equal times, too (mtime), or none (off)", async () => {
   using one = new Site({ "unused": "so that the inodes differ", ...FILES });
   using other = new Site(FILES);
   for (const name of Object.keys(FILES)) Deno.utimeSync(other.path(name), 1, 1);
@@ -68,7 +68,7 @@ Deno.test("two servers with equal files give equal tags (hash), or where the tim
     }
     const tags = await tagsOn(a.port);
     assertEquals(tags, await tagsOn(b.port));
-    // One form of the page is all that is made of it here, and the plain one comes in three rows.
+    // The page has only one compressed form here, and its plain form is in three rows.
     assertEquals(new Set(tags).size, FORMS.length - 2);
   }
   await using off = await Program.start(one.root, [...SIZE_FLAG, "--compress", "--etag", "off"]);
@@ -129,7 +129,7 @@ Deno.test("a huge file is answered at once, others while it is digested; clients
   assertEquals((await ask(get("/small.txt"))).text, "small");
   const descriptors = () => Array.from(Deno.readDirSync(`/proc/${program.pid}/fd`)).length;
   const before = descriptors();
-  for (let i = 0; i < 20; i++) { // in the middle of a body, and of the making of a tag
+  for (let i = 0; i < 20; i++) { // in the middle of a body, and of a digest
     for (
       const request of [get("/left.bin"), get("/waits.bin"), get("/left.bin", "Range: bytes=0-1,9-9999999")]
     ) {
@@ -150,7 +150,7 @@ Deno.test("a huge file is answered at once, others while it is digested; clients
     const { status, fields } = await ask(head("/huge.bin"), true);
     assertEquals([status, fields["content-length"]], [200, String(size)]);
     tag = fields.etag;
-    // Under unbroken load it would take its time, since it is in nobody's way.
+    // Under constant load it would take long, since it has the lowest priority.
     if (answered > 4) await sleep(20);
   }
   assert(answered > 4, `${answered} answers while it was digested`);
@@ -160,7 +160,7 @@ Deno.test("a huge file is answered at once, others while it is digested; clients
   await eventually(() => descriptors() <= before, `${descriptors()} descriptors are open, not ${before}`);
 });
 
-Deno.test("--etag mtime: two forms of one size and time have two tags", async () => {
+Deno.test("--etag mtime: two forms with equal size and time have different tags", async () => {
   using site = new Site({ "a.js": "x".repeat(30), "a.js.gz": "y".repeat(20), "a.js.zst": "z".repeat(20) });
   for (const name of ["a.js", "a.js.gz", "a.js.zst"]) Deno.utimeSync(site.path(name), 1e9, 1e9);
   for (const args of [[], ["--cache-size", "0"]]) {
@@ -184,9 +184,9 @@ Deno.test("a file that becomes longer or shorter while its tag is made is sent i
     Deno.truncateSync(site.path("big.bin"), size);
     using wire = await Wire.connect(program.port);
     await wire.send(get("/big.bin"));
-    await sleep(round); // before it is read, meanwhile, or afterwards
+    await sleep(round); // before it is read, during that, or afterwards
     Deno.truncateSync(site.path("big.bin"), sizeAfter);
-    const response = await wire.expect().catch(() => null); // what was shortened while it was sent is cut off
+    const response = await wire.expect().catch(() => null); // a file that became shorter while it was sent is cut off
     if (response === null) continue;
     const length = Number(response.fields["content-length"]);
     if (response.fields.etag === undefined) changed++;

@@ -1,5 +1,5 @@
 /**
- * What the static handler answers, over a real socket.
+ * Responses of the static handler, over a real socket.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
@@ -9,7 +9,7 @@ import { sleep } from "../support/sleep.ts";
 
 const OUTSIDE = "outside of the root";
 
-/** Runs `test` against a program that serves `files`. */
+/** Runs `test` with a program that serves `files`. */
 async function serving(
   files: Readonly<Record<string, string | Uint8Array>>,
   test: (port: number, site: Site) => Promise<void>,
@@ -57,7 +57,7 @@ Deno.test("the media type follows the extension, whatever its case; text has a c
   });
 });
 
-Deno.test("a directory is its index; without a slash it is redirected, the query kept", async () => {
+Deno.test("a directory is served as its index; without a slash it is redirected, with the query", async () => {
   await serving({ "index.html": "top", "d/index.html": "below", "empty/x.txt": "x" }, async (port) => {
     assertEquals((await exchange(port, get("/"))).text, "top");
     assertEquals((await exchange(port, get("/d/"))).text, "below");
@@ -84,7 +84,7 @@ Deno.test("a redirect never leads to another host, and its query cannot break th
   });
 });
 
-Deno.test("names are decoded once, in UTF-8 or not, and spaces and percent signs are names like others", async () => {
+Deno.test("names are decoded once, in UTF-8 or not, and spaces and percent signs are ordinary characters", async () => {
   const names = { "a b.txt": "space", "100%.txt": "percent", "%41.txt": "literal", "中文.txt": "chinese" };
   await serving({ ...names, "A.txt": "decoded" }, async (port) => {
     const targets: [string, string][] = [
@@ -105,7 +105,7 @@ Deno.test("names are decoded once, in UTF-8 or not, and spaces and percent signs
   });
 });
 
-Deno.test("hidden files are refused, except below /.well-known/", async () => {
+Deno.test("hidden files are 404, except below /.well-known/", async () => {
   const files = {
     ".env": "secret",
     ".git/config": "secret",
@@ -131,7 +131,7 @@ Deno.test("hidden files are refused, except below /.well-known/", async () => {
   });
 });
 
-Deno.test("no spelling and no symbolic link leads outside of the root; links inside it work", async () => {
+Deno.test("no spelling and no symbolic link leads out of the root; links inside it work", async () => {
   using outside = new Site({ "secret.txt": OUTSIDE, "sub/secret.txt": OUTSIDE });
   await serving({ "d/inner.txt": "inner" }, async (port, site) => {
     Deno.symlinkSync(`${outside.root}/secret.txt`, site.path("absolute.txt"));
@@ -168,7 +168,7 @@ Deno.test("no spelling and no symbolic link leads outside of the root; links ins
   });
 });
 
-Deno.test("a link that is changed between inside and outside while it is served never shows the outside", async () => {
+Deno.test("a link that changes between inside and outside while it is served never shows the outside", async () => {
   using outside = new Site({ "file.txt": OUTSIDE });
   await serving({ "in/file.txt": "inside" }, async (port, site) => {
     Deno.symlinkSync("in", site.path("link"));
@@ -213,7 +213,7 @@ Deno.test("a FIFO, a socket and a device are no files: 404 at once, and a FIFO's
   });
 });
 
-Deno.test("a name that is too long, or a path through a file, is not found", async () => {
+Deno.test("a name that is too long, or a path through a file, is 404", async () => {
   await serving({ "a.txt": "a" }, async (port) => {
     for (const target of [`/${"x".repeat(300)}`, `/${"x/".repeat(3000)}`, "/a.txt/b", "/a.txt/"]) {
       assertEquals((await exchange(port, get(target))).status, 404, target.slice(0, 20));
@@ -247,7 +247,7 @@ Deno.test("304 for a tag that matches or a date that is not older; the tag decid
   });
 });
 
-Deno.test("single ranges of small and of large files; what cannot be satisfied is 416", async () => {
+Deno.test("single ranges of small and of large files; a range that cannot be satisfied is 416", async () => {
   const large = new Uint8Array(3_000_000).map((_, i) => i * 7 + (i >> 8));
   await serving({ "small.txt": "0123456789", "large.bin": large }, async (port) => {
     const { etag } = (await exchange(port, get("/small.txt"))).fields;
@@ -274,7 +274,7 @@ Deno.test("single ranges of small and of large files; what cannot be satisfied i
   });
 });
 
-Deno.test("OPTIONS of a path and of the server, and every other method, name what is allowed", async () => {
+Deno.test("OPTIONS of a path and of the server, and every other method, have Allow", async () => {
   await serving({ "a.txt": "a" }, async (port) => {
     for (const target of ["/a.txt", "*"]) {
       const { status, fields } = await exchange(port, `OPTIONS ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -305,7 +305,7 @@ Deno.test("absolute-form is served like origin-form (RFC 9112 §3.2.2)", async (
   });
 });
 
-Deno.test("--index names what a directory shows, in that order", async () => {
+Deno.test("--index names the files that a directory is served as, in that order", async () => {
   await serving({ "a/home.htm": "home", "b/home.htm": "no", "b/first.txt": "first" }, async (port) => {
     assertEquals((await exchange(port, get("/a/"))).text, "home");
     assertEquals((await exchange(port, get("/b/"))).text, "first");
@@ -322,7 +322,7 @@ Deno.test("--no-keep-alive ends each connection after its response", async () =>
   }, ["--no-keep-alive"]);
 });
 
-Deno.test("an empty file is empty, and its tag changes when it gets a content", async () => {
+Deno.test("an empty file is empty, and its tag changes when it gets content", async () => {
   await serving({ "a.txt": "" }, async (port, site) => {
     const empty = await exchange(port, get("/a.txt"));
     assertEquals([empty.status, empty.fields["content-length"]], [200, "0"]);

@@ -13,21 +13,21 @@ import { type Colour, film } from "../support/webm.ts";
 
 const BROWSER_TIMEOUT_MS = 60_000;
 const SECONDS = 60;
-/** So much that a browser does not fetch what it was not asked to show. */
+/** So much that a browser does not fetch parts that it does not show. */
 const SECOND_BYTES = 700_000;
-/** Where the page looks, in this order, and what it should see there. */
+/** The times that the page seeks to, in this order, and the colours that it should see there. */
 const LOOKS: readonly (readonly [second: number, colour: Colour])[] = [[55, "blue"], [20, "red"], [
   40,
   "blue",
 ]];
 
-/** Blue are the seconds that are looked at as such. */
+/** Returns the colour of each second: blue for those that the page should see as blue, else red. */
 function colours(): Colour[] {
   const blue = LOOKS.filter(([, colour]) => colour === "blue").map(([second]) => second);
   return Array.from({ length: SECONDS }, (_, second) => blue.includes(second) ? "blue" : "red");
 }
 
-/** Seeks from one place to the next, and says at the end what colours it saw. */
+/** Seeks from one time to the next, and tells at the end which colours it saw. */
 const PAGE = `<!doctype html><title>Film</title>
 <video id="film" src="film.webm" muted preload="metadata" width="32" height="32"></video>
 <script>
@@ -63,7 +63,7 @@ const PAGE = `<!doctype html><title>Film</title>
 for (
   const [where, options] of [["on disk", {}], ["in memory", { cacheFileSize: 64 * 1024 * 1024 }]] as const
 ) {
-  Deno.test(`a browser seeks in a video by ranges, without fetching what lies between (${where})`, async () => {
+  Deno.test(`a browser seeks in a video by ranges, without fetching the parts between (${where})`, async () => {
     const browser = await findBrowser();
     if (browser === null) return;
     const bytes = film(colours(), SECOND_BYTES);
@@ -99,7 +99,7 @@ for (
       clearTimeout(timer);
       files.close();
     }
-    assert(statuses.has(206) && !statuses.has(200), [...statuses].join(" ")); // 304 for what it has
+    assert(statuses.has(206) && !statuses.has(200), [...statuses].join(" ")); // 304 for parts that it has
     const starts = ranges.map((range) => Number(/^bytes=(\d+)-/.exec(range)?.[1] ?? NaN));
     for (const [second] of LOOKS) {
       const at = second * SECOND_BYTES;

@@ -1,5 +1,5 @@
 /**
- * What the tree says is unchanged or absent, compared with the file system itself under changes at random.
+ * What the tree takes for unchanged or absent, compared with the file system itself under random changes.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -15,7 +15,7 @@ import { Random, SEED } from "../support/random.ts";
 
 loadLibc();
 
-/** A tree over a new directory. */
+/** A tree of a new directory. */
 class Watched {
   readonly site: Site;
   readonly tree: WatchTree;
@@ -29,7 +29,7 @@ class Watched {
     this.tree = new WatchTree(this.#root, false, (message) => this.warnings.push(message));
   }
 
-  /** Depends on the file `path` as it is now; null where it cannot be watched. */
+  /** Depends on the file `path` in its present state. Null when it cannot be watched. */
   follow(path: string): Followed | null {
     const watched = this.tree.enter(path.split("/"));
     if (watched === null) return null;
@@ -46,13 +46,13 @@ class Watched {
     this.tree.drain(++this.#batch);
   }
 
-  /** How many watches the kernel holds for us. */
+  /** The number of inotify watches that this process has. */
   get watches(): number {
     for (const { name } of Deno.readDirSync("/proc/self/fd")) {
       try {
         if (Deno.readLinkSync(`/proc/self/fd/${name}`) !== "anon_inode:inotify") continue;
       } catch {
-        continue; // the descriptor of the listing itself
+        continue; // the descriptor of this listing itself
       }
       return Deno.readTextFileSync(`/proc/self/fdinfo/${name}`).split("\n").filter((line) =>
         line.startsWith("inotify ")
@@ -74,7 +74,7 @@ function descriptorOf(path: string): number {
     try {
       if (Deno.readLinkSync(`/proc/self/fd/${name}`) === path) return Number(name);
     } catch {
-      // the descriptor of the listing itself
+      // the descriptor of this listing itself
     }
   }
   throw new Error(`${path} is not open`);
@@ -109,7 +109,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("under 4000 changes at random nothing that changed is taken for unchanged, nothing that exists for absent", () => {
+Deno.test("under 4000 random changes no changed file is taken for unchanged, and no existing file for absent", () => {
   console.log(`EPOLLET_SEED=${SEED}`);
   const random = new Random();
   using watched = new Watched({ "a": "a", "d/a": "da", "d/e/a": "dea" });
@@ -191,7 +191,7 @@ Deno.test("under 4000 changes at random nothing that changed is taken for unchan
   assertEquals(watched.warnings, []);
 });
 
-Deno.test("a watch is given up when nothing depends on it", () => {
+Deno.test("a watch is removed when nothing depends on it", () => {
   using watched = new Watched({ "d/e/a": "1", "d/e/b": "2" });
   assert(watched.tree.isWatching);
   assertEquals(watched.watches, 1);
@@ -214,7 +214,7 @@ Deno.test("a watch is given up when nothing depends on it", () => {
   assert(watched.watches <= 3, `${watched.watches} watches`);
 });
 
-Deno.test("what is mounted in a site ends what was found there; what is mounted elsewhere, or beside it, does not", () => {
+Deno.test("a mount in a site ends what was found there; a mount elsewhere, or beside it, does not", () => {
   using watched = new Watched({ "m/a": "1", "b": "2" });
   using other = new Site({ "m/a": "3" });
   using mounts = Mounts.make();
@@ -244,7 +244,7 @@ Deno.test("what is mounted in a site ends what was found there; what is mounted 
   const mounted = follow();
   mounts.unmount(site.path("m"));
   assertEquals(areDropped(mounted), [true, true]);
-  // What was mounted and unmounted between two looks leaves nothing to be seen; so it is asked when something is found.
+  // A mount and unmount between two checks leave nothing in the table, so mounts are checked after each lookup.
   mounts.bind(other.path("m"), site.path("m"));
   assertEquals(tree.enter(["m", "a"]), null);
   mounts.unmount(site.path("m"));
@@ -253,7 +253,7 @@ Deno.test("what is mounted in a site ends what was found there; what is mounted 
   Deno.removeSync(`${site.root}-beside`);
 });
 
-Deno.test("two names of one file are two places: both are told, and one can be given up without the other", () => {
+Deno.test("two names of one file are two nodes: both get events, and one can be removed without the other", () => {
   using watched = new Watched({ "a": "1" });
   Deno.linkSync(watched.site.path("a"), watched.site.path("b"));
   watched.drain();
@@ -267,11 +267,11 @@ Deno.test("two names of one file are two places: both are told, and one can be g
   assert(again.isDropped && b.isDropped && !a.isDropped);
 });
 
-Deno.test("all names together are bounded, and more than that are asked of the kernel", () => {
+Deno.test("the names of all directories are bounded, and names beyond that are looked up in the kernel", () => {
   using watched = new Watched();
   const directories = Math.ceil(LISTED_NAMES_MAX / LISTED_NAMES_OF_DIRECTORY_MAX) + 1;
   const perDirectory = 200;
-  // Not as many files as it would take: that the names are let go and listed again must show with fewer, too.
+  // Fewer files than the bound: removing names and listing them again must show with few files, too.
   for (let d = 0; d < directories; d++) {
     Deno.mkdirSync(watched.site.path(`d${d}`));
     for (let i = 0; i < perDirectory; i++) Deno.createSync(watched.site.path(`d${d}/${i}`)).close();

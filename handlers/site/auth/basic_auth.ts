@@ -1,17 +1,19 @@
 /**
- * Paths behind a name and a password. Source: RFC 9110 §11, RFC 7617.
+ * HTTP authentication with a user name and a password. Source: RFC 9110 §11, RFC 7617.
  *
- * A password is tried by scrypt, on another thread, a few at a time and some in queues; past them strangers get 503, so
- * that guessing takes neither the memory nor the loop. Each network has a queue of its own, and they take turns: guesses
- * from one network, over however many connections, make a password from another wait for one of them. What was right is
- * remembered as a keyed digest, so that the next request costs microseconds and waits for nothing.
+ * scrypt checks passwords on another thread, one at a time, while others wait in queues. When the queues are full the
+ * response is 503, so password guessing uses up neither the memory nor the event loop. Each network has a queue of its
+ * own, and the queues are served in turn: guesses from one network, over however many connections, delay a password
+ * from another network by one check only. Correct credentials are remembered as a keyed digest, so later requests with
+ * them need microseconds and no queue.
  *
- * What takes the same time: comparing digests and keys; and refusing, whether the name is unknown or the password
- * wrong, since an unknown name is tried against the hash of another. What does not: a request without credentials that
- * can be read is refused at once; one that was let in before is let in at once; a rule without any users refuses at
- * once; and looking up the name, which is nothing beside scrypt.
+ * The following takes the same time for all requests: comparing digests and keys; and the check of an unknown name,
+ * which is made against the hash of another user, as the check of a wrong password. The following does not: a request
+ * without valid Basic credentials is denied at once; correct credentials that are remembered are accepted at once; a
+ * rule without users denies at once; and the lookup of the name, whose time is negligible beside scrypt's.
  *
- * The password itself is not kept here. (The heads of recent requests are, and so what they say: see head_cache.ts.)
+ * The passwords themselves are not stored here. The cache of request heads (`head_cache.ts`) holds recent Authorization
+ * fields.
  * @module
  */
 import type { Buffer } from "node:buffer";
@@ -29,29 +31,29 @@ import {
 } from "../limits.ts";
 import { deriveKey, parsePasswordHash, type PasswordHash } from "./password_hash.ts";
 
-/** The fields of the 503 for those who come past the queue: it is worked off within a few seconds. */
+/** The fields of the 503 when a queue is full. A full queue is worked off within seconds. */
 export const BUSY_FIELDS: Fields = [["Retry-After", "5"]];
 
-/** Computes what {@linkcode deriveKey} computes. */
+/** A function that does what {@linkcode deriveKey} does. */
 export type Derive = (password: string, hash: PasswordHash) => Promise<Uint8Array>;
 
-/** Tries passwords, a few at a time: each takes a thread and tens of MiB. */
+/** Checks passwords, `PASSWORD_CHECKS_AT_ONCE_MAX` at a time: each check takes a thread and tens of MiB. */
 export class PasswordChecks {
   readonly #derive: Derive;
-  /** By network, those first whose turn is first. None is empty. */
+  /** The queues by network, in the order of their turns. No queue is empty. */
   readonly #queues = new Map<string, PromiseWithResolvers<void>[]>();
   #waiting = 0;
   #running = 0;
 
-  /** `derive` is for tests. */
+  /** `derive` is another function in tests. */
   constructor(derive: Derive = deriveKey) {
     this.#derive = derive;
   }
 
   /**
-   * Whether `password`, which comes from `network`, is that of `hash`.
-   * @throws {HttpError} 503, at once, when too many of that network wait already; the promise is rejected with the same
-   * when a network that has fewer needs the place.
+   * Returns whether `password` matches `hash`. `network` is where the request comes from.
+   * @throws {HttpError} 503 when the queue of `network` is full. The promise is rejected with the same error when the
+   * place in the queue is given to a network with fewer checks waiting.
    */
   check(password: string, hash: PasswordHash, network: string): Promise<boolean> {
     if (this.#running < PASSWORD_CHECKS_AT_ONCE_MAX) {
@@ -67,7 +69,10 @@ export class PasswordChecks {
     return turn.promise.then(() => this.#run(password, hash));
   }
 
-  /** Takes a place from the network that has most, if those are more than `few`. @throws {HttpError} 503 */
+  /**
+   * Rejects the newest check of the longest queue, if that has more than `few` checks.
+   * @throws {HttpError} 503 if it has not.
+   */
   #makeRoom(few: number): void {
     let longest: PromiseWithResolvers<void>[] = [];
     for (const queue of this.#queues.values()) if (queue.length > longest.length) longest = queue;
@@ -76,7 +81,7 @@ export class PasswordChecks {
     longest.pop()?.reject(tooMany());
   }
 
-  /** The first of the network whose turn it is; that is last from then on. Undefined when none waits. */
+  /** Takes the next check from the queue whose turn it is, and puts that queue last. Undefined when no check waits. */
   #next(): PromiseWithResolvers<void> | undefined {
     for (const [network, queue] of this.#queues) {
       const next = queue.shift();
@@ -95,7 +100,7 @@ export class PasswordChecks {
     } finally {
       const next = this.#next();
       if (next === undefined) this.#running--;
-      else next.resolve(); // which takes this one's place
+      else next.resolve(); // it runs in place of this check: `#running` stays
     }
   }
 }
@@ -104,26 +109,26 @@ function tooMany(): HttpError {
   return new HttpError(503, "Too many passwords are being checked");
 }
 
-/** The bounds hold for the whole process, however many rules and sites there are. */
+/** One object for all rules and sites: the bounds hold for the whole process. */
 const sharedChecks = new PasswordChecks();
 
 interface User {
   readonly hash: PasswordHash;
-  /** The digest of the credentials that were found right; a name has one password, so that there is one. */
+  /** The digest of the correct credentials; null before the first successful check. */
   verified: Uint8Array | null;
 }
 
-/** Lets in those that a rule names. */
+/** The users of an authentication rule, and the check of a request's credentials. */
 export class BasicAuth {
-  /** The fields of the 401: what is asked for. */
+  /** The fields of the 401: WWW-Authenticate. */
   readonly challenge: Fields;
   readonly #users = new Map<string, User>();
   readonly #hashes: readonly PasswordHash[];
   readonly #checks: PasswordChecks;
-  /** What is being tried, by network and digest: the same that comes again waits for the same. */
+  /** Running and waiting checks, by network and digest: requests with the same credentials share a check. */
   readonly #pending = new Map<string, Promise<boolean>>();
 
-  /** @throws {TypeError} for a realm or a name that no request could bring, and for what is no hash. */
+  /** @throws {TypeError} for a realm or a user name with characters that are not allowed, and for a malformed hash. */
   constructor(rule: Pick<AuthRule, "realm" | "users">, checks: PasswordChecks = sharedChecks) {
     this.challenge = [["WWW-Authenticate", basicChallenge(rule.realm)]];
     for (const [name, text] of Object.entries(rule.users)) {
@@ -141,10 +146,10 @@ export class BasicAuth {
   }
 
   /**
-   * Whether the request is let in, which comes from the network that `context` names; a promise while its password is being
-   * tried.
-   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many are being tried already; the promise is
-   * rejected with the same when it has to give up its place.
+   * Returns whether the request's credentials are correct; a promise while its password is being checked. `context`
+   * names the network that the request comes from.
+   * @throws {HttpError} 503, to be sent with {@linkcode BUSY_FIELDS}, when too many checks wait. The promise is
+   * rejected with the same error when its check loses its place in the queue.
    */
   check(request: HttpRequest, context?: HandlerContext): boolean | Promise<boolean> {
     const credentials = basicCredentials(request.header("authorization"));
@@ -157,20 +162,23 @@ export class BasicAuth {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return pending;
     const hash = user === null ? this.#decoyOf(credentials.user) : user.hash;
-    const answer = this.#learn(this.#checks.check(credentials.password, hash, network), user, digest, key);
+    const answer = this.#remember(this.#checks.check(credentials.password, hash, network), user, digest, key);
     this.#pending.set(key, answer);
     return answer;
   }
 
-  /** Waits at least for a microtask, so that `check` has set what is deleted here. */
-  async #learn(
+  /**
+   * Remembers correct credentials, and removes the check from `#pending`. `check` has added it by then, since this
+   * function waits at least for a microtask.
+   */
+  async #remember(
     checked: Promise<boolean>,
     user: User | null,
     digest: Uint8Array,
     key: string,
   ): Promise<boolean> {
     try {
-      const isRight = await checked && user !== null; // a decoy's password opens nothing
+      const isRight = await checked && user !== null; // without a user, the hash was a decoy
       if (isRight && user !== null) user.verified = digest;
       return isRight;
     } finally {
@@ -178,7 +186,10 @@ export class BasicAuth {
     }
   }
 
-  /** Always the same one for a name: else the costs, where they differ, would tell which names there are. */
+  /**
+   * Returns the hash that an unknown name is checked against, always the same for the same name: hashes may differ in
+   * their costs, and a time that varies would show that the name is unknown.
+   */
   #decoyOf(name: string): PasswordHash {
     return this.#hashes[digestOf(name).readUInt32LE(0) % this.#hashes.length]!;
   }
@@ -188,8 +199,8 @@ const INNER_KEY = randomBytes(64);
 const OUTER_KEY = randomBytes(64);
 
 /**
- * HMAC (RFC 2104) by SHA-256, with two random keys of a block each in place of one that is padded in two ways. Deno 2.4
- * prints a warning when `createHmac` is called.
+ * Returns the HMAC (RFC 2104) of `text` with SHA-256. Two random keys of one block each replace the one key that is
+ * padded in two ways. `createHmac` is not used, since Deno 2.4 prints a warning when it is called.
  */
 function digestOf(text: string): Buffer {
   const inner = createHash("sha256").update(INNER_KEY).update(text).digest();

@@ -1,8 +1,8 @@
 /**
- * Passwords as they may be written down: hashed by scrypt, in the format that other tools know.
+ * Password hashes for the configuration, made by scrypt. Source: RFC 7914; PHC string format.
  *
- * `$scrypt$ln=15,r=8,p=1$<salt>$<key>` (the PHC string format), salt and key in base64 without padding. To try one
- * password takes 32 MiB and, on current processors, some 50 to 150 ms (Deno 2.4: twice that). Source: RFC 7914.
+ * A hash is `$scrypt$ln=15,r=8,p=1$<salt>$<key>`, with salt and key in base64 without padding. A check of one password
+ * takes 32 MiB and, on current processors, some 50 to 150 ms (with Deno 2.4 twice that).
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -15,7 +15,7 @@ import {
   PASSWORD_HASH_WORK_BYTES_MAX,
 } from "../limits.ts";
 
-/** What a hash is made with, and what comes out. */
+/** The parameters of a hash, and the key. */
 export interface PasswordHash {
   /** The base-2 logarithm of scrypt's N. */
   readonly logN: number;
@@ -30,13 +30,13 @@ const R = 8;
 const P = 1;
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
-/** Salts of 8 to 64 bytes, keys of 16 to 64. */
+/** Matches hashes with a salt of 8 to 64 bytes and a key of 16 to 64. */
 const PHC =
   /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d?),p=([1-9]\d?)\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
 /**
- * The hash of `password`, with a salt of its own each time. It blocks for as long as that takes.
- * @throws {TypeError} for a password that no request could bring: empty, with control characters, or too long.
+ * Returns a hash of `password`, with a new random salt. It blocks the thread, for some 50 to 150 ms.
+ * @throws {TypeError} for a password that no request can carry: empty, with control characters, or too long.
  */
 export function hashPassword(password: string): string {
   if (typeof password !== "string") {
@@ -53,7 +53,10 @@ export function hashPassword(password: string): string {
   return `$scrypt$ln=${LOG_N},r=${R},p=${P}$${encode(salt)}$${encode(key)}`;
 }
 
-/** What `text` says; null when it is no such hash, or one that asks for too much or protects too little. */
+/**
+ * Parses a hash. Returns null when `text` is malformed, or its costs are out of bounds: too weak, or too expensive to
+ * check.
+ */
 export function parsePasswordHash(text: string): PasswordHash | null {
   const match = PHC.exec(text);
   if (match === null) return null;
@@ -67,12 +70,15 @@ export function parsePasswordHash(text: string): PasswordHash | null {
   return logN < 16 * r ? { logN, r, p, salt, key } : null; // RFC 7914 §6: N < 2^(128 r / 8)
 }
 
-/** True for what {@linkcode hashPassword} gives, and for what others write in the same format within the bounds. */
+/**
+ * Returns true for hashes of {@linkcode hashPassword}, and for those of other tools in the same format within the
+ * bounds.
+ */
 export function isPasswordHash(text: string): boolean {
   return parsePasswordHash(text) !== null;
 }
 
-/** The key that `password` gives with the salt and the costs of `hash`. On another thread: the caller's stays free. */
+/** Returns the key of `password` with the salt and the costs of `hash`. It is computed on another thread. */
 export function deriveKey(password: string, hash: PasswordHash): Promise<Uint8Array> {
   const { logN, r, p, salt, key } = hash;
   return new Promise((resolve, reject) => {
@@ -83,13 +89,15 @@ export function deriveKey(password: string, hash: PasswordHash): Promise<Uint8Ar
   });
 }
 
-/** `maxmem` is what scrypt takes, and a margin for how the libraries count. */
+/**
+ * Returns scrypt's options. `maxmem` is the memory that scrypt needs, plus 1 MiB: libraries count it in different ways.
+ */
 function costs(logN: number, r: number, p: number): { N: number; r: number; p: number; maxmem: number } {
   const N = 2 ** logN;
   return { N, r, p, maxmem: 128 * N * r + 128 * r * p + 1024 * 1024 };
 }
 
-/** The same character, typed on another system, gives the same bytes: Unicode's normal form C, as in RFC 7617 §2.1. */
+/** Returns UTF-8 in Unicode's normal form C (RFC 7617 §2.1), so that a password has the same bytes on every system. */
 function bytesOf(password: string): Uint8Array {
   return Buffer.from(password.normalize("NFC"), "utf8");
 }
@@ -98,9 +106,9 @@ function encode(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64").replace(/=+$/, "");
 }
 
-/** Null for a length that base64 does not have, and where unused bits are set. */
+/** Decodes base64 without padding. Returns null for an impossible length, and when unused bits are set. */
 function decode(text: string): Uint8Array | null {
-  if (text.length % 4 === 1) return null; // Deno 2.4 throws
+  if (text.length % 4 === 1) return null; // `Buffer.from` of Deno 2.4 throws
   const bytes = Buffer.from(text, "base64");
   return encode(bytes) === text ? bytes : null;
 }

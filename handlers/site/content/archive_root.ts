@@ -1,5 +1,5 @@
 /**
- * An archive as the root of a site. It never changes, and has no links.
+ * An archive as the root of a site. An archive never changes, and has no links.
  * @module
  */
 import { EBADF, ENOENT, ENOTDIR } from "../../../ffi/libc/errno.ts";
@@ -17,7 +17,7 @@ import type { Found, Root, SiteDirectory, Spelling } from "../files/root.ts";
 const DOT = 0x2e;
 let loaders = 0;
 
-/** A root whose files are in an archive. */
+/** A root with the files of an archive. */
 export class ArchiveRoot implements Root {
   readonly #archive: SiteArchive;
   readonly #status = new FileStatus();
@@ -28,7 +28,7 @@ export class ArchiveRoot implements Root {
     this.#archive = archive;
   }
 
-  /** What stands at `path`. */
+  /** Returns the entry at `path`; undefined when there is none. */
   find(path: PathBytes): ArchiveEntry | undefined {
     return this.#archive.find(nameOf(path));
   }
@@ -63,11 +63,11 @@ export class ArchiveRoot implements Root {
   }
 
   close(): void {
-    // the archive is the program's, and other sites have it, too
+    // The archive stays open: it belongs to the program, and other sites may use it.
   }
 }
 
-/** A character for each byte of a path; none for the root. */
+/** Returns a path with a character for each byte, without its NUL; empty for the root. */
 function nameOf(path: PathBytes): FileName {
   if (path[0] === DOT && path[1] === 0) return "";
   let name = "";
@@ -111,12 +111,12 @@ class ArchiveDirectory implements SiteDirectory {
   close(): void {}
 }
 
-/** Files of an archive: into memory where they are small enough, else they are sent from where they are. */
+/** The loader for files of an archive: small ones are read into memory, others are sent from the archive's file. */
 export class ArchiveLoader implements Loader {
   readonly #archive: SiteArchive;
   readonly #root: ArchiveRoot;
   readonly #fileBytesMax: number;
-  /** All entries are in one file. */
+  /** The key for {@linkcode OpenFile}: one for all entries, since they are in the same file. */
   readonly #key = `archive ${++loaders}`;
 
   constructor(archive: SiteArchive, root: ArchiveRoot, fileBytesMax: number) {
@@ -126,7 +126,7 @@ export class ArchiveLoader implements Loader {
   }
 
   watch(): boolean {
-    return true; // nothing in the program changes
+    return true; // an archive never changes
   }
 
   load(_resource: unknown, { seen }: Variant, _isFresh: boolean, find: FindContent): Loaded | number {

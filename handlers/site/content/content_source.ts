@@ -1,5 +1,5 @@
 /**
- * Where a site's files come from, and what is known of them: all sites that are served from one root share that.
+ * A root and what is known of its files. All sites that are served from the same root share one.
  * @module
  */
 import { EBADF } from "../../../ffi/libc/errno.ts";
@@ -19,24 +19,27 @@ import type { SiteOptions, Validation } from "../settings/site_options.ts";
 import { SiteRoot } from "../files/directory_root.ts";
 import { WatchTree } from "../watch/watch_tree.ts";
 
-/** What is opened. */
+/** A root that was opened, with what its kind (directory or archive) needs. */
 interface Opened {
   readonly root: Root;
-  /** What tells of changes; null: nothing does. */
+  /** The inotify watches; null when files are not watched. */
   readonly tree: WatchTree | null;
   readonly loader: Loader;
-  /** How most files in memory are shown to be fresh. */
+  /** How changes of most files in memory are noticed. */
   readonly validation: Validation;
-  /** Bytes of the largest file that is read into memory; −1: none is. */
+  /** Bytes of the largest file that is read into memory; −1 when none is. */
   readonly fileBytesMax: number;
-  /** Opens a file to be read once more: descriptor or −errno. */
+  /** Opens a file again, to compute its digest. Returns a descriptor or −errno. */
   readonly reopen: (path: PathBytes) => number;
 }
 
-/** What has to be the same for sites to share an origin. */
+/** The settings that have to be the same for sites to share their content. */
 type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
 
-/** A root with its watches, tags, listings and memory, shared by all sites that are served from it. It is closed with the last site that holds it. */
+/**
+ * A root with its watches, tags, listings and cache memory, shared by all sites that are served from it. It is closed
+ * when the last of these sites releases it.
+ */
 export class ContentSource {
   readonly root: Root;
   readonly tree: WatchTree | null;
@@ -50,7 +53,7 @@ export class ContentSource {
   #holders = 0;
   #isOpen = true;
 
-  /** @throws {SystemError} `Cannot open root ./html: ENOENT (…)` */
+  /** @throws {SystemError} when the root cannot be opened: `Cannot open root ./html: ENOENT (…)`. */
   constructor(settings: ContentSettings, options: SiteOptions) {
     const opened = open(settings, options);
     const { root, tree, reopen } = opened;
@@ -65,13 +68,13 @@ export class ContentSource {
     this.tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
   }
 
-  /** One more site is served from it. */
+  /** Counts one more site. Each site calls {@linkcode release} once. */
   hold(): this {
     this.#holders++;
     return this;
   }
 
-  /** One less. */
+  /** Counts one site less. The last one closes the root and its watches. */
   release(): void {
     if (--this.#holders > 0) return;
     this.#isOpen = false;
@@ -80,8 +83,8 @@ export class ContentSource {
   }
 }
 
-/** A text that is the same for two sites that can share an origin; `archives` are those that were seen so far. */
-export function originKeyOf(
+/** Returns a key that is the same for two sites that can share their content. New archives are added to `archives`. */
+export function contentKeyOf(
   { root, isRootConfined, etag }: ContentSettings,
   archives: SiteArchive[],
 ): string {
@@ -93,20 +96,20 @@ export function originKeyOf(
 
 function open({ root: source, isRootConfined = false }: ContentSettings, options: SiteOptions): Opened {
   const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
-  // What would not fit the cache goes out from where it is: it would be read anew for each request.
+  // A file that does not fit into the cache is sent from disk: else it would be read into memory for each request.
   const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
   return source instanceof SiteArchive
-    ? originInArchive(source, fileBytesMax)
-    : originInDirectory(source, isRootConfined, fileBytesMax, options);
+    ? openArchive(source, fileBytesMax)
+    : openDirectory(source, isRootConfined, fileBytesMax, options);
 }
 
-function originInArchive(archive: SiteArchive, fileBytesMax: number): Opened {
+function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
   const root = new ArchiveRoot(archive);
   const loader = new ArchiveLoader(archive, root, fileBytesMax);
   return { root, tree: null, loader, validation: "off", fileBytesMax, reopen: () => -EBADF };
 }
 
-function originInDirectory(
+function openDirectory(
   path: string,
   isConfined: boolean,
   fileBytesMax: number,

@@ -1,5 +1,5 @@
 /**
- * Opens the files of a site, and reads them into memory where they are small enough.
+ * Opens the files of a site, and reads small ones into memory.
  * @module
  */
 import { ELOOP } from "../../../ffi/libc/errno.ts";
@@ -14,46 +14,53 @@ import { readWhole, type SiteRoot } from "../files/directory_root.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
 import { WriteEvents } from "../watch/write_events.ts";
 
-/** A file that was opened: its bytes, or what to read them from. */
+/** A file that was loaded: its bytes in `bytes` or `content`, or a descriptor in `file`. */
 export interface Loaded {
-  /** The state that was read, or that it was opened in. */
+  /** The state in which the file was read or opened. */
   readonly status: FileStatus;
+  /** The bytes that were read; null when none were. */
   readonly bytes: Uint8Array<ArrayBuffer> | null;
-  /** It was in memory already. */
+  /** Content that was in memory already; null when there was none. */
   readonly content: FileContent | null;
-  /** The caller's to release; null when its bytes are there. */
+  /** The open file, which the caller releases; null when the bytes are in memory. */
   readonly file: OpenFile | null;
-  /** Where in `file` it begins. */
+  /** The offset in `file` where the bytes begin. */
   readonly start: number;
-  /** SHA-256 of its bytes in base64url; null: it is not known yet. */
+  /** SHA-256 of the bytes in base64url; null when the digest is not known yet. */
   readonly digest: string | null;
 }
 
-/** What is in memory of a file in that state. */
+/** A function that returns the content in memory of a file in the state `status`; null when there is none. */
 export type FindContent = (status: FileStatus) => FileContent | null;
 
 /**
- * Loads variants and their contents. While `bodyMemory` is full, nothing is read into the cache: an evicted content may
- * still be on its way to a slow client, and then stays in memory beside the new one.
+ * An object that loads variants of resources. While `bodyMemory` is full, nothing is read into the cache: evicted
+ * content stays in memory, beside new content, as long as responses to slow clients hold it.
  */
 export interface Loader {
   /**
-   * Loads a variant of `resource`, of which `isFresh` says that it is known to be as it was seen; −errno when it cannot
-   * be opened.
+   * Loads `variant` of `resource`. `isFresh` is true when the variant is known to be in the state that was seen.
+   * Returns −errno when the file cannot be opened.
    */
   load(resource: Resource, variant: Variant, isFresh: boolean, find: FindContent): Loaded | number;
-  /** Has `resource` end when the file changes of which `seen` was looked at. False: it has changed since. */
+  /**
+   * Watches the file of `seen`, so that `resource` is dropped when the file changes. Returns false when it has changed
+   * since it was seen.
+   */
   watch(resource: Resource, seen: Seen): boolean;
 }
 
-/** Those of a directory. */
+/** The loader for files of a directory. */
 export class FileLoader implements Loader {
   readonly #root: SiteRoot;
   readonly #tree: WatchTree | null;
   readonly #fileBytesMax: number;
   readonly #listen: Listen;
 
-  /** `fileBytesMax` are the bytes of the largest file that is read into memory; −1: none is. */
+  /**
+   * `tree` is null when files are not watched. `fileBytesMax` is the size of the largest file that is read into memory,
+   * or −1.
+   */
   constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
@@ -61,7 +68,7 @@ export class FileLoader implements Loader {
     this.#listen = (fd) => tree === null ? null : WriteEvents.of(tree, fd);
   }
 
-  /** The file is watched where that is possible. */
+  /** Loads as the interface says, and watches the file where possible. */
   load(resource: Resource, { seen }: Variant, isFresh: boolean, find: FindContent): Loaded | number {
     const open = isFresh ? this.#findOpen(seen) : null;
     if (open !== null) return open;
@@ -72,7 +79,7 @@ export class FileLoader implements Loader {
       const status = new FileStatus();
       const failed = status.readDescriptor(fd);
       if (failed < 0) return failed;
-      if (!status.isFile) return -ELOOP; // something else has come to its name: nothing to be served
+      if (!status.isFile) return -ELOOP; // the name has been given to something else: 404
       if (status.size <= this.#fileBytesMax) {
         const content = find(status);
         const bytes = content === null && !bodyMemory.isFullForFiles
@@ -93,7 +100,7 @@ export class FileLoader implements Loader {
   }
 
   watch(resource: Resource, seen: Seen): boolean {
-    if (seen.watched === null || seen.status === null) return true; // it is looked at each time
+    if (seen.watched === null || seen.status === null) return true; // checked at each use instead
     const fd = this.#open(resource, seen);
     const status = new FileStatus();
     const failed = fd < 0 ? fd : status.readDescriptor(fd);
@@ -103,7 +110,7 @@ export class FileLoader implements Loader {
     return true;
   }
 
-  /** A large file that is being sent to others need not be opened once more. */
+  /** Returns a large file that is open already, because other responses carry it; null when there is none. */
   #findOpen(seen: Seen): Loaded | null {
     if (seen.status === null || seen.status.size <= this.#fileBytesMax) return null;
     const file = OpenFile.find(seen.status);
@@ -116,7 +123,10 @@ export class FileLoader implements Loader {
     return null;
   }
 
-  /** Watches it before it is read. What is behind a link is not watched. */
+  /**
+   * Opens the file of `seen`, and watches it before it is read. A file behind a symbolic link is not watched:
+   * `resource` checks it at each use. Returns a descriptor or −errno.
+   */
   #open(resource: Resource, seen: Seen): number {
     if (seen.watched !== null) {
       const fd = this.#root.openWithoutLinks(seen.path);

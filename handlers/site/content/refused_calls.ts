@@ -1,7 +1,7 @@
 /**
- * Says which system calls are refused that a site needs, by what, and what follows.
+ * Describes system calls that a site needs and that are refused, by what, and the consequence.
  *
- * Old container runtimes (Docker before 18.04, libseccomp before 2.3.3) answer calls that they do not know with EPERM.
+ * Old container runtimes (Docker before 18.04, libseccomp before 2.3.3) answer unknown calls with EPERM.
  * @module
  */
 import { ENOSYS, errnoName } from "../../../ffi/libc/errno.ts";
@@ -10,7 +10,9 @@ import { hasCallFilter } from "../../../ffi/process/process.ts";
 import { statxRefusal } from "../../../ffi/file/statx.ts";
 import { NO_LINKS, NO_OPENAT2_WARNING } from "../settings/site_options.ts";
 
-/** A line for each call that is refused, of a site whose `root` is open and was looked at. */
+/**
+ * Returns a line for each call that is refused. `root` is the descriptor of a site's root; its status was read before.
+ */
 export function describeRefusedCalls(root: number): string[] {
   const lines: string[] = [];
   const statx = statxRefusal();

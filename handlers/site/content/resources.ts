@@ -1,5 +1,5 @@
 /**
- * Makes the resources of a site of what was found, and finds those that are kept.
+ * Makes resources from located files, and finds those that the cache holds.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -19,7 +19,7 @@ import type { WatchTree } from "../watch/watch_tree.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What it works with. */
+/** The objects that {@linkcode Resources} works with. */
 export interface ResourcesParts {
   readonly cache: FileCache;
   readonly tree: WatchTree | null;
@@ -27,7 +27,7 @@ export interface ResourcesParts {
   readonly locator: Locator;
   readonly hidden: HiddenFile;
   readonly trace: Trace;
-  /** Bytes of the largest file that is read into memory. */
+  /** Bytes of the largest file that is read into memory; −1 when none is. */
   readonly fileBytesMax: number;
 }
 
@@ -35,7 +35,7 @@ export interface ResourcesParts {
 export class Resources {
   readonly #settings: SiteSettings;
   readonly #parts: ResourcesParts;
-  /** The turn in which a page was last found to be missing: that holds for all its requests. */
+  /** By page, the turn in which it was last found to be missing: the result holds for all requests of that turn. */
   readonly #absent = new Map<string, number>();
 
   constructor(settings: SiteSettings, parts: ResourcesParts) {
@@ -43,7 +43,10 @@ export class Resources {
     this.#parts = parts;
   }
 
-  /** The resource for what stands at `url`, to be found by `key`; null: it is not to be shown. */
+  /**
+   * Returns a resource for the file that was located for `url`. The cache finds the resource by `key`. Null when the
+   * file is the configuration, which is not served.
+   */
   make(
     { path, variants }: FileLocation,
     key: Uint8Array,
@@ -82,7 +85,10 @@ export class Resources {
     return resource;
   }
 
-  /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
+  /**
+   * Returns the resource for the file at the path `page`. Rules for its URL are not applied. Null when there is no
+   * file.
+   */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);

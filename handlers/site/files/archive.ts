@@ -1,8 +1,8 @@
 /**
- * A site in one file: what `deno task compile --site DIR` puts behind the program, and what the program reads there.
+ * A site in one file, which `deno task compile --site DIR` appends to the program.
  *
- * It is a header, the bytes of all files one after the other, and an index in JSON. Nothing is unpacked: the bytes are
- * read, or sent, from where they are, through a descriptor of the file that they stand in.
+ * An archive is a header, the bytes of all files one after the other, and an index in JSON. It is not unpacked: files
+ * are read, or sent, through a descriptor of the program's executable.
  * @module
  */
 import { EINVAL, EIO, orThrow, SystemError } from "../../../ffi/libc/errno.ts";
@@ -12,59 +12,59 @@ import type { FileName } from "../../../ffi/file/inotify.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { ELF64_EHDR } from "../../../ffi/libc/structs.ts";
 
-/** The first bytes of an archive. The number is that of the format. */
+/** The first bytes of an archive. The number is the version of the format. */
 const MAGIC = new TextEncoder().encode("epollet site 1\n\n");
-/** The magic, and two lengths of 64 bits: of the files' bytes, and of the index. */
+/** The magic, and two lengths as little-endian 64-bit numbers: of the files' bytes, and of the index. */
 const HEADER_BYTES = 32;
 
-/** A file or a directory, as the index has it; a name has a character for each of its bytes. */
+/** A file or a directory in the index. A path has a character for each of its bytes. */
 export type IndexEntry = readonly [
   path: FileName,
   /** Bytes; −1 for a directory. */
   size: number,
   modifiedSeconds: number,
   modifiedNanoseconds: number,
-  /** SHA-256 of the bytes in base64url; of a directory empty. */
+  /** SHA-256 of the bytes in base64url; empty for a directory. */
   digest: string,
 ];
 
-/** What stands behind the files. */
+/** The index, which follows the files. */
 export interface ArchiveIndex {
-  /** Each directory before what is in it, the root (whose path is empty) first; the files' bytes are in this order. */
+  /** The root first (with an empty path), and each directory before its content. The files' bytes are in this order. */
   readonly entries: readonly IndexEntry[];
-  /** The configuration that came with the site; null: there is none. */
+  /** The configuration of the site; null when there is none. */
   readonly config: ConfigText | null;
 }
 
-/** A configuration file, as it was read. */
+/** A configuration file. */
 export interface ConfigText {
-  /** What it is called in messages, too. */
+  /** Its path, which messages show. */
   readonly path: string;
-  /** What stands in it. */
+  /** Its content. */
   readonly text: string;
 }
 
-/** Something in an archive. */
+/** A file or a directory in an archive. */
 export interface ArchiveEntry {
-  /** What it is. */
+  /** Whether the entry is a file or a directory. */
   readonly kind: "file" | "directory";
-  /** Bytes. */
+  /** Bytes; 0 for a directory. */
   readonly size: number;
-  /** Seconds since the epoch. */
+  /** Whole seconds since the epoch. */
   readonly modifiedSeconds: number;
-  /** What is above them. */
+  /** The nanoseconds beyond the whole seconds. */
   readonly modifiedNanoseconds: number;
-  /** SHA-256 of the bytes in base64url. */
+  /** SHA-256 of the bytes in base64url; empty for a directory. */
   readonly digest: string;
-  /** Where its bytes begin in what {@linkcode SiteArchive.open} opens. */
+  /** The offset of the bytes in the file that {@linkcode SiteArchive.open} opens. */
   readonly start: number;
-  /** Another one for each entry; never 0. */
+  /** A number that is different for each entry, and never 0. */
   readonly inode: number;
-  /** The names in a directory, with a character for each byte. */
+  /** The names in a directory, with a character for each byte; empty for a file. */
   readonly names: readonly string[];
 }
 
-/** The first bytes of an archive. */
+/** Returns the header of an archive. */
 export function archiveHeader(contentBytes: number, indexBytes: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES);
   bytes.set(MAGIC);
@@ -74,21 +74,21 @@ export function archiveHeader(contentBytes: number, indexBytes: number): Uint8Ar
   return bytes;
 }
 
-/** A site that is packed into one file. */
+/** A site in one file. */
 export class SiteArchive {
   readonly #fd: number;
   readonly #entries = new Map<FileName, ArchiveEntry>();
-  /** What the program is to do unless told otherwise; null: nothing came with the site. */
+  /** The default configuration of the program; null when the site has none. */
   readonly config: ConfigText | null;
-  /** How many files it has. */
+  /** The number of files. */
   readonly files: number;
   /** Bytes of all files together. */
   readonly size: number;
 
   /**
-   * Reads the archive that begins at `start` of what is open as `fd`, which stays open for as long as anything of it is
-   * served.
-   * @throws {SystemError} for one that is damaged.
+   * Reads the index of the archive that begins at the offset `start` of the file `fd`. `fd` must stay open as long as
+   * the archive is served.
+   * @throws {SystemError} when the archive is damaged.
    */
   constructor(fd: number, start: number) {
     const lengths = readLengths(fd, start);
@@ -104,7 +104,7 @@ export class SiteArchive {
     this.size = contentBytes;
   }
 
-  /** Returns how many files there are. */
+  /** Adds the entries, whose bytes begin at `start`. Returns the number of files. */
   #add(entries: readonly IndexEntry[], start: number): number {
     const names = new Map<FileName, FileName[]>();
     let files = 0;
@@ -130,22 +130,25 @@ export class SiteArchive {
     return files;
   }
 
-  /** What stands at `path`: a character for each byte, without slashes at its ends; empty for the root. */
+  /**
+   * Returns the entry at `path`; undefined when there is none. `path` has a character for each byte, and no slash at
+   * either end. It is empty for the root.
+   */
   find(path: string): ArchiveEntry | undefined {
     return this.#entries.get(path);
   }
 
-  /** A descriptor for the bytes of all files, which the caller closes; or −errno. */
+  /** Returns a new descriptor of the file that has the bytes of all files, or −errno. The caller closes it. */
   open(): number {
     return duplicate(this.#fd);
   }
 
-  /** Fills `buffer` from the byte at `offset` of an entry: how many bytes, or −errno. */
+  /** Reads bytes of an entry, from `offset` on, into `buffer`. Returns how many, or −errno. */
   read({ start }: ArchiveEntry, buffer: Uint8Array<ArrayBuffer>, offset: number): number {
     return readAt(this.#fd, buffer, start + offset);
   }
 
-  /** For people. */
+  /** Returns the name of this root for messages. */
   toString(): string {
     return `the embedded site (${this.files} ${this.files === 1 ? "file" : "files"})`;
   }
@@ -157,7 +160,7 @@ function damaged(errno: number): SystemError {
   return new SystemError(INTENT, "pread", errno);
 }
 
-/** Bytes of the files and of the index; null where no archive begins. */
+/** Returns the lengths of the files' bytes and of the index. Null when there is no archive at `start`. */
 function readLengths(fd: number, start: number): readonly [contentBytes: number, indexBytes: number] | null {
   const header = new Uint8Array(HEADER_BYTES);
   if (readAt(fd, header, start) < HEADER_BYTES) return null;
@@ -169,8 +172,8 @@ function readLengths(fd: number, start: number): readonly [contentBytes: number,
 let embedded: SiteArchive | null | undefined;
 
 /**
- * The site that was compiled into this program; null: none was, or nobody may read it.
- * @throws {SystemError} for one that is damaged.
+ * Returns the site that was compiled into this program. Null when there is none, or the executable cannot be read.
+ * @throws {SystemError} when the archive is damaged.
  */
 export function embeddedSite(): SiteArchive | null {
   if (embedded === undefined) embedded = Deno.build.standalone ? openSiteOfProgram() : null;

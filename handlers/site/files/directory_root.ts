@@ -1,5 +1,5 @@
 /**
- * The directory that is served: what is below it, and how it is opened without ever leaving it.
+ * The directory that a site serves. Paths are opened below it, and the kernel makes sure that none leads out of it.
  * @module
  */
 import { type EntryKind, EntryStatus, readEntries } from "../../../ffi/file/directory.ts";
@@ -39,20 +39,20 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 const HERE = cString(".");
 
-/** A directory as the root of a site, open. */
+/** A directory as the root of a site. */
 export class SiteRoot implements Root {
   readonly #directory: RootDirectory;
-  /** False where openat2(2) is missing; no link is followed then. */
+  /** False when openat2(2) is not available. Symbolic links are not followed then. */
   readonly followsLinks: boolean;
-  /** The names by which it was opened, from `/` on. */
+  /** The names in its absolute path; null when that path has `..`, or the working directory is not known. */
   readonly #named: readonly FileName[] | null;
   readonly #status = new FileStatus();
   readonly #listed: ListedNames = new ListedNames(this);
 
   /**
-   * `isConfined`: where `path` leads out of the working directory is no root.
-   * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`; EACCES also where a sandbox forbids to read it; EXDEV
-   * where it leads out of the working directory and may not
+   * Opens the directory at `path`. With `isConfined`, the directory has to be in the working directory.
+   * @throws {SystemError} when it cannot be opened: `Cannot open root ./html: ENOENT (…)`. EACCES also when the sandbox
+   * does not allow reading; EXDEV when `isConfined` and the directory is outside of the working directory.
    */
   constructor(path: string, isConfined: boolean = false) {
     const fd = openDirectory(path);
@@ -63,17 +63,19 @@ export class SiteRoot implements Root {
     E.orThrow(status, `open root ${path}${where}`, "openat");
     this.followsLinks = hasOpenat2(fd);
     this.#directory = new RootDirectory(path, fd);
-    this.#named = placeOf(absolute(path));
+    this.#named = absoluteNamesOf(absolute(path));
     rootDescriptors.keepSpare(this.#openHere);
   }
 
-  /** A text that is the same for two ways to write one path. */
+  /**
+   * Returns a normalized form of `path`: two paths that name the same directory without links or `..` have the same.
+   */
   static pathOf(path: string): string {
     const named = absolute(path);
-    return placeOf(named)?.join("/") ?? named;
+    return absoluteNamesOf(named)?.join("/") ?? named;
   }
 
-  /** Its descriptor; −errno, which opens nothing, where it was closed for good, or cannot be opened again at present. */
+  /** The descriptor of the directory; −errno when it was closed, or cannot be opened again at present. */
   get fd(): number {
     return this.#directory.fd;
   }
@@ -82,14 +84,14 @@ export class SiteRoot implements Root {
     return this.#directory.isReplaced;
   }
 
-  /** Where the kernel finds it, a character for each byte; null: it does not say. */
+  /** The directory's path in the kernel, with a character for each byte; null when it is not known. */
   get realPath(): FileName | null {
     return this.#directory.realPath;
   }
 
   readonly #openHere = () => this.openPath(HERE);
 
-  /** Descriptor or −errno. */
+  /** Opens the file or directory at `path`, following links inside of the root. Returns a descriptor or −errno. */
   open(path: PathBytes): number {
     const root = this.fd;
     if (root < 0) return root;
@@ -98,21 +100,24 @@ export class SiteRoot implements Root {
     return fd === -E.EXDEV ? this.#openInside(path, openBeneathWithoutLinks) : fd;
   }
 
-  /** What the kernel refuses as a way out may be one that comes back: it is opened by its path without links. */
+  /**
+   * Opens a path that the kernel refused with EXDEV. A link on it may leave the root and come back: the path is
+   * computed without links (`inner_links.ts`), and opened by that.
+   */
   #openInside(path: PathBytes, open: (root: number, path: PathBytes) => number): number {
     const { fd } = this;
-    const inside = pathInside({ fd, real: placeOf(namedPathOf(fd)), named: this.#named }, path);
+    const inside = pathInside({ fd, real: absoluteNamesOf(namedPathOf(fd)), named: this.#named }, path);
     return typeof inside === "number" ? inside : open(fd, inside);
   }
 
-  /** The same, but −ELOOP when a symbolic link is on the way. */
+  /** Does the same as {@linkcode open}, but returns −ELOOP when there is a symbolic link on the path. */
   openWithoutLinks(path: PathBytes): number {
     const root = this.fd;
     if (root < 0) return root;
     return this.followsLinks ? openBeneathWithoutLinks(root, path) : openBeneathByWalking(root, path);
   }
 
-  /** Names what is at `path`, to look at it (O_PATH): descriptor or −errno. */
+  /** Opens `path` with O_PATH, which is enough to read its status. Returns a descriptor or −errno. */
   openPath(path: PathBytes): number {
     const root = this.fd;
     if (root < 0) return root;
@@ -127,7 +132,7 @@ export class SiteRoot implements Root {
     return this.followsLinks ? openPathBeneathWithoutLinks(root, path) : openPathBeneathByWalking(root, path);
   }
 
-  /** Looks before opening: even to open a FIFO or a device can have an effect on others. */
+  /** Reads the status without opening the file: to open a FIFO or a device can have side effects. */
   look(path: PathBytes, status: FileStatus = this.#status): Found {
     if (path[0] === DOT && path[1] === 0) {
       const root = this.fd;
@@ -135,13 +140,13 @@ export class SiteRoot implements Root {
       return failed < 0 ? failed : "directory";
     }
     let fd = this.openPath(path);
-    if (fd === -E.EMFILE && rootDescriptors.giveUpSpare()) fd = this.openPath(path);
+    if (fd === -E.EMFILE && rootDescriptors.closeSpare()) fd = this.openPath(path);
     return this.#lookAt(fd, status);
   }
 
   lookWithoutLinks(path: PathBytes, status: FileStatus): Found {
     let fd = this.#openPathWithoutLinks(path);
-    if (fd === -E.EMFILE && rootDescriptors.giveUpSpare()) fd = this.#openPathWithoutLinks(path);
+    if (fd === -E.EMFILE && rootDescriptors.closeSpare()) fd = this.#openPathWithoutLinks(path);
     return this.#lookAt(fd, status);
   }
 
@@ -153,10 +158,10 @@ export class SiteRoot implements Root {
     if (failed < 0) return failed;
     if (status.isFile) return "file";
     if (status.isDirectory) return "directory";
-    return status.isLink ? -E.ELOOP : "other"; // one that is not followed
+    return status.isLink ? -E.ELOOP : "other"; // O_PATH without following can open a link itself
   }
 
-  /** No link is on the path: statx(2) alone cannot leave the root. */
+  /** Reads the status with statx(2) alone: without links on the path, it cannot lead out of the root. */
   readStatus(path: PathBytes, status: FileStatus): number {
     const root = this.fd;
     return root < 0 ? root : status.readWithoutFollowing(root, path);
@@ -171,13 +176,13 @@ export class SiteRoot implements Root {
     return fd < 0 ? fd : new OpenDirectory(fd);
   }
 
-  /** What is still being made for somebody, such as a listing, finds nothing from now on. */
+  /** Closes the directory. Work that is still going on, such as a listing, finds nothing afterwards. */
   close(): void {
     this.#directory.close();
   }
 }
 
-/** A directory, or what was taken for one, by its descriptor. */
+/** A directory that was opened for its names. */
 class OpenDirectory implements SiteDirectory {
   readonly #fd: number;
   readonly #status = new EntryStatus();
@@ -203,20 +208,23 @@ class OpenDirectory implements SiteDirectory {
   }
 }
 
-/** `path` from `/` on, a character for each byte. */
+/** Returns `path` as an absolute path, with a character for each byte. */
 function absolute(path: string): FileName {
   const named = textOf(cString(path).subarray(0, -1));
   return named.startsWith("/") ? named : `${workingDirectory() ?? ""}/${named}`;
 }
 
-/** The names in an absolute path; null where it is none, or does not say by itself where it leads. */
-function placeOf(path: FileName | null): readonly FileName[] | null {
+/** Returns the names in an absolute path. Null when `path` is null or not absolute, or has `..`. */
+function absoluteNamesOf(path: FileName | null): readonly FileName[] | null {
   if (path === null || !path.startsWith("/")) return null;
   const names = partsOf(path).filter((name) => name !== ".");
   return names.includes("..") ? null : names;
 }
 
-/** The file's bytes when it did not change while they were read; `status` is the state that was read. */
+/**
+ * Reads a whole file, and reads it again when it has changed meanwhile, at most three times. `status` becomes the state
+ * that was read. Returns null when the file keeps changing, cannot be read, or grows beyond `bytesMax`.
+ */
 export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uint8Array<ArrayBuffer> | null {
   const after = new FileStatus();
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -230,7 +238,7 @@ export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uin
   return null;
 }
 
-/** `path`, or `path/name`, with the NUL that C wants. */
+/** Returns `path`, or `path/name`, with a NUL at its end. */
 export function terminate(path: Uint8Array, name: Uint8Array | null = null): PathBytes {
   if (name === null) {
     const bytes = new Uint8Array(path.length + 1);
@@ -245,7 +253,10 @@ export function terminate(path: Uint8Array, name: Uint8Array | null = null): Pat
   return bytes;
 }
 
-/** What a path that cannot be opened is to its client. −EXDEV, a way out of the root, looks like no file at all. */
+/**
+ * Returns the status code for a path that cannot be opened. EXDEV, for a path out of the root, is 404 like a missing
+ * file.
+ */
 export function statusOfErrno(errno: number): number {
   switch (errno) {
     case E.ENOENT:
@@ -269,7 +280,7 @@ export function statusOfErrno(errno: number): number {
   }
 }
 
-/** The names in a path, as they are in the kernel: a character for each byte. */
+/** Returns the names in a path, with a character for each byte. */
 export function namesOf(path: Uint8Array): FileName[] {
   const names: FileName[] = [];
   let name = "";

@@ -1,10 +1,10 @@
 /**
- * Symbolic links that end inside of the root, and which the kernel takes for ways out of it: absolute ones, and those
- * that climb above the root and come back.
+ * Symbolic links that end inside of the root although openat2(2) with RESOLVE_BENEATH refuses them: absolute links, and
+ * links that climb above the root and come back.
  *
- * Where a path leads is computed of what the links inside of the root say, and of where the root is; nothing outside is
- * looked at. What comes out is a path without any link, by which the kernel opens: it is not trusted, and what changes
- * meanwhile leads nowhere.
+ * The path without links is computed from the targets of links inside of the root and from the root's own path. Nothing
+ * outside of the root is looked at. The kernel then opens that path without following links, so a wrong result, for
+ * example after a change meanwhile, cannot lead out of the root.
  *
  * Source: path_resolution(7), openat2(2).
  * @module
@@ -16,29 +16,32 @@ import { cName, type FileName } from "../../../ffi/file/inotify.ts";
 import { LINKS_MAX, readLink, textOf } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 
-/** A directory, and the names by which it is reached from `/`. */
+/** The descriptor of a root, and its absolute paths. */
 export interface RootLocation {
   readonly fd: number;
-  /** By the kernel, without links; null: it is not known. */
+  /** The names in the path that the kernel reports, which has no links; null when it is not known. */
   readonly real: readonly FileName[] | null;
-  /** By the settings, maybe through links; null: it is not known. */
+  /** The names in the path from the settings, which may have links; null when it is not known. */
   readonly named: readonly FileName[] | null;
 }
 
-/** Stands behind the last part of what a link says that the path itself names. */
+/**
+ * A marker after the last part of the target of a link that the path itself names (not one inside of another target).
+ */
 const END_OF_LINK = "";
 const status = new FileStatus();
 
 /**
- * The path without links, below the root, to which `path` leads; −errno: −EXDEV where that is not inside. A link that the
- * path names has to end inside by itself: names behind one that does not, which clients choose, do not lead back, or
- * they would tell what the directories outside are called.
+ * Returns the path without links, below the root, to which `path` leads; −errno when there is none, −EXDEV when it
+ * leads out of the root. A link that the path names has to end inside of the root by itself. Otherwise clients could
+ * find out the names of directories outside: with a link to `..`, the path `link/NAME/…` would lead back only for the
+ * right NAME.
  */
 export function pathInside({ fd, real, named }: RootLocation, path: PathBytes): PathBytes | number {
   if (real === null) return -EXDEV;
   const left = partsOf(textOf(path.subarray(0, path.indexOf(0)))).reverse();
   let at: FileName[] = [];
-  /** How many of the names of `real` lead to where it is; all: to the root, and by `at` on from there. */
+  /** How many names of `real` the current position has. When it has all of them, `at` is the path from the root on. */
   let depth = real.length;
   let isInLink = false;
   for (let links = 0; left.length > 0;) {
@@ -79,7 +82,10 @@ export function pathInside({ fd, real, named }: RootLocation, path: PathBytes): 
   return pathOf(at);
 }
 
-/** What the link at `names` says; null where there is none, but what may have `isParent` more below it; −errno. */
+/**
+ * Returns the target of the link at `names`; null when it is not a link; −errno. `isParent` is true when more names
+ * follow: anything but a directory is −ENOTDIR then.
+ */
 function readLinkAt(root: number, names: readonly FileName[], isParent: boolean): FileName | null | number {
   const fd = openLinkBeneath(root, pathOf(names));
   if (fd < 0) return fd;
@@ -98,7 +104,9 @@ function pathOf(names: readonly FileName[]): PathBytes {
   return cName([".", ...names].join("/"));
 }
 
-/** The parts of a path; one that ends with a slash is a directory's, as if it ended with a dot. */
+/**
+ * Returns the parts of a path. A slash at the end becomes a last part `.`, since the path then has to be a directory.
+ */
 export function partsOf(path: FileName): FileName[] {
   const parts = path.split("/");
   return parts.flatMap((part, i) => part !== "" ? [part] : i === parts.length - 1 && i > 0 ? ["."] : []);

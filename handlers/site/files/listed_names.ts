@@ -1,13 +1,15 @@
 /**
- * Whether a path is spelled as its directories list it, on file systems that also find it under other names.
+ * The check that a path is spelled as its directories list it, for file systems that ignore case or have other names
+ * too.
  *
- * Rules, passwords and hidden names are compared with the bytes of a URL. A file system that finds `/Private` where
- * `/private` stands would lead around all of them: so what it finds has to be listed, too, byte by byte. Directories that
- * are known to compare bytes (`comparesBytes`) are not read. What others list is remembered as long as their own state
- * (statx(2)) is the one that they were read in. Limit: where neither the times nor the size of a directory change when
- * something in it is renamed, the old spelling is found until the name has left memory.
+ * Rules, passwords and hidden names are compared with the bytes of a URL. On a file system that finds `private` also as
+ * `Private`, a request for `/Private` would bypass them. So a name that the file system finds must also be listed in
+ * its directory, byte for byte. Directories that are known to compare bytes (`comparesBytes`) are not read. The names
+ * of other directories are remembered as long as the directory's status (statx(2)) does not change. Limit: where a
+ * rename changes neither the times nor the size of a directory, the old spelling is accepted until the names leave
+ * memory.
  *
- * What a symbolic link says of its target is not the client's to choose, and is found as the file system finds it.
+ * The target of a symbolic link is not checked: clients cannot choose its spelling.
  * @module
  */
 import { readEntries } from "../../../ffi/file/directory.ts";
@@ -26,27 +28,28 @@ import {
 } from "../limits.ts";
 import type { Found, Spelling } from "./root.ts";
 
-/** How directories are reached: paths below the root, opened without ever leaving it. */
+/** The root's functions that open paths below it. */
 interface Opener {
   open(path: PathBytes): number;
   openPath(path: PathBytes): number;
   look(path: PathBytes, status: FileStatus): Found;
 }
 
-/** What was read of a directory. */
+/** The names that were read from a directory. */
 interface Listed {
-  /** Its state before that. */
+  /** The directory's status before it was read. */
   readonly status: FileStatus;
-  /** All names in it; or, where it has too many, those that were asked for and found. */
+  /** All names in the directory; when there are too many, only those that were looked up and found. */
   readonly names: Set<FileName>;
+  /** True when `names` has all names. */
   readonly isWhole: boolean;
   readonly readMs: number;
 }
 
-/** Looks up names in the lists of their directories, and remembers what it has read for as long as that is sure. */
+/** A cache of the names in directories that may not compare bytes. */
 export class ListedNames {
   readonly #root: Opener;
-  /** By path, those that were used last at the end. */
+  /** By path, the least recently used first. */
   readonly #directories = new Map<string, Listed>();
   #count = 0;
   readonly #status = new FileStatus();
@@ -55,14 +58,14 @@ export class ListedNames {
     this.#root = root;
   }
 
-  /** As `Root.spellingOf`. */
+  /** Does what `Root.spellingOf` says. */
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number {
     let spelling: Spelling = "exact";
     for (let i = 0; i < names.length; i++) {
       const directory = names.slice(0, i).join("/");
       if (exact.has(directory)) continue;
       const found = this.#find(directory, names[i]!);
-      if (found === "unreachable") break; // so is everything below it, however it is spelled
+      if (found === "unreachable") break; // everything below is unreachable too, in any spelling
       if (typeof found === "number" || found === "other") return found;
       if (found === "exact") exact.add(directory);
       if (found === "listed") spelling = "listed";
@@ -70,7 +73,10 @@ export class ListedNames {
     return spelling;
   }
 
-  /** "spelled": this one name is as it is in the directory, of which nothing else is known. */
+  /**
+   * Returns how `name` is spelled in `directory`. "spelled" means that this name is right, and that nothing else is
+   * known of the directory.
+   */
   #find(directory: string, name: FileName): Spelling | "spelled" | "unreachable" | number {
     const path = cName(directory === "" ? "." : directory);
     const known = this.#knownOf(directory, path);
@@ -88,12 +94,12 @@ export class ListedNames {
     }
   }
 
-  /** What is remembered of a directory, unless that has changed. */
+  /** Returns the remembered names of a directory. Null when there are none, or the directory has changed. */
   #knownOf(directory: string, path: PathBytes): Listed | null {
     const known = this.#directories.get(directory);
     if (known === undefined) return null;
     const isSame = this.#root.look(path, this.#status) === "directory" && this.#status.equals(known.status);
-    this.#directories.delete(directory); // to the end of the queue
+    this.#directories.delete(directory); // moved to the end: most recently used
     if (isSame) this.#directories.set(directory, known);
     else this.#count -= known.names.size;
     return isSame ? known : null;
@@ -123,7 +129,10 @@ export class ListedNames {
     return isListed ? "listed" : "other";
   }
 
-  /** Not where another change might leave the times as they are, nor where there are no times. */
+  /**
+   * Remembers the names of a directory. Not if it changed less than `CACHE_SETTLE_SECONDS` ago, since another change
+   * might leave its times the same, nor if it has no times.
+   */
   #remember(directory: string, listed: Listed): void {
     this.#forget(directory);
     const { changedSeconds } = listed.status;
@@ -145,9 +154,9 @@ export class ListedNames {
     this.#count -= listed.names.size;
   }
 
-  /** Of a directory that may not be read. */
+  /** Returns how `name` is spelled in a directory that the server's user may search but not read. */
   #findUnread(directory: string, name: FileName): "spelled" | "other" | "unreachable" | number {
-    const fd = this.#root.openPath(cName(directory === "" ? "." : `${directory}/.`)); // what may not be searched has no dot
+    const fd = this.#root.openPath(cName(directory === "" ? "." : `${directory}/.`)); // `/.`: −EACCES if it may not be searched
     if (fd === -EACCES) return "unreachable";
     if (fd < 0) return fd;
     try {

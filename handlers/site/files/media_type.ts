@@ -1,5 +1,5 @@
 /**
- * The media type of a file, by its name.
+ * Media types of files, by their names.
  * @module
  */
 import { contentType } from "../../../server/std.ts";
@@ -10,8 +10,9 @@ const SCRIPT = "text/javascript; charset=UTF-8";
 const JSON_TYPE = "application/json; charset=UTF-8";
 
 /**
- * Where the registry names a type that no browser knows, which with `nosniff` is a script that does not run, or source
- * that is downloaded instead of shown: extensions by the type that they get here. `.ts` stays a video's (HLS).
+ * Types that replace the registry's, with their extensions. Browsers do not know the registry's types for these. With
+ * `nosniff`, scripts of an unknown type do not run, and source text is downloaded instead of shown. `.ts` stays a video
+ * (HLS).
  */
 const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
   [SCRIPT, "cjs es es6 jsm"],
@@ -39,20 +40,22 @@ const DECIDED: readonly (readonly [type: string, extensions: string])[] = [
   ],
 ];
 
-/** By extension; null: none is known. */
+/** Types by extension, also those that were looked up in the registry; null when it has none. */
 const known = new Map<string, string | null>(
   DECIDED.flatMap(([type, extensions]) => extensions.split(" ").map((extension) => [`.${extension}`, type])),
 );
-/** Files of that very name, which have no extension. */
+/** Types of files by their whole names, which have no extension. */
 const NAMES: ReadonlyMap<string, string> = new Map([["apple-app-site-association", JSON_TYPE]]);
 const EXTENSIONS_MAX = 1000;
 
-/** The value of Content-Type for a file called `name`: with a charset for text, bytes for what is unknown. */
+/**
+ * Returns the Content-Type for a file called `name`: with a charset for text, `application/octet-stream` if unknown.
+ */
 export function mediaTypeOf(name: string): string {
   return NAMES.get(name) ?? typeByExtension(name) ?? "application/octet-stream";
 }
 
-/** True for a file whose name says of what type it is, be it a type for bytes. */
+/** Returns true when the type of a file called `name` is known, even if it is `application/octet-stream`. */
 export function hasKnownType(name: string): boolean {
   return NAMES.has(name) || typeByExtension(name) !== null;
 }
@@ -69,12 +72,14 @@ function typeByExtension(name: string): string | null {
   return type;
 }
 
-/** True for files that are compressed by gzip under a name that stands for what is inside: SVG 1.1, §1.2. */
+/**
+ * Returns true for `.svgz` files: their type is that of SVG, and their bytes are compressed with gzip (SVG 1.1, §1.2).
+ */
 export function isPackedSvg(name: string): boolean {
   return /\.svgz$/i.test(name);
 }
 
-/** Types whose files are not compressed already, beside `text/…`, `…+json` and `…+xml`. */
+/** Types, beside `text/…`, `…+json` and `…+xml`, whose files become smaller by compression. */
 const COMPRESSIBLE_TYPES = new Set([
   "application/javascript",
   "application/json",
@@ -90,7 +95,7 @@ const COMPRESSIBLE_TYPES = new Set([
   "image/vnd.microsoft.icon",
 ]);
 
-/** True for files that become smaller, are large enough for that to matter, and do not take too long. */
+/** Returns true for a type that compression makes smaller, and a size in the bounds for compression. */
 export function isCompressible(mediaType: string, size: number): boolean {
   if (size < COMPRESSED_BYTES_MIN || size > COMPRESSED_BYTES_MAX) return false;
   const type = mediaType.split(";")[0]!.toLowerCase();

@@ -1,7 +1,7 @@
 /**
- * Files that are being sent: each is open once, however many clients take it.
+ * The files that are being sent. Each is open once, for all responses that carry it.
  *
- * sendfile(2) and pread(2) have offsets of their own, so that one descriptor serves all. A file is known by its inode,
+ * sendfile(2) and pread(2) take an offset, so one descriptor serves all responses. A file is identified by its inode,
  * which no other file can get while it is open.
  * @module
  */
@@ -13,21 +13,24 @@ import { DESCRIPTORS_PER_OPEN_FILE } from "../../../server/limits.ts";
 import { SentState } from "./sent_state.ts";
 import type { WriteEvents } from "../watch/write_events.ts";
 
-/** Hears of writes to the file that is open as `fd`; null: nothing tells of them. */
+/**
+ * A function that counts writes to the open file `fd` from now on. It returns null when the kernel does not report
+ * them.
+ */
 export type Listen = (fd: number) => WriteEvents | null;
 
-/** Those that are open, by their identity: of all sites, since the process has one limit for all. */
+/** The open files of all sites by their keys: the process has one limit of descriptors for all. */
 const files = new Map<string, OpenFile>();
 
-/** A file that is open. Each user of it calls {@linkcode release} once. */
+/** An open file. Each user of it calls {@linkcode release} once. */
 export class OpenFile {
   readonly fd: number;
   readonly #key: string;
   readonly #listen: Listen | null;
   #users = 1;
-  /** The state that was sent last: one for all responses that carry it. */
+  /** The latest state that was sent, shared by all responses that carry it. */
   #state: SentState | null = null;
-  /** Null: it was not listened for yet, or cannot be. */
+  /** Null before the first use, and when the kernel does not report writes. */
   #events: WriteEvents | null = null;
 
   private constructor(fd: number, key: string, listen: Listen | null) {
@@ -36,7 +39,7 @@ export class OpenFile {
     this.#listen = listen;
   }
 
-  /** The one that is open already; null: it is not. */
+  /** Returns the open file with the status `status`, with one more user. Null when it is not open. */
   static find(status: FileStatus): OpenFile | null {
     const file = files.size === 0 ? undefined : files.get(status.fileIdentity);
     if (file === undefined) return null;
@@ -45,9 +48,9 @@ export class OpenFile {
   }
 
   /**
-   * Takes over `fd`, of the file that `key` tells from others: another one is closed where that file is open already.
-   * −EMFILE where so many are open that clients would find no room. `listen` hears of
-   * writes to it; null: there can be none.
+   * Returns an open file for `fd`, which it takes over. `key` identifies the file: when it is open already, `fd` is
+   * closed and the open one is returned. Returns −EMFILE when more open files would leave too few descriptors for
+   * connections. `listen` counts writes to the file; null when it cannot be written to.
    */
   static of(fd: number, key: string, listen: Listen | null): OpenFile | number {
     const known = files.get(key);
@@ -66,7 +69,7 @@ export class OpenFile {
     return file;
   }
 
-  /** Its state `status`, which is about to be sent. Null: no other one can come. */
+  /** Returns the state `status` of this file for a response that carries it. Null when the file cannot change. */
   sent(status: FileStatus): SentState | null {
     const listen = this.#listen;
     if (listen === null) return null;
@@ -74,7 +77,7 @@ export class OpenFile {
     return this.#state = new SentState(this.fd, status, () => this.#events ??= listen(this.fd));
   }
 
-  /** One of its users is done with it. The last one closes it. */
+  /** Ends one use. The last one closes the file. */
   release(): void {
     if (--this.#users > 0) return;
     files.delete(this.#key);

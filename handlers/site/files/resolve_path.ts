@@ -1,7 +1,7 @@
 /**
- * From the path of a URL to the path of a file: decoded once, its dots resolved, hidden names refused. Whether that
- * file is inside the root is not decided here, but by the kernel when it is opened.
- * Source: RFC 3986 §2.1, §5.2.4; RFC 8615 for `/.well-known/`.
+ * Converts the path of a URL to the path of a file: decodes it once, resolves dots, and rejects hidden names. Whether
+ * the file is inside of the root is not decided here, but by the kernel when the file is opened. Source: RFC 3986 §2.1,
+ * §5.2.4; RFC 8615 for `/.well-known/`.
  * @module
  */
 import { hexValue } from "../../../server/http/characters.ts";
@@ -10,7 +10,7 @@ import { hexValue } from "../../../server/http/characters.ts";
 export interface ResolvedPath {
   /** Relative to the root, decoded, without a slash at either end; empty for the root itself. */
   readonly path: Uint8Array<ArrayBuffer>;
-  /** The URL ended with a slash: a directory is meant. */
+  /** True when the URL's path ends with a slash or a dot name, so it must be a directory. */
   readonly isDirectory: boolean;
 }
 
@@ -20,13 +20,14 @@ const PERCENT = 0x25;
 const WELL_KNOWN = new TextEncoder().encode(".well-known");
 
 /**
- * Resolves the undecoded path `bytes[start, end)`. Numbers are statuses: 400 for a NUL, a `%` without two digits, and a path
- * that climbs above the root, 404 for a hidden name. Backslashes are characters like others, as on every Linux file system.
+ * Resolves the undecoded path `bytes[start, end)`. Returns a status for a path that cannot be served: 400 for a NUL, a
+ * `%` without two digits, and a path that climbs above the root; 404 for a hidden name. Backslashes are ordinary
+ * characters, as on every Linux file system.
  */
 export function resolvePath(bytes: Uint8Array, start: number, end: number): ResolvedPath | 400 | 404 {
   const decoded = decode(bytes, start, end);
   if (decoded === null) return 400;
-  const path = new Uint8Array(decoded.length + 1); // a slash stands behind the last name, too, until the end
+  const path = new Uint8Array(decoded.length + 1); // each name is followed by a slash; the last slash is cut off
   const starts: number[] = []; // where each name of `path` begins
   let length = 0;
   let isDirectory = true;
@@ -56,7 +57,7 @@ export function resolvePath(bytes: Uint8Array, start: number, end: number): Reso
   return { path: path.slice(0, Math.max(length - 1, 0)), isDirectory };
 }
 
-/** Percent-decodes once; null when a NUL comes out, and where a `%` is not followed by two hexadecimal digits. */
+/** Percent-decodes once. Returns null for a NUL, and for a `%` that is not followed by two hexadecimal digits. */
 function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | null {
   const decoded = new Uint8Array(end - start);
   let length = 0;
@@ -75,7 +76,7 @@ function decode(bytes: Uint8Array, start: number, end: number): Uint8Array | nul
   return decoded.subarray(0, length);
 }
 
-/** 1 or 2 when the name is `.` or `..`, else 0. */
+/** Returns 1 for the name `.`, 2 for `..`, else 0. */
 function countDots(bytes: Uint8Array, from: number, to: number): number {
   if (to - from > 2 || to === from) return 0;
   for (let i = from; i < to; i++) {
@@ -93,8 +94,8 @@ function isEqual(bytes: Uint8Array, from: number, to: number, other: Uint8Array)
 }
 
 /**
- * The URL path of a resolved path, percent-encoded in one way only: unreserved characters and `!$&'()*+,;=:@/` stand
- * for themselves. It begins with exactly one slash, so that no browser takes it for another host.
+ * Returns the canonical URL path of a resolved path: unreserved characters and `!$&'()*+,;=:@/` are not encoded, all
+ * others are. It begins with exactly one slash, since browsers take `//name` for another host.
  */
 export function encodePath(path: Uint8Array, isDirectory: boolean): string {
   let encoded = "/";
@@ -106,7 +107,7 @@ export function encodePath(path: Uint8Array, isDirectory: boolean): string {
   return isDirectory && path.length > 0 ? encoded + "/" : encoded;
 }
 
-/** The path at `[start, end)` in its one spelling; empty where it leads nowhere. */
+/** Returns the undecoded path at `[start, end)` in its canonical form; empty when it cannot be resolved. */
 export function canonicalPathIn(buffer: Uint8Array, start: number, end: number): string {
   const resolved = resolvePath(buffer, start, end);
   return typeof resolved === "number" ? "" : encodePath(resolved.path, resolved.isDirectory);

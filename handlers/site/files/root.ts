@@ -1,7 +1,7 @@
 /**
- * What a site is served from, whatever that is: a directory, or an archive in the program.
+ * The interface of a site's root: a directory, or an archive in the program.
  *
- * Paths are relative to it, and end with a NUL.
+ * Paths are relative to the root, and end with a NUL.
  * @module
  */
 import type { EntryKind } from "../../../ffi/file/directory.ts";
@@ -9,54 +9,62 @@ import type { PathBytes } from "../../../ffi/file/file.ts";
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 
-/** What a path leads to; "other" is a FIFO, a socket or a device. −errno where it leads nowhere. */
+/**
+ * The kind of what a path leads to; "other" is a FIFO, a socket or a device. −errno when the path cannot be followed.
+ */
 export type Found = "file" | "directory" | "other" | number;
 
 /**
- * How a path is spelled. "exact": as it stands in its directories, since these find nothing else. "listed": as it stands
- * there now. "other": the file system finds it, and some directory lists it in another way: in another case, another
- * form of its letters, by its long name, without a dot at the end.
+ * How a path is spelled. "exact": as its directories list it, because they find no other spelling. "listed": as its
+ * directories list it at present. "other": the file system finds it, but a directory lists it in another spelling, for
+ * example in another case, another Unicode form, by its long name, or without a dot at the end.
  */
 export type Spelling = "exact" | "listed" | "other";
 
 /** The operations on a root that serving a site needs. */
 export interface Root {
-  /** False: no link is followed. */
+  /** False when symbolic links are not followed. */
   readonly followsLinks: boolean;
-  /** True when another directory has come to its name. */
+  /** True when the root's path leads to another directory by now. */
   readonly isReplaced: boolean;
   /**
-   * Looks at what is there without opening it: what it is, or −errno. Links are followed as far as they stay inside of
-   * the root: −EXDEV for one that does not, whatever is or is not behind it. `status` is filled.
+   * Returns the kind of what is at `path`, without opening it, or −errno. Fills `status`. Links are followed inside of
+   * the root; a link out of it is −EXDEV, whether its target exists or not.
    */
   look(path: PathBytes, status?: FileStatus): Found;
-  /** The same, but −ELOOP when there is any link on the way. */
+  /** Does the same as {@linkcode look}, but returns −ELOOP when there is a link on the path. */
   lookWithoutLinks(path: PathBytes, status: FileStatus): Found;
-  /** Looks again at a path that is watched, and on which there is no link: 0 or −errno. */
+  /** Reads the status of a path that is watched and has no links. Returns 0 or −errno. */
   readStatus(path: PathBytes, status: FileStatus): number;
   /**
-   * Tells whether what was found at the path `names` is spelled as its directories list it; or −errno. Directories that
-   * compare bytes are added to `exact`, and those in it are not asked.
+   * Returns how the path `names`, which was found, is spelled; or −errno. Directories in `exact` are known to compare
+   * bytes and are not checked. Others that compare bytes are added to it.
    */
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number;
-  /** A directory, for its names; −errno when it cannot be opened. */
+  /** Opens a directory for its names. Returns −errno when it cannot be opened. */
   openDirectory(path: PathBytes): SiteDirectory | number;
-  /** What is still being made for somebody, such as a listing, finds nothing from now on. */
+  /** Closes the root. Work that is still going on, such as a listing, finds nothing afterwards. */
   close(): void;
 }
 
-/** A directory that is open. */
+/** An open directory. */
 export interface SiteDirectory {
-  /** Its own state: 0 or −errno. */
+  /** Reads the directory's own status. Returns 0 or −errno. */
   readOwnStatus(status: FileStatus): number;
-  /** As `readEntries` of `ffi/file/directory.ts`. */
+  /**
+   * Calls `onEntry` for the next names, as `readEntries` of `ffi/file/directory.ts` does. Returns a positive number, 0
+   * at the end, or −errno.
+   */
   readNames(onEntry: (name: FileName, kind: EntryKind) => void): number;
-  /** What is known of a name in it, until it is asked again; a link is not followed. Null: there is none. */
+  /**
+   * Returns the status of `name`, without following a link. Null when there is no such name. The object is valid until
+   * the next call.
+   */
   statusOf(name: FileName): NamedStatus | null;
   close(): void;
 }
 
-/** What a listing shows of a file. */
+/** The status of a file, as a listing shows it. */
 export interface NamedStatus {
   readonly isFile: boolean;
   readonly isDirectory: boolean;

@@ -1,6 +1,6 @@
 /**
- * The descriptors of roots: a process may serve more roots than it may have open. Those that were not used for longest
- * are closed, where their paths lead to them.
+ * The descriptors of roots. A process may serve more roots than it may have files open. Roots that were not used for a
+ * while are closed, and opened again by their paths when they are used.
  * @module
  */
 import { AT_FDCWD } from "../../../ffi/libc/constants.ts";
@@ -14,38 +14,41 @@ import { descriptorLimit } from "../../../ffi/process/process.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { DESCRIPTORS_PER_OPEN_ROOT } from "../limits.ts";
 
-/** Of all sites, since the process has one limit for all. */
+/** The open roots of all sites: the process has one limit of descriptors for all. */
 class RootDescriptors {
-  /** Those with a descriptor, in the order in which they are asked to close it. */
+  /** The roots with a descriptor, in the order in which they are considered for closing (second chance). */
   readonly #open = new Set<RootDirectory>();
-  /** Given up where there are no others, so that what is in memory can be looked at, and served. */
+  /**
+   * A descriptor that is closed when no other is left, so that the status of files in memory can be read to serve them.
+   */
   #spare = -1;
 
-  /** `root` has a descriptor. */
+  /** Records that `root` has a descriptor, and closes others if there are too many. */
   opened(root: RootDirectory): void {
     this.#open.add(root);
     const openMax = Math.max(Math.floor(descriptorLimit() / DESCRIPTORS_PER_OPEN_ROOT), 1);
-    for (let asked = 2 * this.#open.size; this.#open.size > openMax && asked > 0; asked--) {
+    for (let tries = 2 * this.#open.size; this.#open.size > openMax && tries > 0; tries--) {
       const [oldest] = this.#open;
       this.#open.delete(oldest!);
-      const stays = oldest === root || oldest!.isUsed || !oldest!.rest();
+      const stays = oldest === root || oldest!.isUsed || !oldest!.closeUntilUsed();
       oldest!.isUsed = false;
       if (stays) this.#open.add(oldest!);
     }
   }
 
-  /** `root` has closed it for good. */
+  /** Records that `root` was closed. */
   closed(root: RootDirectory): void {
     this.#open.delete(root);
-    if (this.#open.size === 0) this.giveUpSpare();
+    if (this.#open.size === 0) this.closeSpare();
   }
 
-  /** `open` gives a descriptor to keep, where there is none. */
+  /** Opens a spare descriptor by `open`, if there is none. */
   keepSpare(open: () => number): void {
     if (this.#spare < 0) this.#spare = open();
   }
 
-  giveUpSpare(): boolean {
+  /** Closes the spare descriptor. Returns false when there is none. */
+  closeSpare(): boolean {
     if (this.#spare < 0) return false;
     close(this.#spare);
     this.#spare = -1;
@@ -53,24 +56,24 @@ class RootDescriptors {
   }
 }
 
-/** Those of this process. */
+/** The open roots of this process. */
 export const rootDescriptors: RootDescriptors = new RootDescriptors();
 
 const status = new FileStatus();
 
-/** A directory that is served, by the path that it was opened by. */
+/** A directory that is served. Its descriptor may be closed, and is opened again by its path. */
 export class RootDirectory {
   readonly #path: string;
   readonly #pathBytes: PathBytes;
-  /** −1: it is closed, for good or until it is used. */
+  /** −1 while closed. */
   #fd: number;
   readonly #own = new FileStatus();
   #realPath: FileName | null;
   #isClosed = false;
-  /** Since this was last set to false. */
+  /** True when the directory was used since this was last set to false. */
   isUsed = true;
 
-  /** `fd` is open on what is at `path`, and its own from now on. */
+  /** Takes over `fd`, which was opened by `path`. */
   constructor(path: string, fd: number) {
     this.#path = path;
     this.#pathBytes = cString(path);
@@ -80,28 +83,33 @@ export class RootDirectory {
     rootDescriptors.opened(this);
   }
 
-  /** −errno where it was closed for good, or cannot be opened again at present. */
+  /**
+   * The descriptor, which is opened if necessary; −errno after `close`, and when it cannot be opened again at present.
+   */
   get fd(): number {
     this.isUsed = true;
     return this.#fd >= 0 ? this.#fd : this.#reopen();
   }
 
   /**
-   * True when another directory has come to its name: a link was changed, one was renamed or mounted to it. Itself, too,
-   * where that was mounted: what is mounted below it afterwards is not seen from here.
+   * True when the path leads to another directory by now: a link was changed, or a directory was renamed to the path or
+   * mounted over it. This holds also for a bind mount of the same directory, since what is mounted below that mount
+   * later cannot be seen through this descriptor.
    */
   get isReplaced(): boolean {
     return status.read(AT_FDCWD, this.#pathBytes) === 0 && status.isDirectory && !this.#isOwn;
   }
 
-  /** Where the kernel finds it, a character for each byte; null: it does not say. */
+  /** The path in the kernel, with a character for each byte; null when it is not known. */
   get realPath(): FileName | null {
     if (this.#fd >= 0) this.#realPath = namedPathOf(this.#fd);
     return this.#realPath;
   }
 
-  /** Closes its descriptor until it is used; false: it could not be opened again. */
-  rest(): boolean {
+  /**
+   * Closes the descriptor until the next use. Returns false, and closes nothing, when the path leads elsewhere by now.
+   */
+  closeUntilUsed(): boolean {
     if (status.read(AT_FDCWD, this.#pathBytes) < 0 || !this.#isOwn) return false;
     this.#realPath = namedPathOf(this.#fd);
     close(this.#fd);
@@ -119,18 +127,18 @@ export class RootDirectory {
   #reopen(): number {
     if (this.#isClosed) return -EBADF;
     let fd = openPath(this.#path);
-    if (fd === -EMFILE && rootDescriptors.giveUpSpare()) fd = openPath(this.#path);
+    if (fd === -EMFILE && rootDescriptors.closeSpare()) fd = openPath(this.#path);
     if (fd < 0) return fd;
     if (status.readDescriptor(fd) < 0 || !this.#isOwn) {
       close(fd);
-      return -EAGAIN; // what has come to its place is about to be served
+      return -EAGAIN; // `isReplaced` is true now: the site will be opened anew within a second
     }
     this.#fd = fd;
     rootDescriptors.opened(this);
     return fd;
   }
 
-  /** `status` was read of this very directory. */
+  /** True when `status` is that of this directory, on the same mount. */
   get #isOwn(): boolean {
     return status.isSameFile(this.#own) && status.isOnSameMount(this.#own);
   }

@@ -1,13 +1,16 @@
 /**
- * A state of an open file while responses carry it: tells whether the file still is in that state, so that one that is
- * written to ends its responses instead of mixing old bytes and new ones under the tag of the old.
+ * The state of an open file while responses carry it. When the file is written to meanwhile, its responses are cut off:
+ * otherwise they would mix old and new bytes under the ETag of the old.
  *
- * A file that is renamed, removed, or given other rights is as it was. So is one that has only grown, as a log does:
- * what was announced of it stays. Growth is told from a rewrite by the bytes at both ends of what was announced.
+ * Renaming, removing, and changing permissions do not change the content, so they cut off nothing. Neither does growth,
+ * as of a log file: the bytes that Content-Length announced are still the same. Growth is told from a rewrite by
+ * comparing the first and last bytes of the announced length.
  *
- * Not seen: writes through mmap(2) that leave both ends as they were, or that the kernel has not put into the file's times; bytes that the kernel holds for the
- * client already, which are the file's own pages until they are sent; a rewrite of a longer file that leaves both ends as they were;
- * and, where the kernel tells of no events, a rewrite between both ends whose time was set back.
+ * The following changes are not noticed:
+ * - writes through mmap(2) that leave the first and last bytes the same, or that are not in the file's times yet;
+ * - writes to bytes that are in the socket's send buffer already: sendfile(2) puts the file's own pages there;
+ * - a rewrite that makes the file longer and leaves the first and last announced bytes the same;
+ * - where the kernel reports no events, a rewrite between those bytes after which the file's time was set back.
  * @module
  */
 import { readAt } from "../../../ffi/file/file.ts";
@@ -17,26 +20,29 @@ import { WriteEvents } from "../watch/write_events.ts";
 
 const now = new FileStatus();
 
-/** The state of a file while responses carry it. Nothing is asked of the kernel before {@linkcode SentState.isIntact} is. */
+/**
+ * The state of a file while responses carry it. The first use of {@linkcode SentState.isIntact} makes the first system
+ * call.
+ */
 export class SentState {
   readonly #fd: number;
   /** The state that is sent. */
   readonly status: FileStatus;
-  /** The last state that was seen to be as good as that. */
+  /** The latest status with which the file still had the content of `status`. */
   readonly #last = new FileStatus();
-  /** The bytes at both ends; null before the first look. */
+  /** The first and last bytes of the content; null before the first check. */
   #ends: Uint8Array | null = null;
   readonly #listen: () => WriteEvents | null;
   #events: WriteEvents | null = null;
   #writes = 0;
   #isOver = false;
 
-  /** The file was found in another state. */
+  /** True once the file was found with other content. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** `listen` gives what is heard of the file that is open as `fd`; it is the caller's to close. */
+  /** `fd` is the open file. `listen` returns its write events, which the caller closes; null when there are none. */
   constructor(fd: number, status: FileStatus, listen: () => WriteEvents | null) {
     this.#fd = fd;
     this.status = status;
@@ -44,7 +50,7 @@ export class SentState {
     this.#last.copyFrom(status);
   }
 
-  /** False once the file was written to. */
+  /** Checks the file. False once it was written to. */
   get isIntact(): boolean {
     this.#isOver ||= !this.#look();
     return !this.#isOver;
@@ -52,12 +58,12 @@ export class SentState {
 
   #look(): boolean {
     const isFirst = this.#ends === null;
-    if (isFirst) { // listen first, then look: what is written later leaves an event behind
+    if (isFirst) { // listen before reading: a write after that queues an event
       this.#events = this.#listen();
       this.#writes = this.#events?.writes ?? 0;
       this.#ends = this.#readEnds();
     }
-    // First the times: a write changes them before it changes bytes, and queues its event after that.
+    // The status before the events: a write(2) changes the times, then the bytes, then queues its event.
     if (now.readDescriptor(this.#fd) < 0) return false;
     const writes = this.#events?.writes ?? 0;
     const hears = this.#events?.isReliable === true;
@@ -69,14 +75,14 @@ export class SentState {
     if (now.size === this.status.size) {
       if (isFirst || isWritten) return false;
       const isOfSameTime = now.modifiedNanoseconds === this.status.modifiedNanoseconds;
-      if (hears && isOfSameTime) return true; // another name, other rights
+      if (hears && isOfSameTime) return true; // renamed, or other permissions
       if (!hears && !isOfSameTime) return false;
-      // Without an event it was no write(2): its time was set, as by touch(1) or rsync(1), or it was written by mmap(2).
+      // No event, so no write(2): the time was set, as by touch(1) or rsync(1), or bytes were written through mmap(2).
     }
     return isEqual(this.#readEnds(), this.#ends!);
   }
 
-  /** The first and the last bytes of what is sent, as they are now; fewer where they cannot be read. */
+  /** Reads the first and last bytes of the announced length. Returns fewer when they cannot be read. */
   #readEnds(): Uint8Array {
     const { size } = this.status;
     const bytes = new Uint8Array(2 * SAMPLE_BYTES);

@@ -1,14 +1,16 @@
 /**
- * What a directory of the site holds, for those who may look at it: in pages, sorted, and never for long at a time.
+ * Sorted pages of the entries of a directory. The work is done in steps, so a large directory does not block other
+ * requests.
  *
- * Not listed are hidden names, links that lead out of the root or nowhere, FIFOs, sockets and devices, and what asks for
- * a password that the listing did not ask for. What the server's user may not open (its mode says so) is listed, and
- * 403: to try each name would cost two calls more for each. What a large directory holds is remembered, sorted, as long
- * as the directory's own state (statx(2)) is what it was before it was read; the sizes and times that a page shows are
- * asked for anew each time. All of them would have to be asked to sort by them: the order is up to LISTING_ORDER_MS old.
+ * Not listed are hidden names, links that lead out of the root or nowhere, FIFOs, sockets, devices, and entries behind
+ * a password that the listing itself did not require. Files that the server's user may not open are listed, although
+ * they are 403: trying to open each would take two more system calls per name. The sorted names of a large directory
+ * are remembered as long as the directory's status (statx(2)) does not change. Sizes and times of the entries on a page
+ * are read for each request. Sorting by size or time needs them for all entries, so that order may be up to
+ * LISTING_ORDER_MS old.
  *
- * Measured with 50,000 names on ext4: reading them takes 25 ms, of which the kernel takes 19; sorting them by name 40 to
- * 65, asking for all sizes 85, for those of one page 1.
+ * Measured with 50,000 names on ext4: reading the names takes 25 ms (19 ms of that in the kernel), sorting them by name
+ * 40 to 65 ms, reading all sizes 85 ms, and reading those of one page 1 ms.
  * @module
  */
 import { FileStatus } from "../../../ffi/file/file_status.ts";
@@ -16,73 +18,77 @@ import type { FileName } from "../../../ffi/file/inotify.ts";
 import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
 import { countOf, orderOf, STATUSES_PER_STEP } from "./listing_order.ts";
-import { type ListingQuery, placeOf } from "./listing_query.ts";
+import { type ListingQuery, pageRange } from "./listing_query.ts";
 import { bytesOf, inNaturalOrder } from "./natural_order.ts";
 import type { NamedStatus, Root, SiteDirectory } from "../files/root.ts";
 import { namesOf, statusOfErrno, terminate } from "../files/directory_root.ts";
 import { TimeSlices } from "./time_slices.ts";
 
-/** A file or a directory. */
+/** A file or a directory in a listing. */
 export interface ListingEntry {
   readonly name: FileName;
   readonly isDirectory: boolean;
-  /** Bytes; of a directory it says nothing. */
+  /** Bytes; meaningless for a directory. */
   readonly size: number;
   /** Seconds since the epoch. */
   readonly modifiedSeconds: number;
 }
 
-/** One page. */
+/** One page of a listing. */
 export interface Listing {
-  /** As it was answered: the page is one that exists. */
+  /** The query, with the number of a page that exists. */
   readonly query: ListingQuery;
-  /** 1 for an empty directory, too. */
+  /** The number of pages; 1 for an empty directory. */
   readonly pages: number;
-  /** Entries on all pages, and how many of them are directories. */
+  /** The number of entries on all pages. */
   readonly total: number;
+  /** How many of these are directories. */
   readonly directories: number;
-  /** How many entries come before this page. */
+  /** The number of entries before this page. */
   readonly offset: number;
   readonly entries: readonly ListingEntry[];
-  /** The directory has more than {@linkcode LISTING_ENTRIES_MAX} names, of which others are left out. */
+  /** True when the directory has more than {@linkcode LISTING_ENTRIES_MAX} names. Those beyond are left out. */
   readonly isTruncated: boolean;
 }
 
 const WELL_KNOWN = ".well-known";
 const HERE = new Uint8Array([0x2e]);
-/** Questions between two places at which others may have their turn. */
+/** Names that are read in one step. */
 const NAMES_PER_STEP = 512;
 
-/** Whether something is left out of every listing: asked with the names of its path, which the asker changes later. */
+/** A function that returns true for a path that is in no listing. The array `names` is reused after the call. */
 export type IsHidden = (names: readonly FileName[]) => boolean;
 
-/** What else is left out of one listing. */
+/** Entries that are left out of a certain listing, because they are behind another password. */
 export interface Guard {
-  /** Listings of a directory that have the same key leave out the same. */
+  /** Listings of the same directory with the same key leave out the same entries. */
   readonly key: string;
-  /** True for an entry that is left out. */
+  /** Returns true for an entry that is left out. */
   readonly hides: (name: FileName, isDirectory: boolean) => boolean;
 }
 
-/** The listings of one site. */
+/** The listings of one root. */
 export class Listings {
-  /** In which they are made. */
+  /** The scheduler of the work on listings. */
   readonly slices: TimeSlices = new TimeSlices();
   readonly #root: Root;
   readonly #isHidden: IsHidden;
   readonly #memory = new ListingMemory();
   readonly #linkStatus = new FileStatus();
 
-  /** `root` stays the caller's, and open until every promise is settled; `isHidden` always says the same. */
+  /**
+   * The caller closes `root`, after every promise is settled. `isHidden` must always return the same for the same path.
+   */
   constructor(root: Root, isHidden: IsHidden = () => false) {
     this.#root = root;
     this.#isHidden = isHidden;
   }
 
   /**
-   * A page of the directory at `path` (decoded, below the root, without slashes at its ends); or a status: 403, 404,
-   * 500; 503 without descriptors. Nothing is opened, nor looked at, before its first step; it yields often, and closes
-   * what it opened also when it is ended early. `nowSeconds` is not later than its first step.
+   * Makes a page of the directory at `path`, which is decoded, below the root, and without slashes at its ends. Returns
+   * a status when that fails: 403, 404, 500, or 503 without descriptors. `nowSeconds` must not be later than the first
+   * step. `guard` is null when nothing else is left out. The generator yields often. It opens nothing before its first
+   * step, and closes what it opened also when it is ended early.
    */
   *list(
     path: Uint8Array,
@@ -90,10 +96,10 @@ export class Listings {
     nowSeconds: number,
     guard: Guard | null = null,
   ): Generator<void, Listing | number> {
-    const place = terminate(path.length === 0 ? HERE : path);
-    const kind = this.#root.look(place);
+    const pathBytes = terminate(path.length === 0 ? HERE : path);
+    const kind = this.#root.look(pathBytes);
     if (kind !== "directory") return typeof kind === "number" ? statusOfErrno(-kind) : 404;
-    const opened = this.#root.openDirectory(place);
+    const opened = this.#root.openDirectory(pathBytes);
     if (typeof opened === "number") return statusOfErrno(-opened);
     try {
       const status = new FileStatus();
@@ -112,13 +118,16 @@ export class Listings {
     }
   }
 
-  /** From memory, if the directory's state is given, and was the same when it was read. */
+  /**
+   * Returns the names, from memory if they were read with the same `status`. `status` is null when they may not be
+   * remembered.
+   */
   *#sortedNames(directory: Directory, status: FileStatus | null): Generator<void, SortedNames | number> {
     const { guard, names } = directory;
     const key = names.join("/") + (guard === null ? "" : `\0${guard.key}`); // no name has a NUL
     const reading = this.#readNames(directory);
     while (true) {
-      // Also later on: while this one waited, another may have read the same.
+      // Checked at each step: another request may have read the same directory since.
       const known = status === null ? null : this.#memory.find(key, status);
       if (known !== null) return known;
       const { done, value } = reading.next();
@@ -126,7 +135,7 @@ export class Listings {
         yield;
         continue;
       }
-      // What a link leads to may change without a change of the directory.
+      // With links, no: their targets may change without a change of the directory.
       if (status !== null && typeof value !== "number" && !value.hasOthers) {
         this.#memory.add(key, status, value);
       }
@@ -144,9 +153,9 @@ export class Listings {
     const names = [...directory.names, ""];
     let count = 0;
     for (let taken = 1; taken > 0;) {
-      let told = 0;
+      let read = 0;
       taken = directory.opened.readNames((name, kind) => {
-        told++;
+        read++;
         if (name.startsWith(".") && !(name === WELL_KNOWN && names.length === 1)) return;
         names[names.length - 1] = name;
         if (this.#isHidden(names)) return;
@@ -155,12 +164,11 @@ export class Listings {
       });
       if (taken < 0) return statusOfErrno(-taken);
       if (count > LISTING_ENTRIES_MAX) break;
-      for (; told >= 0; told -= NAMES_PER_STEP) yield; // work is measured by its steps
+      for (; read >= 0; read -= NAMES_PER_STEP) yield; // the scheduler measures work by steps
     }
     const links = new Set<FileName>();
     for (const name of others) {
-      const place = terminate(directory.path, bytesOf(name));
-      const kind = this.#root.look(place);
+      const kind = this.#root.look(terminate(directory.path, bytesOf(name)));
       if (kind === "file" || kind === "directory") {
         links.add(name);
         (kind === "file" ? files : directories).push(name);
@@ -204,7 +212,10 @@ export class Listings {
     return yield* this.#page(directory, sorted, query, nameAt, foldersCount, countOf(files));
   }
 
-  /** The page that is asked for, of so many entries, of which `nameAt` knows the names. */
+  /**
+   * Makes the page of `query`. There are `directories` and `files` entries, whose names `nameAt` returns in their
+   * order.
+   */
   *#page(
     directory: Directory,
     { links, isTruncated }: SortedNames,
@@ -214,12 +225,12 @@ export class Listings {
     files: number,
   ): Generator<void, Listing> {
     const total = directories + files;
-    const { page, pages, offset, end } = placeOf(query, total);
+    const { page, pages, offset, end } = pageRange(query, total);
     const entries: ListingEntry[] = [];
     for (let i = offset; i < end; i++) {
       const name = nameAt(i);
       const status = this.#statusOf(directory, name, links);
-      if (status !== null) { // else it has gone meanwhile
+      if (status !== null) { // null: the entry was removed meanwhile
         const { isDirectory, size, modifiedSeconds } = status;
         entries.push({ name, isDirectory, size, modifiedSeconds });
       }
@@ -228,7 +239,7 @@ export class Listings {
     return { query: { ...query, page }, pages, total, directories, offset, entries, isTruncated };
   }
 
-  /** Null for what is not there any longer, or has become something that is not listed. */
+  /** Returns the status of an entry. Null when the entry is gone, or has become something that is not listed. */
   #statusOf(
     directory: Directory,
     name: FileName,
@@ -244,7 +255,7 @@ export class Listings {
   }
 }
 
-/** A directory that is open. */
+/** An open directory, with its path and the names in that. */
 interface Directory {
   readonly opened: SiteDirectory;
   readonly path: Uint8Array;
@@ -252,7 +263,7 @@ interface Directory {
   readonly guard: Guard | null;
 }
 
-/** Those of `names` that the guard lets through. */
+/** Returns those of `names` that `guard` does not hide. */
 function* shownBy(
   guard: Guard,
   names: readonly FileName[],

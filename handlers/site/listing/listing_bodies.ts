@@ -1,12 +1,12 @@
 /**
- * Listings as they were sent: what has not changed is not written anew, and equal ones are in memory once, however many
- * clients do not take theirs.
+ * A cache of the bodies of listings. A listing that has not changed is not rendered again. Equal bodies are in memory
+ * once, also while many slow clients receive them.
  * @module
  */
 import { LISTING_BODIES_BYTES_MAX, LISTING_BODIES_MAX } from "../../../server/limits.ts";
 import type { Listing } from "./listing.ts";
 
-/** A listing in one form, and its tag, made of its bytes. */
+/** A listing as HTML or JSON, and the entity tag of these bytes. */
 export interface ListingBody {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly tag: string;
@@ -16,15 +16,15 @@ interface Remembered extends ListingBody {
   readonly listing: Listing;
 }
 
-/** The bodies of listings that responses still hold, found by their tags. */
+/** The bodies of recent listings, and of those that responses still hold. */
 export class ListingBodies {
-  /** By URL and form, those that were asked for last at the end. */
+  /** By URL and form, the least recently used first. */
   readonly #remembered = new Map<string, Remembered>();
   #bytes = 0;
-  /** By tag, for as long as a response holds them. */
+  /** By tag. The reference is weak: a buffer stays as long as a response or `#remembered` holds it. */
   readonly #buffers = new Map<string, WeakRef<ArrayBuffer>>();
 
-  /** What was made of a listing that was the same; null: it is not known. */
+  /** Returns the body that was made of an equal listing. Null when there is none. */
   find(key: string, listing: Listing): ListingBody | null {
     const known = this.#remembered.get(key);
     if (known === undefined || !isEqual(known.listing, listing)) return null;
@@ -33,7 +33,9 @@ export class ListingBodies {
     return known;
   }
 
-  /** What `body` becomes, which has that tag, and was made of `listing`. */
+  /**
+   * Remembers `body`, which was made of `listing`. Returns the body to send, which shares its bytes with an equal one.
+   */
   add(key: string, listing: Listing, body: Uint8Array<ArrayBuffer>, tag: string): ListingBody {
     const bytes = this.#share(tag, body);
     this.#forget(key);

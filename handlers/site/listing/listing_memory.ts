@@ -1,35 +1,35 @@
 /**
- * The sorted names of large directories, between two requests; and, for a moment, their order by size and time.
+ * The cache of the sorted names of large directories, and for a moment of their order by size and time.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import { LISTING_LARGE_ENTRIES_MIN, LISTING_REMEMBERED_ENTRIES_MAX } from "../limits.ts";
 
-/** Which of a directory's names are there, in an order that was asked for. */
+/** Names of entries that existed, and their order. */
 export interface Ordered {
   readonly names: readonly FileName[];
-  /** Null: as they are. */
+  /** The indices of `names` in order; null when `names` is in order already. */
   readonly order: Uint32Array | null;
 }
 
-/** Directories and files, as their sizes or times were a moment ago. */
+/** The order of a directory's entries by size or time. */
 export interface Order {
-  /** Of `performance.now()`: since then they may have changed. */
-  readonly askedMs: number;
+  /** When the sizes or times were read (`performance.now()`). */
+  readonly readMs: number;
   readonly directories: Ordered;
   readonly files: Ordered;
 }
 
-/** What a directory holds, each kind in the order of its names. */
+/** The names in a directory, directories and files each in natural order. */
 export interface SortedNames {
   readonly directories: readonly FileName[];
   readonly files: readonly FileName[];
-  /** Those of both that are links, or may be. */
+  /** The names among these that are links, or of a kind that the directory did not tell. */
   readonly links: ReadonlySet<FileName>;
-  /** By what was sorted, and in which direction. */
+  /** Orders by size or time; the key has the column and the direction. */
   readonly orders: Map<string, Order>;
-  /** There were more. */
+  /** True when there were more names. */
   readonly isTruncated: boolean;
 }
 
@@ -38,21 +38,24 @@ interface Remembered {
   readonly names: SortedNames;
 }
 
-/** At most {@linkcode LISTING_REMEMBERED_ENTRIES_MAX} names; who was not asked for the longest time leaves first. */
+/** A least-recently-used cache of at most {@linkcode LISTING_REMEMBERED_ENTRIES_MAX} names. */
 export class ListingMemory {
   readonly #directories = new Map<string, Remembered>();
   #count = 0;
 
-  /** What was read of the directory at `path` when its state was `status`; null when it was another, or is not known. */
+  /** Returns the names of the directory at `path`. Null when they are not known, or were read with another status. */
   find(path: string, status: FileStatus): SortedNames | null {
     const remembered = this.#directories.get(path);
     if (remembered === undefined || !remembered.status.equals(status)) return null;
-    this.#directories.delete(path); // to the end of the queue
+    this.#directories.delete(path); // moved to the end: most recently used
     this.#directories.set(path, remembered);
     return remembered.names;
   }
 
-  /** Remembers what was read after the directory's state was seen to be `status`, which becomes the memory's own. */
+  /**
+   * Remembers names that were read after the directory's status was `status`. The caller must not change `status`
+   * later.
+   */
   add(path: string, status: FileStatus, names: SortedNames): void {
     this.#forget(path);
     const count = countOf(names);

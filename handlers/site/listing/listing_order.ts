@@ -9,13 +9,16 @@ import type { ListingQuery } from "./listing_query.ts";
 import { ordered } from "./natural_order.ts";
 import type { NamedStatus } from "../files/root.ts";
 
-/** Questions between two places at which others may have their turn. */
+/** Entries whose status is read in one step. */
 export const STATUSES_PER_STEP = 64;
 
-/** What is known of a name; null: it is not to be listed. */
+/** A function that returns the status of an entry; null when it is not listed. */
 export type StatusOf = (name: FileName) => NamedStatus | null;
 
-/** That of a moment ago, also when another has just made it while this one is at work. Yields often. */
+/**
+ * Returns the order of `sorted` for `query`. An order of at most LISTING_ORDER_MS ago is used again, also when another
+ * request has made it during this work. The generator yields often.
+ */
 export function* orderOf(
   sorted: SortedNames,
   query: ListingQuery,
@@ -25,7 +28,7 @@ export function* orderOf(
   const making = makeOrder(sorted, query, statusOf);
   while (true) {
     const known = sorted.orders.get(key);
-    if (known !== undefined && performance.now() - known.askedMs < LISTING_ORDER_MS) return known;
+    if (known !== undefined && performance.now() - known.readMs < LISTING_ORDER_MS) return known;
     const { done, value } = making.next();
     if (done === true) {
       sorted.orders.set(key, value);
@@ -35,20 +38,23 @@ export function* orderOf(
   }
 }
 
-/** How many there are. */
+/** Returns the number of entries. */
 export function countOf({ names, order }: Ordered): number {
   return order?.length ?? names.length;
 }
 
-/** All have to be asked. Equal ones stay in the order of their names; directories have no size. */
+/**
+ * Sorts by size or time. Equal entries stay in the order of their names, and so do directories by size, since they have
+ * none.
+ */
 function* makeOrder(
   { directories, files }: SortedNames,
   query: ListingQuery,
   statusOf: StatusOf,
 ): Generator<void, Order> {
-  const askedMs = performance.now();
+  const readMs = performance.now();
   return {
-    askedMs,
+    readMs,
     directories: query.sort === "size"
       ? { names: directories, order: null }
       : yield* inOrder(directories, query, statusOf),
@@ -56,14 +62,14 @@ function* makeOrder(
   };
 }
 
-/** Which of `names` are there, in the order that is asked for. */
+/** Reads the status of each name, and returns the names that still exist with their order. */
 function* inOrder(
   names: readonly FileName[],
   query: ListingQuery,
   statusOf: StatusOf,
 ): Generator<void, Ordered> {
   const present: FileName[] = [];
-  const values = new Float64Array(names.length); // objects for all of them would be many times as large
+  const values = new Float64Array(names.length); // an object per entry would take several times the memory
   for (let i = 0; i < names.length; i++) {
     const status = statusOf(names[i]!);
     if (status !== null) {

@@ -1,6 +1,5 @@
 /**
- * A listing as a page for people (one file: no script, nothing else is requested), as JSON for programs, and the
- * links from one page to the others.
+ * A listing as an HTML page without scripts and external files, or as JSON; and the Link field to the other pages.
  * @module
  */
 import { escape } from "../../../server/std.ts";
@@ -14,10 +13,10 @@ import { encodePath } from "../files/resolve_path.ts";
 /** The value of Content-Security-Policy for the page. */
 export { LISTING_POLICY } from "./listing_style.ts";
 
-/** Rows between two places at which others may have their turn: half a millisecond. */
+/** Rows that are rendered in one step: half a millisecond. */
 const ROWS_PER_STEP = 50;
 
-/** The pictures of a folder, a file, and the way up: drawn here, 18 units wide, coloured by the style. */
+/** The icons of a folder, a file, and the parent folder: 18 units wide, coloured by the style. */
 const PICTURES = `<svg aria-hidden="true">
 <symbol id="d" viewBox="0 0 18 18"><path d="M2 4.75v9c0 .7.55 1.25 1.25 1.25h11.5c.7 0 1.25-.55 1.25-1.25v-7\
 c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
@@ -26,8 +25,8 @@ c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
 </svg>`;
 
 /**
- * The page for people; yields often. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links are
- * relative, so that a proxy may serve the site below another path.
+ * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links
+ * are relative, so that a proxy may serve the site below another path. The generator yields often.
  */
 export function* listingPage(listing: Listing, url: string): Generator<void, string> {
   const { entries, query } = listing;
@@ -72,14 +71,14 @@ ${table}${pageLinks(listing)}</main>
 `;
 }
 
-/** What the part of a URL's path says. */
+/** Returns a percent-encoded part of a path as text. */
 function decodedPart(part: string): string {
   return textOf(
     part.replace(/%([0-9A-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16))),
   );
 }
 
-/** Text for HTML. Control characters are shown by their pictures (U+2400…), since HTML has no place for them. */
+/** Escapes text for HTML. Control characters become their symbols (U+2400…), since HTML does not allow them. */
 function textFor(text: string): string {
   return escape(text.replace(/\p{Cc}/gu, pictureOf));
 }
@@ -89,7 +88,7 @@ function pictureOf(control: string): string {
   return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
 }
 
-/** Each folder on the way is a link, the last one is where we are. */
+/** Returns the path as links to each folder on it. The last part is the current folder, without a link. */
 function breadcrumbs(parts: readonly string[]): string {
   const names = ["Home", ...parts];
   return names.map((name, index) => {
@@ -110,10 +109,10 @@ function summary(listing: Listing): string {
   return counts.join(", ") + (isTruncated ? ". There are more, which are not listed." : "");
 }
 
-/** A header that sorts by its column; by the column that it is sorted by already: the other way round. */
+/** Returns the header of a column, with a link that sorts by it. In the sorted column, the link reverses the order. */
 function headerOf(sort: ListingQuery["sort"], text: string, query: ListingQuery): string {
   const isSorted = query.sort === sort;
-  // Of sizes and times one wants to see the largest first.
+  // The largest and the newest files first: that is what these columns are sorted for.
   const order = isSorted ? (query.order === "asc" ? "desc" : "asc") : sort === "name" ? "asc" : "desc";
   const arrow = isSorted ? `<span aria-hidden="true"> ${query.order === "asc" ? "↑" : "↓"}</span>` : "";
   const state = isSorted ? ` aria-sort="${query.order}ending"` : "";
@@ -123,7 +122,7 @@ function headerOf(sort: ListingQuery["sort"], text: string, query: ListingQuery)
   }">${text}${arrow}</a></th>`;
 }
 
-/** The query for a page, `./` for the one without any. */
+/** Returns the query of a page; `./` for the first page in the default order. */
 function queryOf({ sort, order, page }: ListingQuery): string {
   const parameters: string[] = [];
   if (sort !== "name" || order !== "asc") parameters.push(`sort=${sort}`, `order=${order}`);
@@ -140,12 +139,12 @@ function rowOf(entry: ListingEntry): string {
     `<td class="number">${shown}</td><td class="number">${timeOf(modifiedSeconds)}</td></tr>\n`;
 }
 
-/** A name as a URL has it. */
+/** Returns a name percent-encoded for a URL. */
 export function encodeName(name: FileName): string {
   return /^[A-Za-z0-9._-]+$/.test(name) ? name : encodePath(bytesOf(name), false).slice(1);
 }
 
-/** Relative to the directory. `javascript:x` would be a URL of its own: hence the dot. */
+/** Returns the relative URL of an entry. A name with a colon gets `./`: `javascript:x` would be an absolute URL. */
 function hrefOf(name: FileName, isDirectory: boolean): string {
   const encoded = encodeName(name);
   return (encoded.includes(":") ? "./" : "") + encoded + (isDirectory ? "/" : "");
@@ -153,7 +152,7 @@ function hrefOf(name: FileName, isDirectory: boolean): string {
 
 const UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"];
 
-/** Decimal, as SI and all file managers but one have it: 1 kB is 1000 bytes. Three digits at most. */
+/** Returns a size with at most three digits, in decimal units (SI), as most file managers: 1 kB is 1000 bytes. */
 export function readableSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   let value = bytes;
@@ -169,7 +168,7 @@ function grouped(number: number): string {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** As ISO 8601 has it, in UTC; null for what no calendar has. */
+/** Returns a time in ISO 8601, in UTC; null when it is out of the range of `Date`. */
 function isoTime(seconds: number): string | null {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime()) ? null : date.toISOString().replace(".000Z", "Z");
@@ -183,7 +182,7 @@ function timeOf(seconds: number): string {
     `<span class="clock"> ${clock.slice(0, 5)}</span></time>`;
 }
 
-/** The other pages: relation and number. */
+/** Returns the link relation and the number of each page that this page links to. */
 function otherPages(
   { query: { page }, pages }: Listing,
 ): (readonly ["first" | "prev" | "next" | "last", number])[] {
@@ -211,7 +210,7 @@ function rangeOf({ offset, entries }: Listing): string {
   return `${grouped(offset + 1)}–${grouped(offset + entries.length)}`;
 }
 
-/** The value of `Link` (RFC 8288) for a listing of several pages, else null. `url` as in {@linkcode listingPage}. */
+/** Returns the value of Link (RFC 8288); null for a listing with one page. `url` is as in {@linkcode listingPage}. */
 export function listingLinks(listing: Listing, url: string): string | null {
   if (listing.pages === 1) return null;
   return otherPages(listing).map(([relation, page]) => {
@@ -221,8 +220,8 @@ export function listingLinks(listing: Listing, url: string): string | null {
 }
 
 /**
- * The page's entries for programs, named as nginx names them (autoindex_format json); times are in ISO 8601. What is
- * not UTF-8 in a name is U+FFFD, since JSON has nothing else: `href` leads to the entry, whatever its name is.
+ * Returns the page's entries for JSON, with the keys of nginx (`autoindex_format json`). Times are in ISO 8601. Bytes
+ * of a name that are not UTF-8 become U+FFFD, since JSON is text. `href` leads to the entry also for such a name.
  */
 export function listingJson(listing: Listing): unknown[] {
   return listing.entries.map(({ name, isDirectory, size, modifiedSeconds }) => {

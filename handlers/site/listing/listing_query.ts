@@ -1,19 +1,19 @@
 /**
- * What of a directory's listing is asked for: in which order, and which page.
+ * The query of a listing: its order and page.
  * @module
  */
 import { LISTING_PAGE_ENTRIES_MAX } from "../limits.ts";
 
-/** What of a listing is asked for. Directories come first in any order. */
+/** The order and the page of a listing. Directories come first in any order. */
 export interface ListingQuery {
-  /** By size, directories stay in the order of their names. */
+  /** The column. By size, directories stay in the order of their names. */
   readonly sort: "name" | "size" | "time";
   readonly order: "asc" | "desc";
-  /** From 1. */
+  /** The number of the page, from 1. */
   readonly page: number;
 }
 
-/** The query component of a URL, with its question mark or without. What is unknown or malformed counts as not there. */
+/** Parses the query of a URL, with or without its question mark. Unknown and malformed parameters are ignored. */
 export function parseListingQuery(query: string): ListingQuery {
   const parameters = new URLSearchParams(query);
   const sort = parameters.get("sort");
@@ -25,8 +25,8 @@ export function parseListingQuery(query: string): ListingQuery {
   };
 }
 
-/** Which entries are on the page; past the last one: those of the last one. */
-export function placeOf(
+/** Returns which entries are on the page of `query`; for a page beyond the last one, those of the last one. */
+export function pageRange(
   query: ListingQuery,
   total: number,
 ): { page: number; pages: number; offset: number; end: number } {

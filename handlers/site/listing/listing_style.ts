@@ -1,5 +1,5 @@
 /**
- * How the page of a listing looks, and the policy that allows this style and nothing else.
+ * The style of a listing's page, and the Content-Security-Policy that allows this style and nothing else.
  * @module
  */
 
@@ -51,6 +51,9 @@ nav span:first-child { margin-right: auto; font-variant-numeric: tabular-nums }
 }
 `;
 
-/** Nothing but the style above: no script, no image, no font, no form. `listing_page_test.ts` knows how to renew it. */
+/**
+ * The policy: the style above, and no script, image, font or form. `listing_page_test.ts` prints the hash of a changed
+ * style.
+ */
 export const LISTING_POLICY =
   "default-src 'none'; style-src 'sha256-sN1iNBIZlFN2/W7p/RuOVs1Jxvbgg3gWCpb9IeqLPq4='; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";

@@ -1,5 +1,5 @@
 /**
- * Work that takes long, done in slices, so that nobody else waits for more than one of them, however many ask for it.
+ * A scheduler for long work, which runs in time slices. Other requests wait for at most one slice.
  * @module
  */
 import {
@@ -10,72 +10,82 @@ import {
   LISTINGS_WAITING_MAX,
 } from "../limits.ts";
 
-/** For whom work is done: of a HandlerContext, what matters here. */
-export interface Asker {
+/** The parts of a `HandlerContext` that the scheduler uses. */
+export interface SliceContext {
   /** The reactor's turn. */
   readonly turn: number;
-  /** Aborted once nobody waits for the result. Not touched unless the work has to wait. */
+  /**
+   * Aborted when the client is gone. Read only when the work has to wait, since a signal is made when it is first read.
+   */
   readonly signal: AbortSignal;
 }
 
-/** How work begins anew, when it had to give up what it had. */
+/** How work starts again after it was discarded. */
 export interface Renewal<T> {
   readonly begin: () => Generator<void, T>;
-  /** Work with the same key may find what another has found: beyond its short part one of them goes on at a time. */
+  /**
+   * Work with the same key can use each other's results: of such work in the medium and long class, one runs at a time.
+   */
   readonly key: string;
 }
 
-/** Work goes from one class to the next when it has done so many steps, and there is a place for it. */
+/**
+ * The classes short, medium and long. Work moves to the next one after `steps`, when that has one of its `places` free.
+ */
 const CLASSES = [
   { steps: LISTING_SHORT_STEPS, places: Infinity },
   { steps: LISTING_MEDIUM_STEPS, places: LISTINGS_AT_WORK_MAX },
   { steps: Infinity, places: LISTINGS_AT_WORK_MAX },
 ] as const;
-/** Where each slice begins, in turn: work of no class waits for ever while work of another keeps coming. */
+/**
+ * The class that each slice serves first, in rotation, so that a stream of new work in one class cannot starve another.
+ */
 const FIRST_CLASSES = [0, 1, 0, 2] as const;
 
 /**
- * Runs generators that yield wherever they may be interrupted. What is short is done at once, as long as nobody waits
- * and the turn has time left; all else waits, and has done nothing until then. Those that wait are served by the steps
- * that they have done, so that work with little to do passes work with much. Time decides only when a slice ends: on a
- * busy machine it passes without anything being done. Of those that need many steps a few take turns, since what many
- * hold at once would not fit the memory: one that finds no place gives up what it has, and begins anew when there is one.
+ * Runs generators that yield wherever they may be interrupted.
+ *
+ * Short work runs at once, while no work waits and the turn has time left. Other work waits in a queue. The queue is
+ * served by the steps that work has done, so short work passes long work. Time decides only when a slice ends: on a
+ * busy machine time passes without any progress. Only a few items of medium and long work run in turn, since the memory
+ * that many would hold is too large. Work that finds no place is discarded, and starts again when a place is free.
  */
 export class TimeSlices {
   readonly #nowMs: () => number;
-  /** In the order in which they came. */
+  /** The queue, in the order of arrival. */
   readonly #waiting: Waiting[] = [];
-  /** Which of {@linkcode FIRST_CLASSES} comes next. */
-  #turn = 0;
-  /** Of each class: the next place is for the newest of those that wait for one, not for the oldest. */
+  /** The number of the next slice, which selects one of {@linkcode FIRST_CLASSES}. */
+  #slice = 0;
+  /** By class, true when its next free place goes to the newest work that waits for one, false for the oldest. */
   readonly #isNewestNext: boolean[] = CLASSES.map(() => true);
-  /** The timer of the slice that is to come. */
+  /** The timer of the next slice; null when no work waits. */
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #turnNumber = -1;
-  /** What was spent in that turn. */
+  /** The reactor's turn in which work was last submitted. */
+  #turn = -1;
+  /** Milliseconds spent in that turn. */
   #spentMs = 0;
 
-  /** `nowMs` is for tests. */
+  /** `nowMs` is another clock in tests. */
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
   }
 
   /**
-   * What `work` returns: at once, or as a promise. `refusal` comes back when too many wait already, or the asker is
-   * gone; work that was begun is ended then (its `finally` runs). Without a `renewal` it is never made to give up what
-   * it has, and others wait for its place.
+   * Returns the result of `work`: at once, or as a promise. The result is `overload` when too much work waits already,
+   * or the client is gone. Work that was started is ended then (its `finally` runs). When `renewal` is null, the work
+   * is never discarded: it keeps what it holds while it waits for a place.
    */
   run<T>(
     work: Generator<void, T>,
-    refusal: T,
-    asker: Asker,
+    overload: T,
+    context: SliceContext,
     renewal: Renewal<T> | null = null,
   ): T | Promise<T> {
-    if (this.#turnNumber !== asker.turn) {
-      this.#turnNumber = asker.turn;
+    if (this.#turn !== context.turn) {
+      this.#turn = context.turn;
       this.#spentMs = 0;
     }
-    if (this.#waiting.length >= LISTINGS_WAITING_MAX) return refusal;
+    if (this.#waiting.length >= LISTINGS_WAITING_MAX) return overload;
     let steps = 0;
     if (this.#waiting.length === 0 && this.#spentMs < LISTING_SLICE_MS) {
       const startMs = this.#nowMs();
@@ -90,15 +100,15 @@ export class TimeSlices {
         this.#spentMs += this.#nowMs() - startMs;
       }
     }
-    return this.#wait({ work, refusal, renewal }, steps, asker.signal);
+    return this.#wait({ work, overload, renewal }, steps, context.signal);
   }
 
-  #wait<T>({ work, refusal, renewal }: Job<T>, steps: number, signal: AbortSignal): Promise<T> {
+  #wait<T>({ work, overload, renewal }: Job<T>, steps: number, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#remove(waiting);
-        work.return(refusal);
-        resolve(refusal);
+        work.return(overload);
+        resolve(overload);
       };
       const waiting: Waiting = {
         steps,
@@ -117,12 +127,12 @@ export class TimeSlices {
           signal.removeEventListener("abort", onAbort);
           return true;
         },
-        giveUp: () => {
+        discard: () => {
           if (renewal === null) return;
           waiting.isHolding = false;
-          work.return(refusal);
+          work.return(overload);
         },
-        beginAnew: () => {
+        restart: () => {
           waiting.isHolding = true;
           waiting.steps = 0;
           work = renewal!.begin();
@@ -131,27 +141,27 @@ export class TimeSlices {
       this.#waiting.push(waiting);
       if (signal.aborted) return onAbort();
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#goOnLater();
+      this.#scheduleSlice();
     });
   }
 
-  /** In a macrotask: with microtasks alone neither sockets nor timers would get a turn. */
-  #goOnLater(): void {
+  /** Schedules the next slice as a macrotask, so that sockets and timers are served between slices. */
+  #scheduleSlice(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#serve(this.#nowMs() + LISTING_SLICE_MS);
-      if (this.#waiting.length > 0) this.#goOnLater();
+      if (this.#waiting.length > 0) this.#scheduleSlice();
     }, 0);
   }
 
-  /** Does one step at least. */
+  /** Runs a slice: at least one step, and steps until `endMs`. */
   #serve(endMs: number): void {
-    const first = FIRST_CLASSES[this.#turn++ % FIRST_CLASSES.length]!;
+    const first = FIRST_CLASSES[this.#slice++ % FIRST_CLASSES.length]!;
     do {
       this.#admit();
       const waiting = this.#nextOf(first) ?? this.#nextOf(0) ?? this.#nextOf(1) ?? this.#nextOf(2);
       if (waiting === null) return;
-      waiting.servedAt = this.#turn;
+      waiting.servedAt = this.#slice;
       const { steps } = CLASSES[waiting.class]!;
       do {
         if (waiting.step()) {
@@ -162,7 +172,10 @@ export class TimeSlices {
     } while (this.#nowMs() < endMs);
   }
 
-  /** Whose turn it is in a class: short work is finished in the order in which it came, other work takes turns. */
+  /**
+   * Returns the next work of a class; null when there is none. Short work runs to its end in the order of arrival,
+   * other work in turn.
+   */
   #nextOf(index: number): Waiting | null {
     let next: Waiting | null = null;
     for (const waiting of this.#waiting) {
@@ -173,7 +186,10 @@ export class TimeSlices {
     return next;
   }
 
-  /** Gives away the places that are free, to those that wait longest and those that came last by turns. */
+  /**
+   * Gives free places to the oldest and the newest waiting work, alternately. Work that is due for a place and gets
+   * none is discarded.
+   */
   #admit(): void {
     const isAtWork = (waiting: Waiting) => waiting.class > 0 && waiting.isHolding;
     const keys = new Set(this.#waiting.filter(isAtWork).map(({ key }) => key));
@@ -189,11 +205,11 @@ export class TimeSlices {
           : this.#waiting.find(mayEnter);
         if (admitted === undefined) break;
         admitted.class = index;
-        if (!admitted.isHolding) admitted.beginAnew();
+        if (!admitted.isHolding) admitted.restart();
         keys.add(admitted.key);
         this.#isNewestNext[index] = !this.#isNewestNext[index];
       }
-      for (const waiting of this.#waiting) if (isDue(waiting) && waiting.isHolding) waiting.giveUp();
+      for (const waiting of this.#waiting) if (isDue(waiting) && waiting.isHolding) waiting.discard();
     }
   }
 
@@ -208,24 +224,26 @@ export class TimeSlices {
 
 interface Job<T> {
   readonly work: Generator<void, T>;
-  readonly refusal: T;
+  readonly overload: T;
   readonly renewal: Renewal<T> | null;
 }
 
-/** Work that waits. */
+/** Work in the queue. */
 interface Waiting {
-  /** Done so far. */
+  /** The number of steps done. */
   steps: number;
-  /** Index of {@linkcode CLASSES}. */
+  /** An index of {@linkcode CLASSES}. */
   class: number;
-  /** In which turn it went on last. */
+  /** The slice in which the work last ran. */
   servedAt: number;
-  /** False from `giveUp` to `beginAnew`. */
+  /** False from `discard` to `restart`. */
   isHolding: boolean;
+  /** The key of the work's `Renewal`; null without one. */
   readonly key: string | null;
-  /** Goes on; true when that was all, and the promise is settled. */
+  /** Does one step. Returns true when the work is finished and its promise settled. */
   readonly step: () => boolean;
-  /** Ends what was begun, unless it could not be begun anew. */
-  readonly giveUp: () => void;
-  readonly beginAnew: () => void;
+  /** Ends the work to free its memory. Does nothing without a `Renewal`. */
+  readonly discard: () => void;
+  /** Starts discarded work again. */
+  readonly restart: () => void;
 }

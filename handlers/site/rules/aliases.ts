@@ -1,5 +1,5 @@
 /**
- * Under which other URLs a file may be had, so that who asks for a password for one of them asks for all.
+ * The other URLs of a file. A password that is required for one of them is required for all.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -10,9 +10,9 @@ import { SIBLING_SUFFIXES } from "../watch/watched_name.ts";
 const HTML = ".html";
 
 /**
- * The path of a URL, percent-encoded, and those that lead to the same file, or are led to by it, whether there is one
- * or not: `/d`, `/d/` and `/d/index.html`; `/a.js` and `/a.js.gz`; with clean URLs `/a` and `/a.html`. Symbolic links
- * are not among them: whoever makes one says with it that the file is to be had there, too.
+ * Returns the path of a URL, percent-encoded, and all paths that lead to the same file, or redirect to or from it,
+ * whether it exists or not: `/d`, `/d/` and `/d/index.html`; `/a.js` and `/a.js.gz`; with clean URLs `/a` and
+ * `/a.html`. Symbolic links are not included: a link in the site is a decision to serve its target under that name too.
  */
 export function aliasesOf(url: string, settings: Pick<SiteSettings, "index" | "cleanUrls">): string[] {
   const suffix = SIBLING_SUFFIXES.find((suffix) => url.endsWith(suffix));

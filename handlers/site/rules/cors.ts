@@ -1,47 +1,52 @@
 /**
- * What pages of other origins may read. Source: the Fetch standard, §3.3 (CORS protocol).
+ * Cross-origin resource sharing: which pages of other origins may read responses. Source: the Fetch standard, §3.3.
  *
- * Nothing here protects the site from anybody but the pages that a browser shows: other clients read what they like.
- * Credentials are never allowed, and neither is the origin `null`, which every sandboxed page has.
+ * CORS only restricts pages in browsers; other clients can read everything. Credentials are never allowed, and neither
+ * is the origin `null`, which every sandboxed page has.
  * @module
  */
 import type { HttpRequest } from "../../../server/http/request.ts";
 import type { Fields } from "../../../server/http/response.ts";
 import { CORS_REQUESTED_FIELDS_BYTES_MAX } from "../limits.ts";
 
-/** Who reads ranges needs these; those that every page may read anyway (such as Last-Modified) need no mention. */
+/** Response fields that pages may read, in addition to those that they always may (such as Last-Modified). */
 const EXPOSED: Fields = [[
   "Access-Control-Expose-Headers",
   "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, ETag, Link",
 ]];
-const EVERYBODY: Fields = [["Access-Control-Allow-Origin", "*"], ...EXPOSED];
+const ANY_ORIGIN: Fields = [["Access-Control-Allow-Origin", "*"], ...EXPOSED];
 const VARY: Fields = [["Vary", "Origin"]];
 const NONE: Fields = [];
-/** Chromium remembers an answer for two hours at most. */
+/** How long browsers may cache the answer to a preflight request. Two hours is Chromium's maximum. */
 const PREFLIGHT_SECONDS = 7200;
-const ALLOWED: Fields = [
+const PREFLIGHT_FIELDS: Fields = [
   ["Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"],
   ["Access-Control-Max-Age", String(PREFLIGHT_SECONDS)],
 ];
-const ASKED = "Access-Control-Request-Method, Access-Control-Request-Headers";
+const PREFLIGHT_VARY = "Access-Control-Request-Method, Access-Control-Request-Headers";
 const TOKENS = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._~:[\]-]+$/;
 
-/** True for an origin as browsers write it: lower case, without a path, without the port that goes without saying. */
+/**
+ * Returns true for an origin as browsers write it: in lower case, without a path, without the scheme's default port.
+ */
 export function isOrigin(text: string): boolean {
   if (!ORIGIN.test(text)) return false;
-  if (!/^https?:/.test(text)) return true; // those of apps and extensions, of which URL knows none
+  if (!/^https?:/.test(text)) return true; // of apps and extensions: for `URL` their origin is `null`
   return URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** The part of the settings that is about other origins, made ready. */
+/** The CORS settings of a site, prepared for requests. */
 export class Cors {
-  /** True when responses differ by the origin that asks. */
+  /** True when responses depend on the request's origin. */
   readonly variesByOrigin: boolean;
   readonly #allowsAll: boolean;
   readonly #byOrigin = new Map<string, Fields>();
 
-  /** `origins` as in the settings. @throws {TypeError} for what is no origin. */
+  /**
+   * `origins` is null when no other origin may read responses.
+   * @throws {TypeError} for a malformed origin.
+   */
   constructor(origins: readonly string[] | null) {
     this.#allowsAll = origins !== null && origins.includes("*");
     this.variesByOrigin = origins !== null && !this.#allowsAll;
@@ -49,44 +54,44 @@ export class Cors {
       if (origin === "*") continue;
       if (!isOrigin(origin)) {
         throw new TypeError(
-          `No origin: ${JSON.stringify(origin)} (expected one such as https://example.org)`,
+          `Invalid origin ${JSON.stringify(origin)}: expected one such as https://example.org`,
         );
       }
       this.#byOrigin.set(origin, [["Access-Control-Allow-Origin", origin], ...EXPOSED, ...VARY]);
     }
   }
 
-  /** The request's origin where it stands in the list, to the letter; else null. */
+  /** Returns the request's origin when it is exactly one of the list; else null. */
   originOf(request: HttpRequest): string | null {
     if (!this.variesByOrigin) return null;
     const origin = request.header("origin");
     return origin !== null && this.#byOrigin.has(origin) ? origin : null;
   }
 
-  /** The fields of each response to `origin`, as {@linkcode originOf} gave it. */
+  /** Returns the fields for each response to `origin`, which is the result of {@linkcode originOf}. */
   fieldsFor(origin: string | null): Fields {
-    if (this.#allowsAll) return EVERYBODY;
+    if (this.#allowsAll) return ANY_ORIGIN;
     if (!this.variesByOrigin) return NONE;
     return (origin === null ? undefined : this.#byOrigin.get(origin)) ?? VARY;
   }
 
   /**
-   * The fields of the 204 that answers the question that browsers ask first; null where it is not that question, or
-   * nothing is set. An origin that is not in the list is told nothing, so that its browser refuses. The question
-   * comes without credentials: who asks for some must answer it before.
+   * Returns the fields of the 204 that answers a preflight request (Fetch standard, §3.3). Null when `request` is no
+   * preflight request, or no origin is allowed. For an origin that is not in the list only Vary is returned, so the
+   * browser blocks the page's request. Browsers send preflight requests without credentials, so they have to be
+   * answered before credentials are checked.
    */
   preflight(request: HttpRequest): Fields | null {
     if (!this.#allowsAll && !this.variesByOrigin) return null;
     if (request.method !== "OPTIONS" || request.header("access-control-request-method") === null) return null;
-    const asking = request.header("origin");
-    if (asking === null) return null;
-    const vary: Fields = [["Vary", this.#allowsAll ? ASKED : `Origin, ${ASKED}`]];
+    if (request.header("origin") === null) return null;
+    const vary: Fields = [["Vary", this.#allowsAll ? PREFLIGHT_VARY : `Origin, ${PREFLIGHT_VARY}`]];
     const origin = this.#allowsAll ? "*" : this.originOf(request);
     if (origin === null) return vary;
     const requested = request.header("access-control-request-headers");
     const isListed = requested !== null && requested.length <= CORS_REQUESTED_FIELDS_BYTES_MAX &&
       TOKENS.test(requested);
     const names: Fields = isListed ? [["Access-Control-Allow-Headers", requested]] : NONE;
-    return [["Access-Control-Allow-Origin", origin], ...ALLOWED, ...names, ...vary];
+    return [["Access-Control-Allow-Origin", origin], ...PREFLIGHT_FIELDS, ...names, ...vary];
   }
 }

@@ -1,6 +1,5 @@
 /**
- * The fields that a site's settings add to a response: Cache-Control, those for other origins, those that make
- * browsers careful, and the site's own.
+ * The fields that a site's settings add to a response: Cache-Control, CORS fields, security fields, and header rules.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -10,36 +9,37 @@ import { Cors } from "./cors.ts";
 import { hasContentHash } from "./fingerprint.ts";
 import { encodePath } from "../files/resolve_path.ts";
 import { type FieldRules, isContentType, type Rules } from "./rules.ts";
-import { guarded, isMeant, withoutSharing } from "./shared_caching.ts";
+import { guarded, isSpecificTo, withoutSharing } from "./shared_caching.ts";
 
-/** What a response is about. */
+/** The facts about a response that its fields depend on. */
 export interface ResponseFacts {
-  /** The canonical path of the URL; empty where it has none (400): only rules for every path hold then. */
+  /** The canonical path of the URL; empty for a URL without one (400), which only rules for every path match. */
   readonly path: string;
   readonly status: number;
-  /** The name of the file that answers, without its directory and the ending of an encoding; null where none does. */
+  /** The file's name, without its directory and the suffix of a content coding; null when the response is no file. */
   readonly fileName: string | null;
-  /** Of the file, or of what else the answer would be with 200: a 304 does not say it. */
+  /** The Content-Type that the response has with status 200, since a 304 has none; null when there is none. */
   readonly mediaType: string | null;
-  /** As {@linkcode Cors.originOf} gave it. */
+  /** The result of {@linkcode Cors.originOf}. */
   readonly origin: string | null;
-  /** Whoever got it had to give a password, whatever the rules say of `path`: a rewrite led to the file. */
+  /** True when a password was required although no rule matches `path`, because a rewrite led to a protected file. */
   readonly isPrivate?: boolean;
 }
 
 /**
- * What helps every site and breaks nearly none. All of it goes with every response, also with a 304, so that pages
- * that are in a browser's cache already get it, too.
+ * Security fields that are useful for every site and break nearly none. They are in every response, also in a 304,
+ * which updates pages that are in a browser's cache already.
  *
- * - Strict-Transport-Security (RFC 6797): browsers ignore it over plain HTTP. It takes effect behind a proxy that
- *   speaks TLS, and is a promise for a year: of this host only, since others below it may have no TLS.
- * - Frames: other sites may not show this one in theirs. The old field is for browsers without `frame-ancestors`.
- * - `base-uri`, `object-src`: markup that got into a page cannot bend its relative links or embed another site's
- *   objects. `'none'` would break drawings and documents of the site's own that are embedded as objects. Nothing is
- *   said about scripts and styles: which ones a site needs only its owner knows.
- * - Cross-Origin-Opener-Policy: a page of another site that opened this one loses its hold on it. Pop-ups keep theirs,
- *   since logging in and paying happen there.
- * - Permissions-Policy: frames of other sites cannot ask for these in this site's name; its own pages can.
+ * - Strict-Transport-Security (RFC 6797): browsers ignore it over plain HTTP. It takes effect behind a proxy with TLS,
+ *   for a year. It is for this host only, since hosts below it may have no TLS.
+ * - X-Frame-Options and `frame-ancestors`: pages of other sites cannot embed this site in a frame. The former is for
+ *   browsers without the latter.
+ * - `base-uri`, `object-src`: markup injected into a page cannot redirect its relative links or embed objects of
+ *   another site. `'none'` would break objects that are files of the site itself. Scripts and styles are not
+ *   restricted, since only the site's owner knows which ones it needs.
+ * - Cross-Origin-Opener-Policy: a page of another site that opened this one has no reference to it. Pop-ups that this
+ *   site opens keep theirs, since logins and payments need it.
+ * - Permissions-Policy: only this site's own pages can ask for these permissions, not frames of other sites in them.
  */
 const SECURITY: Fields = [
   ["Strict-Transport-Security", "max-age=31536000"],
@@ -58,28 +58,28 @@ const NONE: Fields = [];
 const REVALIDATE = "no-cache";
 const IMMUTABLE = "max-age=31536000, immutable";
 const MULTIPART = /^multipart\/byteranges\b/i;
-/** What a rule says of a file's bytes is not true of an error's. */
+/** Fields about the content: header rules with them are for files, not for error responses. */
 const ABOUT_CONTENT = /^content-(?!security-policy)/i;
-/** A year for a file must not become a year for its absence. */
+/** Fields about caching: header rules with them are not for errors. A 404 must not be cached as long as the file. */
 const ABOUT_CACHING =
   /^(?:expires|pragma|surrogate-control|edge-control|x-accel-expires|(?:.+-)?cache-control)$/i;
 
-/** Adds the fields that the settings of a site ask for. */
+/** The fields that the settings of a site add. */
 export class FieldPolicy {
-  /** Who may read across origins. */
+  /** The site's CORS settings. */
   readonly cors: Cors;
-  /** True when responses that no file answers have the same fields whatever their path and whoever asks. */
+  /** True when responses other than files have the same fields for every path and every origin. */
   readonly isUniform: boolean;
   /**
-   * What redirects have that follow from the files that are there: they last no longer than these, while caches keep a
-   * 301 of which nothing is said for good (RFC 9110 §15.4.2), and go in circles once there are others.
+   * The fields of redirects that depend on which files exist. Without Cache-Control, caches may keep a 301 for good
+   * (RFC 9110 §15.4.2), and a later redirect in the other direction would make a loop.
    */
   readonly found: Fields;
   readonly #rules: Rules;
   readonly #cacheControl: string;
   readonly #security: Fields;
 
-  /** @throws {TypeError} for what no response can hold: an origin that is none, a bad value for Cache-Control. */
+  /** @throws {TypeError} for a malformed origin, and for an invalid value of Cache-Control. */
   constructor(settings: SiteSettings, rules: Rules) {
     this.cors = new Cors(settings.cors);
     this.isUniform = !rules.fieldsDependOnPath && !this.cors.variesByOrigin;
@@ -87,17 +87,19 @@ export class FieldPolicy {
     this.#cacheControl = settings.cacheControl;
     this.found = settings.cacheControl === "off" ? NONE : [["Cache-Control", REVALIDATE]];
     this.#security = settings.securityHeaders ? SECURITY : NONE;
-    new HttpResponse(200, [["Cache-Control", settings.cacheControl]], null); // throws where that is no value
+    new HttpResponse(200, [["Cache-Control", settings.cacheControl]], null); // throws for an invalid value
   }
 
   /**
-   * `extraFields` and what the settings add. The rules come last and replace, but for two things: `Vary` is united with what is
-   * there, and what a rule says about content holds for files only, what it says about caching not for errors. Rules by
-   * type are about the Content-Type that is sent, which another rule may have set. What asks for a password is for its reader alone, whatever is said for all paths (`shared_caching.ts`).
+   * Returns `extraFields` and the fields that the settings add. Header rules come last and replace fields of the same
+   * name, except that a value of Vary is added to those before it. Fields about content are set for files only, and
+   * fields about caching not for errors. Rules with a type are compared with the Content-Type that is sent, which
+   * another rule may have set. Responses behind a password are not for shared caches, unless a rule for exactly that
+   * path says so (`shared_caching.ts`).
    */
   fieldsOf(extraFields: Fields, what: ResponseFacts): Fields {
     let fields = withOneVary(extraFields);
-    const auth = what.status < 400 ? this.#rules.auth(what.path)?.source ?? null : null; // errors are told to all
+    const auth = what.status < 400 ? this.#rules.auth(what.path)?.source ?? null : null; // errors are not secret
     const isPrivate = auth !== null || (what.isPrivate === true && what.status < 400);
     if (isPrivate) fields = fields.map(([name, value]) => [name, guarded(name, value) ?? value] as const);
     const cacheControl = this.#cacheControlOf(what, isPrivate);
@@ -106,30 +108,34 @@ export class FieldPolicy {
     for (const [name, value] of this.#security) fields = put(fields, name, value);
     const typed = this.#contentTypeOf(extraFields, what);
     const type = typed === null ? typeOf(extraFields, what) : typed[1];
-    for (const { source, fields: said } of this.#rules.headers(what.path, type)) {
-      const isKept = !isPrivate || isMeant(source, auth);
-      for (const [name, value] of said) {
-        if (isContentType(name) || !holds(name, what, extraFields)) continue;
+    for (const { source, fields: ruleFields } of this.#rules.headers(what.path, type)) {
+      const isKept = !isPrivate || isSpecificTo(source, auth);
+      for (const [name, value] of ruleFields) {
+        if (isContentType(name) || !applies(name, what, extraFields)) continue;
         fields = put(fields, name, isKept ? value : guarded(name, value));
       }
     }
-    // A rule by type that sets the type does not fit what it makes of it.
-    if (typed !== null && holds(typed[0], what, extraFields)) fields = put(fields, ...typed);
-    const isUnsaid = isPrivate && fields.some(isExpiry) && !fields.some(isCacheControl);
-    return isUnsaid ? put(fields, "Cache-Control", "private") : fields;
+    // Last, since a rule for one type may set another, which the rule itself does not match.
+    if (typed !== null && applies(typed[0], what, extraFields)) fields = put(fields, ...typed);
+    const lacksPrivate = isPrivate && fields.some(isExpiry) && !fields.some(isCacheControl);
+    return lacksPrivate ? put(fields, "Cache-Control", "private") : fields;
   }
 
-  /** What the rules make of the Content-Type, also with a 304, which does not say it; null: nothing. */
+  /**
+   * Returns the Content-Type that the rules set for a file, also for a 304, which does not have the field. Null if none
+   * does.
+   */
   #contentTypeOf(extraFields: Fields, what: ResponseFacts): FieldRules[number] | null {
     const { path, status, fileName } = what;
     if (fileName === null || !isSuccess(status)) return null;
     return this.#rules.contentType(path, typeOf(extraFields, what));
   }
+
   /**
-   * Null: nothing is said. By `auto` what has a content hash in its name never changes, and everything else is to be
-   * asked for again, which costs a 304. The URL must be the file's own: a page that answers for every path of an
-   * application changes, whatever the path looks like. The name of a page is not trusted, either: pages
-   * have addresses, and what looks like a hash there is a number.
+   * Returns the value of Cache-Control; null for none. With `auto`, a file with a content hash in its name is
+   * immutable, and everything else is to be revalidated, which costs a 304. A hash in the URL counts only when it is in
+   * the file's own name: the page of a single-page application is sent for many paths, and changes. It does not count
+   * for HTML pages, whose URLs have numbers that look like hashes.
    */
   #cacheControlOf({ path, status, fileName, mediaType }: ResponseFacts, isPrivate: boolean): string | null {
     if (this.#cacheControl === "off" || !isSuccess(status)) return null;
@@ -144,13 +150,16 @@ export class FieldPolicy {
   }
 }
 
-/** The Content-Type of the response, or of what it is a part of, or says the state of; null: there is none. */
+/**
+ * Returns the Content-Type of the response, or of the whole file for several ranges and for a 304. Null when there is
+ * none.
+ */
 function typeOf(extraFields: Fields, { mediaType }: ResponseFacts): string | null {
-  const said = extraFields.find(([name]) => isContentType(name))?.[1];
-  return said === undefined || MULTIPART.test(said) ? mediaType : said;
+  const type = extraFields.find(([name]) => isContentType(name))?.[1];
+  return type === undefined || MULTIPART.test(type) ? mediaType : type;
 }
 
-/** True when the URL's last name is that of the file. */
+/** Returns true when the last name in the URL's path is that of the file. */
 function isNamed(path: string, fileName: string): boolean {
   return path.slice(path.lastIndexOf("/")) === encodePath(encodeUtf8(fileName), false);
 }
@@ -167,17 +176,20 @@ function isSuccess(status: number): boolean {
   return status === 200 || status === 206 || status === 304;
 }
 
-/** False where a rule about `name` speaks of something else than this response. */
-function holds(name: string, { status, fileName }: ResponseFacts, extraFields: Fields): boolean {
+/** Returns false when a header rule with the field `name` does not apply to this response. */
+function applies(name: string, { status, fileName }: ResponseFacts, extraFields: Fields): boolean {
   if (!ABOUT_CONTENT.test(name)) return status < 400 || !ABOUT_CACHING.test(name);
-  // Where a 200 has it, each 206 and 304 must, too (RFC 9110 §15.3.7, §15.4.5).
+  // A 206 and a 304 must have it when the 200 has it (RFC 9110 §15.3.7, §15.4.5).
   if (/^content-location$/i.test(name)) return fileName !== null && isSuccess(status);
   if (fileName === null || (status !== 200 && status !== 206)) return false;
-  // Several ranges in one body: what it is says how to take it apart, not what the file is.
+  // With several ranges, Content-Type is that of the multipart body, which clients need to take it apart.
   return !extraFields.some(([name, value]) => isContentType(name) && MULTIPART.test(value));
 }
 
-/** `fields` with this one in place of those of its name, or without them (null). `Vary` only grows. */
+/**
+ * Returns `fields` with this field in place of those with the same name. A `value` of null removes them. Values of Vary
+ * are combined instead, and null does not remove them.
+ */
 function put(fields: Fields, name: string, value: string | null): Fields {
   const lower = name.toLowerCase();
   const others = fields.filter((field) => field[0].toLowerCase() !== lower);
@@ -187,13 +199,13 @@ function put(fields: Fields, name: string, value: string | null): Fields {
   return [...others, [name, unite([...there, value])]];
 }
 
-/** What a page in place of another adds to `Vary` is united with what was there. */
+/** Combines several Vary fields into one. */
 function withOneVary(fields: Fields): Fields {
   const varying = fields.filter(([name]) => name === "Vary");
   return varying.length < 2 ? fields : put(fields, "Vary", "");
 }
 
-/** The members of the lists, each once; a star stands for all of them. */
+/** Returns the members of comma-separated lists, each once; `*` alone when it is among them. */
 function unite(lists: readonly string[]): string {
   const names = new Map<string, string>();
   for (const name of lists.join().split(",").map((name) => name.trim())) {

@@ -1,12 +1,13 @@
 /**
- * Patterns for the paths of URLs, as people write them in a configuration: `/images/**`, `/*.{js,css}`, `/v[12]/?.html`.
+ * Glob patterns for the paths of URLs in the configuration: `/images/**`, `/*.{js,css}`, `/v[12]/?.html`.
  *
- * It is our own because no library that is known to us both matches in time that is bounded by pattern × path (a
- * regular expression made of a pattern, which is what they use, takes exponential or high polynomial time for some
- * paths, and paths come from strangers) and tells what each wildcard took.
+ * No library is used, since none was found that reports what each wildcard matched and whose time is bounded by the
+ * length of the pattern times that of the path. Libraries convert patterns to regular expressions, which take
+ * exponential or high polynomial time for some paths, and clients choose the paths.
  *
- * How: from the end of the path to its beginning it is found out at which positions the rest of the pattern fits, one
- * row of flags for each wildcard; then one walk from the beginning takes, at each wildcard, as much as still fits.
+ * The algorithm: a pass from the end of the path to its beginning finds the positions at which the rest of the pattern
+ * matches, as one row of flags for each wildcard. A second pass, from the beginning, takes as much as still matches for
+ * each wildcard.
  * @module
  */
 import {
@@ -26,21 +27,27 @@ import { CharacterString } from "./path_characters.ts";
 const SLASH = 0x2f;
 
 /**
- * A pattern. `*` stands for any run of characters but slashes, also for none; `**` for any run, slashes included;
- * `**` and a slash, after a slash, may stand for nothing: `/**` + `/x.js` fits `/x.js`; `/a/**` also fits `/a/` and
- * `/a`, which the server redirects there. `?` is one character but a slash, however many bytes it has; `[abc]`,
- * `[a-z]`, `[!a]` one of a class; `{a,b}` alternatives, also nested; `\` makes the next character an ordinary one.
- * It is written in UTF-8 or percent-encoded, and has to fit the whole path. Upper and lower case differ.
+ * A pattern, which has to match a whole path.
+ *
+ * - `*` matches any number of characters except slashes; `**` any number of characters.
+ * - `**` with a slash on both sides also matches nothing: `/**` + `/x.js` matches `/x.js`.
+ * - `/a/**` also matches `/a/`, and `/a`, which the server redirects there.
+ * - `?` matches one character except a slash, however many bytes it has.
+ * - `[abc]`, `[a-z]` and `[!a]` match one character of a class.
+ * - `{a,b}` are alternatives, which can be nested.
+ * - `\` makes the next character an ordinary one.
+ *
+ * A pattern is in UTF-8 or percent-encoded. Upper and lower case differ.
  */
 export class Glob {
   readonly pattern: string;
   readonly #sequences: readonly GlobSequence[];
 
   /**
-   * With `withBelow` an alternative whose last name has no star also fits all paths below those that it fits, as
-   * `/admin` and `/admin/` fit `/admin/a/b` then.
-   * @throws {TypeError} for a pattern that is malformed or, with its braces expanded, too long: the message names it
-   * and says what is wrong.
+   * Compiles `pattern`. With `withBelow`, an alternative whose last name has no star also matches all paths below those
+   * that it matches: `/admin` and `/admin/` match `/admin/a/b`.
+   * @throws {TypeError} for a pattern that is malformed, or too long with its braces expanded. The message quotes the
+   * pattern and says what is wrong.
    */
   constructor(pattern: string, withBelow: boolean = false) {
     this.pattern = pattern;
@@ -49,15 +56,15 @@ export class Glob {
     this.#sequences = all.map((characters) => piecesOf(pattern, characters));
   }
 
-  /** How many wildcards can be captured at most, over all alternatives. */
+  /** The number of wildcards in the alternative that has most. */
   get captureCount(): number {
     return Math.max(...this.#sequences.map(({ wildcards }) => wildcards.length));
   }
 
   /**
-   * What the wildcards `*` and `**` stand for in `path`, in their order (those of the first alternative that fits);
-   * null when the pattern does not fit. The leftmost takes as much as it can, then the next. `path` is what
-   * `encodePath` writes, and captures are percent-encoded as it is.
+   * Returns what the wildcards `*` and `**` match in `path`, from left to right, for the first alternative that
+   * matches. Null when the pattern does not match. The first wildcard takes as much as possible, then the second, and
+   * so on. `path` is as `encodePath` writes it, and so are the results.
    */
   match(path: string): readonly string[] | null {
     let characters: CharacterString | null = null;
@@ -71,7 +78,7 @@ export class Glob {
   }
 }
 
-/** A row of flags for each wildcard; grows up to the longest path × the most wildcards, both of which are bounded. */
+/** A row of flags for each wildcard. The size is bounded, by the longest path times the most wildcards. */
 let flags = new Uint8Array(4096);
 
 function matchSequence({ pieces, wildcards }: GlobSequence, path: CharacterString): string[] | null {
@@ -88,7 +95,7 @@ function matchSequence({ pieces, wildcards }: GlobSequence, path: CharacterStrin
   const needed = row * wildcards.length;
   if (flags.length < needed) flags = new Uint8Array(needed * 2);
   else flags.fill(0, 0, needed);
-  // In row i: where the piece behind wildcard i can begin, so that all that follows fits, too.
+  // Row i has the positions at which the piece after wildcard i can begin, so that the rest of the pattern matches too.
   flags[(wildcards.length - 1) * row + end] = 1;
   for (let i = wildcards.length - 1; i > 0; i--) {
     const piece = pieces[i]!;
@@ -120,8 +127,8 @@ function fitsAt(piece: GlobPiece, codes: readonly number[], at: number): boolean
 }
 
 /**
- * Sets `flags[to + p]` for each `p` such that a wildcard which begins `shift` characters behind `p` can stop where
- * `flags[from + …]` is set. One pass from the end.
+ * Sets `flags[to + p]` for each `p` such that a wildcard that begins `shift` characters after `p` can stop at a
+ * position that is set in the row at `from`. This is one pass from the end.
  */
 function sweep(wildcard: number, codes: readonly number[], from: number, to: number, shift: number): void {
   const length = codes.length;
@@ -134,16 +141,16 @@ function sweep(wildcard: number, codes: readonly number[], from: number, to: num
     } else if (wildcard === GLOBSTAR) {
       canReach ||= canStop;
       if (canReach) flags[to + p - shift] = 1;
-    } else if (wildcard === SLASH_GLOBSTAR) { // the last of all: it stops at the end
+    } else if (wildcard === SLASH_GLOBSTAR) { // always the last wildcard, which stops at the end
       if (p === length || codes[p] === SLASH) flags[to + p - shift] = 1;
-    } else { // GLOBSTAR_SLASH: to where it stops, a slash stands before; or nothing is taken
+    } else { // GLOBSTAR_SLASH: it stops after a slash, or matches nothing
       if (canReach || canStop) flags[to + p - shift] = 1;
       if (canStop && codes[p - 1] === SLASH) canReach = true;
     }
   }
 }
 
-/** The last position where a wildcard that begins at `from` can stop, −1 when there is none. */
+/** Returns the last position at which a wildcard that begins at `from` can stop; −1 when there is none. */
 function longest(wildcard: number, codes: readonly number[], from: number, row: number): number {
   const length = codes.length;
   if (wildcard === SLASH_GLOBSTAR) return from === length || codes[from] === SLASH ? length : -1;
@@ -162,7 +169,7 @@ function longest(wildcard: number, codes: readonly number[], from: number, row: 
   return -1;
 }
 
-/** The slashes that belong to a wildcard are not part of what it stands for. */
+/** Returns what a wildcard matched, without the slash that belongs to the wildcard. */
 function captured(wildcard: number, path: CharacterString, from: number, stop: number): string {
   if (wildcard === SLASH_GLOBSTAR && from < stop) return path.slice(from + 1, stop);
   if (wildcard === GLOBSTAR_SLASH && from < stop) return path.slice(from, stop - 1);
@@ -170,9 +177,8 @@ function captured(wildcard: number, path: CharacterString, from: number, stop: n
 }
 
 /**
- * `destination` with `$1` … `$9` replaced by what the wildcards stood for (nothing, where there were fewer), and `$$`
- * by a dollar. A destination on this host, which begins with one slash, does not come to begin with two: that would
- * be another host.
+ * Returns `destination` with `$1` … `$9` replaced by what the wildcards matched (empty if there were fewer), and `$$`
+ * by a dollar sign. A destination that begins with one slash keeps exactly one, since `//name` would be another host.
  */
 export function expandDestination(destination: string, captures: readonly string[]): string {
   const expanded = destination.replace(

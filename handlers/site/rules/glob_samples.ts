@@ -1,5 +1,5 @@
 /**
- * Paths that a pattern fits: for trying a rule out.
+ * Sample paths that a pattern matches, to try a rule with.
  * @module
  */
 import { encodeUtf8 } from "../../../server/http/characters.ts";
@@ -17,7 +17,7 @@ import {
 } from "./glob_syntax.ts";
 import { encodePath } from "../files/resolve_path.ts";
 
-/** What wildcards stand for in each sample: a name, a page, a directory, two levels, nothing. */
+/** The text for each wildcard in five kinds of samples: a name, a page, a directory, two levels, nothing. */
 const FILLINGS: readonly Readonly<Record<number, string>>[] = [
   { [STAR]: "a", [GLOBSTAR]: "a", [GLOBSTAR_SLASH]: "a/", [SLASH_GLOBSTAR]: "/a" },
   { [STAR]: "a.html", [GLOBSTAR]: "a.html", [GLOBSTAR_SLASH]: "a/", [SLASH_GLOBSTAR]: "/a.html" },
@@ -30,7 +30,10 @@ const CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWX
 /** Alternatives of a pattern that are tried. */
 const ALTERNATIVES_MAX = 16;
 
-/** Some paths that `pattern` fits, as `encodePath` writes them. @throws {TypeError} see {@linkcode Glob} */
+/**
+ * Returns some paths that `pattern` matches, as `encodePath` writes them.
+ * @throws {TypeError} for a malformed pattern, as {@linkcode Glob} does.
+ */
 export function samplesOf(pattern: string): string[] {
   const glob = new Glob(pattern);
   const sequences = bracesExpanded(pattern).slice(0, ALTERNATIVES_MAX)

@@ -1,43 +1,45 @@
 /**
- * From the text of a pattern to what is matched: alternatives written out, each a row of fixed pieces with wildcards
- * between them. What the signs mean is said at `Glob`.
+ * The parser of glob patterns. Braces are expanded to alternatives, each a list of fixed pieces with wildcards between
+ * them. The syntax is described at `Glob`.
  * @module
  */
 import { GLOB_ALTERNATIVES_MAX, GLOB_EXPANDED_CHARACTERS_MAX, GLOB_WILDCARDS_MAX } from "../limits.ts";
 import { encodePath } from "../files/resolve_path.ts";
 import { CharacterString } from "./path_characters.ts";
 
-/** Any run without a slash. */
+/** The wildcard `*`: any number of characters except slashes. */
 export const STAR = 1;
-/** Any run. */
+/** The wildcard `**`: any number of characters. */
 export const GLOBSTAR = 2;
-/** Any run and a slash, or nothing: `**` and a slash behind a slash. */
+/**
+ * The wildcard `**` with a slash on both sides, and the second slash: any number of characters and a slash, or nothing.
+ */
 export const GLOBSTAR_SLASH = 3;
-/** A slash and any run, or nothing: at the end of the pattern. */
+/** The wildcard `/**` at the end of a pattern: a slash and any number of characters, or nothing. */
 export const SLASH_GLOBSTAR = 4;
 
-/** One character out of several. A slash is never among them. */
+/** A set of characters, which never has the slash. */
 export interface CharacterClass {
   readonly isNegated: boolean;
-  /** From and to, both included, one pair after the other. */
+  /** Pairs of the first and the last code point of each range. */
   readonly ranges: readonly number[];
 }
 
-/** What is fixed in length: a code point or a class for each character. */
+/** A part of fixed length: a code point or a class for each character. */
 export type GlobPiece = readonly (number | CharacterClass)[];
 
-/** One alternative: `pieces` has one more than `wildcards`, which stand between them. */
+/** An alternative. `pieces` has one element more than `wildcards`, which are between them. */
 export interface GlobSequence {
   readonly pieces: readonly GlobPiece[];
   readonly wildcards: readonly number[];
-  /** How every path that fits begins, percent-encoded. */
+  /** The beginning of every path that matches, percent-encoded. */
   readonly prefix: string;
 }
 
 const ANY: CharacterClass = { isNegated: true, ranges: [] };
 const SLASH = 0x2f;
 
-/** True when the character is one of the class. */
+/** Returns true when the class has the character `code`. */
 export function isInClass({ isNegated, ranges }: CharacterClass, code: number): boolean {
   if (code === SLASH) return false;
   for (let i = 0; i < ranges.length; i += 2) {
@@ -46,7 +48,7 @@ export function isInClass({ isNegated, ranges }: CharacterClass, code: number): 
   return isNegated;
 }
 
-/** Added to the code point of a character that was escaped, and therefore means itself. Above all code points. */
+/** A number above all code points. It is added to escaped characters, which have no special meaning. */
 const LITERAL = 0x200000;
 
 const STAR_SIGN = 0x2a;
@@ -65,7 +67,7 @@ function malformed(pattern: string, problem: string): TypeError {
   return new TypeError(`the pattern ${JSON.stringify(pattern)} ${problem}`);
 }
 
-/** The characters of `pattern`: those that were escaped, by `\` or by `%`, have {@linkcode LITERAL} added. */
+/** Returns the characters of `pattern`. Those that were escaped, by `\` or by `%`, have {@linkcode LITERAL} added. */
 function charactersOf(pattern: string): number[] {
   if (/%(?![0-9A-Fa-f]{2})/.test(pattern)) {
     throw malformed(pattern, "has a % without two hexadecimal digits; write %25 for a percent sign");
@@ -88,8 +90,8 @@ function charactersOf(pattern: string): number[] {
 }
 
 /**
- * The alternatives of `pattern`, without braces.
- * @throws {TypeError} see `Glob`.
+ * Returns the alternatives of `pattern`, without braces.
+ * @throws {TypeError} for a malformed pattern, as `Glob` does.
  */
 export function bracesExpanded(pattern: string): number[][] {
   const characters = charactersOf(pattern);
@@ -100,7 +102,7 @@ export function bracesExpanded(pattern: string): number[][] {
 const TOO_LONG =
   `has more than ${GLOB_ALTERNATIVES_MAX} alternatives or ${GLOB_EXPANDED_CHARACTERS_MAX} characters in them`;
 
-/** An alternative, and one for what is below it, if its last name has no star. */
+/** Returns an alternative, and a second one for all paths below it if its last name has no star. */
 export function andBelow(characters: readonly number[]): number[][] {
   let isStarred = false;
   for (let i = 0; i < characters.length; i++) {
@@ -113,7 +115,7 @@ export function andBelow(characters: readonly number[]): number[][] {
   return [[...characters], [...characters, ...slash, STAR_SIGN, STAR_SIGN]];
 }
 
-/** Braces to alternatives, by descent. Only characters without {@linkcode LITERAL} are signs. */
+/** A recursive-descent parser of braces. Only characters without {@linkcode LITERAL} have a special meaning. */
 class Expander {
   readonly #pattern: string;
   readonly #characters: readonly number[];
@@ -131,7 +133,7 @@ class Expander {
     return alternatives;
   }
 
-  /** Up to the end, or to a `,` or `}` that belongs to the group around it. */
+  /** Parses up to the end, or to a `,` or `}` that belongs to the group around it. */
   #sequence(): number[][] {
     let alternatives: number[][] = [[]];
     while (this.#at < this.#characters.length) {
@@ -182,8 +184,8 @@ class Expander {
 }
 
 /**
- * One alternative of `pattern`, taken apart.
- * @throws {TypeError} see `Glob`.
+ * Splits one alternative of `pattern` into pieces and wildcards.
+ * @throws {TypeError} for a malformed pattern, as `Glob` does.
  */
 export function piecesOf(pattern: string, characters: readonly number[]): GlobSequence {
   if (characters[0] !== SLASH) {
@@ -198,7 +200,7 @@ export function piecesOf(pattern: string, characters: readonly number[]): GlobSe
     const piece = pieces[pieces.length - 1]!;
     if (characters[i] === STAR_SIGN) {
       const { wildcard, end } = wildcardAt(pattern, characters, i, piece.length === 0);
-      if (wildcard === SLASH_GLOBSTAR) piece.pop(); // the slash before it is a part of it
+      if (wildcard === SLASH_GLOBSTAR) piece.pop(); // the slash before the stars is a part of the wildcard
       wildcards.push(wildcard);
       pieces.push([]);
       i = end;
@@ -225,7 +227,7 @@ function wildcardAt(
 ): { wildcard: number; end: number } {
   let end = at;
   while (characters[end] === STAR_SIGN) end++;
-  if (end - at > 2) throw malformed(pattern, "has three stars in a row; it is * or **");
+  if (end - at > 2) throw malformed(pattern, "has three stars in a row; write * or **");
   if (end - at === 1) return { wildcard: STAR, end };
   const isAfterSlash = characters[at - 1] === SLASH;
   if (isAfterSlash && !isAfterWildcard && end === characters.length) return { wildcard: SLASH_GLOBSTAR, end };
@@ -233,7 +235,7 @@ function wildcardAt(
   return { wildcard: GLOBSTAR, end };
 }
 
-/** What stands between the brackets. A hyphen at either end is one. */
+/** Parses the characters between brackets. A hyphen at either end is an ordinary character. */
 function classOf(pattern: string, characters: readonly number[]): CharacterClass {
   const isNegated = characters[0] === EXCLAMATION_MARK || characters[0] === CIRCUMFLEX;
   const ranges: number[] = [];
@@ -250,11 +252,14 @@ function classOf(pattern: string, characters: readonly number[]): CharacterClass
     }
     ranges.push(from, to);
   }
-  if (ranges.length === 0) throw malformed(pattern, "has a class of nothing; write \\[ or \\] for a bracket");
+  if (ranges.length === 0) throw malformed(pattern, "has an empty class; write \\[ or \\] for a bracket");
   return { isNegated, ranges };
 }
 
-/** The characters that begin a piece, as `encodePath` writes them; the first is a slash, or there is none. */
+/**
+ * Returns the characters before the first class or stray byte in a piece, as `encodePath` writes them; empty if there
+ * are none.
+ */
 function prefixOf(piece: GlobPiece): string {
   const end = piece.findIndex((character) => typeof character !== "number" || character > 0x10ffff);
   const codes = (end < 0 ? piece : piece.slice(0, end)) as readonly number[];

@@ -1,23 +1,23 @@
 /**
- * A percent-encoded path as a row of characters, so that what is written in three bytes or nine letters counts as one.
+ * A percent-encoded path as a list of characters: one that is written as three bytes, or as `%E2%82%AC`, counts as one.
  * Source: RFC 3986 §2.1; UTF-8: RFC 3629.
  * @module
  */
 import { hexValue } from "../../../server/http/characters.ts";
 
-/** What no UTF-8 makes sense of is this plus the byte, beyond all characters of Unicode. */
+/** A byte that is not UTF-8 becomes this number plus the byte, above all code points of Unicode. */
 const STRAY = 0x110000;
 const PERCENT = 0x25;
 
-/** Characters, and where each of them stands in the text that it was read from. */
+/** The characters of a text, with the position of each. */
 export class CharacterString {
   readonly text: string;
-  /** A code point for each character. */
+  /** The code points. */
   readonly codes: readonly number[];
-  /** Where each begins in the text, and the text's end; null when each has one letter. */
+  /** The position of each character in the text, and the text's length; null when each character has length 1. */
   readonly #starts: readonly number[] | null;
 
-  /** `text` is well-formed: two hexadecimal digits follow each percent sign. */
+  /** In `text`, two hexadecimal digits must follow each percent sign. */
   constructor(text: string) {
     this.text = text;
     const codes: number[] = [];
@@ -45,7 +45,7 @@ export class CharacterString {
     this.#starts = starts;
   }
 
-  /** The text of the characters `[from, to)`. */
+  /** Returns the text of the characters `[from, to)`. */
   slice(from: number, to: number): string {
     return this.#starts === null
       ? this.text.slice(from, to)
@@ -53,13 +53,13 @@ export class CharacterString {
   }
 }
 
-/** The byte that is escaped at `at`, −1 when none is. */
+/** Returns the byte that is percent-encoded at `at`; −1 when there is none. */
 function byteAt(text: string, at: number): number {
   if (text.charCodeAt(at) !== PERCENT) return -1;
   return hexValue(text.charCodeAt(at + 1)) * 16 + hexValue(text.charCodeAt(at + 2));
 }
 
-/** How many escaped bytes from `at` on are one character of UTF-8; 1 when they are none. */
+/** Returns how many percent-encoded bytes from `at` on form one UTF-8 character; 1 when they form none. */
 function sequenceLength(text: string, at: number): number {
   const first = byteAt(text, at);
   const length = first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;

@@ -1,10 +1,9 @@
 /**
- * Whether a few characters may be words and numbers of a language (`iPhone7s`, `Win10x64`) rather than random digits
- * (`B2kf9QxZ`).
+ * A check whether a short text may be words and numbers (`iPhone7s`, `Win10x64`) rather than a hash (`B2kf9QxZ`).
  * @module
  */
 
-/** Letters that follow each other in English words, names and their abbreviations, but for rare pairs. */
+/** By letter, the letters that follow it in English words, names and abbreviations, without rare pairs. */
 const FOLLOWERS: Readonly<Record<string, string>> = {
   a: "bcdefgijklmnpqrstuvwxyz",
   b: "abeijlorstuy",
@@ -33,31 +32,33 @@ const FOLLOWERS: Readonly<Record<string, string>> = {
   y: "abcdeilmnoprst",
   z: "aeiloyz",
 };
-/** Others that names are made of, though nothing of the kind is in English. */
+/** Abbreviations in file names that have other pairs of letters. */
 const ABBREVIATIONS: ReadonlySet<string> = new Set(
   ("cdn css csv cpu db dns ftp gb gps gpu hd hdmi hdr html http https jpg jpeg js json kb km kg md mdx mp mpg mysql pdf php png " +
     "px sdk sd sql ssd ssl svg tls tv txt usb vm vpn vue webp wifi xls xlsx xml xxl yml zip fx vr ux ui ios nginx")
     .split(" "),
 );
 const VOWEL = /[aeiouy]/;
-/** `Phone`, `USB`, `2024`. */
+/** Matches words, abbreviations and numbers: `Phone`, `USB`, `2024`. */
 const TOKEN = /[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+/g;
 
-/** How much of a text may be in pieces. */
-export interface Pieces {
+/** How many parts a readable text may have. */
+export interface TokenLimits {
   /** Words, numbers and single letters. */
   readonly tokensMax: number;
-  /** Letters that stand alone, as before and behind `7` in `iPhone7s`. */
+  /** Single letters, such as `i` and `s` in `iPhone7s`. */
   readonly singlesMax: number;
 }
 
-/** One in 20 of random names reads like that. */
-export const SURELY: Pieces = { tokensMax: 3, singlesMax: 0 };
-/** One in five. */
-export const PERHAPS: Pieces = { tokensMax: 5, singlesMax: 2 };
+/** Limits that one in 20 random names meets. */
+export const SURELY: TokenLimits = { tokensMax: 3, singlesMax: 0 };
+/** Limits that one in five random names meets. */
+export const PERHAPS: TokenLimits = { tokensMax: 5, singlesMax: 2 };
 
-/** True for letters, digits, `-` and `_` that consist of what may be words, abbreviations in capitals and numbers. */
-export function isReadable(text: string, { tokensMax, singlesMax }: Pieces): boolean {
+/**
+ * Returns true when `text` (letters, digits, `-` and `_`) may consist of words, abbreviations in capitals and numbers.
+ */
+export function isReadable(text: string, { tokensMax, singlesMax }: TokenLimits): boolean {
   let tokens = 0;
   let singles = 0;
   for (const part of text.split(/[-_]/)) {

@@ -1,5 +1,6 @@
 /**
- * What the rules of a site are for, and what not, in words: a glob is easily read as more than it says.
+ * Descriptions of which paths the rules of a site match, and which not: a glob is easily taken for matching more than
+ * it does.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -11,29 +12,31 @@ const HTML = ".html";
 const WILDCARD = /[*?[{\\]/;
 const EVERYTHING: readonly string[] = ["/", "/**"];
 
-/** A line for each rule that asks for a password: for what, and for what not. */
+/** Returns a line for each rule that requires a password: what it protects, and what not. */
 export function describeAuth(settings: Pick<SiteSettings, "auth" | "index" | "cleanUrls">): string[] {
-  return settings.auth.map(({ source }) => `A password for ${source} is asked ${reachOf(source, settings)}`);
+  return settings.auth.map(({ source }) =>
+    `The auth rule for ${source} protects ${reachOf(source, settings)}`
+  );
 }
 
 function reachOf(source: string, settings: Pick<SiteSettings, "index" | "cleanUrls">): string {
-  if (EVERYTHING.includes(source)) return "for everything";
+  if (EVERYTHING.includes(source)) return "everything";
   const base = source.replace(/\/(\*\*)?$/, "");
   const glob = new Glob(source, true);
-  const isAsked = (path: string) => aliasesOf(path, settings).some((alias) => glob.match(alias) !== null);
+  const isProtected = (path: string) => aliasesOf(path, settings).some((alias) => glob.match(alias) !== null);
   if (!WILDCARD.test(base)) {
-    const others = namesOfTheSame(base).filter(isAsked);
-    return `for ${base} and all below it, also as ${others.join(", ")}, and for nothing else`;
+    const others = namesOfTheSame(base).filter(isProtected);
+    return `${base} and everything below it, also as ${others.join(", ")}, and nothing else`;
   }
   const start = directoryOf(source);
   const samples = [start, `${start}a`, `${start}deep/a`, `${start}deep/er/a`];
-  const asked = samples.filter(isAsked);
-  const others = samples.filter((path) => !isAsked(path));
-  const does = asked.length > 0 ? `for ${asked.join(", ")}` : "for what fits it";
-  return others.length > 0 ? `${does}, and not for ${others.join(", ")}` : `${does}, and so on`;
+  const covered = samples.filter(isProtected);
+  const others = samples.filter((path) => !isProtected(path));
+  const reach = covered.length > 0 ? covered.join(", ") : "what matches it";
+  return others.length > 0 ? `${reach}, but not ${others.join(", ")}` : `${reach}, and so on`;
 }
 
-/** Under what other URLs the file or directory `base` may be had. */
+/** Returns the other URLs of the file or directory `base`. */
 function namesOfTheSame(base: string): string[] {
   const directory = base.slice(0, base.lastIndexOf("/") + 1);
   const pages = [base + HTML, ...base.endsWith(HTML) ? [base.slice(0, -HTML.length)] : []];
@@ -41,13 +44,15 @@ function namesOfTheSame(base: string): string[] {
   return [...siblings, ...pages, ...pages.map((page) => `${page}/`), directory];
 }
 
-/** The directory of everything that a glob fits. */
+/** Returns the directory that has everything that a glob matches. */
 function directoryOf(source: string): string {
   const start = source.slice(0, WILDCARD.exec(source)?.index ?? source.length);
   return start.slice(0, start.lastIndexOf("/") + 1);
 }
 
-/** A line for each other rule that is for one level, or for a directory's own path, and for nothing below. */
+/**
+ * Returns a line for each other rule that matches only one level, or only the path of a directory, and nothing below.
+ */
 export function describeShallow(
   settings: Pick<SiteSettings, "headers" | "redirects" | "rewrites">,
 ): string[] {
@@ -59,8 +64,8 @@ export function describeShallow(
       if (base === undefined || WILDCARD.test(base)) return [];
       const deep = `${base}/deep/x`;
       if (sources.some((source) => new Glob(source).match(deep) !== null)) return [];
-      const what = source.endsWith("*") ? "for one level" : `for ${source} alone`;
-      return [`The ${word} rule for ${source} is ${what}, and not for ${deep}: ${base}/** would be`];
+      const what = source.endsWith("*") ? "one level" : source;
+      return [`The ${word} rule for ${source} matches ${what} only, not ${deep}; ${base}/** matches both`];
     });
   });
 }

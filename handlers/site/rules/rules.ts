@@ -1,7 +1,7 @@
 /**
- * The rules of a site: what they say about a path. Every glob is compiled once.
+ * The rules of a site: redirects, rewrites, authentication and header rules. Every glob is compiled once.
  *
- * All paths here are in the one spelling of `encodePath`: percent-encoded, with exactly one slash at the front.
+ * All paths here are canonical, as `encodePath` writes them: percent-encoded, with exactly one slash at the front.
  * @module
  */
 import type { HeaderRule, SiteSettings } from "../settings/site_settings.ts";
@@ -14,15 +14,15 @@ import { BasicAuth } from "../auth/basic_auth.ts";
 import { expandDestination, Glob } from "./glob.ts";
 import { encodePath, resolvePath } from "../files/resolve_path.ts";
 
-/** A rule that asks for a name and a password. */
+/** A rule that requires a user name and a password. */
 export interface CompiledAuth {
-  /** Its glob. */
+  /** The glob of the rule. */
   readonly source: string;
-  /** Who is let in. */
-  readonly gate: BasicAuth;
+  /** The users, and the check of credentials. */
+  readonly basicAuth: BasicAuth;
 }
 
-/** Where a redirect leads. */
+/** A redirect. */
 export interface Redirect {
   /** The value of Location. */
   readonly location: string;
@@ -32,18 +32,18 @@ export interface Redirect {
   readonly source: string;
 }
 
-/** Which path is served instead. */
+/** A rewrite: a path that is served instead. */
 export interface Rewrite {
-  /** Percent-encoded, with one slash at the front; still to be resolved like one that a client sent. */
+  /** Percent-encoded, with one slash at the front. It is still to be resolved, as the path of a request. */
   readonly path: string;
   /** The glob of the rule. */
   readonly source: string;
 }
 
-/** Names and values of fields; null takes one away. */
+/** Names and values of fields. A value of null removes the field. */
 export type FieldRules = readonly (readonly [name: string, value: string | null])[];
 
-/** A header rule; a glob of null stands for every path, types of null for every type. */
+/** A header rule. `glob` is null when the rule is for every path, `types` when it is for every type. */
 interface CompiledHeaders {
   readonly rule: HeaderRule;
   readonly glob: Glob | null;
@@ -54,12 +54,14 @@ const decoder = new TextDecoder();
 const NO_RULES: readonly HeaderRule[] = [];
 const EVERY_PATH = "/**";
 const STATUSES = [301, 302, 303, 307, 308];
-/** Scheme and host are fixed: a path must not choose where strangers are sent. */
+/**
+ * Destinations of redirects. Scheme and host have no `$1`: a request must not choose the host that it is redirected to.
+ */
 const REDIRECT_DESTINATION = /^(?:\/|https?:\/\/[^/?#\\$]+(?:[/?#]|$))/i;
 
 /** The compiled rules of a site. */
 export class Rules {
-  /** False when the same fields hold for every path. */
+  /** False when every path has the same header rules. */
   readonly fieldsDependOnPath: boolean;
   readonly #settings: SiteSettings;
   readonly #redirects: readonly { glob: Glob; source: string; destination: string; status: number }[];
@@ -67,12 +69,12 @@ export class Rules {
   readonly #auth: readonly (CompiledAuth & { glob: Glob })[];
   readonly #headers: readonly CompiledHeaders[];
 
-  /** @throws {TypeError} for a rule that cannot be followed; the message quotes it. */
+  /** @throws {TypeError} for an invalid rule. The message quotes its glob. */
   constructor(settings: SiteSettings) {
     this.#settings = settings;
     this.#redirects = settings.redirects.map(({ source, destination, status }) => {
       if (!REDIRECT_DESTINATION.test(destination)) {
-        throw refusal(
+        throw ruleError(
           source,
           `leads to ${
             JSON.stringify(destination)
@@ -80,18 +82,18 @@ export class Rules {
         );
       }
       if (!STATUSES.includes(status)) {
-        throw refusal(source, `has status ${status}: expected ${STATUSES.join(", ")}`);
+        throw ruleError(source, `has status ${status}: expected ${STATUSES.join(", ")}`);
       }
       return { glob: new Glob(source), source, destination, status };
     });
     this.#rewrites = settings.rewrites.map(({ source, destination, ifMissing }) => {
       if (!/^\/[^?#]*$/.test(destination)) {
-        throw refusal(source, `leads to ${JSON.stringify(destination)}: expected a path, without ? and #`);
+        throw ruleError(source, `leads to ${JSON.stringify(destination)}: expected a path, without ? and #`);
       }
       return { glob: new Glob(source), source, destination, ifMissing };
     });
     this.#auth = settings.auth.map((rule) => {
-      return { glob: new Glob(rule.source, true), source: rule.source, gate: new BasicAuth(rule) };
+      return { glob: new Glob(rule.source, true), source: rule.source, basicAuth: new BasicAuth(rule) };
     });
     this.#headers = settings.headers.map((rule) => {
       const { source, type, fields } = rule;
@@ -104,9 +106,9 @@ export class Rules {
   }
 
   /**
-   * Where the first rule that matches `path` sends clients; null where none does, or where it leads to where they are.
-   * `query` is as it was sent, with its `?`, and is kept unless the destination has one. (Two rules that lead to each
-   * other are not noticed here; browsers give up on them.)
+   * Returns the redirect of the first rule that matches `path`. Null when none does, or the rule leads to the same URL.
+   * `query` is as it was sent, with its `?`; it is kept unless the destination has a query. A loop of two rules is not
+   * noticed here; browsers detect it.
    */
   redirect(path: string, query: string): Redirect | null {
     for (const { glob, source, destination, status } of this.#redirects) {
@@ -123,8 +125,8 @@ export class Rules {
   }
 
   /**
-   * What the first rule that matches serves instead of `path`: of those for paths where nothing is when `isMissing`,
-   * else of the others. Null where none does, or where it is the same path.
+   * Returns the rewrite of the first rule that matches `path`. With `isMissing`, only rules for missing files are
+   * tried, else only the others. Null when none matches, or the rule leads to the same path.
    */
   rewrite(path: string, isMissing: boolean): Rewrite | null {
     for (const { glob, source, destination, ifMissing } of this.#rewrites) {
@@ -136,12 +138,15 @@ export class Rules {
     return null;
   }
 
-  /** True when {@linkcode auth} may say something. */
+  /** True when there are rules that require a password. */
   get asksForPasswords(): boolean {
     return this.#auth.length > 0;
   }
 
-  /** The first rule that asks who wants `path`, or what leads to the same file; null: nobody asks. */
+  /**
+   * Returns the first rule that requires a password for `path`, or for another path of the same file. Null when none
+   * does.
+   */
   auth(path: string): CompiledAuth | null {
     if (this.#auth.length === 0) return null;
     const paths = aliasesOf(path, this.#settings);
@@ -149,8 +154,8 @@ export class Rules {
   }
 
   /**
-   * The header rules for a response at `path` whose Content-Type is `type` (null: it has none), in their order. An empty
-   * path is matched by those for every path.
+   * Returns the header rules for a response at `path` with the Content-Type `type`, in their order. `type` is null when
+   * the response has none. An empty `path` is matched only by rules for every path.
    */
   headers(path: string, type: string | null): readonly HeaderRule[] {
     if (this.#headers.length === 0) return NO_RULES;
@@ -159,7 +164,10 @@ export class Rules {
       .map(({ rule }) => rule);
   }
 
-  /** The Content-Type of a file of `type` at `path`, where rules set it; each sees it as those before it left it. */
+  /**
+   * Returns the Content-Type that the rules set for a file of `type` at `path`. Each rule is compared with the type
+   * that the rules before it have set. Null when no rule sets it.
+   */
   contentType(path: string, type: string | null): FieldRules[number] | null {
     let found: FieldRules[number] | null = null;
     for (const headers of this.#headers) {
@@ -169,7 +177,7 @@ export class Rules {
     return found;
   }
 
-  /** The same as {@linkcode headers} for people, of what was answered at `path`: a line for each. */
+  /** Returns a line for each header rule that applies to `answer` at `path`, for `--explain`. */
   describeFields(path: string, answer: HttpResponse): string[] {
     const head = decoder.decode(answer.bytes.subarray(0, answer.fieldsLength));
     const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? null;
@@ -193,47 +201,47 @@ function isOfType({ types }: CompiledHeaders, type: string | null): boolean {
   return types.some((one) => one === essence || one === range || one === "*/*");
 }
 
-/** True for the name of the field, in whatever case. */
+/** Returns true for `Content-Type` in any case. */
 export function isContentType(name: string): boolean {
   return /^content-type$/i.test(name);
 }
 
-/** A field, or that it is taken away. */
+/** Returns the name of a field that a rule sets, or `no NAME` for one that it removes. */
 function describeField([name, value]: FieldRules[number]): string {
   return value === null ? `no ${name}` : name;
 }
 
-function refusal(source: string, why: string): TypeError {
+function ruleError(source: string, why: string): TypeError {
   return new TypeError(`The rule for ${JSON.stringify(source)} ${why}`);
 }
 
 function checkTypes(source: string, types: readonly string[]): void {
   if (types.length > 0 && types.every((type) => MEDIA_RANGE.test(type))) return;
-  const said = JSON.stringify(types);
-  throw refusal(
+  const given = JSON.stringify(types);
+  throw ruleError(
     source,
-    `has the types ${said}: expected some without parameters, such as text/html or image/*`,
+    `has the types ${given}: expected types without parameters, such as text/html or image/*`,
   );
 }
 
-/** What no response could hold would otherwise fail each of them. */
+/** Checks a field of a rule now, since an invalid one would make every response fail. */
 function checkField(source: string, name: string, value: string): void {
   if (/^(?:content-range|date)$/i.test(name)) {
-    throw refusal(source, `sets ${name}, which is the server's to write`);
+    throw ruleError(source, `sets ${name}, which only the server may set`);
   }
   try {
     new HttpResponse(200, [[name, value]], null);
   } catch (error) {
-    throw refusal(source, `cannot be followed: ${error instanceof Error ? error.message : error}`);
+    throw ruleError(source, `is invalid: ${error instanceof Error ? error.message : error}`);
   }
 }
 
-/** Characters that may not stand in a URL (RFC 3986 §2), a backslash among them, and a percent sign that begins nothing. */
+/** Percent-encodes characters that are not allowed in a URL (RFC 3986 §2), and percent signs without two digits. */
 function encode(text: string): string {
   return text.replace(/%(?![0-9A-Fa-f]{2})|[^\x21-\x7e]+|["<>\\^`{|}]/gu, escapeUtf8);
 }
 
-/** Lone surrogates become U+FFFD on the way to UTF-8. */
+/** Percent-encodes all of `text` as UTF-8. Lone surrogates become U+FFFD. */
 function escapeUtf8(text: string): string {
   return Array.from(encodeUtf8(text), escapeByte).join("");
 }
@@ -242,17 +250,17 @@ function escapeByte(byte: number): string {
   return "%" + byte.toString(16).toUpperCase().padStart(2, "0");
 }
 
-/** The query came as bytes, one character each: those that may not stand in a field are escaped. */
+/** Percent-encodes the bytes of a query that are not allowed in a field. `query` has a character for each byte. */
 export function encodeQuery(query: string): string {
   return query.replace(/[^\x21-\x7e]/g, (character) => escapeByte(character.charCodeAt(0)));
 }
 
-/** Two slashes at the front would begin the name of another host. */
+/** Returns `target` with one slash at the front in place of several, since `//name` would be another host. */
 function oneSlash(target: string): string {
   return target.replace(/^\/{2,}/, "/");
 }
 
-/** True when `target` is the path and the query that were asked for, perhaps in another spelling. */
+/** Returns true when `target` is the path and query of the request, perhaps in another spelling. */
 function isSame(target: string, path: string, query: string): boolean {
   if (!target.startsWith("/")) return false;
   const mark = target.indexOf("?");

@@ -1,29 +1,32 @@
 /**
- * What caches that serve many may keep of what asks for a password: nothing, unless a rule for that very path says so.
+ * Keeps responses behind a password out of shared caches, unless a rule for exactly that path allows it.
  *
- * RFC 9111 §3.5 lets them keep the answer to a request with a password where it says `public`, `s-maxage` or
- * `must-revalidate`; and there are caches that do not know of passwords at all, and keep whatever is not `private`.
+ * RFC 9111 §3.5 allows shared caches to store the response to a request with credentials if it has `public`, `s-maxage`
+ * or `must-revalidate`. Some caches ignore credentials, and store every response that is not `private`.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
 
-/** Fields that are read as Cache-Control is; those of one kind of cache count there instead of it (RFC 9213). */
+/** Cache-Control, and fields with the same syntax that replace it for a certain kind of cache (RFC 9213). */
 const CACHE_CONTROL = /^(?:.+-)?cache-control$/i;
-/** Fields that other caches obey first, and what keeps those from keeping anything. */
+/**
+ * Other fields that certain caches prefer to Cache-Control, with the value that prevents storing; null removes the
+ * field.
+ */
 const OTHERS: ReadonlyMap<string, string | null> = new Map([
   ["surrogate-control", "no-store"],
   ["edge-control", "no-store"],
   ["x-accel-expires", "0"],
   ["pragma", null],
 ]);
-/** An element of the list (RFC 9111 §5.2), which may be empty (RFC 9110 §5.6.1), and what ends it. */
+/** An element of the list (RFC 9111 §5.2), which may be empty (RFC 9110 §5.6.1.2), with the comma or end after it. */
 const ELEMENT =
   /[ \t]*(?:(([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~0-9A-Za-z-]+))?)[ \t]*)?(,|$)/y;
 const SHARED: readonly string[] = ["public", "s-maxage"];
 const WILDCARD = /[*?[{\\]/;
 const EVERY_PATH = "/**";
 
-/** The directives of a value; null: it is no list of directives. */
+/** Parses a list of directives. Returns null when `value` is malformed. */
 function directivesOf(value: string): { readonly name: string; readonly text: string }[] | null {
   const found = [];
   ELEMENT.lastIndex = 0;
@@ -36,18 +39,18 @@ function directivesOf(value: string): { readonly name: string; readonly text: st
   }
 }
 
-/** A value of Cache-Control by which only the reader's own cache keeps the response: `public, max-age=60` is `private, max-age=60`. */
+/** Returns a value of Cache-Control that excludes shared caches: `public, max-age=60` becomes `private, max-age=60`. */
 export function withoutSharing(value: string): string {
   const directives = directivesOf(value);
-  if (directives === null) return "private"; // what a cache makes of it is not known
+  if (directives === null) return "private"; // caches interpret a malformed value in different ways
   const kept = directives.filter(({ name }) => !SHARED.includes(name)).map(({ text }) => text);
-  // With an argument it is about fields alone (RFC 9111 §5.2.2.7).
+  // `private` with an argument is only about the fields that it names (RFC 9111 §5.2.2.7).
   const isPrivate = kept.some((text) => /^(?:private|no-store)$/i.test(text));
   if (isPrivate) return kept.length === directives.length ? value : kept.join(", ");
   return ["private", ...kept].join(", ");
 }
 
-/** What a field says to caches where a password is asked for: another value, or null to leave it out. */
+/** Returns the value of a field for a response behind a password; null when the field is left out. */
 export function guarded(name: string, value: string | null): string | null {
   if (value === null) return null;
   if (CACHE_CONTROL.test(name)) return withoutSharing(value);
@@ -55,7 +58,7 @@ export function guarded(name: string, value: string | null): string | null {
   return other === undefined ? value : other;
 }
 
-/** True when a field would let caches that serve many keep the response, or may do so. */
+/** Returns true when a field may let shared caches store the response. */
 function isShared(name: string, value: string | null): boolean {
   if (value === null) return false;
   if (!CACHE_CONTROL.test(name)) return guarded(name, value) !== value;
@@ -63,12 +66,12 @@ function isShared(name: string, value: string | null): boolean {
 }
 
 /**
- * Whether a header rule whose glob is `source`, and which matches a path, means that very path, for which the rule with
- * the glob `auth` asks for a password (null: only what is served there is behind one): it names the path without a
- * wildcard, has the same glob, or is about what is in the same directory (`/a/**` asks, `/a/b/*` is meant). What holds
- * for every path means none in particular.
+ * Returns whether a header rule that matches a path is specifically for paths behind the password: the rule's glob
+ * `source` has no wildcard, is equal to the authentication rule's glob `auth`, or is for a part of its directory, as
+ * `/a/b/*` for `/a/**`. A rule for every path is not specific. `auth` is null when no rule matches the path itself,
+ * because a rewrite led to a protected file.
  */
-export function isMeant(source: string, auth: string | null): boolean {
+export function isSpecificTo(source: string, auth: string | null): boolean {
   if (!WILDCARD.test(source)) return true;
   if (auth === null || auth === EVERY_PATH) return false;
   if (source === auth) return true;
@@ -76,8 +79,8 @@ export function isMeant(source: string, auth: string | null): boolean {
   return directory !== "/" && !WILDCARD.test(directory) && source.startsWith(directory);
 }
 
-/** False when no path can be matched by both globs. */
-function mayMeet(a: string, b: string): boolean {
+/** Returns false when no path can match both globs. */
+function mayOverlap(a: string, b: string): boolean {
   const [start, other] = [a, b].map((glob) => glob.slice(0, WILDCARD.exec(glob)?.index ?? glob.length)) as [
     string,
     string,
@@ -85,16 +88,16 @@ function mayMeet(a: string, b: string): boolean {
   return start.startsWith(other) || other.startsWith(start);
 }
 
-/** What the settings of a site say of caching, and does not hold where a password is asked for: a line for each. */
+/** Returns a line for each setting about shared caching that is not applied behind a password. */
 export function describeGuarded({ auth, cacheControl, headers }: SiteSettings): string[] {
   const lines: string[] = [];
-  const add = (what: string, name: string, value: string, isOther: (source: string) => boolean) => {
-    const source = auth.map(({ source }) => source).find(isOther);
+  const add = (what: string, name: string, value: string, isAffected: (source: string) => boolean) => {
+    const source = auth.map(({ source }) => source).find(isAffected);
     if (source === undefined || !isShared(name, value)) return;
     const sent = guarded(name, value);
     const instead = sent === null ? "without it" : `with ${JSON.stringify(sent)}`;
     lines.push(
-      `${what} lets any cache keep what ${source} asks a password for: that is sent ${instead}, unless a rule for that very path says otherwise`,
+      `${what} would let shared caches keep what the auth rule for ${source} protects: that is sent ${instead}, unless a rule for exactly that path says otherwise`,
     );
   };
   if (cacheControl !== "auto" && cacheControl !== "off") {
@@ -104,7 +107,7 @@ export function describeGuarded({ auth, cacheControl, headers }: SiteSettings): 
     for (const [name, value] of fields) {
       if (value === null) continue;
       const what = `"${name}: ${value}" for ${source}`;
-      add(what, name, value, (auth) => mayMeet(source, auth) && !isMeant(source, auth));
+      add(what, name, value, (auth) => mayOverlap(source, auth) && !isSpecificTo(source, auth));
     }
   }
   return lines;

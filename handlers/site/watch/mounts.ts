@@ -1,9 +1,10 @@
 /**
- * What is mounted in the directories that are served.
+ * Detection of mounts in the directories that are served.
  *
- * A mount hides what was watched, and its end what is: inotify(7) tells of neither. So the table of mounts is asked
- * whether it has changed, which it tells once, and compared. It names what is mounted at present; what was mounted and
- * unmounted between two questions it does not. Who has found something meanwhile must ask before trusting that.
+ * A mount hides files that are watched, and an unmount hides the files of the mount. inotify(7) reports neither. So the
+ * mount table is polled for a change (poll(2) reports each change once) and compared with its last content. A mount
+ * that was made and ended between two polls leaves no trace in the table. So after files have been looked up, the table
+ * is polled again before the result is trusted.
  * @module
  */
 import type { FileName } from "../../../ffi/file/inotify.ts";
@@ -17,10 +18,10 @@ import type { Watcher } from "./watched_name.ts";
 
 const NONE: readonly Watcher[] = [];
 
-/** The table, and what it has said of each tree. */
+/** The mount table, and the mounts in each watched tree. */
 export class Mounts {
   readonly #fd: number;
-  /** Those in the tree, in words; null: it was not looked at yet. */
+  /** By tree, a text that identifies all mounts in it; null when it was not read yet. */
   readonly #known = new Map<Watcher, string | null>();
   #hasNew = false;
 
@@ -28,7 +29,7 @@ export class Mounts {
     this.#fd = fd;
   }
 
-  /** −errno where nothing tells of mounts. */
+  /** Opens the mount table. Returns −errno when that is impossible. */
   static open(): Mounts | number {
     const fd = openMountTable();
     return fd < 0 ? fd : new Mounts(fd);
@@ -43,7 +44,10 @@ export class Mounts {
     this.#known.delete(tree);
   }
 
-  /** The trees in which other things are mounted than before; `doubtful` in any case, if anything has changed at all. */
+  /**
+   * Returns the trees whose mounts have changed since the last call. `doubtful`, in which files were just looked up, is
+   * among them after any change at all. It is null when there is none.
+   */
   changed(doubtful: Watcher | null): readonly Watcher[] {
     const hasChanged = haveMountsChanged(this.#fd);
     if (!hasChanged && !this.#hasNew) return NONE;

@@ -1,14 +1,14 @@
 /**
- * The part of the site that is watched: directories and files by name, from the root down.
+ * The watched names of a root: a tree of directories and files.
  *
- * Everything that a file's content can depend on is watched before it is looked at: each directory on its way (a
- * name in it is renamed, removed, created) and the file itself (written to, by whatever name). What depends on a name
- * is told when anything happens to that name or to one above it, and has to be made anew. The kernel queues an event
- * before the call that caused it returns; so that after {@linkcode WatchTree.drain} whatever is left is as it was
- * when draining began, or newer.
+ * Everything that a file's content can depend on is watched before it is read: each directory on its path (for names
+ * that are renamed, removed or created) and the file itself (for writes, through any of its names). Objects that depend
+ * on a name are dropped when anything happens to that name or to one above it. The kernel queues an event before the
+ * system call that causes it returns. So after {@linkcode WatchTree.drain}, the objects that are left are at least as
+ * new as the start of that call.
  *
- * Not watched, and for the caller to check at each use: file systems whose changes may come from elsewhere, what is
- * behind a symbolic link, names that are found whatever their case, and all that is over the user's limit of watches.
+ * The following is not watched, so the caller has to check it at each use: file systems that other machines may change,
+ * files behind a symbolic link, directories that ignore case, and everything beyond the user's limit of watches.
  * @module
  */
 import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../../ffi/libc/constants.ts";
@@ -26,17 +26,18 @@ import {
 } from "./watched_name.ts";
 import { watches } from "./watches.ts";
 
-/** A directory that is open; −errno where that cannot be had. */
+/** The root of a watched tree. */
 export interface WatchedRoot {
+  /** The descriptor of the directory; −errno when it cannot be opened. */
   readonly fd: number;
-  /** Where the kernel finds it; null: it does not say. */
+  /** The directory's path in the kernel; null when it is not known. */
   readonly realPath: FileName | null;
 }
 
 /** The watched names of one root. */
 export class WatchTree implements Watcher {
   readonly #rootDirectory: WatchedRoot;
-  /** Watch where the file system is not known to tell of all changes, or to compare names by their bytes, too. */
+  /** True to watch all file systems, also those not known to report all changes or to compare names by their bytes. */
   readonly trustsAll: boolean;
   readonly #onWarning: (message: string) => void;
   #root = new WatchedName(this, "", null);
@@ -44,7 +45,7 @@ export class WatchTree implements Watcher {
   #largeDirectories = 0;
   #isClosed = false;
 
-  /** `root` stays the caller's. */
+  /** The caller closes `root`. */
   constructor(root: WatchedRoot, trustsAll: boolean, onWarning: (message: string) => void) {
     this.#rootDirectory = root;
     this.trustsAll = trustsAll;
@@ -63,24 +64,25 @@ export class WatchTree implements Watcher {
   }
 
   /**
-   * Hears of everything that happened before it was called. For requests once a turn is enough (see `Reactor`), of which
-   * `turn` is the number; without one it hears of what came later in the turn, too.
+   * Handles all events that were queued before the call. With `turn`, the number of the reactor's turn, only the first
+   * call in a turn does so: that is enough for the requests of the turn. Without `turn`, every call does.
    */
   drain(turn: number = NaN): void {
     watches.drain(turn);
   }
 
   /**
-   * True when nothing was mounted since it was last asked; else what was found meanwhile is not to be kept, since no
-   * event tells of what has become of it.
+   * Returns true when no mounts in the tree have changed since the last call. Otherwise files that were looked up
+   * meanwhile must not be cached, since no event reports their changes.
    */
   holds(): boolean {
     return watches.lookAtMounts(this);
   }
 
   /**
-   * Watches the directories above the file `names`: the place for its name, which the caller has to make use of
-   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune}. Null where events cannot be relied on.
+   * Watches the directories above the file `names`, and returns the node of the file's name. The caller has to use it
+   * ({@linkcode watchFile}, {@linkcode depend}) or {@linkcode prune} it. Null when the file system's events cannot be
+   * relied on.
    */
   enter(names: readonly FileName[]): WatchedName | null {
     const directory = this.#enterDirectory(names, names.length - 1);
@@ -89,22 +91,28 @@ export class WatchTree implements Watcher {
     return directory.children.get(name) ?? new WatchedName(this, name, directory);
   }
 
-  /** Watches the file that was opened at `watched` as `fd`; false when that is impossible. To be called before reading it. */
+  /**
+   * Watches the open file `fd`, whose name is `watched`. It has to be called before the file is read. Returns false
+   * when the file cannot be watched.
+   */
   watchFile(watched: WatchedName, fd: number): boolean {
     return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(watched, fd, false);
   }
 
-  /** `dependent` will be told of changes at and above `watched`, and calls {@linkcode forget} if it ends earlier. */
+  /**
+   * Has `dependent` dropped on changes at or above `watched`. If it ends earlier, {@linkcode forget} has to be called.
+   */
   depend(watched: WatchedName, dependent: Dependent): void {
     watched.dependents.add(dependent);
   }
 
+  /** Ends the dependency of `dependent` on `watched`. */
   forget(watched: WatchedName, dependent: Dependent): void {
     watched.dependents.delete(dependent);
     this.prune(watched);
   }
 
-  /** Gives up the watches of a place that nothing depends on, and of those above it. */
+  /** Removes `watched` and the names above it, as far as nothing depends on them. */
   prune(watched: WatchedName): void {
     for (let at = watched; at.parent !== null; at = at.parent) {
       const isUsed = at.dependents.size > 0 || at.children.size > 0 || at.names !== null ||
@@ -115,7 +123,7 @@ export class WatchTree implements Watcher {
     }
   }
 
-  /** True when it is known without asking the kernel that `names` does not exist. */
+  /** Returns true when it is known, from the names in its directories, that the path `names` does not exist. */
   isAbsent(names: readonly FileName[]): boolean {
     for (let depth = 0; depth < names.length; depth++) {
       const directory = this.#enterDirectory(names, depth);
@@ -125,7 +133,7 @@ export class WatchTree implements Watcher {
     return false;
   }
 
-  /** True when it is known that no compressed form of anything stands beside `names`. */
+  /** Returns true when it is known that there are no compressed forms in the directory of `names`. */
   lacksSiblings(names: readonly FileName[]): boolean {
     const depth = names.length - 1;
     const directory = this.#enterDirectory(names, depth);
@@ -133,35 +141,35 @@ export class WatchTree implements Watcher {
     return this.#list(directory, names, depth) && !directory.hasSiblings;
   }
 
-  /** Gives up the watch of a place that has a listener. */
+  /** Removes the watch of a file that has a listener. */
   unwatch(watched: WatchedName): void {
     this.#unwatch(watched);
   }
 
-  /** Ends it. What depends on it is not told. */
+  /** Removes all watches. Dependents are not dropped. */
   close(): void {
     this.#isClosed = true;
     watches.leave(this);
-    const giveUp = (watched: WatchedName): void => {
+    const unwatchAll = (watched: WatchedName): void => {
       this.#unwatch(watched);
-      for (const child of watched.children.values()) giveUp(child);
+      for (const child of watched.children.values()) unwatchAll(child);
     };
-    giveUp(this.#root);
+    unwatchAll(this.#root);
   }
 
   #enterRoot(): boolean {
     return !this.#isClosed && watches.isOpen &&
-      (this.#root.watch >= 0 || this.#open(this.#root, [], 0, (fd) => this.#admit(fd)));
+      (this.#root.watch >= 0 || this.#open(this.#root, [], 0, (fd) => this.#isReliable(fd)));
   }
 
-  /** The watched directory of the first `depth` names, or null. */
+  /** Watches the directory of the first `depth` names. Null when that is impossible. */
   #enterDirectory(names: readonly FileName[], depth: number): WatchedName | null {
     if (!this.#enterRoot()) return null;
     let watched = this.#root;
     for (let i = 0; i < depth; i++) {
       const known = watched.children.get(names[i]!);
       const next = known ?? new WatchedName(this, names[i]!, watched);
-      if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#admit(fd))) {
+      if (next.watch < 0 && !this.#open(next, names, i + 1, (fd) => this.#isReliable(fd))) {
         this.prune(next);
         return null;
       }
@@ -170,23 +178,26 @@ export class WatchTree implements Watcher {
     return watched;
   }
 
-  #admit(fd: number): boolean {
+  #isReliable(fd: number): boolean {
     return this.trustsAll || (tellsOfChanges(fd) && comparesBytes(fd));
   }
 
-  /** Opens the directory of the first `depth` names, which stands at `watched`, watches it, and asks `isGood` about it. */
+  /**
+   * Opens the directory of the first `depth` names, calls `accept` with its descriptor, and watches it as `watched`.
+   * Returns false when any of that fails.
+   */
   #open(
     watched: WatchedName,
     names: readonly FileName[],
     depth: number,
-    isGood: (fd: number) => boolean,
+    accept: (fd: number) => boolean,
   ): boolean {
     const root = this.#rootDirectory.fd;
     const fd = root < 0 ? root : openDirectoryBelow(root, names, depth);
     if (fd < 0) return false;
     try {
-      if (!isGood(fd) || (watched.watch < 0 && !this.#watch(watched, fd, true))) return false;
-      return depth === 0 || this.holds(); // the root is what was opened, whatever is mounted over it
+      if (!accept(fd) || (watched.watch < 0 && !this.#watch(watched, fd, true))) return false;
+      return depth === 0 || this.holds(); // a mount over the root does not change the open directory
     } finally {
       close(fd);
     }
@@ -195,7 +206,7 @@ export class WatchTree implements Watcher {
   #list(watched: WatchedName, names: readonly FileName[], depth: number): boolean {
     if (watched.names !== null) return true;
     if (watched.isLarge) return false;
-    // Watched already: whatever changes from here on will be told, and changes the set once more, to the same end.
+    // Watched already: changes during the reading queue events, which are applied to the set later. Twice does no harm.
     let listed: Set<FileName> | null = null as Set<FileName> | null;
     this.#open(watched, names, depth, (fd) => {
       listed = listNames(fd, LISTED_NAMES_OF_DIRECTORY_MAX);
@@ -211,7 +222,7 @@ export class WatchTree implements Watcher {
     return true;
   }
 
-  /** It is remembered that `watched` is not listed: to find that out costs as much as to list it. */
+  /** Marks a directory as too large to list, since finding that out again would cost as much as listing it. */
   #markLarge(watched: WatchedName): void {
     if (this.#largeDirectories >= LARGE_DIRECTORIES_MAX) return;
     this.#largeDirectories++;
@@ -258,7 +269,7 @@ export class WatchTree implements Watcher {
     }
   }
 
-  /** Tells all that depend on `watched` or on what is below it, and forgets the place. */
+  /** Drops all that depends on `watched` or on names below it, and removes these names. */
   #drop(watched: WatchedName): void {
     watched.parent?.children.delete(watched.name);
     this.#unwatch(watched);

@@ -1,46 +1,47 @@
 /**
- * Names in the site, and who depends on what they stand for.
+ * Names in a site, and the objects that depend on them.
  * @module
  */
 import type { FileName } from "../../../ffi/file/inotify.ts";
 
-/** `a.js.br` is another form of `a.js`: whoever depends on the name of the latter is told of both. */
+/** The suffixes of compressed forms. `a.js.br` is a form of `a.js`, so its changes also drop what depends on `a.js`. */
 export const SIBLING_SUFFIXES: readonly string[] = [".br", ".zst", ".gz"];
 
-/** What is to be told when a name changes. */
+/** An object that is no longer valid when a name changes. */
 export interface Dependent {
-  /** Called once; it depends on nothing afterwards. */
+  /** Called once, when the name changes. The object then ends its dependencies on other names. */
   drop(): void;
 }
 
-/** What hears of what is watched: a tree of places. */
+/** A tree of watched names, which receives their events. */
 export interface Watcher {
-  /** Something has happened to `watched`, or to what it names `name` where that is not empty; `mask` as of inotify(7). */
+  /**
+   * Handles an event of `watched` itself, or of the entry `name` in it when `name` is not empty. `mask` is that of
+   * inotify(7).
+   */
   onEvent(watched: WatchedName, mask: number, name: FileName): void;
-  /** Everything may have changed: all its places are to be forgotten. */
+  /** Removes all names, because events were lost: everything may have changed. */
   reset(): void;
-  /** Where it is, as far as the kernel knows; null: it does not say. */
+  /** The path of the root in the kernel; null when it is not known. */
   readonly path: FileName | null;
 }
 
-/** A name in the site: of a directory, of a file, or of nothing yet. */
+/** A watched name: of a directory, of a file, or of something that does not exist yet. */
 export class WatchedName {
   readonly tree: Watcher;
   readonly name: FileName;
   readonly parent: WatchedName | null;
   readonly children: Map<FileName, WatchedName> = new Map();
   readonly dependents: Set<Dependent> = new Set();
-  /** The kernel's watch; −1 without one. */
+  /** The inotify watch; −1 without one. */
   watch = -1;
-  /**
-   * Of a file by itself, which is at no name: told what happens to it, in the place of dependents.
-   */
+  /** Receives the events of a file that is watched by its descriptor, without a name in the tree. Else null. */
   listener: ((mask: number) => void) | null = null;
-  /** Of a directory: every name in it, once that was asked for. */
+  /** All names in a directory; null until they are needed. */
   names: Set<FileName> | null = null;
-  /** Some of {@linkcode names} may have one of {@linkcode SIBLING_SUFFIXES}. */
+  /** True when some of {@linkcode names} may have one of {@linkcode SIBLING_SUFFIXES}. */
   hasSiblings = true;
-  /** It has too many names to list them, or all together have. */
+  /** True for a directory that is not listed, because it, or all listed ones together, have too many names. */
   isLarge = false;
 
   constructor(tree: Watcher, name: FileName, parent: WatchedName | null) {
@@ -51,7 +52,7 @@ export class WatchedName {
   }
 }
 
-/** True for the names of compressed forms. */
+/** Returns true for a name of a compressed form. */
 export function isSiblingName(name: FileName): boolean {
   return SIBLING_SUFFIXES.some((suffix) => name.endsWith(suffix));
 }

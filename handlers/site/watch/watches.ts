@@ -1,8 +1,8 @@
 /**
- * What the kernel watches for this process: one queue of inotify's for all sites, since a user may have few of them.
+ * The inotify instance of this process. All sites share one, since a user may have few of them (inotify(7)).
  *
- * The kernel watches an inode once in a queue, however many names and sites have it: each watch has all its places, and
- * each of them is told.
+ * The kernel has one watch for an inode in an instance, even if several names and sites watch it. So each watch has a
+ * list of watched names, and an event goes to all of them.
  * @module
  */
 import { IN_IGNORED } from "../../../ffi/libc/constants.ts";
@@ -19,11 +19,11 @@ import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../limits.ts";
 import { Mounts } from "./mounts.ts";
 import type { WatchedName, Watcher } from "./watched_name.ts";
 
-/** The inotify queue of this process and the watched names that it reports to. */
+/** The inotify instance, and the watched names that its events go to. */
 class Watches {
   readonly #trees = new Set<Watcher>();
   readonly #watchedNames = new Map<number, WatchedName[]>();
-  /** −1: it cannot be had, or is not needed. */
+  /** The descriptor; negative when it cannot be opened, or is not needed. */
   #inotify = -1;
   #mounts: Mounts | null = null;
   /** Trees in which something was mounted or unmounted. */
@@ -31,31 +31,32 @@ class Watches {
   #drainedTurn = -1;
   #retryMs = -Infinity;
   #hasWarned = false;
-  readonly #onEvent = (watch: number, mask: number, name: FileName) => this.#tell(watch, mask, name);
-  /** Told by the kernel so far, and how often everything was forgotten since some were lost or came too fast. */
+  readonly #onEvent = (watch: number, mask: number, name: FileName) => this.#dispatch(watch, mask, name);
+  /** Events received so far. */
   events = 0;
+  /** How often all names were removed, because events were lost or came faster than they were read. */
   overflows = 0;
 
-  /** 0, or −errno: nothing can be watched at present. */
+  /** 0, or −errno when nothing can be watched at present. */
   failure = 0;
 
   get isOpen(): boolean {
     return this.#inotify >= 0;
   }
 
-  /** What the kernel watches. */
+  /** The number of inotify watches. */
   get count(): number {
     return this.#watchedNames.size;
   }
 
-  /** `tree` hears of its places from now on. */
+  /** Adds a tree, whose names can be watched from now on. */
   join(tree: Watcher): void {
     if (this.#inotify < 0) this.#open();
     this.#trees.add(tree);
     this.#mounts?.add(tree);
   }
 
-  /** It has no places any more. */
+  /** Removes a tree. The last one closes the inotify instance. */
   leave(tree: Watcher): void {
     this.#trees.delete(tree);
     this.#mounts?.remove(tree);
@@ -67,7 +68,10 @@ class Watches {
     this.#retryMs = -Infinity;
   }
 
-  /** Tells of everything that happened before it was called. Once a turn is enough, see `Reactor`. */
+  /**
+   * Handles all events that were queued before the call. A second call with the same `turn` does nothing: all requests
+   * of a turn were received before the first of them is handled.
+   */
   drain(turn: number): void {
     if (turn === this.#drainedTurn) return;
     this.#drainedTurn = turn;
@@ -78,23 +82,23 @@ class Watches {
       if (status === -EAGAIN) return;
       if (status < 0) break;
     }
-    this.#reset(); // it fails, or events come faster than they are read
+    this.#reset(); // reading failed, or events come faster than they are read
   }
 
   /**
-   * Asks what was mounted and unmounted since this was last asked: the trees that this concerns begin anew in the next
-   * turn. False: `doubtful`, of which something was just found, is among them.
+   * Polls the mount table. Trees whose mounts have changed are reset in the next turn. Returns false when `doubtful`,
+   * in which files were just looked up, is among them. `doubtful` is null when there is none.
    */
   lookAtMounts(doubtful: Watcher | null = null): boolean {
     for (const tree of this.#mounts?.changed(doubtful) ?? []) this.#disturbed.add(tree);
     return doubtful === null || !this.#disturbed.has(doubtful);
   }
 
-  /** Watches what `fd` is open on for `watched`: 0 or −errno. */
+  /** Watches the open file or directory `fd` as `watched`. Returns 0 or −errno. */
   watch(watched: WatchedName, fd: number, isDirectory: boolean): number {
     const watch = inotifyWatch(this.#inotify, fd, isDirectory);
     if (watch < 0 || watched.watch === watch) return Math.min(watch, 0);
-    this.unwatch(watched); // another file has come to its name: the event is on its way
+    this.unwatch(watched); // the name has another file by now, and its event is queued
     watched.watch = watch;
     const others = this.#watchedNames.get(watch);
     if (others === undefined) this.#watchedNames.set(watch, [watched]);
@@ -106,7 +110,7 @@ class Watches {
     const { watch } = watched;
     watched.watch = -1;
     const watchedNames = this.#watchedNames.get(watch);
-    if (watchedNames === undefined) return; // the kernel has ended it
+    if (watchedNames === undefined) return; // the kernel has removed the watch
     const others = watchedNames.filter((other) => other !== watched);
     if (others.length > 0) {
       this.#watchedNames.set(watch, others);
@@ -116,7 +120,7 @@ class Watches {
     }
   }
 
-  /** Once: it will go on as it began. */
+  /** Warns once that files cannot be watched. `status` is −errno. */
   warn(status: number, onWarning: (message: string) => void): void {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
@@ -128,11 +132,11 @@ class Watches {
     );
   }
 
-  #tell(watch: number, mask: number, name: FileName): void {
+  #dispatch(watch: number, mask: number, name: FileName): void {
     this.events++;
-    if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: who knows what was lost
+    if (watch < 0) return this.#reset(); // IN_Q_OVERFLOW: any event may be lost
     const watchedNames = this.#watchedNames.get(watch);
-    if (watchedNames === undefined) return; // a late event of a watch that was given up
+    if (watchedNames === undefined) return; // a late event of a watch that was removed
     if (mask & IN_IGNORED) this.#watchedNames.delete(watch);
     for (const watched of watchedNames) watched.tree.onEvent(watched, mask, name);
   }
@@ -143,17 +147,20 @@ class Watches {
     for (const tree of disturbed) tree.reset();
   }
 
-  /** Begins anew: everything may have changed. */
+  /** Opens a new inotify instance and resets all trees: everything may have changed. */
   #reset(): void {
     this.overflows++;
-    this.#close(); // with all its watches
+    this.#close(); // removes all watches
     this.#watchedNames.clear();
     this.#retryMs = performance.now() + CACHE_RECHECK_SECONDS * 1000;
     this.#open();
     for (const tree of [...this.#trees]) tree.reset();
   }
 
-  /** There may be descriptors again, or memory. What was found meanwhile goes on being looked at each time. */
+  /**
+   * Tries to open the instance again, at most every `CACHE_RECHECK_SECONDS`: descriptors or memory may be available
+   * again. Files that were cached meanwhile are still checked at each use.
+   */
   #retry(): void {
     const now = performance.now();
     if (this.#trees.size === 0 || now < this.#retryMs) return;
@@ -161,7 +168,10 @@ class Watches {
     this.#open();
   }
 
-  /** Where nothing tells of mounts, nothing else is to be relied on either. */
+  /**
+   * Opens the inotify instance and the mount table. Without the mount table nothing is watched, since mounts hide
+   * changes.
+   */
   #open(): void {
     const mounts = Mounts.open();
     this.#inotify = typeof mounts === "number" ? mounts : inotifyCreate();
@@ -181,5 +191,5 @@ class Watches {
   }
 }
 
-/** Those of this process. */
+/** The inotify watches of this process. */
 export const watches: Watches = new Watches();

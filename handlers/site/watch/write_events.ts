@@ -1,5 +1,5 @@
 /**
- * Hears of writes to a file while it is sent, by whatever name they come.
+ * Write events of a file while it is sent, through any of its names.
  * @module
  */
 import { IN_IGNORED, IN_MODIFY } from "../../../ffi/libc/constants.ts";
@@ -7,7 +7,7 @@ import { WatchedName } from "./watched_name.ts";
 import type { WatchTree } from "./watch_tree.ts";
 import { watches } from "./watches.ts";
 
-/** Counts the writes to one open file. */
+/** A counter of writes to one open file. */
 export class WriteEvents {
   readonly #tree: WatchTree;
   readonly #watched: WatchedName;
@@ -24,24 +24,24 @@ export class WriteEvents {
     };
   }
 
-  /** Of the file that is open as `fd`, from now on. Null where the kernel cannot be relied on to tell of all. */
+  /** Counts writes to the open file `fd` from now on. Null when the kernel does not report all of them. */
   static of(tree: WatchTree, fd: number): WriteEvents | null {
     const events = new WriteEvents(tree);
     return tree.isWatching && tree.watchFile(events.#watched, fd) ? events : null;
   }
 
-  /** Grows with every write that has ended before it is asked for; several may count as one. */
+  /** Grows with each write that ended before this is read. Several writes may count as one. */
   get writes(): number {
     this.#tree.drain();
     return this.#writes;
   }
 
-  /** False once events may have been lost, or nothing listens: from then on {@linkcode writes} says nothing. */
+  /** False once events may have been lost, or the watch has ended. {@linkcode writes} is meaningless then. */
   get isReliable(): boolean {
     return !this.#hasEnded && this.#tree.isWatching && watches.overflows === this.#overflows;
   }
 
-  /** Gives the watch back. */
+  /** Removes the watch. */
   close(): void {
     this.#tree.unwatch(this.#watched);
   }
