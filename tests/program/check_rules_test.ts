@@ -143,8 +143,8 @@ Deno.test("rewrites that lead to each other, to themselves, or to nothing are na
     ]],
     [[["/**", "/$1"]], ["3: The rewrite rule for /** leads to itself: it is without effect"]],
     [[["/a", "/none.html"], ["/b", "/v1/"], ["/c", "/app/"], ["/d", "/v1/a"]], [
-      "3: The rewrite rule for /a leads to /none.html, where nothing is",
-      "4: The rewrite rule for /b leads to /v1/, where nothing is",
+      "3: The rewrite rule for /a leads to /none.html, which does not exist",
+      "4: The rewrite rule for /b leads to /v1/, which does not exist",
     ], { cleanUrls: true }],
     [[["/**", "/v1/$1"]], []], // followed once
     [[["/app/**", "/app/index.html"], ["/**", "/"]], []],

@@ -30,7 +30,7 @@ Deno.test("--check warns of files that are not there, of rules that lead in a ci
   });
   const found = await warningsOf(site, text);
   assertEquals(found.map((line) => line.replace(/^epollet\.json:1: (The )?/, "")), [
-    "cacheSize is 64 bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB",
+    "cacheSize is 64 bytes, which is probably a mistake: a number alone counts bytes, 64M is 64 MiB",
     "page of spa, /none.html, is no file in the root",
     "page for 404, /lost.html, is no file in the root",
     "page for 500, /d, is no file in the root",
@@ -91,7 +91,7 @@ Deno.test("a number whose unit seems to be missing is named, and one that may be
   const text =
     '{ "root": "html",\n"cacheSize": 64,\n"cacheFileSize": 1, "maxBody": 10,\n"headTimeout": 15000 }';
   const found = await warningsOf(site, text, "--keep-alive-timeout", "60000");
-  assertEquals(found.map((line) => line.replace(/, which is hardly meant: .*/, "")), [
+  assertEquals(found.map((line) => line.replace(/, which is probably a mistake: .*/, "")), [
     "epollet.json:2: cacheSize is 64 bytes",
     "epollet.json:3: cacheFileSize is 1 bytes",
     "epollet.json:3: maxBody is 10 bytes",

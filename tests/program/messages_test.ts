@@ -102,7 +102,7 @@ Deno.test("a port that needs a right is told with what to do", async () => {
       const { code, stderr } = await new Deno.Command(command, { args: rest }).output();
       const text = new TextDecoder().decode(stderr);
       assertEquals([code, text.split("\n").length], [1, 2], text);
-      assertStringIncludes(text, ": EACCES (permission denied): a port below 1024 needs a right: ");
+      assertStringIncludes(text, ": EACCES (permission denied): a port below 1024 needs a privilege: ");
       for (const way of ["from 1024 on", "--user", "CAP_NET_BIND_SERVICE"]) assertStringIncludes(text, way);
     }
   } else console.warn("skipped: every port may be bound here");

@@ -142,8 +142,8 @@ Deno.test("no client notices reloads under load", async () => {
 Deno.test("alone, what counts only from the next start on is said, and the rest is in force", async () => {
   await using running = await Configured.start({}, []);
   await running.reloaded({ poller: "poll", backlog: 7, headers: { "X-New": "1" } });
-  await running.program.warned(/Reload: a new value of "poller" counts from the next start on/);
-  await running.program.warned(/Reload: a new value of "backlog" counts from the next start on/);
+  await running.program.warned(/Reload: a new value of "poller" takes effect at the next start/);
+  await running.program.warned(/Reload: a new value of "backlog" takes effect at the next start/);
   assertEquals((await exchange(running.program.port, get("/"))).fields["x-new"], "1");
 });
 

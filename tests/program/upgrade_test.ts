@@ -103,7 +103,7 @@ Deno.test("a new program that cannot begin changes nothing", async () => {
     site.write("epollet.json", '{"port": 0, "root": "nowhere"}');
     program.kill("SIGUSR2");
     await program.warned(
-      /Cannot open root .*nowhere: ENOENT[^]*The new program ended with status 2: this one goes on\n/,
+      /Cannot open root .*nowhere: ENOENT[^]*The new program ended with status 2: this one keeps running\n/,
     );
     assertEquals((await exchange(program.port, get("/"))).text, "hello");
     program.kill("SIGTERM");
