@@ -1,13 +1,13 @@
 /**
- * A server whose handlers take their time, read bodies in every way or not at all, and stream what they say. It prints
- * where it listens. Its one argument is the poller.
+ * A server whose handlers answer late, read bodies in every way or not at all, and send streams. It prints where it
+ * listens. Its argument is the poller.
  * @module
  */
 import { HttpError, HttpResponse, type PollerName, serve } from "../../mod.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** Who says it, what the request still is when it is said, and the data. */
+/** Returns a response with the handler's name, the request's properties at this time, and the data. */
 function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
   const text = `${who}${request.query}${request.header("x-id") ?? ""}:`;
   const head = Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -22,14 +22,14 @@ async function echo(request: HttpRequest): Promise<HttpResponse> {
   return said("echo", request, data);
 }
 
-/** Reads only when the request has come long since. */
+/** Reads the body long after the whole request has arrived. */
 async function late(request: HttpRequest): Promise<HttpResponse> {
   await sleep(1);
   const data = await request.bytes();
   return said("late", request, data);
 }
 
-/** Answers while the body is on its way. */
+/** Answers without reading, while the body is on its way. */
 async function deaf(): Promise<HttpResponse> {
   await sleep(1);
   return HttpResponse.text("deaf:");

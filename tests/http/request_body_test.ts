@@ -1,6 +1,6 @@
 /**
- * Bodies on their way to a handler, on a scripted socket, level and edge: both framings, cut everywhere, too long,
- * broken, late, unread, half read and announced.
+ * Request bodies on their way to a handler, on a scripted socket, level and edge: both framings, cut everywhere, too
+ * long, broken, late, unread, half read, and with Expect.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -24,7 +24,7 @@ import { get } from "../support/wire.ts";
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const EXPECT = "Expect: 100-continue";
 
-/** Answers with the body, or with the path of a request that has none. */
+/** Answers with the body, or with the path when there is no body. */
 const repeat: Handler = async (request) => says(await request.text() || request.path);
 
 onBoth("a body, by length and in chunks, cut at every byte, reaches its handler whole", async (trigger) => {
@@ -115,7 +115,7 @@ onBoth("Expect: 100 goes out when the handler wants the body, and only then", as
   await calm(scripted);
   assertEquals(withoutDate(scripted.socket.text), CONTINUE + answer("0123456789") + answer("/next"));
   using eager = new Scripted(handler, trigger);
-  eager.receive(input); // did not wait to be told
+  eager.receive(input); // the client does not wait for 100 (Continue)
   await calm(eager);
   wants();
   await calm(eager);
