@@ -1,5 +1,5 @@
 /**
- * `--explain` with `--user`: what it says is what the server answers that serves as that user.
+ * `--explain` with `--user` shows the responses of a server that runs as that user.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -19,7 +19,7 @@ function newSite(): Site {
   return site;
 }
 
-/** The status that `--explain` says, and all that it prints. */
+/** Returns the status that `--explain` shows, and all of its output. */
 async function explained(
   site: Site,
   path: string,
@@ -32,7 +32,7 @@ async function explained(
 }
 
 Deno.test({
-  name: "as --user it finds what the server finds as that user, and says who that is",
+  name: "with --user it finds what the server finds as that user, and names the user",
   ignore: !IS_ROOT,
   async fn() {
     using site = newSite();
@@ -56,7 +56,7 @@ Deno.test({
   },
 });
 
-Deno.test("a user who is none is a mistake; who is not root is told whose rights are shown", async () => {
+Deno.test("an unknown user is a mistake; without root, a line says whose rights are shown", async () => {
   using site = newSite();
   const args = ["0", site.root, "--no-config", "--explain", "/", "--user"];
   const none = await runProgram([...args, "nobody-here"]);

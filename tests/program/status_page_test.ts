@@ -1,5 +1,5 @@
 /**
- * The status page in a real browser, while the server it shows is at work.
+ * The status page in a real browser, while the server that it shows is busy.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -15,7 +15,7 @@ const numberIn = (selector: string) =>
 const textOf = (selector: string) => `document.querySelector(${JSON.stringify(selector)}).textContent`;
 const MOVING = "Number(document.documentElement.dataset.moving)";
 
-/** Asks again and again, on a few connections, until it is told to stop. */
+/** Sends requests on a few connections until the returned function is called. */
 function load(port: number): () => Promise<void> {
   let isOver = false;
   const clients = Array.from({ length: 8 }, async () => {
