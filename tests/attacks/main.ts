@@ -67,7 +67,7 @@ async function served(args: readonly string[], use: (program: Program) => Promis
   }
 }
 
-/** What the machine itself adds: nothing else is asked of the server. */
+/** Measures the delays of the machine itself, without an attack. */
 async function baseline(): Promise<void> {
   await served(
     [],

@@ -1,5 +1,5 @@
 /**
- * Many clients on few objects: those that rest cost none, and nobody finds what another has left behind.
+ * Many clients on few objects: idle clients have none, and no client finds data of another.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -25,7 +25,7 @@ import { get } from "../support/wire.ts";
 
 loadLibc();
 
-/** A server's inside with as many scripted clients as wanted. */
+/** The inside of a server with any number of scripted clients. */
 class Crowd {
   readonly poller: ScriptedPoller;
   readonly reactor: Reactor;
@@ -75,7 +75,7 @@ class Crowd {
     this.connections = new Connections(host, null, () => {});
   }
 
-  /** A client that has sent `first` before it is accepted. */
+  /** Returns a client that has sent `first` before it is accepted. */
   client(...first: string[]): { fd: number; socket: ScriptedSocket } {
     const fd = eventfdCreate();
     const socket = new ScriptedSocket();
@@ -90,7 +90,7 @@ class Crowd {
     for (let turns = 0; this.reactor.turn(0) > 0; turns++) assert(turns < 1000, "it never comes to rest");
   }
 
-  /** Objects in use. */
+  /** The number of objects in use. */
   get objects(): number {
     return [...this.reactor.sources()].filter((source) => source instanceof Connection).length;
   }

@@ -150,23 +150,26 @@ for (const isLogged of [false, true]) {
   });
 }
 
-onBoth("the same request again and again, alone, pipelined, cut in two and after a body", (trigger) => {
-  using scripted = new Scripted(describe, trigger);
-  const body = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
-  let expected = "";
-  for (let i = 0; i < 6; i++) {
-    scripted.receive(get("/a"));
-    scripted.receive(get("/a") + get("/a") + get("/b") + get("/a").slice(0, 9));
-    scripted.receive(get("/a").slice(9));
-    scripted.receive(body + get("/a"));
-    for (const path of ["/a", "/a", "/a", "/b", "/a"]) expected += answer(`GET ${path}`);
-    expected += answer("POST /p") + answer("GET /a");
-    assertEquals(withoutDate(scripted.socket.text), expected, `round ${i}`);
-  }
-});
+onBoth(
+  "the same request is found again and again: alone, pipelined, cut in two and after a body",
+  (trigger) => {
+    using scripted = new Scripted(describe, trigger);
+    const body = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let expected = "";
+    for (let i = 0; i < 6; i++) {
+      scripted.receive(get("/a"));
+      scripted.receive(get("/a") + get("/a") + get("/b") + get("/a").slice(0, 9));
+      scripted.receive(get("/a").slice(9));
+      scripted.receive(body + get("/a"));
+      for (const path of ["/a", "/a", "/a", "/b", "/a"]) expected += answer(`GET ${path}`);
+      expected += answer("POST /p") + answer("GET /a");
+      assertEquals(withoutDate(scripted.socket.text), expected, `round ${i}`);
+    }
+  },
+);
 
 onBoth(
-  "a handler that keeps a shared request finds it unchanged after others were served",
+  "a handler that keeps a shared request finds it unchanged after other requests",
   async (trigger) => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => release = resolve);

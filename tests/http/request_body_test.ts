@@ -68,7 +68,7 @@ onBoth("no body: bytes, text and stream say so", async (trigger) => {
   assertEquals(seen, [0, "", null, 0, "", null]);
 });
 
-onBoth("the time in which the client is waited for is not the handler's", async (trigger) => {
+onBoth("time spent waiting for the client does not count against the handler", async (trigger) => {
   await withClock(async (advance) => {
     const { promise, resolve } = Promise.withResolvers<HttpResponse>();
     using scripted = scriptedWith(
@@ -94,7 +94,7 @@ onBoth("the time in which the client is waited for is not the handler's", async 
   });
 });
 
-onBoth("Expect: 100 goes out when the handler wants the body, and only then", async (trigger) => {
+onBoth("Expect: 100 is sent when the handler reads the body, and only then", async (trigger) => {
   const input = post("0123456789", EXPECT);
   const headEnd = input.length - 10;
   let wants = () => {};
@@ -159,7 +159,7 @@ onBoth("a body is read once; a stream of it may be asked for again and again", a
   );
 });
 
-onBoth("JSON is parsed; what is none is 400 and not logged", async (trigger) => {
+onBoth("JSON is parsed; malformed JSON is 400 and not logged", async (trigger) => {
   const handler: Handler = async (request) => HttpResponse.json(await request.json());
   for (const [body, status] of [['{"a":[1]}', 200], ["null", 200], ["{", 400], ["\xff", 400]] as const) {
     using scripted = new Scripted(handler, trigger);
@@ -205,7 +205,7 @@ onBoth("a handler that reads slowly makes receiving stop", async (trigger) => {
 });
 
 onBoth(
-  "a stream that is cancelled holds its client up no longer, and may be cancelled while it waits",
+  "a cancelled stream does not delay its client any longer, and may be cancelled while it waits",
   async (trigger) => {
     const body = "x".repeat(3 * REQUEST_BODY_QUEUE_BYTES_MAX);
     for (const isWaiting of [false, true]) {

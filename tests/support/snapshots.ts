@@ -1,10 +1,10 @@
 /**
- * Snapshots as a server might give them.
+ * Snapshots as a server might take them.
  * @module
  */
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
-/** A server that has done nothing yet, but for what is said. */
+/** Returns the snapshot of a server that has done nothing yet, with the properties of `overrides`. */
 export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
   return {
     pid: 100,
@@ -33,7 +33,7 @@ export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-/** A cache that holds, and has done, what `n` says. */
+/** Returns the statistics of a cache in which all values depend on `n`. */
 export function cacheWith(n: number): NonNullable<Snapshot["cache"]> {
   return {
     bytes: n,
