@@ -131,7 +131,8 @@ export function descriptorLimit(): number {
 
 function descriptorsOf(pid: number): number {
   const { size } = Deno.statSync(`/proc/${pid}/fd`);
-  return size > 0 ? size : Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length; // st_size is the number of entries since Linux 6.2
+  // Since Linux 6.2, the size of the directory is the number of its entries.
+  return size > 0 ? size : Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
 }
 
 function freePort(): number {

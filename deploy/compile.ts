@@ -112,8 +112,10 @@ async function compile(output: string, target: string): Promise<void> {
     "--no-check",
     "--no-prompt",
     "--allow-ffi",
-    "--v8-flags=--max-semi-space-size=4", // a young generation of 12 MiB in place of up to 96: most objects here die at once or live long
-    "--no-code-cache", // a code cache would be read from $TMPDIR/deno-compile-NAME.cache, where any user can put one
+    // A young generation of 12 MiB in place of up to 96: most objects here die at once or live long.
+    "--v8-flags=--max-semi-space-size=4",
+    // A code cache would be read from $TMPDIR/deno-compile-NAME.cache, where any user can put one.
+    "--no-code-cache",
     ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target]!.triple]),
     ...["--output", output],
     ...["--config", `${REPOSITORY}deno.json`],
@@ -180,7 +182,8 @@ async function insertSite(program: string, { end }: ElfHeader, choices: Choices,
     configPath: config,
     config: config === null ? null : readConfig(config),
   });
-  await copy(end, Infinity); // some versions of Deno append the modules after the last section, and look for them at the end
+  // Some versions of Deno append the modules after the last section, and look for them at the end.
+  await copy(end, Infinity);
   for (const line of leftOut) console.error(`compile: not packed: ${line}`);
   console.log(`${files} ${files === 1 ? "file" : "files"}, ${size} bytes, of ${site}`);
 }

@@ -27,7 +27,8 @@ export async function healthcheck(args: Arguments): Promise<string | null> {
     const trouble = probe(command.admin ?? DEFAULT_ADMIN, args.healthcheck);
     return trouble === null || command.admin !== null ? trouble : `${trouble}: ${NO_ADMIN}`;
   } catch (error) {
-    if (error instanceof UsageError) return error.message; // the caller wants the exit status of an unhealthy server
+    // The caller wants the exit status of an unhealthy server.
+    if (error instanceof UsageError) return error.message;
     throw error;
   }
 }

@@ -101,7 +101,8 @@ export function handleSignals(tasks: SignalTasks, reactor: Reactor): void {
     else if (count === 0) tasks.reload();
   });
   Deno.addSignalListener("SIGUSR2", () => {
-    if (count === 0) tasks.succeed(); // a program that is ending has closed the sockets that a successor would inherit
+    // A program that is ending has closed the sockets that a successor would inherit.
+    if (count === 0) tasks.succeed();
   });
 }
 

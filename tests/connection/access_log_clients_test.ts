@@ -79,7 +79,8 @@ Deno.test("the path of a UNIX socket that a PROXY header names as the client can
 });
 
 Deno.test("the longest possible line is complete anywhere in the buffer, and its long fields are cut", async () => {
-  const user = btoa(String.fromCharCode(...encodeUtf8("\u{1d160}".repeat(188) + ":"))); // NFC makes three characters of one
+  // NFC makes three characters of one.
+  const user = btoa(String.fromCharCode(...encodeUtf8("\u{1d160}".repeat(188) + ":")));
   const begin = `GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic ${user}\r\nUser-Agent: `;
   const agent = "\xff".repeat(HEAD_BYTES_MAX - begin.length - 4);
   const request = latin1(`${begin}${agent}\r\n\r\n`);

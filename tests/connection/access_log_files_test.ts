@@ -99,7 +99,7 @@ Deno.test("a server whose log cannot be written keeps serving, and reports that 
     await wire.send(get("/").repeat(200));
     for (let i = 0; i < 200; i++) assertEquals((await wire.expect()).status, 200);
   }
-  await eventually(() => server.errors.length > 0, "nothing is said");
+  await eventually(() => server.errors.length > 0, "no error is logged");
   assertMatch(server.errors[0]!, /^The access log lost \d+ lines: ENOSPC \(.*\)$/);
   assert(server.errors.length <= 3, server.errors.join("\n"));
 });
@@ -179,8 +179,8 @@ Deno.test("lines go to standard output after the greeting, warnings to the error
   await using program = await Program.start(site.root, ["--access-log", "json", "--error-log", errors]);
   await ask(program, "/a");
   await program.printed(/^\{.*\}\n/m);
-  const said = program.stdout.slice(program.greeting.length).trimEnd().split("\n");
-  const lines = said.filter((line) => !line.startsWith("Serving ")); // an address of this machine's network
+  const printed = program.stdout.slice(program.greeting.length).trimEnd().split("\n");
+  const lines = printed.filter((line) => !line.startsWith("Serving ")); // an address of this machine's network
   assertEquals(lines.map((line) => JSON.parse(line).target), ["/a"]);
   program.kill("SIGHUP"); // without a configuration file, a reload prints a warning
   await eventually(() => Deno.readTextFileSync(errors) !== "", "no warning");

@@ -266,7 +266,8 @@ onBoth(
     using scripted = new Scripted(describe, trigger);
     scripted.socket.sends = [10, -EAGAIN];
     scripted.receive(get("/", "Connection: close"));
-    scripted.socket.incoming.push(new TextEncoder().encode("\r\n")); // no poller reports it while the connection writes
+    // No poller reports it while the connection writes.
+    scripted.socket.incoming.push(new TextEncoder().encode("\r\n"));
     scripted.writable();
     assertEquals([scripted.state, scripted.socket.isShutDown], ["closed", true]);
     assertEquals(

@@ -126,13 +126,13 @@ onEach("who rests has no object; any of them is served when it speaks, in any or
   const clients = Array.from({ length: 60 }, () => crowd.client());
   assertEquals([crowd.objects, crowd.connections.count], [0, 60]);
   repeat(200, (random) => {
-    const speakers = clients.filter(() => random.oneIn(4));
-    for (const { fd, socket } of speakers) {
+    const senders = clients.filter(() => random.oneIn(4));
+    for (const { fd, socket } of senders) {
       socket.sent = [];
       socket.incoming.push(encodeUtf8(get(`/${fd}`)));
     }
-    crowd.turn(...speakers.map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
-    for (const { fd, socket } of speakers) assertEquals(withoutDate(socket.text), answer(`/${fd}`));
+    crowd.turn(...senders.map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
+    for (const { fd, socket } of senders) assertEquals(withoutDate(socket.text), answer(`/${fd}`));
     assertEquals(crowd.objects, 0);
   });
 });

@@ -70,7 +70,8 @@ onAll("a client that leaves cancels a sleep and a blocked response", async (poll
     for (const path of ["/sleep", "/write"]) {
       const client = await RawClient.connect(port, 8192);
       await client.send(get(path));
-      await eventually(() => begun > ends.length, `${path} does not begin`); // a reset before that would destroy the request
+      // A reset before that would destroy the request.
+      await eventually(() => begun > ends.length, `${path} does not begin`);
       await sleep(30);
       client.reset();
       await eventually(() => ends.includes(path), `${path} is not cancelled`);
@@ -181,7 +182,8 @@ Deno.test("two calls that take requests at once, and responses that are not awai
     await first;
     await sleep(50); // the loop is parked now
     connection.respond(HttpResponse.text("one"));
-    connection.respond(HttpResponse.text("two")); // a rejected promise or an exception, which affects no other connection
+    // A rejected promise or an exception, which affects no other connection.
+    connection.respond(HttpResponse.text("two"));
     await iterator.next();
   };
   await withServer({ coroutine }, async ({ port }) => {

@@ -51,7 +51,8 @@ Deno.test("the client is the last address that is not a trusted proxy's; nothing
     [['Forwarded: For="[2001:db8:cafe::17]:4711"'], "2001:db8:cafe::17"],
     [['Forwarded: for=192.0.2.43, for="10.1.2.3:81"'], "192.0.2.43"],
     [["Forwarded: for=192.0.2.43", "Forwarded: for=10.1.2.3;by=_x"], "192.0.2.43"],
-    [["Forwarded: for=192.0.2.43", "X-Forwarded-For: 198.51.100.1"], null], // the client may have written one of them
+    // The client may have written one of them.
+    [["Forwarded: for=192.0.2.43", "X-Forwarded-For: 198.51.100.1"], null],
     [["X-Forwarded-For: 192.0.2.43", "Forwarded: for=192.0.2.43"], "192.0.2.43"],
     [["X-Forwarded-For: 198.51.100.1, 10.0.0.1", 'Forwarded: for="198.51.100.1:80"'], "198.51.100.1"],
     [["Forwarded: by=10.0.0.1", "X-Forwarded-For: 198.51.100.1"], null],

@@ -54,7 +54,7 @@ async function serviceMs(port: number): Promise<number> {
 }
 
 /** Ends the program, and returns the lines that it has printed to standard error. */
-async function complaints(program: Program): Promise<string[]> {
+async function errorLines(program: Program): Promise<string[]> {
   program.kill("SIGTERM");
   const { code, stderr } = await program.finish();
   assertEquals(code, 0);
@@ -69,7 +69,7 @@ Deno.test("--max-connections: one client more gets 503, and is served when anoth
   clients[0]![Symbol.dispose]();
   assert(await serviceMs(program.port) < 1000);
   leave(clients.slice(1));
-  const lines = await complaints(program);
+  const lines = await errorLines(program);
   assertEquals(lines, [
     "epollet: Clients are refused: all 5 connections that the server may have are in use",
   ]);
@@ -108,7 +108,7 @@ Deno.test("--max-per-ip does not affect another address", async () => {
   leave(clients);
   await sleep(50);
   assert(await serviceMs(program.port) < 1000);
-  const lines = await complaints(program);
+  const lines = await errorLines(program);
   assertEquals(lines, [
     "epollet: Clients are refused: 127.0.0.1 has all 3 connections that an address may have",
   ]);
@@ -150,7 +150,7 @@ Deno.test("--rate: more requests get 429 with the time to wait, on old and new c
     }
   }
   assertEquals(await statusFrom("127.0.0.3", program.port), "200");
-  assertEquals(await complaints(program), []);
+  assertEquals(await errorLines(program), []);
 });
 
 Deno.test("without descriptors new clients get 503, one line per second is logged, nothing spins, and service returns with the descriptors", async () => {
@@ -181,7 +181,7 @@ Deno.test("without descriptors new clients get 503, one line per second is logge
     assert(used < 40 * seconds, `${used} ticks of 10 ms used in ${seconds} s of waiting`);
     leave(clients);
     assert(await serviceMs(program.port) < 1000);
-    const lines = await complaints(program);
+    const lines = await errorLines(program);
     assert(lines.length >= 1 && lines.length <= 4, lines.join("\n"));
     for (const found of lines) assertMatch(found, line);
   }
@@ -223,7 +223,7 @@ Deno.test("every deadline can be set: each stalled client is cut off in time, wi
   await sleep(2000);
   const received = await reader.readToEnd().then((bytes) => bytes.length, () => 0);
   assert(received < 20_000_000, "a client that did not read was waited for");
-  assertEquals(await complaints(program), []);
+  assertEquals(await errorLines(program), []);
 });
 
 async function drip(client: Wire, start: string, byte: string): Promise<void> {

@@ -36,7 +36,7 @@ function backlogOf(fd: number): number {
 }
 
 /** Returns the message of the SystemError that listening throws, and checks that nothing is left open. */
-function refusal(...addresses: ListenAddress[]): string {
+function errorOf(...addresses: ListenAddress[]): string {
   const before = openDescriptors();
   const { message } = assertThrows(() => openListeners(addresses), SystemError);
   assertEquals(openDescriptors(), before, message);
@@ -115,10 +115,10 @@ Deno.test("several sockets of one address have one port, a queue each, and no ot
 Deno.test(":: accepts IPv4 and IPv6, and leaves IPv4 to another socket that is named", () => {
   const both = openListeners([tcp("::", 0)])[0]![0]!;
   const { port } = both.address;
-  assertStringIncludes(refusal(tcp("0.0.0.0", port)), "EADDRINUSE");
+  assertStringIncludes(errorOf(tcp("0.0.0.0", port)), "EADDRINUSE");
   closeListeners([both]);
   const old = openListeners([tcp("0.0.0.0", port)])[0]!;
-  assertStringIncludes(refusal(tcp("::", port)), "EADDRINUSE");
+  assertStringIncludes(errorOf(tcp("::", port)), "EADDRINUSE");
   const added = openListeners([tcp("::", port)], {}, 1, [tcp("0.0.0.0", port)])[0]![0]!;
   closeListeners([...old, added]);
   for (const host of ["0.0.0.0", "127.0.0.1"]) {
@@ -137,7 +137,7 @@ Deno.test("when one of several addresses fails, nothing stays open, and no file 
   const path = site.path("a.sock");
   using fds = new Descriptors();
   const { port } = localAddress(fds.keep(listenTcp("127.0.0.1", 0, 1)));
-  const message = refusal(tcp("127.0.0.1", 0), unix(path), tcp("127.0.0.1", port));
+  const message = errorOf(tcp("127.0.0.1", 0), unix(path), tcp("127.0.0.1", port));
   assertEquals(message, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE (address already in use)`);
   assertEquals(Array.from(Deno.readDirSync(site.root)), []);
 });
@@ -173,28 +173,29 @@ Deno.test("a stale UNIX socket is replaced; a live one, and any other file, stay
   const busy = "EADDRINUSE (address already in use)";
   const live =
     `Cannot listen on unix:${path}: ${busy}: another server listens there: end it, or choose another path`;
-  assertEquals(refusal(unix(path)), live);
+  assertEquals(errorOf(unix(path)), live);
   assertEquals(Deno.lstatSync(path).ino, first);
   closeListeners([socket]);
   const full = fds.keep(listenUnix(path, 0));
-  for (let i = 0; i < 3; i++) assertEquals(refusal(unix(path)), live); // further clients wait in the queue, which is full
+  // Further clients wait in the queue, which is full.
+  for (let i = 0; i < 3; i++) assertEquals(errorOf(unix(path)), live);
   fds.close(full);
   Deno.symlinkSync(path, site.path("link"));
   for (const name of ["file", "folder", "link"]) {
     const expected = `Cannot listen on unix:${
       site.path(name)
     }: ${busy}: something that is no socket is there, and stays`;
-    assertEquals(refusal(unix(site.path(name))), expected);
+    assertEquals(errorOf(unix(site.path(name))), expected);
   }
   assertEquals(Deno.readTextFileSync(site.path("file")), "content");
   assert(Deno.lstatSync(site.path("link")).isSymlink);
   const datagrams = fds.keep(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   assertEquals(libc.bind(datagrams, sockaddr, writeUnixSockaddr(site.path("datagrams"))), 0);
   assertMatch(
-    refusal(unix(site.path("datagrams"))),
+    errorOf(unix(site.path("datagrams"))),
     /a socket of another kind is there: choose another path$/,
   );
-  assertMatch(refusal(unix(site.path("missing/a.sock"))), /: ENOENT \(no such file or directory\)$/);
+  assertMatch(errorOf(unix(site.path("missing/a.sock"))), /: ENOENT \(no such file or directory\)$/);
 });
 
 Deno.test("closing a UNIX socket removes its file, but not the file of another server", () => {
@@ -227,6 +228,6 @@ Deno.test("clients of UNIX sockets have no address and no network; an abstract n
     assertEquals(peerNetwork(server), null);
     assertEquals(localAddress(server).address, lists[0]![i]!.name);
   }
-  assertMatch(refusal(unix(name)), /EADDRINUSE \(address already in use\)$/);
+  assertMatch(errorOf(unix(name)), /EADDRINUSE \(address already in use\)$/);
   closeListeners(lists.flat());
 });

@@ -11,7 +11,7 @@ import { cacheWith, snapshotWith } from "../support/snapshots.ts";
  * Returns the snapshot of a worker that did everything `n` times, and holds `n` of everything, with the properties of
  * `overrides`.
  */
-function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
+function busy(n: number, overrides: Partial<Snapshot> = {}): Snapshot {
   const connections = Array.from(
     { length: 400 },
     (_, fd) => ({ fd, state: "idle", ageMs: n, queuedBytes: 0 }),
@@ -33,7 +33,7 @@ function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
     cpuSeconds: n,
     openDescriptors: n,
     cache: cacheWith(n),
-    ...said,
+    ...overrides,
   });
 }
 

@@ -167,7 +167,8 @@ onBoth(
             await pass(scripted, SEND_TIMEOUT_MS - 1, advance);
           }
           assertEquals(scripted.state, "handling", `${taken}`);
-          await pass(scripted, isSilent ? 2 : RATE_STEP_MS_MAX + 2, advance); // the next check sees whether the client has taken bytes
+          // The next check sees whether the client has taken bytes.
+          await pass(scripted, isSilent ? 2 : RATE_STEP_MS_MAX + 2, advance);
           assertEquals([scripted.state, source.cancels.length], ["closed", 1], `${taken}`);
         });
       }

@@ -129,7 +129,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
   assertEquals(await textOf(kept), "0 connected", "they do not count");
   using slow = await Wire.connect(server.address.port);
   await slow.send(get("/"));
-  await eventually(() => server.connections === 1, "nobody came");
+  await eventually(() => server.connections === 1, "no client came");
   assertEquals(await textOf(kept), "1 connected");
   isDraining = true;
   server.shutdown();
@@ -160,7 +160,7 @@ for (const poller of ["epoll-level", "epoll-edge"] as const) {
     const running = old.run();
     using first = await Wire.connect(port);
     await first.send(get("/"));
-    await eventually(() => old.connections === 1, "nobody came");
+    await eventually(() => old.connections === 1, "no client came");
     old.shutdown();
     await sleep(20);
     using second = await Wire.connect(port); // the queue is still open

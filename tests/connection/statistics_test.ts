@@ -45,7 +45,7 @@ Deno.test("bytes, responses by status and clients are counted as the clients see
     await wire.endInput();
     received += (await wire.readToEnd()).length;
   }
-  await eventually(() => sum(Object.values(server.handle.snapshot().states)) === 0, "somebody is left");
+  await eventually(() => sum(Object.values(server.handle.snapshot().states)) === 0, "a connection is left");
   const after = server.handle.snapshot();
   assertEquals(after.sentBytes, received);
   assertEquals(after.receivedBytes, sum(requests.map((request) => request.length)));

@@ -32,7 +32,8 @@ export class Interposer {
   constructor() {
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(libc.__errno_location()!, 4));
     for (const [symbol, real] of Object.entries(this.#table)) {
-      if (!Object.getOwnPropertyDescriptor(this.#table, symbol)!.writable) continue; // the symbol runs on another thread
+      // The symbol runs on another thread.
+      if (!Object.getOwnPropertyDescriptor(this.#table, symbol)!.writable) continue;
       this.#real.set(symbol, real);
       this.#table[symbol] = (...args) => this.#called(symbol, real, args);
     }

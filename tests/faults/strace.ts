@@ -48,10 +48,10 @@ export async function withFaults(
     log,
   ];
   const strace = new Deno.Command("strace", { args, stderr: "piped", stdout: "null" }).spawn();
-  const said = await attached(strace.stderr, tids.length);
+  const output = await attached(strace.stderr, tids.length);
   try {
-    if (!said.includes("attached")) {
-      throw new Error(`strace did not attach for ${faults.map(describeFault).join(", ")}: ${said}`);
+    if (!output.includes("attached")) {
+      throw new Error(`strace did not attach for ${faults.map(describeFault).join(", ")}: ${output}`);
     }
     await body();
   } finally {
@@ -72,12 +72,12 @@ export async function withFaults(
 async function attached(stderr: ReadableStream<Uint8Array>, threads: number): Promise<string> {
   const reader = stderr.getReader();
   const decoder = new TextDecoder();
-  let said = "";
-  while ((said.match(/ attached/g)?.length ?? 0) < threads) {
+  let output = "";
+  while ((output.match(/ attached/g)?.length ?? 0) < threads) {
     const { value, done } = await awaited(reader.read(), "strace to attach");
     if (done) break;
-    said += decoder.decode(value);
+    output += decoder.decode(value);
   }
   reader.releaseLock();
-  return said;
+  return output;
 }

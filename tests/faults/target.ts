@@ -38,7 +38,8 @@ export class Target {
   static async start(args: readonly string[] = []): Promise<Target> {
     const files = new FaultSite();
     const program = await Program.start(files.site.root, ["--no-config", "--browse", ...args]);
-    await twentyMore(program.port, files.fresh(), files); // until the code is compiled, and permanent descriptors are open
+    // Warms up: then the code is compiled, and permanent descriptors are open.
+    await twentyMore(program.port, files.fresh(), files);
     await sleep(QUIET_MS);
     return new Target(files, program, descriptorsHeld(program.pid, files.site.root));
   }

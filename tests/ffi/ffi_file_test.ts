@@ -112,7 +112,7 @@ Deno.test("a path is opened below the root, and links are followed while they st
   for (const [path, expected] of results) {
     assertEquals(root.try(file.openBeneath, path), expected, `openBeneath ${path}`);
   }
-  assertEquals(openDescriptors(), before, "a refusal leaves no descriptor behind");
+  assertEquals(openDescriptors(), before, "a refused path leaves no descriptor open");
 });
 
 Deno.test("without openat2 a path is opened name by name, and no link is followed", () => {

@@ -70,7 +70,7 @@ for (
     const { address, port } = socket.localAddress(listening);
     assertEquals(address, host);
     assert(port > 0 && port < 65536);
-    assertEquals(socket.accept(listening), -EAGAIN, "nobody is there yet");
+    assertEquals(socket.accept(listening), -EAGAIN, "there is no client yet");
     const client = await Deno.connect({ hostname: over, port });
     try {
       const server = acceptOne(fds, listening);

@@ -78,7 +78,7 @@ Deno.test("select: 1023 is the largest descriptor that fits, and larger ones are
   using fds = new Descriptors();
   const low = fds.eventfd();
   eventfdSignal(low);
-  if (isOpen(1023)) console.log("SKIPPED: 1023 is somebody else's");
+  if (isOpen(1023)) console.log("SKIPPED: 1023 is in use");
   else {
     const last = fds.duplicate(low, 1023);
     assertEquals(select([last, low], [last], [last], 1), [[last, low], [last], []]);

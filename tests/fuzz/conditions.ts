@@ -92,7 +92,8 @@ function check([lines, tag, modified, now, date]: Input): void {
   const head = `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
   const { taken, request: read } = referenceParse(head);
   const bytes = bytesOf(head);
-  if (read === null || parseRequest(bytes, 0, bytes.length, request) !== taken) return; // the parser has its own target
+  // The parser has its own target.
+  if (read === null || parseRequest(bytes, 0, bytes.length, request) !== taken) return;
   const known = { etag: tag === "null" ? null : tag!, modifiedSeconds };
   const about = `${shown(lines!)}, ${JSON.stringify(known)}, now ${now}`;
   requireSame(

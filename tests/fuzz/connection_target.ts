@@ -166,7 +166,7 @@ export class ConnectionTarget implements FuzzTarget {
       subject.program.kill("SIGTERM");
       const { code, stderr } = await subject.program.finish();
       if (code !== 0 || stderr !== "") {
-        throw new Error(`the program ended with ${code} and said ${shown(stderr)}`);
+        throw new Error(`the program ended with ${code} and printed ${shown(stderr)}`);
       }
     } finally {
       await subject.program[Symbol.asyncDispose]();

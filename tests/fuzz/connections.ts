@@ -96,7 +96,8 @@ async function learnTags(port: number): Promise<Map<string, string>> {
 async function start(seed: number): Promise<Subject> {
   const tree = new SiteTree();
   const poller = new Random(seed).pick(POLLER_NAMES);
-  const args = ["--no-config", "--cache-file-size", "16K", "--poller", poller]; // the largest file is sent from the disk
+  // The largest file is sent from the disk.
+  const args = ["--no-config", "--cache-file-size", "16K", "--poller", poller];
   const program = await Program.start(tree.root, args);
   const tags = await learnTags(program.port);
   return {

@@ -70,7 +70,7 @@ export function caseRandom(seed: number, number: number): Random {
 }
 
 /** Returns the error of `check` for `input`, or null. */
-function complaint(target: PureTarget, input: Input): unknown {
+function errorOf(target: PureTarget, input: Input): unknown {
   try {
     target.check(input);
     return null;
@@ -87,9 +87,9 @@ export function pure(target: PureTarget): FuzzTarget & PureTarget {
     async run(seed, first, count) {
       for (let i = first; i < first + count; i++) {
         const input = target.make(caseRandom(seed, i));
-        if (complaint(target, input) === null) continue;
-        const smallest = await shrink(input, (input) => complaint(target, input) !== null);
-        throw new FuzzFailure(target.name, seed, i, smallest, complaint(target, smallest), input);
+        if (errorOf(target, input) === null) continue;
+        const smallest = await shrink(input, (input) => errorOf(target, input) !== null);
+        throw new FuzzFailure(target.name, seed, i, smallest, errorOf(target, smallest), input);
       }
       return count;
     },

@@ -16,7 +16,7 @@ import { joined } from "./reference_conditions.ts";
 import { type Answer, expectConversation, type Request } from "./reference_connection.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-const PATHS = ["/echo", "/echo", "/late", "/now", "/deaf", "/refused", "/stream", "/stream", "/missing"];
+const PATHS = ["/echo", "/echo", "/late", "/now", "/unread", "/refused", "/stream", "/stream", "/missing"];
 
 /** Returns the response of `handlers_program.ts` to a request. */
 function answerTo({ path, query, fields }: Request, data: string): Answer {
@@ -29,7 +29,7 @@ function answerTo({ path, query, fields }: Request, data: string): Answer {
         body: `${path.slice(1)}${query}${joined(fields, "x-id") ?? ""}:${data}`,
       };
     case "/now":
-    case "/deaf":
+    case "/unread":
       return { status: 200, fields: {}, body: `${path.slice(1)}:` };
     case "/refused":
       return { status: 409, fields: {}, body: null };

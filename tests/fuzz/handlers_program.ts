@@ -8,8 +8,8 @@ import type { HttpRequest } from "../../server/http/request.ts";
 import { sleep } from "../support/sleep.ts";
 
 /** Returns a response with the handler's name, the request's properties at this time, and the data. */
-function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
-  const text = `${who}${request.query}${request.header("x-id") ?? ""}:`;
+function respond(name: string, request: HttpRequest, data: Uint8Array): HttpResponse {
+  const text = `${name}${request.query}${request.header("x-id") ?? ""}:`;
   const head = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const whole = new Uint8Array(head.length + data.length);
   whole.set(head);
@@ -19,20 +19,20 @@ function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse
 
 async function echo(request: HttpRequest): Promise<HttpResponse> {
   const data = await request.bytes();
-  return said("echo", request, data);
+  return respond("echo", request, data);
 }
 
-/** Reads the body long after the whole request has arrived. */
+/** Reads the body later, mostly after the whole request has arrived. */
 async function late(request: HttpRequest): Promise<HttpResponse> {
   await sleep(1);
   const data = await request.bytes();
-  return said("late", request, data);
+  return respond("late", request, data);
 }
 
 /** Answers without reading, while the body is on its way. */
-async function deaf(): Promise<HttpResponse> {
+async function unread(): Promise<HttpResponse> {
   await sleep(1);
-  return HttpResponse.text("deaf:");
+  return HttpResponse.text("unread:");
 }
 
 async function refused(): Promise<HttpResponse> {
@@ -56,8 +56,8 @@ const server = serve({
         return late(request);
       case "/now":
         return HttpResponse.text("now:");
-      case "/deaf":
-        return deaf();
+      case "/unread":
+        return unread();
       case "/refused":
         return refused();
       case "/stream":

@@ -35,7 +35,8 @@ export function anyByte(random: Random): string {
 export function mutateOnce(text: string, random: Random, others: readonly string[] = []): string {
   const at = random.below(text.length + 1);
   const byte = anyByte(random);
-  const lineStart = text.indexOf("\r\n", at) + 2; // 1 when there is no line end: after the first byte, an invalid place for a line
+  // 1 when there is no line end: after the first byte, an invalid place for a line.
+  const lineStart = text.indexOf("\r\n", at) + 2;
   const lineEnd = text.indexOf("\r\n", lineStart) + 2;
   switch (random.below(9)) {
     case 0: // replace a byte

@@ -177,7 +177,8 @@ function meaningOf(
   if (minorVersion === 1 && valuesOf(fields, "host").length === 0) refuse(400);
   if (codings.length > 0) {
     const names = codings.flatMap(elementsOf);
-    const isLast = elementsOf(codings[codings.length - 1]!).at(-1) === "chunked"; // no coding follows it, not even an empty element
+    // No coding follows it, not even an empty element.
+    const isLast = elementsOf(codings[codings.length - 1]!).at(-1) === "chunked";
     if (minorVersion === 0 || lengths.length > 0 || !isLast) refuse(400);
     if (names.filter((name) => name === "chunked").length > 1) refuse(400);
     if (names.length > 1) refuse(501);

@@ -18,7 +18,7 @@ export const FILES: Readonly<Record<string, string>> = {
   "large.bin": Array.from({ length: 5000 }, (_, i) => `${i}:`.padStart(8)).join(""),
   "d/index.html": "<p>below</p>",
   "d/page.html": "<p>a page</p>".repeat(40),
-  "d/page.html.gz": "no gzip, but nobody looks",
+  "d/page.html.gz": "no gzip, which is not checked",
   "d/page.html.br": "nor brotli",
   "d/a.txt": "another one",
   "d/e/f/deep.txt": "deep",

@@ -116,7 +116,8 @@ Deno.test("whatever is encoded is decoded again", () => {
         ]);
         return String.fromCodePoint(code);
       }).join("").normalize("NFC");
-    const user = draw().replaceAll(":", "").normalize("NFC"); // characters on both sides of the colon could be composed
+    // Characters on both sides of the colon could be composed.
+    const user = draw().replaceAll(":", "").normalize("NFC");
     const password = draw();
     assertEquals(basicCredentials(`Basic ${base64(`${user}:${password}`)}`), { user, password });
   });

@@ -226,7 +226,7 @@ onBoth(
       await calm(scripted);
       scripted.receive(input.slice(-body.length) + get("/next"));
       await calm(scripted);
-      if (isWaiting) assert(scripted.socket.incoming.length === 0, "the body waits for nobody");
+      if (isWaiting) assert(scripted.socket.incoming.length === 0, "no handler reads it");
       resolve();
       await calm(scripted);
       if (trigger === "level") scripted.wake(1);

@@ -138,7 +138,8 @@ Deno.test("a long random history gives the same results as a list that is search
     const member = random.pick(members);
     const choice = random.below(10);
     if (choice < 6) {
-      const deadlineMs = random.oneIn(12) ? Infinity : nowMs + random.below(200); // whole numbers, so that many are equal
+      // Whole numbers, so that many are equal.
+      const deadlineMs = random.oneIn(12) ? Infinity : nowMs + random.below(200);
       heap.set(member, deadlineMs);
       if (deadlineMs === Infinity) reference.delete(member);
       else reference.set(member, deadlineMs);

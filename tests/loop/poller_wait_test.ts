@@ -228,7 +228,7 @@ for (const name of POLLER_NAMES) {
     fds.close(closed);
     const status = poller.add(closed, READABLE);
     assert([0, -EBADF].includes(status), `${status}`);
-    if (status < 0) assertEquals(poller.add(closed, READABLE), status, "a refusal leaves no trace");
+    if (status < 0) assertEquals(poller.add(closed, READABLE), status, "refused again");
     poller.add(open, READABLE);
     eventfdSignal(open);
     let found = false;
@@ -275,7 +275,8 @@ for (const name of POLLER_NAMES) {
         const holds = (signalled.has(fd) ? READABLE : 0) | WRITABLE; // an eventfd is always writable
         const expected = (asked.get(fd) ?? NONE) & (isNaive ? READABLE | WRITABLE : holds);
         if (poller.trigger === "level") assertEquals(told.get(fd) ?? 0, expected, where);
-        else assertEquals((told.get(fd) ?? 0) & ~expected, 0, where); // reported once only: see the contract's tests
+        // Reported once only: see the contract's tests.
+        else assertEquals((told.get(fd) ?? 0) & ~expected, 0, where);
       }
     }
   });

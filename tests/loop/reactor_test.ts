@@ -57,7 +57,7 @@ testOnAll("a source that defers several times works once a turn", (bench) => {
     assertEquals(works, turn * 101);
   }
   reactor.turn(0);
-  assertEquals(works, 303, "nobody deferred");
+  assertEquals(works, 303, "no source deferred");
 });
 
 testOnAll(

@@ -49,7 +49,8 @@ Deno.test("the code map has the folders in the order in which they may import ea
 
 Deno.test("modules and folders that documents name exist", () => {
   const known = [...SOURCES, ...OTHERS.flatMap((folder) => [...filesIn(folder)])].map((file) => `/${file}`);
-  const own = ["examples/lesson.ts", "_test.ts"]; // a file that readers write themselves, and the ending of test files
+  // A file that readers write themselves, and the ending of test files.
+  const own = ["examples/lesson.ts", "_test.ts"];
   let count = 0;
   for (
     const name of [

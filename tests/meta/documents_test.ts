@@ -188,9 +188,9 @@ async function tryCommand(command: string, ...args: string[]): Promise<string | 
       stderr: "piped",
     })
       .output();
-    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assert(success, `${command} ${args.join(" ")}: ${said}`);
-    return said;
+    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(success, `${command} ${args.join(" ")}: ${output}`);
+    return output;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     console.warn(`${command} is not installed`);
@@ -211,7 +211,8 @@ Deno.test("the proxies accept the recipes of docs/deploy.md", async () => {
     `pid ${site.path("pid")};\nevents {}\nhttp {\naccess_log off;\n${withFiles(nginx)}\n}\n`,
   );
   await tryCommand("nginx", "-t", "-q", "-e", "stderr", "-c", site.path("nginx.conf"));
-  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key)); // HAProxy takes both from one file
+  // HAProxy takes both from one file.
+  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key));
   const [haproxy] = blocksOf(DEPLOY, "haproxy") as [string];
   site.write("haproxy.cfg", withFiles(haproxy));
   await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));

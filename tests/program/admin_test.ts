@@ -122,7 +122,7 @@ Deno.test("the page is one file, equal to its source, and only its own script ma
   const module = await Deno.readTextFile(PAGE.replace("status.html", "status_page.ts"));
   assert(STATUS_PAGE === html && module === statusPageModule(html), "deno task status writes it anew");
   assert(!/(?:src|href)="(?!data:|\/(?:metrics|healthz|readyz)")/.test(html), "it loads something");
-  assert(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(html), "it names somebody");
+  assert(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(html), "it names another server");
   await using server = servingAdmin();
   const { fields, text } = await exchange(server.port, get("/"));
   assertEquals([text, fields["content-type"]], [html, "text/html; charset=utf-8"]);
@@ -179,7 +179,10 @@ Deno.test("metrics: all counters in the format of Prometheus, with the worker's 
   assert(several.includes('epollet_requests_total{worker="1",code="200"} 5'));
   assert(several.includes('process_open_fds{worker="0"} 12'));
   assertEquals(several.filter((line) => line === "# TYPE epollet_requests_total counter").length, 1);
-  assert(!metricsText([snapshotWith()], "1").includes("_cache_"), "without a cache nothing is said of one");
+  assert(
+    !metricsText([snapshotWith()], "1").includes("_cache_"),
+    "without a cache there are no metrics of one",
+  );
 });
 
 Deno.test("promtool accepts the metrics without warnings", async () => {
@@ -200,8 +203,8 @@ Deno.test("promtool accepts the metrics without warnings", async () => {
       process.stdin,
     );
     const { code, stdout, stderr } = await process.output();
-    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assertEquals([code, said], [0, ""]);
+    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertEquals([code, output], [0, ""]);
   }
 });
 
@@ -217,7 +220,7 @@ Deno.test("events come while a client watches, each made once for all, and no sn
   const { asked } = server.state;
   assert(asked <= passedMs / STATUS_INTERVAL_MS + 2, `${asked} snapshots in ${passedMs} ms`);
   await sleep(2.5 * STATUS_INTERVAL_MS);
-  assert(server.state.asked <= asked + 1, "somebody goes on asking");
+  assert(server.state.asked <= asked + 1, "snapshots are still taken");
 });
 
 Deno.test("an event is small, however many connections there are, and counts all of them", async () => {

@@ -135,7 +135,8 @@ Deno.test("a hidden variable is gone, and the environment's pointers stay where 
     assertEquals(names.map(environmentVariable), expected);
     assertEquals(isSecureExecution(), false);
   } finally {
-    for (const name of ["HIDDEN_AB", "HIDDEN_B"]) Deno.env.delete(name); // programs that other tests start would inherit them
+    // Programs that other tests start would inherit them.
+    for (const name of ["HIDDEN_AB", "HIDDEN_B"]) Deno.env.delete(name);
     environment.close();
   }
 });

@@ -219,7 +219,8 @@ Deno.test("however many repeated keys there are, and however long or deep they a
   assertEquals([many.length, many.at(-1)], [21, "epollet.json: and 59979 more keys that stand twice"]);
   const long = "x".repeat(100_000);
   const nested = `${'{"a":'.repeat(500)}{"b":1,"b":2}${"}".repeat(500)}`;
-  for (const first of [`{"${long}":1,"${long}":2}`, nested]) { // the parser drops it: only the last "headers" counts
+  // The parser drops it: only the last "headers" counts.
+  for (const first of [`{"${long}":1,"${long}":2}`, nested]) {
     const lines = warningsOf(`{"headers":${first},\n"headers":{}}`);
     assertEquals(lines.length, 2);
     for (const line of lines) assert(line.length < 500, `${line.length} characters`);

@@ -71,7 +71,8 @@ Deno.test("without its caches the runtime still loads the modules that a reload 
   Deno.symlinkSync(".", site.path("html"));
   await using program = await Program.startCommand(command, site.root);
   assertEquals(writableIn(program.pid), []);
-  site.write("epollet.json", '{ "headers": { "X-New": "yes" } }'); // the first configuration file: its reader is not loaded yet
+  // The first configuration file: its reader is not loaded yet.
+  site.write("epollet.json", '{ "headers": { "X-New": "yes" } }');
   program.kill("SIGHUP");
   await program.printed(/Settings read again/);
   assertEquals((await exchange(program.port, get("/"))).fields["x-new"], "yes");

@@ -64,11 +64,14 @@ Deno.test("an unknown user is a mistake; without root, a line says whose rights 
   assertStringIncludes(none.stderr, 'Unknown user "nobody-here"');
   const [command, ...rest] = ["unshare", "--user", ...programCommand([...args, "daemon"])];
   const { code, stdout, stderr } = await new Deno.Command(command, { args: rest }).output();
-  const [said, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+  const [output, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [
+    string,
+    string,
+  ];
   assertEquals(code, 0, warned);
   assertMatch(
     warned,
     /^epollet: Only root can look as daemon \(\d+:\d+\): this is what nobody \(\d+:\d+\) finds\n$/,
   );
-  assert(said.includes("HTTP/1.1 200 OK"), said);
+  assert(output.includes("HTTP/1.1 200 OK"), output);
 });

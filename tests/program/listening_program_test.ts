@@ -51,7 +51,7 @@ Deno.test("a UNIX socket alone is named in the greeting and survives a crash, an
   const greeting = `Serving ${site.root} at unix:${path}\n`;
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using started = await Started.command(command, /\n/);
-    assertEquals(started.greeting, greeting, "no port is said, and none is listened on");
+    assertEquals(started.greeting, greeting, "no port is named, and none is listened on");
     assertEquals(Deno.lstatSync(path).mode! & 0o777, 0o660);
     assertEquals(curl("--unix-socket", path, "http://x/"), "hello");
     const second = await runProgram(["-d", site.root, "--listen", `unix:${path}`]);

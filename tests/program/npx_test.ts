@@ -83,7 +83,8 @@ Deno.test({
       await eventually(() => !isRunning(server), "it ends");
     }
     await using npx = await Program.startCommand(withNpx(["0", site.root, "--no-config", "--workers", "1"]));
-    const first = treeOf(npx.pid).findLast((pid) => childrenOf(pid).length > 0)!; // the supervisor, above its worker
+    // The supervisor, above its worker.
+    const first = treeOf(npx.pid).findLast((pid) => childrenOf(pid).length > 0)!;
     const workers = childrenOf(first);
     Deno.kill(first, "SIGUSR2");
     let successor = 0;

@@ -11,7 +11,7 @@ import { eventually } from "../support/waiting.ts";
 
 const SIGUSR1 = 10;
 /** Returns true when a process never sees a signal, because it ignores or blocks it. */
-function isDeafTo(signal: number, pid: number): boolean {
+function neverReceives(signal: number, pid: number): boolean {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return ["SigIgn", "SigBlk"].some((name) => {
     const [, mask] = new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status) ?? [];
@@ -27,7 +27,7 @@ for (const args of [["--no-sandbox"], [], ["--workers", "1"]]) {
     await using program = await Program.start(site.root, ["--no-config", ...args]);
     const pids = [program.pid, ...childrenOf(program.pid)];
     assertEquals((await exchange(program.port, get("/"))).text, "hello"); // the runtime had its turn
-    assert(pids.every((pid) => isDeafTo(SIGUSR1, pid)));
+    assert(pids.every((pid) => neverReceives(SIGUSR1, pid)));
     for (const pid of pids) Deno.kill(pid, "SIGUSR1");
     await sleep(100);
     assertEquals((await exchange(program.port, get("/"))).text, "hello");

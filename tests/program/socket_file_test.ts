@@ -223,14 +223,14 @@ Deno.test("when several servers find a stale socket at the same moment, one list
     () => new Deno.Command(deno, { args: [...args, at], stdout: "piped", stderr: "inherit" }).spawn(),
   );
   try {
-    const said = await Promise.all(children.map(async ({ stdout }) => {
+    const printed = await Promise.all(children.map(async ({ stdout }) => {
       for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
         return JSON.parse(text) as number[];
       }
       return [];
     }));
-    assert(said.every((mine) => mine.length > 0), "one was always first: they did not meet");
-    assertEquals(said.flat().sort((a, b) => a - b), rounds);
+    assert(printed.every((mine) => mine.length > 0), "one was always first: they did not meet");
+    assertEquals(printed.flat().sort((a, b) => a - b), rounds);
     for (const round of rounds) {
       using _client = await Deno.connect({ transport: "unix", path: site.path(`sockets/${round}`) });
     }

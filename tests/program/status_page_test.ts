@@ -79,7 +79,7 @@ Deno.test("the status page shows a server at work, in light and dark, while it d
   );
   await page.prefer({ "prefers-reduced-motion": "reduce" });
   await page.until(`${MOVING} === 0`);
-  assertEquals(page.complaints, []);
+  assertEquals(page.consoleMessages, []);
 
   await stop();
   program.kill("SIGTERM");

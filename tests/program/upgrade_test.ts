@@ -28,7 +28,7 @@ async function successorOf(program: Program): Promise<number> {
     successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
     return successor !== undefined;
   };
-  await eventually(isThere, "nobody was started");
+  await eventually(isThere, "no program was started");
   return successor!;
 }
 
@@ -64,7 +64,8 @@ Deno.test("the new program stays, however long the old one finishes its response
   await download.arrival(); // the client does not read on
   const successor = await successorOf(program);
   try {
-    await sleep(REAP_PATIENCE_MS + 1_000); // longer than a start, and than a worker gets after it has closed its channel
+    // Longer than a start, and than a worker gets after it has closed its channel.
+    await sleep(REAP_PATIENCE_MS + 1_000);
     assert(isRunning(program.pid), "the old one still sends");
     assertEquals((await exchange(program.port, get("/"))).text, "hello");
     assertEquals((await download.expect()).body.length, 20_000_000);
@@ -87,7 +88,10 @@ Deno.test("a new program without workers serves clients of all of its predecesso
     const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
-    assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in a queue of nobody's");
+    assert(
+      await Promise.race([answers, patience]) !== undefined,
+      "a client waits in a queue that no process accepts from",
+    );
     clearTimeout(timer);
   } finally {
     await end(successor);

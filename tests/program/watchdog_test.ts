@@ -71,7 +71,8 @@ Deno.test("the loop answers systemd's watchdog twice within its time, in the san
       "naive",
     ]]
   ) {
-    const user = IS_ROOT && !more.includes("--workers") ? ["--user", "nobody"] : []; // with workers, the user would have to read Deno's file
+    // With workers, the user would have to read Deno's file.
+    const user = IS_ROOT && !more.includes("--workers") ? ["--user", "nobody"] : [];
     using systemd = new Systemd(site);
     await using program = await systemd.start(
       ["0", site.path("www"), "--no-config", ...user, ...more],
@@ -129,9 +130,13 @@ Deno.test("a successor answers the watchdog in place of its predecessor, and so 
       for (let i = 0; i < 2; i++) {
         const before = main;
         Deno.kill(before, "SIGUSR2");
-        const said = () => systemd.messages.findLast((message) => message.startsWith("MAINPID="))?.slice(8);
-        await eventually(() => systemd.answers() >= 0 && Number(said() ?? before) !== before, "no successor");
-        main = Number(said());
+        const mainPid = () =>
+          systemd.messages.findLast((message) => message.startsWith("MAINPID="))?.slice(8);
+        await eventually(
+          () => systemd.answers() >= 0 && Number(mainPid() ?? before) !== before,
+          "no successor",
+        );
+        main = Number(mainPid());
         await eventually(() => !isRunning(before), "the old one ends");
         systemd.answers();
         if (isAsked) await systemd.answered(3);
@@ -152,7 +157,8 @@ Deno.test("a stopped worker is killed and replaced within systemd's time, and a 
   await using program = await systemd.start(args, String(2 * SECOND_USEC));
   const before = childrenOf(program.pid);
   Deno.kill(before[1]!, "SIGSTOP");
-  const answers = Array.from({ length: 20 }, () => exchange(program.port, get("/"))); // some of them wait in the stopped worker's queue
+  // Some of them wait in the stopped worker's queue.
+  const answers = Array.from({ length: 20 }, () => exchange(program.port, get("/")));
   await program.warned(
     new RegExp(
       `^epollet: Worker 1 \\(process ${

@@ -13,14 +13,14 @@ import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 const received = (snapshot: unknown) => readSnapshot(JSON.parse(JSON.stringify(snapshot)));
 
 Deno.test("a worker's snapshot arrives unchanged", () => {
-  const said = snapshotWith({
+  const snapshot = snapshotWith({
     responses: { 200: 3, 404: 1 },
     cache: cacheWith(7),
     cpuSeconds: 0.25,
     connections: [{ fd: 9, state: "reading-body", ageMs: 1.5, queuedBytes: 0 }],
   });
-  assertEquals(received(said), said);
-  assertEquals(received({ ...said, more: "x".repeat(99) }), said);
+  assertEquals(received(snapshot), snapshot);
+  assertEquals(received({ ...snapshot, more: "x".repeat(99) }), snapshot);
 });
 
 Deno.test("of a forged snapshot only harmless numbers and words are left", () => {

@@ -88,7 +88,7 @@ Deno.test("new clients need not wait for a worker that was told to end and still
   const answers = Promise.all(Array.from({ length: 30 }, () => exchange(program.port, get("/"))));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
-  assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in its queue");
+  assert(await Promise.race([answers, patience]) !== undefined, "a client waits in its queue");
   clearTimeout(timer);
   assert(isRunning(before[0]!), "it still sends");
   for (const wire of downloads) assertEquals((await wire.expect()).body.length, 20_000_000);
@@ -127,7 +127,7 @@ Deno.test("a killed supervisor leaves no workers behind, not even one whose clie
   await idle.expect();
   using _greedy = await downloadOf(program); // and does not read
   program.kill("SIGKILL");
-  await until(() => !workers.some(isRunning), "nobody is left");
+  await until(() => !workers.some(isRunning), "all workers have ended");
 });
 
 Deno.test("SIGTERM: no more clients are accepted, responses are finished, all processes end, and the status is 0", async () => {
@@ -136,7 +136,7 @@ Deno.test("SIGTERM: no more clients are accepted, responses are finished, all pr
   const workers = await workersOf(program, 2);
   using wire = await downloadOf(program);
   program.kill("SIGTERM");
-  await until(async () => !await canConnect(program.port), "nobody listens");
+  await until(async () => !await canConnect(program.port), "no process listens");
   assertEquals((await wire.expect()).body.length, 8_000_000);
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   assert(!workers.some(isRunning));
@@ -168,10 +168,10 @@ Deno.test("a second SIGTERM does not wait: the status is 1, and no worker is lef
   const workers = await workersOf(program, 2);
   using _wire = await downloadOf(program);
   program.kill("SIGTERM");
-  await until(async () => !await canConnect(program.port), "nobody listens");
+  await until(async () => !await canConnect(program.port), "no process listens");
   program.kill("SIGTERM");
   assertEquals((await program.finish()).code, 1);
-  await until(() => !workers.some(isRunning), "nobody is left");
+  await until(() => !workers.some(isRunning), "all workers have ended");
 });
 
 Deno.test("settings that cannot be served are reported once, in one line, with workers as without", async () => {

@@ -149,12 +149,12 @@ for (const poller of POLLER_NAMES) {
         return cuts.map((cut) => ({ header, client, cut }));
       });
       await Promise.all(cases.map(async ({ header, client, cut }) => {
-        const said = await talk(port, header, cut);
-        if (client === null) assert(/^\|127\.0\.0\.1:\d+\|127\.0\.0\.1:\d+$/.test(said), said);
-        else assertEquals(said, `|${client}|${client}`, `cut at ${cut}`);
+        const received = await talk(port, header, cut);
+        if (client === null) assert(/^\|127\.0\.0\.1:\d+\|127\.0\.0\.1:\d+$/.test(received), received);
+        else assertEquals(received, `|${client}|${client}`, `cut at ${cut}`);
       }));
       for (const header of MALFORMED) assertEquals(await closed(port, header), "");
-      await eventually(() => server.snapshot().states.reading === 0, "somebody is left");
+      await eventually(() => server.snapshot().states.reading === 0, "a connection is left");
     }
   });
 
@@ -188,7 +188,8 @@ Deno.test("a connection whose PROXY header does not come in time is closed, and 
     await sleep(50);
     const { turns } = server.snapshot();
     assert(await half.isClosed());
-    assert(server.snapshot().turns - turns < 60, `${server.snapshot().turns - turns} turns`); // waits of up to 4 ms would be some 40
+    // Waits of up to 4 ms would be some 40.
+    assert(server.snapshot().turns - turns < 60, `${server.snapshot().turns - turns} turns`);
     assertEquals(server.snapshot().accepted, 1);
   }
 });
@@ -215,7 +216,7 @@ Deno.test("--max-per-ip and --rate count the client, not the proxy", async () =>
   for (const { wire } of [first, second, again]) wire[Symbol.dispose]();
   await eventually(
     () => Object.values(server.snapshot().states).every((count) => count === 0),
-    "somebody is left",
+    "a connection is left",
   );
 });
 

@@ -102,7 +102,7 @@ export class Client implements AnswerUser {
 
   onContinue(): void {
     const late = this.#waiting[0]?.late ?? null;
-    if (late === null) throw new Error("100 (Continue) that nobody asked for");
+    if (late === null) throw new Error("100 (Continue) without Expect");
     this.#write(late);
   }
 
@@ -110,7 +110,7 @@ export class Client implements AnswerUser {
     const exchange = this.#waiting.shift();
     if (exchange === undefined) {
       if (!this.plan.waitsFor408 || answer.status !== 408 || this.#isClosing) {
-        throw new Error(`an answer that nobody asked for: ${answer.status}`);
+        throw new Error(`a response without a request: ${answer.status}`);
       }
       this.#isClosing = true;
       this.#host.judged({ ...this.plan.exchanges[0]!, kind: "408" }, answer, null);

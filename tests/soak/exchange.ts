@@ -90,7 +90,7 @@ export class FixedExchange implements Exchange {
       const wrong = difference(name, fields[name], value);
       if (wrong !== null) return wrong;
     }
-    if (isContinued && late === undefined) return "100 came, which nobody asked for";
+    if (isContinued && late === undefined) return "100 came without Expect";
     if (this.closes && fields.connection !== "close") return "Connection: close is missing";
     if (status === 204 || this.isHead || !isWhole) return null;
     const text = body.toString("latin1");

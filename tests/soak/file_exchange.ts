@@ -277,7 +277,8 @@ function compareValidators(
   const modified = fields["last-modified"];
   // A file that was modified after the response's date was read has that date in Last-Modified, never a later one.
   const isDate = (modified === fields.date && modified === formatHttpDate(modifiedSeconds - 1)) ||
-    (!isTagged && modified === undefined); // without a tag, the time of a change within the last two seconds is not sent
+    // Without a tag, the time of a change within the last two seconds is not sent.
+    (!isTagged && modified === undefined);
   return difference("ETag", fields.etag, isTagged ? content.tag : undefined) ??
     (isDate ? null : difference("Last-Modified", modified, formatHttpDate(modifiedSeconds)));
 }

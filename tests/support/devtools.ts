@@ -24,7 +24,7 @@ export class Page implements AsyncDisposable {
   readonly #answers = new Map<number, (message: Message) => void>();
   #lastId = 0;
   /** The messages on the page's console: errors of scripts, and requests that the browser blocked. */
-  readonly complaints: string[] = [];
+  readonly consoleMessages: string[] = [];
 
   private constructor(process: Deno.ChildProcess, profile: string, socket: WebSocket) {
     this.#process = process;
@@ -72,7 +72,7 @@ export class Page implements AsyncDisposable {
     const endMs = performance.now() + timeoutMs;
     while (await this.evaluate(expression) !== true) {
       if (performance.now() > endMs) {
-        throw new Error(`not in time: ${expression}\n${this.complaints.join("\n")}`);
+        throw new Error(`not in time: ${expression}\n${this.consoleMessages.join("\n")}`);
       }
       await sleep(50);
     }
@@ -128,27 +128,28 @@ export class Page implements AsyncDisposable {
       this.#answers.delete(message.id);
       return;
     }
-    const isComplaint = message.method === "Runtime.exceptionThrown" || message.method === "Log.entryAdded" ||
+    const isConsoleMessage = message.method === "Runtime.exceptionThrown" ||
+      message.method === "Log.entryAdded" ||
       message.method === "Runtime.consoleAPICalled";
-    if (isComplaint) this.complaints.push(JSON.stringify(message.params));
+    if (isConsoleMessage) this.consoleMessages.push(JSON.stringify(message.params));
   }
 }
 
 /** Returns the address of the browser's debugger. */
 async function debuggerOf(process: Deno.ChildProcess): Promise<string> {
-  let said = "";
+  let output = "";
   const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
   const read = () => awaited(reader.read(), "the browser's address");
   for (let part = await read(); !part.done; part = await read()) {
-    said += part.value;
-    const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(said) ?? [];
+    output += part.value;
+    const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(output) ?? [];
     if (host === undefined) continue;
     void (async () => { // later output is dropped, so that it does not fill the pipe
       while (!(await reader.read()).done);
     })();
     return host;
   }
-  throw new Error(`the browser ended early: ${said}`);
+  throw new Error(`the browser ended early: ${output}`);
 }
 
 /** Returns the address of the browser's only page. */

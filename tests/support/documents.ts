@@ -56,7 +56,8 @@ export async function connectSoon(port: number): Promise<Wire> {
 /** A program of a document, in a folder in which `../mod.ts` is the library; `using` removes it. */
 export class ShownProgram {
   readonly port: number = freePort();
-  readonly #folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" }); // inside of the repository, so that deno.json is found
+  // Inside of the repository, so that deno.json is found.
+  readonly #folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" });
   readonly #process: Deno.ChildProcess;
   readonly stdout: ReadableStream<Uint8Array>;
 

@@ -62,7 +62,8 @@ async function runRow(
       ? `http服务器使用的port:${port}\nServing ./html at http://127.0.0.1:${port}/\n`
       : `Serving ${handler} at 127.0.0.1:${port}\n`;
     assertEquals(program.greeting, greeting);
-    using idle = await Wire.connect(port); // connected before the others; accepted now, or it would be reset at the end
+    // Connected before the others; accepted now, or it would be reset at the end.
+    using idle = await Wire.connect(port);
     await check({ program, port, poller, isCoroutine });
     if (handler === "static") { // a silent client may be accepted only after a second (TCP_DEFER_ACCEPT)
       await idle.send(get("/"));

@@ -67,7 +67,7 @@ export class Program {
   /** Standard output so far. */
   #stdout: string;
   /** Standard error so far. */
-  #complaints = "";
+  #errorOutput = "";
   readonly #stderr: Promise<void>;
   /** Settles at the end of standard output. */
   #reading: Promise<void> = Promise.resolve();
@@ -79,7 +79,7 @@ export class Program {
     this.greeting = greeting;
     this.#stdout = stdout;
     this.#stderr = (async () => {
-      for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#complaints += part;
+      for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#errorOutput += part;
     })();
   }
 
@@ -148,7 +148,7 @@ export class Program {
 
   /** Waits until standard error matches `pattern`. */
   async warned(pattern: RegExp): Promise<void> {
-    await eventually(() => pattern.test(this.#complaints), `standard error has no ${pattern}`);
+    await eventually(() => pattern.test(this.#errorOutput), `standard error has no ${pattern}`);
   }
 
   kill(signal: Deno.Signal): void {
@@ -170,7 +170,7 @@ export class Program {
     const { code, signal } = await endOf(this.#process, "the program");
     this.#ended = true;
     await awaited(Promise.all([this.#stderr, this.#reading]), "the end of what a program prints");
-    return { code, signal, stderr: withoutWarning(this.#complaints) };
+    return { code, signal, stderr: withoutWarning(this.#errorOutput) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

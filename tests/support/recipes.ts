@@ -78,7 +78,8 @@ export async function follow(
   setup: string,
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "epollet-test-" });
-  const beside = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" }); // inside of the repository, so that deno.json is found
+  // Inside of the repository, so that deno.json is found.
+  const beside = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" });
   const [port, adminPort] = [String(freePort()), String(freePort())];
   const here = (text: string) => text.replaceAll("7890", port).replaceAll("9090", adminPort);
   const shown = (text: string) => text.replaceAll(port, "7890").replaceAll(adminPort, "9090");

@@ -5,7 +5,7 @@
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** Returns the snapshot of a server that has done nothing yet, with the properties of `overrides`. */
-export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
+export function snapshotWith(overrides: Partial<Snapshot> = {}): Snapshot {
   return {
     pid: 100,
     startedMs: 1_000_000,
@@ -29,7 +29,7 @@ export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
     openDescriptors: 0,
     cache: null,
     heads: { count: 0, bytes: 0, bytesMax: 0 },
-    ...said,
+    ...overrides,
   };
 }
 

@@ -39,7 +39,8 @@ export class UnbrokenLoad {
         if (response !== null) this.answered++;
         if (response !== null && !isShort && response.fields.connection !== "close") continue;
       } catch (error) {
-        if (isFresh) this.failures.push((error as Error).message); // a kept connection was closed while the request was sent
+        // A kept connection was closed while the request was sent.
+        if (isFresh) this.failures.push((error as Error).message);
       }
       wire?.[Symbol.dispose]();
       wire = null;

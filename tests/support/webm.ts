@@ -79,7 +79,8 @@ export function film(colours: readonly Colour[], secondBytes: number): Bytes {
     element(
       ID.CLUSTER,
       unsigned(ID.TIMESTAMP, second * SECOND_MS),
-      element(ID.SIMPLE_BLOCK, Uint8Array.of(0x81, 0, 0, 0x80), fromBase64(FRAMES[colour])), // a key frame of track 1
+      // A key frame of track 1.
+      element(ID.SIMPLE_BLOCK, Uint8Array.of(0x81, 0, 0, 0x80), fromBase64(FRAMES[colour])),
       element(ID.VOID, new Uint8Array(secondBytes)),
     )
   );

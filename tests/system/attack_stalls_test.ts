@@ -52,7 +52,8 @@ Deno.test("a thousand clients that stall in all ways are cut off in time and cos
   const probe = await attackers.probe(program.port, 1);
   const percent = usage.percent - quietPercent;
   assert(percent < 10, `${percent} % of a processor beside what others cost`);
-  assert(probe.worstMs <= WORST_MS * 2, JSON.stringify(probe)); // the probe's own connections come at that time, too
+  // The probe's own connections come at that time, too.
+  assert(probe.worstMs <= WORST_MS * 2, JSON.stringify(probe));
   assertEquals([probe.failed, probe.others], [0, 0]);
   await descriptorsFall(program.pid, base, 9000);
   // The last ones are those that read a little: two timeouts, plus a second.

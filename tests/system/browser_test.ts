@@ -21,7 +21,7 @@ interface Visit {
   /** The document after its scripts have run. */
   readonly dom: string;
   /** The messages on the page's console: errors of scripts, and resources that the browser blocked. */
-  readonly complaints: readonly string[];
+  readonly consoleMessages: readonly string[];
 }
 
 /** Visits `url`. `known` is the profile with earlier visits, or null. */
@@ -49,7 +49,7 @@ async function visit(browser: string, url: string, known: string | null = null):
     assert(output.success, `the browser failed or did not end: ${log}`);
     return {
       dom: decoder.decode(output.stdout),
-      complaints: log.split("\n").filter((line) => line.includes(":CONSOLE")),
+      consoleMessages: log.split("\n").filter((line) => line.includes(":CONSOLE")),
     };
   } finally {
     clearTimeout(timer);
@@ -72,8 +72,8 @@ async function withVisit(args: readonly string[], check: (visit: Visit) => void)
 
 for (const poller of POLLER_NAMES) {
   Deno.test(`a browser loads the page with its style sheet, script and images through ${poller}`, async () => {
-    await withVisit(["--poller", poller], ({ dom, complaints }) => {
-      assertEquals(complaints, []);
+    await withVisit(["--poller", poller], ({ dom, consoleMessages }) => {
+      assertEquals(consoleMessages, []);
       assertStringIncludes(dom, "<h1>This page came through epoll.</h1>");
       assertStringIncludes(dom, 'data-color-scheme="light dark"', "the style sheet is not in force");
       assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
@@ -90,8 +90,8 @@ for (const poller of POLLER_NAMES) {
 }
 
 Deno.test("a browser loads the page when every response closes its connection", async () => {
-  await withVisit(["--no-keep-alive"], ({ dom, complaints }) => {
-    assertEquals(complaints, []);
+  await withVisit(["--no-keep-alive"], ({ dom, consoleMessages }) => {
+    assertEquals(consoleMessages, []);
     assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
     assertEquals(textOf(dom, "status"), "20 round trips done.");
     assertEquals(textOf(dom, "connection"), "closed");

@@ -13,15 +13,15 @@ const INSTRUCTIONS: readonly (readonly [name: string, rest: string])[] = Deno
   )
   .filter((line) => line !== "").map((line) => [line.split(" ")[0]!, line.slice(line.indexOf(" ") + 1)]);
 
-function said(name: string): string[] {
+function instructionsOf(name: string): string[] {
   return INSTRUCTIONS.filter(([other]) => other === name).map(([, rest]) => rest);
 }
 
 Deno.test("the image is built in two stages, from base images that are named exactly", () => {
-  const bases = said("FROM");
+  const bases = instructionsOf("FROM");
   assertEquals(bases.length, 2);
   for (const base of bases) assertMatch(base, /^[a-z0-9./-]+:[a-z0-9.-]+( AS build)?$/);
-  assertMatch(said("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
+  assertMatch(instructionsOf("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
 });
 
 Deno.test("the container runs as a numeric user, on port 8080, has a health check, and ends at SIGTERM", () => {
@@ -44,12 +44,12 @@ Deno.test("the container runs as a numeric user, on port 8080, has a health chec
     ),
   );
   assertEquals([labels.title, labels.version, labels.licenses], ["epollet", config.version, config.license]);
-  assertEquals(labels["base.name"], said("FROM").at(-1));
+  assertEquals(labels["base.name"], instructionsOf("FROM").at(-1));
 });
 
 Deno.test("the keys of a mounted file that the image's variables override are those that deploy.md names", () => {
   const variables = Array.from(
-    said("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
+    instructionsOf("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
     ([, name]) => name!.toLowerCase(),
   );
   const [, keys = ""] = /All of the file counts but ([^]*?),\s+which\s+the image's variables/.exec(

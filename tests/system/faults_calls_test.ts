@@ -13,11 +13,11 @@ import { IS_EMULATED } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 
 /** The messages that the program may log about faults. */
-const COMPLAINT = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
+const FAULT_MESSAGE = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
 
 async function assertEndsWell(target: Target): Promise<void> {
   for (const line of (await target.end()).trim().split("\n")) {
-    assert(line === "" || COMPLAINT.test(line), line);
+    assert(line === "" || FAULT_MESSAGE.test(line), line);
   }
 }
 
@@ -29,7 +29,8 @@ Deno.test("the program survives every error of every system call that it makes, 
   const random = new Random();
   console.log(`seed ${SEED}`);
   for (const { poller, faults } of manyAtOnce()) {
-    if (faults.length < 4 && !random.oneIn(3)) continue; // open(2) alone has so many that only some are tried each time
+    // open(2) alone has so many that only some are tried each time.
+    if (faults.length < 4 && !random.oneIn(3)) continue;
     injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
   }
   assert(injected > 100, `only ${injected} calls failed`);

@@ -122,7 +122,7 @@ Deno.test("whatever a handler does instead of answering is 500 or a cut for its 
       }
       const expected = name in BROKEN ? /^cut$/ : /^500 (200 )?$/;
       assert(expected.test(answers), `${name}: ${answers}`);
-      assert(errors.length > 0 || name in BROKEN, `nobody was told of ${name}`);
+      assert(errors.length > 0 || name in BROKEN, `no error was logged for ${name}`);
       errors.length = 0;
       await other.send(get("/other"));
       assertEquals((await other.expect()).text, "other", name);
@@ -183,10 +183,10 @@ Deno.test("a handler that throws costs its embedding program one response, and i
       if (path === "/throws") throw new Error("the handler's");
       return HttpResponse.text("ok");
     };
-    const deaf = () => {
+    const failing = () => {
       throw new Error("the listener's");
     };
-    for (const settings of [{}, { onError: deaf }]) {
+    for (const settings of [{}, { onError: failing }]) {
       await using server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler, ...settings });
       const statusOf = async (path) => {
         const response = await fetch(\`http://127.0.0.1:\${server.addr.port}\${path}\`);

@@ -86,7 +86,8 @@ Deno.test("a call that fails while the server starts is named or not needed, and
 });
 
 function isDispensable(call: string, when: number): boolean {
-  const isOption = call === "setsockopt" && when > 2 && when < 9; // all but SO_REUSEADDR, TCP_NODELAY and IPV6_V6ONLY
+  // All but SO_REUSEADDR, TCP_NODELAY and IPV6_V6ONLY.
+  const isOption = call === "setsockopt" && when > 2 && when < 9;
   const isWatching = call === "openat" && when > 1; // the first opens the root
   const isReserve = call === "eventfd" && when > 1; // the first wakes the loop
   return isOption || isWatching || isReserve || DISPENSABLE.includes(call);

@@ -82,7 +82,7 @@ testMatrix("hello", async ({ port, program }: Combination) => {
     assertMatch(await readText(wire), HELLO);
   });
   const countMany = () => [...program.stdout.matchAll(/^GET \/many\/\d+ HTTP\/1\.1\n/gm)].length;
-  await eventually(() => countMany() === CLIENTS_AT_ONCE, "not everybody is printed"); // in any order
+  await eventually(() => countMany() === CLIENTS_AT_ONCE, "not every client is printed"); // in any order
   const printed = program.stdout;
   assert(!/\/unfinished|\/left|and a body|x: y/.test(printed), "only whole heads are printed");
   for (let i = 0; i < CLIENTS_AT_ONCE; i++) {

@@ -60,7 +60,8 @@ async function download(
 /** Checks a response. Only some of the compressed ones are decoded, because that takes long. */
 function isWhole(line: string): boolean {
   const [status, path, seconds, coding = ""] = line.split(" ") as [string, string, string, string?];
-  if (status === "503" && Number(seconds) * 1000 >= HANDLER_TIMEOUT_MS) return true; // a busy machine compresses slowly
+  // A busy machine compresses slowly.
+  if (status === "503" && Number(seconds) * 1000 >= HANDLER_TIMEOUT_MS) return true;
   if (status !== "200" && status !== "206") return false;
   const file = Number(path.slice(path.lastIndexOf("/") + 1));
   const decode = DECODERS[coding];

@@ -39,6 +39,6 @@ Deno.test("thousands of requests of every kind, while files change, get the curr
 Deno.test("a thousand connections, most with one request, that end in every way, leave no descriptor open", async () => {
   const { byBehaviour } = await soaked({ count: 1000, countsConnections: true });
   for (const behaviour of ["half-closed", "left in an answer", "left in a request", "refused"]) {
-    assert(byBehaviour.has(behaviour), `nobody was ${behaviour}`);
+    assert(byBehaviour.has(behaviour), `no client was ${behaviour}`);
   }
 });
