@@ -110,7 +110,7 @@ function onEach(name: string, test: (crowd: Crowd, trigger: "level" | "edge") =>
   }
 }
 
-onEach("a client whose request is there already is answered before the poller is told of it", (crowd) => {
+onEach("a client whose request has arrived already is answered before the poller watches it", (crowd) => {
   const { fd, socket } = crowd.client(get("/a"));
   assertEquals(crowd.poller.interests.has(fd), false);
   crowd.turn();
@@ -122,7 +122,7 @@ onEach("a client whose request is there already is answered before the poller is
   assertEquals([crowd.poller.interests.has(closing.fd), crowd.connections.count], [false, 1]);
 });
 
-onEach("who rests has no object; any of them is served when it speaks, in any order", (crowd) => {
+onEach("an idle client has no object, and is served when it sends a request, in any order", (crowd) => {
   const clients = Array.from({ length: 60 }, () => crowd.client());
   assertEquals([crowd.objects, crowd.connections.count], [0, 60]);
   repeat(200, (random) => {
@@ -137,7 +137,7 @@ onEach("who rests has no object; any of them is served when it speaks, in any or
   });
 });
 
-onEach("what one client has begun, or how it has ended, is nothing to the next", (crowd) => {
+onEach("an unfinished request, or the end of one client, does not affect the next", (crowd) => {
   const [half, body, reset, ended, blocked] = Array.from({ length: 5 }, () => crowd.client());
   half!.socket.incoming.push(encodeUtf8("GET /half HTTP/1.1\r\nHo"));
   body!.socket.incoming.push(encodeUtf8("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
@@ -168,36 +168,39 @@ onEach("what one client has begun, or how it has ended, is nothing to the next",
   }
 });
 
-onEach("those that rest too long are ended, however often the poller cries wolf", (crowd) => {
-  const { reactor } = crowd;
-  const count = EXPIRATIONS_PER_TURN_MAX + 100;
-  const clients = Array.from({ length: count }, () => crowd.client());
-  const realNow = performance.now;
-  try {
-    const start = performance.now();
-    const at = (ms: number) => performance.now = () => start + ms;
-    at(KEEP_ALIVE_TIMEOUT_MS - 1000);
-    clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
-    crowd.turn(
-      [clients[0]!.fd, Readiness.READABLE],
-      ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
-    );
-    assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
-    at(KEEP_ALIVE_TIMEOUT_MS + 100);
-    for (let i = 0; i < 5; i++) {
-      reactor.turn(0);
-      at(KEEP_ALIVE_TIMEOUT_MS + 100 + i * 10);
+onEach(
+  "clients that are idle too long are closed, however often the poller reports false readiness",
+  (crowd) => {
+    const { reactor } = crowd;
+    const count = EXPIRATIONS_PER_TURN_MAX + 100;
+    const clients = Array.from({ length: count }, () => crowd.client());
+    const realNow = performance.now;
+    try {
+      const start = performance.now();
+      const at = (ms: number) => performance.now = () => start + ms;
+      at(KEEP_ALIVE_TIMEOUT_MS - 1000);
+      clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
+      crowd.turn(
+        [clients[0]!.fd, Readiness.READABLE],
+        ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
+      );
+      assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
+      at(KEEP_ALIVE_TIMEOUT_MS + 100);
+      for (let i = 0; i < 5; i++) {
+        reactor.turn(0);
+        at(KEEP_ALIVE_TIMEOUT_MS + 100 + i * 10);
+      }
+      assertEquals(crowd.connections.count, 1, "only the one that spoke is left");
+      at(KEEP_ALIVE_TIMEOUT_MS * 2);
+      for (let i = 0; i < 3; i++) reactor.turn(0);
+      assertEquals(crowd.connections.count, 0);
+    } finally {
+      performance.now = realNow;
     }
-    assertEquals(crowd.connections.count, 1, "only the one that spoke is left");
-    at(KEEP_ALIVE_TIMEOUT_MS * 2);
-    for (let i = 0; i < 3; i++) reactor.turn(0);
-    assertEquals(crowd.connections.count, 0);
-  } finally {
-    performance.now = realNow;
-  }
-});
+  },
+);
 
-onEach("an error on the way to one of those that rest does not end the others", (crowd) => {
+onEach("an error on one idle connection does not end the others", (crowd) => {
   const clients = [crowd.client(), crowd.client()];
   const { connections } = crowd;
   const { onReady } = connections;
@@ -217,7 +220,7 @@ onEach("an error on the way to one of those that rest does not end the others", 
   assertEquals(withoutDate(clients[1]!.socket.text), answer("/b"));
 });
 
-onEach("a client that the poller does not take is closed, and the others do not notice", (crowd) => {
+onEach("a client that the poller refuses is closed, and the others are not affected", (crowd) => {
   const { fd, socket } = crowd.client(get("/a"));
   crowd.poller.add = () => -28;
   crowd.turn();

@@ -88,7 +88,7 @@ Deno.test("a client that was idle for a second is closed for a new one; one that
   const third = await Wire.connect(program.port);
   await third.send(get("/"));
   assertEquals((await third.read())?.text, "hello");
-  assertEquals(await old.read(), null, "the one that had rested longest is gone");
+  assertEquals(await old.read(), null, "the one that was idle longest is closed");
   const fourth = await Wire.connect(program.port);
   await fourth.send(get("/"));
   assertEquals((await fourth.read())?.status, 503);

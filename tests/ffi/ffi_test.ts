@@ -218,7 +218,7 @@ Deno.test("errno is right after each of 10,000 calls that fail in turn, between 
   assertEquals(result(7), 7, "a success is not an error");
 });
 
-Deno.test("set-up code throws what failed, and passes on what did not", () => {
+Deno.test("set-up code throws for a failed call, and passes on the result of another", () => {
   assertEquals(orThrow(3, "do it", "call"), 3);
   const error = assertThrows(() => orThrow(-ENOENT, "open root ./html", "openat"), SystemError);
   assertEquals(error.message, "Cannot open root ./html: ENOENT (no such file or directory)");

@@ -28,7 +28,7 @@ async function duration(call: () => Promise<unknown>): Promise<number> {
   return performance.now() - startMs;
 }
 
-Deno.test("Epoll: while it waits on another thread, timers run, and what becomes ready ends the wait", async () => {
+Deno.test("Epoll: while it waits on another thread, timers run, and readiness ends the wait", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const fd = fds.eventfd();
@@ -154,7 +154,7 @@ Deno.test("Epoll: a wait on another thread that fails rejects its promise", asyn
   assertEquals(await epoll.pollAsync(0), []);
 });
 
-Deno.test("Poll: while it waits on another thread, timers run, and what becomes ready ends the wait", async () => {
+Deno.test("Poll: while it waits on another thread, timers run, and readiness ends the wait", async () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const fd = fds.eventfd();

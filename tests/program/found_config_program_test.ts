@@ -73,8 +73,7 @@ Deno.test("a successor reads a found file as its predecessor did", async () => {
 });
 
 Deno.test({
-  name:
-    "an index, an error page or an application's page that is a link out of a downloaded folder is not served",
+  name: "an index, error page or SPA page that is a link out of a downloaded folder is not served",
   ignore: !FOLLOWS_LINKS,
   async fn() {
     using outside = new Site({ "secret": "secret" });

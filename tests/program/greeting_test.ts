@@ -64,7 +64,7 @@ Deno.test("the addresses for other machines are those of the interfaces that are
 
 Deno.test({
   name:
-    "on every address the greeting names each of this machine's by which others reach it; on one, that one",
+    "on all interfaces the greeting has each address that other machines can reach; on one address, that one",
   ignore: !HAS_NETWORKS,
   async fn() {
     const both = ["2001:db8::7/64", "198.51.100.7/24", "192.0.2.9/32"];
