@@ -1,5 +1,5 @@
 /**
- * The program: `deno run --allow-ffi main.ts 7890`.
+ * The command-line program: `deno run --allow-ffi main.ts 7890`.
  * @module
  */
 import config from "./deno.json" with { type: "json" };
@@ -32,8 +32,8 @@ async function printExplanation(command: CommandLine): Promise<void> {
   console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain, whenOpen)));
 }
 
-/** What needs no settings: true when it was that, and is done. */
-async function isDoneAlone({ action, shell }: Arguments): Promise<boolean> {
+/** Runs an action that needs no settings. Returns false when `args` name no such action. */
+async function runWithoutSettings({ action, shell }: Arguments): Promise<boolean> {
   if (action === "help") console.log(helpText());
   else if (action === "version") console.log(`epollet ${config.version}`);
   else if (action === "man") {
@@ -58,7 +58,7 @@ async function printPasswordHash(): Promise<void> {
 
 async function main(argv: readonly string[]): Promise<void> {
   const args = parseCommandLine(argv);
-  if (await isDoneAlone(args)) return;
+  if (await runWithoutSettings(args)) return;
   returnFreedMemory();
   setNoNewPrivileges();
   if (args.action === "check") {

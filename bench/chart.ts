@@ -1,5 +1,5 @@
 /**
- * The picture of a benchmark: a group of bars for each work, this server's in colour.
+ * Draws a benchmark: a group of bars for each workload, with this server's bar in colour.
  * @module
  */
 import type { Measured } from "./report.ts";
@@ -14,20 +14,20 @@ export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
-/** What a picture is made of. */
+/** The parts of an SVG picture. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly title: string;
-  /** For those who do not see it. */
+  /** The description for screen readers. */
   readonly label: string;
-  /** CSS beyond that of the frame; `dark`: what replaces it where the reader's setting is dark. */
+  /** CSS besides the frame's; `dark` overrides `style` in dark mode. */
   readonly style: string;
   readonly dark: string;
   readonly parts: readonly string[];
 }
 
-/** An SVG that follows the reader's light or dark setting. */
+/** Returns an SVG with light and dark mode. */
 export function svg({ width, height, title, label, style, dark, parts }: Picture): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${
     escape(label)
@@ -47,7 +47,7 @@ ${parts.join("\n")}
 `;
 }
 
-/** The bars of all works that are shown. */
+/** Returns the bar chart of the workloads in `SHOWN`. */
 export function chart(measured: Measured): string {
   const parts: string[] = [];
   let y = 54;

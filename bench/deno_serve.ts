@@ -1,5 +1,5 @@
 /**
- * `Deno.serve` at its best: every file of a directory in memory, never looked at again.
+ * A `Deno.serve` server at its best: all files of a directory are in memory, and changes are never noticed.
  * @module
  */
 const [port, site] = Deno.args;

@@ -1,5 +1,5 @@
 /**
- * Two figures that no load shows: what an idle connection costs, and how soon a server answers.
+ * Two figures that a load does not show: the memory of an idle connection, and the time from start to first response.
  * @module
  */
 import { idleBytesOf, pause } from "./idle.ts";
@@ -15,7 +15,7 @@ export interface Figure {
   readonly value: number;
 }
 
-/** Bytes of the server's own memory for each of 10,000 idle connections; those of the kernel are not counted. */
+/** Measures the server's own memory for each of 10,000 idle connections, in bytes, without the kernel's memory. */
 export async function idleBytes(server: Contestant): Promise<Figure> {
   const process = start(server);
   try {
@@ -29,7 +29,10 @@ export async function idleBytes(server: Contestant): Promise<Figure> {
   }
 }
 
-/** From the start of the process to its first answer, in milliseconds: the median of some starts with warm caches. */
+/**
+ * Measures the time from the start of the process to its first response, in milliseconds: the median with warm
+ * caches.
+ */
 export async function startMilliseconds(server: Contestant): Promise<Figure> {
   const times: number[] = [];
   for (let i = 0; i <= STARTS; i++) {
@@ -37,7 +40,7 @@ export async function startMilliseconds(server: Contestant): Promise<Figure> {
     const process = start(server);
     try {
       while (!await answers(server.port)) await pause(1);
-      if (i > 0) times.push(performance.now() - before); // the first one warms the caches
+      if (i > 0) times.push(performance.now() - before); // the first start warms the caches
     } finally {
       await stop(process);
     }

@@ -1,7 +1,7 @@
 /*
- * The floor: what a server on epoll costs when it does nothing but answer. It reads whatever arrives and sends one
- * response, taken from a file, for each read. No parsing, no files, no deadlines: nothing can be a web server for less.
- * With REQUEST_BYTES it sends one, each by a call of its own, for so many bytes read: for clients that pipeline.
+ * The floor: the least CPU time that any web server on epoll can use. For each read it sends one response, which it has
+ * loaded from a file at the start. It parses nothing, opens no files and has no deadlines. With REQUEST_BYTES it sends
+ * one response, each by its own call, for every REQUEST_BYTES bytes that it reads: for clients that pipeline.
  *
  *   cc -O2 -o floor floor.c && ./floor PORT RESPONSE_FILE [REQUEST_BYTES]
  */

@@ -1,20 +1,20 @@
 /**
- * Connections that spoke once and then say nothing, and the memory that each of them costs.
+ * Idle connections: each has had one response. Measures the memory that such a connection costs.
  * @module
  */
 import { anonymousBytes } from "./measure.ts";
 
 const AT_ONCE = 100;
-/** So many of them are opened and closed beforehand: what is made once is there then. */
+/** The share of connections that is opened and closed beforehand, so that one-time allocations are not counted. */
 const WARM_SHARE = 0.1;
-/** Long enough for a collector of garbage to have been. */
+/** Long enough for the garbage collector to have run. */
 const SETTLE_MS = 3000;
 
-/** What one idle connection costs, in bytes. */
+/** The memory of one idle connection, in bytes. */
 export interface IdleBytes {
-  /** Of the server's own memory. */
+  /** The server's own memory. */
   readonly own: number;
-  /** Of the kernel's objects, for both ends of the connection; null when the kernel does not say. */
+  /** The kernel's objects for both ends of the connection; null when the kernel does not show them. */
   readonly kernel: number | null;
 }
 
@@ -22,7 +22,7 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The clients' ends. `message` is a request of the server's protocol with a short answer. */
+/** The clients' ends. `message` is a request of the server's protocol that gets a short response. */
 export class IdleConnections {
   readonly #port: number;
   readonly #message: Uint8Array;
@@ -37,7 +37,7 @@ export class IdleConnections {
     return this.#connections.length;
   }
 
-  /** Opens more of them, until there are `count`; each gets one answer, and so has been accepted. */
+  /** Opens connections until there are `count`. Each gets one response, so it has been accepted. */
   async grow(count: number): Promise<void> {
     while (this.count < count) {
       const missing = Math.min(AT_ONCE, count - this.count);
@@ -49,7 +49,7 @@ export class IdleConnections {
     }
   }
 
-  /** Each of them speaks again, so that none is ended for having been silent too long. */
+  /** Sends one more request on each connection, so that none reaches its idle timeout. */
   async speak(): Promise<void> {
     for (let start = 0; start < this.count; start += AT_ONCE) {
       const some = this.#connections.slice(start, start + AT_ONCE);
@@ -70,8 +70,8 @@ export class IdleConnections {
 }
 
 /**
- * What each of `count` idle connections costs. The objects that the kernel keeps for connections that have ended
- * already, and for those that have not begun, are not counted.
+ * Measures the memory of each of `count` idle connections. Kernel objects of connections in TIME_WAIT or SYN_RECV are
+ * not counted.
  */
 export async function idleBytesOf(
   pid: number,
@@ -98,13 +98,15 @@ export async function idleBytesOf(
   }
 }
 
-/** The kernel's objects in use, of the whole machine; null when it does not tell. */
+/**
+ * Returns the bytes of all slab objects in use on this machine, or null when they cannot be read (proc_slabinfo(5)).
+ */
 function kernelBytes(): number | null {
   let text: string;
   try {
     text = Deno.readTextFileSync("/proc/slabinfo");
   } catch {
-    return null; // only root may know
+    return null; // only root may read the file
   }
   return text.split("\n").slice(2).reduce((sum, line) => {
     const [name, active, , size] = line.split(/\s+/) as [string, string, string, string];

@@ -1,9 +1,9 @@
 /**
- * `deno task bench:log [SECONDS] [ROUNDS]`: what an access log costs a request.
+ * `deno task bench:log [SECONDS] [ROUNDS]`: the cost of the access log per request.
  *
- * Rounds without one, with `combined` and with `json` take turns, each with a program of its own that writes to a file.
- * A small file, 64 connections, one processor for the server and one for wrk: the cheapest request there is, of which a
- * line is the largest part.
+ * Rounds without a log, with `combined` and with `json` alternate, each with a new process that writes to a file. A
+ * small file, 64 connections, one processor for the server and one for wrk: the cheapest request there is, so a line
+ * has its largest share.
  * @module
  */
 import { measure } from "./measure.ts";
@@ -26,7 +26,7 @@ if (import.meta.main) {
         const flags = ["--access-log", format, "--access-log-file", `${root}/access.log`];
         await using program = await Program.start(`${root}/site`, flags, ["taskset", "-c", "0"]);
         const url = `${program.url}/small.html`;
-        await measure(program.pid, url, 64, script, WARM_SECONDS, 200); // V8 compiles what is hot
+        await measure(program.pid, url, 64, script, WARM_SECONDS, 200); // V8 compiles hot code first
         found.get(format)!.push((await measure(program.pid, url, 64, script, seconds, 200)).cpuMicroseconds);
         if (format !== "none") Deno.truncateSync(`${root}/access.log`);
       }

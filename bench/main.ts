@@ -1,13 +1,13 @@
 /**
- * `deno task bench`: this server, a C program that does the least, and whichever peers are installed, side by side.
+ * `deno task bench`: compares this server with a minimal C program and all installed peers.
  *
- * One processor for the servers, one for the load. Rounds are interleaved, because a shared machine drifts; what
- * counts are ratios of medians. CPU is user plus system time of all processes of a server, divided by the requests
- * that wrk counted.
+ * One processor for the servers, one for the load. Rounds are interleaved, because the speed of a shared machine
+ * drifts, and ratios of medians are compared. CPU is user plus system time of all processes of a server, divided by
+ * the requests that wrk counted.
  *
  *   deno task bench [ROUNDS] [SECONDS] [WORKLOAD...]
  *
- * Without workloads it runs all, and writes docs/benchmarks.md and docs/benchmarks.svg.
+ * Without workloads it measures all of them, and writes docs/benchmarks.md and docs/benchmarks.svg.
  * @module
  */
 import { chart } from "./chart.ts";
@@ -25,7 +25,7 @@ function fail(message: string): never {
   Deno.exit(2);
 }
 
-/** Measures one workload on all servers that can do it, in interleaved rounds. */
+/** Measures one workload on all servers that support it, in interleaved rounds. */
 async function compare(
   work: string,
   servers: readonly Contestant[],
@@ -57,7 +57,7 @@ async function compare(
         running.delete(server.name);
         continue;
       }
-      if (server === servers[0]) { // its very answer is what the floor sends
+      if (server === servers[0]) { // the C floor sends the same response
         const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag) + "\r\n";
         Deno.writeFileSync(`${work}/response`, await exchange(server.port, workload.path, fields));
       }
@@ -85,7 +85,7 @@ async function compare(
   return new Map(Array.from(samples, ([name, list]) => [name, medianSample(list)]));
 }
 
-/** The length of the request that wrk will send. */
+/** Returns the length of the request that wrk will send. */
 function requestBytes(workload: Workload, port: number): number {
   return `GET ${workload.path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`.length;
 }

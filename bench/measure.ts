@@ -1,32 +1,32 @@
 /**
- * One measurement: a load of some seconds from the second processor, and what the server used meanwhile.
+ * Measures one round: wrk loads the server from the second processor for some seconds.
  * @module
  */
-/** What one round of load showed. */
+/** The figures of one round. */
 export interface Sample {
-  /** User and system time of all the server's processes, for each request. */
+  /** User and system time of all processes of the server, per request. */
   readonly cpuMicroseconds: number;
   readonly requestsPerSecond: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
-  /** Resident memory of all the server's processes, right after the load. */
+  /** Resident memory of all processes of the server, right after the load. */
   readonly memoryMiB: number;
 }
 
-/** The same, and what may have gone wrong. */
+/** A sample with its errors. */
 export interface Load extends Sample {
   readonly requests: number;
-  /** Answers that are not 2xx or 3xx. */
+  /** Responses with a status other than 2xx or 3xx. */
   readonly refused: number;
-  /** Connections that were not made or that broke, and answers that came late. */
+  /** Failed or broken connections, and responses that came too late. */
   readonly failures: number;
-  /** What wrk printed. */
+  /** The output of wrk. */
   readonly output: string;
 }
 
 const TICKS_PER_SECOND = 100;
 
-/** A process and all its descendants. */
+/** Returns the ids of a process and all its descendants. */
 export function processTree(pid: number): number[] {
   const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
   return [
@@ -35,7 +35,7 @@ export function processTree(pid: number): number[] {
   ];
 }
 
-/** User and system time, in ticks of 10 ms; the kernel scales both to what the scheduler has measured exactly. */
+/** Returns user and system time in ticks of 10 ms. The kernel scales both to the exact time of the scheduler. */
 function cpuTicks(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
@@ -46,7 +46,7 @@ function cpuTicks(pids: readonly number[]): number {
   return ticks;
 }
 
-/** Resident memory in bytes. */
+/** Returns resident memory in bytes. */
 export function memoryBytes(pid: number): number {
   return processTree(pid).reduce(
     (sum, each) =>
@@ -55,7 +55,7 @@ export function memoryBytes(pid: number): number {
   ) * 1024;
 }
 
-/** Memory of its own in bytes: without pages of files, such as those of its executable. */
+/** Returns anonymous memory in bytes: without mapped files such as the executable. */
 export function anonymousBytes(pid: number): number {
   return processTree(pid).reduce((sum, each) => {
     const rollup = Deno.readTextFileSync(`/proc/${each}/smaps_rollup`);
@@ -68,7 +68,7 @@ function microseconds(text: string): number {
   return Number(number) * { us: 1, ms: 1000, s: 1e6 }[unit as "us" | "ms" | "s"];
 }
 
-/** Loads `url` with wrk, which runs `script`, and measures the server `pid`. */
+/** Loads `url` with wrk, which runs `script`, and measures the server `pid` meanwhile. */
 export async function load(
   pid: number,
   url: string,
@@ -105,7 +105,7 @@ async function wrk(args: readonly string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** {@linkcode load} that must succeed. @throws {Error} when wrk saw errors, or no answer. */
+/** Calls {@linkcode load} and returns its sample. @throws {Error} when wrk saw errors or no response. */
 export async function measure(
   pid: number,
   url: string,
@@ -121,7 +121,7 @@ export async function measure(
   return sample;
 }
 
-/** One request on a connection of its own: the whole response as it was on the wire. */
+/** Sends one request on a new connection, and returns the whole response as it arrived. */
 export async function exchange(port: number, path: string, fields: string): Promise<Uint8Array<ArrayBuffer>> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   await connection.write(
@@ -149,7 +149,7 @@ function isWhole(bytes: Uint8Array): boolean {
   return text.startsWith("HTTP/1.1 304") || bytes.length >= head + Number(length);
 }
 
-/** The value of a field of a response; empty without it. */
+/** Returns the value of a response field, or "" when there is none. */
 export function fieldOf(response: Uint8Array, name: string): string {
   const head = new TextDecoder("latin1").decode(response.subarray(0, 4096)).split("\r\n\r\n")[0]!;
   return new RegExp(`\\r\\n${name}: ([^\\r]*)`, "i").exec(head)?.[1] ?? "";
@@ -160,7 +160,7 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)]!;
 }
 
-/** The median of each figure. */
+/** Returns the median of each figure. */
 export function medianSample(samples: readonly Sample[]): Sample {
   const middle = (pick: (sample: Sample) => number) => median(samples.map(pick));
   return {

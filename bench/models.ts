@@ -1,17 +1,17 @@
 /**
- * `deno task models`: the I/O models of this server beside each other, each with callbacks and with coroutines.
+ * `deno task models`: compares the I/O models of this server, each with callbacks and with coroutines.
  *
- * - `round-trips`: what one round trip costs while 10 to 18,000 other connections are idle
- * - `cpu`: what one request costs under 64 active connections
- * - `memory`: what one idle connection costs
+ * - `round-trips`: the time of one round trip while 10 to 18,000 other connections are idle
+ * - `cpu`: the CPU time of one request under 64 active connections
+ * - `memory`: the memory of one idle connection
  * - `c10k`: ten thousand active connections at once
  *
- * One processor for the server, one for the load, and this program beside the load.
+ * One processor for the server, one for the load; this program shares the latter.
  *
  *   deno task models [ROUNDS] [SECONDS] [MEASUREMENT...]
  *
- * Without names it measures all, and writes the measured sections and the pictures of docs/io-models.md and of its
- * Chinese counterpart; what stands outside of the markers there is never touched.
+ * Without names it measures everything, and writes the measured sections and the pictures of docs/io-models.md and of
+ * its Chinese version. Text outside of the sections' markers stays as it is.
  * @module
  */
 import { pictures } from "./models_chart.ts";
@@ -48,7 +48,9 @@ const repository = new URL("..", import.meta.url).pathname;
 const ROUNDS = 3;
 const SECONDS = 1;
 const MANY_DESCRIPTORS = MEMORY_CONNECTIONS + RESERVE;
-/** A run may take so long; then it is ended, since a server that answers nobody would be waited for without end. */
+/**
+ * A run that takes this many times the expected time is ended, because a server that hangs would block it for good.
+ */
 const PATIENCE = 3;
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
@@ -66,7 +68,7 @@ function parseCount(text: string | undefined, standard: number): [count: number,
   return [Number(text), true];
 }
 
-/** ROUNDS, SECONDS and names; each number may be left out. */
+/** Reads ROUNDS, SECONDS and names from the command line. Each number may be left out. */
 function parseArguments(args: readonly string[]): { rounds: number; seconds: number; wanted: Measurement[] } {
   const [rounds, hasRounds] = parseCount(args[0], ROUNDS);
   const [seconds, hasSeconds] = parseCount(hasRounds ? args[1] : undefined, SECONDS);
@@ -84,7 +86,7 @@ function parseArguments(args: readonly string[]): { rounds: number; seconds: num
   };
 }
 
-/** Why a measurement cannot be made on this machine. */
+/** Returns why a measurement is impossible on this machine, or undefined. */
 function obstacle(measurement: Measurement, idleCounts: readonly number[]): string | undefined {
   if (measurement !== "memory" && !has("wrk")) return "wrk is not installed";
   if ((measurement === "c10k" || measurement === "memory") && descriptorLimit() < MANY_DESCRIPTORS) {
@@ -96,7 +98,7 @@ function obstacle(measurement: Measurement, idleCounts: readonly number[]): stri
   return undefined;
 }
 
-/** The commit that is measured; empty where it is not known. */
+/** Returns the commit that is measured, or "" when it is unknown. */
 function commit(): string {
   try {
     const git = (...args: string[]) => run("git", ["-C", repository, ...args]).trim();
@@ -163,7 +165,7 @@ async function main(args: readonly string[]): Promise<void> {
   const possible = wanted.filter((measurement) => !missing.has(measurement));
   if (possible.length === 0) fail("nothing can be measured here", EXIT_FAILURE);
   const described = machine();
-  run("taskset", ["-a", "-c", "-p", "1", String(Deno.pid)]); // beside the load, out of the server's way
+  run("taskset", ["-a", "-c", "-p", "1", String(Deno.pid)]); // on the processor of the load, not on the server's
   const total = possible.reduce(
     (sum, measurement) => sum + expectedSeconds(measurement, { rounds, seconds, idleCounts }),
     0,

@@ -1,5 +1,5 @@
 /**
- * The pictures of docs/io-models.md: a line for each model over the number of idle connections, and bars.
+ * Draws the pictures of docs/io-models.md: a line per model over the number of idle connections, and bars.
  * @module
  */
 import { escape, svg } from "./chart.ts";
@@ -27,7 +27,9 @@ const WORDS = {
   },
 } as const;
 
-/** The lines that are drawn; the other models with coroutines would lie on those without. */
+/**
+ * The models that have a line. The lines of the other coroutine models would coincide with those of the callbacks.
+ */
 const LINES = [
   { label: "naive", light: "#868e96", dark: "#adb5bd" },
   { label: "select", light: "#e67700", dark: "#ffc078" },
@@ -42,11 +44,11 @@ const BOTTOM = 400;
 const LEFT = 64;
 const RIGHT = 586;
 const LABEL_HEIGHT = 16;
-/** The last number stands a little to the right: the one before it is near. */
+/** The label of the last tick is moved to the right by this, because the one before it is near. */
 const LAST_TICK_ASIDE = 10;
 const FD_SETSIZE = 1024;
 
-/** The pictures that belong to what was measured. */
+/** Returns the pictures for the measurements in `results`. */
 export function pictures(results: Results, language: Language): Map<Measurement, string> {
   const words = WORDS[language];
   const all = new Map<Measurement, string>();
@@ -63,7 +65,7 @@ export function pictures(results: Results, language: Language): Map<Measurement,
   return all;
 }
 
-/** From a value to a place, logarithmically. */
+/** Returns a function from a value to a coordinate, on a logarithmic scale. */
 function scale(from: number, to: number, start: number, end: number): (value: number) => number {
   const span = Math.log(to / from);
   return (value) => Math.round((start + Math.log(value / from) / span * (end - start)) * 10) / 10;
@@ -142,7 +144,10 @@ ${colour("dark", "    ")}`,
   });
 }
 
-/** Names at the ends of the lines: on the right, none above another; a line that ends earlier is named there. */
+/**
+ * Returns the labels at the ends of the lines, moved apart where they would overlap. A line that ends earlier has its
+ * label there.
+ */
 function lineLabels(ends: { kind: string; label: string; x: number; y: number }[]): string[] {
   const parts: string[] = [];
   let free = -Infinity;

@@ -1,5 +1,5 @@
 /**
- * What is measured of the I/O models, one function each.
+ * The measurements of the I/O models, one function each.
  * @module
  */
 import { type IdleBytes, idleBytesOf, IdleConnections, pause } from "./idle.ts";
@@ -8,51 +8,53 @@ import { ECHO_MESSAGE, ECHO_SCRIPT, type Model, MODELS, ModelServer } from "./mo
 import { Progress } from "./progress.ts";
 import { makeSmallSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
 
-/** Numbers of idle connections; a model that has room for fewer is measured once more with those, and then no further. */
+/**
+ * Numbers of idle connections. A model with a lower maximum is measured once more with that maximum, and no further.
+ */
 export const IDLE_COUNTS: readonly number[] = [10, 100, 500, 1000, 3000, 10_000, 18_000];
-/** With fewer of them, the steps in which a heap grows would be larger than what is sought. */
+/** With fewer connections, the steps in which the heap grows would hide the result. */
 export const MEMORY_CONNECTIONS = 10_000;
-/** A model that cannot reach a count takes part with what it can hold, when that is at least this share of it. */
+/** A model that cannot reach a count is measured with its maximum, when that is at least this share of the count. */
 const NEARLY = 0.9;
-/** A round trip is measured when everything that came before has been digested. */
+/** The pause before a measurement, so that earlier work is finished. */
 const SETTLE_MS = 200;
 const WARM_SECONDS = 1;
 const CROWD_SECONDS_MIN = 10;
 const WATCH_MS = 100;
 
-/** One round trip while others are idle. */
+/** One round trip while other connections are idle. */
 export interface RoundTrip {
-  /** Idle connections that there really were. */
+  /** The number of idle connections that there really were. */
   readonly idle: number;
   readonly medianMicroseconds: number;
-  /** Of the server. */
+  /** CPU time of the server. */
   readonly cpuMicroseconds: number;
 }
 
-/** Very many connections at once. */
+/** A sample with very many connections at once. */
 export interface Crowd extends Sample {
-  /** The most that the server had open at one time. */
+  /** The most connections that the server had at one time. */
   readonly connections: number;
   readonly requests: number;
   readonly errors: number;
 }
 
-/** Everything of one run, by the labels of the models; a measurement that was left out is null. */
+/** All results of one run, by the labels of the models. A measurement that was left out is null. */
 export interface Results {
   readonly idleCounts: readonly number[];
-  /** One for each of `idleCounts`; null where the model has no room for so many. */
+  /** One entry for each of `idleCounts`; null when the model does not support that many connections. */
   roundTrips: ReadonlyMap<string, readonly (RoundTrip | null)[]> | null;
   cpu: ReadonlyMap<string, Sample> | null;
-  /** Null where the model has no room for so many. */
+  /** Null for a model that does not support that many connections. */
   memory: ReadonlyMap<string, IdleBytes | null> | null;
   crowd: ReadonlyMap<string, Crowd> | null;
 }
 
-/** How to measure. */
+/** The settings of a run. */
 export interface Plan {
   readonly rounds: number;
   readonly seconds: number;
-  /** A place for files. */
+  /** A directory for temporary files. */
   readonly work: string;
   readonly idleCounts: readonly number[];
   readonly progress: Progress;
@@ -62,7 +64,7 @@ export interface Plan {
 export const MEASUREMENTS = ["round-trips", "cpu", "memory", "c10k"] as const;
 export type Measurement = (typeof MEASUREMENTS)[number];
 
-/** How long each takes, roughly. */
+/** Returns roughly how long each measurement takes, in seconds. */
 export function expectedSeconds(
   measurement: Measurement,
   { rounds, seconds, idleCounts }: Omit<Plan, "progress" | "work">,
@@ -82,12 +84,14 @@ export function expectedSeconds(
 const MEMORY_SECONDS = 9;
 const CROWD_MODELS = MODELS.filter(({ poller }) => poller === "epoll-edge");
 
-/** wrk takes a tenth of a second more than it was told; then there is the opening. */
+/**
+ * Returns the seconds for one count: wrk takes 0.1 s more than its argument, and the connections have to be opened.
+ */
 function countSeconds(count: number, rounds: number, seconds: number): number {
   return rounds * (seconds + 0.1) + count / 4000 + 0.3;
 }
 
-/** The cost of one round trip of an echo, against the number of connections that are idle meanwhile. */
+/** Measures one round trip of an echo against the number of other connections that are idle. */
 export async function measureRoundTrips(plan: Plan): Promise<Results["roundTrips"]> {
   const script = `${plan.work}/echo.lua`;
   Deno.writeTextFileSync(script, ECHO_SCRIPT);
@@ -130,7 +134,7 @@ async function measureRoundTrip(
   for (let round = 0; round < rounds; round++) {
     samples.push(await measure(server.pid, `http://127.0.0.1:${server.port}/`, 1, script, seconds, 200));
   }
-  await idle.speak(); // they were there all the time
+  await idle.speak(); // fails if one was closed meanwhile
   const { p50Microseconds, cpuMicroseconds } = medianSample(samples);
   return { idle: idle.count, medianMicroseconds: p50Microseconds, cpuMicroseconds };
 }
@@ -150,7 +154,7 @@ function writeScript({ work }: Plan, asked: Workload, port: number): string {
   return script;
 }
 
-/** CPU per request for a small file, under 64 connections that are all active; the rounds are interleaved. */
+/** Measures the CPU time per request for a small file with 64 active connections, in interleaved rounds. */
 export async function measureCpu(plan: Plan): Promise<Results["cpu"]> {
   const asked = workload("small");
   const samples = new Map(MODELS.map(({ label }) => [label, [] as Sample[]]));
@@ -181,7 +185,7 @@ export async function measureCpu(plan: Plan): Promise<Results["cpu"]> {
   return new Map(Array.from(samples, ([label, list]) => [label, medianSample(list)]));
 }
 
-/** The memory of one of ten thousand idle connections to an echo. */
+/** Measures the memory of each of ten thousand idle connections to an echo. */
 export async function measureMemory(plan: Plan): Promise<Results["memory"]> {
   const results = new Map<string, IdleBytes | null>();
   for (const model of MODELS) {
@@ -197,7 +201,7 @@ export async function measureMemory(plan: Plan): Promise<Results["memory"]> {
   return results;
 }
 
-/** C10K: ten thousand connections, each of which sends its next request as soon as it has its answer. */
+/** Measures C10K: ten thousand connections, each of which sends its next request as soon as it has its response. */
 export async function measureCrowd(plan: Plan): Promise<Results["crowd"]> {
   const asked = workload("10000");
   const seconds = Math.max(plan.seconds, CROWD_SECONDS_MIN);

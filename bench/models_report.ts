@@ -1,6 +1,6 @@
 /**
- * What was measured of the I/O models: sections of docs/io-models.md and of its Chinese counterpart. Only what stands
- * between the markers of a section is ever replaced.
+ * Writes the results of the I/O models into docs/io-models.md and its Chinese version. Replaces only the text between
+ * a section's markers.
  * @module
  */
 import type { Sample } from "./measure.ts";
@@ -9,11 +9,11 @@ import { digits, rows } from "./report.ts";
 
 export type Language = "en" | "zh-CN";
 
-/** A run: where and how, what came out, and why something is missing. */
+/** The results of a run with their circumstances, and the reasons for what is missing. */
 export interface Report {
   readonly command: string;
   readonly machine: string;
-  /** Empty when it is not known. */
+  /** Empty when the commit is unknown. */
   readonly commit: string;
   readonly rounds: number;
   readonly seconds: number;
@@ -21,20 +21,20 @@ export interface Report {
   readonly missing: ReadonlyMap<Measurement, string>;
 }
 
-/** The documents, below docs/. */
+/** The names of the documents, below docs/. */
 export const DOCUMENTS: Readonly<Record<Language, string>> = {
   "en": "io-models.md",
   "zh-CN": "io-models.zh-CN.md",
 };
 
-/** The pictures of a language, below docs/; C10K has none. */
+/** Returns the name of a picture, below docs/. C10K has none. */
 export function pictureName(measurement: Measurement, language: Language): string {
   return `io-models-${measurement}${language === "en" ? "" : `.${language}`}.svg`;
 }
 
 const NONE = "–";
 
-/** The texts that stand in the measured sections. */
+/** The texts of the measured sections. */
 const WORDS = {
   "en": {
     model: "model",
@@ -89,12 +89,12 @@ function count(value: number): string {
   return Math.round(value).toLocaleString("en");
 }
 
-/** A figure of a table or a picture. */
+/** Formats a figure for a table or a picture. */
 export function figure(value: number): string {
   return value >= 1000 ? count(value) : digits(value);
 }
 
-/** The sections by the names of their markers. */
+/** Returns the sections by the names of their markers. */
 export function sections(report: Report, language: Language): Map<string, string> {
   const words = WORDS[language];
   const texts = new Map<string, string>([["machine", words.machine(report)]]);
@@ -169,7 +169,10 @@ function roundTrips({ idleCounts, roundTrips: results }: Results, language: Lang
 
 const SECTION = /(<!-- measured: ([\w-]+) -->\n)[^]*?(<!-- end -->)/g;
 
-/** The document with new texts between its markers. @throws {Error} when a section has no place in it. */
+/**
+ * Returns the document with new texts between its markers.
+ * @throws {Error} when the document lacks a section's markers.
+ */
 export function replaceMeasured(document: string, texts: ReadonlyMap<string, string>): string {
   const found = new Set<string>();
   const replaced = document.replaceAll(SECTION, (whole, begin: string, name: string, end: string) => {
@@ -183,7 +186,7 @@ export function replaceMeasured(document: string, texts: ReadonlyMap<string, str
   return replaced;
 }
 
-/** What stands between the markers of a document, by their names. */
+/** Returns the texts between the markers of a document, by the names of the markers. */
 export function measuredSections(document: string): Map<string, string> {
   return new Map(Array.from(document.matchAll(SECTION), ([whole, begin, name, end]) => [
     name!,
@@ -191,7 +194,7 @@ export function measuredSections(document: string): Map<string, string> {
   ]));
 }
 
-/** The closing words of a run, for the terminal. */
+/** Returns the summary of a run for the terminal. */
 export function summary(report: Report): string {
   return Array.from(
     sections(report, "en"),

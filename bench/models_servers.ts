@@ -1,35 +1,35 @@
 /**
- * The I/O models that are compared: the program itself, started once for each.
+ * The I/O models that are compared: the program, started once for each model.
  * @module
  */
 import { POLLER_NAMES } from "../server/loop/pollers/mod.ts";
 import { pause } from "./idle.ts";
 import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./servers.ts";
 
-/** One way to wait for clients, and to write what is done for one. */
+/** A poller, with callbacks or coroutines. */
 export interface Model {
-  /** The flags that it has on the command line, but for `--poller`. */
+  /** The command-line flags, without `--poller`. */
   readonly label: string;
   readonly poller: string;
   readonly coroutine: boolean;
 }
 
-/** All of them: the callbacks first, then the coroutines. */
+/** All models: first with callbacks, then with coroutines. */
 export const MODELS: readonly Model[] = [false, true].flatMap((coroutine) =>
   POLLER_NAMES.map((poller) => ({ poller, coroutine, label: coroutine ? `${poller} --coroutine` : poller }))
 );
 
-/** What select(2) has room for. */
+/** The largest number of descriptors that select(2) supports. */
 const FD_SETSIZE = 1024;
-/** Descriptors that are left for the load, and for what a process opens by itself. */
+/** Descriptors that stay free for the load, and for files that a process opens itself. */
 export const RESERVE = 500;
 
 const SETTLE_MS = 100;
 
-/** What clients of the echo say to it: a response, because that is all that wrk understands as an answer. */
+/** The message that clients of the echo send. It is a response, because wrk reads only responses. */
 export const ECHO_MESSAGE = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/** Makes wrk measure an echo. It looks at the first request, which must be one; it is not sent. */
+/** Makes wrk measure an echo. wrk inspects the first request, which must be valid; that one is not sent. */
 export const ECHO_SCRIPT = `local answer = ${JSON.stringify(ECHO_MESSAGE)}
 local isVerified = false
 request = function()
@@ -47,7 +47,7 @@ export class ModelServer implements AsyncDisposable {
   readonly model: Model;
   readonly port: number;
   readonly #process: Deno.ChildProcess;
-  /** Descriptors that it had before its first client. */
+  /** Descriptors that were open before the first client. */
   readonly #ownDescriptors: number;
 
   private constructor(model: Model, port: number, process: Deno.ChildProcess) {
@@ -58,7 +58,7 @@ export class ModelServer implements AsyncDisposable {
     running.add(this);
   }
 
-  /** Starts it, on the first processor. `what`: the flags that say what is served. */
+  /** Starts the server on the first processor. `what` are the flags that choose the handler. */
   static async start(model: Model, what: readonly string[]): Promise<ModelServer> {
     const port = freePort();
     const contestant: Contestant = {
@@ -74,7 +74,7 @@ export class ModelServer implements AsyncDisposable {
     const process = start(contestant);
     try {
       await waitFor(port);
-      await pause(SETTLE_MS); // the client that came to look is gone
+      await pause(SETTLE_MS); // the connection of `waitFor` is closed by then
       return new ModelServer(model, port, process);
     } catch (error) {
       await stop(process);
@@ -86,19 +86,19 @@ export class ModelServer implements AsyncDisposable {
     return this.#process.pid;
   }
 
-  /** Clients that it has now. */
+  /** The number of clients at present. */
   get clients(): number {
     return descriptorsOf(this.pid) - this.#ownDescriptors;
   }
 
-  /** How many idle clients it can have beside those that load it. */
+  /** The number of idle clients that are possible besides the load. */
   get room(): number {
-    // A few are for wrk, which tries an address before it uses it.
+    // A few descriptors are for wrk, which tries the address before it uses it.
     if (this.model.poller === "select") return FD_SETSIZE - this.#ownDescriptors - 8;
     return descriptorLimit() - RESERVE;
   }
 
-  /** It stands still, so that it takes nothing of the processor while others are measured. */
+  /** Stops the process, so that it uses no CPU while others are measured. */
   freeze(): void {
     this.#process.kill("SIGSTOP");
   }
@@ -118,12 +118,12 @@ export class ModelServer implements AsyncDisposable {
   }
 }
 
-/** Ends all of them, for one who has no time. */
+/** Kills all servers at once, for a run that is interrupted. */
 export function killAll(): void {
   for (const server of running) server.kill();
 }
 
-/** Descriptors that each process may open: this one, wrk, and the servers. */
+/** Returns the number of descriptors that each process may open: this one, wrk, and the servers. */
 export function descriptorLimit(): number {
   const [, soft] = /^Max open files\s+(\S+)/m.exec(Deno.readTextFileSync("/proc/self/limits")) ?? [];
   return soft === "unlimited" ? DESCRIPTORS : Math.min(Number(soft), DESCRIPTORS);
@@ -131,7 +131,8 @@ export function descriptorLimit(): number {
 
 function descriptorsOf(pid: number): number {
   const { size } = Deno.statSync(`/proc/${pid}/fd`);
-  return size > 0 ? size : Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length; // the size: since Linux 6.2
+  // Since Linux 6.2, the size of the directory is the number of its entries.
+  return size > 0 ? size : Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
 }
 
 function freePort(): number {

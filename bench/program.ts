@@ -1,13 +1,13 @@
 /**
- * The program under measurement, beside nothing else.
+ * The program under measurement, as the only server.
  * @module
  */
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
-/** It serves; `await using` ends it. */
+/** A running program; `await using` ends it. */
 export class Program implements AsyncDisposable {
   readonly pid: number;
-  /** Where it serves, without a slash at its end. */
+  /** Where the program serves, without a slash at the end. */
   readonly url: string;
   readonly #process: Deno.ChildProcess;
 
@@ -17,7 +17,10 @@ export class Program implements AsyncDisposable {
     this.url = url;
   }
 
-  /** Serves `root` on a port that the kernel chooses; `before` are words before the command, such as `taskset`'s. */
+  /**
+   * Serves `root` on a port that the kernel chooses. `before` is put in front of the command, such as `taskset` with
+   * its arguments.
+   */
   static async start(
     root: string,
     flags: readonly string[],
@@ -48,7 +51,7 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** The middle one. */
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

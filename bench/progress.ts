@@ -1,12 +1,12 @@
 /**
- * A bar on standard error that tells how far a long run is: one line that is written again and again, or a line for
- * each step where standard error is no terminal.
+ * A progress bar on standard error: one line that is rewritten, or a line per step when standard error is no
+ * terminal.
  * @module
  */
 const CELLS = 16;
 const REFRESH_MS = 250;
 
-/** Progress in steps, each of which is expected to take some seconds. */
+/** Progress in steps, each with an expected time in seconds. */
 export class Progress {
   readonly #totalSeconds: number;
   readonly #isTerminal = Deno.stderr.isTerminal();
@@ -21,7 +21,7 @@ export class Progress {
     this.#totalSeconds = totalSeconds;
   }
 
-  /** The step before is done; this one begins. */
+  /** Ends the step before, and begins this one. */
   begin(step: string, seconds: number): void {
     this.#doneSeconds += this.#stepSeconds;
     this.#step = step;
@@ -32,7 +32,7 @@ export class Progress {
     this.#timer ??= setInterval(() => this.#draw(), REFRESH_MS);
   }
 
-  /** Removes the bar; what is printed afterwards stands on a line of its own. */
+  /** Removes the bar, so that later output starts on its own line. */
   end(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -56,7 +56,7 @@ export class Progress {
       ? elapsedSeconds / this.#share - elapsedSeconds
       : this.#totalSeconds - elapsedSeconds;
     const line = `${bar} ${this.#percent()}  ${this.#step}  (${describe(leftSeconds)} left)`;
-    this.#write(`\r${line.slice(0, columns() - 1)}\x1b[K`); // a line that wraps could not be written again
+    this.#write(`\r${line.slice(0, columns() - 1)}\x1b[K`); // a line that wraps could not be rewritten
   }
 
   #write(text: string): void {

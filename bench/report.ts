@@ -1,5 +1,5 @@
 /**
- * What was measured, as tables.
+ * Formats the results of the benchmark as tables.
  * @module
  */
 import type { Figure } from "./extremes.ts";
@@ -7,7 +7,7 @@ import type { Sample } from "./measure.ts";
 import { type Contestant, run } from "./servers.ts";
 import type { Workload } from "./workloads.ts";
 
-/** Everything of one run. */
+/** All results of one run. */
 export interface Measured {
   readonly rounds: number;
   readonly seconds: number;
@@ -18,7 +18,7 @@ export interface Measured {
   readonly start: Figure[];
 }
 
-/** What this server is to reach: at most `ratio` times the figure of the best of `rivals`. */
+/** A goal for this server: at most `ratio` times the figure of the best of `rivals`. */
 interface Goal {
   readonly key: string;
   readonly ratio: number;
@@ -46,7 +46,7 @@ const GOALS: readonly Goal[] = [
 const IDLE_BYTES_GOAL = 450;
 const START_MS_GOAL = 150;
 
-/** Model of the processor, memory, kernel. */
+/** Describes the machine: model of the processor, memory, kernel. */
 export function machine(): string {
   const cpu = /model name\s*: (.*)/.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
   const kib = Number(/MemTotal:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1]);
@@ -75,7 +75,7 @@ function byServer(measured: Measured, show: (sample: Sample) => string): string 
   );
 }
 
-/** The goals, and how far this server is from each of those that were measured. */
+/** Returns the table of the goals, with how far each was reached. */
 function goals(measured: Measured): string {
   const lines: string[][] = [];
   for (const { key, ratio, rivals, pick = "cpuMicroseconds" } of GOALS) {
@@ -102,13 +102,13 @@ function verdict(value: number, goal: number): string {
   return Number(value.toFixed(2)) <= goal ? "reached" : "missed";
 }
 
-/** The closing table of a run: CPU, and ratios. */
+/** Returns the tables for the terminal: CPU, and ratios. */
 export function table(measured: Measured): string {
   const cpu = byServer(measured, ({ cpuMicroseconds }) => digits(cpuMicroseconds));
   return `CPU µs/request\n${cpu}\n\n${goals(measured)}`;
 }
 
-/** docs/benchmarks.md. */
+/** Returns the text of docs/benchmarks.md. */
 export function markdown(measured: Measured): string {
   const { rounds, seconds, servers } = measured;
   const figures = (list: readonly Figure[], unit: string) =>

@@ -1,32 +1,32 @@
 /**
- * The servers that are compared, each configured to do what it does best on one processor: no access log, as many
- * requests on a connection as wanted, sendfile, one worker.
+ * The servers that are compared, each configured for its best on one processor: no access log, no limit on the
+ * requests of a connection, sendfile, one worker.
  * @module
  */
 
-/** A server that can be measured here. */
+/** A server that can be measured on this machine. */
 export interface Contestant {
   readonly name: string;
   readonly version: string;
   readonly port: number;
   readonly command: readonly string[];
-  /** It answers each read with one prepared response: the least that any server can do. */
+  /** True for a server that answers each read with one prepared response: the least that any server can do. */
   readonly isFloor?: boolean;
-  /** It sends its responses from memory, and never sees that a file has changed. */
+  /** True for a server that sends from memory, and never notices that a file has changed. */
   readonly isFrozen?: boolean;
 }
 
 const here = new URL(".", import.meta.url).pathname;
 const main = new URL("../main.ts", import.meta.url).pathname;
 
-/** Descriptors for each process; 10,000 connections and something to spare. */
+/** The descriptor limit of each process: 10,000 connections and some to spare. */
 export const DESCRIPTORS = 20_000;
 
 export function has(program: string): boolean {
   return new Deno.Command("which", { args: [program], stdout: "null", stderr: "null" }).outputSync().success;
 }
 
-/** What a program prints, on either output. */
+/** Runs a program and returns its output, standard error included. */
 export function run(program: string, args: readonly string[]): string {
   const { success, stdout, stderr } = new Deno.Command(program, {
     args: [...args],
@@ -152,7 +152,10 @@ http://127.0.0.1:${port} {
   };
 }
 
-/** All that are installed; `site` is what they serve, `work` a place for their files. This server comes first. */
+/**
+ * Returns all installed servers, this one first. `site` is the directory that they serve; `work` is for their own
+ * files.
+ */
 export function contestants(work: string, site: string): Contestant[] {
   const deno = Deno.execPath();
   const version = Deno.version.deno;
@@ -189,7 +192,7 @@ export function contestants(work: string, site: string): Contestant[] {
   return all;
 }
 
-/** What a server complained of, should it not start. */
+/** Returns the error log of a server that did not start. */
 function logOf(port: number): string {
   return `${Deno.env.get("TMPDIR") ?? "/tmp"}/epollet-bench-${port}.log`;
 }
@@ -203,7 +206,7 @@ export function start(contestant: Contestant): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Ends a server, however it takes it. */
+/** Ends a server, if necessary by SIGKILL. */
 export async function stop(process: Deno.ChildProcess): Promise<void> {
   const timer = setTimeout(() => signal(process, "SIGKILL"), 3000);
   signal(process, "SIGTERM");
@@ -215,11 +218,11 @@ function signal(process: Deno.ChildProcess, name: Deno.Signal): void {
   try {
     process.kill(name);
   } catch {
-    // it has ended by itself
+    // the server has ended by itself
   }
 }
 
-/** Waits until it answers. */
+/** Waits until the server accepts a connection. @throws {Error} after 10 seconds */
 export async function waitFor(port: number): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
     try {

@@ -1,21 +1,21 @@
 /**
- * `deno task bench:workers [SECONDS] [ROUNDS]`: what a second worker brings on two processors.
+ * `deno task bench:workers [SECONDS] [ROUNDS]`: the gain of a second worker on two processors.
  *
- * Who makes the load needs a processor, too. So what is asked for must cost the server many times what it costs the
- * client: a listing of a large directory, which is made anew for each request. A small file is shown beside it, where
- * the client needs nearly as much as the server. Rounds with one worker and with two take turns.
+ * The load needs a processor, too. So the request has to cost the server many times what it costs the client: a
+ * listing of a large directory, which is made again for each request. A small file is measured beside it, where the
+ * client needs nearly as much as the server. Rounds with one worker and with two alternate.
  * @module
  */
 import { processTree } from "./measure.ts";
 import { median, Program } from "./program.ts";
 
 const [seconds = 4, rounds = 5] = Deno.args.map(Number);
-const NAMES = 900; // fewer than are remembered between two requests
+const NAMES = 900; // fewer than the cache remembers between two requests
 
-/** One round. */
+/** The result of one round. */
 interface Round {
   readonly requestsPerSecond: number;
-  /** Processors that were busy for the client. */
+  /** The number of processors that the client kept busy. */
   readonly client: number;
 }
 
@@ -33,7 +33,7 @@ function makeSite(): string {
 async function round(root: string, workers: number, path: string): Promise<Round> {
   await using program = await Program.start(root, ["--browse", "--workers", String(workers)]);
   const url = program.url + path;
-  await wrk(url, 1); // V8 compiles what is hot
+  await wrk(url, 1); // V8 compiles hot code first
   const startMs = performance.now();
   const { requests, cpuSeconds } = await wrk(url, seconds);
   const elapsed = (performance.now() - startMs) / 1000;
@@ -41,7 +41,7 @@ async function round(root: string, workers: number, path: string): Promise<Round
   return { requestsPerSecond: requests / elapsed, client: cpuSeconds / elapsed };
 }
 
-/** Loads `url`; user and system time of the client come from the shell. */
+/** Loads `url`. The shell reports user and system time of the client. */
 async function wrk(url: string, forSeconds: number): Promise<{ requests: number; cpuSeconds: number }> {
   const command = `wrk -t1 -c64 -d${forSeconds}s ${url}; times`;
   const { stdout } = await new Deno.Command("bash", { args: ["-c", command] }).output();

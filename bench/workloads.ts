@@ -1,23 +1,23 @@
 /**
- * What the servers are asked for, and how wrk asks.
+ * The workloads of the benchmark, and the wrk scripts for them.
  * @module
  */
 
 /** One kind of load. */
 export interface Workload {
-  /** For the command line. */
+  /** The name on the command line. */
   readonly key: string;
-  /** For the table. */
+  /** The name in the table. */
   readonly name: string;
   readonly path: string;
   readonly connections: number;
-  /** Requests that a client sends at once; the body of a wrk script is made of it. */
+  /** The number of requests that a client sends at once; the body of a wrk script contains them. */
   readonly pipelined?: number;
-  /** A field of each request; `{etag}` stands for the server's tag. */
+  /** A field of each request; `{etag}` stands for the server's entity tag. */
   readonly field?: string;
-  /** All files of {@linkcode RANDOM_FILES}, in random order. */
+  /** True for all files of {@linkcode RANDOM_FILES}, in random order. */
   readonly isRandom?: boolean;
-  /** The C floor can answer it. */
+  /** True when the C floor can answer the workload. */
   readonly hasFloor: boolean;
   readonly expectsStatus?: number;
 }
@@ -70,13 +70,13 @@ export const WORKLOADS: readonly Workload[] = [
   { key: "one", name: "612 B, one connection", path: SMALL, connections: 1, hasFloor: true },
 ];
 
-/** Makes a site of the small file alone. */
+/** Makes a site that has only the small file. */
 export function makeSmallSite(site: string): void {
   Deno.mkdirSync(site, { recursive: true });
   Deno.writeFileSync(site + SMALL, new Uint8Array(SMALL_BYTES).fill(0x78));
 }
 
-/** Makes the site; nothing in it changes afterwards. */
+/** Makes the site; its files do not change afterwards. */
 export function makeSite(site: string): void {
   Deno.mkdirSync(`${site}/many`, { recursive: true });
   const put = (name: string, bytes: number) =>
@@ -88,7 +88,7 @@ export function makeSite(site: string): void {
   for (let i = 0; i < RANDOM_FILES; i++) put(`many/${String(i).padStart(5, "0")}.html`, SMALL_BYTES);
 }
 
-/** The script that makes wrk send this; each response is counted, whatever its status. */
+/** Returns the script that makes wrk send this workload. Each response counts, whatever its status. */
 export function wrkScript(workload: Workload, port: number, etag: string): string {
   const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag);
   const [name, value] = (fields === "" ? ["", ""] : fields.split(": ")) as [string, string];

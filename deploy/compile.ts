@@ -1,11 +1,11 @@
 /**
- * `deno task compile`: the program as one executable, `./epollet`; with `--site DIR` server and site in one file.
+ * `deno task compile`: makes one executable of the program, `./epollet`; with `--site DIR` also the site is in it.
  *
  *   deno task compile [--site DIR] [--config FILE] [--output FILE] [--target linux-x64|linux-arm64]
  *
- * Deno puts the modules into a copy of its runtime. The site goes behind that, as it is, so that it is sent from there
- * and takes no memory. DENO_COMPILE names another Deno than the one that runs this, and DENORT_BIN its runtime, for
- * machines that cannot download it.
+ * Deno puts the modules into a copy of its runtime. The files of the site follow uncompressed, so that they are sent
+ * straight from the executable and take no memory. DENO_COMPILE names another Deno for the compilation. DENORT_BIN
+ * names its runtime, for machines that cannot download it.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -18,7 +18,7 @@ import { UsageError } from "../server/usage_error.ts";
 import type { ConfigText } from "../handlers/site/files/archive.ts";
 import { PackError, packSite } from "./pack_site.ts";
 
-/** What Deno calls each target, and what its executables say. */
+/** Deno's name of each target, and the machine number in its ELF header. */
 const TARGETS: Readonly<Record<string, { readonly triple: string; readonly machine: number }>> = {
   "linux-x64": { triple: "x86_64-unknown-linux-gnu", machine: EM_X86_64 },
   "linux-arm64": { triple: "aarch64-unknown-linux-gnu", machine: EM_AARCH64 },
@@ -41,7 +41,7 @@ Environment
                        release page, of the version of the Deno that compiles, and for the target's machine
   DENO_COMPILE         another Deno to compile with (the one that runs this)`;
 
-/** What the command line says. */
+/** The choices of the command line. */
 interface Choices {
   readonly site: string | null;
   readonly config: string | null;
@@ -49,16 +49,19 @@ interface Choices {
   readonly target: string;
 }
 
-/** It could not be made, though nobody made a mistake on the command line. */
+/** A failure that is not a mistake on the command line. */
 class Failure extends Error {}
 
-/** A path as the user means it: `deno task` runs in the project's folder, wherever it was called. */
+/** Resolves a path in the caller's directory: `deno task` runs in the project's folder, wherever it was called. */
 function fromCaller(path: string): string {
   const folder = Deno.env.get("INIT_CWD");
   return path.startsWith("/") || folder === undefined ? path : `${folder}/${path}`;
 }
 
-/** Null: the help is asked for. @throws {UsageError} */
+/**
+ * Reads the command line. Returns null when it asks for the help.
+ * @throws {UsageError} for a bad target, and --config without --site
+ */
 function readChoices(args: string[]): Choices | null {
   const option = { type: "string" } as const;
   const { values } = parseArgs({
@@ -85,7 +88,10 @@ function readChoices(args: string[]): Choices | null {
   };
 }
 
-/** The configuration that goes with a site, once it was seen to be one. @throws {UsageError} */
+/**
+ * Reads and checks the configuration for the site.
+ * @throws {UsageError} when it is missing, invalid, or has a root
+ */
 function readConfig(path: string): ConfigText {
   let text: string;
   try {
@@ -106,8 +112,10 @@ async function compile(output: string, target: string): Promise<void> {
     "--no-check",
     "--no-prompt",
     "--allow-ffi",
-    "--v8-flags=--max-semi-space-size=4", // new objects in 12 MiB, not in up to 96: here most die at once, or stay
-    "--no-code-cache", // else each start runs what it finds in $TMPDIR/deno-compile-NAME.cache, which any user may put there
+    // A young generation of 12 MiB in place of up to 96: most objects here die at once or live long.
+    "--v8-flags=--max-semi-space-size=4",
+    // A code cache would be read from $TMPDIR/deno-compile-NAME.cache, where any user can put one.
+    "--no-code-cache",
     ...(target === OWN_TARGET ? [] : ["--target", TARGETS[target]!.triple]),
     ...["--output", output],
     ...["--config", `${REPOSITORY}deno.json`],
@@ -115,17 +123,17 @@ async function compile(output: string, target: string): Promise<void> {
   ]);
 }
 
-/** DENORT_BIN as the user means it. */
+/** Returns DENORT_BIN with its path resolved in the caller's directory. */
 function runtimeOfCaller(): Record<string, string> {
   const path = Deno.env.get("DENORT_BIN");
   return path === undefined ? {} : { DENORT_BIN: fromCaller(path) };
 }
 
-/** Runs the Deno that compiles. Its own words are shown when it fails. */
+/** Runs the Deno that compiles. Its output is shown when it fails. */
 async function runDeno(args: readonly string[]): Promise<void> {
   const command = new Deno.Command(Deno.env.get("DENO_COMPILE") ?? Deno.execPath(), {
     args: [...args],
-    // Old versions trust their own list of authorities alone, and know no proxy that has another.
+    // Old versions trust only their own list of authorities, so they fail behind a proxy with another one.
     env: { DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla", ...runtimeOfCaller() },
     stdout: "null",
     stderr: "piped",
@@ -139,7 +147,10 @@ async function runDeno(args: readonly string[]): Promise<void> {
   throw new Failure(`deno ${args[0]} failed:\n${words}${hint}`);
 }
 
-/** What the executable is, once it is known to be for the machine that was asked for. */
+/**
+ * Reads the ELF header, and checks that the executable is for the target.
+ * @throws {Failure} when it is for another machine
+ */
 function inspect(path: string, target: string): ElfHeader {
   using file = Deno.openSync(path);
   const bytes = new Uint8Array(ELF64_EHDR.size);
@@ -151,7 +162,7 @@ function inspect(path: string, target: string): ElfHeader {
   );
 }
 
-/** Copies the program to `to`, with the site behind what the linker wrote. */
+/** Copies the program to `to`, with the site inserted after the part that the linker wrote. */
 async function insertSite(program: string, { end }: ElfHeader, choices: Choices, to: string): Promise<void> {
   const { site, config } = choices;
   using file = Deno.openSync(to, { write: true, createNew: true });
@@ -171,12 +182,13 @@ async function insertSite(program: string, { end }: ElfHeader, choices: Choices,
     configPath: config,
     config: config === null ? null : readConfig(config),
   });
-  await copy(end, Infinity); // some versions of Deno put the modules behind the last section, and look at the end
+  // Some versions of Deno append the modules after the last section, and look for them at the end.
+  await copy(end, Infinity);
   for (const line of leftOut) console.error(`compile: not packed: ${line}`);
   console.log(`${files} ${files === 1 ? "file" : "files"}, ${size} bytes, of ${site}`);
 }
 
-/** Starts the program once, where it can run. */
+/** Starts the program once, when this machine can run it. */
 async function tryOut(path: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(path, { args: ["--version"], stdout: "null" }).output();
   if (success) return;
@@ -192,7 +204,7 @@ async function main(args: string[]): Promise<void> {
   const { output, site, target } = choices;
   if (choices.config !== null) readConfig(choices.config);
   if (site !== null && !isDirectory(site)) throw new UsageError(`Bad site "${site}": expected a directory`);
-  // Beside its place, so that it gets there in one step, and is never seen unfinished.
+  // The file is made in the same directory and then renamed, so that an unfinished file never has its name.
   const parent = output.includes("/") ? output.slice(0, output.lastIndexOf("/") + 1) : "./";
   Deno.mkdirSync(parent, { recursive: true });
   const folder = Deno.makeTempDirSync({ dir: parent, prefix: ".compile-" });
@@ -221,11 +233,11 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** What the process ends with; null: the error is this script's own. */
+/** Returns the exit status for an error, or null for an unexpected error. */
 function statusOf(error: unknown): number | null {
   if (error instanceof UsageError) return 2;
   if (error instanceof Failure || error instanceof PackError || error instanceof SystemError) return 1;
-  return error instanceof TypeError && "code" in error ? 2 : null; // of parseArgs: a flag that is none
+  return error instanceof TypeError && "code" in error ? 2 : null; // parseArgs throws this for an unknown flag
 }
 
 if (import.meta.main) {

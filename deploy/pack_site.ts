@@ -1,8 +1,9 @@
 /**
- * Puts a directory into an archive (`handlers/site/files/archive.ts`): what the server would serve of it, and nothing else.
+ * Packs a directory into an archive (`handlers/site/files/archive.ts`): the files that the server would serve, and no
+ * others.
  *
- * It looks at the directory through the server's own eyes, so that both agree on what is hidden, which links are
- * followed, and how names are written that are no text.
+ * The directory is read by the server's own code, so both agree on hidden names, on the links that are followed, and
+ * on names that are not UTF-8.
  * @module
  */
 import { createHash } from "node:crypto";
@@ -18,28 +19,28 @@ import { archiveHeader, type ConfigText, type IndexEntry } from "../handlers/sit
 const WELL_KNOWN = ".well-known";
 const READ_BYTES = 1024 * 1024;
 
-/** A mistake of the user's: one line that says what to do. */
+/** A mistake of the user, with a message of one line that says what to do. */
 export class PackError extends Error {}
 
-/** What went into an archive. */
+/** The contents of an archive, for a message. */
 export interface Packed {
   readonly files: number;
-  /** Bytes of all files together. */
+  /** The size of all files together, in bytes. */
   readonly size: number;
-  /** What the server would not have served either, though it is not hidden: its path, and why. */
+  /** Files that are not hidden, but that the server would not serve either: the path and the reason. */
   readonly leftOut: readonly string[];
 }
 
-/** What a site is packed with. */
+/** The options of packing. */
 export interface PackOptions {
-  /** The file that `config` was read from, which is not packed as one of the site's; null: there is none. */
+  /** The path of the file with `config`, which is not packed with the site; null when there is none. */
   readonly configPath?: string | null;
   readonly config?: ConfigText | null;
 }
 
 /**
- * Writes an archive of `directory` to `output`, where that stands.
- * @throws {PackError} for what cannot be read, or changes meanwhile
+ * Writes an archive of `directory` to `output`, at its current position.
+ * @throws {PackError} for a file that cannot be read, or changes meanwhile
  * @throws {SystemError} `Cannot open root ./html: ENOENT (…)`
  */
 export function packSite(directory: string, output: Deno.FsFile, options: PackOptions = {}): Packed {
@@ -79,7 +80,10 @@ class Packer {
     this.#output = output;
   }
 
-  /** `above` are the states of the directories on the way: a link back to one of them would never end. */
+  /**
+   * Packs the directory at `path`. `above` are the directories on the way: a link back to one of them is
+   * an error, because following it would never end.
+   */
   packDirectory(path: FileName, above: readonly FileStatus[]): void {
     const opened = this.#root.openDirectory(place(path));
     if (typeof opened === "number") throw this.#failed(path, describeErrno(-opened));
@@ -98,7 +102,7 @@ class Packer {
       opened.close();
     }
     this.entries.push([path, -1, ...timesOf(status), ""]);
-    names.sort(); // the same directory makes the same archive
+    names.sort(); // the same directory always gives the same archive
     for (const name of names) {
       if (name.startsWith(".") && !(name === WELL_KNOWN && path === "")) continue;
       this.#packName(path === "" ? name : `${path}/${name}`, [...above, status]);
@@ -155,7 +159,7 @@ class Packer {
     return new PackError(`Cannot pack ${this.#shown(path)}: ${why}`);
   }
 
-  /** For people. */
+  /** Formats a path for messages. */
   #shown(path: FileName): string {
     const text = new TextDecoder().decode(bytesOf(path)).replace(/\p{Cc}/gu, "?");
     return path === "" ? this.#directory : `${this.#directory}/${text}`;

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Builds the image with buildah, starts it as it is, and sees whether it does what it promises:
+# Builds the image with buildah, starts it unchanged, and checks that it works:
 #   deploy/try_container.sh [PORT]     (or: deno task container)
-# It needs buildah, curl, and to be root (or in a user namespace, as in: buildah unshare deploy/try_container.sh).
-# PORT is where it listens here, where it has the machine's own network (8080).
-# The images that the Dockerfile builds on are pulled where they are missing. Where there is no registry, they may be
-# prepared beforehand under the same names, in the storage that STORAGE_DRIVER says (vfs); a tool that does that is used
-# if it is there (BUILD_IMAGE, or ../shared/tools/build-image beside the project): it gets the project's folder and a tag,
-# and prints the name of a container last.
+# Needs buildah, curl, and root (or a user namespace: buildah unshare deploy/try_container.sh).
+# PORT (8080) is the port on this machine when the container uses the network of the host.
+# Missing base images of the Dockerfile are pulled. Without a registry, prepare images of the same names in the storage
+# of STORAGE_DRIVER beforehand. The tool named by BUILD_IMAGE may do that. It
+# gets the folder of the project and a tag, and prints the name of a container on its last line.
 set -euo pipefail
 project=$(cd "$(dirname "$0")/.." && pwd)
 port=${1:-8080}
@@ -19,7 +18,7 @@ step() { echo "ok: $*"; }
 for command in buildah curl; do command -v $command >/dev/null || fail "$command is missing: install it"; done
 [ "$(id -u)" -eq 0 ] || fail "buildah has no right to build here: be root, or start this by buildah unshare"
 
-# What FROM names, but for stages of the file's own.
+# Prints the images that FROM names, without the stages of the Dockerfile itself.
 bases() {
   awk 'toupper($1) == "FROM" { if (!($2 in stage)) print $2; if (toupper($3) == "AS") stage[$4] = 1 }' "$project/Dockerfile"
 }
@@ -31,13 +30,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   [ -x "$tool" ] || fail "no way to ${missing[*]}: pull them, or prepare images of these names (see $0)"
   container=$("$tool" "$project" "$tag" | tail -1)
 else
-  # Docker's format, since the other one knows no HEALTHCHECK.
+  # The format of Docker, because the OCI format has no HEALTHCHECK.
   buildah bud --pull-never --format docker --network host -t "$tag" "$project" >&2
   container=$(buildah from --pull-never "$tag")
 fi
 log=$(mktemp)
 runner=
-# The program is the last one of those that buildah started.
+# Prints the id of the program: the last process of the chain that buildah started.
 program() {
   local pid=$runner child
   while child=$(cat "/proc/$pid"/task/*/children 2>/dev/null | awk '{ print $1; exit }') && [ -n "$child" ]; do pid=$child; done

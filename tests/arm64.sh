@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the ffi, poller and end-to-end tests on aarch64: natively on such a machine, elsewhere under qemu's user
-# emulation, where the other layouts (epoll_event, open flags) and system calls are those of the real thing.
+# Runs the ffi, poller and end-to-end tests on aarch64: directly on such a machine, elsewhere under the user emulation of
+# qemu. The layouts (epoll_event, open flags) and system call numbers are those of aarch64 there, too.
 #
 #   tests/arm64.sh [TEST FILES AND FOLDERS]
 #
-# DENO_ARM64 may name a prepared Deno ("qemu-aarch64 -L ROOT DENO"); otherwise one is put together below CACHE from
-# Debian's packages (which needs root) and the npm registry.
+# DENO_ARM64 may name a prepared Deno ("qemu-aarch64 -L ROOT DENO"). Otherwise one is assembled below CACHE from packages
+# of Debian (which needs root) and the npm registry.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
@@ -35,7 +35,7 @@ if [ -z "${DENO_ARM64:-}" ]; then
   prepare
   DENO_ARM64="qemu-aarch64 -L $cache/root $cache/deno"
 fi
-# Types were checked natively. The emulated executable cannot be started by its path, so the tests are told how.
+# Types were checked on this machine. The emulated executable cannot be started by its path, so the tests get its command.
 export EPOLLET_TEST_DENO=$DENO_ARM64
 $DENO_ARM64 --version
 $DENO_ARM64 run --no-check --no-prompt -A tests/run.ts --no-check "${tests[@]}"

@@ -1,12 +1,13 @@
 /**
- * Runs tests by `deno test`, files side by side, and ends them where one takes longer than its deadline: says which,
- * ends it and all processes that it started, and fails. It watches from a process of its own, since a test that hangs in
- * the kernel stops everything in its own.
+ * Runs tests with `deno test`, several processes side by side. A test that exceeds its deadline is named and ended
+ * with all processes that it started, and the run fails. The watch is kept by this separate process, because a test
+ * that hangs in the kernel stops everything in its own process.
  *
  *     deno run -A tests/run.ts [--fast] [--deadline=SECONDS] [--lanes=COUNT] [FILES AND FLAGS OF `deno test`]
  *
- * Without files it runs all. `--fast` leaves out those that start a process or open a socket of the network. `--deadline` is that of a test which does not say its own (`patient`). `--lanes` is how many
- * processes run tests at a time: by default one more than there are processors, since tests wait more than they compute.
+ * Without files it runs all. `--fast` leaves out the tests that start a process or open a network socket.
+ * `--deadline` is for tests that set none of their own (`patient`). `--lanes` is the number of processes that run
+ * tests at a time; by default one more than there are processors, since tests wait more than they compute.
  * @module
  */
 import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
@@ -16,9 +17,9 @@ import { endTree } from "./support/process.ts";
 import { LOCK, TestProcess } from "./support/test_process.ts";
 
 const LOOK_INTERVAL_MS = 250;
-/** More than this get in each other's way: many tests start servers and clients of their own. */
+/** More lanes would slow each other down, because many tests start servers and clients of their own. */
 const LANES_MAX = 4;
-/** Exit statuses of what a signal ends: 128 and its number. */
+/** Exit statuses after a signal: 128 plus the number of the signal. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 const isFastRun = Deno.args.includes("--fast");
@@ -33,7 +34,7 @@ for (const arg of Deno.args) {
 }
 if (paths.length === 0) paths.push(import.meta.dirname!);
 
-/** The test files at or below `path`, in the order of their names. */
+/** Returns the test files at or below `path`, sorted by name. */
 function filesOf(path: string): string[] {
   let stat: Deno.FileInfo;
   try {
@@ -50,7 +51,7 @@ function filesOf(path: string): string[] {
   );
 }
 
-// A server watches the npx that has started it: those of the tests have nothing to do with the one of this run.
+// A server watches the npx that started it. The servers of the tests must not watch the npx of this run.
 Deno.env.delete("npm_lifecycle_event");
 
 const startedMs = performance.now();
@@ -83,7 +84,7 @@ function fail(what: string): never {
   return end(1);
 }
 
-/** Types are checked once, not by each process. */
+/** Checks the types once, so that the processes do not each do it. */
 async function checkTypes(): Promise<void> {
   if (flags.some((flag) => flag.startsWith("--no-check"))) return;
   const [program, ...words] = DENO;
@@ -102,7 +103,10 @@ async function checkTypes(): Promise<void> {
   flags.push("--no-check");
 }
 
-/** Long rows of files at first and short ones at last, so that all lanes end at about the same time. */
+/**
+ * Returns the next files for a lane. The lists get shorter towards the end, so that all lanes end at about the same
+ * time.
+ */
 function nextFiles(): string[] {
   return waiting.splice(0, lanes === 1 ? waiting.length : Math.ceil(waiting.length / (2 * lanes)));
 }

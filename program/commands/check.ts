@@ -1,5 +1,5 @@
 /**
- * `--check`: whether the program could serve with these settings, and what they are. Nothing listens.
+ * `--check`: tells whether the program could serve with these settings, and prints them. It does not listen.
  * @module
  */
 import { workingDirectory } from "../../ffi/process/process.ts";
@@ -20,16 +20,16 @@ import { accountOf } from "../setup/prepare.ts";
 import { openSites } from "../setup/sites.ts";
 
 const KIB = 1024;
-/** Bytes: what is smaller, and not 0, is a number whose unit was left out. */
+/** Bytes: a smaller size other than 0 is probably a number without its unit. */
 const SIZES_MEANT_MIN = { cacheSize: KIB * KIB, cacheFileSize: KIB, maxBody: KIB } as const;
-/** A longer timeout is a number of milliseconds, where one alone counts seconds. */
+/** A longer timeout is probably a number of milliseconds. A number without a unit counts seconds. */
 const TIME_MEANT_MS_MAX = 60 * 60 * 1000;
 const TIMES = ["headTimeout", "bodyTimeout", "sendTimeout", "keepAliveTimeout", "gracePeriod"];
 
 /**
- * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
- * `--quiet`, nothing), and warns of what is hardly meant.
- * @throws {UsageError} for the first thing that is wrong
+ * Prints the settings in force as the text of a configuration file, and warns of likely mistakes. `--verbose` adds
+ * where each setting comes from; `--quiet` prints nothing.
+ * @throws {UsageError} for the first mistake
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const say = args.verbosity === "quiet" ? () => {} : warn;
@@ -44,7 +44,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
 }
 
-/** A line for each number whose unit seems to be missing. */
+/** Returns a line for each number whose unit seems to be missing. */
 function unmeant(command: CommandLine): string[] {
   const valueOf = (key: string) => Number(Reflect.get(command, propertyOf(key)));
   const sizes = Object.entries(SIZES_MEANT_MIN).filter(([key, min]) =>
@@ -55,19 +55,19 @@ function unmeant(command: CommandLine): string[] {
     ...sizes.map(([key]) => {
       const line = `${key} is ${
         valueOf(key)
-      } bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB`;
+      } bytes, which is probably a mistake: a number alone counts bytes, 64M is 64 MiB`;
       return withPlace(command, [key], line);
     }),
     ...times.map((key) => {
       const line = `${key} is ${
         valueOf(key) / 1000
-      } seconds, which is hardly meant: a number alone counts seconds, 500ms is half of one`;
+      } seconds, which is probably a mistake: a number alone counts seconds, 500ms is half of one`;
       return withPlace(command, [key], line);
     }),
   ];
 }
 
-/** Whatever can be found out without listening. */
+/** Checks everything that can be checked without listening. */
 async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
@@ -76,7 +76,7 @@ async function validate(command: CommandLine): Promise<void> {
   (await openSites(command))?.close();
 }
 
-/** Who says what a key says: `--port`, `EPOLLET_PORT`, a file, or `default`. */
+/** Returns where a setting comes from: `--port`, `EPOLLET_PORT`, the path of a file, or `default`. */
 function origin(key: string, args: Arguments, { environment, file }: OtherChoices): string {
   const origins: string[] = [];
   const saying = (choices: FlagChoices) => nameIn(choices, key);
@@ -89,7 +89,7 @@ function origin(key: string, args: Arguments, { environment, file }: OtherChoice
   return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]!);
 }
 
-/** The flag or the variable that sets a key; null: none does. */
+/** Returns the flag or the variable that sets `key`, or null. */
 function nameIn({ flags, program, site }: FlagChoices, key: string): string | null {
   for (const name of flags.names) {
     const form = FLAG_FORMS.get(name);

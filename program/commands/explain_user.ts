@@ -1,5 +1,5 @@
 /**
- * `--explain` with `--user`: it looks with the rights with which the server serves.
+ * `--explain` with `--user`: looks at the files with the rights that the server would have.
  * @module
  */
 import { EPERM, SystemError } from "../../ffi/libc/errno.ts";
@@ -9,9 +9,10 @@ import { warn } from "../terminal/output.ts";
 import { dropRoot } from "../setup/prepare.ts";
 
 /**
- * What is to be done once the roots are open, as a server that serves alone opens them: it returns the user for a line, or
- * null where the settings name none. Workers open them as that user: then this is done at once.
- * @throws {UsageError} for a user that cannot be
+ * Returns the function to call once the roots are open. It becomes the user of `--user`, and returns that user's
+ * description, or null without `--user`. A single process opens the roots with the initial rights, as here. Workers
+ * open them as the user, so with `--workers` the change happens at once.
+ * @throws {UsageError} for a user that this system does not know
  */
 export function looksAs(command: CommandLine): () => string | null {
   if (command.user === null) return () => null;

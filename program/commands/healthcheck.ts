@@ -1,5 +1,5 @@
 /**
- * `--healthcheck`: asks a server that runs how it is, for images that have neither a shell nor curl.
+ * `--healthcheck`: asks a running server for its health, for container images that have neither a shell nor curl.
  * @module
  */
 import { awaitReadable, awaitWritable, connectTcp } from "../../ffi/socket/client_socket.ts";
@@ -13,11 +13,13 @@ import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../../server/listen/address.ts";
 import { checkAdmin } from "../setup/admin.ts";
 
-/** What is said where no settings say whom to ask. */
+/** The addition to the message when the settings have no `--admin`. */
 const NO_ADMIN =
-  `no --admin is set here, so ${DEFAULT_ADMIN.port} is asked: start the server with --admin ${DEFAULT_ADMIN.port}, or say here what it was started with`;
+  `no --admin is set here, so ${DEFAULT_ADMIN.port} is asked: start the server with --admin ${DEFAULT_ADMIN.port}, or give the same --admin here`;
 
-/** Asks where the settings say that operators are served. Null: all is well; else what is wrong, in one line. */
+/**
+ * Asks the server on the address of `--admin`. Returns null when it is healthy, otherwise what is wrong, in one line.
+ */
 export async function healthcheck(args: Arguments): Promise<string | null> {
   try {
     const command = await loadSettings(args);
@@ -25,12 +27,16 @@ export async function healthcheck(args: Arguments): Promise<string | null> {
     const trouble = probe(command.admin ?? DEFAULT_ADMIN, args.healthcheck);
     return trouble === null || command.admin !== null ? trouble : `${trouble}: ${NO_ADMIN}`;
   } catch (error) {
-    if (error instanceof UsageError) return error.message; // whoever asked for a health wants yes or no
+    // The caller wants the exit status of an unhealthy server.
+    if (error instanceof UsageError) return error.message;
     throw error;
   }
 }
 
-/** Null when the answer to a GET of `path` is 200, and comes within `timeoutMs`; else what happened instead. */
+/**
+ * Sends a GET of `path`. Returns null when the status 200 arrives within `timeoutMs`, otherwise what happened
+ * instead.
+ */
 export function probe(
   { host, port }: AdminAddress,
   path: string,
@@ -56,7 +62,7 @@ export function probe(
   }
 }
 
-/** The beginning of the answer; 0 where there is none in time, −errno where there will be none. */
+/** Returns the beginning of the response, 0 when none arrives in time, or −errno. */
 function ask(fd: number, request: Uint8Array<ArrayBuffer>, timeoutMs: number): string | number {
   const endMs = performance.now() + timeoutMs;
   const buffer = new Uint8Array(1024);

@@ -1,5 +1,5 @@
 /**
- * A password from standard input: from a terminal without showing it, else up to the end of the first line.
+ * A password from standard input: typed on a terminal without being shown, otherwise the first line.
  * @module
  */
 import { CREDENTIALS_BYTES_MAX } from "../../server/limits.ts";
@@ -14,14 +14,16 @@ const ERASE_LINE = 0x15;
 const SPACE = 0x20;
 const DELETE = 0x7f;
 
-/** What came of some bytes of a line: it goes on, it is there, or its writer gave up. */
+/** The state of the line after some bytes: unfinished, finished, or cancelled by Ctrl-C. */
 export type LineState = "open" | "done" | "cancelled";
 
-/** A line that is typed without being shown: the terminal leaves it to us to take characters back. */
+/**
+ * A line that is typed without being shown. In raw mode the terminal does not edit the line, so that happens here.
+ */
 export class HiddenLine {
   readonly #bytes: number[] = [];
 
-  /** Takes what was typed. */
+  /** Adds typed bytes to the line. */
   take(typed: Uint8Array): LineState {
     for (const byte of typed) {
       if (byte === CR || byte === LF || byte === END_OF_TRANSMISSION) return "done";
@@ -33,22 +35,22 @@ export class HiddenLine {
     return "open";
   }
 
-  /** The last character, which has several bytes when it is not in ASCII: all but the first are 10xxxxxx. */
+  /** Removes the last character. In UTF-8 all of its bytes but the first are 10xxxxxx. */
   #takeBack(): void {
     for (let byte = this.#bytes.pop(); byte !== undefined && (byte & 0xc0) === 0x80;) {
       byte = this.#bytes.pop();
     }
   }
 
-  /** What was typed. */
+  /** The line so far. */
   get text(): string {
     return decode(new Uint8Array(this.#bytes));
   }
 }
 
 /**
- * Reads a password. On a terminal it asks on standard error; Ctrl-C there gives null.
- * @throws {UsageError} for what is longer than any password, or not in UTF-8.
+ * Reads a password. On a terminal it prints a prompt to standard error, and returns null at Ctrl-C.
+ * @throws {UsageError} for a password that is too long or not in UTF-8
  */
 export async function readPassword(): Promise<string | null> {
   return Deno.stdin.isTerminal() ? await readFromTerminal() : await readFirstLine();

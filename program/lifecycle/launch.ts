@@ -1,6 +1,7 @@
 /**
- * Who started this process. Mostly a user; a worker was started by its supervisor, and the successor of a running
- * program by that: both find a channel, on which they are told the rest.
+ * How this process was started. A worker was started by its supervisor, and the successor in an upgrade by the
+ * program that it replaces. Both get a channel over which the rest of the configuration arrives. Otherwise a user or
+ * a service manager started it.
  * @module
  */
 import {
@@ -21,21 +22,24 @@ import type { Launch } from "../workers/child_process.ts";
 import { receiveConfiguration } from "../workers/supervisor_link.ts";
 import { watchdogVariables } from "./watchdog.ts";
 
-/** Who it was, and the number of the descriptor that leads there: `worker 5` has a supervisor. */
+/** The variable with the kind of the process and the descriptor of its channel: `worker 5`. */
 const CHANNEL = "EPOLLET_CHANNEL";
-/** What is not for programs that this one starts, beside what its watchdog is told by. */
+/** Variables that programs started by this one do not get, besides those of the watchdog. */
 const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
-/** How this process came about. */
+/** How this process was started. `user` includes service managers. */
 export type Kind = "user" | "worker" | "successor";
 
-/** What this process was told by the program that started it. */
+/** The channel to the program that started this process, and the first message from it. */
 export interface LaunchContext {
   readonly channel: number;
   readonly message: WorkerConfiguration | Upgrade;
 }
 
-/** What the variable says; null: it is not there. @throws {UsageError} where somebody else has set it */
+/**
+ * Returns the kind and the channel, or null without the variable.
+ * @throws {UsageError} when another program has set the variable
+ */
 function readVariable(): { kind: Exclude<Kind, "user">; channel: number } | null {
   const text = environmentVariable(CHANNEL);
   if (text === undefined || text === "") return null;
@@ -47,14 +51,17 @@ function readVariable(): { kind: Exclude<Kind, "user">; channel: number } | null
 }
 
 /**
- * How this process came about; nothing is read from the channel yet. A service manager counts as a user.
- * @throws {UsageError} when that cannot be understood
+ * Returns how this process was started. Reads nothing from the channel yet.
+ * @throws {UsageError} when another program has set the variable
  */
 export function kindOfLaunch(): Kind {
   return readVariable()?.kind ?? "user";
 }
 
-/** Null: a user, or a service manager, started it. @throws {SystemError} when nothing comes through the channel */
+/**
+ * Returns null when a user or a service manager started this process.
+ * @throws {SystemError} when no message comes through the channel
+ */
 export function readLaunchContext(): LaunchContext | null {
   const variable = readVariable();
   if (variable === null) return null;
@@ -64,31 +71,37 @@ export function readLaunchContext(): LaunchContext | null {
   return { channel, message: receiveConfiguration(channel) };
 }
 
-/** The descriptors that this process has on purpose, of those that its starter left open. @throws {UsageError} */
+/**
+ * Returns the descriptors that this process was started with on purpose.
+ * @throws {UsageError} when LISTEN_FDS is no number
+ */
 export function namedDescriptors(launchContext: LaunchContext | null): readonly number[] {
   return launchContext === null
     ? handedOver()
     : [launchContext.channel, ...launchContext.message.sockets.map(({ fd }) => fd)];
 }
 
-/** The sockets of a predecessor; none where there is none. */
+/** Returns the sockets of the program that this one replaces, or an empty list. */
 export function inheritedBy(launchContext: LaunchContext | null): readonly InheritedSocket[] {
   return launchContext?.message.kind === "succession" ? launchContext.message.sockets : [];
 }
 
 /**
- * Starts other processes with this one's command line and environment. To be made before root is given up: who has done
- * that may not read its own environment any more (proc_pid_environ(5)).
+ * Starts other processes with this one's command line and environment. To be created before root is given up:
+ * afterwards the process may not read its own environment (proc_pid_environ(5)).
  */
 export class Launcher {
   readonly #words = commandLine();
   readonly #environment = environmentWithout([...OURS, ...watchdogVariables()]);
 
-  /** The same program, even if another file has its name by now. It only accepts from sockets that listen already. */
+  /**
+   * Starts the running program again as a worker, even when its file has been replaced. Workers open no ports, only
+   * inherit sockets.
+   */
   readonly worker: Launch = (channel, inherited) =>
     withoutLowPorts(() => this.#launch(SELF, "worker", channel, inherited));
 
-  /** The program that has the name now. */
+  /** Starts the program file that has the name now, as the successor. */
   readonly successor: Launch = (channel, inherited) =>
     this.#launch(executablePath(), "successor", channel, inherited);
 

@@ -1,8 +1,8 @@
 /**
- * The end of `npx`: a server that it has started ends, too.
+ * Ends the server when the `npx` that started it ends.
  *
- * `npx deno run main.ts` is npm, a shell, and Deno. Ctrl-C in a terminal reaches all of them; a signal to npm ends npm and
- * the shell, and would leave the server running where no user looks for it. So the server watches the npm above it.
+ * `npx deno run main.ts` is npm, a shell, and Deno. Ctrl-C in a terminal reaches all of them. A signal to npm ends
+ * npm and the shell, and would leave the server running unnoticed. So the server watches the npm process above it.
  * Source: pidfd_open(2), proc_pid_stat(5), proc_pid_cmdline(5).
  * @module
  */
@@ -13,10 +13,10 @@ import { Interest } from "../../server/loop/poller.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 
-/** What npm calls itself where it was started as `npx`, or by a path that tells. */
+/** The command lines of npm: its process title when it was started as `npx`, or a path that ends in its name. */
 const NPM = /^npm |[/\0](npm|npx)(-cli\.js)?\0/;
 
-/** Becomes readable when the process ends. */
+/** A process descriptor, which becomes readable when the process ends. */
 class ProcessEnd extends Source {
   readonly #reactor: Reactor;
   readonly #ended: () => void;
@@ -28,15 +28,15 @@ class ProcessEnd extends Source {
   }
 
   override onReady(): void {
-    if (!isReadable(this.fd)) return; // the naive poller says so of every descriptor
+    if (!isReadable(this.fd)) return; // the naive poller reports every descriptor as ready
     this.#reactor.retire(this);
     this.#ended();
   }
 }
 
 /**
- * A descriptor of the `npx` that started this program; −1 where none did, or where /proc or the kernel (before 5.3) does
- * not tell. To be called before the sandbox is entered.
+ * Returns a descriptor of the `npx` process that started this program. Returns −1 when there is none, and when /proc
+ * or the kernel (before 5.3) gives no answer. To be called before the sandbox is entered.
  */
 export function npxDescriptor(): number {
   if (environmentVariable("npm_lifecycle_event") !== "npx") return -1;
@@ -46,11 +46,11 @@ export function npxDescriptor(): number {
     );
     return npx === undefined ? -1 : openProcess(npx);
   } catch {
-    return -1; // its process ended meanwhile, or there is no /proc
+    return -1; // the process has ended meanwhile, or /proc is not mounted
   }
 }
 
-/** From now on `ended` is called in the loop when the process of `fd` ends; below 0: never. */
+/** Calls `ended` in the loop when the process of `fd` ends; never when `fd` is negative. */
 export function endWith(fd: number, reactor: Reactor, ended: () => void): void {
   if (fd < 0) return;
   const source = new ProcessEnd(fd, reactor, ended);

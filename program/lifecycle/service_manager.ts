@@ -1,6 +1,6 @@
 /**
- * What systemd is told, where it started the program with `Type=notify`: when it is ready, reloads and ends, that it is
- * alive (`WatchdogSec=`), and that another process is the main one now. Source: sd_notify(3).
+ * Messages to systemd when it started the program with `Type=notify`: the program is ready, reloads, ends, is alive
+ * (`WatchdogSec=`), or another process is the main one now. Source: sd_notify(3).
  * @module
  */
 import { monotonicMs } from "../../ffi/libc/clock.ts";
@@ -12,7 +12,7 @@ import type { Reactor } from "../../server/loop/reactor.ts";
 import type { LaunchContext } from "./launch.ts";
 import { Watchdog, watchdogTimeMs } from "./watchdog.ts";
 
-/** Where systemd listens. The variable stays: a successor speaks to it, too. */
+/** The path of systemd's socket. The variable is not hidden, because a successor sends messages there, too. */
 const VARIABLE = "NOTIFY_SOCKET";
 
 /** The notify socket of the service manager. Without one every call does nothing. */
@@ -24,18 +24,18 @@ export class ServiceManager {
     this.#fd = fd;
   }
 
-  /** To be called before the sandbox is entered. */
+  /** Connects to the socket. To be called before the sandbox is entered. */
   static connect(): ServiceManager {
     const path = environmentVariable(VARIABLE) ?? "";
     return new ServiceManager(path === "" ? -1 : connectDatagram(path));
   }
 
-  /** Clients are accepted. */
+  /** Reports that clients are accepted. */
   ready(): void {
     this.#tell(`READY=1\nMAINPID=${processId()}`);
   }
 
-  /** From now on `reactor` answers systemd's watchdog, where that asks this process. */
+  /** Answers systemd's watchdog from the loop of `reactor`, when systemd expects that of this process. */
   watch(reactor: Reactor): void {
     const timeMs = watchdogTimeMs();
     if (this.#fd < 0 || timeMs === null) return;
@@ -43,18 +43,20 @@ export class ServiceManager {
     this.#watchdog.start();
   }
 
-  /** It is about to end. What it has begun is finished, so the watchdog is answered on. */
+  /**
+   * Reports that the program is about to end. The watchdog is answered until the requests in progress are finished.
+   */
   stopping(): void {
     this.#tell("STOPPING=1");
   }
 
-  /** Another process has taken over, and answers the watchdog. In the loop. */
+  /** Reports that process `pid` has taken over, and stops answering the watchdog. To be called in the loop. */
   succeeded(pid: number): void {
     this.#watchdog?.stop();
     this.#tell(`MAINPID=${pid}`);
   }
 
-  /** Says when a reload begins, and when it is over. */
+  /** Runs `reload`, and reports its beginning and its end. */
   async reloading(reload: () => Promise<void>): Promise<void> {
     this.#tell(`RELOADING=1\nMONOTONIC_USEC=${Math.round(monotonicMs() * 1000)}`);
     try {
@@ -64,7 +66,7 @@ export class ServiceManager {
     }
   }
 
-  /** −errno: it was not sent. */
+  /** Sends `message`. Returns −errno when it was not sent. */
   #tell(message: string): number {
     if (this.#fd < 0) return this.#fd;
     const bytes = new TextEncoder().encode(message) as Uint8Array<ArrayBuffer>;
@@ -72,7 +74,7 @@ export class ServiceManager {
   }
 }
 
-/** Tells the starter of this program, if it waits for that, that the program serves. */
+/** Reports that the program serves: to systemd, and through the channel to the program that started this one. */
 export function sayReady(
   launchContext: LaunchContext | null,
   manager: ServiceManager,

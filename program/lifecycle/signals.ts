@@ -1,5 +1,5 @@
 /**
- * Signals, as the program understands them.
+ * The signals that the program handles.
  * @module
  */
 import { commandLine, environmentWithout, SELF } from "../../ffi/process/child.ts";
@@ -24,29 +24,30 @@ import type { Kind } from "./launch.ts";
 
 const RUNTIMES = /^(DENO_[A-Z0-9_]*|HOME|XDG_CACHE_HOME|NPM_CONFIG_REGISTRY|NO_COLOR)=/;
 
-/** What is done at a signal. */
+/** What the program does at each signal. */
 export interface SignalTasks {
-  /** SIGTERM, SIGINT: finish what has begun, and end. */
+  /** SIGTERM, SIGINT: finishes the requests in progress and ends. */
   drain(): void;
-  /** The second of these: end at once; the process ends afterwards. */
+  /** The second SIGTERM or SIGINT: called just before the process exits. */
   abort?(): void;
-  /** SIGHUP, unless it is to end already. */
+  /** SIGHUP, unless the program is ending. */
   reload(): void;
-  /** SIGUSR1: log files were renamed. In the loop. */
+  /** SIGUSR1: log files were renamed. Called in the loop. */
   reopenLogs(): void;
-  /** SIGUSR2, with the same exception. */
+  /** SIGUSR2, unless the program is ending. */
   succeed(): void;
 }
 
 /**
- * SIGUSR1 is not for the runtime, which would open a debugger's port on it (see `ffi/process/signals.ts`). Where there are log files
- * to open anew, or may be, this program starts once more in its own place, with the signal blocked from the beginning, and
- * it is read from a descriptor; everywhere else it does nothing. Before anything else is opened, and before a channel is read.
+ * Keeps SIGUSR1 from the runtime, which would open a debugger's port at it (see `ffi/process/signals.ts`). A process
+ * that may have log files executes itself again with the signal blocked from the start, so that it can be read from a
+ * descriptor. Other processes ignore the signal. To be called before anything is opened or read from a channel.
  */
 export function guardSignals(command: CommandLine, kind: Kind): void {
-  const mayHaveLogs = logPathsOf(command).length > 0 || command.workers !== 0; // workers may get some by a reload
+  const mayHaveLogs = logPathsOf(command).length > 0 || command.workers !== 0; // a reload may give workers a log
   if (kind === "worker" || !mayHaveLogs) {
-    // The runtime tells the kernel of its handler once, when somebody listens first: after that it can be taken away.
+    // The runtime installs its handler in the kernel once, when the first listener is added. After that the handler
+    // can be replaced.
     Deno.addSignalListener("SIGUSR1", () => {});
     return ignore(SIGUSR1);
   }
@@ -57,28 +58,29 @@ export function guardSignals(command: CommandLine, kind: Kind): void {
 }
 
 /**
- * True for a variable of the runtime, which has read it at the first start already: without DENO_DIR, or HOME, the second
- * one would look for this program's modules elsewhere. All others are the starter's, and are not believed.
+ * Returns true for a variable of the runtime. The runtime has used it at the first start already. Without DENO_DIR or
+ * HOME the second start would look for this program's modules elsewhere. A program with raised privileges must not
+ * trust any other variable.
  */
 function isRuntimes(word: Uint8Array): boolean {
   return RUNTIMES.test(new TextDecoder().decode(word));
 }
 
-/** SIGUSR1, read from a descriptor. */
+/** A descriptor from which SIGUSR1 is read. */
 class SignalSource extends Source {
-  readonly #obey: () => void;
+  readonly #onSignal: () => void;
 
-  constructor(fd: number, obey: () => void) {
+  constructor(fd: number, onSignal: () => void) {
     super(fd);
-    this.#obey = obey;
+    this.#onSignal = onSignal;
   }
 
   override onReady(): void {
-    while (takeSignal(this.fd)) this.#obey();
+    while (takeSignal(this.fd)) this.#onSignal();
   }
 }
 
-/** From now on signals are obeyed; in `reactor`'s loop, or when the runtime has its turn. */
+/** Handles signals from now on: SIGUSR1 in the loop of `reactor`, the others when the runtime has its turn. */
 export function handleSignals(tasks: SignalTasks, reactor: Reactor): void {
   if (isBlocked(SIGUSR1)) {
     const source = new SignalSource(signalDescriptor(SIGUSR1), () => tasks.reopenLogs());
@@ -93,17 +95,18 @@ export function handleSignals(tasks: SignalTasks, reactor: Reactor): void {
   };
   Deno.addSignalListener("SIGINT", end);
   Deno.addSignalListener("SIGTERM", end);
-  // A terminal that was closed sends the same signal as somebody who has edited the configuration.
+  // A closed terminal sends SIGHUP, too. Then the program ends instead of reloading.
   Deno.addSignalListener("SIGHUP", () => {
     if (terminals.some(isHungUp)) end();
     else if (count === 0) tasks.reload();
   });
   Deno.addSignalListener("SIGUSR2", () => {
-    if (count === 0) tasks.succeed(); // who ends has closed the sockets that a successor would get
+    // A program that is ending has closed the sockets that a successor would inherit.
+    if (count === 0) tasks.succeed();
   });
 }
 
-/** What a terminal, or somebody who means the whole group of processes, sends to workers is for their supervisor. */
+/** Leaves signals to the supervisor that a terminal sends to the whole process group, and drains at SIGTERM. */
 export function leaveSignalsToSupervisor(drain: () => void): void {
   for (const signal of ["SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     Deno.addSignalListener(signal, () => {});

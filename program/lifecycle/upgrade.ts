@@ -1,6 +1,7 @@
 /**
- * A running program is replaced by a new one: that is started beside it, gets its listening sockets, and says when it is
- * ready. There is no moment in which nobody accepts clients; and if the new one does not get that far, the old one stays.
+ * The upgrade: a running program is replaced by a new one. The old program starts the new one, which inherits the
+ * listening sockets and reports when it is ready. Clients are accepted at every moment. If the new program fails to
+ * start, the old one keeps running.
  * @module
  */
 import { hangUp } from "../../ffi/process/child.ts";
@@ -11,16 +12,16 @@ import type { Upgrade } from "../workers/messages.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import { ChildProcess, type Launch } from "../workers/child_process.ts";
 
-/** What is said in a container: when its first process ends, the kernel ends all others with it (pid_namespaces(7)). */
+/** The message in a container: when its first process ends, the kernel ends all others (pid_namespaces(7)). */
 const FIRST_PROCESS =
   "SIGUSR2: this is the first process of its container, which would end with it, and the new program, too: start a new container beside this one";
 
-/** What a program needs to be succeeded. */
+/** The program that is to be replaced. */
 export interface Predecessor {
   readonly reactor: Reactor;
   readonly launch: Launch;
   sockets(): readonly InheritedSocket[];
-  /** The successor, whose process id that is, serves: this one may end. */
+  /** Called when the successor, process `pid`, serves. This program may end then. */
   succeeded(pid: number): void;
   warn(message: string): void;
 }
@@ -31,7 +32,7 @@ export class UpgradeAttempts {
   #isTrying = false;
   #isCancelled = false;
   #successor: ChildProcess<Upgrade> | null = null;
-  /** What waits for the end of the attempt. */
+  /** The reload that waits for the end of the attempt; null when none does. */
   #reload: (() => void) | null = null;
 
   constructor(predecessor: Predecessor) {
@@ -39,21 +40,25 @@ export class UpgradeAttempts {
   }
 
   /**
-   * The settings are to be read again: at once, by `reload`; or, since nobody knows whether a successor that is being
-   * started has read what there is to read now, by that once it serves, or here when it does not get so far. From anywhere.
+   * Calls `reload` at once, or after the attempt in progress. A successor that is being started may have read the
+   * settings before or after they changed. So once it serves, it is told to reload; if it fails, this process
+   * reloads. May be called from outside of the loop.
    */
   reload(reload: () => void): void {
     if (this.#isTrying) this.#reload = reload;
     else reload();
   }
 
-  /** Starts a successor. From anywhere. */
+  /** Starts a successor. May be called from outside of the loop. */
   begin(): void {
     if (processId() === 1) return this.#predecessor.warn(FIRST_PROCESS);
     this.#predecessor.reactor.post(() => this.#begin());
   }
 
-  /** This program is told to end: so does a successor that does not serve yet. From anywhere. */
+  /**
+   * Ends a successor that does not serve yet, because this program is told to end. May be called from outside of the
+   * loop.
+   */
   cancel(): void {
     this.#isCancelled = true;
     if (this.#successor?.state === "starting") this.#successor.kill();
@@ -66,7 +71,7 @@ export class UpgradeAttempts {
       this.#isTrying = false;
       this.#reload?.();
       this.#reload = null;
-      if (!this.#isCancelled) warn(`The new program ${why}: this one goes on`);
+      if (!this.#isCancelled) warn(`The new program ${why}: this one keeps running`);
     };
     const message: Upgrade = { kind: "succession", sockets: this.#predecessor.sockets() };
     try {

@@ -1,6 +1,6 @@
 /**
- * systemd's watchdog (`WatchdogSec=`): the loop itself answers it, so a loop that hangs falls silent, and systemd starts
- * the service anew. Source: sd_watchdog_enabled(3), sd_notify(3).
+ * systemd's watchdog (`WatchdogSec=`). The loop itself answers it. When the loop hangs, the answers stop, and systemd
+ * restarts the service. Source: sd_watchdog_enabled(3), sd_notify(3).
  * @module
  */
 import { environmentVariable, processId } from "../../ffi/process/process.ts";
@@ -8,12 +8,15 @@ import { WATCHDOG_RETRY_MS } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 
-/** Microseconds within which systemd wants an answer. */
+/** The time within which systemd expects an answer, in microseconds. */
 const TIME_VARIABLE = "WATCHDOG_USEC";
-/** The process whose answer that is. */
+/** The id of the process that has to answer. */
 const PROCESS_VARIABLE = "WATCHDOG_PID";
 
-/** Milliseconds within which systemd wants an answer of this process; null where it wants none. */
+/**
+ * Returns the time in milliseconds within which systemd expects an answer of this process, or null when it expects
+ * none.
+ */
 export function watchdogTimeMs(): number | null {
   const microseconds = environmentVariable(TIME_VARIABLE) ?? "";
   if (!/^[0-9]{1,20}$/.test(microseconds) || Number(microseconds) === 0) return null;
@@ -22,20 +25,23 @@ export function watchdogTimeMs(): number | null {
 }
 
 /**
- * The variables that a successor must not get: it has another process id, and takes over the answers of this process.
- * Where the answers are another process's, they stay so.
+ * Returns the variables that a successor does not get. It has another process id, but takes over the answers of this
+ * process. When another process has to answer, the time is hidden as well.
  */
 export function watchdogVariables(): readonly string[] {
   return watchdogTimeMs() === null ? [TIME_VARIABLE, PROCESS_VARIABLE] : [PROCESS_VARIABLE];
 }
 
-/** Answers from the loop, twice in the time that systemd gives. */
+/** Answers the watchdog from the loop, twice within systemd's time. */
 export class Watchdog extends Source {
   readonly #reactor: Reactor;
   readonly #answer: () => boolean;
   readonly #intervalMs: number;
 
-  /** `answer` sends one answer, and returns false when there was no room for it. */
+  /**
+   * Takes the time in milliseconds within which systemd expects an answer. `answer` sends one, and returns false when
+   * the socket's buffer is full.
+   */
   constructor(reactor: Reactor, timeMs: number, answer: () => boolean) {
     super(-1);
     this.#reactor = reactor;
@@ -43,12 +49,12 @@ export class Watchdog extends Source {
     this.#intervalMs = Math.max(timeMs / 2, 1);
   }
 
-  /** Answers at once and from then on; from anywhere. */
+  /** Answers at once and from then on. May be called from outside of the loop. */
   start(): void {
     this.#reactor.post(() => this.onDeadline());
   }
 
-  /** Answers no more; in the loop. */
+  /** Stops answering. To be called in the loop. */
   stop(): void {
     this.#reactor.retire(this, false);
   }

@@ -1,5 +1,5 @@
 /**
- * Sockets that systemd, or who does as it does, has opened and handed over.
+ * Listening sockets that systemd, or another program with the same protocol, has opened and passed to this process.
  *
  * Source: sd_listen_fds(3), systemd.socket(5).
  * @module
@@ -10,11 +10,14 @@ import { environmentVariable, hideEnvironmentVariable, processId } from "../../f
 import { UsageError } from "../../server/usage_error.ts";
 import { inheritListener, type ListeningSocket, type ListenSettings } from "../../server/listen/open.ts";
 
-/** SD_LISTEN_FDS_START: the first descriptor; the others follow. */
+/** SD_LISTEN_FDS_START: the first descriptor that is passed. The others have the numbers after it. */
 const FIRST_DESCRIPTOR = 3;
 const VARIABLES = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] as const;
 
-/** Returns the descriptors that were handed to this process: none where none were. @throws {UsageError} */
+/**
+ * Returns the descriptors that were passed to this process, or an empty list.
+ * @throws {UsageError} when LISTEN_FDS is no number
+ */
 export function handedOver(): number[] {
   const [pid, count] = VARIABLES.map(environmentVariable);
   if (pid === undefined || count === undefined || Number(pid) !== processId()) return [];
@@ -24,18 +27,22 @@ export function handedOver(): number[] {
   return Array.from({ length: Number(count) }, (_, index) => FIRST_DESCRIPTOR + index);
 }
 
-/** The same, to be taken: the variables are gone afterwards. @throws {UsageError} */
+/**
+ * Returns the passed descriptors and hides the variables that name them.
+ * @throws {UsageError} when LISTEN_FDS is no number
+ */
 export function activatedDescriptors(): number[] {
   try {
     return handedOver();
   } finally {
-    for (const name of VARIABLES) hideEnvironmentVariable(name); // they are nothing to programs that this one starts
+    for (const name of VARIABLES) hideEnvironmentVariable(name); // child processes get no such sockets
   }
 }
 
 /**
- * The same as sockets to serve on. `isShared`: several processes will accept from them.
- * @throws {UsageError} for a descriptor that is no stream socket, or does not listen
+ * Returns the passed descriptors as sockets to serve on. `isShared` says that several processes will accept from
+ * them.
+ * @throws {UsageError} for a descriptor that is not a listening stream socket
  */
 export function activatedListeners(isShared: boolean, settings: ListenSettings = {}): ListeningSocket[] {
   return activatedDescriptors().map((fd) => {

@@ -1,17 +1,17 @@
 /**
- * A listening socket that this process did not open.
+ * Listening sockets that this process did not open.
  * @module
  */
 
 /** A listening socket that another process opened. */
 export interface InheritedSocket {
   readonly fd: number;
-  /** What it was opened for, as settings are written; there may be several of one name, for several workers. */
+  /** The address as it is written in the settings. With several workers, several sockets can have the same name. */
   readonly name: string;
-  /** All workers accept from it. */
+  /** True when all workers accept from this socket. */
   readonly isShared: boolean;
-  /** It is for operators. */
+  /** True for the socket of `--admin`. */
   readonly isAdmin?: boolean;
-  /** Which file a UNIX socket has that may be removed at the end, see `ListeningSocket`. */
+  /** The socket file to remove at the end, as in `ListeningSocket`; undefined when none is to be removed. */
   readonly file?: string | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * Where the program listens, as it is checked, and told.
+ * Checks the addresses on which the program listens, and describes its sockets.
  * @module
  */
 import { isIpAddress } from "../../ffi/socket/socket.ts";
@@ -12,7 +12,7 @@ import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import { wildcardFamilies } from "./reachable.ts";
 import type { Sockets } from "./sockets.ts";
 
-/** A mistake in an address that only the kernel can see. @throws {UsageError} */
+/** Checks the addresses as far as that needs no socket. @throws {UsageError} for a bad host or path */
 export function checkAddresses(command: CommandLine): void {
   const { host, listen, addresses } = command;
   if (!isIpAddress(host)) {
@@ -29,7 +29,7 @@ export function checkAddresses(command: CommandLine): void {
       continue;
     }
     try {
-      readUnixPath(address.path); // a file's directory may have been put before it
+      readUnixPath(address.path); // relative paths were completed with the configuration's directory
     } catch (error) {
       if (error instanceof Expected) throw bad(error.message);
       throw error;
@@ -37,7 +37,7 @@ export function checkAddresses(command: CommandLine): void {
   }
 }
 
-/** Each socket in words, for `--verbose`. */
+/** Describes each socket for `--verbose`, one string per socket. */
 export function describeListening(
   { listening, isActivated }: Sockets,
   { socketMode }: CommandLine,

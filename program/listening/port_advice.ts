@@ -1,18 +1,21 @@
 /**
- * What to do where a port cannot be had for want of a right.
+ * Advice for a port that the program is not permitted to bind.
  * @module
  */
 import { EACCES, SystemError } from "../../ffi/libc/errno.ts";
 
 const ADVICE =
-  "a port below 1024 needs a right: take one from 1024 on (epollet 8080), or start it as root with --user NAME, or give it CAP_NET_BIND_SERVICE (docs/deploy.md)";
+  "a port below 1024 needs a privilege: use one from 1024 on (epollet 8080), or start it as root with --user NAME, or give it CAP_NET_BIND_SERVICE (docs/deploy.md)";
 
-/** The same call gives a UNIX socket its name, in a directory that may be refused. */
+/** Returns true for a UNIX socket, for which bind(2) fails with EACCES because of the directory. */
 function isUnix({ message }: SystemError): boolean {
   return message.startsWith("Cannot listen on unix:");
 }
 
-/** Does `work`, which binds ports, and says what to do where one is refused. @throws {SystemError} */
+/**
+ * Calls `work`, which binds ports, and adds advice to the error when a port is denied.
+ * @throws {SystemError} as `work` does
+ */
 export function withPortAdvice<T>(work: () => T): T {
   try {
     return work();

@@ -1,5 +1,5 @@
 /**
- * Where a listening socket is reached, as a user can type it: a socket on every address has no address of its own.
+ * Addresses that a user can type to reach a listening socket. A socket on all interfaces has no such address itself.
  * @module
  */
 import { isIpv6Only } from "../../ffi/socket/inherited_socket.ts";
@@ -9,14 +9,14 @@ import { ANNOUNCED_ADDRESSES_MAX } from "../../server/limits.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../../server/listen/address.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
 
-/** The families of IP whose every address a socket listens on: none for a socket with an address of its own. */
+/** Returns the IP families in which a socket listens on all interfaces: none for a socket on one address. */
 export function wildcardFamilies({ fd, address: { address } }: ListeningSocket): readonly (4 | 6)[] {
   if (address === EVERY_IPV4) return [4];
   if (address !== EVERY_IP) return [];
   return isIpv6Only(fd) ? [6] : [4, 6];
 }
 
-/** An address that a client on this machine can use. */
+/** Returns an address that a client on this machine can use. */
 export function reachableHere(socket: ListeningSocket): string {
   const { address, port } = socket.address;
   const [family] = wildcardFamilies(socket);
@@ -25,7 +25,7 @@ export function reachableHere(socket: ListeningSocket): string {
 
 const LOOPBACK = { 4: "127.0.0.1", 6: "::1" } as const;
 
-/** The addresses for clients on other machines, of a socket on every address; none for another socket. */
+/** Returns the addresses that clients on other machines can use: none unless the socket listens on all interfaces. */
 export function reachableElsewhere(socket: ListeningSocket): string[] {
   const families = wildcardFamilies(socket);
   if (families.length === 0) return [];

@@ -1,9 +1,10 @@
 /**
- * The listening sockets of the program: those that it opens, that systemd opened for it, or that it has from its
- * predecessor or its supervisor.
+ * The listening sockets of the program. It opens them itself, or gets them from systemd, from the process that it
+ * replaces, or from its supervisor.
  *
- * They are opened once for each address, one for each worker. When there are fewer or more workers later, sockets are
- * shared among them, or a worker accepts from several: a socket that was closed would take along who waits in its queue.
+ * Each address has one socket per worker when it is opened. When the number of workers changes later, workers share
+ * sockets or accept from several. No socket is closed for that, because closing it would reset the clients in its
+ * queue.
  * @module
  */
 import { close } from "../../ffi/socket/socket.ts";
@@ -20,10 +21,10 @@ import {
 import type { InheritedSocket } from "./inherited_socket.ts";
 import { withPortAdvice } from "./port_advice.ts";
 
-/** What stands for addresses where systemd says on what to listen. */
+/** The name in place of an address for sockets that systemd opened. */
 const ACTIVATED = "systemd";
 
-/** The sockets of one address, or those that systemd opened. */
+/** The sockets of one address, or all those that systemd opened. */
 interface Bound {
   readonly name: string;
   readonly sockets: readonly ListeningSocket[];
@@ -38,10 +39,10 @@ export class Sockets {
   }
 
   /**
-   * Those for clients, one for each of `copies` processes; `inherited` are those that a predecessor had. Sockets that systemd
-   * opened come first: with them no address matters.
-   * @throws {SystemError} when one cannot be opened; then none is
-   * @throws {UsageError} for a descriptor of systemd's that is none
+   * Opens the sockets for clients, one per address for each of `copies` processes. `inherited` are the sockets of the
+   * process that this one replaces. When systemd passed sockets, the program serves on them and ignores `addresses`.
+   * @throws {SystemError} when a socket cannot be opened; the others are closed then
+   * @throws {UsageError} for a passed descriptor that is not a listening stream socket
    */
   static open(
     addresses: readonly ListenAddress[],
@@ -63,52 +64,58 @@ export class Sockets {
     return new Sockets(bind(addresses, settings, copies, of)).#without(taken);
   }
 
-  /** Those for other addresses; what both have is the same. @throws {SystemError} when one cannot be opened */
+  /**
+   * Returns the sockets for other addresses. Addresses that are already listened on keep their sockets.
+   * @throws {SystemError} when a socket cannot be opened
+   */
   reopen(addresses: readonly ListenAddress[], settings: ListenSettings, copies: number): Sockets {
     if (this.isActivated) return this;
     const of = (name: string) => this.#bound.find((bound) => bound.name === name)?.sockets ?? [];
     return new Sockets(bind(addresses, settings, copies, of));
   }
 
-  /** Closes those that `other` does not have. */
+  /** Closes the sockets that `other` does not have. */
   closeAllBut(other: Sockets): void {
     const kept = new Set(other.all.map(({ fd }) => fd));
     closeListeners(this.serving.filter(({ fd }) => !kept.has(fd)));
   }
 
-  /** Closes them in this process; others may have them open, too. */
+  /** Closes the sockets in this process. Other processes may still have them open. */
   close(): void {
     for (const { fd } of this.all) close(fd);
   }
 
-  /** Nobody will listen any more: the files of UNIX sockets go, where that may be. */
+  /** Removes the files of UNIX sockets, once no process listens on them. Files of systemd's sockets stay. */
   removeFiles(): void {
     if (!this.isActivated) removeSocketFiles(this.listening);
   }
 
-  /** Systemd opened them; the addresses of the settings do not count. */
+  /** True when systemd opened the sockets. The addresses of the settings are ignored then. */
   get isActivated(): boolean {
     return this.#bound[0]?.name === ACTIVATED;
   }
 
-  /** As they are handed over. */
+  /** All sockets, in the form in which another process inherits them. */
   get all(): InheritedSocket[] {
     return this.#bound.flatMap(({ name, sockets }) =>
       sockets.map(({ fd, isShared, file }) => ({ fd, name, isShared, file }))
     );
   }
 
-  /** All of them, as who serves alone accepts from them: a predecessor may have had several of one address. */
+  /**
+   * All sockets, for a process that serves without workers. An address has several when the replaced process had
+   * workers.
+   */
   get serving(): ListeningSocket[] {
     return this.#bound.flatMap(({ sockets }) => sockets);
   }
 
-  /** Where they listen: of those that listen at one address, one. */
+  /** One socket for each address, for messages about where the program listens. */
   get listening(): ListeningSocket[] {
     return this.#bound.flatMap(({ name, sockets }) => name === ACTIVATED ? sockets : sockets.slice(0, 1));
   }
 
-  /** Those of worker `index` of `count`. */
+  /** Returns the sockets of the worker with the number `index` (from 0) of `count` workers. */
   ofWorker(index: number, count: number): InheritedSocket[] {
     return this.#bound.flatMap(({ name, sockets }) => {
       if (name === ACTIVATED || sockets.every(({ isShared }) => isShared)) {
@@ -121,7 +128,7 @@ export class Sockets {
     });
   }
 
-  /** A predecessor's sockets that nobody wants any more are closed. */
+  /** Closes the sockets of `taken` that are not among these. */
   #without(taken: readonly { readonly fd: number }[]): Sockets {
     const kept = new Set(this.all.map(({ fd }) => fd));
     for (const { fd } of taken) if (!kept.has(fd)) close(fd);
@@ -129,7 +136,7 @@ export class Sockets {
   }
 }
 
-/** As a worker, or who serves alone, takes them. */
+/** Returns inherited sockets in the form that a server takes. */
 export function asListening(
   sockets: readonly InheritedSocket[],
   settings: ListenSettings,
@@ -137,7 +144,7 @@ export function asListening(
   return sockets.map(({ fd, isShared }) => inheritListener(fd, isShared, settings));
 }
 
-/** Sockets of all addresses: those that are there, and new ones; all or nothing. */
+/** Returns the sockets of all addresses, existing or newly opened. Opens all of the missing ones or none. */
 function bind(
   addresses: readonly ListenAddress[],
   settings: ListenSettings,
@@ -153,7 +160,7 @@ function bind(
     openListeners(missing.map(({ address }) => address), settings, copies, addresses)
   );
   const fresh = new Map(missing.map(({ name }, i) => {
-    const opened = new Map(lists.map((list) => [list[i]!.fd, list[i]!])); // a shared one stands in all lists
+    const opened = new Map(lists.map((list) => [list[i]!.fd, list[i]!])); // a shared socket is in every list
     return [name, [...opened.values()]];
   }));
   return bound.map(({ name, sockets }) => ({ name, sockets: fresh.get(name) ?? sockets }));

@@ -15,12 +15,12 @@ import {
 } from "../../ffi/process/privileges.ts";
 import { UsageError } from "../../server/usage_error.ts";
 
-/** −1 is no id: it stands for "leave it as it is" (setresuid(2)). */
+/** The largest id. −1 means "leave unchanged" (setresuid(2)). */
 const ID_MAX = 0xffff_fffe;
 
 /**
- * The account that `NAME[:GROUP]` means; each may be a number.
- * @throws {UsageError} for one that this system does not know, and for root
+ * Returns the account for `NAME[:GROUP]`, each a name or a number.
+ * @throws {UsageError} for a name that this system does not know, and for root
  */
 export function resolveAccount(text: string): Account {
   const [user, group] = text.split(":") as [string, string];
@@ -61,19 +61,19 @@ function readId(digits: string, what: string): number {
   return id;
 }
 
-/** For people: `www-data (33:33)`. */
+/** Describes an account for messages: `www-data (33:33)`. */
 export function describeAccount({ name, uid, gid }: Account): string {
   return `${name ?? uid} (${uid}:${gid})`;
 }
 
-/** Who this process is. */
+/** Returns the account that this process runs as. */
 export function currentAccount(): Account {
   const { uids, gids } = currentIds();
   return { name: findUser(uids[1]!)?.name ?? null, uid: uids[1]!, gid: gids[1]! };
 }
 
 /**
- * Becomes `account`, with its groups and no others, in every thread, and makes sure that there is no way back.
+ * Changes to `account` and its groups in all threads, and checks that the change cannot be undone.
  * @throws {SystemError} `Cannot become user www-data: EPERM (operation not permitted): …`
  */
 export function becomeUser(account: Account): void {
@@ -88,13 +88,16 @@ export function becomeUser(account: Account): void {
   check(setUserIds(account.uid), "setresuid");
   const { uids, gids } = currentIds();
   const isAccount = uids.every((uid) => uid === account.uid) && gids.every((gid) => gid === account.gid);
-  // Who kept a capability in spite of the change would become root again by this.
+  // A process that has kept CAP_SETUID could become root again.
   if (!isAccount || setUserIds(0) === 0 || setGroupIds(0) === 0) {
     throw new SystemError(`${intent} for good`, "setresuid", EPERM, "it could become root again");
   }
 }
 
-/** Says which of the directories `account`, who this process is by now, cannot look into. */
+/**
+ * Returns a warning for each of `roots` that `account` cannot search. This process has to run as that account
+ * already.
+ */
 export function unreachable(account: Account, roots: readonly string[]): string[] {
   const lines: string[] = [];
   for (const root of new Set(roots)) {

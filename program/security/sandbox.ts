@@ -1,11 +1,11 @@
 /**
- * The sandbox of the program: once it serves, the kernel refuses it everything but to read the sites, and to write its
- * logs.
+ * The sandbox of the program. Once the program serves, the kernel lets it read the sites and write the logs, and
+ * denies all other access to files.
  *
- * The kernel binds a permission to the directory that was open when it was given, not to a path. But a root may be
- * replaced while it is served: by another directory of its name, or by a link that is made to lead elsewhere. So what
- * may be read is not only what is below the root, but also what is below the directories where such a replacement is
- * made ({@linkcode Way.holders}), unless that is `/`. The handler still opens nothing outside of its root (openat2(2)).
+ * Landlock binds a permission to the directory that was open at the time, not to a path. But a root may be replaced
+ * while it is served: by another directory of the same name, or by a symbolic link that changes. So the directories
+ * in which such a replacement happens ({@linkcode Way.holders}) are readable, too, unless that is `/`. The handler
+ * still opens nothing outside of its root (openat2(2)).
  * @module
  */
 import { describeErrno } from "../../ffi/libc/errno.ts";
@@ -15,9 +15,12 @@ import { openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../../ffi/process/process.ts";
 import { close } from "../../ffi/socket/socket.ts";
 
-/** A Landlock ruleset. Opened with the rights of the start; entered when those are given up. */
+/** A Landlock ruleset. It is built with the initial rights of the process, and enforced when these are given up. */
 export class Sandbox {
-  /** −errno: this kernel has no Landlock (ENOSYS), or it is switched off (EOPNOTSUPP) or forbidden (EPERM, by seccomp). */
+  /**
+   * The Landlock ABI of this kernel, or −errno: ENOSYS when the kernel has no Landlock, EOPNOTSUPP when it is
+   * switched off, EPERM when seccomp forbids it.
+   */
   readonly #abi: number;
   /** Null without Landlock. */
   readonly #rules: Ruleset | null = null;
@@ -25,9 +28,9 @@ export class Sandbox {
   readonly #logPaths: readonly string[] = [];
 
   /**
-   * Looks up what may be read: `roots` are the directories that are served; `config` is the configuration file, which is read
-   * again when the settings are: of its directory files can be read, and not what files there are. `logs` are files that
-   * are written.
+   * Collects what may be accessed. `roots` are the directories that are served. `config` is the configuration file,
+   * which a reload reads again: files of its directory can be read, but not listed. `logs` are the files that are
+   * written.
    * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
    */
   constructor(roots: readonly string[], config: string | null = null, logs: readonly string[] = []) {
@@ -35,7 +38,7 @@ export class Sandbox {
     if (this.#abi < 0) return;
     const rules = this.#rules = new Ruleset(this.#abi);
     try {
-      // Each is closed before the next is opened: there may be more roots than descriptors.
+      // Each descriptor is closed before the next is opened, because there may be more roots than descriptors.
       if (config !== null) withOpen(openPath(directoryOf(config)), (fd) => rules.allowReading(fd));
       this.#logPaths = outermost(logs.flatMap((log) => this.#allowLog(rules, log)));
       this.#paths = outermost(this.#allowRoots(rules, new Set(roots)));
@@ -45,7 +48,7 @@ export class Sandbox {
     }
   }
 
-  /** A path whose directory is missing cannot be opened either; opening it gives the better message. */
+  /** A log whose directory is missing is skipped here. Opening the log later fails with a better message. */
   #allowLog(rules: Ruleset, log: string): string[] {
     return withOpen(openPath(directoryOf(log)), (fd) => {
       rules.allowWritingBelow(fd);
@@ -53,7 +56,7 @@ export class Sandbox {
     }) ?? [];
   }
 
-  /** The directories below which can be read then. */
+  /** Allows reading below `roots`, and returns the paths of the directories that are readable then. */
   #allowRoots(rules: Ruleset, roots: Iterable<string>): string[] {
     const top = new FileStatus();
     withOpen(openPath("/"), (fd) => top.readDescriptor(fd));
@@ -72,38 +75,39 @@ export class Sandbox {
     return paths;
   }
 
-  /** True where the kernel will enforce it. */
+  /** True when this kernel enforces the sandbox. */
   get isEnforced(): boolean {
     return this.#abi >= 0;
   }
 
-  /** It will not be entered. */
+  /** Closes the ruleset without enforcing it. */
   discard(): void {
     this.#rules?.close();
   }
 
   /**
-   * From now on only that can be read, and nothing written, executed or connected to, as far as this kernel knows how to
-   * refuse it. It needs no_new_privs, or root.
-   * Without Landlock nothing happens.
+   * Restricts this process to the allowed files, for good. It can then execute nothing and make no connection, as far
+   * as this kernel's Landlock can deny that. Does nothing without Landlock. The process needs no_new_privs or
+   * CAP_SYS_ADMIN.
    * @throws {SystemError} `Cannot restrict this process by Landlock: …`
    */
   enter(): void {
     if (this.#rules === null) return;
     try {
-      // Never closed: the permission is bound to the inode, which /proc keeps for as long as somebody has it open.
+      // This descriptor is never closed: the permission is bound to the inode, which /proc keeps only while it is
+      // open.
       const map = openMemoryMap();
       if (map >= 0) this.#rules.allowReading(map);
       this.#rules.enforce();
-      // Half a second after the start the runtime looks for a newer version of itself. It is refused that without a
-      // word, but for this file, of which it would say on standard error that it cannot be read.
+      // Half a second after the start, the runtime looks for a newer version of itself. The sandbox denies that
+      // silently, except for the file that this variable names: the runtime would print that it cannot be read.
       hideEnvironmentVariable("NODE_EXTRA_CA_CERTS");
     } finally {
       this.discard();
     }
   }
 
-  /** For people. */
+  /** Describes the sandbox for `--verbose`. */
   toString(): string {
     if (this.#abi < 0) return `none: no Landlock, ${describeErrno(-this.#abi)}`;
     const { network, scopes } = refusalsOf(this.#abi);
@@ -115,18 +119,18 @@ export class Sandbox {
       : `writes below ${this.#logPaths.join(", ")} only`;
     const refused = [written, this.#logPaths.length === 0 ? "executes none" : "executes no file"];
     if (network !== 0) refused.push("makes no TCP connection");
-    if (scopes !== 0) refused.push("signals nobody");
+    if (scopes !== 0) refused.push("sends no signals");
     return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;
   }
 }
 
-/** The directory that holds a file. */
+/** Returns the directory that contains `path`. */
 function directoryOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "." : path.slice(0, slash + 1);
 }
 
-/** What `use` makes of `fd`, which is closed then; null where it is none. */
+/** Calls `use` with `fd` and closes it. Returns null when `fd` is negative. */
 function withOpen<T>(fd: number, use: (fd: number) => T): T | null {
   if (fd < 0) return null;
   try {
@@ -142,7 +146,7 @@ function statusOf(fd: number): FileStatus {
   return status;
 }
 
-/** Without those that are below another. */
+/** Returns `paths` without those that are below another. */
 function outermost(paths: readonly string[]): string[] {
   const isBelow = (path: string, other: string) => path.startsWith(other === "/" ? "/" : `${other}/`);
   const distinct = [...new Set(paths)];

@@ -1,5 +1,5 @@
 /**
- * What operators are served, where `--admin` says.
+ * The service for operators: status page, metrics and probes on the address of `--admin`.
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
@@ -17,7 +17,7 @@ import { withPlace } from "../config/config_place.ts";
 import { withPortAdvice } from "../listening/port_advice.ts";
 import { warn } from "../terminal/output.ts";
 
-/** @throws {UsageError} for an address that is none, and for a port of the site */
+/** Checks the address of `--admin`. @throws {UsageError} for a bad address, and for a port of the site */
 export function checkAdmin(command: CommandLine): void {
   const { admin, addresses } = command;
   if (admin === null) return;
@@ -34,8 +34,9 @@ export function checkAdmin(command: CommandLine): void {
 }
 
 /**
- * Listens for operators, or goes on with what a predecessor had, and says so where others could be among them.
- * @throws {SystemError}
+ * Listens on the address of `--admin`, or takes the sockets that were inherited for it. Warns when other machines can
+ * reach the address.
+ * @throws {SystemError} when it cannot be listened on
  */
 export function listenForAdmin(
   { admin }: CommandLine,
@@ -51,12 +52,14 @@ export function listenForAdmin(
   if (admin === null) return [];
   const [sockets] = taken.length > 0 ? [taken] : withPortAdvice(() => openListeners([admin]));
   if (!isLoopback(admin.host)) {
-    warn(`--admin ${where} asks for no password: whoever reaches that address sees what this server does`);
+    warn(
+      `--admin ${where} asks for no password: anyone who can reach that address sees what this server does`,
+    );
   }
   return sockets!;
 }
 
-/** As a successor gets them. */
+/** Returns the sockets in the form in which the next process inherits them. */
 export function adminToInherit(
   { admin }: CommandLine,
   sockets: readonly ListeningSocket[],
@@ -65,7 +68,7 @@ export function adminToInherit(
   return sockets.map(({ fd }) => ({ fd, name: formatListenAddress(admin), isShared: false, isAdmin: true }));
 }
 
-/** Serves operators on `sockets`, beside everybody else; what for `Server.listenAlso`. */
+/** Returns the service for `Server.listenAlso` that answers operators on `sockets`. */
 export function adminService(
   sockets: readonly ListeningSocket[],
   options: Omit<AdminOptions, "version">,

@@ -1,5 +1,5 @@
 /**
- * What the program says once it listens: its greeting, and with `--verbose` every setting in force.
+ * The greeting of the program once it listens, and with `--verbose` every setting in force.
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
@@ -17,21 +17,21 @@ import { formLines, passwordLines } from "./site_warnings.ts";
 import { terminalLanguage } from "../terminal/language.ts";
 import { describeListening } from "../listening/listen.ts";
 import type { Sockets } from "../listening/sockets.ts";
-import { print, say } from "../terminal/output.ts";
+import { print, printSetting } from "../terminal/output.ts";
 import { reachableElsewhere, reachableHere } from "../listening/reachable.ts";
 
-/** What there is to say beside the settings. */
+/** What the greeting shows beside the settings. */
 export interface Facts {
-  /** Where it listens. */
+  /** The sockets for clients. */
   readonly sockets: Sockets;
-  /** Where operators are served; none: nowhere. */
+  /** The sockets of `--admin`; empty without it. */
   readonly adminSockets: readonly ListeningSocket[];
-  /** What serves the files; null: none are served. */
+  /** The handler of the files; null when another handler serves. */
   readonly site: StaticHandler | null;
   readonly account: Account;
-  /** Null: it is switched off. */
+  /** Null when the sandbox is switched off. */
   readonly sandbox: Sandbox | null;
-  /** The process ids of the workers, where there are some. */
+  /** The process ids of the workers; empty without workers. */
   readonly workers?: readonly number[];
 }
 
@@ -51,32 +51,32 @@ export function announce(
   printPlaces(`Serving ${what}`, listening, site !== null);
   printPlaces("Admin", adminSockets, true);
   if (command.verbosity === "normal") return;
-  say("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
-  say("config", command.config ?? "none");
-  for (const line of describeListening(sockets, command)) say("listening", line);
-  if (workers.length > 0) say("workers", `${workers.length} (processes ${workers.join(", ")})`);
-  say("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
-  say("limits", describeLimits(command));
-  say("user", describeAccount(account));
-  say("sandbox", String(sandbox ?? "off"));
-  say("logs", describeLogs(command));
-  if (command.trustProxy.length > 0) say("trusted", command.trustProxy.join(", "));
-  if (command.proxyProtocol) say("proxies", "speak the PROXY protocol");
+  printSetting("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
+  printSetting("config", command.config ?? "none");
+  for (const line of describeListening(sockets, command)) printSetting("listening", line);
+  if (workers.length > 0) printSetting("workers", `${workers.length} (processes ${workers.join(", ")})`);
+  printSetting("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
+  printSetting("limits", describeLimits(command));
+  printSetting("user", describeAccount(account));
+  printSetting("sandbox", String(sandbox ?? "off"));
+  printSetting("logs", describeLogs(command));
+  if (command.trustProxy.length > 0) printSetting("trusted", command.trustProxy.join(", "));
+  if (command.proxyProtocol) printSetting("proxies", "must send a PROXY header");
   if (site === null) return;
-  if (command.allowedHosts) say("asked as", command.allowedHosts.join(", ") || "no name but its own");
-  say("cache", describeCache(command, site));
-  say("keep-alive", command.keepAlive ? "on" : "off");
-  for (const line of formLines(command).map(printable)) say("older", line);
-  for (const [name, value] of describeSite(command.site)) say(name, value);
+  if (command.allowedHosts) printSetting("host names", command.allowedHosts.join(", ") || "only its own");
+  printSetting("cache", describeCache(command, site));
+  printSetting("keep-alive", command.keepAlive ? "on" : "off");
+  for (const line of formLines(command).map(printable)) printSetting("older", line);
+  for (const [name, value] of describeSite(command.site)) printSetting(name, value);
   for (const [host, settings] of command.hosts) {
-    say("host", host);
-    for (const [name, value] of describeSite(settings, command.site)) say(`  ${name}`, value);
+    printSetting("host", host);
+    for (const [name, value] of describeSite(settings, command.site)) printSetting(`  ${name}`, value);
   }
 }
 
-/** A line for each place where it is reached: on this machine, then for others. */
+/** Prints a line for each address at which the sockets are reached: first from this machine, then from others. */
 function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHttp: boolean): void {
-  const places = new Map(sockets.map((socket) => [socket.name, socket])); // each worker may have one of its own
+  const places = new Map(sockets.map((socket) => [socket.name, socket])); // workers' sockets share a name
   const lines = Array.from(places.values()).flatMap((socket) => {
     const shown = (where: string) => speaksHttp && !where.startsWith("unix:") ? `http://${where}/` : where;
     const elsewhere = reachableElsewhere(socket).map((where) => `${what} on the network at ${shown(where)}`);
@@ -85,7 +85,7 @@ function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHt
   new Set(lines).forEach((line) => print(line));
 }
 
-/** The size of the cache, and how the files in it are known to be fresh. */
+/** Describes the size of the cache and how changed files are noticed. */
 function describeCache({ cacheSize, cacheFileSize }: CommandLine, site: StaticHandler): string {
   if (cacheSize === 0) return "off";
   const how = {
@@ -96,7 +96,7 @@ function describeCache({ cacheSize, cacheFileSize }: CommandLine, site: StaticHa
   return `${formatSize(cacheSize)}, files up to ${formatSize(cacheFileSize)}, ${how[site.validation]}`;
 }
 
-/** Where the access log and the error log are. */
+/** Describes where the access log and the error log are written. */
 function describeLogs({ accessLog, accessLogFile, errorLog }: CommandLine): string {
   const access = accessLog === "none" ? "none" : `${accessLog} to ${accessLogFile ?? "standard output"}`;
   return `${access}; errors to ${errorLog ?? "standard error"}`;

@@ -1,8 +1,8 @@
 /**
  * The files that the program writes: the access log and the error log.
  *
- * They are opened once the program is the user of its settings, so that it can open them again when they were renamed; and
- * before it is in the sandbox, which lets it write in their directories and nowhere else.
+ * They are opened after the program has become the user of `--user`, so that it can reopen them after a rename. They
+ * are opened before it enters the sandbox, which permits writing in their directories only.
  * @module
  */
 import { STDOUT_FILENO } from "../../ffi/libc/constants.ts";
@@ -15,7 +15,7 @@ import { UsageError } from "../../server/usage_error.ts";
 import { judgeAt } from "../config/config_place.ts";
 import { sendWarningsTo, warn } from "../terminal/output.ts";
 
-/** The paths of the files that the settings name, and that are opened. */
+/** Returns the paths of the log files that are opened. */
 export function logPathsOf({ accessLog, accessLogFile, errorLog }: CommandLine): string[] {
   return [accessLog === "none" ? null : accessLogFile, errorLog]
     .filter((path) => path !== null && !isStandardStream(path)) as string[];
@@ -23,7 +23,7 @@ export function logPathsOf({ accessLog, accessLogFile, errorLog }: CommandLine):
 
 /** The open log files of the program. */
 export class Logs {
-  /** What the server is told; null: no access log is written. */
+  /** The access log for the server's options; null when none is written. */
   readonly access: AccessLogOptions | null;
   readonly #access: LogFile | null;
   readonly #errors: LogFile | null;
@@ -34,26 +34,38 @@ export class Logs {
     this.#errors = errorLog === null ? null : new LogFile(errorLog);
   }
 
-  /** Opens both; from now on warnings go to the error log. @throws {UsageError} for a file that cannot be written */
+  /**
+   * Opens both logs. Warnings go to the error log from now on.
+   * @throws {UsageError} for a file that cannot be written
+   */
   open(): void {
     openFor(this.#access, "--access-log-file");
     this.openErrors();
   }
 
-  /** The same for a process that serves nobody. @throws {UsageError} */
+  /**
+   * Opens the error log only, for a process that serves no clients.
+   * @throws {UsageError} for a file that cannot be written
+   */
   openErrors(): void {
     openFor(this.#errors, "--error-log");
     if (this.#errors !== null) sendWarningsTo(this.#errors);
   }
 
-  /** The error log's file was renamed. The access log is the server's to open anew, after what it still has to write. */
+  /**
+   * Reopens the error log after its file was renamed. The server reopens the access log itself, after it has written
+   * the pending lines.
+   */
   reopenErrors(): void {
     const failure = this.#errors?.reopen() ?? null;
     if (failure !== null) warn(failure);
   }
 }
 
-/** Whether both can be opened; neither is made. Another user's rights are not tried. @throws {UsageError} with the place in the file */
+/**
+ * Checks whether both logs can be opened, with the rights of this process, and creates neither.
+ * @throws {UsageError} with the place in the configuration file
+ */
 export function checkLogs(command: CommandLine): void {
   const { accessLog, accessLogFile, errorLog } = command;
   const attempt = (path: string | null, flag: string, key: string) =>

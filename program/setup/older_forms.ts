@@ -1,5 +1,5 @@
 /**
- * Compressed forms in a site that are older than their files: what `--check` warns of, and `-v` says at the start.
+ * Compressed files of a site that are older than the files that they stand for. `--check` and `-v` list them.
  * @module
  */
 import { FileStatus } from "../../ffi/file/file_status.ts";
@@ -11,10 +11,10 @@ import { SiteRoot, terminate } from "../../handlers/site/files/directory_root.ts
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { STALE_FORMS_NAMES_MAX } from "../../handlers/site/limits.ts";
 
-/** Beyond that, how many more there are is all that is said. */
+/** Past this number, only the number of further ones is shown. */
 const SHOWN_MAX = 20;
 
-/** A line for each, as far as the root has no more names than can be looked through at a start. */
+/** Returns a line for each, as far as the root has no more names than may be looked at on a start. */
 export function olderForms(
   { root, isRootConfined, precompressed }: Pick<SiteSettings, "root" | "isRootConfined" | "precompressed">,
 ): string[] {
@@ -24,7 +24,7 @@ export function olderForms(
   try {
     site = new SiteRoot(root, isRootConfined);
   } catch {
-    return []; // it is gone since it was opened
+    return []; // the root was removed since it was opened
   }
   try {
     const [form, file] = [new FileStatus(), new FileStatus()];
@@ -41,7 +41,10 @@ export function olderForms(
   return more > 0 ? [...lines.slice(0, SHOWN_MAX), `So are ${more} more`] : lines;
 }
 
-/** The paths of all names of such forms whose file has a name beside them, but for hidden ones. */
+/**
+ * Yields the paths of all compressed siblings whose uncompressed file is in the same directory. Hidden names are
+ * skipped.
+ */
 function* formsIn(site: SiteRoot): Generator<FileName> {
   const left: FileName[] = ["."];
   let count = 0;

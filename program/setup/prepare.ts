@@ -1,5 +1,5 @@
 /**
- * A server and its sites, and the giving up of rights: what a process that serves does first, alone or as a worker.
+ * What a process does before it serves, as a single process or as a worker: makes the server and gives up rights.
  * @module
  */
 import type { Account } from "../../ffi/process/privileges.ts";
@@ -19,14 +19,14 @@ import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "../terminal/output.ts";
 import { CurrentSite, rootsOf } from "./sites.ts";
 
-/** A server that has not begun to serve. */
+/** A server that does not serve yet. */
 export interface Prepared {
   readonly server: Server;
-  /** Null: no files are served. */
+  /** Null when another handler than the static one serves. */
   readonly site: CurrentSite | null;
 }
 
-/** What the settings say of listening: where, and how. `owner` is who UNIX sockets are to belong to; null: who makes them. */
+/** Returns where and how to listen. UNIX sockets get `owner`; null leaves them to the user of this process. */
 export function listeningOf(
   command: CommandLine,
   owner: Account | null,
@@ -40,7 +40,10 @@ function noHandler(): never {
   throw new TypeError("Nothing is served yet");
 }
 
-/** Makes a server of the sites that were opened; null: no files are served. @throws {SystemError} */
+/**
+ * Makes the server. `opened` are the sites; null when another handler serves.
+ * @throws {SystemError} when it cannot be made
+ */
 export function prepare(
   command: CommandLine,
   opened: StaticHandler | null,
@@ -48,9 +51,10 @@ export function prepare(
   logs: Logs,
 ): Prepared {
   const { poller, keepAlive, handler, coroutine } = command;
-  if (command.admin !== null) keepUsageReadable(); // which the sandbox would not let it open
+  if (command.admin !== null) keepUsageReadable(); // the sandbox would not let it be opened later
   const site = opened === null ? null : new CurrentSite(opened);
-  const handles = coroutine ? site?.handler : opened; // a coroutine does not hear of a reload
+  // A coroutine keeps its handler across a reload, so that handler has to look up the current site.
+  const handles = coroutine ? site?.handler : opened;
   const server = new Server({
     ...served(handler, coroutine, handles ?? null, printer()),
     ...limitsOf(command),
@@ -68,8 +72,9 @@ export function prepare(
 }
 
 /**
- * Becomes the user of the settings: who this process is afterwards. Who succeeds a program that has done so is that user
- * already. To be called before anything is opened that the user has to be able to open again. @throws {SystemError}
+ * Becomes the user of the settings, and returns the account of this process. A process that replaces one with the
+ * same user is that user already. To be called before anything is opened that the user has to be able to reopen.
+ * @throws {SystemError} when the user cannot be changed
  */
 export function dropRoot(account: Account | null, command: CommandLine, isSuccessor: boolean): Account {
   const current = currentAccount();
@@ -80,13 +85,19 @@ export function dropRoot(account: Account | null, command: CommandLine, isSucces
   return account;
 }
 
-/** The account of `--user`; null: none is named. @throws {UsageError} for one that this system does not know */
+/**
+ * Returns the account of `--user`, or null without it.
+ * @throws {UsageError} for a user that this system does not know
+ */
 export function accountOf(command: CommandLine): Account | null {
   const { user } = command;
   return user === null ? null : judgeAt(command, ["user"], () => resolveAccount(user));
 }
 
-/** What the sandbox will leave; null: the settings want none. To be made before root is given up. */
+/**
+ * Builds the sandbox, or returns null when it is switched off. To be called before root is given up.
+ * @throws {SystemError} for a root that cannot be followed
+ */
 export function sandboxOf(command: CommandLine): Sandbox | null {
   return command.sandbox ? new Sandbox(rootsOf(command), command.config, logPathsOf(command)) : null;
 }

@@ -1,5 +1,5 @@
 /**
- * What `--check` finds out by asking the sites: pages that are not there, and rules that lead nowhere.
+ * Warnings of `--check` that are found by asking the sites: missing pages, and rules that lead nowhere.
  * @module
  */
 import { nameOf } from "../../handlers/hosts/allowed_hosts.ts";
@@ -11,21 +11,21 @@ import { redirectWarnings, rewriteWarnings } from "./rule_warnings.ts";
 import { type ConfigPath, placeOf } from "../config/config_place.ts";
 import { siteOptionsOf } from "./sites.ts";
 
-/** A site, and how it is asked. */
+/** A site, and the host name by which it is asked. */
 interface AskedSite {
-  /** Its key in `hosts`; null: the site for all others. */
+  /** The key in `hosts`; null for the default site. */
   readonly key: string | null;
   readonly host: string;
   readonly settings: SiteSettings;
 }
 
-/** What is wrong, and where that stands in a site's settings. */
+/** A problem, and the path of its setting within the site's settings. */
 interface Finding {
   readonly path: ConfigPath;
   readonly line: string;
 }
 
-/** A line for each thing, behind its place in the configuration file. */
+/** Returns a line for each problem, with its place in the configuration file in front. */
 export async function rehearsedWarnings(command: CommandLine): Promise<string[]> {
   const sites = siteOptionsOf(command);
   const asked = sitesOf(command);
@@ -44,7 +44,7 @@ export async function rehearsedWarnings(command: CommandLine): Promise<string[]>
     ];
     for (const { kind, index, line } of warnings) {
       if (site.key === null) ofTop.add(line);
-      else if (ofTop.has(line)) continue; // by a rule that it has from there
+      else if (ofTop.has(line)) continue; // the host inherits the rule
       lines.push(lineOf(command, site, { path: [kind, index], line }));
     }
   }
@@ -67,7 +67,7 @@ function sitesOf({ site, hosts }: CommandLine): AskedSite[] {
   }, ...own];
 }
 
-/** True where the pages are those of the top level, which are looked at there. */
+/** Returns true when a host has the pages of the top level, where they are checked. */
 function hasPagesOf(own: SiteSettings, top: SiteSettings): boolean {
   return (["root", "spa", "errorPages"] as const).every((key) =>
     own[key] === top[key] || JSON.stringify(own[key]) === JSON.stringify(top[key])
@@ -81,7 +81,7 @@ async function missingPages({ host, settings }: AskedSite, sites: StaticOptions)
   );
   if (spa !== null) pages.unshift(["page of spa", spa, ["spa"]]);
   if (pages.length === 0) return [];
-  // The very files, whatever the rules say of their URLs.
+  // Requests reach the files themselves, without the rules for their URLs.
   const others = { redirects: [], rewrites: [], spa: null, errorPages: {}, cleanUrls: false, browse: false };
   const rehearsal = new Rehearsal(sites, others);
   const findings: Finding[] = [];

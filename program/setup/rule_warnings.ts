@@ -1,8 +1,9 @@
 /**
- * What `--check` warns of in the rules of the sites: redirects and rewrites that lead in a circle, or to where nothing is.
+ * Warnings of `--check` about rules: redirects and rewrites that lead in a circle, or to a path that does not exist.
  *
- * Redirects are followed as a browser follows them, so that those of directories and clean URLs are among the steps. A
- * path that is made up may have nothing there: then it is also considered where a directory or a page would lead.
+ * Redirects are followed as a browser follows them, including the redirects of directories and clean URLs. The paths
+ * are samples that are made from a rule's pattern. There may be no file at a sample, so it is also considered where a
+ * directory or a page there would redirect.
  * @module
  */
 import { nameOf } from "../../handlers/hosts/allowed_hosts.ts";
@@ -14,24 +15,24 @@ import { Rehearsal } from "../../handlers/rehearsal.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 
-/** More steps than that arrive nowhere; browsers give up after some twenty. */
+/** A longer chain of redirects never arrives. Browsers give up after about 20. */
 const STEPS_MAX = 20;
 const STEPS_SHOWN = 3;
 const STEP_CHARACTERS_SHOWN = 60;
-/** A longer path has grown on the way. */
+/** A target that is longer than this has grown at every step. */
 const TARGET_CHARACTERS_MAX = 2048;
-/** Samples of one rule that are followed. */
+/** Paths that are tried for one rule. */
 const SAMPLES_MAX = 24;
 
-/** What is found in a rule. */
+/** A problem of one rule. */
 export interface RuleWarning {
   readonly kind: "redirects" | "rewrites";
-  /** The rule's place among those of its kind. */
+  /** The index of the rule among the rules of its kind. */
   readonly index: number;
   readonly line: string;
 }
 
-/** A line for each redirect that arrives nowhere. `host` has these settings; `sites` are all sites. */
+/** Returns a line for each redirect that never arrives. `settings` are those of `host`; `sites` are all sites. */
 export async function redirectWarnings(
   host: string,
   settings: SiteSettings,
@@ -44,7 +45,7 @@ export async function redirectWarnings(
     for (const [index, rule] of settings.redirects.entries()) {
       const own = new Rules({ ...DEFAULT_SITE_SETTINGS, redirects: [rule] });
       const samples = samplesOf(rule.source).slice(0, SAMPLES_MAX);
-      // What an earlier rule takes never comes to this one.
+      // Paths that an earlier rule takes never reach this one.
       const others = new Rules({ ...DEFAULT_SITE_SETTINGS, redirects: settings.redirects.slice(0, index) });
       const starts = samples.filter((path) =>
         others.redirect(path, "") === null && own.redirect(path, "") !== null
@@ -65,7 +66,10 @@ export async function redirectWarnings(
 
 const ITSELF = "to itself: it is without effect";
 
-/** True for a rule that changes no path; that `/a/**` also fits `/a`, and makes `/a/` of it, does not count. */
+/**
+ * Returns true for a rule that leads every path to itself. `/a/**` also matches `/a` and makes `/a/` of it, which
+ * still counts.
+ */
 function leadsToItself(samples: readonly string[], to: (path: string) => string): boolean {
   return samples.length > 0 && to(samples[0]!) === samples[0] &&
     samples.every((path) => to(path) === path || to(path) === `${path}/`);
@@ -75,7 +79,7 @@ function lineOf(kind: string, { source }: { readonly source: string }, problem: 
   return `The ${kind} rule for ${source} leads ${problem}`;
 }
 
-/** Follows redirects from site to site. */
+/** A client that follows redirects, also from site to site. */
 class Browser {
   readonly #sites: StaticOptions;
   readonly #rehearsal: Rehearsal;
@@ -89,7 +93,7 @@ class Browser {
     this.#rehearsal.close();
   }
 
-  /** Why one who is sent from `start` on never arrives, or null. */
+  /** Returns why a client that follows the redirects from `start` never arrives, or null when it does. */
   async follow(host: string, start: string, settings: SiteSettings): Promise<string | null> {
     const way = [start];
     let at = { host, target: start };
@@ -108,7 +112,7 @@ class Browser {
     return `on and on: ${way.slice(0, STEPS_SHOWN).map(shown).join(" → ")} → …`;
   }
 
-  /** Where `location` leads; null: to another server, perhaps. */
+  /** Returns where `location` leads, or null when that may be another server. */
   #next(location: string, host: string): { host: string; target: string } | null {
     if (location.startsWith("/")) return { host, target: location.replace(/#.*$/, "") };
     const [, authority = "", target = ""] =
@@ -129,7 +133,9 @@ function circle(way: readonly string[], step: string): string {
   return `${into}: ${[...way, step].join(" → ")}`;
 }
 
-/** Nothing is at the end of `way`: the circle that there is once a directory or a page is. */
+/**
+ * Returns the circle that `way`, which ends at a missing path, would be part of if a directory or a page were there.
+ */
 function supposed(way: readonly string[], { index, cleanUrls }: SiteSettings): string | null {
   const end = way[way.length - 1]!;
   const path = end.replace(/\?.*$/, "");
@@ -150,7 +156,10 @@ function supposed(way: readonly string[], { index, cleanUrls }: SiteSettings): s
   return `${leads} where ${where}: ${steps}`;
 }
 
-/** A line for each rewrite that leads to where it began, or to where nothing is. `host` has these settings; `sites` are all sites. */
+/**
+ * Returns a line for each rewrite that leads back to its start, or to a path that does not exist. `settings` are
+ * those of `host`; `sites` are all sites.
+ */
 export async function rewriteWarnings(
   host: string,
   settings: SiteSettings,
@@ -175,20 +184,23 @@ export async function rewriteWarnings(
 
 type Rewrite = SiteSettings["rewrites"][number];
 
-/** A rewrite is followed once: rules that lead to each other do not what their writer means. */
+/**
+ * Returns the circle that a rule is part of, or null. A rewrite is applied once, so rules that lead to each other do
+ * not do what they seem to say.
+ */
 function circleOf(rule: Rewrite, rules: readonly Rewrite[]): string | null {
   const next = rewriter(rules);
   const own = rewriter([rule]);
   const others = rewriter(rules.slice(0, rules.indexOf(rule)));
   const samples = samplesOf(rule.source).slice(0, SAMPLES_MAX);
-  const isIdle = (path: string) => (own(path) ?? path) === path; // every sample fits the rule
+  const isIdle = (path: string) => (own(path) ?? path) === path; // the rule matches every sample
   if (leadsToItself(samples, (path) => own(path) ?? path)) return ITSELF;
   for (const start of samples) {
     if (others(start) !== null || isIdle(start)) continue;
     const way = [start];
-    // One that grows does what is meant: /** to /public/$1.
+    // A path that grows is fine: a rule from /** to /public/$1 matches its own result.
     for (let path = next(start); path !== null && way.length <= STEPS_MAX; path = next(path)) {
-      if (path === way[way.length - 1]) break; // it is served
+      if (path === way[way.length - 1]) break; // the path is served as it is
       if (way.includes(path)) return circle(way, path);
       way.push(path);
     }
@@ -196,7 +208,10 @@ function circleOf(rule: Rewrite, rules: readonly Rewrite[]): string | null {
   return null;
 }
 
-/** Which path is served instead of one, in the spelling of all; null: no rule is for it. */
+/**
+ * Returns a function from a path to the path that is served instead, both in canonical form. It returns null when no
+ * rule matches.
+ */
 function rewriter(rewrites: readonly Rewrite[]): (path: string) => string | null {
   const rules = new Rules({
     ...DEFAULT_SITE_SETTINGS,
@@ -211,9 +226,12 @@ function rewriter(rewrites: readonly Rewrite[]): (path: string) => string | null
   };
 }
 
-/** A destination that is the same for all paths can be looked at. */
+/**
+ * Returns the problem when the destination does not exist. Destinations with `$` depend on the path and are not
+ * checked.
+ */
 async function missing({ destination }: Rewrite, host: string, rehearsal: Rehearsal): Promise<string | null> {
   if (destination.includes("$")) return null;
   const { status } = await rehearsal.ask(host, destination);
-  return status === 404 ? `to ${destination}, where nothing is` : null;
+  return status === 404 ? `to ${destination}, which does not exist` : null;
 }

@@ -1,5 +1,5 @@
 /**
- * What `--check` warns of: sites that are well by themselves, and together or in some place say what is hardly meant.
+ * Warnings of `--check` about sites that are valid, but probably do not do what was intended.
  * @module
  */
 import { pathOf, walk } from "../../ffi/file/path_walk.ts";
@@ -11,7 +11,7 @@ import { olderForms } from "./older_forms.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 
-/** A site, as it is called in a warning. */
+/** A site and its name in warnings. */
 interface NamedSite {
   readonly name: string;
   readonly settings: SiteSettings;
@@ -19,7 +19,7 @@ interface NamedSite {
 
 const TOP = "the default site";
 
-/** A line for each thing. The sites were opened before. */
+/** Returns a line for each problem. The sites have been opened successfully before. */
 export async function siteWarnings(command: CommandLine): Promise<string[]> {
   const { site, hosts } = command;
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
@@ -39,19 +39,19 @@ export async function siteWarnings(command: CommandLine): Promise<string[]> {
   ];
 }
 
-/** What each rule that asks for a password is for, and what not: a line for each. */
+/** Returns a line for each rule with a password: what it protects, and what it does not. */
 export function passwordLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
   return linesOf([{ name: TOP, settings: site }, ...named], describeAuth, ["auth", "index", "cleanUrls"]);
 }
 
-/** Which compressed forms are older than their files: a line for each. */
+/** Returns a line for each compressed file that is older than its uncompressed file. */
 export function formLines({ site, hosts }: Pick<CommandLine, "site" | "hosts">): string[] {
   const named = Array.from(hosts, ([host, settings]) => ({ name: `host ${host}`, settings }));
   return linesOf([{ name: TOP, settings: site }, ...named], olderForms, ["root", "precompressed"]);
 }
 
-/** The lines about each site, but for a host that has all of `keys` from the top level. */
+/** Returns the lines for each site, except for hosts that inherit all of `keys` from the top level. */
 function linesOf(
   sites: readonly NamedSite[],
   describe: (settings: SiteSettings) => string[],
@@ -66,7 +66,10 @@ function linesOf(
   });
 }
 
-/** True when a host has what these warnings are about from the top level: it is said there. */
+/**
+ * Returns true when a host inherits the settings that these warnings are about. The top level's warnings cover it
+ * then.
+ */
 function isAsAtTop(host: SiteSettings, top: SiteSettings): boolean {
   return (["auth", "headers", "cacheControl"] as const).every((key) =>
     JSON.stringify(host[key]) === JSON.stringify(top[key])
@@ -74,8 +77,8 @@ function isAsAtTop(host: SiteSettings, top: SiteSettings): boolean {
 }
 
 /**
- * Roots below other roots: requests for the outer site get the inner one's files by their paths, by the outer one's
- * rules. Also one root with different passwords: then another name is a way around them.
+ * Returns warnings about roots below other roots: the outer site serves the inner site's files by the outer site's
+ * rules. Also about one root with different passwords, where one site's name avoids the other's password.
  */
 function overlaps(sites: readonly NamedSite[]): string[] {
   const placed = sites.map((site) => ({ ...site, path: realPathOf(site.settings.root) }));
@@ -103,7 +106,10 @@ function overlaps(sites: readonly NamedSite[]): string[] {
   return lines;
 }
 
-/** Where a root is, whatever links lead there; null: it is in the program, or cannot be followed. */
+/**
+ * Returns the root's path with symbolic links resolved. Returns null when the root is part of the program or cannot
+ * be followed.
+ */
 function realPathOf(root: SiteSettings["root"]): string | null {
   if (typeof root !== "string") return null;
   try {
@@ -112,6 +118,6 @@ function realPathOf(root: SiteSettings["root"]): string | null {
     for (const fd of [end, ...holders]) close(fd);
     return path;
   } catch {
-    return null; // it is gone since it was opened
+    return null; // the root was removed since it was opened
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The sites of the program: its settings as the static handler wants them.
+ * The sites of the program: turns its settings into options of the static handler.
  * @module
  */
 import { ENOENT, EXDEV, SystemError } from "../../ffi/libc/errno.ts";
@@ -17,10 +17,13 @@ import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts
 import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
-/** Where the program listens: an address, `unix:` and a path among them, and a port. */
+/** An address on which the program listens, and its port. The address of a UNIX socket begins with `unix:`. */
 type Listening = Pick<SocketAddress, "address" | "port">;
 
-/** What the settings say of the sites; `listening` is where the program listens once that is known. */
+/**
+ * Returns the options of the static handler. `listening` returns the addresses on which the program listens, once
+ * they are known.
+ */
 export function siteOptionsOf(
   command: CommandLine,
   listening: () => readonly Listening[] = () => listeningOf(command),
@@ -28,7 +31,7 @@ export function siteOptionsOf(
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
   const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
-  const hasProxy = trustProxy.length > 0 || proxyProtocol; // which passes on what names it likes
+  const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   return {
     ...site,
@@ -50,23 +53,32 @@ function listeningOf({ addresses }: CommandLine): Listening[] {
   );
 }
 
-/** The ports of loopback; none where other machines reach it, too. A browser opens no UNIX socket. */
+/**
+ * Returns the ports on loopback, or none when other machines can reach the server. UNIX sockets are ignored, because
+ * browsers cannot open them.
+ */
 function loopbackPorts(listening: readonly Listening[]): number[] {
   const tcp = listening.filter(({ address }) => !address.startsWith("unix:"));
   return tcp.every(({ address }) => isLoopback(address)) ? tcp.map(({ port }) => port) : [];
 }
 
-/** Every directory that is served; what is in the program needs no right to be read any more. */
+/**
+ * Returns the directories that are served. Files inside of the program are not among them: they need no permission.
+ */
 export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
   return roots.filter((root) => typeof root === "string");
 }
 
-/** Opens the sites; null where no files are served. `listening` as above; `onWarning` hears in lines what they have to say. @throws {UsageError} for a root or a rule that cannot be */
+/**
+ * Opens the sites. Returns null when another handler serves. `listening` is as for `siteOptionsOf`; `onWarning` gets
+ * the warnings of the sites, a line each.
+ * @throws {UsageError} for a root or a rule that cannot be used
+ */
 export async function openSites(
   command: CommandLine,
   listening?: () => readonly Listening[],
-  onWarning: (line: string) => void = sharedLines.newSpeaker(),
+  onWarning: (line: string) => void = sharedLines.newReporter(),
 ): Promise<StaticHandler | null> {
   bodyMemory.reclaimer.isOn = true; // no handler of this program keeps a response
   bodyMemory.filesBytesMax = Math.min(
@@ -77,7 +89,10 @@ export async function openSites(
   return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
 }
 
-/** Does what needs the sites: a root or a rule that cannot be is the user's mistake. @throws {UsageError} */
+/**
+ * Calls `work`, and reports a root or a rule that cannot be used as a mistake in the settings.
+ * @throws {UsageError} for such a root or rule
+ */
 export async function withSites<T>(command: CommandLine, work: () => T | Promise<T>): Promise<T> {
   const { config, site } = command;
   try {
@@ -104,7 +119,7 @@ export async function withSites<T>(command: CommandLine, work: () => T | Promise
   }
 }
 
-/** Where the file names the root that cannot be opened; null: it does not. */
+/** Returns the place in the configuration file that names the root which cannot be opened, or null. */
 function placeOfRoot(command: CommandLine, { message }: SystemError): string | null {
   const named: [path: ConfigPath, root: unknown][] = [[["root"], command.site.root]];
   for (const [name, { root }] of command.hosts) named.push([["hosts", name, "root"], root]);
@@ -113,7 +128,7 @@ function placeOfRoot(command: CommandLine, { message }: SystemError): string | n
   return places.find((place) => place !== null) ?? null;
 }
 
-/** The sites that are served at present: a reload puts others in their place. */
+/** The sites that are served at present. A reload replaces them. */
 export class CurrentSite {
   #site: StaticHandler;
 
@@ -125,18 +140,18 @@ export class CurrentSite {
     return this.#site;
   }
 
-  /** What their caches tell. */
+  /** Returns the statistics of the caches. */
   snapshot(): CacheSnapshot {
     return this.#site.snapshot();
   }
 
-  /** For who asks a handler again and again, and does not hear of a reload. */
+  /** A handler that always calls the current sites, for code that keeps its handler across reloads. */
   get handler(): Handler {
     const handler: Handler = (request, context) => this.#site(request, context);
     return Object.assign(handler, { ignoresBodies: true });
   }
 
-  /** The one that was there before, which is not closed yet. */
+  /** Installs `site` and returns the previous one, which is still open. */
   replace(site: StaticHandler): StaticHandler {
     const old = this.#site;
     this.#site = site;

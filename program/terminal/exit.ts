@@ -1,11 +1,11 @@
 /**
- * The status that the program ends with.
+ * The exit status of the program.
  * @module
  */
 
-/** It cannot run, or a second signal did not let it end in peace. */
+/** The program cannot run, or a second signal ended it before the requests in progress were finished. */
 export const EXIT_FAILURE = 1;
-/** A mistake of the user's. */
+/** The command line, the environment or the configuration has a mistake. */
 export const EXIT_USAGE = 2;
-/** What a shell says of a program that Ctrl-C ended. */
+/** Ctrl-C ended the program: 128 plus the number of SIGINT, as shells report it. */
 export const EXIT_INTERRUPTED = 130;

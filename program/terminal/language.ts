@@ -1,16 +1,19 @@
 /**
- * The language of the terminal's reader.
+ * The language of the user at the terminal.
  * @module
  */
 import { environmentVariable } from "../../ffi/process/process.ts";
 import type { Language } from "../../server/http/fields/negotiation.ts";
 
-/** Those that say it, the first that is not empty counts: POSIX.1-2017, §8.2. */
+/** The variables that name a locale. The first that is not empty counts (POSIX.1-2017, §8.2). */
 const VARIABLES = ["LC_ALL", "LC_MESSAGES", "LANG"];
-/** What stands for no language: `C`, `POSIX`, `C.UTF-8`. */
+/** Locales without a language: `C`, `POSIX`, `C.UTF-8`. */
 const NO_LANGUAGE = /^(?:C|POSIX)(?:[.@]|$)/;
 
-/** Null where nothing says it. A reader of others only gets English. */
+/**
+ * Returns the language of the locale, or null when no variable names one. Languages other than Chinese count as
+ * English.
+ */
 export function terminalLanguage(): Language | null {
   const locale = VARIABLES.map(environmentVariable).find((value) => value !== undefined && value !== "");
   if (locale === undefined || NO_LANGUAGE.test(locale)) return null;

@@ -1,5 +1,5 @@
 /**
- * What the program prints. It does not wait for somebody to read that, nor end for want of a disk that takes it.
+ * The output of the program. Printing waits for no reader, and a full disk does not end the program.
  * @module
  */
 import { STDERR_FILENO, STDOUT_FILENO } from "../../ffi/libc/constants.ts";
@@ -11,46 +11,49 @@ import type { LogFile } from "../../server/access_log/log_file.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { PRINT_PATIENCE_MS } from "../../server/limits.ts";
 
-/** One line to standard output. */
+/** Prints one line to standard output. */
 export function print(line: string): void {
   tryPrint(STDOUT_FILENO, line);
 }
 
-/** One setting in force, of those that `--verbose` shows. */
-export function say(name: string, value: string): void {
+/** Prints one setting in force, for `--verbose`. */
+export function printSetting(name: string, value: string): void {
   print(`${name.padEnd(13)} ${value}`);
 }
 
 let errorLog: LogFile | null = null;
 
-/** From now on warnings stand in `file`, each with the time and the process, and not on standard error. */
+/** Sends all later warnings to `file`, each with the time and the process id, instead of standard error. */
 export function sendWarningsTo(file: LogFile): void {
   errorLog = file;
 }
 
-/** One line to standard error, or to the error log: something is wrong, and the program goes on. */
+/** Prints a warning to standard error, or to the error log. The program continues. */
 export function warn(message: string): void {
   if (errorLog === null) return void tryPrint(STDERR_FILENO, `epollet: ${message}`);
-  // What is behind the first line, such as where an error comes from, is set in: it looks like no other entry.
+  // Further lines, such as a stack trace, are indented, so that none of them looks like an entry of its own.
   const text = escapeControls(message).replaceAll("\n", "\n    ");
   const line = encodeUtf8(`${isoDate(Math.floor(Date.now() / 1000))} [${processId()}] ${text}\n`);
   errorLog.write(line, line.length);
 }
 
-/** What handlers print with: a reader may take its time, but not again and again. */
+/**
+ * Returns the function by which handlers print. It waits for a slow reader of standard output, but only until that
+ * has failed once.
+ */
 export function printer(): (line: string) => void {
   let isHeard = true;
   return (line) => isHeard = tryPrint(STDOUT_FILENO, line, isHeard ? PRINT_PATIENCE_MS : 0);
 }
 
-/** What is said after a reload; `config` is the file that was read. */
+/** Returns the message after a reload. `config` is the file that was read, or null. */
 export function readAgain(config: string | null): string {
   return config === null
     ? "Settings read again: there is no configuration file"
     : `Settings read again from ${config}`;
 }
 
-/** What is said of a setting that a reload finds changed, and cannot change. */
+/** Returns the message for a changed setting that a reload cannot change. */
 export function staysUntilStart(key: string): string {
-  return `Reload: a new value of "${key}" counts from the next start on; the rest is in force`;
+  return `Reload: a new value of "${key}" takes effect at the next start; the rest is in force`;
 }

@@ -1,20 +1,19 @@
 /*
- * Many clients that all do the same, and nothing quickly: they send something, drip more, read or do not, and wait to be
- * cut off.
+ * Many slow clients with the same behaviour: they send something, drip more, read or do not read, and wait to be cut off.
  *
  *   cc -O2 -o crowd crowd.c && ./crowd PORT COUNT SECONDS [KEY=VALUE...]
  *
- *   from=ADDRESS     where they connect from
- *   send=FILE        what each sends first
- *   drip=FILE        what each sends then, in a circle: step= bytes every ms= milliseconds
- *   step=BYTES       0: as fast as it can
- *   read=BYTES       what each reads every ms= milliseconds; 0: nothing (as is so when it is not given), -1: everything
- *   rcvbuf=BYTES     the receive buffer
- *   half=1           ends its half after what it sends first
- *   vanish=1         then loses all packets that come, as if its cable were cut
+ *   from=ADDRESS     the address of the clients
+ *   send=FILE        the bytes that each sends first
+ *   drip=FILE        the bytes that each sends after that, in a loop: step= bytes every ms= milliseconds
+ *   step=BYTES       0: as fast as possible
+ *   read=BYTES       the number of bytes that each reads every ms= milliseconds; 0 (default): none, -1: all
+ *   rcvbuf=BYTES     the size of the receive buffer
+ *   half=1           each ends its half after the first bytes
+ *   vanish=1         each then drops all packets that arrive, as if its cable were cut
  *
- * It prints a line when all are connected and have sent what they send first, and at the end one line of JSON: how many
- * were cut off, the first and last after so many milliseconds, how many got what status, and how many bytes came.
+ * It prints a line when all are connected and have sent their first bytes, and at the end one line of JSON: how many were
+ * cut off, the milliseconds until the first and the last of these, how many got each status, and how many bytes came.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -85,7 +84,7 @@ static void note_end(int i) {
     polls[i].fd = -1;
 }
 
-/* Sends what it can of `text` from `*at` on, `most` bytes at most; 0 when the client was cut off. */
+/* Sends at most `most` bytes of `text` from `*at` on. Returns 0 when the client was cut off. */
 static int send_some(int i, struct text text, size_t *at, size_t most) {
     while (most > 0) {
         size_t from = *at % text.length, count = text.length - from < most ? text.length - from : most;
@@ -97,7 +96,7 @@ static int send_some(int i, struct text text, size_t *at, size_t most) {
     return 1;
 }
 
-/* Reads at most `most` bytes; 0 when the client was cut off. */
+/* Reads at most `most` bytes. Returns 0 when the client was cut off. */
 static int read_some(int i, size_t most) {
     struct client *client = &clients[i];
     while (most > 0) {
@@ -174,7 +173,7 @@ int main(int argc, char **argv) {
                 if (step == 0) lives = send_some(i, drip, &client->dripped, 1 << 18);
                 else if (is_step) lives = send_some(i, drip, &client->dripped, (size_t)step);
             }
-            if (!lives) read_some(i, sizeof buffer); /* what it was told before */
+            if (!lives) read_some(i, sizeof buffer); /* bytes that came before the end */
             else if (reads < 0) lives = read_some(i, sizeof buffer);
             else if (reads > 0 && is_step) lives = read_some(i, (size_t)reads);
             if (!lives) note_end(i);
@@ -182,7 +181,7 @@ int main(int argc, char **argv) {
         if (!is_said && (all_sent || now_ms() - begun_ms > 1000)) is_said = puts("ready") && fflush(stdout) == 0;
         poll(polls, (nfds_t)count, 0);
         for (int i = 0; i < count; i++) {
-            /* A client that reads finds its end by reading. */
+            /* A client that reads notices its end by reading. */
             if (polls[i].fd >= 0 && (polls[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) && reads >= 0) {
                 read_some(i, sizeof buffer);
                 note_end(i);

@@ -1,5 +1,5 @@
 /**
- * Far more clients than there are descriptors.
+ * Far more clients than descriptors.
  * @module
  */
 import { type Attackers, startProgram, Usage } from "../support/attackers.ts";
@@ -7,19 +7,19 @@ import { programCommand } from "../support/program.ts";
 import { get, Wire } from "../support/wire.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** What happened. */
+/** The results. */
 export interface Shortage {
-  /** What those were told that got an answer. */
+  /** The statuses of the clients that got a response. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Per cent of a processor while they waited. */
+  /** CPU usage while clients waited, in per cent. */
   readonly percent: number;
-  /** From when the others left to the first answer that was as it should be, and to the tenth in succession. */
+  /** The milliseconds from the end of the attack to the first correct response, and to the tenth in a row. */
   readonly serviceMs: number;
   readonly stderr: readonly string[];
   readonly code: number;
 }
 
-/** `count` clients of a server with `files` descriptors, for two seconds. */
+/** Runs `count` clients for two seconds against a server with `files` descriptors. */
 export async function shortage(
   attackers: Attackers,
   root: string,

@@ -1,19 +1,19 @@
 /**
- * A small file beside downloads that take all they can get.
+ * A small file beside downloads at full speed.
  * @module
  */
 import { type Attackers, type Probe } from "../support/attackers.ts";
 import type { Program } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** What it and the downloads got. */
+/** The results of the small file and of the downloads. */
 export interface Fairness {
   readonly probe: Probe;
-  /** Of all downloads together, in bytes a second. */
+  /** The throughput of all downloads together, in bytes per second. */
   readonly bytesPerSecond: number;
 }
 
-/** `count` clients download `path` again and again at full speed for `seconds`. */
+/** Runs `count` clients that download `path` again and again at full speed for `seconds`. */
 export async function besideDownloads(
   attackers: Attackers,
   program: Program,

@@ -1,11 +1,11 @@
 /*
- * Connects as fast as it can, to leave at once.
+ * Connects as fast as possible, and leaves at once.
  *
  *   cc -O2 -o flood flood.c && ./flood PORT SECONDS close|reset|byte|request ADDRESS
  *
- * close: says nothing; reset: leaves with a reset; byte: sends one byte, and leaves; request: sends a request, and leaves
- * without reading. ADDRESS is where it connects from; 0.0.0.0: from many, since one has too few ports. It prints how often
- * it connected.
+ * close: sends nothing; reset: leaves by a reset; byte: sends one byte, and leaves; request: sends a request, and leaves
+ * without reading. ADDRESS is the client's address. 0.0.0.0 means many addresses, because one has too few ports. It prints
+ * the number of connections.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

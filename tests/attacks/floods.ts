@@ -1,5 +1,5 @@
 /**
- * More connections, or more requests on one, than anybody has a use for.
+ * Floods of connections, and of requests on a connection.
  * @module
  */
 import {
@@ -12,17 +12,17 @@ import {
 import { descriptorsOf } from "../support/process.ts";
 import type { Program } from "../support/program.ts";
 
-/** The ways to connect for nothing. */
+/** The ways to connect without need. */
 export const CONNECTION_FLOODS = ["close", "reset", "byte", "request"] as const;
 
-/** What a flood did. */
+/** The results of a flood. */
 export interface Flood {
-  /** Connections, or bytes that were sent. */
+  /** The number of connections, or of bytes that were sent. */
   readonly count: number;
   readonly probe: Probe;
-  /** After how long its descriptors were closed. */
+  /** The milliseconds until its descriptors were closed. */
   readonly descriptorsMs: number;
-  /** By how much the server's memory grew at most, and until the end. */
+  /** The growth of the server's memory: the most, and at the end. */
   readonly mostBytes: number;
   readonly lastBytes: number;
 }
@@ -57,7 +57,7 @@ async function watch<T>(
   }
 }
 
-/** Connections at full speed for `seconds`. `address` is theirs, others come from `other`. */
+/** Connects at full speed for `seconds` from `address`. Other clients come from `other`. */
 export async function connectionFlood(
   attackers: Attackers,
   program: Program,
@@ -70,7 +70,7 @@ export async function connectionFlood(
   return await watch(attackers, program, seconds, attack, ({ connected }) => connected, other);
 }
 
-/** What `count` clients send without an end, for `seconds`. */
+/** Runs `count` clients that send without an end, for `seconds`. */
 export async function endlessFlood(
   attackers: Attackers,
   program: Program,
@@ -91,7 +91,7 @@ export async function endlessFlood(
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/** Clients that pipeline without an end. */
+/** Clients that pipeline requests without an end. */
 export const PIPELINING_FLOODS: Readonly<Record<string, Behaviour>> = {
   "reading nothing": { send: REQUEST.repeat(100_000) },
   "reading slowly": { send: REQUEST.repeat(100_000), read: 1000, ms: 100, rcvbuf: 4096 },

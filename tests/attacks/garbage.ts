@@ -1,10 +1,10 @@
 /**
- * What is no request, or has no end.
+ * Requests that are malformed, or have no end.
  * @module
  */
 import type { Behaviour } from "../support/attackers.ts";
 
-/** Something that a client sends, and the answers that are right; 0: none at all. */
+/** Bytes that a client sends, and the allowed statuses; 0 means no response. */
 export interface Garbage {
   readonly name: string;
   readonly behaviour: Behaviour;
@@ -15,7 +15,7 @@ const FILL = "a".repeat(1 << 16);
 const HEAD = "GET / HTTP/1.1\r\nHost: x\r\n";
 const CHUNKED = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
 
-/** `bytes` is random, and as much as is to be sent of it. */
+/** Returns the garbage. `bytes` is random, and as long as the endless kinds are to be. */
 export function garbage(bytes: Uint8Array): readonly Garbage[] {
   const endless = (first: string, drip: string | Uint8Array): Behaviour => ({
     ...(first === "" ? {} : { send: first }),

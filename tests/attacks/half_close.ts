@@ -1,5 +1,5 @@
 /**
- * Clients that send a request and end their half at once: they want the whole answer all the same.
+ * Clients that send a request and end their half at once, and still want the whole response.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -7,7 +7,7 @@ import { RawClient } from "../support/raw_client.ts";
 
 const decoder = new TextDecoder();
 
-/** True when such a client gets the whole of `expected`, byte for byte, for `path`. */
+/** Returns true when such a client gets all of `expected`, byte for byte, for `path`. */
 export async function halfClosed(port: number, path: string, expected: Uint8Array): Promise<boolean> {
   using client = await RawClient.connect(port);
   await client.send(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -16,6 +16,6 @@ export async function halfClosed(port: number, path: string, expected: Uint8Arra
   const bytes = answer.subarray(0, await client.receive(answer));
   const head = bytes.length - expected.length;
   if (head < 4 || !decoder.decode(bytes.subarray(0, head)).endsWith("\r\n\r\n")) return false;
-  // At once: another such client, who does not read meanwhile, would count as gone.
+  // A fast comparison: meanwhile another such client does not read, and would count as gone.
   return Buffer.compare(bytes.subarray(head), expected) === 0;
 }

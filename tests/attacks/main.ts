@@ -67,7 +67,7 @@ async function served(args: readonly string[], use: (program: Program) => Promis
   }
 }
 
-/** What the machine itself adds: nothing else is asked of the server. */
+/** Measures the delays of the machine itself, without an attack. */
 async function baseline(): Promise<void> {
   await served(
     [],
@@ -155,7 +155,7 @@ async function descriptors(): Promise<void> {
       told(statuses),
       `${percent.toFixed(0)} % of a processor`,
       `full service after ${ms(serviceMs)}`,
-      `${stderr.length} lines of complaint: ${[...new Set(stderr)].join("; ")}`,
+      `${stderr.length} lines of errors: ${[...new Set(stderr)].join("; ")}`,
       code === 0 ? "" : `EXIT STATUS ${code}`,
     );
   }

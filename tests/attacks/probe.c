@@ -1,7 +1,7 @@
 /*
- * One client that is not hurried: asks for a small file every few milliseconds, over a new connection and over one that
- * it keeps, in turns, and says how long the worst answer took. Nothing else should make it wait: where that is allowed
- * it runs before all others on its processor. How late its own sleep ended is the noise of the machine.
+ * A patient client. It requests a small file every few milliseconds, in turns over a new connection and over a kept one,
+ * and reports the slowest response. If permitted, it runs with priority over all other processes on its processor, so
+ * that only the server makes it wait. How late its own sleep ended is the noise of the machine.
  *
  *   cc -O2 -o probe probe.c && ./probe PORT SECONDS PATH [ADDRESS]
  *
@@ -52,7 +52,7 @@ static int connect_to_server(void) {
     return -1;
 }
 
-/* Reads one whole answer: its status, or 0 when there was none. */
+/* Reads one response. Returns its status, or 0 when there was none. */
 static int read_answer(int fd) {
     size_t length = 0, whole = sizeof answer - 1;
     while (length < whole) {
@@ -95,7 +95,7 @@ int main(int argc, char **argv) {
             if (fd >= 0) close(fd);
             if (fd == kept) kept = -1;
         }
-        if (now_ms() > at_ms + INTERVAL_MS) at_ms = now_ms() - INTERVAL_MS; /* one after the other */
+        if (now_ms() > at_ms + INTERVAL_MS) at_ms = now_ms() - INTERVAL_MS; /* requests never overlap */
     }
     qsort(times, count, sizeof *times, ascending);
     printf("{\"requests\":%d,\"failed\":%d,\"others\":%d,\"otherStatus\":%d,\"medianMs\":%.3f,\"p99Ms\":%.3f,"

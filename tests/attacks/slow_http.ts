@@ -1,27 +1,27 @@
 /**
- * slowhttptest, the tool for slow attacks that everybody knows, in each of its modes.
+ * slowhttptest, a well-known tool for slow attacks, in each of its modes.
  * @module
  */
 import { type Attackers, type Probe } from "../support/attackers.ts";
 import type { Program } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** Its modes by name, with what each needs. */
+/** The modes by name, with their arguments. */
 export const MODES: Readonly<Record<string, readonly string[]>> = {
   "slow heads (slowloris, -H)": ["-H", "-i", "1", "-u", "/"],
   "slow bodies (-B)": ["-B", "-i", "1", "-s", "8192", "-x", "10", "-u", "/"],
   "slow reading (-X)": ["-X", "-u", "/big", "-w", "512", "-y", "1024", "-n", "1", "-z", "32", "-k", "3"],
 };
 
-/** What it and another client say. */
+/** The results of slowhttptest and of another client. */
 export interface SlowHttpTest {
-  /** Connections that it had at the same time at most. */
+  /** The largest number of connections that it had at the same time. */
   readonly connected: number;
   readonly closed: number;
   readonly probe: Probe;
 }
 
-/** `count` connections of one mode for `seconds`, while others are served. */
+/** Runs `count` connections of one mode for `seconds`, while other clients are served. */
 export async function slowHttpTest(
   attackers: Attackers,
   program: Program,

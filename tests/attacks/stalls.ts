@@ -1,5 +1,5 @@
 /**
- * Clients that stall, each kind in a crowd: when each is cut off, what they cost, and what others notice.
+ * Clients that stall, many of each kind: when each is cut off, what they cost, and how other clients are served.
  * @module
  */
 import { type Attackers, type Behaviour, descriptorsFall, type Probe, Usage } from "../support/attackers.ts";
@@ -11,9 +11,9 @@ import { sleep } from "../support/sleep.ts";
 export interface Stall {
   readonly name: string;
   readonly behaviour: Behaviour;
-  /** After how many of the timeouts it has to be cut off at the latest, beside a second. */
+  /** The number of timeouts after which it has to be cut off at the latest, plus a second. */
   readonly timeouts: number;
-  /** What it is told; null: it cannot be told anything. */
+  /** The status that it gets; null when no response can reach it. */
   readonly status: number | null;
 }
 
@@ -21,7 +21,7 @@ const HEAD = "GET / HTTP/1.1\r\nHost: x\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: x\r\n";
 const BIG = "GET /big HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/** Every way to stall. What drips comes once a second, unless a test is shorter than that. */
+/** Returns every way to stall. Dripping clients send once a second, unless the test is shorter. */
 export function stalls(dripMs = 1000): readonly Stall[] {
   const drip = { drip: "a", step: 1, ms: dripMs };
   return [
@@ -60,7 +60,7 @@ export function stalls(dripMs = 1000): readonly Stall[] {
     { name: "not reading", behaviour: { send: BIG }, timeouts: 1, status: null },
     { name: "not reading 100 answers", behaviour: { send: BIG.repeat(100) }, timeouts: 1, status: null },
     {
-      // What its buffer took at once is enough for the first timeout's average.
+      // Its buffer takes enough at once for the average of the first timeout.
       name: "reading a byte now and then",
       behaviour: { send: BIG, read: 1, ms: dripMs, rcvbuf: 4096 },
       timeouts: 2,
@@ -81,19 +81,19 @@ export function stalls(dripMs = 1000): readonly Stall[] {
   ];
 }
 
-/** What was measured of a stall. */
+/** The results of a stall. */
 export interface Stalled {
-  /** When the server had closed all of them, after the last had come. */
+  /** The milliseconds from the last connection until the server had closed all of them. */
   readonly lastCutMs: number;
-  /** Per cent of a processor while they stalled, beyond what it takes for others alone. */
+  /** CPU usage while they stalled, in per cent, above that for the other client alone. */
   readonly percent: number;
-  /** What others saw while all of them came at once, and from then on. */
+  /** The results of another client while they arrived, and afterwards. */
   readonly arrival: Probe;
   readonly probe: Probe;
   readonly statuses: Readonly<Record<string, number>>;
 }
 
-/** `count` clients stall, with deadlines of `timeoutMs`. */
+/** Runs `count` clients that stall, with deadlines of `timeoutMs`. */
 export async function stall(
   attackers: Attackers,
   program: Program,
@@ -101,7 +101,7 @@ export async function stall(
   count: number,
   timeoutMs: number,
 ): Promise<Stalled> {
-  await attackers.probe(program.port, 0.5, "/big"); // what is done once, is done
+  await attackers.probe(program.port, 0.5, "/big"); // work that is done only once is done
   const quiet = new Usage(program.pid);
   await attackers.probe(program.port, 1);
   const quietPercent = quiet.percent;
@@ -110,7 +110,7 @@ export async function stall(
   const coming = attackers.probe(program.port, 1);
   const crowd = await attackers.crowd(program.port, count, seconds, behaviour);
   for (let i = 0; i < 200 && descriptorsOf(program.pid) < base + count; i++) {
-    await sleep(10); // who says nothing is shown by the kernel after a second
+    await sleep(10); // with TCP_DEFER_ACCEPT the kernel shows a silent client only after a second
   }
   const startMs = performance.now();
   const arrival = await coming;
@@ -118,11 +118,11 @@ export async function stall(
   const usage = new Usage(program.pid);
   await sleep(timeoutMs * 0.6);
   const percent = usage.percent - quietPercent;
-  await descriptorsFall(program.pid, base + 3, seconds * 1000); // a probe has up to two
+  await descriptorsFall(program.pid, base + 3, seconds * 1000); // a probe has up to two connections
   const lastCutMs = performance.now() - startMs;
   const probe = await probing;
   const isRead = behaviour.read !== undefined;
-  if (!isRead) crowd.kill(); // it notices nothing
+  if (!isRead) crowd.kill(); // the clients themselves do not notice the end
   const statuses = isRead ? (await crowd.result).statuses : {};
   await crowd.result.catch(() => null);
   return { lastCutMs, percent, arrival, probe, statuses };

@@ -1,6 +1,6 @@
 /**
- * Clients that leave while their answer is made, over real sockets: when the handler hears of it, what still goes out, and
- * that a server which is to stop does not wait for what no client wants.
+ * Clients that leave while a response is made, over real sockets: when the handler is told, what is still sent, and
+ * that a stopping server does not wait for a response that no client wants.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -15,7 +15,7 @@ import { sleep } from "../support/sleep.ts";
 import { awaited, eventually } from "../support/waiting.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** Less than a server waits for handlers, more than anything else takes. */
+/** Less than a server waits for handlers, and more than anything else takes. */
 const SOON_MS = Math.min(GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS) / 2;
 
 const encoder = new TextEncoder();
@@ -26,7 +26,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-/** A handler that never answers, and what it was called with. */
+/** A handler that never answers, and the requests that it was called with. */
 function silent(): {
   handler: (request: unknown, context: HandlerContext) => Promise<HttpResponse>;
   signal: Promise<AbortSignal>;
@@ -47,7 +47,7 @@ for (
     ["has left", (wire: Wire) => wire[Symbol.dispose]()],
   ] as const
 ) {
-  Deno.test(`a server that is to stop does not wait for the handler of a client that ${name}`, async () => {
+  Deno.test(`a stopping server does not wait for the handler of a client that ${name}`, async () => {
     for (const when of ["before", "after"]) {
       const { handler, signal } = silent();
       const server = serving(handler);
@@ -69,7 +69,7 @@ for (
   });
 }
 
-Deno.test("a client that ended its half and is not given up yet gets its answer from a server that is to stop", async () => {
+Deno.test("a client that ended its half and is not given up yet gets its response from a stopping server", async () => {
   const { promise, resolve } = Promise.withResolvers<HttpResponse>();
   const server = serving(() => promise);
   using wire = await Wire.connect(server.port);
@@ -83,7 +83,7 @@ Deno.test("a client that ended its half and is not given up yet gets its answer 
   await shutdown;
 });
 
-Deno.test("what a stream enqueues after its signal was aborted does not go out", async () => {
+Deno.test("chunks that a stream enqueues after its signal was aborted are not sent", async () => {
   let ended = 0;
   await using server = serving((_request, { signal }) => {
     const stream = new ReadableStream<Uint8Array>({
@@ -122,7 +122,7 @@ Deno.test("what a stream enqueues after its signal was aborted does not go out",
 });
 
 for (const poller of POLLER_NAMES) {
-  Deno.test(`a client that cannot be there any more is noticed at once: a reset, a body that ends early (${poller})`, async () => {
+  Deno.test(`a client that must have left is noticed at once: a reset, a body that ends early (${poller})`, async () => {
     const { handler, signal } = silent();
     await using server = serving(handler, { poller });
     const client = await RawClient.connect(server.port);
@@ -144,7 +144,7 @@ for (const poller of POLLER_NAMES) {
     assertLess(performance.now() - laterMs, 900, "a body that ends early");
   });
 
-  Deno.test(`a client that closes a UNIX socket is noticed at once; one that ends its half gets its answer (${poller})`, async () => {
+  Deno.test(`a client that closes a UNIX socket is noticed at once; one that ends its half gets its response (${poller})`, async () => {
     using site = new Site();
     const path = site.path("socket");
     const signals: AbortSignal[] = [];

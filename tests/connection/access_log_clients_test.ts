@@ -1,5 +1,5 @@
 /**
- * The access log of a server whose clients do what they can to forge a line, or to break one.
+ * The access log with clients that try to forge a line, or to break one.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -20,7 +20,7 @@ import { Wire } from "../support/wire.ts";
 
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 
-/** The lines of a server that was sent each of `requests`. */
+/** Returns the lines of a server that got each of `requests`. */
 async function logged(
   requests: readonly Uint8Array[],
   format: Exclude<LogFormatName, "none">,
@@ -41,7 +41,7 @@ async function logged(
   return log.lines;
 }
 
-Deno.test("the path of a UNIX socket that a proxy names as its client cannot forge a line", async () => {
+Deno.test("the path of a UNIX socket that a PROXY header names as the client cannot forge a line", async () => {
   const path = 'x" 200 1\n6.6.6.6 - - [\x1b[2J\xff';
   const addresses = new Uint8Array(216);
   addresses.set(latin1(path));
@@ -78,8 +78,9 @@ Deno.test("the path of a UNIX socket that a proxy names as its client cannot for
   }
 });
 
-Deno.test("the longest line that a request can cause is there in whatever place of the buffer, and its end is cut", async () => {
-  const user = btoa(String.fromCharCode(...encodeUtf8("\u{1d160}".repeat(188) + ":"))); // NFC makes three of one
+Deno.test("the longest possible line is complete anywhere in the buffer, and its long fields are cut", async () => {
+  // NFC makes three characters of one.
+  const user = btoa(String.fromCharCode(...encodeUtf8("\u{1d160}".repeat(188) + ":")));
   const begin = `GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic ${user}\r\nUser-Agent: `;
   const agent = "\xff".repeat(HEAD_BYTES_MAX - begin.length - 4);
   const request = latin1(`${begin}${agent}\r\n\r\n`);
@@ -93,10 +94,10 @@ Deno.test("the longest line that a request can cause is there in whatever place 
   }
 });
 
-/** What a line has beside what a client sent: names, date, numbers, and the client. */
+/** The part of a line that a client did not send: names, date, numbers, and the client's address. */
 const FRAME_BYTES_MAX = 260;
 
-/** Fields of requests, by how many bytes of the line they may be: what costs most in any of the formats. */
+/** Requests with long fields of the most expensive characters, and the number of fields in which these are logged. */
 const COSTLY: readonly [what: string, request: (size: number) => string, fields: number][] = [
   [
     "a browser's name",
@@ -121,7 +122,7 @@ const COSTLY: readonly [what: string, request: (size: number) => string, fields:
 ];
 
 for (const format of ["combined", "common", "json"] as const) {
-  Deno.test(`a line in ${format} is at most as long as what it shows, and 1 KiB for each field that has other than ASCII`, async () => {
+  Deno.test(`a line in ${format} is at most as long as its fields, and 1 KiB more for each field with other than ASCII`, async () => {
     for (const [what, request, fields] of COSTLY) {
       for (const size of [40, 400, 4000, 15_000]) {
         const bytes = latin1(request(size));
@@ -137,8 +138,8 @@ for (const format of ["combined", "common", "json"] as const) {
   });
 }
 
-Deno.test("what was cut is told from what a client sent that looks like it, and is cut between two characters", async () => {
-  for (let ascii = 0; ascii < 14; ascii++) { // the cut comes at each place of an escape
+Deno.test("a cut field differs from a client's imitation, and is cut between two characters", async () => {
+  for (let ascii = 0; ascii < 14; ascii++) { // the cut comes at each position of an escape
     const cut = "a".repeat(ascii) + "\xff".repeat(2000);
     for (const end of ["\\...", "\\\\...", "\\u2026", "\xe2\x80\xa6"]) {
       const request = (agent: string) => latin1(`GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: ${agent}\r\n\r\n`);
@@ -149,12 +150,12 @@ Deno.test("what was cut is told from what a client sent that looks like it, and 
       const text = (await logged(agents, "combined")).map((line) => parseLine(line).agent!);
       assertMatch(text[0]!, /^a*(\\xff)+\\\\\.\.\.$/);
       assert(!text[1]!.includes("\\\\..."), text[1]);
-      if (ascii > 0) break; // of ends it needs no more
+      if (ascii > 0) break; // for ends no more is needed
     }
   }
 });
 
-Deno.test("fields whose escapes take 1 KiB and no more are whole", async () => {
+Deno.test("fields whose escapes take exactly 1 KiB are complete", async () => {
   const agent = "\xff".repeat(Math.floor(LOG_ESCAPES_BYTES_MAX / 5));
   for (const [extra, isWhole] of [["", true], ["x".repeat(9000), true], ["\xff", false]] as const) {
     const request = latin1(`GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: ${agent}${extra}x\r\n\r\n`);

@@ -1,5 +1,5 @@
 /**
- * Where log lines go: files that are renamed and full disks, pipes that nobody reads, several processes, the sandbox.
+ * The files of the log: renamed files, full disks, pipes without a reader, several processes, the sandbox.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -23,7 +23,7 @@ const LINE = encodeUtf8(`${"x".repeat(99)}\n`);
 const READ_BYTES = 65536;
 const buffer = new Uint8Array(READ_BYTES);
 
-/** Reads all that is in a pipe: how many bytes. */
+/** Reads everything in a pipe, and returns the number of bytes. */
 function empty(pipe: number): number {
   let bytes = 0;
   for (let count = 1; count > 0; bytes += Math.max(count, 0)) count = libc.read(pipe, buffer, READ_BYTES);
@@ -38,7 +38,7 @@ function add(writer: LogWriter, line: Uint8Array = LINE): boolean {
   return true;
 }
 
-Deno.test("while a disk is full lines wait in memory, and what finds no place there is lost and counted", async () => {
+Deno.test("while a disk is full lines wait in memory, and lines without room there are lost and counted", async () => {
   const file = new LogFile("/dev/full");
   file.open();
   const writer = new LogWriter(file);
@@ -61,7 +61,7 @@ Deno.test("while a disk is full lines wait in memory, and what finds no place th
   await Promise.resolve();
 });
 
-Deno.test("a pipe that nobody reads holds nobody up, and gets whole lines when it is read again", () => {
+Deno.test("a pipe that is not read delays nothing, and gets complete lines when it is read again", () => {
   using descriptors = new Descriptors();
   const { reader, writer: end } = descriptors.pipe();
   const writer = new LogWriter(new LogFile(end));
@@ -79,7 +79,7 @@ Deno.test("a pipe that nobody reads holds nobody up, and gets whole lines when i
   assertEquals(received, kept * LINE.length);
 });
 
-Deno.test("what a pipe takes at once are whole lines, so that others' lines come between them and not into them", () => {
+Deno.test("each write to a pipe has complete lines, so that lines of other processes come between them", () => {
   using descriptors = new Descriptors();
   const { reader, writer } = descriptors.pipe();
   const lines = encodeUtf8(`${"x".repeat(99)}\n`.repeat(100));
@@ -90,7 +90,7 @@ Deno.test("what a pipe takes at once are whole lines, so that others' lines come
   assertEquals(empty(reader), 4096);
 });
 
-Deno.test("a server whose log cannot be written serves on, and says that lines are lost", async () => {
+Deno.test("a server whose log cannot be written keeps serving, and reports that lines are lost", async () => {
   await using server = serving(() => HttpResponse.text("x"), {
     accessLog: { format: "combined", file: "/dev/full" },
   });
@@ -99,7 +99,7 @@ Deno.test("a server whose log cannot be written serves on, and says that lines a
     await wire.send(get("/").repeat(200));
     for (let i = 0; i < 200; i++) assertEquals((await wire.expect()).status, 200);
   }
-  await eventually(() => server.errors.length > 0, "nothing is said");
+  await eventually(() => server.errors.length > 0, "no error is logged");
   assertMatch(server.errors[0]!, /^The access log lost \d+ lines: ENOSPC \(.*\)$/);
   assert(server.errors.length <= 3, server.errors.join("\n"));
 });
@@ -119,14 +119,14 @@ Deno.test("lines are written within a second, and all of them at the end", async
   assertEquals(Deno.statSync(log.path).mode! & 0o777, 0o640);
 });
 
-/** One request to the program. */
+/** Sends one request to the program. */
 async function ask(program: Program, path: string): Promise<void> {
   using wire = await Wire.connect(program.port);
   await wire.send(get(path));
   await wire.expect();
 }
 
-Deno.test("a log that was renamed is opened anew at SIGUSR1, in the sandbox; no line is lost or in both", async () => {
+Deno.test("a renamed log is opened again at SIGUSR1, in the sandbox; no line is lost or in both files", async () => {
   using site = new Site({ "a": "x" });
   using log = new LogInFile();
   const errors = `${log.directory}/error.log`;
@@ -161,7 +161,7 @@ function existsAt(path: string): boolean {
   }
 }
 
-Deno.test("workers write one file, line by line", async () => {
+Deno.test("workers write to one file, line by line", async () => {
   using site = new Site({ "a": "x" });
   using log = new LogInFile();
   await using program = await Program.start(site.root, ["--access-log-file", log.path, "--workers", "2"]);
@@ -173,23 +173,23 @@ Deno.test("workers write one file, line by line", async () => {
   assertEquals(asked.sort((a, b) => a - b), Array.from({ length: count }, (_, i) => i));
 });
 
-Deno.test("lines go to standard output behind the greeting, warnings to the error log", async () => {
+Deno.test("lines go to standard output after the greeting, warnings to the error log", async () => {
   using site = new Site({ "a": "x" });
   const errors = `${site.root}/error.log`;
   await using program = await Program.start(site.root, ["--access-log", "json", "--error-log", errors]);
   await ask(program, "/a");
   await program.printed(/^\{.*\}\n/m);
-  const said = program.stdout.slice(program.greeting.length).trimEnd().split("\n");
-  const lines = said.filter((line) => !line.startsWith("Serving ")); // an address of this machine's network
+  const printed = program.stdout.slice(program.greeting.length).trimEnd().split("\n");
+  const lines = printed.filter((line) => !line.startsWith("Serving ")); // an address of this machine's network
   assertEquals(lines.map((line) => JSON.parse(line).target), ["/a"]);
-  program.kill("SIGHUP"); // there is no configuration to read again, which is worth a warning
+  program.kill("SIGHUP"); // without a configuration file, a reload prints a warning
   await eventually(() => Deno.readTextFileSync(errors) !== "", "no warning");
   assertMatch(Deno.readTextFileSync(errors), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[\d+\] Reload: .*\n$/);
   program.kill("SIGTERM");
   assertEquals((await program.finish()).stderr, "");
 });
 
-Deno.test("a log that cannot be opened is a mistake, told in a line that says what to do", async () => {
+Deno.test("a log that cannot be opened is a mistake, reported in a line that says what to do", async () => {
   using site = new Site();
   for (const flag of ["--access-log-file", "--error-log"]) {
     const { code, stderr } = await runProgram(["-p", "0", site.root, flag, `${site.root}/none/a.log`]);
@@ -201,7 +201,7 @@ Deno.test("a log that cannot be opened is a mistake, told in a line that says wh
   }
 });
 
-Deno.test("--access-log none counts more than a file, and a file alone means combined", async () => {
+Deno.test("--access-log none overrides a file, and a file alone means combined", async () => {
   using site = new Site({ "a": "x" });
   using log = new LogInFile();
   const path = site.path("epollet.json");

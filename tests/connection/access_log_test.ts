@@ -1,5 +1,5 @@
 /**
- * The lines of the access log: what they say of each exchange, and that no client can forge one.
+ * The lines of the access log: their contents for each exchange, and that no client can forge one.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -39,13 +39,13 @@ const handler: Handler = async (request) => {
       throw new Error("on purpose");
   }
 };
-/** Answers at once where the other does not have to wait. */
+/** Answers synchronously when nothing has to be waited for. */
 const synchronous: Handler = (request, context) =>
   request.path[1] === "f"
     ? HttpResponse.bytes(new Uint8Array(Number(request.path.slice(2))))
     : handler(request, context);
 
-/** The lines of a server that has served `talk`, and has ended. */
+/** Returns the lines of a server that has served `talk` and ended. */
 async function logged(
   talk: (port: number) => Promise<void>,
   format: Exclude<LogFormatName, "none"> = "combined",
@@ -61,7 +61,7 @@ async function logged(
   return log.lines;
 }
 
-/** Sends all of it, and reads to the end. */
+/** Sends all of `text`, and reads to the end. */
 async function say(port: number, text: string | Uint8Array): Promise<Uint8Array> {
   using wire = await Wire.connect(port);
   await wire.send(text);
@@ -114,7 +114,7 @@ Deno.test("each format has its line for an exchange", async () => {
   assertEquals(bare, { ...common, ...none, target: "/f0", protocol: "HTTP/1.0", bytes: 0 });
 });
 
-Deno.test("no byte of a client gets into a line as it is that could end, colour or forge one", async () => {
+Deno.test("no byte of a client that could end, colour or forge a line gets into one unescaped", async () => {
   let all = "";
   for (let byte = 0; byte < 256; byte++) if (byte !== 10 && byte !== 13) all += String.fromCharCode(byte);
   const field = all.replace(/\p{Cc}/gu, (control) => control === "\t" || control >= "\x80" ? control : "");
@@ -150,7 +150,7 @@ Deno.test("no byte of a client gets into a line as it is that could end, colour 
   }
 });
 
-Deno.test("what was refused, cut off or not answered has its line, with what is known of it", async () => {
+Deno.test("a refused, aborted or unanswered request has a line, with what is known of it", async () => {
   const limits = { headTimeoutMs: 100, bodyTimeoutMs: 100, bodyBytesMax: 100, handlerTimeoutMs: 100 };
   const lines = await logged(
     async (port) => {
@@ -194,7 +194,7 @@ Deno.test("what was refused, cut off or not answered has its line, with what is 
   ]);
 });
 
-Deno.test("of a response that is cut off the log says what was sent, and of none at all that its client left", async () => {
+Deno.test("for an aborted response the log has the bytes that were sent, and without a response that the client left", async () => {
   const sizes: number[] = [];
   const lines = await logged(async (port) => {
     {
@@ -219,7 +219,7 @@ Deno.test("of a response that is cut off the log says what was sent, and of none
   assertEquals(lines.length, 2);
 });
 
-Deno.test("clients for whom there is no room, or who ask too often, are logged, too", async () => {
+Deno.test("clients over the connection limit or the request rate are logged, too", async () => {
   const rate = { requests: 1, periodMs: 3_600_000 };
   const [first, second, third] = (await logged(
     async (port) => {
@@ -236,7 +236,7 @@ Deno.test("clients for whom there is no room, or who ask too often, are logged, 
   assertEquals(third.request, "GET /full HTTP/1.1");
 });
 
-/** One exchange: what is sent, and what a line must say of it, but for bytes that only the client knows. */
+/** Returns an exchange: the request, and the expected line, except for values that only the client knows. */
 function exchangeOf(
   random: Random,
 ): { text: string; isHead: boolean; request: string; status: number; bytes: number } {
@@ -257,7 +257,7 @@ function exchangeOf(
   return { text, isHead: method === "HEAD", request: `${method} ${path} HTTP/1.1`, status, bytes };
 }
 
-Deno.test(`random exchanges, pipelined and not: one line each, with the status and the bytes that the client saw (EPOLLET_SEED=${SEED})`, async () => {
+Deno.test(`random exchanges, pipelined or not, have one line each, with the status and the bytes that the client saw (EPOLLET_SEED=${SEED})`, async () => {
   const random = new Random();
   const expected: string[] = [];
   const lines = await logged(async (port) => {
@@ -280,7 +280,7 @@ Deno.test(`random exchanges, pipelined and not: one line each, with the status a
   assertEquals(lines.map(parseLine).map(shown), expected);
 });
 
-Deno.test("chunks are counted as they were sent: with what stands around them", async () => {
+Deno.test("chunks are counted as they were sent, with their framing", async () => {
   let seen = 0;
   const [line] = await logged(async (port) => {
     const bytes = await say(port, get("/c1000"));
@@ -310,7 +310,7 @@ Deno.test("under load there are as many lines as requests", async () => {
   assertEquals([...counts.values()], new Array(8).fill(500));
 });
 
-Deno.test("nothing is logged unless it is asked for", async () => {
+Deno.test("nothing is logged without a log in the settings", async () => {
   await using server = serving(synchronous);
   assertEquals((await say(server.port, get("/f1"))).length > 0, true);
 });

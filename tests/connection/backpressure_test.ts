@@ -1,6 +1,6 @@
 /**
- * An echo client that does not read is not read from either: what the server keeps for it is bounded, and nothing is
- * lost.
+ * The server stops reading from an echo client that does not read. Its memory for the client is bounded, and nothing
+ * is lost.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -12,26 +12,26 @@ import { sleep } from "../support/sleep.ts";
 import { Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
-/** EPOLLET_ECHO_BYTES=1073741824 makes it a whole gibibyte. */
+/** EPOLLET_ECHO_BYTES=1073741824 sends a whole gibibyte. */
 const ECHO_BYTES = Number(Deno.env.get("EPOLLET_ECHO_BYTES") ?? 192 * MIB);
 const KEPT_BYTES_MAX = MIB;
-/** Bytes that a coroutine has read are garbage afterwards, and the collector takes its time. */
+/** Bytes that a coroutine has read become garbage, which the collector frees some time later. */
 const GROWTH_BYTES_MAX = 96 * MIB;
-/** A client counts as stuck when it could send nothing for so long. */
+/** A client counts as stuck when it could send nothing for this time. */
 const STUCK_MS = 300;
 
-// A length that is no multiple of any buffer's: what is shifted or lost shows.
+// The length is no multiple of a buffer's size, so that shifted or lost bytes are noticed.
 const pattern = new Uint8Array(new Uint32Array(262_147).map((_, i) => Math.imul(i + 1, 2654435761)).buffer);
 
-/** Anonymous memory: what the program's files take does not count. */
+/** Returns anonymous memory, in bytes: without mapped files. */
 function memoryOf(pid: number): number {
   const [, kib] = /^RssAnon:\s+(\d+) kB/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))!;
   return Number(kib) * 1024;
 }
 
 /**
- * Bytes of a connection that the kernel holds, at both ends, in both directions. The kernel gives the file in pieces:
- * while other sockets come and go, a line may be in two of them, or in none. Source: proc_net_tcp.
+ * Returns the bytes of a connection that the kernel holds, at both ends and in both directions. The kernel delivers
+ * the file in pieces. While other sockets come and go, a line may be in two pieces, or in none. Source: proc_net_tcp.
  */
 async function bytesInKernel(clientPort: number, serverPort: number): Promise<number> {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
@@ -61,7 +61,7 @@ class Echoing {
     this.client = client;
   }
 
-  /** Sends once, up to a total of `most`; false when the socket takes nothing. */
+  /** Sends once, up to a total of `most`. Returns false when the socket takes nothing. */
   send(most: number): boolean {
     const start = this.sent % pattern.length;
     const sent = this.client.trySend(
@@ -72,7 +72,7 @@ class Echoing {
     return sent > 0;
   }
 
-  /** Receives once and compares; false when nothing is there. */
+  /** Receives once and compares. Returns false when nothing is there. */
   receive(): boolean {
     const count = this.client.tryReceive(this.#buffer);
     if (count === -EAGAIN) return false;
@@ -126,7 +126,7 @@ for (const poller of ["epoll-edge", "select"]) {
       while (echoing.received < ECHO_BYTES) {
         const isSending = echoing.sent < ECHO_BYTES && echoing.send(ECHO_BYTES);
         const isReceiving = echoing.receive();
-        if (echoing.received > pauses * 16 * MIB) { // it reads more slowly than it sends
+        if (echoing.received > pauses * 16 * MIB) { // the client reads more slowly than it sends
           pauses++;
           while (echoing.sent < ECHO_BYTES && echoing.send(ECHO_BYTES));
           await sleep(20);

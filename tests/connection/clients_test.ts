@@ -1,5 +1,5 @@
 /**
- * Limits for each address: who is counted as one, when it has too many connections, and how often it may ask.
+ * Limits per address: which clients count as one address, the number of connections, and the request rate.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -10,7 +10,7 @@ import { Program, Site } from "../support/program.ts";
 import { repeat } from "../support/random.ts";
 import { exchange, get } from "../support/wire.ts";
 
-/** Clients whose descriptor says where they come from. */
+/** Returns the limits with clients whose descriptor tells their address. */
 function clientsWith(
   limits: Partial<ServerLimits>,
   networkOf = (fd: number): string | null => `net ${fd % 10}`,
@@ -18,13 +18,13 @@ function clientsWith(
   return new AddressLimits({ ...DEFAULT_LIMITS, ...limits }, networkOf);
 }
 
-Deno.test("nobody is counted where nothing is asked of addresses", () => {
+Deno.test("clients are not counted when no limit per address is set", () => {
   assertEquals(AddressLimits.for(DEFAULT_LIMITS), null);
   assert(AddressLimits.for({ ...DEFAULT_LIMITS, connectionsPerAddressMax: 1 }) !== null);
   assert(AddressLimits.for({ ...DEFAULT_LIMITS, requestRateMax: { requests: 1, periodMs: 1000 } }) !== null);
 });
 
-Deno.test("an address has as many connections as it may, whoever comes and goes", () => {
+Deno.test("an address has as many connections as it may, whichever of its clients come and go", () => {
   repeat(50, (random) => {
     const clients = clientsWith({ connectionsPerAddressMax: 3 });
     const open = new Set<number>();
@@ -46,7 +46,7 @@ Deno.test("an address has as many connections as it may, whoever comes and goes"
   });
 });
 
-Deno.test("a refused client does not count, and one that was never let in may leave", () => {
+Deno.test("a refused client does not count, and one that was never accepted may leave", () => {
   const clients = clientsWith({ connectionsPerAddressMax: 1 });
   assertEquals([clients.enter(1, 0), clients.enter(11, 0), clients.enter(21, 0)], [null, "net 1", "net 1"]);
   clients.leave(11);
@@ -56,7 +56,7 @@ Deno.test("a refused client does not count, and one that was never let in may le
   assertEquals(clients.enter(11, 0), null);
 });
 
-Deno.test("requests: a burst, then the rate; the wait that is told is enough, and no more than a second too long", () => {
+Deno.test("requests: a burst, then the rate; the announced wait is long enough, and at most a second too long", () => {
   for (
     const rate of [{ requests: 5, periodMs: 1000 }, { requests: 30, periodMs: 60_000 }, {
       requests: 1,
@@ -78,7 +78,7 @@ Deno.test("requests: a burst, then the rate; the wait that is told is enough, an
   }
 });
 
-Deno.test("over a long time an address gets its rate, however often it asks; others do not notice", () => {
+Deno.test("over a long time an address gets its rate, however often it asks; other addresses are not affected", () => {
   const clients = clientsWith({ requestRateMax: { requests: 10, periodMs: 1000 } });
   clients.enter(1, 0);
   clients.enter(2, 0);
@@ -90,7 +90,7 @@ Deno.test("over a long time an address gets its rate, however often it asks; oth
   assert(answered >= 1000 && answered <= 1011, `${answered}`);
 });
 
-Deno.test("a burst may be larger or smaller than the rate's number; after it the rate holds", () => {
+Deno.test("a burst may be larger or smaller than the rate; after it the rate holds", () => {
   for (const requestBurstMax of [1, 3, 50]) {
     const clients = clientsWith({ requestRateMax: { requests: 10, periodMs: 1000 }, requestBurstMax });
     clients.enter(1, 0);
@@ -111,7 +111,7 @@ Deno.test("a burst may be larger or smaller than the rate's number; after it the
   );
 });
 
-Deno.test("--rate-burst lets so many requests come at once, and then the rate of --rate", async () => {
+Deno.test("--rate-burst allows that many requests at once, and then the rate of --rate", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, ["--no-config", "--rate", "1/h", "--rate-burst", "3"]);
   const statuses: number[] = [];
@@ -121,7 +121,7 @@ Deno.test("--rate-burst lets so many requests come at once, and then the rate of
   assertEquals((await program.finish()).code, 0);
 });
 
-Deno.test("a new connection is no new bucket", () => {
+Deno.test("a new connection does not get a new bucket", () => {
   const clients = clientsWith({ requestRateMax: { requests: 2, periodMs: 60_000 } });
   for (let i = 0; i < 5; i++) {
     clients.enter(1, i);
@@ -130,7 +130,7 @@ Deno.test("a new connection is no new bucket", () => {
   }
 });
 
-Deno.test("what is remembered of addresses is bounded; those that are connected are never forgotten", () => {
+Deno.test("the memory for addresses is bounded, and connected addresses are never forgotten", () => {
   for (const requestRateMax of [null, { requests: 1, periodMs: 3_600_000 }]) {
     const clients = clientsWith({ connectionsPerAddressMax: 1, requestRateMax }, (fd) => `net ${fd}`);
     clients.enter(0, 0);
@@ -145,7 +145,7 @@ Deno.test("what is remembered of addresses is bounded; those that are connected 
   }
 });
 
-Deno.test("a client that is gone before it was looked at is let in: its first recv will tell", () => {
+Deno.test("a client that left before its address was read is accepted: its first recv reports the end", () => {
   const clients = clientsWith({ connectionsPerAddressMax: 1 }, () => null);
   assertEquals([clients.enter(1, 0), clients.enter(2, 0), clients.size], [null, null, 0]);
   clients.leave(1);

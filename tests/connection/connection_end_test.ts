@@ -1,6 +1,6 @@
 /**
- * The connection's state machine on a scripted socket, on a level and on an edge trigger: writing,
- * handling, lingering, closing, and the deadlines of all states.
+ * The connection's state machine on a scripted socket, with level and edge trigger: writing, handling, lingering,
+ * closing, and the deadlines of all states.
  * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -22,7 +22,7 @@ import { answer, describe, onBoth, Scripted, withoutDate } from "../support/scri
 import { sleep } from "../support/sleep.ts";
 import { get } from "../support/wire.ts";
 
-/** Runs `test` under a clock that stands still until told: `advance(ms)`. */
+/** Runs `test` with a clock that only `advance(ms)` moves. */
 function withClock(test: (advance: (ms: number) => void) => void): void {
   const real = performance.now;
   let now = real.call(performance);
@@ -61,7 +61,7 @@ onBoth("writing → closed: Connection: close, HTTP/1.0, and a server without ke
   }
 });
 
-onBoth("writing → reading: HTTP/1.0 with Connection: keep-alive is told that it lives on", (trigger) => {
+onBoth("writing → reading: HTTP/1.0 with Connection: keep-alive gets Connection: keep-alive", (trigger) => {
   using scripted = new Scripted(describe, trigger);
   scripted.receive("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
   assertEquals(withoutDate(scripted.socket.text), answer("GET /"));
@@ -70,7 +70,7 @@ onBoth("writing → reading: HTTP/1.0 with Connection: keep-alive is told that i
 });
 
 onBoth(
-  "reading → lingering → closed: after a refusal our half ends, input is dropped until the client's does",
+  "reading → lingering → closed: after an error response the server ends its half, and drops input until the client does",
   (trigger) => {
     using scripted = new Scripted(describe, trigger);
     scripted.receive("GET /\r\n\r\n");
@@ -85,7 +85,7 @@ onBoth(
 );
 
 onBoth(
-  "writing → lingering: what the client pipelined behind Connection: close is dropped, not reset",
+  "writing → lingering: requests after Connection: close are dropped, and cause no reset",
   (trigger) => {
     using scripted = new Scripted(describe, trigger);
     scripted.receive(get("/", "Connection: close") + get("/never"));
@@ -95,7 +95,7 @@ onBoth(
 );
 
 onBoth(
-  "handling: a promise suspends the connection, requests behind it wait, answers keep their order",
+  "handling: a promise suspends the connection, later requests wait, responses keep their order",
   async (trigger) => {
     const waiting: ((response: HttpResponse) => void)[] = [];
     using scripted = new Scripted((request) => {
@@ -106,7 +106,7 @@ onBoth(
     scripted.receive(get("/first") + get("/slow") + get("/last"));
     assertEquals(scripted.state, "handling");
     assertEquals(withoutDate(scripted.socket.text), answer("GET /first"));
-    scripted.receive(get("/later")); // arrives meanwhile: not even read
+    scripted.receive(get("/later")); // arrives meanwhile, and is not even read
     assertEquals(scripted.interest, trigger === "level" ? Interest.NONE : Interest.READABLE);
     waiting[0]!(errorResponse(404));
     await sleep(0);
@@ -131,7 +131,7 @@ onBoth("handling: a handler that throws or rejects costs a 500 and its own conne
   assertEquals([throwing.errors.length, rejecting.errors.length], [1, 1]);
 });
 
-onBoth("writing → closed: a client that is gone when we send costs nothing more", (trigger) => {
+onBoth("writing → closed: a client that has left before the send costs nothing more", (trigger) => {
   for (const errno of [EPIPE, ECONNRESET]) {
     using scripted = new Scripted(describe, trigger);
     scripted.socket.sends = [-errno];
@@ -163,7 +163,7 @@ onBoth("writing: while the client does not read, nothing more is read from it", 
 });
 
 onBoth(
-  "deadlines: each state ends when its time is over, with 408 where the client can still read it",
+  "deadlines: each state ends when its time is over, with 408 if the client can still read it",
   (trigger) => {
     withClock((advance) => {
       const cases: [prepare: (scripted: Scripted) => void, ms: number, state: string, text: RegExp][] = [
@@ -237,7 +237,7 @@ onBoth(
       late.receive(get("/late"));
       assertEquals(withoutDate(late.socket.text), answer("GET /late", "close"));
       assertEquals([late.state, late.socket.isShutDown], ["lingering", true]);
-      late.receive(get("/too-late")); // dropped, and no reset goes out that could destroy the answer
+      late.receive(get("/too-late")); // dropped; no reset is sent, which could destroy the response
       assertEquals(late.state, "lingering");
       late.end();
       assertEquals(late.state, "closed");
@@ -266,7 +266,8 @@ onBoth(
     using scripted = new Scripted(describe, trigger);
     scripted.socket.sends = [10, -EAGAIN];
     scripted.receive(get("/", "Connection: close"));
-    scripted.socket.incoming.push(new TextEncoder().encode("\r\n")); // no poller tells of it while we write
+    // No poller reports it while the connection writes.
+    scripted.socket.incoming.push(new TextEncoder().encode("\r\n"));
     scripted.writable();
     assertEquals([scripted.state, scripted.socket.isShutDown], ["closed", true]);
     assertEquals(
@@ -277,7 +278,7 @@ onBoth(
   },
 );
 
-onBoth("what one connection gathered when it threw is sent to no other", (trigger) => {
+onBoth("output of a connection that threw is sent to no other connection", (trigger) => {
   using scripted = new Scripted(describe, trigger);
   scripted.host.buffers.gatherLength = 7;
   scripted.receive(get("/1") + get("/2"));

@@ -1,5 +1,5 @@
 /**
- * Every short write: the socket takes any number of bytes at a time, and the client gets the same bytes.
+ * Short writes: the socket takes any number of bytes at a time, and the client gets the same bytes.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -20,7 +20,7 @@ import { get } from "../support/wire.ts";
 const TRIGGERS = ["level", "edge"] as const;
 const FILE_TEXT = "the file's bytes, which go out by sendfile";
 
-/** Serves a file of its own for each request, and counts how many it has open. */
+/** Serves a separate file for each request, and counts how many are open. */
 class FileServer {
   readonly #site = new Site({ "file.txt": FILE_TEXT });
   readonly #root = openDirectory(this.#site.root);
@@ -51,7 +51,7 @@ class FileServer {
   }
 }
 
-/** Sends `requests`, with the socket taking what `plan` says, and returns what arrived. */
+/** Sends `requests`, while the socket takes as many bytes as `plan` says, and returns what arrived. */
 function run(
   handler: Handler,
   trigger: "level" | "edge",
@@ -93,7 +93,7 @@ for (const trigger of TRIGGERS) {
     });
   }
 
-  Deno.test(`a file after its head, cut after any byte, is the same to the client and closed (${trigger})`, () => {
+  Deno.test(`a file after its head, cut after any byte, arrives unchanged and is closed (${trigger})`, () => {
     using files = new FileServer();
     const requests = get("/") + get("/");
     const whole = run(files.handler, trigger, requests, () => {});
@@ -106,7 +106,7 @@ for (const trigger of TRIGGERS) {
     }
   });
 
-  Deno.test(`a file that shrank while it was sent ends the connection, not with a wrong length (${trigger})`, () => {
+  Deno.test(`a file that shrank while it was sent ends the connection before the announced length (${trigger})`, () => {
     using files = new FileServer();
     using scripted = new Scripted(files.handler, trigger);
     scripted.socket.sends = [Infinity, 3, -EAGAIN];
@@ -118,7 +118,7 @@ for (const trigger of TRIGGERS) {
     assertEquals(files.open, 0);
   });
 
-  Deno.test(`a client that leaves in the middle of a file leaves no descriptor behind (${trigger})`, () => {
+  Deno.test(`a client that leaves during a file leaves no descriptor open (${trigger})`, () => {
     using files = new FileServer();
     using scripted = new Scripted(files.handler, trigger);
     scripted.socket.sends = [Infinity, 3, -EAGAIN, -104];
@@ -135,7 +135,7 @@ for (const trigger of TRIGGERS) {
     assertEquals(files.open, 0);
   });
 
-  Deno.test(`a body too large for one buffer with its head follows it whole (${trigger})`, () => {
+  Deno.test(`a body too large for one buffer with its head follows it completely (${trigger})`, () => {
     const body = new Uint8Array(INLINE_BODY_BYTES_MAX + 1000).fill(0x61);
     const handler: Handler = () => new HttpResponse(200, [], body);
     const text = run(handler, trigger, get("/") + get("/"), ({ socket }) => socket.capacity = 100_000);
@@ -145,7 +145,7 @@ for (const trigger of TRIGGERS) {
   });
 }
 
-Deno.test("the date of a response that is half sent does not change under it", () => {
+Deno.test("the date of a half-sent response does not change", () => {
   const response = new HttpResponse(200, [], encodeUtf8("shared by all clients"));
   for (let cut = 20; cut < 60; cut++) {
     using slow = new Scripted(() => response);

@@ -1,6 +1,6 @@
 /**
- * The connection's state machine on a scripted socket, on a level and on an edge trigger: reading, with and
- * without a body. How it ends is in `connection_end_test.ts`, short writes in `connection_short_write_test.ts`.
+ * The connection's state machine on a scripted socket, with level and edge trigger: reading, with and without a body.
+ * Its end is in `connection_end_test.ts`, short writes in `connection_short_write_test.ts`.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -23,7 +23,7 @@ onBoth(
   },
 );
 
-onBoth("reading: a head in any two pieces is answered once, when it is whole", (trigger) => {
+onBoth("reading: a head in any two pieces is answered once, when it is complete", (trigger) => {
   const request = get("/split", "X: y");
   for (let cut = 1; cut < request.length; cut++) {
     using scripted = new Scripted(describe, trigger);
@@ -78,7 +78,7 @@ onBoth("reading: EINTR is tried again, and readiness without anything to read ch
 onBoth("reading: more input than a slot holds is read in the turns after", (trigger) => {
   using scripted = new Scripted(describe, trigger);
   const requests = Math.ceil(3 * HEAD_BYTES_MAX / get("/x").length);
-  scripted.receive(get("/x").repeat(requests)); // one readiness event for all of it, as an edge gives
+  scripted.receive(get("/x").repeat(requests)); // one readiness event for all of them, like an edge
   assertEquals(withoutDate(scripted.socket.text), answer("GET /x").repeat(requests));
 });
 
@@ -89,7 +89,7 @@ onBoth("HEAD gets the fields of GET and no body", (trigger) => {
 });
 
 onBoth(
-  "reading → reading-body → writing: a body is dropped and the next request found behind it",
+  "reading → reading-body → writing: a body is dropped, and the next request found after it",
   (trigger) => {
     for (
       const body of [
@@ -130,7 +130,7 @@ onBoth(
 );
 
 onBoth(
-  "reading-body → lingering: too long is 413, broken framing 400, and there is no second answer",
+  "reading-body → lingering: a long body is 413, broken framing 400, and there is no second response",
   (trigger) => {
     const chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (
@@ -150,7 +150,7 @@ onBoth(
   },
 );
 
-onBoth("reading-body → closed: a client that ends in the middle of its body gets no answer", (trigger) => {
+onBoth("reading-body → closed: a client that ends in the middle of its body gets no response", (trigger) => {
   using scripted = new Scripted(describe, trigger);
   scripted.receive("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel");
   scripted.end();

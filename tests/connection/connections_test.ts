@@ -1,5 +1,5 @@
 /**
- * Many clients on few objects: those that rest cost none, and nobody finds what another has left behind.
+ * Many clients on few objects: idle clients have none, and no client finds data of another.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -25,7 +25,7 @@ import { get } from "../support/wire.ts";
 
 loadLibc();
 
-/** A server's inside with as many scripted clients as wanted. */
+/** The inside of a server with any number of scripted clients. */
 class Crowd {
   readonly poller: ScriptedPoller;
   readonly reactor: Reactor;
@@ -75,7 +75,7 @@ class Crowd {
     this.connections = new Connections(host, null, () => {});
   }
 
-  /** A client that has sent `first` before it is accepted. */
+  /** Returns a client that has sent `first` before it is accepted. */
   client(...first: string[]): { fd: number; socket: ScriptedSocket } {
     const fd = eventfdCreate();
     const socket = new ScriptedSocket();
@@ -90,7 +90,7 @@ class Crowd {
     for (let turns = 0; this.reactor.turn(0) > 0; turns++) assert(turns < 1000, "it never comes to rest");
   }
 
-  /** Objects in use. */
+  /** The number of objects in use. */
   get objects(): number {
     return [...this.reactor.sources()].filter((source) => source instanceof Connection).length;
   }
@@ -110,7 +110,7 @@ function onEach(name: string, test: (crowd: Crowd, trigger: "level" | "edge") =>
   }
 }
 
-onEach("a client whose request is there already is answered before the poller is told of it", (crowd) => {
+onEach("a client whose request has arrived already is answered before the poller watches it", (crowd) => {
   const { fd, socket } = crowd.client(get("/a"));
   assertEquals(crowd.poller.interests.has(fd), false);
   crowd.turn();
@@ -122,22 +122,22 @@ onEach("a client whose request is there already is answered before the poller is
   assertEquals([crowd.poller.interests.has(closing.fd), crowd.connections.count], [false, 1]);
 });
 
-onEach("who rests has no object; any of them is served when it speaks, in any order", (crowd) => {
+onEach("an idle client has no object, and is served when it sends a request, in any order", (crowd) => {
   const clients = Array.from({ length: 60 }, () => crowd.client());
   assertEquals([crowd.objects, crowd.connections.count], [0, 60]);
   repeat(200, (random) => {
-    const speakers = clients.filter(() => random.oneIn(4));
-    for (const { fd, socket } of speakers) {
+    const senders = clients.filter(() => random.oneIn(4));
+    for (const { fd, socket } of senders) {
       socket.sent = [];
       socket.incoming.push(encodeUtf8(get(`/${fd}`)));
     }
-    crowd.turn(...speakers.map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
-    for (const { fd, socket } of speakers) assertEquals(withoutDate(socket.text), answer(`/${fd}`));
+    crowd.turn(...senders.map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]));
+    for (const { fd, socket } of senders) assertEquals(withoutDate(socket.text), answer(`/${fd}`));
     assertEquals(crowd.objects, 0);
   });
 });
 
-onEach("what one client has begun, or how it has ended, is nothing to the next", (crowd) => {
+onEach("an unfinished request, or the end of one client, does not affect the next", (crowd) => {
   const [half, body, reset, ended, blocked] = Array.from({ length: 5 }, () => crowd.client());
   half!.socket.incoming.push(encodeUtf8("GET /half HTTP/1.1\r\nHo"));
   body!.socket.incoming.push(encodeUtf8("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
@@ -168,36 +168,39 @@ onEach("what one client has begun, or how it has ended, is nothing to the next",
   }
 });
 
-onEach("those that rest too long are ended, however often the poller cries wolf", (crowd) => {
-  const { reactor } = crowd;
-  const count = EXPIRATIONS_PER_TURN_MAX + 100;
-  const clients = Array.from({ length: count }, () => crowd.client());
-  const realNow = performance.now;
-  try {
-    const start = performance.now();
-    const at = (ms: number) => performance.now = () => start + ms;
-    at(KEEP_ALIVE_TIMEOUT_MS - 1000);
-    clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
-    crowd.turn(
-      [clients[0]!.fd, Readiness.READABLE],
-      ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
-    );
-    assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
-    at(KEEP_ALIVE_TIMEOUT_MS + 100);
-    for (let i = 0; i < 5; i++) {
-      reactor.turn(0);
-      at(KEEP_ALIVE_TIMEOUT_MS + 100 + i * 10);
+onEach(
+  "clients that are idle too long are closed, however often the poller reports false readiness",
+  (crowd) => {
+    const { reactor } = crowd;
+    const count = EXPIRATIONS_PER_TURN_MAX + 100;
+    const clients = Array.from({ length: count }, () => crowd.client());
+    const realNow = performance.now;
+    try {
+      const start = performance.now();
+      const at = (ms: number) => performance.now = () => start + ms;
+      at(KEEP_ALIVE_TIMEOUT_MS - 1000);
+      clients[0]!.socket.incoming.push(encodeUtf8(get("/alive")));
+      crowd.turn(
+        [clients[0]!.fd, Readiness.READABLE],
+        ...clients.slice(1, 60).map(({ fd }) => [fd, Readiness.READABLE] as [number, Readiness]),
+      );
+      assertEquals([crowd.connections.count, crowd.objects], [count, 0]);
+      at(KEEP_ALIVE_TIMEOUT_MS + 100);
+      for (let i = 0; i < 5; i++) {
+        reactor.turn(0);
+        at(KEEP_ALIVE_TIMEOUT_MS + 100 + i * 10);
+      }
+      assertEquals(crowd.connections.count, 1, "only the one that spoke is left");
+      at(KEEP_ALIVE_TIMEOUT_MS * 2);
+      for (let i = 0; i < 3; i++) reactor.turn(0);
+      assertEquals(crowd.connections.count, 0);
+    } finally {
+      performance.now = realNow;
     }
-    assertEquals(crowd.connections.count, 1, "only the one that spoke is left");
-    at(KEEP_ALIVE_TIMEOUT_MS * 2);
-    for (let i = 0; i < 3; i++) reactor.turn(0);
-    assertEquals(crowd.connections.count, 0);
-  } finally {
-    performance.now = realNow;
-  }
-});
+  },
+);
 
-onEach("an error on the way to one of those that rest does not end the others", (crowd) => {
+onEach("an error on one idle connection does not end the others", (crowd) => {
   const clients = [crowd.client(), crowd.client()];
   const { connections } = crowd;
   const { onReady } = connections;
@@ -217,7 +220,7 @@ onEach("an error on the way to one of those that rest does not end the others", 
   assertEquals(withoutDate(clients[1]!.socket.text), answer("/b"));
 });
 
-onEach("a client that the poller does not take is closed, and the others do not notice", (crowd) => {
+onEach("a client that the poller refuses is closed, and the others are not affected", (crowd) => {
   const { fd, socket } = crowd.client(get("/a"));
   crowd.poller.add = () => -28;
   crowd.turn();

@@ -1,5 +1,5 @@
 /**
- * Coroutines that speak HTTP: over real sockets, in this process.
+ * Coroutines with HTTP, over real sockets in this process.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -48,7 +48,7 @@ onAll("requests are answered one by one: pipelined, HEAD, half-closed", async (p
   }, poller);
 });
 
-onAll("a client that leaves cancels a sleep and a blocked answer", async (poller) => {
+onAll("a client that leaves cancels a sleep and a blocked response", async (poller) => {
   const ends: string[] = [];
   let begun = 0;
   const coroutine: Coroutine = async (connection) => {
@@ -70,12 +70,13 @@ onAll("a client that leaves cancels a sleep and a blocked answer", async (poller
     for (const path of ["/sleep", "/write"]) {
       const client = await RawClient.connect(port, 8192);
       await client.send(get(path));
-      await eventually(() => begun > ends.length, `${path} does not begin`); // else a reset takes it with it
+      // A reset before that would destroy the request.
+      await eventually(() => begun > ends.length, `${path} does not begin`);
       await sleep(30);
       client.reset();
       await eventually(() => ends.includes(path), `${path} is not cancelled`);
     }
-    { // one that ended its half and gets nothing counts as gone after a second
+    { // a client that ended its half and gets nothing counts as gone after a second
       using client = await RawClient.connect(port);
       await client.send(get("/sleep"));
       client.endInput();
@@ -91,7 +92,7 @@ onAll("a client that leaves cancels a sleep and a blocked answer", async (poller
   }, poller);
 });
 
-Deno.test("what goes wrong in a coroutine is told to the client and to the log", async () => {
+Deno.test("errors in a coroutine are reported to the client and to the log", async () => {
   let connection: CoroutineConnection | null = null;
   const answer = () => HttpResponse.text("answer");
   const coroutine: Coroutine = async (given) => {
@@ -131,7 +132,7 @@ Deno.test("what goes wrong in a coroutine is told to the client and to the log",
   });
 });
 
-Deno.test("a second answer to a request is not the next one's answer", async () => {
+Deno.test("a second response to a request is not sent for the next one", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const request of connection.requests()) {
       connection.respond(HttpResponse.text(`for ${request.path}`));
@@ -148,7 +149,7 @@ Deno.test("a second answer to a request is not the next one's answer", async () 
   });
 });
 
-Deno.test("a coroutine that returns leaves a pipelined request unanswered, and is not blamed", async () => {
+Deno.test("a coroutine that returns leaves a pipelined request unanswered, and that is no error", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const _ of connection.requests()) {
       return void await connection.respond(HttpResponse.text("only"));
@@ -159,7 +160,7 @@ Deno.test("a coroutine that returns leaves a pipelined request unanswered, and i
     await wire.send(get("/1") + get("/2") + get("/3"));
     assertEquals((await wire.expect()).text, "only");
     assert(await wire.isClosed());
-    // What is left of a body does not keep the connection either.
+    // The rest of a body does not keep the connection open, either.
     using other = await Wire.connect(port);
     await other.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx");
     assertEquals((await other.expect()).text, "only");
@@ -168,7 +169,7 @@ Deno.test("a coroutine that returns leaves a pipelined request unanswered, and i
   });
 });
 
-Deno.test("two takers at once, and answers that nobody awaits", async () => {
+Deno.test("two calls that take requests at once, and responses that are not awaited", async () => {
   let message = "";
   const coroutine: Coroutine = async (connection) => {
     const iterator = connection.requests()[Symbol.asyncIterator]();
@@ -181,7 +182,8 @@ Deno.test("two takers at once, and answers that nobody awaits", async () => {
     await first;
     await sleep(50); // the loop is parked now
     connection.respond(HttpResponse.text("one"));
-    connection.respond(HttpResponse.text("two")); // a rejected promise, or an exception: nobody else's
+    // A rejected promise or an exception, which affects no other connection.
+    connection.respond(HttpResponse.text("two"));
     await iterator.next();
   };
   await withServer({ coroutine }, async ({ port }) => {
@@ -190,7 +192,7 @@ Deno.test("two takers at once, and answers that nobody awaits", async () => {
   });
 });
 
-Deno.test("a body reaches a coroutine, and a stream its client", async () => {
+Deno.test("a body reaches a coroutine, and a stream the client", async () => {
   const coroutine: Coroutine = async (connection) => {
     for await (const request of connection.requests()) {
       const text = await request.text();
@@ -219,7 +221,7 @@ Deno.test("a body reaches a coroutine, and a stream its client", async () => {
   });
 });
 
-Deno.test("shutdown: who waits for a request ends, and who answers one finishes it", async () => {
+Deno.test("on shutdown a coroutine that waits for a request ends, and one that answers a request finishes it", async () => {
   const handler = async () => {
     await sleep(1200);
     return HttpResponse.text("late");
@@ -255,7 +257,7 @@ Deno.test("between two requests the keep-alive deadline runs", async () => {
 });
 
 onAll(
-  "a client that leaves while its answer is made elsewhere is no failure of the handler",
+  "a client that leaves while its response is made is no failure of the handler",
   async (poller) => {
     const handler: Handler = async (request) => {
       await sleep(Number(request.path.slice(1)));

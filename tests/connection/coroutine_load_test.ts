@@ -1,5 +1,5 @@
 /**
- * Coroutines in numbers, beside other work, and at the server's end.
+ * Many coroutines, coroutines beside other work, and coroutines at the server's end.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -39,7 +39,7 @@ onAll("2,000 coroutines at once, or as many as the poller holds", async (poller)
   assert(isFull);
 });
 
-Deno.test("a descriptor that the poller refuses cancels its coroutine", async () => {
+Deno.test("a coroutine is cancelled when the poller refuses its descriptor", async () => {
   const ends = { began: 0, ended: 0 };
   await withCoroutine(async (socket) => {
     ends.began++;
@@ -59,13 +59,13 @@ Deno.test("a descriptor that the poller refuses cancels its coroutine", async ()
 });
 
 onAll(
-  "shutdown: coroutines that wait end, and one in the middle of its answer finishes it",
+  "shutdown: coroutines that wait end, and one in the middle of a response finishes it",
   async (poller) => {
     const ends: string[] = [];
     const coroutine: Coroutine = async (socket) => {
       const what = decoder.decode(await socket.read() ?? new Uint8Array(0));
       if (what === "answer") {
-        await socket.sleep(1500); // longer than a client that is gone would be given
+        await socket.sleep(1500); // longer than a client that has left would be given
         await socket.write(encoder.encode("the answer"));
       } else assertEquals(await socket.read(), null);
       ends.push(what);
@@ -87,7 +87,7 @@ onAll(
 );
 
 Deno.test("50,000 short connections leave no memory behind", async () => {
-  // Its heap has room for the program and for 700 bytes of each connection: past that V8 ends the process.
+  // The heap has room for the program and for 700 bytes per connection. Past that, V8 ends the process.
   const [deno, ...rest] = programCommand(["--port", "0", "--coroutine", "--handler", "greet"]);
   const command = [deno, ...rest.toSpliced(rest.indexOf("run") + 1, 0, "--v8-flags=--max-old-space-size=48")];
   await using program = await Program.startCommand(command);
@@ -96,7 +96,7 @@ Deno.test("50,000 short connections leave no memory behind", async () => {
       const client = await RawClient.connect(program.port);
       await client.send("x");
       assertEquals(await client.receive(new Uint8Array(11)), 11);
-      client.reset(); // or its port would not be free for a minute
+      client.reset(); // otherwise its port would be in TIME_WAIT for a minute
     }
   };
   await Promise.all(Array.from({ length: 100 }, talk));
@@ -104,7 +104,7 @@ Deno.test("50,000 short connections leave no memory behind", async () => {
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("who waits in read is waited for, from then on", async () => {
+Deno.test("the idle deadline of a coroutine that waits in read begins anew with each read", async () => {
   const service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) =>
     CoroutineConnection.run(echoCoroutine, fd, host, keeper);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
@@ -118,7 +118,7 @@ Deno.test("who waits in read is waited for, from then on", async () => {
   assertEquals(scripted.socket.text, "xxx");
 });
 
-Deno.test("timers, crypto and fetch in a coroutine go on while the loop is busy", async () => {
+Deno.test("timers, crypto and fetch in a coroutine continue while the loop is busy", async () => {
   let isOver = false;
   await withCoroutine(async (socket) => {
     await socket.read();

@@ -1,5 +1,5 @@
 /**
- * Coroutines that speak bytes: over real sockets, in this process.
+ * Coroutines with byte protocols, over real sockets in this process.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MIB = 1024 * 1024;
 
-/** What a call throws, or its promise is rejected with. */
+/** Returns the error that a call throws or rejects with, or null. */
 async function thrownBy(call: () => unknown): Promise<unknown> {
   try {
     await call();
@@ -54,7 +54,7 @@ onAll(
       }
     };
     await withCoroutine(coroutine, async ({ port, errors }) => {
-      const hasBegun = async () => { // before that a reset takes with it what was sent
+      const hasBegun = async () => { // a reset before that would destroy the sent bytes
         await eventually(() => begun === ends.length + 1, "the coroutine does not begin");
         await sleep(30);
       };
@@ -65,7 +65,7 @@ onAll(
         client.reset();
         await eventually(() => ends.includes(what), `${what} is not cancelled`);
       }
-      { // behind bytes that nobody has read
+      { // a reset after bytes that were not read
         const client = await RawClient.connect(port);
         await client.send("sleep");
         await hasBegun();
@@ -74,7 +74,7 @@ onAll(
         client.reset();
         await eventually(() => ends.length === 4, "sleep is not cancelled behind unread bytes");
       }
-      { // who ended its half and hears nothing counts as gone, also behind bytes that nobody has read
+      { // a client that ended its half and takes nothing counts as gone, also with unread bytes
         using client = await RawClient.connect(port);
         await client.send("sleep");
         await hasBegun();
@@ -88,7 +88,7 @@ onAll(
   },
 );
 
-onAll("a half-close: read gives null, and what is written then arrives", async (poller) => {
+onAll("after a half-close read returns null, and later writes still arrive", async (poller) => {
   await withCoroutine(async (socket) => {
     let text = "";
     for (let bytes = await socket.read(); bytes !== null; bytes = await socket.read()) {
@@ -97,7 +97,7 @@ onAll("a half-close: read gives null, and what is written then arrives", async (
     assertEquals(await socket.read(), null, "and again");
     await socket.sleep(100);
     await socket.write(encoder.encode(text + "!"));
-    await socket.sleep(900); // less than a second, counted from what was written
+    await socket.sleep(900); // less than a second after the write
     await socket.write(new Uint8Array(3 * MIB));
   }, async ({ port }) => {
     using wire = await Wire.connect(port);
@@ -119,7 +119,7 @@ Deno.test("no promise is made when a call need not wait", async () => {
     if (!(second instanceof Promise)) assertEquals(decoder.decode(second!), "two");
     seen.push(socket.write(encoder.encode("fits")) instanceof Promise);
     assertEquals(await socket.read(), null);
-    seen.push(socket.read() instanceof Promise); // the end is known
+    seen.push(socket.read() instanceof Promise); // the end is known already
   }, async ({ port }) => {
     using wire = await Wire.connect(port);
     await wire.send("one");
@@ -148,7 +148,7 @@ Deno.test("a write of many megabytes at once is sent whole, to a client that rea
   });
 });
 
-Deno.test("writes that nobody awaits are bounded: the client that does not read is cut off", async () => {
+Deno.test("unawaited writes are bounded: a client that does not read is cut off", async () => {
   let writes = 0;
   let isCut = false;
   await withCoroutine(async (socket) => {
@@ -169,7 +169,7 @@ Deno.test("writes that nobody awaits are bounded: the client that does not read 
   });
 });
 
-Deno.test("what a coroutine throws, early, late or synchronously, costs its own connection", async () => {
+Deno.test("an error in a coroutine, early, late or synchronous, costs its own connection", async () => {
   const thrown: Coroutine[] = [
     () => Promise.reject(new Error("at once")),
     () => {
@@ -217,7 +217,7 @@ Deno.test("what a coroutine throws, early, late or synchronously, costs its own 
   });
 });
 
-Deno.test("rejected promises that nobody awaits end nothing", async () => {
+Deno.test("rejected promises that are not awaited end nothing", async () => {
   let count = 0;
   await withCoroutine(async (socket) => {
     socket.read();

@@ -1,5 +1,5 @@
 /**
- * Servers that are told to stop while clients ask again at once after each answer: none of them goes without an answer.
+ * Servers that stop while clients send the next request right after each response: every request is answered.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,13 +12,13 @@ import { eventually } from "../support/waiting.ts";
 import { UnbrokenLoad } from "../support/unbroken_load.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** More by EPOLLET_DRAINS. */
+/** EPOLLET_DRAINS sets another number. */
 const ROUNDS = Number(Deno.env.get("EPOLLET_DRAINS") ?? 3);
-/** Each of these keeps its connection, and as many more connect for each request. */
+/** The number of clients that keep their connections, and of those that connect for each request. */
 const CLIENTS = 20;
 
 for (const workers of [1, 2, 4]) {
-  Deno.test(`reloads and upgrades lose no answer (--workers ${workers})`, async () => {
+  Deno.test(`reloads and upgrades lose no response (--workers ${workers})`, async () => {
     using site = new Site({ "index.html": "hello" });
     await using program = await Program.start(site.root, ["--workers", String(workers), "--no-config"]);
     const load = new UnbrokenLoad(program.port, CLIENTS, "/", false);
@@ -54,7 +54,7 @@ for (const workers of [1, 2, 4]) {
   });
 }
 
-Deno.test("a server that ends answers what is on its way, and says that it closes", async () => {
+Deno.test("a stopping server answers the requests that are on their way, and sends Connection: close", async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const handler = () => HttpResponse.text("hello");
     const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler });
@@ -78,7 +78,7 @@ Deno.test("a server that ends answers what is on its way, and says that it close
   }
 });
 
-Deno.test("a silent fresh connection, and half a request line, do not hold up a server that ends", async () => {
+Deno.test("a new silent connection, and half a request line, do not delay the end of a server", async () => {
   const handler = () => HttpResponse.text("hello");
   const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler });
   const { port } = server.addr;
@@ -86,7 +86,7 @@ Deno.test("a silent fresh connection, and half a request line, do not hold up a 
   using silent = await Wire.connect(port);
   using half = await Wire.connect(port);
   await half.send("GET /half");
-  await sleep(2_000); // the kernel shows a client that says nothing after a second only
+  await sleep(2_000); // with TCP_DEFER_ACCEPT the kernel shows a silent client only after a second
   const startMs = performance.now();
   const shutdown = server.shutdown();
   const told = half.readToEnd();
@@ -99,7 +99,7 @@ Deno.test("a silent fresh connection, and half a request line, do not hold up a 
 
 const EVENTS = [["Content-Type", "text/event-stream"]] as const;
 
-Deno.test("an event stream is told at once when the server is to stop, and ends whole, whether it listens or not", async () => {
+Deno.test("an event stream is told at once that the server stops, and ends completely, whether it listens or not", async () => {
   const encoder = new TextEncoder();
   for (const listens of [true, false]) {
     let cancelled = 0;
@@ -141,7 +141,7 @@ Deno.test("an event stream is told at once when the server is to stop, and ends 
   }
 });
 
-/** When an event stream of `chunks`, of which one is sent every `pauseMs`, had ended after `shutdown`, and what was sent. */
+/** Returns when an event stream of `chunks`, one every `pauseMs`, had ended after `shutdown`, and what was sent. */
 async function drained(
   chunks: number,
   pauseMs: number,
@@ -172,8 +172,8 @@ async function drained(
   return { tookMs, text, isWhole: text.endsWith("\r\n0\r\n\r\n") };
 }
 
-Deno.test("an event stream that pauses between its pieces has its whole second, and no more", async () => {
-  // Pieces wait: those of a second are sent, and not those of the next ones.
+Deno.test("an event stream that pauses between its chunks has one second, and no more", async () => {
+  // The chunks of one second are sent, and later ones are not.
   const [many, long, silent] = await Promise.all([
     drained(200, 50, 120),
     drained(3, 20_000, 50),
@@ -184,6 +184,6 @@ Deno.test("an event stream that pauses between its pieces has its whole second, 
   assert(sent >= 6 && sent < 150, `${sent} pieces`);
   // The pause is longer than the second.
   assert(long.isWhole && long.tookMs >= 950 && long.tookMs < 10_000, `${long.tookMs} ms`);
-  // After its pause it has nothing to say.
+  // After its pause it has nothing to send.
   assert(silent.isWhole && silent.tookMs >= 950 && silent.tookMs < 10_000, `${silent.tookMs} ms`);
 });

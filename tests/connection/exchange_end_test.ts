@@ -1,6 +1,6 @@
 /**
- * Handlers that promise their answers, on a scripted socket, level and edge: answers that come too late, clients that
- * leave meanwhile, servers that end.
+ * Handlers that return promises, on a scripted socket, with level and edge trigger: responses that come too late,
+ * clients that leave meanwhile, servers that end.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -28,7 +28,7 @@ import {
 import { answer, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
 
-onBoth("past the deadline the client gets 503; the late answer is given back, once", async (trigger) => {
+onBoth("after the deadline the client gets 503; the late response is released once", async (trigger) => {
   for (const kind of ["file", "stream", "rejection", "nothing"] as const) {
     await withClock(async (advance) => {
       const calls = new Calls();
@@ -63,7 +63,7 @@ onBoth("past the deadline the client gets 503; the late answer is given back, on
 });
 
 onBoth(
-  "a client that resets while its answer is made: the signal at once, the answer given back",
+  "a client that resets while its response is made aborts the signal at once, and the response is released",
   async (trigger) => {
     for (const kind of ["file", "stream", "rejection"] as const) {
       for (const isSettledBefore of [true, false]) {
@@ -81,7 +81,7 @@ onBoth(
         };
         if (isSettledBefore) {
           settle();
-          for (let i = 0; i < 10; i++) await null; // the task is posted, and runs in the very turn of the reset
+          for (let i = 0; i < 10; i++) await null; // the task is posted, and runs in the same turn as the reset
         }
         scripted.receive(-ECONNRESET);
         assertEquals([scripted.state, signal.aborted], ["closed", true]);
@@ -99,7 +99,7 @@ onBoth(
   },
 );
 
-onBoth("a server that ends gives back what is answered later", async (trigger) => {
+onBoth("a server that has ended releases later responses", async (trigger) => {
   const calls = new Calls();
   const file = new CountedFile();
   {
@@ -111,7 +111,7 @@ onBoth("a server that ends gives back what is answered later", async (trigger) =
   assertEquals([file.closed, calls.all[0]!.context.signal.aborted], [1, true]);
 });
 
-onBoth("a signal that is asked for when the client is gone is aborted", async (trigger) => {
+onBoth("a signal that is first read after the client left is aborted", async (trigger) => {
   const calls = new Calls();
   using scripted = new Scripted(calls.handler, trigger);
   scripted.receive(get("/"));
@@ -122,7 +122,7 @@ onBoth("a signal that is asked for when the client is gone is aborted", async (t
 });
 
 onBoth(
-  "a client that ended its half gets its whole answer; the signal tells after a while",
+  "a client that ended its half gets its whole response; the signal is aborted after a while",
   async (trigger) => {
     for (const waitsMs of [0, ABANDONED_TIMEOUT_MS - 1, ABANDONED_TIMEOUT_MS + 1]) {
       await withClock(async (advance) => {
@@ -158,7 +158,7 @@ onBoth("a client that ended its half and whose handler never answers gets 503", 
 });
 
 onBoth(
-  "after an early answer the rest of its request's body is waited for as briefly as an end",
+  "after an early response the rest of the request's body is awaited as briefly as an end",
   async (trigger) => {
     await withClock(async (advance) => {
       using scripted = new Scripted(() => says("early"), trigger);
@@ -173,7 +173,7 @@ onBoth(
       }
       assertEquals([statuses(scripted), scripted.state], [[200], "closed"]);
       assert(waitedMs >= LINGER_TIMEOUT_MS && waitedMs <= 2 * LINGER_TIMEOUT_MS, `${waitedMs} ms`);
-      // One whose body goes on is served on.
+      // A client whose body continues is still served.
       using other = new Scripted(() => says("early"), trigger);
       other.receive(whole.slice(0, -50));
       await calm(other);
@@ -185,7 +185,7 @@ onBoth(
   },
 );
 
-onBoth("one who pipelines and then resets is noticed, if the poller tells", async (trigger) => {
+onBoth("a reset after pipelined requests is noticed, if the poller reports it", async (trigger) => {
   const calls = new Calls();
   using scripted = new Scripted(calls.handler, trigger);
   scripted.receive(get("/1"));
@@ -200,7 +200,7 @@ onBoth("one who pipelines and then resets is noticed, if the poller tells", asyn
 });
 
 onBoth(
-  "a handler has as long as it is told, and a promise that never settles holds nobody up",
+  "a handler has the time that is set, and a promise that never settles delays no other client",
   async (trigger) => {
     await withClock(async (advance) => {
       using scripted = scriptedWith(new Calls().handler, trigger, { handlerTimeoutMs: 50 });

@@ -1,6 +1,6 @@
 /**
- * Requests of all kinds behind each other, cut anywhere, answered at any time, sent in any portions: the client gets
- * what it would get from a server that does one thing after the other. And clients that leave in between.
+ * Random requests in a row, cut anywhere, answered at any time, sent in any portions. The client gets what a server
+ * would send that does one thing after the other. Some clients leave in between.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -15,7 +15,10 @@ import { Random, SEED } from "../support/random.ts";
 import { onBoth, Scripted } from "../support/scripted.ts";
 
 const CASES = 300;
-/** How the handler goes about its work. The body of its answer is the request's path and the body that it read. */
+/**
+ * The ways in which the handler works. The body of its response has the path of the request and the body that it
+ * read.
+ */
 const WAYS = [
   "at-once",
   "later",
@@ -30,7 +33,7 @@ const WAYS = [
   "error",
 ];
 
-/** One request, and what it is to be answered. */
+/** A request, and its expected response. */
 interface Planned {
   readonly input: string;
   readonly expected: readonly [status: number, body: string];
@@ -65,7 +68,7 @@ async function ticks(random: Random): Promise<void> {
   for (let left = random.oneIn(3) ? 0 : random.below(60); left > 0; left--) await null;
 }
 
-/** Answers by the first part of the path. */
+/** Returns a handler that answers by the first part of the path. */
 function makeHandler(random: Random, sources: Source[]): Handler {
   const counted = (pieces: readonly string[]) => {
     const source = new Source(pieces);
@@ -125,7 +128,7 @@ function makeHandler(random: Random, sources: Source[]): Handler {
   };
 }
 
-/** The responses on the wire; those to HEAD have no body, whatever they say of one. */
+/** Returns the responses that were sent. Responses to HEAD have no body, whatever their fields say. */
 function parse(text: string, planned: readonly Planned[]): (readonly [number, string])[] {
   const found: (readonly [number, string])[] = [];
   let at = 0;
@@ -157,7 +160,7 @@ function parse(text: string, planned: readonly Planned[]): (readonly [number, st
   return found;
 }
 
-/** Feeds the connection until `isOver`. */
+/** Feeds the connection until `isOver` returns true. */
 async function drive(
   scripted: Scripted,
   random: Random,
@@ -186,7 +189,7 @@ async function drive(
   }
 }
 
-/** Runs `CASES` of `test`; what fails is told with its seed. */
+/** Runs `test` `CASES` times. A failure is reported with its seed. */
 async function repeatedly(test: (random: Random) => Promise<void>): Promise<void> {
   const random = new Random();
   for (let i = 0; i < CASES; i++) {
@@ -199,7 +202,7 @@ async function repeatedly(test: (random: Random) => Promise<void>): Promise<void
 }
 
 onBoth(
-  "whatever is asked, cut, answered and sent in whatever way, is answered in order and whole",
+  "random requests, however they are cut, answered and sent, are answered in order and completely",
   async (trigger) => {
     await repeatedly(async (random) => {
       const planned = Array.from({ length: 1 + random.below(6) }, (_, i) => plan(random, i));

@@ -1,6 +1,6 @@
 /**
- * Handlers that promise their answers, on a scripted socket, level and edge: every way in which such a promise ends,
- * and every way in which the client leaves meanwhile.
+ * Handlers that return promises, on a scripted socket, with level and edge trigger: every way in which such a promise
+ * settles, and in which the client leaves meanwhile.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -25,7 +25,7 @@ import { get } from "../support/wire.ts";
 
 const HEAD = "HEAD /h HTTP/1.1\r\nHost: x\r\n\r\n";
 
-onBoth("a promise that is fulfilled is the answer, and the connection goes on", async (trigger) => {
+onBoth("a fulfilled promise is the response, and the connection continues", async (trigger) => {
   const calls = new Calls();
   using scripted = new Scripted(calls.handler, trigger);
   for (const text of ["one", "two"]) {
@@ -47,7 +47,7 @@ onBoth("a thenable and an async function answer like a promise", async (trigger)
 });
 
 onBoth(
-  "what a handler rejects with: HttpError is its status, all else is 500 and logged",
+  "a handler's rejection with an HttpError gives its status, any other gives 500 and is logged",
   async (trigger) => {
     for (
       const [error, status, logged] of [
@@ -70,7 +70,7 @@ onBoth(
   },
 );
 
-onBoth("what is no HttpResponse is 500, promised or not, and is not waited for", async (trigger) => {
+onBoth("a result that is no HttpResponse is 500, promised or not, and is not awaited", async (trigger) => {
   for (const wrong of [undefined, null, "text", 200, new Response("x"), {}]) {
     for (const isPromised of [true, false]) {
       const value = wrong as unknown as HttpResponse;
@@ -84,7 +84,7 @@ onBoth("what is no HttpResponse is 500, promised or not, and is not waited for",
   }
 });
 
-Deno.test("an HttpError has a status of an error, and a response one of a response", async () => {
+Deno.test("an HttpError has the status of an error, and a response that of a response", async () => {
   for (const status of [200, 399, 600, 404.5, NaN]) {
     assert(await failure(() => new HttpError(status, "no error")) instanceof RangeError, `${status}`);
   }
@@ -93,7 +93,7 @@ Deno.test("an HttpError has a status of an error, and a response one of a respon
   }
 });
 
-onBoth("a context that is kept after the answer disturbs no later request", async (trigger) => {
+onBoth("a context that is kept after the response affects no later request", async (trigger) => {
   const kept: HandlerContext[] = [];
   using scripted = new Scripted((request, context) => {
     kept.push(context);
@@ -111,7 +111,7 @@ onBoth("a context that is kept after the answer disturbs no later request", asyn
 });
 
 onBoth(
-  "requests behind one that is being answered wait, and no more than a slot of them is received",
+  "requests wait for the one that is being answered, and no more than a slot of them is received",
   async (trigger) => {
     const calls = new Calls();
     using scripted = new Scripted(calls.handler, trigger);
@@ -134,7 +134,7 @@ onBoth(
 );
 
 onBoth(
-  "answers of promises and others keep the order of their requests, whenever they settle",
+  "responses keep the order of their requests, whenever promises settle",
   async (trigger) => {
     for (let order = 0; order < 8; order++) { // which of three requests are answered at once
       const calls = new Calls();
@@ -153,7 +153,7 @@ onBoth(
   },
 );
 
-onBoth("every send may be short: promised answers are the same to the client", async (trigger) => {
+onBoth("every send may be short: promised responses are the same to the client", async (trigger) => {
   const requests = get("/0") + get("/1") + HEAD + get("/2", "Connection: close");
   const run = async (sends: number[]) => {
     using scripted = new Scripted(async (request) => {
@@ -209,7 +209,7 @@ onBoth("HEAD, HTTP/1.0, a server without keep-alive, and one that stops", async 
   }
 });
 
-onBoth("HEAD closes the file and cancels the stream of its answer", async (trigger) => {
+onBoth("HEAD closes the file and cancels the stream of its response", async (trigger) => {
   const file = new CountedFile();
   const source = new Source(["x"], false);
   const responses = [new HttpResponse(200, [], file.body), new HttpResponse(200, [], source.stream)];
@@ -223,7 +223,7 @@ onBoth("HEAD closes the file and cancels the stream of its answer", async (trigg
   );
 });
 
-onBoth("what a handler reads of its request after an await is that request's", async (trigger) => {
+onBoth("a handler reads its own request after an await", async (trigger) => {
   const seen: string[] = [];
   using scripted = new Scripted(async (request) => {
     const before = request.path + request.header("x");

@@ -1,5 +1,5 @@
 /**
- * Who a request comes from, by the word of proxies: what is believed of `Forwarded` and `X-Forwarded-For`, and of whom.
+ * The client of a request behind proxies: which parts of `Forwarded` and `X-Forwarded-For` are trusted.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -17,7 +17,7 @@ import { get, Wire } from "../support/wire.ts";
 
 const trusted = new TrustedProxies(["10.0.0.0/8", "loopback", "2001:db8:ffff::/48"]);
 
-/** A request with these field lines. */
+/** Returns a request with these field lines. */
 function requestOf(lines: readonly string[]): HttpRequest {
   const bytes = encodeUtf8(["GET / HTTP/1.1", "Host: x", ...lines, "", ""].join("\r\n"));
   const request = new HttpRequest();
@@ -25,7 +25,7 @@ function requestOf(lines: readonly string[]): HttpRequest {
   return request;
 }
 
-Deno.test("the client is the last address that is no trusted proxy's; beyond nonsense nothing is believed", () => {
+Deno.test("the client is the last address that is not a trusted proxy's; nothing before a malformed element is trusted", () => {
   const cases: [lines: string[], client: string | null][] = [
     [[], null],
     [["X-Forwarded-For: 192.0.2.1"], "192.0.2.1"],
@@ -51,7 +51,8 @@ Deno.test("the client is the last address that is no trusted proxy's; beyond non
     [['Forwarded: For="[2001:db8:cafe::17]:4711"'], "2001:db8:cafe::17"],
     [['Forwarded: for=192.0.2.43, for="10.1.2.3:81"'], "192.0.2.43"],
     [["Forwarded: for=192.0.2.43", "Forwarded: for=10.1.2.3;by=_x"], "192.0.2.43"],
-    [["Forwarded: for=192.0.2.43", "X-Forwarded-For: 198.51.100.1"], null], // one of them is the client's own
+    // The client may have written one of them.
+    [["Forwarded: for=192.0.2.43", "X-Forwarded-For: 198.51.100.1"], null],
     [["X-Forwarded-For: 192.0.2.43", "Forwarded: for=192.0.2.43"], "192.0.2.43"],
     [["X-Forwarded-For: 198.51.100.1, 10.0.0.1", 'Forwarded: for="198.51.100.1:80"'], "198.51.100.1"],
     [["Forwarded: by=10.0.0.1", "X-Forwarded-For: 198.51.100.1"], null],
@@ -59,10 +60,10 @@ Deno.test("the client is the last address that is no trusted proxy's; beyond non
     [["Forwarded: for=_hidden, for=10.1.2.3"], "10.1.2.3"],
     [["Forwarded: for=192.0.2.43, for=_SEVKISEK;by=_x"], null],
     [['Forwarded: for="192.0.2.4\\3"'], "192.0.2.43"],
-    [["Forwarded: for=2001:db8::1"], null], // has to be quoted
+    [["Forwarded: for=2001:db8::1"], null], // the address has to be quoted
     [["Forwarded: for=192.0.2.43;for=192.0.2.44"], null],
     [["Forwarded: for=192.0.2.43,"], null],
-    [['Forwarded: for=", for=192.0.2.43'], null], // who wrote what?
+    [['Forwarded: for=", for=192.0.2.43'], null], // it is unclear which proxy wrote what
     [['Forwarded: for="', "Forwarded: for=192.0.2.43"], "192.0.2.43"],
     [['Forwarded: for="a, for=10.0.0.1', "Forwarded: for=10.1.2.3"], "10.1.2.3"],
     [["Forwarded: for=192.0.2.1:_obf"], null],
@@ -74,7 +75,7 @@ Deno.test("the client is the last address that is no trusted proxy's; beyond non
   }
 });
 
-Deno.test("whatever stands there is an address that was added by somebody trusted, or nothing", () => {
+Deno.test("whatever the fields say, the result is an address that a trusted proxy added, or null", () => {
   const words = [
     "for=",
     "192.0.2.1",
@@ -98,13 +99,13 @@ Deno.test("whatever stands there is an address that was added by somebody truste
     const name = random.pick(["Forwarded", "X-Forwarded-For"]);
     const client = forwardedClient(requestOf([`${name}: ${text}`]), trusted);
     assert(client === null || formatIp(parseIp(client)!) === client, `${text}: ${client}`);
-    // What a trusted proxy adds in a line of its own is what counts, whatever a client has sent before.
+    // The line that a trusted proxy adds counts, whatever a client has sent before it.
     const added = name === "Forwarded" ? "Forwarded: for=198.51.100.9" : "X-Forwarded-For: 198.51.100.9";
     assertEquals(forwardedClient(requestOf([`${name}: ${text}`, added]), trusted), "198.51.100.9", text);
   });
 });
 
-Deno.test("addresses are read as RFC 4291 has them, and written as RFC 5952 wants it", () => {
+Deno.test("addresses are read as in RFC 4291, and written as in RFC 5952", () => {
   const cases: [text: string, written: string | null][] = [
     ["0.0.0.0", "0.0.0.0"],
     ["255.255.255.255", "255.255.255.255"],
@@ -181,7 +182,7 @@ Deno.test("proxies are trusted by address, by network and by name, and no others
   }
 });
 
-Deno.test("the log shows the client, and --rate counts it, where the peer is trusted; else the peer", async () => {
+Deno.test("the log shows the client, and --rate counts it, when the peer is trusted; otherwise the peer", async () => {
   for (const trustProxy of [["loopback"], ["10.0.0.0/8"]]) {
     using log = new LogInFile();
     const server = serving(() => HttpResponse.text("x"), {
@@ -217,7 +218,7 @@ Deno.test("the log shows the client, and --rate counts it, where the peer is tru
   }
 });
 
-Deno.test("heads that are known by their bytes keep their clients apart, trusted or not", async () => {
+Deno.test("heads that are found in the cache keep their clients apart, trusted or not", async () => {
   using log = new LogInFile();
   const server = serving(() => HttpResponse.text("x"), {
     hostname: "0.0.0.0",

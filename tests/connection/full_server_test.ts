@@ -1,6 +1,6 @@
 /**
- * The program at its limits: too many clients, of one address or in all, too many requests, no descriptor left.
- * Everybody gets an answer, nothing spins, and service is back as soon as there is room.
+ * The program at its limits: too many clients, of one address or in all, too many requests, no descriptors left.
+ * Every client gets an answer, nothing spins, and service is back as soon as there is room.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -11,7 +11,7 @@ import { get, Wire } from "../support/wire.ts";
 
 const SITE = { "index.html": "hello" };
 
-/** Clients that are connected and have begun to speak: they never rest. */
+/** Connects clients that have begun a request, so they are never idle. */
 async function crowd(port: number, count: number): Promise<Wire[]> {
   const clients: Wire[] = [];
   for (let i = 0; i < count; i++) {
@@ -22,7 +22,7 @@ async function crowd(port: number, count: number): Promise<Wire[]> {
   return clients;
 }
 
-/** The statuses of those that are answered within a moment, and how many wait. */
+/** Counts the responses that arrive within a moment by their status, and the clients without one. */
 async function answersOf(clients: readonly Wire[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   await Promise.all(clients.map(async (client) => {
@@ -41,7 +41,7 @@ function leave(clients: readonly Wire[]): void {
   for (const client of clients) client[Symbol.dispose]();
 }
 
-/** Asks until the answer is 200; how long that took. */
+/** Sends requests until the status is 200, and returns the time that it took. */
 async function serviceMs(port: number): Promise<number> {
   const startMs = performance.now();
   while (performance.now() - startMs < 5000) {
@@ -53,15 +53,15 @@ async function serviceMs(port: number): Promise<number> {
   return Infinity;
 }
 
-/** Ends the program; the lines it has written to standard error. */
-async function complaints(program: Program): Promise<string[]> {
+/** Ends the program, and returns the lines that it has printed to standard error. */
+async function errorLines(program: Program): Promise<string[]> {
   program.kill("SIGTERM");
   const { code, stderr } = await program.finish();
   assertEquals(code, 0);
-  return stderr.split("\n").filter((line) => line.startsWith("epollet:")); // Deno may miss descriptors, too
+  return stderr.split("\n").filter((line) => line.startsWith("epollet:")); // Deno may lack descriptors, too
 }
 
-Deno.test("--max-connections: one client more is told 503, and gets in when another leaves", async () => {
+Deno.test("--max-connections: one client more gets 503, and is served when another leaves", async () => {
   using site = new Site(SITE);
   await using program = await Program.start(site.root, ["--max-connections", "5"]);
   const clients = await crowd(program.port, 8);
@@ -69,13 +69,13 @@ Deno.test("--max-connections: one client more is told 503, and gets in when anot
   clients[0]![Symbol.dispose]();
   assert(await serviceMs(program.port) < 1000);
   leave(clients.slice(1));
-  const lines = await complaints(program);
+  const lines = await errorLines(program);
   assertEquals(lines, [
     "epollet: Clients are refused: all 5 connections that the server may have are in use",
   ]);
 });
 
-Deno.test("a client that has rested for a second gives way to a new one; one that has just asked does not", async () => {
+Deno.test("a client that was idle for a second is closed for a new one; one that has just sent a request is not", async () => {
   using site = new Site(SITE);
   await using program = await Program.start(site.root, ["--max-connections", "2"]);
   const old = await Wire.connect(program.port);
@@ -88,7 +88,7 @@ Deno.test("a client that has rested for a second gives way to a new one; one tha
   const third = await Wire.connect(program.port);
   await third.send(get("/"));
   assertEquals((await third.read())?.text, "hello");
-  assertEquals(await old.read(), null, "the one that had rested longest is gone");
+  assertEquals(await old.read(), null, "the one that was idle longest is closed");
   const fourth = await Wire.connect(program.port);
   await fourth.send(get("/"));
   assertEquals((await fourth.read())?.status, 503);
@@ -99,7 +99,7 @@ Deno.test("a client that has rested for a second gives way to a new one; one tha
   leave([old, young, third, fourth]);
 });
 
-Deno.test("--max-per-ip: another address is not concerned", async () => {
+Deno.test("--max-per-ip does not affect another address", async () => {
   using site = new Site(SITE);
   await using program = await Program.start(site.root, ["--max-per-ip", "3"]);
   const clients = await crowd(program.port, 5);
@@ -108,13 +108,13 @@ Deno.test("--max-per-ip: another address is not concerned", async () => {
   leave(clients);
   await sleep(50);
   assert(await serviceMs(program.port) < 1000);
-  const lines = await complaints(program);
+  const lines = await errorLines(program);
   assertEquals(lines, [
     "epollet: Clients are refused: 127.0.0.1 has all 3 connections that an address may have",
   ]);
 });
 
-/** The status that curl gets from another of this machine's addresses. */
+/** Returns the status that curl gets from another address of this machine. */
 async function statusFrom(address: string, port: number): Promise<string> {
   const args = [
     "-s",
@@ -130,7 +130,7 @@ async function statusFrom(address: string, port: number): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("--rate: past it 429 with the time to wait, on connections old and new, which stay open", async () => {
+Deno.test("--rate: more requests get 429 with the time to wait, on old and new connections, which stay open", async () => {
   using site = new Site(SITE);
   await using program = await Program.start(site.root, ["--rate", "5/m"]);
   using client = await Wire.connect(program.port);
@@ -150,10 +150,10 @@ Deno.test("--rate: past it 429 with the time to wait, on connections old and new
     }
   }
   assertEquals(await statusFrom("127.0.0.3", program.port), "200");
-  assertEquals(await complaints(program), []);
+  assertEquals(await errorLines(program), []);
 });
 
-Deno.test("out of descriptors: 503 for who comes, one line a second, no spinning; service returns with them", async () => {
+Deno.test("without descriptors new clients get 503, one line per second is logged, nothing spins, and service returns with the descriptors", async () => {
   using site = new Site(SITE);
   for (
     const [flags, line] of [
@@ -181,13 +181,13 @@ Deno.test("out of descriptors: 503 for who comes, one line a second, no spinning
     assert(used < 40 * seconds, `${used} ticks of 10 ms used in ${seconds} s of waiting`);
     leave(clients);
     assert(await serviceMs(program.port) < 1000);
-    const lines = await complaints(program);
+    const lines = await errorLines(program);
     assert(lines.length >= 1 && lines.length <= 4, lines.join("\n"));
     for (const found of lines) assertMatch(found, line);
   }
 });
 
-Deno.test("every deadline can be set: each stalled client is cut off in time, with 408 where it can read it", async () => {
+Deno.test("every deadline can be set: each stalled client is cut off in time, with 408 if it can read it", async () => {
   using site = new Site({ ...SITE, big: new Uint8Array(20_000_000) });
   const timeouts = ["head", "body", "send", "keep-alive"].flatMap((name) => [`--${name}-timeout`, "1s"]);
   await using program = await Program.start(site.root, timeouts);
@@ -214,16 +214,16 @@ Deno.test("every deadline can be set: each stalled client is cut off in time, wi
     assertEquals((await client.read())?.status ?? null, status, what);
     if (status !== null) assertEquals(await client.read(), null, what);
     const ms = performance.now() - startMs;
-    // The kernel shows a client that says nothing after a second only.
+    // With TCP_DEFER_ACCEPT the kernel shows a silent client only after a second.
     assert(ms > 900 && ms < (what === "before the first" ? 3500 : 2000), `${what}: ${ms} ms`);
-    await beginning.catch(() => {}); // it may have been cut off in the middle
+    await beginning.catch(() => {}); // it may have been cut off within the write
   }));
   using reader = await Wire.connect(program.port);
   await reader.send(get("/big"));
   await sleep(2000);
   const received = await reader.readToEnd().then((bytes) => bytes.length, () => 0);
   assert(received < 20_000_000, "a client that did not read was waited for");
-  assertEquals(await complaints(program), []);
+  assertEquals(await errorLines(program), []);
 });
 
 async function drip(client: Wire, start: string, byte: string): Promise<void> {

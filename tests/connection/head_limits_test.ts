@@ -1,6 +1,6 @@
 /**
- * How long a head may be, and how many fields it may have, where that is set: to the byte, however it is cut, from the
- * options of a program, by the flags, and by a reload.
+ * Limits of a head's length and number of fields: exact to the byte, however the head is cut, set by options, by
+ * flags, and by a reload.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -19,20 +19,20 @@ import { Wire, type WireResponse } from "../support/wire.ts";
 
 const KIB = 1024;
 
-/** A head of exactly so many bytes, with so many fields in all. */
+/** Returns a head of exactly `bytes` bytes, with `fields` fields in all. */
 function headOf(bytes: number, fields = 2, line = "GET / HTTP/1.1"): string {
   const others = Array.from({ length: fields - 2 }, (_, i) => `X-${i}: ${i}\r\n`).join("");
   const begin = `${line}\r\nHost: a\r\n${others}X-Long: `;
   return `${begin}${"v".repeat(bytes - begin.length - 4)}\r\n\r\n`;
 }
 
-/** A head with so many fields. */
+/** Returns a head with `count` fields. */
 function fieldsOf(count: number, line = "GET / HTTP/1.1"): string {
   const others = Array.from({ length: count - 1 }, (_, i) => `X-${i}: ${i}\r\n`).join("");
   return `${line}\r\nHost: a\r\n${others}\r\n`;
 }
 
-/** The answer to bytes that are sent in pieces of this size, one after the other. */
+/** Returns the response to bytes that are sent in pieces of this size, one after the other. */
 async function answerTo(port: number, bytes: string, piece = Infinity): Promise<WireResponse> {
   using wire = await Wire.connect(port);
   for (let at = 0; at < bytes.length; at += piece) {
@@ -42,7 +42,7 @@ async function answerTo(port: number, bytes: string, piece = Infinity): Promise<
   return await wire.expect();
 }
 
-/** Tells how long the head was, and its fields. */
+/** Answers with the length of the head, and its number of fields. */
 const measure: Handler = (request) => {
   const fields = Array.from(request.headers());
   const long = request.header("x-long") ?? "";
@@ -62,7 +62,7 @@ Deno.test("a head may be as long as headBytesMax says, to the byte, in one piece
   }
 });
 
-Deno.test("a long head that comes in small pieces, with a line end in each, takes no time by the square of its length", () => {
+Deno.test("a long head in small pieces, each with a line end, does not take quadratic time", () => {
   const line = `X: ${"v".repeat(95)}\r\n`;
   const headOfLines = (bytes: number) =>
     `GET / HTTP/1.1\r\nHost: a\r\n${line.repeat((bytes - 40) / line.length | 0)}\r\n`;
@@ -86,11 +86,11 @@ Deno.test("a long head that comes in small pieces, with a line end in each, take
   };
   timeOf(64 * KIB);
   const short = Math.min(timeOf(128 * KIB), timeOf(128 * KIB), timeOf(128 * KIB));
-  const long = Math.min(timeOf(900 * KIB), timeOf(900 * KIB)); // by the square it would take 49 times as long
+  const long = Math.min(timeOf(900 * KIB), timeOf(900 * KIB)); // quadratic time would be 49 times as much
   assert(long < short * 25, `${short} ms and ${long} ms`);
 });
 
-Deno.test("a head may have as many fields as fieldsMax says, and no more; also one that is known by its bytes", async () => {
+Deno.test("a head may have as many fields as fieldsMax says, and no more; also one that is found in the cache", async () => {
   for (const fieldsMax of [1, 5, 99, 100, 101, 1000, 10_000]) {
     await using server = serving(measure, { fieldsMax, headBytesMax: 1024 * KIB });
     for (let round = 0; round < 3; round++) {
@@ -101,7 +101,7 @@ Deno.test("a head may have as many fields as fieldsMax says, and no more; also o
   }
 });
 
-Deno.test("requests with bodies and handlers that take their time keep all fields of theirs", async () => {
+Deno.test("requests with bodies, and requests to slow handlers, keep all of their fields", async () => {
   const fields = 700;
   const seen: string[] = [];
   const slow: Handler = async (request) => {
@@ -131,7 +131,7 @@ Deno.test("requests with bodies and handlers that take their time keep all field
   assertEquals(seen, []);
 });
 
-Deno.test("reconfigure sets both for the next request, of connections that are there as well", async () => {
+Deno.test("reconfigure sets both for the next request, on existing connections as well", async () => {
   await using server = serving(measure, {});
   using wire = await Wire.connect(server.port);
   const ask = async (request: string) => {
@@ -139,7 +139,7 @@ Deno.test("reconfigure sets both for the next request, of connections that are t
     return (await wire.expect()).status;
   };
   assertEquals(await ask(fieldsOf(50)), 200);
-  assertEquals(await ask(fieldsOf(50)), 200); // known by its bytes from now on
+  assertEquals(await ask(fieldsOf(50)), 200); // found in the cache from now on
   assertEquals(await ask(fieldsOf(50)), 200);
   server.handle.reconfigure({ fieldsMax: 300, headBytesMax: 100 * KIB });
   await eventually(async () => (await answerTo(server.port, fieldsOf(300))).status === 200, "more fields");
@@ -151,7 +151,7 @@ Deno.test("reconfigure sets both for the next request, of connections that are t
   assertEquals(await ask(fieldsOf(50)), 431);
 });
 
-Deno.test("what is no such limit is refused by name, and nothing listens", () => {
+Deno.test("a bad limit is refused by name, and nothing listens", () => {
   const options = (limits: object) => ({ port: 0, hostname: "127.0.0.1", handler: measure, ...limits });
   const refused: [object, typeof RangeError | typeof TypeError, string][] = [
     [{ headBytesMax: 1023 }, RangeError, "headBytesMax must be at least 1024, not 1023"],
@@ -170,7 +170,7 @@ Deno.test("what is no such limit is refused by name, and nothing listens", () =>
   for (const [limits, kind, message] of refused) assertThrows(() => serve(options(limits)), kind, message);
 });
 
-Deno.test("--max-head and --max-fields, their keys and a reload set the same for the program, and the log shows it all", async () => {
+Deno.test("--max-head and --max-fields, their keys and a reload set the same, and the log shows the whole request", async () => {
   using site = new Site({
     "html/index.html": "hello",
     "c.json": '{ "root": "html", "maxHead": "64K", "maxFields": 500 }',
@@ -188,7 +188,7 @@ Deno.test("--max-head and --max-fields, their keys and a reload set the same for
   ]);
   await using program = await Program.startCommand(command, site.root);
   const long = headOf(64 * KIB, 500).replace("X-Long", "Referer");
-  assertEquals((await answerTo(program.port, long.replace("vv", "v"))).status, 200); // Referer is a letter longer
+  assertEquals((await answerTo(program.port, long.replace("vv", "v"))).status, 200); // Referer is one letter longer
   assertEquals((await answerTo(program.port, headOf(64 * KIB + 1))).status, 431);
   assertEquals((await answerTo(program.port, fieldsOf(501))).status, 431);
   await eventually(() => Deno.readTextFileSync(log).includes(`"${"v".repeat(50_000)}`), "the whole line");

@@ -1,5 +1,5 @@
 /**
- * Where a server can listen: how that is written, what is opened, and who is refused.
+ * Addresses on which a server can listen: their notation, the sockets that are opened, and the errors.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
@@ -17,7 +17,7 @@ import { Site } from "../support/program.ts";
 
 const SOCK_DGRAM = 2;
 const TCP_INFO = 11;
-/** In struct tcp_info of a socket that listens, tcpi_sacked is its backlog (net/ipv4/tcp.c: tcp_get_info). */
+/** In struct tcp_info of a listening socket, tcpi_sacked is the backlog (net/ipv4/tcp.c: tcp_get_info). */
 const SACKED_OFFSET = 28;
 
 function tcp(host: string, port: number): ListenAddress {
@@ -35,15 +35,15 @@ function backlogOf(fd: number): number {
   return new DataView(info.buffer).getUint32(SACKED_OFFSET, true);
 }
 
-/** The message of the SystemError that opening gives; nothing is left open. */
-function refusal(...addresses: ListenAddress[]): string {
+/** Returns the message of the SystemError that listening throws, and checks that nothing is left open. */
+function errorOf(...addresses: ListenAddress[]): string {
   const before = openDescriptors();
   const { message } = assertThrows(() => openListeners(addresses), SystemError);
   assertEquals(openDescriptors(), before, message);
   return message;
 }
 
-Deno.test("an address is read as it is written, and one that is none is not", () => {
+Deno.test("an address is read as it is written, and a bad one is refused", () => {
   const cases: [text: string, address: ListenAddress, written?: string][] = [
     ["8080", tcp("0.0.0.0", 8080), "0.0.0.0:8080"],
     ["127.0.0.1:80", tcp("127.0.0.1", 80)],
@@ -77,7 +77,7 @@ Deno.test("an address is read as it is written, and one that is none is not", ()
   assertStringIncludes(long.message, "at most 107 bytes for a UNIX socket (it has 109)");
 });
 
-Deno.test("several sockets of one address: one port, a queue for each, and nobody else gets the port", () => {
+Deno.test("several sockets of one address have one port, a queue each, and no other process gets the port", () => {
   using fds = new Descriptors();
   const lists = openListeners([tcp("127.0.0.1", 0), tcp("::1", 0)], { backlog: 70 }, 3);
   try {
@@ -88,7 +88,7 @@ Deno.test("several sockets of one address: one port, a queue for each, and nobod
     for (const [first] of lists) {
       assertEquals([localAddress(first!.fd).port, backlogOf(first!.fd)], [port, 70]);
     }
-    // The kernel gives each client to one of them, by a hash of its address: 40 clients leave none without any.
+    // The kernel assigns each client by a hash of its address. With 40 clients, each socket gets some.
     const open = lists.map((list) => list[0]!.fd);
     const counts = open.map(() => 0);
     for (let i = 0; i < 40; i++) libc.send(fds.connect(port), Uint8Array.of(1), 1, 0x4000);
@@ -112,13 +112,13 @@ Deno.test("several sockets of one address: one port, a queue for each, and nobod
   }
 });
 
-Deno.test(":: takes clients of both kinds, and leaves those of IPv4 to another socket that is named", () => {
+Deno.test(":: accepts IPv4 and IPv6, and leaves IPv4 to another socket that is named", () => {
   const both = openListeners([tcp("::", 0)])[0]![0]!;
   const { port } = both.address;
-  assertStringIncludes(refusal(tcp("0.0.0.0", port)), "EADDRINUSE");
+  assertStringIncludes(errorOf(tcp("0.0.0.0", port)), "EADDRINUSE");
   closeListeners([both]);
   const old = openListeners([tcp("0.0.0.0", port)])[0]!;
-  assertStringIncludes(refusal(tcp("::", port)), "EADDRINUSE");
+  assertStringIncludes(errorOf(tcp("::", port)), "EADDRINUSE");
   const added = openListeners([tcp("::", port)], {}, 1, [tcp("0.0.0.0", port)])[0]![0]!;
   closeListeners([...old, added]);
   for (const host of ["0.0.0.0", "127.0.0.1"]) {
@@ -132,17 +132,17 @@ Deno.test(":: takes clients of both kinds, and leaves those of IPv4 to another s
   }
 });
 
-Deno.test("one of several addresses that cannot be: nothing stays open, and no file", () => {
+Deno.test("when one of several addresses fails, nothing stays open, and no file is left", () => {
   using site = new Site();
   const path = site.path("a.sock");
   using fds = new Descriptors();
   const { port } = localAddress(fds.keep(listenTcp("127.0.0.1", 0, 1)));
-  const message = refusal(tcp("127.0.0.1", 0), unix(path), tcp("127.0.0.1", port));
+  const message = errorOf(tcp("127.0.0.1", 0), unix(path), tcp("127.0.0.1", port));
   assertEquals(message, `Cannot listen on 127.0.0.1:${port}: EADDRINUSE (address already in use)`);
   assertEquals(Array.from(Deno.readDirSync(site.root)), []);
 });
 
-Deno.test("a UNIX socket has its mode, whatever the umask, which stays as it was", () => {
+Deno.test("a UNIX socket has its mode, whatever the umask, which does not change", () => {
   using site = new Site();
   const before = Deno.umask();
   try {
@@ -163,7 +163,7 @@ Deno.test("a UNIX socket has its mode, whatever the umask, which stays as it was
   }
 });
 
-Deno.test("a UNIX socket that was left behind is replaced; a live one, and whatever is none, stays", () => {
+Deno.test("a stale UNIX socket is replaced; a live one, and any other file, stays", () => {
   using site = new Site({ "file": "content", "folder/x": "" });
   using fds = new Descriptors();
   const path = site.path("a.sock");
@@ -173,31 +173,32 @@ Deno.test("a UNIX socket that was left behind is replaced; a live one, and whate
   const busy = "EADDRINUSE (address already in use)";
   const live =
     `Cannot listen on unix:${path}: ${busy}: another server listens there: end it, or choose another path`;
-  assertEquals(refusal(unix(path)), live);
+  assertEquals(errorOf(unix(path)), live);
   assertEquals(Deno.lstatSync(path).ino, first);
   closeListeners([socket]);
   const full = fds.keep(listenUnix(path, 0));
-  for (let i = 0; i < 3; i++) assertEquals(refusal(unix(path)), live); // whoever asks waits in the queue: it is full
+  // Further clients wait in the queue, which is full.
+  for (let i = 0; i < 3; i++) assertEquals(errorOf(unix(path)), live);
   fds.close(full);
   Deno.symlinkSync(path, site.path("link"));
   for (const name of ["file", "folder", "link"]) {
     const expected = `Cannot listen on unix:${
       site.path(name)
     }: ${busy}: something that is no socket is there, and stays`;
-    assertEquals(refusal(unix(site.path(name))), expected);
+    assertEquals(errorOf(unix(site.path(name))), expected);
   }
   assertEquals(Deno.readTextFileSync(site.path("file")), "content");
   assert(Deno.lstatSync(site.path("link")).isSymlink);
   const datagrams = fds.keep(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   assertEquals(libc.bind(datagrams, sockaddr, writeUnixSockaddr(site.path("datagrams"))), 0);
   assertMatch(
-    refusal(unix(site.path("datagrams"))),
+    errorOf(unix(site.path("datagrams"))),
     /a socket of another kind is there: choose another path$/,
   );
-  assertMatch(refusal(unix(site.path("missing/a.sock"))), /: ENOENT \(no such file or directory\)$/);
+  assertMatch(errorOf(unix(site.path("missing/a.sock"))), /: ENOENT \(no such file or directory\)$/);
 });
 
-Deno.test("who closes a UNIX socket removes its file, but not that of another server", () => {
+Deno.test("closing a UNIX socket removes its file, but not the file of another server", () => {
   using site = new Site();
   const path = site.path("a.sock");
   const old = openListeners([unix(path)])[0]!;
@@ -209,7 +210,7 @@ Deno.test("who closes a UNIX socket removes its file, but not that of another se
   assertThrows(() => Deno.lstatSync(path), Deno.errors.NotFound);
 });
 
-Deno.test("clients of UNIX sockets have no address and no network; a name without a file works, too", async () => {
+Deno.test("clients of UNIX sockets have no address and no network; an abstract name works, too", async () => {
   using site = new Site();
   using fds = new Descriptors();
   const name = `@epollet-test-${Deno.pid}`;
@@ -227,6 +228,6 @@ Deno.test("clients of UNIX sockets have no address and no network; a name withou
     assertEquals(peerNetwork(server), null);
     assertEquals(localAddress(server).address, lists[0]![i]!.name);
   }
-  assertMatch(refusal(unix(name)), /EADDRINUSE \(address already in use\)$/);
+  assertMatch(errorOf(unix(name)), /EADDRINUSE \(address already in use\)$/);
   closeListeners(lists.flat());
 });

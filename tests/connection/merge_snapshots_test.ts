@@ -1,5 +1,5 @@
 /**
- * Snapshots of several workers, and of those that take each other's places.
+ * Snapshots of several workers, also of workers that replace each other.
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
@@ -7,8 +7,11 @@ import { addCounters, mergeSnapshots } from "../../server/metrics/merge_snapshot
 import { SHOWN_CONNECTIONS_MAX, type Snapshot } from "../../server/metrics/statistics.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 
-/** A worker that did everything `n` times, and holds `n` of everything. */
-function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
+/**
+ * Returns the snapshot of a worker that did everything `n` times, and holds `n` of everything, with the properties of
+ * `overrides`.
+ */
+function busy(n: number, overrides: Partial<Snapshot> = {}): Snapshot {
   const connections = Array.from(
     { length: 400 },
     (_, fd) => ({ fd, state: "idle", ageMs: n, queuedBytes: 0 }),
@@ -30,11 +33,11 @@ function busy(n: number, said: Partial<Snapshot> = {}): Snapshot {
     cpuSeconds: n,
     openDescriptors: n,
     cache: cacheWith(n),
-    ...said,
+    ...overrides,
   });
 }
 
-Deno.test("workers together: counters and what they hold are added, and each shows its share of connections", () => {
+Deno.test("several workers: counters and gauges are added, and each worker shows its share of connections", () => {
   const merged = mergeSnapshots([
     busy(1, { pid: 7, startedMs: 500, isDraining: true }),
     busy(2, { pid: 8, startedMs: 400 }),
@@ -52,7 +55,7 @@ Deno.test("workers together: counters and what they hold are added, and each sho
   assertThrows(() => mergeSnapshots([]), RangeError);
 });
 
-Deno.test("who takes another's place counts on from there, and holds only what is its own", () => {
+Deno.test("a worker that replaces another continues its counters, and has only its own gauges", () => {
   const now = addCounters(busy(1), busy(10));
   assertEquals([now.requests, now.turns, now.cpuSeconds, now.latencyCounts[0]], [11, 11, 11, 11]);
   assertEquals(now.responses, { 200: 11, 401: 1, 410: 1 });

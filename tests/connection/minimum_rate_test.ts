@@ -1,5 +1,5 @@
 /**
- * Clients that are slow, and those that only seem to be: silence, and too few bytes on the average, both ways.
+ * Slow clients, and clients that only seem slow: silence, and too few bytes on average, in both directions.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -25,7 +25,9 @@ import { get } from "../support/wire.ts";
 
 const TIMEOUT_MS = 10_000;
 
-/** When a client that has taken `bytesAt(ms)` is cut off; null: not within 100 s. */
+/**
+ * Returns when a client that has taken `bytesAt(ms)` is cut off, in milliseconds; null when it is not within 100 s.
+ */
 function cutMs(bytesAt: (ms: number) => number, rateMin: number): number | null {
   const rate = new MinimumRate();
   rate.begin(0, bytesAt(0));
@@ -36,7 +38,7 @@ function cutMs(bytesAt: (ms: number) => number, rateMin: number): number | null 
   return null;
 }
 
-Deno.test("silence is cut off at its timeout, and at most a step later", () => {
+Deno.test("a silent client is cut off at the timeout, at most one check later", () => {
   assertEquals(cutMs(() => 7, 0), TIMEOUT_MS);
   repeat(200, (random) => {
     const lastMs = random.below(80_000);
@@ -48,7 +50,7 @@ Deno.test("silence is cut off at its timeout, and at most a step later", () => {
   });
 });
 
-Deno.test("who keeps the average goes on, in whatever portions; who does not is cut off after a timeout", () => {
+Deno.test("a client that keeps the average rate goes on, in whatever portions; a slower one is cut off after the timeout", () => {
   for (const portionMs of [1, 100, 3000, 9000]) {
     const rate = (perSecond: number) => (ms: number) =>
       Math.floor(ms / portionMs) * portionMs * perSecond / 1000;
@@ -62,7 +64,7 @@ Deno.test("who keeps the average goes on, in whatever portions; who does not is 
   assert(cut > 50_000 && cut <= 50_000 + 2 * TIMEOUT_MS, `${cut}`);
 });
 
-Deno.test("who slept itself does not blame others, and after that is as strict as before", () => {
+Deno.test("time in which the server itself did not run does not count against clients, and after it the limit is as strict as before", () => {
   const rate = new MinimumRate();
   rate.begin(0, 0);
   rate.nextMs(0, TIMEOUT_MS);
@@ -76,11 +78,11 @@ Deno.test("who slept itself does not blame others, and after that is as strict a
   assertEquals(now, 6 * TIMEOUT_MS);
 });
 
-onBoth("a response whose bytes wait in the kernel is on its way, as long as they become fewer", (trigger) => {
+onBoth("a response whose bytes wait in the kernel makes progress as long as they become fewer", (trigger) => {
   return withClock((advance) => {
     using scripted = scriptedWith(describe, trigger, { sendTimeoutMs: TIMEOUT_MS });
     scripted.socket.sends = [10];
-    scripted.socket.capacity = 0; // for a minute, in which the client has to take what came before
+    scripted.socket.capacity = 0; // for a minute, in which the client has to take the earlier bytes
     scripted.socket.held = 10_000_000;
     scripted.receive(get("/"));
     for (let second = 0; second < 60; second++) {
@@ -101,7 +103,7 @@ onBoth("a response whose bytes wait in the kernel is on its way, as long as they
   });
 });
 
-onBoth("a body that trickles is 408 at its first timeout; one that keeps the average is read", (trigger) => {
+onBoth("a body that trickles is 408 at its first timeout; one at the average rate is read", (trigger) => {
   return withClock(async (advance) => {
     for (const perSecond of [100, 600]) {
       using scripted = scriptedWith(describe, trigger, { bodyTimeoutMs: TIMEOUT_MS });
@@ -117,7 +119,7 @@ onBoth("a body that trickles is 408 at its first timeout; one that keeps the ave
 });
 
 onBoth(
-  "a handler that takes a body piece by piece does not make it any faster: the average is that of all pieces",
+  "a handler that reads a body chunk by chunk does not change the rate: the average is that of all chunks",
   (trigger) => {
     return withClock(async (advance) => {
       for (const perSecond of [100, 600]) {
@@ -140,7 +142,7 @@ onBoth(
   },
 );
 
-onBoth("a handler may take its time between two pieces: that is not the client's", (trigger) => {
+onBoth("a handler's time between two chunks does not count against the client", (trigger) => {
   return withClock(async (advance) => {
     const pieces: number[] = [];
     let go = () => {};
@@ -161,7 +163,7 @@ onBoth("a handler may take its time between two pieces: that is not the client's
     }
     go();
     await calm(scripted);
-    go(); // now the client is waited for
+    go(); // the server waits for the client from now on
     await calm(scripted);
     await pass(scripted, 900, advance);
     assertEquals(statuses(scripted), []);
@@ -171,7 +173,7 @@ onBoth("a handler may take its time between two pieces: that is not the client's
 });
 
 onBoth(
-  "who had to take a response before it could send the rest of its body has the time of a body again",
+  "a client that had to take a response before it could send the rest of its body gets a new timeout for it",
   (trigger) => {
     return withClock(async (advance) => {
       using scripted = scriptedWith(() => says("answer"), trigger, { bodyTimeoutMs: 2000 });
@@ -194,24 +196,27 @@ onBoth(
   },
 );
 
-onBoth("what is spoken in bytes is judged by its pace, too, and its own end stays where it is", (trigger) => {
-  return withClock((advance) => {
-    for (const [timeoutMs, heldBack] of [[undefined, 0], [undefined, 1], [15_000, 1]] as const) {
-      const protocol: Protocol = (peer) => ({ timeoutMs, received: (bytes) => peer.write(bytes) });
-      using scripted = scriptedProtocol(protocol, trigger);
-      scripted.wake(Readiness.NONE);
-      scripted.socket.capacity = 0;
-      scripted.socket.held = 1_000_000;
-      scripted.receive("x".repeat(1000));
-      let cut = 0;
-      for (let second = 1; second <= 60 && cut === 0; second++) {
-        advance(1000);
-        scripted.socket.held -= heldBack * 1000;
-        scripted.reactor.turn(0);
-        if (scripted.state === "closed") cut = second;
+onBoth(
+  "the minimum rate holds for byte protocols, too, and does not move a session's own deadline",
+  (trigger) => {
+    return withClock((advance) => {
+      for (const [timeoutMs, heldBack] of [[undefined, 0], [undefined, 1], [15_000, 1]] as const) {
+        const protocol: Protocol = (peer) => ({ timeoutMs, received: (bytes) => peer.write(bytes) });
+        using scripted = scriptedProtocol(protocol, trigger);
+        scripted.wake(Readiness.NONE);
+        scripted.socket.capacity = 0;
+        scripted.socket.held = 1_000_000;
+        scripted.receive("x".repeat(1000));
+        let cut = 0;
+        for (let second = 1; second <= 60 && cut === 0; second++) {
+          advance(1000);
+          scripted.socket.held -= heldBack * 1000;
+          scripted.reactor.turn(0);
+          if (scripted.state === "closed") cut = second;
+        }
+        assertEquals(cut, timeoutMs !== undefined ? 15 : heldBack === 0 ? 30 : 0);
       }
-      assertEquals(cut, timeoutMs !== undefined ? 15 : heldBack === 0 ? 30 : 0);
-    }
-    return Promise.resolve();
-  });
-});
+      return Promise.resolve();
+    });
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * Byte protocols by callback: what a session may do with its own client and with others.
+ * Byte protocols with callbacks: what a session may do with its own client and with other clients.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -18,7 +18,7 @@ const MIB = 1024 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-onAll("a session may write to other clients, and hears of its own end", async (poller) => {
+onAll("a session may write to other clients, and is told of its own end", async (poller) => {
   const peers = new Set<Peer>();
   const gone: Peer[] = [];
   const protocol: Protocol = (peer) => {
@@ -48,37 +48,40 @@ onAll("a session may write to other clients, and hears of its own end", async (p
   }, poller);
 });
 
-onAll("who does not read what others write to it is cut off; its neighbours are not", async (poller) => {
-  const peers: Peer[] = [];
-  let accepted = 0;
-  let isClosed = false;
-  const piece = new Uint8Array(100); // short ones: they must not cost more than their bytes
-  const protocol: Protocol = (peer) => {
-    const i = peers.push(peer) - 1;
-    return {
-      received: () => {
-        for (let k = 0; k < 40_000; k++) if (peers[0]!.write(piece)) accepted += piece.length;
-        peer.write(encoder.encode("done"));
-      },
-      closed: () => isClosed ||= i === 0,
+onAll(
+  "a client that does not read the writes of other sessions is cut off; its neighbours are not",
+  async (poller) => {
+    const peers: Peer[] = [];
+    let accepted = 0;
+    let isClosed = false;
+    const piece = new Uint8Array(100); // short pieces, which must not cost more than their bytes
+    const protocol: Protocol = (peer) => {
+      const i = peers.push(peer) - 1;
+      return {
+        received: () => {
+          for (let k = 0; k < 40_000; k++) if (peers[0]!.write(piece)) accepted += piece.length;
+          peer.write(encoder.encode("done"));
+        },
+        closed: () => isClosed ||= i === 0,
+      };
     };
-  };
-  await withServer({ protocol }, async ({ port }) => {
-    using stuck = await RawClient.connect(port, 4096);
-    await eventually(() => peers.length === 1, "it is not accepted");
-    using other = await Wire.connect(port);
-    while (!isClosed) {
-      assert(accepted < 40 * MIB, "it is never cut off");
+    await withServer({ protocol }, async ({ port }) => {
+      using stuck = await RawClient.connect(port, 4096);
+      await eventually(() => peers.length === 1, "it is not accepted");
+      using other = await Wire.connect(port);
+      while (!isClosed) {
+        assert(accepted < 40 * MIB, "it is never cut off");
+        await other.send("go");
+        assertEquals(decoder.decode(await other.some() ?? new Uint8Array(0)), "done");
+      }
+      assert(accepted > PEER_QUEUE_BYTES_MAX, `cut off after ${accepted} bytes`);
+      assertEquals(peers[0]!.write(piece), false);
+      await stuck.end();
       await other.send("go");
       assertEquals(decoder.decode(await other.some() ?? new Uint8Array(0)), "done");
-    }
-    assert(accepted > PEER_QUEUE_BYTES_MAX, `cut off after ${accepted} bytes`);
-    assertEquals(peers[0]!.write(piece), false);
-    await stuck.end();
-    await other.send("go");
-    assertEquals(decoder.decode(await other.some() ?? new Uint8Array(0)), "done");
-  }, poller);
-});
+    }, poller);
+  },
+);
 
 Deno.test("after end() and close() nothing more is written", async () => {
   const results: boolean[] = [];
@@ -101,7 +104,7 @@ Deno.test("after end() and close() nothing more is written", async () => {
   });
 });
 
-Deno.test("close() from a timer closes at once, as far as a session can see", async () => {
+Deno.test("close() from a timer closes at once, as far as a session can tell", async () => {
   const results: boolean[] = [];
   const protocol: Protocol = (peer) => {
     setTimeout(() => {
@@ -118,7 +121,7 @@ Deno.test("close() from a timer closes at once, as far as a session can see", as
   });
 });
 
-onAll("a session's deadline holds for the silent, the talking and the stuck", async (poller) => {
+onAll("a session's deadline holds for silent, talking and stuck clients", async (poller) => {
   const timeoutMs = 300;
   const protocol: Protocol = (peer) => ({
     timeoutMs,
@@ -144,7 +147,7 @@ onAll("a session's deadline holds for the silent, the talking and the stuck", as
   }, poller);
 });
 
-Deno.test("what a session's callbacks throw costs its own connection", async () => {
+Deno.test("an error in a session's callback costs its own connection", async () => {
   const fail = (what: string): never => {
     throw new Error(`${what} failed`);
   };
@@ -175,7 +178,7 @@ Deno.test("what a session's callbacks throw costs its own connection", async () 
   });
 });
 
-onBoth("what is written in drained() is sent, however the last write went", (trigger) => {
+onBoth("bytes that are written in drained() are sent, however the last write went", (trigger) => {
   let peer: Peer | null = null;
   let rounds = 0;
   const protocol: Protocol = (given) => {
@@ -195,7 +198,7 @@ onBoth("what is written in drained() is sent, however the last write went", (tri
   assert(scripted.socket.isShutDown);
 });
 
-onBoth("what arrived while another session's bytes fill the socket is not lost", (trigger) => {
+onBoth("bytes that arrived while another session's bytes fill the socket are not lost", (trigger) => {
   const heard: string[] = [];
   let peer: Peer | null = null;
   using scripted = scriptedProtocol((given) => {
@@ -203,7 +206,7 @@ onBoth("what arrived while another session's bytes fill the socket is not lost",
     return { received: (bytes) => heard.push(decoder.decode(bytes)) };
   }, trigger);
   scripted.wake(Readiness.NONE);
-  // Between the phases of the turn in which "hello" arrives, somebody else writes.
+  // Another session writes between the phases of the turn in which "hello" arrives.
   scripted.socket.capacity = 0;
   scripted.reactor.betweenPhases = () => {
     scripted.reactor.betweenPhases = () => {};
@@ -211,7 +214,7 @@ onBoth("what arrived while another session's bytes fill the socket is not lost",
   };
   scripted.receive("hello");
   assertEquals([heard, scripted.state], [[], "writing"]);
-  // The slot in which it arrived serves others meanwhile.
+  // The receive slot of "hello" is reused meanwhile.
   const { buffers } = scripted.host;
   for (let i = 0; i < 4; i++) buffers.takeSlot(-7)?.bytes.fill(0x21);
   scripted.socket.capacity = Infinity;
@@ -245,7 +248,7 @@ onBoth("short pieces for a blocked client keep their order", (trigger) => {
   assertEquals(scripted.socket.text, wanted + "after");
 });
 
-onBoth("deadlines of sessions: silence, a stall, and the end that a stall does not move", (trigger) => {
+onBoth("deadlines of sessions: silence, a stall, and a deadline that a stall does not move", (trigger) => {
   for (const timeoutMs of [undefined, 5000, 3_600_000]) {
     using scripted = scriptedProtocol(
       (peer) => ({ timeoutMs, received: (bytes) => peer.write(bytes) }),
@@ -256,18 +259,18 @@ onBoth("deadlines of sessions: silence, a stall, and the end that a stall does n
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);
     scripted.socket.capacity = 0;
     scripted.receive("x");
-    assertEquals(remaining(), RATE_STEP_MS_MAX); // it is looked at whether the client takes anything
+    assertEquals(remaining(), RATE_STEP_MS_MAX); // the time until the next check whether the client takes anything
     scripted.socket.capacity = Infinity;
     scripted.writable();
     assertEquals(remaining(), timeoutMs ?? SESSION_IDLE_TIMEOUT_MS);
   }
 });
 
-onBoth("a recv that stops short does not lose what follows", (trigger) => {
+onBoth("after a short recv the following bytes are not lost", (trigger) => {
   const protocol: Protocol = (peer) => ({ received: (bytes) => peer.write(bytes) });
   using scripted = scriptedProtocol(protocol, trigger);
   scripted.wake(Readiness.NONE);
-  // As at the mark of urgent data: two receives, and one edge. A level is told again.
+  // As at the mark of urgent data: two receives for one edge. A level is reported again.
   scripted.receive("before", " and after");
   if (trigger === "level") scripted.wake(Readiness.READABLE);
   assertEquals(scripted.socket.text, "before and after");

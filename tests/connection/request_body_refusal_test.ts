@@ -1,6 +1,6 @@
 /**
- * Bodies that do not reach their handler, on a scripted socket, level and edge: too long, broken, late, cut off, not
- * wanted.
+ * Bodies that do not reach their handler, on a scripted socket, with level and edge trigger: too long, broken, late,
+ * aborted, not wanted.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -27,7 +27,7 @@ import { get } from "../support/wire.ts";
 
 const EXPECT = "Expect: 100-continue";
 
-/** Reads the body and remembers how that ended. */
+/** Reads the body and records how that ended. */
 class Reader {
   readonly ends: unknown[] = [];
   readonly handler: Handler = async (request) => {
@@ -40,7 +40,7 @@ class Reader {
       throw error;
     }
   };
-  /** The one end there was. */
+  /** The status with which reading ended. */
   get status(): number {
     assertEquals(this.ends.length, 1);
     assert(this.ends[0] instanceof HttpError, String(this.ends[0]));
@@ -49,7 +49,7 @@ class Reader {
 }
 
 onBoth(
-  "the largest body is taken; one byte more is 413, once, and the handler hears why",
+  "the largest body is read; one byte more is 413, once, and the handler gets the reason",
   async (trigger) => {
     const largest = "x".repeat(50);
     for (const input of [post(largest), postChunked([largest]), postChunked([largest.slice(1), "x"])]) {
@@ -90,14 +90,14 @@ onBoth("broken chunks, in the first packet or later, are 400, once", async (trig
       scripted.receive((head + broken).slice(cut) + get("/smuggled"));
       await calm(scripted);
       assertEquals([statuses(scripted), scripted.state], [[400], "lingering"], `${broken} cut at ${cut}`);
-      if (reader.ends.length > 0) assertEquals(reader.status, 400); // else it was not even called
+      if (reader.ends.length > 0) assertEquals(reader.status, 400); // otherwise it was not even called
       assertErrors(scripted, 0);
     }
   }
 });
 
 onBoth(
-  "a client that ends or resets in the middle of its body: the handler hears of it, nobody else",
+  "when a client ends or resets in the middle of its body, only the handler is told",
   async (trigger) => {
     for (const input of [post("0123456789").slice(0, -3), postChunked(["0123"]).slice(0, -3)]) {
       for (const isReset of [true, false]) {
@@ -130,7 +130,7 @@ onBoth(
         await pass(scripted, (waits ? BODY_TIMEOUT_MS : handlerTimeoutMs) - 1, advance);
         scripted.receive("2");
         await calm(scripted);
-        if (waits) await pass(scripted, BODY_TIMEOUT_MS - 1, advance); // each byte that is waited for gives it more time
+        if (waits) await pass(scripted, BODY_TIMEOUT_MS - 1, advance); // each expected byte extends the deadline
         await calm(scripted);
         assertEquals(scripted.socket.text, "");
         advance(2);
@@ -143,7 +143,7 @@ onBoth(
 );
 
 onBoth(
-  "Expect: an answer without reading is final, and closes; nothing that comes yet resets it",
+  "Expect: a response without reading the body is final, and closes; later bytes do not reset it",
   async (trigger) => {
     for (const isPromised of [true, false]) {
       using scripted = new Scripted(() => isPromised ? Promise.resolve(says("no")) : says("no"), trigger);
@@ -173,7 +173,7 @@ onBoth("Expect: a handler that neither reads nor answers gets 503, not 408", asy
 });
 
 onBoth(
-  "a body that nobody reads, or half of it, is dropped; the next request is found behind it",
+  "a body that is not read, or only half of it, is dropped, and the next request found after it",
   async (trigger) => {
     const ways: readonly ((request: HttpRequest) => HttpResponse | Promise<HttpResponse>)[] = [
       () => says("at once"),
@@ -187,7 +187,7 @@ onBoth(
         return says("at once");
       },
       (request) => {
-        request.bytes(); // its failure must not end the process
+        request.bytes(); // its rejection must not end the process
         request.text();
         request.json();
         return says("at once");
@@ -218,7 +218,7 @@ onBoth(
 );
 
 onBoth(
-  "an answer that closes while the body is still coming is not destroyed by a reset",
+  "a response that closes while the body is still arriving is not destroyed by a reset",
   async (trigger) => {
     await withClock(async (advance) => {
       using scripted = new Scripted(() => Promise.reject(new Error("broken")), trigger);
@@ -239,17 +239,20 @@ onBoth(
   },
 );
 
-onBoth("the rest of an answered request's body may break or stall: no second answer", async (trigger) => {
-  await withClock(async (advance) => {
-    using broken = new Scripted(() => says("x"), trigger);
-    broken.receive(postChunked(["abc"]).slice(0, -5));
-    assertEquals(broken.state, "reading-body");
-    broken.receive("xyz\r\n" + get("/smuggled"));
-    await calm(broken);
-    assertEquals([statuses(broken), broken.state], [[200], "lingering"]);
-    using stalled = new Scripted(() => says("x"), trigger);
-    stalled.receive(post("abc").slice(0, -1));
-    await pass(stalled, BODY_TIMEOUT_MS + 1, advance);
-    assertEquals([statuses(stalled), stalled.state], [[200], "closed"]);
-  });
-});
+onBoth(
+  "the rest of an answered request's body may break or stall, without a second response",
+  async (trigger) => {
+    await withClock(async (advance) => {
+      using broken = new Scripted(() => says("x"), trigger);
+      broken.receive(postChunked(["abc"]).slice(0, -5));
+      assertEquals(broken.state, "reading-body");
+      broken.receive("xyz\r\n" + get("/smuggled"));
+      await calm(broken);
+      assertEquals([statuses(broken), broken.state], [[200], "lingering"]);
+      using stalled = new Scripted(() => says("x"), trigger);
+      stalled.receive(post("abc").slice(0, -1));
+      await pass(stalled, BODY_TIMEOUT_MS + 1, advance);
+      assertEquals([statuses(stalled), stalled.state], [[200], "closed"]);
+    });
+  },
+);

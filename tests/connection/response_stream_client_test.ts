@@ -1,6 +1,6 @@
 /**
- * Responses that are made while they are sent, on a scripted socket, level and edge: clients that leave, read slowly,
- * take no more, or send while they receive.
+ * Streamed responses, on a scripted socket, with level and edge trigger: clients that leave, read slowly, stop
+ * reading, or send while they receive.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -37,10 +37,10 @@ import { answer, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
 
 onBoth(
-  "a client that leaves: the stream is cancelled once, with a reason, and the signal aborted",
+  "when a client leaves, the stream is cancelled once, with a reason, and the signal aborted",
   async (trigger) => {
     for (const [errno, isSend] of [[ECONNRESET, false], [EPIPE, true], [ECONNRESET, true]] as const) {
-      const source = new Source(isSend ? ["a", "b"] : ["a"], false); // the head goes out with the first piece
+      const source = new Source(isSend ? ["a", "b"] : ["a"], false); // the head is sent with the first chunk
       let signal: AbortSignal | null = null;
       using scripted = new Scripted((_request, context) => {
         signal = context.signal;
@@ -61,7 +61,7 @@ onBoth(
   },
 );
 
-onBoth("a server that ends cancels what is being sent", async (trigger) => {
+onBoth("a server that ends cancels streams in progress", async (trigger) => {
   const source = new Source(["a"], false);
   {
     using scripted = new Scripted(streams(source), trigger);
@@ -72,7 +72,7 @@ onBoth("a server that ends cancels what is being sent", async (trigger) => {
 });
 
 onBoth(
-  "one that ended its half gets the stream, as long as it gets something every second",
+  "a client that ended its half gets the stream, as long as it gets bytes every second",
   async (trigger) => {
     await withClock(async (advance) => {
       const pipe = new Pipe();
@@ -94,36 +94,39 @@ onBoth(
   },
 );
 
-onBoth("one that ended its half long before the stream began does not hold it for ever", async (trigger) => {
-  await withClock(async (advance) => {
-    const { promise, resolve } = Promise.withResolvers<HttpResponse>();
-    using scripted = new Scripted(() => promise, trigger);
-    scripted.receive(get("/"));
-    scripted.end();
-    advance(ABANDONED_TIMEOUT_MS + 1);
-    await calm(scripted);
-    const source = new Source(["a"], false);
-    resolve(new HttpResponse(200, [], source.stream));
-    await calm(scripted);
-    assertEquals([withoutDate(scripted.socket.text), scripted.state], [
-      HEAD + chunked(["a"], false),
-      "handling",
-    ]);
-    advance(ABANDONED_TIMEOUT_MS + 1);
-    await calm(scripted);
-    assertEquals([scripted.state, source.cancels.length], ["closed", 1]);
-  });
-});
+onBoth(
+  "a client that ended its half long before the stream began does not keep it for ever",
+  async (trigger) => {
+    await withClock(async (advance) => {
+      const { promise, resolve } = Promise.withResolvers<HttpResponse>();
+      using scripted = new Scripted(() => promise, trigger);
+      scripted.receive(get("/"));
+      scripted.end();
+      advance(ABANDONED_TIMEOUT_MS + 1);
+      await calm(scripted);
+      const source = new Source(["a"], false);
+      resolve(new HttpResponse(200, [], source.stream));
+      await calm(scripted);
+      assertEquals([withoutDate(scripted.socket.text), scripted.state], [
+        HEAD + chunked(["a"], false),
+        "handling",
+      ]);
+      advance(ABANDONED_TIMEOUT_MS + 1);
+      await calm(scripted);
+      assertEquals([scripted.state, source.cancels.length], ["closed", 1]);
+    });
+  },
+);
 
 onBoth(
-  "a client that reads slowly is not sent to faster: nothing is pulled while something waits",
+  "for a client that reads slowly nothing is pulled while bytes wait to be sent",
   async (trigger) => {
     const source = new Source(["a".repeat(1000), "b".repeat(1000), "c"]);
     using scripted = new Scripted(streams(source), trigger);
     scripted.socket.capacity = 0;
     scripted.receive(get("/"));
     await calm(scripted);
-    assertEquals([source.pulls, scripted.socket.text], [1, ""]); // the piece that the head waits for
+    assertEquals([source.pulls, scripted.socket.text], [1, ""]); // the chunk that the head waits for
     for (let i = 0; scripted.state === "handling"; i++) {
       assert(i < 5000, "no progress");
       scripted.socket.capacity = 0;
@@ -164,7 +167,8 @@ onBoth(
             await pass(scripted, SEND_TIMEOUT_MS - 1, advance);
           }
           assertEquals(scripted.state, "handling", `${taken}`);
-          await pass(scripted, isSilent ? 2 : RATE_STEP_MS_MAX + 2, advance); // who moves is seen at the next look
+          // The next check sees whether the client has taken bytes.
+          await pass(scripted, isSilent ? 2 : RATE_STEP_MS_MAX + 2, advance);
           assertEquals([scripted.state, source.cancels.length], ["closed", 1], `${taken}`);
         });
       }
@@ -173,7 +177,7 @@ onBoth(
 );
 
 onBoth(
-  "the body of a request piped into the response: each piece comes back before the next is sent",
+  "the body of a request is piped into the response: each chunk comes back before the next is sent",
   async (trigger) => {
     for (const wrap of [false, true]) {
       await withClock(async (advance) => {
@@ -204,7 +208,7 @@ onBoth(
 );
 
 onBoth(
-  "Expect: 100 goes out before a response that is made of the body, never inside of it",
+  "Expect: 100 is sent before a response that is made of the body, never inside of it",
   async (trigger) => {
     for (const wrap of [false, true]) {
       for (const isPromised of [false, true]) {
@@ -253,7 +257,7 @@ onBoth("an echo to a client that does not read: what the server holds is bounded
 });
 
 onBoth(
-  "a response that streams while its request's body goes unread drops the rest of that",
+  "a streamed response drops the rest of a request body that is not read",
   async (trigger) => {
     const contexts: HandlerContext[] = [];
     using scripted = new Scripted((request, context) => {

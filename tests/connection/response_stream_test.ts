@@ -1,6 +1,6 @@
 /**
- * Responses that are made while they are sent, on a scripted socket, level and edge: framing, back-pressure, short
- * writes, failures, and clients that leave.
+ * Streamed responses, on a scripted socket, with level and edge trigger: framing, back-pressure, short writes,
+ * failures, and clients that leave.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -27,7 +27,7 @@ import { get } from "../support/wire.ts";
 
 const CLOSE_HEAD = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
 
-onBoth("HTTP/1.1 gets chunks, and the connection goes on", async (trigger) => {
+onBoth("HTTP/1.1 gets chunks, and the connection continues", async (trigger) => {
   const pieces = ["a", "", "bc", "x".repeat(100_000)];
   let source = new Source();
   using scripted = new Scripted((request) => {
@@ -72,7 +72,7 @@ onBoth("HEAD gets no body: the stream is cancelled and never pulled", async (tri
 });
 
 onBoth(
-  "a known length goes out as it is; too few bytes cut the connection, of too many those that were announced go out",
+  "a known length is sent without chunks; too few bytes cut the connection, and bytes past the length are not sent",
   async (trigger) => {
     for (
       const [pieces, length, isRight] of [
@@ -110,28 +110,31 @@ Deno.test("a length that is no number of bytes is refused before anything is sen
   }
 });
 
-onBoth("what is no Uint8Array is 500, or cuts the connection, and is logged once", async (trigger) => {
-  for (const wrong of ["text", 1, null, undefined, new ArrayBuffer(3), [1]]) {
-    for (const before of [[], [encodeUtf8("ab")]]) {
-      let cancelled = 0;
-      const pieces: unknown[] = [...before, wrong];
-      const stream = new ReadableStream({
-        pull: (controller) => controller.enqueue(pieces.shift() as Uint8Array),
-        cancel: () => {
-          cancelled++;
-        },
-      }, { highWaterMark: 0 });
-      using scripted = new Scripted(() => new HttpResponse(200, [], stream), trigger);
-      scripted.receive(get("/"));
-      await calm(scripted);
-      if (before.length === 0) assertEquals(statuses(scripted), [500]);
-      else assertEquals(withoutDate(scripted.socket.text), HEAD + chunked(["ab"], false));
-      assertEquals([scripted.state, cancelled], ["closed", 1]);
-      assertErrors(scripted, 1);
-      assertMatch(String(scripted.errors[0]), /TypeError: .*Uint8Array/);
+onBoth(
+  "a chunk that is no Uint8Array is 500, or cuts the connection, and is logged once",
+  async (trigger) => {
+    for (const wrong of ["text", 1, null, undefined, new ArrayBuffer(3), [1]]) {
+      for (const before of [[], [encodeUtf8("ab")]]) {
+        let cancelled = 0;
+        const pieces: unknown[] = [...before, wrong];
+        const stream = new ReadableStream({
+          pull: (controller) => controller.enqueue(pieces.shift() as Uint8Array),
+          cancel: () => {
+            cancelled++;
+          },
+        }, { highWaterMark: 0 });
+        using scripted = new Scripted(() => new HttpResponse(200, [], stream), trigger);
+        scripted.receive(get("/"));
+        await calm(scripted);
+        if (before.length === 0) assertEquals(statuses(scripted), [500]);
+        else assertEquals(withoutDate(scripted.socket.text), HEAD + chunked(["ab"], false));
+        assertEquals([scripted.state, cancelled], ["closed", 1]);
+        assertErrors(scripted, 1);
+        assertMatch(String(scripted.errors[0]), /TypeError: .*Uint8Array/);
+      }
     }
-  }
-});
+  },
+);
 
 onBoth(
   "a stream that fails after its first byte cuts the connection: no last chunk, one line in the log",
@@ -153,7 +156,7 @@ onBoth(
   },
 );
 
-onBoth("a stream that somebody else reads, or that is sent twice, is 500", async (trigger) => {
+onBoth("a stream that is locked, or sent twice, is 500", async (trigger) => {
   for (const isPromised of [true, false]) {
     const source = new Source(["a"]);
     const once = new HttpResponse(200, [], source.stream);
@@ -196,7 +199,7 @@ onBoth("every send may be short: streams are the same to the client", async (tri
   }
 });
 
-onBoth("an event at the moment a piece or the end is there takes nothing twice", async (trigger) => {
+onBoth("an event at the moment when a chunk or the end arrives takes nothing twice", async (trigger) => {
   for (let delay = 0; delay < 30; delay++) {
     for (const isAtEnd of [false, true]) {
       const pipe = new Pipe();
@@ -245,7 +248,7 @@ onBoth("a stream may take as long as it likes, even if the request had a body", 
   });
 });
 
-/** A client that has asked for a stream that pauses for 200 ms between its pieces. */
+/** Returns a client of a stream that pauses for 200 ms between its chunks. */
 function pausing({ stream }: Source, trigger: "level" | "edge"): Scripted {
   const scripted = new Scripted(
     () => new HttpResponse(200, [], { stream, length: null, pauseMs: 200 }),
@@ -256,7 +259,7 @@ function pausing({ stream }: Source, trigger: "level" | "edge"): Scripted {
 }
 
 onBoth(
-  "a stream that pauses is asked for its next piece when its time has come, and not before",
+  "a stream that pauses is asked for its next chunk in time, and not before",
   async (trigger) => {
     await withClock(async (advance) => {
       const source = new Source(["a", "b", "c"]);
@@ -276,7 +279,7 @@ onBoth(
 );
 
 onBoth(
-  "a client that ended its half gets the pieces of a stream that pauses all the same",
+  "a client that ended its half gets the chunks of a stream that pauses all the same",
   async (trigger) => {
     await withClock(async (advance) => {
       const source = new Source(["a", "b", "c"]);

@@ -1,6 +1,6 @@
 /**
- * A server with several listeners: on all pollers, with a second service beside, and on sockets that another process
- * has open, too.
+ * A server with several listeners: on all pollers, with a second service, and on sockets that another process has
+ * open, too.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -65,7 +65,7 @@ onAll(
   },
 );
 
-Deno.test("path: a UNIX socket alone, and what it is called", async () => {
+Deno.test("path: a UNIX socket alone, and its name", async () => {
   using site = new Site();
   const path = site.path("a.sock");
   const lines: unknown[] = [];
@@ -83,7 +83,7 @@ Deno.test("path: a UNIX socket alone, and what it is called", async () => {
   }
 });
 
-Deno.test("it listens where one thing says; an address that is none is named", () => {
+Deno.test("only one option may say where to listen, and a bad address is named", () => {
   for (
     const [options, message] of [
       [{ path: "a", port: 1 }, "A server listens where one of these says: path, port"],
@@ -101,7 +101,7 @@ Deno.test("it listens where one thing says; an address that is none is named", (
   assertThrows(() => new Server({ handler: hello, path: "x".repeat(108) }), RangeError, "at most 107 bytes");
 });
 
-onAll("others are served beside by their own handler, also while the first drain", async (poller) => {
+onAll("a second service is served by its own handler, also while the first drains", async (poller) => {
   const before = openDescriptors();
   await drainBeside(poller);
   await eventually(() => openDescriptors() <= before, "descriptors are left open");
@@ -129,7 +129,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
   assertEquals(await textOf(kept), "0 connected", "they do not count");
   using slow = await Wire.connect(server.address.port);
   await slow.send(get("/"));
-  await eventually(() => server.connections === 1, "nobody came");
+  await eventually(() => server.connections === 1, "no client came");
   assertEquals(await textOf(kept), "1 connected");
   isDraining = true;
   server.shutdown();
@@ -147,11 +147,11 @@ async function drainBeside(poller: PollerName): Promise<void> {
 }
 
 for (const poller of ["epoll-level", "epoll-edge"] as const) {
-  Deno.test(`a socket that somebody else has open, too: who drains takes nobody, and is not kept awake (${poller})`, async () => {
+  Deno.test(`a draining server on a socket that another process has open accepts no clients, and is not kept awake (${poller})`, async () => {
     using fds = new Descriptors();
     const socket = open("127.0.0.1:0")[0]!;
     const { port } = socket.address;
-    const copy = fds.duplicate(socket.fd, 0); // as in another process
+    const copy = fds.duplicate(socket.fd, 0); // as another process would have it
     const { promise, resolve } = Promise.withResolvers<void>();
     const slow: Handler = async () => {
       await promise;
@@ -161,15 +161,15 @@ for (const poller of ["epoll-level", "epoll-edge"] as const) {
     const running = old.run();
     using first = await Wire.connect(port);
     await first.send(get("/"));
-    await eventually(() => old.connections === 1, "nobody came");
+    await eventually(() => old.connections === 1, "no client came");
     old.shutdown();
     await sleep(20);
-    using second = await Wire.connect(port); // the queue is still there
+    using second = await Wire.connect(port); // the queue is still open
     await second.send(get("/"));
     const ticks = cpuTicks(Deno.pid);
     await sleep(300);
     assertEquals(old.connections, 1);
-    // A promise that is pending costs a few wake-ups.
+    // A pending promise costs a few wake-ups.
     assert(cpuTicks(Deno.pid) - ticks < 20, "it spins");
     const next = new Server({ handler: hello, sockets: [inheritListener(fds.release(copy), true)], poller });
     const nextRunning = next.run();
@@ -183,7 +183,7 @@ for (const poller of ["epoll-level", "epoll-edge"] as const) {
   });
 }
 
-Deno.test("of a queue that is shared a few are taken at a time, so that others get some; of one's own all are", async () => {
+Deno.test("of a shared queue a few clients are accepted at a time, so that other processes get some; of its own all are", async () => {
   for (const isShared of [true, false]) {
     const { fd, address: { port } } = open("127.0.0.1:0")[0]!;
     const counts: number[] = [];
@@ -205,11 +205,11 @@ Deno.test("of a queue that is shared a few are taken at a time, so that others g
   }
 });
 
-Deno.test("a poller that does not take a socket: the others are closed, too", () => {
+Deno.test("when a poller refuses one socket, the others are closed, too", () => {
   const before = openDescriptors();
   using fds = new Descriptors();
   const sockets = open("127.0.0.1:0", "127.0.0.1:0");
-  const far = fds.duplicate(sockets[1]!.fd, 1500); // select(2) holds no such number
+  const far = fds.duplicate(sockets[1]!.fd, 1500); // too large a number for select(2)
   const { message } = assertThrows(() =>
     new Server({ handler: hello, poller: "select", sockets: [sockets[0]!, inheritListener(far, false)] })
   ) as Error;
@@ -220,7 +220,7 @@ Deno.test("a poller that does not take a socket: the others are closed, too", ()
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("UNIX clients: limits by address do not concern them, and one that takes nothing is cut off", async () => {
+Deno.test("limits per address do not affect UNIX clients, and a client that takes nothing is cut off", async () => {
   using site = new Site();
   const path = site.path("a.sock");
   const large = HttpResponse.bytes(new Uint8Array(3_000_000));

@@ -1,5 +1,5 @@
 /**
- * What a server tells of itself, compared with what its clients saw.
+ * A server's statistics, compared with what its clients saw.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -16,7 +16,7 @@ import { sleep } from "../support/sleep.ts";
 import { get, head, Wire } from "../support/wire.ts";
 
 const early = { told: processUsage(), open: openDescriptors() };
-keepUsageReadable(); // outside of any test, since it stays open
+keepUsageReadable(); // outside of any test, because the file stays open
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
 
@@ -45,7 +45,7 @@ Deno.test("bytes, responses by status and clients are counted as the clients see
     await wire.endInput();
     received += (await wire.readToEnd()).length;
   }
-  await eventually(() => sum(Object.values(server.handle.snapshot().states)) === 0, "somebody is left");
+  await eventually(() => sum(Object.values(server.handle.snapshot().states)) === 0, "a connection is left");
   const after = server.handle.snapshot();
   assertEquals(after.sentBytes, received);
   assertEquals(after.receivedBytes, sum(requests.map((request) => request.length)));
@@ -58,7 +58,7 @@ Deno.test("bytes, responses by status and clients are counted as the clients see
   assertEquals(JSON.parse(JSON.stringify(after)), after, "it can be sent to another process");
 });
 
-Deno.test("how long a response takes is counted from its request to its last byte", async () => {
+Deno.test("the time of a response is counted from its request to its last byte", async () => {
   await using server = serving(async () => {
     await sleep(60);
     return HttpResponse.text("late");
@@ -72,7 +72,7 @@ Deno.test("how long a response takes is counted from its request to its last byt
   assert(latencySumSeconds >= 0.059 && latencySumSeconds < 5, `${latencySumSeconds} s`);
 });
 
-Deno.test("connections are counted by what they do, and shown with their age and what waits for them", async () => {
+Deno.test("connections are counted by their state, and shown with their age and queued bytes", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   await using server = serving(async (request) => {
     if (request.path === "/waits") await promise;
@@ -104,7 +104,7 @@ Deno.test("connections are counted by what they do, and shown with their age and
   resolve();
 });
 
-Deno.test("a request whose client leaves before the answer is a request without a response", async () => {
+Deno.test("a request whose client leaves before the response is a request without a response", async () => {
   await using server = serving(() => new Promise(() => {}));
   {
     using client = await RawClient.connect(server.port);
@@ -116,7 +116,7 @@ Deno.test("a request whose client leaves before the answer is a request without 
   assertEquals(server.handle.snapshot().responses, {});
 });
 
-Deno.test("the cache tells of hits, misses and what had to leave", async () => {
+Deno.test("the cache counts hits, misses and evictions", async () => {
   using site = new Site({ "a": "x".repeat(20_000), "b": "y".repeat(20_000) });
   const files = staticHandler({ root: site.root, cacheSize: 30_000, validate: "inotify" });
   await using server = serving(files, { cache: files });
@@ -140,8 +140,8 @@ Deno.test("the cache tells of hits, misses and what had to leave", async () => {
   files.close();
 });
 
-Deno.test("what the process uses of the machine is what the kernel says", () => {
-  // The directory that is read is open itself.
+Deno.test("the resource usage of the process equals the kernel's figures", () => {
+  // The directory that is read is itself open.
   assertEquals(early.told.openDescriptors, early.open - 1);
   assert(early.told.residentBytes > 0);
   const { residentBytes, cpuSeconds, openDescriptors: open } = processUsage();

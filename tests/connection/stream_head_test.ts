@@ -1,6 +1,6 @@
 /**
- * The head of a response that is made while it is sent waits for the first piece: a failure before that is a
- * 500. On a scripted socket, level and edge, and over real ones.
+ * The head of a streamed response waits for the first chunk, so a failure before it is a 500. On a scripted socket,
+ * with level and edge trigger, and over real ones.
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
@@ -25,7 +25,7 @@ import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 
 onBoth(
-  "a stream that fails before its first byte is 500, as long as the head has not gone out",
+  "a stream that fails before its first byte is 500, as long as the head was not sent",
   async (trigger) => {
     for (const empty of [false, true]) {
       await withClock(async (advance) => {
@@ -57,7 +57,7 @@ onBoth(
 );
 
 onBoth(
-  "a client that leaves while the head of a stream waits: the stream is cancelled, and nothing is sent",
+  "when a client leaves while the head of a stream waits, the stream is cancelled, and nothing is sent",
   async (trigger) => {
     const source = new Source([], false);
     using scripted = new Scripted(streams(source), trigger);
@@ -69,7 +69,7 @@ onBoth(
   },
 );
 
-onBoth("the head of an event stream goes out at once", async (trigger) => {
+onBoth("the head of an event stream is sent at once", async (trigger) => {
   const fields = [["Content-Type", "text/event-stream"]] as const;
   using scripted = new Scripted(() => new HttpResponse(200, fields, new Pipe().stream), trigger);
   scripted.receive(get("/"));
@@ -78,7 +78,7 @@ onBoth("the head of an event stream goes out at once", async (trigger) => {
 });
 
 onBoth(
-  "the head goes out a second later without a piece, and each piece when it is there",
+  "the head is sent after a second without a chunk, and each chunk as soon as it comes",
   async (trigger) => {
     await withClock(async (advance) => {
       const pipe = new Pipe();
@@ -103,7 +103,7 @@ onBoth(
   },
 );
 
-/** A stream that fails in some way, after `ms`, before it gave a byte. */
+/** Returns a stream that fails after `ms`, before its first byte. */
 function failing(ms: number, error: unknown): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull: async (controller) => {
@@ -113,7 +113,7 @@ function failing(ms: number, error: unknown): ReadableStream<Uint8Array> {
   });
 }
 
-Deno.test("a stream of a handler that fails before its first byte is 500, whatever its length and kind, and onError hears why", async () => {
+Deno.test("a handler's stream that fails before its first byte is 500, whatever its length and kind, and onError gets the reason", async () => {
   const broken = new Error("the source broke");
   const bodies: Record<string, () => HttpResponse> = {
     "/at-once": () =>
@@ -150,12 +150,12 @@ Deno.test("a stream of a handler that fails before its first byte is 500, whatev
   }
 });
 
-Deno.test("a stream that fails with a status of the client's is answered with that", async () => {
+Deno.test("a stream that fails with a client's status is answered with that", async () => {
   await using server = serving(() => new HttpResponse(200, [], failing(5, new HttpError(404, "it is gone"))));
   assertEquals((await exchange(server.port, get("/"))).status, 404);
 });
 
-onBoth("a client that sends more of its request once it has the head gets that at once", async (trigger) => {
+onBoth("a client that sends more of its request after the head gets it echoed at once", async (trigger) => {
   await withClock(async () => {
     using scripted = new Scripted(({ body }) => new HttpResponse(200, [], body), trigger);
     scripted.receive(postChunked([]).slice(0, -5));

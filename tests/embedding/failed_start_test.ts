@@ -7,19 +7,13 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FD_SETSIZE, HttpResponse, serve } from "../../mod.ts";
 import type { ServerSettings } from "../../server/server_options.ts";
 import { openListeners } from "../../server/listen/open.ts";
-import { close, localAddress } from "../../ffi/socket/socket.ts";
+import { localAddress } from "../../ffi/socket/socket.ts";
+import { freePort } from "../support/free_port.ts";
 import { Descriptors, openDescriptors } from "../support/descriptors.ts";
 import { serving } from "../support/in_process.ts";
 import { Site } from "../support/program.ts";
 
 const handler = () => HttpResponse.text("hello");
-
-/** A port on which nothing listens. */
-function freePort(): number {
-  const { fd, address } = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }])[0]![0]!;
-  close(fd);
-  return address.port;
-}
 
 /** Wrong options, and the message for each. */
 function wrong(site: Site): [ServerSettings, RegExp][] {

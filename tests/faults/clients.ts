@@ -1,6 +1,6 @@
 /**
- * Clients of every kind at once, who compare each byte with what is right. What is wrong is an error; a connection that
- * was cut, and an answer that says that it failed, is for the test to count.
+ * Clients of every kind at once, which compare each byte. A wrong byte is an error. Cut connections and error
+ * responses are counted by the test.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,22 +8,22 @@ import { Site } from "../support/program.ts";
 import { noise } from "../support/random.ts";
 import { get, Wire, type WireResponse } from "../support/wire.ts";
 
-/** Nobody waits for longer. */
+/** The longest wait of a client. */
 const PATIENCE_MS = 8_000;
 
 const SMALL = new TextEncoder().encode("a small file\n".repeat(20));
 const MEDIUM = noise(200_000, 7);
-/** Larger than what is kept in memory. */
+/** Larger than files that are kept in memory. */
 const LARGE = noise(1_200_000, 11);
-/** Larger than what a socket takes of a client that does not read. */
+/** Larger than the socket's buffers when the client does not read. */
 const HUGE = noise(6_000_000, 5);
 const BEFORE = new TextEncoder().encode("before");
 const AFTER = new TextEncoder().encode("after");
 const STYLE = new TextEncoder().encode("body { color: red }\n".repeat(100));
-const STYLE_GZ = noise(90, 3); // whatever: the server does not look inside
+const STYLE_GZ = noise(90, 3); // any bytes: the server does not decompress them
 const RANGES = "bytes=10-19,1000000-1000999";
 
-/** The files that all faults are tried on: a new directory with the same files for each of them. */
+/** The files for all faults. Each fault gets a new directory with the same files. */
 export class FaultSite {
   readonly site: Site = new Site({
     "small.txt": SMALL,
@@ -33,7 +33,7 @@ export class FaultSite {
   });
   #count = 0;
 
-  /** A directory that the server has never heard of; those of before are removed. */
+  /** Makes a directory that the server has not seen yet, and removes the earlier ones. */
   fresh(): string {
     if (this.#count > 0) Deno.removeSync(this.site.path(`d${this.#count}`), { recursive: true });
     const name = `d${++this.#count}`;
@@ -52,16 +52,16 @@ export class FaultSite {
   }
 }
 
-/** How it went for one client: null, or what it noticed. */
+/** The result of one client: null, or what it noticed. */
 export interface Outcome {
   readonly client: string;
   readonly noticed: string | null;
 }
 
-/** A request, and whether the response to it is right. */
+/** A request, and the check of its response. */
 interface Step {
   readonly request: string;
-  /** What happens just before it is sent. */
+  /** Called just before the request is sent. */
   before?(): void;
   isRight(response: WireResponse): boolean;
 }
@@ -82,7 +82,10 @@ function file(target: string, bytes: Uint8Array): Step {
 
 const listed = ["small.txt", "medium.bin", "large.bin", "style.css"];
 
-/** A file is written to between two of them: nobody may get its old bytes afterwards. */
+/**
+ * Returns the requests of a client. A file is written to between two of them, after which no response may have its
+ * old bytes.
+ */
 function stepsIn(directory: string, files: FaultSite): Step[] {
   const changing = `${directory}/changing.txt`;
   return [
@@ -116,29 +119,29 @@ function hasRanges(body: Uint8Array): boolean {
   return text.includes(piece(10, 20)) && text.includes(piece(1_000_000, 1_001_000));
 }
 
-/** What a response says that is not right, but honest. @throws {Error} for one that lies. */
+/** Returns the error that a response admits, or null. @throws {Error} for a wrong response */
 function judge(step: Step, response: WireResponse): string | null {
   if (step.isRight(response)) return null;
   const { status } = response;
-  // Of what cannot be looked at it may be said that it is not there.
+  // A file that cannot be examined may be reported as missing.
   if (status === 404 || status === 403 || status >= 500) return String(status);
   throw new Error(`WRONG: ${step.request.split("\r\n")[0]} got ${status}, ${response.body.length} bytes`);
 }
 
-/** The clients that noticed something. @throws {AssertionError} when those are more than `most`. */
+/** Returns the clients that noticed something. @throws {AssertionError} when there are more than `most` */
 export function whoNoticed(outcomes: readonly Outcome[], most: number): Outcome[] {
   const noticed = outcomes.filter(({ noticed }) => noticed !== null);
   assert(noticed.length <= most, `${noticed.length} clients noticed: ${JSON.stringify(noticed)}`);
   return noticed;
 }
 
-/** True for what a client sees of a connection that the server gave up. */
+/** Returns true for an error that a client sees when the server has given up its connection. */
 function isCut(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset ||
     (error instanceof Error && /^(cut off|connection reset|the server closed)/.test(error.message));
 }
 
-/** What `work` comes to. @throws {Error} when that takes too long. */
+/** Returns the result of `work`. @throws {Error} when it takes too long */
 export async function patiently<T>(what: string, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -160,7 +163,7 @@ async function client(name: string, talk: () => Promise<string | null>): Promise
   }
 }
 
-/** One request after the other, on one connection as long as it lasts. */
+/** Sends one request after the other, on one connection as long as that lasts. */
 async function keepsAlive(port: number, steps: readonly Step[]): Promise<string | null> {
   let noticed: string | null = null;
   let wire = await Wire.connect(port);
@@ -192,13 +195,13 @@ async function pipelines(port: number, directory: string): Promise<string | null
   return noticed;
 }
 
-/** Its connection is ended with more of it on the way. */
+/** Sends more bytes than its refused request has, so its connection is closed while bytes are on their way. */
 async function isRefused(port: number): Promise<string | null> {
   using wire = await Wire.connect(port);
   await wire.send("no request\r\n\r\n");
   const { status } = await wire.expect();
   assertEquals(await wire.isClosed(), true);
-  if (status === 503) return "503"; // there was no descriptor for it
+  if (status === 503) return "503"; // the server had no descriptor for it
   assertEquals(status, 400);
   return null;
 }
@@ -210,7 +213,7 @@ async function halfCloses(port: number): Promise<string | null> {
   return judge(file("/large.bin", LARGE), await wire.expect());
 }
 
-/** In the middle of a download when the fault comes. */
+/** A client that is in the middle of a download when the fault comes. */
 export class Downloader {
   readonly #wire: Wire;
 
@@ -233,7 +236,7 @@ export class Downloader {
   }
 }
 
-/** What all clients noticed. @throws {Error} when an answer was wrong, or did not come. */
+/** Serves all clients, and returns what they noticed. @throws {Error} when a response was wrong or missing */
 export async function serveAll(
   port: number,
   directory: string,
@@ -249,7 +252,7 @@ export async function serveAll(
   ]);
 }
 
-/** Twenty requests, on new connections: each answered byte for byte. */
+/** Sends twenty requests on new connections, and compares each response byte for byte. */
 export async function twentyMore(port: number, directory: string, files: FaultSite): Promise<void> {
   const steps = stepsIn(directory, files);
   const unchanging = steps.filter(({ before }) => before === undefined);

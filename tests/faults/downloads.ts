@@ -1,5 +1,5 @@
 /**
- * Downloads that take two seconds, each byte of which is compared, and a client beside them who asks all the time.
+ * Downloads that take two seconds and compare each byte, beside a client that sends requests all the time.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -9,20 +9,20 @@ import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
-/** Kept in memory, and not. */
+/** A file that is kept in memory, and one that is not. */
 const IN_MEMORY = noise(MIB - 1000, 3);
 const ON_DISK = noise(20 * MIB, 5);
-/** What a client takes before it pauses, and for how long. */
+/** The bytes that a client takes before each pause, and the length of the pause. */
 const PORTION_BYTES = MIB / 4;
 const PAUSE_MS = 25;
 
-/** Eight downloads under way, four of them from memory. */
+/** Eight downloads in progress, four of them from memory. */
 export class Downloads {
   readonly site: Site = new Site({ "memory.bin": IN_MEMORY, "disk.bin": ON_DISK, "news.txt": "0" });
   #news = 0;
   isOver = false;
 
-  /** Downloads all of them; how many bytes came. */
+  /** Runs all downloads, and returns how many bytes came. */
   async run(port: number): Promise<number> {
     const disk = Array.from({ length: 4 }, () => download(port, "/disk.bin", ON_DISK, 1));
     const memory = Array.from({ length: 4 }, () => download(port, "/memory.bin", IN_MEMORY, 20));
@@ -31,7 +31,10 @@ export class Downloads {
     return counts.reduce((sum, count) => sum + count);
   }
 
-  /** Writes to a file and asks for it, on one connection, until the downloads are over; `check` sees each answer. */
+  /**
+   * Writes to a file and requests it, on one connection, until the downloads are over. Calls `check` for each
+   * response.
+   */
   async ask(port: number, check: (date: string) => void = () => {}): Promise<number> {
     using wire = await Wire.connect(port);
     let asked = 0;
@@ -51,11 +54,11 @@ export class Downloads {
   }
 }
 
-/** Slowly, so many times on one connection. */
+/** Downloads slowly, so many times on one connection. */
 async function download(port: number, target: string, expected: Uint8Array, times: number): Promise<number> {
   using wire = await Wire.connect(port);
   await wire.send(get(target).repeat(times));
-  let at = -1; // of the body; −1 in a head
+  let at = -1; // the position in the body; −1 within a head
   let head = "";
   let done = 0;
   let portion = 0;

@@ -1,5 +1,5 @@
 /**
- * The numbers of errors, for those that tests make happen. Source: `asm-generic/errno.h`.
+ * The numbers of the errors that tests inject. Source: `asm-generic/errno.h`.
  * @module
  */
 

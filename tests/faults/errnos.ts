@@ -1,7 +1,7 @@
 /**
- * Every system call that the server makes through the C library, with every error that its man page names: section 2
- * of the Linux man-pages, and what accept(2) says of the network's pending errors, tcp(7) and socket(7) of a
- * connection's, and EINTR for whatever can wait. Names are those of the kernel, as strace(1) has them.
+ * Every system call that the server makes through the C library, with every error that its man page names. Sources:
+ * section 2 of the Linux man-pages; accept(2) for pending network errors; tcp(7) and socket(7) for errors of a
+ * connection. EINTR is added for calls that can wait. Names are those of the kernel, as in strace(1).
  * @module
  */
 import { ERRNO } from "./errno_numbers.ts";
@@ -9,7 +9,7 @@ import { ERRNO } from "./errno_numbers.ts";
 /** The name of an errno. */
 export type ErrnoName = keyof typeof ERRNO;
 
-/** accept(2): "already-pending network errors on the new socket", and a firewall's. */
+/** accept(2): "already-pending network errors on the new socket", and the error of a firewall. */
 const PENDING: readonly ErrnoName[] = [
   "ENETDOWN",
   "EPROTO",
@@ -23,7 +23,7 @@ const PENDING: readonly ErrnoName[] = [
   "ETIMEDOUT",
 ];
 
-/** tcp(7), ip(7), socket(7): what befalls a connection. */
+/** tcp(7), ip(7), socket(7): errors of a connection. */
 const BROKEN: readonly ErrnoName[] = ["ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"];
 
 /** open(2). */
@@ -70,7 +70,7 @@ const EPOLL_CTL: readonly ErrnoName[] = [
 
 const READ: readonly ErrnoName[] = ["EBADF", "EFAULT", "EINTR", "EINVAL", "EIO", "EISDIR"];
 
-/** What serving calls. */
+/** The calls of a server that serves. */
 export const SERVING = {
   accept4: [
     "EAGAIN",
@@ -149,7 +149,7 @@ export const SERVING = {
     "ENOMEM",
     "ENOTDIR",
   ],
-  read: READ, // inotify's queue; EAGAIN would say that it is empty
+  read: READ, // inotify's queue; EAGAIN would mean that it is empty
   pread64: [...READ, "EAGAIN", "ENOMEM", "ENXIO", "EOVERFLOW", "ESPIPE"],
   getdents64: ["EBADF", "EFAULT", "EINTR", "EINVAL", "EIO", "ENOENT", "ENOMEM", "ENOTDIR"],
   fstatfs: [
@@ -183,20 +183,23 @@ export const SERVING = {
   inotify_rm_watch: ["EBADF", "EINVAL"],
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
-/** What waits, and wakes the wait. Deno calls these for itself, too: they need another way to be told apart. */
+/**
+ * Calls that wait, or wake a waiting thread. Deno makes these itself, too, so they have to be told apart in another
+ * way.
+ */
 export const WAITING = {
   epoll_wait: ["EBADF", "EFAULT", "EINTR", "EINVAL"],
   poll: ["EFAULT", "EINTR", "EINVAL", "ENOMEM"],
   select: ["EBADF", "EINTR", "EINVAL", "ENOMEM"],
-  write: ["EINTR"], // eventfd(2): EAGAIN means that the wait is woken already
+  write: ["EINTR"], // eventfd(2): EAGAIN means that a wake-up is already pending
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
-/** close(2): on Linux the descriptor is closed all the same. */
+/** close(2): on Linux the descriptor is closed even so. */
 export const CLOSING = {
   close: ["EBADF", "EDQUOT", "EINTR", "EIO", "ENOSPC"],
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
-/** What only a server that starts calls. */
+/** The calls that only a starting server makes. */
 export const STARTING = {
   socket: ["EACCES", "EAFNOSUPPORT", "EINVAL", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPROTONOSUPPORT"],
   setsockopt: ["EBADF", "EFAULT", "EINVAL", "ENOMEM", "ENOPROTOOPT", "ENOTSOCK"],
@@ -223,20 +226,20 @@ export const STARTING = {
   setrlimit: ["EFAULT", "EINVAL", "EPERM"],
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
-/** One call that is to fail once, or, by `"1+"`, from the first on. */
+/** A call that fails once, or with `"1+"` from the first time on. */
 export interface Fault {
   readonly call: string;
   readonly errno: ErrnoName;
-  /** Which of them, from 1. */
+  /** The number of the call, from 1. */
   readonly when: number | `${number}+`;
 }
 
-/** `sendto 2: ENOMEM` */
+/** Formats a fault: `sendto 2: ENOMEM`. */
 export function describeFault({ call, errno, when }: Fault): string {
   return `${call} ${when}: ${errno}`;
 }
 
-/** What went wrong with `faults`. */
+/** Describes the failure that `faults` caused. */
 export function describeFailure(faults: readonly Fault[], error: unknown): Error {
   const message = error instanceof Error ? error.message : String(error);
   return new Error(`${faults.map(describeFault).join(", ")}: ${message}`, { cause: error });

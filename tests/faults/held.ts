@@ -1,10 +1,10 @@
 /**
- * What a server holds open: sockets, files of its site, and what the kernel makes for it. What Deno opens for itself,
- * such as its cache of compiled code, comes and goes as it likes.
+ * Counts what a server holds open: sockets, files of its site, and kernel objects. Descriptors that Deno opens for
+ * itself are not counted, because they change at any time.
  * @module
  */
 
-/** How many descriptors of process `pid` are a server's of the site at `root`. */
+/** Returns the number of descriptors of process `pid` that belong to a server of the site at `root`. */
 export function descriptorsHeld(pid: number, root: string): number {
   let count = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
@@ -19,8 +19,9 @@ export function descriptorsHeld(pid: number, root: string): number {
 }
 
 /**
- * How many connections of this machine the kernel has reset because it had no memory for them, or too many that nobody
- * held open any longer: nobody's fault, and it happens where others load the same machine.
+ * Returns the number of connections on this machine that the kernel has reset for lack of memory, or because there
+ * were too many orphaned sockets. That is not a fault of the server, and happens when other programs load the same
+ * machine.
  */
 export function connectionsGivenUp(): number {
   const lines = Deno.readTextFileSync("/proc/net/netstat").split("\n").filter((line) =>

@@ -1,6 +1,6 @@
 /**
- * Makes this process's own calls of the C library fail: those of `ffi/`, and nobody else's. That is for the calls that
- * Deno makes on the same thread, too, for close(2), which closes also when it fails, and for machines without strace.
+ * Makes this process's own calls of the C library fail: only those of `ffi/`. This is for calls that Deno makes on
+ * the same thread, too, for close(2), which closes even when it fails, and for machines without strace.
  * @module
  */
 import { libc, loadLibc } from "../../ffi/libc/libc.ts";
@@ -11,7 +11,7 @@ loadLibc();
 
 type Call = (...args: unknown[]) => unknown;
 
-/** Names in the C library where they differ from those of the system calls. */
+/** Symbols of the C library that differ from the names of the system calls. */
 const SYMBOLS: Readonly<Record<string, string>> = {
   recvfrom: "recv",
   sendto: "send",
@@ -19,9 +19,9 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   pread64: "pread",
 };
 
-/** `using` puts everything back. */
+/** Makes calls fail until it is disposed of; `using` restores everything. */
 export class Interposer {
-  /** How many calls failed since {@linkcode expect}. */
+  /** The number of calls that failed since {@linkcode expect}. */
   injected = 0;
   readonly #table = libc as unknown as Record<string, Call>;
   readonly #real = new Map<string, Call>();
@@ -32,20 +32,21 @@ export class Interposer {
   constructor() {
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(libc.__errno_location()!, 4));
     for (const [symbol, real] of Object.entries(this.#table)) {
-      if (!Object.getOwnPropertyDescriptor(this.#table, symbol)!.writable) continue; // runs on another thread
+      // The symbol runs on another thread.
+      if (!Object.getOwnPropertyDescriptor(this.#table, symbol)!.writable) continue;
       this.#real.set(symbol, real);
       this.#table[symbol] = (...args) => this.#called(symbol, real, args);
     }
   }
 
-  /** From now on these calls fail, each once. */
+  /** Makes each of these calls fail once from now on. */
   expect(faults: readonly Fault[]): void {
     this.#faults = faults;
     this.#counts.clear();
     this.injected = 0;
   }
 
-  /** How often a system call was made since then. */
+  /** Returns how often a system call was made since `expect`. */
   countOf(call: string): number {
     return this.#counts.get(SYMBOLS[call] ?? call) ?? 0;
   }
@@ -56,7 +57,7 @@ export class Interposer {
     const fault = this.#faults.find(({ call, when }) => (SYMBOLS[call] ?? call) === symbol && when === count);
     if (fault === undefined) return real(...args);
     this.injected++;
-    if (symbol === "close") real(...args); // close(2): whatever it says
+    if (symbol === "close") real(...args); // close(2) closes the descriptor even when it fails
     this.#errno[0] = ERRNO[fault.errno];
     return -1;
   }

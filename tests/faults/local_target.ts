@@ -1,5 +1,5 @@
 /**
- * A server in this process as the target of faults.
+ * A server in this process, as the target of faults.
  * @module
  */
 import { assert } from "@std/assert";
@@ -14,13 +14,13 @@ import { Interposer } from "./interposer.ts";
 import type { Report } from "./target.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** How long a server with nothing to do is watched, and how often it may wait meanwhile. */
+/** How long an idle server is watched, and how often it may wait meanwhile. */
 const QUIET_MS = 40;
 const WAITS_MAX = 30;
 
-/** One server that all faults are tried on; `await using` ends it. */
+/** One server for all faults; `await using` ends it. */
 export class LocalTarget {
-  /** What it complained of. */
+  /** The logged errors. */
   readonly errors: string[] = [];
   readonly #files = new FaultSite();
   readonly #interposer = new Interposer();
@@ -48,7 +48,10 @@ export class LocalTarget {
     return target;
   }
 
-  /** Lets these calls fail under all kinds of clients. @throws {Error} unless the server survives that as it must. */
+  /**
+   * Makes these calls fail while all kinds of clients are served.
+   * @throws {Error} unless the server survives that as it must
+   */
   async suffer(faults: readonly Fault[]): Promise<Report> {
     const { port } = this.#server.addr;
     const directory = this.#files.fresh();
@@ -57,7 +60,7 @@ export class LocalTarget {
       const downloader = await Downloader.start(port);
       this.#interposer.expect(faults);
       const outcomes: Outcome[] = await serveAll(port, directory, this.#files, downloader);
-      await sleep(10); // the last ones are closed
+      await sleep(10); // the last connections are closed
       const { injected } = this.#interposer;
       this.#interposer.expect([]);
       await this.#assertWell(port, directory);

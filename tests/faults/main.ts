@@ -1,8 +1,8 @@
 /**
- * The whole table of faults, each by itself: `deno task faults [CALL…]`.
+ * Tries the whole table of faults, each by itself: `deno task faults [CALL…]`.
  *
- * Every error of every call, in the first and the third of them, under all kinds of clients. It says what
- * became of them, and ends with status 1 when one was not survived as it must be.
+ * Every error of every call is injected, at the first and at the third call, while all kinds of clients are served.
+ * It prints the results, and ends with status 1 when the program did not survive an error as it must.
  * @module
  */
 import { describeFault } from "./errnos.ts";

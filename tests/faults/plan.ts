@@ -1,30 +1,30 @@
 /**
- * Which calls are made to fail, how, and together with which others.
+ * The plan: which calls fail, how, and in which combinations.
  * @module
  */
 import type { PollerName } from "../../server/loop/poller.ts";
 import { CLOSING, type ErrnoName, type Fault, SERVING, WAITING } from "./errnos.ts";
 
-/** Faults that one round of clients meets. */
+/** The faults of one round of clients. */
 export interface Round {
   readonly poller: PollerName;
   readonly faults: readonly Fault[];
 }
 
 /**
- * That nothing is there, or fits, is a lie where something does. An edge is told once: what goes by it is right to wait
- * for the next one, which would come if it were true.
+ * Returns the poller for an error. Errors that claim that nothing is there are false when something is. An edge is
+ * reported once, so after such an error an edge-triggered poller rightly waits for the next one.
  */
 function pollerFor(errno: ErrnoName): PollerName {
   return errno === "EAGAIN" ? "epoll-level" : "epoll-edge";
 }
 
-/** The queue of events is made anew after reading it failed. */
+/** Adds the fault that leads to a call: the inotify queue is created again after reading it failed. */
 function withCause(fault: Fault): Fault[] {
   return fault.call === "inotify_init1" ? [{ call: "read", errno: "EIO", when: 1 }, fault] : [fault];
 }
 
-/** Each error of each call by itself, in the call's first, second, … turn. */
+/** Yields each error of each call by itself, at its first, second, … call. */
 export function* singleRounds(whens: readonly number[]): Generator<Round> {
   for (const [call, errnos] of Object.entries(SERVING)) {
     for (const errno of errnos) {
@@ -35,7 +35,7 @@ export function* singleRounds(whens: readonly number[]): Generator<Round> {
   }
 }
 
-/** All errors of all calls, in as few rounds as there are errors of one call: in each every call fails once. */
+/** Yields all errors of all calls in as few rounds as possible. In each round, every call fails once. */
 export function* manyAtOnce(): Generator<Round> {
   const calls = Object.entries(SERVING) as [string, readonly ErrnoName[]][];
   const depth = Math.max(...calls.map(([, errnos]) => errnos.length));
@@ -49,7 +49,9 @@ export function* manyAtOnce(): Generator<Round> {
   }
 }
 
-/** Errors that no client notices, one after the other: EINTR, and all those of a wait that is made again. */
+/**
+ * Returns the errors that no client notices, one after the other: EINTR, and the errors of a wait that is repeated.
+ */
 export function unnoticedRounds(): Round[] {
   const each = (call: string, errnos: readonly ErrnoName[]): Fault[] =>
     errnos.map((errno, i) => ({ call, errno, when: i + 1 }));

@@ -1,5 +1,5 @@
 /**
- * What clients say on a scripted socket, for a walk that lets each call on that socket fail in turn.
+ * The bytes that clients send on a scripted socket, for tests that make each call on that socket fail in turn.
  * @module
  */
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
@@ -18,14 +18,14 @@ import { Site } from "../support/program.ts";
 import { describe, Scripted } from "../support/scripted.ts";
 import { get, head } from "../support/wire.ts";
 
-/** A connection that was just made, and what it holds that has to be given back. */
+/** A new connection, and the resources that it has to release. */
 export interface Stage {
   readonly scripted: Scripted;
-  /** What is held at present. */
+  /** Returns the number of resources that are held at present. */
   held(): number;
 }
 
-/** One kind of connection, and what arrives on it. */
+/** One kind of connection, and the bytes that arrive on it. */
 export interface Scenario {
   readonly name: string;
   readonly arrivals: readonly string[];
@@ -55,7 +55,7 @@ function openFile(trigger: "level" | "edge"): Stage {
   return { scripted: new Scripted(handler, trigger), held: () => held };
 }
 
-/** Answers with a stream of three pieces. */
+/** Answers with a stream of three chunks. */
 function openStream(trigger: "level" | "edge"): Stage {
   const sources: Source[] = [];
   const handler: Handler = () => {
@@ -63,7 +63,7 @@ function openStream(trigger: "level" | "edge"): Stage {
     sources.push(source);
     return new HttpResponse(200, [], source.stream);
   };
-  // It is given back when it is read to its end (a pull past the last piece), or cancelled, and not twice.
+  // The stream is released by reading it to its end (a pull after the last chunk) or by cancelling it, and only once.
   const isHeld = ({ pulls, cancels }: Source) => (pulls > 3 ? 1 : 0) + cancels.length !== 1;
   return { scripted: new Scripted(handler, trigger), held: () => sources.filter(isHeld).length };
 }
@@ -72,7 +72,7 @@ function opens(handler: Handler): (trigger: "level" | "edge") => Stage {
   return (trigger) => ({ scripted: new Scripted(handler, trigger), held: () => 0 });
 }
 
-/** A byte protocol or a coroutine, which says how many of its clients have not been told of their end. */
+/** Opens a byte protocol or a coroutine. Its resources are the clients that have not been told of their end. */
 function speaks(
   serviceOf: (count: (change: number) => void) => Service,
 ): (trigger: "level" | "edge") => Stage {
@@ -108,7 +108,7 @@ const echoesInCoroutine = speaks((count) => (fd, host, keeper) => {
   );
 });
 
-/** All of them. */
+/** All scenarios. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: "a small response", arrivals: [get("/a")], open: opens(describe) },
   {
@@ -136,7 +136,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: "100 (Continue)", arrivals: [EXPECTING, "ok", get("/")], open: opens(describe) },
   {
-    name: "a refusal, and what comes after it",
+    name: "an error response, and what comes after it",
     arrivals: ["nonsense\r\n\r\n", "more of it"],
     open: opens(describe),
   },

@@ -1,4 +1,4 @@
-/* Shifts the time of day by so many seconds as SHIFT_FILE holds at the moment; the monotonic clock is left as it is. */
+/* Shifts the time of day by the number of seconds in SHIFT_FILE at the moment. The monotonic clock stays unchanged. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

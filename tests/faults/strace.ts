@@ -1,14 +1,14 @@
 /**
  * Makes system calls of another process fail, by strace(1).
  *
- * Deno makes many of the same calls for itself, on threads of its own; on the thread that runs JavaScript, which is
- * the process's first, the calls of `errnos.ts` are ours. So it is that thread alone which is traced.
+ * Deno makes many of the same calls for itself, on threads of its own. On the thread that runs JavaScript, the first
+ * thread of the process, the calls of `errnos.ts` are those of this project. So only that thread is traced.
  * @module
  */
 import { describeFault, type Fault } from "./errnos.ts";
 import { awaited, endOf } from "../support/waiting.ts";
 
-/** Null, or why system calls cannot be made to fail here. */
+/** Returns why system calls cannot be made to fail here, or null. */
 export function whyNotTraced(): string | null {
   const probe = (args: string[]) => {
     try {
@@ -23,14 +23,14 @@ export function whyNotTraced(): string | null {
   return `strace cannot trace here: ${new TextDecoder().decode(tried.stderr).trim().split("\n").at(-1)}`;
 }
 
-/** Says that a test did less than it would elsewhere; false when it need not. */
+/** Reports that a test is skipped here and returns true; returns false when it can run. */
 export function mustSkip(what: string): boolean {
   const reason = whyNotTraced();
   if (reason !== null) console.log(`SKIPPED: ${what}: ${reason}`);
   return reason !== null;
 }
 
-/** Runs `body` while these calls of the threads `tids` fail; returns how many of them did. */
+/** Runs `body` while these calls of the threads `tids` fail, and returns how many of them failed. */
 export async function withFaults(
   tids: readonly number[],
   faults: readonly Fault[],
@@ -48,17 +48,17 @@ export async function withFaults(
     log,
   ];
   const strace = new Deno.Command("strace", { args, stderr: "piped", stdout: "null" }).spawn();
-  const said = await attached(strace.stderr, tids.length);
+  const output = await attached(strace.stderr, tids.length);
   try {
-    if (!said.includes("attached")) {
-      throw new Error(`strace did not attach for ${faults.map(describeFault).join(", ")}: ${said}`);
+    if (!output.includes("attached")) {
+      throw new Error(`strace did not attach for ${faults.map(describeFault).join(", ")}: ${output}`);
     }
     await body();
   } finally {
     try {
       strace.kill("SIGINT");
     } catch {
-      // it has ended with what it traced
+      // strace has ended together with the traced process
     }
     await strace.stderr.cancel();
     await endOf(strace, "strace");
@@ -68,16 +68,16 @@ export async function withFaults(
   return injected;
 }
 
-/** What strace says until it has attached to so many threads. */
+/** Reads the output of strace until it has attached to so many threads. */
 async function attached(stderr: ReadableStream<Uint8Array>, threads: number): Promise<string> {
   const reader = stderr.getReader();
   const decoder = new TextDecoder();
-  let said = "";
-  while ((said.match(/ attached/g)?.length ?? 0) < threads) {
+  let output = "";
+  while ((output.match(/ attached/g)?.length ?? 0) < threads) {
     const { value, done } = await awaited(reader.read(), "strace to attach");
     if (done) break;
-    said += decoder.decode(value);
+    output += decoder.decode(value);
   }
   reader.releaseLock();
-  return said;
+  return output;
 }

@@ -1,5 +1,5 @@
 /**
- * The program as the target of faults: what it must be like before, while and after its calls fail.
+ * The program as the target of faults, with checks before, during and after its calls fail.
  * @module
  */
 import { assert } from "@std/assert";
@@ -11,19 +11,19 @@ import { withFaults } from "./strace.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 
-/** How long a server with nothing to do is watched, and what of it it may be busy. */
+/** How long an idle server is watched, and how much CPU time it may use meanwhile. */
 const QUIET_MS = 40;
 const BUSY_MS_MAX = 20;
 
-/** What came of some faults. */
+/** The result of some faults. */
 export interface Report {
-  /** How many calls failed: 0 when there were fewer of them. */
+  /** The number of calls that failed: 0 when there were too few of them. */
   readonly injected: number;
-  /** Clients that noticed. */
+  /** The clients that noticed a fault. */
   readonly noticed: readonly Outcome[];
 }
 
-/** One program that all faults are tried on; `await using` ends it. */
+/** One program for all faults; `await using` ends it. */
 export class Target {
   readonly files: FaultSite;
   readonly program: Program;
@@ -38,18 +38,22 @@ export class Target {
   static async start(args: readonly string[] = []): Promise<Target> {
     const files = new FaultSite();
     const program = await Program.start(files.site.root, ["--no-config", "--browse", ...args]);
-    await twentyMore(program.port, files.fresh(), files); // until all is compiled, and open that stays open
+    // Warms up: then the code is compiled, and permanent descriptors are open.
+    await twentyMore(program.port, files.fresh(), files);
     await sleep(QUIET_MS);
     return new Target(files, program, descriptorsHeld(program.pid, files.site.root));
   }
 
-  /** Threads of the program but for the one that runs JavaScript. */
+  /** The threads of the program, without the one that runs JavaScript. */
   get otherThreads(): number[] {
     return Array.from(Deno.readDirSync(`/proc/${this.program.pid}/task`), ({ name }) => Number(name))
       .filter((tid) => tid !== this.program.pid);
   }
 
-  /** Lets these calls fail under all kinds of clients. @throws {Error} unless the program survives that as it must. */
+  /**
+   * Makes these calls fail while all kinds of clients are served.
+   * @throws {Error} unless the program survives that as it must
+   */
   async suffer(faults: readonly Fault[], tids: readonly number[] = [this.program.pid]): Promise<Report> {
     const { port } = this.program;
     const directory = this.files.fresh();
@@ -67,7 +71,9 @@ export class Target {
     }
   }
 
-  /** It serves, holds no descriptor that it did not hold before, and rests when nobody asks anything. */
+  /**
+   * Checks that the program serves, holds no more descriptors than before, and is idle when there are no requests.
+   */
   async #assertWell(directory: string): Promise<void> {
     const { port, pid } = this.program;
     await twentyMore(port, directory, this.files);
@@ -76,7 +82,7 @@ export class Target {
       () => held() <= this.#descriptors,
       `more descriptors are open than ${this.#descriptors}`,
     );
-    for (let attempt = 0;; attempt++) { // it may be collecting garbage; what spins does so for ever
+    for (let attempt = 0;; attempt++) { // garbage collection ends at some time, a busy loop does not
       const before = busyMs(pid);
       await sleep(QUIET_MS);
       const busy = busyMs(pid) - before;
@@ -85,7 +91,7 @@ export class Target {
     }
   }
 
-  /** Ends it in order, which it must still be able to do; what it said on standard error. */
+  /** Ends the program in order, and returns its standard error. @throws {Error} when it does not end with status 0 */
   async end(): Promise<string> {
     this.program.kill("SIGTERM");
     const { code, stderr } = await this.program.finish();
@@ -99,7 +105,7 @@ export class Target {
   }
 }
 
-/** What the thread that runs JavaScript has used of a processor. */
+/** Returns the CPU time of the thread that runs JavaScript. */
 function busyMs(pid: number): number {
   return Number(Deno.readTextFileSync(`/proc/${pid}/task/${pid}/schedstat`).split(" ")[0]) / 1e6;
 }

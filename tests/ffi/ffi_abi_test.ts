@@ -1,12 +1,13 @@
 /**
- * What of a 32-bit argument reaches a C function that has a 64-bit parameter there: `ffi/libc/libc.ts` declares lengths so.
+ * Arguments that are declared with 32 bits, for parameters of C functions that have 64 bits. `ffi/libc/libc.ts`
+ * declares lengths so.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { compileLibrary } from "../support/c_compiler.ts";
 import { Site } from "../support/program.ts";
 
-/** Shapes of the calls that are declared narrower than they are: what C got, whole. */
+/** C functions with the parameters of the calls that are declared narrower; they return the whole parameter. */
 const SOURCE = `
 #include <stddef.h>
 #include <stdint.h>
@@ -34,12 +35,12 @@ const SYMBOLS = {
   third_parked: { name: "third", parameters: ["i32", "buffer", "u32"], result: "u64", nonblocking: true },
 } as const;
 
-/** So often that the runtime has compiled the calls by then. */
+/** Enough calls for the runtime to have compiled them. */
 const CALLS = 20_000;
 const LENGTHS = [0, 1, 4096, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 const ONES = 0xffff_ffff_ffff_ffffn;
 
-Deno.test("a length that is declared with 32 bits is in C the same number of 64 bits, in compiled calls, too", async () => {
+Deno.test("a length that is declared with 32 bits arrives in C as the same 64-bit number, in compiled calls, too", async () => {
   using site = new Site({ "abi.c": SOURCE });
   if (!await compileLibrary(site.path("abi.c"), site.path("abi.so"))) return;
   const library = Deno.dlopen(site.path("abi.so"), SYMBOLS);
@@ -52,7 +53,7 @@ Deno.test("a length that is declared with 32 bits is in C the same number of 64 
   try {
     for (let i = 0; i < CALLS; i++) {
       const length = LENGTHS[i % LENGTHS.length]!;
-      c.wide(ONES, ONES, ONES, ONES, ONES); // leaves no register with zeros by chance
+      c.wide(ONES, ONES, ONES, ONES, ONES); // so that no register has zeros by chance
       see("first", c.first(length, -100, -1), length);
       see("second", c.second(bytes, length), length);
       see("third", c.third(-100, bytes, length), length);

@@ -1,6 +1,6 @@
 /**
- * The constants of ffi/libc/constants.ts and the error numbers of ffi/libc/errno.ts, compared with what the machine's C
- * compiler says, and with the tables of the runtime where there is no compiler.
+ * The constants of ffi/libc/constants.ts and the error numbers of ffi/libc/errno.ts, compared with the machine's C
+ * compiler, or without one with the tables of the runtime.
  * @module
  */
 import { constants as constantsOfOs } from "node:os";
@@ -44,22 +44,22 @@ const HEADERS = [
   "unistd.h",
 ];
 
-/** Younger than the headers of some systems, which cannot be asked then: what Landlock learnt since Linux 6.2. */
+/** Constants of Landlock since Linux 6.2, which the headers of some systems lack. */
 const YOUNG = /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)/;
 
 const { IS_AARCH64, ...CONSTANTS } = constants;
 
-/** name → number of each error number that has a name of its own in the module. */
+/** The error numbers that the module exports, by name. */
 const EXPORTED = new Map<string, number>();
 for (const [name, value] of Object.entries(errno)) if (typeof value === "number") EXPORTED.set(name, value);
 
-/** name → number of every error that has a name and a meaning for people. */
+/** All error numbers that have a name and a description. */
 const DESCRIBED = new Map<string, number>();
 for (let number = 1; number < 4096; number++) {
   if (!errno.errnoName(number).startsWith("errno ")) DESCRIBED.set(errno.errnoName(number), number);
 }
 
-Deno.test("constants that differ between the architectures are those of this one", () => {
+Deno.test("constants that differ between architectures have this one's values", () => {
   assertEquals(IS_AARCH64, Deno.build.arch === "aarch64");
   assertEquals(
     [constants.O_DIRECTORY, constants.O_NOFOLLOW],
@@ -67,7 +67,7 @@ Deno.test("constants that differ between the architectures are those of this one
   );
 });
 
-Deno.test("every constant is what the C compiler says", async () => {
+Deno.test("every constant equals that of the C compiler", async () => {
   const names = Object.keys(CONSTANTS);
   assert(names.length > 50, "the constants were not found");
   const young = Object.entries(CONSTANTS).filter(([name]) => YOUNG.test(name));
@@ -77,7 +77,7 @@ Deno.test("every constant is what the C compiler says", async () => {
   assertEquals(ours, values.map((value, i) => `${names[i]} = ${value}`));
 });
 
-Deno.test("events of epoll's and of poll's that have one name have one value, each a bit of its own", () => {
+Deno.test("events of epoll and poll with one name have one value, each a bit of its own", () => {
   const values = Object.entries<number | bigint>(CONSTANTS);
   const ofEpoll = new Map(values.filter(([name]) => /^EPOLL[A-Z]+$/.test(name)));
   const ofPoll = new Map(values.filter(([name]) => /^POLL[A-Z]+$/.test(name)));
@@ -94,7 +94,7 @@ Deno.test("events of epoll's and of poll's that have one name have one value, ea
   }
 });
 
-Deno.test("every error number is what the C compiler says", async () => {
+Deno.test("every error number equals that of the C compiler", async () => {
   const all = [...EXPORTED, ...DESCRIBED];
   assert(EXPORTED.size > 20 && DESCRIBED.size > 40, "the error numbers were not found");
   const values = await evaluateInC(HEADERS, all.map(([name]) => name));
@@ -102,18 +102,18 @@ Deno.test("every error number is what the C compiler says", async () => {
   all.forEach(([name, number], i) => assertEquals(number, Number(values[i]), name));
 });
 
-Deno.test("every error number is what the runtime says", () => {
+Deno.test("every error number equals that of the runtime", () => {
   const known: Readonly<Record<string, number>> = constantsOfOs.errno;
   let compared = 0;
   for (const [name, number] of [...EXPORTED, ...DESCRIBED]) {
-    if (!(name in known)) continue; // the runtime's table has no ESOCKTNOSUPPORT, for one
+    if (!(name in known)) continue; // for example, the runtime's table lacks ESOCKTNOSUPPORT
     assertEquals(number, known[name], name);
     compared++;
   }
   assert(compared > 50, `${compared} were compared`);
 });
 
-Deno.test("every error number that the module names is described, and one without a name is described as number", () => {
+Deno.test("every error number that the module names is described, and an unknown one is shown as a number", () => {
   for (const [name, number] of EXPORTED) assertEquals(errno.errnoName(number), name);
   for (const [name, number] of DESCRIBED) {
     const described = errno.describeErrno(number);

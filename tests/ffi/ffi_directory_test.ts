@@ -1,5 +1,5 @@
 /**
- * The names in a directory, as the kernel tells them.
+ * The names in a directory, as the kernel lists them.
  * @module
  */
 import { assertEquals } from "@std/assert";

@@ -1,5 +1,5 @@
 /**
- * Files below a root: what may be opened, what is known of them, and their bytes.
+ * Files below a root: which may be opened, their status, and their bytes.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -25,7 +25,7 @@ import { sleep } from "../support/sleep.ts";
 const ROOT = file.openDirectory("/");
 const HAS_OPENAT2 = file.hasOpenat2(ROOT);
 close(ROOT);
-/** What the server would use here: qemu 7 knows no openat2(2). */
+/** The function that the server would use here: qemu 7 lacks openat2(2). */
 const OPEN = HAS_OPENAT2 ? file.openBeneath : file.openBeneathByWalking;
 
 const GIB = 1024 ** 3;
@@ -60,7 +60,7 @@ class Root {
     Deno.symlinkSync(target, this.site.path(`root/${name}`));
   }
 
-  /** What `open` makes of a path: the content, `"directory"`, or −errno. */
+  /** Opens a path with `open`, and returns the content, `"directory"`, or −errno. */
   try(open: typeof file.openBeneath, path: string): string | number {
     const fd = open(this.fd, cString(path));
     if (fd < 0) return fd;
@@ -112,10 +112,10 @@ Deno.test("a path is opened below the root, and links are followed while they st
   for (const [path, expected] of results) {
     assertEquals(root.try(file.openBeneath, path), expected, `openBeneath ${path}`);
   }
-  assertEquals(openDescriptors(), before, "a refusal leaves no descriptor behind");
+  assertEquals(openDescriptors(), before, "a refused path leaves no descriptor open");
 });
 
-Deno.test("without openat2 a path is walked name by name, and no link is followed", () => {
+Deno.test("without openat2 a path is opened name by name, and no link is followed", () => {
   using root = new Root();
   const before = openDescriptors();
   const results: readonly (readonly [string, string | number])[] = [
@@ -140,7 +140,7 @@ Deno.test("without openat2 a path is walked name by name, and no link is followe
     ["", -ENOENT],
     ["missing/a.txt", -ENOENT],
     ["a.txt/b", -ENOTDIR],
-    // A link in the middle is not followed either; the kernel calls it what it is not, a directory.
+    // A link in the middle is not followed, either. The kernel's error for it is ENOTDIR.
     ["inner-directory/b.txt", -ENOTDIR],
     ["outer-directory/secret.txt", -ENOTDIR],
     ["magic/etc/passwd", -ENOTDIR],
@@ -151,7 +151,7 @@ Deno.test("without openat2 a path is walked name by name, and no link is followe
   assertEquals(openDescriptors(), before, "the directories on the way are closed");
 });
 
-Deno.test("a root is a directory that is there", () => {
+Deno.test("a root is an existing directory", () => {
   using site = new Site({ "file.txt": "x" });
   const before = openDescriptors();
   const path = site.path("missing");
@@ -163,7 +163,7 @@ Deno.test("a root is a directory that is there", () => {
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("opening a FIFO that nobody writes to does not block", () => {
+Deno.test("opening a FIFO without a writer does not block", () => {
   using root = new Root();
   const made = new Deno.Command("mkfifo", { args: [root.site.path("root/fifo")] }).outputSync();
   assert(made.success);
@@ -175,7 +175,7 @@ Deno.test("opening a FIFO that nobody writes to does not block", () => {
   }
 });
 
-Deno.test("a file's status says what the runtime says, by path and by descriptor", () => {
+Deno.test("a file's status equals that of the runtime, by path and by descriptor", () => {
   using root = new Root();
   const byPath = new FileStatus();
   const byDescriptor = new FileStatus();
@@ -196,7 +196,7 @@ Deno.test("a file's status says what the runtime says, by path and by descriptor
   assertEquals(byPath.readDescriptor(-1), -EBADF);
 });
 
-Deno.test("times before 1970 and far away are read as they are", () => {
+Deno.test("times before 1970 and in the far future are read correctly", () => {
   using root = new Root();
   const status = new FileStatus();
   for (const seconds of [-86_400, 0, 1, 5_000_000_000]) {
@@ -217,7 +217,7 @@ Deno.test("a status equals another until the file is rewritten, replaced, or onl
     "given other permissions": () => Deno.chmodSync(path, 0o600),
     "replaced by another file": () => Deno.renameSync(root.site.path("root/sub/b.txt"), path),
     "given a time of long ago": () => Deno.utimeSync(path, 1000, 1000),
-    // Only the time of the last change of attributes tells, which nobody can set.
+    // Only the time of the last status change shows this, and that time cannot be set.
     "rewritten with as many bytes, and given back its time": () => {
       Deno.writeTextFileSync(path, "atad");
       Deno.utimeSync(path, 1000, 1000);
@@ -236,7 +236,7 @@ Deno.test("a status equals another until the file is rewritten, replaced, or onl
   }
 });
 
-Deno.test("a read at an offset brings all that there is, and 0 past the end", () => {
+Deno.test("a read at an offset returns all available bytes, and 0 past the end", () => {
   using root = new Root();
   root.site.write("root/long.bin", Uint8Array.from({ length: 300_000 }, (_, i) => i % 251));
   const fd = root.fds.keep(OPEN(root.fd, cString("long.bin")));
@@ -254,7 +254,7 @@ Deno.test("a read at an offset brings all that there is, and 0 past the end", ()
   assertEquals([file.readAt(directory, buffer, 0), file.readAt(-1, buffer, 0)], [-EISDIR, -EBADF]);
 });
 
-Deno.test("a file of 5 GiB is sent and read past the fourth, and its size is told", () => {
+Deno.test("a file of 5 GiB is sent and read past the fourth GiB, and its size is right", () => {
   using root = new Root();
   const path = root.site.path("root/large.bin");
   root.site.write("root/large.bin", "at the start");

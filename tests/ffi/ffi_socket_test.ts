@@ -1,5 +1,5 @@
 /**
- * Urgent data, the peer's address, and how a socket listens. Other calls on sockets are in ffi_test.ts.
+ * Urgent data, the peer's address, and the options of listening sockets. Other calls on sockets are in ffi_test.ts.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -7,7 +7,7 @@ import { EAGAIN, EBADF, EINVAL } from "../../ffi/libc/errno.ts";
 import * as socket from "../../ffi/socket/socket.ts";
 import { Descriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
 
-Deno.test("an urgent byte is received once, apart from the others", () => {
+Deno.test("an urgent byte is received once, separately from the other bytes", () => {
   using fds = new Descriptors();
   const { server, client } = fds.tcp();
   assertEquals(socket.recvUrgent(server), -EINVAL, "there is none");
@@ -23,7 +23,7 @@ Deno.test("an urgent byte is received once, apart from the others", () => {
   assertEquals(socket.recvUrgent(1_000_000), -EBADF);
 });
 
-Deno.test("each end of a connection is told the other's address, and none when there is no other end", () => {
+Deno.test("each end of a connection gets the other's address, and none when there is no other end", () => {
   using fds = new Descriptors();
   const { server, client } = fds.tcp();
   assertEquals(socket.peerAddress(server), socket.localAddress(client));
@@ -36,7 +36,7 @@ Deno.test("each end of a connection is told the other's address, and none when t
   assertEquals(until(() => socket.peerAddress(server), (address) => address === null), null);
 });
 
-Deno.test("a client that says nothing is accepted at once by who wants to hear of it, and later by others", () => {
+Deno.test("a silent client is accepted at once without TCP_DEFER_ACCEPT, and later with it", () => {
   for (const deferAccept of [false, true]) {
     using fds = new Descriptors();
     const listening = fds.keep(socket.listenTcp("127.0.0.1", 0, 8, { deferAccept }));

@@ -1,5 +1,5 @@
 /**
- * The layouts of ffi/libc/structs.ts, compared with what the machine's C compiler makes of the same structures.
+ * The layouts of ffi/libc/structs.ts, compared with those of the machine's C compiler.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -32,7 +32,7 @@ const HEADERS = [
   "sys/signalfd.h",
 ];
 
-/** The C type of each layout, and the C name of each of its fields. */
+/** The C type of each layout, and the C names of its fields. */
 const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Record<string, string>>]>> = {
   EPOLL_EVENT: ["struct epoll_event", { events: "events", data: "data" }],
   POLLFD: ["struct pollfd", { fd: "fd", events: "events", revents: "revents" }],
@@ -95,14 +95,14 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   }],
 };
 
-Deno.test("every layout, and every field of it, has its name in C", () => {
+Deno.test("every layout and every field has a name in C", () => {
   assertEquals(Object.keys(IN_C).sort(), Object.keys(LAYOUTS).sort());
   for (const [name, layout] of Object.entries(LAYOUTS)) {
     assertEquals(["size", ...Object.keys(IN_C[name]![1])].sort(), Object.keys(layout).sort(), name);
   }
 });
 
-Deno.test("fields lie inside their structure, each at a place of its own", () => {
+Deno.test("fields are inside of their structure and do not overlap", () => {
   for (const [name, { size, ...fields }] of Object.entries(LAYOUTS)) {
     const offsets = Object.values(fields);
     assertEquals(new Set(offsets).size, offsets.length, name);
@@ -118,7 +118,7 @@ Deno.test("epoll_event is packed on x86-64, and aligned on aarch64", () => {
   });
 });
 
-Deno.test("sizes and offsets are those of the C compiler", async () => {
+Deno.test("sizes and offsets equal those of the C compiler", async () => {
   const expressions: string[] = [];
   const ours: [what: string, value: number][] = [];
   for (const [name, layout] of Object.entries(LAYOUTS)) {

@@ -34,7 +34,7 @@ const ENOTSOCK = 88;
 const buffer = new Uint8Array(256);
 const hello = Uint8Array.from(new TextEncoder().encode("hello"));
 
-/** Listens on `host`, or says why the machine cannot, and returns null: not each has IPv6. */
+/** Listens on `host`. Returns null, with a message, when the machine does not support that, such as IPv6. */
 function listenOn(fds: Descriptors, host: string): number | null {
   try {
     return fds.keep(socket.listenTcp(host, 0, 16));
@@ -45,18 +45,18 @@ function listenOn(fds: Descriptors, host: string): number | null {
   }
 }
 
-/** One client of `listening`, once it is there. */
+/** Accepts a client of `listening`, once there is one. */
 function acceptOne(fds: Descriptors, listening: number): number {
   return fds.keep(until(() => socket.accept(listening), (fd) => fd !== -EAGAIN));
 }
 
-/** Receives once there is something. */
+/** Receives, once there are bytes. */
 function receive(fd: number): string | number {
   const count = until(() => socket.recv(fd, buffer), (value) => value !== -EAGAIN);
   return count > 0 ? new TextDecoder().decode(buffer.subarray(0, count)) : count;
 }
 
-// Which address to listen on, and over which to reach it.
+// The addresses to listen on, and the addresses by which they are reached.
 for (
   const [host, over] of [["127.0.0.1", "127.0.0.1"], ["::1", "::1"], ["::", "127.0.0.1"], [
     "::",
@@ -70,7 +70,7 @@ for (
     const { address, port } = socket.localAddress(listening);
     assertEquals(address, host);
     assert(port > 0 && port < 65536);
-    assertEquals(socket.accept(listening), -EAGAIN, "nobody is there yet");
+    assertEquals(socket.accept(listening), -EAGAIN, "there is no client yet");
     const client = await Deno.connect({ hostname: over, port });
     try {
       const server = acceptOne(fds, listening);
@@ -86,13 +86,13 @@ for (
       try {
         client.close();
       } catch {
-        // reading to the end has closed it
+        // the runtime has closed it after its end
       }
     }
   });
 }
 
-Deno.test("addresses are written as in a URL, and only addresses are addresses", () => {
+Deno.test("addresses are formatted as in a URL, and names are not addresses", () => {
   assertEquals(socket.formatAddress({ address: "127.0.0.1", port: 80 }), "127.0.0.1:80");
   assertEquals(socket.formatAddress({ address: "::1", port: 80 }), "[::1]:80");
   for (const host of ["127.0.0.1", "0.0.0.0", "::", "::1", "::ffff:1.2.3.4", "fe80::1"]) {
@@ -103,7 +103,7 @@ Deno.test("addresses are written as in a URL, and only addresses are addresses",
   }
 });
 
-Deno.test("who cannot listen is told where, why, and by which call", () => {
+Deno.test("an error while listening names the address, the reason and the call", () => {
   using fds = new Descriptors();
   const { port } = socket.localAddress(fds.keep(socket.listenTcp("127.0.0.1", 0, 1)));
   const before = openDescriptors();
@@ -123,9 +123,9 @@ Deno.test("who cannot listen is told where, why, and by which call", () => {
   assertEquals(openDescriptors(), before, "a failure leaves no descriptor behind");
 });
 
-Deno.test("calls on the way of a request return −errno", () => {
+Deno.test("the calls that serve a request return −errno", () => {
   using fds = new Descriptors();
-  const closed = 1_000_000; // a number that nobody else is given meanwhile
+  const closed = 1_000_000; // a number that no other file gets meanwhile
   assertEquals(
     [
       socket.accept(closed),
@@ -145,7 +145,7 @@ Deno.test("calls on the way of a request return −errno", () => {
   assertEquals(socket.accept(server), -EINVAL, "it does not listen");
 });
 
-Deno.test("a peer that ends, and one that resets, are told apart, and neither kills the process", () => {
+Deno.test("the end of a peer and a reset are distinguished, and neither kills the process", () => {
   ignoreSigpipe();
   using fds = new Descriptors();
   const ending = fds.tcp();
@@ -173,7 +173,7 @@ Deno.test("a peer that ends, and one that resets, are told apart, and neither ki
   );
 });
 
-Deno.test("a socket that is full says so, and takes the rest later", () => {
+Deno.test("a full socket is reported, and takes the rest later", () => {
   using fds = new Descriptors();
   const { server, client } = fds.tcp();
   const much = new Uint8Array(1 << 20);
@@ -211,21 +211,21 @@ Deno.test("errno is right after each of 10,000 calls that fail in turn, between 
   };
   while (calls < 10_000) {
     failOnce();
-    if (calls % 100 === 0) await Deno.stat("/no/such/file").catch(() => {}); // fails on another thread
+    if (calls % 100 === 0) await Deno.stat("/no/such/file").catch(() => {}); // sets errno on another thread
     if (calls % 500 === 0) new Array(100_000).fill({});
   }
   assertEquals(wrong.slice(0, 5), []);
   assertEquals(result(7), 7, "a success is not an error");
 });
 
-Deno.test("set-up code throws what failed, and passes on what did not", () => {
+Deno.test("set-up code throws for a failed call, and passes on the result of another", () => {
   assertEquals(orThrow(3, "do it", "call"), 3);
   const error = assertThrows(() => orThrow(-ENOENT, "open root ./html", "openat"), SystemError);
   assertEquals(error.message, "Cannot open root ./html: ENOENT (no such file or directory)");
   assertEquals([error.call, error.errno, error.code], ["openat", ENOENT, "ENOENT"]);
 });
 
-Deno.test("an eventfd is readable from its signal to its clearing, however often it is signalled", () => {
+Deno.test("an eventfd is readable from its signal until it is cleared, however often it is signalled", () => {
   using fds = new Descriptors();
   const fd = fds.eventfd();
   assertEquals(eventfdClear(fd), -EAGAIN);
@@ -234,18 +234,18 @@ Deno.test("an eventfd is readable from its signal to its clearing, however often
   assert(isOpen(fd) && !isOpen(-1));
 });
 
-Deno.test("every descriptor is closed when another program is started", () => {
+Deno.test("a program that is started inherits no descriptor", () => {
   using fds = new Descriptors();
   const { server } = fds.tcp();
   const all = [fds.eventfd(), server, fds.keep(socket.listenTcp("127.0.0.1", 0, 1))];
   for (const fd of all) assertEquals(libc.fcntl(fd, F_GETFD, 0), 1, "FD_CLOEXEC");
 });
 
-Deno.test("poll tells an errno when it fails", () => {
-  assertEquals(poll(new Uint8Array(128), 0xffff_ffff, 0), -EINVAL); // more than the limit of descriptors
+Deno.test("a failed poll returns −errno", () => {
+  assertEquals(poll(new Uint8Array(128), 0xffff_ffff, 0), -EINVAL); // more than the limit on descriptors
 });
 
-Deno.test("environment variables are read through the C library", () => {
+Deno.test("environment variables are read by the C library", () => {
   Deno.env.set("EPOLLET_TEST_VARIABLE", "grün = 1");
   try {
     assertEquals(environmentVariable("EPOLLET_TEST_VARIABLE"), "grün = 1");
@@ -261,7 +261,7 @@ Deno.test("the process's id is the runtime's", () => {
   assertEquals(processId(), Deno.pid);
 });
 
-Deno.test("the limit of descriptors is raised to what the system grants", () => {
+Deno.test("the limit on descriptors is raised to the system's maximum", () => {
   const bytes = new Uint8Array(128);
   const view = new DataView(bytes.buffer);
   assertEquals(libc.getrlimit(RLIMIT_NOFILE, bytes), 0);

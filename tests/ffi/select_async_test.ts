@@ -11,7 +11,7 @@ import { Descriptors, eventually, openDescriptors } from "../support/descriptors
 import { sleep } from "../support/sleep.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 
-/** The call is refused, by a rejection, with an error of this kind that says this. */
+/** Asserts that the call is rejected with an error of this kind and message. */
 async function assertRejects(
   call: () => Promise<unknown>,
   kind: new (intent: string, call: string, errno: number) => Error,
@@ -21,14 +21,14 @@ async function assertRejects(
   assert(error instanceof kind && error.message.includes(message), `${error}`);
 }
 
-/** The milliseconds until a promise settled. */
+/** Returns the milliseconds until a promise settles. */
 async function duration(call: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await call();
   return performance.now() - startMs;
 }
 
-Deno.test("Epoll: while it waits on another thread, timers run, and what becomes ready ends the wait", async () => {
+Deno.test("Epoll: while it waits on another thread, timers run, and readiness ends the wait", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const fd = fds.eventfd();
@@ -44,7 +44,7 @@ Deno.test("Epoll: while it waits on another thread, timers run, and what becomes
   assert(await duration(() => epoll.pollAsync(0.05)) >= 49);
 });
 
-Deno.test("Epoll: what is registered, modified and unregistered during a wait on another thread counts", async () => {
+Deno.test("Epoll: registering, modifying and unregistering take effect during a wait on another thread", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const [first, second, silent] = [fds.eventfd(), fds.eventfd(), fds.eventfd()];
@@ -62,7 +62,7 @@ Deno.test("Epoll: what is registered, modified and unregistered during a wait on
   assertEquals(await waiting, [[second, EPOLLOUT]]);
 });
 
-Deno.test("Epoll: waits at the same time have lists of their own", async () => {
+Deno.test("Epoll: waits at the same time have separate lists of events", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const all = Array.from({ length: 200 }, () => fds.eventfd());
@@ -98,10 +98,10 @@ Deno.test("Epoll: closing ends waits on other threads at once, and the descripto
 });
 
 Deno.test("Epoll: a loop that waits until it is closed ends, and leaves nothing open", async () => {
-  await new Epoll().pollAsync(0).catch(() => {}); // whatever the runtime opens once is open now
+  await new Epoll().pollAsync(0).catch(() => {}); // opens what the runtime opens only once
   using fds = new Descriptors();
   const fd = fds.eventfd();
-  const before = openDescriptors() - 2; // the one above, which nobody closes, and its eventfd
+  const before = openDescriptors() - 2; // the Epoll above is never closed: two descriptors, its own and its eventfd
   const epoll = new Epoll();
   epoll.register(fd, EPOLLIN);
   let events = 0;
@@ -123,7 +123,7 @@ Deno.test("Epoll: a loop that waits until it is closed ends, and leaves nothing 
   assertEquals(openDescriptors(), before + 2);
 });
 
-Deno.test("Epoll: the eventfd that ends waits is never told, to nobody who shares the set", async () => {
+Deno.test("Epoll: the eventfd that ends waits is never reported, not even to other users of the set", async () => {
   using fds = new Descriptors();
   const first = new Epoll();
   using outer = new Epoll();
@@ -138,7 +138,7 @@ Deno.test("Epoll: the eventfd that ends waits is never told, to nobody who share
   assertEquals(await waiting, []);
 });
 
-Deno.test("Epoll: what a wait on another thread is refused, is a rejection", async () => {
+Deno.test("Epoll: a wait on another thread that fails rejects its promise", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   await assertRejects(() => epoll.pollAsync(0, 0), RangeError, "maxEvents must be greater than 0, not 0");
@@ -154,7 +154,7 @@ Deno.test("Epoll: what a wait on another thread is refused, is a rejection", asy
   assertEquals(await epoll.pollAsync(0), []);
 });
 
-Deno.test("Poll: while it waits on another thread, timers run, and what becomes ready ends the wait", async () => {
+Deno.test("Poll: while it waits on another thread, timers run, and readiness ends the wait", async () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const fd = fds.eventfd();
@@ -170,7 +170,7 @@ Deno.test("Poll: while it waits on another thread, timers run, and what becomes 
   assert(await duration(() => poll.pollAsync(50)) >= 49);
 });
 
-Deno.test("Poll: what changes during a wait on another thread counts from the next wait on", async () => {
+Deno.test("Poll: changes during a wait on another thread take effect in the next wait", async () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const [first, second] = [fds.eventfd(), fds.eventfd()];
@@ -188,7 +188,7 @@ Deno.test("Poll: what changes during a wait on another thread counts from the ne
   assertEquals(await poll.pollAsync(1000), [[second, POLLOUT]]);
 });
 
-Deno.test("Poll: a closed descriptor is told on another thread too, and so is a bad timeout", async () => {
+Deno.test("Poll: a closed descriptor is reported on another thread too, and so is a bad timeout", async () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const fd = fds.eventfd();
@@ -198,7 +198,7 @@ Deno.test("Poll: a closed descriptor is told on another thread too, and so is a 
   await assertRejects(() => poll.pollAsync(NaN), TypeError, "A timeout is a number, not NaN");
 });
 
-Deno.test("what waits on other threads write to is not collected before they end", async () => {
+Deno.test("buffers of waits on other threads are not collected before the waits end", async () => {
   const [deno, ...args] = DENO;
   if (args.length > 0) return console.log("SKIPPED: under an emulator this takes minutes");
   const program = `${REPOSITORY}tests/support/select_garbage.ts`;

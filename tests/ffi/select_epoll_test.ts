@@ -13,17 +13,17 @@ import { signalThisThread } from "../support/signal.ts";
 
 const { EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET, EPOLLONESHOT } = C;
 
-/** The events of `fd` in the first wait that tells it. */
+/** Returns the events of `fd` in the first wait that reports it. */
 function eventsOf(epoll: Epoll, fd: number): number | undefined {
   return until(() => epoll.poll(0.02).find(([number]) => number === fd), (entry) => entry !== undefined)?.[1];
 }
 
-/** What is told of `fd`, once all of `wanted` is. */
+/** Returns the events of `fd`, once all of `wanted` are reported. */
 function eventsWith(epoll: Epoll, fd: number, wanted: number): number | undefined {
   return until(() => eventsOf(epoll, fd), (events) => ((events ?? 0) & wanted) === wanted);
 }
 
-Deno.test("Epoll: what is not read is told again in every wait, and by an edge once", () => {
+Deno.test("Epoll: data that is not read is reported in every wait, and by an edge once", () => {
   using fds = new Descriptors();
   using level = new Epoll();
   using edge = new Epoll();
@@ -58,7 +58,7 @@ Deno.test("Epoll: without a mask it asks for reading, writing and exceptional co
   assertEquals((eventsWith(epoll, server, EPOLLPRI) ?? 0) & ~EPOLLIN, EPOLLPRI | EPOLLOUT);
 });
 
-Deno.test("Epoll: one shot is told once, and then nothing until it is asked for again", () => {
+Deno.test("Epoll: a one-shot event is reported once, and then not until it is asked for again", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const { reader, writer } = fds.pipe();
@@ -72,7 +72,7 @@ Deno.test("Epoll: one shot is told once, and then nothing until it is asked for 
   assertEquals(epoll.poll(0.005), []);
 });
 
-Deno.test("Epoll: of two that watch one descriptor exclusively at least one is woken", () => {
+Deno.test("Epoll: of two sets that watch a descriptor exclusively at least one is woken", () => {
   using fds = new Descriptors();
   using one = new Epoll();
   using other = new Epoll();
@@ -88,7 +88,7 @@ Deno.test("Epoll: of two that watch one descriptor exclusively at least one is w
   one.unregister(fd);
 });
 
-Deno.test("Epoll: ends of peers, hang-ups, errors and urgent data are told apart", () => {
+Deno.test("Epoll: ends of peers, hang-ups, errors and urgent data are distinguished", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const half = fds.tcp();
@@ -121,7 +121,7 @@ Deno.test("Epoll: ends of peers, hang-ups, errors and urgent data are told apart
   assertEquals(epoll.poll(0.005), []);
 });
 
-Deno.test("Epoll: normal data have names of their own", () => {
+Deno.test("Epoll: normal data has names of its own", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const { server, client } = fds.tcp();
@@ -131,7 +131,7 @@ Deno.test("Epoll: normal data have names of their own", () => {
   assertEquals(eventsWith(epoll, server, C.EPOLLRDNORM), C.EPOLLRDNORM | C.EPOLLWRNORM);
 });
 
-Deno.test("Epoll: what it refuses, it refuses with the call's reason", () => {
+Deno.test("Epoll: an error names the reason of the call", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const fd = fds.eventfd();
@@ -169,7 +169,7 @@ Deno.test("Epoll: what it refuses, it refuses with the call's reason", () => {
   assertEquals(epoll.poll(1), [[fd, EPOLLIN]], "it goes on as before");
 });
 
-Deno.test("Epoll: objects with fileno() are taken, and another Epoll can be watched", () => {
+Deno.test("Epoll: objects with fileno() are accepted, and another Epoll can be watched", () => {
   using fds = new Descriptors();
   using inner = new Epoll();
   using outer = new Epoll();
@@ -186,7 +186,7 @@ Deno.test("Epoll: objects with fileno() are taken, and another Epoll can be watc
   assertEquals([inner.poll(0), outer.poll(0)], [[], []]);
 });
 
-Deno.test("Epoll: a timeout is in seconds, and is waited for to its end", () => {
+Deno.test("Epoll: a timeout is in seconds, and a wait takes all of it", () => {
   using epoll = new Epoll();
   for (const timeout of [0, 0.0001, 0.03, 0.25]) {
     const startMs = performance.now();
@@ -195,7 +195,7 @@ Deno.test("Epoll: a timeout is in seconds, and is waited for to its end", () => 
   }
 });
 
-Deno.test("Epoll: a wait without end lasts until something is ready, however it is asked for", async () => {
+Deno.test("Epoll: a wait without a timeout lasts until a descriptor is ready, in every spelling", async () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const { reader, writer } = fds.pipe();
@@ -225,7 +225,7 @@ Deno.test("Epoll: a signal does not end a wait", async () => {
   }
 });
 
-Deno.test("Epoll: of 2,000 descriptors each that is ready is told, in lists of at most so many", () => {
+Deno.test("Epoll: each ready descriptor of 2,000 is reported, in lists of a given maximal length", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const all = Array.from({ length: 2000 }, () => fds.eventfd());
@@ -244,7 +244,7 @@ Deno.test("Epoll: of 2,000 descriptors each that is ready is told, in lists of a
   assertEquals(epoll.poll(0), []);
 });
 
-Deno.test("Epoll: events are unsigned, and a mask may be given as | makes it", () => {
+Deno.test("Epoll: events are unsigned, and a mask may be negative, as | can make it", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   assert((EPOLLIN | EPOLLET) < 0);
@@ -256,7 +256,7 @@ Deno.test("Epoll: events are unsigned, and a mask may be given as | makes it", (
   assertEquals(epoll.poll(0), [], "both are edges");
 });
 
-Deno.test("Epoll: a descriptor that is closed leaves the set by itself", () => {
+Deno.test("Epoll: a closed descriptor leaves the set by itself", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const [closed, open] = [fds.eventfd(), fds.eventfd()];
@@ -269,8 +269,8 @@ Deno.test("Epoll: a descriptor that is closed leaves the set by itself", () => {
   assertThrows(() => epoll.unregister(closed), SystemError, "EBADF");
 });
 
-Deno.test("Epoll: after closing every method says that it is closed, and nothing is left open", () => {
-  new Epoll().close(); // whatever the runtime opens once is open now
+Deno.test("Epoll: after close() every method throws, and nothing is left open", () => {
+  new Epoll().close(); // opens what the runtime opens only once
   const before = openDescriptors();
   const epoll = new Epoll();
   const fd = epoll.fileno();
@@ -298,7 +298,7 @@ Deno.test("Epoll: after closing every method says that it is closed, and nothing
   assertEquals(openDescriptors(), before);
 });
 
-Deno.test("Epoll: one made from a descriptor shares the descriptor and the set", () => {
+Deno.test("Epoll: an object made from a descriptor shares the descriptor and the set", () => {
   using fds = new Descriptors();
   const first = new Epoll();
   const second = Epoll.fromFd(first.fileno());

@@ -13,13 +13,13 @@ import { signalThisThread } from "../support/signal.ts";
 
 const { POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP } = C;
 
-/** The events of `fd`, once all of `wanted` are told. */
+/** Returns the events of `fd`, once all of `wanted` are reported. */
 function eventsWith(poll: Poll, fd: number, wanted: number): number | undefined {
   const events = () => poll.poll(20).find(([number]) => number === fd)?.[1];
   return until(events, (revents) => ((revents ?? 0) & wanted) === wanted);
 }
 
-Deno.test("Poll: what is not read is told again in every wait", () => {
+Deno.test("Poll: data that is not read is reported again in every wait", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const { reader, writer } = fds.pipe();
@@ -46,7 +46,7 @@ Deno.test("Poll: without a mask it asks for reading, writing and exceptional con
   assertEquals(poll.poll(5), [[server, POLLOUT]]);
 });
 
-Deno.test("Poll: registering again replaces what is asked, and keeps the place in the list", () => {
+Deno.test("Poll: registering again replaces the events, and keeps the place in the list", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const all = [fds.eventfd(), fds.eventfd(), fds.eventfd()];
@@ -63,7 +63,7 @@ Deno.test("Poll: registering again replaces what is asked, and keeps the place i
   assertEquals(poll.poll(0), [[all[2], POLLIN]]);
 });
 
-Deno.test("Poll: ends of peers, hang-ups, errors and closed descriptors are told apart, asked for or not", () => {
+Deno.test("Poll: ends of peers, hang-ups, errors and closed descriptors are distinguished, asked for or not", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const half = fds.tcp();
@@ -88,7 +88,7 @@ Deno.test("Poll: ends of peers, hang-ups, errors and closed descriptors are told
   assertEquals(poll.poll(0).length, 2);
 });
 
-Deno.test("Poll: normal data have names of their own", () => {
+Deno.test("Poll: normal data has names of its own", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const { server, client } = fds.tcp();
@@ -98,7 +98,7 @@ Deno.test("Poll: normal data have names of their own", () => {
   assertEquals(eventsWith(poll, server, C.POLLRDNORM), C.POLLRDNORM | C.POLLWRNORM);
 });
 
-Deno.test("Poll: what it refuses, it refuses with the reason", () => {
+Deno.test("Poll: an error names its reason", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const fd = fds.eventfd();
@@ -126,7 +126,7 @@ Deno.test("Poll: what it refuses, it refuses with the reason", () => {
   assertEquals(poll.poll(0), [], "nothing was registered");
 });
 
-Deno.test("Poll: objects with fileno() are taken", () => {
+Deno.test("Poll: objects with fileno() are accepted", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const fd = fds.eventfd();
@@ -138,7 +138,7 @@ Deno.test("Poll: objects with fileno() are taken", () => {
   assertEquals(poll.poll(0), []);
 });
 
-Deno.test("Poll: a timeout is in milliseconds, and is waited for to its end", () => {
+Deno.test("Poll: a timeout is in milliseconds, and a wait takes all of it", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   for (let i = 0; i < 2; i++) {
@@ -147,11 +147,11 @@ Deno.test("Poll: a timeout is in milliseconds, and is waited for to its end", ()
       assertEquals(poll.poll(timeoutMs), []);
       assert(performance.now() - startMs >= timeoutMs, `${timeoutMs} ms`);
     }
-    poll.register(fds.eventfd(), POLLIN); // an empty list waits too
+    poll.register(fds.eventfd(), POLLIN); // a wait on an empty list takes its time, too
   }
 });
 
-Deno.test("Poll: a wait without end lasts until something is ready, however it is asked for", async () => {
+Deno.test("Poll: a wait without a timeout lasts until a descriptor is ready, in every spelling", async () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const { reader, writer } = fds.pipe();
@@ -181,7 +181,7 @@ Deno.test("Poll: a signal does not end a wait", async () => {
   }
 });
 
-Deno.test("Poll: of 2,000 descriptors each that is ready is told, in the order of registration", () => {
+Deno.test("Poll: each ready descriptor of 2,000 is reported, in the order of registration", () => {
   using fds = new Descriptors();
   const poll = new Poll();
   const all = Array.from({ length: 2000 }, () => fds.eventfd());

@@ -10,7 +10,7 @@ import { Epoll, type HasFileno, select } from "../../ffi/select.ts";
 import { Descriptors, fill, read, sendUrgent, until, write } from "../support/descriptors.ts";
 import { signalThisThread } from "../support/signal.ts";
 
-Deno.test("select: what can be read, what can be written, and what is exceptional are told apart", () => {
+Deno.test("select: readable, writable and exceptional descriptors are distinguished", () => {
   using fds = new Descriptors();
   const { server, client } = fds.tcp();
   assertEquals(select([server], [], [server], 0), [[], [], []]);
@@ -27,7 +27,7 @@ Deno.test("select: what can be read, what can be written, and what is exceptiona
   assertEquals(select([], [client], [], 0.005), [[], [], []], "no room");
 });
 
-Deno.test("select: what is not read is told again, and the end of a peer can be read", () => {
+Deno.test("select: data that is not read is reported again, and the end of a peer is readable", () => {
   using fds = new Descriptors();
   const { reader, writer } = fds.pipe();
   write(writer, "hello");
@@ -39,7 +39,7 @@ Deno.test("select: what is not read is told again, and the end of a peer can be 
   assertEquals(read(reader), 0);
 });
 
-Deno.test("select: the very objects come back, in their order, as often as they were given", () => {
+Deno.test("select: the given objects are returned, in order, as often as they were given", () => {
   using fds = new Descriptors();
   using epoll = new Epoll();
   const [first, second] = [fds.eventfd(), fds.eventfd()];
@@ -74,11 +74,11 @@ Deno.test("select: fileno() may itself select", () => {
   assertEquals(select([second, nosy], [], [nosy], 1), [[second], [], []]);
 });
 
-Deno.test("select: 1023 is the last descriptor that fits, and others are refused before the kernel sees them", () => {
+Deno.test("select: 1023 is the largest descriptor that fits, and larger ones are refused before the kernel sees them", () => {
   using fds = new Descriptors();
   const low = fds.eventfd();
   eventfdSignal(low);
-  if (isOpen(1023)) console.log("SKIPPED: 1023 is somebody else's");
+  if (isOpen(1023)) console.log("SKIPPED: 1023 is in use");
   else {
     const last = fds.duplicate(low, 1023);
     assertEquals(select([last, low], [last], [last], 1), [[last, low], [last], []]);
@@ -111,7 +111,7 @@ Deno.test("select: a closed descriptor is named", () => {
   }
 });
 
-Deno.test("select: a timeout is in seconds, and is waited for to its end, with three empty lists too", () => {
+Deno.test("select: a timeout is in seconds, and a wait takes all of it, with three empty lists too", () => {
   using fds = new Descriptors();
   for (const list of [[], [fds.eventfd()]]) {
     for (const timeout of [0, 0.00005, 0.03, 0.25]) {
@@ -132,7 +132,7 @@ Deno.test("select: a timeout is in seconds, and is waited for to its end, with t
   assertThrows(() => select([], [], [], NaN), TypeError);
 });
 
-Deno.test("select: a wait without end lasts until something is ready, however it is asked for", async () => {
+Deno.test("select: a wait without a timeout lasts until a descriptor is ready, in every spelling", async () => {
   using fds = new Descriptors();
   const { reader, writer } = fds.pipe();
   for (const timeout of [undefined, null, Infinity, 1e12]) {
@@ -159,7 +159,7 @@ Deno.test("select: a signal does not end a wait", async () => {
   }
 });
 
-Deno.test("select: as many as fit are served at once", () => {
+Deno.test("select: as many descriptors as fit are served at once", () => {
   using fds = new Descriptors();
   const all = Array.from({ length: 900 }, () => fds.eventfd()).filter((fd) => fd < 1024);
   const written = all.filter((_fd, i) => i % 7 === 3);

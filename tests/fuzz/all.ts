@@ -1,5 +1,5 @@
 /**
- * All that is fuzzed, by name.
+ * All fuzz targets.
  * @module
  */
 import { bodies } from "./bodies.ts";
@@ -16,7 +16,7 @@ import { ranges } from "./ranges.ts";
 import { targets } from "./targets.ts";
 import { tree } from "./tree.ts";
 
-/** In the order in which they are run. */
+/** The targets, in the order in which they run. */
 export const TARGETS: readonly FuzzTarget[] = [
   parser,
   bodies,

@@ -1,5 +1,5 @@
 /**
- * Reads answers off the wire, strictly, and compares them with those that had to come.
+ * Reads received responses strictly, and compares them with the expected ones.
  * @module
  */
 import { reasonPhrase } from "../../server/http/status.ts";
@@ -9,7 +9,10 @@ import { referenceChunks } from "./reference_body.ts";
 import type { Conversation, Expected } from "./reference_connection.ts";
 import { SECRET } from "./site_tree.ts";
 
-/** The fields of a head, names in lower case. @throws {Error} when it is none, or one field stands twice. */
+/**
+ * Returns the status and the fields of a head, names in lower case.
+ * @throws {Error} for a malformed head, and for a repeated field
+ */
 function headOf(text: string): { status: number; fields: Map<string, string> } {
   const [statusLine, ...lines] = text.split("\r\n") as [string, ...string[]];
   const match = /^HTTP\/1\.1 (\d{3}) (.+)$/.exec(statusLine);
@@ -29,7 +32,7 @@ function headOf(text: string): { status: number; fields: Map<string, string> } {
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
-/** @throws {Error} when `received`, a character a byte, is not what `conversation` says. */
+/** Compares received bytes, a character for each, with `conversation`. @throws {Error} when they differ */
 export function requireConversation(received: string, conversation: Conversation): void {
   if (received.includes(SECRET)) throw new Error("what is outside of the root, or hidden, was sent");
   let at = 0;
@@ -72,7 +75,7 @@ export function requireConversation(received: string, conversation: Conversation
   if (at < received.length) throw new Error(`more came than was asked for: ${shown(received.slice(at))}`);
 }
 
-/** The body behind a head, RFC 9112 §6.3. @throws {Error} when it is not framed as it should be. */
+/** Returns the body after a head, by RFC 9112 §6.3. @throws {Error} when the framing is wrong */
 function bodyAt(
   text: string,
   at: number,
@@ -103,7 +106,7 @@ function bodyAt(
   return { body, next: at + body.length };
 }
 
-/** From here on only the number counts: there are no more status lines than requests. */
+/** Checks only that there are no more status lines than requests. */
 function requireNoMore(received: string, { answers }: Conversation): void {
   const count = received.match(/HTTP\/1\.1 (?!100 )\d{3} [A-Z][\w -]*\r\nDate: /g)?.length ?? 0;
   if (count > answers.length) {
@@ -111,7 +114,7 @@ function requireNoMore(received: string, { answers }: Conversation): void {
   }
 }
 
-/** HEAD tells the length that GET would give. */
+/** Checks that the response to HEAD has the length that GET would have. */
 function requireLength(
   { body, status, isStream }: Expected,
   length: string | undefined,
@@ -135,7 +138,7 @@ function requireBody({ status, body, parts }: Expected, given: string, type: str
   }
 }
 
-/** RFC 9110 §14.6: each part in its turn, with its own Content-Range. */
+/** RFC 9110 §14.6: checks each part in turn, with its own Content-Range. */
 function requireParts(
   parts: NonNullable<Expected["parts"]>,
   given: string,

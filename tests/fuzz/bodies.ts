@@ -1,5 +1,5 @@
 /**
- * Fuzzes the decoder of bodies: the data and the end that the reference finds, cut anywhere.
+ * Fuzzes the decoder of bodies, cut anywhere. Data and end are compared with the reference.
  * @module
  */
 import { BodyReader } from "../../server/protocols/http1/body_reader.ts";
@@ -11,7 +11,7 @@ import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 import { mutate } from "./mutations.ts";
 import { referenceChunks } from "./reference_body.ts";
 
-/** A chunked body. */
+/** Returns a random chunked body. */
 export function randomChunks(random: Random): string {
   let text = "";
   for (let i = random.below(4); i > 0; i--) {
@@ -31,13 +31,13 @@ export function randomChunks(random: Random): string {
 function make(random: Random): Input {
   let text = randomChunks(random);
   if (!random.oneIn(4)) text = mutate(text, random);
-  if (random.oneIn(400)) { // near a limit: a line, then all lines
+  if (random.oneIn(400)) { // near a limit: first of one line, then of all lines
     const line = (bytes: number) => "a".repeat(bytes - random.below(3));
     text = random.oneIn(2)
       ? `1;${line(CHUNK_LINE_BYTES_MAX + 1)}\r\nx\r\n0\r\n\r\n`
       : `0\r\n${line(10)}:${line(TRAILER_BYTES_MAX - 13)}\r\n\r\n`;
   }
-  if (random.oneIn(200)) { // near any
+  if (random.oneIn(200)) { // near any limit
     const at = random.below(text.length);
     const bytes = random.pick([CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX, 66_000]) + random.below(9) - 4;
     const unit = random.pick(["0", "a", "1\r\nx\r\n", " ", "A: b\r\n"]);
@@ -51,7 +51,7 @@ function make(random: Random): Input {
   ];
 }
 
-/** Reads `bytes` in pieces that end at `cuts`: what came of it, and the data. */
+/** Decodes `bytes` in pieces that end at `cuts`, and returns the result and the data. */
 function decode(
   bytes: Uint8Array,
   cuts: Iterable<number>,

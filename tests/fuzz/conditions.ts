@@ -1,5 +1,6 @@
 /**
- * Fuzzes dates, entity tags and preconditions: whole heads are parsed, and judged as the reference judges their fields.
+ * Fuzzes dates, entity tags and preconditions. Complete heads are parsed and evaluated, and compared with the
+ * reference.
  * @module
  */
 import { isRangeFresh, preconditionStatus } from "../../server/http/fields/conditional.ts";
@@ -31,7 +32,7 @@ const TAGS = [
 ];
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-/** A date near `seconds`, in one of the forms, and now and then with a mistake in it. */
+/** Returns a date near `seconds` in one of the three forms, sometimes with a mistake in it. */
 export function randomDate(random: Random, seconds: number): string {
   const date = new Date((seconds + random.below(3) - 1) * 1000);
   const fixed = date.toUTCString();
@@ -45,7 +46,7 @@ export function randomDate(random: Random, seconds: number): string {
   return random.oneIn(4) ? mutateOnce(text, random).replace(/[\r\n\0]/g, "") : text;
 }
 
-/** A list of entity tags, `own` often among them. */
+/** Returns a list of entity tags that often has `own` in it. */
 export function randomTags(random: Random, own: string): string {
   const tag = () => random.oneIn(3) ? own : random.oneIn(6) ? `W/${own}` : random.pick(TAGS);
   const tags = Array.from({ length: 1 + (random.oneIn(2) ? 0 : random.below(4)) }, tag);
@@ -53,7 +54,7 @@ export function randomTags(random: Random, own: string): string {
   return random.oneIn(8) ? mutateOnce(list, random).replace(/[\r\n\0]/g, "") : list;
 }
 
-/** Some fields of §13, with values that are near to `etag` and `seconds`. */
+/** Returns fields of §13, with values near `etag` and `seconds`. */
 export function randomConditions(random: Random, etag: string, seconds: number): string {
   const lines: string[] = [];
   const add = (name: string, value: string) => lines.push(`${name}: ${value}\r\n`);
@@ -91,7 +92,8 @@ function check([lines, tag, modified, now, date]: Input): void {
   const head = `GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
   const { taken, request: read } = referenceParse(head);
   const bytes = bytesOf(head);
-  if (read === null || parseRequest(bytes, 0, bytes.length, request) !== taken) return; // the parser has its own target
+  // The parser has its own target.
+  if (read === null || parseRequest(bytes, 0, bytes.length, request) !== taken) return;
   const known = { etag: tag === "null" ? null : tag!, modifiedSeconds };
   const about = `${shown(lines!)}, ${JSON.stringify(known)}, now ${now}`;
   requireSame(

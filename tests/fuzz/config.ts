@@ -1,8 +1,8 @@
 /**
- * Fuzzes the configuration file: whatever the text, it is accepted, or refused in one line that names the place.
+ * Fuzzes the configuration file. Any text is either accepted, or refused in one line that names the place.
  *
- * What is accepted says what the same file says without its comments and blanks, and is written back as it was: each
- * key that stands in it is one that the program knows.
+ * An accepted text means the same without its comments and blanks, and is written back unchanged. Each of its keys is
+ * one that the program knows.
  * @module
  */
 import { parse } from "@std/jsonc";
@@ -51,7 +51,7 @@ const VALUES = [
 
 function make(random: Random): Input {
   let text = random.pick(CONFIGS);
-  if (random.oneIn(2)) { // another key, or another value behind a colon
+  if (random.oneIn(2)) { // another key, or another value after a colon
     const entry = `"${random.oneIn(8) ? "__proto__" : random.pick(KEYS)}": ${random.pick(VALUES)}`;
     const colons = [...text.matchAll(/: (?:"[^"]*"|[^\s,{}[\]]+|\[[^\]]*\])/g)];
     if (colons.length === 0 || random.oneIn(2)) text = text.replace("{", `{ ${entry}, `);
@@ -65,7 +65,7 @@ function make(random: Random): Input {
   return [text];
 }
 
-/** What is chosen, as JSON; or the line that refuses it. */
+/** Returns the choices as JSON, or the line that refuses the text. */
 function outcomeOf(text: string): { chosen: string } | { refused: string } {
   try {
     const { program, site, hosts } = parseConfig(FILE, text);

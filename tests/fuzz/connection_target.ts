@@ -1,9 +1,9 @@
 /**
- * Fuzzes whole connections over real sockets to a program that was started for it.
+ * Fuzzes whole connections over real sockets to a program that is started for this.
  *
- * A reference computes from the bytes that a client sends which answers have to come. Every one of them is compared;
- * and nothing else may come. Whoever ends its half gets everything and then the end. In between, descriptors are
- * counted; in the end the program must stop as it should, and must have complained of nothing.
+ * From the bytes that a client sends, a reference computes the expected responses. Each response is compared, and no
+ * other bytes may come. A client that ends its half gets all responses and then the server's end. In between,
+ * descriptors are counted. At the end the program must stop in order, with an empty error log.
  * @module
  */
 import type { Program } from "../support/program.ts";
@@ -16,14 +16,14 @@ import { shrink } from "./shrink.ts";
 import { type Heard, type Script, talk } from "./talk.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** What is talked to. */
+/** The program under test. */
 export interface Subject {
   readonly program: Program;
-  /** The bytes of a connection: requests one after the other. */
+  /** Returns the bytes of a connection: requests one after the other. */
   makeStream(random: Random): string;
-  /** The answers that have to come. */
+  /** Returns the expected responses. */
   expect(text: string): Conversation;
-  /** Gives back what it holds beside the program. */
+  /** Releases what it holds besides the program. */
   close(): void;
 }
 
@@ -33,7 +33,7 @@ function randomCuts(random: Random, length: number): number[] {
   return Array.from({ length: count }, () => 1 + random.below(length)).sort((a, b) => a - b);
 }
 
-/** An input as a script. Its parts: the bytes, the cuts, and the ending. */
+/** Returns an input as a script. Its parts are the bytes, the cuts, and the ending. */
 function scriptOf([text, cuts, ending]: Input): Script {
   const at = cuts!.split(",").filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
   return {
@@ -47,7 +47,7 @@ function endsItself({ end, answers }: Conversation): boolean {
   return end !== "open" && answers.every(({ isOptional, isLoose }) => !isOptional && !isLoose);
 }
 
-/** @throws {Error} when what a client heard is not what it had to. */
+/** Compares what a client received with the expected responses. @throws {Error} when they differ */
 function judge(text: string, script: Script, heard: Heard, subject: Subject): Conversation {
   const conversation = subject.expect(text);
   if (script.ending === "reset" || heard.end === "untried") return conversation;
@@ -56,7 +56,7 @@ function judge(text: string, script: Script, heard: Heard, subject: Subject): Co
   }
   if (heard.end === "flood") throw new Error("the answers do not end");
   requireConversation(heard.text, conversation);
-  // Who asked for the end and goes on talking may be cut off; nobody else.
+  // Only a client that asked for the end and keeps sending may be reset.
   const mayReset = (conversation.end === "closed" && conversation.length < text.length) ||
     conversation.answers.some(({ isLoose }) => isLoose);
   if (typeof heard.end === "number" && heard.end < 0 && !mayReset) {
@@ -69,7 +69,7 @@ function countDescriptors(pid: number): number {
   return [...Deno.readDirSync(`/proc/${pid}/fd`)].length;
 }
 
-/** A case is a connection. */
+/** A target whose cases are connections. */
 export class ConnectionTarget implements FuzzTarget {
   readonly name: string;
   readonly batch = 512;
@@ -90,12 +90,12 @@ export class ConnectionTarget implements FuzzTarget {
       const first = Array.from({ length: 100 }, (_, i) => this.#subject!.makeStream(caseRandom(~seed, i)));
       talk(program.port, first.map((text) => ({ bytes: bytesOf(text), cuts: [], ending: "half-close" })));
       await sleep(100);
-      this.#descriptors = countDescriptors(program.pid); // with what is opened once, and for good
+      this.#descriptors = countDescriptors(program.pid); // includes descriptors that stay open
     }
     return this.#subject;
   }
 
-  /** The requests that were judged: those that get an answer, and what is left incomplete at the end. */
+  /** Returns the number of requests that were checked: the answered ones, and an incomplete one at the end. */
   async run(seed: number, first: number, count: number): Promise<number> {
     const subject = await this.#started(seed);
     const inputs = Array.from({ length: count }, (_, i): Input => {
@@ -121,7 +121,7 @@ export class ConnectionTarget implements FuzzTarget {
     return requests;
   }
 
-  /** @throws {Error} when `input` is not answered as it has to be. */
+  /** Runs one connection. @throws {Error} when the responses are wrong */
   async check(input: Input): Promise<void> {
     const subject = await this.#started(0);
     const script = scriptOf(input);
@@ -139,13 +139,13 @@ export class ConnectionTarget implements FuzzTarget {
         return true;
       }
     };
-    // What depends on others at the same time does not fail alone: then it stays as it was.
+    // A failure that depends on other connections at the same time cannot be repeated; then the input is not shrunk.
     const smallest = await fails(input) ? await shrink(input, fails) : input;
     await fails(smallest);
     return new FuzzFailure(this.name, seed, number, smallest, reason, input);
   }
 
-  /** Waits until as many descriptors are open as in the beginning. */
+  /** Waits until the number of open descriptors is that of the beginning. */
   async #requireRest({ program }: Subject): Promise<void> {
     for (let attempt = 0; countDescriptors(program.pid) > this.#descriptors; attempt++) {
       if (attempt === 300) {
@@ -166,7 +166,7 @@ export class ConnectionTarget implements FuzzTarget {
       subject.program.kill("SIGTERM");
       const { code, stderr } = await subject.program.finish();
       if (code !== 0 || stderr !== "") {
-        throw new Error(`the program ended with ${code} and said ${shown(stderr)}`);
+        throw new Error(`the program ended with ${code} and printed ${shown(stderr)}`);
       }
     } finally {
       await subject.program[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 /**
- * Fuzzes whole connections to the program as it is started by its users: real traffic for a site of known files,
- * changed at random and cut at random. The seed also chooses the poller.
+ * Fuzzes whole connections to the program as users start it. Real traffic for a site of known files is mutated and
+ * cut at random. The seed also chooses the poller.
  * @module
  */
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
@@ -19,7 +19,7 @@ import { FILES, MODIFIED_SECONDS, SiteTree } from "./site_tree.ts";
 import { randomTarget } from "./targets.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-/** URLs of what is there, and of some things that are not. */
+/** URLs of existing files, and of some that do not exist. */
 const URLS = [
   ...Object.keys(FILES).map((name) =>
     `/${name.replace(/[^\w./-]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)}`
@@ -28,7 +28,7 @@ const URLS = [
     .split(" "),
 ];
 
-/** Requests that come in crowds. */
+/** Requests that are sent many at a time. */
 const SHORT = [
   "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n",
   "HEAD /d/ HTTP/1.1\r\nHost: a\r\nConnection: x\r\n\r\n",
@@ -37,10 +37,10 @@ const SHORT = [
   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
 ];
 
-/** A request of the kind that files are asked for by. */
+/** Returns a random request for a file. */
 function askForFile(random: Random, tags: ReadonlyMap<string, string>): string {
   let url = random.oneIn(3) ? `/${randomTarget(random)}` : random.pick(URLS);
-  // A mistake in it would hide what follows on the connection.
+  // A malformed URL would hide what follows on the connection.
   if (!random.oneIn(8)) url = url.replace(/[\0-\x20\x7f#]|%(?![\da-fA-F]{2})/g, "");
   const name = url.slice(1);
   const length = FILES[name]?.length ?? 20;
@@ -54,10 +54,10 @@ function askForFile(random: Random, tags: ReadonlyMap<string, string>): string {
   return `${method} ${url} HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
 }
 
-/** The bytes of a connection: requests one after the other. */
+/** Returns the bytes of a connection: requests one after the other. */
 export function randomStream(random: Random, tags: ReadonlyMap<string, string>): string {
   let text = "";
-  // More than are answered in one turn, and than fit one receive.
+  // More than one turn answers, and more than one receive takes.
   for (let i = random.oneIn(40) ? 50 + random.below(300) : 0; i > 0; i--) text += random.pick(SHORT);
   for (let i = 1 + random.below(9); i > 0; i--) {
     const kind = random.below(8);
@@ -72,13 +72,13 @@ export function randomStream(random: Random, tags: ReadonlyMap<string, string>):
   return random.oneIn(6) ? text.slice(0, random.below(text.length)) : text;
 }
 
-/** What has to come for `text`, which a client sends now. */
+/** Returns the expected responses to `text`, when it is sent now. */
 export function expectOfSite(text: string, tags: ReadonlyMap<string, string>): Conversation {
   const nowSeconds = Math.floor(Date.now() / 1000);
   return expectConversation(text, (request) => answerTo(request, tags, nowSeconds), "ignored");
 }
 
-/** The entity tag of each file, and of each form of the page that has several. */
+/** Returns the entity tag of each file, and of each form of the page that has several. */
 async function learnTags(port: number): Promise<Map<string, string>> {
   const tags = new Map<string, string>();
   for (const url of URLS) {
@@ -96,7 +96,8 @@ async function learnTags(port: number): Promise<Map<string, string>> {
 async function start(seed: number): Promise<Subject> {
   const tree = new SiteTree();
   const poller = new Random(seed).pick(POLLER_NAMES);
-  const args = ["--no-config", "--cache-file-size", "16K", "--poller", poller]; // the largest goes out from the disk
+  // The largest file is sent from the disk.
+  const args = ["--no-config", "--cache-file-size", "16K", "--poller", poller];
   const program = await Program.start(tree.root, args);
   const tags = await learnTags(program.port);
   return {

@@ -1,5 +1,5 @@
 /**
- * Fuzzes what a client says in Authorization: base64 is decoded a bit at a time, and UTF-8 checked by writing it again.
+ * Fuzzes Authorization. The reference decodes base64 bit by bit, and checks UTF-8 by encoding the text again.
  * @module
  */
 import { basicCredentials } from "../../server/http/fields/credentials.ts";
@@ -10,7 +10,7 @@ import { anyByte, mutateOnce } from "./mutations.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** RFC 4648 §4; null for what is not written in the one way there is. */
+/** Decodes base64, RFC 4648 §4. Returns null for any other than the canonical encoding. */
 function decode64(text: string): string | null {
   const letters = text.replace(/={0,2}$/, "");
   const bits = [...letters].map((letter) => ALPHABET.indexOf(letter).toString(2).padStart(6, "0")).join("");
@@ -21,7 +21,7 @@ function decode64(text: string): string | null {
   return (bits.match(/.{8}/g) ?? []).map((byte) => String.fromCharCode(parseInt(byte, 2))).join("");
 }
 
-/** RFC 7617 §2. */
+/** Reads credentials by RFC 7617 §2, or returns null. */
 function referenceCredentials(field: string): { user: string; password: string } | null {
   const match = /^basic +([A-Za-z\d+/]+={0,2})$/i.exec(field);
   const bytes = match === null || field.length > CREDENTIALS_BYTES_MAX ? null : decode64(match[1]!);
@@ -32,7 +32,7 @@ function referenceCredentials(field: string): { user: string; password: string }
       bytes.replace(/[^]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`),
     );
   } catch {
-    return null; // no UTF-8
+    return null; // not UTF-8
   }
   const pair = /^([^:]*):([^]*)$/.exec(text);
   const hasControls = [...text].some((character) => character < " " || character === "\x7f");
@@ -64,7 +64,7 @@ function make(random: Random): Input {
 }
 
 function check([field]: Input): void {
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser lets no such value pass
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser refuses such a value
   requireSame(basicCredentials(field!), referenceCredentials(field!), shown(field!));
 }
 

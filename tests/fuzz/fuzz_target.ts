@@ -1,48 +1,54 @@
 /**
- * What is fuzzed: inputs made at random, and an oracle that says whether the code did right with them.
+ * Fuzz targets: random inputs, and an oracle that tells whether the code handled them correctly.
  *
- * Each case has a random generator of its own, made of the seed and the case's number, so that a single case can be
- * had again without those before it. An input is a few texts, a character for each byte, so that one shrinker serves
- * all.
+ * Each case has its own random generator, made of the seed and the number of the case, so that a case can be repeated
+ * without the cases before it. An input is a list of texts with a character for each byte, so that one shrinker works
+ * for all targets.
  * @module
  */
 import { Random } from "../support/random.ts";
 import { shrink } from "./shrink.ts";
 
-/** One input, in parts; what each part is, the target knows. */
+/** One input in parts, whose meaning the target defines. */
 export type Input = readonly string[];
 
 /** Something that can be fuzzed. */
 export interface FuzzTarget {
-  /** One word, for the command line. */
+  /** The name on the command line, one word. */
   readonly name: string;
-  /** How many cases are tried between two looks at the clock. */
+  /** The number of cases between two looks at the clock. */
   readonly batch: number;
-  /** What a case is, in the plural. */
+  /** The name of a case, in the plural. */
   readonly unit: string;
-  /** Tries the cases `[first, first + count)`: how many of `unit` that were. @throws {FuzzFailure} */
+  /**
+   * Runs the cases from `first` to `first + count - 1`, and returns how many of `unit` these were.
+   * @throws {FuzzFailure} for a case that fails
+   */
   run(seed: number, first: number, count: number): number | Promise<number>;
-  /** @throws {Error} when the code and the oracle disagree about `input`. */
+  /** Compares code and oracle for `input`. @throws {Error} when they disagree */
   check(input: Input): void | Promise<void>;
-  /** Looks at what can be seen only in the end, and gives back what it holds. @throws {Error} when that is not as it should be. */
+  /**
+   * Makes the checks that are possible only at the end, and releases resources.
+   * @throws {Error} when a check fails
+   */
   close?(): Promise<void>;
 }
 
-/** A target whose cases are functions of their input alone. */
+/** A target whose cases depend on nothing but their input. */
 export interface PureTarget {
   readonly name: string;
   readonly batch: number;
-  /** Makes an input. */
+  /** Returns a random input. */
   make(random: Random): Input;
-  /** @throws {Error} when the code and the oracle disagree about `input`. */
+  /** Compares code and oracle for `input`. @throws {Error} when they disagree */
   check(input: Input): void;
 }
 
 /** A case in which the code and the oracle disagreed. */
 export class FuzzFailure extends Error {
-  /** For those who look at names. */
+  /** The name that the runtime prints. */
   override readonly name = "FuzzFailure";
-  /** The smallest input that was found to do it. */
+  /** The smallest input that was found to fail. */
   readonly input: Input;
 
   constructor(target: string, seed: number, number: number, input: Input, why: unknown, original: Input) {
@@ -58,13 +64,13 @@ export class FuzzFailure extends Error {
   }
 }
 
-/** The generator of one case. */
+/** Returns the random generator of one case. */
 export function caseRandom(seed: number, number: number): Random {
   return new Random(Math.imul(number + 1, 0x9e3779b1) ^ seed);
 }
 
-/** What `check` throws for `input`; null when nothing. */
-function complaint(target: PureTarget, input: Input): unknown {
+/** Returns the error of `check` for `input`, or null. */
+function errorOf(target: PureTarget, input: Input): unknown {
   try {
     target.check(input);
     return null;
@@ -73,7 +79,7 @@ function complaint(target: PureTarget, input: Input): unknown {
   }
 }
 
-/** Makes a target that can be run. */
+/** Makes a complete target. */
 export function pure(target: PureTarget): FuzzTarget & PureTarget {
   return {
     ...target,
@@ -81,16 +87,16 @@ export function pure(target: PureTarget): FuzzTarget & PureTarget {
     async run(seed, first, count) {
       for (let i = first; i < first + count; i++) {
         const input = target.make(caseRandom(seed, i));
-        if (complaint(target, input) === null) continue;
-        const smallest = await shrink(input, (input) => complaint(target, input) !== null);
-        throw new FuzzFailure(target.name, seed, i, smallest, complaint(target, smallest), input);
+        if (errorOf(target, input) === null) continue;
+        const smallest = await shrink(input, (input) => errorOf(target, input) !== null);
+        throw new FuzzFailure(target.name, seed, i, smallest, errorOf(target, smallest), input);
       }
       return count;
     },
   };
 }
 
-/** As it can be written into a program, also what would not be seen. */
+/** Returns the value as source code, with invisible characters escaped. */
 export function quoted(value: unknown): string {
   return JSON.stringify(value).replace(
     /[^ -~]/g,
@@ -98,12 +104,12 @@ export function quoted(value: unknown): string {
   );
 }
 
-/** Text for a message, not too long. */
+/** Returns text for a message, shortened if it is long. */
 export function shown(text: string): string {
   return quoted(text.length > 400 ? `${text.slice(0, 400)}...` : text);
 }
 
-/** Requires that both are the same JSON. @throws {Error} */
+/** Checks that both values have the same JSON. @throws {Error} when they differ */
 export function requireSame(given: unknown, wanted: unknown, about: string): void {
   const [a, b] = [JSON.stringify(given), JSON.stringify(wanted)];
   if (a !== b) throw new Error(`${a} and not, as by the reference, ${b}, for ${about}`);

@@ -1,12 +1,12 @@
 /**
- * Fuzzes globs: patterns are made as trees, so that nobody has to parse them, and matched by trying everything.
+ * Fuzzes globs. The reference expands the alternatives of a pattern and then tries every possible match.
  * @module
  */
 import { Glob } from "../../handlers/site/rules/glob.ts";
 import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 
-/** A pattern of few signs, so that paths of few letters often fit. */
+/** Returns a random pattern of few different characters, so that short paths often match. */
 function randomPattern(random: Random): string {
   const pieces = [
     "a",
@@ -38,10 +38,10 @@ function randomPath(random: Random): string {
   return path;
 }
 
-/** One alternative: what each place stands for. Written out by hand, a sign at a time. */
+/** One element of an alternative: a character that fits, or a wildcard. */
 type Sign = { kind: "one"; fits: (c: string) => boolean } | { kind: "star" | "globstar" | "maybe" | "below" };
 
-/** The alternatives of the braces in `pattern`, which are not nested here. */
+/** Returns the alternatives of the braces in `pattern`, which are not nested here. */
 function expanded(pattern: string): string[] {
   const brace = /\{([^}]*)\}/.exec(pattern);
   if (brace === null) return [pattern];
@@ -49,7 +49,10 @@ function expanded(pattern: string): string[] {
   return brace[1]!.split(",").flatMap((choice) => expanded(before + choice + after));
 }
 
-/** The signs of one alternative; null for what is malformed, or what the module does not judge. */
+/**
+ * Returns the elements of one alternative. Returns null for a malformed pattern, and for one that this reference does
+ * not support.
+ */
 function signsOf(pattern: string): Sign[] | null {
   const signs: Sign[] = [];
   let rest = pattern;
@@ -87,7 +90,10 @@ function signsOf(pattern: string): Sign[] | null {
   return signs;
 }
 
-/** What the wildcards from `sign` on take of `path`, the first as much as it can; null when it does not fit. */
+/**
+ * Returns the text that each wildcard from `at` on takes of `path`, the first as much as it can; null when `path`
+ * does not match.
+ */
 function matchFrom(signs: readonly Sign[], path: readonly string[], at: number): string[] | null {
   if (signs.length === 0) return at === path.length ? [] : null;
   const [sign, ...rest] = signs as [Sign, ...Sign[]];

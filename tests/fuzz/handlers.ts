@@ -1,9 +1,9 @@
 /**
- * Fuzzes whole connections to handlers: those that read the body, read it late, not at all, throw, or answer by a stream
- * that is the body itself. Requests are cut at random, and some of them mutated.
+ * Fuzzes whole connections to handlers that read the body, read it late or not at all, throw, or answer with a stream
+ * of the body itself. Requests are cut at random, and some are mutated.
  *
- * Where a body is broken, or its client waits to be asked for it, what is said depends on how far the handler was: from
- * there on only framing and the number of answers are judged.
+ * When a body is broken, or its client waits for 100 (Continue), the response depends on how far the handler was.
+ * From there on only framing and the number of responses are checked.
  * @module
  */
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
@@ -16,9 +16,9 @@ import { joined } from "./reference_conditions.ts";
 import { type Answer, expectConversation, type Request } from "./reference_connection.ts";
 import { TRAFFIC } from "./traffic.ts";
 
-const PATHS = ["/echo", "/echo", "/late", "/now", "/deaf", "/refused", "/stream", "/stream", "/missing"];
+const PATHS = ["/echo", "/echo", "/late", "/now", "/unread", "/refused", "/stream", "/stream", "/missing"];
 
-/** What `handlers_program.ts` says to a request. */
+/** Returns the response of `handlers_program.ts` to a request. */
 function answerTo({ path, query, fields }: Request, data: string): Answer {
   switch (path) {
     case "/echo":
@@ -29,7 +29,7 @@ function answerTo({ path, query, fields }: Request, data: string): Answer {
         body: `${path.slice(1)}${query}${joined(fields, "x-id") ?? ""}:${data}`,
       };
     case "/now":
-    case "/deaf":
+    case "/unread":
       return { status: 200, fields: {}, body: `${path.slice(1)}:` };
     case "/refused":
       return { status: 409, fields: {}, body: null };
@@ -39,7 +39,7 @@ function answerTo({ path, query, fields }: Request, data: string): Answer {
   return { status: 404, fields: {}, body: null };
 }
 
-/** One request, most of them with a body. */
+/** Returns a random request, most of them with a body. */
 function randomRequest(random: Random): string {
   const path = random.pick(PATHS);
   const lines = random.oneIn(3)

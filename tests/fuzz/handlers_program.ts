@@ -1,15 +1,15 @@
 /**
- * A server whose handlers take their time, read bodies in every way or not at all, and stream what they say. It prints
- * where it listens. Its one argument is the poller.
+ * A server whose handlers answer late, read bodies in every way or not at all, and send streams. It prints where it
+ * listens. Its argument is the poller.
  * @module
  */
 import { HttpError, HttpResponse, type PollerName, serve } from "../../mod.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** Who says it, what the request still is when it is said, and the data. */
-function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse {
-  const text = `${who}${request.query}${request.header("x-id") ?? ""}:`;
+/** Returns a response with the handler's name, the request's properties at this time, and the data. */
+function respond(name: string, request: HttpRequest, data: Uint8Array): HttpResponse {
+  const text = `${name}${request.query}${request.header("x-id") ?? ""}:`;
   const head = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const whole = new Uint8Array(head.length + data.length);
   whole.set(head);
@@ -19,20 +19,20 @@ function said(who: string, request: HttpRequest, data: Uint8Array): HttpResponse
 
 async function echo(request: HttpRequest): Promise<HttpResponse> {
   const data = await request.bytes();
-  return said("echo", request, data);
+  return respond("echo", request, data);
 }
 
-/** Reads only when the request has come long since. */
+/** Reads the body later, mostly after the whole request has arrived. */
 async function late(request: HttpRequest): Promise<HttpResponse> {
   await sleep(1);
   const data = await request.bytes();
-  return said("late", request, data);
+  return respond("late", request, data);
 }
 
-/** Answers while the body is on its way. */
-async function deaf(): Promise<HttpResponse> {
+/** Answers without reading, while the body is on its way. */
+async function unread(): Promise<HttpResponse> {
   await sleep(1);
-  return HttpResponse.text("deaf:");
+  return HttpResponse.text("unread:");
 }
 
 async function refused(): Promise<HttpResponse> {
@@ -56,8 +56,8 @@ const server = serve({
         return late(request);
       case "/now":
         return HttpResponse.text("now:");
-      case "/deaf":
-        return deaf();
+      case "/unread":
+        return unread();
       case "/refused":
         return refused();
       case "/stream":

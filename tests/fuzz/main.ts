@@ -1,8 +1,9 @@
 /**
- * `deno task fuzz [SECONDS] [TARGET...]`: tries inputs made at random for so long (60 seconds, shared by all targets).
+ * `deno task fuzz [SECONDS] [TARGET...]`: tries random inputs for some time (60 seconds, shared by all targets).
  *
- * EPOLLET_SEED sets the seed, EPOLLET_CASE the number of the first case, which is then the only one; EPOLLET_CASES, in
- * place of the time, how many of its unit each target is to do. The exit code is 1 when something was found.
+ * EPOLLET_SEED sets the seed. EPOLLET_CASE sets the number of the first case, which is then the only one.
+ * EPOLLET_CASES limits the number of cases of each target instead of the time. The exit status is 1 when a case
+ * failed.
  * @module
  */
 import { SEED } from "../support/random.ts";
@@ -11,7 +12,7 @@ import type { FuzzTarget } from "./fuzz_target.ts";
 
 const PROGRESS_MS = 5000;
 
-/** A whole number of the environment; null without it. */
+/** Returns a whole number from the environment, or null without it. */
 function fromEnvironment(name: string): number | null {
   const text = Deno.env.get(name);
   if (text === undefined) return null;
@@ -19,7 +20,7 @@ function fromEnvironment(name: string): number | null {
   return Number(text);
 }
 
-/** Runs one target: false when something was found. */
+/** Runs one target. Returns false when a case failed. */
 async function fuzz(
   target: FuzzTarget,
   seconds: number,
@@ -58,7 +59,7 @@ async function fuzz(
   }
 }
 
-/** The targets by name, and the time for all of them. */
+/** Returns the chosen targets, and the time for all of them. */
 function chosen(args: readonly string[]): { seconds: number; targets: readonly FuzzTarget[] } {
   const names = args.filter((arg) => !/^\d+$/.test(arg));
   const seconds = Number(args.find((arg) => /^\d+$/.test(arg)) ?? 60);

@@ -1,5 +1,6 @@
 /**
- * Fuzzes Accept-Encoding and Accept: the elements are found by splitting, the best by comparing each with each.
+ * Fuzzes Accept-Encoding and Accept. The reference finds the elements by splitting, and the best by comparing each
+ * with each.
  * @module
  */
 import { acceptsHtml, codingsOf, prefersJson } from "../../server/http/fields/negotiation.ts";
@@ -13,7 +14,7 @@ interface Element {
   readonly weight: number;
 }
 
-/** `text` cut at each `separator` that does not stand in quotes. */
+/** Splits `text` at each `separator` that is not in quotes. */
 function split(text: string, separator: string): string[] {
   const parts = [""];
   for (const [token] of text.matchAll(/"(?:\\[^]|[^"\\])*(?:"|\\?$)|[^]/g)) {
@@ -23,7 +24,10 @@ function split(text: string, separator: string): string[] {
   return parts;
 }
 
-/** RFC 9110 §5.6.1, §5.6.6 and §12.4.2; an element whose first weight cannot be read counts as not sent. */
+/**
+ * Returns the elements by RFC 9110 §5.6.1, §5.6.6 and §12.4.2. An element whose first weight is malformed is left
+ * out.
+ */
 function elementsOf(field: string): Element[] {
   return split(field, ",").flatMap((element) => {
     const [name, ...parameters] = split(element, ";").map(trimmed) as [string, ...string[]];
@@ -34,7 +38,7 @@ function elementsOf(field: string): Element[] {
   });
 }
 
-/** The codings that are acceptable, best first: §12.5.3. */
+/** Returns the acceptable codings, best first: §12.5.3. */
 export function referenceCodings(field: string | null): string[] {
   if (field === null || field === "") return ["identity"];
   const elements = elementsOf(field).map(({ name, weight }) => ({
@@ -45,11 +49,11 @@ export function referenceCodings(field: string | null): string[] {
     const own = elements.find(({ name }) => name === coding);
     const others = elements.find(({ name }) => name === "*");
     if (own !== undefined) return own.weight;
-    if (coding === "identity") return others?.weight === 0 ? 0 : 1e-300; // acceptable, and the last
+    if (coding === "identity") return others?.weight === 0 ? 0 : 1e-300; // acceptable, but last
     return others?.weight ?? 0;
   };
   const order = ["br", "zstd", "gzip", "identity"].filter((coding) => weightOf(coding) > 0);
-  for (let i = 0; i < order.length; i++) { // the greater to the front, those that are equal as they were
+  for (let i = 0; i < order.length; i++) { // a stable sort, the greater first
     for (let k = order.length - 1; k > 0; k--) {
       if (weightOf(order[k]!) > weightOf(order[k - 1]!)) {
         [order[k - 1], order[k]] = [order[k]!, order[k - 1]!];
@@ -59,7 +63,7 @@ export function referenceCodings(field: string | null): string[] {
   return order;
 }
 
-/** §12.5.1: the weight that the closest range gives, and how close it is. */
+/** §12.5.1: returns the weight of the most precise range, and its precision. */
 function weightOf(elements: readonly Element[], ranges: readonly string[]): [number, number] {
   for (const range of ranges) {
     const weights = elements.filter(({ name }) => name === range).map(({ weight }) => weight);
@@ -94,7 +98,7 @@ const WEIGHTS = [
   "00",
 ];
 
-/** A value of Accept or Accept-Encoding. */
+/** Returns a random value of Accept or Accept-Encoding. */
 export function randomAccept(random: Random): string {
   const element = () => {
     const name = random.pick(NAMES);
@@ -108,7 +112,7 @@ export function randomAccept(random: Random): string {
 }
 
 function check([field]: Input): void {
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser lets no such value pass
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(field!)) return; // the parser refuses such a value
   const about = shown(field!);
   requireSame(codingsOf(field!), referenceCodings(field!), about);
   const elements = elementsOf(field!);

@@ -1,6 +1,6 @@
 /**
- * Fuzzes the parser of heads: the same status as the reference gives, the same request down to every field, and the
- * same wherever the network cuts it.
+ * Fuzzes the parser of heads: it has to give the same status as the reference, the same request down to every field,
+ * and the same result wherever the network cuts the bytes.
  * @module
  */
 import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
@@ -14,16 +14,16 @@ import { referenceParse } from "./reference_parser.ts";
 import { TRAFFIC } from "./traffic.ts";
 
 const request = new HttpRequest();
-/** Of longer inputs a few prefixes are tried instead of all. */
+/** For longer inputs only a few prefixes are tried. */
 const REPLAYED_BYTES_MAX = 120;
 
 function make(random: Random): Input {
-  if (random.oneIn(30)) { // no request at all
+  if (random.oneIn(30)) { // random bytes
     return [Array.from({ length: random.below(100) }, () => anyByte(random)).join("")];
   }
   let text = mutate(random.pick(TRAFFIC), random, TRAFFIC);
   if (random.oneIn(200)) text = "M".repeat(30 + random.below(5)) + text.slice(random.below(4));
-  if (random.oneIn(500)) { // as large as it may be, or larger
+  if (random.oneIn(500)) { // near the size limit
     const at = random.below(text.length);
     const unit = random.pick(["a", "a: b\r\n", "\r\n", "/", " ", "%41"]);
     const bytes = random.pick([31, 99 * 6, 8192, HEAD_BYTES_MAX, HEAD_BYTES_MAX + 100]) - random.below(40);
@@ -32,7 +32,7 @@ function make(random: Random): Input {
   return [text];
 }
 
-/** Parses `text` in the middle of a larger buffer, and compares it with the reference. */
+/** Parses `text` in the middle of a larger buffer, and compares the result with the reference. */
 function compare(text: string): number {
   const margin = 1 + text.length % 5;
   const bytes = new Uint8Array(text.length + 2 * margin).fill(0x0a);
@@ -45,7 +45,7 @@ function compare(text: string): number {
   return taken;
 }
 
-/** With its members in one order. */
+/** Returns the members of `value` in a fixed order. */
 function sorted(value: object): [string, unknown][] {
   return Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1);
 }

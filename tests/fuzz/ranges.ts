@@ -1,5 +1,5 @@
 /**
- * Fuzzes the Range field: which bytes it asks for is found out by marking every single one of them.
+ * Fuzzes the Range field. The reference marks each requested byte.
  * @module
  */
 import { parseRanges } from "../../server/http/fields/range.ts";
@@ -8,10 +8,10 @@ import type { Random } from "../support/random.ts";
 import { type Input, pure, requireSame, shown } from "./fuzz_target.ts";
 import { mutateOnce } from "./mutations.ts";
 
-/** What a field comes to; the ranges as `[start, end]`, end not included. */
+/** The result for a field; the ranges as `[start, end)`. */
 export type Asked = readonly (readonly [number, number])[] | "unsatisfiable" | null;
 
-/** The ranges that `field` asks of `length` bytes: RFC 9110 §14.1.2, §14.2 and §15.3.7.2. */
+/** Returns the ranges that `field` requests of `length` bytes: RFC 9110 §14.1.2, §14.2 and §15.3.7.2. */
 export function referenceRanges(field: string, length: number): Asked {
   if (!/^bytes=/i.test(field)) return null;
   const specs = field.slice(6).split(",").map((spec) => spec.replace(/^[ \t]+|[ \t]+$/g, ""))
@@ -24,7 +24,7 @@ export function referenceRanges(field: string, length: number): Asked {
   const ranges: [bigint, bigint][] = [];
   for (const part of parts) {
     const [, first, last] = part!;
-    // All of nothing is no range that a Content-Range could name: the whole, which is nothing, is sent.
+    // The full range of an empty file cannot be named by Content-Range, so the file is sent whole.
     const isAll = first === "" ? /[1-9]/.test(last!) : BigInt(first!) === 0n;
     if (length === 0 && isAll) return null;
     const from = first !== "" ? BigInt(first!) : size - (BigInt(last!) < size ? BigInt(last!) : size);
@@ -35,7 +35,7 @@ export function referenceRanges(field: string, length: number): Asked {
   return merged(ranges.map(([from, to]) => [Number(from), Number(to)]));
 }
 
-/** Joins any two that overlap or touch, into the place of the first of them, until none do. */
+/** Joins ranges that overlap or touch, in the place of the first of them, until none do. */
 function merged(ranges: readonly (readonly [number, number])[]): [number, number][] {
   const left = ranges.map(([from, to]): [number, number] => [from, to]);
   for (let isChanged = true; isChanged;) {
@@ -52,7 +52,7 @@ function merged(ranges: readonly (readonly [number, number])[]): [number, number
   return left;
 }
 
-/** A Range field for some `length` bytes. */
+/** Returns a random Range field for `length` bytes. */
 export function randomRange(random: Random, length: number): string {
   const position = () => {
     if (random.oneIn(20)) {
@@ -89,7 +89,7 @@ function check([field, size]: Input): void {
     : given.map(({ start, end }) => [start, end]);
   requireSame(pairs, wanted, about);
   if (typeof given === "string" || given === null || length > 1000) return;
-  // Whatever was asked for, no byte is sent twice, and none that is not there.
+  // No byte is sent twice, and none outside of the file.
   const marks = new Uint8Array(length + 1);
   for (const { start, end } of given) {
     if (!(start >= 0 && start < end && end <= length)) throw new Error(`${start} to ${end} for ${about}`);

@@ -1,28 +1,28 @@
 /**
- * A body, decoded from its whole text: the reference for `server/protocols/http1/body_reader.ts`.
+ * Decodes a body from its complete text: the reference for `server/protocols/http1/body_reader.ts`.
  * @module
  */
 import { CHUNK_LINE_BYTES_MAX, CHUNK_OVERHEAD_BYTES_MAX, TRAILER_BYTES_MAX } from "../../server/limits.ts";
 import { refuse, Scanner, verdictOf } from "./reference_parser.ts";
 
-/** What a body comes to. */
+/** The result of decoding a body. */
 export interface Decoded {
-  /** Bytes of it; 0: more has to come; below 0: the status that refuses it. */
+  /** The length of the body in bytes; 0 when it is incomplete; the negated status when it is refused. */
   readonly taken: number;
-  /** As far as it was read, a character a byte. */
+  /** The data that was read so far, a character for each byte. */
   readonly data: string;
-  /** The byte at which it was refused. */
+  /** The position of the byte at which the body was refused. */
   readonly at: number;
 }
 
 /**
- * RFC 9112 §7.1, from the first chunk to behind the trailer section. `bytesMax` is at most BODY_BYTES_MAX: beyond that
- * more framing is allowed.
+ * Decodes RFC 9112 §7.1, from the first chunk to the end of the trailer section. `bytesMax` is at most
+ * BODY_BYTES_MAX; for larger limits more framing would be allowed.
  */
 export function referenceChunks(text: string, bytesMax: number): Decoded {
   const scanner = new Scanner(text, 0);
   let data = "";
-  /** One byte of framing: what is neither data nor behind the body. */
+  /** Takes one byte of framing: neither data nor past the body. */
   const step = (allowed: RegExp): string => {
     scanner.next();
     if (scanner.at - data.length >= CHUNK_OVERHEAD_BYTES_MAX) refuse(400);
@@ -30,7 +30,7 @@ export function referenceChunks(text: string, bytesMax: number): Decoded {
   };
   const taken = verdictOf(() => {
     while (true) {
-      let line = ""; // chunk-size, blanks that only a semicolon may follow, chunk-ext
+      let line = ""; // chunk-size, blanks (only before a semicolon), chunk-ext
       let digits = "";
       const limited = (allowed: RegExp): string => {
         line += step(allowed);
@@ -57,7 +57,7 @@ export function referenceChunks(text: string, bytesMax: number): Decoded {
       step(/\r/);
       step(/\n/);
     }
-    // §7.1.2: field lines up to an empty one
+    // §7.1.2: field lines up to an empty line.
     const start = scanner.at;
     const limited = (allowed: RegExp): string => {
       if (scanner.at - start >= TRAILER_BYTES_MAX && scanner.next() !== "") refuse(431);

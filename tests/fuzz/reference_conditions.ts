@@ -1,5 +1,6 @@
 /**
- * Dates, entity tags and preconditions by the letter of RFC 9110: the reference for `date.ts` and `conditional.ts`.
+ * Evaluates dates, entity tags and preconditions by the text of RFC 9110: the reference for `date.ts` and
+ * `conditional.ts`.
  * @module
  */
 import { trimmed, valuesOf } from "./reference_parser.ts";
@@ -8,10 +9,10 @@ const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const DAYS = "Mon Tue Wed Thu Fri Sat Sun".split(" ");
 const LONG_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ");
 
-/** Fields of a request: name and value. */
+/** The fields of a request: names and values. */
 export type FieldList = readonly (readonly [string, string])[];
 
-/** §5.6.7: seconds since the epoch; null for what is none of the three forms. */
+/** §5.6.7: returns the seconds since the epoch, or null for a text in none of the three forms. */
 export function referenceDate(text: string, nowSeconds: number): number | null {
   const words = text.split(" ");
   if (
@@ -31,13 +32,13 @@ export function referenceDate(text: string, nowSeconds: number): number | null {
     if (full > now + 50) full -= 100;
     return secondsOf(day, month, String(full).padStart(4, "0"), words[2]!);
   }
-  // asctime: the day of the month is two digits, or a space and one
+  // In asctime, the day of the month is two digits, or a space and one digit.
   if (words.length === 6 && words[2] === "" && /^\d$/.test(words[3]!)) words.splice(2, 2, `0${words[3]}`);
   if (words.length !== 5 || !DAYS.includes(words[0]!)) return null;
   return secondsOf(words[2]!, words[1]!, words[4]!, words[3]!);
 }
 
-/** Counted, a year and a month at a time. A second of 60 is one more than 59. */
+/** Counts seconds, a year and a month at a time. The second 60 is one more than 59. */
 function secondsOf(day: string, month: string, year: string, time: string): number | null {
   const clock = time.split(":");
   const isWritten = /^\d\d$/.test(day) && MONTHS.includes(month) && /^\d{4}$/.test(year) &&
@@ -57,7 +58,7 @@ function secondsOf(day: string, month: string, year: string, time: string): numb
   return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-/** The tags of a list, up to the first thing that is none. §8.8.3, §5.6.1. */
+/** Returns the tags of a list, up to the first malformed element. §8.8.3, §5.6.1. */
 function tagsOf(list: string): { isWeak: boolean; tag: string }[] {
   const tags: { isWeak: boolean; tag: string }[] = [];
   let rest = list;
@@ -75,20 +76,20 @@ function tagsOf(list: string): { isWeak: boolean; tag: string }[] {
   }
 }
 
-/** The field's value, several lines joined; null without it. */
+/** Returns the value of a field, with several lines joined, or null without the field. */
 export function joined(fields: FieldList, name: string): string | null {
   const values = valuesOf(fields, name);
   return values.length === 0 ? null : values.join(", ");
 }
 
-/** What a file is known by. */
+/** The validators of a file. */
 export interface Known {
   readonly etag: string | null;
-  /** Null: no Last-Modified is given out. */
+  /** Null when no Last-Modified is sent. */
   readonly modifiedSeconds: number | null;
 }
 
-/** §13.2.2, step by step, for GET and HEAD of what is there. */
+/** §13.2.2, step by step, for GET and HEAD of an existing file. */
 export function referencePrecondition(fields: FieldList, known: Known, nowSeconds: number): 304 | 412 | null {
   const dateIn = (name: string) => {
     const value = joined(fields, name);
@@ -113,10 +114,10 @@ export function referencePrecondition(fields: FieldList, known: Known, nowSecond
     return isFalse ? 304 : null;
   }
   const modified = dateIn("if-modified-since");
-  return modified !== null && known.modifiedSeconds === modified ? 304 : null; // step 4: the exact date
+  return modified !== null && known.modifiedSeconds === modified ? 304 : null; // step 4: only the exact date
 }
 
-/** Step 5: is a Range to be honoured? */
+/** Step 5: returns whether a Range is honoured. */
 export function referenceIfRange(fields: FieldList, known: Known, nowSeconds: number): boolean {
   const value = joined(fields, "if-range");
   if (value === null) return true;

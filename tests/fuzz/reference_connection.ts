@@ -1,6 +1,6 @@
 /**
- * What a server has to say on one connection, computed from the bytes that a client sends: which requests are in them,
- * and what has to come for each. What the answer to a request is, somebody else says.
+ * Computes the expected responses of a connection from the bytes that a client sends: which requests they contain,
+ * and in which order responses come. The response to each request comes from the caller.
  * @module
  */
 import { BODY_BYTES_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
@@ -8,47 +8,57 @@ import type { Parsed } from "../support/request_replay.ts";
 import { referenceChunks } from "./reference_body.ts";
 import { referenceParse } from "./reference_parser.ts";
 
-/** A request, as the reference reads it. */
+/** A request, as the reference parses it. */
 export type Request = Omit<Parsed, "rest">;
 
-/** What the answer to a request is. */
+/** The response to a request. */
 export interface Answer {
   readonly status: number;
-  /** Fields, names in lower case; null: there must be none of that name. */
+  /** The fields, names in lower case; null for a field that must be absent. */
   readonly fields: Readonly<Record<string, string | null>>;
-  /** A character a byte; null: a line of text that begins with the status. */
+  /** A character for each byte; null for a line of text that begins with the status. */
   readonly body: string | null;
-  /** Several parts: the ranges, and of which text. */
+  /** For several parts: the ranges, and the text that they are ranges of. */
   readonly parts?: { readonly ranges: readonly (readonly [number, number])[]; readonly content: string };
-  /** Its length is not known before its end: it comes in chunks, or ends with the connection. */
+  /** True when the length is unknown in advance: the body comes in chunks, or ends with the connection. */
   readonly isStream?: boolean;
 }
 
-/** One answer that has to come. */
+/** One expected response. */
 export interface Expected extends Answer {
   readonly isHead: boolean;
-  /** 100 (Continue) may come before it. */
+  /** True when 100 (Continue) may come before it. */
   readonly mayContinue: boolean;
-  /** The client ended before a line did: whether the server noticed the mistake depends on how the bytes were cut. */
+  /**
+   * True when the client ended within a line: whether the server notices the mistake depends on how the bytes were
+   * cut.
+   */
   readonly isOptional: boolean;
-  /** What it is, and whether more come, depends on how the bytes were cut: nothing is said of it but how many may come. */
+  /**
+   * True when the response, and whether more follow, depends on how the bytes were cut. Only the largest number of
+   * responses is checked then.
+   */
   readonly isLoose: boolean;
 }
 
-/** Everything that has to come. */
+/** All expected responses of a connection. */
 export interface Conversation {
   readonly answers: readonly Expected[];
-  /** "open": until the client ends; "closed" as it was asked for; "refused": what follows cannot be read. */
+  /**
+   * "open" until the client ends; "closed" as the request asks; "refused" when the following bytes cannot be
+   * understood.
+   */
   readonly end: "open" | "closed" | "refused";
-  /** 100 (Continue) may come behind the last answer, for a request that is never whole. */
+  /** True when 100 (Continue) may come after the last response, for an incomplete request. */
   readonly mayContinue: boolean;
-  /** How many bytes were read, up to the end of the last request. */
+  /** The number of bytes up to the end of the last request. */
   readonly length: number;
 }
 
 /**
- * Reads `text`, a character a byte, to its end. Bodies are "ignored" where they are read before a request is answered,
- * and "served" where who answers gets them as they come: what is said of one that is broken depends on when it broke.
+ * Reads `text`, a character for each byte, to its end. Bodies are "ignored" when they are read before a request is
+ * answered, and "served" when the handler gets them as they come: the response to a broken body depends on when it
+ * broke.
  */
 export function expectConversation(
   text: string,
@@ -94,7 +104,7 @@ export function expectConversation(
   }
 }
 
-/** How many bytes the body has, a negated status, or more than there are where it is not whole. */
+/** Returns the length of the body, a negated status, or more than the available bytes for an incomplete body. */
 function bodyOf(text: string, { chunked, contentLength }: Request): { taken: number; data: string } {
   if (!chunked) {
     const taken = Math.max(contentLength, 0);

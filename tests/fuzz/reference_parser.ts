@@ -1,26 +1,27 @@
 /**
- * A request's head, read slowly and in the words of RFC 9112: the reference for `server/protocols/http1/head_parser.ts`.
+ * Parses the head of a request slowly, in the terms of RFC 9112: the reference for
+ * `server/protocols/http1/head_parser.ts`.
  *
- * It shares no code with the parser: regular expressions find the elements, and what the fields mean is read off lists
- * of strings. The order in which things are judged is the order in which they arrive.
+ * It shares no code with the parser. Regular expressions find the elements, and the meaning of fields is read from
+ * lists of strings. Errors are found in the order in which the bytes arrive.
  * @module
  */
 import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../../server/limits.ts";
 import type { Parsed } from "../support/request_replay.ts";
 
-/** What is made of the bytes that have come. */
+/** The result for the bytes so far. */
 export interface Outcome {
-  /** Bytes of the head; 0: more has to come; below 0: the status that refuses it. */
+  /** The length of the head in bytes; 0 when it is incomplete; the negated status when it is refused. */
   readonly taken: number;
-  /** As far as it was read, and known; empty otherwise. */
+  /** The method, as far as it was read and is known; otherwise empty. */
   readonly method: string;
-  /** The byte at which it was refused. */
+  /** The position of the byte at which the head was refused. */
   readonly at: number;
-  /** When it is accepted. */
+  /** The request when it is accepted; otherwise null. */
   readonly request: Omit<Parsed, "rest"> | null;
 }
 
-/** Ends the reading. */
+/** Thrown to end the parsing with a result. */
 class Verdict {
   readonly taken: number;
 
@@ -29,19 +30,19 @@ class Verdict {
   }
 }
 
-/** Goes through a text from left to right. */
+/** Reads a text from left to right. */
 export class Scanner {
   readonly text: string;
   readonly #atEnd: number;
   at = 0;
 
-  /** `atEnd`: the verdict when the text ends too early. */
+  /** `atEnd` is the result when the text ends too early. */
   constructor(text: string, atEnd: number) {
     this.text = text;
     this.#atEnd = atEnd;
   }
 
-  /** All that `pattern`, a sticky one, takes. */
+  /** Takes and returns what `pattern`, which is sticky, matches. */
   run(pattern: RegExp): string {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text)?.[0] ?? "";
@@ -49,13 +50,13 @@ export class Scanner {
     return found;
   }
 
-  /** The next character. @throws {Verdict} when there is none yet. */
+  /** Takes the next character. @throws {Verdict} when the text ends */
   next(): string {
     if (this.at >= this.text.length) throw new Verdict(this.#atEnd);
     return this.text[this.at]!;
   }
 
-  /** Requires `literal`. */
+  /** Takes `literal`. @throws {Verdict} when other text follows */
   take(literal: string, otherwise: number): void {
     for (const character of literal) {
       if (this.next() !== character) throw new Verdict(-otherwise);
@@ -63,7 +64,7 @@ export class Scanner {
     }
   }
 
-  /** Requires one character of the class. */
+  /** Takes one character that `pattern` matches. @throws {Verdict} for another one */
   one(pattern: RegExp, otherwise: number): string {
     const character = this.next();
     if (!pattern.test(character)) throw new Verdict(-otherwise);
@@ -72,7 +73,7 @@ export class Scanner {
   }
 }
 
-/** Runs `read` to its verdict. */
+/** Returns the result of `read`, also when it is thrown. */
 export function verdictOf(read: () => number): number {
   try {
     return read();
@@ -82,7 +83,7 @@ export function verdictOf(read: () => number): number {
   }
 }
 
-/** Ends the reading with this status. */
+/** Ends the parsing with this status. @throws {Verdict} always */
 export function refuse(status: number): never {
   throw new Verdict(-status);
 }
@@ -94,7 +95,7 @@ const HOST = String.raw`(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0
 const AUTHORITY = new RegExp(String.raw`^${HOST}(?::\d{0,5})?$`);
 const AUTHORITY_WITH_PORT = new RegExp(String.raw`^${HOST}:\d{1,5}$`);
 
-/** Reads the head that `text`, a character a byte, begins with. */
+/** Parses the head at the beginning of `text`, which has a character for each byte. */
 export function referenceParse(text: string): Outcome {
   const scanner = new Scanner(text.slice(0, HEAD_BYTES_MAX), text.length >= HEAD_BYTES_MAX ? -431 : 0);
   let method = "";
@@ -146,7 +147,7 @@ export function referenceParse(text: string): Outcome {
   return { taken, method, at: scanner.at, request };
 }
 
-/** RFC 9112 §3.2; null for what fits no form. */
+/** Parses the request target by RFC 9112 §3.2. Returns null for a target of no form. */
 function targetOf(method: string, target: string): Pick<Parsed, "form" | "path" | "query"> | null {
   if (method === "CONNECT") {
     return AUTHORITY_WITH_PORT.test(target) ? { form: "authority", path: "/", query: "" } : null;
@@ -166,7 +167,7 @@ function targetOf(method: string, target: string): Pick<Parsed, "form" | "path" 
   };
 }
 
-/** What the fields say of the message, RFC 9112 §6 and §9.3. */
+/** Reads the framing and persistence from the fields: RFC 9112 §6 and §9.3. */
 function meaningOf(
   fields: readonly [string, string][],
   minorVersion: 0 | 1,
@@ -176,7 +177,8 @@ function meaningOf(
   if (minorVersion === 1 && valuesOf(fields, "host").length === 0) refuse(400);
   if (codings.length > 0) {
     const names = codings.flatMap(elementsOf);
-    const isLast = elementsOf(codings[codings.length - 1]!).at(-1) === "chunked"; // none behind it, not even nothing
+    // No coding follows it, not even an empty element.
+    const isLast = elementsOf(codings[codings.length - 1]!).at(-1) === "chunked";
     if (minorVersion === 0 || lengths.length > 0 || !isLast) refuse(400);
     if (names.filter((name) => name === "chunked").length > 1) refuse(400);
     if (names.length > 1) refuse(501);
@@ -197,19 +199,19 @@ function meaningOf(
   };
 }
 
-/** The values of all fields of this name. */
+/** Returns the values of all fields with this name. */
 export function valuesOf(fields: readonly (readonly [string, string])[], name: string): string[] {
   return fields.filter(([given]) => given.toLowerCase() === name).map(([, value]) => value);
 }
 
-/** What stands in a list, RFC 9110 §5.6.1, in lower case. */
+/** Returns the elements of a list by RFC 9110 §5.6.1, in lower case. */
 function elementsOf(value: string): string[] {
   return value.split(",").map((element) => trimmed(element).toLowerCase()).filter((element) =>
     element !== ""
   );
 }
 
-/** Without what RFC 9110 §5.6.3 calls white space; `trim` takes a byte 0xA0 for a space, too. */
+/** Removes the white space of RFC 9110 §5.6.3. `trim` would also remove the byte 0xA0. */
 export function trimmed(text: string): string {
   return text.replace(/^[ \t]+|[ \t]+$/g, "");
 }

@@ -1,6 +1,6 @@
 /**
- * What the server has to say to requests for the files of `site_tree.ts`: for each the status, the fields that matter and
- * every byte of the body.
+ * The expected responses to requests for the files of `site_tree.ts`: status, important fields, and every byte of the
+ * body.
  * @module
  */
 import { joined, referenceIfRange, referencePrecondition } from "./reference_conditions.ts";
@@ -10,14 +10,14 @@ import { referenceRanges } from "./ranges.ts";
 import { referenceEncode, referenceResolve } from "./reference_target.ts";
 import { FILES, find, MODIFIED_SECONDS } from "./site_tree.ts";
 
-/** Entity tags of the files by their names, which the server chooses. */
+/** The server's entity tags by the names of the files. */
 export type Tags = ReadonlyMap<string, string>;
 
 function plain(status: number, fields: Answer["fields"] = {}): Answer {
   return { status, fields, body: null };
 }
 
-/** What the site says to one request. */
+/** Returns the response of the site to one request. */
 export function answerTo(request: Request, tags: Tags, nowSeconds: number): Answer {
   if (request.method === "OPTIONS") {
     return { ...plain(204, { allow: "GET, HEAD, OPTIONS", "content-length": null }), body: "" };
@@ -41,7 +41,9 @@ export function answerTo(request: Request, tags: Tags, nowSeconds: number): Answ
   return answerWith(found.file, request, tags, nowSeconds);
 }
 
-/** A range is of the plain form, unless If-Range or If-Match are about another. */
+/**
+ * Returns true when a range applies to the uncompressed form: always, unless If-Range or If-Match name another form.
+ */
 function isAboutPlain(file: string, { method, fields }: Request, tags: Tags, nowSeconds: number): boolean {
   const range = joined(fields, "range");
   if (method !== "GET" || range === null || referenceRanges(range, FILES[file]!.length) === null) {
@@ -54,7 +56,7 @@ function isAboutPlain(file: string, { method, fields }: Request, tags: Tags, now
   return ifMatch === null || referencePrecondition([["if-match", ifMatch]], known, nowSeconds) !== 412;
 }
 
-/** What is said of a file: conditions first, then ranges. */
+/** Returns the response for an existing file: conditions first, then ranges. */
 function answerWith(file: string, request: Request, tags: Tags, nowSeconds: number): Answer {
   const { fields } = request;
   const codings = referenceCodings(joined(fields, "accept-encoding"));

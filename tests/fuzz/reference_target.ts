@@ -1,15 +1,16 @@
 /**
- * From the path of a URL to that of a file, by rewriting strings: the reference for `handlers/site/files/resolve_path.ts`.
+ * Resolves the path of a URL to the path of a file by rewriting strings: the reference for
+ * `handlers/site/files/resolve_path.ts`.
  * @module
  */
 
-/** What a path comes to: a name below the root, a character a byte, or a status. */
+/** The result: a name below the root with a character for each byte, or a status. */
 export type Resolved = { readonly path: string; readonly isDirectory: boolean } | 400 | 404;
 
-/** A segment that is a name, and the two dots that take it back. */
+/** A segment that is a name, and the two dots that remove it. */
 const UP = /\/(?!\.\.?(?:\/|$))[^/]+\/\.\.(?=\/|$)/;
 
-/** Resolves a path whose escapes are well-formed: RFC 3986 §5.2.4, as far as no dots lead above the root. */
+/** Resolves a path whose escapes are well-formed. RFC 3986 §5.2.4, but dots that lead above the root are an error. */
 export function referenceResolve(path: string): Resolved {
   let text = `/${path}`.replace(/%(..)/gs, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
   if (/%(?![0-9A-Fa-f]{2})/.test(path)) return 400;
@@ -24,7 +25,7 @@ export function referenceResolve(path: string): Resolved {
   return { path: names.join("/"), isDirectory };
 }
 
-/** The one spelling of a path. */
+/** Returns the canonical spelling of a path. */
 export function referenceEncode(path: string, isDirectory: boolean): string {
   const encoded = path.replace(
     /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g,

@@ -1,19 +1,19 @@
 /**
- * Inputs that found something, each of them tried in every run of the tests from then on.
+ * Inputs that found mistakes. Each is tried in every run of the tests.
  * @module
  */
 import type { Input } from "./fuzz_target.ts";
 
-/** One of them. */
+/** An input that found a mistake. */
 export interface Regression {
   /** The name of the target. */
   readonly target: string;
   readonly input: Input;
-  /** What was wrong. */
+  /** The mistake that it found. */
   readonly was: string;
 }
 
-/** In the order in which they were found. */
+/** All regressions, in the order in which they were found. */
 export const REGRESSIONS: readonly Regression[] = [
   {
     target: "negotiation",

@@ -1,14 +1,14 @@
 /**
- * Makes an input that fails smaller, as long as it goes on failing: pieces are taken out, halves first, and what is left
- * becomes plain letters where that makes no difference.
+ * Shrinks an input that fails as long as it keeps failing. Parts are removed, halves first; what is left is replaced
+ * by plain letters where that makes no difference.
  * @module
  */
 
-/** Tries of one input, and how long they may take. */
+/** The most attempts for one input, and their longest time. */
 const TRIES_MAX = 20_000;
 const SHRINKING_MS_MAX = 10_000;
 
-/** The smallest of what was found; `fails` is asked many times. */
+/** Returns the smallest failing input that was found. Calls `fails` many times. */
 export async function shrink(
   input: readonly string[],
   fails: (input: readonly string[]) => boolean | Promise<boolean>,

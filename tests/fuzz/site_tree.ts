@@ -1,16 +1,16 @@
 /**
- * A site on disk, with much in it that leads out of it, and a model of it that knows what is where.
+ * A site on disk with many links that lead out of it, and a model that knows where everything is.
  * @module
  */
 import { Site } from "../support/program.ts";
 import { bytesOf } from "../support/request_replay.ts";
 
-/** What stands outside of the root, and never in an answer. */
+/** The content of files outside of the root, which no response may have. */
 export const SECRET = "SECRET-OUTSIDE-OF-THE-ROOT";
-/** When every file was modified, in seconds. */
+/** The time when every file was modified, in seconds. */
 export const MODIFIED_SECONDS = 1_582_979_696;
 
-/** Files by their names below the root, both a character a byte; codings stand beside the page that they are of. */
+/** The files by their names below the root, a character for each byte. Compressed forms are beside their page. */
 export const FILES: Readonly<Record<string, string>> = {
   "index.html": "<p>the first page</p>".repeat(15),
   "a.txt": "abcdefghijklmnopqrstuvwxyz",
@@ -18,7 +18,7 @@ export const FILES: Readonly<Record<string, string>> = {
   "large.bin": Array.from({ length: 5000 }, (_, i) => `${i}:`.padStart(8)).join(""),
   "d/index.html": "<p>below</p>",
   "d/page.html": "<p>a page</p>".repeat(40),
-  "d/page.html.gz": "no gzip, but nobody looks",
+  "d/page.html.gz": "no gzip, which is not checked",
   "d/page.html.br": "nor brotli",
   "d/a.txt": "another one",
   "d/e/f/deep.txt": "deep",
@@ -30,11 +30,11 @@ export const FILES: Readonly<Record<string, string>> = {
   "\xe4\xb8\xad.txt": "\xe4\xb8\xad",
   "back\\slash": "one name",
   "a..b": "two dots within",
-  "...": SECRET, // hidden: it begins with a dot
+  "...": SECRET, // hidden, since it begins with a dot
   "nothing/here/x": "x",
 };
 
-/** Symbolic links, and where they lead. */
+/** Symbolic links and their targets. */
 export const LINKS: Readonly<Record<string, string>> = {
   "link": "a.txt",
   "d/link": "../a.txt",
@@ -57,15 +57,18 @@ export const LINKS: Readonly<Record<string, string>> = {
   "around": "../outside/../site/a.txt",
 };
 
-/** What is at a path: a file by its real name, a directory, or nothing that may be had. */
+/** The result for a path: the real name of a file, a directory, or null when nothing may be served. */
 export type Found = { readonly file: string } | "directory" | null;
 
 export const LINKS_FOLLOWED_MAX = 40;
 
-/** Stands behind what a link in the path says. */
+/** Marks the end of a link's target within the path. */
 const END = "/";
 
-/** Walks, name by name; a link in the path may climb out of the root, which is called `site`, if it comes back itself. */
+/**
+ * Resolves a path, name by name. A link may leave the root, which is called `site`, if its own target returns into
+ * it.
+ */
 export function find(path: string): Found {
   const left = path === "" ? [] : path.split("/");
   const here: string[] = [];
@@ -74,7 +77,7 @@ export function find(path: string): Found {
     const name = left.shift()!;
     if (name === "" || name === ".") continue;
     if (name === END) {
-      if (above > 0) return null; // out of the root
+      if (above > 0) return null; // outside of the root
       continue;
     }
     if (name === "..") {

@@ -1,6 +1,6 @@
 /**
- * Many clients at once on raw sockets, all driven by one loop: each sends its bytes in the pieces that it is told to,
- * and reads until the server ends.
+ * Many clients at once on raw sockets, driven by one loop. Each sends its bytes in given pieces, and reads until the
+ * server ends.
  * @module
  */
 import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
@@ -11,31 +11,31 @@ import { recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { Descriptors } from "../support/descriptors.ts";
 import { resetOnClose } from "../support/in_process.ts";
 
-/** What one client does. */
+/** The script of one client. */
 export interface Script {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where a piece ends and the next begins, ascending. */
+  /** The positions at which the bytes are cut, ascending. */
   readonly cuts: readonly number[];
-  /** Behind the last byte: it ends its half, waits for the server's end, or leaves by a reset. */
+  /** What follows the last byte: the client ends its half, waits for the server's end, or leaves by a reset. */
   readonly ending: "half-close" | "wait" | "reset";
 }
 
-/** What came of it. */
+/** What a client received. */
 export interface Heard {
-  /** A character a byte. */
+  /** A character for each byte. */
   readonly text: string;
   /**
-   * How the connection ended: −errno of a reset, 0 by the server, "hang" or "flood" when it did not. "untried": others
-   * did not end before.
+   * How the connection ended: 0 by the server, −errno by a reset, "hang" or "flood" when it did not end, "untried"
+   * when the run was stopped before.
    */
   readonly end: number | "hang" | "flood" | "untried";
 }
 
-/** No answer, and no end, for so long after the client's last byte: a hang. */
+/** A connection hangs when neither a response nor the end comes for this time after the client's last byte. */
 export const HANG_MS = 5000;
-/** More than any client has to hear. */
+/** More than any expected response. */
 const HEARD_BYTES_MAX = 1 << 20;
-/** Clients at the same time. */
+/** The number of clients at the same time. */
 const CLIENTS = 64;
 
 const chunk = new Uint8Array(new ArrayBuffer(262_144));
@@ -43,7 +43,7 @@ const one = new Uint8Array(new ArrayBuffer(128));
 new Int32Array(one.buffer)[0] = 1;
 const decoder = new TextDecoder("latin1");
 
-/** One client at work. */
+/** A client in progress. */
 class Client {
   readonly fd: number;
   readonly script: Script;
@@ -52,7 +52,7 @@ class Client {
   #sent = 0;
   #piece = 0;
   #isBroken = false;
-  /** When it last got or sent something. */
+  /** When the client last sent or received something. */
   #activeMs = performance.now();
   isSending = true;
 
@@ -60,10 +60,10 @@ class Client {
     this.fd = fd;
     this.script = script;
     this.index = index;
-    libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one, 4); // a piece is a packet
+    libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one, 4); // each piece is a packet of its own
   }
 
-  /** Sends a piece; true when nothing is left to be done but to read. */
+  /** Sends the next piece. Returns true when only reading is left. */
   send(): boolean {
     const { bytes, cuts, ending } = this.script;
     const end = this.#piece < cuts.length ? cuts[this.#piece]! : bytes.length;
@@ -83,7 +83,7 @@ class Client {
     return !this.isSending;
   }
 
-  /** Reads what is there: null while more may come. */
+  /** Reads the available bytes. Returns null while more may come. */
   receive(): Heard | null {
     while (true) {
       const count = recv(this.fd, chunk);
@@ -96,13 +96,13 @@ class Client {
     }
   }
 
-  /** It waits, and the server does nothing. */
+  /** Returns a hang when the client waits and the server does nothing. */
   hang(nowMs: number): Heard | null {
     return nowMs - this.#activeMs < HANG_MS ? null : { text: this.#text, end: "hang" };
   }
 }
 
-/** What TextDecoder calls latin1 is windows-1252, which differs in 0x80 to 0x9f. */
+/** TextDecoder's latin1 is windows-1252, which differs from 0x80 to 0x9f. */
 function latin1(bytes: Uint8Array): string {
   for (const byte of bytes) {
     if (byte < 0x80) continue;
@@ -113,7 +113,7 @@ function latin1(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Lets every script be played against 127.0.0.1:`port`, and tells what each client heard, in their order. */
+/** Plays all scripts against 127.0.0.1:`port`, and returns what each client received, in order. */
 export function talk(port: number, scripts: readonly Script[]): Heard[] {
   using descriptors = new Descriptors();
   using epoll = new Epoll();
@@ -122,7 +122,7 @@ export function talk(port: number, scripts: readonly Script[]): Heard[] {
   let next = 0;
   const end = (client: Client, result: Heard) => {
     heard[client.index] = result;
-    // Something is very wrong: each of the others would take as long.
+    // The remaining scripts are not tried, because each would take as long.
     if (result.end === "hang" || result.end === "flood") {
       for (; next < scripts.length; next++) heard[next] = { text: "", end: "untried" };
     }

@@ -1,8 +1,8 @@
 /**
- * Fuzzes the way from a request's target to a path below the root: `target.ts` and `resolve_path.ts`.
+ * Fuzzes the way from the target of a request to a path below the root: `target.ts` and `resolve_path.ts`.
  *
- * Every outcome equals that of the reference, and whatever is accepted is a path that cannot lead out: no name of it is
- * empty, `.` or `..`, none is hidden, none holds a NUL, and its one spelling leads to itself.
+ * Each result equals that of the reference. Each accepted path cannot lead out of the root: none of its names is
+ * empty, `.`, `..` or hidden, or has a NUL, and its canonical spelling resolves to itself.
  * @module
  */
 import { encodePath, resolvePath } from "../../handlers/site/files/resolve_path.ts";
@@ -12,7 +12,7 @@ import type { Random } from "../support/random.ts";
 import { type Input, pure, shown } from "./fuzz_target.ts";
 import { referenceEncode, referenceResolve } from "./reference_target.ts";
 
-/** What paths are made of, those that have led out of roots before more often than others. */
+/** Pieces of paths. Those that have led out of roots before are more frequent. */
 const PIECES = [
   ..."////....aab.%?*&=+~:@;",
   "..",
@@ -56,7 +56,7 @@ const PIECES = [
   "\0",
 ];
 
-/** A target that may be anything. */
+/** Returns a random target. */
 export function randomTarget(random: Random): string {
   let text = random.oneIn(20) ? "" : "/";
   for (let i = random.below(10); i >= 0; i--) {
@@ -70,7 +70,7 @@ const request = new HttpRequest();
 request.method = "GET";
 const buffer = new Uint8Array(4096);
 
-/** Writes `text` into the buffer, with what would change its meaning on either side. */
+/** Writes `text` into the buffer, between bytes that would change its meaning if they were read. */
 function write(text: string): void {
   buffer.fill(0x2f, 0, MARGIN);
   for (let i = 0; i < text.length; i++) buffer[MARGIN + i] = text.charCodeAt(i);
@@ -82,7 +82,7 @@ function latin1(bytes: Uint8Array): string {
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
 
-/** The path and the query, or null for a target that is none; for GET. RFC 9112 §3.2, RFC 3986 §3. */
+/** Returns path and query of the target of a GET, or null for an invalid target. RFC 9112 §3.2, RFC 3986 §3. */
 function referenceTarget(target: string): { path: string; query: string } | null {
   const absolute =
     /^https?:\/\/(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})+)(?::\d{0,5})?(?=[/?]|$)/i.exec(target);
@@ -94,7 +94,7 @@ function referenceTarget(target: string): { path: string; query: string } | null
 }
 
 function check([text]: Input): void {
-  const [target] = text!.split(" ", 1) as [string]; // the parser goes on behind a space
+  const [target] = text!.split(" ", 1) as [string]; // the target ends at a space
   const wanted = /^[\x21\x22\x24-\x7e\x80-\xff]+$/.test(target) ? referenceTarget(target) : null;
   write(`${target} `);
   const end = MARGIN + target.length + 1;
@@ -114,7 +114,7 @@ function check([text]: Input): void {
   compare(path, pathStart, pathEnd);
 }
 
-/** Resolves `buffer[start, end)`, which is `path`. */
+/** Resolves `buffer[start, end)`, which contains `path`. */
 function compare(path: string, start: number, end: number): void {
   const wanted = referenceResolve(path);
   const given = resolvePath(buffer, start, end);

@@ -1,5 +1,5 @@
 /**
- * Requests as real clients send them, to be changed at random.
+ * Requests as real clients send them, to be mutated.
  * @module
  */
 
@@ -21,7 +21,7 @@ const CHROME = [
   "Accept-Language: en-US,en;q=0.9,zh;q=0.8",
 ];
 
-/** One request each, most of them without a body. */
+/** Single requests, most of them without a body. */
 export const TRAFFIC: readonly string[] = [
   request("GET / HTTP/1.1", "Host: a"),
   request("GET /a.txt HTTP/1.1", "Host: localhost:7890", "User-Agent: curl/8.9.1", "Accept: */*"),

@@ -1,9 +1,9 @@
 /**
- * Fuzzes the way from a target to a file on disk: a real tree, full of links that lead out of it, served by the real
- * handler without a socket.
+ * Fuzzes the way from a target to a file on disk. A real tree, full of links that lead out of it, is served by the
+ * real handler without a socket.
  *
- * The model of the tree says what each target comes to: which file's bytes, which redirect, which refusal. Beside that
- * the kernel is asked where every path that was opened really is; nothing is outside of the root.
+ * A model of the tree tells the expected result of each target: the bytes of a file, a redirect, or an error. In
+ * addition the kernel is asked for the real path of every file that was opened: none may be outside of the root.
  * @module
  */
 import { close as closeDescriptor } from "../../ffi/socket/socket.ts";
@@ -41,7 +41,7 @@ const OTHERS = [
   "x",
 ];
 
-/** A name as it stands in a URL, or in some other way. */
+/** Returns a name as it is written in a URL, or in some other way. */
 function spelled(name: string, random: Random): string {
   return name.replace(/[^]/g, (character) => {
     const hex = character.charCodeAt(0).toString(16).padStart(2, "0");
@@ -65,7 +65,7 @@ function make(random: Random): Input {
   return [`/${names.join(random.oneIn(20) ? "%2f" : "/")}${random.oneIn(3) ? "/" : ""}`];
 }
 
-/** The tree, and what serves it. */
+/** The tree, and the handler that serves it. */
 class Served {
   readonly tree: SiteTree = new SiteTree();
   readonly realPath: string = Deno.realPathSync(this.tree.root);
@@ -116,7 +116,7 @@ function check([target]: Input): void {
   requireInside(read.path, served);
 }
 
-/** What the kernel opens at a path is where the model has it, below the root. */
+/** Checks that the file which the kernel opens at a path is where the model has it, below the root. */
 function requireInside(path: string, { root, realPath }: Served): void {
   const resolved = referenceResolve(path);
   if (typeof resolved === "number") return;

@@ -1,5 +1,5 @@
 /**
- * Conditional requests: when what the client has is still the same. RFC 9110 §13.
+ * Conditional requests: when the client's copy is still current. RFC 9110 §13.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -34,7 +34,7 @@ function assertNotModified(expected: boolean, ...lines: string[]): void {
   assertStatus(expected ? 304 : null, lines);
 }
 
-/** The other answer to a condition that is not met. */
+/** Asserts whether the condition fails with 412. */
 function assertFailed(expected: boolean, ...lines: string[]): void {
   assertStatus(expected ? 412 : null, lines);
 }
@@ -45,12 +45,12 @@ function assertRangeFresh(expected: boolean, ...lines: string[]): void {
 
 const at = (seconds: number) => formatHttpDate(seconds);
 
-Deno.test("RFC 9110 §13.2: without a condition nothing is known of what the client has", () => {
+Deno.test("RFC 9110 §13.2: without a condition nothing is known of the client's copy", () => {
   assertNotModified(false);
   assertNotModified(false, "Range: bytes=0-1", 'If-Range: "abc"', "ETag: abc");
 });
 
-Deno.test("RFC 9110 §13.1.2: If-None-Match is true of no tag that is listed, and of nothing at all for a star", () => {
+Deno.test("RFC 9110 §13.1.2: If-None-Match is false for a listed tag, and for a star", () => {
   for (
     const list of ['"abc"', '"x", "abc"', '"abc", "x"', '"x","abc","y"', "*", '"x" , "abc" ', '"x"\t,\t"abc"']
   ) {
@@ -67,7 +67,7 @@ Deno.test("RFC 9110 §8.8.3.2: If-None-Match compares weakly", () => {
   assertNotModified(false, 'If-None-Match: W/"x"');
 });
 
-Deno.test("RFC 9110 §8.8.3: a comma, or what looks like a tag, within a tag is part of it", () => {
+Deno.test("RFC 9110 §8.8.3: a comma, or another tag, within a tag is part of it", () => {
   assertNotModified(true, 'If-None-Match: "a,b", "abc"');
   assertNotModified(true, 'If-None-Match: "x\\", "abc"');
   assertNotModified(true, 'If-None-Match: "\xe9,W/", "abc"');
@@ -79,7 +79,7 @@ Deno.test("RFC 9110 §8.8.3: a comma, or what looks like a tag, within a tag is 
   assertStatus(null, ['If-None-Match: "a", "b"'], comma);
 });
 
-Deno.test("RFC 9110 §5.6.1.2: elements of the list that are empty are ignored", () => {
+Deno.test("RFC 9110 §5.6.1.2: empty elements of the list are ignored", () => {
   for (const list of [', "abc"', ',, "x",,\t, "abc",,', '"abc",', ',"abc"']) {
     assertNotModified(true, `If-None-Match: ${list}`);
   }
@@ -91,7 +91,7 @@ Deno.test("RFC 9110 §5.3: several lines of If-None-Match are one list", () => {
   assertNotModified(false, 'If-None-Match: "x"', 'If-None-Match: "y"');
 });
 
-Deno.test("RFC 9110 §8.8.3: what is no tag matches none, and neither does what follows it", () => {
+Deno.test("RFC 9110 §8.8.3: a malformed tag matches none, and neither does anything after it", () => {
   for (
     const list of [
       "abc",
@@ -115,7 +115,7 @@ Deno.test("RFC 9110 §8.8.3: what is no tag matches none, and neither does what 
   }
 });
 
-Deno.test("RFC 9110 §13.1.1: If-Match is met by a tag that is listed, and by a star", () => {
+Deno.test("RFC 9110 §13.1.1: If-Match is true for a listed tag, and for a star", () => {
   for (
     const list of [
       '"abc"',
@@ -138,7 +138,7 @@ Deno.test("RFC 9110 §13.1.1: If-Match is met by a tag that is listed, and by a 
   assertFailed(true, 'If-Match: "x"', 'If-Match: "y"');
 });
 
-Deno.test("RFC 9110 §8.8.3.2: If-Match compares strongly: a weak tag is never the one", () => {
+Deno.test("RFC 9110 §8.8.3.2: If-Match compares strongly: a weak tag never matches", () => {
   assertFailed(true, 'If-Match: W/"abc"');
   assertFailed(true, 'If-Match: W/"x", W/"abc"');
 });
@@ -159,7 +159,7 @@ Deno.test("RFC 9110 §13.1.4: If-Unmodified-Since is ignored when it is no date,
   assertFailed(false, `If-Unmodified-Since: ${at(0)}`, `If-Unmodified-Since: ${at(0)}`);
 });
 
-Deno.test("RFC 9110 §13.2.2: what fails comes before what is not modified; dates count only without their tags", () => {
+Deno.test("RFC 9110 §13.2.2: 412 comes before 304; dates count only when there are no tags", () => {
   const old = at(MODIFIED - 1);
   const same = at(MODIFIED);
   const rows: readonly (readonly [304 | 412 | null, ...string[]])[] = [
@@ -181,7 +181,7 @@ Deno.test("RFC 9110 §13.2.2: what fails comes before what is not modified; date
   for (const [status, ...lines] of rows) assertStatus(status, lines);
 });
 
-Deno.test("where no tag is given out, no list has it, and a star still stands for whatever is there", () => {
+Deno.test("without an ETag no list matches, and a star still matches an existing file", () => {
   assertStatus(412, ['If-Match: "abc"'], UNTAGGED);
   assertStatus(412, ['If-Match: "null"'], UNTAGGED);
   assertStatus(412, ["If-Match: null"], UNTAGGED);
@@ -199,7 +199,7 @@ Deno.test("where no tag is given out, no list has it, and a star still stands fo
   assertEquals(isFresh(), true);
 });
 
-Deno.test("a long list of tags is read once, whatever is in it", () => {
+Deno.test("a long list of tags is read in linear time, whatever is in it", () => {
   const length = 200_000;
   const lists = [",", " ", '"x",', 'W/"', '"', "W/", '"x" ', "\t", ", "].map((part) =>
     part.repeat(length / part.length)
@@ -223,7 +223,7 @@ Deno.test("a long list of tags is read once, whatever is in it", () => {
   }
 });
 
-Deno.test("where no Last-Modified is given out, dates say nothing", () => {
+Deno.test("without a Last-Modified, dates are ignored", () => {
   const undated: Validators = { etag: '"abc"', modifiedSeconds: null };
   for (const seconds of [0, 1, MODIFIED, NOW]) {
     assertStatus(null, [`If-Modified-Since: ${at(seconds)}`], undated);
@@ -238,7 +238,7 @@ Deno.test("where no Last-Modified is given out, dates say nothing", () => {
   assertEquals(isRangeFresh(requestWith(['If-Range: "abc"']), undated, NOW), true);
 });
 
-Deno.test("Last-Modified is neither in the future nor from before the Web", () => {
+Deno.test("Last-Modified is neither in the future nor from before the Web existed", () => {
   const zip = Date.UTC(1980, 0, 1) / 1000;
   const npm = Date.UTC(1985, 9, 26, 8, 15) / 1000;
   for (const seconds of [-1e9, -1, 0, 1, zip - 86400, zip, zip + 86400, npm]) {
@@ -249,9 +249,9 @@ Deno.test("Last-Modified is neither in the future nor from before the Web", () =
   for (const seconds of [NOW, NOW + 1, NOW + 1e9]) assertEquals(lastModifiedOf(seconds, NOW), NOW);
 });
 
-Deno.test("RFC 9110 §13.1.3: If-Modified-Since is true of the exact time of the change only", () => {
+Deno.test("RFC 9110 §13.1.3: If-Modified-Since matches only the exact time of the change", () => {
   assertNotModified(true, `If-Modified-Since: ${at(MODIFIED)}`);
-  // A later one may be of a state that an older file has replaced.
+  // A later date may belong to a state that was replaced by an older file.
   assertNotModified(false, `If-Modified-Since: ${at(MODIFIED + 1)}`);
   assertNotModified(false, `If-Modified-Since: ${at(NOW)}`);
   assertNotModified(false, `If-Modified-Since: ${at(NOW + 1000)}`);
@@ -268,14 +268,14 @@ Deno.test("RFC 9110 §13.1.3: If-Modified-Since is ignored when it is no date, o
   assertNotModified(false, `If-Modified-Since: ${at(NOW)}`, `If-Modified-Since: ${at(NOW)}`);
 });
 
-Deno.test("RFC 9110 §13.2.2: If-Modified-Since is not looked at beside If-None-Match, whatever that says", () => {
+Deno.test("RFC 9110 §13.2.2: If-Modified-Since is ignored beside If-None-Match, whatever that says", () => {
   assertNotModified(false, 'If-None-Match: "x"', `If-Modified-Since: ${at(NOW)}`);
   assertNotModified(false, `If-Modified-Since: ${at(NOW)}`, "If-None-Match: nonsense");
   assertNotModified(false, "If-None-Match:", `If-Modified-Since: ${at(NOW)}`);
   assertNotModified(true, 'If-None-Match: "abc"', `If-Modified-Since: ${at(MODIFIED - 1)}`);
 });
 
-Deno.test("RFC 9110 §13.1.5: without If-Range a range is honoured", () => {
+Deno.test("RFC 9110 §13.1.5: without If-Range a range is sent", () => {
   assertRangeFresh(true);
   assertRangeFresh(true, "Range: bytes=0-1");
 });

@@ -1,5 +1,5 @@
 /**
- * Names and passwords in requests, and how they are asked for. RFC 9110 §11, RFC 7617.
+ * Names and passwords in requests, and the challenge that asks for them. RFC 9110 §11, RFC 7617.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -8,7 +8,7 @@ import { HttpResponse } from "../../server/http/response.ts";
 import { CREDENTIALS_BYTES_MAX } from "../../server/limits.ts";
 import { repeat } from "../support/random.ts";
 
-/** `text` in UTF-8 and base64. */
+/** Returns `text` in UTF-8 and base64. */
 function base64(text: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }
@@ -38,13 +38,13 @@ Deno.test("RFC 7617 §2: the first colon ends the name; either side may be empty
   }
 });
 
-Deno.test("RFC 9110 §11.1: the scheme has two cases, and spaces follow it", () => {
+Deno.test("RFC 9110 §11.1: the scheme's case does not matter, and spaces follow it", () => {
   for (const scheme of ["Basic ", "basic ", "BASIC ", "bAsIc  ", "Basic     "]) {
     assertEquals(basicCredentials(`${scheme}YTpi`)?.user, "a", scheme);
   }
 });
 
-Deno.test("what is no name and password in one spelling is none", () => {
+Deno.test("malformed or ambiguous credentials are rejected", () => {
   const refused = [
     "",
     "Basic",
@@ -60,7 +60,7 @@ Deno.test("what is no name and password in one spelling is none", () => {
     "Basic YTpi,",
     "Basic YTpi YTpi",
     'Basic realm="a"',
-    "Basic YWI6Y", // a length that base64 does not have
+    "Basic YWI6Y", // a length that is impossible in base64
     "Basic YTo", // without its padding
     "Basic YTo==",
     "Basic YTo===",
@@ -81,7 +81,7 @@ Deno.test("what is no name and password in one spelling is none", () => {
   assertEquals(basicCredentials(null), null);
 });
 
-Deno.test("RFC 7617 §2: control characters are in no name and in no password", () => {
+Deno.test("RFC 7617 §2: names and passwords have no control characters", () => {
   for (let code = 0; code < 0x100; code++) {
     const character = String.fromCharCode(code);
     const isControl = code < 0x20 || code === 0x7f;
@@ -92,20 +92,20 @@ Deno.test("RFC 7617 §2: control characters are in no name and in no password", 
   }
 });
 
-Deno.test("RFC 7617 §2.1: letters that are composed in two ways are the same", () => {
+Deno.test("RFC 7617 §2.1: composed and decomposed letters are the same", () => {
   const composed = basicCredentials(`Basic ${base64("Ren\u00e9:\u00fc")}`);
   assertEquals(composed, basicCredentials(`Basic ${base64("Rene\u0301:u\u0308")}`));
   assertEquals(composed, { user: "Ren\u00e9", password: "\u00fc" });
 });
 
-Deno.test("longer fields than the limit are not looked at", () => {
+Deno.test("fields that are longer than the limit are rejected unread", () => {
   const room = CREDENTIALS_BYTES_MAX - "Basic ".length;
   const longest = `a:${"x".repeat(Math.floor(room / 4) * 3 - 2)}`;
   assertEquals(basicCredentials(`Basic ${base64(longest)}`)?.user, "a");
   assertEquals(basicCredentials(`Basic ${base64(longest + "xxx")}`), null);
 });
 
-Deno.test("whatever is encoded comes back", () => {
+Deno.test("whatever is encoded is decoded again", () => {
   repeat(500, (random) => {
     const draw = () =>
       Array.from({ length: random.below(20) }, () => {
@@ -116,7 +116,8 @@ Deno.test("whatever is encoded comes back", () => {
         ]);
         return String.fromCodePoint(code);
       }).join("").normalize("NFC");
-    const user = draw().replaceAll(":", "").normalize("NFC"); // what stood around a colon may belong together
+    // Characters on both sides of the colon could be composed.
+    const user = draw().replaceAll(":", "").normalize("NFC");
     const password = draw();
     assertEquals(basicCredentials(`Basic ${base64(`${user}:${password}`)}`), { user, password });
   });

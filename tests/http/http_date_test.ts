@@ -1,5 +1,6 @@
 /**
- * HTTP dates: the three forms that are read, the one that is written, and the clock. RFC 9110 §5.6.7.
+ * HTTP dates: the three forms that are read, the one that is written, and the cached date of the current second. RFC
+ * 9110 §5.6.7.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -7,7 +8,7 @@ import { formatHttpDate, HTTP_DATE_BYTES, HttpClock, parseHttpDate } from "../..
 import { repeat } from "../support/random.ts";
 import { textOf } from "../support/request_replay.ts";
 
-/** The example of the RFC. */
+/** The example date of the RFC. */
 const EXAMPLE = 784111777;
 const NOW = Date.UTC(2025, 5, 15) / 1000;
 const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -15,7 +16,7 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 const two = (value: number) => String(value).padStart(2, "0");
 
-/** The three forms of a moment, written without any code of the server. */
+/** Returns the three forms of a time, without any code of the server. */
 function forms(seconds: number): { fixdate: string; rfc850: string; asctime: string } {
   const date = new Date(seconds * 1000);
   const weekday = WEEKDAYS[date.getUTCDay()]!;
@@ -57,7 +58,7 @@ Deno.test("RFC 9110 §5.6.7: every weekday and month is known", () => {
   }
 });
 
-Deno.test("RFC 9110 §5.6.7: leap years have a 29 February, others have not, nor does any year a 30th", () => {
+Deno.test("RFC 9110 §5.6.7: leap years have a 29 February, other years have not, and no year has a 30th", () => {
   for (const year of [1904, 1996, 2000, 2024, 2400]) {
     const seconds = Date.UTC(year, 1, 29, 1, 2, 3) / 1000;
     assertEquals(parseHttpDate(`Thu, 29 Feb ${year} 01:02:03 GMT`, NOW), seconds, String(year));
@@ -72,7 +73,7 @@ Deno.test("RFC 9110 §5.6.7: leap years have a 29 February, others have not, nor
   assertEquals(parseHttpDate("Thursday, 29-Feb-23 01:02:03 GMT", NOW), null);
 });
 
-Deno.test("RFC 9110 §5.6.7: a two-digit year more than 50 years ahead is one of the past", () => {
+Deno.test("RFC 9110 §5.6.7: a two-digit year more than 50 years ahead is in the past", () => {
   const yearOf = (digits: string, now: number) => {
     const seconds = parseHttpDate(`Friday, 01-Jan-${digits} 00:00:00 GMT`, Date.UTC(now, 5, 15) / 1000);
     return new Date(seconds! * 1000).getUTCFullYear();
@@ -96,7 +97,7 @@ Deno.test("RFC 9110 §5.6.7: a two-digit year more than 50 years ahead is one of
   for (const [digits, now, year] of table) assertEquals(yearOf(digits, now), year, `'${digits} in ${now}`);
 });
 
-Deno.test("RFC 9110 §5.6.7: a year of four digits is meant as it stands, even below 100", () => {
+Deno.test("RFC 9110 §5.6.7: a four-digit year is taken as it is, even below 100", () => {
   for (const year of ["0001", "0094", "0099", "0100", "1899", "9999"]) {
     const seconds = parseHttpDate(`Sun, 06 Nov ${year} 08:49:37 GMT`, NOW);
     assertEquals(seconds, Date.parse(`${year}-11-06T08:49:37Z`) / 1000, year);
@@ -109,7 +110,7 @@ Deno.test("RFC 9110 §5.6.7: a leap second is the first second of the next minut
   assertEquals(parseHttpDate("Thu, 30 Feb 2016 23:59:60 GMT", NOW), null);
 });
 
-Deno.test("RFC 9110 §5.6.7: what is no HTTP date is none", () => {
+Deno.test("RFC 9110 §5.6.7: malformed dates are rejected", () => {
   const invalid = [
     "",
     "0",
@@ -154,7 +155,7 @@ Deno.test("RFC 9110 §5.6.7: what is no HTTP date is none", () => {
   for (const text of invalid) assertEquals(parseHttpDate(text, NOW), null, JSON.stringify(text));
 });
 
-Deno.test("RFC 9110 §6.6.1: the clock shows the second that has begun, in the same bytes", () => {
+Deno.test("RFC 9110 §6.6.1: the clock shows the current second, in the same bytes", () => {
   const clock = new HttpClock();
   const { bytes } = clock;
   assertEquals(bytes.length, HTTP_DATE_BYTES);

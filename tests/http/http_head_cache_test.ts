@@ -1,5 +1,6 @@
 /**
- * Requests found by their bytes are those that the parser would make of them, whatever comes in between.
+ * The cache of heads: a request that is found by its bytes equals the one that the parser makes of them, whatever
+ * requests come in between.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +14,10 @@ import { type Random, repeat } from "../support/random.ts";
 import { answer, describe, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
 
-/** What a connection does with `text`, at `start` of its slot: finds it, or parses it and lets it be learnt. */
+/**
+ * Receives `text` at `start` of a slot, as a connection does: finds it in the cache, or parses it and lets the cache
+ * learn it.
+ */
 function receive(heads: HeadCache, text: string, start = 0): { request: HttpRequest; isKnown: boolean } {
   const bytes = new Uint8Array(start + text.length);
   bytes.set(encodeUtf8(text), start);
@@ -27,7 +31,7 @@ function receive(heads: HeadCache, text: string, start = 0): { request: HttpRequ
   return { request, isKnown: false };
 }
 
-/** What the parser makes of `text`. */
+/** Returns the request that the parser makes of `text`. */
 function parsed(text: string): HttpRequest {
   const bytes = encodeUtf8(text);
   const request = new HttpRequest();
@@ -54,7 +58,7 @@ function randomHead(random: Random): string {
   }\r\n`;
 }
 
-Deno.test("a head is known from its third coming on, as one object with bytes of its own", () => {
+Deno.test("a head is known from its third use on, as one object with bytes of its own", () => {
   const heads = new HeadCache();
   const text = get("/a/b.html?c=d", "X: y");
   assert(!receive(heads, text, 7).isKnown);
@@ -67,7 +71,7 @@ Deno.test("a head is known from its third coming on, as one object with bytes of
   assert(receive(heads, text).request === third.request);
 });
 
-Deno.test("what is found is what the parser would say, for heads that differ by little and come at random", () => {
+Deno.test("a found request equals the parsed one, for heads that differ by little and come in random order", () => {
   const heads = new HeadCache();
   let known = 0;
   repeat(20_000, (random) => {
@@ -92,7 +96,7 @@ Deno.test("a head with one byte changed is another head, wherever the byte is", 
   }
 });
 
-Deno.test("more heads than there is room for push each other out, and a long one is never kept", () => {
+Deno.test("more heads than there is room for push each other out, and a long head is never kept", () => {
   const heads = new HeadCache();
   const count = CACHED_HEADS_MAX * 2;
   for (let round = 0; round < 2; round++) {
@@ -110,7 +114,7 @@ Deno.test("more heads than there is room for push each other out, and a long one
 });
 
 for (const isLogged of [false, true]) {
-  Deno.test(`known heads take so many bytes and no more, ${isLogged ? "with" : "without"} a log, and are counted`, () => {
+  Deno.test(`the memory of known heads is bounded and counted, ${isLogged ? "with" : "without"} a log`, () => {
     const heads = new HeadCache();
     heads.isLogged = isLogged;
     const head = (i: number) => get(`/${i}`, `X: ${"y".repeat(900)}`);
@@ -138,7 +142,7 @@ for (const isLogged of [false, true]) {
       assertEquals(found.path, `/${i}`);
     }
     assertEquals(known, full.count, "what is counted is found");
-    // Where short heads come instead, the long ones leave one by one, and nothing is lost of the account.
+    // Short heads replace the long ones one by one, and the account stays exact.
     for (let i = 0; i < CACHED_HEADS_MAX * 4; i++) for (let k = 0; k < 2; k++) receive(heads, get(`/${i}`));
     const short = heads.snapshot();
     assert(short.bytes <= CACHED_HEADS_BYTES_MAX);
@@ -146,23 +150,26 @@ for (const isLogged of [false, true]) {
   });
 }
 
-onBoth("the same request again and again, alone, pipelined, cut in two and after a body", (trigger) => {
-  using scripted = new Scripted(describe, trigger);
-  const body = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
-  let expected = "";
-  for (let i = 0; i < 6; i++) {
-    scripted.receive(get("/a"));
-    scripted.receive(get("/a") + get("/a") + get("/b") + get("/a").slice(0, 9));
-    scripted.receive(get("/a").slice(9));
-    scripted.receive(body + get("/a"));
-    for (const path of ["/a", "/a", "/a", "/b", "/a"]) expected += answer(`GET ${path}`);
-    expected += answer("POST /p") + answer("GET /a");
-    assertEquals(withoutDate(scripted.socket.text), expected, `round ${i}`);
-  }
-});
+onBoth(
+  "the same request is found again and again: alone, pipelined, cut in two and after a body",
+  (trigger) => {
+    using scripted = new Scripted(describe, trigger);
+    const body = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let expected = "";
+    for (let i = 0; i < 6; i++) {
+      scripted.receive(get("/a"));
+      scripted.receive(get("/a") + get("/a") + get("/b") + get("/a").slice(0, 9));
+      scripted.receive(get("/a").slice(9));
+      scripted.receive(body + get("/a"));
+      for (const path of ["/a", "/a", "/a", "/b", "/a"]) expected += answer(`GET ${path}`);
+      expected += answer("POST /p") + answer("GET /a");
+      assertEquals(withoutDate(scripted.socket.text), expected, `round ${i}`);
+    }
+  },
+);
 
 onBoth(
-  "a handler that keeps a shared request finds it unchanged after others were served",
+  "a handler that keeps a shared request finds it unchanged after other requests",
   async (trigger) => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => release = resolve);

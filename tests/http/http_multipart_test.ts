@@ -1,5 +1,5 @@
 /**
- * Several ranges in one response: the bytes between them, and how many there are. RFC 9110 §14.6, RFC 2046 §5.1.
+ * Several ranges in one response: the parts and the length. RFC 9110 §14.6, RFC 2046 §5.1.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -9,7 +9,7 @@ import { repeat } from "../support/random.ts";
 
 const CONTENT = new TextEncoder().encode("0123456789");
 
-/** The content as it is sent. */
+/** Returns the body with its content filled in. */
 function filled({ parts }: Multipart, content = CONTENT): string {
   return parts.map((part) =>
     new TextDecoder().decode(part instanceof Uint8Array ? part : content.subarray(part.start, part.end))
@@ -42,7 +42,7 @@ Deno.test("RFC 9110 §14.6: each part has its type and its range, and the last d
   assertEquals(multipart.length, expected.length);
 });
 
-Deno.test("the ranges stand between the heads, in their order, and are not copied", () => {
+Deno.test("the ranges stand between the part heads in their order, and are not copied", () => {
   const ranges = [{ start: 7, end: 9 }, { start: 0, end: 2 }];
   const { parts } = multipartOf(ranges, "text/plain", 10, "b");
   assertEquals(parts.map((part) => part instanceof Uint8Array), [true, false, true, false, true]);
@@ -63,7 +63,7 @@ Deno.test("sizes past 4 GiB are added up exactly, and a type counts by its bytes
   assert(text.includes(`Content-Type: ${type}\r\n`), text);
 });
 
-/** A reader by the grammar of RFC 2046 §5.1.1, without a preamble or an epilogue. */
+/** Reads a body by the grammar of RFC 2046 §5.1.1, without a preamble or an epilogue. */
 function read(text: string, boundary: string): { type: string; range: string; body: string }[] {
   const [before, ...parts] = `\r\n${text}`.split(`\r\n--${boundary}`);
   assertEquals(before, "");
@@ -75,7 +75,7 @@ function read(text: string, boundary: string): { type: string; range: string; bo
   });
 }
 
-Deno.test("a reader finds every part again, also where the content looks like a delimiter", () => {
+Deno.test("a reader finds every part, also where the content looks like a delimiter", () => {
   const content = new TextEncoder().encode("--B\r\n\r\n--b--\r\n--\r\n\r\n\r\n--BOUNDAR\r\n--");
   repeat(500, (random) => {
     const ranges = Array.from({ length: 1 + random.below(5) }, (): ByteRange => {

@@ -1,5 +1,6 @@
 /**
- * What a client would rather have, by its Accept-Encoding and Accept. RFC 9110 §12.4.2, §12.5.1, §12.5.3.
+ * Content negotiation: the preferred coding by Accept-Encoding, and the preferred type by Accept. RFC 9110 §12.4.2,
+ * §12.5.1, §12.5.3.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -7,19 +8,19 @@ import { acceptsHtml, codingsOf, prefersJson } from "../../server/http/fields/ne
 import { CACHED_ACCEPT_ENCODING_BYTES_MAX, CACHED_ACCEPT_ENCODINGS_MAX } from "../../server/limits.ts";
 import { repeat } from "../support/random.ts";
 
-/** Codings, best first, by the value of Accept-Encoding. */
+/** Asserts the codings, best first, for values of Accept-Encoding. */
 function assertCodings(rows: readonly (readonly [field: string | null, expected: string])[]): void {
   for (const [field, expected] of rows) assertEquals(codingsOf(field).join(" "), expected, String(field));
 }
 
-Deno.test("RFC 9110 §12.5.3: without the field, and with an empty one, there is no coding", () => {
+Deno.test("RFC 9110 §12.5.3: without the field, or with an empty one, no coding is used", () => {
   assertCodings([[null, "identity"], ["", "identity"], [" ", "identity"], [",", "identity"], [
     " ,\t, ",
     "identity",
   ]]);
 });
 
-Deno.test("of codings of equal weight br comes first, then zstd, then gzip, and none at all last", () => {
+Deno.test("among codings of equal weight br comes first, then zstd, then gzip, and identity last", () => {
   assertCodings([
     ["gzip, deflate, br, zstd", "br zstd gzip identity"], // Chromium
     ["gzip, deflate", "gzip identity"],
@@ -46,7 +47,7 @@ Deno.test("RFC 9110 §12.4.2: the higher weight comes first, and 0 excludes", ()
   ]);
 });
 
-Deno.test("RFC 9110 §12.5.3: a star stands for those that are not named", () => {
+Deno.test("RFC 9110 §12.5.3: a star stands for the codings that are not named", () => {
   assertCodings([
     ["*", "br zstd gzip identity"],
     ["*;q=0.5, gzip", "gzip br zstd identity"],
@@ -56,7 +57,7 @@ Deno.test("RFC 9110 §12.5.3: a star stands for those that are not named", () =>
   ]);
 });
 
-Deno.test("RFC 9110 §12.5.3: no coding is acceptable unless it, or the star without it, has weight 0", () => {
+Deno.test("RFC 9110 §12.5.3: identity is acceptable unless it, or the star without it, has weight 0", () => {
   assertCodings([
     ["identity;q=0, gzip", "gzip"],
     ["identity;q=0", ""],
@@ -68,7 +69,7 @@ Deno.test("RFC 9110 §12.5.3: no coding is acceptable unless it, or the star wit
   ]);
 });
 
-Deno.test("RFC 9110 §8.4.1: names have no case, and x-gzip is gzip", () => {
+Deno.test("RFC 9110 §8.4.1: the case of names does not matter, and x-gzip is gzip", () => {
   assertCodings([
     ["GZIP, Br;Q=0.5", "gzip br identity"],
     ["x-gzip", "gzip identity"],
@@ -77,7 +78,7 @@ Deno.test("RFC 9110 §8.4.1: names have no case, and x-gzip is gzip", () => {
   ]);
 });
 
-Deno.test("an element whose weight cannot be read counts as not sent, and the first of two counts", () => {
+Deno.test("an element with a malformed weight is ignored, and the first of two weights counts", () => {
   assertCodings([
     ["gzip;q=abc", "identity"],
     ["gzip;q=, br", "br identity"],
@@ -111,13 +112,13 @@ Deno.test("blanks, further parameters, and weights like .2 and 0.12345 do no har
   ]);
 });
 
-Deno.test("the same text gives the same array, which nobody can change", () => {
+Deno.test("the same text gives the same array, which cannot be changed", () => {
   const codings = codingsOf("gzip, br;q=0.123");
   assert(codingsOf("gzip, br;" + "q=0.123") === codings);
   assert(Object.isFrozen(codings) && Object.isFrozen(codingsOf(null)) && Object.isFrozen(codingsOf("")));
 });
 
-Deno.test("texts are forgotten when there are too many, and long ones are not kept", () => {
+Deno.test("texts are evicted when there are too many, and long ones are not cached", () => {
   const first = codingsOf("gzip, first");
   for (let i = 0; i <= CACHED_ACCEPT_ENCODINGS_MAX; i++) codingsOf(`gzip, text-${i}`);
   assert(codingsOf("gzip, first") !== first);
@@ -129,7 +130,7 @@ Deno.test("texts are forgotten when there are too many, and long ones are not ke
   }
 });
 
-Deno.test("codings are ranked as by asking of every weight who has it", () => {
+Deno.test("codings are ranked as in a slow sort by weight", () => {
   repeat(3000, (random) => {
     const names = new Set(["br", "gzip", "zstd", "identity", "*", "deflate"]);
     const elements: { name: string; thousandths: number }[] = [];
@@ -159,7 +160,7 @@ const CHROMIUM =
   "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8," +
   "application/signed-exchange;v=b3;q=0.7";
 
-Deno.test("HTML is accepted by those who name it, as navigations do", () => {
+Deno.test("HTML is accepted by requests that name it, as navigations do", () => {
   for (
     const field of [
       FIREFOX,
@@ -198,7 +199,7 @@ Deno.test("HTML is accepted by those who name it, as navigations do", () => {
   }
 });
 
-Deno.test("RFC 9110 §12.5.1: JSON is preferred by those who give it more weight, or name it more closely", () => {
+Deno.test("RFC 9110 §12.5.1: JSON is preferred by requests that give it more weight, or name it more precisely", () => {
   for (
     const field of [
       "application/json",
@@ -248,7 +249,7 @@ Deno.test("RFC 9110 §12.5.1: JSON is preferred by those who give it more weight
   }
 });
 
-Deno.test("a long field is read once, and nothing in it fails", () => {
+Deno.test("a long field is read in linear time, and nothing in it causes an error", () => {
   const parts = [
     ",",
     ";",
@@ -274,7 +275,7 @@ Deno.test("a long field is read once, and nothing in it fails", () => {
         codingsOf(field);
         acceptsHtml(field);
         prefersJson(field);
-        // In quadratic time: many seconds.
+        // Quadratic time would be many seconds.
         assert(
           performance.now() - began < 500,
           `${start} ${part} again and again, then ${end}, takes too long`,

@@ -1,5 +1,5 @@
 /**
- * Range requests: which bytes are meant, when none can be, and when the field is ignored. RFC 9110 §14.
+ * Range requests: which bytes are requested, when none can be sent, and when the field is ignored. RFC 9110 §14.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -11,7 +11,7 @@ const UNSATISFIABLE = "unsatisfiable";
 const IGNORED = null;
 type Outcome = readonly (readonly [start: number, end: number])[] | typeof UNSATISFIABLE | null;
 
-/** Field value, length of the representation, bytes `[start, end)` of each range. */
+/** The field value, the length of the representation, and the ranges as `[start, end)`. */
 type Row = readonly [field: string, length: number, expected: Outcome];
 
 function parsed(field: string, length: number): Outcome {
@@ -45,7 +45,7 @@ Deno.test("RFC 9110 §14.1.2: a suffix means the last bytes, or all when there a
   assertTable([["bytes=-1", 10, [[9, 10]]], ["bytes=-10", 10, [[0, 10]]], ["bytes=-11", 10, [[0, 10]]]]);
 });
 
-Deno.test("RFC 9110 §15.5.17: a range behind the end, or of no bytes, cannot be satisfied", () => {
+Deno.test("RFC 9110 §15.5.17: a range after the end, or of no bytes, cannot be satisfied", () => {
   assertTable([
     ["bytes=10-", 10, UNSATISFIABLE],
     ["bytes=10-20", 10, UNSATISFIABLE],
@@ -57,7 +57,7 @@ Deno.test("RFC 9110 §15.5.17: a range behind the end, or of no bytes, cannot be
   ]);
 });
 
-Deno.test("an empty file is sent to those who ask for all of it; other ranges of it cannot be satisfied", () => {
+Deno.test("an empty file is sent for a range that covers all of it; other ranges of it cannot be satisfied", () => {
   assertTable([
     ["bytes=0-", 0, IGNORED],
     ["bytes=0-0", 0, IGNORED],
@@ -71,7 +71,7 @@ Deno.test("an empty file is sent to those who ask for all of it; other ranges of
   ]);
 });
 
-Deno.test("a last position before the first has no bytes, like a range behind the end", () => {
+Deno.test("a last position before the first has no bytes, like a range after the end", () => {
   assertTable([
     ["bytes=5-2", 10, UNSATISFIABLE],
     ["bytes=1-0", 10, UNSATISFIABLE],
@@ -82,7 +82,7 @@ Deno.test("a last position before the first has no bytes, like a range behind th
   ]);
 });
 
-Deno.test("RFC 9110 §14.2: what is no range is rejected, also beside one", () => {
+Deno.test("RFC 9110 §14.2: a malformed range is rejected, also beside a valid one", () => {
   const malformed = [
     "bytes=-",
     "bytes=--1",
@@ -139,7 +139,7 @@ Deno.test("RFC 9110 §14.1: the unit's case does not matter", () => {
   assertTable([["BYTES=1-2", 10, [[1, 3]]], ["Bytes=-2", 10, [[8, 10]]]]);
 });
 
-Deno.test("RFC 9110 §5.6.1: blanks and elements that are empty do not matter", () => {
+Deno.test("RFC 9110 §5.6.1: blanks and empty elements do not matter", () => {
   assertTable([
     ["bytes= 1-2", 10, [[1, 3]]],
     ["bytes=1-2 \t", 10, [[1, 3]]],
@@ -158,7 +158,7 @@ Deno.test("RFC 9110 §5.6.1: blanks and elements that are empty do not matter", 
   ]);
 });
 
-Deno.test("RFC 9110 §14.2: several ranges come in the order in which they were asked for", () => {
+Deno.test("RFC 9110 §14.2: several ranges come in the requested order", () => {
   assertTable([
     ["bytes=0-0,2-2", 10, [[0, 1], [2, 3]]],
     ["bytes=0-0,-1", 10, [[0, 1], [9, 10]]],
@@ -169,7 +169,7 @@ Deno.test("RFC 9110 §14.2: several ranges come in the order in which they were 
   ]);
 });
 
-Deno.test("RFC 9110 §15.3.7.2: ranges that overlap or touch are one, in the place of the first of them", () => {
+Deno.test("RFC 9110 §15.3.7.2: ranges that overlap or touch are joined, in the place of the first of them", () => {
   assertTable([
     ["bytes=0-3,2-5", 10, [[0, 6]]],
     ["bytes=0-3,4-5", 10, [[0, 6]]],
@@ -188,7 +188,7 @@ Deno.test("RFC 9110 §15.3.7.2: ranges that overlap or touch are one, in the pla
 
 Deno.test("positions past 32 and 53 bits do not wrap around", () => {
   const big = 2 ** 40;
-  const digits = "9".repeat(400); // Infinity as a number
+  const digits = "9".repeat(400); // Infinity when it is parsed as a number
   const most = Number.MAX_SAFE_INTEGER;
   assertTable([
     [`bytes=${2 ** 32}-${2 ** 32 + 1}`, big, [[2 ** 32, 2 ** 32 + 2]]],
@@ -219,7 +219,7 @@ Deno.test("positions past 32 and 53 bits do not wrap around", () => {
 const asked = (count: number, nth: (i: number) => string) =>
   "bytes=" + Array.from({ length: count }, (_, i) => nth(i));
 
-Deno.test("RFC 9110 §17.15: who asks for more than RANGES_MAX ranges gets everything", () => {
+Deno.test("RFC 9110 §17.15: a request for more than RANGES_MAX ranges gets the whole file", () => {
   const single = Array.from({ length: RANGES_MAX }, (_, i): [number, number] => [2 * i, 2 * i + 1]);
   assertTable([
     [asked(RANGES_MAX, (i) => `${2 * i}-${2 * i}`), 1e4, single],
@@ -232,18 +232,21 @@ Deno.test("RFC 9110 §17.15: who asks for more than RANGES_MAX ranges gets every
   ]);
 });
 
-Deno.test("a long field is read once, whatever is in it", () => {
+Deno.test("a long field is read in linear time, whatever is in it", () => {
   for (const part of [",", " ", "0", "0-,", "-1,", "0-0 ", "1-", "-", "\t,", "9", "0-0,2-2,", " -", "5-2,"]) {
     const field = "bytes=" + part.repeat(200_000 / part.length);
     for (const end of ["", "x", "0-0", "-"]) {
       const start = performance.now();
-      parseRanges(field + end, 10); // in quadratic time: many seconds
+      parseRanges(field + end, 10); // quadratic time would be many seconds
       assert(performance.now() - start < 500, `${part} again and again, then ${end}, takes too long`);
     }
   }
 });
 
-/** A range of a small file in some spelling, and the slow way: ask of every byte whether it is meant. */
+/**
+ * Returns a range of a small file in a random spelling, and a slow check that tells of each byte whether it is
+ * requested.
+ */
 function randomSpec(random: Random): { text: string; means: (byte: number, length: number) => boolean } {
   const first = random.below(16);
   const last = random.below(16);
@@ -258,7 +261,7 @@ function randomSpec(random: Random): { text: string; means: (byte: number, lengt
   }
 }
 
-Deno.test("each byte that is meant comes once, in the place of the first range that it is joined to", () => {
+Deno.test("each requested byte is sent once, in the place of the first range that it is joined to", () => {
   repeat(5000, (random) => {
     const length = 1 + random.below(14);
     const specs = Array.from({ length: 1 + random.below(6) }, () => randomSpec(random));
@@ -271,7 +274,7 @@ Deno.test("each byte that is meant comes once, in the place of the first range t
       while (isMeant[end]) end++;
       runs.push({ start, end });
     }
-    // One run is made of ranges that overlap or touch: its place is that of the first of them.
+    // Joined ranges overlap or touch. Their place is that of the first of them.
     const placeOf = ({ start, end }: ByteRange) =>
       specs.findIndex(({ means }) =>
         isMeant.some((_, byte) => byte >= start && byte < end && means(byte, length))

@@ -1,6 +1,6 @@
 /**
- * What a parsed request says about itself, and that one object, filled again and again, carries nothing from one
- * request over to the next. `⏎` stands for CR LF.
+ * The properties of a parsed request. One object is filled again and again, and carries nothing over from one request
+ * to the next. `⏎` stands for CR LF.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -21,13 +21,13 @@ Deno.test("RFC 9110 §5.1: a field is found whatever the case of its name", () =
   assertEquals(request.header("host"), "a");
 });
 
-Deno.test("RFC 9110 §5.6.2: a name is found with every character that a token may have", () => {
+Deno.test("RFC 9110 §5.6.2: a field is found whichever characters of a token its name has", () => {
   const name = "!#$%&'*+-.^_`|~09azAZ";
   const request = parse(withFields(`${name}: value`));
   assertEquals(request.header(name.toLowerCase()), "value");
 });
 
-Deno.test("RFC 9110 §5.1: a name is compared as a whole, and only letters have two cases", () => {
+Deno.test("RFC 9110 §5.1: a name is compared as a whole, and case matters for nothing but letters", () => {
   const request = parse(withFields("X-Field: 1", "^: 2", "_: 3", "X_Field2: 4"));
   for (
     const name of ["x-fiel", "x-fields", "-field", "x_field", "x-field2", "x", "~", "\x7f", "", "absent"]
@@ -37,12 +37,12 @@ Deno.test("RFC 9110 §5.1: a name is compared as a whole, and only letters have 
   assertEquals([request.header("^"), request.header("_")], ["2", "3"]);
 });
 
-Deno.test("RFC 9110 §5.3: several lines of a field are joined in their order by a comma and a space", () => {
+Deno.test("RFC 9110 §5.3: several lines of a field are joined in order by a comma and a space", () => {
   const request = parse(withFields("Accept: a", "X: y", "ACCEPT: b, c", "accept:", "Accept: d"));
   assertEquals(request.header("accept"), "a, b, c, , d");
 });
 
-Deno.test("RFC 9110 §5.5: an empty value is not an absent field, and bytes above 0x7f come one to a character", () => {
+Deno.test("RFC 9110 §5.5: an empty value is not an absent field, and each byte above 0x7f is one character", () => {
   const request = parse(withFields("X:", "Y: \xe9\xff"));
   assertEquals(request.header("x"), "");
   assertEquals(request.header("y"), "\xe9\xff");
@@ -69,7 +69,7 @@ Deno.test("RFC 9110 §13.1: a request is conditional with Range or one of the If
   }
 });
 
-/** Requests that differ from a plain GET in every way in which a request can. */
+/** Requests that differ from a plain GET in every possible way. */
 const STRANGERS = [
   "OPTIONS * HTTP/1.0⏎Connection: keep-alive⏎⏎",
   "CONNECT a:1 HTTP/1.1⏎Host: a⏎Connection: close⏎⏎",
@@ -79,7 +79,7 @@ const STRANGERS = [
   "GET / HTTP/1.0⏎⏎",
 ];
 
-/** Heads that are left in their middle or refused, as late as possible. */
+/** Heads that are incomplete or refused, as late as possible. */
 const BROKEN = [
   postWith("Transfer-Encoding: gzip, chunked", "Connection: close", "Range: x"),
   postWith("Transfer-Encoding: chunked", "Content-Length: 5"),
@@ -89,7 +89,7 @@ const BROKEN = [
   "OPTIONS * HTTP/1.1⏎Host: a⏎Content-Length: 5⏎Host: b⏎⏎",
 ];
 
-Deno.test("a request carries nothing over from the one before it, be that complete, refused or cut off", () => {
+Deno.test("a request carries nothing over from the one before, whether that was complete, refused or cut off", () => {
   const texts = [...STRANGERS, withFields(), withFields("Accept: a", "Accept: b")];
   for (const former of [...STRANGERS, ...BROKEN]) {
     for (const text of texts) {
@@ -102,7 +102,7 @@ Deno.test("a request carries nothing over from the one before it, be that comple
   }
 });
 
-Deno.test("what is refused has its own method or none: an error is not cut short because a HEAD came before it", () => {
+Deno.test("a refused request has its own method or none: its error is not cut short because a HEAD came before it", () => {
   const table: [string, string][] = [
     ["HEAD / HTTP/1.1⏎⏎", "HEAD"],
     ["GET / HTTP/1.1⏎⏎", "GET"],
@@ -120,7 +120,7 @@ Deno.test("what is refused has its own method or none: an error is not cut short
   }
 });
 
-Deno.test("the requests of this test do differ in everything that is compared", () => {
+Deno.test("the requests of this test really differ in everything that is compared", () => {
   const plain = describe(parse(withFields()));
   const others = STRANGERS.map((text) => describe(parse(text)));
   for (const key of Object.keys(plain) as (keyof typeof plain)[]) {

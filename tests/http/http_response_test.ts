@@ -1,5 +1,5 @@
 /**
- * Responses as bytes: their head, their body, and the file they may own.
+ * Responses as bytes: the head, the body, and the file that a response may own.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -12,7 +12,7 @@ import { INLINE_BODY_BYTES_MAX } from "../../server/limits.ts";
 import { CountedFile } from "../support/exchanges.ts";
 import { bytesOf, textOf } from "../support/request_replay.ts";
 
-/** What every response says that does not end its connection. */
+/** The fields of every response that does not end its connection. */
 const KEEPS = "Connection: keep-alive\r\nKeep-Alive: timeout=60\r\n";
 const DATE = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -22,7 +22,7 @@ function clockAt(seconds: number): HttpClock {
   return clock;
 }
 
-/** The response as it goes out at the moment of {@linkcode DATE}. */
+/** Returns the response as it is sent at the time {@linkcode DATE}. */
 function stamped(status: number, fields: Fields, body: Body): string {
   const response = new HttpResponse(status, fields, body);
   response.stamp(clockAt(784111777));
@@ -42,7 +42,7 @@ Deno.test("RFC 9112 §4: a status without a known phrase has an empty one, its s
   assertMatch(stamped(299, [], null), /^HTTP\/1\.1 299 \r\nDate: /);
 });
 
-Deno.test("the head's length is that of the head, and the rest is the body", () => {
+Deno.test("the head's length is right, and the rest is the body", () => {
   const body = bytesOf("hello");
   const response = new HttpResponse(200, [["X", "ü €"]], body);
   assertEquals(response.bytes.subarray(response.headLength), body);
@@ -50,7 +50,7 @@ Deno.test("the head's length is that of the head, and the rest is the body", () 
   assertEquals(response.tail, null);
 });
 
-Deno.test("RFC 9110 §8.6: Content-Length is the body's, 0 without one", () => {
+Deno.test("RFC 9110 §8.6: Content-Length is the length of the body, 0 without one", () => {
   for (const length of [0, 1, 9, 10, 12345, INLINE_BODY_BYTES_MAX, INLINE_BODY_BYTES_MAX + 1]) {
     const bytes = textOf(new HttpResponse(200, [], new Uint8Array(length)).bytes.subarray(0, 200));
     assertMatch(bytes, new RegExp(`\r\nContent-Length: ${length}\r\n${KEEPS}\r\n`));
@@ -77,7 +77,7 @@ Deno.test("RFC 9110 §8.6: 204 and 304 have no Content-Length, and an interim st
   }
 });
 
-Deno.test("RFC 9110 §6.4.1: a body is refused where the status has none: it would be taken for the next response", () => {
+Deno.test("RFC 9110 §6.4.1: a body is refused when the status has none: it would be taken for the next response", () => {
   for (const status of [204, 304]) {
     for (const body of [bytesOf("x"), new Uint8Array(0), new CountedFile(1).body]) {
       assertThrows(() => new HttpResponse(status, [], body), TypeError, `A response ${status} has no body`);
@@ -112,14 +112,14 @@ Deno.test("RFC 9110 §5.5: a field whose value would break the head in two is re
 });
 
 Deno.test("no character of a field becomes a CR or LF when it is encoded", () => {
-  // U+010D, U+010A and their like would, were only the low byte taken.
+  // U+010D and U+010A would become CR and LF if only the low byte were taken.
   const value = "\u010d\u010a\u560d\u560a\ud83d\ude00\ud800";
   const head = stamped(200, [["X", value]], null);
   assertEquals(head.split("\r\n").length, 8);
   assert(!/[\r\n]/.test(head.replaceAll("\r\n", "")));
 });
 
-Deno.test("what an encoder makes of a field does not break the head: no line end, no control, no other status line", () => {
+Deno.test("an encoded field does not break the head: no line end, no control character, no other status line", () => {
   const lowBytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
   const make = (value: string, encode: (text: string) => Uint8Array, name = "X") =>
     new HttpResponse(200, [[name, value]], null, false, undefined, encode);
@@ -164,7 +164,7 @@ Deno.test("RFC 9110 §6.6.1: stamping changes the 29 bytes of the date and nothi
   }
 });
 
-Deno.test("a response says how long a connection may rest, as the server at hand has it", () => {
+Deno.test("a response tells the server's own limit for how long a connection may be idle", () => {
   const body = bytesOf("hello");
   const response = new HttpResponse(200, [["X", "y"]], body);
   for (
@@ -187,7 +187,7 @@ Deno.test("a response says how long a connection may rest, as the server at hand
   assertEquals(textOf(keepAliveFields(Infinity)), "Connection: keep-alive\r\n");
 });
 
-Deno.test("a response is stamped again only in another second, which may be an earlier one", () => {
+Deno.test("a response gets a new date only in another second, which may be an earlier one", () => {
   const response = new HttpResponse(200, [], null);
   const clock = clockAt(10);
   const show = () => textOf(response.bytes).slice(23, 52);
@@ -202,7 +202,7 @@ Deno.test("a response is stamped again only in another second, which may be an e
   assertEquals(show(), "Thu, 01 Jan 1970 00:00:09 GMT");
 });
 
-Deno.test("a body in memory stands behind its head up to a limit; a longer one, and a file, is the tail", () => {
+Deno.test("a body in memory follows its head up to a limit; a longer one, and a file, is the tail", () => {
   const atLimit = new HttpResponse(200, [], new Uint8Array(INLINE_BODY_BYTES_MAX).fill(7));
   assertEquals([atLimit.tail, atLimit.bytes.length], [null, atLimit.headLength + INLINE_BODY_BYTES_MAX]);
   assertEquals(atLimit.bytes.at(-1), 7);
@@ -227,7 +227,7 @@ Deno.test("discarding a response closes its file, once, and only that", () => {
   new HttpResponse(200, [], new Uint8Array(INLINE_BODY_BYTES_MAX + 1)).discard();
 });
 
-Deno.test("an error says in its body what happened, is plain text, and closes only when told to", () => {
+Deno.test("an error describes itself in a body of plain text, and closes only when told to", () => {
   const explained = [
     400,
     401,

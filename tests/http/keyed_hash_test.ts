@@ -1,5 +1,5 @@
 /**
- * Hashes with keys of their own in each process, and paths that have the same one all the same.
+ * Hashes with a random key per process, and different paths with the same hash.
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch, assertNotEquals } from "@std/assert";
@@ -18,7 +18,7 @@ const hash = (text: string) => {
   return keyedHash(bytes, 0, bytes.length);
 };
 
-/** So many paths with one hash. */
+/** Returns `count` paths with the same hash. */
 function colliding(count: number): string[] {
   const byHash = new Map<number, string[]>();
   for (let i = 0;; i++) {
@@ -31,7 +31,7 @@ function colliding(count: number): string[] {
   }
 }
 
-Deno.test("the hash of a path is another one in each process", () => {
+Deno.test("the hash of a path differs between processes", () => {
   const script =
     `const { keyedHash } = await import("${REPOSITORY}server/http/heads/keyed_hash.ts"); console.log(keyedHash(new TextEncoder().encode("/index.html"), 0, 11));`;
   const [command, ...args] = DENO;
@@ -44,7 +44,7 @@ Deno.test("the hash of a path is another one in each process", () => {
   assertEquals(new Set(hashes).size, 3);
 });
 
-Deno.test("it depends on every byte, wherever that stands, and on what it begins with", () => {
+Deno.test("the hash depends on every byte, wherever it is, and on the first one", () => {
   const text = "/path/to/a/file.html";
   const bytes = encodeUtf8(`xx${text}xx`);
   assertEquals(keyedHash(bytes, 2, 2 + text.length), hash(text));
@@ -57,7 +57,7 @@ Deno.test("it depends on every byte, wherever that stands, and on what it begins
   assertLess(9900, hashes.size);
 });
 
-Deno.test("paths with one hash are in memory side by side, and each leaves alone", () => {
+Deno.test("paths with the same hash are in memory side by side, and each is removed without the others", () => {
   const paths = colliding(3);
   using site = new Site(Object.fromEntries(paths.map((path) => [path.slice(1), path])));
   const sites = new Sites({ root: site.root });
@@ -77,7 +77,7 @@ Deno.test("paths with one hash are in memory side by side, and each leaves alone
   try {
     for (let round = 0; round < 3; round++) for (const path of paths) assertEquals(ask(path), path);
     assertEquals([sites.snapshot().resources, sites.snapshot().misses], [3, 3]);
-    for (const path of [paths[1]!, paths[0]!, paths[2]!]) { // in the middle of a chain, at an end, and at the other
+    for (const path of [paths[1]!, paths[0]!, paths[2]!]) { // in the middle of a chain, then at both ends
       const others = paths.filter((other) => other !== path);
       Deno.removeSync(site.path(path.slice(1)));
       assertEquals(ask(path), "404");

@@ -1,5 +1,5 @@
 /**
- * Memory that a cache has let go of: when it is freed, and when it must not be.
+ * Memory that a cache has released: when it is freed, and when it must not be.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -23,7 +23,7 @@ function memoryThatReclaims(): BodyMemory {
   return memory;
 }
 
-Deno.test("what a cache drops is freed in the next turn where no answer is promised", () => {
+Deno.test("memory that a cache drops is freed in the next turn when no response is promised", () => {
   const memory = memoryThatReclaims();
   const bytes = new Uint8Array(1000);
   memory.keep(bytes);
@@ -33,7 +33,7 @@ Deno.test("what a cache drops is freed in the next turn where no answer is promi
   assertEquals([bytes.length, memory.reclaimer.bytes], [0, 0]);
 });
 
-Deno.test("while an answer is promised it is freed after three rounds of Deno's own loop", () => {
+Deno.test("while a response is promised, memory is freed after three rounds of Deno's own loop", () => {
   const memory = memoryThatReclaims();
   const bytes = new Uint8Array(1000);
   memory.reclaimer.run(1, PENDING);
@@ -47,7 +47,7 @@ Deno.test("while an answer is promised it is freed after three rounds of Deno's 
   assertEquals(bytes.length, 0);
 });
 
-Deno.test("what came back to a cache and left it again is freed three rounds after that", () => {
+Deno.test("memory that came back to a cache and left it again is freed three rounds after that", () => {
   const memory = memoryThatReclaims();
   const bytes = new Uint8Array(1000);
   memory.reclaimer.run(1, PENDING);
@@ -80,7 +80,7 @@ Deno.test("a body with room before it gets its head there, once", () => {
   }
 });
 
-Deno.test("what a client holds is freed when it lets go, what is kept again is not, nor what no cache had, nor anything where that is off", () => {
+Deno.test("memory that a client holds is freed when the client releases it; memory that is cached again, that no cache had, or that is not reclaimed, is not", () => {
   const memory = memoryThatReclaims();
   const [held, again, own] = [new Uint8Array(1000), new Uint8Array(2000), new Uint8Array(3000)] as const;
   for (const bytes of [held, again]) memory.keep(bytes);
@@ -99,7 +99,7 @@ Deno.test("what a client holds is freed when it lets go, what is kept again is n
   assertEquals(again.length, 2000);
 });
 
-Deno.test("a library's caller keeps the responses of its static handler for as long as it likes", async () => {
+Deno.test("a library's caller may keep the responses of its static handler for as long as it likes", async () => {
   using site = new Site({ "a.txt": "a".repeat(1000), "b.txt": "b".repeat(1000) });
   const handler = staticHandler({ root: site.root, cacheSize: 4000 });
   let kept: HttpResponse | null = null;
@@ -119,7 +119,7 @@ Deno.test("a library's caller keeps the responses of its static handler for as l
   handler.close();
 });
 
-Deno.test("clients of every pace get every byte, whatever leaves the cache and is freed meanwhile", async () => {
+Deno.test("fast and slow clients get every byte, whatever leaves the cache and is freed meanwhile", async () => {
   const random = new Random();
   const files = Array.from({ length: 12 }, (_, i) => {
     const words = Array.from({ length: 4000 }, () => `${i}-${random.below(500)}`);

@@ -1,6 +1,6 @@
 /**
- * Bodies on their way to a handler, on a scripted socket, level and edge: both framings, cut everywhere, too long,
- * broken, late, unread, half read and announced.
+ * Request bodies on their way to a handler, on a scripted socket, level and edge: both framings, cut everywhere, too
+ * long, broken, late, unread, half read, and with Expect.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -24,7 +24,7 @@ import { get } from "../support/wire.ts";
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const EXPECT = "Expect: 100-continue";
 
-/** Answers with the body, or with the path of a request that has none. */
+/** Answers with the body, or with the path when there is no body. */
 const repeat: Handler = async (request) => says(await request.text() || request.path);
 
 onBoth("a body, by length and in chunks, cut at every byte, reaches its handler whole", async (trigger) => {
@@ -68,7 +68,7 @@ onBoth("no body: bytes, text and stream say so", async (trigger) => {
   assertEquals(seen, [0, "", null, 0, "", null]);
 });
 
-onBoth("the time in which the client is waited for is not the handler's", async (trigger) => {
+onBoth("time spent waiting for the client does not count against the handler", async (trigger) => {
   await withClock(async (advance) => {
     const { promise, resolve } = Promise.withResolvers<HttpResponse>();
     using scripted = scriptedWith(
@@ -94,7 +94,7 @@ onBoth("the time in which the client is waited for is not the handler's", async 
   });
 });
 
-onBoth("Expect: 100 goes out when the handler wants the body, and only then", async (trigger) => {
+onBoth("Expect: 100 is sent when the handler reads the body, and only then", async (trigger) => {
   const input = post("0123456789", EXPECT);
   const headEnd = input.length - 10;
   let wants = () => {};
@@ -115,7 +115,7 @@ onBoth("Expect: 100 goes out when the handler wants the body, and only then", as
   await calm(scripted);
   assertEquals(withoutDate(scripted.socket.text), CONTINUE + answer("0123456789") + answer("/next"));
   using eager = new Scripted(handler, trigger);
-  eager.receive(input); // did not wait to be told
+  eager.receive(input); // the client does not wait for 100 (Continue)
   await calm(eager);
   wants();
   await calm(eager);
@@ -159,7 +159,7 @@ onBoth("a body is read once; a stream of it may be asked for again and again", a
   );
 });
 
-onBoth("JSON is parsed; what is none is 400 and not logged", async (trigger) => {
+onBoth("JSON is parsed; malformed JSON is 400 and not logged", async (trigger) => {
   const handler: Handler = async (request) => HttpResponse.json(await request.json());
   for (const [body, status] of [['{"a":[1]}', 200], ["null", 200], ["{", 400], ["\xff", 400]] as const) {
     using scripted = new Scripted(handler, trigger);
@@ -205,7 +205,7 @@ onBoth("a handler that reads slowly makes receiving stop", async (trigger) => {
 });
 
 onBoth(
-  "a stream that is cancelled holds its client up no longer, and may be cancelled while it waits",
+  "a cancelled stream does not delay its client any longer, and may be cancelled while it waits",
   async (trigger) => {
     const body = "x".repeat(3 * REQUEST_BODY_QUEUE_BYTES_MAX);
     for (const isWaiting of [false, true]) {
@@ -226,7 +226,7 @@ onBoth(
       await calm(scripted);
       scripted.receive(input.slice(-body.length) + get("/next"));
       await calm(scripted);
-      if (isWaiting) assert(scripted.socket.incoming.length === 0, "the body waits for nobody");
+      if (isWaiting) assert(scripted.socket.incoming.length === 0, "no handler reads it");
       resolve();
       await calm(scripted);
       if (trigger === "level") scripted.wake(1);

@@ -1,5 +1,5 @@
 /**
- * The heap of deadlines, and a random comparison of it with a list that is searched from end to end.
+ * The heap of deadlines, and a random comparison with a list that is searched completely.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -17,7 +17,7 @@ class Member implements Expiring {
   }
 }
 
-/** A heap with one member for each of `deadlines`, by name. */
+/** Returns a heap with a member for each of `deadlines`, by name. */
 function heapOf(deadlines: Readonly<Record<string, number>>): [Deadlines<Member>, Record<string, Member>] {
   const heap = new Deadlines<Member>();
   const members: Record<string, Member> = {};
@@ -28,7 +28,7 @@ function heapOf(deadlines: Readonly<Record<string, number>>): [Deadlines<Member>
   return [heap, members];
 }
 
-/** The names of all that have expired, in the order in which they are handed out. */
+/** Returns the names of all expired members, in the order in which the heap returns them. */
 function expired(heap: Deadlines<Member>, nowMs: number): string {
   let names = "";
   for (let member = heap.expired(nowMs); member !== null; member = heap.expired(nowMs)) {
@@ -38,19 +38,19 @@ function expired(heap: Deadlines<Member>, nowMs: number): string {
   return names;
 }
 
-Deno.test("an empty heap has nothing to wait for and nothing to hand out", () => {
+Deno.test("an empty heap has nothing to wait for and nothing to return", () => {
   const [heap] = heapOf({});
   assertEquals([heap.size, heap.nextMs(), heap.expired(Infinity)], [0, Infinity, null]);
 });
 
-Deno.test("members expire in the order of their deadlines, not in that of their setting", () => {
+Deno.test("members expire in the order of their deadlines, not in the order in which these were set", () => {
   const [heap] = heapOf({ e: 50, b: 20, d: 40, a: 10, c: 30 });
   assertEquals(heap.nextMs(), 10);
   assertEquals(expired(heap, 1000), "abcde");
   assertEquals([heap.size, heap.nextMs()], [0, Infinity]);
 });
 
-Deno.test("a member expires at its deadline, not a moment before, and once", () => {
+Deno.test("a member expires once, at its deadline and not before", () => {
   const [heap] = heapOf({ a: 10, b: 20 });
   assertEquals(expired(heap, 9.999), "");
   assertEquals(expired(heap, 10), "a");
@@ -64,7 +64,7 @@ Deno.test("equal deadlines all expire", () => {
   assertEquals([...expired(heap, 10)].sort().join(""), "abcd");
 });
 
-Deno.test("moving a deadline later does not touch the heap until the old one comes up", () => {
+Deno.test("moving a deadline later does not change the heap until the old deadline is reached", () => {
   const [heap, { a }] = heapOf({ a: 10, b: 20 });
   for (const later of [30, 25, 40]) heap.set(a!, later);
   assertEquals([a!.deadlineMs, a!.heapMs, heap.nextMs()], [40, 10, 10]);
@@ -74,7 +74,7 @@ Deno.test("moving a deadline later does not touch the heap until the old one com
   assertEquals(expired(heap, 40), "a");
 });
 
-Deno.test("a deadline moved later and back is found when it comes up", () => {
+Deno.test("a deadline moved later and back is found when it is reached", () => {
   const [heap, { a }] = heapOf({ a: 10, b: 20 });
   heap.set(a!, 100);
   heap.set(a!, 12);
@@ -82,7 +82,7 @@ Deno.test("a deadline moved later and back is found when it comes up", () => {
   assertEquals(expired(heap, 12), "a");
 });
 
-Deno.test("a deadline moved earlier is found earlier, from the end of a large heap too", () => {
+Deno.test("a deadline moved earlier is found earlier, also from the end of a large heap", () => {
   const heap = new Deadlines<Member>();
   const members = Array.from({ length: 100 }, (_, i) => new Member(`${i} `));
   members.forEach((member, i) => heap.set(member, 1000 + i));
@@ -93,7 +93,7 @@ Deno.test("a deadline moved earlier is found earlier, from the end of a large he
   assertEquals(heap.size, 98);
 });
 
-Deno.test("a member that is removed does not expire, wherever it stood in the heap", () => {
+Deno.test("a removed member does not expire, wherever it was in the heap", () => {
   for (const gone of "abcdefg") {
     const [heap, members] = heapOf({ a: 1, e: 5, b: 2, f: 6, g: 7, c: 3, d: 4 });
     heap.remove(members[gone]!);
@@ -103,7 +103,7 @@ Deno.test("a member that is removed does not expire, wherever it stood in the he
   }
 });
 
-Deno.test("Infinity takes a deadline away, and a later one brings it back", () => {
+Deno.test("Infinity removes a deadline, and a finite one sets it again", () => {
   const [heap, { a, b }] = heapOf({ a: 10, b: Infinity, c: 20 });
   assertEquals([heap.size, b!.heapIndex], [2, -1], "never needs no place in the heap");
   heap.set(a!, Infinity);
@@ -119,7 +119,7 @@ Deno.test("Infinity takes a deadline away, and a later one brings it back", () =
   assertEquals(expired(heap, 120), "a");
 });
 
-Deno.test("a member that expired may be set again at once", () => {
+Deno.test("an expired member may be set again at once", () => {
   const [heap, { a }] = heapOf({ a: 10 });
   assertEquals(heap.expired(10), a);
   heap.set(a!, 20);
@@ -127,7 +127,7 @@ Deno.test("a member that expired may be set again at once", () => {
   assertEquals(expired(heap, 20), "a");
 });
 
-Deno.test("a long random history ends as it does with a list that is searched from end to end", () => {
+Deno.test("a long random history gives the same results as a list that is searched completely", () => {
   const random = new Random();
   const heap = new Deadlines<Member>();
   const members = Array.from({ length: 60 }, (_, i) => new Member(`${i}`));
@@ -138,7 +138,8 @@ Deno.test("a long random history ends as it does with a list that is searched fr
     const member = random.pick(members);
     const choice = random.below(10);
     if (choice < 6) {
-      const deadlineMs = random.oneIn(12) ? Infinity : nowMs + random.below(200); // whole numbers: many are equal
+      // Whole numbers, so that many are equal.
+      const deadlineMs = random.oneIn(12) ? Infinity : nowMs + random.below(200);
       heap.set(member, deadlineMs);
       if (deadlineMs === Infinity) reference.delete(member);
       else reference.set(member, deadlineMs);
@@ -164,7 +165,7 @@ Deno.test("a long random history ends as it does with a list that is searched fr
   }
 });
 
-Deno.test("a deadline that is no number is none", () => {
+Deno.test("NaN is no deadline", () => {
   const [heap, { b }] = heapOf({ a: 10, b: 20, c: NaN });
   heap.set(b!, NaN);
   assertEquals([expired(heap, 1000), heap.size], ["a", 0]);

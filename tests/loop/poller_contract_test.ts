@@ -1,9 +1,9 @@
 /**
- * What every poller promises about the readiness of a descriptor, on real descriptors; the promises are those of
- * `Poller` in server/loop/poller.ts. How pollers wait is in poller_wait_test.ts.
+ * The guarantees of every poller about the readiness of real descriptors: those of `Poller` in server/loop/poller.ts.
+ * The waits of pollers are in poller_wait_test.ts.
  *
- * A poller may say more than is true (`naive` always does), so each test asks the descriptor itself; what a poller
- * must not say is asked of the four that ask the kernel.
+ * A poller may report more than is true (`naive` always does), so each test tries the descriptor itself. What a
+ * poller must not report is tested with the four that ask the kernel.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -19,7 +19,7 @@ const { NONE, READABLE, WRITABLE } = Interest;
 const BOTH = READABLE | WRITABLE;
 const ready = new ReadyList();
 
-/** What one wait says of `fd`: bits, or 0 when it is not named. */
+/** Returns the bits that one wait reports for `fd`; 0 when it is not reported. */
 function told(poller: Poller, fd: number, timeoutMs = 0): number {
   const count = poller.wait(ready, timeoutMs);
   let bits = 0;
@@ -27,7 +27,7 @@ function told(poller: Poller, fd: number, timeoutMs = 0): number {
   return bits;
 }
 
-/** Waits until `fd` is said to have one of `bits`; fails after some seconds. */
+/** Waits until one of `bits` is reported for `fd`. Fails after some seconds. */
 function assertTold(poller: Poller, fd: number, bits: number, what: string): void {
   const endMs = performance.now() + PATIENCE_MS;
   let seen = 0;
@@ -38,14 +38,17 @@ function assertTold(poller: Poller, fd: number, bits: number, what: string): voi
   throw new Error(`${poller.name}: ${what} was missed: wanted one of ${bits}, was told ${seen}`);
 }
 
-/** Nothing is said of `fd` in several waits; a poller that does not ask the kernel cannot know, and is let off. */
+/**
+ * Asserts that several waits report nothing for `fd`. A poller that does not ask the kernel cannot know, and is
+ * exempt.
+ */
 function assertSilent(poller: Poller, fd: number, what: string): void {
   for (let i = 0; i < 3 && poller.name !== "naive"; i++) {
     assertEquals(told(poller, fd, 5), 0, `${poller.name}: ${what}`);
   }
 }
 
-/** How a poller says HANGUP or ERROR: select(2) and naive have no words but readable and writable. */
+/** Returns the bit by which a poller reports HANGUP or ERROR: select(2) and naive have only readable and writable. */
 function orReadable({ name }: Poller, bit: number): number {
   return name === "select" || name === "naive" ? BOTH : bit;
 }
@@ -53,7 +56,7 @@ function orReadable({ name }: Poller, bit: number): number {
 for (const name of POLLER_NAMES) {
   const trigger = name === "epoll-edge" ? "edge" : "level";
 
-  /** One sentence of the contract: `body` gets a new poller, and descriptors that are closed afterwards. */
+  /** Registers a test of the contract. `body` gets a new poller, and descriptors that are closed afterwards. */
   const contract = (sentence: string, body: (poller: Poller, fds: Descriptors) => void) =>
     Deno.test(`${name}: ${sentence}`, () => {
       using fds = new Descriptors();
@@ -65,7 +68,7 @@ for (const name of POLLER_NAMES) {
       }
     });
 
-  contract("it is called by its name, and says which trigger it has", (poller) => {
+  contract("it has its name, and tells its trigger", (poller) => {
     assertEquals([poller.name, poller.trigger], [name, trigger]);
   });
 
@@ -95,7 +98,7 @@ for (const name of POLLER_NAMES) {
     assertEquals(poller.add(server, WRITABLE), 0);
     assertTold(poller, server, WRITABLE, "room");
     fill(server);
-    if (trigger === "edge") told(poller, server, 20); // the kernel may have seen room come and go meanwhile
+    if (trigger === "edge") told(poller, server, 20); // the buffer may have had room for a moment
     assertSilent(poller, server, "the socket is full");
     const makeRoom = () => {
       drain(client);
@@ -105,7 +108,7 @@ for (const name of POLLER_NAMES) {
     assert(send(server, new Uint8Array(10), 10, false) > 0);
   });
 
-  contract("only that is told which was asked for", (poller, fds) => {
+  contract("only requested events are reported", (poller, fds) => {
     const { server, client } = fds.tcp();
     write(client, "x");
     poller.add(server, READABLE);
@@ -119,7 +122,7 @@ for (const name of POLLER_NAMES) {
   });
 
   contract(
-    "what is ready already when it is added, or when more is asked, is told at once",
+    "readiness that exists when a descriptor is added, or its events change, is reported at once",
     (poller, fds) => {
       const { server, client } = fds.tcp();
       write(client, "x");
@@ -136,7 +139,7 @@ for (const name of POLLER_NAMES) {
   );
 
   if (trigger === "level") {
-    contract("readiness is told again in every wait until it is handled", (poller, fds) => {
+    contract("readiness is reported in every wait until it is handled", (poller, fds) => {
       const { server, client } = fds.tcp();
       write(client, "hello");
       poller.add(server, READABLE);
@@ -146,7 +149,7 @@ for (const name of POLLER_NAMES) {
       assertSilent(poller, server, "handled");
     });
   } else {
-    contract("readiness is told once per change, whether it is handled or not", (poller, fds) => {
+    contract("readiness is reported once per change, whether it is handled or not", (poller, fds) => {
       const { server, client } = fds.tcp();
       poller.add(server, READABLE);
       write(client, "hello");
@@ -160,7 +163,7 @@ for (const name of POLLER_NAMES) {
       assertTold(poller, server, READABLE, "data after all was read");
     });
 
-    contract("who does not read until EAGAIN is not reminded of the rest", (poller, fds) => {
+    contract("a source that does not read until EAGAIN gets no event for the rest", (poller, fds) => {
       const { server, client } = fds.tcp();
       poller.add(server, READABLE);
       write(client, "hello");
@@ -174,7 +177,7 @@ for (const name of POLLER_NAMES) {
       assertEquals(read(server), "new");
     });
 
-    contract("one that is asked for both ways reports each change, with all that holds", (poller, fds) => {
+    contract("a descriptor watched for both reports each change, with its whole readiness", (poller, fds) => {
       const { server, client } = fds.tcp();
       poller.add(server, BOTH);
       assertTold(poller, server, WRITABLE, "room, at once");
@@ -187,7 +190,7 @@ for (const name of POLLER_NAMES) {
     });
   }
 
-  contract("a peer that ends its half is reported, with what it sent before", (poller, fds) => {
+  contract("a peer that ends its half is reported, with the bytes that it sent before", (poller, fds) => {
     const { server, client } = fds.tcp();
     poller.add(server, READABLE);
     write(client, "last");
@@ -212,7 +215,7 @@ for (const name of POLLER_NAMES) {
     assertEquals(read(reader), 0);
   });
 
-  contract("a reset is reported to whom asked for reading or for writing", (poller, fds) => {
+  contract("a reset is reported to a source that asked for reading or for writing", (poller, fds) => {
     for (const interest of [READABLE, WRITABLE]) {
       const { server, client } = fds.tcp();
       poller.add(server, interest);
@@ -254,7 +257,7 @@ for (const name of POLLER_NAMES) {
     assertTold(poller, data.server, READABLE, "data that came in the silence");
     assertEquals(read(data.server), "x");
     for (const fd of [ended.server, reader]) {
-      poller.modify(fd, READABLE); // an edge was told in the wait above
+      poller.modify(fd, READABLE); // the wait above has reported the edge
       assertTold(poller, fd, orReadable(poller, Readiness.HANGUP), "a hang-up in the silence");
       assertEquals(read(fd), 0);
     }
@@ -285,7 +288,7 @@ for (const name of POLLER_NAMES) {
     }
   });
 
-  contract("what is removed is not told any more, whether it is closed or not", (poller, fds) => {
+  contract("a removed descriptor is not reported any more, whether it is closed or not", (poller, fds) => {
     const { server, client } = fds.tcp();
     const other = fds.eventfd();
     poller.add(server, BOTH);
@@ -303,7 +306,7 @@ for (const name of POLLER_NAMES) {
     assertTold(poller, other, READABLE, "the one that stayed");
   });
 
-  contract("adding twice is −EEXIST, and what is not watched is −ENOENT", (poller, fds) => {
+  contract("adding twice is −EEXIST, and an unwatched descriptor is −ENOENT", (poller, fds) => {
     const fd = fds.eventfd();
     for (const interest of [READABLE, NONE]) {
       assertEquals([poller.modify(fd, READABLE), poller.remove(fd), poller.remove(fd, true)], [

@@ -1,6 +1,6 @@
 /**
- * What pollers say of exceptional conditions, by the example of TCP's urgent data; the promises are those of `Poller`
- * in server/loop/poller.ts, as in poller_contract_test.ts.
+ * Exceptional conditions in pollers, with TCP's urgent data as the example. The guarantees are those of `Poller` in
+ * server/loop/poller.ts, as in poller_contract_test.ts.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +13,7 @@ import { Descriptors, read, sendUrgent, until, write } from "../support/descript
 const { NONE, READABLE, WRITABLE, EXCEPTIONAL } = Interest;
 const ready = new ReadyList();
 
-/** What one wait says of `fd`: bits, or 0 when it is not named. */
+/** Returns the bits that one wait reports for `fd`; 0 when it is not reported. */
 function told(poller: Poller, fd: number, timeoutMs = 0): number {
   const count = poller.wait(ready, timeoutMs);
   let bits = 0;
@@ -21,12 +21,12 @@ function told(poller: Poller, fd: number, timeoutMs = 0): number {
   return bits;
 }
 
-/** What is said of `fd` in the first wait that tells one of `bits`; 0 when none does so within seconds. */
+/** Returns the bits in the first wait that reports one of `bits` for `fd`; 0 when none does within seconds. */
 function toldOnce(poller: Poller, fd: number, bits: number): number {
   return until(() => told(poller, fd, 20), (seen) => (seen & bits) !== 0);
 }
 
-/** The urgent byte is there, and taken. */
+/** Asserts that the urgent byte is there, and receives it. */
 function assertTaken(fd: number): void {
   assertEquals(until(() => recvUrgent(fd), (status) => status === 1), 1);
 }
@@ -46,7 +46,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
       }
     });
 
-  contract("urgent data is told to who asks for it, and is gone when it was taken", (poller, fds) => {
+  contract("urgent data is reported when asked for, and not after it was received", (poller, fds) => {
     const { server, client } = fds.tcp();
     assertEquals(poller.add(server, EXCEPTIONAL), 0);
     assertEquals(told(poller, server, 10), 0, "nothing was sent");
@@ -57,7 +57,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
     for (let i = 0; i < 3; i++) assertEquals(told(poller, server, 5), 0, "it was taken");
   });
 
-  contract("urgent data is not told as exceptional to who does not ask", (poller, fds) => {
+  contract("urgent data is not reported when not asked for", (poller, fds) => {
     const { server, client } = fds.tcp();
     assertEquals(poller.add(server, READABLE | WRITABLE), 0);
     sendUrgent(client);
@@ -82,7 +82,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
     assertEquals(read(server), "hello", "they are there all the same");
   });
 
-  contract("urgent data and ordinary bytes are told side by side", (poller, fds) => {
+  contract("urgent data and ordinary bytes are reported together", (poller, fds) => {
     const { server, client } = fds.tcp();
     write(client, "before");
     sendUrgent(client);
@@ -110,18 +110,21 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
   });
 
   if (name === "epoll-edge") {
-    contract("urgent data is told once, whether it is taken or not, and the next again", (poller, fds) => {
-      const { server, client } = fds.tcp();
-      assertEquals(poller.add(server, EXCEPTIONAL), 0);
-      sendUrgent(client);
-      assertEquals(toldOnce(poller, server, EXCEPTIONAL), EXCEPTIONAL);
-      for (let i = 0; i < 3; i++) assertEquals(told(poller, server, 5), 0, "told once already");
-      assertTaken(server);
-      sendUrgent(client);
-      assertEquals(toldOnce(poller, server, EXCEPTIONAL), EXCEPTIONAL, "the next");
-    });
+    contract(
+      "urgent data is reported once, whether it is received or not, and the next again",
+      (poller, fds) => {
+        const { server, client } = fds.tcp();
+        assertEquals(poller.add(server, EXCEPTIONAL), 0);
+        sendUrgent(client);
+        assertEquals(toldOnce(poller, server, EXCEPTIONAL), EXCEPTIONAL);
+        for (let i = 0; i < 3; i++) assertEquals(told(poller, server, 5), 0, "told once already");
+        assertTaken(server);
+        sendUrgent(client);
+        assertEquals(toldOnce(poller, server, EXCEPTIONAL), EXCEPTIONAL, "the next");
+      },
+    );
   } else {
-    contract("urgent data is told again in every wait until it is taken", (poller, fds) => {
+    contract("urgent data is reported in every wait until it is received", (poller, fds) => {
       const { server, client } = fds.tcp();
       assertEquals(poller.add(server, EXCEPTIONAL), 0);
       sendUrgent(client);
@@ -142,7 +145,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
   });
 
   contract(
-    "one that is closed while it asks for urgent data alone does not hide the others",
+    "a descriptor that is closed while it asks for urgent data only does not hide the others",
     (poller, fds) => {
       const closed = fds.tcp();
       const open = fds.tcp();
@@ -155,7 +158,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
   );
 }
 
-Deno.test("naive: who asks for exceptional conditions is always told, and must try", () => {
+Deno.test("naive: a source that asks for exceptional conditions always gets them reported, and has to try", () => {
   using fds = new Descriptors();
   const poller = createPoller("naive");
   const { server } = fds.tcp();
@@ -166,7 +169,7 @@ Deno.test("naive: who asks for exceptional conditions is always told, and must t
   assertEquals(told(poller, server), Readiness.READABLE);
 });
 
-Deno.test("each interest is named by the bit that answers it", () => {
+Deno.test("each interest has the bit that reports it", () => {
   for (const [name, bit] of Object.entries(Interest)) {
     assertEquals(Readiness[name as keyof typeof Interest], bit);
   }

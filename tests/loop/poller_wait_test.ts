@@ -1,6 +1,6 @@
 /**
- * How pollers wait: for how long, through signals, on another thread, and with more descriptors than one wait can
- * report. The promises are those of `Poller` in server/loop/poller.ts, as in poller_contract_test.ts.
+ * The waits of pollers: their time, signals, waits on another thread, and more descriptors than one wait can report.
+ * The guarantees are those of `Poller` in server/loop/poller.ts, as in poller_contract_test.ts.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -16,19 +16,19 @@ import { PATIENCE_MS } from "../support/waiting.ts";
 const { NONE, READABLE, WRITABLE } = Interest;
 const ready = new ReadyList();
 
-/** The descriptors named by `count` entries. */
+/** Returns the descriptors of the first `count` entries. */
 function named(count: number, list: ReadyList = ready): number[] {
   return Array.from(list.fds.subarray(0, count));
 }
 
-/** How long `call` takes, in milliseconds. */
+/** Returns the duration of `call`, in milliseconds. */
 function duration(call: () => void): number {
   const startMs = performance.now();
   call();
   return performance.now() - startMs;
 }
 
-/** Sends SIGUSR1 to this thread, a while from now: one to the process could reach a thread that does not wait. */
+/** Sends SIGUSR1 to this thread after a while. A signal to the process could reach another thread. */
 function signalThisThread(): Deno.ChildProcess {
   const thread = Deno.readTextFileSync("/proc/thread-self/stat").split(" ")[0];
   return new Deno.Command("sh", { args: ["-c", `sleep 0.2; kill -USR1 ${thread}`] }).spawn();
@@ -37,7 +37,7 @@ function signalThisThread(): Deno.ChildProcess {
 for (const name of POLLER_NAMES) {
   const isNaive = name === "naive";
 
-  /** One sentence of the contract: `body` gets a new poller, and descriptors that are closed afterwards. */
+  /** Registers a test of the contract. `body` gets a new poller, and descriptors that are closed afterwards. */
   const contract = (sentence: string, body: (poller: Poller, fds: Descriptors) => void | Promise<void>) =>
     Deno.test(`${name}: ${sentence}`, async () => {
       using fds = new Descriptors();
@@ -51,18 +51,18 @@ for (const name of POLLER_NAMES) {
 
   contract("a wait of 0 does not block, and one of 50 ms ends soon after them", (poller, fds) => {
     poller.add(fds.eventfd(), isNaive ? NONE : READABLE);
-    // The shortest of several: whatever else the machine does can only make a wait longer.
+    // The shortest of several waits, because other work on the machine can only make a wait longer.
     const shortest = Math.min(...[1, 2, 3, 4, 5].map(() => duration(() => poller.wait(ready, 0))));
     assertLess(shortest, 20);
     if (isNaive) return;
     for (let i = 0; i < 3; i++) {
       const tookMs = duration(() => assertEquals(poller.wait(ready, 50), 0));
-      assert(tookMs >= 49, `returned after ${tookMs} ms`); // epoll_wait(2) counts by a clock of its own
+      assert(tookMs >= 49, `returned after ${tookMs} ms`); // epoll_wait(2) uses another clock
       assertLess(tookMs, 1500);
     }
   });
 
-  contract("a wait without end lasts until something is ready", async (poller, fds) => {
+  contract("a wait without a timeout lasts until a descriptor is ready", async (poller, fds) => {
     const { reader, writer } = fds.pipe();
     poller.add(reader, READABLE);
     const child = new Deno.Command("sh", {
@@ -99,7 +99,7 @@ for (const name of POLLER_NAMES) {
     }
   });
 
-  contract("of 1,000 descriptors each that becomes ready is found", (poller, fds) => {
+  contract("each ready descriptor of 1,000 is found", (poller, fds) => {
     const all = watchMany(poller, fds);
     const written = all.filter((_fd, i) => i % 7 === 3);
     for (const fd of written) eventfdSignal(fd);
@@ -112,19 +112,22 @@ for (const name of POLLER_NAMES) {
     assertEquals(poller.wait(ready, 0), 0);
   });
 
-  contract("when 1,000 are ready and none is handled, each is told before long", (poller, fds) => {
-    const all = watchMany(poller, fds);
-    for (const fd of all) eventfdSignal(fd);
-    const found = new Set<number>();
-    // Who starts each time from the same end never gets past the first list.
-    const lists = Math.ceil(all.length / ready.capacity);
-    for (let waits = 0; waits < 2 * lists; waits++) {
-      for (const fd of named(poller.wait(ready, 0))) found.add(fd);
-    }
-    assertEquals(found.size, all.length);
-  });
+  contract(
+    "when 1,000 descriptors are ready and none is handled, each is reported before long",
+    (poller, fds) => {
+      const all = watchMany(poller, fds);
+      for (const fd of all) eventfdSignal(fd);
+      const found = new Set<number>();
+      // A poller that always starts from the same end would never get past the first list.
+      const lists = Math.ceil(all.length / ready.capacity);
+      for (let waits = 0; waits < 2 * lists; waits++) {
+        for (const fd of named(poller.wait(ready, 0))) found.add(fd);
+      }
+      assertEquals(found.size, all.length);
+    },
+  );
 
-  contract("a list that is too short for what is ready loses nothing", (poller, fds) => {
+  contract("a list that is too short for all ready descriptors loses none", (poller, fds) => {
     const short = new ReadyList(3);
     const all = Array.from({ length: 10 }, () => fds.eventfd());
     for (const fd of all) poller.add(fd, READABLE);
@@ -138,7 +141,7 @@ for (const name of POLLER_NAMES) {
     assertEquals(found.size, all.length);
   });
 
-  contract("a number that no wait could report is refused, and the others are served", (poller, fds) => {
+  contract("a number that no wait could report is refused, and the others are reported", (poller, fds) => {
     const low = fds.eventfd();
     const high = fds.duplicate(low, 1024);
     const highest = fds.duplicate(low, 3000);
@@ -152,7 +155,7 @@ for (const name of POLLER_NAMES) {
     assertEquals(named(poller.wait(ready, 1000)).sort((a, b) => a - b), wanted);
     eventfdClear(low);
     if (!isNaive) assertEquals(poller.wait(ready, 0), 0);
-    if (name === "select") { // the greatest number that it holds, and the end of every word of its sets
+    if (name === "select") { // the largest number that select(2) supports, and the end of every word of its sets
       for (const number of [31, 32, 63, 1023]) {
         const fd = fds.duplicate(low, number);
         assertEquals(poller.add(fd, READABLE), fd < 1024 ? 0 : -EINVAL);
@@ -164,7 +167,7 @@ for (const name of POLLER_NAMES) {
     }
   });
 
-  contract("while it is parked, timers run, and what becomes ready ends it", async (poller, fds) => {
+  contract("while the poller is parked timers run, and readiness ends the parking", async (poller, fds) => {
     const fd = fds.eventfd();
     poller.add(fd, READABLE);
     let ticks = 0;
@@ -190,7 +193,7 @@ for (const name of POLLER_NAMES) {
   });
 
   contract(
-    "what was ready before parking is told at once, and silence holds while parked",
+    "earlier readiness is reported at once when parking, and silenced descriptors stay silent",
     async (poller, fds) => {
       const [loud, silent] = [fds.eventfd(), fds.eventfd()];
       poller.add(loud, READABLE);
@@ -219,13 +222,13 @@ for (const name of POLLER_NAMES) {
     if (!isNaive) assertEquals(await poller.park(ready, 10), 0);
   });
 
-  contract("what cannot be watched is refused, or costs the others nothing", (poller, fds) => {
+  contract("a descriptor that cannot be watched is refused, or costs the others nothing", (poller, fds) => {
     const closed = fds.eventfd();
     const open = fds.eventfd();
     fds.close(closed);
     const status = poller.add(closed, READABLE);
     assert([0, -EBADF].includes(status), `${status}`);
-    if (status < 0) assertEquals(poller.add(closed, READABLE), status, "a refusal leaves no trace");
+    if (status < 0) assertEquals(poller.add(closed, READABLE), status, "refused again");
     poller.add(open, READABLE);
     eventfdSignal(open);
     let found = false;
@@ -233,7 +236,7 @@ for (const name of POLLER_NAMES) {
     assert(found);
   });
 
-  contract("after a long random history it tells what a table of what was asked says", (poller, fds) => {
+  contract("after a long random history it reports what a table of the requests says", (poller, fds) => {
     const random = new Random();
     const all = Array.from({ length: 20 }, () => fds.eventfd());
     const asked = new Map<number, Interest>();
@@ -269,23 +272,24 @@ for (const name of POLLER_NAMES) {
       const count = poller.wait(ready, 0);
       for (let i = 0; i < count; i++) told.set(ready.fds[i]!, ready.bits[i]!);
       for (const fd of all) {
-        const holds = (signalled.has(fd) ? READABLE : 0) | WRITABLE; // an eventfd always has room
+        const holds = (signalled.has(fd) ? READABLE : 0) | WRITABLE; // an eventfd is always writable
         const expected = (asked.get(fd) ?? NONE) & (isNaive ? READABLE | WRITABLE : holds);
         if (poller.trigger === "level") assertEquals(told.get(fd) ?? 0, expected, where);
-        else assertEquals((told.get(fd) ?? 0) & ~expected, 0, where); // once only: see the contract's tests
+        // Reported once only: see the contract's tests.
+        else assertEquals((told.get(fd) ?? 0) & ~expected, 0, where);
       }
     }
   });
 
   Deno.test(`${name}: closing it frees its descriptor`, () => {
-    createPoller(name).close(); // whatever the runtime opens once is open now
+    createPoller(name).close(); // opens what the runtime opens only once
     const before = openDescriptors();
     for (let i = 0; i < 50; i++) createPoller(name).close();
     assertEquals(openDescriptors(), before);
   });
 }
 
-Deno.test("what a parked call writes to is not collected before it ends", async () => {
+Deno.test("buffers of a parked call are not collected before it ends", async () => {
   const [deno, ...args] = DENO;
   if (args.length > 0) return console.log("SKIPPED: under an emulator this takes minutes");
   const program = `${REPOSITORY}tests/support/parked_garbage.ts`;
@@ -293,11 +297,11 @@ Deno.test("what a parked call writes to is not collected before it ends", async 
     args: [...args, "run", "--no-check", "--no-prompt", "--v8-flags=--expose-gc", "--allow-ffi", program],
     stderr: "piped",
   }).output();
-  // Without what it writes to being kept, Deno 2.4 crashes here; later ones keep it by themselves.
+  // If the buffers were not kept, Deno 2.4 would crash here; later versions keep them themselves.
   assertEquals([output.signal, output.code], [null, 0], new TextDecoder().decode(output.stderr));
 });
 
-/** As many eventfds as the poller takes, up to 1,000; select(2) has no room for some, since numbers count. */
+/** Watches as many eventfds as the poller takes, up to 1,000. Some numbers are too large for select(2). */
 function watchMany(poller: Poller, fds: Descriptors): number[] {
   const watched: number[] = [];
   for (let i = 0; i < 1000; i++) {

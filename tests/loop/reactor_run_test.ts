@@ -9,10 +9,10 @@ import { eventually, openDescriptors } from "../support/descriptors.ts";
 import { Bench, type Probe, testOnAll } from "../support/probe.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** Long enough that a reactor without work is parked, which it is after a few milliseconds. */
+/** Longer than the few milliseconds after which an idle reactor is parked. */
 const PARKED_AFTER_MS = 30;
 
-/** A source that always wants to go on, as under a load that never ends. */
+/** A source that always has more work, as under an endless load. */
 function busySource(bench: Bench): Probe {
   const busy = bench.probe({ ready: (self) => bench.reactor.again(self) });
   bench.reactor.again(busy);
@@ -59,7 +59,7 @@ testOnAll("a parked reactor is woken by readiness", async (bench) => {
   });
 });
 
-testOnAll("deadlines pass while parked, and a posted one that is earlier too", async (bench) => {
+testOnAll("deadlines pass while parked, and so does an earlier one that is posted", async (bench) => {
   const passed: string[] = [];
   const first = bench.probe({ deadline: () => void passed.push("first") });
   const second = bench.probe({ deadline: () => void passed.push("second") });
@@ -93,7 +93,7 @@ for (const isLoaded of [false, true]) {
     if (busy) assert(busy.wakeUps > 20, `the load had ${busy.wakeUps} turns`);
   });
 
-  testOnAll(`signals are heard ${when}`, async (bench) => {
+  testOnAll(`signals are delivered ${when}`, async (bench) => {
     if (isLoaded) busySource(bench);
     let heard = 0;
     const listener = () => void heard++;
@@ -112,7 +112,7 @@ for (const isLoaded of [false, true]) {
     assertEquals(bench.errors, []);
   });
 
-  testOnAll(`a suspended source goes on when its promise is settled, ${when}`, async (bench) => {
+  testOnAll(`a suspended source continues when its promise is settled, ${when}`, async (bench) => {
     const { reactor, errors } = bench;
     if (isLoaded) busySource(bench);
     const probe = bench.probe();
@@ -138,7 +138,7 @@ for (const isLoaded of [false, true]) {
   });
 }
 
-testOnAll("what a suspended source waited for is dropped once it is retired", async (bench) => {
+testOnAll("the promise of a suspended source is ignored once the source is retired", async (bench) => {
   const { reactor, errors } = bench;
   const probe = bench.probe();
   let calls = 0;
@@ -178,7 +178,7 @@ testOnAll("a settled callback that throws costs its own source", async (bench) =
 });
 
 for (const name of POLLER_NAMES) {
-  Deno.test(`${name}: when it ends, every descriptor is closed and every source is told`, async () => {
+  Deno.test(`${name}: at the end every descriptor is closed and every source is told`, async () => {
     const cycle = async (stop: (bench: Bench) => void | Promise<void>) => {
       const bench = new Bench(name);
       let closed = 0;
@@ -198,21 +198,21 @@ for (const name of POLLER_NAMES) {
       last.signal();
       return bench.reactor.run();
     };
-    await cycle(whileParked); // whatever the runtime opens once is open now
+    await cycle(whileParked); // opens what the runtime opens only once
     const before = openDescriptors();
     for (const way of [whileParked, beforeItRuns, byACallback]) await cycle(way);
     assertEquals(openDescriptors(), before);
   });
 }
 
-/** Processor time that this process has used, in milliseconds, all threads together. */
+/** Returns the CPU time of this process, all threads together, in milliseconds. */
 function processorMs(): number {
   const fields = Deno.readTextFileSync("/proc/self/stat").replace(/^.*\) /, "").split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10; // in ticks, of which Linux shows 100 a second
+  return (Number(fields[11]) + Number(fields[12])) * 10; // in ticks, of which Linux counts 100 per second
 }
 
 for (const name of POLLER_NAMES) {
-  if (name === "naive") continue; // it asks instead of sleeping, for ever
+  if (name === "naive") continue; // naive polls all the time instead of sleeping
   Deno.test(`${name}: an idle reactor sleeps, with deadlines far away and a promise pending`, async () => {
     const bench = new Bench(name);
     const probe = bench.probe();
@@ -221,7 +221,7 @@ for (const name of POLLER_NAMES) {
     bench.reactor.suspend(probe, new Promise<void>((settle) => resolve = settle), () => {}, () => {});
     await bench.run(async () => {
       await sleep(PARKED_AFTER_MS);
-      // The least of several: the runtime's other threads compile and collect when they please.
+      // The smallest of several, because other threads of the runtime compile and collect garbage at any time.
       let leastMs = Infinity;
       for (let i = 0; i < 4 && leastMs > 50; i++) {
         const startMs = processorMs();

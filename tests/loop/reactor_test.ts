@@ -1,6 +1,6 @@
 /**
- * The turns of the reactor: their phases, and what its sources may do in them, on every poller. How it runs beside
- * Deno's own event loop is in reactor_run_test.ts.
+ * The turns of the reactor: their phases, and what sources may do in them, on every poller. The reactor beside Deno's
+ * own event loop is in reactor_run_test.ts.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -11,7 +11,7 @@ import { Interest, Readiness } from "../../server/loop/poller.ts";
 import { Source } from "../../server/loop/source.ts";
 import { type Probe, type ProbeCallbacks, testOnAll } from "../support/probe.ts";
 
-testOnAll("all of a batch receive, then comes the step between, then all do their work", (bench) => {
+testOnAll("all sources of a turn receive, then comes the step between, then all do their work", (bench) => {
   const { reactor } = bench;
   const log: string[] = [];
   const batches = new Set<number>();
@@ -48,7 +48,7 @@ testOnAll("a source that defers several times works once a turn", (bench) => {
     },
     turn() {
       works++;
-      reactor.defer(other); // joins the phase that runs
+      reactor.defer(other); // joins the current phase
     },
   });
   for (let turn = 1; turn <= 3; turn++) {
@@ -57,7 +57,7 @@ testOnAll("a source that defers several times works once a turn", (bench) => {
     assertEquals(works, turn * 101);
   }
   reactor.turn(0);
-  assertEquals(works, 303, "nobody deferred");
+  assertEquals(works, 303, "no source deferred");
 });
 
 testOnAll(
@@ -103,7 +103,7 @@ testOnAll(
 );
 
 testOnAll(
-  "retiring stops the wake-ups of the same batch, and closes the descriptor when the turn ends",
+  "retiring stops the wake-ups of the same turn, and closes the descriptor when the turn ends",
   (bench) => {
     const { reactor } = bench;
     const log: string[] = [];
@@ -122,7 +122,7 @@ testOnAll(
         reactor.again(victim);
         reactor.expireAt(victim, 0);
         assertEquals(victim.retired, true);
-        numbers.push(eventfdCreate()); // a new client could come now, and must not get the number
+        numbers.push(eventfdCreate()); // a new client must not get the number now
       },
       turn(self) {
         log.push(`work ${probes.map(({ fd }) => isOpen(fd)).join(" ")}`);
@@ -153,7 +153,7 @@ testOnAll(
 );
 
 testOnAll(
-  "what is retired between turns, or by another's end, is closed without waiting for an event",
+  "a source that is retired between turns, or by another's end, is closed without waiting for an event",
   (bench) => {
     const { reactor } = bench;
     const second = bench.probe();
@@ -168,7 +168,7 @@ testOnAll(
 );
 
 testOnAll(
-  "a deadline passes when its time has come, and a wait lasts no longer than until then",
+  "a deadline expires at its time, and a wait lasts no longer",
   (bench, isNaive) => {
     const { reactor } = bench;
     let passedMs = 0;
@@ -187,7 +187,7 @@ testOnAll(
   },
 );
 
-testOnAll("deadlines can be moved and taken away, and set anew from the callback", (bench) => {
+testOnAll("deadlines can be moved and removed, and set again from the callback", (bench) => {
   const { reactor } = bench;
   const passed: string[] = [];
   const source = (name: string) => bench.probe({ deadline: () => void passed.push(name) });
@@ -208,7 +208,7 @@ testOnAll("deadlines can be moved and taken away, and set anew from the callback
   reactor.expireAt(repeating, startMs + 20);
   while (performance.now() < startMs + 120) {
     reactor.turn(100);
-    // A slow machine may be past the later one already; then there is nothing to see here.
+    // A slow machine may have reached the later deadline already; then there is nothing to check.
     if (passed.includes("later")) assert(performance.now() >= startMs + 200);
   }
   assert(passed.includes("earlier"));
@@ -252,7 +252,7 @@ testOnAll("a callback that throws costs its own source and no other", (bench) =>
   assertEquals([inReady, inTurn, inDeadline, inClosed, inAgain].filter(({ fd }) => isOpen(fd)), []);
 });
 
-testOnAll("a source that the poller refuses stays unknown", (bench) => {
+testOnAll("a source that the poller refuses stays unregistered", (bench) => {
   const { reactor } = bench;
   let received = 0;
   const probe = bench.probe({ ready: () => void received++ });
@@ -268,21 +268,24 @@ testOnAll("a source that the poller refuses stays unknown", (bench) => {
   assertEquals([...reactor.sources()], [probe]);
 });
 
-testOnAll("rearming silences a source and wakes it again; an edge is only ever asked for more", (bench) => {
-  const { reactor } = bench;
-  let received = 0;
-  const probe = bench.probe({ ready: () => void received++ });
-  const isEdge = reactor.trigger === "edge";
-  assertEquals(reactor.rearm(probe, Interest.NONE), 0);
-  assertEquals(probe.interest, isEdge ? Interest.READABLE : Interest.NONE);
-  probe.signal();
-  for (let i = 0; i < 3; i++) reactor.turn(5);
-  assertEquals(received, isEdge ? 1 : 0);
-  assertEquals(reactor.rearm(probe, Interest.READABLE), 0);
-  reactor.turn(isEdge ? 5 : 1000);
-  assertEquals(received, 1);
-  assertEquals(reactor.rearm(probe, Interest.WRITABLE), 0);
-  assertEquals(probe.interest, isEdge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE);
-  reactor.retire(probe);
-  assertEquals(reactor.rearm(probe, Interest.READABLE), 0, "a retired source is left alone");
-});
+testOnAll(
+  "rearming silences a source and wakes it again; an edge-triggered one only gets more events",
+  (bench) => {
+    const { reactor } = bench;
+    let received = 0;
+    const probe = bench.probe({ ready: () => void received++ });
+    const isEdge = reactor.trigger === "edge";
+    assertEquals(reactor.rearm(probe, Interest.NONE), 0);
+    assertEquals(probe.interest, isEdge ? Interest.READABLE : Interest.NONE);
+    probe.signal();
+    for (let i = 0; i < 3; i++) reactor.turn(5);
+    assertEquals(received, isEdge ? 1 : 0);
+    assertEquals(reactor.rearm(probe, Interest.READABLE), 0);
+    reactor.turn(isEdge ? 5 : 1000);
+    assertEquals(received, 1);
+    assertEquals(reactor.rearm(probe, Interest.WRITABLE), 0);
+    assertEquals(probe.interest, isEdge ? Interest.READABLE | Interest.WRITABLE : Interest.WRITABLE);
+    reactor.retire(probe);
+    assertEquals(reactor.rearm(probe, Interest.READABLE), 0, "a retired source is left alone");
+  },
+);

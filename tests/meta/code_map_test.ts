@@ -18,7 +18,7 @@ function* filesIn(folder: string): Generator<string> {
 
 const SOURCES = ["main.ts", "mod.ts", ...HOUSE.flatMap((folder) => [...filesIn(folder)])];
 
-/** Each folder of the code map, with its rows: the name of a file, and what it does. */
+/** Reads the code map: each folder with its rows of file name and description. */
 function readCodeMap(): Map<string, [name: string, does: string][]> {
   const [, map = ""] = readDocument("docs/architecture.md").split("## Code map\n");
   const sections = map.matchAll(/^### `([^`]+\/)`\n([^]*?)(?=^### |$(?![^]))/gm);
@@ -28,12 +28,12 @@ function readCodeMap(): Map<string, [name: string, does: string][]> {
   }));
 }
 
-Deno.test("each source file stands once in the code map, and each name in the code map is a file", () => {
+Deno.test("each source file is in the code map once, and each name in the code map is a file", () => {
   const named = [...readCodeMap()].flatMap(([folder, rows]) => rows.map(([name]) => folder + name));
   assertEquals(named.toSorted(), SOURCES.toSorted());
 });
 
-Deno.test("the code map says in one line what each file does", () => {
+Deno.test("the code map describes each file in one line", () => {
   for (const [folder, rows] of readCodeMap()) {
     for (const [name, does] of rows) assert(/^\S.{3,90}$/.test(does), `${folder}${name}: ${does}`);
   }
@@ -49,7 +49,8 @@ Deno.test("the code map has the folders in the order in which they may import ea
 
 Deno.test("modules and folders that documents name exist", () => {
   const known = [...SOURCES, ...OTHERS.flatMap((folder) => [...filesIn(folder)])].map((file) => `/${file}`);
-  const own = ["examples/lesson.ts", "_test.ts"]; // what a reader writes; the ending of a test's name
+  // A file that readers write themselves, and the ending of test files.
+  const own = ["examples/lesson.ts", "_test.ts"];
   let count = 0;
   for (
     const name of [

@@ -1,6 +1,6 @@
 /**
- * What the documents show is what there is: each command is understood, each program runs, each recipe is taken by whom
- * it is for.
+ * The documents show what is real: each command is valid, each program runs, and each recipe is accepted by the
+ * program that it is for.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -40,10 +40,10 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/troubleshoot.md": readDocument("docs/troubleshoot.md"),
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
-/** Flags of other programs that the documents name. */
+/** Flags of other programs that the documents mention. */
 const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
 
-/** Arguments of each command in a document that starts this program. */
+/** Yields the arguments of each command in a document that starts this program. */
 function* commandsOf(document: string): Generator<string[]> {
   const lines = [...blocksOf(document, "sh"), ...blocksOf(document, "ini"), ...blocksOf(document, "")].join(
     "\n",
@@ -56,7 +56,7 @@ function* commandsOf(document: string): Generator<string[]> {
   }
 }
 
-Deno.test("each command of the documents is one that the program understands", () => {
+Deno.test("each command of the documents is valid for the program", () => {
   let count = 0;
   for (const [name, document] of Object.entries(DOCUMENTS)) {
     for (const words of commandsOf(document)) {
@@ -71,7 +71,7 @@ Deno.test("each command of the documents is one that the program understands", (
   assert(count >= 40, `${count} commands were found`);
 });
 
-Deno.test("each flag that the documents name is one, with a value that it takes", () => {
+Deno.test("each flag that the documents name exists, and takes the value that is shown", () => {
   let count = 0;
   for (const [name, document] of Object.entries(DOCUMENTS)) {
     for (const span of spansOf(document)) {
@@ -86,13 +86,13 @@ Deno.test("each flag that the documents name is one, with a value that it takes"
   assert(count >= 20, `${count} flags with values were found`);
 });
 
-/** The cells of the rows of the table that begins with a heading. */
+/** Returns the cells of the table that begins with `heading`. */
 function tableOf(document: string, heading: string): string[][] {
   const [, table] = new RegExp(`^\\| ${heading} .*\\n\\|[- |]+\\n((?:\\|.*\\n)+)`, "m").exec(document) ?? [];
   return table!.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()));
 }
 
-Deno.test("each variable is the same as the flags beside it", () => {
+Deno.test("each variable has the same effect as the flags beside it", () => {
   const args = parseCommandLine([]);
   let count = 0;
   for (const [variables, flags] of tableOf(CONFIGURE, "variable")) {
@@ -109,7 +109,7 @@ Deno.test("each variable is the same as the flags beside it", () => {
   assertEquals(count, 8);
 });
 
-Deno.test("each way to say where to listen is one", () => {
+Deno.test("each way to say where to listen is valid", () => {
   const ways = tableOf(CONFIGURE, "written").flatMap(([cell]) => spansOf(cell!));
   assert(ways.length >= 8);
   for (const way of ways) {
@@ -118,7 +118,7 @@ Deno.test("each way to say where to listen is one", () => {
   }
 });
 
-Deno.test("mistakes are told in the lines that are shown", async () => {
+Deno.test("mistakes are reported in the lines that are shown", async () => {
   using site = new Site({ "epollet.json": '{ "cleanUrl": true }' });
   const lines = spansOf(CONFIGURE).filter((span) => span.startsWith("epollet: "));
   const mistakes = [
@@ -145,7 +145,7 @@ Deno.test("lines of the access log look as shown", async () => {
   }
 });
 
-Deno.test("the configuration file that is shown is one", () => {
+Deno.test("the configuration file that is shown is valid", () => {
   const [text] = blocksOf(CONFIGURE, "json") as [string];
   const { site, hosts } = mergeSettings(parseCommandLine([]), parseConfig("epollet.json", text));
   assertEquals([site.redirects.length, site.auth.length, [...hosts.keys()]], [
@@ -155,7 +155,7 @@ Deno.test("the configuration file that is shown is one", () => {
   ]);
 });
 
-Deno.test("the project's own site is explained as the program does", async () => {
+Deno.test("the project's own site is explained as the program explains it", async () => {
   const [, url, shown] = /\$ deno run --allow-ffi main\.ts --explain (\S+)\n(.*?)\n```/s.exec(CONFIGURE) ??
     [];
   const { code, stdout } = await runProgram(["--explain", url!]);
@@ -163,7 +163,7 @@ Deno.test("the project's own site is explained as the program does", async () =>
   assertEquals(withoutTimes(stdout), withoutTimes(shown!));
 });
 
-Deno.test("--check prints the lines that are shown, with where they come from", async () => {
+Deno.test("--check prints the lines that are shown, with the sources of the settings", async () => {
   using site = new Site({ "public/index.html": "" });
   const [, args, shown] = /\$ EPOLLET_COMPRESS=on epollet (.*)\n([^]*?)\n```/.exec(CONFIGURE) ?? [];
   const { code, stdout } = await runProgram(args!.split(" "), site.root, { EPOLLET_COMPRESS: "on" });
@@ -179,7 +179,7 @@ Deno.test("each program of docs/embed.md runs and answers", async () => {
   await Promise.all(programs.map(runsAndAnswers));
 });
 
-/** Runs a command, where it is installed; null where it is not. */
+/** Runs a command and returns its output, or null when it is not installed. */
 async function tryCommand(command: string, ...args: string[]): Promise<string | null> {
   try {
     const { success, stdout, stderr } = await new Deno.Command(command, {
@@ -188,9 +188,9 @@ async function tryCommand(command: string, ...args: string[]): Promise<string | 
       stderr: "piped",
     })
       .output();
-    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assert(success, `${command} ${args.join(" ")}: ${said}`);
-    return said;
+    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(success, `${command} ${args.join(" ")}: ${output}`);
+    return output;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     console.warn(`${command} is not installed`);
@@ -198,7 +198,7 @@ async function tryCommand(command: string, ...args: string[]): Promise<string | 
   }
 }
 
-Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
+Deno.test("the proxies accept the recipes of docs/deploy.md", async () => {
   using site = new Site();
   const key = site.path("example.org.key");
   const pem = site.path("example.org.pem");
@@ -211,7 +211,8 @@ Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
     `pid ${site.path("pid")};\nevents {}\nhttp {\naccess_log off;\n${withFiles(nginx)}\n}\n`,
   );
   await tryCommand("nginx", "-t", "-q", "-e", "stderr", "-c", site.path("nginx.conf"));
-  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key)); // HAProxy wants both in one file
+  // HAProxy takes both from one file.
+  Deno.writeTextFileSync(pem, Deno.readTextFileSync(pem) + Deno.readTextFileSync(key));
   const [haproxy] = blocksOf(DEPLOY, "haproxy") as [string];
   site.write("haproxy.cfg", withFiles(haproxy));
   await tryCommand("haproxy", "-c", "-q", "-f", site.path("haproxy.cfg"));
@@ -219,7 +220,7 @@ Deno.test("the proxies take the recipes of docs/deploy.md", async () => {
   await tryCommand("caddy", "validate", "--adapter", "caddyfile", "--config", site.path("Caddyfile"));
 });
 
-Deno.test("Prometheus takes what docs/deploy.md says of it, and each name is one that the program tells", async () => {
+Deno.test("Prometheus accepts the settings of docs/deploy.md, and the program has each metric that it names", async () => {
   using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0]! });
   await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
   const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell!)[0]!);

@@ -1,5 +1,5 @@
 /**
- * The examples, started as their first lines say, with `--allow-ffi` and nothing else.
+ * The examples, started as their first lines show, with `--allow-ffi` and no other permission.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -46,7 +46,7 @@ Deno.test("each example is short", () => {
   }
 });
 
-Deno.test("the chat room: names, talk, a long line, one who leaves by a reset", async () => {
+Deno.test("the chat room handles names, messages, a long line, and a client that leaves by a reset", async () => {
   await using program = await start("chat");
   using first = await Wire.connect(program.port);
   using second = await Wire.connect(program.port);
@@ -78,7 +78,7 @@ Deno.test("the chat room: names, talk, a long line, one who leaves by a reset", 
   assertEquals(await bob.line(), "Ann left");
 });
 
-Deno.test("the API: notes are added, listed, read and removed, and mistakes are answered", async () => {
+Deno.test("the API adds, lists, reads and removes notes, and answers mistakes", async () => {
   await using program = await start("api");
   const { port } = program;
   const send = (method: string, path: string, body = "") =>

@@ -1,13 +1,12 @@
 /**
- * The house: an ordered list of folders, each of which imports only from those before it. This test reads the import
- * lines.
+ * The order of the folders: each imports only from those before it. This test reads the import lines.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { specifiersOf } from "../support/imports.ts";
 import { REPOSITORY } from "../support/site.ts";
 
-/** Every folder of the house, from the ground up; see docs/architecture.md. */
+/** Every folder, from the bottom up; see docs/architecture.md. */
 const FOLDERS: readonly string[] = [
   "ffi/libc",
   "ffi/file",
@@ -61,10 +60,10 @@ const FOLDERS: readonly string[] = [
   "",
 ];
 
-/** Folders that know nothing of the kernel: bytes in, values out. */
+/** Folders without access to the kernel: bytes in, values out. */
 const PURE: readonly string[] = ["server/http", "server/http/heads", "server/http/fields"];
 
-/** Bounds, and the errors of wrong values: they import nothing but each other, and every folder may import them. */
+/** Bounds, and the errors for bad values. They import only each other, and every folder may import them. */
 const LEAVES: readonly string[] = [
   "server/limits.ts",
   "server/shared_limits.ts",
@@ -93,12 +92,12 @@ const SOURCES = [
   ...["ffi/", "server/", "handlers/", "program/"].flatMap((folder) => [...modulesIn(folder)]),
 ];
 
-/** What `module` names after `from`, in `import "…"`, or in `import("…")`. */
+/** Returns the modules that `module` names after `from`, in `import "…"`, or in `import("…")`. */
 function importsOf(module: string): string[] {
   return specifiersOf(Deno.readTextFileSync(REPOSITORY + module));
 }
 
-/** The modules of the house that `module` imports. */
+/** Returns the modules of the project that `module` imports. */
 function modulesOf(module: string): string[] {
   return importsOf(module)
     .filter((specifier) => specifier.startsWith(".") && specifier.endsWith(".ts"))
@@ -140,8 +139,8 @@ Deno.test("no two modules import each other, directly or in a circle", () => {
   for (const module of SOURCES) visit(module, []);
 });
 
-Deno.test("pure folders import nothing of the kernel, and the loop nothing of HTTP or sockets", () => {
-  const values = "ffi/libc/bytes.ts"; // what an ArrayBufferView really holds: no call
+Deno.test("pure folders do not import the kernel, and the loop neither HTTP nor sockets", () => {
+  const values = "ffi/libc/bytes.ts"; // it only casts the type of a buffer
   for (const module of SOURCES) {
     const folder = folderOf(module);
     for (const imported of modulesOf(module)) {
@@ -155,7 +154,7 @@ Deno.test("pure folders import nothing of the kernel, and the loop nothing of HT
   }
 });
 
-/** Deno's standard library, in the version that deno.json maps. */
+/** Deno's standard library, in the version of deno.json. */
 const STD = /npm:deno-std@[\d.]+/.exec(Deno.readTextFileSync(`${REPOSITORY}deno.json`))![0];
 
 Deno.test("the C library is opened in one place, and other packages are imported under their mapped names", () => {

@@ -1,5 +1,5 @@
 /**
- * What the README shows is what there is, in both of its languages.
+ * The README, in both languages, shows what the program really does.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -30,7 +30,7 @@ Deno.test("the README in Chinese is the same document: headings, code, tables, l
   assertEquals(commands(CHINESE).toSorted(), commands(README).toSorted());
 });
 
-Deno.test("the README's first screen is what one sees", async () => {
+Deno.test("the README's first screen has the real output", async () => {
   const [screen] = blocksOf(README, "") as [string];
   const [, greeting, head] = /^\$ deno run [^\n]*\n(.*?)\$ curl [^\n]*\n(.*)$/s.exec(screen) ?? [];
   await using program = await Program.startCommand(programCommand(["--port", "0"]));
@@ -61,13 +61,13 @@ Deno.test("each command of the README starts the program", async () => {
   }
 });
 
-Deno.test("the program of the README runs and answers", async () => {
+Deno.test("the program in the README runs and answers", async () => {
   const programs = blocksOf(README, "ts");
   assertEquals(programs.length, 1);
   await runsAndAnswers(programs[0]!);
 });
 
-Deno.test("the README's command is installed as it says, and compiling and the image take what is shown", async () => {
+Deno.test("the README's install commands work, and compiling and the image take what it shows", async () => {
   const quickStart = blocksOf(README, "sh").join("");
   const root = Deno.makeTempDirSync({ prefix: "epollet-test-" });
   try {

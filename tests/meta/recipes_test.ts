@@ -1,6 +1,6 @@
 /**
- * The recipes of docs/recipes.md do what they say: each is followed, and each `curl` prints what is shown. So does each
- * command of docs/troubleshoot.md whose output is shown.
+ * The recipes of docs/recipes.md work: each is followed, and each `curl` prints the output that is shown. So does
+ * each command with output in docs/troubleshoot.md.
  * @module
  */
 import { assert } from "@std/assert";
@@ -32,7 +32,7 @@ for (const recipe of recipes) {
   });
 }
 
-Deno.test("what docs/troubleshoot.md shows is what is printed", async () => {
+Deno.test("the commands of docs/troubleshoot.md print the output that is shown", async () => {
   const { setup, recipes } = readRecipes(readDocument("docs/troubleshoot.md"));
   const shown = recipes.filter(({ typed }) => typed.length > 0);
   assert(shown.length >= 2, `${shown.length} sections with commands were found`);

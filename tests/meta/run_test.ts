@@ -1,5 +1,5 @@
 /**
- * The runner of the tests: a test that takes longer than its deadline is named and ended, however it hangs.
+ * The test runner: a test that exceeds its deadline is named and ended, however it hangs.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -38,13 +38,13 @@ interface Ran {
   readonly errors: string;
 }
 
-/** Files of tests beside each other; `using` removes them. */
+/** Test files in one directory; `using` removes them. */
 class Samples extends Site {
   constructor(files: Readonly<Record<string, string>>, support = SUPPORT) {
     super(Object.fromEntries(Object.entries(files).map(([name, text]) => [name, support + text])));
   }
 
-  /** Runs them as `deno task test` does. */
+  /** Runs the files as `deno task test` does. */
   async run(...flags: string[]): Promise<Ran> {
     const { code, stdout, stderr } = await outputOf(this.#command("piped", flags).spawn(), "the runner");
     const decoder = new TextDecoder();
@@ -55,7 +55,7 @@ class Samples extends Site {
     return this.#command("null", []).spawn();
   }
 
-  /** The process that a test has started is gone, or never was. */
+  /** Waits until the process that a test started has ended, or asserts that there was none. */
   async nothingIsLeft(): Promise<void> {
     const pid = Number(Deno.readTextFileSync(this.path("pid")));
     await eventually(() => !isRunning(pid), "what the test started is left behind");
@@ -75,7 +75,7 @@ class Samples extends Site {
   }
 }
 
-Deno.test("tests that pass pass, tests that fail fail, and all are run", async () => {
+Deno.test("passing tests pass, failing tests fail, and all are run", async () => {
   using passing = new Samples({ "a_test.ts": PASSES });
   const passed = await passing.run();
   assertEquals(passed.code, 0, passed.output);
@@ -89,7 +89,7 @@ Deno.test("tests that pass pass, tests that fail fail, and all are run", async (
   assertMatch(failed.output, /^FAILED \| 2 passed \| 1 failed .*$\n*(?![^])/m);
 });
 
-Deno.test("a test that waits for ever is named, and ended with what it started", async () => {
+Deno.test("a test that waits for ever is named, and ended with the processes that it started", async () => {
   using samples = new Samples({ "a_test.ts": HANGS + PASSES });
   const { code, output } = await samples.run("--deadline=2");
   assertEquals(code, 1, output);
@@ -97,7 +97,7 @@ Deno.test("a test that waits for ever is named, and ended with what it started",
   await samples.nothingIsLeft();
 });
 
-Deno.test("a test that blocks its thread is named, and ended with what it started", async () => {
+Deno.test("a test that blocks its thread is named, and ended with the processes that it started", async () => {
   using samples = new Samples({ "a_test.ts": PASSES + BLOCKS });
   const { code, output } = await samples.run("--deadline=2");
   assertEquals(code, 1, output);
@@ -105,7 +105,7 @@ Deno.test("a test that blocks its thread is named, and ended with what it starte
   await samples.nothingIsLeft();
 });
 
-Deno.test("a file of tests that is never loaded is an end, too", async () => {
+Deno.test("a test file that never finishes loading is ended, too", async () => {
   using samples = new Samples({
     "a_test.ts": PASSES,
     "b_test.ts": `setInterval(() => {}, 100);\nawait pending;\n` + PASSES,
@@ -118,7 +118,7 @@ Deno.test("a file of tests that is never loaded is an end, too", async () => {
   assertMatch(other.output, /^FAILED: the start of \S*b_test\.ts is over its deadline/m);
 });
 
-Deno.test("files run side by side, and what they print is not mixed", async () => {
+Deno.test("files run side by side, and their output is not mixed", async () => {
   const waits = (own: string, other: string) =>
     `Deno.test("first of ${own}", async () => {
   Deno.writeTextFileSync(import.meta.dirname + "/${own}", "");
@@ -154,7 +154,7 @@ Deno.test("failures of all processes are listed once more at the end", async () 
   assertMatch(end, /^FAILED \| 1 passed \| 2 failed/m);
 });
 
-Deno.test("a file that is not there is one line, and status 2", async () => {
+Deno.test("a missing file is one line, and status 2", async () => {
   using samples = new Samples({ "a_test.ts": PASSES });
   const { code, output, errors } = await samples.run(samples.path("b_test.ts"));
   assertEquals([code, output], [2, ""]);
@@ -164,7 +164,7 @@ Deno.test("a file that is not there is one line, and status 2", async () => {
   );
 });
 
-Deno.test("a test gets the time that its definition gives it, and no more", async () => {
+Deno.test("a test gets the time that its definition allows, and no more", async () => {
   const text = `Deno.test("what is slow", patient(60, () => sleep(4000)));\n`;
   using slow = new Samples({ "a_test.ts": text + HANGS });
   const { code, output } = await slow.run("--deadline=2");
@@ -177,7 +177,7 @@ Deno.test("a test gets the time that its definition gives it, and no more", asyn
   assertMatch(late.output, /^FAILED: "what is slow" .* deadline of 2 s/m);
 });
 
-Deno.test("--fast leaves out what starts a process or listens, and lets nothing else do so", async () => {
+Deno.test("--fast leaves out tests that start a process or listen, and prevents all others from doing so", async () => {
   const program = `file://${REPOSITORY}tests/support/program.ts`;
   using samples = new Samples({
     "a_test.ts": PASSES,
@@ -196,14 +196,14 @@ Deno.test("--fast leaves out what starts a process or listens, and lets nothing 
   }
 });
 
-Deno.test("who ends the runner ends the tests", async () => {
+Deno.test("ending the runner ends the tests", async () => {
   using samples = new Samples({ "a_test.ts": HANGS });
   const runner = samples.start();
   const pid = () => {
     try {
       return Number(Deno.readTextFileSync(samples.path("pid")));
     } catch {
-      return 0; // it has not begun
+      return 0; // not started yet
     }
   };
   try {
@@ -215,7 +215,7 @@ Deno.test("who ends the runner ends the tests", async () => {
   await samples.nothingIsLeft();
 });
 
-Deno.test("what tests print is not taken for their names, however the output is cut", () => {
+Deno.test("output of tests is not taken for their names, however it is cut", () => {
   const output = `running 2 tests from ./a_test.ts
 first ...
 ------- output -------

@@ -1,5 +1,5 @@
 /**
- * What every file of the project keeps to.
+ * Rules for every file of the project.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -18,10 +18,10 @@ const FOLDERS = [
   "docs",
   "html",
 ];
-/** This file, which has samples of what is forbidden. */
+/** This file, which has samples of forbidden text. */
 const OWN = "tests/meta/tidy_test.ts";
 const LINES_MAX = 335;
-/** Limits that count things, and are named by what they count. */
+/** Limits that count things, and are named after these. */
 const COUNTS = [
   "REPEATED_KEYS_MAX",
   "ANNOUNCED_ADDRESSES_MAX",
@@ -103,7 +103,7 @@ function read(file: string): string {
   return Deno.readTextFileSync(REPOSITORY + file);
 }
 
-Deno.test("names of files are snake_case, and files do one thing", () => {
+Deno.test("file names are snake_case, and files do one thing", () => {
   for (const file of MODULES) {
     assertMatch(file.split("/").at(-1)!, /^[a-z][a-z0-9_]*(\.d)?\.ts$/, file);
     const lines = read(file).split("\n").length;
@@ -111,11 +111,11 @@ Deno.test("names of files are snake_case, and files do one thing", () => {
   }
 });
 
-Deno.test("every module begins by saying what it is", () => {
+Deno.test("every module begins with its description", () => {
   for (const file of MODULES) assert(read(file).startsWith("/**\n * "), `${file} has no header`);
 });
 
-Deno.test("nothing is left open, untyped or switched off", () => {
+Deno.test("no to-do notes, skipped tests or untyped values are left", () => {
   const forbidden = [
     "TO" + "DO",
     "FIX" + "ME",
@@ -129,7 +129,7 @@ Deno.test("nothing is left open, untyped or switched off", () => {
   }
 });
 
-Deno.test("tests let time pass by sleep() of tests/support/ alone", () => {
+Deno.test("tests wait only by sleep() of tests/support/", () => {
   const bare = /new Promise[^;]*=>\s*setTimeout\((?:\w+\s*[,)]|\(\) => resolve)/;
   for (
     const sample of [
@@ -150,7 +150,7 @@ Deno.test("no merge has left its marks", () => {
   }
 });
 
-/** Where bounds stand; the second is a part of the first. */
+/** The files with bounds. The second has a part of those of the first. */
 const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "handlers/site/limits.ts"];
 
 function namesOfLimits(): string[] {
@@ -159,7 +159,7 @@ function namesOfLimits(): string[] {
   );
 }
 
-Deno.test("bounds are named with their unit, and stand in server/limits.ts", () => {
+Deno.test("bounds are named with their unit, and are in server/limits.ts", () => {
   const names = namesOfLimits();
   assert(names.length > 20);
   for (const name of names) {
@@ -176,12 +176,12 @@ Deno.test("every limit is used", () => {
   for (const name of names) assert(elsewhere.includes(name), `${name} is used nowhere`);
 });
 
-/** What a heading is called in links, as GitHub makes it. */
+/** Returns the anchor of a heading, as GitHub makes it. */
 function anchorOf(heading: string): string {
   return heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\p{Pc} -]/gu, "").replaceAll(" ", "-");
 }
 
-Deno.test("the documents link only to files and headings that are there", () => {
+Deno.test("the documents link only to existing files and headings", () => {
   for (const file of FILES.filter((file) => file.endsWith(".md"))) {
     for (const [, target, anchor] of read(file).matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)) {
       const path = new URL(target!, `file://${REPOSITORY}${file}`).pathname;

@@ -1,5 +1,5 @@
 /**
- * What docs/understand.md shows: what its programs print, and the system calls that strace sees.
+ * docs/understand.md shows the real output of its programs, and the system calls that strace sees.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +13,7 @@ import { hasStrace } from "../support/trace.ts";
 
 const UNDERSTAND = readDocument("docs/understand.md");
 
-/** Standard output of the program of docs/understand.md, when 12 bytes and then one more have come. */
+/** Returns the output of the program in docs/understand.md when 12 bytes and then one more arrive. */
 async function lesson(args: readonly string[]): Promise<string> {
   const [text] = blocksOf(UNDERSTAND, "ts") as [string];
   await using program = new ShownProgram(text, args);
@@ -36,12 +36,12 @@ async function lesson(args: readonly string[]): Promise<string> {
   return printed;
 }
 
-Deno.test("docs/understand.md shows what a level tells, and what an edge does not", async () => {
+Deno.test("docs/understand.md shows what a level reports, and what an edge does not", async () => {
   assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
   assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
 });
 
-/** What is shown of a trace, as a pattern: numbers, strings and what was left out may be others. */
+/** Returns a pattern for a line of a trace. Numbers, strings and left-out parts may differ. */
 function tracePattern(line: string): RegExp {
   const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
@@ -51,7 +51,7 @@ function tracePattern(line: string): RegExp {
   return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
 }
 
-/** Is a client as docs/understand.md has one. */
+/** Acts as the client in docs/understand.md. */
 async function askOnce(port: number, isEcho: boolean): Promise<void> {
   using wire = await Wire.connect(port);
   if (isEcho) {
@@ -67,7 +67,7 @@ async function askOnce(port: number, isEcho: boolean): Promise<void> {
   await wire.some();
 }
 
-/** Starts a command under strace, and has clients until it has seen all that is shown. */
+/** Starts a command under strace, and connects clients until the trace has all lines that are shown. */
 async function traced(command: string, shown: readonly string[]): Promise<void> {
   using site = new Site();
   const words = wordsOf(command.trim()).flatMap((word) => word === "deno" ? DENO : [word])
@@ -75,7 +75,7 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
   await using program = await Program.startCommand(words);
   let missing = shown;
   let refusals = 0;
-  // Now and then the loop waits on another thread, which is not traced; what strace writes may come late.
+  // Sometimes the loop waits on another thread, which is not traced, and strace may write late.
   for (let attempt = 0; attempt < 300; attempt++) {
     await askOnce(program.port, command.includes("--handler echo"));
     const trace = Deno.readTextFileSync(site.path("trace.txt"));
@@ -89,7 +89,7 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
   if (command.includes("naive")) assert(refusals > 1000, "no descriptor was asked again and again");
 }
 
-Deno.test("what docs/understand.md shows of strace is what strace shows", async () => {
+Deno.test("docs/understand.md shows what strace prints", async () => {
   if (IS_EMULATED || Deno.build.arch !== "x86_64" || !hasStrace()) return;
   const scenarios: { command: string; shown: string[] }[] = [];
   for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {

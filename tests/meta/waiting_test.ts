@@ -1,12 +1,12 @@
 /**
- * Waits of tests have an end, and say what they were for.
+ * Waits in tests have an end, and name what they wait for.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { wholeCalls } from "../support/trace.ts";
 import { awaited, eventually, PATIENCE_MS } from "../support/waiting.ts";
 
-/** While `test` runs all timers of many seconds end at once. */
+/** Runs `test` while all timers of many seconds expire at once. */
 async function impatiently(test: () => Promise<void>): Promise<void> {
   const { setTimeout } = globalThis;
   const now = performance.now;
@@ -29,7 +29,7 @@ async function failureOf(promise: Promise<unknown>): Promise<string> {
   return await promise.then(() => "none", (error) => (error as Error).message);
 }
 
-Deno.test("a call that strace shows in two parts is one line", () => {
+Deno.test("a call that strace prints in two parts becomes one line", () => {
   assertEquals(
     wholeCalls([
       '12  openat2(5, "out", {resolve=RESOLVE_BENEATH}, 24 <unfinished ...>',
@@ -43,7 +43,7 @@ Deno.test("a call that strace shows in two parts is one line", () => {
   );
 });
 
-Deno.test("what is awaited in vain is named", async () => {
+Deno.test("the error names what did not happen", async () => {
   await impatiently(async () => {
     const failure = await failureOf(awaited(new Promise(() => {}), "the morning"));
     assertEquals(failure, "waited in vain for the morning");
@@ -52,7 +52,7 @@ Deno.test("what is awaited in vain is named", async () => {
   });
 });
 
-Deno.test("what comes is given on, and so is what fails", async () => {
+Deno.test("the awaited result is returned, and an error is thrown on", async () => {
   assertEquals(await awaited(Promise.resolve(7), "a number"), 7);
   assertEquals(await failureOf(awaited(Promise.reject(new Error("its own")), "a number")), "its own");
   let looks = 0;

@@ -1,5 +1,5 @@
 /**
- * Sockets that systemd hands over: a shell does so here.
+ * Sockets that systemd passes; here a shell does so.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -13,14 +13,14 @@ import { Started } from "../support/started.ts";
 import { curl, get, Wire } from "../support/wire.ts";
 import { outputOf } from "../support/waiting.ts";
 
-loadLibc(); // outside of any test, since it stays open
+loadLibc(); // outside of any test, because the library stays open
 
 const decoder = new TextDecoder();
 const INDEX = { "index.html": "hello" };
 
-/** Starts the program by a shell, which stays the same process: `fds` become its descriptors from 3 on. */
+/** Returns the command of a shell that becomes the program, with `fds` as its descriptors from 3 on. */
 function activated(fds: readonly number[], args: readonly string[], variables: string): string[] {
-  for (const fd of fds) libc.fcntl(fd, F_SETFD, 0); // it is inherited
+  for (const fd of fds) libc.fcntl(fd, F_SETFD, 0); // the descriptor is inherited
   const moved = fds.map((fd, i) => `exec ${50 + i}<&${fd} ${fd}<&-`);
   const placed = fds.map((_, i) => `exec ${3 + i}<&${50 + i} ${50 + i}<&-`);
   const script = [...moved, ...placed, `export ${variables}`, 'exec "$@"'].join("; ");
@@ -29,13 +29,13 @@ function activated(fds: readonly number[], args: readonly string[], variables: s
 
 const HANDED_OVER = 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES="a:b"';
 
-Deno.test("sockets that systemd hands over are served on, instead of any address", async () => {
+Deno.test("sockets that systemd passes are served on, instead of any address", async () => {
   using site = new Site(INDEX);
   const path = site.path("a.sock");
   const tcp = listenTcp("127.0.0.1", 0, 16);
   const { port } = localAddress(tcp);
   const fds = [tcp, listenUnix(path, 16)];
-  const waiting = await Wire.connect(port); // before it is started
+  const waiting = await Wire.connect(port); // before the program starts
   await waiting.send(get("/"));
   const args = ["-v", "-d", site.root, "--listen", `unix:${site.path("other.sock")}`];
   await using started = await Started.command(activated(fds, args, HANDED_OVER), /^keep-alive/m);
@@ -50,7 +50,7 @@ Deno.test("sockets that systemd hands over are served on, instead of any address
   waiting[Symbol.dispose]();
   assertEquals(curl("--unix-socket", path, "http://x/"), "hello");
   assertEquals(Array.from(Deno.readDirSync(site.root), ({ name }) => name).sort(), ["a.sock", "index.html"]);
-  // Non-blocking, and closed on exec: /proc says both in one octal number.
+  // Non-blocking and close-on-exec: /proc shows both in one octal number.
   for (const fd of [3, 4]) {
     const flags = /^flags:\s+(\d+)$/m.exec(Deno.readTextFileSync(`/proc/${started.process.pid}/fdinfo/${fd}`))
       ?.[1];
@@ -60,7 +60,7 @@ Deno.test("sockets that systemd hands over are served on, instead of any address
   assert(Deno.lstatSync(path).isSocket, "it is systemd's");
 });
 
-Deno.test("the variables that say so are read once, and by the process that they are meant for", () => {
+Deno.test("the variables of systemd are read once, and by the process that they name", () => {
   const names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
   for (const [pid, fds] of [[Deno.pid, [3, 4]], [Deno.pid + 1, []], ["", []]] as const) {
     for (const [i, value] of [pid, 2, "a:b"].entries()) Deno.env.set(names[i]!, String(value));
@@ -70,7 +70,7 @@ Deno.test("the variables that say so are read once, and by the process that they
   }
 });
 
-Deno.test("variables that are meant for another process do not count; a descriptor that is none is one line", async () => {
+Deno.test("variables for another process are ignored; a bad descriptor is one line", async () => {
   using site = new Site(INDEX);
   const fd = listenTcp("127.0.0.1", 0, 16);
   const { port } = localAddress(fd);

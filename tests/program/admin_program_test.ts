@@ -1,5 +1,5 @@
 /**
- * `--admin` and `--healthcheck`, by the program as a user starts it: without further rights, and in its sandbox.
+ * `--admin` and `--healthcheck` in the program as a user starts it: without privileges, and in its sandbox.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -11,20 +11,20 @@ import { awaited, eventually } from "../support/waiting.ts";
 
 const NO_FILE = "--no-config";
 
-/** A program that serves operators, and on which port. */
+/** Starts a program with `--admin`, and returns its admin port. */
 async function startWithAdmin(root: string, ...args: string[]): Promise<{ program: Program; admin: number }> {
   const program = await Program.start(root, [NO_FILE, "--admin", "0", ...args]);
   await program.printed(/^Admin at http:\/\/127\.0\.0\.1:\d+\/$/m);
   return { program, admin: Number(/^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1]) };
 }
 
-/** The value of a metric. */
+/** Returns the value of a metric. */
 async function metric(port: number, name: string): Promise<number> {
   const { text } = await exchange(port, get("/metrics"));
   return Number(text.split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length));
 }
 
-Deno.test("operators see what clients did, on a port of their own, and their own requests do not count", async () => {
+Deno.test("operators see on their own port what clients did, and their own requests do not count", async () => {
   using site = new Site({ "index.html": "home" });
   const { program, admin } = await startWithAdmin(site.root);
   await using _ = program;
@@ -45,10 +45,10 @@ Deno.test("operators see what clients did, on a port of their own, and their own
   assertStringIncludes(text, "<title>epollet: status</title>");
 });
 
-/** Long heads, of each of which the access log keeps two forms of its line: unbounded they took 80 MB. */
+/** Long heads. For each the access log keeps two forms of its line; without a bound they took 80 MB. */
 const LONG_HEADS = 10_000;
 
-Deno.test("heads of requests that are known take at most so much memory, with what the log keeps, and are counted", async () => {
+Deno.test("the memory of known heads, with their log lines, is bounded and counted", async () => {
   using site = new Site({ "index.html": "home" });
   const flags = ["--access-log", "json", "--access-log-file", "/dev/null"];
   const { program, admin } = await startWithAdmin(site.root, ...flags);
@@ -59,7 +59,7 @@ Deno.test("heads of requests that are known take at most so much memory, with wh
     await Promise.all(wires.map(async (wire) => {
       while (next < end) {
         const request = get(`/?${next++}`, `User-Agent: ${"x".repeat(900)}`);
-        for (let coming = 1; coming <= 3; coming++) { // the third is known, and its line is kept
+        for (let coming = 1; coming <= 3; coming++) { // the third request is known, and its line is kept
           await wire.send(request);
           await wire.expect();
         }
@@ -79,7 +79,7 @@ Deno.test("heads of requests that are known take at most so much memory, with wh
   assert(grown < limit * 2, `${grown} bytes more than before`);
 });
 
-Deno.test("while it drains it is alive and not ready, and --healthcheck tells the one from the other", async () => {
+Deno.test("while it drains the program is alive and not ready, and --healthcheck distinguishes the two", async () => {
   using site = new Site({ "big": new Uint8Array(30_000_000) });
   const { program, admin } = await startWithAdmin(site.root);
   await using _ = program;
@@ -113,7 +113,7 @@ Deno.test("while it drains it is alive and not ready, and --healthcheck tells th
   assertMatch(gone.stderr, /^epollet: Cannot ask 127\.0\.0\.1:\d+: ECONNREFUSED \(connection refused\)\n$/);
 });
 
-Deno.test("--healthcheck asks where the environment or the file says, and everybody's address by 127.0.0.1", async () => {
+Deno.test("--healthcheck asks the address of the environment or the file, and 127.0.0.1 for all interfaces", async () => {
   const asked: string[] = [];
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     asked.push(request.url);
@@ -131,7 +131,7 @@ Deno.test("--healthcheck asks where the environment or the file says, and everyb
   assertEquals((await runProgram(["--healthcheck"], broken.root)).code, 1, "yes or no is all it says");
 });
 
-Deno.test("who says nothing, something else, or ends at once is not well", async () => {
+Deno.test("a server that sends nothing, something else, or ends at once is unhealthy", async () => {
   for (
     const [answer, expected] of [
       [null, /^No answer from 127\.0\.0\.1:\d+ within 0\.2 s$/],
@@ -140,7 +140,7 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
       ["HTTP/1.1 500 Oops\r\n\r\n", /^http:\/\/127\.0\.0\.1:\d+\/healthz answers 500$/],
     ] as const
   ) {
-    // Another process, since the one that asks runs nothing else meanwhile.
+    // A second process, because `probe` blocks its own.
     const script = `
       const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
       console.log(listener.addr.port);
@@ -161,7 +161,7 @@ Deno.test("who says nothing, something else, or ends at once is not well", async
   }
 });
 
-Deno.test("the port of the site, a name and a wrong address are refused; an open address is warned of", async () => {
+Deno.test("the port of the site, a name and a wrong address are refused; an open address is warned about", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
   const site = (...args: string[]) => runProgram([NO_FILE, ...args]);
@@ -184,7 +184,7 @@ Deno.test("the port of the site, a name and a wrong address are refused; an open
   assertMatch((await program.finish()).stderr, /^epollet: --admin \[::\]:0 asks for no password: [^\n]+\n$/);
 });
 
-Deno.test("the supervisor tells of each worker, and nothing is counted backwards when one is replaced", async () => {
+Deno.test("the supervisor reports each worker, and no counter falls when one is replaced", async () => {
   using site = new Site({ "index.html": "home" });
   const { program, admin } = await startWithAdmin(site.root, "--workers", "2");
   await using _ = program;

@@ -1,5 +1,5 @@
 /**
- * What operators are served, by the handler itself.
+ * The admin service, by its handler alone.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -19,7 +19,7 @@ import { exchange, get, head, Wire } from "../support/wire.ts";
 
 const PAGE = `${REPOSITORY}handlers/admin/status.html`;
 
-/** A server with nothing but this handler, which says how often it asked for snapshots. */
+/** Starts a server with only this handler. `state.asked` counts the snapshots that it asked for. */
 function servingAdmin(snapshots: () => Snapshot[] | Promise<Snapshot[]> = () => [snapshotWith()]) {
   const state = { asked: 0, isReady: true };
   const handler = adminHandler({
@@ -30,7 +30,7 @@ function servingAdmin(snapshots: () => Snapshot[] | Promise<Snapshot[]> = () => 
   return Object.assign(serving(handler), { state });
 }
 
-/** The first `count` events of a stream. */
+/** Returns the first `count` events of a stream. */
 async function events(
   port: number,
   count: number,
@@ -42,7 +42,7 @@ async function events(
   return { text, data: found(text).map((data) => JSON.parse(data)) };
 }
 
-Deno.test("alive is 200 always, ready is 503 while it drains, and nothing is kept by anybody", async () => {
+Deno.test("/healthz is always 200, /readyz is 503 while the server drains, and neither may be cached", async () => {
   await using server = servingAdmin();
   for (const isReady of [true, false]) {
     server.state.isReady = isReady;
@@ -72,7 +72,7 @@ Deno.test("anything else is 404, other methods are 405, and HEAD is GET without 
   assertEquals(server.errors, []);
 });
 
-Deno.test("a name that strangers may lead here is refused, and so is what another site's page asks for", async () => {
+Deno.test("a host name that an attacker can point here is refused, and so are requests by another site's page", async () => {
   await using server = servingAdmin();
   const statusFor = async (host: string, path = "/metrics", ...lines: string[]) => {
     const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${
@@ -117,12 +117,12 @@ Deno.test("a name that strangers may lead here is refused, and so is what anothe
   assertEquals(await statusFor("localhost", "/metrics", "Sec-Fetch-Site: same-origin"), 200);
 });
 
-Deno.test("the page is one file, the same as the one it is made of, and nothing but its own script may run", async () => {
+Deno.test("the page is one file, equal to its source, and only its own script may run", async () => {
   const html = await Deno.readTextFile(PAGE);
   const module = await Deno.readTextFile(PAGE.replace("status.html", "status_page.ts"));
   assert(STATUS_PAGE === html && module === statusPageModule(html), "deno task status writes it anew");
   assert(!/(?:src|href)="(?!data:|\/(?:metrics|healthz|readyz)")/.test(html), "it loads something");
-  assert(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(html), "it names somebody");
+  assert(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(html), "it names another server");
   await using server = servingAdmin();
   const { fields, text } = await exchange(server.port, get("/"));
   assertEquals([text, fields["content-type"]], [html, "text/html; charset=utf-8"]);
@@ -136,7 +136,7 @@ Deno.test("the page is one file, the same as the one it is made of, and nothing 
   assert(!policy.includes("unsafe"), policy);
 });
 
-/** A worker that has done something of everything. */
+/** Returns the snapshot of a worker with a value in every counter. */
 function used(pid: number): Snapshot {
   return snapshotWith({
     pid,
@@ -153,7 +153,7 @@ function used(pid: number): Snapshot {
   });
 }
 
-Deno.test("metrics: what was counted, as Prometheus reads it, with the worker's number where there are several", async () => {
+Deno.test("metrics: all counters in the format of Prometheus, with the worker's number when there are several", async () => {
   await using server = servingAdmin(() => Promise.resolve([used(1)]));
   const { text, fields } = await exchange(server.port, get("/metrics"));
   assertEquals(fields["content-type"], METRICS_TYPE);
@@ -179,10 +179,13 @@ Deno.test("metrics: what was counted, as Prometheus reads it, with the worker's 
   assert(several.includes('epollet_requests_total{worker="1",code="200"} 5'));
   assert(several.includes('process_open_fds{worker="0"} 12'));
   assertEquals(several.filter((line) => line === "# TYPE epollet_requests_total counter").length, 1);
-  assert(!metricsText([snapshotWith()], "1").includes("_cache_"), "without a cache nothing is said of one");
+  assert(
+    !metricsText([snapshotWith()], "1").includes("_cache_"),
+    "without a cache there are no metrics of one",
+  );
 });
 
-Deno.test("promtool has nothing to say against the metrics", async () => {
+Deno.test("promtool accepts the metrics without warnings", async () => {
   for (const snapshots of [[snapshotWith()], [used(1)], [used(1), used(2)]]) {
     let process: Deno.ChildProcess;
     try {
@@ -200,12 +203,12 @@ Deno.test("promtool has nothing to say against the metrics", async () => {
       process.stdin,
     );
     const { code, stdout, stderr } = await process.output();
-    const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assertEquals([code, said], [0, ""]);
+    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertEquals([code, output], [0, ""]);
   }
 });
 
-Deno.test("events come as long as somebody looks, each once for all, and nothing is asked when nobody does", async () => {
+Deno.test("events come while a client watches, each made once for all, and no snapshots are taken when none does", async () => {
   await using server = servingAdmin();
   const startedMs = performance.now();
   const [one, other] = await Promise.all([events(server.port, 4), events(server.port, 4)]);
@@ -217,7 +220,7 @@ Deno.test("events come as long as somebody looks, each once for all, and nothing
   const { asked } = server.state;
   assert(asked <= passedMs / STATUS_INTERVAL_MS + 2, `${asked} snapshots in ${passedMs} ms`);
   await sleep(2.5 * STATUS_INTERVAL_MS);
-  assert(server.state.asked <= asked + 1, "somebody goes on asking");
+  assert(server.state.asked <= asked + 1, "snapshots are still taken");
 });
 
 Deno.test("an event is small, however many connections there are, and counts all of them", async () => {
@@ -238,7 +241,7 @@ Deno.test("an event is small, however many connections there are, and counts all
   assert(text.length < 32 * 1024, `${text.length} bytes`);
 });
 
-Deno.test("who looks last finds no room, and has it again when another has left", async () => {
+Deno.test("a client over the limit of watchers gets 503, and has room when another has left", async () => {
   await using server = servingAdmin();
   const wires: Wire[] = [];
   try {
@@ -257,7 +260,7 @@ Deno.test("who looks last finds no room, and has it again when another has left"
   assertEquals((await events(server.port, 1)).data.length, 1);
 });
 
-Deno.test("a snapshot that fails ends the streams, and the next one who looks gets another chance", async () => {
+Deno.test("a snapshot that fails ends the streams, and the next watcher starts anew", async () => {
   let isBroken = true;
   await using server = servingAdmin(() => {
     if (isBroken) throw new Error("no snapshot");

@@ -1,5 +1,5 @@
 /**
- * Capabilities: what a process that serves has of them, and what a program believes whose file has some.
+ * Capabilities: those of a serving process, and the environment of a program whose file has some.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -18,7 +18,7 @@ import { exchange, get } from "../support/wire.ts";
 const IS_ROOT = Deno.uid() === 0;
 const NET_BIND_SERVICE = 10;
 
-/** What of a set of capabilities, such as CapEff, each thread of a process has. */
+/** Returns a set of capabilities, such as CapEff, of each thread of a process. */
 function capabilitiesOf(pid: number, set: string): bigint[] {
   return Array.from(Deno.readDirSync(`/proc/${pid}/task`), ({ name }) => {
     const status = Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`);
@@ -26,14 +26,17 @@ function capabilitiesOf(pid: number, set: string): bigint[] {
   });
 }
 
-/** Starts it as the unit does it: with one capability, which is ambient. User 0 is no exception here (SECBIT_NOROOT). */
+/**
+ * Returns the command that starts the program as the unit does: with one ambient capability, and without root's
+ * special treatment (SECBIT_NOROOT).
+ */
 function asUnit(args: readonly string[]): string[] {
   const secure = ["--securebits", "+noroot,+noroot_locked"];
   const one = ["--inh-caps", "-all,+net_bind_service", "--ambient-caps", "+net_bind_service"];
   return ["setpriv", ...secure, ...one, ...programCommand(["--port", "0", "--no-config", ...args])];
 }
 
-Deno.test("of the unit's right to listen below 1024 the supervisor keeps hold, and no thread of a worker has it", async () => {
+Deno.test("the supervisor keeps the unit's right to listen below 1024, and no thread of a worker has it", async () => {
   if (!IS_ROOT) return console.log("skipped: only root can give a capability");
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.startCommand(asUnit(["--root", site.root, "--workers", "2"]));
@@ -47,12 +50,12 @@ Deno.test("of the unit's right to listen below 1024 the supervisor keeps hold, a
   }
 });
 
-Deno.test("a process that serves alone gives up the right to listen below 1024 in the thread that serves", async () => {
+Deno.test("a single process gives up the right to listen below 1024 in the thread that serves", async () => {
   if (!IS_ROOT) return console.log("skipped: only root can give a capability");
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.startCommand(asUnit(["--root", site.root, "-v"]));
   await program.printed(/^sandbox .*\n/m);
-  if (!/Landlock ABI/.test(program.stdout)) return; // it may be replaced then
+  if (!/Landlock ABI/.test(program.stdout)) return; // without the sandbox it may be upgraded, and keeps the right
   const { pid } = program;
   const status = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/status`);
   for (const set of ["CapPrm", "CapEff", "CapInh", "CapAmb"]) {
@@ -60,13 +63,13 @@ Deno.test("a process that serves alone gives up the right to listen below 1024 i
   }
 });
 
-Deno.test("a program whose file has a set-ID bit believes no environment, and starts no workers", async () => {
+Deno.test("a program whose file has a set-ID bit ignores the environment, and starts no workers", async () => {
   if (!IS_ROOT || IS_EMULATED) return console.log("skipped: only root can make such a file");
   using site = new Site({ "named/index.html": "named", "believed/index.html": "believed" });
   const [deno] = DENO;
   Deno.copyFileSync(deno, site.path("deno"));
   Deno.chownSync(site.path("deno"), 0, 1);
-  Deno.chmodSync(site.path("deno"), 0o2755); // as capabilities of the file do it, this makes the kernel set AT_SECURE
+  Deno.chmodSync(site.path("deno"), 0o2755); // like capabilities of the file, this makes the kernel set AT_SECURE
   const systemd = notifySocket(site.path("notify"));
   try {
     const variables = {
@@ -112,7 +115,7 @@ Deno.test("a program whose file has a set-ID bit believes no environment, and st
   }
 });
 
-Deno.test("a variable that is hidden is not there, and the environment's pointers stay where other threads read them", () => {
+Deno.test("a hidden variable is gone, and the environment's pointers stay where other threads read them", () => {
   const environment = Deno.dlopen("libc.so.6", { environ: { type: "pointer" } });
   try {
     const pointers = () => {
@@ -132,7 +135,8 @@ Deno.test("a variable that is hidden is not there, and the environment's pointer
     assertEquals(names.map(environmentVariable), expected);
     assertEquals(isSecureExecution(), false);
   } finally {
-    for (const name of ["HIDDEN_AB", "HIDDEN_B"]) Deno.env.delete(name); // other tests start programs
+    // Programs that other tests start would inherit them.
+    for (const name of ["HIDDEN_AB", "HIDDEN_B"]) Deno.env.delete(name);
     environment.close();
   }
 });

@@ -1,5 +1,6 @@
 /**
- * `--check` on rules that lead in a circle, on and on, to themselves or to nothing; and on rules that are well.
+ * `--check` on rules that lead in a circle, on and on, to themselves or to a missing path; and on rules without a
+ * problem.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -10,23 +11,23 @@ import { mergeSettings } from "../../program/config/settings/settings.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** What the rules in a file with this text are found to lead to. */
+/** Returns where the rules in a file with this text are found to lead. */
 async function foundIn(site: Site, text: string): Promise<string[]> {
   const path = site.path("epollet.json");
   const command = mergeSettings(parseCommandLine([]), parseConfig(path, text));
   return (await rehearsedWarnings(command)).map((line) => line.replace(path, "epollet.json"));
 }
 
-/** A file with each rule in a line of its own: the first stands in line 3. */
+/** Returns a file with each rule on a line of its own; the first is on line 3. */
 function withRules(kind: string, rules: readonly (readonly [string, string])[], others: object = {}): string {
   const written = rules.map(([source, destination]) => JSON.stringify({ source, destination }));
   const [, rest] = /^\{(.*)\}$/.exec(JSON.stringify({ root: "html", ...others })) ?? [];
   return `{ ${rest},\n"${kind}": [\n${written.join(",\n")}\n] }`;
 }
 
-/** Redirects, and what is said of each; null: nothing. */
+/** Redirects, and the warning about each; null for none. */
 const REDIRECTS: readonly [source: string, destination: string, found: string | null, others?: object][] = [
-  // To itself, in any spelling.
+  // To itself, in different spellings.
   ["/a", "/a#top", "to itself: it is without effect"],
   ["/a", "/%61", "to itself: it is without effect"],
   ["/a/b", "/a/./b", "to itself: it is without effect"],
@@ -36,12 +37,12 @@ const REDIRECTS: readonly [source: string, destination: string, found: string | 
   ["/{b,c}", "/b", null],
   ["/**", "/index.html", null],
   ["/a", "/a?x=1", null],
-  // Slashes: a directory sends to its slash.
+  // Slashes: a directory redirects to its path with a slash.
   ["/folder/", "/folder", "in a circle: /folder/ → /folder → /folder/"],
   ["/folder", "/folder/", null],
   ["/none/", "/none", "in a circle where /none is a directory: /none/ → /none → /none/"],
   ["/**/", "/$1", "in a circle where /a is a directory: /a/ → /a → /a/"],
-  // Clean URLs send from a file to its page.
+  // Clean URLs redirect from a file to its page.
   ["/about", "/about.html", "in a circle: /about → /about.html → /about", { cleanUrls: true }],
   ["/about", "/about.html", null],
   ["/about.html", "/about", null, { cleanUrls: true }],
@@ -54,22 +55,22 @@ const REDIRECTS: readonly [source: string, destination: string, found: string | 
     cleanUrls: true,
   }],
   ["/about/", "/about", null, { cleanUrls: true }],
-  // An application has a page everywhere.
+  // A single-page application has a page at every path.
   ["/none/", "/none", null, { spa: true }],
-  // Patterns whose destination they fit.
+  // Patterns that match their own destination.
   ["/**", "/new/$1", "on and on: /a → /new/a → /new/new/a → …"],
   ["/**", "/$1$1$1/x", "on and on: /a → /aaa/x → "],
   ["/old/**", "/new/$1", null],
   ["/*.htm", "/$1.html", null],
   ["/[!a]?", "/x", null],
   ["/[!a]?", "/b[a]/../bc", null],
-  // Another server decides, and this one.
+  // To another server, and to this one.
   ["/**", "https://example.org/$1", null],
   ["/**", "http://localhost/$1", "in a circle: /a → /a"],
   ["/**", "http://localhost:8080/$1", null],
 ];
 
-Deno.test("a redirect that arrives nowhere is named by --check with its line, one that arrives is not", async () => {
+Deno.test("--check names a redirect that never arrives with its line, and none that arrives", async () => {
   using site = new Site({ "html/index.html": "", "html/about.html": "", "html/folder/index.html": "" });
   for (const [source, destination, found, others] of REDIRECTS) {
     const text = withRules("redirects", [["/unrelated", "/about.html"], [source, destination]], others);
@@ -106,7 +107,7 @@ Deno.test("circles of several rules and hosts are followed, wherever they begin"
   ]);
 });
 
-Deno.test("what --check calls a circle is one: the server sends on from each step to the next", async () => {
+Deno.test("a circle that --check reports is real: the server redirects from each step to the next", async () => {
   using site = new Site({ "html/index.html": "", "html/about.html": "", "html/folder/index.html": "" });
   const rules: [string, string][] = [["/folder/", "/folder"], ["/about", "/about.html"]];
   const text = withRules("redirects", rules, { cleanUrls: true, port: 0, host: "127.0.0.1" });
@@ -129,7 +130,7 @@ Deno.test("what --check calls a circle is one: the server sends on from each ste
   assertEquals(steps, 4);
 });
 
-Deno.test("rewrites that lead to each other, to themselves, or to nothing are named by --check, and no others", async () => {
+Deno.test("--check names rewrites that lead to each other, to themselves or to a missing path, and no others", async () => {
   using site = new Site({ "html/index.html": "", "html/v1/a.html": "", "html/app/index.html": "" });
   const cases: [rules: [string, string][], found: string[], others?: object][] = [
     [[["/x/*", "/y/$1"], ["/y/*", "/x/$1"]], [
@@ -143,10 +144,10 @@ Deno.test("rewrites that lead to each other, to themselves, or to nothing are na
     ]],
     [[["/**", "/$1"]], ["3: The rewrite rule for /** leads to itself: it is without effect"]],
     [[["/a", "/none.html"], ["/b", "/v1/"], ["/c", "/app/"], ["/d", "/v1/a"]], [
-      "3: The rewrite rule for /a leads to /none.html, where nothing is",
-      "4: The rewrite rule for /b leads to /v1/, where nothing is",
+      "3: The rewrite rule for /a leads to /none.html, which does not exist",
+      "4: The rewrite rule for /b leads to /v1/, which does not exist",
     ], { cleanUrls: true }],
-    [[["/**", "/v1/$1"]], []], // followed once
+    [[["/**", "/v1/$1"]], []], // a rewrite is applied once
     [[["/app/**", "/app/index.html"], ["/**", "/"]], []],
   ];
   for (const [rules, found, others] of cases) {

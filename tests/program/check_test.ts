@@ -1,5 +1,6 @@
 /**
- * `--check`: what is in force, as a configuration file that says the same; or the one line that says what is wrong.
+ * `--check` prints the settings in force as a configuration file with the same meaning, or the one line that reports
+ * a mistake.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -17,14 +18,14 @@ import { Program, programCommand, runProgram, Site } from "../support/program.ts
 const HASH = hashPassword("secret");
 const isValid = compileSchema(JSON.parse(jsonSchemaText()));
 
-/** What a file at `path` with this text has in force. */
+/** Returns the settings in force for a file at `path` with this text. */
 function settingsOf(text: string, args: readonly string[] = [], path = "/srv/epollet.json"): CommandLine {
   return mergeSettings(parseCommandLine(args), parseConfig(path, text));
 }
 
 /**
- * What matters: not which file said it, how fields are put together to rules, or which of the addresses is called the
- * port. Roots have a test of their own.
+ * Returns the meaning of the settings: without the name of the file, the way in which fields are joined to rules, and
+ * the choice which address is called the port. Roots are compared in a test of their own.
  */
 function meaningOf(settings: CommandLine): unknown {
   const { config: _, file: _file, port: _port, host: _host, listen: _listen, site, hosts, ...program } =
@@ -36,7 +37,7 @@ function meaningOf(settings: CommandLine): unknown {
   return { ...program, site: meaning(site), hosts: Array.from(hosts, ([name, own]) => [name, meaning(own)]) };
 }
 
-Deno.test("what is printed is a valid file that says the same, wherever it is put", () => {
+Deno.test("the output is a valid file with the same meaning, wherever it is put", () => {
   const files: [text: string, args?: readonly string[]][] = [
     ["{}", ["-d", "/srv/html"]],
     ['{ "port": 0, "host": "::", "keepAlive": false, "handler": "echo", "coroutine": true, "root": "a" }'],
@@ -81,7 +82,7 @@ Deno.test("what is printed is a valid file that says the same, wherever it is pu
   }
 });
 
-Deno.test("every key is printed, but for those that nobody chose and that nothing stands for", () => {
+Deno.test("every key is printed, except unset ones without a default", () => {
   const printed = writtenConfig(settingsOf('{ "root": "a" }'), "/").map(([key]) => key);
   const keys = Object.keys(configSchema.shape).filter((key) => key !== "$schema");
   assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
@@ -96,7 +97,7 @@ Deno.test("every key is printed, but for those that nobody chose and that nothin
   assertEquals(printed.filter((key) => !keys.includes(key)), []);
 });
 
-Deno.test("a directory is printed from the top, and keeps its way over links", () => {
+Deno.test("a directory is printed as an absolute path, and keeps the links on the way", () => {
   const cases: [root: string, directory: string, printed: string][] = [
     ["./html", "/srv/site", "/srv/site/html"],
     ["a/../b/./c//", "/srv", "/srv/a/../b/c"],
@@ -110,7 +111,7 @@ Deno.test("a directory is printed from the top, and keeps its way over links", (
   }
 });
 
-Deno.test("--check prints what is in force; its own output is printed the same again", async () => {
+Deno.test("--check prints the settings in force; from its own output it prints the same again", async () => {
   using site = new Site({
     "public/index.html": "",
     "shop/index.html": "",
@@ -136,7 +137,7 @@ Deno.test("--check prints what is in force; its own output is printed the same a
   ]);
   assertEquals([second.code, second.stderr, second.stdout], [0, reach, first.stdout]);
   assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
-  // With comments it is the same, and still a file of the same kind.
+  // With comments it means the same, and is still a configuration file.
   assertEquals(parse(noted.stdout), JSON.parse(first.stdout));
   for (
     const line of [
@@ -178,7 +179,7 @@ Deno.test("--check finds what would keep the program from serving, in one line, 
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("--check and the start say what a password is asked for, and --check what other rules miss", async () => {
+Deno.test("--check and the start show what passwords protect, and --check what other rules miss", async () => {
   const users = { anna: HASH };
   const sources = ["/admin/*", "/shop/", "/area", "/**.gz", "/"];
   using site = new Site({

@@ -1,12 +1,12 @@
 /**
- * `--check` on settings by which the server can serve, and hardly as it is meant: what it warns of, with the line of the
- * configuration file, and what it says nothing of.
+ * `--check` on settings that work, but probably not as intended: its warnings with the line of the configuration
+ * file, and settings without warnings.
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
 
-/** The warnings, without the program's name; with `text`, of a named file. */
+/** Returns the warnings without the program's name. `text` is written to a file, which is named; null for no file. */
 async function warningsOf(site: Site, text: string | null, ...args: string[]): Promise<string[]> {
   if (text !== null) site.write("epollet.json", text);
   const named = text === null ? ["--no-config"] : ["--config", "epollet.json"];
@@ -15,7 +15,7 @@ async function warningsOf(site: Site, text: string | null, ...args: string[]): P
   return stderr.split("\n").slice(0, -1).map((line) => line.replace(/^epollet: /, ""));
 }
 
-Deno.test("--check warns of files that are not there, of rules that lead in a circle, and of a cache of a few bytes", async () => {
+Deno.test("--check warns about missing files, rules that lead in a circle, and a cache of a few bytes", async () => {
   using site = new Site({ "html/index.html": "", "html/d/a": "" });
   const text = JSON.stringify({
     cacheSize: 64,
@@ -30,7 +30,7 @@ Deno.test("--check warns of files that are not there, of rules that lead in a ci
   });
   const found = await warningsOf(site, text);
   assertEquals(found.map((line) => line.replace(/^epollet\.json:1: (The )?/, "")), [
-    "cacheSize is 64 bytes, which is hardly meant: a number alone counts bytes, 64M is 64 MiB",
+    "cacheSize is 64 bytes, which is probably a mistake: a number alone counts bytes, 64M is 64 MiB",
     "page of spa, /none.html, is no file in the root",
     "page for 404, /lost.html, is no file in the root",
     "page for 500, /d, is no file in the root",
@@ -42,7 +42,7 @@ Deno.test("--check warns of files that are not there, of rules that lead in a ci
   ]);
 });
 
-Deno.test("a page that is no file is named by --check, wherever it is said, with its line where that is the file", async () => {
+Deno.test("--check names a page that is no file, wherever it is set, with its line in the file", async () => {
   using site = new Site({
     "html/index.html": "",
     "html/it's 1.html": "",
@@ -86,12 +86,12 @@ Deno.test("a page that is no file is named by --check, wherever it is said, with
   ]);
 });
 
-Deno.test("a number whose unit seems to be missing is named, and one that may be meant is not", async () => {
+Deno.test("a number whose unit seems to be missing is named, and one that may be right is not", async () => {
   using site = new Site({ "html/index.html": "" });
   const text =
     '{ "root": "html",\n"cacheSize": 64,\n"cacheFileSize": 1, "maxBody": 10,\n"headTimeout": 15000 }';
   const found = await warningsOf(site, text, "--keep-alive-timeout", "60000");
-  assertEquals(found.map((line) => line.replace(/, which is hardly meant: .*/, "")), [
+  assertEquals(found.map((line) => line.replace(/, which is probably a mistake: .*/, "")), [
     "epollet.json:2: cacheSize is 64 bytes",
     "epollet.json:3: cacheFileSize is 1 bytes",
     "epollet.json:3: maxBody is 10 bytes",
@@ -103,7 +103,7 @@ Deno.test("a number whose unit seems to be missing is named, and one that may be
   assertEquals(await warningsOf(site, meant), []);
 });
 
-Deno.test("what is found wrong only at the start or by --check names its line in the file, whatever it is", async () => {
+Deno.test("a mistake that only the start or --check can find names its line in the file, whatever it is", async () => {
   using site = new Site({ "html/index.html": "", "file": "" });
   const rule = '{ "source": "/ok", "destination": "/" },\n{ "source": "/[z-a]", "destination": "/" }';
   const cases: [text: string, line: number, message: RegExp][] = [
@@ -131,7 +131,7 @@ Deno.test("what is found wrong only at the start or by --check names its line in
   ];
   for (const [index, [text, line, message]] of cases.entries()) {
     site.write("c.json", text);
-    // The start says the same, by the same code: some will do.
+    // The start uses the same code, so only some cases are tried with it.
     const runs = [["--check"], []].slice(0, index % 3 === 0 ? 2 : 1)
       .map((args) => runProgram([...args, "--config", "c.json"], site.root));
     for (const { code, stdout, stderr } of await Promise.all(runs)) {
@@ -140,7 +140,7 @@ Deno.test("what is found wrong only at the start or by --check names its line in
       assertMatch(stderr, new RegExp(`c\\.json:${line}\\b`));
     }
   }
-  // What a flag says is no line's.
+  // A value from a flag has no line.
   site.write("c.json", '{ "root": "none", "user": "nosuchuser" }');
   const { stderr } = await runProgram(
     ["--check", "--config", "c.json", "-d", "nowhere", "--no-user"],
@@ -149,7 +149,7 @@ Deno.test("what is found wrong only at the start or by --check names its line in
   assertMatch(stderr, /Cannot open root nowhere: [^\n]*"root" in c\.json\n$/);
 });
 
-Deno.test("--check finds a log that cannot be opened, makes none, and says nothing of one that can be", async () => {
+Deno.test("--check finds a log that cannot be opened, creates none, and prints nothing about one that can be", async () => {
   using site = new Site({ "html/index.html": "", "logs/there.log": "x" });
   Deno.symlinkSync(site.path("logs/there.log"), site.path("logs/link.log"));
   const cases: [text: string, message: RegExp][] = [
@@ -174,7 +174,7 @@ Deno.test("--check finds a log that cannot be opened, makes none, and says nothi
   ]);
 });
 
-Deno.test("the start names each key of the file that a flag or a variable overrules, also by another key or by none", async () => {
+Deno.test("the start names each key of the file that a flag or a variable overrides, also by another key or by unsetting it", async () => {
   using site = new Site({ "html/index.html": "" });
   const cases: [text: string, args: string[], env: Record<string, string>, overruled: string | null][] = [
     ['"listen": ["127.0.0.1:1"]', ["-p", "0", "-a", "127.0.0.1"], {}, "listen (by --port)"],

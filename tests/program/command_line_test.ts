@@ -1,5 +1,5 @@
 /**
- * The command line: what it accepts, and the one line that says what is wrong.
+ * The command line: the accepted arguments, and the one line that reports a mistake.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
@@ -13,7 +13,7 @@ import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
 
 const HASH = hashPassword("secret");
 
-/** What is in force with these arguments, and no file. */
+/** Returns the settings in force with these arguments and no file. */
 function settingsOf(args: readonly string[]): CommandLine {
   return mergeSettings(parseCommandLine(args), null);
 }
@@ -85,7 +85,7 @@ Deno.test("port and root may be positional or flags, with = or a space, long or 
   assertEquals([handler, coroutine, poller], ["echo", true, "select"]);
 });
 
-Deno.test("what can be said about the site", () => {
+Deno.test("all settings of a site can be flags", () => {
   const everywhere = (fields: SiteSettings["headers"][number]["fields"]) => [{ source: "/**", fields }];
   const cases: [args: string[], site: Partial<SiteSettings>][] = [
     [["--index", "a.html,b.html"], { index: ["a.html", "b.html"] }],
@@ -123,12 +123,12 @@ Deno.test("what can be said about the site", () => {
   }
 });
 
-Deno.test("a value that may be left out is given by = only", () => {
+Deno.test("an optional value is given with = only", () => {
   const { site, port } = settingsOf(["--spa", "80", "--cors", "site"]);
   assertEquals([site.spa, port, site.cors, site.root], ["/index.html", 80, ["*"], "site"]);
 });
 
-Deno.test("what is to be done: to serve, unless something else is said", () => {
+Deno.test("the program serves unless another action is given", () => {
   const cases: [string, string][] = [
     ["80", "serve"],
     ["-h x", "help"],
@@ -275,7 +275,7 @@ Deno.test("a line that is typed without being shown can be corrected", () => {
   assertEquals(line.text, "é€");
 });
 
-Deno.test("an unknown flag of another server names ours; where nothing is near, nothing is guessed", () => {
+Deno.test("an unknown flag of another server names ours; when no flag is near, nothing is suggested", () => {
   const hintOf = (flag: string) => {
     const error = assertThrows(() => parseCommandLine([flag]), UsageError);
     return error.message.replace(/^Unknown flag -\S+: see --help for those that there are(; )?/, "");

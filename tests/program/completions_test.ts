@@ -1,5 +1,5 @@
 /**
- * Completions, in the shells that are installed: what they offer when somebody presses the tabulator.
+ * Completions in the installed shells: the candidates for a typed line.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -11,7 +11,7 @@ import { runProgram, Site } from "../support/program.ts";
 
 const EVERY_FORM = Array.from(FLAG_FORMS.keys(), (name) => `--${name}`).toSorted();
 
-/** A line as far as it is typed → what is offered for its last word. */
+/** A typed line, and the candidates for its last word. */
 const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = [
   ["epollet --poller epoll-", ["epoll-edge", "epoll-level"]],
   ["epollet 80 public --etag m", ["mtime"]],
@@ -27,7 +27,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["epollet --port ", []],
 ];
 
-/** The first line, or null where there is no such shell here. */
+/** Returns the first line of the shell's version, or null when it is not installed. */
 function versionOf(shell: Shell): string | null {
   try {
     const { stdout } = new Deno.Command(shell, { args: ["--version"], stderr: "null" }).outputSync();
@@ -38,7 +38,7 @@ function versionOf(shell: Shell): string | null {
   }
 }
 
-/** A folder with the script of a shell, and what may be completed. */
+/** Makes a folder with the script of a shell, and files to complete. */
 function folderFor(shell: Shell): Site {
   return new Site({
     script: completionsFor(shell),
@@ -66,7 +66,7 @@ Deno.test("bash completes flags, their values, files and directories", async () 
   assert(versionOf("bash") !== null, "bash is everywhere");
   using folder = folderFor("bash");
   const complete = async (line: string, splitsAtEquals = true) => {
-    // Readline splits the line at the characters of COMP_WORDBREAKS, of which = matters here.
+    // Readline splits the line at the characters of COMP_WORDBREAKS. Only = matters here.
     const words = splitsAtEquals ? line.split(/ |(?==)|(?<==)/) : line.split(" ");
     const script = `source ./script
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
@@ -95,7 +95,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   }));
 });
 
-Deno.test("fish completes the same, and says what flags do", async () => {
+Deno.test("fish completes the same, and describes the flags", async () => {
   const version = versionOf("fish");
   if (version === null) return console.log("skipped: fish is not installed");
   using folder = folderFor("fish");
@@ -117,7 +117,8 @@ Deno.test("fish completes the same, and says what flags do", async () => {
 Deno.test("zsh completes the same at its prompt", async () => {
   if (versionOf("zsh") === null) return console.log("skipped: zsh is not installed");
   using folder = folderFor("zsh");
-  // What has one candidate only is written into the line, which a widget reports. Each takes its time: one of a kind.
+  // A single candidate is inserted into the line, which a widget prints. Each case takes long, so one of each kind is
+  // tried.
   const cases = CASES.filter(([line, offered]) => offered.length === 1 && /etag|bro|config|-d|80/.test(line));
   folder.write(
     "prompt",
@@ -158,7 +159,7 @@ zpty -d shell
   assertEquals(plain, expected);
 });
 
-Deno.test("--completions prints the script, and names the shells that there are", async () => {
+Deno.test("--completions prints the script, and names the shells that it supports", async () => {
   const { code, stdout, stderr } = await runProgram(["--completions", "fish"], "/");
   assertEquals([code, stdout, stderr], [0, `${completionsFor("fish")}\n`, ""]);
   const other = await runProgram(["--completions", "tcsh"]);

@@ -1,5 +1,5 @@
 /**
- * `epollet.json`: what it may hold, what it changes, and how it is read.
+ * `epollet.json`: its keys, their effects, and how it is read.
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
@@ -15,10 +15,10 @@ import { UsageError } from "../../server/usage_error.ts";
 import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
 import { CONFIG_FILE_BYTES_MAX } from "../../server/limits.ts";
 
-loadLibc(); // it stays open, which a test must not be blamed for
+loadLibc(); // the library stays open, which is not the fault of a test
 const HASH = hashPassword("secret");
 
-Deno.test("what a file says about a site", () => {
+Deno.test("all settings of a site can be in a file", () => {
   const cases: [json: unknown, site: Partial<SiteSettings>][] = [
     [{}, {}],
     [{ $schema: "./epollet.schema.json" }, {}],
@@ -73,7 +73,7 @@ Deno.test("what a file says about a site", () => {
   }
 });
 
-Deno.test("what a file says beside the sites, under the flags' names", () => {
+Deno.test("all other settings can be in a file, under the names of their flags", () => {
   const { program, path } = parseConfig(
     "epollet.json",
     JSON.stringify({
@@ -102,7 +102,7 @@ Deno.test("what a file says beside the sites, under the flags' names", () => {
   });
 });
 
-Deno.test("comments and trailing commas are allowed, and a mark at the beginning of the file", () => {
+Deno.test("comments, trailing commas and a byte order mark are allowed", () => {
   const { site } = parseConfig("x.json", '// this\n{ "browse": true, /* that */ }');
   assertEquals(site, { browse: true });
   const path = Deno.makeTempFileSync();
@@ -125,7 +125,7 @@ Deno.test("a root is relative to the directory of its file", () => {
   }
 });
 
-Deno.test("flags count more than the file, the file more than the defaults, and a host has what it does not say", () => {
+Deno.test("flags override the file, the file the defaults, and a host inherits the keys that it does not set", () => {
   const file = parseConfig(
     "./epollet.json",
     JSON.stringify({
@@ -186,7 +186,7 @@ Deno.test("flags count more than the file, the file more than the defaults, and 
   });
 });
 
-Deno.test("a flag about files is refused also where the file names another handler", () => {
+Deno.test("a flag about files is refused also when the file names another handler", () => {
   const file = parseConfig("epollet.json", '{ "handler": "echo", "browse": true }');
   assertEquals(mergeSettings(parseCommandLine([]), file).handler, "echo");
   assertThrows(
@@ -196,7 +196,7 @@ Deno.test("a flag about files is refused also where the file names another handl
   );
 });
 
-Deno.test("what is in force is said where it differs from the default, without hashes of passwords", () => {
+Deno.test("settings that differ from the defaults are shown, without hashes of passwords", () => {
   assertEquals(describeSite(DEFAULT_SITE_SETTINGS), []);
   const { site } = parseConfig(
     "epollet.json",
@@ -227,7 +227,7 @@ Deno.test("what is in force is said where it differs from the default, without h
   ]);
 });
 
-Deno.test("a file is read whole; what is no small text in a regular file is refused at once", () => {
+Deno.test("a file is read whole; anything but a small text in a regular file is refused at once", () => {
   const folder = Deno.makeTempDirSync();
   const path = (name: string) => `${folder}/${name}`;
   try {

@@ -1,24 +1,24 @@
 /**
- * Mistakes in `epollet.json`: the one line that says what is wrong, and where.
+ * Mistakes in `epollet.json`: one line that says what is wrong, and where.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { UsageError } from "../../server/usage_error.ts";
 
-/** What is said of a file with this text. */
+/** Returns the message for a file with this text. */
 function mistakeIn(text: string): string {
   try {
     parseConfig("epollet.json", text);
   } catch (error) {
     assert(error instanceof UsageError, `${text}: ${error}`);
-    assert(!/\p{Cc}/u.test(error.message), error.message); // one line, and nothing for the terminal
+    assert(!/\p{Cc}/u.test(error.message), error.message); // one line, without control characters for a terminal
     return error.message;
   }
   throw new Error(`${text} was accepted`);
 }
 
-Deno.test("a mistake in a file: its place, what was found, and what was expected", () => {
+Deno.test("a mistake in a file is reported with its place, what was found, and what was expected", () => {
   const cases: [text: string, message: RegExp][] = [
     ["[]", /^epollet.json:1: Bad content \[\]: expected an object with settings$/],
     ["null", /^epollet.json:1: Bad content null: expected an object/],
@@ -161,7 +161,7 @@ Deno.test("a mistake in a file: its place, what was found, and what was expected
   for (const [text, message] of cases) assertMatch(mistakeIn(text), message);
 });
 
-Deno.test("broken JSON: line and column", () => {
+Deno.test("broken JSON is reported with line and column", () => {
   const cases: [text: string, message: string][] = [
     ["", "epollet.json:1:1: Bad JSON: unexpected end of the file"],
     ['{\n  "port": 80', "epollet.json:2:13: Bad JSON: unexpected end of the file"],
@@ -178,7 +178,7 @@ Deno.test("broken JSON: line and column", () => {
   for (const [text, message] of cases) assertEquals(mistakeIn(text), message);
 });
 
-Deno.test("a mistake names its line, whatever stands before it", () => {
+Deno.test("a mistake names its line, whatever comes before it", () => {
   const cases: [text: string, line: number][] = [
     ['{\n  "port": 1,\n  "cleanUrl": true\n}', 3],
     ['{ // "a": {\n/* "etag":\n */ "index": ["a",\n "b/c"] }', 4],
@@ -193,7 +193,7 @@ Deno.test("a mistake names its line, whatever stands before it", () => {
   for (const [text, line] of cases) assertMatch(mistakeIn(text), new RegExp(`^epollet.json:${line}: `), text);
 });
 
-Deno.test("a key that stands in its object twice is named, with both lines", () => {
+Deno.test("a repeated key is named, with both lines", () => {
   const warningsOf = (text: string) => parseConfig("epollet.json", text).warnings;
   assertEquals(warningsOf('{"port":1,\n"etag":"off",\n"port":2,"port":3}'), [
     "epollet.json:3: port stands here a second time (first in line 1): only what is here counts",
@@ -211,7 +211,7 @@ Deno.test("a key that stands in its object twice is named, with both lines", () 
   }
 });
 
-Deno.test("however often keys stand twice, and however long or deep they are, a few short lines say so", () => {
+Deno.test("however many repeated keys there are, and however long or deep they are, the messages are few and short", () => {
   const warningsOf = (text: string) => parseConfig("epollet.json", text).warnings;
   const pairs = (count: number) => Array.from({ length: count }, () => '"browse":true').join(",");
   assertEquals(warningsOf(`{${pairs(21)}}`).length, 20);
@@ -219,7 +219,8 @@ Deno.test("however often keys stand twice, and however long or deep they are, a 
   assertEquals([many.length, many.at(-1)], [21, "epollet.json: and 59979 more keys that stand twice"]);
   const long = "x".repeat(100_000);
   const nested = `${'{"a":'.repeat(500)}{"b":1,"b":2}${"}".repeat(500)}`;
-  for (const first of [`{"${long}":1,"${long}":2}`, nested]) { // the parser drops it: only the last "headers" counts
+  // The parser drops it: only the last "headers" counts.
+  for (const first of [`{"${long}":1,"${long}":2}`, nested]) {
     const lines = warningsOf(`{"headers":${first},\n"headers":{}}`);
     assertEquals(lines.length, 2);
     for (const line of lines) assert(line.length < 500, `${line.length} characters`);

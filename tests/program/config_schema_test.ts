@@ -1,5 +1,5 @@
 /**
- * `epollet.schema.json`: what editors are told is what the program accepts.
+ * `epollet.schema.json`: editors accept what the program accepts.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -10,7 +10,7 @@ import { compileSchema } from "../support/json_schema.ts";
 const SCHEMA_FILE = new URL("../../epollet.schema.json", import.meta.url);
 const HASH = "$scrypt$ln=15,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA$a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U";
 
-/** What another implementation of JSON Schema says. `strict` is about how schemas are written: default beside $ref. */
+/** Another implementation of JSON Schema. Its `strict` mode concerns the style of schemas: default beside $ref. */
 const validate = compileSchema(JSON.parse(jsonSchemaText()));
 
 function isAccepted(value: unknown): boolean {
@@ -26,7 +26,7 @@ Deno.test("the schema in the repository is that of the program: deno task schema
   assertEquals(Deno.readTextFileSync(SCHEMA_FILE), jsonSchemaText());
 });
 
-Deno.test("every key has words for editors, and unknown ones are refused everywhere", () => {
+Deno.test("every key has a description for editors, and unknown keys are refused everywhere", () => {
   const visit = (schema: Record<string, unknown>, place: string) => {
     const { properties, additionalProperties } = schema;
     if (typeof properties === "object" && properties !== null) {
@@ -48,7 +48,7 @@ Deno.test("every key has words for editors, and unknown ones are refused everywh
   visit(JSON.parse(jsonSchemaText()), "");
 });
 
-Deno.test("what the program accepts, the schema accepts", () => {
+Deno.test("the schema accepts what the program accepts", () => {
   const accepted: unknown[] = [
     {},
     {
@@ -84,7 +84,7 @@ Deno.test("what the program accepts, the schema accepts", () => {
   }
 });
 
-Deno.test("what the schema refuses, the program refuses", () => {
+Deno.test("the program refuses what the schema refuses", () => {
   const refused: unknown[] = [
     [],
     { cleanUrl: true },

@@ -1,5 +1,5 @@
 /**
- * What a process that serves has open: what its starter left open and what the runtime holds are not among it.
+ * The open descriptors of a serving process: none of its starter's, and none of the runtime's own files.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -13,14 +13,14 @@ async function serves(program: Program): Promise<void> {
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 }
 
-Deno.test("what the starter left open reaches neither the process that serves, nor workers, nor a successor", async () => {
+Deno.test("descriptors that the starter left open reach neither the serving process, nor workers, nor a successor", async () => {
   using site = carelessSite();
   {
     await using program = await Program.startCommand(careless(site, []));
     assertOnlyNamed(site, program.pid);
     await serves(program);
   }
-  // With a log file it starts once more in its own place.
+  // With a log file the program executes itself again.
   const log = site.path("log/access.log");
   await using program = await Program.startCommand(
     careless(site, ["--workers", "2", "--access-log-file", log, "--admin", "127.0.0.1:0"]),
@@ -39,7 +39,7 @@ Deno.test("what the starter left open reaches neither the process that serves, n
     assertOnlyNamed(site, successor);
     for (const worker of childrenOf(successor)) {
       assertOnlyNamed(site, worker, [log]);
-      // Nor does the environment grow with each successor.
+      // The environment does not grow with each successor, either.
       const environment = Deno.readTextFileSync(`/proc/${worker}/environ`);
       assertEquals(environment.match(/POLLET_CHANNEL=/g)?.length, 1);
     }
@@ -50,7 +50,7 @@ Deno.test("what the starter left open reaches neither the process that serves, n
   }
 });
 
-Deno.test("past --user nothing can be written but what is named, though the runtime had its caches open", async () => {
+Deno.test("after --user only named files can be written, although the runtime had its caches open", async () => {
   if (!IS_ROOT) return console.log("skipped: only root can become another user");
   using site = carelessSite();
   const log = site.path("log/access.log");
@@ -65,13 +65,14 @@ Deno.test("past --user nothing can be written but what is named, though the runt
   }
 });
 
-Deno.test("without its caches the runtime still loads what a reload needs", async () => {
+Deno.test("without its caches the runtime still loads the modules that a reload needs", async () => {
   using site = new Site({ "index.html": "hello" });
   const command = programCommand(["--port", "0", "--workers", "1"]);
   Deno.symlinkSync(".", site.path("html"));
   await using program = await Program.startCommand(command, site.root);
   assertEquals(writableIn(program.pid), []);
-  site.write("epollet.json", '{ "headers": { "X-New": "yes" } }'); // the first one: what reads it is not loaded yet
+  // The first configuration file: its reader is not loaded yet.
+  site.write("epollet.json", '{ "headers": { "X-New": "yes" } }');
   program.kill("SIGHUP");
   await program.printed(/Settings read again/);
   assertEquals((await exchange(program.port, get("/"))).fields["x-new"], "yes");

@@ -1,5 +1,5 @@
 /**
- * The environment as the program reads it.
+ * The environment, as the program reads it.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -27,7 +27,7 @@ Deno.test("the program reads its environment, without --allow-env", async () => 
   assertEquals((await runProgram(["--version"], site.root, { EPOLLET_PORT: "x" })).code, 0);
 });
 
-Deno.test("a variable that is named as ours are, and sets nothing, is named; what others set is none of ours", () => {
+Deno.test("an unknown variable that begins like the program's own is named, and variables of other programs are ignored", () => {
   const of = (...words: string[]) => describeUnknown(words);
   assertEquals(of("EPOLLET_CACHESIZE=1", "EPOLLET_X\u001b=", "epollet_port=1"), [
     "Unknown variable EPOLLET_CACHESIZE, which sets nothing: is it EPOLLET_CACHE_SIZE?",
@@ -48,7 +48,7 @@ Deno.test("a variable that is named as ours are, and sets nothing, is named; wha
   );
 });
 
-Deno.test("an unknown variable is said once by --check and at the start, and keeps nothing from serving", async () => {
+Deno.test("--check and the start name an unknown variable once, and serve all the same", async () => {
   using site = new Site({ "public/index.html": "" });
   const env = { EPOLLET_AUHT: "anna:x", EPOLLET_ROOT: "public" };
   const line = "epollet: Unknown variable EPOLLET_AUHT, which sets nothing: is it EPOLLET_AUTH?\n";

@@ -1,5 +1,6 @@
 /**
- * Settings in the environment: each has a variable; flags count more, the file less; and each can be taken back.
+ * Settings in the environment: each has a variable, flags override variables, variables override the file, and each
+ * can be unset.
  * @module
  */
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
@@ -17,7 +18,7 @@ import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
-/** What is in force; `flags` are words, `file` the values of keys. */
+/** Returns the settings in force. `flags` are words; `file` has the keys of the file. */
 function settingsOf(flags: readonly string[], variables: Variables, file: unknown = {}): CommandLine {
   return mergeSettings(
     parseCommandLine(flags),
@@ -26,14 +27,14 @@ function settingsOf(flags: readonly string[], variables: Variables, file: unknow
   );
 }
 
-/** The setting of a key as a file would have it. */
+/** Returns the setting of a key as a file would have it. */
 function written(settings: CommandLine, key: string): unknown {
   return new Map(writtenConfig(settings, "/")).get(key);
 }
 
 const HASH = hashPassword("secret");
 
-/** Three values of each kind, none of which is a default: as a flag's word, and as the file has it. */
+/** Three values of each kind, none of which is a default: as the word of a flag, and as in the file. */
 const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: unknown])[]>> = {
   PORT: [["81", 81], ["82", 82], ["83", 83]],
   ADDRESS: [["127.0.0.1", "127.0.0.1"], ["127.0.0.2", "127.0.0.2"], ["::1", "::1"]],
@@ -61,7 +62,9 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
   "NAME[:GROUP]": [["1:1", "1:1"], ["2:2", "2:2"], ["3:3", "3:3"]],
 };
 
-/** Flags that may be given several times: words, the file's value, and what comes of file, environment and flag. */
+/**
+ * Flags that may be repeated: words, the value in the file, and the result of file, environment and flag together.
+ */
 const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: unknown; all: unknown }>> = {
   header: {
     words: ["X-A: variable\nX-B: variable", "X-A: flag"],
@@ -84,7 +87,7 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
   listen: {
     words: ["81\nunix:@a", "unix:/a"],
     json: ["*:80"],
-    all: ["unix:/a"], // where to listen is one question
+    all: ["unix:/a"], // port and addresses are one setting
   },
   "error-page": {
     words: ["500=/variable.html\n404=/variable.html", "404=/flag.html"],
@@ -93,12 +96,12 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
   },
 };
 
-/** Flags that set something, and have a key. */
+/** Flags that set something and have a key. */
 const SETTINGS = FLAGS.filter((flag) => keyOf(flag) !== null);
 
 type Sample = readonly [word: string, json: unknown];
 
-/** At least two values of a flag. */
+/** Returns at least two values of a flag. */
 function samplesOf({ name, value, values }: Flag): [Sample, Sample, ...Sample[]] {
   const samples = SAMPLES[value ?? ""] ??
     values?.filter((word) => word !== "static").map((word) => [word, word]);
@@ -106,7 +109,7 @@ function samplesOf({ name, value, values }: Flag): [Sample, Sample, ...Sample[]]
   return samples as [Sample, Sample];
 }
 
-Deno.test("a flag counts more than a variable, a variable more than the file, for every setting with a value", () => {
+Deno.test("a flag overrides a variable, and a variable the file, for every setting with a value", () => {
   for (const flag of SETTINGS.filter(({ name, value }) => value !== undefined && !(name in JOINED))) {
     const key = keyOf(flag)!;
     const variable = variableOf(FLAG_FORMS.get(flag.name)!)!;
@@ -150,7 +153,7 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
   }
 });
 
-Deno.test("what may be said without a value, or be left out altogether, can be taken back", () => {
+Deno.test("a setting whose value is optional, or that can be absent, can be unset", () => {
   for (const flag of SETTINGS.filter(({ value }) => value !== undefined)) {
     if (formsOf(flag).length < 2) continue;
     const key = keyOf(flag)!;
@@ -175,7 +178,7 @@ Deno.test("what may be said without a value, or be left out altogether, can be t
   }
 });
 
-Deno.test("of fields, users and error pages everybody's count, and each line of a variable is one", () => {
+Deno.test("fields, users and error pages of all sources are joined, and each line of a variable is one", () => {
   for (const [name, { words: [variable, word], json, all }] of Object.entries(JOINED)) {
     const form = FLAG_FORMS.get(name)!;
     const key = keyOf(form.flag)!;
@@ -190,14 +193,14 @@ Deno.test("of fields, users and error pages everybody's count, and each line of 
   assertEquals(hosts.get("a.example")?.headers.at(-1)?.fields, [["X-A", "b"]]);
 });
 
-Deno.test("every key of the file but rules and hosts has a flag, and every flag that sets something a key", () => {
+Deno.test("every key of the file but rules and hosts has a flag, and every flag that sets something has a key", () => {
   const keys = Object.keys(configSchema.shape).filter((key) =>
     !["$schema", "redirects", "rewrites", "hosts"].includes(key)
   );
   assertEquals(SETTINGS.map((flag) => keyOf(flag)!).toSorted(), keys.toSorted());
   const variables = [...FLAG_FORMS.values()].flatMap((form) => variableOf(form) ?? []);
   assertEquals(new Set(variables).size, variables.length);
-  // Not for users: what processes of the program tell each other, and what tests are told.
+  // Not for users: variables between processes of the program, and for tests.
   for (
     const name of [
       "EPOLLET_WORKER",
@@ -213,7 +216,7 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
   }
 });
 
-Deno.test("PORT is read where EPOLLET_PORT is not set; what Kubernetes writes there is no port", () => {
+Deno.test("PORT is read when EPOLLET_PORT is not set; the value that Kubernetes puts there is not a port", () => {
   const cases: [Variables, number][] = [
     [{ PORT: "81" }, 81],
     [{ PORT: "81", EPOLLET_PORT: "82" }, 82],
@@ -226,7 +229,7 @@ Deno.test("PORT is read where EPOLLET_PORT is not set; what Kubernetes writes th
   assertEquals(settingsOf(["83"], { PORT: "81", EPOLLET_PORT: "82" }).port, 83);
 });
 
-Deno.test("who says where to listen takes back what those say who count less", () => {
+Deno.test("a port or address at a higher level replaces those below", () => {
   const file = { listen: ["127.0.0.1:80", "unix:/run/a"] };
   const cases: [args: string[], Variables, file: unknown, addresses: string[]][] = [
     [[], {}, {}, ["0.0.0.0:7890"]],
@@ -247,7 +250,7 @@ Deno.test("who says where to listen takes back what those say who count less", (
   }
 });
 
-Deno.test("how much is printed, and which file is read, are in the environment, too", () => {
+Deno.test("the verbosity and the configuration file can be set in the environment, too", () => {
   const verbosity = (args: readonly string[], variables: Variables) => settingsOf(args, variables).verbosity;
   assertEquals(verbosity([], { EPOLLET_QUIET: "1" }), "quiet");
   assertEquals(verbosity(["-v"], { EPOLLET_QUIET: "1" }), "verbose");
@@ -257,7 +260,7 @@ Deno.test("how much is printed, and which file is read, are in the environment, 
   assertEquals(readEnvironment((name) => name === "EPOLLET_NO_CONFIG" ? "1" : "").usesDefaultConfig, false);
 });
 
-Deno.test("files are not served by other handlers: a variable about them is no mistake, as a key is none", () => {
+Deno.test("other handlers serve no files: a variable about files is then no mistake, and neither is a key", () => {
   assertEquals(
     settingsOf(["--handler", "echo"], { EPOLLET_ROOT: "site", EPOLLET_BROWSE: "1" }).handler,
     "echo",

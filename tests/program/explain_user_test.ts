@@ -1,5 +1,5 @@
 /**
- * `--explain` with `--user`: what it says is what the server answers that serves as that user.
+ * `--explain` with `--user` shows the responses of a server that runs as that user.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -19,7 +19,7 @@ function newSite(): Site {
   return site;
 }
 
-/** The status that `--explain` says, and all that it prints. */
+/** Returns the status that `--explain` shows, and all of its output. */
 async function explained(
   site: Site,
   path: string,
@@ -32,7 +32,7 @@ async function explained(
 }
 
 Deno.test({
-  name: "as --user it finds what the server finds as that user, and says who that is",
+  name: "with --user it finds what the server finds as that user, and names the user",
   ignore: !IS_ROOT,
   async fn() {
     using site = newSite();
@@ -56,7 +56,7 @@ Deno.test({
   },
 });
 
-Deno.test("a user who is none is a mistake; who is not root is told whose rights are shown", async () => {
+Deno.test("an unknown user is a mistake; without root, a line says whose rights are shown", async () => {
   using site = newSite();
   const args = ["0", site.root, "--no-config", "--explain", "/", "--user"];
   const none = await runProgram([...args, "nobody-here"]);
@@ -64,11 +64,14 @@ Deno.test("a user who is none is a mistake; who is not root is told whose rights
   assertStringIncludes(none.stderr, 'Unknown user "nobody-here"');
   const [command, ...rest] = ["unshare", "--user", ...programCommand([...args, "daemon"])];
   const { code, stdout, stderr } = await new Deno.Command(command, { args: rest }).output();
-  const [said, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+  const [output, warned] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [
+    string,
+    string,
+  ];
   assertEquals(code, 0, warned);
   assertMatch(
     warned,
     /^epollet: Only root can look as daemon \(\d+:\d+\): this is what nobody \(\d+:\d+\) finds\n$/,
   );
-  assert(said.includes("HTTP/1.1 200 OK"), said);
+  assert(output.includes("HTTP/1.1 200 OK"), output);
 });

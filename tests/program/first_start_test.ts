@@ -1,5 +1,5 @@
 /**
- * The first start after a clone: what Deno downloads for it.
+ * The first start after a clone: the packages that Deno downloads.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -7,7 +7,7 @@ import config from "../../deno.json" with { type: "json" };
 import { programCommand, REPOSITORY, Site } from "../support/program.ts";
 import { outputOf } from "../support/waiting.ts";
 
-/** The packages in Deno's cache. */
+/** Returns the packages in Deno's cache. */
 function packagesIn(cache: string): string[] {
   const namesIn = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name);
   const registries = `${cache}/npm`;
@@ -42,7 +42,7 @@ Deno.test("the first start downloads the packages that the program imports, and 
   assertEquals(packagesIn(cache.root), ["deno-std", "zod"]);
 });
 
-Deno.test("deno.lock names the packages of deno.json alone, and tests/deno.lock has the same of these", () => {
+Deno.test("deno.lock has the packages of deno.json only, and tests/deno.lock has the same versions of these", () => {
   const read = (name: string) => JSON.parse(Deno.readTextFileSync(REPOSITORY + name));
   const [own, all] = [read("deno.lock"), read("tests/deno.lock")];
   const mapped = Object.values(config.imports).map((specifier) => /^npm:([^/]+)/.exec(specifier)![1]!);

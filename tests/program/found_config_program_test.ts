@@ -1,5 +1,5 @@
 /**
- * A configuration file that is found and not named, read again and handed on, and one that cannot be read.
+ * A configuration file that is found and not named: it is reloaded, passed to a successor, and may be unreadable.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -9,7 +9,7 @@ import { FOLLOWS_LINKS, runProgram, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { exchange, get } from "../support/wire.ts";
 
-/** Waits until `condition` holds. */
+/** Waits until `condition` returns true. */
 async function becomes(condition: () => Promise<boolean>, what: string): Promise<void> {
   for (let attempt = 0; !(await condition()); attempt++) {
     assert(attempt < 100, what);
@@ -17,7 +17,7 @@ async function becomes(condition: () => Promise<boolean>, what: string): Promise
   }
 }
 
-Deno.test("a reload, alone and with workers, and a worker read a found file as the start does", async () => {
+Deno.test("a reload (single process and workers) and a worker read a found file as the start does", async () => {
   for (const args of [[], ["--no-sandbox"], ["-w", "2"]]) {
     using outside = new Site({ "index.html": "outside" });
     using folder = new Site({ "html/index.html": "site", "next/index.html": "next" });
@@ -73,8 +73,7 @@ Deno.test("a successor reads a found file as its predecessor did", async () => {
 });
 
 Deno.test({
-  name:
-    "an index, an error page or an application's page that is a link out of a downloaded folder is not served",
+  name: "an index, error page or SPA page that is a link out of a downloaded folder is not served",
   ignore: !FOLLOWS_LINKS,
   async fn() {
     using outside = new Site({ "secret": "secret" });
@@ -92,7 +91,7 @@ Deno.test({
   },
 });
 
-Deno.test("a configuration file that is there and cannot be read is never taken for none", async () => {
+Deno.test("an existing configuration file that cannot be read is never taken for a missing one", async () => {
   using folder = new Site({ "html/index.html": "site", "conf/a": "" });
   const path = folder.path("epollet.json");
   const makes: [what: RegExp, make: () => void][] = [
@@ -120,7 +119,7 @@ Deno.test("a configuration file that is there and cannot be read is never taken 
   assertEquals((await runProgram(["--check", "-q", "--config", "conf/"], folder.root)).code, 0);
 });
 
-Deno.test("a file that is a link to nothing when it is read again leaves the old settings, and their passwords", async () => {
+Deno.test("when the file is a dangling link at a reload, the old settings and passwords stay", async () => {
   using folder = new Site({ "html/index.html": "site" });
   folder.write("epollet.json", JSON.stringify({ auth: [{ users: { anna: HASH } }] }));
   await using program = await start(folder, "--no-sandbox");

@@ -1,6 +1,6 @@
 /**
- * A configuration file that was found in the working directory and not named, and a root that nothing names: they may be
- * another person's, in a folder that was downloaded.
+ * A configuration file that is found in the working directory and not named, and the default root: an attacker may
+ * have put either into a folder that was downloaded.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -11,7 +11,7 @@ import { HASH, ignored, PORT, say, start } from "../support/found_config.ts";
 import { runProgram, Site } from "../support/program.ts";
 import { exchange, get } from "../support/wire.ts";
 
-Deno.test("a log that a downloaded folder asks for is not written, and its line cannot be run by a shell", async () => {
+Deno.test("a log that a downloaded folder sets is not written, so a shell cannot run its lines", async () => {
   using home = new Site({ ".bashrc": "# mine\n" });
   using folder = new Site({ "html/index.html": "site" });
   folder.write(
@@ -47,7 +47,7 @@ Deno.test("a root that leads out of a downloaded folder is ignored: absolute, by
   }
 });
 
-Deno.test("what a found file says of the site in its directory counts, whatever way its root is written", async () => {
+Deno.test("a found file's settings for the site in its directory are in force, however its root is written", async () => {
   for (const root of ["site", "./link", "ABSOLUTE/site", "site/../site", "."]) {
     using folder = new Site({ "site/index.html": "site", "site/deep/a.txt": "a" });
     if (root === ".") folder.write("index.html", "site");
@@ -127,7 +127,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   hosts: {},
 };
 
-Deno.test("nothing but the site of a found file is in force, and it is said what is not, unless it is said elsewhere", async () => {
+Deno.test("only the site of a found file is in force, and a line names the ignored keys, unless they are set elsewhere", async () => {
   using folder = new Site({ "html/index.html": "site" });
   const settings = {
     port: 1,
@@ -165,7 +165,7 @@ Deno.test("nothing but the site of a found file is in force, and it is said what
   assertEquals([quiet.code, quiet.stdout, quiet.stderr], [0, "", ""]);
   const explained = await runProgram(["--explain", "/"], folder.root);
   assertStringIncludes(explained.stderr, "Ignored in ./epollet.json: port, listen");
-  // Named by a flag or a variable, all of it counts; in a directory that is named it may be missing.
+  // When a flag or a variable names the file, all of it counts. When it names the directory, the file may be missing.
   for (
     const config of ["epollet.json", "./epollet.json", "./", `${folder.root}/`, folder.path("epollet.json")]
   ) {
@@ -186,7 +186,7 @@ Deno.test("nothing but the site of a found file is in force, and it is said what
   assertEquals(missing.code, 2);
 });
 
-Deno.test("a found file says nothing of a root elsewhere that was named, and a password is not ignored by the way", async () => {
+Deno.test("a found file has no effect on a named root elsewhere, and its password is not silently ignored", async () => {
   using folder = new Site({ "html/index.html": "own" });
   using other = new Site({ "index.html": "other" });
   folder.write(

@@ -1,5 +1,6 @@
 /**
- * What the program says when it listens on every address: where this machine reaches it, and where others do.
+ * The greeting of a program that listens on all interfaces: its address on this machine, and those for other
+ * machines.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,7 +9,10 @@ import { ANNOUNCED_ADDRESSES_MAX } from "../../server/limits.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
 import { eventually } from "../support/waiting.ts";
 
-/** A network of its own, with these addresses on an interface that is up, and one on an interface that is down. */
+/**
+ * The command for a network namespace with these addresses on an interface that is up, and another on one that is
+ * down.
+ */
 const NETWORK = (addresses: readonly string[]) =>
   [
     "ip link set lo up",
@@ -34,7 +38,7 @@ if (!HAS_NETWORKS) {
   console.warn("greetings on several networks are left out: unshare and ip cannot make one here");
 }
 
-/** The lines that say where, of a program that is started with `args` in a network with `addresses`. */
+/** Returns the lines with addresses that a program with `args` prints in a network with `addresses`. */
 async function places(addresses: readonly string[], args: readonly string[]): Promise<string[]> {
   using site = new Site({ "index.html": "hello" });
   const setup = `${NETWORK(addresses)} && exec "$@"`;
@@ -51,7 +55,7 @@ async function places(addresses: readonly string[], args: readonly string[]): Pr
   );
 }
 
-Deno.test("the addresses under which others reach this machine are those of its interfaces that are up", () => {
+Deno.test("the addresses for other machines are those of the interfaces that are up", () => {
   const known = Deno.networkInterfaces().filter(({ name, address }) =>
     name !== "lo" && !address.startsWith("fe80:")
   );
@@ -60,7 +64,7 @@ Deno.test("the addresses under which others reach this machine are those of its 
 
 Deno.test({
   name:
-    "on every address the greeting names each of this machine's by which others reach it; on one, that one",
+    "on all interfaces the greeting has each address that other machines can reach; on one address, that one",
   ignore: !HAS_NETWORKS,
   async fn() {
     const both = ["2001:db8::7/64", "198.51.100.7/24", "192.0.2.9/32"];
@@ -75,7 +79,7 @@ Deno.test({
     assertEquals(await places(both, ["8095", "-a", "::", "--workers", "2"]), [here, ...v4, v6]);
     assertEquals(await places(both, ["8095", "-a", "127.0.0.1"]), [here]);
     assertEquals(await places(both, ["8095", "-a", "198.51.100.7"]), [v4[0]!.replace(" on the network", "")]);
-    // "::" is IPv6 alone where an address of IPv4 has its port.
+    // "::" is IPv6 only, because an IPv4 address uses the same port.
     assertEquals(await places(both, ["--listen", "[::]:8095", "--listen", "192.0.2.9:8095"]), [
       "Serving ROOT at http://[::1]:8095/",
       v6,
@@ -98,9 +102,9 @@ Deno.test({
   },
 });
 
-Deno.test("where the kernel names no addresses, the greeting names this machine's own, and it serves", async () => {
+Deno.test("when the kernel does not list the addresses, the greeting has this machine's own, and the program serves", async () => {
   using site = new Site({ "index.html": "hello" });
-  // Of the calls to socket(2) only those for netlink fail, as with RestrictAddressFamilies= in the unit.
+  // Only the calls to socket(2) for netlink fail, as with RestrictAddressFamilies= in the unit.
   const trace = ["strace", "-f", "-qq", "-o", site.path("trace"), "-e", "trace=socket"];
   try {
     new Deno.Command("strace", { args: ["--version"] }).outputSync();
@@ -116,7 +120,7 @@ Deno.test("where the kernel names no addresses, the greeting names this machine'
   const calls = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
     line.includes("socket(")
   );
-  const [thread] = calls.find((line) => line.includes("AF_NETLINK"))!.split(" "); // calls are counted for each
+  const [thread] = calls.find((line) => line.includes("AF_NETLINK"))!.split(" "); // calls are counted per thread
   const own = calls.filter((line) => line.startsWith(`${thread} `));
   const when = own.findIndex((line) => line.includes("AF_NETLINK")) + 1;
   assert(when > 0);

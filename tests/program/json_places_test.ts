@@ -1,5 +1,5 @@
 /**
- * Where things stand in a JSON text: also in one that a stranger has made to keep the program busy.
+ * Positions in a JSON text, also in a text that an attacker made to keep the program busy.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,14 +8,14 @@ import { JsonPlaces } from "../../program/config/settings/json_places.ts";
 import { CONFIG_FILE_BYTES_MAX, REPEATED_KEYS_MAX } from "../../server/limits.ts";
 import { TIME_SCALE } from "../support/deno.ts";
 
-/** `depth` lists around `inside`, in as many bytes as a configuration file may have. */
+/** Returns `depth` nested lists of `element`, in as many bytes as a configuration file may have. */
 function nested(depth: number, element: string): string {
   const room = CONFIG_FILE_BYTES_MAX - 2 * depth - 20;
   const elements = Array(Math.floor(room / (element.length + 1))).fill(element).join(",");
   return `{"$schema":${"[".repeat(depth)}${elements}${"]".repeat(depth)}}`;
 }
 
-Deno.test("a deep and wide text takes no more time and memory than its bytes are worth", () => {
+Deno.test("a deep and wide text takes no more time and memory than its size justifies", () => {
   const texts = [
     nested(1000, "1"),
     nested(1000, "[]"),
@@ -39,7 +39,7 @@ Deno.test("a deep and wide text takes no more time and memory than its bytes are
   }
 });
 
-Deno.test("the line of what stands deep is known, and of what is missing that of what it is missing in", () => {
+Deno.test("a deep value has its own line, and a missing one the line of the object that lacks it", () => {
   const depth = 500;
   const text = `{"a":\n${"[\n".repeat(depth)}1,\n2${"]".repeat(depth)},\n"b": {"c": [\n{"d": 1}]}}`;
   const places = new JsonPlaces(text);
@@ -55,7 +55,7 @@ Deno.test("the line of what stands deep is known, and of what is missing that of
   assertEquals(places.lineOf([]), 1);
 });
 
-Deno.test("of keys that stand twice the first ones are named, and each with its first line", () => {
+Deno.test("the first repeated keys are named, each with its first line", () => {
   const three = parseConfig("epollet.json", '{"port":1,\n"port":2,\n"port":3}').warnings;
   assertEquals(three.map((line) => /:(\d+):.*line (\d+)/.exec(line)?.slice(1)), [["2", "1"], ["3", "1"]]);
   const many = `{${Array(5000).fill('"port":80').join(",\n")}}`;

@@ -1,5 +1,5 @@
 /**
- * Limits as a user writes them: flags and keys of the configuration file say the same, and mistakes are named.
+ * Limits as a user writes them: flags and keys of the configuration file mean the same, and mistakes are named.
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
@@ -10,7 +10,7 @@ import { mergeSettings } from "../../program/config/settings/settings.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../../server/server_limits.ts";
 
-/** key → what is written and what it means. */
+/** For each key, what is written and what it means. */
 const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unknown])[]>> = {
   headTimeout: [[5, 5000], ["1.5s", 1500], ["250ms", 250]],
   bodyTimeout: [["2m", 120_000]],
@@ -28,7 +28,7 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
   rateBurst: [[5, 5], ["50", 50]],
 };
 
-Deno.test("a flag and a key of the file say the same of each limit", () => {
+Deno.test("a flag and a key of the file mean the same for each limit", () => {
   for (const { flag, key, limit } of LIMIT_SETTINGS) {
     for (const [written, value] of WRITTEN[key]!) {
       const byFlag = mergeSettings(parseCommandLine([`--${flag}`, String(written)]), null);
@@ -47,7 +47,7 @@ Deno.test("a flag and a key of the file say the same of each limit", () => {
   assertEquals<unknown>([both.requestRateMax?.requests, both.connectionsPerAddressMax], [1, 3]);
 });
 
-Deno.test("what is no limit is named, and what was expected", () => {
+Deno.test("a bad limit is named, with what was expected", () => {
   const mistakes: [flag: string, key: string, written: string, expected: string][] = [
     ["head-timeout", "headTimeout", "0", "seconds, or a number with ms, s, m or h, such as 15s; at most 24h"],
     [
@@ -93,7 +93,7 @@ Deno.test("what is no limit is named, and what was expected", () => {
   mergeSettings(parseCommandLine(["--handler", "echo", "--max-connections", "5"]), null);
 });
 
-Deno.test("-v says which limits are not those of --help, as they would be written", () => {
+Deno.test("-v shows the limits that differ from the defaults, as they would be written", () => {
   assertEquals(describeLimits(DEFAULT_LIMITS), "as in --help");
   const args = ["--head-timeout", "1500ms", "--min-send-rate", "2K", "--max-per-ip", "7", "--rate", "100/m"];
   assertEquals(
@@ -102,7 +102,7 @@ Deno.test("-v says which limits are not those of --help, as they would be writte
   );
 });
 
-Deno.test("who embeds a server is told of a limit that is none", () => {
+Deno.test("a program that embeds a server gets an error for a bad limit", () => {
   assertEquals(limitsOf({ headTimeoutMs: Infinity, connectionsMax: 5 }), {
     ...DEFAULT_LIMITS,
     headTimeoutMs: Infinity,

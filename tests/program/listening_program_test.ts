@@ -1,5 +1,5 @@
 /**
- * Where the program listens: its flags, and the configuration file.
+ * Where the program listens: the flags, and the configuration file.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
@@ -16,7 +16,7 @@ import { endOf } from "../support/waiting.ts";
 
 const INDEX = { "index.html": "hello" };
 
-Deno.test("a port, other addresses and a UNIX socket at once; greeting and -v name all of them", async () => {
+Deno.test("a port, further addresses and a UNIX socket at once; greeting and -v name all of them", async () => {
   using site = new Site(INDEX);
   const path = site.path("a.sock");
   const args = ["-v", "--listen", "[::1]:0", "--listen", `unix:${path}`, "--socket-mode", "666"];
@@ -44,14 +44,14 @@ Deno.test("a port, other addresses and a UNIX socket at once; greeting and -v na
   assertEquals(curl("--unix-socket", path, "http://x.example/"), "hello");
 });
 
-Deno.test("a UNIX socket alone: it is greeted with, survives a crash, and a second server is refused", async () => {
+Deno.test("a UNIX socket alone is named in the greeting and survives a crash, and a second server is refused", async () => {
   using site = new Site(INDEX);
   const path = site.path("a.sock");
   const command = programCommand(["-d", site.root, "--listen", `unix:${path}`]);
   const greeting = `Serving ${site.root} at unix:${path}\n`;
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await using started = await Started.command(command, /\n/);
-    assertEquals(started.greeting, greeting, "no port is said, and none is listened on");
+    assertEquals(started.greeting, greeting, "no port is named, and none is listened on");
     assertEquals(Deno.lstatSync(path).mode! & 0o777, 0o660);
     assertEquals(curl("--unix-socket", path, "http://x/"), "hello");
     const second = await runProgram(["-d", site.root, "--listen", `unix:${path}`]);
@@ -66,7 +66,7 @@ Deno.test("a UNIX socket alone: it is greeted with, survives a crash, and a seco
   }
 });
 
-Deno.test("what is listed is listened on, and a port only where one is said", async () => {
+Deno.test("the listed addresses are listened on, and a port only when one is set", async () => {
   using site = new Site({
     ...INDEX,
     "conf/epollet.json":
@@ -86,14 +86,14 @@ Deno.test("what is listed is listened on, and a port only where one is said", as
   assertEquals(Deno.lstatSync(site.path("conf/b.sock")).mode! & 0o777, 0o600);
   listed.process.kill("SIGKILL");
   await using port = await start("epollet.json", 1, "-p", "0", "-a", "::1");
-  assertEquals(served(port), ["http://[::1]:N/"]); // where to listen is one question, and flags count more
+  assertEquals(served(port), ["http://[::1]:N/"]); // port and addresses are one setting, and flags override it
   await using instead = await start("epollet.json", 1, "--listen", "[::1]:0");
   assertEquals(served(instead), ["http://[::1]:N/"]);
   await using both = await start("port.json", 2);
   assertEquals(served(both), ["http://127.0.0.1:N/", `unix:${site.path("conf/c.sock")}`]);
 });
 
-Deno.test("an address that cannot be is one line: a mistake is exit 2, what the system refuses is exit 1", async () => {
+Deno.test("a bad address is one line: a mistake is exit 2, a refusal by the system is exit 1", async () => {
   const long = `unix:${"x".repeat(100)}`;
   const mistakes: [args: string[], file: string | null, message: string][] = [
     [["--listen", "here"], null, 'Bad --listen "here": expected a port, an address and a port such as'],
@@ -134,7 +134,7 @@ Deno.test("an address that cannot be is one line: a mistake is exit 2, what the 
   assertEquals(Deno.readTextFileSync(file), "hello");
 });
 
-Deno.test("--backlog is what the kernel is told, for each address", async () => {
+Deno.test("--backlog is passed to the kernel, for each address", async () => {
   using site = new Site(INDEX);
   const command = programCommand([
     "-d",
@@ -155,13 +155,13 @@ Deno.test("--backlog is what the kernel is told, for each address", async () => 
     Deno.readTextFileSync(log).matchAll(/listen\(\d+, (\d+)\)\s+= 0/g),
     ([, length]) => length,
   );
-  for (const pid of childrenOf(started.process.pid)) Deno.kill(pid, "SIGTERM"); // strace would leave it behind
+  for (const pid of childrenOf(started.process.pid)) Deno.kill(pid, "SIGTERM"); // strace would leave it running
   await endOf(started.process, "the program");
   assertEquals(lengths, ["17", "17"]);
 });
 
-Deno.test("--user: the UNIX socket is that user's; the sandbox leaves its file, which the next start replaces", async () => {
-  if (Deno.uid() !== 0) return; // only root becomes another
+Deno.test("--user: the UNIX socket is owned by that user; the sandbox leaves its file, which the next start replaces", async () => {
+  if (Deno.uid() !== 0) return; // only root can become another user
   using site = new Site(INDEX);
   Deno.chmodSync(site.root, 0o755);
   const path = site.path("a.sock");
@@ -177,7 +177,7 @@ Deno.test("--user: the UNIX socket is that user's; the sandbox leaves its file, 
   }
 });
 
-Deno.test("clients of a UNIX socket are said to be that, by a handler that prints", async () => {
+Deno.test("a handler that prints shows clients of a UNIX socket as such", async () => {
   using site = new Site();
   const path = site.path("a.sock");
   for (const coroutine of [[], ["--coroutine"]]) {

@@ -1,5 +1,5 @@
 /**
- * What stands where a log file is to be: links that another user has planted, and what is no file at all.
+ * Other things in the place of a log file: links that another user has planted, and special files.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -15,7 +15,7 @@ import { get, Wire } from "../support/wire.ts";
 
 const VICTIM = "not a log\n";
 
-/** What an attacker puts at `log`, given a file that is not theirs, and what the line about it says. */
+/** What an attacker puts at `log`, given a file of another user, and what the message about it contains. */
 const PLANTED: readonly [what: string, plant: (log: string, victim: string) => void, found: string][] = [
   ["a symbolic link", (log, victim) => Deno.symlinkSync(victim, log), "a symbolic link is there"],
   ["a link to nothing", (log, victim) => Deno.symlinkSync(`${victim}.new`, log), "a symbolic link is there"],
@@ -36,7 +36,7 @@ async function ask(program: Program, path: string): Promise<void> {
 }
 
 for (const [what, plant, found] of PLANTED) {
-  Deno.test(`${what} under a log's name ends the start with a line, and nothing is written or made`, async () => {
+  Deno.test(`${what} under a log's name ends the start with a line, and nothing is written or created`, async () => {
     using site = new Site({ "a": "x", "victim": VICTIM, "d/logs/other": "" });
     const log = site.path("d/logs/a.log");
     plant(log, site.path("victim"));
@@ -52,7 +52,7 @@ for (const [what, plant, found] of PLANTED) {
     assertEquals(Array.from(Deno.readDirSync(site.root), ({ name }) => name).sort(), ["a", "d", "victim"]);
   });
 
-  Deno.test(`${what} under a log's name at SIGUSR1: a line says so, and the old file goes on`, async () => {
+  Deno.test(`${what} under a log's name at SIGUSR1: a line says so, and the old file stays in use`, async () => {
     using site = new Site({ "a": "x", "victim": VICTIM });
     using log = new LogInFile();
     await using program = await Program.start(site.root, ["--access-log-file", log.path]);
@@ -72,7 +72,7 @@ for (const [what, plant, found] of PLANTED) {
   });
 }
 
-Deno.test("with a reader, too, a FIFO is no log: what clients asked for is not told to the one that made it", () => {
+Deno.test("a FIFO is no log even when it has a reader: its creator does not learn the clients' requests", () => {
   using site = new Site();
   const fifo = site.path("log");
   makeFifo(fifo);
@@ -107,13 +107,13 @@ Deno.test("/dev/stdout and /dev/stderr are the streams that are open, for the ac
   await using program = await Program.start(site.root, flags);
   await ask(program, "/a");
   await program.printed(/"GET \/a HTTP\/1\.1" 200/);
-  program.kill("SIGHUP"); // there is no configuration to read again, which is worth a warning
+  program.kill("SIGHUP"); // without a configuration file, a reload prints a warning
   await program.warned(/^\d{4}-\S+ \[\d+\] Reload: .*\n/);
   program.kill("SIGTERM");
   assertEquals((await program.finish()).code, 0);
 });
 
-/** Puts links to `victim` under `log`'s name and takes them away again, as fast as it can. */
+/** Puts links to `victim` under the log's name and removes them, as fast as possible. */
 const FLICKER = `
 const [log, victim] = Deno.args;
 const attempt = (action) => { try { action(); } catch { /* the other one was faster */ } };
@@ -127,7 +127,7 @@ while (Date.now() < end) {
 }
 `;
 
-Deno.test("a process that plants links and removes them all the time never gets a line into a file of another", async () => {
+Deno.test("a process that keeps planting and removing links never gets a line into another user's file", async () => {
   using site = new Site({ "victim": VICTIM, "logs/x": "" });
   const [log, victim] = [site.path("logs/a.log"), site.path("victim")];
   site.write("flicker.ts", FLICKER);

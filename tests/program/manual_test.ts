@@ -1,5 +1,5 @@
 /**
- * The manual page: made from the table of flags, and what those who read such pages take without a word.
+ * The manual page is made from the table of flags, and the tools that read such pages accept it without warnings.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -9,7 +9,7 @@ import { FLAG_FORMS, variableOf } from "../../program/config/flags/flag_forms.ts
 import { FLAGS } from "../../program/config/flags/flags.ts";
 import { runProgram } from "../support/program.ts";
 
-/** What a tool says of the page on standard output and standard error; null: it is not installed. */
+/** Returns what a tool prints about the page on both outputs; null when it is not installed. */
 async function judgedBy(tool: string, args: readonly string[]): Promise<string | null> {
   const page = Deno.makeTempFileSync({ suffix: ".1" });
   try {
@@ -30,7 +30,7 @@ Deno.test("--man prints the page with the program's version", async () => {
   assertEquals([code, stdout, stderr], [0, `${manualPage(config.version)}\n`, ""]);
 });
 
-Deno.test("it has its sections, every flag, and every variable", () => {
+Deno.test("the page has its sections, every flag, and every variable", () => {
   const page = manualPage("1.2.3");
   assertMatch(page, /^\.TH EPOLLET 1 "\d{4}-\d\d-\d\d" "epollet 1\.2\.3" "User Commands"$/m);
   const sections = Array.from(page.matchAll(/^\.SH (.*)$/gm), ([, name]) => name);
@@ -54,7 +54,7 @@ Deno.test("it has its sections, every flag, and every variable", () => {
   for (const line of page.split("\n")) assert(line.length <= 100, line);
 });
 
-Deno.test("mandoc and groff have nothing to say against it, and man shows it as it is meant", async () => {
+Deno.test("mandoc and groff have no warnings, and man shows the page as intended", async () => {
   const judges: [tool: string, args: string[]][] = [
     ["mandoc", ["-T", "lint"]],
     ["groff", ["-ww", "-man", "-Tutf8", "-z"]],

@@ -1,19 +1,19 @@
 /**
- * What is said to a user whose habits come from another server, or who cannot have what was asked for: one line that says
- * what to write instead.
+ * Messages to a user with the habits of another server, or without a needed privilege: one line that says what to
+ * write instead.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
 
-/** What a command line is answered with, which is a mistake. */
+/** Returns the message for a command line with a mistake. */
 async function mistake(args: readonly string[], cwd?: string, env?: Record<string, string>): Promise<string> {
   const { code, stdout, stderr } = await runProgram(args, cwd, env);
   assertEquals([code, stdout, stderr.split("\n").length], [2, "", 2], `${args.join(" ")}: ${stderr}`);
   return stderr.trimEnd();
 }
 
-Deno.test("a subcommand of another server, or two directories, is named, with what to write", async () => {
+Deno.test("a subcommand of another server, or a second directory, is named, with what to write", async () => {
   using site = new Site({ "site/index.html": "hello", "start/index.html": "start" });
   assertEquals(
     await mistake(["start", "site"], site.root),
@@ -25,11 +25,11 @@ Deno.test("a subcommand of another server, or two directories, is named, with wh
   );
   assertStringIncludes(await mistake(["serve"], site.root), ': epollet has no subcommands: write "epollet"');
   const command = programCommand(["start", "0"]);
-  await using program = await Program.startCommand(command, site.root); // a directory may be called so
+  await using program = await Program.startCommand(command, site.root); // a directory may have such a name
   assertStringIncludes(program.greeting, "Serving start at ");
 });
 
-Deno.test("a port behind the wrong letter is told with the right one", async () => {
+Deno.test("a port after the wrong letter is reported with the right one", async () => {
   for (const [written, flag] of [["-h8095", "-8"], ["-P8095", "-P"], ["-q8095", "-8"]]) {
     assertEquals(
       await mistake([written!]),
@@ -39,7 +39,7 @@ Deno.test("a port behind the wrong letter is told with the right one", async () 
   assertEquals(await mistake(["-x"]), "epollet: Unknown flag -x: see --help for those that there are");
 });
 
-Deno.test("~ is the shell's: wherever a path may be written, the line says so", async () => {
+Deno.test("~ is expanded by shells only: wherever a path may be written, the line says so", async () => {
   using site = new Site({ "~/index.html": "hello" });
   const expected = (what: string, path: string) =>
     `epollet: ${what} "${path}": expected a path without ~, which only shells know: write /home/NAME/… (or ./${
@@ -63,7 +63,7 @@ Deno.test("~ is the shell's: wherever a path may be written, the line says so", 
   assertStringIncludes(program.greeting, "Serving ./~ at ");
 });
 
-Deno.test("a rewrite to another server is told that epollet is no proxy, with its line", async () => {
+Deno.test("a rewrite to another server is refused with its line: epollet is no proxy", async () => {
   using site = new Site();
   for (const destination of ["http://127.0.0.1:3000/api", "https://a.example/", "localhost:3000/api"]) {
     site.write(
@@ -80,7 +80,7 @@ Deno.test("a rewrite to another server is told that epollet is no proxy, with it
   assert(plain.endsWith("expected a path that begins with /, without ? and #"), plain);
 });
 
-Deno.test("--healthcheck without --admin says what the server has to be started with", async () => {
+Deno.test("--healthcheck without --admin says how to start the server", async () => {
   const ask = async (...args: string[]) =>
     (await runProgram(["--healthcheck", "--no-config", ...args])).stderr;
   const none = await ask();
@@ -92,21 +92,21 @@ Deno.test("--healthcheck without --admin says what the server has to be started 
   assert(!(await ask("--admin", "9")).includes("start the server"));
 });
 
-Deno.test("a port that needs a right is told with what to do", async () => {
+Deno.test("a port that needs a privilege is reported with what to do", async () => {
   using site = new Site({ "index.html": "hello" });
   const unprivileged = Number(Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
   if (unprivileged > 81) {
     for (const args of [["80"], ["0", "--admin", "81"], ["0", "--listen", "[::]:81", "--workers", "1"]]) {
-      // Root's files stay readable; the right to bind is not this user namespace's to give.
+      // In this user namespace root's files stay readable, but a port below 1024 cannot be bound.
       const [command, ...rest] = ["unshare", "--user", ...programCommand([...args, "--root", site.root])];
       const { code, stderr } = await new Deno.Command(command, { args: rest }).output();
       const text = new TextDecoder().decode(stderr);
       assertEquals([code, text.split("\n").length], [1, 2], text);
-      assertStringIncludes(text, ": EACCES (permission denied): a port below 1024 needs a right: ");
+      assertStringIncludes(text, ": EACCES (permission denied): a port below 1024 needs a privilege: ");
       for (const way of ["from 1024 on", "--user", "CAP_NET_BIND_SERVICE"]) assertStringIncludes(text, way);
     }
   } else console.warn("skipped: every port may be bound here");
-  Deno.mkdirSync(site.path("sockets"), { mode: 0o555 }); // what is refused there is no port
+  Deno.mkdirSync(site.path("sockets"), { mode: 0o555 }); // here a directory is refused, not a port
   const unix = ["--listen", `unix:${site.path("sockets/a.sock")}`, "--root", site.root];
   const [command, ...rest] = ["unshare", "--user", ...programCommand(unix)];
   const { code, stderr } = await new Deno.Command(command, { args: rest }).output();

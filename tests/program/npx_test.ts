@@ -1,5 +1,5 @@
 /**
- * `npx`: whatever ends it ends the server that it has started.
+ * `npx`: a server ends when the npx that started it ends.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -21,7 +21,7 @@ function hasNpx(): boolean {
 const HAS_NPX = hasNpx();
 if (!HAS_NPX) console.warn("what ends npx is left out: npx is not installed");
 
-/** As npx runs a command that it has installed: npm, a shell, and Deno. */
+/** Returns the processes that npx makes for an installed command: npm, a shell, and Deno. */
 function withNpx(args: readonly string[]): string[] {
   const words = programCommand(args).map((word) => `'${word}'`);
   return ["npx", "-y", "-c", words.join(" ")];
@@ -64,11 +64,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a server whose parent ends, and is no npx, goes on; so does a successor of one that npx started",
+  name:
+    "a server whose parent ends and is not npx keeps running; so does the successor of one that npx started",
   ignore: !HAS_NPX,
   async fn() {
     using site = new Site({ "index.html": "hello" });
-    // npm's variables are there, as for a program that some program under npx has left in the background.
+    // npm's variables are set, as for a program that was left in the background by another one under npx.
     const words = programCommand(["0", site.root, "--no-config"]).map((word) => `'${word}'`).join(" ");
     const shell = `npm_lifecycle_event=npx ${words} & echo pid $!; wait`;
     await using program = await Program.startCommand(["sh", "-c", shell]);
@@ -83,7 +84,8 @@ Deno.test({
       await eventually(() => !isRunning(server), "it ends");
     }
     await using npx = await Program.startCommand(withNpx(["0", site.root, "--no-config", "--workers", "1"]));
-    const first = treeOf(npx.pid).findLast((pid) => childrenOf(pid).length > 0)!; // above its worker
+    // The supervisor, above its worker.
+    const first = treeOf(npx.pid).findLast((pid) => childrenOf(pid).length > 0)!;
     const workers = childrenOf(first);
     Deno.kill(first, "SIGUSR2");
     let successor = 0;
@@ -92,7 +94,7 @@ Deno.test({
       return successor > 0;
     }, "no successor");
     try {
-      await npx.exit(); // with the first one
+      await npx.exit(); // npx ends with the first server
       await sleep(500);
       assertEquals((await exchange(npx.port, get("/"))).text, "hello");
     } finally {

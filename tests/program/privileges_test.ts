@@ -1,5 +1,5 @@
 /**
- * `--user`: root's rights, and how they are given up.
+ * `--user`: giving up root.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
@@ -12,7 +12,7 @@ import { eventually } from "../support/waiting.ts";
 const IS_ROOT = Deno.uid() === 0;
 if (!IS_ROOT) console.log("this is not run as root: that --user is refused then is tested, not what it does");
 
-/** What the system's own tool says. */
+/** Returns the output of id(1). */
 function id(...args: string[]): string {
   const { stdout } = new Deno.Command("id", { args }).outputSync();
   return new TextDecoder().decode(stdout).trim();
@@ -20,20 +20,20 @@ function id(...args: string[]): string {
 
 const NOBODY = { uid: Number(id("-u", "nobody")), gid: Number(id("-g", "nobody")) };
 
-/** A line of /proc/PID/status. */
+/** Returns the values of a line of /proc/PID/status. */
 function status(path: string, name: string): string[] {
   const line = Deno.readTextFileSync(path).split("\n").find((line) => line.startsWith(`${name}:`));
   return line!.slice(name.length + 1).trim().split(/\s+/);
 }
 
-/** Directories that everybody may search. */
+/** Makes the site's directories searchable for all users. */
 function publish(site: Site): void {
   Deno.chmodSync(site.root, 0o755);
   Deno.writeTextFileSync(site.path("secret.txt"), "secret");
   Deno.chmodSync(site.path("secret.txt"), 0o600);
 }
 
-Deno.test("a user is found by name or number, and a group by either", () => {
+Deno.test("a user is found by name or number, and so is a group", () => {
   const { uid, gid } = NOBODY;
   assertEquals(resolveAccount("nobody"), { name: "nobody", uid, gid });
   assertEquals(resolveAccount(String(uid)), { name: "nobody", uid, gid });
@@ -56,10 +56,10 @@ Deno.test("a user is found by name or number, and a group by either", () => {
   }
 });
 
-Deno.test("a user that cannot be is one line and exit 2, before anything is bound", async () => {
+Deno.test("an unknown or forbidden user is one line and exit 2, before anything is bound", async () => {
   using site = new Site({ "epollet.json": '{ "user": "nobody-here" }' });
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = String((taken.addr as Deno.NetAddr).port); // to bind it would be another error
+  const port = String((taken.addr as Deno.NetAddr).port); // binding it would be another error
   for (
     const [args, message] of [
       [
@@ -79,7 +79,7 @@ Deno.test("a user that cannot be is one line and exit 2, before anything is boun
   }
 });
 
-Deno.test("--user gives up root in every thread, and serves what that user may read", async () => {
+Deno.test("--user gives up root in every thread, and serves the files that the user may read", async () => {
   using site = new Site({ "index.html": "hello" });
   publish(site);
   if (!IS_ROOT) {
@@ -112,7 +112,7 @@ Deno.test("--user gives up root in every thread, and serves what that user may r
   }
   assertEquals(status(`${process}/status`, "NoNewPrivs"), ["1"]);
 
-  // Still never stale: files are watched by inotify, through /proc/self/fd, which is root's after the change.
+  // Files stay fresh: inotify watches them through /proc/self/fd, which belongs to root after the change.
   const watches = () =>
     [...Deno.readDirSync(`${process}/fdinfo`)]
       .flatMap(({ name }) =>
@@ -122,7 +122,7 @@ Deno.test("--user gives up root in every thread, and serves what that user may r
   site.write("index.html", "changed");
   assertEquals(await ask("/"), "changed");
 
-  // And a root that was replaced is followed.
+  // A replaced root is followed, too.
   Deno.mkdirSync(`${site.root}-next`);
   Deno.writeTextFileSync(`${site.root}-next/index.html`, "next");
   Deno.renameSync(site.root, `${site.root}-old`);
@@ -136,7 +136,7 @@ Deno.test("--user gives up root in every thread, and serves what that user may r
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("a root that the user cannot look into is warned of", async () => {
+Deno.test("a root that the user cannot search is warned about", async () => {
   if (!IS_ROOT) return;
   using site = new Site({ "index.html": "hello" }); // for its owner only
   await using program = await Program.start(site.root, ["--user", "nobody"]);
@@ -149,7 +149,7 @@ Deno.test("a root that the user cannot look into is warned of", async () => {
   assertEquals([code, stderr], [0, expected]);
 });
 
-Deno.test("who gave up root gets neither it nor another user back", async () => {
+Deno.test("a process that gave up root can become neither root nor another user", async () => {
   const [deno, ...words] = DENO;
   const script = `${REPOSITORY}tests/support/giving_up.ts`;
   const args = [...words, "run", "--no-prompt", "--allow-ffi", script, "user", "nobody", "daemon"];
@@ -164,10 +164,10 @@ Deno.test("who gave up root gets neither it nor another user back", async () => 
   assertEquals([first, ids], [0, { uids: [uid, uid, uid], gids: [gid, gid, gid] }]);
 });
 
-Deno.test("where the change of user leaves a way back to root the program ends", async () => {
+Deno.test("when the change of user leaves a way back to root, the program ends", async () => {
   if (!IS_ROOT) return;
   using site = new Site({ "index.html": "hello" });
-  // With this bit the kernel leaves all capabilities as they are (capabilities(7)).
+  // With this securebit the kernel keeps all capabilities across the change (capabilities(7)).
   const args = ["--securebits", "+no_setuid_fixup", ...programCommand(["0", site.root, "--user", "nobody"])];
   const command = new Deno.Command("timeout", { args: ["20", "setpriv", ...args] });
   const { code, stdout, stderr } = await command.output();
@@ -178,11 +178,11 @@ Deno.test("where the change of user leaves a way back to root the program ends",
   );
 });
 
-Deno.test("--user with workers: the user needs what it takes to start them, and one line says so", async () => {
+Deno.test("--user with workers: the user needs permission to start them, and one line says so", async () => {
   if (!IS_ROOT) return;
   using site = new Site({ "index.html": "hello" });
   publish(site);
-  using closed = new Site(); // which nobody else may search
+  using closed = new Site(); // other users may not search it
   Deno.symlinkSync(REPOSITORY, closed.path("program"));
   const [deno, ...words] = DENO;
   const run = [...words, "run", "--no-prompt", "--allow-ffi", closed.path("program/main.ts")];
@@ -195,7 +195,7 @@ Deno.test("--user with workers: the user needs what it takes to start them, and 
   );
 });
 
-Deno.test("--user also holds for what is no web server, with numbers alone", async () => {
+Deno.test("--user works for handlers other than files, with numbers alone", async () => {
   if (!IS_ROOT) return;
   const command = programCommand([
     "--port",

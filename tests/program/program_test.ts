@@ -1,5 +1,5 @@
 /**
- * The program as a user meets it: its lines, its exit codes, and how it ends.
+ * The program as a user meets it: its messages, its exit codes, and its end.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -71,7 +71,7 @@ Deno.test("usage errors are one line on standard error and exit 2", async () => 
   }
 });
 
-Deno.test("a taken port, or one that is not ours, is one line and exit 1, and no other port is taken", async () => {
+Deno.test("a port that is taken or not permitted is one line and exit 1, and no other port is used", async () => {
   using site = new Site();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
@@ -86,7 +86,7 @@ Deno.test("a taken port, or one that is not ours, is one line and exit 1, and no
   );
 });
 
-Deno.test("--help names every flag, --version is deno.json's; both exit 0 and neither needs a root", async () => {
+Deno.test("--help names every flag, --version prints deno.json's; both exit 0 and need no root", async () => {
   const help = await runProgram(["--help"], "/");
   assertEquals([help.code, help.stderr], [0, ""]);
   assertEquals(help.stdout, `${helpText()}\n`);
@@ -101,7 +101,7 @@ Deno.test("--help names every flag, --version is deno.json's; both exit 0 and ne
   assertEquals([version.code, version.stdout], [0, `epollet ${config.version}\n`]);
 });
 
-Deno.test("it greets with the port and a URL that works; -q says nothing; -v says what is in force", async () => {
+Deno.test("the greeting has the port and a working URL; -q prints nothing; -v prints the settings in force", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, ["-v", "--poller", "poll"]);
   assertStringIncludes(program.greeting, `http服务器使用的port:${program.port}\n`);
@@ -109,14 +109,14 @@ Deno.test("it greets with the port and a URL that works; -q says nothing; -v say
   assertEquals(await awaited(fetch(url!).then((response) => response.text()), "the page"), "hello");
   const [deno, ...args] = programCommand(["-q", "--port", "0", "--root", site.root]);
   const quiet = new Deno.Command(deno, { args, stdout: "piped", stderr: "piped" }).spawn();
-  await sleep(IS_EMULATED ? 15_000 : 1500); // it will not tell when it is ready
+  await sleep(IS_EMULATED ? 15_000 : 1500); // with -q nothing tells when it is ready
   quiet.kill("SIGTERM");
   const { code, stdout, stderr } = await outputOf(quiet, "the program");
   assertEquals([code, stdout.length], [0, 0]);
   if (FOLLOWS_LINKS) assertEquals(stderr.length, 0);
 });
 
-Deno.test("a configuration file: the one of the working directory, a named one, or none", async () => {
+Deno.test("the configuration file is the one in the working directory, a named one, or none", async () => {
   using site = new Site({
     "public/index.html": "public",
     "other/index.html": "other",
@@ -142,7 +142,7 @@ Deno.test("a configuration file: the one of the working directory, a named one, 
   assertEquals([plain.text, "x-a" in plain.fields], ["public", false]);
 });
 
-Deno.test("a configuration file that is missing, broken or wrong is one line and exit 2", async () => {
+Deno.test("a missing, broken or wrong configuration file is one line and exit 2", async () => {
   using site = new Site({
     "index.html": "",
     "unknown.json": '{ "cleanUrl": true }',
@@ -172,7 +172,7 @@ Deno.test("a configuration file that is missing, broken or wrong is one line and
   }
 });
 
-Deno.test("--explain says how a URL is answered, from the same settings, and serves nothing", async () => {
+Deno.test("--explain shows how a URL is answered, with the same settings, and serves nothing", async () => {
   using site = new Site({
     "index.html": "hello",
     "epollet.json": '{ "root": ".", "redirects": [{ "source": "/old/*", "destination": "/new/$1" }] }',
@@ -208,11 +208,11 @@ Deno.test("SIGINT and SIGTERM end an idle program with 0", async () => {
   }
 });
 
-Deno.test("a second signal ends it at once, although a client is still being served", async () => {
+Deno.test("a second signal ends the program at once, although a client is still being served", async () => {
   using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root);
   using wire = await Wire.connect(program.port);
-  await wire.send(get("/large.bin")); // and never reads
+  await wire.send(get("/large.bin")); // and the client never reads
   await sleep(200);
   program.kill("SIGTERM");
   await sleep(300);
@@ -221,14 +221,14 @@ Deno.test("a second signal ends it at once, although a client is still being ser
   assertEquals(code, 1);
 });
 
-Deno.test("without --allow-ffi it says what it needs", async () => {
+Deno.test("without --allow-ffi a line says what is needed", async () => {
   const [deno, ...args] = [...DENO, "run", "--no-prompt", `${REPOSITORY}main.ts`, "0"];
   const output = await new Deno.Command(deno, { args, stdout: "piped", stderr: "piped" }).output();
   assertEquals(output.code, 2);
   assertMatch(new TextDecoder().decode(output.stderr), /^epollet: .*--allow-ffi.*\n$/);
 });
 
-Deno.test("a mistake is told before anything is bound: no socket file is left behind", async () => {
+Deno.test("a mistake is reported before anything is bound: no socket file is left behind", async () => {
   using site = new Site();
   for (const args of [[], ["--workers", "1"]]) {
     const { code } = await runProgram([

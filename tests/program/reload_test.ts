@@ -1,5 +1,5 @@
 /**
- * SIGHUP: other settings for a program that serves, alone and with workers.
+ * SIGHUP: new settings for a running program, as a single process and with workers.
  * @module
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -8,10 +8,10 @@ import { Program, Site } from "../support/program.ts";
 import { UnbrokenLoad } from "../support/unbroken_load.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** Alone, and with workers. */
+/** A single process, and workers. */
 const WAYS: readonly (readonly string[])[] = [[], ["--workers", "2"]];
 
-/** A site, and a program that is configured by a file beside it. */
+/** A site, and a program whose configuration file is beside it. */
 class Configured implements AsyncDisposable {
   readonly site: Site;
   readonly program: Program;
@@ -29,7 +29,7 @@ class Configured implements AsyncDisposable {
     return new Configured(site, await Program.startArguments(command));
   }
 
-  /** The file is replaced, as editors do it. */
+  /** Replaces the file, as editors do, and sends SIGHUP. */
   reload(settings: object | string): void {
     const text = typeof settings === "string"
       ? settings
@@ -39,7 +39,7 @@ class Configured implements AsyncDisposable {
     this.program.kill("SIGHUP");
   }
 
-  /** The same, and waits until it is in force. */
+  /** Reloads, and waits until the settings are in force. */
   async reloaded(settings: object): Promise<void> {
     this.reload(settings);
     await this.program.printed(
@@ -75,7 +75,7 @@ for (const args of WAYS) {
     assertEquals((await wire.expect()).text, "other");
   });
 
-  Deno.test(`SIGHUP, ${how}: what is wrong is refused in one line that says what, and the old settings stay`, async () => {
+  Deno.test(`SIGHUP, ${how}: a mistake is refused in one line that names it, and the old settings stay`, async () => {
     await using running = await Configured.start({ headers: { "X-Old": "1" } }, args);
     const { program } = running;
     const mistakes: readonly [string, RegExp][] = [
@@ -99,7 +99,7 @@ for (const args of WAYS) {
   });
 }
 
-Deno.test("a log that workers got by a reload is opened anew by SIGUSR1", async () => {
+Deno.test("a log that workers got by a reload is reopened at SIGUSR1", async () => {
   await using running = await Configured.start({}, ["--workers", "1"]);
   const { program, site } = running;
   const path = site.path("access.log");
@@ -112,7 +112,7 @@ Deno.test("a log that workers got by a reload is opened anew by SIGUSR1", async 
   assertMatch(Deno.readTextFileSync(site.path("old.log")), /"GET \/ HTTP\/1\.1" 200/);
 });
 
-Deno.test("alone, a connection stays through a reload, and a download that has begun is finished", async () => {
+Deno.test("a single process keeps connections through a reload, and finishes a download in progress", async () => {
   await using running = await Configured.start({}, []);
   const { program, site } = running;
   site.write("html/large.bin", new Uint8Array(8_000_000));
@@ -139,15 +139,15 @@ Deno.test("no client notices reloads under load", async () => {
   assertEquals(load.failures, []);
 });
 
-Deno.test("alone, what counts only from the next start on is said, and the rest is in force", async () => {
+Deno.test("a single process names the settings that take effect only at the next start, and applies the rest", async () => {
   await using running = await Configured.start({}, []);
   await running.reloaded({ poller: "poll", backlog: 7, headers: { "X-New": "1" } });
-  await running.program.warned(/Reload: a new value of "poller" counts from the next start on/);
-  await running.program.warned(/Reload: a new value of "backlog" counts from the next start on/);
+  await running.program.warned(/Reload: a new value of "poller" takes effect at the next start/);
+  await running.program.warned(/Reload: a new value of "backlog" takes effect at the next start/);
   assertEquals((await exchange(running.program.port, get("/"))).fields["x-new"], "1");
 });
 
-Deno.test("alone and in the sandbox, a file that was not there at the start is not looked for", async () => {
+Deno.test("a single process in the sandbox does not look for a file that was missing at the start", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root);
   program.kill("SIGHUP");
@@ -158,7 +158,7 @@ Deno.test("alone and in the sandbox, a file that was not there at the start is n
   assertMatch(stderr, /^epollet: Reload: .*\n$/);
 });
 
-Deno.test("workers may become more or fewer, and listen elsewhere, without a client that is lost", async () => {
+Deno.test("workers may become more or fewer, and listen elsewhere, without a lost client", async () => {
   await using running = await Configured.start({ workers: 1 }, []);
   const { program, site } = running;
   const load = new UnbrokenLoad(program.port, 2);

@@ -1,5 +1,5 @@
 /**
- * What the program gives up with Landlock, and that what it needs is left to it.
+ * The rights that the program gives up with Landlock, and those that it keeps.
  * @module
  */
 import { childrenOf } from "../support/process.ts";
@@ -21,12 +21,12 @@ async function text(program: Program, path: string): Promise<string> {
   return status === 200 ? text : String(status);
 }
 
-/** Waits until `/` is `expected`: a root's path is looked at once a second. */
+/** Waits until `/` is `expected`. The path of a root is checked once a second. */
 async function becomes(program: Program, expected: string): Promise<void> {
   await eventually(async () => await text(program, "/") === expected, `${expected} is not served`);
 }
 
-/** Makes `link` lead to `target` at once, as deployments do it. */
+/** Makes `link` lead to `target` in one step, as deployments do. */
 function relink(site: Site, target: string, link: string): void {
   Deno.symlinkSync(target, site.path("next"));
   Deno.renameSync(site.path("next"), site.path(link));
@@ -55,12 +55,12 @@ Deno.test("in the sandbox the sites can be read, and nothing else can be done", 
   assertEquals(deeds, {
     "read below the root": 0,
     "list the root": 0,
-    "read beside the root": 0, // where another root may come from
+    "read beside the root": 0, // another root may come from there
     "read elsewhere": "EACCES",
     "read /etc/passwd": "EACCES",
-    "read /proc/self/maps": 0, // the runtime aborts without it, see openMemoryMap
+    "read /proc/self/maps": 0, // without it the runtime aborts, see openMemoryMap
     "list elsewhere": "EACCES",
-    "stat elsewhere": 0, // Landlock does not hide what there is
+    "stat elsewhere": 0, // Landlock does not hide the existence of files
     "write": "EACCES",
     "create": "EACCES",
     "write a device": "EACCES",
@@ -69,7 +69,7 @@ Deno.test("in the sandbox the sites can be read, and nothing else can be done", 
     "rename": "EACCES",
     "make a link": "EACCES",
     "truncate": since(3, "EACCES"),
-    // What Landlock does not cover, as SECURITY.md says: the kernel gets to where it looks for the attribute.
+    // Landlock does not cover this, as SECURITY.md says: the call gets as far as the missing attribute.
     "change the mode elsewhere": 0,
     "change the owner elsewhere": 0,
     "set the times elsewhere": 0,
@@ -86,7 +86,7 @@ Deno.test("in the sandbox the sites can be read, and nothing else can be done", 
   );
 });
 
-Deno.test("the program enters the sandbox before it greets, unless it is told not to", async () => {
+Deno.test("the program enters the sandbox before it prints the greeting, unless the sandbox is off", async () => {
   if (!hasStrace()) return;
   for (const flags of [[], ["--no-sandbox"], ["--handler", "hello"]]) {
     using site = new Site({ "index.html": "hello" });
@@ -106,10 +106,10 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
       ]);
       const [traced] = childrenOf(program.pid) as [number];
       assertMatch(Deno.readTextFileSync(`/proc/${traced}/status`), /^NoNewPrivs:\s*1$/m);
-      Deno.kill(traced, "SIGTERM"); // strace would only let go of it
+      Deno.kill(traced, "SIGTERM"); // strace itself would only detach
       await program.finish();
     }
-    // A line of another thread may come in between: those of the thread that greets are looked at.
+    // Lines of other threads may come in between, so only those of the thread that prints are checked.
     const lines = Deno.readTextFileSync(log).split("\n");
     const greeting = lines.findIndex((line) => /write\(1, .*Serving /.test(line));
     const [thread] = lines[greeting]!.split(" ");
@@ -121,12 +121,12 @@ Deno.test("the program enters the sandbox before it greets, unless it is told no
     assert(privileges >= 0 && privileges < listening, flags.join(" "));
     assertEquals(restricted > listening, ABI > 0 && !flags.includes("--no-sandbox"), flags.join(" "));
     const rules = own.filter((line) => /landlock_add_rule\(.*\) += 0/.test(line)).length;
-    // The root, what it is in, and /proc/self/maps.
+    // The root, the directory that it is in, and /proc/self/maps.
     assertEquals(rules, ABI < 0 || flags.includes("--no-sandbox") ? 0 : flags.length === 0 ? 3 : 1);
   }
 });
 
-Deno.test("-v says what the sandbox leaves, also by the configuration file", async () => {
+Deno.test("-v shows what the sandbox permits, also with the configuration file", async () => {
   using site = new Site({
     "a/root/index.html": "a",
     "b/root/index.html": "b",
@@ -148,32 +148,33 @@ Deno.test("-v says what the sandbox leaves, also by the configuration file", asy
   assertEquals(await sandboxOf("--no-sandbox"), "off");
 });
 
-Deno.test("in the sandbox a root is followed when it is renamed, and when a link on the way to it is changed", async () => {
+Deno.test("in the sandbox a root is followed when it is renamed, and when a link on its path changes", async () => {
   using site = new Site();
   for (const folder of ["store/1", "store/2", "app/own"]) site.write(`${folder}/public/index.html`, folder);
   Deno.symlinkSync("../store/1", site.path("app/current"));
-  // The runtime complains of this file when it looks for a newer version of itself, unless it does not hear of it.
+  // The runtime prints a warning about this file when it looks for a newer version of itself, unless the variable is
+  // hidden.
   const environment = ["env", `NODE_EXTRA_CA_CERTS=${REPOSITORY}LICENSE`];
   const command = programCommand(["--port", "0", "--root", site.path("app/current/public")]);
   await using program = await Program.startCommand([...environment, ...command]);
   await becomes(program, "store/1");
-  relink(site, "../store/2", "app/current"); // beside what the link led to
+  relink(site, "../store/2", "app/current"); // in the directory of the link's target
   await becomes(program, "store/2");
-  relink(site, "own", "app/current"); // beside the link
+  relink(site, "own", "app/current"); // in the directory of the link
   await becomes(program, "app/own");
   relink(site, "../store/1", "app/current");
   await becomes(program, "store/1");
-  site.write("store/1/new/index.html", "renamed"); // beside the root
+  site.write("store/1/new/index.html", "renamed"); // in the directory of the root
   Deno.renameSync(site.path("store/1/public"), site.path("away"));
   Deno.renameSync(site.path("store/1/new"), site.path("store/1/public"));
   await becomes(program, "renamed");
-  site.write("store/1/public/index.html", "written"); // watched as before
+  site.write("store/1/public/index.html", "written"); // still watched
   assertEquals(await text(program, "/"), "written");
   program.kill("SIGTERM");
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("a root that moves out of the sandbox's reach is served on, and its successor out of reach is warned of once", async () => {
+Deno.test("a root that leaves the sandbox's reach is still served, and an unreachable replacement is warned about once", async () => {
   using site = new Site({
     "in/root/index.html": "old",
     "out/root/index.html": "new",

@@ -1,5 +1,5 @@
 /**
- * SIGUSR1: log files that were renamed are opened anew, and no debugger listens.
+ * SIGUSR1: renamed log files are opened again, and no debugger listens.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -10,8 +10,8 @@ import { exchange, get } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
 const SIGUSR1 = 10;
-/** True when a process never hears of a signal: it ignores it, or blocks it. */
-function isDeafTo(signal: number, pid: number): boolean {
+/** Returns true when a process never sees a signal, because it ignores or blocks it. */
+function neverReceives(signal: number, pid: number): boolean {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return ["SigIgn", "SigBlk"].some((name) => {
     const [, mask] = new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status) ?? [];
@@ -22,12 +22,12 @@ function isDeafTo(signal: number, pid: number): boolean {
 for (const args of [["--no-sandbox"], [], ["--workers", "1"]]) {
   const how = args.join(" ") || "in the sandbox";
 
-  Deno.test(`SIGUSR1 opens no debugger's port where there is no log file, either: ${how}`, async () => {
+  Deno.test(`SIGUSR1 opens no debugger's port without log files, either: ${how}`, async () => {
     using site = new Site({ "index.html": "hello" });
     await using program = await Program.start(site.root, ["--no-config", ...args]);
     const pids = [program.pid, ...childrenOf(program.pid)];
     assertEquals((await exchange(program.port, get("/"))).text, "hello"); // the runtime had its turn
-    assert(pids.every((pid) => isDeafTo(SIGUSR1, pid)));
+    assert(pids.every((pid) => neverReceives(SIGUSR1, pid)));
     for (const pid of pids) Deno.kill(pid, "SIGUSR1");
     await sleep(100);
     assertEquals((await exchange(program.port, get("/"))).text, "hello");
@@ -35,7 +35,7 @@ for (const args of [["--no-sandbox"], [], ["--workers", "1"]]) {
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   });
 
-  Deno.test(`SIGUSR1: both logs go on in files of their names, and no line is lost: ${how}`, async () => {
+  Deno.test(`SIGUSR1: both logs continue in new files of the same names, and no line is lost: ${how}`, async () => {
     using site = new Site({ "html/index.html": "hello", "logs/.keep": "" });
     const [access, errors] = [site.path("logs/access.log"), site.path("logs/error.log")];
     const logs = ["--access-log-file", access, "--error-log", errors];

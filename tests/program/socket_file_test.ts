@@ -1,5 +1,6 @@
 /**
- * The files of UNIX sockets: of those that a server left behind which has ended, exactly that is removed which was looked at.
+ * The files of UNIX sockets. Of the files that an ended server left behind, exactly the one that was examined is
+ * removed.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -14,7 +15,7 @@ import { DENO, REPOSITORY, Site } from "../support/program.ts";
 
 loadLibc();
 
-/** A socket of a server that has ended. */
+/** Creates the socket file of a server that has ended. */
 function leaveBehind(path: string): void {
   close(listenUnix(path, 1));
 }
@@ -25,13 +26,13 @@ function opened(path: string): SocketFile {
   return file;
 }
 
-/** Names in a directory, and the inode of each. */
+/** Returns the names in a directory with their inodes. */
 function filesOf(directory: string): Record<string, number | null> {
   const names = Array.from(Deno.readDirSync(directory), ({ name }) => name).sort();
   return Object.fromEntries(names.map((name) => [name, Deno.lstatSync(`${directory}/${name}`).ino]));
 }
 
-Deno.test("a directory that becomes a link between the look and the removal leads to no other file", () => {
+Deno.test("a directory that is replaced by a link between check and removal leads to no other file", () => {
   using site = new Site({ "ours/x": "", "theirs/x": "" });
   leaveBehind(site.path("ours/a.sock"));
   leaveBehind(site.path("theirs/a.sock"));
@@ -45,7 +46,7 @@ Deno.test("a directory that becomes a link between the look and the removal lead
   assertEquals(Object.keys(filesOf(site.path("moved"))), ["x"]);
 });
 
-Deno.test("what has taken the name since the look stays: a file, a link, a directory, another server's socket", () => {
+Deno.test("a file that took the name since the check stays: a file, a link, a directory, another server's socket", () => {
   const ways: readonly [string, (site: Site) => void][] = [
     ["a file", (site) => site.write("d/a.sock", "content")],
     ["a link", (site) => Deno.symlinkSync("/etc/passwd", site.path("d/a.sock"))],
@@ -67,7 +68,7 @@ Deno.test("what has taken the name since the look stays: a file, a link, a direc
   }
 });
 
-Deno.test("what is asked is the socket that was opened, not what has its path by now", () => {
+Deno.test("the socket that was opened is probed, not the one that has its path by now", () => {
   using site = new Site();
   using fds = new Descriptors();
   const path = site.path("a.sock");
@@ -81,7 +82,7 @@ Deno.test("what is asked is the socket that was opened, not what has its path by
   assert(file.identity !== other.identity);
 });
 
-Deno.test("a long path, which an address of a socket has no room for, is asked nevertheless", () => {
+Deno.test("a socket with a path that is too long for an address is probed nevertheless", () => {
   using site = new Site({ "short/x": "" });
   leaveBehind(site.path("short/a.sock"));
   const long = site.path("x".repeat(120));
@@ -91,7 +92,7 @@ Deno.test("a long path, which an address of a socket has no room for, is asked n
   assertEquals(file.remove(), 0);
 });
 
-Deno.test("a socket file with further hard links keeps its owner: another user may own those names", () => {
+Deno.test("a socket file with further hard links keeps its owner: another user may own the other names", () => {
   using site = new Site();
   using fds = new Descriptors();
   fds.keep(listenUnix(site.path("theirs.sock"), 1));
@@ -101,7 +102,7 @@ Deno.test("a socket file with further hard links keeps its owner: another user m
   assertEquals(Deno.lstatSync(site.path("theirs.sock")).uid, Deno.uid());
 });
 
-Deno.test("at its end a server removes the socket that it made: not another stale one, not one that is in use", () => {
+Deno.test("at its end a server removes its own socket file, and no other, stale or in use", () => {
   using site = new Site();
   const path = site.path("a.sock");
   const { fd, file } = openUnixListener(path, 1);
@@ -117,7 +118,7 @@ Deno.test("at its end a server removes the socket that it made: not another stal
   assertEquals(Object.keys(filesOf(site.root)), ["a.sock"]);
 });
 
-Deno.test("a process that got a socket removes its file when it was told which that is, and no file else", () => {
+Deno.test("a process that inherits a socket removes the file that it was told about, and no other file", () => {
   using site = new Site();
   const path = site.path("a.sock");
   for (const isTold of [false, true]) {
@@ -129,7 +130,7 @@ Deno.test("a process that got a socket removes its file when it was told which t
   }
 });
 
-/** Puts a directory and a link to another under one name in turn, as fast as it can. */
+/** Puts a directory and a link under one name in turn, as fast as possible. */
 const FLICKER = `
 const [ours, theirs] = Deno.args;
 console.log("begins");
@@ -144,7 +145,7 @@ while (Date.now() < end) {
 }
 `;
 
-Deno.test("while another process swaps the directory for a link all the time, that other directory keeps its files", async () => {
+Deno.test("while another process keeps swapping the directory for a link, the linked directory keeps its files", async () => {
   using site = new Site({ "ours/x": "", "theirs/x": "", "flicker.ts": FLICKER });
   const path = site.path("ours/a.sock");
   site.write("theirs/a.sock", "no socket, and of another");
@@ -188,7 +189,7 @@ Deno.test("while another process swaps the directory for a link all the time, th
 
 const ROUNDS = 100;
 
-/** Listens on one path after the other, each at a moment that is the same for several processes; says which it got. */
+/** Listens on one path after the other, each at the same time as other processes, and prints which it got. */
 const LISTENER = `
 import { listenUnix } from "REPOSITORYffi/socket/unix_socket.ts";
 import { sleep } from "REPOSITORYtests/support/sleep.ts";
@@ -207,7 +208,7 @@ console.log(JSON.stringify(mine));
 await sleep(5_000);
 `;
 
-Deno.test("of servers that find a stale socket at the same moment one listens, and no other removes its socket", async () => {
+Deno.test("when several servers find a stale socket at the same moment, one listens, and no other removes its socket", async () => {
   using site = new Site({
     "listener.ts": LISTENER.replaceAll("REPOSITORY", `file://${REPOSITORY}`),
     "sockets/x": "",
@@ -222,14 +223,14 @@ Deno.test("of servers that find a stale socket at the same moment one listens, a
     () => new Deno.Command(deno, { args: [...args, at], stdout: "piped", stderr: "inherit" }).spawn(),
   );
   try {
-    const said = await Promise.all(children.map(async ({ stdout }) => {
+    const printed = await Promise.all(children.map(async ({ stdout }) => {
       for await (const text of stdout.pipeThrough(new TextDecoderStream())) {
         return JSON.parse(text) as number[];
       }
       return [];
     }));
-    assert(said.every((mine) => mine.length > 0), "one was always first: they did not meet");
-    assertEquals(said.flat().sort((a, b) => a - b), rounds);
+    assert(printed.every((mine) => mine.length > 0), "one was always first: they did not meet");
+    assertEquals(printed.flat().sort((a, b) => a - b), rounds);
     for (const round of rounds) {
       using _client = await Deno.connect({ transport: "unix", path: site.path(`sockets/${round}`) });
     }

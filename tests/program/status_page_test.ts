@@ -1,5 +1,5 @@
 /**
- * The status page in a real browser, while the server it shows is at work.
+ * The status page in a real browser, while the server that it shows is busy.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -15,7 +15,7 @@ const numberIn = (selector: string) =>
 const textOf = (selector: string) => `document.querySelector(${JSON.stringify(selector)}).textContent`;
 const MOVING = "Number(document.documentElement.dataset.moving)";
 
-/** Asks again and again, on a few connections, until it is told to stop. */
+/** Sends requests on a few connections until the returned function is called. */
 function load(port: number): () => Promise<void> {
   let isOver = false;
   const clients = Array.from({ length: 8 }, async () => {
@@ -79,7 +79,7 @@ Deno.test("the status page shows a server at work, in light and dark, while it d
   );
   await page.prefer({ "prefers-reduced-motion": "reduce" });
   await page.until(`${MOVING} === 0`);
-  assertEquals(page.complaints, []);
+  assertEquals(page.consoleMessages, []);
 
   await stop();
   program.kill("SIGTERM");

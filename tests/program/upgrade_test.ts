@@ -1,5 +1,5 @@
 /**
- * SIGUSR2: a running program is replaced by a new one, on the same sockets. And what systemd hears of it.
+ * SIGUSR2: a running program is replaced by a new one on the same sockets. And the messages that systemd gets.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
@@ -19,7 +19,7 @@ async function end(pid: number): Promise<void> {
   await eventually(() => !isRunning(pid), `process ${pid} does not end`);
 }
 
-/** Sends SIGUSR2, and waits until a new program begins. */
+/** Sends SIGUSR2, and returns the process id of the new program. */
 async function successorOf(program: Program): Promise<number> {
   const workers = childrenOf(program.pid);
   program.kill("SIGUSR2");
@@ -28,12 +28,12 @@ async function successorOf(program: Program): Promise<number> {
     successor = childrenOf(program.pid).find((pid) => !workers.includes(pid));
     return successor !== undefined;
   };
-  await eventually(isThere, "nobody was started");
+  await eventually(isThere, "no program was started");
   return successor!;
 }
 
 for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--admin", "127.0.0.1:0"]]) {
-  Deno.test(`the new program takes over without a client that is lost: ${args.join(" ")}`, async () => {
+  Deno.test(`the new program takes over without a lost client: ${args.join(" ")}`, async () => {
     using site = new Site({ "index.html": "hello" });
     await using program = await Program.start(site.root, [...args, "--no-config"]);
     const load = new UnbrokenLoad(program.port, 3);
@@ -56,15 +56,16 @@ for (const args of [["--no-sandbox"], ["--workers", "2"], ["--workers", "2", "--
   });
 }
 
-Deno.test("the new program stays, however long the old one has something to finish", async () => {
+Deno.test("the new program stays, however long the old one finishes its responses", async () => {
   using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root, ["--no-sandbox", "--no-config"]);
   using download = await Wire.connect(program.port);
   await download.send(get("/large.bin"));
-  await download.arrival(); // and nothing is read on
+  await download.arrival(); // the client does not read on
   const successor = await successorOf(program);
   try {
-    await sleep(REAP_PATIENCE_MS + 1_000); // its start, and what a worker gets that has closed its channel
+    // Longer than a start, and than a worker gets after it has closed its channel.
+    await sleep(REAP_PATIENCE_MS + 1_000);
     assert(isRunning(program.pid), "the old one still sends");
     assertEquals((await exchange(program.port, get("/"))).text, "hello");
     assertEquals((await download.expect()).body.length, 20_000_000);
@@ -74,7 +75,7 @@ Deno.test("the new program stays, however long the old one has something to fini
   }
 });
 
-Deno.test("a new program without workers serves who came by any of its predecessor's sockets", async () => {
+Deno.test("a new program without workers serves clients of all of its predecessor's sockets", async () => {
   using site = new Site({ "html/index.html": "hello" });
   const configure = (workers: number) =>
     site.write("epollet.json", JSON.stringify({ port: 0, root: "html", sandbox: false, workers }));
@@ -87,14 +88,17 @@ Deno.test("a new program without workers serves who came by any of its predecess
     const answers = Promise.all(Array.from({ length: 24 }, () => exchange(program.port, get("/"))));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
-    assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in a queue of nobody's");
+    assert(
+      await Promise.race([answers, patience]) !== undefined,
+      "a client waits in a queue that no process accepts from",
+    );
     clearTimeout(timer);
   } finally {
     await end(successor);
   }
 });
 
-Deno.test("a new program that cannot begin changes nothing", async () => {
+Deno.test("when the new program fails to start, the old one keeps running", async () => {
   using site = new Site({ "html/index.html": "hello" });
   site.write("epollet.json", '{"port": 0, "root": "html"}');
   for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
@@ -103,7 +107,7 @@ Deno.test("a new program that cannot begin changes nothing", async () => {
     site.write("epollet.json", '{"port": 0, "root": "nowhere"}');
     program.kill("SIGUSR2");
     await program.warned(
-      /Cannot open root .*nowhere: ENOENT[^]*The new program ended with status 2: this one goes on\n/,
+      /Cannot open root .*nowhere: ENOENT[^]*The new program ended with status 2: this one keeps running\n/,
     );
     assertEquals((await exchange(program.port, get("/"))).text, "hello");
     program.kill("SIGTERM");
@@ -112,17 +116,17 @@ Deno.test("a new program that cannot begin changes nothing", async () => {
 });
 
 for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
-  Deno.test(`who is told to end while a new program starts leaves nobody behind: ${args.join(" ")}`, async () => {
+  Deno.test(`a program that is told to end while a new one starts leaves no process behind: ${args.join(" ")}`, async () => {
     using site = new Site({ "index.html": "hello" });
     await using program = await Program.start(site.root, [...args, "--no-config"]);
     const successor = await successorOf(program);
     program.kill("SIGTERM");
-    program.kill("SIGUSR2"); // it has no sockets any more that it could hand on
+    program.kill("SIGUSR2"); // it has no sockets left to pass on
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
     await eventually(() => !isRunning(successor), "the new one goes on");
   });
 
-  Deno.test(`SIGHUP while a new program starts reaches that, too: ${args.join(" ")}`, async () => {
+  Deno.test(`SIGHUP while a new program starts reloads the new one, too: ${args.join(" ")}`, async () => {
     using site = new Site({ "index.html": "hello" });
     site.write("epollet.json", JSON.stringify({ port: 0, root: "." }));
     await using program = await Program.startArguments(["--config", site.path("epollet.json"), ...args]);
@@ -137,7 +141,7 @@ for (const args of [["--no-sandbox"], ["--workers", "1"]]) {
   });
 }
 
-Deno.test("in the sandbox and alone, it says what it would take", async () => {
+Deno.test("a single process in the sandbox says which flags make an upgrade possible", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, ["--no-config"]);
   program.kill("SIGUSR2");
@@ -147,7 +151,7 @@ Deno.test("in the sandbox and alone, it says what it would take", async () => {
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 });
 
-Deno.test("the first process of a container, with which all others end, has no successor", async () => {
+Deno.test("the first process of a container, with which all others end, starts no successor", async () => {
   using site = new Site({ "index.html": "hello" });
   const inContainer = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
   const [command, ...args] = [...inContainer, "true"];
@@ -162,7 +166,7 @@ Deno.test("the first process of a container, with which all others end, has no s
   assertEquals((await exchange(program.port, get("/"))).text, "hello");
 });
 
-Deno.test("systemd hears when it is ready, reloads, is succeeded and ends", async () => {
+Deno.test("systemd is told when the program is ready, reloads, is replaced and ends", async () => {
   using site = new Site({ "index.html": "hello" });
   const fd = notifySocket(site.path("notify"));
   const messages: string[] = [];

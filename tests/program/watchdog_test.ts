@@ -1,5 +1,5 @@
 /**
- * Processes that hang: systemd hears nothing from a loop that does not turn, and a supervisor replaces such a worker.
+ * Processes that hang: a loop that hangs sends systemd nothing, and a supervisor replaces a worker that hangs.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
@@ -20,7 +20,7 @@ import { exchange, get, Wire } from "../support/wire.ts";
 const IS_ROOT = Deno.uid() === 0;
 const SECOND_USEC = 1_000_000;
 
-/** What systemd is for a service: the messages that it gets. */
+/** The part of systemd for a service: the messages that it receives. */
 class Systemd {
   readonly #fd: number;
   readonly #path: string;
@@ -31,14 +31,14 @@ class Systemd {
     this.#fd = notifySocket(this.#path);
   }
 
-  /** Starts the program as a service: WATCHDOG_PID is its process id, or `pid`. */
+  /** Starts the program as a service. WATCHDOG_PID is its process id, or `pid`. */
   start(args: readonly string[], usec: string, pid = "$$"): Promise<Program> {
     const script = `export WATCHDOG_PID=${pid}; exec "$@"`;
     const variables = [`NOTIFY_SOCKET=${this.#path}`, `WATCHDOG_USEC=${usec}`];
     return Program.startCommand(["bash", "-c", script, "bash", "env", ...variables, ...programCommand(args)]);
   }
 
-  /** The answers to the watchdog that have come since it was looked last. */
+  /** Returns the number of answers to the watchdog since the last call. */
   answers(): number {
     let count = 0;
     for (let message = notification(this.#fd); message !== null; message = notification(this.#fd)) {
@@ -62,7 +62,7 @@ class Systemd {
   }
 }
 
-Deno.test("the loop answers systemd's watchdog twice in its time, from the sandbox and as another user", async () => {
+Deno.test("the loop answers systemd's watchdog twice within its time, in the sandbox and as another user", async () => {
   using site = new Site({ "www/index.html": "hello", "www/large.bin": new Uint8Array(20_000_000) });
   Deno.chmodSync(site.root, 0o755);
   for (
@@ -71,7 +71,8 @@ Deno.test("the loop answers systemd's watchdog twice in its time, from the sandb
       "naive",
     ]]
   ) {
-    const user = IS_ROOT && !more.includes("--workers") ? ["--user", "nobody"] : []; // whose workers have to read Deno
+    // With workers, the user would have to read Deno's file.
+    const user = IS_ROOT && !more.includes("--workers") ? ["--user", "nobody"] : [];
     using systemd = new Systemd(site);
     await using program = await systemd.start(
       ["0", site.path("www"), "--no-config", ...user, ...more],
@@ -89,7 +90,7 @@ Deno.test("the loop answers systemd's watchdog twice in its time, from the sandb
     await systemd.answered(2);
     using wire = await Wire.connect(program.port);
     await wire.send(get("/large.bin"));
-    await wire.arrival(); // and it is not read on
+    await wire.arrival(); // the client does not read on
     program.kill("SIGTERM");
     await eventually(
       () => systemd.answers() >= 0 && systemd.messages.includes("STOPPING=1"),
@@ -102,7 +103,7 @@ Deno.test("the loop answers systemd's watchdog twice in its time, from the sandb
   }
 });
 
-Deno.test("a watchdog that asks another process, or nothing, gets no answer", async () => {
+Deno.test("a watchdog that expects another process, or none, gets no answer", async () => {
   using site = new Site({ "index.html": "hello" });
   for (const [usec, pid] of [["200000", "1"], ["0", "$$"], ["soon", "$$"], ["", "$$"], ["-5", "$$"]]) {
     using systemd = new Systemd(site);
@@ -114,7 +115,7 @@ Deno.test("a watchdog that asks another process, or nothing, gets no answer", as
   }
 });
 
-Deno.test("a successor answers the watchdog in its predecessor's place, and so does its own; not where that had not to", async () => {
+Deno.test("a successor answers the watchdog in place of its predecessor, and so does the next; not if the first did not have to", async () => {
   using site = new Site({ "index.html": "hello" });
   for (const isAsked of [true, false]) {
     using systemd = new Systemd(site);
@@ -129,9 +130,13 @@ Deno.test("a successor answers the watchdog in its predecessor's place, and so d
       for (let i = 0; i < 2; i++) {
         const before = main;
         Deno.kill(before, "SIGUSR2");
-        const said = () => systemd.messages.findLast((message) => message.startsWith("MAINPID="))?.slice(8);
-        await eventually(() => systemd.answers() >= 0 && Number(said() ?? before) !== before, "no successor");
-        main = Number(said());
+        const mainPid = () =>
+          systemd.messages.findLast((message) => message.startsWith("MAINPID="))?.slice(8);
+        await eventually(
+          () => systemd.answers() >= 0 && Number(mainPid() ?? before) !== before,
+          "no successor",
+        );
+        main = Number(mainPid());
         await eventually(() => !isRunning(before), "the old one ends");
         systemd.answers();
         if (isAsked) await systemd.answered(3);
@@ -145,14 +150,15 @@ Deno.test("a successor answers the watchdog in its predecessor's place, and so d
   }
 });
 
-Deno.test("a worker that is stopped is killed and replaced, in systemd's time, and a line says so", async () => {
+Deno.test("a stopped worker is killed and replaced within systemd's time, and a line says so", async () => {
   using site = new Site({ "index.html": "hello" });
   using systemd = new Systemd(site);
   const args = ["0", site.root, "--no-config", "--workers", "2"];
   await using program = await systemd.start(args, String(2 * SECOND_USEC));
   const before = childrenOf(program.pid);
   Deno.kill(before[1]!, "SIGSTOP");
-  const answers = Array.from({ length: 20 }, () => exchange(program.port, get("/"))); // some wait in its queue
+  // Some of them wait in the stopped worker's queue.
+  const answers = Array.from({ length: 20 }, () => exchange(program.port, get("/")));
   await program.warned(
     new RegExp(
       `^epollet: Worker 1 \\(process ${
@@ -166,13 +172,13 @@ Deno.test("a worker that is stopped is killed and replaced, in systemd's time, a
   const after = childrenOf(program.pid);
   assert(after.includes(before[0]!), "the other one stays");
   assert(!after.includes(before[1]!));
-  await sleep(3_000); // nothing else is said, of this one or another
+  await sleep(3_000); // no further line is printed, about this worker or another
   program.kill("SIGTERM");
   const { code, stderr } = await program.finish();
   assertEquals([code, stderr.split("\n").length], [0, 2], stderr);
 });
 
-Deno.test("without systemd a worker that is stopped is replaced after some ten seconds, and one that drains is killed", async () => {
+Deno.test("without systemd a stopped worker is replaced after some ten seconds, and one that drains is killed", async () => {
   using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root, [
     "--workers",
@@ -197,19 +203,19 @@ Deno.test("without systemd a worker that is stopped is replaced after some ten s
   }));
   const last = childrenOf(program.pid);
   program.kill("SIGTERM");
-  await sleep(200); // they have been told
+  await sleep(200); // the workers have been told
   for (const pid of last) if (isRunning(pid)) Deno.kill(pid, "SIGSTOP");
   assertEquals((await program.finish()).code, 0); // and not after 100 s
   for (const wire of wires) wire[Symbol.dispose]();
 });
 
-Deno.test("when all processes were stopped, and go on, none is killed", async () => {
+Deno.test("when all processes were stopped and continue, none is killed", async () => {
   using site = new Site({ "index.html": "hello" });
   using systemd = new Systemd(site);
   const args = ["0", site.root, "--no-config", "--workers", "2"];
   await using program = await systemd.start(args, String(SECOND_USEC));
   const workers = childrenOf(program.pid);
-  await sleep(700); // some are asked at any time
+  await sleep(700); // at any time some of them are asked
   const all = [...workers, program.pid];
   for (const pid of all) Deno.kill(pid, "SIGSTOP");
   await sleep(4_000);
@@ -249,7 +255,7 @@ Deno.test(
       const [before] = supervisor.pids as [number];
       await sleep(2_500);
       assertEquals(supervisor.pids, [before], "one whose loop turns stays");
-      reactor.post(() => supervisor.reopenLogs()); // the endless loop
+      reactor.post(() => supervisor.reopenLogs()); // the worker starts its endless loop
       await eventually(() => supervisor.pids.length === 1 && supervisor.pids[0] !== before, "it is replaced");
       assertNotEquals(supervisor.pids[0], before);
       assertEquals(lines, [

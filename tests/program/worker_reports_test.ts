@@ -1,5 +1,5 @@
 /**
- * What a supervisor makes of that which comes from a worker, whoever has that in hand.
+ * A supervisor accepts from a worker only what is harmless, even if an attacker controls the worker.
  * @module
  */
 import { assertEquals, assertThrows } from "@std/assert";
@@ -9,21 +9,21 @@ import { LineReader } from "../../program/workers/channel.ts";
 import { readSnapshot } from "../../program/workers/read_snapshot.ts";
 import { cacheWith, snapshotWith } from "../support/snapshots.ts";
 
-/** As it comes through a channel. */
+/** Returns the snapshot as it arrives through a channel. */
 const received = (snapshot: unknown) => readSnapshot(JSON.parse(JSON.stringify(snapshot)));
 
-Deno.test("what a worker says of itself arrives as it is", () => {
-  const said = snapshotWith({
+Deno.test("a worker's snapshot arrives unchanged", () => {
+  const snapshot = snapshotWith({
     responses: { 200: 3, 404: 1 },
     cache: cacheWith(7),
     cpuSeconds: 0.25,
     connections: [{ fd: 9, state: "reading-body", ageMs: 1.5, queuedBytes: 0 }],
   });
-  assertEquals(received(said), said);
-  assertEquals(received({ ...said, more: "x".repeat(99) }), said);
+  assertEquals(received(snapshot), snapshot);
+  assertEquals(received({ ...snapshot, more: "x".repeat(99) }), snapshot);
 });
 
-Deno.test("of lies nothing is left but numbers and words that are harmless", () => {
+Deno.test("of a forged snapshot only harmless numbers and words are left", () => {
   const text = metricsText([received({
     ...snapshotWith({ cache: cacheWith(1) }),
     requests: "1e9\nforged 1",
@@ -49,5 +49,5 @@ Deno.test("a line in very many pieces costs no more than one in few", () => {
   const startMs = performance.now();
   for (let i = 0; i < 300_000; i++) reader.take(one);
   assertEquals(reader.take(Uint8Array.of(10, 98, 10))!.map(({ length }) => length), [300_000, 1]);
-  assertEquals(performance.now() - startMs < 5_000, true); // to copy it for each took 45 GB
+  assertEquals(performance.now() - startMs < 5_000, true); // copying it for each piece took 45 GB
 });

@@ -1,5 +1,5 @@
 /**
- * Workers under a supervisor, as processes: who serves, who takes whose place, and how all of them end.
+ * Workers under a supervisor, as processes: serving, replacement, and their end.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
@@ -18,18 +18,18 @@ import { exchange, get, Wire } from "../support/wire.ts";
 
 const TWO = ["--workers", "2", "--no-config"];
 
-/** Waits until `isSo`. */
+/** Waits until `isSo` returns true. */
 async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
   await eventually(isSo, what);
 }
 
-/** The workers of a program, once there are so many. */
+/** Returns the workers of a program, once there are `count`. */
 async function workersOf({ pid }: Program, count: number): Promise<number[]> {
   await until(() => childrenOf(pid).length === count, `${count} workers`);
   return childrenOf(pid);
 }
 
-/** A client to whom a large file is being sent, which it does not read yet. */
+/** Returns a client that is being sent a large file, and does not read yet. */
 async function downloadOf({ port }: Program): Promise<Wire> {
   const wire = await Wire.connect(port);
   await wire.send(get("/large.bin"));
@@ -49,10 +49,10 @@ Deno.test("workers serve on one port, and the kernel spreads clients among them"
   const counts = served.map(([, count]) => Number(count));
   assertEquals(counts.length, 2);
   assertEquals(counts[0]! + counts[1]!, 64);
-  assert(Math.min(...counts) > 8, `${counts} of 64`); // one in 10^9 that it is chance
+  assert(Math.min(...counts) > 8, `${counts} of 64`); // the probability of a false alarm is 10^-9
 });
 
-Deno.test("a worker that is killed is replaced at once, and who connects meanwhile is served", async () => {
+Deno.test("a killed worker is replaced at once, and clients that connect meanwhile are served", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, TWO);
   const before = await workersOf(program, 2);
@@ -71,14 +71,14 @@ Deno.test("a worker that is killed is replaced at once, and who connects meanwhi
   );
 });
 
-Deno.test("nobody waits for a worker that somebody tells to end, and that has something to finish", async () => {
+Deno.test("new clients need not wait for a worker that was told to end and still has a response to finish", async () => {
   using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
   await using program = await Program.start(site.root, TWO);
   const before = await workersOf(program, 2);
   const downloads = await Promise.all(Array.from({ length: 8 }, async () => {
     const wire = await Wire.connect(program.port);
     await wire.send(get("/large.bin"));
-    await wire.arrival(); // and it is not read on
+    await wire.arrival(); // the client does not read on
     return wire;
   }));
   Deno.kill(before[0]!, "SIGTERM");
@@ -88,7 +88,7 @@ Deno.test("nobody waits for a worker that somebody tells to end, and that has so
   const answers = Promise.all(Array.from({ length: 30 }, () => exchange(program.port, get("/"))));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise((resolve) => timer = setTimeout(resolve, 5_000));
-  assert(await Promise.race([answers, patience]) !== undefined, "somebody waits in its queue");
+  assert(await Promise.race([answers, patience]) !== undefined, "a client waits in its queue");
   clearTimeout(timer);
   assert(isRunning(before[0]!), "it still sends");
   for (const wire of downloads) assertEquals((await wire.expect()).body.length, 20_000_000);
@@ -99,7 +99,7 @@ Deno.test("nobody waits for a worker that somebody tells to end, and that has so
   assertEquals((await program.finish()).code, 0);
 });
 
-Deno.test("one that ends again and again is replaced ever more slowly, up to a bound", async () => {
+Deno.test("a worker that keeps ending is replaced ever more slowly, up to a bound", async () => {
   const restarts = new Restarts();
   const delays = Array.from({ length: 9 }, () => restarts.delayMs(10));
   assertEquals(delays.slice(0, 4), [0, RESTART_DELAY_MS, 2 * RESTART_DELAY_MS, 4 * RESTART_DELAY_MS]);
@@ -118,7 +118,7 @@ Deno.test("one that ends again and again is replaced ever more slowly, up to a b
   }
 });
 
-Deno.test("a supervisor that is killed leaves no worker behind, not even one whose client asks on", async () => {
+Deno.test("a killed supervisor leaves no workers behind, not even one whose client keeps sending requests", async () => {
   using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(8_000_000) });
   await using program = await Program.start(site.root, [...TWO, "--grace-period", "1s"]);
   const workers = await workersOf(program, 2);
@@ -127,22 +127,22 @@ Deno.test("a supervisor that is killed leaves no worker behind, not even one who
   await idle.expect();
   using _greedy = await downloadOf(program); // and does not read
   program.kill("SIGKILL");
-  await until(() => !workers.some(isRunning), "nobody is left");
+  await until(() => !workers.some(isRunning), "all workers have ended");
 });
 
-Deno.test("SIGTERM: no more clients, responses are finished, all processes end, and the status is 0", async () => {
+Deno.test("SIGTERM: no more clients are accepted, responses are finished, all processes end, and the status is 0", async () => {
   using site = new Site({ "large.bin": new Uint8Array(8_000_000) });
   await using program = await Program.start(site.root, TWO);
   const workers = await workersOf(program, 2);
   using wire = await downloadOf(program);
   program.kill("SIGTERM");
-  await until(async () => !await canConnect(program.port), "nobody listens");
+  await until(async () => !await canConnect(program.port), "no process listens");
   assertEquals((await wire.expect()).body.length, 8_000_000);
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   assert(!workers.some(isRunning));
 });
 
-Deno.test("the grace period cuts off what takes longer, alone and with workers; the status is 0 all the same", async () => {
+Deno.test("the grace period cuts off longer responses, without and with workers; the status is 0 all the same", async () => {
   using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   await Promise.all([[], TWO].map(async (args) => {
     await using program = await Program.start(site.root, [...args, "--grace-period", "300ms"]);
@@ -155,7 +155,7 @@ Deno.test("the grace period cuts off what takes longer, alone and with workers; 
   }));
 });
 
-Deno.test("SIGTERM for all processes of the group is one for the program: nobody is replaced, and nothing is said", async () => {
+Deno.test("SIGTERM to the whole process group is one for the program: no worker is replaced, and nothing is printed", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.startCommand(["setsid", ...programCommand(["0", site.root, ...TWO])]);
   Deno.kill(-program.pid, "SIGTERM");
@@ -168,13 +168,13 @@ Deno.test("a second SIGTERM does not wait: the status is 1, and no worker is lef
   const workers = await workersOf(program, 2);
   using _wire = await downloadOf(program);
   program.kill("SIGTERM");
-  await until(async () => !await canConnect(program.port), "nobody listens");
+  await until(async () => !await canConnect(program.port), "no process listens");
   program.kill("SIGTERM");
   assertEquals((await program.finish()).code, 1);
-  await until(() => !workers.some(isRunning), "nobody is left");
+  await until(() => !workers.some(isRunning), "all workers have ended");
 });
 
-Deno.test("what cannot be served is told once, in one line, with workers as without", async () => {
+Deno.test("settings that cannot be served are reported once, in one line, with workers as without", async () => {
   using site = new Site();
   const missing = await runProgram(["0", `${site.root}/none`, ...TWO]);
   assertEquals(missing.code, 2);
@@ -197,7 +197,7 @@ Deno.test("what cannot be served is told once, in one line, with workers as with
   assertMatch(taken.stderr, /^epollet: Cannot listen on 0\.0\.0\.0:\d+: EADDRINUSE .*\n$/);
 });
 
-Deno.test("clients do not notice that worker after worker is replaced by SIGHUP, again and again", async () => {
+Deno.test("clients do not notice that SIGHUP replaces all workers again and again", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root, TWO);
   const load = new UnbrokenLoad(program.port, 4);
@@ -214,7 +214,7 @@ Deno.test("clients do not notice that worker after worker is replaced by SIGHUP,
   assert(!last.some((pid) => first.includes(pid)));
 });
 
-Deno.test("SIGHUP while the first workers start is obeyed when they serve", async () => {
+Deno.test("SIGHUP while the first workers start is handled once they serve", async () => {
   using site = new Site({ "index.html": "hello" });
   const [deno, ...args] = programCommand(["0", site.root, ...TWO]);
   const child = new Deno.Command(deno, { args, stdout: "piped" }).spawn();
@@ -233,7 +233,7 @@ Deno.test("SIGHUP while the first workers start is obeyed when they serve", asyn
   assertEquals((await endOf(child, "the program")).code, 0);
 });
 
-Deno.test("lines that come in pieces are put together, and one without an end is refused", () => {
+Deno.test("lines that come in pieces are joined, and a line without an end is refused", () => {
   const reader = new LineReader();
   const bytes = new TextEncoder().encode('{"kind":"ready"}\n{"a":"é"}\n');
   const lines: string[] = [];
@@ -255,7 +255,7 @@ async function canConnect(port: number): Promise<boolean> {
   }
 }
 
-Deno.test("a process that says what nobody understands is as one that has ended", async () => {
+Deno.test("a process that sends an unknown message counts as ended", async () => {
   const [ours, theirs] = socketPair();
   const errors: unknown[] = [];
   const reactor = new Reactor(createPoller("epoll-level"), (error) => errors.push(error));

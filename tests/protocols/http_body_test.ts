@@ -1,5 +1,5 @@
 /**
- * Where a request's body ends, in both framings, however it is cut on its way, and which framing is refused. `⏎`
+ * The end of a request's body in both framings, however the bytes are cut, and the framings that are refused. `⏎`
  * stands for CR LF.
  * @module
  */
@@ -29,7 +29,7 @@ function begin(contentLength: number): BodyReader {
 }
 
 /**
- * Reads `input` in pieces of the lengths that `nextLength` gives. Returns the number of bytes up to the body's end,
+ * Reads `input` in pieces of the lengths that `nextLength` returns. Returns the number of bytes up to the body's end,
  * a negated status, or {@linkcode MORE}.
  */
 function readInPieces(input: Uint8Array, contentLength: number, nextLength: () => number): number | string {
@@ -46,7 +46,7 @@ function readInPieces(input: Uint8Array, contentLength: number, nextLength: () =
   return reader.isDone ? at : MORE;
 }
 
-/** Requires the same outcome of the whole at once, byte by byte, and in random pieces. */
+/** Asserts the same result for the whole at once, byte by byte, and in random pieces. */
 function assertOutcome(text: string, contentLength: number, expected: number | string): void {
   const input = bytesOf(text);
   const shown = JSON.stringify(text.slice(0, 100));
@@ -59,7 +59,10 @@ function assertOutcome(text: string, contentLength: number, expected: number | s
   }
 }
 
-/** A chunked body that ends, with something behind it that is left alone; every prefix of it is incomplete. */
+/**
+ * Asserts that a chunked body is complete, with other bytes after it that are not read, and that every prefix is
+ * incomplete.
+ */
 function assertChunked(text: string): void {
   const { length } = bytesOf(text);
   assertOutcome(text, -1, length);
@@ -75,7 +78,7 @@ function assertBroken(status: number, ...texts: string[]): void {
 
 // RFC 9112 §6.2
 
-Deno.test("RFC 9112 §6.2: a body of a length ends there, and what follows is left alone", () => {
+Deno.test("RFC 9112 §6.2: a body with a Content-Length ends there, and the following bytes are not read", () => {
   for (const length of [1, 2, 5, 1000]) {
     const body = "\0\r\n5⏎".repeat(length).slice(0, length);
     const sent = bytesOf(body).subarray(0, length);
@@ -85,12 +88,12 @@ Deno.test("RFC 9112 §6.2: a body of a length ends there, and what follows is le
   }
 });
 
-Deno.test("RFC 9112 §6.2: a body of no bytes is done before anything is read", () => {
+Deno.test("RFC 9112 §6.2: an empty body is complete before anything is read", () => {
   const reader = begin(0);
   assertEquals(reader.read(bytesOf(NEXT), 0, 5), 0);
 });
 
-Deno.test("RFC 9110 §15.5.14: a body of the greatest length is read, a longer one is answered 413", () => {
+Deno.test("RFC 9110 §15.5.14: a body of the maximal length is read, a longer one is answered 413", () => {
   const body = new Uint8Array(BODY_BYTES_MAX);
   assertEquals(readInPieces(body, BODY_BYTES_MAX, () => 4096), BODY_BYTES_MAX);
   for (const length of [BODY_BYTES_MAX + 1, 2 ** 31, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER]) {
@@ -115,12 +118,12 @@ Deno.test("RFC 9112 §7.1: data may look like framing", () => {
   assertChunked("3⏎\0\r\r⏎2⏎⏎⏎0⏎⏎");
 });
 
-Deno.test("RFC 9112 §7.1: a size may begin with zeros, and the last chunk's may be more than one zero", () => {
+Deno.test("RFC 9112 §7.1: a size may have leading zeros, and the last chunk's more than one zero", () => {
   assertChunked("005⏎hello⏎000⏎⏎");
   assertChunked(`${"0".repeat(CHUNK_LINE_BYTES_MAX - 1)}5⏎hello⏎0⏎⏎`);
 });
 
-Deno.test("RFC 9112 §7.1.1: extensions that are not known are ignored, quoted ones too", () => {
+Deno.test("RFC 9112 §7.1.1: unknown extensions are ignored, quoted ones too", () => {
   assertChunked("5;a⏎hello⏎0;b⏎⏎");
   assertChunked("5;a=b;c=d⏎hello⏎0⏎⏎");
   assertChunked('5;a="b;c \\" 0"⏎hello⏎0⏎⏎');
@@ -128,18 +131,18 @@ Deno.test("RFC 9112 §7.1.1: extensions that are not known are ignored, quoted o
   assertChunked("5;⏎hello⏎0⏎⏎");
 });
 
-Deno.test("RFC 9112 §7.1.1: white space before and within extensions is taken", () => {
+Deno.test("RFC 9112 §7.1.1: white space before and within extensions is allowed", () => {
   assertChunked("5 ;a⏎hello⏎0⏎⏎");
   assertChunked("5\t ; a = b\t⏎hello⏎0 ;c⏎⏎");
 });
 
-Deno.test("RFC 9112 §7.1.2: trailers are dropped, whatever they say", () => {
+Deno.test("RFC 9112 §7.1.2: trailers are dropped, whatever they contain", () => {
   assertChunked("5⏎hello⏎0⏎X: y⏎⏎");
   assertChunked("0⏎X:⏎Y: \t z\xff⏎⏎");
   assertChunked("0⏎Content-Length: 100⏎Transfer-Encoding: gzip⏎Host: b⏎⏎");
 });
 
-Deno.test("RFC 9112 §7.1: a size that is no hexadecimal number is refused", () => {
+Deno.test("RFC 9112 §7.1: a size that is not a hexadecimal number is refused", () => {
   assertBroken(400, "⏎", "g⏎", "-5⏎hello⏎", "+5⏎hello⏎", "0x5⏎hello⏎", "5h⏎", "5,5⏎", "5.⏎", "5_0⏎", ";a⏎");
   assertBroken(400, "0X0⏎⏎", "@⏎", "`⏎", "G⏎", "/⏎", ":⏎", "\0", "\xff", '"5"⏎', "5\0⏎", "1\xb2⏎");
 });
@@ -171,13 +174,13 @@ Deno.test("RFC 9112 §7.1.1: control characters in an extension are refused", ()
   assertBroken(400, "5;a\x7f⏎hello⏎0⏎⏎");
 });
 
-Deno.test("RFC 9112 §5: a trailer is held to the syntax of all fields", () => {
+Deno.test("RFC 9112 §5: trailers must have the syntax of fields", () => {
   assertBroken(400, "0⏎ X: y⏎⏎", "0⏎X : y⏎⏎", "0⏎: y⏎⏎", "0⏎X⏎⏎", "0⏎X y: z⏎⏎", "0⏎X: y⏎ z⏎⏎", "0⏎X: \0⏎⏎");
 });
 
 // The limits
 
-Deno.test("RFC 9110 §15.5.14: chunks that are too much together are answered 413, at the size that is too much", () => {
+Deno.test("RFC 9110 §15.5.14: chunks that are too large together are answered 413, at the size that exceeds the limit", () => {
   const half = BODY_BYTES_MAX / 2;
   const data = "x".repeat(half);
   const size = half.toString(16);
@@ -195,11 +198,11 @@ Deno.test("RFC 9110 §15.5.14: chunks that are too much together are answered 41
   );
 });
 
-Deno.test("a size that would be 0 in 32, 53 or 64 bits is not taken for 0", () => {
+Deno.test("a size that would be 0 in 32, 53 or 64 bits is not read as 0", () => {
   assertBroken(413, "100000000⏎⏎", "20000000000000⏎⏎", "10000000000000000⏎⏎", `1${"0".repeat(300)}⏎⏎`);
 });
 
-Deno.test("a line of a chunk that never ends is refused: zeros, white space, extensions", () => {
+Deno.test("a chunk line that never ends is refused: zeros, white space, extensions", () => {
   assertBroken(400, "0".repeat(CHUNK_LINE_BYTES_MAX + 1));
   assertBroken(400, "5" + " ".repeat(CHUNK_LINE_BYTES_MAX));
   assertBroken(400, "5;" + "a".repeat(CHUNK_LINE_BYTES_MAX));
@@ -207,7 +210,7 @@ Deno.test("a line of a chunk that never ends is refused: zeros, white space, ext
   assertChunked(`5;${"a".repeat(CHUNK_LINE_BYTES_MAX - 1)}⏎hello⏎0⏎⏎`);
 });
 
-Deno.test("each line of a chunk has its own bound, and all framing together another", () => {
+Deno.test("each chunk line has its own limit, and all framing together another", () => {
   const long = `1;${"a".repeat(CHUNK_LINE_BYTES_MAX - 1)}⏎x⏎`;
   assertChunked(long.repeat(3) + "0⏎⏎");
   assertBroken(400, long.repeat(CHUNK_OVERHEAD_BYTES_MAX / CHUNK_LINE_BYTES_MAX));
@@ -217,7 +220,7 @@ Deno.test("each line of a chunk has its own bound, and all framing together anot
   assertBroken(400, `${greatest}⏎`);
 });
 
-Deno.test("RFC 6585 §5: trailers of the greatest length are read, longer ones are answered 431", () => {
+Deno.test("RFC 6585 §5: trailers of the maximal length are read, longer ones are answered 431", () => {
   const frame = bytesOf("X:⏎⏎").length;
   assertChunked(`0⏎X:${"y".repeat(TRAILER_BYTES_MAX - frame)}⏎⏎`);
   assertBroken(431, `0⏎X:${"y".repeat(TRAILER_BYTES_MAX - frame + 1)}⏎⏎`);
@@ -227,7 +230,7 @@ Deno.test("RFC 6585 §5: trailers of the greatest length are read, longer ones a
 
 // One reader for many bodies
 
-Deno.test("a reader begins each body anew, even after one that was broken", () => {
+Deno.test("a reader starts each body anew, even after a broken one", () => {
   const request = new HttpRequest();
   const endings = [
     "5;" + "a".repeat(CHUNK_LINE_BYTES_MAX),
@@ -254,7 +257,7 @@ Deno.test("a reader begins each body anew, even after one that was broken", () =
   }
 });
 
-Deno.test("random chunks end where they end, cut at random", () => {
+Deno.test("random chunks end at the right place, cut at random", () => {
   repeat(300, (random) => {
     let text = "";
     for (let chunks = random.below(5); chunks > 0; chunks--) {

@@ -9,14 +9,14 @@ import { accepts, assertAccepted, postWith, refuses, withFields } from "../suppo
 const awaited = { method: "POST", contentLength: 5, hasBody: true };
 
 accepts(
-  "RFC 9110 §10.1.1: 100-continue is noticed where a body follows, whatever its case",
+  "RFC 9110 §10.1.1: 100-continue is recognised when a body follows, whatever its case",
   { ...awaited, expectsContinue: true },
   postWith("Content-Length: 5", "Expect: 100-continue"),
   postWith("expect:100-CONTINUE ", "Content-Length: 5"),
 );
 
 accepts(
-  "RFC 9110 §10.1.1: 100-continue is noticed before a chunked body",
+  "RFC 9110 §10.1.1: 100-continue is recognised before a chunked body",
   { method: "POST", chunked: true, hasBody: true, expectsContinue: true },
   postWith("Expect: 100-continue", "Transfer-Encoding: chunked"),
 );

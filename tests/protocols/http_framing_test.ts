@@ -1,7 +1,7 @@
 /**
- * The fields that decide for whom a request is and where it ends: Host, Content-Length, ResponseRecord-Encoding. A server in
- * front that reads one of these differently could be made to take one request for two; the tests say what is refused
- * for that. `⏎` stands for CR LF.
+ * The fields that decide which site a request is for and where it ends: Host, Content-Length, Transfer-Encoding. A
+ * proxy that reads one of these differently could take one request for two. The tests show which requests are refused
+ * for that reason. `⏎` stands for CR LF.
  * @module
  */
 import {
@@ -142,7 +142,7 @@ refuses(
   postWith("Content-Length: ,5"),
 );
 
-Deno.test("RFC 9112 §6.3: a Content-Length that is no number is refused", () => {
+Deno.test("RFC 9112 §6.3: a Content-Length that is not a number is refused", () => {
   const values = [
     "",
     "+5",
@@ -165,7 +165,7 @@ Deno.test("RFC 9112 §6.3: a Content-Length that is no number is refused", () =>
   }
 });
 
-// RFC 9112 §6.1, §6.3, §7: ResponseRecord-Encoding
+// RFC 9112 §6.1, §6.3, §7: Transfer-Encoding
 
 accepts(
   "RFC 9112 §6.1: chunked is understood, whatever its case",
@@ -242,7 +242,7 @@ refuses(
 );
 
 accepts(
-  "RFC 9110 §5.1: fields whose names only resemble those of the framing are fields like any other",
+  "RFC 9110 §5.1: fields whose names only resemble framing fields are ordinary fields",
   { method: "POST" },
   postWith("Content_Length: 5"),
   postWith("Content-Lengths: 5"),

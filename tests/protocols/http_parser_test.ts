@@ -1,6 +1,6 @@
 /**
- * The request line, the empty lines before it, and the lines of fields: what is read, what is refused, and with which
- * status. Each name says which section of which RFC it follows; `⏎` stands for CR LF.
+ * The request line, the empty lines before it, and the field lines: which are accepted, and which are refused with
+ * which status. Each name has the section of the RFC that it follows. `⏎` stands for CR LF.
  * @module
  */
 import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX } from "../../server/limits.ts";
@@ -26,7 +26,7 @@ accepts(
   "GET /a.html?b=c HTTP/1.1⏎Host: example.org⏎Accept: */*⏎⏎",
 );
 
-Deno.test("RFC 9112 §2.1: without its last byte a head is incomplete, and so is nothing at all", () => {
+Deno.test("RFC 9112 §2.1: a head without its last byte is incomplete, and so is empty input", () => {
   for (const text of ["", "\r", "⏎", "⏎\r", "G", "GET", "GET ", "GET /", "GET / ", "GET / HTTP/1.1\r"]) {
     assertIncomplete(text);
   }
@@ -37,13 +37,13 @@ Deno.test("RFC 9112 §2.1: without its last byte a head is incomplete, and so is
 });
 
 accepts(
-  "RFC 9112 §9.3.2: a pipelined second request is left alone",
+  "RFC 9112 §9.3.2: a pipelined second request is not read",
   { rest: "GET /second HTTP/1.1⏎Host: b⏎⏎" },
   "GET / HTTP/1.1⏎Host: a⏎⏎GET /second HTTP/1.1⏎Host: b⏎⏎",
 );
 
 accepts(
-  "RFC 9112 §6: a body is left alone",
+  "RFC 9112 §6: a body is not read",
   { method: "POST", contentLength: 3, hasBody: true, rest: "\0⏎" },
   "POST / HTTP/1.1⏎Host: a⏎Content-Length: 3⏎⏎\0⏎",
 );
@@ -56,7 +56,7 @@ accepts(
 );
 
 refuses(
-  "RFC 9112 §2.2: whatever else stands before the request line is refused",
+  "RFC 9112 §2.2: anything else before the request line is refused",
   400,
   ` GET / HTTP/1.1⏎${HOST}`,
   `\tGET / HTTP/1.1⏎${HOST}`,
@@ -69,7 +69,7 @@ refuses(
 );
 
 refuses(
-  "RFC 9112 §2.2: a line may not end with a bare LF, though a recipient would be free to take it",
+  "RFC 9112 §2.2: a line that ends with a bare LF is refused, though a recipient may accept it",
   400,
   "GET / HTTP/1.1\nHost: a⏎⏎",
   "GET / HTTP/1.1⏎Host: a\n⏎",
@@ -80,7 +80,7 @@ refuses(
 );
 
 refuses(
-  "RFC 9112 §2.2: a bare CR is refused wherever it stands",
+  "RFC 9112 §2.2: a bare CR is refused anywhere",
   400,
   "GET\r/ HTTP/1.1⏎Host: a⏎⏎",
   "GET /\r HTTP/1.1⏎Host: a⏎⏎",
@@ -104,7 +104,7 @@ refuses(
 // RFC 9112 §3: the request line
 
 refuses(
-  "RFC 9112 §3: its parts are separated by exactly one space",
+  "RFC 9112 §3: the parts of a request line are separated by exactly one space",
   400,
   `GET  / HTTP/1.1⏎${HOST}`,
   `GET /  HTTP/1.1⏎${HOST}`,
@@ -127,7 +127,7 @@ refuses(
   "/ HTTP/1.1⏎",
 );
 
-Deno.test("RFC 9110 §9.1: a method is what was sent, in its case", () => {
+Deno.test("RFC 9110 §9.1: a method is what was sent, and its case matters", () => {
   for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH", "OPTIONS"]) {
     assertAccepted(`${method} / HTTP/1.1⏎${HOST}`, { method });
     const capitalized = method[0] + method.slice(1).toLowerCase();
@@ -137,7 +137,7 @@ Deno.test("RFC 9110 §9.1: a method is what was sent, in its case", () => {
   }
 });
 
-Deno.test("RFC 9110 §9.1: every token is a method: which there are is the handler's to say", () => {
+Deno.test("RFC 9110 §9.1: every token is a method; the handler decides which ones exist", () => {
   for (const method of ["PROPFIND", "QUERY", "PURGE", "X", "!#$%&'*+-.^_|~`"]) {
     assertAccepted(`${method} / HTTP/1.1⏎${HOST}`, { method });
     assertRefused(400, `${method} * HTTP/1.1⏎${HOST}`);
@@ -151,14 +151,14 @@ refuses(
 );
 
 refuses(
-  "RFC 9112 §3: what begins with a word but is no request line is 400, not 501",
+  "RFC 9112 §3: a line that begins with a word but is no request line is 400, not 501",
   400,
   "BAD REQUEST⏎⏎",
   "HELLO WORLD AGAIN⏎⏎",
   "PROPFIND / HTTP⏎⏎",
 );
 
-Deno.test("RFC 9112 §3: a method longer than any is answered 501, without waiting for its end", () => {
+Deno.test("RFC 9112 §3: a method longer than the limit is answered 501, without waiting for its end", () => {
   assertIncomplete("A".repeat(METHOD_BYTES_MAX));
   assertRefused(501, "A".repeat(METHOD_BYTES_MAX + 1));
   const longest = "A".repeat(METHOD_BYTES_MAX);
@@ -178,7 +178,7 @@ Deno.test("RFC 9110 §9.1: a method is a token; any other byte in it is refused"
 accepts("RFC 9110 §2.5: HTTP/1.1", { minorVersion: 1 }, `GET / HTTP/1.1⏎${HOST}`);
 accepts("RFC 9110 §2.5: HTTP/1.0", { minorVersion: 0, keepAlive: false }, `GET / HTTP/1.0⏎${HOST}`);
 accepts(
-  "RFC 9110 §2.5: a higher minor version is taken as the highest that is known",
+  "RFC 9110 §2.5: a higher minor version is read as the highest known one",
   { minorVersion: 1 },
   `GET / HTTP/1.2⏎${HOST}`,
   `GET / HTTP/1.9⏎${HOST}`,
@@ -194,7 +194,7 @@ refuses(
 );
 
 refuses(
-  "RFC 9112 §2.3: what is no version is refused",
+  "RFC 9112 §2.3: a malformed version is refused",
   400,
   `GET / http/1.1⏎${HOST}`,
   `GET / Http/1.1⏎${HOST}`,
@@ -244,7 +244,7 @@ refuses(
   withFields("X y"),
 );
 
-Deno.test("RFC 9110 §5.6.2: a name is made of token characters, every other byte in it is refused", () => {
+Deno.test("RFC 9110 §5.6.2: a name has token characters only, and any other byte in it is refused", () => {
   for (const byte of allBytes) {
     if (TCHAR.test(byte)) assertAccepted(withFields(`X${byte}: y`), {});
     else if (byte !== ":") assertRefused(400, withFields(`X${byte}: y`));
@@ -252,7 +252,7 @@ Deno.test("RFC 9110 §5.6.2: a name is made of token characters, every other byt
   }
 });
 
-Deno.test("RFC 9110 §5.5: control characters in a value are refused, among them NUL; the tab is not", () => {
+Deno.test("RFC 9110 §5.5: control characters in a value, NUL included, are refused; the tab is not", () => {
   for (const byte of CONTROLS) {
     const lines = [`X: ${byte}y`, `X: y${byte}z`, `X: y${byte}`].map((line) => withFields(line));
     for (const text of lines) {
@@ -287,7 +287,7 @@ accepts(
 
 // The limits
 
-Deno.test("RFC 6585 §5: as many fields as are allowed are read, one more is answered 431", () => {
+Deno.test("RFC 6585 §5: the maximal number of fields is read, one more is answered 431", () => {
   const lines = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: ${i}`);
   assertAccepted(withFields(...lines(FIELDS_MAX - 1)), {
     fields: [["Host", "a"], ...lines(FIELDS_MAX - 1).map((_, i): [string, string] => [`X-${i}`, `${i}`])],
@@ -295,7 +295,7 @@ Deno.test("RFC 6585 §5: as many fields as are allowed are read, one more is ans
   assertRefused(431, withFields(...lines(FIELDS_MAX)));
 });
 
-Deno.test("RFC 6585 §5: a head of the longest allowed length is read, one byte more is answered 431", () => {
+Deno.test("RFC 6585 §5: a head of the maximal length is read, one byte more is answered 431", () => {
   const frame = withFields("X: ").length + 4; // each of its four ⏎ is two bytes
   const value = "v".repeat(HEAD_BYTES_MAX - frame);
   assertAccepted(withFields(`X: ${value}`), { fields: [["Host", "a"], ["X", value]] });
@@ -303,7 +303,7 @@ Deno.test("RFC 6585 §5: a head of the longest allowed length is read, one byte 
   assertRefused(431, withFields(`X: ${value}v`));
 });
 
-Deno.test("RFC 6585 §5: what never ends is answered 431 at the limit", () => {
+Deno.test("RFC 6585 §5: a head that never ends is answered 431 at the limit", () => {
   assertRefused(431, "⏎".repeat(HEAD_BYTES_MAX / 2));
   assertRefused(431, `GET / HTTP/1.1⏎${"n".repeat(HEAD_BYTES_MAX)}`);
   assertIncomplete(`GET / HTTP/1.1⏎X:${" ".repeat(HEAD_BYTES_MAX - 19)}`);

@@ -1,5 +1,5 @@
 /**
- * The request target: its four forms, its limits, and what may not stand in it. `⏎` stands for CR LF.
+ * The request target: its four forms, its limits, and the forbidden characters. `⏎` stands for CR LF.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -28,19 +28,19 @@ accepts(
 accepts("RFC 3986 §3.4: a query may be empty", { path: "/a", query: "?" }, `GET /a? ${VERSION}`);
 
 accepts(
-  "RFC 9112 §3.2.1: a path with two slashes at its beginning is no authority",
+  "RFC 9112 §3.2.1: two slashes at the beginning of a path do not start an authority",
   { path: "//evil.example/a" },
   `GET //evil.example/a ${VERSION}`,
 );
 
 accepts(
-  "RFC 9112 §3.2.1: dots and escapes are left to those who resolve the path",
+  "RFC 9112 §3.2.1: the parser does not resolve dots and escapes",
   { path: "/../a/./%2e%2E/%00", query: "?%zz" },
   `GET /../a/./%2e%2E/%00?%zz ${VERSION}`,
 );
 
 refuses(
-  "RFC 9112 §3.2: what fits no form is refused",
+  "RFC 9112 §3.2: a target of no form is refused",
   400,
   `GET a ${VERSION}`,
   `GET ?a ${VERSION}`,
@@ -51,7 +51,7 @@ refuses(
   `GET %2fa ${VERSION}`,
 );
 
-Deno.test("RFC 3986 §2.1: whether a percent sign of a path begins an escape is left to those who decode it", () => {
+Deno.test("RFC 3986 §2.1: the parser leaves escapes in a path alone, and resolving the path refuses malformed ones", () => {
   for (const digit of hexDigits) {
     const path = `/%${digit}0%0${digit}`;
     assertAccepted(`GET ${path} ${VERSION}`, { path });
@@ -82,7 +82,7 @@ Deno.test("RFC 9112 §3.2: control characters, spaces and the number sign are re
 // RFC 9112 §3.2.2: absolute-form
 
 accepts(
-  "RFC 9112 §3.2.2: absolute-form is accepted, and its authority beats Host",
+  "RFC 9112 §3.2.2: absolute-form is accepted, and its authority overrides Host",
   { form: "absolute", path: "/b", query: "?c" },
   `GET http://example.org/b?c ${VERSION}`,
   `GET http://example.org:8080/b?c ${VERSION}`,
@@ -198,7 +198,7 @@ Deno.test("RFC 9112 §3: a target of the longest allowed length is read, one byt
   assertRefused(414, `GET /${query}b ${VERSION}`);
 });
 
-Deno.test("RFC 9110 §15.5.15: a target that never ends is answered 414 without waiting for more", () => {
+Deno.test("RFC 9110 §15.5.15: a target that never ends is answered 414 at the limit", () => {
   assertIncomplete("GET /" + "a".repeat(TARGET_BYTES_MAX - 1));
   assertRefused(414, "GET /" + "a".repeat(TARGET_BYTES_MAX));
   assertRefused(414, "GET " + "a".repeat(HEAD_BYTES_MAX));

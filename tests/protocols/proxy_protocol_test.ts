@@ -1,5 +1,6 @@
 /**
- * The PROXY protocol: versions 1 and 2, cut anywhere, on every poller, with everything that can be served; from HAProxy, too.
+ * The PROXY protocol: versions 1 and 2, cut anywhere, on every poller, with every kind of service; also headers from
+ * HAProxy itself.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -23,7 +24,10 @@ import { endOf } from "../support/waiting.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A header of version 2: `command` 0x20 or 0x21, `family` as 0x11, the addresses and what follows them. */
+/**
+ * Returns a header of version 2: `command` is 0x20 or 0x21, `family` for example 0x11; `payload` has the addresses
+ * and TLVs.
+ */
 function v2(command: number, family: number, payload: readonly number[]): Bytes {
   const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
   return Uint8Array.from([
@@ -41,7 +45,7 @@ const V6 = [0x20, 1, 0xd, 0xb8, ...new Array(11).fill(0), 1, ...new Array(15).fi
 const UNIX_PATHS = [...encodeUtf8("/run/a.sock"), ...new Array(97 + 108).fill(0)];
 const TLVS = [0xee, 0, 3, 1, 2, 3, 4, 0, 0];
 
-/** Headers, and the client that each names; null: none. */
+/** Headers, and the client that each names; null for none. */
 const HEADERS: [header: Bytes, client: string | null][] = [
   [encodeUtf8("PROXY TCP4 192.0.2.1 10.0.0.1 4660 80\r\n"), "192.0.2.1:4660"],
   [encodeUtf8("PROXY TCP6 2001:DB8::1 ::2 4660 80\r\n"), "2001:db8::1:4660"],
@@ -80,7 +84,7 @@ const MALFORMED: Bytes[] = [
   Uint8Array.of(0xff),
 ]);
 
-Deno.test("a header says the same wherever it is cut, and not a byte behind it is taken", () => {
+Deno.test("a header gives the same result wherever it is cut, and takes no byte after it", () => {
   const behind = encodeUtf8("GET / HTTP/1.1\r\n\r\nPROXY ");
   for (const [bytes, client] of HEADERS) {
     const all = concat([bytes, behind]);
@@ -123,7 +127,7 @@ const who: Served = {
 };
 const whoByCoroutine: Served = { coroutine: requestCoroutine(who.handler) };
 
-/** What comes back for `header` and two requests behind it, sent in two parts. */
+/** Returns the response to `header` and two requests after it, sent in two parts. */
 async function talk(port: number, header: Bytes, cut: number, request = get("/").repeat(2)): Promise<string> {
   using wire = await Wire.connect(port);
   const all = concat([header, encodeUtf8(request)]);
@@ -145,16 +149,16 @@ for (const poller of POLLER_NAMES) {
         return cuts.map((cut) => ({ header, client, cut }));
       });
       await Promise.all(cases.map(async ({ header, client, cut }) => {
-        const said = await talk(port, header, cut);
-        if (client === null) assert(/^\|127\.0\.0\.1:\d+\|127\.0\.0\.1:\d+$/.test(said), said);
-        else assertEquals(said, `|${client}|${client}`, `cut at ${cut}`);
+        const received = await talk(port, header, cut);
+        if (client === null) assert(/^\|127\.0\.0\.1:\d+\|127\.0\.0\.1:\d+$/.test(received), received);
+        else assertEquals(received, `|${client}|${client}`, `cut at ${cut}`);
       }));
       for (const header of MALFORMED) assertEquals(await closed(port, header), "");
-      await eventually(() => server.snapshot().states.reading === 0, "somebody is left");
+      await eventually(() => server.snapshot().states.reading === 0, "a connection is left");
     }
   });
 
-  Deno.test(`bytes are echoed behind the header, and only those (${poller})`, async () => {
+  Deno.test(`bytes after the header are echoed, and no others (${poller})`, async () => {
     await using server = proxied({ protocol: echo }, { poller });
     for (const [header] of HEADERS.slice(0, 6)) {
       for (const cut of [0, 1, 13, header.length]) {
@@ -164,7 +168,7 @@ for (const poller of POLLER_NAMES) {
   });
 }
 
-/** What a client gets before it is closed; it may be closed by a reset. */
+/** Returns what a client gets before it is closed, which may be by a reset. */
 async function closed(port: number, bytes: Bytes): Promise<string> {
   using wire = await Wire.connect(port);
   await wire.send(bytes);
@@ -176,7 +180,7 @@ async function closed(port: number, bytes: Bytes): Promise<string> {
   }
 }
 
-Deno.test("who does not say in time for whom it comes is closed, and costs no processor meanwhile", async () => {
+Deno.test("a connection whose PROXY header does not come in time is closed, and costs no CPU meanwhile", async () => {
   for (const poller of ["epoll-level", "epoll-edge", "poll"] as PollerName[]) {
     await using server = proxied(who, { poller, headTimeoutMs: 150 });
     using half = await Wire.connect(server.addr.port);
@@ -184,7 +188,8 @@ Deno.test("who does not say in time for whom it comes is closed, and costs no pr
     await sleep(50);
     const { turns } = server.snapshot();
     assert(await half.isClosed());
-    assert(server.snapshot().turns - turns < 60, `${server.snapshot().turns - turns} turns`); // some 40 of 4 ms each
+    // Waits of up to 4 ms would be some 40.
+    assert(server.snapshot().turns - turns < 60, `${server.snapshot().turns - turns} turns`);
     assertEquals(server.snapshot().accepted, 1);
   }
 });
@@ -211,11 +216,11 @@ Deno.test("--max-per-ip and --rate count the client, not the proxy", async () =>
   for (const { wire } of [first, second, again]) wire[Symbol.dispose]();
   await eventually(
     () => Object.values(server.snapshot().states).every((count) => count === 0),
-    "somebody is left",
+    "a connection is left",
   );
 });
 
-Deno.test("where proxies are named, only theirs counts; and what waits for a header does not hold up the end", async () => {
+Deno.test("when trusted proxies are named, only their headers count, and a shutdown does not wait for a header", async () => {
   const stranger = proxied(who, { trustProxy: ["10.0.0.0/8"] });
   assertEquals(await closed(stranger.addr.port, HEADERS[0]![0]), "");
   await stranger.shutdown();
@@ -229,7 +234,7 @@ Deno.test("where proxies are named, only theirs counts; and what waits for a hea
   assert(performance.now() - begun < 1000);
 });
 
-Deno.test("a byte protocol's coroutine is told the client", async () => {
+Deno.test("a byte protocol's coroutine gets the client's address", async () => {
   const lines: string[] = [];
   await using server = proxied({ coroutine: printCoroutine((line) => lines.push(line)) });
   using wire = await Wire.connect(server.addr.port);
@@ -238,7 +243,7 @@ Deno.test("a byte protocol's coroutine is told the client", async () => {
   assertEquals(lines, ["[2001:db8::1]:4660 connected", "[2001:db8::1]:4660: hello"]);
 });
 
-/** HAProxy, where it is installed, in front of `port`; a port for each version. */
+/** Starts HAProxy in front of `port`, if it is installed, with a port for each version. */
 function haproxy(
   port: number,
   directory: string,
@@ -262,7 +267,7 @@ function haproxy(
   }
 }
 
-/** Connects as soon as somebody listens. */
+/** Connects as soon as the program listens. */
 async function connected(port: number): Promise<Wire> {
   for (let attempt = 0;; attempt++) {
     try {
@@ -274,7 +279,7 @@ async function connected(port: number): Promise<Wire> {
   }
 }
 
-Deno.test("HAProxy's headers are understood, of both versions, by the program in its sandbox", async () => {
+Deno.test("HAProxy's headers of both versions are accepted by the program in its sandbox", async () => {
   using site = new Site({ "a": "x" });
   await using program = await Program.start(site.root, ["--proxy-protocol", "--access-log", "json"]);
   const proxy = haproxy(program.port, site.root);

@@ -21,7 +21,7 @@ class Watched {
   readonly tree: WatchTree;
   readonly warnings: string[] = [];
   readonly #root: SiteRoot;
-  #batch = 0;
+  #turn = 0;
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     this.site = new Site(files);
@@ -43,7 +43,7 @@ class Watched {
   }
 
   drain(): void {
-    this.tree.drain(++this.#batch);
+    this.tree.drain(++this.#turn);
   }
 
   /** The number of inotify watches that this process has. */

@@ -1,5 +1,5 @@
 /**
- * Reads answers off a connection's bytes, however they were cut.
+ * Reads responses from the bytes of a connection, however they were cut.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -7,7 +7,7 @@ import type { Answer } from "./exchange.ts";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const NOTHING = Buffer.alloc(0) as Buffer<ArrayBuffer>;
-/** The server's heads are shorter. */
+/** Longer than any head that the server sends. */
 const HEAD_BYTES_MAX = 4096;
 
 interface Head {
@@ -15,21 +15,21 @@ interface Head {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Whose answers these are. */
+/** The receiver of the responses. */
 export interface AnswerUser {
-  /** Is the next answer one without a body, whatever its fields say? */
+  /** Returns true when the next response has no body, whatever its fields say. */
   isHeadNext(): boolean;
-  /** 100 (Continue) came. */
+  /** Called for 100 (Continue). */
   onContinue(): void;
   onAnswer(answer: Answer): void;
 }
 
 export class AnswerReader {
   readonly #user: AnswerUser;
-  /** Of a head that is incomplete. */
+  /** The beginning of an incomplete head. */
   #rest: Buffer<ArrayBuffer> = NOTHING;
   #head: Head | null = null;
-  /** A body that is incomplete, and how much of it is there. */
+  /** An incomplete body, and how many of its bytes have arrived. */
   #body: Buffer<ArrayBuffer> = NOTHING;
   #filled = 0;
   #isContinued = false;
@@ -38,19 +38,19 @@ export class AnswerReader {
     this.#user = user;
   }
 
-  /** Nothing of a further answer is here. */
+  /** True when no part of a further response has arrived. */
   get isEmpty(): boolean {
     return this.#head === null && this.#rest.length === 0;
   }
 
-  /** What of an answer is here when no more will come; null when its head is incomplete. */
+  /** The part of a response that has arrived when no more will come; null when its head is incomplete. */
   get partial(): Answer | null {
     if (this.#head === null) return null;
     const body = this.#body.subarray(0, this.#filled);
     return { ...this.#head, body, isWhole: false, isContinued: this.#isContinued };
   }
 
-  /** Takes bytes that are good until it returns. @throws {Error} for what is no answer. */
+  /** Takes received bytes, which are valid until it returns. @throws {Error} when they are no response */
   take(bytes: Buffer<ArrayBuffer>): void {
     if (this.#rest.length > 0) {
       bytes = Buffer.concat([this.#rest, bytes]) as Buffer<ArrayBuffer>;

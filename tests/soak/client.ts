@@ -1,5 +1,5 @@
 /**
- * One connection, from its beginning to its end, as its plan has it.
+ * One connection, from its beginning to its end, as its plan says.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -15,28 +15,28 @@ import { resetAtClose } from "./sockets.ts";
 
 type Bytes = Buffer<ArrayBuffer>;
 
-/** A server that does nothing for so long has forgotten this client. */
+/** After this time without any progress, the server has forgotten the client. */
 const PATIENCE_MS = 30_000;
-/** The same for one that is to be told 408. */
+/** The same time for a client that waits for 408. */
 const PATIENCE_FOR_408_MS = 90_000;
-/** Receives of one client before others get their turn. */
+/** The most receives of one client before other clients get a turn. */
 const RECEIVES_MAX = 16;
 
-/** What clients share. */
+/** What all clients share. */
 export interface ClientHost {
   readonly epoll: Epoll;
   readonly random: Random;
-  /** What is received into. */
+  /** The buffer into which bytes are received. */
   readonly scratch: Bytes;
-  /** Milliseconds. */
+  /** The time in milliseconds. */
   readonly now: number;
-  /** A request is about to be sent. */
+  /** Called before a request is sent. */
   sent(): void;
-  /** An answer was judged: `wrong` says what is wrong with it. */
+  /** Called after a response was checked. `wrong` says what is wrong with it, or is null. */
   judged(exchange: Exchange, answer: Answer, wrong: string | null): void;
-  /** The client left before this request was answered as a whole. */
+  /** Called when the client leaves before it has the whole response to `exchange`. */
   left(exchange: Exchange): void;
-  /** The connection was ended; `wrong`: not as it should have been. */
+  /** Called at the end of the connection. `wrong` says what was wrong with that, or is null. */
   finished(client: Client, wrong: string | null): void;
 }
 
@@ -45,19 +45,19 @@ export class Client implements AnswerUser {
   readonly plan: Plan;
   readonly #host: ClientHost;
   readonly #reader = new AnswerReader(this);
-  /** Sent, and not answered yet. */
+  /** Requests that were sent and not answered yet. */
   readonly #waiting: Exchange[] = [];
   #next = 0;
   #out: Bytes | null = null;
-  /** The second piece of the request `#next`. */
+  /** The second part of the request `#next`. */
   #second: Bytes | null = null;
   #received = 0;
   #isClosing = false;
   #isOver = false;
   #isMuted = false;
-  /** When it wants to do something of its own. */
+  /** When the client acts next by itself, in milliseconds. */
   wakeMs = Infinity;
-  /** When the server has done nothing for too long. */
+  /** When the server has made no progress for too long, in milliseconds. */
   deadlineMs: number;
 
   constructor(fd: number, plan: Plan, host: ClientHost) {
@@ -102,7 +102,7 @@ export class Client implements AnswerUser {
 
   onContinue(): void {
     const late = this.#waiting[0]?.late ?? null;
-    if (late === null) throw new Error("100 (Continue) that nobody asked for");
+    if (late === null) throw new Error("100 (Continue) without Expect");
     this.#write(late);
   }
 
@@ -110,13 +110,14 @@ export class Client implements AnswerUser {
     const exchange = this.#waiting.shift();
     if (exchange === undefined) {
       if (!this.plan.waitsFor408 || answer.status !== 408 || this.#isClosing) {
-        throw new Error(`an answer that nobody asked for: ${answer.status}`);
+        throw new Error(`a response without a request: ${answer.status}`);
       }
       this.#isClosing = true;
       this.#host.judged({ ...this.plan.exchanges[0]!, kind: "408" }, answer, null);
       return;
     }
-    // A final answer in place of 100 (Continue) may end the connection: who knows whether the body comes (RFC 9110 §10.1.1).
+    // A final response in place of 100 (Continue) may end the connection, because the server cannot know whether the
+    // body follows (RFC 9110 §10.1.1).
     const mayClose = exchange.closes || (exchange.late !== null && !answer.isContinued);
     const closes = answer.fields.connection === "close";
     const wrong = closes && !mayClose ? "it ends the connection" : exchange.judge(answer);
@@ -195,7 +196,7 @@ export class Client implements AnswerUser {
     if (this.#isMuted && !this.#isOver) this.wakeMs = now + 1;
   }
 
-  /** What comes after an answer: the next request, the end, or the server's end. */
+  /** Continues after a response: the next request, the client's end, or the wait for the server's end. */
   #proceed(): void {
     if (this.#isOver || this.#waiting.length > 0 || this.#second !== null || this.#isClosing) return;
     if (this.#next < this.plan.exchanges.length) return this.#sendSome();
@@ -210,7 +211,7 @@ export class Client implements AnswerUser {
     this.#finish(isEnd && count === 0 && this.#reader.isEmpty ? null : `${how} came early`);
   }
 
-  /** Leaves in the middle; what came of an answer is judged all the same. */
+  /** Leaves in the middle. The part of the response that has arrived is checked. */
   #leave(): void {
     const partial = this.#reader.partial;
     if (partial !== null && this.#waiting.length > 0) {

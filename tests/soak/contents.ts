@@ -1,5 +1,5 @@
 /**
- * What stands in the files of the soak: each version of each file has bytes that no other has, at any place.
+ * Contents of the soak's files. Each version of each file differs from all others at every position.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -7,16 +7,16 @@ import zlib from "node:zlib";
 import { Random } from "../support/random.ts";
 import { tagOf } from "../support/tags.ts";
 
-/** The largest content. */
+/** The size of the largest content, in bytes. */
 export const CONTENT_BYTES_MAX: number = 4 * 2 ** 20;
-/** Contents that can be told from each other. */
+/** The number of contents that can be told apart. */
 const VERSIONS = 2 ** 23;
-/** Odd, and so prime to VERSIONS: it comes to each place once before it comes to one again. */
+/** An odd number, so it is coprime to VERSIONS and visits each position before any twice. */
 const STRIDE = 5_242_883;
-/** 64 characters, none of which means anything in a page. */
+/** 64 characters, none of which has a meaning in HTML. */
 const CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 \n";
 
-/** Some bytes and the entity tag that they have to have. */
+/** Some bytes, and their entity tag. */
 export class Content {
   readonly bytes: Buffer<ArrayBuffer>;
   #tag: string | null = null;
@@ -29,15 +29,15 @@ export class Content {
     return this.#tag ??= tagOf(this.bytes);
   }
 
-  /** What stands beside it for those who understand gzip. */
+  /** Returns the content of the gzip file beside the file. */
   gzip(): Content {
     return new Content(zlib.gzipSync(this.bytes, { level: 1 }) as Buffer<ArrayBuffer>);
   }
 }
 
 /**
- * Makes contents. All are parts of one random text, each from a place of its own on: a few bytes say which it is, a
- * mixture of two is neither, and none costs memory.
+ * Makes contents. All are parts of one random text from different positions. So a few bytes identify a content, a
+ * mixture of two matches neither, and no content costs memory.
  */
 export class Contents {
   readonly #text: Buffer<ArrayBuffer>;
@@ -51,7 +51,7 @@ export class Contents {
     }
   }
 
-  /** The next content of `size` bytes. */
+  /** Returns the next content of `size` bytes. */
   next(size: number): Content {
     const place = this.#made++ * STRIDE % VERSIONS;
     return new Content(this.#text.subarray(place, place + size));

@@ -1,5 +1,5 @@
 /**
- * Runs many clients in one loop, and the writer between them.
+ * Runs many clients in one loop, with changes by the writer in between.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -13,25 +13,25 @@ import { connectTo } from "./sockets.ts";
 import type { Writer } from "./writer.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** This process's own promises and timers get a turn this often. */
+/** How often this process's own promises and timers get a turn. */
 const YIELD_INTERVAL_MS = 50;
 const SAMPLE_INTERVAL_MS = 100;
 const WAIT_SECONDS = 0.001;
-/** Clients that wait to be told 408, beside the others. */
+/** The most clients that wait for 408 at the same time, besides the others. */
 const SILENT_MAX = 32;
-/** After so many mistakes nothing new is to be learned. */
+/** After this many failures the run stops. */
 const FAILURES_MAX = 10;
 const SCRATCH_BYTES = 2 ** 18;
 
-/** What happened so far. */
+/** Counters of the run so far. */
 export interface Counts {
   requests: number;
   connections: number;
-  /** Answers that came whole, and were compared. */
+  /** Complete responses that were compared. */
   answers: number;
   /** Bytes of their bodies. */
   bytes: number;
-  /** Requests whose client left before it had the whole answer. */
+  /** Requests whose client left before it had the whole response. */
   left: number;
   changes: number;
 }
@@ -42,7 +42,7 @@ export class Driver implements ClientHost {
   readonly scratch: Buffer<ArrayBuffer> = Buffer.alloc(SCRATCH_BYTES) as Buffer<ArrayBuffer>;
   now = 0;
   readonly counts: Counts = { requests: 0, connections: 0, answers: 0, bytes: 0, left: 0, changes: 0 };
-  /** Answers by kind of request and status. */
+  /** Responses by kind of request and status. */
   readonly byKind: Map<string, number> = new Map();
   /** Connections by behaviour. */
   readonly byBehaviour: Map<string, number> = new Map();
@@ -51,7 +51,7 @@ export class Driver implements ClientHost {
   readonly #writer: Writer;
   readonly #clients = new Map<number, Client>();
   #silent = 0;
-  /** Requests that the writer has done nothing for yet. */
+  /** Requests for which the writer has not made its changes yet. */
   #unmatched = 0;
 
   constructor(port: number, writer: Writer, random: Random) {
@@ -61,8 +61,8 @@ export class Driver implements ClientHost {
   }
 
   /**
-   * Connects as many clients as `atOnce` again and again while `goesOn`, each with the next of `plans`, then lets those
-   * that are left end. `sample` is called now and then.
+   * Keeps `atOnce` clients connected while `goesOn` returns true, each with the next plan of `plans`. Then waits for
+   * the remaining clients to end. Calls `sample` now and then.
    */
   async run(
     plans: (allowsSilent: boolean) => Plan,
@@ -91,7 +91,7 @@ export class Driver implements ClientHost {
         yieldedMs = performance.now();
       }
     }
-    for (const fd of this.#clients.keys()) close(fd); // there are some after failures only
+    for (const fd of this.#clients.keys()) close(fd); // after failures some are still open
     this.#clients.clear();
   }
 
@@ -147,7 +147,7 @@ export class Driver implements ClientHost {
     }
   }
 
-  /** The writer does its part for the requests that were sent since it was last here. */
+  /** Lets the writer make its changes for the requests that were sent since the last call. */
   #change(requestsPerChange: number): void {
     if (requestsPerChange === Infinity) this.#unmatched = 0;
     for (; this.#unmatched >= requestsPerChange; this.#unmatched -= requestsPerChange) {

@@ -1,67 +1,67 @@
 /**
- * A request and how its answer is judged; and requests whose answer is always the same.
+ * A request and the check of its response. Also requests whose response is always the same.
  * @module
  */
 import { Buffer } from "node:buffer";
 
-/** An answer as it was received. */
+/** A response, as received. */
 export interface Answer {
   readonly status: number;
-  /** Names in lower case. */
+  /** The fields, with names in lower case. */
   readonly fields: Readonly<Record<string, string>>;
-  /** It may lie in a buffer that is used again. */
+  /** The body. It may be in a buffer that is reused later. */
   readonly body: Buffer<ArrayBuffer>;
-  /** False when the client left before its end. */
+  /** False when the client left before the end. */
   readonly isWhole: boolean;
-  /** 100 (Continue) came before. */
+  /** True when 100 (Continue) came before it. */
   readonly isContinued: boolean;
 }
 
-/** One request. */
+/** A request with the check of its response. */
 export interface Exchange {
-  /** For the table. */
+  /** The name in the table. */
   readonly kind: string;
   readonly request: Buffer<ArrayBuffer>;
   readonly isHead: boolean;
-  /** What is sent after 100 (Continue). */
+  /** The bytes to send after 100 (Continue), or null. */
   readonly late: Buffer<ArrayBuffer> | null;
-  /** The server ends the connection after its answer. */
+  /** True when the server closes the connection after the response. */
   readonly closes: boolean;
-  /** It is about to be sent. */
+  /** Called before the request is sent. */
   begin(): void;
-  /** Its answer is here, or nobody waits for it any more. Called once after `begin`. */
+  /** Called once after `begin`: the response has arrived, or is not expected any more. */
   end(): void;
-  /** What is wrong with an answer; null: it is right. */
+  /** Returns what is wrong with a response, or null when it is right. */
   judge(answer: Answer): string | null;
 }
 
-/** Says what differs, or nothing. */
+/** Describes a difference, or returns null when there is none. */
 export function difference(what: string, actual: unknown, expected: unknown): string | null {
   return actual === expected ? null : `${what} is ${actual}, not ${expected}`;
 }
 
-/** The bytes of a request without a body. */
+/** Returns the bytes of a request without a body. */
 export function head(method: string, target: string, fields: readonly string[], version = "1.1"): string {
   const lines = [`${method} ${target} HTTP/${version}`, "Host: soak.example", ...fields];
   return lines.join("\r\n") + "\r\n\r\n";
 }
 
-/** What an answer that does not depend on the site's state has to be. */
+/** The expected response to a request that does not depend on the state of the site. */
 export interface Fixed {
   readonly kind: string;
   readonly request: string;
-  /** Of these statuses. */
+  /** The allowed statuses. */
   readonly statuses: readonly number[];
-  /** With these fields; the body's length is that of the whole. */
+  /** The expected fields. Content-Length is checked against the body. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** What the body begins with, after the status. */
+  /** The beginning of the body, after the status. */
   readonly body?: string;
   readonly closes?: boolean;
   readonly isHead?: boolean;
   readonly late?: string;
 }
 
-/** See {@linkcode Fixed}. */
+/** A request with a {@linkcode Fixed} response. */
 export class FixedExchange implements Exchange {
   readonly kind: string;
   readonly request: Buffer<ArrayBuffer>;
@@ -90,7 +90,7 @@ export class FixedExchange implements Exchange {
       const wrong = difference(name, fields[name], value);
       if (wrong !== null) return wrong;
     }
-    if (isContinued && late === undefined) return "100 came, which nobody asked for";
+    if (isContinued && late === undefined) return "100 came without Expect";
     if (this.closes && fields.connection !== "close") return "Connection: close is missing";
     if (status === 204 || this.isHead || !isWhole) return null;
     const text = body.toString("latin1");

@@ -1,6 +1,6 @@
 /**
- * A request for a file, and the reference that its answer is compared with: what RFC 9110 says of one of the states
- * that the file was in between the request's last byte and the answer's first.
+ * A request for a file, and the check of its response: it has to be what RFC 9110 requires for one of the states that
+ * the file had between the last byte of the request and the first byte of the response.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -11,32 +11,32 @@ import { tagOf } from "../support/tags.ts";
 import { type Answer, difference, type Exchange, head } from "./exchange.ts";
 import type { Resource, State } from "./resources.ts";
 
-/** Bytes `[start, end)`. */
+/** The bytes from `start` up to, but not including, `end`. */
 export type Span = readonly [start: number, end: number];
 
-/** What is asked. */
+/** The parts of a request. */
 export interface Ask {
   readonly kind: string;
   readonly method?: "GET" | "HEAD";
   readonly version?: "1.0" | "1.1";
   readonly query?: string;
-  /** Accept-Encoding; these codings and no other. */
+  /** Accept-Encoding with these codings only. */
   readonly codings?: readonly string[];
   readonly ifMatch?: string;
   readonly ifNoneMatch?: string;
   readonly ifModifiedSince?: number;
-  /** A tag, or seconds. */
+  /** An entity tag, or a time in seconds. */
   readonly ifRange?: string | number;
   readonly range?: string;
-  /** What `range` asks of a file of so many bytes. Empty: it cannot be satisfied. */
+  /** Returns the ranges that `range` means for a file of `size` bytes; an empty list when it cannot be satisfied. */
   readonly spans?: (size: number) => readonly Span[];
   readonly closes?: boolean;
-  /** A body, which is read and dropped. */
+  /** A request body, which is read and dropped. */
   readonly framing?: string;
   readonly body?: string;
 }
 
-/** One form as it is served. */
+/** One form of the file, as it is served. */
 interface Representation {
   readonly content: { readonly bytes: Buffer; readonly tag: string };
   readonly modifiedSeconds: number;
@@ -44,7 +44,7 @@ interface Representation {
 
 const COMPRESSED_BYTES_MIN = 1024;
 const MEMORY_BYTES_MAX = 2 ** 20;
-/** How long after a change a file may count as one that grows; the answer is judged later than it was made. */
+/** How long after a change a file may count as still growing. The response is checked later than it was made. */
 const GROWING_MS = 5_000;
 
 export class FileExchange implements Exchange {
@@ -129,7 +129,10 @@ export class FileExchange implements Exchange {
     return this.#resource.mediaType.startsWith("text/") && size >= COMPRESSED_BYTES_MIN;
   }
 
-  /** Said before the file is opened: it may be of the state before that of the bytes. */
+  /**
+   * Checks Vary. That field is decided before the file is opened, so it may be right for an earlier state than the
+   * bytes.
+   */
   #judgeVary({ status, fields }: Answer): string | null {
     if (status !== 200 && status !== 206 && status !== 304) return null;
     for (let state = this.#from; state !== null; state = state.next) {
@@ -140,7 +143,10 @@ export class FileExchange implements Exchange {
     return `Vary is ${fields.vary}`;
   }
 
-  /** A large file that changes while its tag is made goes out without one, and so does one that seems to grow all the time. */
+  /**
+   * Returns whether the response has to have a tag. A large file has none while its tag is computed or while it seems
+   * to grow.
+   */
   #isTagged(answer: Answer, { content }: Representation): boolean {
     const { state } = this.#resource;
     const hasChanged = this.#from !== state || performance.now() - state.beganMs < GROWING_MS;
@@ -161,13 +167,16 @@ export class FileExchange implements Exchange {
     return found;
   }
 
-  /** The form of the file that the client was to get, made from the answer where the server made it. */
+  /**
+   * Returns the form of the file that the client should have got. Forms that the server compressed are taken from the
+   * response.
+   */
   #formOf({ fields, body, status, isWhole }: Answer, { file, gzip }: State): Representation | string {
     const coding = fields["content-encoding"];
     const accepted = this.#ask.codings ?? [];
     const isMade = gzip === null && this.#isCompressible(file!.content.bytes.length);
     if (coding === undefined) {
-      // A range without a condition that names a form is of the plain one.
+      // A range without a condition on a tag is a range of the uncompressed form.
       const isPlain = !this.isHead && this.#ask.range !== undefined && this.#ask.ifRange === undefined;
       const isCompressed = gzip !== null && accepted.includes("gzip") && !isPlain;
       if (isCompressed && status === 200) return "it could have been compressed";
@@ -177,7 +186,7 @@ export class FileExchange implements Exchange {
     if (gzip !== null) return coding === "gzip" ? gzip : `there is no form in ${coding}`;
     if (!isMade) return `${coding} of what is not to be compressed`;
     const { modifiedSeconds, content } = file!;
-    if (this.isHead || !isWhole) { // length and tag are taken as they are
+    if (this.isHead || !isWhole) { // length and tag cannot be checked then
       const bytes = Buffer.alloc(Number(fields["content-length"]));
       body.copy(bytes);
       return { content: { bytes, tag: fields.etag! }, modifiedSeconds };
@@ -218,7 +227,10 @@ export class FileExchange implements Exchange {
     return null;
   }
 
-  /** Is the body what `bytes` has from `start` to `end`, or the beginning of it where the client left? */
+  /**
+   * Checks that the body has the bytes of `bytes` from `start` to `end`, or the beginning of these if the client
+   * left.
+   */
   #compareBody({ body, fields, isWhole }: Answer, bytes: Buffer, start: number, end: number): string | null {
     const wrong = difference("Content-Length", fields["content-length"], String(end - start));
     if (wrong !== null || this.isHead) return wrong;
@@ -230,7 +242,7 @@ export class FileExchange implements Exchange {
     return `the body's byte ${at} of ${length} begins ${shown(body, at)}, not ${shown(bytes, start + at)}`;
   }
 
-  /** For those who look for the fault. */
+  /** Describes where the bytes came from, for finding the fault. */
   #provenance({ status, fields }: Answer): string {
     return `${this.#resource.url}: ${status} ${JSON.stringify(fields)} `;
   }
@@ -263,14 +275,15 @@ function compareValidators(
   isTagged: boolean,
 ): string | null {
   const modified = fields["last-modified"];
-  // What was written after the answer's date was read has that date: never one in its future.
+  // A file that was modified after the response's date was read has that date in Last-Modified, never a later one.
   const isDate = (modified === fields.date && modified === formatHttpDate(modifiedSeconds - 1)) ||
-    (!isTagged && modified === undefined); // without a tag the time of a change that is younger than two seconds says nothing
+    // Without a tag, the time of a change within the last two seconds is not sent.
+    (!isTagged && modified === undefined);
   return difference("ETag", fields.etag, isTagged ? content.tag : undefined) ??
     (isDate ? null : difference("Last-Modified", modified, formatHttpDate(modifiedSeconds)));
 }
 
-/** An error that is told in words. */
+/** Checks an error response with a body of plain text. */
 function plain({ status, body, fields, isWhole }: Answer, expected: number, text: string): string | null {
   const wrong = difference("status", status, expected) ?? difference("ETag", fields.etag, undefined);
   if (wrong !== null || !isWhole || body.length === 0) return wrong;

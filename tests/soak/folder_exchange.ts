@@ -1,5 +1,5 @@
 /**
- * A request for a directory's listing, as a page or as JSON.
+ * A request for a directory listing, as a page or as JSON.
  * @module
  */
 import { Buffer } from "node:buffer";
@@ -7,7 +7,7 @@ import { tagOf } from "../support/tags.ts";
 import { type Answer, difference, type Exchange, head } from "./exchange.ts";
 import type { Folder } from "./resources.ts";
 
-/** The JSON is compared as a whole; the page by its links, and its bytes by their tag. */
+/** A request for a listing. JSON is compared as a whole; a page by its links, and its bytes by their tag. */
 export class FolderExchange implements Exchange {
   readonly kind: string;
   readonly request: Buffer<ArrayBuffer>;
@@ -61,7 +61,7 @@ export class FolderExchange implements Exchange {
   }
 }
 
-/** Those of the entries, behind that of the parent directory. */
+/** Returns the links to the entries, without the one to the parent directory. */
 function linksOf(page: string): string {
   const rows = page.slice(page.indexOf("<tbody>"));
   return Array.from(rows.matchAll(/<a href="([^"]+)"/g), ([, href]) => href).filter((href) => href !== "../")

@@ -1,6 +1,6 @@
 /**
- * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`: COUNT
- * requests, or connections; see `soak.ts`.
+ * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`. COUNT
+ * counts requests, or connections with `--connections`; see `soak.ts`.
  * @module
  */
 import { CACHED_HEADS_MAX } from "../../server/limits.ts";
@@ -10,13 +10,13 @@ import { soak } from "./soak.ts";
 
 const MIB = 2 ** 20;
 const GROWTH_BYTES_MAX = 16 * MIB;
-/** Enough for each of the places that CACHED_HEADS_MAX has to be taken. */
+/** Enough heads to have filled each of the CACHED_HEADS_MAX entries. */
 const FILLING_HEADS = 4 * CACHED_HEADS_MAX;
 const REST_MS_MAX = 60_000;
 
 const args = [...Deno.args];
 
-/** Takes a flag out of the arguments; `hasValue`: with its value. */
+/** Removes a flag from the arguments, and returns its value if `hasValue`. */
 function take(name: string, hasValue: boolean): string | null {
   const at = args.indexOf(name);
   if (at < 0) return null;
@@ -30,7 +30,7 @@ const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : 1_000_000;
 
 console.log(`EPOLLET_SEED=${SEED} deno task soak ${Deno.args.join(" ")}`);
 let isStopped = false;
-Deno.addSignalListener("SIGINT", () => isStopped = true); // it tells what it has seen so far
+Deno.addSignalListener("SIGINT", () => isStopped = true); // the results so far are printed
 const result = await soak({
   count,
   countsConnections,

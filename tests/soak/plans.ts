@@ -1,34 +1,34 @@
 /**
- * How clients behave: what one connection is used for, from its beginning to its end.
+ * Behaviours of clients: the use of one connection, from its beginning to its end.
  * @module
  */
 import type { Random } from "../support/random.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** One connection's use. */
+/** The use of one connection. */
 export interface Plan {
   readonly behaviour: string;
   readonly exchanges: readonly Exchange[];
-  /** Requests that are sent at once, before any of their answers is waited for. */
+  /** The number of requests that are sent before the client waits for a response. */
   readonly atOnce: number;
   /** The client ends its half with its last request. */
   readonly halfCloses?: boolean;
-  /** Each request is sent in two pieces, with so long between them. */
+  /** Each request is sent in two parts, with this many milliseconds between them. */
   readonly splitMs?: number;
-  /** The client leaves in place of sending the second piece. */
+  /** The client leaves instead of sending the second part. */
   readonly leavesInRequest?: boolean;
-  /** The client leaves when it has received so many bytes. */
+  /** The client leaves after it has received this many bytes. */
   readonly leavesAfterBytes?: number;
-  /** It leaves by a reset, not by an end. */
+  /** The client leaves by a reset, not by FIN. */
   readonly resets?: boolean;
-  /** The receive buffer to ask for, and the bytes that are read at a time, with a millisecond between. */
+  /** The receive buffer to ask for, and the number of bytes that are read at a time, a millisecond apart. */
   readonly receiveBytes?: number;
-  /** The second piece is never sent: the server has to say 408. */
+  /** The second part is never sent, so the server has to answer 408. */
   readonly waitsFor408?: boolean;
 }
 
-/** What clients do, and how often of a thousand times (the rest keeps the connection for some requests). */
+/** How often each behaviour occurs, per thousand. The remaining clients keep the connection for some requests. */
 export interface Mixture {
   readonly single: number;
   readonly pipelined: number;
@@ -37,16 +37,16 @@ export interface Mixture {
   readonly stalling: number;
   readonly refused: number;
   readonly slow: number;
-  /** Of ten thousand. */
+  /** Per ten thousand. */
   readonly silent: number;
-  /** Requests for each change of the site. */
+  /** The number of requests for each change of the site. */
   readonly requestsPerChange: number;
 }
 
-/** Requests of one connection that fills the server's memory of heads. */
+/** Requests of a connection that fills the server's cache of heads. */
 export const FILLING_REQUESTS = 64;
 
-/** For many requests. */
+/** A mixture with many requests per connection. */
 export const MANY_REQUESTS: Mixture = {
   single: 300,
   pipelined: 150,
@@ -59,7 +59,7 @@ export const MANY_REQUESTS: Mixture = {
   requestsPerChange: 20,
 };
 
-/** For many connections: one request each, but for those of clients that leave. */
+/** A mixture with many connections: one request each, except for clients that leave early. */
 export const MANY_CONNECTIONS: Mixture = {
   single: 850,
   pipelined: 0,
@@ -72,7 +72,7 @@ export const MANY_CONNECTIONS: Mixture = {
   requestsPerChange: 100,
 };
 
-/** Heads that come twice, one after the other: so they fill what the server remembers of heads. */
+/** Sends each head twice in a row, so that the server's cache of heads remembers it. */
 export function fillingPlan(traffic: Traffic, first: number): Plan {
   const exchanges = Array.from(
     { length: FILLING_REQUESTS },
@@ -81,7 +81,7 @@ export function fillingPlan(traffic: Traffic, first: number): Plan {
   return { behaviour: "filling", exchanges, atOnce: FILLING_REQUESTS };
 }
 
-/** Makes the next plan. */
+/** Returns the next plan. */
 export function nextPlan(traffic: Traffic, random: Random, mixture: Mixture): Plan {
   if (random.below(10_000) < mixture.silent) {
     return {
@@ -95,7 +95,7 @@ export function nextPlan(traffic: Traffic, random: Random, mixture: Mixture): Pl
   let chance = random.below(1000);
   const isIn = (share: number) => (chance -= share) < 0;
   if (isIn(mixture.single)) {
-    // Either end may be the first to end the connection.
+    // Either end may close the connection first.
     return {
       behaviour: "one request",
       exchanges: [traffic.next(random.oneIn(2))],
@@ -137,7 +137,7 @@ function several(traffic: Traffic, random: Random, count: number): Exchange[] {
   return Array.from({ length: count }, (_, i) => whole(traffic, closes && i === count - 1));
 }
 
-/** One that can be sent without waiting for anything. */
+/** Returns a request that can be sent in one part. */
 function whole(traffic: Traffic, closes: boolean): Exchange {
   for (;;) {
     const exchange = traffic.next(closes);
@@ -148,7 +148,7 @@ function whole(traffic: Traffic, closes: boolean): Exchange {
 function leaving(traffic: Traffic, random: Random): Plan {
   const resets = random.oneIn(2);
   switch (random.below(4)) {
-    case 0: // with half a head
+    case 0: // half a head is sent
       return {
         behaviour: "left in a request",
         exchanges: [whole(traffic, false)],
@@ -157,7 +157,7 @@ function leaving(traffic: Traffic, random: Random): Plan {
         leavesInRequest: true,
         resets,
       };
-    case 1: // with nothing, or the request just sent
+    case 1: // nothing is sent, or the request has just been sent
       return {
         behaviour: "left at once",
         exchanges: [whole(traffic, false)],
@@ -165,7 +165,7 @@ function leaving(traffic: Traffic, random: Random): Plan {
         leavesAfterBytes: 0,
         resets,
       };
-    case 2: // in the middle of many
+    case 2: // in the middle of many requests
       return {
         behaviour: "left while pipelining",
         exchanges: several(traffic, random, 10),

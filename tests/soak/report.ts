@@ -1,5 +1,5 @@
 /**
- * What a soak showed: as text, and as a picture of memory and descriptors.
+ * Formats the result of a soak: as text, and as a chart of memory and descriptors.
  * @module
  */
 import { svg } from "../../bench/chart.ts";
@@ -13,7 +13,7 @@ const TOP = 56;
 const BOTTOM = 330;
 const TICKS = 5;
 
-/** For people, with a line for a table at the end. */
+/** Returns the report as text, with a line for a table at the end. */
 export function report(result: SoakResult): string {
   const { counts, byKind, byBehaviour, changes, baseline, warm, end, seconds, failures } = result;
   const mib = ({ memoryBytes }: Sample) => (memoryBytes / MIB).toFixed(1);
@@ -62,7 +62,7 @@ function section(title: string, counts: ReadonlyMap<string, number>): string {
   return `${title}\n${lines.join("\n")}\n`;
 }
 
-/** The picture. */
+/** Returns the chart as SVG. */
 export function chart({ samples, warm, end }: SoakResult, countsConnections: boolean): string {
   const memoryMost = roundUp(Math.max(...samples.map(({ memoryBytes }) => memoryBytes / MIB)), 50);
   const descriptorsMost = roundUp(Math.max(...samples.map(({ descriptors }) => descriptors)), 50);
@@ -131,7 +131,7 @@ function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
 }
 
-/** To its first digit. */
+/** Rounds down to one significant digit. */
 function roundDown(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   return Math.floor(value / unit) * unit;

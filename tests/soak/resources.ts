@@ -1,5 +1,5 @@
 /**
- * What is at each URL of the soak's site, from the first state to the present one.
+ * The files at each URL of the soak's site, from the first state to the present one.
  * @module
  */
 import type { Content } from "./contents.ts";
@@ -7,16 +7,16 @@ import type { Content } from "./contents.ts";
 /** A file on disk. */
 export interface Form {
   readonly content: Content;
-  /** What Last-Modified has to say. */
+  /** The value for Last-Modified. */
   readonly modifiedSeconds: number;
 }
 
-/** What is at a URL at one time; both null: nothing. */
+/** The state of a URL at one time. Both forms are null when there is no file. */
 export class State {
   readonly file: Form | null;
-  /** The same compressed, in a file beside it. */
+  /** The compressed file beside it, or null. */
   readonly gzip: Form | null;
-  /** What came after it. A request holds the state that it was sent in, and so all that came later. */
+  /** The next state. A request keeps the state in which it was sent, and so can follow all later ones. */
   next: State | null = null;
   readonly beganMs: number = performance.now();
 
@@ -26,7 +26,7 @@ export class State {
   }
 }
 
-/** How a file is used; each kind has a directory of its own. */
+/** The use of a file. Each kind has a directory of its own. */
 export type ResourceKind =
   | "small"
   | "medium"
@@ -41,13 +41,13 @@ export type ResourceKind =
 /** A URL and its states. */
 export class Resource {
   readonly kind: ResourceKind;
-  /** The path of its URL. */
+  /** The path of the URL. */
   readonly url: string;
-  /** Below the root. */
+  /** The path below the root. */
   readonly path: string;
   readonly mediaType: string;
   #state: State = new State(null);
-  /** Requests for it that are sent, and whose answers are not all here. */
+  /** Requests in progress: sent, but not completely answered. */
   inFlight = 0;
 
   constructor(kind: ResourceKind, url: string, path: string) {
@@ -61,7 +61,7 @@ export class Resource {
     return this.#state;
   }
 
-  /** It is as `state` says from now on, and the call that made it so has returned. */
+  /** Changes the state, after the call that changed the file has returned. */
   become(state: State): void {
     this.#state = this.#state.next = state;
   }
@@ -82,11 +82,11 @@ export interface Entry {
   readonly modifiedSeconds: number;
 }
 
-/** A directory that is listed. It changes only while nobody asks for it. */
+/** A directory that is listed. It changes only while no request for it is in progress. */
 export class Folder {
   readonly url: string;
   readonly path: string;
-  /** By name; sorted as the listing has to be. */
+  /** The entries in the order of the listing, sorted by name. */
   entries: readonly Entry[] = [];
   inFlight = 0;
 

@@ -1,5 +1,6 @@
 /**
- * The soak: the real program, a site that changes, and clients of every kind; what it is like before and afterwards.
+ * The soak: the real program, a site that changes, and clients of every kind. Memory and descriptors are compared
+ * before and after.
  * @module
  */
 import { memoryBytes } from "../../bench/measure.ts";
@@ -18,71 +19,74 @@ import { CONFIGURATION, Traffic } from "./traffic.ts";
 import { Writer } from "./writer.ts";
 import { sleep } from "../support/sleep.ts";
 
-/** What is done once is done by the first of them: descriptors are counted after these. */
+/** Some descriptors are opened once and stay open, so descriptors are counted after this many requests. */
 const FIRST_COUNT = 300;
-/** The part of all requests after which memory should grow no more. */
+/** After this share of all requests, memory should not grow any more. */
 const WARM_SHARE = 0.1;
-/** The server goes on reading for some seconds from those whom it refused. */
+/** How long the server may go on reading from refused clients, in milliseconds. */
 const SETTLE_MS_MAX = 15_000;
 const STDERR_CHARACTERS_MAX = 4000;
 const SECONDS_PER_SAMPLE = 1;
-/** The collector of garbage comes by when nothing was asked for so long; memory is the same for so long then. */
+/**
+ * The garbage collector runs after the server was idle for this long. Memory is stable when it stays the same for
+ * this long.
+ */
 const REST_MS = 12_000;
 const REST_BYTES = 2 ** 20;
 
-/** What to do. */
+/** The options of a soak. */
 export interface SoakOptions {
-  /** Requests, or connections where `countsConnections`. */
+  /** The number of requests, or of connections with `countsConnections`. */
   readonly count: number;
   readonly countsConnections: boolean;
-  /** Clients at the same time. */
+  /** The number of clients at the same time. */
   readonly atOnce: number;
   /** Flags of the server. */
   readonly flags: readonly string[];
-  /** Some clients wait for 408, which takes as long as that takes. */
+  /** True to have some clients wait for 408, which takes that timeout. */
   readonly waitsFor408: boolean;
-  /** What the server remembers has a size of its own: with so many heads before the beginning it is full. */
+  /** The number of heads that fill the server's cache of heads before the measurement. */
   readonly fillingHeads: number;
-  /** What memory may grow by after the warm-up, at rest each time. */
+  /** The most bytes by which memory may grow after the warm-up, measured when idle. */
   readonly growthBytesMax: number;
-  /** How long to wait for memory to be at rest. */
+  /** The longest wait for stable memory, in milliseconds. */
   readonly restMsMax: number;
-  /** True when it is to end before its time. */
+  /** Returns true to end the soak early. */
   readonly isStopped?: () => boolean;
-  /** Hears of each sample. */
+  /** Called with each sample. */
   readonly onSample?: (sample: Sample) => void;
 }
 
-/** The server at one moment. */
+/** A measurement of the server at one time. */
 export interface Sample {
   readonly seconds: number;
-  /** Requests or connections, as is counted. */
+  /** Requests or connections so far, as is counted. */
   readonly done: number;
   readonly memoryBytes: number;
   readonly descriptors: number;
 }
 
-/** What came out. */
+/** The result of a soak. */
 export interface SoakResult {
   readonly counts: Counts;
   readonly byKind: ReadonlyMap<string, number>;
   readonly byBehaviour: ReadonlyMap<string, number>;
   readonly changes: ReadonlyMap<string, number>;
   readonly samples: readonly Sample[];
-  /** After the first requests. */
+  /** The sample after the first requests. */
   readonly baseline: Sample;
-  /** When a tenth was done, at rest. */
+  /** The sample after a tenth of the requests, when idle. */
   readonly warm: Sample;
-  /** After the last client left, at rest. */
+  /** The sample after the last client left, when idle. */
   readonly end: Sample;
   readonly seconds: number;
-  /** User and system time of the server for each request. */
+  /** User and system time of the server per request. */
   readonly cpuMicroseconds: number;
-  /** Everything that is not as it should be. */
+  /** All failures that were found. */
   readonly failures: readonly string[];
 }
 
-/** Runs it. @throws {Error} when the server ends in the middle. */
+/** Runs the soak. @throws {Error} when the server ends early */
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   using site = new Site();
   using place = new Site({ "epollet.json": JSON.stringify(CONFIGURATION) });
@@ -104,7 +108,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     if (stderr !== "") failures.push(`standard error: ${stderr.slice(0, STDERR_CHARACTERS_MAX)}`);
     return { ...measured, counts, byKind, byBehaviour, changes: writer.changes, failures };
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error; // its directory below /proc
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // the process's directory in /proc
     const { code, signal, stderr } = await program.finish();
     throw new Error(
       `EPOLLET_SEED=${SEED}, request ${counts.requests}: the server ended (${code}, ${signal}): ${stderr}`,
@@ -112,7 +116,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   }
 }
 
-/** What is measured of the process. */
+/** The measured part of the result. */
 type Measured = Pick<SoakResult, "samples" | "baseline" | "warm" | "end" | "seconds" | "cpuMicroseconds">;
 
 async function load(
@@ -189,14 +193,14 @@ function descriptorsOf(pid: number): number {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
 }
 
-/** User and system time of the process. */
+/** Returns user and system time of the process, in seconds. */
 function cpuSecondsOf(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Waits until the server has as many descriptors as it should have, or no longer changes. */
+/** Waits until the server has the expected number of descriptors, or the number does not change any more. */
 async function settled(pid: number, expected = -1): Promise<void> {
   const endMs = performance.now() + SETTLE_MS_MAX;
   let least = descriptorsOf(pid);
@@ -210,7 +214,7 @@ async function settled(pid: number, expected = -1): Promise<void> {
   }
 }
 
-/** Waits until memory changes no more. */
+/** Waits until memory does not change any more. */
 async function rest(pid: number, msMax: number): Promise<void> {
   const endMs = performance.now() + msMax;
   let before = memoryBytes(pid);

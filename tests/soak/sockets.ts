@@ -1,5 +1,5 @@
 /**
- * The client's side of connections: many from one address to one port would run out of ports.
+ * Client sockets from many local addresses. One address would run out of ports.
  * @module
  */
 import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "../../ffi/libc/constants.ts";
@@ -19,8 +19,8 @@ const option = new Uint8Array(128);
 const optionWords = new Int32Array(option.buffer);
 
 /**
- * Begins to connect to `port` of 127.0.`third`.`fourth`: each of these addresses has all ports of the client's for
- * itself. `receiveBytes`: the receive buffer to ask for, 0: the system's.
+ * Starts to connect to `port` of 127.0.`third`.`fourth`. Each of these addresses has a full range of client ports.
+ * `receiveBytes` is the receive buffer to ask for; 0 leaves the system's default.
  */
 export function connectTo(third: number, fourth: number, port: number, receiveBytes: number): number {
   const fd = orThrow(
@@ -43,7 +43,7 @@ export function connectTo(third: number, fourth: number, port: number, receiveBy
   return fd;
 }
 
-/** The next close(2) resets the connection. */
+/** Makes close(2) reset the connection. */
 export function resetAtClose(fd: number): void {
   optionWords[0] = 1;
   optionWords[1] = 0;

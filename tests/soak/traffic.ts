@@ -1,5 +1,5 @@
 /**
- * What is asked: every kind of request that the server answers or refuses, in a random mixture.
+ * Requests of every kind that the server answers or refuses, in a random mixture.
  * @module
  */
 import type { Random } from "../support/random.ts";
@@ -9,20 +9,23 @@ import { FolderExchange } from "./folder_exchange.ts";
 import type { Resource, ResourceKind } from "./resources.ts";
 import type { Writer } from "./writer.ts";
 
-/** What the configuration file of the site says. */
+/** The configuration file of the site. */
 export const CONFIGURATION = {
   cleanUrls: true,
   browse: true,
   compress: true,
-  precompressed: "always", // files and forms change by themselves, and what is written is to be seen
+  precompressed: "always", // a compressed form is served even when it is older than its file
   redirects: [{ source: "/old/*", destination: "/new/$1", status: 308 }],
 };
 
 const ALLOW = "GET, HEAD, OPTIONS";
 const BODY_BYTES_MAX = 2 ** 20;
-/** Of the requests that take any kind of file. The tag of a large one that changes is made again and again. */
+/**
+ * The share of large files among requests for any kind of file. The tag of a large file that changes is computed each
+ * time.
+ */
 const LARGE_ONE_IN = 40;
-/** Queries that the server's memory for heads cannot hold all. */
+/** More queries than the server's cache of heads can hold. */
 const QUERIES = 100_000;
 
 export class Traffic {
@@ -39,7 +42,7 @@ export class Traffic {
     }
   }
 
-  /** The next request. `closes`: the server is to end the connection after it. */
+  /** Returns the next request. `closes` says that the server is to close the connection after it. */
   next(closes: boolean): Exchange {
     const chance = this.#random.below(1000);
     const closing = closes ? { closes } : {};
@@ -62,17 +65,17 @@ export class Traffic {
     return this.#fixed(chance, closes ? ["Connection: close"] : []);
   }
 
-  /** A file that goes out by sendfile(2). */
+  /** Returns a request for a file that is sent by sendfile(2). */
   large(ask: Partial<Ask> = {}): Exchange {
     return this.#file("large", { kind: "1 to 3 MB", ...ask });
   }
 
-  /** A file that takes some time to send. */
+  /** Returns a request for a file that takes some time to send. */
   medium(ask: Partial<Ask>): Exchange {
     return this.#file("medium", { kind: "60 to 400 KB", ...ask });
   }
 
-  /** A file that is in memory. */
+  /** Returns a request for a file that is kept in memory. */
   small(ask: Partial<Ask> = {}): Exchange {
     return this.#file("small", { kind: "small file", ...ask });
   }
@@ -104,7 +107,7 @@ export class Traffic {
     return this.#file(kind, { kind: name, codings, method, ...closing });
   }
 
-  /** With the tag and the time of what is there, of what was there, and of what never was. */
+  /** Returns a conditional request, with a tag and a time that are current, outdated, or never existed. */
   #conditional(closing: Partial<Ask>): Exchange {
     const resource = this.#random.pick(this.#byKind.get(this.#anyKind())!);
     const form = resource.state.file;
@@ -194,7 +197,7 @@ export class Traffic {
     return this.#withBody(fields, answer);
   }
 
-  /** A path where nothing ever is. */
+  /** Returns a request for a path that never exists. */
   #missing(url: string, closes: boolean): Exchange {
     const nothing = this.#writer.nothingAt(url);
     return new FileExchange(nothing, this.#writer.lost, { kind: "404", closes });
@@ -228,7 +231,7 @@ export class Traffic {
     }
   }
 
-  /** What ends the connection because it is no request, or too much of one. */
+  /** Returns bytes that end the connection: no valid request, or one that is too large. */
   refused(): Exchange {
     const kind = "refused";
     const random = this.#random;

@@ -1,5 +1,5 @@
 /**
- * The site of the soak, and the one who changes it: after each of its calls it knows what is at each URL.
+ * The writer changes the site of the soak. After each of its calls it knows the state of each URL.
  * @module
  */
 import { FOLLOWS_LINKS } from "../support/program.ts";
@@ -7,7 +7,7 @@ import { Random } from "../support/random.ts";
 import { type Content, CONTENT_BYTES_MAX, Contents } from "./contents.ts";
 import { type Entry, Folder, type Form, Resource, type ResourceKind, State } from "./resources.ts";
 
-/** Sizes of each kind: from, to. Those of scripts are too small to be compressed by the server. */
+/** The smallest and largest size of each kind, in bytes. Scripts are too small for the server to compress them. */
 const SIZES: Readonly<Record<ResourceKind, readonly [number, number]>> = {
   small: [64, 12_000],
   medium: [60_000, 400_000],
@@ -28,13 +28,13 @@ export class Writer {
   readonly #contents: Contents;
   readonly resources: readonly Resource[];
   readonly folders: readonly Folder[];
-  /** The page of the error 404. */
+  /** The error page for 404. */
   readonly lost: Resource = new Resource("lost", "/404.html", "404.html");
-  /** Changes, by what was done. */
+  /** Changes by their names. */
   readonly changes: Map<string, number> = new Map();
   readonly #swapped: readonly Resource[];
   readonly #linked: readonly Resource[];
-  /** What is behind the links: by target, then as `#linked`. */
+  /** The files behind the links, by target and then by `#linked`. */
   readonly #behindLinks: Form[][] = [];
   #target = 0;
   #files = 0;
@@ -45,7 +45,7 @@ export class Writer {
     this.#contents = new Contents(random);
     const make = (kind: ResourceKind, count: number, name: (i: number) => string, extension: string) =>
       Array.from({ length: count }, (_, i) => {
-        const suffix = kind === "page" ? "" : extension; // clean URLs
+        const suffix = kind === "page" ? "" : extension; // for clean URLs
         return new Resource(kind, `/${name(i)}${suffix}`, `${name(i)}${extension}`);
       });
     this.#swapped = make("swapped", 12, (i) => `swap/${"ab"[i % 2]}/inner/${i >> 1}`, ".txt");
@@ -65,18 +65,18 @@ export class Writer {
     this.#build();
   }
 
-  /** A URL where nothing is, or was, or will be. */
+  /** Returns a URL whose file does not exist, or did not, or will not. */
   nothingAt(url: string): Resource {
     return new Resource("small", url, `${url.slice(1)}.bin`);
   }
 
-  /** One change, chosen at random. */
+  /** Makes one random change. */
   step(): void {
     const { value, name } = this.#chooseAndDo();
     if (value) this.changes.set(name, (this.changes.get(name) ?? 0) + 1);
   }
 
-  /** `value`: whether it could be done now. */
+  /** Makes a random change. `value` is false when it was impossible at the time. */
   #chooseAndDo(): { value: boolean; name: string } {
     const chance = this.#random.below(100);
     if (chance < 3) return { value: this.#swapDirectories(), name: "directories swapped by rename" };
@@ -143,7 +143,7 @@ export class Writer {
     return this.#formOf(path, content);
   }
 
-  /** Writes it elsewhere, then moves it to `path` in one step. */
+  /** Writes the file elsewhere, then renames it to `path`. */
   #move(path: string, content: Content): Form {
     this.#write(".new/file", content);
     const form = this.#formOf(".new/file", content);
@@ -183,7 +183,7 @@ export class Writer {
     return true;
   }
 
-  /** The compressed form goes first: a file that exists only compressed would be another case. */
+  /** Removes a file, its compressed form first. A file that exists only in compressed form would be another case. */
   #remove(resource: Resource): boolean {
     if (resource.state.gzip !== null) {
       Deno.removeSync(this.#at(`${resource.path}.gz`));
@@ -266,7 +266,7 @@ export class Writer {
   }
 }
 
-/** Where the server cannot follow links without danger it follows none. */
+/** Returns the state behind a link. Where the server cannot follow links safely, it follows none. */
 function behindLink(form: Form): State {
   return new State(FOLLOWS_LINKS ? form : null);
 }

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { eventually } from "./descriptors.ts";
 
-/** What a line of `combined` or `common` says. */
+/** A line in the format `combined` or `common`. */
 export interface LoggedLine {
   readonly client: string;
   readonly user: string;
@@ -23,7 +23,7 @@ const LINE = new RegExp(
     `(?: ${QUOTED} ${QUOTED})? (\\d+\\.\\d{6})$`,
 );
 
-/** Reads a line as somebody does who knows the format, and trusts nobody. */
+/** Parses a line strictly by its format. @throws {AssertionError} for a malformed one */
 export function parseLine(line: string): LoggedLine {
   const match = LINE.exec(line);
   assert(match !== null, `no line of a log: ${JSON.stringify(line)}`);
@@ -40,19 +40,19 @@ export function parseLine(line: string): LoggedLine {
   };
 }
 
-/** A new file for a log; `using` removes it. */
+/** A new log file; `using` removes it. */
 export class LogInFile {
   readonly directory: string = Deno.makeTempDirSync({ prefix: "epollet-log-" });
   readonly path: string = `${this.directory}/access.log`;
 
-  /** Whole lines so far. */
+  /** The complete lines so far. */
   get lines(): string[] {
     const text = Deno.readTextFileSync(this.path);
     assert(text === "" || text.endsWith("\n"), "the last line is not whole");
     return text.split("\n").slice(0, -1);
   }
 
-  /** Waits for so many. */
+  /** Waits for `count` lines. */
   async has(count: number): Promise<string[]> {
     await eventually(() => this.lines.length >= count, `fewer than ${count} lines`);
     return this.lines;

@@ -1,6 +1,6 @@
 /**
- * Attackers that are faster than the server: small programs in C, kept on another processor than the server's, and what
- * is measured of both.
+ * Attackers that are faster than the server: small programs in C on another processor than the server, and
+ * measurements of both.
  * @module
  */
 import { cpuTicks, descriptorsOf } from "./process.ts";
@@ -12,22 +12,22 @@ const SOURCES = `${REPOSITORY}tests/attacks/`;
 const CAN_PIN = navigator.hardwareConcurrency > 1;
 const encoder = new TextEncoder();
 
-/** What a client that is not hurried saw; milliseconds. */
+/** What a patient client measured, in milliseconds. */
 export interface Probe {
   readonly requests: number;
-  /** Without an answer. */
+  /** The number of requests without a response. */
   readonly failed: number;
-  /** With another answer than 200. */
+  /** The number of responses with another status than 200. */
   readonly others: number;
   readonly otherStatus: number;
   readonly medianMs: number;
   readonly p99Ms: number;
   readonly worstMs: number;
-  /** How late its own sleep ended at worst: what the machine itself adds. */
+  /** How late the client's own sleep ended at worst: the delay that the machine itself adds. */
   readonly lateMs: number;
 }
 
-/** What became of many clients; see `tests/attacks/crowd.c`. */
+/** The results of many clients; see `tests/attacks/crowd.c`. */
 export interface CrowdResult {
   readonly cut: number;
   readonly firstCutMs: number;
@@ -37,32 +37,32 @@ export interface CrowdResult {
   readonly statuses: Readonly<Record<string, number>>;
 }
 
-/** What each client of a crowd does. */
+/** The behaviour of each client of a crowd. */
 export interface Behaviour {
   readonly from?: string;
   readonly send?: string | Uint8Array;
-  /** Sent afterwards, in a circle, `step` bytes every `ms`; 0: as fast as it can. */
+  /** Sent afterwards in a loop, `step` bytes every `ms`; 0: as fast as possible. */
   readonly drip?: string | Uint8Array;
   readonly step?: number;
   readonly ms?: number;
-  /** Bytes that are read every `ms`; −1: all. */
+  /** The bytes that are read every `ms`; −1: all. */
   readonly read?: number;
   readonly rcvbuf?: number;
   readonly half?: boolean;
   readonly vanish?: boolean;
 }
 
-/** Runs a command on one of two processors, where there are two: 0 is the server's. */
+/** Runs a command on one of two processors, if there are two. 0 is the server's. */
 function pinned(processor: 0 | 1, command: readonly string[]): string[] {
   return CAN_PIN ? ["taskset", "-c", String(processor), ...command] : [...command];
 }
 
-/** What the server has of its own: a processor, and as few descriptors as it is said. */
+/** Starts the server on a processor of its own, with the given limit on descriptors. */
 export async function startServer(root: string, args: readonly string[], files?: number): Promise<Program> {
   return await startProgram(programCommand(["--port", "0", "--root", root, ...args]), files);
 }
 
-/** The same for another program than that. */
+/** Starts another program in the same way. */
 export async function startProgram(command: readonly string[], files?: number): Promise<Program> {
   const limited = files === undefined ? [] : ["sh", "-c", `ulimit -n ${files}; exec "$@"`, "sh"];
   const program = await Program.startCommand(["setsid", ...pinned(0, [...limited, ...command])]);
@@ -70,28 +70,31 @@ export async function startProgram(command: readonly string[], files?: number): 
   return program;
 }
 
-/** What else this machine has to do waits for a session, and is not what is measured. Source: sched(7). */
+/**
+ * Gives the process's session a priority, so that other work on this machine does not disturb the measurement.
+ * Source: sched(7).
+ */
 function preferSession(pid: number, nice: number): void {
   try {
     Deno.writeTextFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
-    // Not allowed, or not this kernel's: then it is measured, too; or it has ended.
+    // not permitted, or not supported by this kernel, or the process has ended
   }
 }
 
-/** The programs, compiled; `using` removes them, and ends those that run. */
+/** The compiled programs; `using` removes them, and ends those that run. */
 export class Attackers implements Disposable {
   readonly #directory = Deno.makeTempDirSync({ prefix: "epollet-attack-" });
   readonly #compiled = new Set<string>();
   readonly #running = new Set<Deno.ChildProcess>();
   #texts = 0;
 
-  /** Asks for `path` all the time, for so many seconds. */
+  /** Requests `path` all the time for `seconds`. */
   async probe(port: number, seconds: number, path = "/", from = "127.0.0.9"): Promise<Probe> {
     return JSON.parse(await this.#output(this.#spawn("probe", [port, seconds, path, from])));
   }
 
-  /** Connects and leaves as fast as it can. */
+  /** Connects and leaves as fast as possible. */
   async flood(
     port: number,
     seconds: number,
@@ -101,7 +104,9 @@ export class Attackers implements Disposable {
     return JSON.parse(await this.#output(this.#spawn("flood", [port, seconds, what, from])));
   }
 
-  /** Begins with `count` clients; resolves once they are connected. They end after `seconds`, or when all are cut off. */
+  /**
+   * Starts `count` clients, and resolves once they are connected. They end after `seconds`, or when all are cut off.
+   */
   async crowd(port: number, count: number, seconds: number, behaviour: Behaviour): Promise<Crowd> {
     const words = Object.entries(behaviour).map(([key, value]) => {
       if (key !== "send" && key !== "drip") {
@@ -130,7 +135,7 @@ export class Attackers implements Disposable {
     return { result, kill };
   }
 
-  /** Runs another program beside the attackers; what it prints. */
+  /** Runs another program beside the attackers, and returns its output. */
   async run(command: readonly string[]): Promise<string> {
     return await this.#output(this.#start(command));
   }
@@ -149,7 +154,7 @@ export class Attackers implements Disposable {
   #start(command: readonly string[]): Deno.ChildProcess {
     const args = pinned(1, command);
     const process = new Deno.Command("setsid", { args, stdout: "piped", stderr: "inherit" }).spawn();
-    preferSession(process.pid, -10); // an attack that comes late is none
+    preferSession(process.pid, -10); // an attack must not be delayed
     this.#running.add(process);
     return process;
   }
@@ -166,19 +171,19 @@ export class Attackers implements Disposable {
   }
 }
 
-/** Clients that are connected. */
+/** Connected clients. */
 export interface Crowd {
   readonly result: Promise<CrowdResult>;
-  /** Ends them, if they are not all cut off yet. */
+  /** Ends the clients that are not cut off yet. */
   kill(): void;
 }
 
-/** The memory that a process has at present, in bytes. */
+/** Returns the memory of a process at present, in bytes. */
 export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]) * 1024;
 }
 
-/** What part of a processor a process used since `begin` was called. */
+/** The CPU usage of a process since `begin` was called. */
 export class Usage {
   readonly #pid: number;
   readonly #ticks: number;
@@ -189,13 +194,13 @@ export class Usage {
     this.#ticks = cpuTicks(pid);
   }
 
-  /** Per cent. */
+  /** Per cent of one processor. */
   get percent(): number {
     return (cpuTicks(this.#pid) - this.#ticks) * 1000 / (performance.now() - this.#startMs);
   }
 }
 
-/** Waits until a process has at most so many descriptors: after how many milliseconds, Infinity if it does not. */
+/** Waits until a process has at most `most` descriptors. Returns the milliseconds that it took, or Infinity. */
 export async function descriptorsFall(pid: number, most: number, patienceMs: number): Promise<number> {
   const startMs = performance.now();
   while (performance.now() - startMs < patienceMs) {

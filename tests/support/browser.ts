@@ -1,5 +1,5 @@
 /**
- * A real browser, where one is installed.
+ * A real browser, if one is installed.
  * @module
  */
 import { sleep } from "./sleep.ts";
@@ -7,7 +7,7 @@ import { awaited, endOf } from "./waiting.ts";
 
 const BROWSERS: readonly string[] = ["chromium", "chromium-browser", "google-chrome"];
 
-/** The name of a browser that can be started, or null, and then it says so. */
+/** Returns the name of a browser that can be started, or null, with a message. */
 export async function findBrowser(): Promise<string | null> {
   for (const name of BROWSERS) {
     try {
@@ -25,7 +25,7 @@ export async function findBrowser(): Promise<string | null> {
   return null;
 }
 
-/** Without a window, and without a word to anybody but the server under test. */
+/** Without a window, and without requests other than to the server under test. */
 export const QUIETLY: readonly string[] = [
   "--headless",
   "--no-sandbox",
@@ -59,7 +59,7 @@ export async function showUntil<T>(browser: string, url: string, isDone: Promise
   }
 }
 
-/** Its helpers may write to it for a moment yet. */
+/** Removes the browser's directory. Its helper processes may write to it for a moment longer. */
 export async function removeSoon(directory: string): Promise<void> {
   for (let attempt = 0;; attempt++) {
     try {

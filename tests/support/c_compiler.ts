@@ -1,12 +1,12 @@
 /**
- * Asks the machine's C compiler what an expression is worth.
+ * Asks the machine's C compiler for the values of expressions.
  * @module
  */
 
-/** The architecture of this process as compilers name it. */
+/** The architecture of this process, as compilers name it. */
 const ARCHITECTURE = Deno.build.arch;
 
-/** What the compiler's command prints; null when there is no such command. */
+/** Returns the output of a compiler's command, or null when there is no such command. */
 async function run(command: string, args: readonly string[]): Promise<string | null> {
   let output: Deno.CommandOutput;
   try {
@@ -20,7 +20,7 @@ async function run(command: string, args: readonly string[]): Promise<string | n
   return decoder.decode(output.stdout);
 }
 
-/** False, after saying why, when there is no C compiler for the architecture of this process. */
+/** Returns false, with a message, when there is no C compiler for the architecture of this process. */
 async function hasCompiler(what: string): Promise<boolean> {
   const machine = await run("cc", ["-dumpmachine"]);
   if (machine !== null && machine.startsWith(ARCHITECTURE)) return true;
@@ -29,14 +29,14 @@ async function hasCompiler(what: string): Promise<boolean> {
   return false;
 }
 
-/** Makes the shared library `output` of a C file; false, after saying why, where that is impossible. */
+/** Compiles a C file to the shared library `output`. Returns false, with a message, when that is impossible. */
 export async function compileLibrary(source: string, output: string): Promise<boolean> {
   if (!await hasCompiler(`${source} was not compiled`)) return false;
   await run("cc", ["-shared", "-fPIC", "-O1", "-o", output, source, "-ldl"]);
   return true;
 }
 
-/** Makes the program `output` of a C file; false, after saying why, where that is impossible. */
+/** Compiles a C file to the program `output`. Returns false, with a message, when that is impossible. */
 export async function compileProgram(source: string, output: string): Promise<boolean> {
   if (!await hasCompiler(`${source} was not compiled`)) return false;
   await run("cc", ["-O1", "-o", output, source]);
@@ -44,9 +44,9 @@ export async function compileProgram(source: string, output: string): Promise<bo
 }
 
 /**
- * The values of integer expressions, as the C compiler `cc` sees them after including `headers`. `fallbacks` are names and
- * values of macros that the headers of an older system may lack. Null, after saying
- * why, when there is no compiler for the architecture of this process (which may be an emulated one).
+ * Returns the values of integer expressions, as the C compiler `cc` computes them after including `headers`.
+ * `fallbacks` are names and values of macros that older headers lack. Returns null, with a message, when there is no
+ * compiler for the architecture of this process, which may be emulated.
  */
 export async function evaluateInC(
   headers: readonly string[],

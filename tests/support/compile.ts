@@ -1,8 +1,8 @@
 /**
- * `deno task compile`, where it is possible.
+ * `deno task compile`, if it is possible.
  *
- * To compile, Deno needs its runtime, which it downloads. Where that is impossible, DENO_COMPILE and DENORT_BIN name a
- * Deno and its runtime, or a tool beside the repository prepares them.
+ * To compile, Deno downloads its runtime. Without a network, DENO_COMPILE and DENORT_BIN name a Deno and its runtime,
+ * or a tool beside the repository prepares them.
  * @module
  */
 import { REPOSITORY } from "./program.ts";
@@ -10,7 +10,7 @@ import { REPOSITORY } from "./program.ts";
 const PREPARE = `${REPOSITORY}../shared/tools/denort`;
 const decoder = new TextDecoder();
 
-/** How a command ended, and what it printed. */
+/** The exit status of a command, and its output. */
 export interface Run {
   readonly code: number;
   readonly stdout: string;
@@ -33,21 +33,21 @@ export function compile(args: readonly string[], env: Record<string, string> = {
   return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/compile.ts`, ...args], env);
 }
 
-/** The lines that say what went wrong, without what Deno is about to do and where it was then. */
+/** Returns the lines of an error message, without Deno's progress and stack trace. */
 export function reasonOf(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim());
   const telling = lines.filter((line) => /^(compile:|\d+: [a-z]|[Ee]rror)/.test(line));
   return telling.slice(0, 4).join("; ");
 }
 
-/** The environment in which compiling works here; a text that says why nothing does. */
+/** Returns the environment in which compiling works here, or the reason why it does not. */
 export async function findRuntime(folder: string): Promise<Record<string, string> | string> {
   const works = async (env: Record<string, string>) => {
     const { code, stderr } = await compile(["--output", `${folder}/plain`], env);
     return code === 0 ? null : reasonOf(stderr);
   };
   const why = await works({});
-  if (why === null) return {}; // also by DENO_COMPILE and DENORT_BIN of the environment
+  if (why === null) return {}; // DENO_COMPILE and DENORT_BIN may come from the environment
   try {
     Deno.statSync(PREPARE);
   } catch {

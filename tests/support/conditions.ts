@@ -9,7 +9,7 @@ export const MODIFIED_SECONDS = Date.UTC(2024, 1, 29, 12) / 1000;
 
 export const at = (seconds: number): string => formatHttpDate(seconds);
 
-/** Larger files stay on disk. */
+/** Larger files are not kept in memory. */
 export const SIZE_FLAG = ["--cache-file-size", "16K"];
 
 export function files(): Record<string, string | Uint8Array> {
@@ -27,7 +27,7 @@ export function files(): Record<string, string | Uint8Array> {
 export const SAME = at(MODIFIED_SECONDS);
 export const EARLIER = at(MODIFIED_SECONDS - 1);
 export const LATER = at(MODIFIED_SECONDS + 1);
-/** What is asked for, with the fields that choose it, and how it is kept. */
+/** The targets with the fields that choose them, and how each is stored. */
 export const TARGETS: readonly (readonly [what: string, target: string, ...lines: string[]])[] = [
   ["a small file", "/small.txt"],
   ["a file on disk", "/large.bin"],
@@ -37,7 +37,7 @@ export const TARGETS: readonly (readonly [what: string, target: string, ...lines
   ["what is not compressed for this client", "/page.html"],
 ];
 
-/** A site whose files have all been changed at {@linkcode MODIFIED_SECONDS}. */
+/** Returns a site whose files were all changed at {@linkcode MODIFIED_SECONDS}. */
 export function oldSite(): Site {
   const site = new Site(files());
   for (const name of Object.keys(files())) {

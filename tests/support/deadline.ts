@@ -1,21 +1,21 @@
 /**
- * How long a test may take. `tests/run.ts` is what ends one that takes longer.
+ * The time that a test may take. `tests/run.ts` ends a test that takes longer.
  * @module
  */
 import { TIME_SCALE } from "./deno.ts";
 
-/** A test is given this unless it says otherwise: many times what the longest of them takes on a busy machine. */
+/** The default, in seconds: many times as long as the longest test takes on a busy machine. */
 export const DEADLINE_SECONDS: number = 180 * TIME_SCALE;
 
-/** From the start to the first test: modules are loaded, and types checked. */
+/** The time from the start to the first test, in seconds: modules are loaded and types checked. */
 export const START_SECONDS: number = 600 * TIME_SCALE;
 
-/** Names the file in which a test that needs longer says so. */
+/** The variable with the path of the file into which a test writes a longer time. */
 export const PATIENCE_VARIABLE = "EPOLLET_TEST_PATIENCE";
 
 /**
- * A test that may take `seconds`: `Deno.test("name", patient(600, async () => …))`. How slow the machine is need not be
- * thought of.
+ * Returns a test that may take `seconds`: `Deno.test("name", patient(600, async () => …))`. The time is scaled for
+ * slow machines.
  */
 export function patient<Arguments extends unknown[]>(
   seconds: number,

@@ -21,7 +21,7 @@ import { eventually, PATIENCE_MS } from "./waiting.ts";
 
 export { eventually };
 
-loadLibc(); // outside of any test, since it stays open
+loadLibc(); // outside of any test, because the library stays open
 
 const F_DUPFD = 0;
 const EINPROGRESS = 115;
@@ -29,11 +29,11 @@ const scratch = new Uint8Array(65536);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The descriptors of one test; `using` closes those that it left open. */
+/** The descriptors of one test; `using` closes those that are still open. */
 export class Descriptors {
   readonly #open = new Set<number>();
 
-  /** Makes this object responsible for `fd`. */
+  /** Makes this object close `fd` at the end. */
   keep(fd: number): number {
     assert(fd >= 0, `expected a descriptor, not ${fd}`);
     this.#open.add(fd);
@@ -45,7 +45,7 @@ export class Descriptors {
     assert(close(fd) === 0);
   }
 
-  /** Something else closes `fd`. */
+  /** Leaves closing `fd` to other code. */
   release(fd: number): number {
     this.#open.delete(fd);
     return fd;
@@ -55,7 +55,7 @@ export class Descriptors {
     return this.keep(eventfdCreate());
   }
 
-  /** The same file under a number of at least `minimum`. */
+  /** Duplicates `fd` to a number of at least `minimum`. */
   duplicate(fd: number, minimum: number): number {
     return this.keep(orThrow(result(libc.fcntl(fd, F_DUPFD, minimum)), "duplicate a descriptor", "fcntl"));
   }
@@ -80,7 +80,7 @@ export class Descriptors {
     return fd;
   }
 
-  /** A connection over the loopback interface. */
+  /** Opens a connection over the loopback interface. */
   tcp(): { server: number; client: number } {
     const listening = listenTcp("127.0.0.1", 0, 1, { deferAccept: false });
     try {
@@ -96,7 +96,7 @@ export class Descriptors {
   }
 }
 
-/** Calls until the value is as wanted, or patience ends: what one end did reaches the other a moment later. */
+/** Calls until the value is as wanted, or time is up. The action of one end reaches the other a moment later. */
 export function until<T>(call: () => T, isWanted: (value: T) => boolean): T {
   const endMs = performance.now() + PATIENCE_MS;
   while (true) {
@@ -105,19 +105,19 @@ export function until<T>(call: () => T, isWanted: (value: T) => boolean): T {
   }
 }
 
-/** read(2) of at most `most` bytes: what it brought as text, or 0 at the end, or −errno. */
+/** Calls read(2) for at most `most` bytes. Returns them as text, or 0 at the end, or −errno. */
 export function read(fd: number, most: number = scratch.length): string | number {
   const count = result(libc.read(fd, scratch, most));
   return count > 0 ? decoder.decode(scratch.subarray(0, count)) : count;
 }
 
-/** write(2) of a short text, which must fit. */
+/** Calls write(2) with a short text, which must fit. */
 export function write(fd: number, text: string): void {
   const bytes = encoder.encode(text);
   assert(result(libc.write(fd, bytes, bytes.length)) === bytes.length, "the text did not fit");
 }
 
-/** Sends one byte as TCP's urgent data. */
+/** Sends one byte as urgent data. */
 export function sendUrgent(fd: number): void {
   assert(result(libc.send(fd, encoder.encode("!"), 1, MSG_OOB)) === 1, "the urgent byte did not fit");
 }
@@ -138,7 +138,7 @@ export function fill(fd: number): void {
   }
 }
 
-/** How many descriptors this process has open. */
+/** Returns the number of open descriptors of this process. */
 export function openDescriptors(): number {
   return Array.from(Deno.readDirSync("/proc/self/fd")).length;
 }

@@ -1,5 +1,5 @@
 /**
- * A browser that is asked what it shows, over the Chrome DevTools Protocol.
+ * A browser under remote control, over the Chrome DevTools Protocol.
  * @module
  */
 import { QUIETLY } from "./browser.ts";
@@ -16,15 +16,15 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-/** One page of a browser without a window; `await using` ends it. */
+/** A page of a browser without a window; `await using` ends it. */
 export class Page implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #profile: string;
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, (message: Message) => void>();
   #lastId = 0;
-  /** What the page's console shows: errors of scripts, and what the browser refused to do. */
-  readonly complaints: string[] = [];
+  /** The messages on the page's console: errors of scripts, and requests that the browser blocked. */
+  readonly consoleMessages: string[] = [];
 
   private constructor(process: Deno.ChildProcess, profile: string, socket: WebSocket) {
     this.#process = process;
@@ -57,7 +57,7 @@ export class Page implements AsyncDisposable {
     await this.#ask("Page.navigate", { url });
   }
 
-  /** The value of an expression in the page. */
+  /** Returns the value of an expression in the page. */
   async evaluate(expression: string): Promise<unknown> {
     const { result } = await this.#ask("Runtime.evaluate", {
       expression,
@@ -72,20 +72,20 @@ export class Page implements AsyncDisposable {
     const endMs = performance.now() + timeoutMs;
     while (await this.evaluate(expression) !== true) {
       if (performance.now() > endMs) {
-        throw new Error(`not in time: ${expression}\n${this.complaints.join("\n")}`);
+        throw new Error(`not in time: ${expression}\n${this.consoleMessages.join("\n")}`);
       }
       await sleep(50);
     }
   }
 
-  /** What the page is told of its reader's wishes, as in `{ "prefers-color-scheme": "dark" }`. */
+  /** Sets the user's preferences, as in `{ "prefers-color-scheme": "dark" }`. */
   async prefer(features: Readonly<Record<string, string>>): Promise<void> {
     await this.#ask("Emulation.setEmulatedMedia", {
       features: Object.entries(features).map(([name, value]) => ({ name, value })),
     });
   }
 
-  /** In CSS pixels. */
+  /** Sets the size of the page, in CSS pixels. */
   async resize(width: number, height: number): Promise<void> {
     await this.#ask("Emulation.setDeviceMetricsOverride", {
       width,
@@ -95,7 +95,7 @@ export class Page implements AsyncDisposable {
     });
   }
 
-  /** What is seen, as PNG. */
+  /** Returns a screenshot as PNG. */
   async screenshot(): Promise<Uint8Array> {
     const { data } = await this.#ask("Page.captureScreenshot", { format: "png" });
     return Uint8Array.from(atob(data as string), (character) => character.charCodeAt(0));
@@ -128,30 +128,31 @@ export class Page implements AsyncDisposable {
       this.#answers.delete(message.id);
       return;
     }
-    const isComplaint = message.method === "Runtime.exceptionThrown" || message.method === "Log.entryAdded" ||
+    const isConsoleMessage = message.method === "Runtime.exceptionThrown" ||
+      message.method === "Log.entryAdded" ||
       message.method === "Runtime.consoleAPICalled";
-    if (isComplaint) this.complaints.push(JSON.stringify(message.params));
+    if (isConsoleMessage) this.consoleMessages.push(JSON.stringify(message.params));
   }
 }
 
-/** Where the browser says that it can be asked. */
+/** Returns the address of the browser's debugger. */
 async function debuggerOf(process: Deno.ChildProcess): Promise<string> {
-  let said = "";
+  let output = "";
   const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
   const read = () => awaited(reader.read(), "the browser's address");
   for (let part = await read(); !part.done; part = await read()) {
-    said += part.value;
-    const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(said) ?? [];
+    output += part.value;
+    const [, host] = /DevTools listening on ws:\/\/([^/]+)\//.exec(output) ?? [];
     if (host === undefined) continue;
-    void (async () => { // what it says later is nobody's, but must not fill the pipe
+    void (async () => { // later output is dropped, so that it does not fill the pipe
       while (!(await reader.read()).done);
     })();
     return host;
   }
-  throw new Error(`the browser ended early: ${said}`);
+  throw new Error(`the browser ended early: ${output}`);
 }
 
-/** The address of its one page. */
+/** Returns the address of the browser's only page. */
 async function pageOf(host: string): Promise<string> {
   const targets: { type: string; webSocketDebuggerUrl: string }[] =
     await (await fetch(`http://${host}/json/list`)).json();

@@ -1,27 +1,28 @@
 /**
- * What documents show: their code blocks and spans, and the programs among them.
+ * The contents of documents: their code blocks, spans and programs.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { freePort } from "./free_port.ts";
 import { DENO, REPOSITORY } from "./program.ts";
 import { sleep } from "./sleep.ts";
 import { exchange, get, Wire } from "./wire.ts";
 
 const decoder = new TextDecoder();
 
-/** The text of a document, by its path in the repository. */
+/** Returns the text of a document, by its path in the repository. */
 export function readDocument(path: string): string {
   return Deno.readTextFileSync(REPOSITORY + path);
 }
 
-/** The fenced blocks of a document that are of a kind; every one without. */
+/** Returns the fenced blocks of a document that are of a kind; without `kind`, all of them. */
 export function blocksOf(document: string, kind?: string): string[] {
   return Array.from(document.matchAll(/^```(\w*)\n([^]*?)^```$/gm))
     .filter(([, each]) => kind === undefined || each === kind)
     .map(([, , text]) => text!);
 }
 
-/** What stands between single backticks, outside of blocks. */
+/** Returns the text between single backticks, outside of blocks. */
 export function spansOf(document: string): string[] {
   const prose = document.replaceAll(/^```[^]*?^```$/gm, "");
   return Array.from(
@@ -30,18 +31,12 @@ export function spansOf(document: string): string[] {
   );
 }
 
-/** An answer's head without the fields whose values are times. */
+/** Returns the head of a response without the fields whose values are times. */
 export function withoutTimes(text: string): string {
   return text.trim().replaceAll(/^(Date|Last-Modified): .*$/gm, "");
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return listener.addr.port;
-}
-
-/** Connects as soon as somebody listens. */
+/** Connects as soon as a program listens. */
 export async function connectSoon(port: number): Promise<Wire> {
   for (let attempt = 0;; attempt++) {
     try {
@@ -53,10 +48,11 @@ export async function connectSoon(port: number): Promise<Wire> {
   }
 }
 
-/** A program of a document in a folder from which `../mod.ts` is the library; `using` removes it. */
+/** A program of a document, in a folder in which `../mod.ts` is the library; `using` removes it. */
 export class ShownProgram {
   readonly port: number = freePort();
-  readonly #folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" }); // inside, so that deno.json is found
+  // Inside of the repository, so that deno.json is found.
+  readonly #folder = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" });
   readonly #process: Deno.ChildProcess;
   readonly stdout: ReadableStream<Uint8Array>;
 
@@ -90,11 +86,13 @@ export class ShownProgram {
   }
 }
 
-/** Runs a program of a document, and asks it what its kind is asked: HTTP is answered with 200, bytes with themselves. */
+/**
+ * Runs a program of a document, and sends it a request: an HTTP server has to answer 200, another one echo the bytes.
+ */
 export async function runsAndAnswers(text: string): Promise<void> {
   await using program = new ShownProgram(text);
   using wire = await connectSoon(program.port);
-  if (text.includes("text/event-stream")) { // has no end: its head, and the first event
+  if (text.includes("text/event-stream")) { // an event stream has no end, so its head and the first event are read
     await wire.send(get("/"));
     assertEquals((await wire.expect(true)).status, 200, text);
     let events = "";
@@ -116,7 +114,7 @@ export async function runsAndAnswers(text: string): Promise<void> {
   assertEquals(answer === null ? null : decoder.decode(answer), expected, text);
 }
 
-/** The words of a simple command, as a shell takes them: up to what ends it. */
+/** Returns the words of a simple command, as a shell splits it. */
 export function wordsOf(command: string): string[] {
   const words: string[] = [];
   for (const [text, single, double] of command.matchAll(/'([^']*)'|"([^"]*)"|[^\s'"]+/g)) {

@@ -1,5 +1,5 @@
 /**
- * Helpers for exchanges that take more than a turn, on a scripted socket: promises, bodies, streams.
+ * Helpers for exchanges that take longer than a turn, on a scripted socket: promises, bodies, streams.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -15,10 +15,10 @@ import { Interest } from "../../server/loop/poller.ts";
 import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import { Scripted } from "./scripted.ts";
 
-/** Microtasks that a turn's promises may need among themselves. */
+/** The number of microtasks that the promises of a turn may need among themselves. */
 const MICROTASKS = 40;
 
-/** Lets promises settle and the loop do what they bring, until neither has anything left to do. */
+/** Lets promises settle and runs the loop, until nothing is left to do. */
 export async function calm(scripted: Scripted): Promise<void> {
   const { reactor, socket } = scripted;
   let quiet = 0;
@@ -26,11 +26,11 @@ export async function calm(scripted: Scripted): Promise<void> {
     assert(rounds < 100_000, "the connection keeps the reactor busy for ever");
     const before = socket.sent.length;
     for (let i = 0; i < MICROTASKS; i++) await null;
-    quiet = reactor.turn(0) > 0 || socket.sent.length !== before ? 0 : quiet + 1; // tasks wake nobody
+    quiet = reactor.turn(0) > 0 || socket.sent.length !== before ? 0 : quiet + 1; // tasks do not wake the poller
   }
 }
 
-/** Runs `test` under a clock that stands still until told: `advance(ms)`. */
+/** Runs `test` with a clock that only `advance(ms)` moves. */
 export async function withClock(test: (advance: (ms: number) => void) => Promise<void>): Promise<void> {
   const real = performance.now;
   let now = real.call(performance);
@@ -42,7 +42,7 @@ export async function withClock(test: (advance: (ms: number) => void) => Promise
   }
 }
 
-/** Time goes by as the loop sees it: `ms` in steps in which it looks at what is due. */
+/** Advances the loop's clock by `ms`, in steps, and handles deadlines in each. */
 export async function pass(
   scripted: Scripted,
   ms: number,
@@ -54,7 +54,7 @@ export async function pass(
   }
 }
 
-/** One call of the handler, to be answered by the test. */
+/** One call of the handler, which the test answers. */
 export interface Call {
   readonly request: HttpRequest;
   readonly context: HandlerContext;
@@ -62,7 +62,7 @@ export interface Call {
   reject(error: unknown): void;
 }
 
-/** A handler whose every answer is a promise that the test settles. */
+/** A handler that returns promises for the test to settle. */
 export class Calls {
   readonly all: Call[] = [];
   readonly handler: Handler = (request, context) => {
@@ -72,12 +72,12 @@ export class Calls {
   };
 }
 
-/** A response of text. */
+/** Returns a response of text. */
 export function says(text: string): HttpResponse {
   return new HttpResponse(200, [], encodeUtf8(text));
 }
 
-/** Counts what happens to a stream of `pieces`; without end unless `ends`. */
+/** A stream of `pieces` that counts its calls. It never ends unless `ends` is true. */
 export class Source {
   readonly cancels: unknown[] = [];
   pulls = 0;
@@ -99,10 +99,10 @@ export class Source {
   }
 }
 
-/** A descriptor that no process of ours has. */
+/** A descriptor that no process has open. */
 export const NOT_OPEN = 987_654_321;
 
-/** A file's body, and how often it was closed. */
+/** The body of a file that counts how often it was closed. */
 export class CountedFile {
   closed = 0;
   readonly body: FileBody;
@@ -112,35 +112,35 @@ export class CountedFile {
   }
 }
 
-/** A POST whose body comes by its length. */
+/** Returns a POST with a Content-Length. */
 export function post(body: string, ...lines: string[]): string {
   return ["POST /p HTTP/1.1", "Host: x", `Content-Length: ${body.length}`, ...lines, "", body].join("\r\n");
 }
 
-/** A POST whose body comes in `pieces`. */
+/** Returns a POST whose body comes in `pieces`. */
 export function postChunked(pieces: readonly string[], ...lines: string[]): string {
   const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join("");
   return ["POST /p HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", ...lines, "", `${chunks}0\r\n\r\n`]
     .join("\r\n");
 }
 
-/** `pieces` as a chunked body. */
+/** Returns `pieces` as a chunked body. */
 export function chunked(pieces: readonly string[], isWhole = true): string {
   return pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join("") +
     (isWhole ? "0\r\n\r\n" : "");
 }
 
-/** The statuses on the wire. */
+/** Returns the statuses of the responses that were sent. */
 export function statuses(scripted: Scripted): number[] {
   return Array.from(scripted.socket.text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status));
 }
 
-/** Asserts that it was told of `count` errors, and names them if not. */
+/** Asserts that `count` errors were logged, and lists them if not. */
 export function assertErrors(scripted: Scripted, count: number): void {
   assertEquals(scripted.errors.length, count, scripted.errors.map(String).join("; "));
 }
 
-/** A scripted connection that is told some limits of its own. */
+/** Returns a scripted connection with other limits. */
 export function scriptedWith(
   handler: Handler,
   trigger: "level" | "edge",
@@ -152,7 +152,7 @@ export function scriptedWith(
   return scripted;
 }
 
-/** A scripted connection that speaks bytes. */
+/** Returns a scripted connection with a byte protocol. */
 export function scriptedProtocol(protocol: Protocol, trigger: "level" | "edge"): Scripted {
   return new Scripted(
     () => HttpResponse.text(""),
@@ -162,7 +162,7 @@ export function scriptedProtocol(protocol: Protocol, trigger: "level" | "edge"):
   );
 }
 
-/** What `call` throws, or its promise rejects with; null when it does neither. */
+/** Returns the error that `call` throws or rejects with, or null. */
 export async function failure(call: () => unknown): Promise<Error | null> {
   try {
     await call();
@@ -175,7 +175,7 @@ export async function failure(call: () => unknown): Promise<Error | null> {
 /** The head of a response in chunks, without its date. */
 export const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-/** Answers with `source`. */
+/** Returns a handler that answers with `source`. */
 export function streams(source: Source, length: number | null = null): Handler {
   return () => new HttpResponse(200, [], length === null ? source.stream : { stream: source.stream, length });
 }

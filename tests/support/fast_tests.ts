@@ -1,19 +1,22 @@
 /**
- * The fast tests: those that start no process and open no socket of the network, as their import lines tell.
- * `tests/run.ts --fast` runs them without the permissions for either.
+ * Finds the fast tests by their import lines: those that start no process and open no network socket. `tests/run.ts
+ * --fast` runs them without the permissions for either.
  * @module
  */
 import { specifiersOf } from "./imports.ts";
 import { REPOSITORY } from "./site.ts";
 
-/** What Deno denies them. Its permission for FFI has no parts: C functions that listen are found by {@linkcode SOCKETS}. */
+/**
+ * What Deno denies the fast tests. Its permission for FFI has no parts, so C functions that listen are found by
+ * {@linkcode SOCKETS}.
+ */
 export const FAST_FLAGS: readonly string[] = ["--deny-run", "--deny-net"];
 
 /** Modules of the program that listen when their functions are called. */
 const LISTENING: readonly string[] = ["main.ts", "mod.ts", "server/serve.ts"];
-/** In the tests: what Deno starts or connects. */
+/** Code in tests with which Deno starts a process or connects. */
 const USES = /\bDeno\.(?:Command|listen|connect|serve)|\bnew Worker\(|\bfetch\(/;
-/** In the tests: names imported from `ffi/socket/`; of these, `close` is for every descriptor. */
+/** Names in tests that are imported from `ffi/socket/`. Of these, `close` works for every descriptor. */
 const SOCKETS = /^import \{([^}]*)\} from "[^"]*\/ffi\/socket\/\w+\.ts"/gm;
 
 function opensSockets(text: string): boolean {
@@ -21,7 +24,7 @@ function opensSockets(text: string): boolean {
   return names.map((name) => name.trim()).some((name) => !/^(?:close|type .*|)$/.test(name));
 }
 
-/** Returns whether the tests of the module at `path`, and whatever they import, start no process and open no socket. */
+/** Returns whether the module at `path`, and every module that it imports, starts no process and opens no socket. */
 export function isFast(path: string, seen: Set<string> = new Set()): boolean {
   if (seen.has(path)) return true;
   seen.add(path);

@@ -1,24 +1,24 @@
 /**
- * Programs that are started in a directory with an `epollet.json`, which no flag names.
+ * Starts programs in a directory with an `epollet.json` that no flag names.
  * @module
  */
 import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
 import { Program, programCommand, type Site } from "./program.ts";
 import { exchange } from "./wire.ts";
 
-/** Of "secret". */
+/** The hash of "secret". */
 export const HASH = hashPassword("secret");
 export const PORT = ["-a", "127.0.0.1", "-p", "0"];
-/** The end of that line, behind the keys. */
+/** The end of the message, after the keys. */
 const WHY = "(a file that is found and not named decides only about the site in its directory)";
 
-/** The line on standard error for `keys` of the file that are ignored, separated by commas. */
+/** Returns the message for `keys` of the file that are ignored, separated by commas. */
 export function ignored(keys: string): string {
   const them = keys.includes(",") ? "them" : "it";
   return `epollet: Ignored in ./epollet.json: ${keys} ${WHY}; to allow ${them}, name the file: --config epollet.json\n`;
 }
 
-/** Starts the program in the folder as its working directory. */
+/** Starts the program in the folder. */
 export function start(folder: Site, ...args: string[]): Promise<Program> {
   return Program.startCommand(programCommand([...PORT, ...args]), folder.root);
 }

@@ -1,8 +1,8 @@
 /**
- * A program, to be run with `--allow-ffi` and nothing else: gives up rights by the modules that the server uses, tries
- * things through libc, and prints as JSON what became of each: 0, or the C name of the error.
+ * A program, to be run with `--allow-ffi` only. It gives up rights by the modules that the server uses, tries
+ * forbidden things through libc, and prints the results as JSON: 0, or the C name of the error.
  *
- * `giving_up.ts sandbox ROOT OUTSIDE PORT`: below ROOT and OUTSIDE there is a file `a.txt`, at PORT somebody listens.
+ * `giving_up.ts sandbox ROOT OUTSIDE PORT`: ROOT and OUTSIDE have a file `a.txt`; a server listens on PORT.
  * `giving_up.ts user NAME OTHER`: becomes NAME, and then tries to become OTHER, and root.
  * @module
  */
@@ -38,7 +38,7 @@ const { symbols: more } = Deno.dlopen("libc.so.6", {
   posix_spawn: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
 });
 
-/** 0, or the error's name. */
+/** Returns 0, or the error's name. */
 function told(value: number): string | 0 {
   return value >= 0 ? 0 : errnoName(-value);
 }
@@ -69,7 +69,7 @@ function listen(): string | 0 {
 
 /** posix_spawn(3) returns the error instead of setting errno. */
 function execute(path: string): string | 0 {
-  const pointers = new BigUint64Array(2); // a list with no string in it
+  const pointers = new BigUint64Array(2); // a list without strings
   const bytes = new Uint8Array(pointers.buffer);
   return told(-more.posix_spawn(new Uint8Array(8), cString(path), null, null, bytes, bytes));
 }

@@ -1,13 +1,13 @@
 /**
- * Hono, with types of the part that tests use.
+ * Hono, with types for the part that tests use.
  * @module
  */
 import { importPackage } from "./packages.ts";
 
-/** A value of a form: several are an array where all are asked for. */
+/** A value of a form. When all values of a name are asked for, several come as an array. */
 type FormValue = string | File | (string | File)[];
 
-/** What a handler gets. */
+/** The context of a handler. */
 export interface HonoContext {
   readonly req: {
     readonly raw: Request;

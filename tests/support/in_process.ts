@@ -1,5 +1,5 @@
 /**
- * HTTP servers in the process of the test, on ports that the kernel chooses, and what tests say to them.
+ * HTTP servers in the test's own process, on ports that the kernel chooses, and the clients of such tests.
  * @module
  */
 import { libc, loadLibc } from "../../ffi/libc/libc.ts";
@@ -9,12 +9,12 @@ import { serve, type ServerHandle } from "../../server/serve.ts";
 import type { ServerSettings } from "../../server/server_options.ts";
 import { Wire } from "./wire.ts";
 
-loadLibc(); // outside of any test, since it stays open
+loadLibc(); // outside of any test, because the library stays open
 
 const SOL_SOCKET = 1;
 const SO_LINGER = 13;
 
-/** A server that says nothing; `await using` ends it. What went wrong stands in `errors`. */
+/** A server without output; `await using` ends it. Its errors are logged to `errors`. */
 export interface Serving extends AsyncDisposable {
   readonly handle: ServerHandle;
   readonly port: number;
@@ -43,12 +43,12 @@ export function servingFetch(handler: FetchHandler, settings: ServerSettings = {
   return serving(fromFetch(handler), settings);
 }
 
-/** The client's next close is a reset. */
+/** Makes the client's next close(2) a reset. */
 export function resetOnClose(fd: number): void {
   libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(new Int32Array([1, 0]).buffer), 8);
 }
 
-/** What arrives until `isEnough`, or the end: a character a byte. */
+/** Returns what arrives until `isEnough` returns true, or until the end, a character for each byte. */
 export async function readUntil(wire: Wire, isEnough: (text: string) => boolean): Promise<string> {
   let text = "";
   while (!isEnough(text)) {
@@ -59,7 +59,7 @@ export async function readUntil(wire: Wire, isEnough: (text: string) => boolean)
   return text;
 }
 
-/** All that arrives up to the end of the connection, a character a byte. */
+/** Returns all bytes until the end of the connection, a character for each. */
 export async function wholeText(port: number, request: string | Uint8Array): Promise<string> {
   using wire = await Wire.connect(port);
   await wire.send(request);

@@ -1,10 +1,10 @@
 /**
- * JSON schemas, read by Ajv as editors would read them.
+ * JSON schemas, checked by Ajv as editors check them.
  * @module
  */
 import { importPackage } from "./packages.ts";
 
-/** Returns whether a value keeps to the schema, and leaves in `errors` what does not. */
+/** Returns whether a value matches the schema, and leaves the mistakes in `errors`. */
 export interface Validate {
   (value: unknown): boolean;
   readonly errors?: readonly { readonly instancePath: string }[] | null;
@@ -19,7 +19,7 @@ const { Ajv2020 } = await importPackage<{ Ajv2020: new (options: { strictTypes: 
   "/dist/2020.js",
 );
 
-/** Makes a function of a schema of draft 2020-12. */
+/** Compiles a schema of draft 2020-12. */
 export function compileSchema(schema: unknown): Validate {
   return new Ajv2020({ strictTypes: false }).compile(schema);
 }

@@ -1,5 +1,6 @@
 /**
- * Kubernetes' own schemas: what is wrong with a manifest, as the API server would say with strict field validation.
+ * Kubernetes' own schemas. They find the mistakes in a manifest that the API server would find with strict field
+ * validation.
  * @module
  */
 import { assert } from "@std/assert";
@@ -33,7 +34,7 @@ const VALIDATORS: Readonly<Record<string, Validate>> = Object.fromEntries(
   ),
 );
 
-/** Any value of a manifest, to go down in. */
+/** A value of a manifest, with access to the values in it. */
 export class Manifest {
   readonly #value: unknown;
   readonly #path: string;
@@ -43,7 +44,7 @@ export class Manifest {
     this.#path = path;
   }
 
-  /** What is there; it has to be. */
+  /** Returns the value at `keys`. @throws {AssertionError} when it is missing */
   at(...keys: readonly (string | number)[]): Manifest {
     let value = this.#value;
     for (const [i, key] of keys.entries()) {
@@ -54,7 +55,7 @@ export class Manifest {
     return new Manifest(value, [this.#path, ...keys].join("/"));
   }
 
-  /** As it is. */
+  /** The plain value. */
   get value(): unknown {
     return this.#value;
   }
@@ -78,7 +79,7 @@ export class Manifest {
     return typeof this.#value === "object" && this.#value !== null && Object.hasOwn(this.#value, key);
   }
 
-  /** Kubernetes' schema, and the fields that it does not know: one line for each mistake. */
+  /** The mistakes that Kubernetes' schema finds, and the fields that it does not know, one line each. */
   get mistakes(): string[] {
     const kind = `${this.at("apiVersion").text} ${this.at("kind").text}`;
     const validate = VALIDATORS[kind];
@@ -91,7 +92,10 @@ export class Manifest {
   }
 }
 
-/** `value`, of which each field that somebody asks for gets into `asked`: the schemas let others pass, but look at none. */
+/**
+ * Returns `value`, and adds each field that is read to `asked`. The schemas allow unknown fields, but never read
+ * them.
+ */
 function watched(value: unknown, path: string, asked: Set<string>): unknown {
   if (typeof value !== "object" || value === null) return value;
   return new Proxy(value, {
@@ -103,7 +107,7 @@ function watched(value: unknown, path: string, asked: Set<string>): unknown {
   });
 }
 
-/** The outermost fields of `value` that are not in `known`. */
+/** Returns the outermost fields of `value` that are not in `known`. */
 function unknownTo(known: ReadonlySet<string>, value: unknown, path: string): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, field]) => {

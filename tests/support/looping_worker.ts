@@ -1,5 +1,5 @@
 /**
- * A worker that begins to serve, and whose loop then never comes back: it answers its supervisor once.
+ * A worker whose loop hangs soon after it begins to serve. It answers its supervisor once.
  * @module
  */
 import { loadLibc } from "../../ffi/libc/libc.ts";

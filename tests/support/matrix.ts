@@ -1,5 +1,5 @@
 /**
- * Every combination of a poller with and without coroutines, and the clients that all of them are tried with.
+ * Tests of every poller, with and without coroutines, with the same clients.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -15,7 +15,7 @@ import { get, Wire } from "./wire.ts";
 const PROGRAMS_AT_ONCE = 2;
 export const CLIENTS_AT_ONCE = 500;
 
-/** What a check is told. */
+/** The arguments of a check. */
 export interface Combination {
   readonly program: Program;
   readonly port: number;
@@ -23,7 +23,10 @@ export interface Combination {
   readonly isCoroutine: boolean;
 }
 
-/** Registers the test of a handler: on each poller, with and without coroutines, `check` and then a clean end. */
+/**
+ * Registers the tests of a handler: on each poller, with and without coroutines, runs `check` and then ends the
+ * server in order.
+ */
 export function testMatrix(
   handler: HandlerName,
   check: (combination: Combination) => Promise<void>,
@@ -38,7 +41,7 @@ export function testMatrix(
         await runRow(handler, row, check, cwd);
       }
     };
-    // All come to their ends, so that a failure of one is not lost in what it would leave behind in the next test.
+    // All are awaited, so that no failure affects the next test.
     const ends = await Promise.allSettled(Array.from({ length: PROGRAMS_AT_ONCE }, work));
     const failures = ends.flatMap((end) => end.status === "rejected" ? [end.reason] : []);
     if (failures.length > 0) throw failures[0];
@@ -59,9 +62,10 @@ async function runRow(
       ? `http服务器使用的port:${port}\nServing ./html at http://127.0.0.1:${port}/\n`
       : `Serving ${handler} at 127.0.0.1:${port}\n`;
     assertEquals(program.greeting, greeting);
-    using idle = await Wire.connect(port); // now: one that waits to be accepted at the end would be reset
+    // Connected before the others; accepted now, or it would be reset at the end.
+    using idle = await Wire.connect(port);
     await check({ program, port, poller, isCoroutine });
-    if (handler === "static") { // one that never spoke may not be accepted for a second (TCP_DEFER_ACCEPT)
+    if (handler === "static") { // a silent client may be accepted only after a second (TCP_DEFER_ACCEPT)
       await idle.send(get("/"));
       await idle.expect();
     }
@@ -74,14 +78,14 @@ async function runRow(
   }
 }
 
-/** Random bytes, the same for the same seed. */
+/** Returns random bytes, the same for the same seed. */
 export function randomBytes(random: Random, length: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i++) words[i] = random.below(2 ** 32);
   return new Uint8Array(words.buffer, 0, length);
 }
 
-/** Compares without listing megabytes where they differ. */
+/** Compares bytes without listing megabytes when they differ. */
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   for (let i = 0; i < Math.min(actual.length, expected.length); i++) {
     if (actual[i] !== expected[i]) throw new Error(`${what}: byte ${i} is ${actual[i]}, not ${expected[i]}`);
@@ -89,7 +93,7 @@ export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: 
   assertEquals(actual.length, expected.length, `${what}: the length`);
 }
 
-/** Sends in pieces of random sizes. */
+/** Sends the bytes in pieces of random sizes. */
 export async function sendInPieces(wire: Wire, bytes: Uint8Array, random: Random): Promise<void> {
   for (let start = 0; start < bytes.length;) {
     const length = 1 + random.below(random.pick([10, 1000, 100_000]));
@@ -98,7 +102,7 @@ export async function sendInPieces(wire: Wire, bytes: Uint8Array, random: Random
   }
 }
 
-/** Sends byte by byte, each in a packet of its own as far as the kernel lets us. */
+/** Sends the bytes one by one, each in its own packet if possible. */
 export async function drip(wire: Wire, bytes: Uint8Array): Promise<void> {
   (wire.connection as Deno.TcpConn).setNoDelay(true);
   for (let i = 0; i < bytes.length; i++) {
@@ -107,7 +111,7 @@ export async function drip(wire: Wire, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Clients that send `request` and leave in the middle, by a reset or with bytes unread. */
+/** Connects clients that send `request` and leave before the end of the response, by a reset or with unread bytes. */
 export async function leaveInTheMiddle(port: number, request: Uint8Array<ArrayBuffer>): Promise<void> {
   for (let i = 0; i < 8; i++) {
     const client = await RawClient.connect(port, i % 2 === 0 ? 4096 : undefined);
@@ -118,7 +122,7 @@ export async function leaveInTheMiddle(port: number, request: Uint8Array<ArrayBu
   }
 }
 
-/** So many clients, all connected before the first of them speaks; `talk` is what each does. */
+/** Connects `count` clients before the first of them calls `talk`. */
 export async function manyAtOnce(
   port: number,
   talk: (wire: Wire, i: number) => Promise<void>,

@@ -1,13 +1,13 @@
 /**
- * A memory cgroup of the kernel's, of version 1 or 2, whichever is mounted: what is in it is killed when it takes more
- * memory than it may. Only root can make one. Source: cgroups(7), Documentation/admin-guide/cgroup-v2.rst.
+ * A memory cgroup, of version 1 or 2, whichever is mounted. When its processes take more memory than allowed, they
+ * are killed. Only root can create one. Source: cgroups(7), Documentation/admin-guide/cgroup-v2.rst.
  * @module
  */
 import { sleep } from "./sleep.ts";
 
 let cgroups = 0;
 
-/** `using` removes the group, once what ran in it has ended. */
+/** A cgroup; `using` removes it after its processes have ended. */
 export class MemoryCgroup {
   readonly #path: string;
   readonly #isSecond: boolean;
@@ -17,7 +17,7 @@ export class MemoryCgroup {
     this.#isSecond = isSecond;
   }
 
-  /** One for `bytesMax`; a text that says why there can be none. */
+  /** Creates a cgroup with a limit of `bytesMax`, or returns why that is impossible. */
   static create(bytesMax: number): MemoryCgroup | string {
     if (Deno.uid() !== 0) return "only root can make a memory cgroup";
     const mounted = findMounted();
@@ -36,19 +36,19 @@ export class MemoryCgroup {
     }
     const [swap, limit] = isSecond ? ["memory.swap.max", 0] : ["memory.memsw.limit_in_bytes", bytesMax];
     try {
-      Deno.writeTextFileSync(`${path}/${swap}`, String(limit)); // what is swapped out is not killed
+      Deno.writeTextFileSync(`${path}/${swap}`, String(limit)); // swapped memory does not count against the limit
     } catch {
-      // the kernel does not count swap
+      // the kernel has no limit on swap
     }
     return new MemoryCgroup(path, isSecond);
   }
 
-  /** `command`, run in it. */
+  /** Returns a command that runs `command` in the group. */
   command(command: readonly string[]): string[] {
     return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', this.#path, ...command];
   }
 
-  /** How many processes were killed. */
+  /** The number of killed processes. */
   get kills(): number {
     const events = this.#isSecond ? "memory.events" : "memory.oom_control";
     return Number(/^oom_kill (\d+)$/m.exec(Deno.readTextFileSync(`${this.#path}/${events}`))?.[1]);

@@ -1,14 +1,14 @@
 /**
- * Real mounts, which are gone when a test ends.
+ * Real mounts, which are removed when a test ends.
  * @module
  */
 import { assert } from "@std/assert";
 
-/** Each is undone by `using`, the last one first. */
+/** Mounts that `using` removes, the last one first. */
 export class Mounts implements Disposable {
   readonly #paths: string[] = [];
 
-  /** Null, after saying so, where nothing may be mounted. */
+  /** Returns null, with a message, when mounting is not permitted. */
   static make(): Mounts | null {
     const mounts = new Mounts();
     const directory = Deno.makeTempDirSync({ prefix: "epollet-test-" });
@@ -24,24 +24,24 @@ export class Mounts implements Disposable {
     }
   }
 
-  /** mount(8): the last of `args` is where. */
+  /** Calls mount(8). The last of `args` is the mount point. */
   mount(...args: readonly string[]): void {
     run("mount", args);
     this.#paths.push(args.at(-1)!);
   }
 
-  /** A directory or a file over another one. */
+  /** Mounts a directory or a file over another one. */
   bind(source: string, path: string): void {
     this.mount("--bind", source, path);
   }
 
-  /** A new file system in memory, with files in it. */
+  /** Mounts a new file system in memory, with files in it. */
   memory(path: string, files: Readonly<Record<string, string>>): void {
     this.mount("-t", "tmpfs", "none", path);
     for (const [name, content] of Object.entries(files)) Deno.writeTextFileSync(`${path}/${name}`, content);
   }
 
-  /** `flags` as of umount(8). */
+  /** Calls umount(8) with `flags`. */
   unmount(path: string, ...flags: readonly string[]): void {
     run("umount", [...flags, path]);
     this.#paths.splice(this.#paths.lastIndexOf(path), 1);

@@ -1,5 +1,5 @@
 /**
- * A strict reader of `multipart/byteranges`: what it does not expect, byte for byte, it refuses.
+ * A strict reader of `multipart/byteranges`, which refuses every unexpected byte.
  * Source: RFC 9110 §14.6, RFC 2046 §5.1.
  * @module
  */
@@ -10,11 +10,11 @@ import type { WireResponse } from "./wire.ts";
 /** One range of a file. */
 export interface Part {
   readonly type: string;
-  /** Of its first byte. */
+  /** The position of the first byte. */
   readonly start: number;
-  /** Of its last byte. */
+  /** The position of the last byte. */
   readonly last: number;
-  /** Bytes of the whole file. */
+  /** The size of the whole file. */
   readonly size: number;
   readonly body: Uint8Array;
 }
@@ -22,7 +22,7 @@ export interface Part {
 const CONTENT_TYPE = /^multipart\/byteranges; boundary=([0-9A-Za-z'()+_,\-./:=?]{1,70})$/;
 const HEAD = /^Content-Type: ([^\r\n]+)\r\nContent-Range: bytes (\d+)-(\d+)\/(\d+)$/;
 
-/** The parts of a 206, in their order. @throws {AssertionError} for anything that should not be there. */
+/** Returns the parts of a 206 in order. @throws {AssertionError} for an unexpected byte */
 export function partsOf(response: WireResponse): Part[] {
   assertEquals(response.status, 206);
   assertEquals(response.fields["content-range"], undefined, "that is for a single range");
@@ -60,7 +60,7 @@ export function partsOf(response: WireResponse): Part[] {
   return parts;
 }
 
-/** Of some hundred bytes. */
+/** Decodes some hundred bytes. */
 function latin1(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes);
 }

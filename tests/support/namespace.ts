@@ -1,10 +1,10 @@
 /**
- * The program in namespaces of its own, where it is root, and limits of the user can be changed.
+ * The program in its own namespaces, where it is root, and limits of the user can be changed.
  * @module
  */
 import { Program, programCommand } from "./program.ts";
 
-/** The program in a user namespace of its own, where `setup` may change what belongs to that; null where impossible. */
+/** Starts the program in a new user namespace, which `setup` may change. Returns null when that is impossible. */
 export async function startInNamespace(setup: string, args: readonly string[]): Promise<Program | null> {
   const quoted = programCommand(["--port", "0", "-v", ...args]).map((word) => `'${word}'`).join(" ");
   const probe = new Deno.Command("unshare", { args: ["-Urm", "sh", "-c", setup], stderr: "null" });

@@ -1,12 +1,12 @@
 /**
- * What systemd is for a service of Type=notify.
+ * The notify socket of systemd, for a service of Type=notify.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM } from "../../ffi/libc/constants.ts";
 import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
 
-/** A socket for datagrams at `path`. */
+/** Opens a datagram socket at `path`. */
 export function notifySocket(path: string): number {
   loadLibc();
   const address = new Uint8Array(128);
@@ -17,7 +17,7 @@ export function notifySocket(path: string): number {
   return fd;
 }
 
-/** A message that has come by such a socket; null: none has. */
+/** Returns the next message on such a socket, or null when there is none. */
 export function notification(fd: number): string | null {
   const buffer = new Uint8Array(4096);
   const count = result(libc.recv(fd, buffer, buffer.length, 0x40)); // MSG_DONTWAIT

@@ -1,8 +1,8 @@
 /*
- * A file system as others are: it shows a directory, and finds names whatever their case, with "e\u0301" for "\u00e9"
- * (normal forms), without the dots and spaces at their ends, and by a short form ("SECRET~1.TXT"). It keeps the
- * spelling that was asked for, as most of them do. A name "@600.txt" in the directory is shown as 600 times "n" and
- * ".txt", since what is below may not have names of more than 255 bytes.
+ * A file system that finds names in other spellings, as those of other systems do. It shows a directory, and ignores the
+ * case of names, normal forms ("e\u0301" for "\u00e9"), and dots and spaces at the end; it also finds short forms
+ * ("SECRET~1.TXT"). Like most of these systems, it keeps the spelling that was asked for. A name "@600.txt" in the
+ * directory is shown as 600 times "n" and ".txt", because the underlying names have at most 255 bytes.
  *
  * Run as `odd_names DIRECTORY -f MOUNTPOINT`.
  */
@@ -22,7 +22,7 @@
 
 static char base[PATH_MAX];
 
-/* What a name in the directory is shown as. */
+/* Writes the name under which an entry of the directory is shown to `out`. */
 static void shown(const char *name, char *out) {
   int count;
   const char *dot = strchr(name, '.');
@@ -34,7 +34,7 @@ static void shown(const char *name, char *out) {
   }
 }
 
-/* The form that is the same for all spellings of a name. */
+/* Writes the form that all spellings of a name have in common to `out`. */
 static void folded(const char *name, char *out) {
   char *end = out;
   for (const unsigned char *at = (const unsigned char *)name; *at != 0; at++) {
@@ -49,7 +49,7 @@ static void folded(const char *name, char *out) {
   *end = 0;
 }
 
-/* The short form of a name with more than eight characters before its dot, or more than three behind it. */
+/* Writes the short form of a name to `out`: for more than eight characters before the dot, or more than three after it. */
 static void shortened(const char *name, char *out) {
   const char *dot = strrchr(name, '.');
   size_t stem = dot == NULL ? strlen(name) : (size_t)(dot - name);
@@ -58,7 +58,7 @@ static void shortened(const char *name, char *out) {
   sprintf(out, "%.*s~1%.4s", (int)(stem < 6 ? stem : 6), name, dot == NULL ? "" : dot);
 }
 
-/* Finds the entry of `directory` that `name` stands for: 0, or -1. */
+/* Finds the entry of `directory` that `name` stands for. Returns 0, or -1 when there is none. */
 static int find(const char *directory, const char *name, char *entry) {
   static char wanted[8192], other[8192], listed[8192];
   DIR *stream = opendir(directory);
@@ -86,7 +86,7 @@ static int find(const char *directory, const char *name, char *entry) {
   return isFound;
 }
 
-/* The path below `base` that `path` stands for; what is not there keeps its name. */
+/* Returns the path below `base` that `path` stands for. Names that do not exist stay as they are. */
 static const char *real(const char *path, char *out) {
   char name[8192], entry[8192];
   strcpy(out, base);
@@ -199,7 +199,7 @@ static int rename_file(const char *from, const char *to, unsigned int flags) {
   if (flags != 0) return -EINVAL;
   *slash = 0;
   real(new, parent);
-  strcat(strcat(parent, "/"), strrchr(to, '/') + 1); /* the new spelling, also of what is there in another one */
+  strcat(strcat(parent, "/"), strrchr(to, '/') + 1); /* the new spelling, even if the name exists in another one */
   return status(rename(real(from, old), parent));
 }
 

@@ -1,5 +1,5 @@
 /**
- * A mount of a file system that finds names under other spellings than it lists: `odd_names.c`, by FUSE.
+ * Mounts a FUSE file system that finds names in other spellings than it lists: `odd_names.c`.
  * @module
  */
 import { assert } from "@std/assert";
@@ -7,12 +7,12 @@ import { Program, REPOSITORY, Site } from "./program.ts";
 import { sleep } from "./sleep.ts";
 import { Wire, type WireResponse } from "./wire.ts";
 
-/** How long the mount may take, in steps of 20 ms. */
+/** The longest wait for the mount, in steps of 20 ms. */
 const STEPS_MAX = 500;
 
-/** Shows `site` at `path`. Ends it by `using`. */
+/** Shows `site` at `path`; `await using` unmounts it. */
 export class OddNames implements AsyncDisposable {
-  /** What is shown, as it is. */
+  /** The directory that is shown. */
   readonly site: Site;
   readonly path: string;
   readonly #directory: Site;
@@ -25,7 +25,7 @@ export class OddNames implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Null, after saying why, where it cannot be had; `at` is an empty directory. */
+  /** Mounts at `at`, an empty directory. Returns null, with a message, when that is impossible. */
   static async mount(
     files: Readonly<Record<string, string | Uint8Array>>,
     at: string | null = null,
@@ -51,7 +51,7 @@ export class OddNames implements AsyncDisposable {
     return new OddNames(site, directory, path, process);
   }
 
-  /** Its own path of a name below it. */
+  /** Returns the path of a name below the mount. */
   at(name: string): string {
     return `${this.path}/${name}`;
   }
@@ -85,7 +85,7 @@ function compile(program: string): string | null {
   }
 }
 
-/** The program with a configuration that stands elsewhere, and a connection to it. */
+/** Starts the program with a configuration elsewhere, and connects to it. */
 export async function withSite(
   root: string,
   config: unknown,

@@ -1,5 +1,5 @@
 /**
- * What a process has open, and a starter that leaves it things that it should not have.
+ * The open files of a process, and a starter that leaves the process descriptors that it should not have.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { programCommand, Site } from "./program.ts";
 const O_ACCMODE = 0o3;
 const O_PATH = 0o10000000;
 
-/** What a process has open: what /proc calls it, and how it was opened. */
+/** Returns the open files of a process: the name in /proc, and the flags. */
 function openIn(pid: number): { readonly name: string; readonly flags: number }[] {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).flatMap(({ name: fd }) => {
     try {
@@ -22,7 +22,7 @@ function openIn(pid: number): { readonly name: string; readonly flags: number }[
   });
 }
 
-/** The files of a process that it may write to, standard input, output and error left out. */
+/** Returns the files that a process may write to, except standard input, output and error. */
 export function writableIn(pid: number): string[] {
   const standard = [0, 1, 2].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
   return openIn(pid)
@@ -31,14 +31,14 @@ export function writableIn(pid: number): string[] {
     .filter((name) => !standard.includes(name) && !/^\/(dev|memfd:epollet: given up)/.test(name));
 }
 
-/** The files that a process shares memory with. */
+/** Returns the files that a process has mapped as shared memory. */
 function sharedIn(pid: number): string[] {
   const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
   return Array.from(maps.matchAll(/^\S+ ..[x-]s \S+ \S+ \d+ +(\/.*)$/gm), ([, path]) => path!)
     .filter((path) => !/^\/(dev\/zero|memfd:)/.test(path));
 }
 
-/** A shell that leaves descriptors open, among them some with high numbers, and becomes the program. */
+/** Returns a shell that leaves descriptors open, some with high numbers, and becomes the program. */
 export function careless(
   site: Site,
   args: readonly string[],
@@ -50,7 +50,7 @@ export function careless(
   return ["bash", "-c", script, "bash", ...commandOf([...settings, ...args])];
 }
 
-/** The files of such a start; `nobody` may write logs. */
+/** Returns the files of such a start. The user `nobody` may write the logs. */
 export function carelessSite(): Site {
   const site = new Site({
     "www/index.html": "hello",
@@ -65,10 +65,13 @@ export function carelessSite(): Site {
   return site;
 }
 
-/** What SECURITY.md names: sockets, what has no name, roots, directories of logs, three files in /proc; in memory nothing. */
+/**
+ * The descriptors that SECURITY.md names: sockets, files without a name, roots, directories of logs, three files in
+ * /proc; no shared memory.
+ */
 const NAMED = /^(socket:|anon_inode:|\/proc\/\d+\/(maps|statm|fd|mountinfo)$|\/memfd:epollet: given up)/;
 
-/** Nothing but what SECURITY.md names is open; of that, only `logs` can be written. */
+/** Asserts that only files that SECURITY.md names are open, and that only `logs` of these can be written. */
 export function assertOnlyNamed(site: Site, pid: number, logs: readonly string[] = []): void {
   const standard = [0, 1, 2].map((fd) => Deno.readLinkSync(`/proc/${pid}/fd/${fd}`));
   const named = [...standard, ...logs, site.path("www"), site.path("log")];

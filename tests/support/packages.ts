@@ -1,8 +1,8 @@
 /**
  * Packages that tests use and the program does not.
  *
- * A start of the program downloads all packages that `deno.lock` names. So these are named here only, in specifiers that
- * `deno check` does not resolve, and their digests are in `tests/deno.lock`, with which `deno task test` runs the tests.
+ * A start of the program downloads all packages in `deno.lock`. So these packages are named only here, in specifiers
+ * that `deno check` does not resolve. Their digests are in `tests/deno.lock`, which `deno task test` uses.
  * @module
  */
 
@@ -13,7 +13,7 @@ const VERSIONS = {
   "kubernetes-models": "5.1.0",
 } as const;
 
-/** Imports `module` of a package, such as `/cookie` of `hono`; the caller knows what it exports. */
+/** Imports `module` of a package, such as `/cookie` of `hono`. The caller declares what it exports. */
 export async function importPackage<Exports>(
   name: keyof typeof VERSIONS,
   module: `/${string}` | "" = "",

@@ -1,6 +1,6 @@
 /**
- * A program, to be run with `--v8-flags=--expose-gc`: parks pollers while garbage is collected and its memory given
- * to others. Those who wrote into memory that was collected have damaged it; then this ends with a failure.
+ * A program, to be run with `--v8-flags=--expose-gc`. It parks pollers while garbage is collected and its memory
+ * reused. A wait that wrote into collected memory would have damaged other data; the program then fails.
  * @module
  */
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
@@ -17,7 +17,7 @@ for (const name of POLLER_NAMES) {
   poller.add(fd, Interest.READABLE);
   for (let i = 0; i < 12; i++) {
     const parked = poller.park(ready, 30);
-    await sleep(1); // so that nothing on the stack holds what the call was given
+    await sleep(1); // so that the stack has no reference to the arguments
     gc();
     await sleep(5);
     const others = Array.from({ length: 2000 }, () => new Uint8Array(128).fill(0xab));

@@ -1,10 +1,10 @@
 /**
- * Passwords for tests: their hashes, and how a request brings them.
+ * Passwords for tests: hashes, and the field that sends a password.
  * @module
  */
 import { randomBytes, scryptSync } from "node:crypto";
 
-/** A hash that costs 2^logN KiB, and so as little or as much time as a test wants. */
+/** Returns a hash that costs 2^logN KiB of memory, so a test can choose how long it takes. */
 export function hashOf(password: string, logN = 10): string {
   const encode = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes)).replace(/=+$/, "");
   const salt = randomBytes(16);
@@ -12,7 +12,7 @@ export function hashOf(password: string, logN = 10): string {
   return `$scrypt$ln=${logN},r=8,p=1$${encode(salt)}$${encode(key)}`;
 }
 
-/** The field with the name and the password. */
+/** Returns the Authorization field with the name and the password. */
 export function basic(user: string, password: string): string {
   const bytes = new TextEncoder().encode(`${user}:${password}`);
   return `Authorization: Basic ${btoa(String.fromCharCode(...bytes))}`;

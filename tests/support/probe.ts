@@ -1,5 +1,5 @@
 /**
- * A source whose callbacks a test gives, and a reactor with such sources, on every poller.
+ * A source with callbacks of a test, and a reactor with such sources, on every poller.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -10,7 +10,10 @@ import { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 import "./descriptors.ts";
 
-/** What a probe does; `ready` is called for what is true only: its eventfd was signalled, or `again` asked for it. */
+/**
+ * The callbacks of a probe. `ready` is called only for a real reason: the eventfd was signalled, or `again` was
+ * called.
+ */
 export interface ProbeCallbacks {
   ready?(probe: Probe, readiness: Readiness): void;
   turn?(probe: Probe): void;
@@ -21,7 +24,7 @@ export interface ProbeCallbacks {
 /** A source on an eventfd. */
 export class Probe extends Source {
   readonly #on: ProbeCallbacks;
-  /** How often it was woken, for nothing or not. */
+  /** The number of wake-ups, with or without a reason. */
   wakeUps = 0;
 
   constructor(on: ProbeCallbacks) {
@@ -29,7 +32,7 @@ export class Probe extends Source {
     this.#on = on;
   }
 
-  /** Makes it readable. */
+  /** Makes the eventfd readable. */
   signal(): void {
     assertEquals(eventfdSignal(this.fd), 8);
   }
@@ -49,7 +52,7 @@ export class Probe extends Source {
   }
 }
 
-/** A reactor and what it reported. */
+/** A reactor, and the errors that it reported. */
 export class Bench {
   readonly reactor: Reactor;
   readonly errors: [error: unknown, source: Source | null][] = [];
@@ -58,7 +61,7 @@ export class Bench {
     this.reactor = new Reactor(createPoller(name), (error, source) => this.errors.push([error, source]));
   }
 
-  /** A new probe that is watched. What an edge tells at once, that an eventfd has room, is over already. */
+  /** Adds a new probe. The first edge, that an eventfd is writable, has passed already. */
   probe(on: ProbeCallbacks = {}, interest: Interest = Interest.READABLE): Probe {
     const probe = new Probe(on);
     assertEquals(this.reactor.register(probe, interest), 0);
@@ -78,7 +81,7 @@ export class Bench {
   }
 }
 
-/** One test for each poller: `body` gets a new reactor, which is ended afterwards unless it ended by itself. */
+/** Registers a test for each poller. `body` gets a new reactor, which is ended afterwards if it is still running. */
 export function testOnAll(
   sentence: string,
   body: (bench: Bench, isNaive: boolean) => void | Promise<void>,

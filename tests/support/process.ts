@@ -1,28 +1,28 @@
 /**
- * What /proc says of a running process.
+ * Facts about a running process, from /proc.
  * @module
  */
 import { sleep } from "./sleep.ts";
 
-/** User and system time of a process, in ticks of 10 ms. */
+/** Returns user and system time of a process, in ticks of 10 ms. */
 export function cpuTicks(pid: number): number {
   const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** How many descriptors a process has open. */
+/** Returns the number of open descriptors of a process. */
 export function descriptorsOf(pid: number): number {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).length;
 }
 
-/** The processes that `pid` has started and that have not ended. */
+/** Returns the children of `pid` that have not ended. */
 export function childrenOf(pid: number): number[] {
   const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
   return text.split(" ").filter((word) => word !== "").map(Number);
 }
 
-/** True while there is such a process, other than one that has ended and is not reaped. */
+/** Returns true while the process exists and is not a zombie. */
 export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
@@ -31,7 +31,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** A process and all that it has started, directly or not, as far as those between them have not ended. */
+/** Returns a process and all of its descendants, as far as their ancestors have not ended. */
 export function treeOf(root: number): number[] {
   const childrenByParent = new Map<number, number[]>();
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -55,7 +55,7 @@ function parentOf(pid: number): number | null {
   }
 }
 
-/** Ends a process and all that it has started. They are stopped first, so that none starts another meanwhile. */
+/** Kills a process and all its descendants. They are stopped first, so that none starts another one meanwhile. */
 export function endTree(root: number): void {
   const tree = new Set<number>();
   for (let before = -1; tree.size > before;) {
@@ -76,7 +76,7 @@ function signal(pid: number, name: Deno.Signal): void {
   }
 }
 
-/** Waits until `pid` has started a process that is none of `others`, and returns that one's id. */
+/** Waits until `pid` has a child that is not among `others`, and returns its id. */
 export async function newChildOf(pid: number, others: readonly number[]): Promise<number> {
   for (let attempt = 0; attempt < 1000; attempt++) {
     const child = childrenOf(pid).find((child) => !others.includes(child));

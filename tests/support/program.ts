@@ -1,5 +1,5 @@
 /**
- * The program under test: started as a user starts it, with `--allow-ffi` and nothing else.
+ * The program under test, started as a user starts it: with `--allow-ffi` and no other permission.
  * @module
  */
 import { assert } from "@std/assert";
@@ -12,7 +12,7 @@ import { awaited, endOf, eventually, outputOf } from "./waiting.ts";
 
 export { DENO, IS_EMULATED, REPOSITORY, Site };
 
-/** False where openat2(2) is missing (old kernels, some emulators): no symbolic link in the site is followed then. */
+/** False without openat2(2) (old kernels, some emulators): then the server follows no symbolic links in the site. */
 export const FOLLOWS_LINKS: boolean = (() => {
   const root = openDirectory(REPOSITORY);
   const follows = hasOpenat2(root);
@@ -20,12 +20,12 @@ export const FOLLOWS_LINKS: boolean = (() => {
   return follows;
 })();
 
-/** What the program printed, but for the warning that it has to give where links are not followed. */
+/** Removes the warning that links are not followed, if the program has to print it. */
 function withoutWarning(stderr: string): string {
   return FOLLOWS_LINKS ? stderr : stderr.replace(`epollet: ${NO_OPENAT2_WARNING}\n`, "");
 }
 
-/** The command line of the program. */
+/** Returns the command line of the program. */
 export function programCommand(args: readonly string[]): [string, ...string[]] {
   return [...DENO, "run", "--no-prompt", "--allow-ffi", `${REPOSITORY}main.ts`, ...args];
 }
@@ -36,7 +36,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the program to its end; `env` are variables beside those of the tests. */
+/** Runs the program to its end. `env` is added to the tests' own environment. */
 export async function runProgram(
   args: readonly string[],
   cwd: string = REPOSITORY,
@@ -51,25 +51,25 @@ export async function runProgram(
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
 }
 
-/** The line that says where a program listens. */
+/** The line with the address on which the program listens. */
 const ADDRESS_LINE = / (?:at|on) \S+:(\d+)\/?\n/;
 
-/** How long it is waited for the end of what a program prints, once it has ended. */
+/** How long to wait for the end of the output, after the program has ended. */
 const STREAMS_PATIENCE_MS = 10_000;
 
 /** A running program; `await using` ends it. */
 export class Program {
   readonly #process: Deno.ChildProcess;
-  /** Where it listens. */
+  /** The port on which the program listens. */
   readonly port: number;
-  /** Standard output up to and with the line that says where it listens. */
+  /** Standard output up to and including the line with the address. */
   readonly greeting: string;
   /** Standard output so far. */
   #stdout: string;
-  /** Standard error so far, and its end. */
-  #complaints = "";
+  /** Standard error so far. */
+  #errorOutput = "";
   readonly #stderr: Promise<void>;
-  /** Until the end of standard output. */
+  /** Settles at the end of standard output. */
   #reading: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -79,21 +79,24 @@ export class Program {
     this.greeting = greeting;
     this.#stdout = stdout;
     this.#stderr = (async () => {
-      for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#complaints += part;
+      for await (const part of process.stderr.pipeThrough(new TextDecoderStream())) this.#errorOutput += part;
     })();
   }
 
-  /** Starts it on a port that the kernel chooses, and waits for its greeting. `args` are flags beyond the port. */
+  /**
+   * Starts the program on a port that the kernel chooses, and waits for its greeting. `args` are flags besides the
+   * port.
+   */
   static async start(root: string, args: readonly string[] = []): Promise<Program> {
     return await Program.startCommand(programCommand(["--port", "0", "--root", root, ...args]));
   }
 
-  /** Starts it with `args` and nothing else. */
+  /** Starts the program with `args` only. */
   static async startArguments(args: readonly string[]): Promise<Program> {
     return await Program.startCommand(programCommand(args));
   }
 
-  /** `cwd` is where it runs; `locale` are the variables that say the language of its reader. */
+  /** Starts `command`. `cwd` is its directory; `locale` are the variables for the language of the terminal. */
   static async startCommand(
     command: readonly string[],
     cwd: string = REPOSITORY,
@@ -145,26 +148,29 @@ export class Program {
 
   /** Waits until standard error matches `pattern`. */
   async warned(pattern: RegExp): Promise<void> {
-    await eventually(() => pattern.test(this.#complaints), `standard error has no ${pattern}`);
+    await eventually(() => pattern.test(this.#errorOutput), `standard error has no ${pattern}`);
   }
 
   kill(signal: Deno.Signal): void {
     this.#process.kill(signal);
   }
 
-  /** Waits for the end of the process alone: others may still have its standard error open. The exit code. */
+  /**
+   * Waits for the end of the process, and returns its exit status. Other processes may still have its standard error
+   * open.
+   */
   async exit(): Promise<number> {
     const { code } = await endOf(this.#process, "the program");
     this.#ended = true;
     return code;
   }
 
-  /** Waits for its end: exit code and standard error. */
+  /** Waits for the end of the process and of its output. */
   async finish(): Promise<{ code: number; signal: Deno.Signal | null; stderr: string }> {
     const { code, signal } = await endOf(this.#process, "the program");
     this.#ended = true;
     await awaited(Promise.all([this.#stderr, this.#reading]), "the end of what a program prints");
-    return { code, signal, stderr: withoutWarning(this.#complaints) };
+    return { code, signal, stderr: withoutWarning(this.#errorOutput) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,7 +180,7 @@ export class Program {
       // it has ended by itself
     }
     await this.#process.status;
-    // What it has started may still have them open, where a test failed before it could end that.
+    // Processes that a failed test left running may still have the outputs open.
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STREAMS_PATIENCE_MS));
     await Promise.race([Promise.all([this.#stderr, this.#reading]), patience]);

@@ -1,12 +1,12 @@
 /**
- * Random numbers that can be had again: the seed is in every message of failure, and EPOLLET_SEED sets it.
+ * Random numbers that can be repeated: every failure message has the seed, and EPOLLET_SEED sets it.
  * @module
  */
 
 /** The seed of this run. */
 export const SEED: number = Number(Deno.env.get("EPOLLET_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 
-/** A generator of uniform numbers (mulberry32). Each test makes its own, so that it does not depend on the others. */
+/** A generator of uniform numbers (mulberry32). Each test creates one, so that tests do not affect each other. */
 export class Random {
   #state: number;
 
@@ -14,7 +14,7 @@ export class Random {
     this.#state = seed | 0;
   }
 
-  /** An integer in `[0, bound)`. */
+  /** Returns an integer in `[0, bound)`. */
   below(bound: number): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -22,7 +22,7 @@ export class Random {
     return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * bound);
   }
 
-  /** True once in `n` times. */
+  /** Returns true once in `n` times, on average. */
   oneIn(n: number): boolean {
     return this.below(n) === 0;
   }
@@ -32,7 +32,7 @@ export class Random {
   }
 }
 
-/** Runs `test` `count` times; what it throws gets the seed and the number of the case. */
+/** Runs `test` `count` times. Errors get the seed and the number of the case. */
 export function repeat(count: number, test: (random: Random) => void): void {
   const random = new Random();
   for (let i = 0; i < count; i++) {
@@ -45,7 +45,7 @@ export function repeat(count: number, test: (random: Random) => void): void {
   }
 }
 
-/** Bytes that look like noise, and are the same each time. */
+/** Returns bytes that look like noise, always the same for a seed. */
 export function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let state = seed;

@@ -1,5 +1,5 @@
 /**
- * Ranges as they have to arrive.
+ * Checks responses with ranges.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -11,7 +11,7 @@ export function cut(content: Uint8Array, range: string): Uint8Array {
   return content.subarray(start, last + 1);
 }
 
-/** That `answer` holds these `ranges` of `whole`, and nothing else. */
+/** Asserts that `answer` has these `ranges` of `whole`, and nothing else. */
 export function assertRanges(
   answer: WireResponse,
   ranges: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * A client on a descriptor of its own: with a receive buffer of a given size, urgent bytes, and resets.
+ * A client with its own descriptor, for receive buffers of a given size, urgent bytes, and resets.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -19,7 +19,7 @@ import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
 import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
-loadLibc(); // outside of any test, since it stays open
+loadLibc(); // outside of any test, because the library stays open
 
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
@@ -35,7 +35,7 @@ function setOption(fd: number, option: number, ...words: number[]): void {
   );
 }
 
-/** Calls until it is not told to wait; other promises and timers run meanwhile. */
+/** Calls until the result is not EAGAIN. Other promises and timers run meanwhile. */
 async function untilReady(call: () => number): Promise<number> {
   const endMs = performance.now() + PATIENCE_MS;
   while (true) {
@@ -46,7 +46,7 @@ async function untilReady(call: () => number): Promise<number> {
   }
 }
 
-/** `using` closes the descriptor. */
+/** A connected client; `using` closes the descriptor. */
 export class RawClient {
   readonly fd: number;
   #isOpen = true;
@@ -55,7 +55,7 @@ export class RawClient {
     this.fd = fd;
   }
 
-  /** Connects to 127.0.0.1:`port`, from 127.0.0.`host`; `receiveBytes` is the receive buffer to ask for. */
+  /** Connects to 127.0.0.1:`port` from 127.0.0.`host`. `receiveBytes` is the receive buffer to ask for. */
   static async connect(port: number, receiveBytes?: number, host: number = 1): Promise<RawClient> {
     const client = new RawClient(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (receiveBytes !== undefined) setOption(client.fd, SO_RCVBUF, receiveBytes);
@@ -72,17 +72,17 @@ export class RawClient {
     return client;
   }
 
-  /** Its own port. */
+  /** The client's own port. */
   get port(): number {
     return localAddress(this.fd).port;
   }
 
-  /** How many bytes the kernel took, or −errno. */
+  /** Returns the number of bytes that the kernel took, or −errno. */
   trySend(bytes: Uint8Array<ArrayBuffer>): number {
     return send(this.fd, bytes, bytes.length, false);
   }
 
-  /** How many bytes came, 0 at the end, or −errno. */
+  /** Returns the number of received bytes, 0 at the end, or −errno. */
   tryReceive(buffer: Uint8Array<ArrayBuffer>): number {
     return recv(this.fd, buffer);
   }
@@ -96,7 +96,7 @@ export class RawClient {
     }
   }
 
-  /** Fills `buffer`, or less at the end: how many bytes it got. */
+  /** Fills `buffer`, or less at the end, and returns the number of bytes. */
   async receive(buffer: Uint8Array<ArrayBuffer>): Promise<number> {
     let length = 0;
     while (length < buffer.length) {
@@ -108,7 +108,7 @@ export class RawClient {
     return length;
   }
 
-  /** Waits for the connection's end, whatever comes before: 0, or −errno of a reset. */
+  /** Reads until the end of the connection. Returns 0, or −errno of a reset. */
   async end(): Promise<number> {
     const buffer = new Uint8Array(65536);
     while (true) {
@@ -125,7 +125,7 @@ export class RawClient {
     assertEquals(shutdownWrite(this.fd), 0);
   }
 
-  /** Leaves with a reset instead of an end. */
+  /** Leaves by a reset. */
   reset(): void {
     setOption(this.fd, SO_LINGER, 1, 0);
     this[Symbol.dispose]();

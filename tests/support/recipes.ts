@@ -1,14 +1,15 @@
 /**
  * Recipes of a document: a section with a configuration, a program, the command of a server, and commands of a second
- * terminal with what they print.
+ * terminal with their output.
  * @module
  */
 import { assert, assertMatch } from "@std/assert";
-import { blocksOf, freePort } from "./documents.ts";
+import { blocksOf } from "./documents.ts";
+import { freePort } from "./free_port.ts";
 import { DENO, REPOSITORY } from "./program.ts";
 import { awaited, outputOf } from "./waiting.ts";
 
-/** A command that is typed, and what it prints; `…` stands for anything within a line. */
+/** A command and its output; `…` stands for anything within a line. */
 interface Typed {
   readonly command: string;
   readonly prints: string;
@@ -19,12 +20,12 @@ export interface Recipe {
   readonly title: string;
   readonly config: string | null;
   readonly program: string | null;
-  /** Commands of the first terminal, of which the last one serves; null when nothing serves. */
+  /** The commands of the first terminal, of which the last one serves; null when nothing serves. */
   readonly server: string | null;
   readonly typed: readonly Typed[];
 }
 
-/** The recipes of `document`; `setup` are the commands that make the folder in which they run. */
+/** Returns the recipes of `document`. `setup` are the commands that make the folder for them. */
 export function readRecipes(document: string): { setup: string; recipes: Recipe[] } {
   const [intro, ...sections] = document.split(/^## /m);
   const recipes = sections.map((section) => ({
@@ -51,14 +52,14 @@ function patternOf(prints: string): RegExp {
   return new RegExp(`^${literal.replaceAll("…", ".*")}$`);
 }
 
-/** Runs `script` by bash to its end; gives standard output without carriage returns. */
+/** Runs `script` by bash, and returns standard output without carriage returns. */
 async function runScript(script: string, cwd: string, env: Record<string, string>): Promise<string> {
   const bash = new Deno.Command("bash", { args: ["-c", script], cwd, env, stdout: "piped", stderr: "null" });
   const { stdout } = await outputOf(bash.spawn(), script);
   return new TextDecoder().decode(stdout).replaceAll("\r", "").trimEnd();
 }
 
-/** Waits until `server` has printed where it listens; what it prints later is read and dropped. */
+/** Waits until `server` has printed where it listens. Later output is read and dropped. */
 async function untilServing(server: Deno.ChildProcess, title: string): Promise<void> {
   const reader = server.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let printed = "";
@@ -72,13 +73,14 @@ async function untilServing(server: Deno.ChildProcess, title: string): Promise<v
   })().catch(() => {});
 }
 
-/** Does what `recipe` says in a folder of its own that `setup` fills, and compares what is printed. */
+/** Follows `recipe` in a new folder that `setup` fills, and compares the output. */
 export async function follow(
   { title, config, program, server, typed }: Recipe,
   setup: string,
 ): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "epollet-test-" });
-  const beside = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" }); // inside, so that deno.json is found
+  // Inside of the repository, so that deno.json is found.
+  const beside = Deno.makeTempDirSync({ dir: REPOSITORY, prefix: ".shown-" });
   const [port, adminPort] = [String(freePort()), String(freePort())];
   const here = (text: string) => text.replaceAll("7890", port).replaceAll("9090", adminPort);
   const shown = (text: string) => text.replaceAll(port, "7890").replaceAll(adminPort, "9090");

@@ -1,7 +1,7 @@
 /*
- * Runs a program under a filter of system calls: `refuse_calls ERRNO CALLS COMMAND ARGUMENT…`. CALLS is `newer`, what an old
- * container runtime does not know (statx, and every number from 424 on but clone3, without which glibc makes no thread), or
- * numbers with commas between them. Source: seccomp(2), prctl(2).
+ * Runs a program under a filter of system calls: `refuse_calls ERRNO CALLS COMMAND ARGUMENT…`. CALLS is a list of numbers
+ * with commas, or `newer`: the calls that an old container runtime does not know (statx, and every number from 424 on
+ * except clone3, without which glibc creates no threads). Source: seccomp(2), prctl(2).
  */
 #include <errno.h>
 #include <linux/audit.h>

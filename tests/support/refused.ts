@@ -1,11 +1,11 @@
 /**
- * Calls that a program in JavaScript makes wrongly.
+ * Wrong calls that a JavaScript program may make.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { openDescriptors } from "./descriptors.ts";
 
-/** Each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
+/** Asserts that each call fails with a TypeError or a RangeError whose message matches, and leaves nothing open. */
 export function refused(rows: readonly (readonly [call: () => unknown, message: RegExp])[]): void {
   const before = openDescriptors();
   for (const [call, message] of rows) {

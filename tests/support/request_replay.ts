@@ -1,16 +1,16 @@
 /**
- * The notation in which the tests of the request parser are written: an input beside its outcome.
+ * The notation of the tests of the request parser: an input beside its result.
  *
- * Every input is replayed at every split, in a larger buffer with something else before and after it. A prefix must
- * give "incomplete" or the very answer of the whole, else the same bytes would be answered differently depending on
- * how the network cut them.
+ * Every input is replayed at every split, in a larger buffer with other bytes before and after it. A prefix must give
+ * "incomplete" or the same result as the whole input. Otherwise the response would depend on how the network cut the
+ * bytes.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { HttpRequest, type TargetForm } from "../../server/http/request.ts";
 
-/** What was read from a head. */
+/** The parsed parts of a head. */
 export interface Parsed {
   readonly method: string;
   readonly form: TargetForm;
@@ -23,13 +23,13 @@ export interface Parsed {
   readonly expectsContinue: boolean;
   readonly isConditional: boolean;
   readonly hasBody: boolean;
-  /** Name and value, as they were sent. */
+  /** Names and values, as they were sent. */
   readonly fields: readonly (readonly [string, string])[];
-  /** What follows the head and was left alone, in the notation of the input. */
+  /** The bytes after the head, in the notation of the input. */
   readonly rest: string;
 }
 
-/** What a test does not mention is as in `GET / HTTP/1.1`. */
+/** The parts that a test does not mention are those of `GET / HTTP/1.1`. */
 const USUAL: Omit<Parsed, "fields"> = {
   method: "GET",
   form: "origin",
@@ -45,7 +45,7 @@ const USUAL: Omit<Parsed, "fields"> = {
   rest: "",
 };
 
-/** The bytes of `text`: `⏎` stands for CR LF, every other character is the byte of its code. */
+/** Returns the bytes of `text`. `⏎` stands for CR LF; every other character is the byte with its code. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   const written = text.includes("⏎") ? text.replaceAll("⏎", "\r\n") : text;
   const bytes = new Uint8Array(written.length);
@@ -57,14 +57,14 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** The text of `bytes`, one character a byte. */
+/** Returns the text of `bytes`, a character for each byte. */
 export function textOf(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
 
-/** All of a request that can be seen from outside, apart from `rest`. */
+/** Returns everything that is visible of a request, except `rest`. */
 export function describe(request: HttpRequest): Omit<Parsed, "rest"> {
   const { buffer: bytes, fieldCount, fields: offsets } = request;
   const fields = Array.from({ length: fieldCount }, (_, i): [string, string] => {
@@ -89,17 +89,17 @@ export function describe(request: HttpRequest): Omit<Parsed, "rest"> {
   };
 }
 
-/** Every test fills the same object, as a server does: whatever one head leaves behind would show in the next. */
+/** Every test fills the same object, as a server does. Remains of one head would show in the next. */
 const request = new HttpRequest();
-/** The input stands this far from the start of the buffer, and this far from its end. */
+/** The distance of the input from both ends of the buffer. */
 const MARGIN = 37;
-/** What surrounds the input; the first of them would complete a CR, were it read. */
+/** The bytes around the input. The first of them would complete a CR if it were read. */
 const SURROUNDINGS = [0x0a, 0xff];
 
-/** Inputs longer than this get the second look, at what surrounds them, only at some splits. */
+/** Longer inputs are tried with other bytes around them only at some splits. */
 const LONG = 4096;
 
-/** Parses every prefix of `input`, requires that all agree, and returns the answer of the whole. */
+/** Parses every prefix of `input`, checks that the results agree, and returns that of the whole. */
 export function replay(input: Uint8Array): number {
   const whole = new Uint8Array(input.length + 2 * MARGIN).fill(0x41);
   whole.set(input, MARGIN);
@@ -107,7 +107,7 @@ export function replay(input: Uint8Array): number {
   let isDecided = false;
   const requirePrefix = (bytes: Uint8Array<ArrayBuffer>, length: number, how: string) => {
     const given = parseRequest(bytes, MARGIN, MARGIN + length, request);
-    // An accepted head is decided by its own last byte, neither earlier nor later.
+    // An accepted head is decided by its last byte, neither earlier nor later.
     const wanted = answer > 0 ? (length < answer ? 0 : answer) : given === 0 && !isDecided ? 0 : answer;
     if (given !== wanted) {
       const shown = JSON.stringify(textOf(input.subarray(0, length)).slice(-200));
@@ -115,7 +115,7 @@ export function replay(input: Uint8Array): number {
     }
     return given !== 0;
   };
-  // First with the rest of the input behind the prefix, then with bytes that do not belong to it.
+  // First with the rest of the input after the prefix, then with bytes that do not belong to it.
   for (let length = 0; length <= input.length; length++) {
     if (requirePrefix(whole, length, "the rest behind it")) isDecided = true;
   }
@@ -131,7 +131,7 @@ export function replay(input: Uint8Array): number {
   return parseRequest(whole, MARGIN, MARGIN + input.length, request);
 }
 
-/** Requires that the head at the beginning of `text` is accepted and read as `expected`. */
+/** Asserts that the head at the beginning of `text` is accepted and parsed as `expected`. */
 export function assertAccepted(text: string, expected: Partial<Parsed> = {}): void {
   const input = bytesOf(text);
   const taken = replay(input);
@@ -141,36 +141,36 @@ export function assertAccepted(text: string, expected: Partial<Parsed> = {}): vo
   assertEquals({ ...read, rest }, { fields: read.fields, ...USUAL, ...expected }, text.slice(0, 300));
 }
 
-/** Requires that `text` is refused with `status`. */
+/** Asserts that `text` is refused with `status`. */
 export function assertRefused(status: number, text: string): void {
   assertEquals(replay(bytesOf(text)), -status, JSON.stringify(text.slice(0, 300)));
 }
 
-/** Requires that more input is wanted after `text`. */
+/** Asserts that `text` is incomplete. */
 export function assertIncomplete(text: string): void {
   assertEquals(replay(bytesOf(text)), 0, JSON.stringify(text.slice(0, 300)));
 }
 
-/** Declares a test that every one of `texts` is read as `expected`. */
+/** Registers a test that each of `texts` is parsed as `expected`. */
 export function accepts(name: string, expected: Partial<Parsed>, ...texts: string[]): void {
   Deno.test(name, () => {
     for (const text of texts) assertAccepted(text, expected);
   });
 }
 
-/** Declares a test that every one of `texts` is refused with `status`. */
+/** Registers a test that each of `texts` is refused with `status`. */
 export function refuses(name: string, status: number, ...texts: string[]): void {
   Deno.test(name, () => {
     for (const text of texts) assertRefused(status, text);
   });
 }
 
-/** A request with `lines` of fields after its Host. */
+/** Returns a request with field `lines` after its Host. */
 export function withFields(...lines: string[]): string {
   return ["GET / HTTP/1.1", "Host: a", ...lines, "", ""].join("⏎");
 }
 
-/** A `POST` with `lines` of fields after its Host. */
+/** Returns a `POST` with field `lines` after its Host. */
 export function postWith(...lines: string[]): string {
   return withFields(...lines).replace("GET", "POST");
 }

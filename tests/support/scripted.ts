@@ -1,5 +1,5 @@
 /**
- * A connection on a socket and a poller that do what a test tells them, call by call.
+ * A connection on a socket and a poller that a test controls call by call.
  * @module
  */
 import { EAGAIN, EINVAL } from "../../ffi/libc/errno.ts";
@@ -30,12 +30,12 @@ import type { Transport } from "../../server/transport/transport.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
 import { sleep } from "./sleep.ts";
 
-loadLibc(); // once for all tests, so that none of them seems to leave a library open
+loadLibc(); // once for all tests, so that no test seems to leave the library open
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
 
-/** Reports what it is told to report, and nothing else. */
+/** A poller that reports only what a test tells it to report. */
 export class ScriptedPoller implements Poller {
   readonly name: PollerName;
   readonly trigger: "level" | "edge";
@@ -73,13 +73,13 @@ export class ScriptedPoller implements Poller {
   close(): void {}
 }
 
-/** A socket whose every answer is scripted; without a script, recv says EAGAIN and send takes all. */
+/** A socket with scripted results. Without a script, recv returns EAGAIN and send takes everything. */
 export class ScriptedSocket implements Transport {
-  /** What recv returns, in order: bytes, `"end"` (0), or −errno. */
+  /** The results of recv, in order: bytes, `"end"` (0), or −errno. */
   incoming: (Uint8Array | "end" | number)[] = [];
-  /** What the next sends do: take at most so many bytes (> 0), or −errno. Past its end: `capacity`. */
+  /** The results of the next sends: the most bytes to take (> 0), or −errno. After them `capacity` counts. */
   sends: number[] = [];
-  /** What a send takes once `sends` is used up; 0: EAGAIN. */
+  /** The bytes that a send takes once `sends` is used up; 0 means EAGAIN. */
   capacity = Infinity;
   sent: number[] = [];
   sendCalls = 0;
@@ -128,14 +128,14 @@ export class ScriptedSocket implements Transport {
     return read;
   }
 
-  /** Bytes that were sent and that the client does not take. */
+  /** Sent bytes that the client has not taken. */
   held = 0;
 
   unacknowledged(): number {
     return this.held;
   }
 
-  /** What it did not take is to be forgotten. */
+  /** True when bytes that the client has not taken are to be discarded. */
   isReset = false;
 
   liftUnsentLimit(): number {
@@ -157,13 +157,13 @@ export class ScriptedSocket implements Transport {
   }
 }
 
-/** One connection with everything around it. */
+/** One connection with everything that it needs. */
 export class Scripted {
   readonly socket = new ScriptedSocket();
   readonly poller: ScriptedPoller;
   readonly reactor: Reactor;
   readonly connections: Connections;
-  readonly fd: number = eventfdCreate(); // a real descriptor, since it will be closed
+  readonly fd: number = eventfdCreate(); // a real descriptor, because it will be closed
   readonly host: ConnectionContext & { isDraining: boolean };
   readonly errors: unknown[] = [];
   closedCount = 0;
@@ -201,7 +201,7 @@ export class Scripted {
     this.connections.accept(this.fd);
   }
 
-  /** The connection's object; null while it has none. */
+  /** The connection's object; null while the connection is idle. */
   get connection(): Connection | null {
     for (const source of this.reactor.sources()) {
       if (source instanceof Connection) return source;
@@ -213,18 +213,18 @@ export class Scripted {
     return this.closedCount > 0 ? "closed" : this.connection?.state ?? "reading";
   }
 
-  /** As a server that stops. */
+  /** Tells the connection that the server stops. */
   drain(): void {
     this.connection?.drain();
     this.connections.drain();
   }
 
-  /** What the poller is asked to watch. */
+  /** The events for which the poller watches the socket. */
   get interest(): Interest | undefined {
     return this.poller.interests.get(this.fd);
   }
 
-  /** The poller reports `readiness`; then turns are made until nothing is left to do. */
+  /** Makes the poller report `readiness`, and runs turns until nothing is left to do. */
   wake(readiness: Readiness): void {
     this.poller.next.push([this.fd, readiness]);
     for (let turns = 0; this.reactor.turn(0) > 0; turns++) {
@@ -232,7 +232,7 @@ export class Scripted {
     }
   }
 
-  /** `data` arrives. */
+  /** Makes `data` arrive. */
   receive(...data: (string | Uint8Array | "end" | number)[]): void {
     this.socket.incoming.push(
       ...data.map((item) =>
@@ -242,42 +242,42 @@ export class Scripted {
     this.wake(Readiness.READABLE);
   }
 
-  /** The peer ends its half. */
+  /** Makes the peer end its half. */
   end(): void {
     this.socket.incoming.push("end");
     this.wake(Readiness.READABLE | Readiness.HANGUP);
   }
 
-  /** The socket takes bytes again. */
+  /** Makes the socket take bytes again. */
   writable(): void {
     this.wake(Readiness.WRITABLE);
   }
 
-  /** Lets promises settle, and the reactor do what they bring. */
+  /** Lets promises settle, and the reactor run the work that follows. */
   async settle(): Promise<void> {
     await sleep(0);
     while (this.reactor.turn(0) > 0);
   }
 
-  /** Frees what a test leaves behind. */
+  /** Frees the resources of the test. */
   [Symbol.dispose](): void {
     this.reactor.close();
     if (this.closedCount === 0) this.connections.close();
   }
 }
 
-/** Runs `test` with a level and with an edge trigger. */
+/** Registers `test` for a level and for an edge trigger. */
 export function onBoth(name: string, test: (trigger: "level" | "edge") => void | Promise<void>): void {
   for (const trigger of ["level", "edge"] as const) Deno.test(`${name} (${trigger})`, () => test(trigger));
 }
 
-/** Says which method and path it was asked for. */
+/** Answers with the method and the path of the request. */
 export const describe: ((request: HttpRequest) => HttpResponse) & { ignoresBodies: boolean } = Object.assign(
   (request: HttpRequest) => new HttpResponse(200, [], encodeUtf8(`${request.method} ${request.path}`)),
   { ignoresBodies: true },
 );
 
-/** The answer of {@linkcode describe}, {@linkcode withoutDate}. */
+/** Returns the response of {@linkcode describe} as {@linkcode withoutDate} shows it. */
 export function answer(text: string, connection: "" | "close" = ""): string {
   const line = connection === "" ? "" : `Connection: ${connection}\r\n`;
   return `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n${line}\r\n${text}`;
@@ -285,7 +285,7 @@ export function answer(text: string, connection: "" | "close" = ""): string {
 
 const KEEP_ALIVE = decoder.decode(DEFAULT_KEEP_ALIVE);
 
-/** The date is the one thing in a response that changes; what every connection says that stays open is left out, too. */
+/** Removes the date, which changes, and the fields that every open connection has. */
 export function withoutDate(text: string): string {
   return text.replaceAll(/Date: [^\r]*\r\n/g, "").replaceAll(KEEP_ALIVE, "");
 }

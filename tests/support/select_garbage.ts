@@ -1,7 +1,7 @@
 /**
- * A program, to be run with `--v8-flags=--expose-gc`: waits on other threads, by `Epoll` and `Poll`, while garbage is
- * collected and its memory given to others. Those who wrote into memory that was collected have damaged it; then this
- * ends with a failure.
+ * A program, to be run with `--v8-flags=--expose-gc`. It waits on other threads, by `Epoll` and `Poll`, while garbage
+ * is collected and its memory reused. A wait that wrote into collected memory would have damaged other data; the
+ * program then fails.
  * @module
  */
 import { EPOLLIN, POLLIN } from "../../ffi/libc/constants.ts";
@@ -10,7 +10,7 @@ import { Epoll, Poll } from "../../ffi/select.ts";
 import { sleep } from "./sleep.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
-/** A wait whose object nobody holds. */
+/** Waits on objects that have no other reference. */
 const WAITS: readonly ((fd: number) => Promise<[number, number][]>)[] = [
   (fd) => {
     const epoll = new Epoll();
@@ -28,10 +28,10 @@ for (const wait of WAITS) {
   for (let i = 0; i < 12; i++) {
     const fd = eventfdCreate();
     const waiting = wait(fd);
-    await sleep(1); // so that nothing on the stack holds what the call was given
+    await sleep(1); // so that the stack has no reference to the arguments
     gc();
     await sleep(5);
-    // As large as what the waits write to.
+    // Of the same sizes as the buffers of the waits.
     const others = Array.from({ length: 500 }, (_, i) => new Uint8Array(i % 2 ? 512 : 12_276).fill(0xab));
     eventfdSignal(fd);
     const list = await waiting;

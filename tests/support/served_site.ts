@@ -1,19 +1,19 @@
 /**
- * A site, and the program that serves it: with flags, or with a configuration file that stands elsewhere.
+ * A site, and the program that serves it: with flags, or with a configuration file elsewhere.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { Program, Site } from "./program.ts";
 import { get, Wire, type WireResponse } from "./wire.ts";
 
-/** How the program is to be started. */
+/** The way to start the program. */
 export interface ServedSiteOptions {
   readonly args?: readonly string[];
   /** The content of the configuration file. */
   readonly config?: unknown;
 }
 
-/** `await using` ends it, and sees to it that it complained of nothing. */
+/** A served site. `await using` ends the program, and checks that it logged no errors. */
 export class ServedSite implements AsyncDisposable {
   readonly site: Site;
   readonly program: Program;
@@ -27,7 +27,7 @@ export class ServedSite implements AsyncDisposable {
     this.#wire = wire;
   }
 
-  /** Serves `files`; `setup` may add what is no file. */
+  /** Serves `files`. `setup` may add links and other things that are not files. */
   static async start(
     files: Readonly<Record<string, string | Uint8Array>>,
     { args = [], config }: ServedSiteOptions = {},
@@ -45,7 +45,7 @@ export class ServedSite implements AsyncDisposable {
     return this.program.port;
   }
 
-  /** Sends a request on the one connection that all of them share, and reads the answer. */
+  /** Sends a request on the shared connection, and reads the response. */
   async ask(request: string): Promise<WireResponse> {
     await this.#wire.send(request);
     const response = await this.#wire.expect(request.startsWith("HEAD "));
@@ -56,12 +56,15 @@ export class ServedSite implements AsyncDisposable {
     return response;
   }
 
-  /** What a GET comes to in a few words: `200 text`, `301 /there`, or a status. */
+  /** Returns the response to a GET in short: `200 text`, `301 /there`, or a status. */
   async say(target: string, ...lines: string[]): Promise<string> {
     return summary(await this.ask(get(target, ...lines)));
   }
 
-  /** Compares {@linkcode say} of each target with what is expected: again, when its head is known by its bytes. */
+  /**
+   * Compares {@linkcode say} of each target with what is expected, several times: later requests are found in the
+   * cache of heads.
+   */
   async check(
     rows: readonly (readonly [target: string, expected: string])[],
     ...lines: string[]
@@ -81,7 +84,10 @@ export class ServedSite implements AsyncDisposable {
   }
 }
 
-/** `200 text`, `206 text`, `301 /there`, or a status; of a page for an error `404 text`, when that is in brackets. */
+/**
+ * Returns a response in short: `200 text`, `206 text`, `301 /there`, or a status. For an error page with text in
+ * brackets: `404 [text]`.
+ */
 export function summary({ status, text, fields }: WireResponse): string {
   if (status === 200 || status === 206 || /^\[.*\]$/.test(text)) return `${status} ${text}`;
   return fields.location === undefined ? String(status) : `${status} ${fields.location}`;

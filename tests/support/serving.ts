@@ -1,5 +1,5 @@
 /**
- * Servers in this process, that leave nothing behind.
+ * Servers in this process that leave nothing behind.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -9,7 +9,7 @@ import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
 import { sleep } from "./sleep.ts";
 
-/** Collects rejections that nobody handles, which would end a process; `using` stops that. */
+/** Collects unhandled rejections, which would end a process; `using` stops that. */
 class Rejections {
   readonly reasons: unknown[] = [];
   readonly #listener = (event: PromiseRejectionEvent) => {
@@ -29,18 +29,18 @@ class Rejections {
 export interface Running {
   readonly server: ServerHandle;
   readonly port: number;
-  /** What the server complained of. */
+  /** The logged errors. */
   readonly errors: string[];
 }
 
-/** Serves while `test` runs; afterwards nothing is left open, and no promise was rejected for nobody. */
+/** Serves while `test` runs. Afterwards nothing is left open, and there was no unhandled rejection. */
 export async function withServer(
   served: Served,
   test: (running: Running) => Promise<void>,
   poller: PollerName = "epoll-edge",
 ): Promise<void> {
   using rejections = new Rejections();
-  await sleep(0); // what an earlier test closed
+  await sleep(0); // so that files that an earlier test closed are gone
   const before = openDescriptors();
   const errors: string[] = [];
   const options: ServeOptions = {
@@ -62,12 +62,12 @@ export async function withServer(
   await eventually(() => openDescriptors() <= before, "descriptors are left open");
 }
 
-/** The same on each poller. */
+/** Registers the test for each poller. */
 export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
   for (const poller of POLLER_NAMES) Deno.test(`${name} (${poller})`, () => test(poller));
 }
 
-/** {@link withServer} for a coroutine. */
+/** Calls {@link withServer} with a coroutine. */
 export function withCoroutine(
   coroutine: Coroutine,
   test: (running: Running) => Promise<void>,

@@ -1,6 +1,7 @@
 /**
- * A program, to be run with `--v8-flags=--expose-gc`: collects garbage while clients wait for streams whose handlers
- * kept nothing but a listener on `request.signal`, lets them leave, and prints how many of those heard of it.
+ * A program, to be run with `--v8-flags=--expose-gc`. It collects garbage while clients wait for streams whose
+ * handlers kept nothing but a listener on `request.signal`. Then the clients leave, and it prints how many listeners
+ * were called.
  * @module
  */
 import { fromFetch, serve } from "../../mod.ts";

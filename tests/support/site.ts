@@ -1,12 +1,12 @@
 /**
- * Directories of files to serve, and the repository's own. Nothing here starts a process or opens a socket.
+ * Directories of files to serve, and the repository's path. Nothing here starts a process or opens a socket.
  * @module
  */
 
 /** The repository's root, with a slash at its end. */
 export const REPOSITORY: string = new URL("../../", import.meta.url).pathname;
 
-/** A new directory with the given files; removed by `using`. */
+/** A new directory with the given files; `using` removes it. */
 export class Site {
   readonly root: string = Deno.makeTempDirSync({ prefix: "epollet-test-" });
 

@@ -1,5 +1,5 @@
 /**
- * Waiting for a time to pass. It imports nothing, so that programs without permissions can do it, too.
+ * Waits for a time. The module imports nothing, so that programs without permissions can use it, too.
  * @module
  */
 

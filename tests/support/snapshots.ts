@@ -1,11 +1,11 @@
 /**
- * Snapshots as a server might give them.
+ * Snapshots as a server might take them.
  * @module
  */
 import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
-/** A server that has done nothing yet, but for what is said. */
-export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
+/** Returns the snapshot of a server that has done nothing yet, with the properties of `overrides`. */
+export function snapshotWith(overrides: Partial<Snapshot> = {}): Snapshot {
   return {
     pid: 100,
     startedMs: 1_000_000,
@@ -29,11 +29,11 @@ export function snapshotWith(said: Partial<Snapshot> = {}): Snapshot {
     openDescriptors: 0,
     cache: null,
     heads: { count: 0, bytes: 0, bytesMax: 0 },
-    ...said,
+    ...overrides,
   };
 }
 
-/** A cache that holds, and has done, what `n` says. */
+/** Returns the statistics of a cache in which all values depend on `n`. */
 export function cacheWith(n: number): NonNullable<Snapshot["cache"]> {
   return {
     bytes: n,

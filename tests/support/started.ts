@@ -1,11 +1,11 @@
 /**
- * Programs that say they are ready in other words than the one that serves on a port.
+ * Programs that report in other words than this one that they are ready.
  * @module
  */
 import { assert } from "@std/assert";
 import { awaited, endOf, PATIENCE_MS } from "./waiting.ts";
 
-/** A program that may listen on no port, and what it printed until it was ready. */
+/** A program that may listen on no port, and its output until it was ready. */
 export class Started implements AsyncDisposable {
   readonly process: Deno.ChildProcess;
   readonly greeting: string;
@@ -21,7 +21,7 @@ export class Started implements AsyncDisposable {
     this.#rest = rest;
   }
 
-  /** Waits until standard output matches `ready`. */
+  /** Starts a program, and waits until standard output matches `ready`. */
   static async command(command: readonly string[], ready: RegExp, cwd?: string): Promise<Started> {
     const [program, ...args] = command as [string, ...string[]];
     const options = { args, stdout: "piped", stderr: "inherit" } as const;
@@ -38,7 +38,7 @@ export class Started implements AsyncDisposable {
     return new Started(process, greeting, reader);
   }
 
-  /** Standard output up to its end, after SIGTERM. */
+  /** Sends SIGTERM, and returns the exit status and the rest of standard output. */
   async end(): Promise<{ code: number; rest: string }> {
     this.process.kill("SIGTERM");
     const { code } = await endOf(this.process, "a program after SIGTERM");

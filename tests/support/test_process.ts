@@ -1,5 +1,5 @@
 /**
- * One `deno test` under watch: where it is, and whether what happens now has taken too long.
+ * One `deno test` process that is watched: its current file and test, and whether that takes too long.
  * @module
  */
 import { PATIENCE_VARIABLE } from "./deadline.ts";
@@ -8,17 +8,17 @@ import { endTree } from "./process.ts";
 import { sleep } from "./sleep.ts";
 import { TestProgress } from "./test_progress.ts";
 
-/** How long the rest of the output is waited for, once the tests have ended. */
+/** How long to wait for the rest of the output after the tests have ended. */
 const OUTPUT_PATIENCE_MS = 5000;
 
-/** Names also the packages that only tests use. */
+/** The lock file, which has the packages that only tests use, too. */
 export const LOCK: string = new URL("../deno.lock", import.meta.url).pathname;
 
-/** Tests of some files, which run one after the other in a process of their own. */
+/** The tests of some files, which run one after the other in a separate process. */
 export class TestProcess {
   readonly progress = new TestProgress();
   readonly #files: readonly string[];
-  /** A test writes the seconds into it that it needs (`patient`). */
+  /** The file into which a test writes the seconds that it needs (`patient`). */
   readonly #patienceFile: string;
   readonly #child: Deno.ChildProcess;
   #changes = 0;
@@ -36,17 +36,17 @@ export class TestProcess {
     }).spawn();
   }
 
-  /** Passes on what the tests print. Returns the exit status. */
+  /** Runs the tests and passes on their output. Returns the exit status. */
   async run(print: (text: string) => void): Promise<number> {
     const printed = this.#copy(print);
     const { code } = await this.#child.status;
-    // What a test has left behind may have it open, too.
+    // Processes that a test left behind may have the output open, too.
     await Promise.race([printed, sleep(OUTPUT_PATIENCE_MS)]);
     this.#forget();
     return code;
   }
 
-  /** Returns what has taken longer than its deadline, or null. A test that has not said its own gets `seconds`. */
+  /** Returns what has exceeded its deadline, or null. The deadline is `seconds` unless the test has set its own. */
   overdue(seconds: number): string | null {
     const { changes, file, test } = this.progress;
     const nowMs = performance.now();
@@ -77,7 +77,7 @@ export class TestProcess {
     try {
       Deno.removeSync(this.#patienceFile);
     } catch {
-      // it was ended meanwhile
+      // it has ended meanwhile
     }
   }
 }

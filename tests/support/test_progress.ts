@@ -1,11 +1,15 @@
 /**
- * Where a run of tests is, by what `deno test` prints: a test's name before it runs, and what became of it afterwards.
+ * Follows a test run in the output of `deno test`, which has the name of a test before it runs, and the result
+ * afterwards.
  * @module
  */
 import { stripVTControlCharacters } from "node:util";
 
 const FILE = /^running \d+ tests? from (.+)$/;
-/** At the beginning of a line: steps of a test are indented. What takes long is said behind it. */
+/**
+ * The start of a test, at the beginning of a line; steps of a test are indented. A message about a slow test may
+ * follow.
+ */
 const BEGUN = /^(\S.*?) \.\.\.(?:\s*$|'.* has been running for over )/;
 const ENDED = /^(\S.*) \.\.\. (ok|FAILED|ignored|cancelled)\b.*$/;
 const RESULT = /^(?:ok|FAILED) \| \d+ passed\b.*$/;
@@ -13,25 +17,25 @@ const COUNT = /(\d+) (passed|failed|ignored|filtered out)\b/g;
 const OUTPUT_BEGINS = /^-+ (?:pre-test |post-test )?output -+$/;
 const OUTPUT_ENDS = /-+ (?:pre-test |post-test )?output end -+$/;
 
-/** Takes the output as it comes, however it is cut. */
+/** Reads the output as it comes, however it is cut. */
 export class TestProgress {
   /** The file whose tests run, or null before the first. */
   file: string | null = null;
   /** The test that runs, or null between two. */
   test: string | null = null;
-  /** Raised by each test that begins or ends, and by each file. */
+  /** Increased whenever a test begins or ends, and by each file. */
   changes = 0;
-  /** Tests that failed: name and file. */
+  /** The failed tests: name and file. */
   readonly failures: string[] = [];
-  /** What the last line counts: "passed", "failed", "ignored", "filtered out". Empty until then. */
+  /** The counts in the last line: "passed", "failed", "ignored", "filtered out". Empty until then. */
   readonly counts: Map<string, number> = new Map();
-  /** Text of the file whose tests run. */
+  /** The text of the file whose tests run. */
   #text = "";
   #line = "";
-  /** What tests print may look like anything. */
+  /** True while a test prints. Its output may look like anything. */
   #isOutput = false;
 
-  /** Returns the text of files whose tests have ended: whole lines, file by file. */
+  /** Returns the text of files whose tests have ended: complete lines, file by file. */
   take(text: string): string {
     const lines = (this.#line + text).split("\n");
     this.#line = lines.pop()!;
@@ -45,11 +49,11 @@ export class TestProgress {
       }
       this.#text += line + "\n";
     }
-    this.#look(stripVTControlCharacters(this.#line), false); // the name of a test stands there before the line ends
+    this.#look(stripVTControlCharacters(this.#line), false); // the name of a test is there before the line ends
     return ended;
   }
 
-  /** Returns what `take` has not yet returned. */
+  /** Returns the text that `take` has not returned yet. */
   rest(): string {
     const rest = this.#text + this.#line;
     this.#text = this.#line = "";
@@ -75,7 +79,7 @@ export class TestProgress {
   }
 
   #set(file: string | null, test: string | null): void {
-    if (file === this.file && test === this.test) return; // a line that was seen before it was whole
+    if (file === this.file && test === this.test) return; // a line that was already seen in part
     this.file = file;
     this.test = test;
     this.changes++;

@@ -1,10 +1,10 @@
 /**
- * The system calls that a program makes, as strace(1) sees them.
+ * The system calls of a program, as strace(1) shows them.
  * @module
  */
 import { awaited, endOf } from "./waiting.ts";
 
-/** True where strace is installed; says so where not. */
+/** Returns whether strace is installed, with a message when it is not. */
 export function hasStrace(): boolean {
   const has = new Deno.Command("sh", { args: ["-c", "command -v strace"] }).outputSync().success;
   if (!has) console.log("skipped: strace is not installed, so that system calls cannot be counted");
@@ -40,7 +40,7 @@ export async function traced(
   return lines.filter((line) => line.includes("("));
 }
 
-/** Joins what strace cuts in two where another thread makes a call meanwhile. */
+/** Joins lines that strace splits when another thread makes a call in between. */
 export function wholeCalls(lines: readonly string[]): string[] {
   const begun = new Map<string, string>();
   return lines.flatMap((line) => {
@@ -55,7 +55,7 @@ export function wholeCalls(lines: readonly string[]): string[] {
   });
 }
 
-/** Returns a line for each pread64 of a file below `root`: Deno's own databases are read by that call, too. */
+/** Returns a line for each pread64 of a file below `root`. Deno reads its own databases by that call, too. */
 export async function tracedReads(pid: number, root: string, body: () => Promise<void>): Promise<string[]> {
   const lines = await traced(pid, "pread64", body, ["-y"]);
   return lines.filter((line) => line.includes(`<${Deno.realPathSync(root)}`));

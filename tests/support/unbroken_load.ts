@@ -1,23 +1,23 @@
 /**
- * Clients that ask again and again, while something is done to the server: none of them may notice.
+ * Clients that send requests all the time while something is done to the server, and must not notice it.
  * @module
  */
 import { sleep } from "./sleep.ts";
 import { get, Wire } from "./wire.ts";
 import { awaited, PATIENCE_MS } from "./waiting.ts";
 
-/** Begins at once; {@linkcode UnbrokenLoad.end} ends it. */
+/** A load that begins at once. {@linkcode UnbrokenLoad.end} ends it. */
 export class UnbrokenLoad {
   readonly #clients: Promise<void>[];
   #isEnding = false;
-  /** Answers that were whole and had status 200. */
+  /** Complete responses with status 200. */
   answered = 0;
-  /** Everything else. */
+  /** Everything else that clients saw. */
   readonly failures: string[] = [];
 
   /**
-   * `clients` connect for each request anew; as many more keep their connection for as long as they may. `mayBeClosed` is
-   * false where somebody stands in between who has no reason to end one that is kept.
+   * `clients` connect for each request; as many more keep their connections. `mayBeClosed` is false behind a proxy
+   * that has no reason to close a kept connection.
    */
   constructor(port: number, clients: number, path = "/", mayBeClosed = true) {
     const ask = (isShort: boolean) => this.#ask(port, path, isShort, mayBeClosed);
@@ -32,13 +32,15 @@ export class UnbrokenLoad {
         wire ??= await Wire.connect(port);
         await wire.send(get(path));
         const response = await wire.read();
-        // The server may end a connection between two requests: RFC 9112 §9.3.1 has the client ask again.
+        // The server may end a connection between two requests. Then the client sends the request again (RFC 9112
+        // §9.3.1).
         if (response === null && isFresh) throw new Error("closed without an answer");
         if (response !== null && response.status !== 200) throw new Error(response.statusLine);
         if (response !== null) this.answered++;
         if (response !== null && !isShort && response.fields.connection !== "close") continue;
       } catch (error) {
-        if (isFresh) this.failures.push((error as Error).message); // else it was ended while we asked
+        // A kept connection was closed while the request was sent.
+        if (isFresh) this.failures.push((error as Error).message);
       }
       wire?.[Symbol.dispose]();
       wire = null;
@@ -46,7 +48,7 @@ export class UnbrokenLoad {
     wire?.[Symbol.dispose]();
   }
 
-  /** Waits until so many more requests are answered. */
+  /** Waits until `requests` more requests are answered. */
   async more(requests: number): Promise<void> {
     const wanted = this.answered + requests;
     const endMs = Date.now() + PATIENCE_MS;

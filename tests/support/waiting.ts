@@ -1,15 +1,15 @@
 /**
- * Waiting with an end: a test that waits in vain says for what, instead of hanging.
+ * Waits with an end: a wait that takes too long fails with its purpose, instead of hanging.
  * @module
  */
 import { assert } from "@std/assert";
 import { TIME_SCALE } from "./deno.ts";
 import { sleep } from "./sleep.ts";
 
-/** Many times what anything takes that a test waits for, on a busy machine, too; less than the deadline of a test. */
+/** Many times as long as any wait takes, on a busy machine too, but less than the deadline of a test. */
 export const PATIENCE_MS: number = 60_000 * TIME_SCALE;
 
-/** What `promise` gives; fails where it does not settle. */
+/** Returns the result of `promise`; fails when it does not settle in time. */
 export async function awaited<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise<never>((_, reject) => {
@@ -22,7 +22,10 @@ export async function awaited<T>(promise: Promise<T>, what: string): Promise<T> 
   }
 }
 
-/** Lets timers and promises run until the condition holds; `what` is said where it never does. */
+/**
+ * Lets timers and promises run until the condition is true. Fails with the message `what` when it does not become
+ * true.
+ */
 export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
   while (!await holds()) {
@@ -31,7 +34,7 @@ export async function eventually(holds: () => boolean | Promise<boolean>, what: 
   }
 }
 
-/** What a process prints, and how it ends, which it is expected to do by itself. */
+/** Returns the output and the status of a process that is expected to end by itself. */
 export async function outputOf(process: Deno.ChildProcess, what: string): Promise<Deno.CommandOutput> {
   try {
     return await awaited(process.output(), `the end of ${what}`);
@@ -41,7 +44,7 @@ export async function outputOf(process: Deno.ChildProcess, what: string): Promis
   }
 }
 
-/** How a process ends, which it is expected to do by itself. */
+/** Returns the status of a process that is expected to end by itself. */
 export async function endOf(process: Deno.ChildProcess, what: string): Promise<Deno.CommandStatus> {
   try {
     return await awaited(process.status, `the end of ${what}`);

@@ -1,11 +1,11 @@
 /**
- * A film to seek in, made without an encoder: one second in one colour after the other, and much room between them.
+ * A film for seeking, made without an encoder: each second has one colour, with much padding in between.
  * Source: RFC 8794 (EBML), RFC 9559 (Matroska), RFC 6386 (VP8).
  * @module
  */
 import { concat } from "@std/bytes";
 
-/** VP8 key frames of 32 × 32 pixels in one colour each, as a browser compresses them. */
+/** VP8 key frames of 32 × 32 pixels in one colour each. */
 const FRAMES = {
   red: "EAMAnQEqIAAgAD7RYqpPqCWjoigIAQAaCWUAdgAAgKCgAP7o1x/wT1LlH//xvHoh6VtFOoJBgAA=",
   blue: "EAMAnQEqIAAgAD7RYqpPqCWjoigIAQAaCWUAv+wWpxQAAP7u09//G8f67v7d9vMRhrWtZb3BMCAAAA==",
@@ -13,7 +13,7 @@ const FRAMES = {
 const SIDE_PX = 32;
 const SECOND_MS = 1000;
 
-/** What a second of a film shows. */
+/** The colour of a second of a film. */
 export type Colour = keyof typeof FRAMES;
 
 const ID = {
@@ -53,8 +53,8 @@ const ID = {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * A WebM that shows `colours`, one a second. `secondBytes` is what each second takes: what the frame leaves of it is to
- * be skipped. Where the seconds begin is said at the end of the file.
+ * Returns a WebM that shows `colours`, one per second. Each second takes `secondBytes`, filled up with bytes that
+ * players skip. The index of the seconds is at the end of the file.
  */
 export function film(colours: readonly Colour[], secondBytes: number): Bytes {
   const info = element(
@@ -79,7 +79,8 @@ export function film(colours: readonly Colour[], secondBytes: number): Bytes {
     element(
       ID.CLUSTER,
       unsigned(ID.TIMESTAMP, second * SECOND_MS),
-      element(ID.SIMPLE_BLOCK, Uint8Array.of(0x81, 0, 0, 0x80), fromBase64(FRAMES[colour])), // a key frame of track 1
+      // A key frame of track 1.
+      element(ID.SIMPLE_BLOCK, Uint8Array.of(0x81, 0, 0, 0x80), fromBase64(FRAMES[colour])),
       element(ID.VOID, new Uint8Array(secondBytes)),
     )
   );
@@ -114,7 +115,7 @@ function seekHead(infoAt: number, tracksAt: number, cuesAt: number): Bytes {
   return element(ID.SEEK_HEAD, seek(ID.INFO, infoAt), seek(ID.TRACKS, tracksAt), seek(ID.CUES, cuesAt));
 }
 
-/** Its size always takes eight bytes, so that it depends on nothing but the content's. */
+/** Returns an element. Its size field always has eight bytes, so that its length depends only on the content. */
 function element(id: number, ...content: Bytes[]): Bytes {
   const size = new DataView(new ArrayBuffer(8));
   size.setBigUint64(0, 0x0100_0000_0000_0000n | BigInt(content.reduce((sum, part) => sum + part.length, 0)));

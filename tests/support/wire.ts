@@ -1,11 +1,11 @@
 /**
- * A client that sends bytes as they are and reads what comes back: no HTTP library stands in between.
+ * A client that sends and receives raw bytes, without an HTTP library.
  * @module
  */
 import { concat } from "@std/bytes";
 import { awaited } from "./waiting.ts";
 
-/** One response as it was on the wire. */
+/** A response as it was received. */
 export interface WireResponse {
   readonly status: number;
   readonly statusLine: string;
@@ -44,12 +44,12 @@ export class Wire {
     }
   }
 
-  /** Ends our half: the server reads the end of input. */
+  /** Ends the client's half, so that the server reads the end of input. */
   async endInput(): Promise<void> {
     await this.connection.closeWrite();
   }
 
-  /** Reads once; false at the end or after a reset. */
+  /** Reads once. Returns false at the end or after a reset. */
   async #more(): Promise<boolean> {
     if (this.#ended) return false;
     const chunk = new Uint8Array(65536);
@@ -71,12 +71,12 @@ export class Wire {
     return true;
   }
 
-  /** Waits until something has arrived, and leaves it to be read. */
+  /** Waits until bytes have arrived, and leaves them to be read. */
   async arrival(): Promise<void> {
     if (this.#buffer.length === 0) await this.#more();
   }
 
-  /** What arrives next; null at the end of the connection. */
+  /** Returns the next bytes, or null at the end of the connection. */
   async some(): Promise<Uint8Array | null> {
     if (this.#buffer.length === 0 && !await this.#more()) return null;
     const bytes = this.#buffer;
@@ -84,7 +84,7 @@ export class Wire {
     return bytes;
   }
 
-  /** All bytes up to the end of the connection. @throws {Error} "connection reset" */
+  /** Returns all bytes until the end of the connection. @throws {Error} "connection reset" */
   async readToEnd(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [this.#buffer];
     this.#buffer = new Uint8Array(0);
@@ -95,7 +95,10 @@ export class Wire {
     return concat(chunks);
   }
 
-  /** The next response, null at the end of the connection. `isHead`: it has no body whatever its fields say. */
+  /**
+   * Returns the next response, or null at the end of the connection. `isHead` says that it has no body, whatever its
+   * fields say.
+   */
   async read(isHead = false): Promise<WireResponse | null> {
     let end: number;
     while ((end = indexOf(this.#buffer, "\r\n\r\n")) < 0) {
@@ -131,14 +134,14 @@ export class Wire {
     return { status, statusLine, fields, body, text: decoder.decode(body) };
   }
 
-  /** {@linkcode read} where there must be one. */
+  /** Calls {@linkcode read}, and fails at the end of the connection. */
   async expect(isHead = false): Promise<WireResponse> {
     const response = await this.read(isHead);
     if (response === null) throw new Error("the server closed the connection without an answer");
     return response;
   }
 
-  /** True when the server closes without sending anything more. */
+  /** Returns true when the server closes without sending anything more. */
   async isClosed(): Promise<boolean> {
     return this.#buffer.length === 0 && !await this.#more();
   }
@@ -163,24 +166,24 @@ function indexOf(bytes: Uint8Array, text: string): number {
   return -1;
 }
 
-/** Sends one request on a connection of its own and reads one response. */
+/** Sends one request on a new connection and reads one response. */
 export async function exchange(port: number, request: string, isHead = false): Promise<WireResponse> {
   using wire = await Wire.connect(port);
   await wire.send(request);
   return await wire.expect(isHead);
 }
 
-/** `GET target` with a Host and further field lines. */
+/** Returns a GET of `target` with Host and further field lines. */
 export function get(target: string, ...lines: string[]): string {
   return [`GET ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
 }
 
-/** HEAD `target`, likewise. */
+/** Returns a HEAD of `target` with Host and further field lines. */
 export function head(target: string, ...lines: string[]): string {
   return [`HEAD ${target} HTTP/1.1`, "Host: test", ...lines, "", ""].join("\r\n");
 }
 
-/** What curl prints. */
+/** Returns the output of curl. */
 export function curl(...args: string[]): string {
   return decoder.decode(new Deno.Command("curl", { args: ["-sS", ...args] }).outputSync().stdout);
 }

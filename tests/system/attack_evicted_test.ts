@@ -1,6 +1,6 @@
 /**
- * Clients that read nothing, of a site that does not fit the cache: what has left it, and is still on its way to them, is
- * memory that is held for them.
+ * Clients that read nothing, of a site that does not fit the cache. Content that has left the cache and is still
+ * being sent counts as memory for these clients.
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
@@ -31,7 +31,10 @@ class Scene implements AsyncDisposable {
     this.#server = serve({ path: this.#path, handler: this.#handler, onListen() {}, onError() {} });
   }
 
-  /** Each asks for another file than the one before it; they read the first bytes only: the statuses. */
+  /**
+   * Connects clients, each of which requests another file than the one before and reads the first bytes only. Returns
+   * the statuses.
+   */
   async ask(count: number, field: string): Promise<Set<string>> {
     const statuses = new Set<string>();
     for (let i = 0; i < count; i++) {
@@ -46,12 +49,12 @@ class Scene implements AsyncDisposable {
     return statuses;
   }
 
-  /** The first `count` go. */
+  /** Closes the first `count` clients. */
   leave(count = this.#clients.length): void {
     for (const client of this.#clients.splice(0, count)) client.close();
   }
 
-  /** The body that the last one gets. */
+  /** Returns the body that the last client gets. */
   async read(): Promise<string> {
     const client = this.#clients.at(-1)!;
     let text = "";
@@ -73,7 +76,7 @@ class Scene implements AsyncDisposable {
   }
 }
 
-Deno.test("files that do not fit the cache are sent from the disk while clients that read nothing hold as much memory as they may", async () => {
+Deno.test("files that do not fit the cache are sent from the disk while clients that read nothing hold the maximum of memory", async () => {
   await using scene = new Scene();
   const count = Math.ceil(2 * HELD_BODY_BYTES_MAX / FILE_BYTES);
   assertEquals([...await scene.ask(count, "X-Y: z")], ["200"]);
@@ -87,7 +90,7 @@ Deno.test("files that do not fit the cache are sent from the disk while clients 
 });
 
 for (const [what, field] of [["one part", "1-300000"], ["two parts", "1-100000,200000-400000"]]) {
-  Deno.test(`a client that takes ${what} of a file holds all of it, once that has left the cache`, async () => {
+  Deno.test(`a client that takes ${what} of a file holds all of it, once the file has left the cache`, async () => {
     await using scene = new Scene();
     const count = 50;
     assertEquals([...await scene.ask(count, `Range: bytes=${field}`)], ["206"]);

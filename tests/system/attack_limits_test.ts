@@ -16,14 +16,14 @@ import { sleep } from "../support/sleep.ts";
 const MIB = 1024 * 1024;
 const MANY = ["--max-connections", "100000"];
 
-/** Repeats what others on this machine may have spoiled; the best of three counts. */
+/** Repeats a measurement that other programs on this machine may have disturbed, and takes the best of three. */
 async function best(measure: () => Promise<number>, goalMs: number): Promise<number> {
   let bestMs = Infinity;
   for (let attempt = 0; attempt < 3 && bestMs > goalMs; attempt++) bestMs = Math.min(bestMs, await measure());
   return bestMs;
 }
 
-Deno.test("a thousand clients, 256 descriptors: 503 for who finds no room, no spinning, and service when they are gone", async () => {
+Deno.test("a thousand clients, 256 descriptors: 503 without room, no spinning, and service when the clients have left", async () => {
   using site = new Site({ "index.html": "hello", big: new Uint8Array(5_000_000) });
   using attackers = new Attackers();
   await Promise.all(
@@ -51,7 +51,7 @@ Deno.test("a thousand clients, 256 descriptors: 503 for who finds no room, no sp
   );
 });
 
-Deno.test("a small file beside four downloads at full speed, from memory and from disk: 20 ms at worst", async () => {
+Deno.test("a small file beside four downloads at full speed, from memory and from disk, takes at most 20 ms", async () => {
   using site = new Site({ "index.html": "hello", big: new Uint8Array(100 * MIB) });
   using attackers = new Attackers();
   for (const args of [[], ["--cache-file-size", "256M"]]) {
@@ -66,7 +66,7 @@ Deno.test("a small file beside four downloads at full speed, from memory and fro
   }
 });
 
-Deno.test("floods of connections and of pipelined requests: others are served, memory and descriptors come back", async () => {
+Deno.test("under floods of connections and of pipelined requests others are served, and memory and descriptors come back", async () => {
   using site = new Site({ "index.html": "hello" });
   using attackers = new Attackers();
   await using program = await startServer(site.root, []);
@@ -93,7 +93,7 @@ Deno.test("floods of connections and of pipelined requests: others are served, m
   }
 });
 
-Deno.test("garbage, and what has no end: the right answer or none, and nobody else notices", async () => {
+Deno.test("garbage and endless input get the right response or none, and no other client notices", async () => {
   const random = new Random();
   const noise = Uint8Array.from({ length: 1 << 16 }, () => random.below(256));
   using site = new Site({ "index.html": "hello" });
@@ -115,7 +115,7 @@ Deno.test("garbage, and what has no end: the right answer or none, and nobody el
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("one address at its limits, with all its might: who comes from another is served", async () => {
+Deno.test("while one address floods the server up to its limits, a client of another address is served", async () => {
   using site = new Site({ "index.html": "hello" });
   using attackers = new Attackers();
   const limits = ["--max-per-ip", "50", "--rate", "400/s", "--max-connections", "200"];
@@ -136,7 +136,7 @@ Deno.test("one address at its limits, with all its might: who comes from another
   assert(worstMs <= 50, `${worstMs} ms`);
 });
 
-Deno.test("an address that has all its connections does not push out a client of another that rests", async () => {
+Deno.test("an address with all its connections does not evict an idle client of another address", async () => {
   using site = new Site({ "index.html": "hello" });
   using attackers = new Attackers();
   await using program = await Program.start(site.root, ["--max-per-ip", "2", "--max-connections", "3"]);

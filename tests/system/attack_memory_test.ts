@@ -1,5 +1,5 @@
 /**
- * Clients that read nothing: what they hold of the server's memory does not depend on what is served.
+ * Clients that read nothing: the server's memory for them does not depend on what is served.
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
@@ -16,13 +16,15 @@ import { type Program, Site } from "../support/program.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
 const MIB = 1024 * 1024;
-/** Clients of each kind, and what each would hold if it had a copy of its own. */
+/** The number of clients of each kind, and the memory that each would take with a copy of its own. */
 const CLIENTS = 300;
 const PAGE = "x".repeat(900_000);
-/** What a socket takes by itself is the kernel's; the rest waits in the server. */
+/** The kernel's socket buffers take a part; the rest waits in the server. */
 const UNREAD = { read: 0, rcvbuf: 4096 };
 
-/** By how many bytes the server grows for clients that read nothing, and what those are told that do. */
+/**
+ * Returns by how many bytes the server grows for clients that read nothing, and the statuses that other clients get.
+ */
 async function heldBy(
   attackers: Attackers,
   { port, pid }: Program,
@@ -31,7 +33,7 @@ async function heldBy(
   seconds: number,
 ): Promise<{ bytes: number; statuses: number[] }> {
   const statuses = new Set<number>();
-  // Often enough for the collector of garbage to have found its pace.
+  // Often enough for the heap to have reached a stable size.
   for (let i = 0; i < 40; i++) statuses.add((await exchange(port, request)).status);
   const before = residentBytes(pid);
   const crowd = await attackers.crowd(port, clients, seconds, { send: request, ...UNREAD });
@@ -42,7 +44,7 @@ async function heldBy(
   return { bytes: most - before, statuses: [...statuses] };
 }
 
-Deno.test("300 clients that read nothing of a page of 900 KB, in place of whatever they asked for, share it", async () => {
+Deno.test("300 clients that read nothing of a page of 900 KB, an error or fallback page, share it", async () => {
   using site = new Site({ "404.html": PAGE, "401.html": PAGE, "app.html": PAGE });
   using config = new Site({
     "epollet.json": JSON.stringify({
@@ -71,7 +73,7 @@ Deno.test("300 clients that read nothing of a page of 900 KB, in place of whatev
   }
 });
 
-Deno.test("what other origins are answered counts in the cache, and is kept once for each origin, not for each request", async () => {
+Deno.test("responses for other origins count in the cache, and are kept once for each origin, not for each request", async () => {
   const origins = ["https://a.example", "https://b.example"];
   using site = new Site({ "a.txt": "x".repeat(3500), "d/a.bin": new Uint8Array(100_000) });
   const cacheSize = 300_000;
@@ -106,7 +108,7 @@ Deno.test("what other origins are answered counts in the cache, and is kept once
   handler.close();
 });
 
-Deno.test("many requests of a listed origin for many files take no memory past that of the cache", async () => {
+Deno.test("many requests of a listed origin for many files take no memory besides that of the cache", async () => {
   const files = 500;
   using site = new Site();
   for (let i = 0; i < files; i++) site.write(`${i}.txt`, "x".repeat(3500));
@@ -122,7 +124,7 @@ Deno.test("many requests of a listed origin for many files take no memory past t
       }
     }
   };
-  await ask(0, 10); // known heads have their own bound, and the collector of garbage has found its pace
+  await ask(0, 10); // known heads have their own bound, and the heap has a stable size
   await ask(0, 10);
   const before = residentBytes(program.pid);
   await ask(10, 70);
@@ -130,7 +132,7 @@ Deno.test("many requests of a listed origin for many files take no memory past t
   await eventually(() => bytes() < 60 * MIB, "60 MiB more, and not fewer, for a cache of 8");
 });
 
-Deno.test("300 clients that read nothing of a listing of more than 600 KB share it, and do in each of its forms", async () => {
+Deno.test("300 clients that read nothing of a listing of more than 600 KB share it, in each of its forms", async () => {
   using site = new Site();
   Deno.mkdirSync(site.path("d"));
   for (let i = 0; i < LISTING_PAGE_ENTRIES_MAX; i++) {
@@ -145,7 +147,7 @@ Deno.test("300 clients that read nothing of a listing of more than 600 KB share 
   }
 });
 
-Deno.test("bodies that are not shared have a limit together: 503 for what is large, what is small is served, and all is when they are gone", async () => {
+Deno.test("unshared bodies have a common limit: past it large ones get 503 and small ones are served, until the clients have left", async () => {
   using attackers = new Attackers();
   const size = MIB;
   await using server = serving((request) => {
@@ -164,7 +166,7 @@ Deno.test("bodies that are not shared have a limit together: 503 for what is lar
     await wire.send(get(path));
     return (await wire.expect()).status;
   };
-  // Of those that are made while they are sent, as many may be on their way as one turn serves clients.
+  // Of streamed responses, as many more may begin as one turn serves clients.
   for (const [path, moreBytes] of [["/own", 8 * MIB], ["/stream", 80 * MIB]] as const) {
     const before = residentBytes(Deno.pid);
     const crowd = await attackers.crowd(server.port, 200, 20, { send: get(path), ...UNREAD });
@@ -173,12 +175,12 @@ Deno.test("bodies that are not shared have a limit together: 503 for what is lar
     assertEquals([await ask("/own"), await ask("/stream")], [503, 503]);
     assertLess(bodyMemory.bytes, HELD_BODY_BYTES_MAX + moreBytes);
     const hasRoom = () => residentBytes(Deno.pid) - before < HELD_BODY_BYTES_MAX + 200 * MIB;
-    await eventually(hasRoom, "more is held than counts"); // what is garbage goes when V8 looks for it
+    await eventually(hasRoom, "more is held than counts"); // garbage is freed when V8 looks for it
     crowd.kill();
     await eventually(() => bodyMemory.bytes === 0, `${bodyMemory.bytes} bytes are still held`);
     assertEquals([await ask("/own"), await ask("/stream")], [200, 200]);
   }
-  // One that all have counts once.
+  // A shared body counts once.
   const crowd = await attackers.crowd(server.port, 100, 20, { send: get("/shared"), ...UNREAD });
   await eventually(() => bodyMemory.bytes > 0, "nothing is held");
   assertLess(bodyMemory.bytes, 8 * MIB);
@@ -187,7 +189,7 @@ Deno.test("bodies that are not shared have a limit together: 503 for what is lar
   for (const line of server.errors) assertMatch(line, /^Clients are refused: too much waits in memory/);
 });
 
-Deno.test("bodies of requests that handlers wait for have the same limit: 503 for those past it", async () => {
+Deno.test("request bodies that handlers wait for have the same limit: past it 503", async () => {
   using attackers = new Attackers();
   const size = MIB;
   await using server = serving(async (request) => {

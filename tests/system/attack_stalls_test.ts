@@ -1,5 +1,5 @@
 /**
- * Clients that stall, a thousand at once, and those that half-close: the small version of `deno task attack`.
+ * A thousand clients that stall at once, and clients that half-close: the small version of `deno task attack`.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -15,11 +15,13 @@ import { sleep } from "../support/sleep.ts";
 
 const TIMEOUTS = ["head", "body", "send", "keep-alive"].flatMap((what) => [`--${what}-timeout`, "2s"]);
 const STALLS = stalls();
-/** So that they are a thousand together. */
+/** So many of each kind that they are a thousand in all. */
 const COUNT = Math.ceil(1000 / STALLS.length);
 const WORST_MS = 50;
 
-/** The machine is others', too: what it does to a client at worst is no finding unless it happens each time. */
+/**
+ * Other programs on this machine delay clients, too. So a delay counts only if it occurs in each of three attempts.
+ */
 async function within(what: string, measure: () => Promise<number>): Promise<void> {
   const seen: number[] = [];
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -29,12 +31,12 @@ async function within(what: string, measure: () => Promise<number>): Promise<voi
   throw new Error(`${what}: ${seen.join(", ")} ms`);
 }
 
-Deno.test("a thousand clients that stall in all ways are cut off in time, cost little, and others notice nothing", async () => {
+Deno.test("a thousand clients that stall in all ways are cut off in time and cost little, and other clients are served promptly", async () => {
   using site = new Site({ "index.html": "hello", big: new Uint8Array(50_000_000) });
   using attackers = new Attackers();
   await using program = await startServer(site.root, TIMEOUTS);
   await attackers.probe(program.port, 0.5, "/big");
-  await attackers.crowd(program.port, 1, 0, {}).then(({ result }) => result); // it is compiled
+  await attackers.crowd(program.port, 1, 0, {}).then(({ result }) => result); // the code is compiled
   const quiet = new Usage(program.pid);
   await attackers.probe(program.port, 0.5);
   const quietPercent = quiet.percent;
@@ -45,26 +47,27 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
   const startMs = performance.now();
   await sleep(300); // the downloads begin
   const there = descriptorsOf(program.pid) - base;
-  assert(there > 900, `${there} are there`); // who says nothing comes later
+  assert(there > 900, `${there} are there`); // silent clients are accepted later
   const usage = new Usage(program.pid);
   const probe = await attackers.probe(program.port, 1);
   const percent = usage.percent - quietPercent;
   assert(percent < 10, `${percent} % of a processor beside what others cost`);
-  assert(probe.worstMs <= WORST_MS * 2, JSON.stringify(probe)); // others are connected at that time only
+  // The probe's own connections come at that time, too.
+  assert(probe.worstMs <= WORST_MS * 2, JSON.stringify(probe));
   assertEquals([probe.failed, probe.others], [0, 0]);
   await descriptorsFall(program.pid, base, 9000);
-  // The last are those that read a little (two timeouts), a second beside.
+  // The last ones are those that read a little: two timeouts, plus a second.
   const lastMs = performance.now() - startMs;
   assert(lastMs > 1500 && lastMs < 5500, `the last was cut off after ${lastMs} ms`);
   for (const [i, crowd] of crowds.entries()) {
     const { name, behaviour, status } = STALLS[i]!;
-    if (behaviour.vanish) { // it notices nothing
+    if (behaviour.vanish) { // the clients do not notice it
       crowd.kill();
       await crowd.result;
       continue;
     }
     const { statuses, cut, lastCutMs } = await crowd.result;
-    assertEquals(cut, COUNT, name); // by a reset those that do not read, or they would not notice for minutes
+    assertEquals(cut, COUNT, name); // clients that do not read get a reset, or they would not notice for minutes
     if (behaviour.read === -1) assertEquals(statuses, { [status ?? 0]: COUNT }, name);
     assert(lastCutMs < STALLS[i]!.timeouts * 2000 + 2000, `${name}: ${lastCutMs} ms`); // with the time to connect
   }
@@ -72,7 +75,7 @@ Deno.test("a thousand clients that stall in all ways are cut off in time, cost l
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("slowhttptest in all of its modes, with a thousand connections each: others are served within 50 ms", async () => {
+Deno.test("in all modes of slowhttptest, with a thousand connections each, others are served within 50 ms", async () => {
   using site = new Site({ "index.html": "hello", big: new Uint8Array(5_000_000) });
   using attackers = new Attackers();
   await using program = await startServer(site.root, []);
@@ -93,7 +96,7 @@ Deno.test("slowhttptest in all of its modes, with a thousand connections each: o
   });
 });
 
-Deno.test("a request and a half-close: the whole answer, small and of 50 MB, on every poller, with a coroutine and without", async () => {
+Deno.test("a request with a half-close gets the whole response, small and of 50 MB, on every poller, with a coroutine and without", async () => {
   const large = new Uint8Array(50_000_000);
   for (let i = 0; i < large.length; i += 997) large[i] = i % 251;
   using site = new Site({ "index.html": "hello", large });
@@ -102,7 +105,8 @@ Deno.test("a request and a half-close: the whole answer, small and of 50 MB, on 
     await Promise.all([[], ["--coroutine"]].map(async (coroutine) => {
       await using program = await Program.start(site.root, ["--poller", poller, ...coroutine]);
       const words = [poller, ...coroutine].join(" ");
-      // Its tag is known then: to make one may take a busy machine the second after which such a client counts as gone.
+      // The tag is known after this. Computing it may take a busy machine longer than the second after which a
+      // half-closed client counts as gone.
       assertEquals((await exchange(program.port, head("/large"), true)).status, 200, words);
       for (let i = 0; i < 5; i++) assert(await halfClosed(program.port, "/", small), words);
       assert(await halfClosed(program.port, "/large", large), words);

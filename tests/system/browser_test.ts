@@ -1,5 +1,5 @@
 /**
- * A real browser loads the site that is served out of the box.
+ * A real browser loads the site that is served by default.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -7,21 +7,24 @@ import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { findBrowser, QUIETLY, removeSoon } from "../support/browser.ts";
 import { Program, REPOSITORY, Site } from "../support/program.ts";
 
-/** Time as the page sees it; it stands still while the page waits for the server. */
+/** Time as the page sees it. It stands still while the page waits for the server. */
 const VIRTUAL_TIME_MS = 5_000;
 const BROWSER_TIMEOUT_MS = 60_000;
-/** Their own widths, in the order of the page: the mark and the drawing. One that was not loaded has none. */
+/**
+ * The widths of the images, in the order of the page: the mark and the drawing. An image that was not loaded has
+ * none.
+ */
 const IMAGE_WIDTHS_PX = "64 440";
 
-/** What a visit left behind. */
+/** The result of a visit. */
 interface Visit {
   /** The document after its scripts have run. */
   readonly dom: string;
-  /** What the page's console shows: errors of scripts, and what the browser refused to use. */
-  readonly complaints: readonly string[];
+  /** The messages on the page's console: errors of scripts, and resources that the browser blocked. */
+  readonly consoleMessages: readonly string[];
 }
 
-/** `known` is what the browser remembers of earlier visits; null: there were none. */
+/** Visits `url`. `known` is the profile with earlier visits, or null. */
 async function visit(browser: string, url: string, known: string | null = null): Promise<Visit> {
   const profile = known ?? await Deno.makeTempDir({ prefix: "epollet-browser-" });
   const args = [
@@ -46,7 +49,7 @@ async function visit(browser: string, url: string, known: string | null = null):
     assert(output.success, `the browser failed or did not end: ${log}`);
     return {
       dom: decoder.decode(output.stdout),
-      complaints: log.split("\n").filter((line) => line.includes(":CONSOLE")),
+      consoleMessages: log.split("\n").filter((line) => line.includes(":CONSOLE")),
     };
   } finally {
     clearTimeout(timer);
@@ -54,12 +57,12 @@ async function visit(browser: string, url: string, known: string | null = null):
   }
 }
 
-/** The text of the element with this id, when it holds nothing but text. */
+/** Returns the text of the element with this id, if it contains only text. */
 function textOf(dom: string, id: string): string {
   return new RegExp(`id="${id}"[^>]*>([^<]*)<`).exec(dom)?.[1] ?? "";
 }
 
-/** Visits the site through the program, or says why it does not. */
+/** Visits the site through the program, or prints why it does not. */
 async function withVisit(args: readonly string[], check: (visit: Visit) => void): Promise<void> {
   const browser = await findBrowser();
   if (browser === null) return;
@@ -69,8 +72,8 @@ async function withVisit(args: readonly string[], check: (visit: Visit) => void)
 
 for (const poller of POLLER_NAMES) {
   Deno.test(`a browser loads the page with its style sheet, script and images through ${poller}`, async () => {
-    await withVisit(["--poller", poller], ({ dom, complaints }) => {
-      assertEquals(complaints, []);
+    await withVisit(["--poller", poller], ({ dom, consoleMessages }) => {
+      assertEquals(consoleMessages, []);
       assertStringIncludes(dom, "<h1>This page came through epoll.</h1>");
       assertStringIncludes(dom, 'data-color-scheme="light dark"', "the style sheet is not in force");
       assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
@@ -87,15 +90,15 @@ for (const poller of POLLER_NAMES) {
 }
 
 Deno.test("a browser loads the page when every response closes its connection", async () => {
-  await withVisit(["--no-keep-alive"], ({ dom, complaints }) => {
-    assertEquals(complaints, []);
+  await withVisit(["--no-keep-alive"], ({ dom, consoleMessages }) => {
+    assertEquals(consoleMessages, []);
     assertStringIncludes(dom, `data-image-widths="${IMAGE_WIDTHS_PX}"`, "an image was not loaded");
     assertEquals(textOf(dom, "status"), "20 round trips done.");
     assertEquals(textOf(dom, "connection"), "closed");
   });
 });
 
-Deno.test("a page that becomes a directory is found by a browser that was redirected before", async () => {
+Deno.test("a page that becomes a directory is found by a browser with a cached redirect", async () => {
   const browser = await findBrowser();
   if (browser === null) return;
   using site = new Site({ "about.html": "<p id=p>page</p>" });

@@ -1,5 +1,5 @@
 /**
- * `deno task compile`: the program that it makes is started as a user starts it.
+ * `deno task compile`: the resulting program is started as a user starts it.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -11,7 +11,7 @@ import { exchange, get } from "../support/wire.ts";
 
 const decoder = new TextDecoder();
 
-Deno.test("deno task compile --help names each flag and variable, and makes nothing", async () => {
+Deno.test("deno task compile --help names each flag and variable, and compiles nothing", async () => {
   for (const flag of ["--help", "-h"]) {
     const { code, stdout, stderr } = await run([Deno.execPath(), "task", "--quiet", "compile", flag]);
     assertEquals([code, stderr], [0, ""]);
@@ -22,13 +22,13 @@ Deno.test("deno task compile --help names each flag and variable, and makes noth
   }
 });
 
-Deno.test("the compiled program is the program; with a site it serves that from its own file, with no right to read any", async () => {
+Deno.test("the compiled program works like the program; with a site it serves that from its own file, without permission to read others", async () => {
   using folder = new Site();
   const runtime = await findRuntime(folder.root);
   if (typeof runtime === "string") return console.log(`skipped: nothing to compile with here: ${runtime}`);
   const plain = folder.path("plain");
 
-  // what main.ts imports when it is needed is in there, too
+  // modules that main.ts imports on demand are included, too
   assertMatch((await run([plain, "--version"])).stdout, /^epollet \d/);
   assertStringIncludes((await run([plain, "--man"])).stdout, ".TH");
   assertStringIncludes((await run([plain, "--completions", "bash"])).stdout, "epollet");
@@ -50,7 +50,7 @@ Deno.test("the compiled program is the program; with a site it serves that from 
   const made = await compile(args, runtime);
   assertEquals([made.code, made.stderr], [0, ""]);
   assertMatch(made.stdout, /^3 files, 1500018 bytes, of /);
-  site[Symbol.dispose](); // from here on the files are nowhere but in the program
+  site[Symbol.dispose](); // from now on the files are only in the program
   site.write("put-there-later.txt", "x");
 
   const started = performance.now();
@@ -80,14 +80,15 @@ Deno.test("the compiled program is the program; with a site it serves that from 
   running.kill("SIGTERM");
   assertEquals((await running.finish()).code, 0);
 
-  // a root on disk, and a configuration, count more than what came with the program
+  // a root on disk, and a configuration, override those in the program
   folder.write("epollet.json", `{ "headers": { "X-From": "disk" } }`);
   folder.write("public/index.html", "on disk");
   await using other = await Program.startCommand([program, "0", "public"], folder.root);
   const disk = await exchange(other.port, get("/"));
   assertEquals([disk.text, disk.fields["x-from"]], ["on disk", "disk"]);
 
-  // a file that is only found says nothing of the site in the program, unless it puts one of its directory there
+  // a configuration that is only found does not affect the site in the program, unless it sets a root in its own
+  // directory
   await using own = await Program.startCommand([program, "0"], folder.root);
   const embedded = await exchange(own.port, get("/"));
   assertEquals([embedded.text, embedded.fields["x-from"]], ["<h1>embedded</h1>", "site"]);
@@ -109,7 +110,7 @@ Deno.test("for linux-arm64 it makes a program of that machine, and never one of 
   const env: Record<string, string> = stub === undefined ? {} : { DENORT_BIN: stub };
   const { code, stderr } = await compile(args, env);
   if (code !== 0) {
-    // also where DENORT_BIN is of this machine: that is noticed
+    // also if DENORT_BIN is for this machine: that is noticed
     assertEquals([code, fileExists(program)], [1, false], stderr);
     return console.log(`skipped: no runtime for aarch64 (DENORT_BIN_ARM64 names one): ${reasonOf(stderr)}`);
   }
@@ -127,7 +128,7 @@ function fileExists(path: string): boolean {
   }
 }
 
-Deno.test("a mistake is named: no such site, no such target, a configuration that names a root", async () => {
+Deno.test("a mistake is named: a missing site, an unknown target, a configuration with a root", async () => {
   using folder = new Site({ "rooted.json": `{ "root": "x" }`, "broken.json": "{", "site/a": "a" });
   const { root } = folder;
   const cases: readonly (readonly [args: readonly string[], expected: string])[] = [

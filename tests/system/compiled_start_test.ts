@@ -1,5 +1,5 @@
 /**
- * The compiled program's start: whose code it runs, and what it keeps open past `--user`.
+ * The start of the compiled program: whose code it runs, and what it keeps open after `--user`.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -14,7 +14,7 @@ const IS_ROOT = Deno.uid() === 0;
 const OTHERS_MAY_WRITE = 0o022;
 const STICKY = 0o1000;
 
-/** A file that was opened for reading, or executed, in a line of `strace -y`; null for other lines. */
+/** Returns the file that was opened for reading, or executed, in a line of `strace -y`; null for other lines. */
 function readIn(line: string, cwd: string): string | null {
   const [, descriptor, name, rest] =
     /\b(?:openat|openat2|open|execve)\((?:(AT_FDCWD|\d+)(?:<[^>]*>)?, )?"([^"]*)", ([^]*)$/
@@ -25,9 +25,9 @@ function readIn(line: string, cwd: string): string | null {
   return `${/<([^>]*)>/.exec(line)?.[1]}/${name}`;
 }
 
-/** The directory on the way to `path` in which another user could put something in its place; null: there is none. */
+/** Returns the directory on the way to `path` in which another user could create files, or null. */
 function plantable(path: string): string | null {
-  if (/^\/(proc|sys|dev)\//.test(path)) return null; // the kernel's
+  if (/^\/(proc|sys|dev)\//.test(path)) return null; // the kernel's own
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
   let directory = "/";
   for (const name of names) {
@@ -52,12 +52,12 @@ function statOf(path: string): Deno.FileInfo | null {
   }
 }
 
-Deno.test("a compiled start reads no code that another user could put there", async () => {
+Deno.test("a compiled start reads no code from a place where another user could put it", async () => {
   if (!hasStrace()) return;
   using folder = new Site({ "www/index.html": "hello" });
   const runtime = await findRuntime(folder.root);
   if (typeof runtime === "string") return console.log(`skipped: nothing to compile with here: ${runtime}`);
-  // World-writable: the directory of temporary files, and the one that it is started in.
+  // World-writable directories: the one for temporary files, and the one in which the program is started.
   using planted = new Site({
     "deno-compile-plain.cache": "planted",
     "deno.json": "planted",
@@ -92,7 +92,7 @@ Deno.test("a compiled start reads no code that another user could put there", as
   assertEquals([...read].filter((path) => plantable(path) !== null), []);
 });
 
-Deno.test("compiled, with workers: past --user nothing of the starter's is open, and nothing can be written but the log", async () => {
+Deno.test("compiled, with workers: after --user none of the starter's files is open, and only the log can be written", async () => {
   if (!IS_ROOT) return console.log("skipped: only root can become another user");
   using site = carelessSite();
   const runtime = await findRuntime(site.root);

@@ -1,30 +1,30 @@
 /**
- * What the Dockerfile and compose.yaml promise. `deno task container` builds the image and tries it.
+ * The guarantees of Dockerfile and compose.yaml. `deno task container` builds the image and tries it.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { REPOSITORY } from "../support/site.ts";
 
-/** Each instruction, with the lines that it goes on for. */
+/** Each instruction, with its continuation lines. */
 const INSTRUCTIONS: readonly (readonly [name: string, rest: string])[] = Deno
   .readTextFileSync(`${REPOSITORY}Dockerfile`).replaceAll(/^#.*\n/gm, "").replaceAll(/\\\n\s*/g, "").split(
     "\n",
   )
   .filter((line) => line !== "").map((line) => [line.split(" ")[0]!, line.slice(line.indexOf(" ") + 1)]);
 
-function said(name: string): string[] {
+function instructionsOf(name: string): string[] {
   return INSTRUCTIONS.filter(([other]) => other === name).map(([, rest]) => rest);
 }
 
-Deno.test("the image is built in two stages, of images that are named as they are", () => {
-  const bases = said("FROM");
+Deno.test("the image is built in two stages, from base images that are named exactly", () => {
+  const bases = instructionsOf("FROM");
   assertEquals(bases.length, 2);
   for (const base of bases) assertMatch(base, /^[a-z0-9./-]+:[a-z0-9.-]+( AS build)?$/);
-  assertMatch(said("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
+  assertMatch(instructionsOf("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
 });
 
-Deno.test("it runs as a user by number, on port 8080, is asked how it is, and ended by SIGTERM", () => {
+Deno.test("the container runs as a numeric user, on port 8080, has a health check, and ends at SIGTERM", () => {
   const runtime = INSTRUCTIONS.slice(INSTRUCTIONS.findLastIndex(([name]) => name === "FROM"));
   const one = (name: string) => {
     const found = runtime.filter(([other]) => other === name);
@@ -44,12 +44,12 @@ Deno.test("it runs as a user by number, on port 8080, is asked how it is, and en
     ),
   );
   assertEquals([labels.title, labels.version, labels.licenses], ["epollet", config.version, config.license]);
-  assertEquals(labels["base.name"], said("FROM").at(-1));
+  assertEquals(labels["base.name"], instructionsOf("FROM").at(-1));
 });
 
-Deno.test("the keys of a mounted file that the image's variables overrule are those that deploy.md names", () => {
+Deno.test("the keys of a mounted file that the image's variables override are those that deploy.md names", () => {
   const variables = Array.from(
-    said("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
+    instructionsOf("ENV").join(" ").matchAll(/EPOLLET_(\w+)=/g),
     ([, name]) => name!.toLowerCase(),
   );
   const [, keys = ""] = /All of the file counts but ([^]*?),\s+which\s+the image's variables/.exec(
@@ -59,7 +59,7 @@ Deno.test("the keys of a mounted file that the image's variables overrule are th
   assertEquals(["config", ...named].toSorted(), variables.toSorted());
 });
 
-Deno.test("all that the program is made of gets into the build, and nothing else", () => {
+Deno.test("all parts of the program get into the build, and nothing else", () => {
   const lines = Deno.readTextFileSync(`${REPOSITORY}.dockerignore`).trim().split("\n").filter((line) =>
     line[0] !== "#"
   );
@@ -84,7 +84,7 @@ Deno.test("all that the program is made of gets into the build, and nothing else
   assert(!passed.includes("tests"));
 });
 
-Deno.test("compose.yaml leaves it nothing to write to, and no right", () => {
+Deno.test("with compose.yaml the container can write nothing, and has no capabilities", () => {
   const compose = Deno.readTextFileSync(`${REPOSITORY}compose.yaml`);
   for (
     const line of [

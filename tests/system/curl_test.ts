@@ -1,5 +1,5 @@
 /**
- * curl(1) goes on with a download that was cut off, and fetches only what has changed.
+ * curl(1) continues a download that was cut off, and fetches only what has changed.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -7,14 +7,14 @@ import { Program, Site } from "../support/program.ts";
 
 const MIB = 1024 * 1024;
 
-/** True where curl is installed; says so where not. */
+/** Returns whether curl is installed, with a message when it is not. */
 function hasCurl(): boolean {
   const has = new Deno.Command("sh", { args: ["-c", "command -v curl"] }).outputSync().success;
   if (!has) console.log("skipped: curl is not installed");
   return has;
 }
 
-/** Runs curl: its exit code, and the status of the answer. */
+/** Runs curl, and returns its exit status and the status of the response. */
 async function curl(...args: string[]): Promise<{ code: number; status: number }> {
   const { code, stdout } = await new Deno.Command("curl", {
     args: ["-sS", "-w", "%{http_code}", ...args],
@@ -27,7 +27,7 @@ function bytes(size: number, seed: number): Uint8Array {
   return new Uint8Array(size).map((_, i) => i * 7 + (i >> 8) + seed);
 }
 
-/** What `curl -C -` is to fetch: in memory, on disk, and a compressed form that is asked for as such. */
+/** The targets for `curl -C -`: in memory, on disk, and a compressed form. */
 const TARGETS: readonly (readonly [target: string, name: string, ...args: string[]])[] = [
   ["small.bin", "small.bin"],
   ["large.bin", "large.bin"],
@@ -43,18 +43,18 @@ function siteToFetch(): Site {
   });
 }
 
-/** True when the files have the same bytes. */
+/** Returns true when the files have the same bytes. */
 function isSame(path: string, other: string): boolean {
   const [a, b] = [Deno.readFileSync(path), Deno.readFileSync(other)];
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-Deno.test("curl -C - goes on where a file was cut off, wherever that was", async () => {
+Deno.test("curl -C - continues a file at any position", async () => {
   if (!hasCurl()) return;
   using site = siteToFetch();
   using here = new Site();
   await using program = await Program.start(site.root);
-  // Without a tag a range is of the plain form, wherever the client takes that.
+  // Without a tag a range is one of the uncompressed form, wherever the client continues.
   const targets: typeof TARGETS = [
     ...TARGETS.slice(0, 2),
     ["app.js", "app.js", "-H", "Accept-Encoding: gzip"],
@@ -77,13 +77,13 @@ Deno.test("curl -C - goes on where a file was cut off, wherever that was", async
   }
 });
 
-Deno.test("curl -C - goes on after it was interrupted in the middle of a transfer", async () => {
+Deno.test("curl -C - continues after it was interrupted in the middle of a transfer", async () => {
   if (!hasCurl()) return;
   using site = siteToFetch();
   using here = new Site();
   await using program = await Program.start(site.root);
   const url = `http://127.0.0.1:${program.port}/large.bin`;
-  const first = await new Deno.Command("sh", { // files of 1 MB at most: the kernel stops it there
+  const first = await new Deno.Command("sh", { // files of 1 MB at most, so the kernel stops it there
     args: ["-c", `ulimit -f 2000; exec curl -sS -o "$0" "$1"`, here.path("got"), url],
     stderr: "null",
   }).output();
@@ -95,11 +95,11 @@ Deno.test("curl -C - goes on after it was interrupted in the middle of a transfe
   assert(isSame(here.path("got"), site.path("large.bin")));
 });
 
-Deno.test("with If-Range curl goes on with the file that it began, and with no other", async () => {
+Deno.test("with If-Range curl continues the file that it began, and no other", async () => {
   if (!hasCurl()) return;
   using site = siteToFetch();
   using here = new Site();
-  await using program = await Program.start(site.root, ["--precompressed", "always"]); // times are set
+  await using program = await Program.start(site.root, ["--precompressed", "always"]); // the test sets times
   for (const [target, name, ...args] of TARGETS) {
     const url = `http://127.0.0.1:${program.port}/${target}`;
     const resume = async (validator: string) => {
@@ -127,7 +127,7 @@ Deno.test("curl --etag-compare and -z fetch a file again when it has changed, an
   if (!hasCurl()) return;
   using site = siteToFetch();
   using here = new Site();
-  await using program = await Program.start(site.root, ["--precompressed", "always"]); // times are set
+  await using program = await Program.start(site.root, ["--precompressed", "always"]); // the test sets times
   for (const [target, name, ...args] of TARGETS) {
     const url = `http://127.0.0.1:${program.port}/${target}`;
     const got = here.path("got");
@@ -135,7 +135,7 @@ Deno.test("curl --etag-compare and -z fetch a file again when it has changed, an
       curl(...args, "--etag-compare", here.path(target), "--etag-save", here.path(target), "-o", got, url);
     const byDate = () => curl(...args, "-R", "-z", got, "-o", got, url);
     for (const fetch of [byTag, byDate]) {
-      Deno.utimeSync(site.path(name), 1e9, 1e9); // a date tells changes apart that are a second apart
+      Deno.utimeSync(site.path(name), 1e9, 1e9); // dates distinguish changes that are a second apart
       if (fetch === byDate) Deno.removeSync(got);
       assertEquals(await fetch(), { code: 0, status: 200 }, target);
       assert(isSame(got, site.path(name)), target);

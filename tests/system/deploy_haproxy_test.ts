@@ -1,8 +1,9 @@
 /**
- * deploy/haproxy.cfg: HAProxy itself in front of three programs, of which one is taken away, and comes back.
+ * deploy/haproxy.cfg: HAProxy in front of three programs, one of which is taken away and comes back.
  * @module
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { freePort } from "../support/free_port.ts";
 import { LogInFile } from "../support/access_log.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Program, programCommand, REPOSITORY, Site } from "../support/program.ts";
@@ -13,7 +14,7 @@ import { endOf } from "../support/waiting.ts";
 const FILE = `${REPOSITORY}deploy/haproxy.cfg`;
 const NAMES = ["a", "b", "c"] as const;
 const LARGE_BYTES = 6_000_000;
-/** Somebody else than HAProxy, which the servers see as 127.0.0.1. */
+/** Another address than HAProxy's, which the servers see as 127.0.0.1. */
 const CLIENT = "127.0.0.77";
 
 const IS_INSTALLED: boolean = (() => {
@@ -26,18 +27,13 @@ const IS_INSTALLED: boolean = (() => {
 })();
 if (!IS_INSTALLED) console.warn("tests of deploy/haproxy.cfg are left out: haproxy is not installed");
 
-function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return listener.addr.port;
-}
-
-/** `text` with `pattern`, which it has to have once, replaced. */
+/** Replaces `pattern` in `text`, where it has to occur once. */
 function substitute(text: string, pattern: RegExp, by: string): string {
   assertEquals(text.match(new RegExp(pattern, "gm"))?.length, 1, `${pattern} in ${FILE}`);
   return text.replace(new RegExp(pattern, "m"), by);
 }
 
-/** One of the servers, as the file's comment says to start it. */
+/** One of the servers, started as the file's comment says. */
 class Behind implements AsyncDisposable {
   readonly #root: string;
   readonly log = new LogInFile();
@@ -57,14 +53,14 @@ class Behind implements AsyncDisposable {
     ]));
   }
 
-  /** Ends it, and waits until it is gone. */
+  /** Ends the server, and waits until it is gone. */
   async end(signal: Deno.Signal): Promise<void> {
     this.#program!.kill(signal);
     const { code, signal: cause } = await this.#program!.finish();
     assertEquals(signal === "SIGTERM" ? code : cause, signal === "SIGTERM" ? 0 : signal);
   }
 
-  /** Responses with this status to such a client. */
+  /** Counts the responses with status 200 to this client. */
   served(client: string): number {
     const lines = this.log.lines.map((line) => JSON.parse(line) as { client: string; status: number });
     return lines.filter((line) => line.client === client && line.status === 200).length;
@@ -76,7 +72,7 @@ class Behind implements AsyncDisposable {
   }
 }
 
-/** HAProxy with the file as it stands, but for ports, addresses and rights that only root can give up. */
+/** Starts HAProxy with the file as it is, except for ports, addresses and rights that only root can give up. */
 async function startHaproxy(
   servers: readonly Behind[],
   port: number,
@@ -101,7 +97,7 @@ async function startHaproxy(
 }
 
 Deno.test({
-  name: "deploy/haproxy.cfg is well for HAProxy, which has no warning to give",
+  name: "HAProxy accepts deploy/haproxy.cfg without a warning",
   ignore: !IS_INSTALLED || Deno.uid() !== 0,
   fn() {
     const { code, stdout, stderr } = new Deno.Command("haproxy", { args: ["-c", "-f", FILE] }).outputSync();
@@ -126,7 +122,7 @@ Deno.test({
     const load = new UnbrokenLoad(port, 6, "/", false);
     try {
       await load.more(200);
-      // Two of each server: the one that drains finishes its own.
+      // Two for each server. The server that drains finishes its own.
       const downloads = [...NAMES, ...NAMES].map(() => {
         const args = ["-sS", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--limit-rate", "6M"];
         return new Deno.Command("curl", { args: [...args, `http://127.0.0.1:${port}/large`] }).output();

@@ -1,5 +1,6 @@
 /**
- * deploy/kubernetes.yaml: Kubernetes' own schemas, what its parts say of each other, and of the program.
+ * deploy/kubernetes.yaml: Kubernetes' own schemas accept it, and its parts agree with each other and with the
+ * program.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -35,7 +36,7 @@ function mistakesIn(text: string): string[] {
   return parseAll(text).flatMap((document) => new Manifest(document).mistakes);
 }
 
-Deno.test("Kubernetes' schemas find nothing wrong with kubernetes.yaml, and no field that they do not know", () => {
+Deno.test("Kubernetes' schemas find no mistake in kubernetes.yaml, and no unknown field", () => {
   assertEquals(ALL.map((document) => document.at("kind").text), [
     "ConfigMap",
     "Deployment",
@@ -47,7 +48,7 @@ Deno.test("Kubernetes' schemas find nothing wrong with kubernetes.yaml, and no f
   assertEquals(mistakesIn(TEXT), []);
 });
 
-Deno.test("they do find what is misspelt, missing, in the wrong place, or of the wrong type", () => {
+Deno.test("the schemas do find a misspelt, missing or misplaced field, and one of the wrong type", () => {
   const CONTAINER = "Deployment /spec/template/spec/containers/0";
   const cases: [from: string, to: string, mistake: string][] = [
     ["readinessProbe:", "readinesProbe:", `apps/v1 ${CONTAINER}/readinesProbe: unknown`],
@@ -69,7 +70,7 @@ Deno.test("they do find what is misspelt, missing, in the wrong place, or of the
   }
 });
 
-Deno.test("Service, budget, policy and spread mean the Deployment's pods, and the autoscaler the Deployment", () => {
+Deno.test("Service, budget, policy and spread select the Deployment's pods, and the autoscaler the Deployment", () => {
   const labels = deployment.at("spec", "template", "metadata", "labels").value;
   const selectors = [
     deployment.at("spec", "selector", "matchLabels"),
@@ -93,7 +94,7 @@ Deno.test("Service, budget, policy and spread mean the Deployment's pods, and th
   assert(container.at("resources", "requests").has("cpu"), "the autoscaler counts in parts of that");
 });
 
-Deno.test("ports are those of the image; the admin port is the kubelet's and Prometheus', and not the Service's", () => {
+Deno.test("ports are those of the image; the admin port is for the kubelet and Prometheus, and not in the Service", () => {
   assertEquals(ports, { http: 8080, admin: 9090 });
   assertMatch(DOCKERFILE, new RegExp(`\\bEPOLLET_PORT=${ports.http}\\b`));
   const [port, ...others] = one("Service").at("spec", "ports").list as [Manifest, ...Manifest[]];
@@ -107,7 +108,7 @@ Deno.test("ports are those of the image; the admin port is the kubelet's and Pro
   assertEquals([admin.has("from"), admin.at("ports", 0, "port").text], [true, "admin"]);
 });
 
-Deno.test("a pod that goes is not asked any more before it drains, has the time to, and another is ready", () => {
+Deno.test("a pod that ends gets no more requests before it drains, has enough time, and another is ready", () => {
   const seconds = pod.at("terminationGracePeriodSeconds").number;
   const sleep = container.at("lifecycle", "preStop", "sleep", "seconds").number;
   assert(sleep >= 5);
@@ -118,7 +119,7 @@ Deno.test("a pod that goes is not asked any more before it drains, has the time 
   });
 });
 
-Deno.test("it is nobody's root, writes nowhere, and gets no right", () => {
+Deno.test("the pod is not root, writes nowhere, and has no capabilities", () => {
   const user = /^USER (\d+):(\d+)$/m.exec(DOCKERFILE);
   const security = pod.at("securityContext");
   assertEquals(security.at("runAsNonRoot").value, true);
@@ -136,13 +137,13 @@ Deno.test("it is nobody's root, writes nowhere, and gets no right", () => {
   assertMatch(container.at("image").text, new RegExp(`^epollet:${config.version.replaceAll(".", "\\.")}$`));
 });
 
-Deno.test("the settings are where the image looks for them, are well, and the probes are answered as the kubelet asks", async () => {
+Deno.test("the settings are where the image looks for them and are valid, and the probes are answered as the kubelet asks", async () => {
   const [mount] = container.at("volumeMounts").list as [Manifest];
   const [volume] = pod.at("volumes").list as [Manifest];
   assertEquals(mount.at("name").text, volume.at("name").text);
   assertEquals(volume.at("configMap", "name").text, one("ConfigMap").at("metadata", "name").text);
   assertMatch(DOCKERFILE, new RegExp(`^WORKDIR ${mount.at("mountPath").text}$`, "m"));
-  // Mounted, it is a link to a directory that is a link itself.
+  // A mounted ConfigMap is a link to a directory that is a link itself.
   using site = new Site({
     "site/index.html": "hello",
     "..1/epollet.json": one("ConfigMap").at("data", "epollet.json").text,

@@ -1,6 +1,6 @@
 /**
- * deploy/epollet.service and epollet.socket: what systemd's own tools say of them, and whether the program gets along with
- * what they leave it.
+ * deploy/epollet.service and epollet.socket: systemd's own tools accept them, and the program works within their
+ * restrictions.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -22,7 +22,7 @@ const OF_DENO = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet-deno.service`
 const SOCKET = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.socket`);
 const PROGRAM = "/usr/local/bin/epollet";
 
-/** What a tool prints, and whether all was well; null: it is not installed. */
+/** Runs a tool and returns its output and status, or null when it is not installed. */
 function run(name: string, ...args: string[]): { readonly code: number; readonly text: string } | null {
   try {
     const { code, stdout, stderr } = new Deno.Command(name, { args }).outputSync();
@@ -33,9 +33,9 @@ function run(name: string, ...args: string[]): { readonly code: number; readonly
   }
 }
 
-/** A call that is permitted, and is made: one that has to be seen. */
+/** A permitted call that the program makes, so it has to be in the trace. */
 const PROOF = "landlock_create_ruleset";
-/** What "deno run" does beside the program: as root, its database makes its files their owner's. */
+/** A call of "deno run" itself: as root, its database gives its files the owner of the directory. */
 const OF_THE_CACHE = /fchown\(\d+<[^>]*_v\d+[^>]*>/;
 
 const HAS_SYSTEMD = run("systemd-analyze", "--version") !== null;
@@ -44,23 +44,23 @@ if (!HAS_SYSTEMD) {
   console.warn("systemd's own opinion of deploy/ is left out: systemd-analyze is not installed");
 }
 
-/** The values of a setting, one for each line. */
+/** Returns the values of a setting, one for each line. */
 function settings(unit: string, name: string): string[] {
   return Array.from(unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm")), ([, value]) => value!);
 }
 
-/** A time as the unit says it. */
+/** Returns a time of the unit in seconds. */
 function seconds(name: string): number {
   return Number(/^(\d+)s$/.exec(settings(SERVICE, name)[0]!)?.[1]);
 }
 
-/** The environment that the service gets. */
+/** Returns the environment that the service gets. */
 function environment(): Record<string, string> {
   const words = settings(SERVICE, "Environment").join(" ").split(" ");
   return Object.fromEntries(words.map((word) => word.split("=") as [string, string]));
 }
 
-/** The settings that are shipped with it, with other places and ports. */
+/** Returns the settings that are shipped with the unit, with other paths and ports. */
 function shipped(site: Site): Record<string, unknown> {
   const file = JSON.parse(Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.json`));
   const others = {
@@ -81,7 +81,7 @@ function newSite(): Site {
 }
 
 Deno.test({
-  name: "systemd finds nothing to complain of in the units",
+  name: "systemd finds no mistakes in the units",
   ignore: !HAS_SYSTEMD,
   fn() {
     using folder = new Site({
@@ -98,7 +98,7 @@ Deno.test({
   },
 });
 
-Deno.test("the unit for deno run is the other one, but for what it runs", () => {
+Deno.test("the unit for deno run differs from the other one only in what it runs", () => {
   const lines = (unit: string) => unit.split("\n").filter((line) => !/^#|^$/.test(line));
   const run = "/usr/local/bin/deno run --no-prompt --allow-ffi --cached-only /opt/epollet/main.ts";
   const own = ["Environment=DENO_DIR=/opt/epollet/.deno", "Environment=DENO_NO_UPDATE_CHECK=1"];
@@ -147,7 +147,7 @@ Deno.test({
   },
 });
 
-Deno.test("a mistake in the settings is found before it starts; what has begun may be finished before it is killed; systemd watches it", async () => {
+Deno.test("a mistake in the settings prevents the start; responses in progress may finish before the service is killed; systemd watches it", async () => {
   assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
   assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
@@ -156,7 +156,7 @@ Deno.test("a mistake in the settings is found before it starts; what has begun m
   using site = newSite();
   const check = () => runProgram(["--check", "--quiet"], site.root, environment());
   assertEquals(await check(), { code: 0, stdout: "", stderr: "" });
-  // What is edited in the file is in force: the unit overrules none of it.
+  // Settings in the file are in force: the unit overrides none of them.
   const edited = { ...shipped(site), port: 8123, workers: 3, admin: "127.0.0.1:9191" };
   site.write("epollet.json", JSON.stringify(edited));
   const { code, stdout } = await runProgram(["--check"], site.root, environment());
@@ -175,7 +175,7 @@ Deno.test({
     const variables = Object.entries(environmentOfOne).map(([name, value]) => `${name}=${value}`);
     const allowed = allowedCalls();
     assert(allowed.delete(PROOF));
-    // Only what is not permitted stops the program, and is written down.
+    // strace stops the program only at forbidden calls, and records these.
     const others = `trace=!${Array.from(allowed, (name) => `?${name}`).join(",")}`;
     const trace = [
       "strace",
@@ -199,12 +199,12 @@ Deno.test({
       await tracer.printed(/Settings read again/);
       const workers = childrenOf(main);
       Deno.kill(main, "SIGUSR2");
-      main = await newChildOf(main, workers); // soon it is the only one of the two
+      main = await newChildOf(main, workers); // soon the new process is the only one of the two
       await tracer.printed(/Settings read again[^]*Admin at/);
       assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
     } finally {
       if (isRunning(main)) Deno.kill(main, "SIGTERM");
-      await tracer.finish(); // when nobody is left
+      await tracer.finish(); // when no process is left
     }
     const lines = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
       !OF_THE_CACHE.test(line)
@@ -215,7 +215,7 @@ Deno.test({
   },
 });
 
-/** What `SystemCallFilter=` comes to, by the sets that systemd knows. */
+/** Returns the calls that `SystemCallFilter=` allows, by the sets that systemd knows. */
 function allowedCalls(): Set<string> {
   const sets = new Map<string, string[]>();
   let current: string[] = [];

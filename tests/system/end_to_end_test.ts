@@ -1,5 +1,5 @@
 /**
- * The program over real sockets, on each of the five pollers, started with `--allow-ffi` and nothing else.
+ * The program over real sockets, on each of the five pollers, started with `--allow-ffi` only.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -8,10 +8,10 @@ import { DENO, Program, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
-/** More than the sockets' buffers hold; an emulator is given less to hash. */
+/** More than the sockets' buffers hold. An emulator gets less to hash. */
 const LARGE_BYTES = DENO.length > 1 ? 3_000_000 : 5_000_000;
 
-/** Bytes that differ from place to place, so that a wrong offset shows. */
+/** Returns bytes that differ from position to position, so that a wrong offset is noticed. */
 function pattern(length: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 2654435761);
@@ -47,7 +47,7 @@ for (const poller of POLLER_NAMES) {
       assertEquals((await wire.expect()).text, "small");
     });
 
-    await t.step("a head that drips in byte by byte", async () => {
+    await t.step("a head that arrives byte by byte", async () => {
       using wire = await Wire.connect(port);
       for (const byte of get("/small.txt")) await wire.send(byte);
       assertEquals((await wire.expect()).text, "small");
@@ -63,7 +63,7 @@ for (const poller of POLLER_NAMES) {
       await sending;
     });
 
-    await t.step("a client that ends its half at once gets the whole answer, small and large", async () => {
+    await t.step("a client that ends its half at once gets the whole response, small and large", async () => {
       for (
         const [path, wanted] of [["/small.txt", new TextEncoder().encode("small")], [
           "/large.bin",
@@ -126,10 +126,10 @@ for (const poller of POLLER_NAMES) {
     );
 
     await t.step(
-      "SIGTERM in the middle of a download: it is finished, then the program ends with 0",
+      "at SIGTERM during a download the program finishes it, then ends with 0",
       async () => {
         using idle = await Wire.connect(port);
-        await idle.send(get("/")); // one that never spoke may not even be accepted yet (TCP_DEFER_ACCEPT)
+        await idle.send(get("/")); // a silent client may not even be accepted yet (TCP_DEFER_ACCEPT)
         await idle.expect();
         using wire = await Wire.connect(port);
         await wire.send(get("/large.bin"));
@@ -143,7 +143,7 @@ for (const poller of POLLER_NAMES) {
         const unexpected = stderr.split("\n").filter((line) =>
           line !== "" && !line.includes("has no openat2")
         );
-        assertEquals([code, unexpected], [0, []]); // qemu 7 has no openat2, and then the program says so
+        assertEquals([code, unexpected], [0, []]); // qemu 7 lacks openat2, for which the program prints a warning
       },
     );
   });

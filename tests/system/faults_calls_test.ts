@@ -1,6 +1,6 @@
 /**
- * System calls that fail: every call that the server makes, with every error that its man page names. A client that is
- * concerned may notice; nobody else does, and afterwards all is as before. One by one: `deno task faults`.
+ * System calls that fail: every call of the server, with every error of its man page. The affected client may notice;
+ * no other does, and afterwards everything is as before. One by one: `deno task faults`.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,12 +12,12 @@ import { Target } from "../faults/target.ts";
 import { IS_EMULATED } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 
-/** What the program may say of faults, and what it says nothing of. */
-const COMPLAINT = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
+/** The messages that the program may log about faults. */
+const FAULT_MESSAGE = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
 
 async function assertEndsWell(target: Target): Promise<void> {
   for (const line of (await target.end()).trim().split("\n")) {
-    assert(line === "" || COMPLAINT.test(line), line);
+    assert(line === "" || FAULT_MESSAGE.test(line), line);
   }
 }
 
@@ -29,7 +29,8 @@ Deno.test("the program survives every error of every system call that it makes, 
   const random = new Random();
   console.log(`seed ${SEED}`);
   for (const { poller, faults } of manyAtOnce()) {
-    if (faults.length < 4 && !random.oneIn(3)) continue; // open(2) alone has so many: some of them each time
+    // open(2) alone has so many that only some are tried each time.
+    if (faults.length < 4 && !random.oneIn(3)) continue;
     injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
   }
   assert(injected > 100, `only ${injected} calls failed`);
@@ -37,9 +38,9 @@ Deno.test("the program survives every error of every system call that it makes, 
   await assertEndsWell(level);
 });
 
-/** The same without strace. */
+/** Runs the faults without strace. */
 async function inProcess(): Promise<void> {
-  await using target = await LocalTarget.start("epoll-level"); // which a lie about EAGAIN does not keep waiting
+  await using target = await LocalTarget.start("epoll-level"); // a false EAGAIN does not make it wait for ever
   for (const { faults } of manyAtOnce()) await target.suffer(faults);
 }
 

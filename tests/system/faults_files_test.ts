@@ -1,6 +1,6 @@
 /**
- * Files that change while they are on their way, disks that fail, and a queue of events that overflows: a client gets
- * all of one state or is cut off, never a mixture of the right length, and nothing old afterwards.
+ * Files that change while they are sent, disks that fail, and a queue of events that overflows. A client gets all of
+ * one state or is cut off, never a mixture of the right length, and nothing outdated afterwards.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -21,15 +21,15 @@ import { exchange, get, Wire } from "../support/wire.ts";
 const MIB = 1024 * 1024;
 const MEMORY_BYTES = CACHED_FILE_BYTES_MAX - 10;
 const DISK_BYTES = 6 * MIB;
-/** So that the answer does not fit into the kernel's buffers. */
+/** So small that the response does not fit into the kernel's buffers. */
 const RECEIVE_BYTES = 4096;
 
-/** A file whose every byte tells which state it is of. */
+/** Returns content whose every byte tells which state it belongs to. */
 function state(length: number, number: number): Uint8Array {
   return new Uint8Array(length).fill(number);
 }
 
-/** What happens to a file, and what is there afterwards. Bytes are not changed in place: see docs/architecture.md. */
+/** Changes of a file, each with the content afterwards. None changes bytes in place, see docs/architecture.md. */
 const CHANGES: Readonly<Record<string, (site: Site, name: string, length: number) => Uint8Array | null>> = {
   truncated: (site, name) => {
     Deno.truncateSync(site.path(name), 10);
@@ -50,7 +50,7 @@ const CHANGES: Readonly<Record<string, (site: Site, name: string, length: number
   },
 };
 
-/** Reads to the end of the body, or of the connection: the head's length, and what came. */
+/** Reads to the end of the body, or of the connection. Returns the announced length, and the bytes. */
 async function finish(client: RawClient, first: Uint8Array): Promise<{ length: number; body: Uint8Array }> {
   const text = new TextDecoder("latin1").decode(first);
   const bodyAt = text.indexOf("\r\n\r\n") + 4;
@@ -63,11 +63,11 @@ async function finish(client: RawClient, first: Uint8Array): Promise<{ length: n
 }
 
 for (const [how, change] of Object.entries(CHANGES)) {
-  Deno.test(`a file that is ${how} while it is sent: all of one state or a cut, and then the next state`, async () => {
+  Deno.test(`a file that is ${how} while it is sent arrives as one state or is cut off, and then the next state is served`, async () => {
     using site = new Site({ "memory.bin": state(MEMORY_BYTES, 1), "disk.bin": state(DISK_BYTES, 1) });
     await using program = await Program.start(site.root, ["--no-config"]);
     for (const [name, bytes] of [["memory.bin", MEMORY_BYTES], ["disk.bin", DISK_BYTES]] as const) {
-      await exchange(program.port, get(`/${name}`)); // it has its tag, or is in memory
+      await exchange(program.port, get(`/${name}`)); // the tag is known, or the file is in memory
       using client = await RawClient.connect(program.port, RECEIVE_BYTES);
       await client.send(get(`/${name}`));
       const first = new Uint8Array(1000);
@@ -76,7 +76,7 @@ for (const [how, change] of Object.entries(CHANGES)) {
       const { length, body } = await finish(client, first);
       assertEquals(length, bytes);
       if (how === "truncated" && name === "disk.bin") {
-        assert(body.length < length, "bytes were made up"); // those on their way are the page cache's: see above
+        assert(body.length < length, "bytes were made up"); // the bytes in progress are the page cache's: see above
       } else {
         assertEquals(body.length, length, "it was cut off without need");
         assert(body.every((byte) => byte === 1), "a mixture of two states");
@@ -92,7 +92,7 @@ for (const [how, change] of Object.entries(CHANGES)) {
   });
 }
 
-Deno.test("a file that cannot be opened for one client is sent to the others who wait for its tag", async () => {
+Deno.test("a file that cannot be opened for one client is sent to the others that wait for its tag", async () => {
   for (let when = 1; when <= 8; when++) {
     using site = new Site({ "disk.bin": state(2 * MIB, 1) });
     using calls = new Interposer();
@@ -116,7 +116,7 @@ Deno.test("a file that cannot be opened for one client is sent to the others who
   }
 });
 
-Deno.test("a disk that fails for a while: 500, or a cut, or what is in memory; and then all is as before", async () => {
+Deno.test("a disk that fails for a while gives 500, a cut, or content from memory, and then everything is as before", async () => {
   if (IS_EMULATED || mustSkip("the disk was not made to fail")) return;
   await using target = await Target.start();
   for (
@@ -130,7 +130,7 @@ Deno.test("a disk that fails for a while: 500, or a cut, or what is in memory; a
   assertEquals(await target.end(), "");
 });
 
-Deno.test("after more changes than the kernel keeps events of, nothing old is served, and nothing new is missed", async () => {
+Deno.test("after more changes than the kernel's queue holds, nothing outdated is served, and nothing new is missed", async () => {
   const queued = Number(Deno.readTextFileSync("/proc/sys/fs/inotify/max_queued_events"));
   if (queued > 100_000) return console.log(`SKIPPED: ${queued} events would have to be caused`);
   using site = new Site({ "changed.txt": "old", "a": "" });
@@ -142,20 +142,20 @@ Deno.test("after more changes than the kernel keeps events of, nothing old is se
     Deno.renameSync(site.path("a"), site.path("b"));
     Deno.renameSync(site.path("b"), site.path("a"));
   }
-  site.write("changed.txt", "new"); // there is no event of these
+  site.write("changed.txt", "new"); // these changes have no event
   site.write("new.txt", "new");
   program.kill("SIGCONT");
   for (const target of ["/changed.txt", "/new.txt", "/changed.txt", "/new.txt"]) {
     const { status, text } = await exchange(program.port, get(target));
     assertEquals([status, text], [200, "new"], target);
   }
-  site.write("new.txt", "newer"); // and events are heard of again
+  site.write("new.txt", "newer"); // and later events are received again
   assertEquals((await exchange(program.port, get("/new.txt"))).text, "newer");
   program.kill("SIGTERM");
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("a site whose watches are lost for want of descriptors is watched again a second later", async () => {
+Deno.test("a site whose watches are lost for lack of descriptors is watched again a second later", async () => {
   using site = new Site({ "a.txt": "a" });
   using calls = new Interposer();
   const root = new SiteRoot(site.root);

@@ -1,5 +1,5 @@
 /**
- * Handlers that do what no handler should: what they return, throw, and do later. Each costs its own request at most.
+ * Faulty handlers: wrong results, exceptions, and wrong actions later. Each affects its own request at most.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,7 +13,7 @@ import { withServer } from "../support/serving.ts";
 import { get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
-/** What is handed back in the place of a response, as a program without types may do it. */
+/** Values that an untyped program may return in place of a response. */
 const GARBAGE: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
   null: () => null,
@@ -77,7 +77,7 @@ function recurse(): number {
   return recurse() + 1;
 }
 
-/** Answers that have begun when it turns out that they cannot be ended: the client sees a cut. */
+/** Responses that have begun when it turns out that they cannot be completed: the client sees a cut. */
 const BROKEN: Readonly<Record<string, () => HttpResponse>> = {
   "a file that is not open": () => new HttpResponse(200, [], new CountedFile().body),
   "a stream that goes on with what is no bytes": () =>
@@ -122,7 +122,7 @@ Deno.test("whatever a handler does instead of answering is 500 or a cut for its 
       }
       const expected = name in BROKEN ? /^cut$/ : /^500 (200 )?$/;
       assert(expected.test(answers), `${name}: ${answers}`);
-      assert(errors.length > 0 || name in BROKEN, `nobody was told of ${name}`);
+      assert(errors.length > 0 || name in BROKEN, `no error was logged for ${name}`);
       errors.length = 0;
       await other.send(get("/other"));
       assertEquals((await other.expect()).text, "other", name);
@@ -130,7 +130,7 @@ Deno.test("whatever a handler does instead of answering is 500 or a cut for its 
   });
 });
 
-Deno.test("handlers that never answer hold up nobody, and those who leave them are forgotten", async () => {
+Deno.test("handlers that never answer delay no one else, and are forgotten when their client leaves", async () => {
   let left = 0;
   const handler: Handler = (request, context) => {
     if (request.path !== "/never") return HttpResponse.text("answered");
@@ -151,7 +151,7 @@ Deno.test("handlers that never answer hold up nobody, and those who leave them a
   });
 });
 
-Deno.test("a body that throws when it is closed is gone all the same, and the others behind it are closed", async () => {
+Deno.test("a body that throws when it is closed is released all the same, and the next ones are closed", async () => {
   let closed = 0;
   const file = (isBroken: boolean) =>
     new FileBody({
@@ -176,17 +176,17 @@ Deno.test("a body that throws when it is closed is gone all the same, and the ot
   assert(performance.now() - startMs < 5000, "its connection was waited for");
 });
 
-Deno.test("who embeds a server: a handler that throws costs one answer and is told of, if anybody listens", async () => {
+Deno.test("a handler that throws costs its embedding program one response, and is reported to onError, if there is one", async () => {
   const program = `
     import { HttpResponse, serve } from "${REPOSITORY}mod.ts";
     const handler = ({ path }) => {
       if (path === "/throws") throw new Error("the handler's");
       return HttpResponse.text("ok");
     };
-    const deaf = () => {
+    const failing = () => {
       throw new Error("the listener's");
     };
-    for (const settings of [{}, { onError: deaf }]) {
+    for (const settings of [{}, { onError: failing }]) {
       await using server = serve({ hostname: "127.0.0.1", port: 0, onListen() {}, handler, ...settings });
       const statusOf = async (path) => {
         const response = await fetch(\`http://127.0.0.1:\${server.addr.port}\${path}\`);

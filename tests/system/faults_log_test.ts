@@ -1,24 +1,25 @@
 /**
- * Standard output and standard error that take nothing: a full disk, nobody who reads, a reader who has left, none at
- * all. The program has something to complain of meanwhile, and serves.
+ * Standard output and standard error that take nothing: a full disk, a pipe without a reader, closed descriptors. The
+ * program logs errors meanwhile, and serves.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { patiently } from "../faults/clients.ts";
+import { freePort } from "../support/free_port.ts";
 import { IS_EMULATED, programCommand, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const TEXT = "still served";
 
-/** Starts the program by a shell that puts something else in the place of its output, and lets it run out of descriptors. */
+/** Starts the program by a shell that redirects its output, and lets it run out of descriptors. */
 async function servesWith(redirection: string, args: readonly string[] = []): Promise<void> {
   using site = new Site({ "a.txt": TEXT });
   const port = freePort();
   const command = programCommand(["--port", String(port), "--root", site.root, "--no-config", ...args]);
   const quoted = command.map((word) => `'${word}'`).join(" ");
-  // It raises the limit of descriptors to the hard one, which leaves room for a few clients only.
-  // Deno itself complains of certificates that it finds no descriptor for, and would wait for that to be read.
+  // The program raises its limit on descriptors to the hard limit, which leaves room for few clients only. Without a
+  // descriptor for the certificates, Deno would print an error itself, and wait for it to be read.
   const script = `unset NODE_EXTRA_CA_CERTS; ulimit -n 48; ${
     redirection.replace("PROGRAM", `echo $BASHPID >pid; exec ${quoted}`)
   }`;
@@ -29,11 +30,11 @@ async function servesWith(redirection: string, args: readonly string[] = []): Pr
     stderr: "null",
   }).spawn();
   try {
-    await assertServes(port); // while it starts, too
+    await assertServes(port); // during the start, too
     const clients: Wire[] = [];
     for (let i = 0; i < 60; i++) clients.push(await Wire.connect(port)); // more than there are descriptors
     for (const client of clients) await client.send("GET");
-    await sleep(300); // each tenth of a second it tries, and complains
+    await sleep(300); // the program tries every tenth of a second, and logs an error
     for (const client of clients) client[Symbol.dispose]();
     await assertServes(port);
   } finally {
@@ -42,12 +43,7 @@ async function servesWith(redirection: string, args: readonly string[] = []): Pr
   }
 }
 
-function freePort(): number {
-  using listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  return listener.addr.port;
-}
-
-/** Twenty requests; it may be that it has not started yet, or not closed others' connections. */
+/** Sends twenty requests. The program may not have started yet, or not have closed other connections. */
 async function assertServes(port: number): Promise<void> {
   let served = 0;
   for (let attempt = 0; served < 20; attempt++) {
@@ -56,7 +52,7 @@ async function assertServes(port: number): Promise<void> {
       using wire = await Wire.connect(port);
       await wire.send(get("/a.txt"));
       const answer = await patiently("an answer", wire.expect());
-      if (answer.status === 503) await sleep(20); // it has no descriptor for it yet
+      if (answer.status === 503) await sleep(20); // the program has no descriptor for the client yet
       else assertEquals([answer.status, answer.text], [200, TEXT]);
       if (answer.status === 200) served++;
     } catch (error) {
@@ -74,12 +70,12 @@ for (
     ["closed", "(PROGRAM) >&- 2>&-"],
     ["pipes whose reader has left", "(PROGRAM) 2>&1 | true"],
     [
-      "a pipe that is full, and that nobody reads",
+      "a full pipe without a reader",
       "mkfifo p; exec 3<>p; head -c 65536 /dev/zero >&3; (PROGRAM) >&3 2>&3",
     ],
   ] as const
 ) {
-  Deno.test(`the program serves, and goes on when it has to complain, with standard output and error ${what}`, async () => {
+  Deno.test(`the program serves and logs errors with standard output and error ${what}`, async () => {
     await servesWith(redirection);
   });
 }

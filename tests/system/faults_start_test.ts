@@ -1,5 +1,6 @@
 /**
- * System calls that fail while a server starts: it throws what says which, or does without; nothing is left open.
+ * System calls that fail while a server starts: it throws an error that names the call, or does without. Nothing is
+ * left open.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,7 +13,7 @@ import { Interposer } from "../faults/interposer.ts";
 import { Site } from "../support/program.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** Calls for which there is something else, or which are made for speed only. */
+/** Calls with a fallback, or that only improve speed. */
 const DISPENSABLE = [
   "close",
   "fstatfs",
@@ -21,7 +22,7 @@ const DISPENSABLE = [
   "inotify_init1",
   "ioctl",
   "openat2",
-  "read", // of the table of mounts
+  "read", // of the mount table
   "setrlimit",
   "statx",
 ];
@@ -30,7 +31,7 @@ const ERRNOS: Readonly<Record<string, readonly ErrnoName[]>> = { ...STARTING, ..
 
 interface Started {
   readonly server: Server;
-  /** Ends it, after it has served while `body` ran. */
+  /** Ends the server, after it has served while `body` ran. */
   end(body?: () => Promise<void>): Promise<void>;
 }
 
@@ -53,7 +54,7 @@ function start(root: string): Started {
   return { server, end };
 }
 
-Deno.test("a call that fails while the server starts is named, or done without, and nothing is left open", async () => {
+Deno.test("a call that fails while the server starts is named or not needed, and nothing is left open", async () => {
   using site = new Site({ "a.txt": "text" });
   using calls = new Interposer();
   await start(site.root).end();
@@ -85,13 +86,14 @@ Deno.test("a call that fails while the server starts is named, or done without, 
 });
 
 function isDispensable(call: string, when: number): boolean {
-  const isOption = call === "setsockopt" && when > 2 && when < 9; // all but SO_REUSEADDR, TCP_NODELAY and IPV6_V6ONLY
+  // All but SO_REUSEADDR, TCP_NODELAY and IPV6_V6ONLY.
+  const isOption = call === "setsockopt" && when > 2 && when < 9;
   const isWatching = call === "openat" && when > 1; // the first opens the root
   const isReserve = call === "eventfd" && when > 1; // the first wakes the loop
   return isOption || isWatching || isReserve || DISPENSABLE.includes(call);
 }
 
-/** What had to be done without is nothing that a client notices. */
+/** Asserts that the server serves: clients do not notice a call that it does without. */
 async function assertServes(server: Server): Promise<void> {
   using wire = await Wire.connect(server.address.port, "::1");
   await wire.send(get("/a.txt"));

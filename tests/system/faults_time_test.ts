@@ -1,6 +1,6 @@
 /**
- * Time that does not pass as it should: a clock that jumps by years, back and forth, and a process that is stopped.
- * Every byte of what is downloaded meanwhile is right, and nothing is late that was in time.
+ * Irregular time: a clock that jumps by years, back and forth, and a process that is stopped. Every byte of the
+ * downloads is right, and nothing that was in time is late.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,11 +12,11 @@ import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
 const YEAR_SECONDS = 365 * 86400;
-/** Where the clock is set to, relative to the true time; also to the end of what 31 bits can tell, and past it. */
+/** The jumps relative to the true time, in seconds; also to the end of 31 bits, and past it. */
 const JUMPS_SECONDS = [5, -5, 1, -1, 17, -30].map((years) => years * YEAR_SECONDS);
 const JUMP_EVERY_MS = 60;
 
-/** Lets the clock jump until the downloads are over; how often it did. */
+/** Lets the clock jump until the downloads are over, and returns how often it did. */
 async function jump(downloads: Downloads, set: (seconds: number) => void): Promise<number> {
   let jumps = 0;
   while (!downloads.isOver) {
@@ -26,7 +26,7 @@ async function jump(downloads: Downloads, set: (seconds: number) => void): Promi
   return jumps;
 }
 
-/** Sees to it that dates follow the clock: each is that of one of its settings. */
+/** Returns a check that dates follow the clock: each has to be that of one of its settings. */
 function dates(startMs: number): { check(date: string): void; years: Set<number> } {
   const years = new Set<number>();
   const check = (date: string) => {
@@ -41,7 +41,7 @@ function dates(startMs: number): { check(date: string): void; years: Set<number>
   return { check, years };
 }
 
-Deno.test("a clock that jumps by years changes no byte of a download, cuts nobody off, and the dates follow it", async () => {
+Deno.test("a clock that jumps by years changes no byte of a download and cuts off no client, and the dates follow it", async () => {
   using downloads = new Downloads();
   using elsewhere = new Site();
   const library = elsewhere.path("shifted_clock.so");
@@ -91,7 +91,7 @@ Deno.test("the clock of a server in this process may jump, too", async () => {
   assert(years.size > 4, String(years.size));
 });
 
-Deno.test("a program that is stopped and continued, again and again, sends every byte right and cuts nobody off", async () => {
+Deno.test("a program that is stopped and continued, again and again, sends every byte right and cuts off no client", async () => {
   using downloads = new Downloads();
   await using program = await Program.start(downloads.site.root, ["--no-config"]);
   const stop = async () => {

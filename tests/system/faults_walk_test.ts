@@ -1,7 +1,7 @@
 /**
- * A walk over every call that a connection makes on its socket: each of them fails, with each error, in each scenario,
- * on a level and on an edge. What the client gets is the answer or the beginning of it; the connection ends when its
- * client does; what it held is given back once; nobody is told of an exception; it does not spin.
+ * Makes every call that a connection makes on its socket fail, with each error, in each scenario, with level and edge
+ * trigger. The client gets the response or its beginning, the connection ends when the client does, its resources are
+ * released once, no exception is logged, and nothing spins.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -22,16 +22,16 @@ import { type Scenario, SCENARIOS, type Stage } from "../faults/scenarios.ts";
 import { calm } from "../support/exchanges.ts";
 import type { ScriptedSocket } from "../support/scripted.ts";
 
-/** After these the call is made again. */
+/** After these errors the call is repeated. */
 const HARMLESS = [EINTR, EAGAIN];
 const FATAL = [ECONNRESET, EPIPE, ENOBUFS, ENOMEM, EIO, ETIMEDOUT, EHOSTUNREACH];
 
-/** What a fault may add to the calls that are made without one. */
+/** The most calls that a fault may add. */
 const FURTHER_CALLS_MAX = 40;
 
 const CALLS = ["recv", "peek", "recvUrgent", "send", "sendfile", "shutdownWrite"] as const;
 
-/** Counts the calls on `socket`, and lets call number `when` fail. */
+/** Counts the calls on `socket`, and makes call number `when` fail. */
 function tamper(socket: ScriptedSocket, when: number, errno: number): { calls: number } {
   const counter = { calls: 0 };
   const table = socket as unknown as Record<string, (...args: unknown[]) => number>;
@@ -48,8 +48,8 @@ interface Result {
 }
 
 /**
- * Plays a scenario to the client's end. Each arrival is told of once, as an edge is; only where it was said that nothing
- * is there, or fits, it is told of again.
+ * Plays a scenario to the client's end. Each arrival is reported once, like an edge. It is reported again only after
+ * a false claim that nothing is there, or fits.
  */
 async function play(
   scenario: Scenario,
@@ -59,7 +59,7 @@ async function play(
 ): Promise<Result> {
   const stage: Stage = scenario.open(trigger);
   using scripted = stage.scripted;
-  scripted.host.clock.update(0); // whose date is in all answers
+  scripted.host.clock.update(0); // its date is in all responses
   const counter = prepare(scripted.socket);
   const ready = async (readiness: Readiness) => {
     scripted.wake(readiness);
@@ -84,7 +84,7 @@ async function play(
 
 for (const scenario of SCENARIOS) {
   for (const trigger of ["level", "edge"] as const) {
-    Deno.test(`${scenario.name}: whichever call on the socket fails, and how (${trigger})`, async () => {
+    Deno.test(`${scenario.name}: any call on the socket may fail, with any error (${trigger})`, async () => {
       const whole = await play(scenario, trigger, (socket) => tamper(socket, 0, 0));
       assert(whole.text.length > 0);
       for (const errno of [...HARMLESS, ...FATAL]) {

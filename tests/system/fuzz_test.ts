@@ -1,5 +1,5 @@
 /**
- * A bounded part of what `deno task fuzz` does, and everything that it has found so far.
+ * A bounded part of `deno task fuzz`, and all inputs that have found mistakes so far.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -17,7 +17,7 @@ import { shrink } from "../fuzz/shrink.ts";
 import { randomTarget } from "../fuzz/targets.ts";
 import { SEED } from "../support/random.ts";
 
-/** How much of each is tried here: all together a few seconds. */
+/** The number of cases of each target: all together take a few seconds. */
 const COUNTS: Readonly<Record<string, number>> = {
   parser: 1500,
   bodies: 200,
@@ -34,12 +34,12 @@ const COUNTS: Readonly<Record<string, number>> = {
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
-  parser: "heads changed at random are read as RFC 9112 says, wherever they are cut",
-  bodies: "chunked bodies changed at random give their data and their end, wherever they are cut",
+  parser: "mutated heads are read as RFC 9112 says, wherever they are cut",
+  bodies: "mutated chunked bodies give their data and their end, wherever they are cut",
   targets: "random targets lead where the reference says, and never out of the root",
-  tree: "random targets get from a tree full of links what is below its root, and nothing else",
-  ranges: "random ranges ask for the very bytes that they name",
-  conditions: "random conditions and dates are judged by the letter of RFC 9110",
+  tree: "random targets in a tree full of links get files below its root, and no others",
+  ranges: "random ranges request exactly the bytes that they name",
+  conditions: "random conditions and dates are evaluated by the text of RFC 9110",
   negotiation: "random lists of codings and types are ranked as by the reference",
   credentials: "random credentials are read as RFC 7617 says, or not at all",
   globs: "random globs fit the paths that they fit when everything is tried",
@@ -49,7 +49,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
     "requests with bodies, cut at random, get what handlers of every kind say to them, and nothing else",
 };
 
-/** Runs `body`, and gives back what the target holds. */
+/** Runs `body`, and releases the resources of the target. */
 async function closing(target: FuzzTarget, body: () => Promise<unknown>): Promise<void> {
   try {
     await body();
@@ -64,7 +64,7 @@ for (const target of TARGETS) {
   });
 }
 
-Deno.test("what fuzzing has found stays mended", async () => {
+Deno.test("inputs that have found mistakes pass now", async () => {
   for (const { target: name, input, was } of REGRESSIONS) {
     const target = TARGETS.find((target) => target.name === name);
     assert(target !== undefined, `no target is called ${name}`);
@@ -78,7 +78,7 @@ Deno.test("what fuzzing has found stays mended", async () => {
   }
 });
 
-Deno.test("what is made at random is neither always accepted nor always refused", () => {
+Deno.test("random inputs are neither always accepted nor always refused", () => {
   const shareOf = (count: number, isGood: (number: number) => boolean) =>
     Array.from({ length: count }, (_, i) => isGood(i)).filter(Boolean).length / count;
   const shares = {
@@ -102,7 +102,7 @@ Deno.test("what is made at random is neither always accepted nor always refused"
   assertEquals(missing(), [], `EPOLLET_SEED=${SEED}`);
 });
 
-Deno.test("a failure names its seed and case, and the input shrinks to what matters", async () => {
+Deno.test("a failure names its seed and case, and the input shrinks to its essence", async () => {
   const target = pure({
     name: "sample",
     batch: 10,

@@ -1,5 +1,6 @@
 /**
- * docs/io-models.md: its examples run, its two languages agree, and `deno task models` changes only what it measured.
+ * docs/io-models.md: its examples run, its two languages agree, and `deno task models` changes only the measured
+ * parts.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
@@ -14,6 +15,7 @@ import {
   sections,
 } from "../../bench/models_report.ts";
 import { MODELS } from "../../bench/models_servers.ts";
+import { freePort } from "../support/free_port.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 
@@ -27,11 +29,6 @@ function blocks(document: string, kind: string): string[] {
   return Array.from(document.matchAll(/^```(\w+)\n([^]*?)^```$/gm))
     .filter(([, each]) => each === kind)
     .map(([, , code]) => code!);
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function connect(port: number): Promise<Deno.TcpConn> {
@@ -58,7 +55,7 @@ async function echo(client: Deno.TcpConn, text: string): Promise<void> {
   assertEquals(new TextDecoder().decode(received), text);
 }
 
-/** Runs an example as somebody would who has saved it beside the document. */
+/** Runs an example as a reader would who has saved it beside the document. */
 function start(code: string, port: number): Deno.ChildProcess {
   const [program, ...rest] = DENO;
   const process = new Deno.Command(program, {
@@ -121,14 +118,14 @@ Deno.test("both languages have the same code, and name every model", () => {
   }
 });
 
-/** Cells of the tables, row by row. */
+/** Returns the cells of the tables, row by row. */
 function tables(section: string): string[][] {
   return section.split("\n").filter((line) => line.startsWith("|")).map((line) =>
     line.split("|").slice(1, -1).map((cell) => cell.trim().replace(/^-+$/, "-"))
   );
 }
 
-Deno.test("both languages have the same tables, but for their headings", () => {
+Deno.test("both languages have the same tables, except for headings", () => {
   const english = measuredSections(ENGLISH);
   const chinese = measuredSections(CHINESE);
   const expected = ["machine", ...MEASUREMENTS];
@@ -179,7 +176,7 @@ const REPORT: Report = {
   missing: new Map(),
 };
 
-Deno.test("a run replaces what stands between the markers, and nothing else", () => {
+Deno.test("a run replaces the text between the markers, and nothing else", () => {
   const withoutMeasured = (text: string) =>
     text.replaceAll(/(<!-- measured:.*-->)[^]*?(?=<!-- end -->)/g, "$1");
   for (const language of LANGUAGES) {
@@ -203,13 +200,13 @@ Deno.test("a run replaces what stands between the markers, and nothing else", ()
   }
 });
 
-Deno.test("what was not measured says so", () => {
+Deno.test("a measurement that was left out has a note", () => {
   const missing = new Map([["c10k", "wrk is not installed"] as const]);
   const texts = sections({ ...REPORT, results: { ...RESULTS, crowd: null }, missing }, "en");
   assertEquals(texts.get("c10k"), "Not measured: wrk is not installed.");
 });
 
-Deno.test("the pictures have a line or a bar for each model, and end select's where it ends", () => {
+Deno.test("the pictures have a line or a bar for each model, and select's line ends where its descriptors do", () => {
   for (const language of LANGUAGES) {
     const drawn = pictures(RESULTS, language);
     assertEquals(Array.from(drawn.keys()), ["round-trips", "cpu", "memory"]);

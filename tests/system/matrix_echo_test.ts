@@ -1,5 +1,5 @@
 /**
- * `echo` and `upper` through the command line, on each poller, with and without coroutines.
+ * The `echo` and `upper` handlers of the program, on each poller, with and without coroutines.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -30,7 +30,7 @@ type Transform = (bytes: Uint8Array) => Uint8Array;
 const upperCase: Transform = (bytes) =>
   bytes.map((byte) => byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte);
 
-/** Reads as many bytes as were sent, or up to the end. */
+/** Reads as many bytes as were sent, or until the end. */
 async function readBytes(wire: Wire, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   for (let received = 0; received < length;) {
@@ -116,7 +116,7 @@ async function checkAll(combination: Combination, transform: Transform): Promise
 
 testMatrix("echo", async (combination) => {
   await checkAll(combination, (bytes) => bytes);
-  // An urgent byte is not the echo's business: it is not in the stream, and ends nothing.
+  // An urgent byte does not concern the echo: it is not in the stream, and ends nothing.
   using client = await RawClient.connect(combination.port);
   await client.send("before");
   client.sendUrgent();
@@ -141,7 +141,7 @@ testMatrix("upper", async (combination) => {
     client.sendUrgent();
     await client.end();
   }
-  { // the urgent byte is behind so much that it has arrived long before its place is read
+  { // the urgent byte follows so many bytes that it has arrived long before its position is read
     using client = await RawClient.connect(combination.port);
     client.trySend(new Uint8Array(100_000));
     client.sendUrgent();

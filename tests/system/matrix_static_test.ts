@@ -1,5 +1,5 @@
 /**
- * `static` through the command line, on each poller, with and without coroutines.
+ * The `static` handler of the program, on each poller, with and without coroutines.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -17,7 +17,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 
-/** One that is kept in memory, and one that goes out by sendfile. */
+/** A size that is kept in memory, and one that is sent by sendfile. */
 const CACHED_BYTES = 900_000;
 const SENT_BYTES = 3_000_000;
 

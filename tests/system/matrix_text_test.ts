@@ -1,5 +1,5 @@
 /**
- * `hello`, `greet` and `print` through the command line, on each poller, with and without coroutines.
+ * The `hello`, `greet` and `print` handlers of the program, on each poller, with and without coroutines.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -23,12 +23,12 @@ const HELLO =
 const DASHES = "-".repeat(40);
 const MUCH = new Uint8Array(2_000_000).fill(0x78);
 
-/** What comes until the end, which is no reset. */
+/** Reads until the end, which must not be a reset. */
 async function readText(wire: Wire): Promise<string> {
   return decoder.decode(await wire.readToEnd());
 }
 
-/** Sends as much as the server lets it, which may close meanwhile. */
+/** Sends as much as the server takes, which may close meanwhile. */
 async function sendMuch(wire: Wire): Promise<void> {
   await wire.send(MUCH).catch(() => {});
 }
@@ -41,31 +41,31 @@ testMatrix("hello", async ({ port, program }: Combination) => {
     assertMatch(await readText(wire), HELLO);
     await program.printed(new RegExp(`^${DASHES}\nGET ${path} HTTP/1\\.1\nHost: x\n`, "m"));
   }
-  { // byte by byte, and the client's half ended at once
+  { // byte by byte, and the client's half ends at once
     using wire = await Wire.connect(port);
     await drip(wire, encoder.encode("GET /drip HTTP/1.1\r\nHost: x\r\n\r\n"));
     await wire.endInput();
     assertMatch(await readText(wire), HELLO);
     await program.printed(new RegExp(`^${DASHES}\nGET /drip HTTP/1\\.1\nHost: x\n`, "m"));
   }
-  { // what follows is nobody's business, and costs nobody the answer
+  { // later bytes are ignored, and do not destroy the response
     using wire = await Wire.connect(port);
     const sending = wire.send("POST /more HTTP/1.1\n\nand a body").then(() => sendMuch(wire));
     assertMatch(await readText(wire), HELLO);
     await sending;
   }
-  { // no blank line, no answer
+  { // without an empty line there is no response
     using wire = await Wire.connect(port);
     await wire.send("GET /unfinished HTTP/1.1\r\nHost: x\r\n");
     await wire.endInput();
     assert(await wire.isClosed());
   }
-  { // no head is as long
+  { // longer than a head may be
     using wire = await Wire.connect(port);
     await wire.send("x: y\r\n".repeat(4000));
     assert(await wire.isClosed());
   }
-  { // what a client sends does not steer the terminal
+  { // bytes of a client do not control the terminal
     using wire = await Wire.connect(port);
     await wire.send("GET /\x1b[31m\x07\r 请 HTTP/1.1\n\n");
     assertMatch(await readText(wire), HELLO);
@@ -82,7 +82,7 @@ testMatrix("hello", async ({ port, program }: Combination) => {
     assertMatch(await readText(wire), HELLO);
   });
   const countMany = () => [...program.stdout.matchAll(/^GET \/many\/\d+ HTTP\/1\.1\n/gm)].length;
-  await eventually(() => countMany() === CLIENTS_AT_ONCE, "not everybody is printed"); // in any order
+  await eventually(() => countMany() === CLIENTS_AT_ONCE, "not every client is printed"); // in any order
   const printed = program.stdout;
   assert(!/\/unfinished|\/left|and a body|x: y/.test(printed), "only whole heads are printed");
   for (let i = 0; i < CLIENTS_AT_ONCE; i++) {
@@ -97,7 +97,7 @@ testMatrix("greet", async ({ port }: Combination) => {
     assertEquals(await readText(wire), "hello world", `after ${bytes.length} bytes`);
     await sending;
   }
-  { // who sends byte by byte is answered at the first one
+  { // a client that sends byte by byte is answered at the first byte
     using wire = await Wire.connect(port);
     const dripping = drip(wire, encoder.encode("some bytes, one by one")).catch(() => {});
     assertEquals(await readText(wire), "hello world");
@@ -114,7 +114,7 @@ testMatrix("greet", async ({ port }: Combination) => {
     await wire.endInput();
     assert(await wire.isClosed(), "who says nothing is not greeted");
   }
-  { // who reads late finds everything
+  { // a client that reads late gets everything
     using client = await RawClient.connect(port, 4096);
     await client.send("hi");
     await sleep(20);
@@ -128,7 +128,7 @@ testMatrix("greet", async ({ port }: Combination) => {
   });
 });
 
-/** All that was printed of a client's text, put together. */
+/** Returns all printed text of a client, joined. */
 function printedOf(stdout: string, who: string): string {
   return stdout.split("\n").filter((line) => line.startsWith(`${who}: `))
     .map((line) => line.slice(who.length + 2)).join("");
@@ -137,7 +137,7 @@ function printedOf(stdout: string, who: string): string {
 testMatrix("print", async ({ port, program }: Combination) => {
   const nameOf = (wire: Wire) => `127.0.0.1:${(wire.connection.localAddr as Deno.NetAddr).port}`;
   const escape = (text: string) => text.replace(/[.\\[\]$^*+?(){}|]/g, "\\$&");
-  { // who came, what it said, and that it left; nothing is sent
+  { // connection, text and end are printed; nothing is sent
     using wire = await Wire.connect(port);
     const who = nameOf(wire);
     await program.printed(new RegExp(`^${who} connected\n`, "m"));
@@ -178,7 +178,7 @@ testMatrix("print", async ({ port, program }: Combination) => {
     const printed = printedOf(program.stdout, who);
     assert(printed === text, `${printed.length} characters are printed, not ${text.length}, or others`);
   }
-  { // a reset is a way to leave
+  { // a reset is printed as an end
     using client = await RawClient.connect(port);
     const who = `127.0.0.1:${client.port}`;
     await client.send("hi");
@@ -207,6 +207,6 @@ testMatrix("print", async ({ port, program }: Combination) => {
   await eventually(readLines, "all of them came and left");
   for (const [i, who] of names.entries()) {
     const wanted = [`${who} connected`, `${who}: client ${i}`, `${who} left`];
-    assertEquals(lines.get(who)?.slice(-3), wanted); // a port may have been another client's before
+    assertEquals(lines.get(who)?.slice(-3), wanted); // an earlier client may have had the same port
   }
 });

@@ -1,7 +1,7 @@
 /**
- * The program in a memory cgroup: what it takes beside its cache has a bound, and the kernel kills nothing.
+ * The program in a memory cgroup: its memory besides the cache is bounded, and the kernel kills nothing.
  *
- * The limits are those of docs/deploy.md ("Memory"), where each cache is much smaller than the site.
+ * The limits are those of docs/deploy.md ("Memory"). Each cache is much smaller than the site.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -20,7 +20,7 @@ const FILES = 400;
 const ROUNDS = Number(Deno.env.get("EPOLLET_MEMORY_ROUNDS") ?? 1);
 const FILE_BYTES = 900_000;
 
-/** Text of which each file has all, from another place on. */
+/** The text of all files; each file starts at another position. */
 const TEXT = (() => {
   const random = new Random();
   const words = Array.from({ length: 6000 }, () => random.below(2 ** 31).toString(36).slice(random.below(5)));
@@ -37,13 +37,13 @@ function contentOf(file: number): Uint8Array {
   return content;
 }
 
-/** Decoders by coding; a client that has none gets the text as it is. */
+/** Decoders by coding. A client that has none gets the text uncompressed. */
 const DECODERS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
   gzip: (bytes) => zlib.gunzipSync(bytes),
   br: (bytes) => zlib.brotliDecompressSync(bytes),
 };
 
-/** What a client gets of all files, `parallel` at a time, each compared with what it should be. */
+/** Downloads all files, `parallel` at a time, and returns the responses that are wrong. */
 async function download(
   program: Program,
   folder: string,
@@ -59,10 +59,11 @@ async function download(
   return lines.filter((line) => !isWhole(line));
 }
 
-/** Every answer is looked at; of those that are compressed only some, since that takes long. */
+/** Checks a response. Only some of the compressed ones are decoded, because that takes long. */
 function isWhole(line: string): boolean {
   const [status, path, seconds, coding = ""] = line.split(" ") as [string, string, string, string?];
-  if (status === "503" && Number(seconds) * 1000 >= HANDLER_TIMEOUT_MS) return true; // a busy machine compresses slowly
+  // A busy machine compresses slowly.
+  if (status === "503" && Number(seconds) * 1000 >= HANDLER_TIMEOUT_MS) return true;
   if (status !== "200" && status !== "206") return false;
   const file = Number(path.slice(path.lastIndexOf("/") + 1));
   const decode = DECODERS[coding];
@@ -76,15 +77,15 @@ function isWhole(line: string): boolean {
 interface Case {
   readonly limitMib: number;
   readonly flags: readonly string[];
-  /** What is asked for in each round. */
+  /** The arguments of curl for each round. */
   readonly asked: readonly (readonly string[])[];
-  /** Downloads at the same time. */
+  /** The number of downloads at the same time. */
   readonly parallel: number;
 }
 
 const CODINGS = ["gzip", "br", "identity", "zstd"].map((coding) => ["-H", `Accept-Encoding: ${coding}`]);
 
-/** Null where it cannot be tried; says why. */
+/** Runs a case, or prints why that is impossible here. */
 async function survives(command: readonly string[], { limitMib, flags, asked, parallel }: Case) {
   if (!new Deno.Command("sh", { args: ["-c", "command -v curl"], stdout: "null" }).outputSync().success) {
     return console.log("skipped: curl is not installed");
@@ -125,7 +126,7 @@ const DENO_RUN = programCommand([]);
 
 for (const [limitMib, cache] of [[128, "16M"], [256, "64M"], [512, "256M"]] as const) {
   Deno.test(
-    `with a cache of ${cache} it stays within ${limitMib} MiB, whatever is compressed`,
+    `with a cache of ${cache} the program stays within ${limitMib} MiB, whatever is compressed`,
     patient(1200, async () => {
       const flags = ["--compress", "--cache-size", cache];
       await survives(DENO_RUN, { limitMib, flags, asked: CODINGS, parallel: 20 });
@@ -134,7 +135,7 @@ for (const [limitMib, cache] of [[128, "16M"], [256, "64M"], [512, "256M"]] as c
 }
 
 Deno.test(
-  "a hundred plain downloads at a time, or parts of them, hold no more with a cache of 16 MiB than 128 MiB",
+  "a hundred plain downloads at a time, or parts of them, take no more than 128 MiB with a cache of 16 MiB",
   patient(600, async () => {
     const asked = [[], ["-r", "0-399999,400100-799999"], []];
     const flags = ["--cache-size", "16M"];
@@ -145,7 +146,7 @@ Deno.test(
 );
 
 Deno.test(
-  "two workers take twice what one does, and their supervisor 64 MiB",
+  "two workers take twice the memory of one, and their supervisor 64 MiB",
   patient(600, async () => {
     const flags = ["--workers", "2", "--compress", "--cache-size", "64M"];
     await survives(DENO_RUN, { limitMib: 2 * 256 + 64, flags, asked: CODINGS, parallel: 40 });
@@ -153,7 +154,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the compiled program takes no more",
+  "the compiled program takes no more memory",
   patient(600, async () => {
     using folder = new Site();
     const runtime = await findRuntime(folder.root);

@@ -1,5 +1,5 @@
 /**
- * A few seconds of the soak, see `soak/main.ts`: too few requests to say anything of memory, but all the rest of it.
+ * A few seconds of the soak, see `soak/main.ts`: too few requests to judge memory, but all other checks.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -21,7 +21,7 @@ async function soaked(options: Pick<SoakOptions, "count" | "countsConnections">)
   return result;
 }
 
-Deno.test("thousands of requests of every kind, while files change, get what is there, and nothing stays behind", async () => {
+Deno.test("thousands of requests of every kind, while files change, get the current files, and nothing stays behind", async () => {
   const { counts, byKind, changes } = await soaked({ count: 2500, countsConnections: false });
   assert(
     counts.answers + counts.left === counts.requests,
@@ -36,9 +36,9 @@ Deno.test("thousands of requests of every kind, while files change, get what is 
   assert(changes.size > 5, `only ${[...changes.keys()]} happened`);
 });
 
-Deno.test("a thousand connections, most for one request, that end in every way leave no descriptor behind", async () => {
+Deno.test("a thousand connections, most with one request, that end in every way, leave no descriptor open", async () => {
   const { byBehaviour } = await soaked({ count: 1000, countsConnections: true });
   for (const behaviour of ["half-closed", "left in an answer", "left in a request", "refused"]) {
-    assert(byBehaviour.has(behaviour), `nobody was ${behaviour}`);
+    assert(byBehaviour.has(behaviour), `no client was ${behaviour}`);
   }
 });
