@@ -1,5 +1,5 @@
 /**
- * A connection that speaks a byte protocol: reading → writing → reading or closed.
+ * A connection with a byte protocol: reading → writing → reading or closed.
  * @module
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
@@ -20,7 +20,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
 
-/** What a protocol gave, if it is a session. @throws {TypeError} if not */
+/**
+ * Checks the result of a protocol.
+ * @throws {TypeError} when it is not a session, or one of its timeouts is not a number ≥ 0
+ */
 function toSession(session: Session): Session {
   if (typeof session?.received !== "function") {
     throw new TypeError("A protocol must return a session: { received }");
@@ -39,20 +42,20 @@ export class ByteConnection extends Connection implements Peer {
   address: SocketAddress = UNKNOWN;
   readonly #protocol: Protocol;
   #session: Session | null = null;
-  /** True while it works on its own turn: what it writes is gathered. */
+  /** True during the connection's own turn. What is written then is gathered. */
   #isInTurn = false;
-  /** True once the session heard of the client's end. */
+  /** True once `ended` of the session was called. */
   #isEndTold = false;
-  /** True once it wrote something after that. */
+  /** True once the session has written something after that. */
   #hasLastWord = false;
   #isPaused = false;
   readonly #backlog = new Backlog();
-  /** The instant at which it is cut off, whatever it does. */
+  /** The instant at which the connection is closed in any case; Infinity without `timeoutMs`. */
   #endMs = Infinity;
 
   constructor(host: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
     super(host, keeper, new Receiver(host.reactor.trigger === "level"));
-    this.isReusable = false; // sessions hold on to their peers
+    this.isReusable = false; // sessions keep references to their peers
     this.#protocol = protocol;
   }
 
@@ -63,13 +66,13 @@ export class ByteConnection extends Connection implements Peer {
     const { reactor } = this.host;
     try {
       this.#session = toSession(this.#protocol(this));
-    } catch (error) { // this client's misfortune, and not the listener's
+    } catch (error) { // the exception concerns this client only, not the listener
       this.host.onHandlerError(error);
       return reactor.retire(this);
     }
     this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
     this.#expire();
-    this.receiver.isReadable = true; // it may have spoken before it was watched
+    this.receiver.isReadable = true; // the client may have sent something before it was watched
     reactor.again(this);
   }
 
@@ -84,7 +87,7 @@ export class ByteConnection extends Connection implements Peer {
       this.output.append(buffers, bytes, 0, bytes.length);
       return true;
     }
-    // What a session says at its very beginning waits for its first turn.
+    // What a session writes at its very beginning waits for its first turn.
     const isOurs = this.#session !== null && !reactor.isParked && buffers.gatherLength === 0;
     if (isOurs && !this.isBlocked) {
       this.output.append(buffers, bytes, 0, bytes.length);
@@ -97,7 +100,7 @@ export class ByteConnection extends Connection implements Peer {
       return false;
     }
     this.#backlog.add(bytes);
-    if (this.output.isEmpty) this.#soon(); // else the socket will wake it
+    if (this.output.isEmpty) this.#soon(); // otherwise readiness of the socket will wake it
     return true;
   }
 
@@ -105,7 +108,7 @@ export class ByteConnection extends Connection implements Peer {
     if (bytes !== undefined) this.write(bytes);
     if (this.retired) return;
     this.closeAfter = true;
-    // A client that heard nothing since the server is to stop need not be waited for.
+    // A client that was sent nothing since the server is stopping need not be waited for.
     this.lingerAfter = !this.#isEndTold || this.#hasLastWord;
     if (!this.#isInTurn) this.#soon();
   }
@@ -117,24 +120,24 @@ export class ByteConnection extends Connection implements Peer {
     else reactor.retire(this);
   }
 
-  /** True while something that was written waits for the socket. */
+  /** True while written bytes wait for the socket. */
   get isBlocked(): boolean {
     return !this.output.isEmpty || this.#backlog.length > 0;
   }
 
-  /** True once the client ended its half. */
+  /** True once the client has closed its writing half. */
   get hasClientEnded(): boolean {
     return this.receiver.isEnded;
   }
 
-  /** Somebody begins to wait for the client: how long it may be silent counts from now. */
+  /** Starts the idle timeout, because code now waits for the client. */
   awaitClient(): void {
     const { reactor } = this.host;
     if (reactor.isParked) reactor.post(() => this.awaitClient());
     else if (this.current === "reading") this.#expire();
   }
 
-  /** Receives no more until {@linkcode resume}. That the client left shows late, then. */
+  /** Receives nothing until {@linkcode resume}. A client that leaves meanwhile is noticed late. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -146,7 +149,7 @@ export class ByteConnection extends Connection implements Peer {
     this.#soon();
   }
 
-  /** Receives outside of its turn: a copy of what is there, or null. */
+  /** Receives outside of the connection's turn. Returns a copy of the bytes, or null if there are none. */
   receiveNow(): Bytes | null {
     const { receiver, host: { reactor, buffers } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
@@ -155,7 +158,7 @@ export class ByteConnection extends Connection implements Peer {
     const count = receiver.take(buffers, slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
-      else if (count === 0) reactor.again(this); // its turn tells the session
+      else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
       return null;
     }
     this.host.accounting.counters.receive(count);
@@ -165,7 +168,10 @@ export class ByteConnection extends Connection implements Peer {
     return bytes;
   }
 
-  /** A callback of the session returned: an `async` one that fails ends its client, as one that throws. */
+  /**
+   * Handles the result of a session's callback. If an `async` callback rejects, the client is closed, as if it had
+   * thrown.
+   */
   #called(returned: unknown): void {
     if (returned === undefined) return;
     reportRejection(returned, (error) => {
@@ -180,7 +186,7 @@ export class ByteConnection extends Connection implements Peer {
     else reactor.again(this);
   }
 
-  /** A session with a deadline of its own is not prolonged by talking. */
+  /** Sets the deadline. Without `idleTimeoutMs`, a session that sets `timeoutMs` has no idle timeout. */
   #expire(): void {
     const { reactor } = this.host;
     const { timeoutMs, idleTimeoutMs } = this.#session!;
@@ -188,7 +194,7 @@ export class ByteConnection extends Connection implements Peer {
     reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
   }
 
-  /** True when there was an urgent byte, and a session that ends by it. */
+  /** Closes the connection if the session has `closesOnUrgent` and there is an urgent byte. Returns true if it did. */
   #endsByUrgent(): boolean {
     const { transport, reactor } = this.host;
     if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
@@ -198,7 +204,7 @@ export class ByteConnection extends Connection implements Peer {
 
   // Connection
 
-  /** What has arrived is worked on; then the client is not waited for. */
+  /** Works on what has arrived, and then does not wait for the client any more. */
   override drain(): void {
     this.receiver.isReadable = true;
     this.#soon();
@@ -214,8 +220,9 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   /**
-   * recv passes over an urgent byte and forgets it, and the poller's word may come too late: so only what stood here
-   * before it was found that there is none is received.
+   * Receives, but not past an urgent byte if the session has `closesOnUrgent`. recv skips and discards an urgent byte,
+   * and the poller may report it too late. So the bytes are first peeked, and received only if there was no urgent byte
+   * afterwards.
    */
   protected override recv(slot: Slot): number {
     if (!this.#session!.closesOnUrgent) return super.recv(slot);
@@ -232,7 +239,7 @@ export class ByteConnection extends Connection implements Peer {
       super.onTurn();
     } finally {
       this.#isInTurn = false;
-      this.receiver.input.keep(); // what arrived while another's session wrote to it, and now has to wait
+      this.receiver.input.keep(); // input that arrived while another session wrote to this client, and has to wait now
     }
   }
 
@@ -270,7 +277,7 @@ export class ByteConnection extends Connection implements Peer {
     if (this.closeAfter) input.clear();
     if (!input.isEmpty) {
       const arrived = input.bytes.subarray(input.start, input.end);
-      input.clear(); // the session may throw
+      input.clear(); // before the call, which may throw
       this.#called(session.received(arrived));
     }
     const isOver = this.receiver.isEnded || (this.host.isDraining && !this.receiver.isReadable);
@@ -286,7 +293,7 @@ export class ByteConnection extends Connection implements Peer {
     const wasBlocked = !this.output.isEmpty;
     super.settle();
     if (!wasBlocked || !this.output.isEmpty || this.retired) return;
-    this.#isInTurn = false; // nobody flushes after this: what it writes now goes out at once
+    this.#isInTurn = false; // nothing flushes after this, so what is written now is sent at once
     this.#called(this.#session!.drained?.());
   }
 
@@ -299,7 +306,7 @@ export class ByteConnection extends Connection implements Peer {
     if (isListening && isReadable) this.host.reactor.again(this);
   }
 
-  // It has no state "handling".
+  // There is no state "handling".
 
   protected override attend(): void {}
 

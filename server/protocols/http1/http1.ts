@@ -1,5 +1,5 @@
 /**
- * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
+ * A connection with HTTP/1: reading → (handling) → writing → reading or closed.
  * @module
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
@@ -25,9 +25,9 @@ import { ResponseRecords } from "../../metrics/response_records.ts";
 /** A connection with HTTP/1. */
 export class HttpConnection extends StreamConnection {
   #context: RequestContext;
-  /** The first bytes of a request are here: its head's deadline runs. */
+  /** True once the first bytes of a request have arrived. The deadline is then that of the head. */
   #inHead = false;
-  /** When the server is to stop: how long the next request is waited for. */
+  /** When the server is stopping: the instant until which the next request is waited for. */
   #idleUntilMs = 0;
   readonly #records: ResponseRecords;
 
@@ -42,17 +42,20 @@ export class HttpConnection extends StreamConnection {
     this.#inHead = false;
   }
 
-  /** The client's; null once it is gone. */
+  /** The client's address; null once the client is gone. */
   get address(): SocketAddress | null {
     return this.retired ? null : this.host.clientAddresses.address(this.fd);
   }
 
-  /** Its descriptor; −1 once it is gone. */
+  /** The descriptor; −1 once the client is gone. */
   get openFd(): number {
     return this.retired ? -1 : this.fd;
   }
 
-  /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
+  /**
+   * Prepares for the stop of the server. A connection that is idle since `sinceMs` stays open while its next request
+   * may be on its way.
+   */
   override drain(sinceMs: number = this.host.reactor.now): void {
     this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
     if (this.exchange?.isEventStream) this.tellEvents(this.exchange);
@@ -77,9 +80,9 @@ export class HttpConnection extends StreamConnection {
     this.settle();
   }
 
-  /** What the handler says; null: that will be said by {@linkcode answer}. */
+  /** Calls the handler. Null means that the response will be passed to {@linkcode answer}. */
   protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
-    return this.host.handler(request, this.#context) ?? Promise.reject(noResponse()); // it may be no TypeScript
+    return this.host.handler(request, this.#context) ?? Promise.reject(noResponse()); // JavaScript may return undefined
   }
 
   protected override detach(exchange: Exchange): void {
@@ -90,7 +93,7 @@ export class HttpConnection extends StreamConnection {
 
   protected override written(): void {
     this.current = this.reader.isInBody ? "reading-body" : "reading";
-    if (this.reader.isInBody) this.beginBody(); // the time of sending was not the body's
+    if (this.reader.isInBody) this.beginBody(); // the time of sending does not count for the body
   }
 
   protected override proceed(): void {
@@ -102,10 +105,10 @@ export class HttpConnection extends StreamConnection {
     const { reactor, limits, isDraining } = this.host;
     const { input } = this.reader;
     if (this.current === "reading" && this.isQueued && !this.#inHead) {
-      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
+      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // received requests wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
-      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will come
+      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
       if (isIdle && isDraining && !this.reader.isReadable) {
         this.#inHead = false;
         if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
@@ -129,20 +132,20 @@ export class HttpConnection extends StreamConnection {
     if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
   }
 
-  /** Nothing more is waited for: our half ends, and the client's end is awaited. */
+  /** Closes the writing half and waits for the client's end, because no further request is expected. */
   #endIdle(): void {
     this.closeAfter = this.lingerAfter = true;
     this.finish();
   }
 
-  /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
+  /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
   #process(): void {
     const { reactor, buffers } = this.host;
     const { input } = this.reader;
     let answered = 0;
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
       if (this.current === "reading") {
-        // A look at the clock is not free: one for four requests will do.
+        // Reading the clock is not free, so it is read for every fourth request.
         const isLate = answered % 4 === 1 && reactor.isLate;
         if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
       } else if (this.current !== "reading-body") return;
@@ -201,7 +204,7 @@ export class HttpConnection extends StreamConnection {
     else this.suspend(response, request);
   }
 
-  /** What a handler threw becomes a response. */
+  /** Answers a request after an exception of the handler. */
   protected handlerFailed(error: unknown, request: HttpRequest): void {
     const isClients = error instanceof HttpError && error.status < 500;
     if (error instanceof NoRoom) this.host.onFull("too much is in memory of what clients send");
@@ -210,24 +213,24 @@ export class HttpConnection extends StreamConnection {
     this.respond(errorResponse(status, [], !isClients), request);
   }
 
-  /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
+  /** Answers an invalid request and ends the connection, because it is not known where the next request starts. */
   #refuse(status: number, request: HttpRequest): void {
     this.lingerAfter = true;
     this.respond(errorResponse(status, [], true), request);
   }
 
-  /** Sends a response, or as much of it as the socket takes. */
+  /** Sends a response, or as much of it as fits in the socket. */
   protected respond(given: HttpResponse, request: HttpRequest): void {
     const response = bodyMemory.isFull && request.method !== "HEAD" ? ifThereIsRoom(given, this.host) : given;
     try {
       response.take();
-    } catch (error) { // its bytes are gone, or its file
+    } catch (error) { // its memory was transferred, or its file is already used
       return this.handlerFailed(error, request);
     }
     const body = response.stream;
     if (body === null || request.method === "HEAD") return this.#send(response, request, null);
     if (this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
-      this.inviteBody(this.exchange!); // what is made may be made of the body
+      this.inviteBody(this.exchange!); // the response may be made of the body
     }
     let stream: ResponseStream;
     try {
@@ -245,7 +248,7 @@ export class HttpConnection extends StreamConnection {
     this.#send(held!, request!, stream);
   }
 
-  /** Sends a response, or as much of it as the socket takes; of one with a stream the head. */
+  /** Sends a response, or as much of it as fits in the socket. Of a response with `stream` it sends the head. */
   #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
     const { reactor, transport, buffers, clock, keepAlive, keepAliveFields, isDraining, accounting } =
       this.host;
@@ -256,7 +259,7 @@ export class HttpConnection extends StreamConnection {
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
       this.#isWaitedFor(request) || (body !== null && body.length === null && !chunked);
     this.closeAfter ||= closes;
-    if (isDraining) this.lingerAfter = true; // the next request may be on its way: unread, it would reset this answer
+    if (isDraining) this.lingerAfter = true; // an unread next request would reset this response
     response.stamp(clock, keepAliveFields);
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
@@ -317,7 +320,7 @@ export class HttpConnection extends StreamConnection {
     super.onClosed();
   }
 
-  /** Does the client wait to be told to send the body? It gets its answer instead, and may then send it or not. */
+  /** True if the client waits for 100 (Continue). It gets the response instead, and may then send the body or not. */
   #isWaitedFor(request: HttpRequest): boolean {
     return request.expectsContinue && this.reader.isInBody && this.exchange?.isContinued === false;
   }
