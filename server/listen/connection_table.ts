@@ -1,9 +1,9 @@
 /**
- * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
- * readiness makes a `Connection` again, out of those that are left over from others.
+ * All connections of a server. An idle connection has no object, only entries in a few arrays indexed by descriptor.
+ * When it becomes readable it gets a pooled `Connection`.
  *
- * Idle connections stand in a list in the order in which they became idle. Since all of them may be idle equally long,
- * that is also the order of their deadlines.
+ * Idle connections are in a linked list, in the order in which they became idle. All have the same idle timeout, so
+ * this is also the order of their deadlines.
  * @module
  */
 import { EAGAIN } from "../../ffi/libc/errno.ts";
@@ -29,7 +29,7 @@ const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 /** Serves a client that was just accepted as `fd`, in phase one. */
 export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
 
-/** The table of all connections of a server. It is itself the source that is woken for each idle connection. */
+/** The table of all connections of a server. It is also the source that the reactor wakes for an idle connection. */
 export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #host: ConnectionContext;
   readonly #service: Service | null;
@@ -37,12 +37,12 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #speaksHttp: boolean;
   readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
-  // By descriptor, for idle connections: neighbours in the list, since when, and what the poller was asked.
+  // By descriptor, for idle connections: neighbours in the list, the start of idling, and the interest of the poller.
   #older = new Int32Array(1024);
   #newer = new Int32Array(1024);
   #sinceMs = new Float64Array(1024);
   #interests = new Uint8Array(1024);
-  /** By descriptor, for all of them: since when. */
+  /** By descriptor, for all connections: the instant at which the client was accepted. */
   #acceptedMs = new Float64Array(1024);
   #oldest = NONE;
   #newest = NONE;
@@ -51,8 +51,9 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #overload: Overload;
 
   /**
-   * `service` gives its own objects to clients; null: HTTP, where idle connections have none. `onClosed` is called after
-   * each connection that has ended. `speaksHttp`: who is refused is told so.
+   * `service` serves clients with objects of its own; null means HTTP, whose idle connections have no objects.
+   * `onClosed` is called after each connection has ended. `speaksHttp` tells whether rejected clients get an HTTP
+   * response.
    */
   constructor(
     host: ConnectionContext,
@@ -69,14 +70,15 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
   }
 
-  /** How many there are, whatever they do. */
+  /** The number of connections in all states. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * A client was accepted as `fd`. Most often its first request is there already: then the poller need not be told
-   * of it before that is answered. For phase one, so that it is received with the others.
+   * Handles a client that was just accepted as `fd`. Usually its first request has already arrived, and the poller need
+   * not watch the descriptor before that is answered. Called in phase one, so that the request is received together
+   * with the others.
    */
   accept(fd: number): void {
     const { limits, accounting } = this.#host;
@@ -87,11 +89,11 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
       return this.refuse(fd);
     }
-    this.#count++; // until it is known whose it is
+    this.#count++; // until the header has named the client
     this.#gate.accept(fd);
   }
 
-  /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
+  /** Serves the client of `fd`, after a PROXY header if there is one. */
   admit(fd: number): void {
     if (this.#gate !== null) this.#count--;
     const { reactor, transport, buffers, limits, addressLimits } = this.#host;
@@ -102,7 +104,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       );
       return this.refuse(fd);
     }
-    // Only now: who has too many already must not push out others.
+    // Only after that check: a client with too many connections must not evict others.
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
       addressLimits?.leave(fd);
       this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
@@ -121,7 +123,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
-      if (this.#host.isDraining) this.#wake(fd).drain(); // it has said nothing yet
+      if (this.#host.isDraining) this.#wake(fd).drain(); // no request has arrived yet
       return;
     }
     this.#count--;
@@ -130,7 +132,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.refuse(fd);
   }
 
-  /** There is no room for a client that was just accepted: it is told so, where it can be. */
+  /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
   refuse(fd: number): void {
     this.#host.accounting.counters.refuse();
     this.#forget(fd);
@@ -138,14 +140,14 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     close(fd);
   }
 
-  /** Evicts the client that has been idle longest, if that is long enough; false: none can be evicted. */
+  /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
   makeRoom(): boolean {
     const { reactor, transport } = this.#host;
     let fd = this.#oldest;
     for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
       if (reactor.now - this.#sinceMs[fd]! < GIVES_WAY_AFTER_MS) return false;
       const newer = this.#newer[fd]!;
-      if (transport.peek(fd, ONE_BYTE) <= 0) { // else its next request is here
+      if (transport.peek(fd, ONE_BYTE) <= 0) { // otherwise its next request has arrived
         reactor.retire(this.#wake(fd));
         return true;
       }
@@ -154,18 +156,18 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     return false;
   }
 
-  /** Phase one: descriptor `fd`, which was idle, is ready. */
+  /** Handles readiness of `fd`, which is idle, in phase one. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
     const { reactor, transport, buffers } = this.#host;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) buffers.returnSlot(); // said too much: it rests on
+    if (count === -EAGAIN) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
   }
 
-  /** `fd` was closed before it was known whose it is. */
+  /** Handles the end of `fd` before its PROXY header was complete. */
   lost(fd: number): void {
     this.#count--;
     this.#forget(fd);
@@ -193,7 +195,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#onClosed();
   }
 
-  /** Ends connections that have been idle too long. */
+  /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
     const { reactor } = this.#host;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
@@ -204,7 +206,10 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
   }
 
-  /** The server is to stop: idle connections are woken, and wait a moment longer for a request that is on its way. */
+  /**
+   * Prepares for the stop of the server: idle connections are woken, and wait a moment longer for a request that may be
+   * on its way.
+   */
   drain(): void {
     this.#gate?.drain();
     while (this.#oldest !== NONE) {
@@ -213,15 +218,15 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     }
   }
 
-  /** Once the reactor has ended: closes idle connections. */
+  /** Closes idle connections, after the reactor has ended. */
   close(): void {
     for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
   }
 
-  /** How many there are in each state, and some of them one by one, those first that are at work. */
+  /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
     const { reactor } = this.#host;
-    const nowMs = Math.trunc(performance.now()); // somebody may ask while the loop is parked
+    const nowMs = Math.trunc(performance.now()); // the reactor's clock stands still while the loop is parked
     const shown: ConnectionSnapshot[] = [];
     const show = (fd: number, state: string, queuedBytes: number) => {
       const ageMs = nowMs - this.#acceptedMs[fd]!;
@@ -230,7 +235,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
     states["idle"] = this.#idleCount;
-    // Who has come in this very turn is not registered yet.
+    // Connections that were accepted in this turn may not be registered yet.
     states["reading"] = this.#count - this.#idleCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
@@ -264,7 +269,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
   }
 
-  /** Takes `fd` out of the list, and gives it an object. */
+  /** Removes `fd` from the list of idle connections, and gives it an object. */
   #wake(fd: number): Connection {
     this.#idleCount--;
     const older = this.#older[fd]!;

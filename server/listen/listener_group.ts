@@ -1,6 +1,6 @@
 /**
- * Listening sockets, and all connections that come in by them. A server has one group, and maybe others beside it, whose
- * clients are served by another handler in the same loop.
+ * Listening sockets, and the connections that they accept. A server has one group. It may have others, whose clients
+ * are served by another handler in the same loop.
  * @module
  */
 import { describeErrno, orThrow } from "../../ffi/libc/errno.ts";
@@ -13,23 +13,23 @@ import type { ListeningSocket } from "./open.ts";
 import { Interest } from "../loop/poller.ts";
 import type { Snapshot } from "../metrics/statistics.ts";
 
-/** What is shared by the connections of a group. */
+/** The context of a group's connections. */
 export type GroupContext = ConnectionContext & { isDraining: boolean };
 
-/** What a group does beside HTTP, and whom it tells. */
+/** The protocol and the callbacks of a group. */
 export interface GroupOptions {
-  /** Gives its own objects to clients; null: HTTP. */
+  /** Serves clients with objects of its own; null means HTTP. */
   readonly service: Service | null;
   readonly speaksHttp: boolean;
-  /** After {@linkcode ListenerGroup.drain}: nobody is accepted any more. */
+  /** Called after {@linkcode ListenerGroup.drain} when no more clients are accepted. */
   readonly onStoppedAccepting: () => void;
-  /** The last connection has ended, and no other will come. */
+  /** Called when the last connection has ended, and no further client will be accepted. */
   readonly onDrained: () => void;
-  /** Hears, not too often, of what went wrong. */
+  /** Called for errors, at a limited rate. */
   readonly onError: (message: string) => void;
 }
 
-/** Listeners that share one service. */
+/** Listening sockets that share one service. */
 export class ListenerGroup {
   readonly #host: GroupContext;
   readonly #connections: Connections;
@@ -37,7 +37,10 @@ export class ListenerGroup {
   readonly #onDeaf: () => void;
   readonly #onDrained: () => void;
 
-  /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
+  /**
+   * The group owns `sockets`, even if this throws.
+   * @throws {SystemError} when the poller fails to watch a socket
+   */
   constructor(host: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
     const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
     this.#host = host;
@@ -66,17 +69,17 @@ export class ListenerGroup {
     orThrow(status, "watch the listening socket", "add");
   }
 
-  /** Clients that are connected. */
+  /** The number of connections. */
   get count(): number {
     return this.#connections.count;
   }
 
-  /** What they do. */
+  /** Returns the states of the connections. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
     return this.#connections.snapshot();
   }
 
-  /** Accepts those who wait already, and lets what has begun be finished. Only in the loop. */
+  /** Accepts the waiting clients, and finishes what has started. To be called in the loop only. */
   drain(): void {
     const { reactor } = this.#host;
     this.#host.isDraining = true;
@@ -87,12 +90,12 @@ export class ListenerGroup {
     this.#connections.drain();
   }
 
-  /** Ends connections that have been idle too long, by the limits that are in force now. Only in the loop. */
+  /** Closes connections that have been idle longer than the current limit. To be called in the loop only. */
   expire(): void {
     this.#connections.onDeadline();
   }
 
-  /** Once the reactor has ended: closes idle connections. */
+  /** Closes idle connections, after the reactor has ended. */
   close(): void {
     this.#connections.close();
   }
