@@ -60,9 +60,9 @@ export const DESCRIPTORS_PER_KEPT_ONE = 32;
 /** The smallest number of descriptors that is kept for files. */
 export const DESCRIPTORS_KEPT_MIN = 36;
 /** The idle time after which a connection can be evicted for a new one. */
-export const GIVES_WAY_AFTER_MS = 1_000;
+export const EVICT_AFTER_MS = 1_000;
 /** The number of idle connections that are checked for one without a new request. */
-export const GIVES_WAY_LOOKS_MAX = 8;
+export const EVICT_LOOKS_MAX = 8;
 /** The value of Retry-After for rejected clients. */
 export const REFUSED_RETRY_SECONDS = 1;
 /**

@@ -13,8 +13,8 @@ export function serviceOf(options: ServerOptions): Service | null {
   if ("handler" in options) return null;
   if ("protocol" in options) {
     const { protocol } = options;
-    return (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE);
+    return (fd, context, keeper) => new ByteConnection(context, keeper, protocol).attach(fd, Interest.NONE);
   }
   const { coroutine } = options;
-  return (fd, host, keeper) => CoroutineConnection.run(coroutine, fd, host, keeper);
+  return (fd, context, keeper) => CoroutineConnection.run(coroutine, fd, context, keeper);
 }

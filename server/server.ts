@@ -75,7 +75,7 @@ export class Server {
   /** Called in the loop when the server is about to end after {@linkcode shutdown}. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
-  readonly #host: ChangingContext;
+  readonly #context: ChangingContext;
   readonly #group: ListenerGroup;
   readonly #otherGroups: ListenerGroup[] = [];
   /** The sockets that the server has opened itself. */
@@ -85,7 +85,7 @@ export class Server {
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   readonly #log: AccessLog | null;
-  #goesOn = false;
+  #continues = false;
   readonly #networkOf: (fd: number) => string | null;
   #errorLoggedMs = -Infinity;
   readonly #descriptors: number;
@@ -145,7 +145,7 @@ export class Server {
       this.address = this.addresses[0]!;
       const buffers = new Buffers();
       buffers.heads.isLogged = log !== null;
-      this.#host = {
+      this.#context = {
         reactor,
         transport: kernelTransport,
         buffers,
@@ -164,11 +164,11 @@ export class Server {
           this.#logError(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
         onFull: (reason) => this.#logError(`Clients are refused: ${reason}`),
       };
-      this.#group = new ListenerGroup(this.#host, sockets, {
+      this.#group = new ListenerGroup(this.#context, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
         onStoppedAccepting: () => this.onStoppedAccepting(),
-        onDrained: () => this.#goesOn || this.#end(),
+        onDrained: () => this.#continues || this.#end(),
         onError: (message) => this.#logError(message),
       });
     } catch (error) {
@@ -194,8 +194,8 @@ export class Server {
   listenAlso(second: SecondService): void {
     checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
     const limits = limitsOf(second);
-    const host: GroupContext = {
-      ...this.#host,
+    const context: GroupContext = {
+      ...this.#context,
       handler: second.handler,
       accounting: new Accounting(false),
       proxyProtocol: false,
@@ -205,7 +205,7 @@ export class Server {
       isDraining: false,
     };
     this.#otherGroups.push(
-      new ListenerGroup(host, second.sockets, {
+      new ListenerGroup(context, second.sockets, {
         service: null,
         speaksHttp: true,
         onStoppedAccepting() {},
@@ -220,8 +220,8 @@ export class Server {
    * {@linkcode listenAlso}. "all" concerns all sockets, and the loop then runs on without connections.
    */
   leave(whose: "beside" | "all"): void {
-    this.#goesOn = whose === "all";
-    const groups = this.#goesOn ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
+    this.#continues = whose === "all";
+    const groups = this.#continues ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
     this.#reactor.post(() => groups.forEach((group) => group.drain()));
   }
 
@@ -237,7 +237,7 @@ export class Server {
 
   /** Returns the counters and the present state. */
   snapshot(): Snapshot {
-    return takeSnapshot(this.#host, {
+    return takeSnapshot(this.#context, {
       startedMs: this.#startedMs,
       poller: this.#poller,
       connections: this.#group,
@@ -264,7 +264,7 @@ export class Server {
 
   /** True after {@linkcode shutdown}: no more clients are accepted. */
   get isDraining(): boolean {
-    return this.#host.isDraining;
+    return this.#context.isDraining;
   }
 
   /**
@@ -277,14 +277,14 @@ export class Server {
     checkKinds(settings, { handler: FUNCTION, keepAlive: BOOLEAN });
     const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
-      const host = this.#host;
-      if (handler !== undefined) host.handler = handler;
-      if (!isSameForAddresses(limits, host.limits)) {
-        host.addressLimits = AddressLimits.for(limits, this.#networkOf);
+      const context = this.#context;
+      if (handler !== undefined) context.handler = handler;
+      if (!isSameForAddresses(limits, context.limits)) {
+        context.addressLimits = AddressLimits.for(limits, this.#networkOf);
       }
-      host.limits = limits;
-      host.keepAlive = keepAlive;
-      host.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
+      context.limits = limits;
+      context.keepAlive = keepAlive;
+      context.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
       this.#group.expire(); // connections may be idle for longer than the new timeout
     });
   }
@@ -295,9 +295,9 @@ export class Server {
    */
   shutdown(): void {
     this.#reactor.post(() => {
-      if (this.#host.isDraining) return;
+      if (this.#context.isDraining) return;
       this.#group.drain();
-      const { gracePeriodMs } = this.#host.limits;
+      const { gracePeriodMs } = this.#context.limits;
       if (gracePeriodMs > TIMER_MS_MAX) return; // a timer would treat it as 0
       this.#graceTimer = setTimeout(() => this.#reactor.post(() => this.#end()), gracePeriodMs);
       Deno.unrefTimer(this.#graceTimer);

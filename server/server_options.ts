@@ -158,11 +158,11 @@ export function checkOptions(options: ServerOptions): void {
   }
   const places = PLACES.filter((place) => options[place] !== undefined);
   if (places.length > 1 || (places.length === 1 && (options.port ?? options.hostname) !== undefined)) {
-    const said = [
+    const given = [
       ...places,
       ...["port", "hostname"].filter((key) => Reflect.get(options, key) !== undefined),
     ];
-    throw new TypeError(`A server listens where one of these says: ${said.join(", ")}`);
+    throw new TypeError(`A server listens where one of these says: ${given.join(", ")}`);
   }
   if (options.listen?.length === 0 || options.sockets?.length === 0) {
     throw new TypeError(`${places[0]} is empty: a server listens somewhere`);

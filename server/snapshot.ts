@@ -15,8 +15,8 @@ export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
 }
 
 /** Returns a snapshot of the present state. */
-export function takeSnapshot(host: ConnectionContext, parts: SnapshotParts): Snapshot {
-  const { reactor, accounting: { counters }, isDraining, buffers } = host;
+export function takeSnapshot(context: ConnectionContext, parts: SnapshotParts): Snapshot {
+  const { reactor, accounting: { counters }, isDraining, buffers } = context;
   const { startedMs, poller, connections, cache } = parts;
   return {
     pid: processId(),

@@ -19,8 +19,7 @@ const MAPPED_BYTES_MIN = 64 * 1024;
 const MAPPED_BLOCKS_MAX = 32 * 1024;
 
 /**
- * Makes the process return large freed blocks to the system. Does nothing for a C library without mallopt, such as
- * musl.
+ * Makes the process return large freed blocks to the system. Does nothing for a C library without mallopt.
  */
 export function returnFreedMemory(): void {
   loadLibc();

@@ -164,10 +164,10 @@ export class AccessLog extends Source {
   /** Writes waiting lines, as far as that is possible without waiting. */
   flush(): void {
     this.#writer.flush();
-    this.#tellLost();
+    this.#reportLost();
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     const lost = this.#writer.takeLost();
     if (lost === null) return;
     const why = lost.status < 0 ? describeErrno(-lost.status) : "nobody reads it";
@@ -186,7 +186,7 @@ export class AccessLog extends Source {
     const endMs = performance.now() + PRINT_PATIENCE_MS;
     do this.flush(); while (this.#writer.at > 0 && this.#file.waitUntil(endMs));
     this.#writer.giveUp();
-    this.#tellLost();
+    this.#reportLost();
     if (this.#isOwn) this.#file.close();
   }
 

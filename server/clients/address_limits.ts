@@ -115,12 +115,12 @@ export class AddressLimits {
    * are connected.
    */
   #forget(nowMs: number): void {
-    for (const keepsPoor of [true, false]) {
+    for (const keepsDepleted of [true, false]) {
       for (const client of this.#byNetwork.values()) {
         if (client.connections > 0) continue;
         if (this.#rate !== null) this.#fill(client, this.#rate, nowMs);
-        const isPoor = this.#rate !== null && client.tokens < this.#burst;
-        if (!isPoor || !keepsPoor) this.#byNetwork.delete(client.network);
+        const isDepleted = this.#rate !== null && client.tokens < this.#burst;
+        if (!isDepleted || !keepsDepleted) this.#byNetwork.delete(client.network);
       }
       if (this.#byNetwork.size <= ADDRESSES_MAX / 2) break;
     }

@@ -27,7 +27,7 @@ export class ClientAddresses {
     const known = this.#addresses[fd] ?? null;
     if (known !== null) return known;
     const address = peerAddress(fd);
-    if (address !== null) this.tell(fd, address);
+    if (address !== null) this.set(fd, address);
     return address;
   }
 
@@ -41,7 +41,7 @@ export class ClientAddresses {
   }
 
   /** Sets the address of the client, which a PROXY header has named. */
-  tell(fd: number, address: SocketAddress): void {
+  set(fd: number, address: SocketAddress): void {
     while (this.#addresses.length <= fd) {
       this.#addresses.push(null);
       this.#areTrusted.push(null);

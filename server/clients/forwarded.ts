@@ -55,14 +55,14 @@ export function forwardedClient(request: HttpRequest, trusted: TrustedProxies): 
 export function forwardedBy(request: HttpRequest, trusted: TrustedProxies): Forwarded {
   const forwarded = linesOf(request, "forwarded");
   const others = hopsOfOthers(request);
-  const said = lastUntrusted(forwarded.flatMap(hopsOf), trusted);
-  if (forwarded.length > 0 && others === null) return said;
+  const named = lastUntrusted(forwarded.flatMap(hopsOf), trusted);
+  if (forwarded.length > 0 && others === null) return named;
   const other = others === null ? withoutNodes(request) : lastUntrusted(others, trusted);
   if (forwarded.length === 0) return other;
   return {
-    client: said.client === other.client ? said.client : null,
-    scheme: said.scheme === other.scheme ? said.scheme : null,
-    host: said.host === other.host ? said.host : null,
+    client: named.client === other.client ? named.client : null,
+    scheme: named.scheme === other.scheme ? named.scheme : null,
+    host: named.host === other.host ? named.host : null,
   };
 }
 

@@ -35,7 +35,7 @@ const BODY_GONE =
 /** The owner of the idle connections. */
 export interface ConnectionKeeper {
   /** Takes a connection that waits for its client's next request. Its object may serve another client. */
-  rest(connection: Connection): void;
+  idle(connection: Connection): void;
   /** Handles the failure of the poller to watch a connection (−errno). The connection must end. */
   refused(connection: Connection, status: number): void;
   /** Called after the descriptor of a connection was closed. */
@@ -46,7 +46,7 @@ export interface ConnectionKeeper {
 export abstract class Connection extends Source {
   /** False once other code may keep a reference to this object. It is then never reused for another client. */
   isReusable = true;
-  protected readonly host: ConnectionContext;
+  protected readonly context: ConnectionContext;
   protected readonly keeper: ConnectionKeeper;
   protected readonly receiver: Receiver;
   protected readonly output: Output = new Output();
@@ -59,9 +59,9 @@ export abstract class Connection extends Source {
   /** The client has taken so much that the limit of unsent bytes is removed. */
   #isFast = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
     super(-1);
-    this.host = host;
+    this.context = context;
     this.keeper = keeper;
     this.receiver = receiver;
   }
@@ -101,7 +101,7 @@ export abstract class Connection extends Source {
    */
   begin(readiness: Readiness, slot: Slot, count: number): void {
     this.receiver.note(readiness);
-    this.received(this.receiver.take(this.host.buffers, slot, count));
+    this.received(this.receiver.take(this.context.buffers, slot, count));
   }
 
   /**
@@ -122,26 +122,26 @@ export abstract class Connection extends Source {
   protected abstract get isAttentive(): boolean;
 
   override onReady(readiness: Readiness): void {
-    const { receiver, host } = this;
+    const { receiver, context } = this;
     receiver.note(readiness);
     switch (this.current) {
       case "writing":
-        host.reactor.defer(this);
+        context.reactor.defer(this);
         break;
       case "handling":
         if (receiver.isReadable && this.isAttentive) this.receive();
         else if (receiver.isReadable) this.listen(); // otherwise a level-triggered poller would report it for ever
-        if (readiness === Readiness.NONE || !this.output.isEmpty) host.reactor.defer(this);
+        if (readiness === Readiness.NONE || !this.output.isEmpty) context.reactor.defer(this);
         break;
       default:
         if (receiver.isReadable && !receiver.input.isUnread) this.receive(); // else pipelined requests would accumulate
-        if (readiness === Readiness.NONE) host.reactor.defer(this);
+        if (readiness === Readiness.NONE) context.reactor.defer(this);
     }
   }
 
   /** Receives once, in phase one. */
   protected receive(): void {
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
     this.received(this.receiver.take(buffers, slot, this.recv(slot)));
@@ -149,11 +149,11 @@ export abstract class Connection extends Source {
 
   /** Receives into `slot`: bytes, 0 at the client's end, or −errno. */
   protected recv(slot: Slot): number {
-    return this.host.transport.recv(this.fd, slot.bytes);
+    return this.context.transport.recv(this.fd, slot.bytes);
   }
 
   protected received(status: number): void {
-    const { reactor, accounting } = this.host;
+    const { reactor, accounting } = this.context;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
       if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to become idle again
@@ -166,7 +166,7 @@ export abstract class Connection extends Source {
   }
 
   override onTurn(): void {
-    this.host.buffers.gatherLength = 0; // an exception may have left bytes here, which no other connection may send
+    this.context.buffers.gatherLength = 0; // an exception may have left bytes here, which no other connection may send
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {
@@ -187,7 +187,7 @@ export abstract class Connection extends Source {
 
   /** Sends what is waiting. Returns false if the connection must wait for the socket, or is gone. */
   protected flush(): boolean {
-    const { reactor, transport, buffers, accounting } = this.host;
+    const { reactor, transport, buffers, accounting } = this.context;
     const isFirst = this.current !== "writing";
     const bytesMax = !this.output.isEmpty && reactor.isLate
       ? SEND_BYTES_PER_LATE_TURN_MAX
@@ -201,7 +201,7 @@ export abstract class Connection extends Source {
       transport.liftUnsentLimit(this.fd);
     }
     if (flushed < 0) {
-      if (flushed === Flushed.GONE) this.host.onHandlerError(new TypeError(BODY_GONE));
+      if (flushed === Flushed.GONE) this.context.onHandlerError(new TypeError(BODY_GONE));
       reactor.retire(this);
       return false;
     }
@@ -218,7 +218,7 @@ export abstract class Connection extends Source {
 
   /** Starts the time in which the client has to take the waiting data. */
   protected beginSending(): void {
-    const { reactor, limits } = this.host;
+    const { reactor, limits } = this.context;
     const rate = this.#sendRate ??= new MinimumRate();
     rate.begin(reactor.now, this.#takenBytes);
     reactor.expireAt(this, rate.nextMs(reactor.now, limits.sendTimeoutMs));
@@ -226,7 +226,7 @@ export abstract class Connection extends Source {
 
   /** Closes the connection if the client takes the waiting data too slowly. */
   protected checkSending(): void {
-    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.host;
+    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.context;
     const rate = this.#sendRate!;
     if (rate.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
       transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
@@ -239,7 +239,7 @@ export abstract class Connection extends Source {
    * megabytes, which a slow client takes minutes for, and meanwhile the socket accepts nothing.
    */
   get #takenBytes(): number {
-    return this.output.sentBytes - Math.max(this.host.transport.unacknowledged(this.fd), 0);
+    return this.output.sentBytes - Math.max(this.context.transport.unacknowledged(this.fd), 0);
   }
 
   /** Watches for what matters in the state "handling". Returns false if that failed. */
@@ -252,7 +252,7 @@ export abstract class Connection extends Source {
 
   /** Watches for `interest`. Returns false if that failed, which ends the connection. */
   protected watch(interest: Interest): boolean {
-    const status = this.host.reactor.rearm(this, interest);
+    const status = this.context.reactor.rearm(this, interest);
     if (status < 0) this.keeper.refused(this, status);
     return status >= 0;
   }
@@ -260,7 +260,7 @@ export abstract class Connection extends Source {
   /** Ends the work of a turn: sends what was gathered, and prepares for the next request. */
   protected settle(): void {
     if (this.retired) return;
-    const isBlocked = (this.host.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
+    const isBlocked = (this.context.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
     if (this.retired) return;
     this.receiver.input.keep();
     if (isBlocked || this.current === "handling") return;
@@ -274,7 +274,7 @@ export abstract class Connection extends Source {
    * Further input is dropped until the client's end, or the deadline.
    */
   protected finish(): void {
-    const { reactor, transport } = this.host;
+    const { reactor, transport } = this.context;
     if (!this.receiver.input.isEmpty) this.lingerAfter = true;
     const mayHaveUnread = this.lingerAfter || this.receiver.isReadable;
     if (this.receiver.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
@@ -289,9 +289,9 @@ export abstract class Connection extends Source {
   }
 
   #linger(): void {
-    const { receiver, host } = this;
+    const { receiver, context } = this;
     receiver.input.clear();
-    if (receiver.isEnded || (!receiver.isReadable && !this.lingerAfter)) host.reactor.retire(this);
-    else if (receiver.isReadable) host.reactor.again(this);
+    if (receiver.isEnded || (!receiver.isReadable && !this.lingerAfter)) context.reactor.retire(this);
+    else if (receiver.isReadable) context.reactor.again(this);
   }
 }

@@ -46,7 +46,7 @@ export class CoroutineConnection {
   closesOnUrgent = false;
   /** The longest duration of the connection in milliseconds. For bytes only. To be set before the first `await`. */
   timeoutMs: number | undefined = undefined;
-  readonly #host: ConnectionContext;
+  readonly #connectionContext: ConnectionContext;
   #http: SequentialHttpConnection | null = null;
   #bytes: ByteConnection | null = null;
   readonly #keeper: ConnectionKeeper;
@@ -54,7 +54,7 @@ export class CoroutineConnection {
   // Created on demand, because most coroutines use neither, and there are many connections.
   #controller: AbortController | null = null;
   #sleepers: Set<Sleeper> | null = null;
-  /** True while the coroutine waits for something outside of this connection. The loop must not block then. */
+  /** True while the coroutine runs, or waits for something else than this connection. The loop must not block then. */
   #isRunning = false;
   #cancelled: Cancelled | null = null;
   /** Received bytes that the coroutine has not read. */
@@ -67,15 +67,15 @@ export class CoroutineConnection {
   #writers: Waiting<void>[] = [];
 
   /** Runs `coroutine` for `fd`, a client that was just accepted. */
-  static run(coroutine: Coroutine, fd: number, host: ConnectionContext, keeper: ConnectionKeeper): void {
-    new CoroutineConnection(fd, host, keeper).#run(coroutine);
+  static run(coroutine: Coroutine, fd: number, context: ConnectionContext, keeper: ConnectionKeeper): void {
+    new CoroutineConnection(fd, context, keeper).#run(coroutine);
   }
 
-  private constructor(fd: number, host: ConnectionContext, keeper: ConnectionKeeper) {
+  private constructor(fd: number, context: ConnectionContext, keeper: ConnectionKeeper) {
     this.#fd = fd;
-    this.#host = host;
+    this.#connectionContext = context;
     this.#keeper = keeper;
-    this.address = host.clientAddresses.address(fd);
+    this.address = context.clientAddresses.address(fd);
   }
 
   /** The client's address; null if the client was already gone. */
@@ -97,7 +97,7 @@ export class CoroutineConnection {
 
   /** The context to pass to a handler. */
   get context(): HandlerContext {
-    return new RequestContext(this.#host, this);
+    return new RequestContext(this.#connectionContext, this);
   }
 
   /**
@@ -140,7 +140,7 @@ export class CoroutineConnection {
    */
   requests(): AsyncIterable<HttpRequest> {
     if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
-    this.#http ??= new SequentialHttpConnection(this.#host, this.#keeper, {
+    this.#http ??= new SequentialHttpConnection(this.#connectionContext, this.#keeper, {
       arrived: (request) => this.#arrived(request),
       sent: () => this.#wakeWriters(),
       closed: () => this.#closed(),
@@ -157,9 +157,11 @@ export class CoroutineConnection {
    */
   respond(response: HttpResponse): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
-    if (this.#host.reactor.isParked) {
+    if (this.#connectionContext.reactor.isParked) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#host.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
+      this.#connectionContext.reactor.post(() =>
+        resolve(new Promise((settle) => settle(this.respond(response))))
+      );
       promise.catch(() => {}); // as in `#wait`
       return promise;
     }
@@ -182,7 +184,7 @@ export class CoroutineConnection {
    */
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
-    const { reactor } = this.#host;
+    const { reactor } = this.#connectionContext;
     const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN counts as 0
     const sleepers = this.#sleepers ??= new Set();
     return this.#wait((waiting) => {
@@ -200,7 +202,7 @@ export class CoroutineConnection {
 
   async #run(coroutine: Coroutine): Promise<void> {
     this.#isRunning = true;
-    this.#host.reactor.countPending(1);
+    this.#connectionContext.reactor.countPending(1);
     let failure: unknown = null;
     const running = new Promise<void>((resolve) => resolve(coroutine(this))); // an exception becomes a rejection
     if (this.#http !== null) this.#open(this.#http);
@@ -211,13 +213,15 @@ export class CoroutineConnection {
       failure = error ?? new Error("A coroutine threw nothing");
     }
     this.#block();
-    this.#host.reactor.post(() => this.#end(failure));
+    this.#connectionContext.reactor.post(() => this.#end(failure));
   }
 
   /** Ends the connection after the coroutine has ended. */
   #end(failure: unknown): void {
     const isAwaiting = this.#http?.isAwaiting === true; // the failure then becomes a response
-    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#host.onHandlerError(failure);
+    if (failure !== null && failure !== this.#cancelled && !isAwaiting) {
+      this.#connectionContext.onHandlerError(failure);
+    }
     this.#http?.end(failure, this.#request === null);
     this.#bytes?.end();
   }
@@ -246,7 +250,7 @@ export class CoroutineConnection {
         return this.owner.#patienceMs;
       },
     };
-    const connection = new ByteConnection(this.#host, this.#keeper, () => session);
+    const connection = new ByteConnection(this.#connectionContext, this.#keeper, () => session);
     this.#bytes = connection;
     connection.attach(this.#fd, Interest.NONE);
     if (connection.retired) this.#closed(); // the poller failed to watch it, and there is no session to inform
@@ -314,10 +318,10 @@ export class CoroutineConnection {
       this.#wake(() => waiting.reject(cancelled));
     }
     for (const sleeper of this.#sleepers ?? []) {
-      this.#host.reactor.expireAt(sleeper, Infinity);
+      this.#connectionContext.reactor.expireAt(sleeper, Infinity);
       sleeper.wake(cancelled);
     }
-    if (this.#controller !== null) abort(this.#controller, cancelled, this.#host.onHandlerError);
+    if (this.#controller !== null) abort(this.#controller, cancelled, this.#connectionContext.onHandlerError);
     this.#block(); // whatever else the coroutine waits for, the loop need not wait
   }
 
@@ -336,13 +340,13 @@ export class CoroutineConnection {
   #block(): void {
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    this.#host.reactor.countPending(-1);
+    this.#connectionContext.reactor.countPending(-1);
   }
 
   #wake(settle: () => void): void {
     if (!this.#isRunning) {
       this.#isRunning = true;
-      this.#host.reactor.countPending(1);
+      this.#connectionContext.reactor.countPending(1);
     }
     settle();
   }

@@ -27,10 +27,10 @@ export class SequentialHttpConnection extends HttpConnection {
   readonly #keeper: ConnectionKeeper;
   #isSending = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, taker: RequestTaker) {
-    super(host, {
-      rest: (connection) =>
-        host.reactor.expireAt(connection, host.reactor.now + host.limits.keepAliveTimeoutMs),
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, taker: RequestTaker) {
+    super(context, {
+      idle: (connection) =>
+        context.reactor.expireAt(connection, context.reactor.now + context.limits.keepAliveTimeoutMs),
       refused: (connection, status) => keeper.refused(connection, status),
       closed: (connection) => keeper.closed(connection),
     });
@@ -45,7 +45,7 @@ export class SequentialHttpConnection extends HttpConnection {
 
   /** Starts serving a client that was just attached. */
   start(): void {
-    const { reactor, limits } = this.host;
+    const { reactor, limits } = this.context;
     if (!this.watch(Interest.READABLE)) return;
     this.reader.isReadable = true;
     reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
@@ -75,7 +75,7 @@ export class SequentialHttpConnection extends HttpConnection {
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
-      this.host.buffers.gatherLength = 0;
+      this.context.buffers.gatherLength = 0;
       if (this.isAwaiting || this.current === "reading-body") { // the client may continue sending
         this.lingerAfter = true;
         this.current = "reading";
@@ -90,7 +90,7 @@ export class SequentialHttpConnection extends HttpConnection {
   }
 
   protected override aborted(): void {
-    this.host.reactor.retire(this);
+    this.context.reactor.retire(this);
   }
 
   protected override settle(): void {

@@ -31,8 +31,8 @@ export function errorBody(status: number, language: Language | null = null): Uin
   const english = EXPLANATIONS.get(status);
   const chinese = CHINESE.get(status);
   const words = language === "en" ? [english] : language === "zh" ? [chinese ?? english] : [english, chinese];
-  const said = words.filter((text) => text !== undefined).join(" ");
-  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${said}${said === "" ? "" : "\n"}`);
+  const text = words.filter((one) => one !== undefined).join(" ");
+  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${text}${text === "" ? "" : "\n"}`);
 }
 
 /** Returns true if {@linkcode errorBody} has a text for `status` in several languages. */

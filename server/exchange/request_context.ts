@@ -22,12 +22,12 @@ interface Owner {
  * {@linkcode bind} it belongs to one request for ever.
  */
 export class RequestContext implements HandlerContext {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #owner: Owner;
   #bound: { readonly signal: AbortSignal } | null = null;
 
-  constructor(host: ConnectionContext, owner: Owner) {
-    this.#host = host;
+  constructor(context: ConnectionContext, owner: Owner) {
+    this.#context = context;
     this.#owner = owner;
     Object.preventExtensions(this); // it is shared by requests, also of different clients
   }
@@ -40,11 +40,11 @@ export class RequestContext implements HandlerContext {
   }
 
   get turn(): number {
-    return this.#host.reactor.turnNumber;
+    return this.#context.reactor.turnNumber;
   }
 
   get clock(): HttpClock {
-    return this.#host.clock;
+    return this.#context.clock;
   }
 
   get remoteAddress(): SocketAddress | null {
@@ -58,18 +58,18 @@ export class RequestContext implements HandlerContext {
 
   forwarded(request: HttpRequest): Forwarded | null {
     const { openFd } = this.#owner;
-    return openFd < 0 ? null : this.#host.clientAddresses.forwarded(openFd, request);
+    return openFd < 0 ? null : this.#context.clientAddresses.forwarded(openFd, request);
   }
 
   networkOf(request: HttpRequest): string | null {
     const { openFd } = this.#owner;
-    const client = openFd < 0 ? null : this.#host.clientAddresses.forwardedFor(openFd, request);
+    const client = openFd < 0 ? null : this.#context.clientAddresses.forwardedFor(openFd, request);
     const address = client ?? this.#owner.address?.address ?? null;
     return address === null ? null : networkOf(address);
   }
 
   report(error: unknown): void {
-    this.#host.onHandlerError(error);
+    this.#context.onHandlerError(error);
   }
 
   get signal(): AbortSignal {

@@ -107,8 +107,7 @@ export class HttpRequest {
   }
 
   /**
-   * The body as a stream; null if there is none. Its pieces arrive no faster than they are read, because the client is
-   * slowed down.
+   * The body as a stream; null if there is none. A slow reader slows the client down.
    */
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     return this.incoming === null ? null : this.incoming.stream();

@@ -119,7 +119,7 @@ export class RequestBody implements BodySink {
     return whole;
   }
 
-  /** Returns the body as a stream, the same one each time. The client is slowed down to the speed of the reader. */
+  /** Returns the body as a stream, the same one each time. A slow reader slows the client down. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     let isReading = false;
     return this.#stream ??= new ReadableStream<Bytes>({

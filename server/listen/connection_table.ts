@@ -12,9 +12,9 @@ import { Connection, type ConnectionKeeper, STATES } from "../connection/connect
 import type { ConnectionContext } from "../connection/context.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
 import {
+  EVICT_AFTER_MS,
+  EVICT_LOOKS_MAX,
   EXPIRATIONS_PER_TURN_MAX,
-  GIVES_WAY_AFTER_MS,
-  GIVES_WAY_LOOKS_MAX,
   POOLED_CONNECTIONS_MAX,
 } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
@@ -27,11 +27,11 @@ const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
-export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
+export type Service = (fd: number, context: ConnectionContext, keeper: ConnectionKeeper) => void;
 
 /** The table of all connections of a server. It is also the source that the reactor wakes for an idle connection. */
 export class Connections extends Source implements ConnectionKeeper, Admission {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
@@ -56,18 +56,18 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
    * response.
    */
   constructor(
-    host: ConnectionContext,
+    context: ConnectionContext,
     service: Service | null,
     onClosed: () => void,
     speaksHttp: boolean = service === null,
   ) {
     super(NONE);
-    this.#host = host;
+    this.#context = context;
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#overload = new Overload(host);
-    this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
+    this.#overload = new Overload(context);
+    this.#gate = context.proxyProtocol ? new ProxyGate(context, this) : null;
   }
 
   /** The number of connections in all states. */
@@ -81,13 +81,13 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
    * with the others.
    */
   accept(fd: number): void {
-    const { limits, accounting } = this.#host;
+    const { limits, accounting } = this.#context;
     accounting.counters.accept();
     this.#forget(fd);
     if (this.#gate === null) return this.admit(fd);
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
+      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.reject(fd);
     }
     this.#count++; // until the header has named the client
     this.#gate.accept(fd);
@@ -96,24 +96,24 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   /** Serves the client of `fd`, after a PROXY header if there is one. */
   admit(fd: number): void {
     if (this.#gate !== null) this.#count--;
-    const { reactor, transport, buffers, limits, addressLimits } = this.#host;
+    const { reactor, transport, buffers, limits, addressLimits } = this.#context;
     const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
     if (network !== null) {
-      this.#host.onFull(
+      this.#context.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
       );
-      return this.refuse(fd);
+      return this.reject(fd);
     }
     // Only after that check: a client with too many connections must not evict others.
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
       addressLimits?.leave(fd);
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
+      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.reject(fd);
     }
     this.#count++;
     if (fd >= this.#older.length) this.#grow(fd);
     this.#acceptedMs[fd] = reactor.now;
-    if (this.#service !== null) return this.#service(fd, this.#host, this);
+    if (this.#service !== null) return this.#service(fd, this.#context, this);
     const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
@@ -123,18 +123,18 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
-      if (this.#host.isDraining) this.#wake(fd).drain(); // no request has arrived yet
+      if (this.#context.isDraining) this.#wake(fd).drain(); // no request has arrived yet
       return;
     }
     this.#count--;
     addressLimits?.leave(fd);
-    this.#host.onRefused(status);
-    this.refuse(fd);
+    this.#context.onRefused(status);
+    this.reject(fd);
   }
 
   /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
-  refuse(fd: number): void {
-    this.#host.accounting.counters.refuse();
+  reject(fd: number): void {
+    this.#context.accounting.counters.refuse();
     this.#forget(fd);
     if (this.#speaksHttp) this.#overload.reject(fd);
     close(fd);
@@ -142,10 +142,10 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
   makeRoom(): boolean {
-    const { reactor, transport } = this.#host;
+    const { reactor, transport } = this.#context;
     let fd = this.#oldest;
-    for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
-      if (reactor.now - this.#sinceMs[fd]! < GIVES_WAY_AFTER_MS) return false;
+    for (let looks = 0; looks < EVICT_LOOKS_MAX && fd !== NONE; looks++) {
+      if (reactor.now - this.#sinceMs[fd]! < EVICT_AFTER_MS) return false;
       const newer = this.#newer[fd]!;
       if (transport.peek(fd, ONE_BYTE) <= 0) { // otherwise its next request has arrived
         reactor.retire(this.#wake(fd));
@@ -159,7 +159,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   /** Handles readiness of `fd`, which is idle, in phase one. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
-    const { reactor, transport, buffers } = this.#host;
+    const { reactor, transport, buffers } = this.#context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
@@ -174,22 +174,22 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#onClosed();
   }
 
-  rest(connection: Connection): void {
+  idle(connection: Connection): void {
     const { fd } = connection;
     this.#append(fd, connection.interest);
-    this.#host.reactor.handOver(fd, this);
+    this.#context.reactor.handOver(fd, this);
     this.#recycle(connection);
   }
 
   refused(connection: Connection, status: number): void {
-    this.#host.reactor.retire(connection);
-    this.#host.accounting.counters.refuse();
-    this.#host.onRefused(status);
+    this.#context.reactor.retire(connection);
+    this.#context.accounting.counters.refuse();
+    this.#context.onRefused(status);
   }
 
   closed(connection: Connection): void {
     this.#count--;
-    this.#host.addressLimits?.leave(connection.fd);
+    this.#context.addressLimits?.leave(connection.fd);
     this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
@@ -197,9 +197,9 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
-    const { reactor } = this.#host;
+    const { reactor } = this.#context;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
-      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#host.limits.keepAliveTimeoutMs;
+      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#context.limits.keepAliveTimeoutMs;
       if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
       reactor.retire(this.#wake(this.#oldest));
     }
@@ -225,7 +225,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
-    const { reactor } = this.#host;
+    const { reactor } = this.#context;
     const nowMs = Math.trunc(performance.now()); // the reactor's clock stands still while the loop is parked
     const shown: ConnectionSnapshot[] = [];
     const show = (fd: number, state: string, queuedBytes: number) => {
@@ -257,7 +257,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #append(fd: number, interest: Interest): void {
-    const { reactor, limits } = this.#host;
+    const { reactor, limits } = this.#context;
     this.#idleCount++;
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
@@ -279,12 +279,12 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
     const connection = this.#attach(fd, this.#interests[fd]!);
-    this.#host.reactor.handOver(fd, connection);
+    this.#context.reactor.handOver(fd, connection);
     return connection;
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    const connection = this.#pool.pop() ?? new HttpConnection(this.#host, this);
+    const connection = this.#pool.pop() ?? new HttpConnection(this.#context, this);
     connection.attach(fd, interest);
     return connection;
   }
@@ -296,8 +296,8 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #forget(fd: number): void {
-    this.#host.clientAddresses.forget(fd);
-    this.#host.accounting.forget(fd);
+    this.#context.clientAddresses.forget(fd);
+    this.#context.accounting.forget(fd);
   }
 
   #grow(fd: number): void {

@@ -49,7 +49,7 @@ export interface Acceptor {
   /** Serves a client that was accepted as `fd`. */
   accept(fd: number): void;
   /** Rejects and closes a client that was accepted as `fd`. */
-  refuse(fd: number): void;
+  reject(fd: number): void;
   /** Called when no descriptor is left. Returns true if some will be free after this turn. */
   makeRoom(): boolean;
   /** Reports that accept(2) failed for lack of descriptors or memory. */
@@ -88,10 +88,10 @@ export class Listener extends Source {
         this.#acceptor.accept(fd);
       } else if (fd === -EMFILE || fd === -ENFILE) {
         if (this.#acceptor.makeRoom()) return this.#reactor.again(this);
-        const refused = this.#refuseOne();
-        if (refused === -EAGAIN && exhausted === 0) return this.#emptied(); // EMFILE also comes if no client waits
+        const rejected = this.#rejectOne();
+        if (rejected === -EAGAIN && exhausted === 0) return this.#emptied(); // EMFILE also comes if no client waits
         exhausted = -fd;
-        if (refused < 0) break;
+        if (rejected < 0) break;
       } else if (fd === -EAGAIN) {
         if (exhausted === 0) return this.#emptied();
         break;
@@ -122,11 +122,11 @@ export class Listener extends Source {
    * Accepts and rejects the oldest waiting client by means of the reserve, because no descriptor is left and no
    * connection can be evicted. Returns ≥ 0 or −errno.
    */
-  #refuseOne(): number {
+  #rejectOne(): number {
     if (this.#reserve < 0) return this.#reserve;
     close(this.#reserve);
     const fd = accept(this.fd);
-    if (fd >= 0) this.#acceptor.refuse(fd);
+    if (fd >= 0) this.#acceptor.reject(fd);
     this.#reserve = reserveDescriptor();
     return fd;
   }

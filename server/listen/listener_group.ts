@@ -31,29 +31,29 @@ export interface GroupOptions {
 
 /** Listening sockets that share one service. */
 export class ListenerGroup {
-  readonly #host: GroupContext;
+  readonly #context: GroupContext;
   readonly #connections: Connections;
   readonly #listeners: readonly Listener[];
-  readonly #onDeaf: () => void;
+  readonly #onStoppedAccepting: () => void;
   readonly #onDrained: () => void;
 
   /**
    * The group owns `sockets`, even if this throws.
    * @throws {SystemError} when the poller fails to watch a socket
    */
-  constructor(host: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
+  constructor(context: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
     const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
-    this.#host = host;
-    this.#onDeaf = onStoppedAccepting;
+    this.#context = context;
+    this.#onStoppedAccepting = onStoppedAccepting;
     this.#onDrained = onDrained;
-    const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
+    const connections = new Connections(context, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
-    const { reactor } = host;
+    const { reactor } = context;
     this.#listeners = sockets.map(({ fd, isShared }) =>
       new Listener(fd, reactor, {
         acceptsPerTurnMax: isShared ? SHARED_ACCEPTS_PER_TURN_MAX : ACCEPTS_PER_TURN_MAX,
         accept: (client) => connections.accept(client),
-        refuse: (client) => connections.refuse(client),
+        reject: (client) => connections.reject(client),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onError(`Cannot accept clients for now: ${describeErrno(errno)}`),
         closed: () => this.#listenerClosed(),
@@ -81,8 +81,8 @@ export class ListenerGroup {
 
   /** Accepts the waiting clients, and finishes what has started. To be called in the loop only. */
   drain(): void {
-    const { reactor } = this.#host;
-    this.#host.isDraining = true;
+    const { reactor } = this.#context;
+    this.#context.isDraining = true;
     for (const listener of this.#listeners) listener.drain();
     for (const source of reactor.sources()) {
       if (source instanceof Connection && source.isKeptBy(this.#connections)) source.drain();
@@ -101,12 +101,14 @@ export class ListenerGroup {
   }
 
   #listenerClosed(): void {
-    if (this.#host.isDraining && this.#listeners.every(({ retired }) => retired)) this.#onDeaf();
+    if (this.#context.isDraining && this.#listeners.every(({ retired }) => retired)) {
+      this.#onStoppedAccepting();
+    }
     this.#closed();
   }
 
   #closed(): void {
     const isAccepting = this.#listeners.some(({ retired }) => !retired);
-    if (this.#host.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
+    if (this.#context.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
   }
 }

@@ -26,7 +26,7 @@ export interface Transport {
   shutdownWrite(fd: number): number;
   /** Returns the bytes that were given to `send` and are not acknowledged by the peer. */
   unacknowledged(fd: number): number;
-  /** Removes the limit of unsent bytes below the socket's buffer size, for a client that reads fast. */
+  /** Removes the limit of unsent bytes, for a client that reads fast. */
   liftUnsentLimit(fd: number): number;
   /** Makes closing discard what the peer has not acknowledged. */
   resetOnClose(fd: number): number;

@@ -45,29 +45,29 @@ export class ByteConnection extends Connection implements Peer {
   /** True during the connection's own turn. What is written then is gathered. */
   #isInTurn = false;
   /** True once `ended` of the session was called. */
-  #isEndTold = false;
+  #hasReportedEnd = false;
   /** True once the session has written something after that. */
-  #hasLastWord = false;
+  #hasWrittenAfterEnd = false;
   #isPaused = false;
   readonly #backlog = new Backlog();
   /** The instant at which the connection is closed in any case; Infinity without `timeoutMs`. */
   #endMs = Infinity;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
-    super(host, keeper, new Receiver(host.reactor.trigger === "level"));
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
+    super(context, keeper, new Receiver(context.reactor.trigger === "level"));
     this.isReusable = false; // sessions keep references to their peers
     this.#protocol = protocol;
   }
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
-    this.address = this.host.clientAddresses.address(fd) ?? UNKNOWN;
+    this.address = this.context.clientAddresses.address(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     try {
       this.#session = toSession(this.#protocol(this));
     } catch (error) { // the exception concerns this client only, not the listener
-      this.host.onHandlerError(error);
+      this.context.onHandlerError(error);
       return reactor.retire(this);
     }
     this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
@@ -80,9 +80,9 @@ export class ByteConnection extends Connection implements Peer {
 
   write(given: Uint8Array): boolean {
     const bytes = bytesOf(given, "What is written to a client");
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     if (this.retired || this.closeAfter) return false;
-    this.#hasLastWord ||= this.#isEndTold;
+    this.#hasWrittenAfterEnd ||= this.#hasReportedEnd;
     if (this.#isInTurn) {
       this.output.append(buffers, bytes, 0, bytes.length);
       return true;
@@ -109,12 +109,12 @@ export class ByteConnection extends Connection implements Peer {
     if (this.retired) return;
     this.closeAfter = true;
     // A client that was sent nothing since the server is stopping need not be waited for.
-    this.lingerAfter = !this.#isEndTold || this.#hasLastWord;
+    this.lingerAfter = !this.#hasReportedEnd || this.#hasWrittenAfterEnd;
     if (!this.#isInTurn) this.#soon();
   }
 
   close(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     this.closeAfter = true;
     if (reactor.isParked) reactor.post(() => reactor.retire(this));
     else reactor.retire(this);
@@ -132,7 +132,7 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Starts the idle timeout, because code now waits for the client. */
   awaitClient(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (reactor.isParked) reactor.post(() => this.awaitClient());
     else if (this.current === "reading") this.#expire();
   }
@@ -151,7 +151,7 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Receives outside of the connection's turn. Returns a copy of the bytes, or null if there are none. */
   receiveNow(): Bytes | null {
-    const { receiver, host: { reactor, buffers } } = this;
+    const { receiver, context: { reactor, buffers } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
@@ -161,7 +161,7 @@ export class ByteConnection extends Connection implements Peer {
       else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
       return null;
     }
-    this.host.accounting.counters.receive(count);
+    this.context.accounting.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     receiver.input.clear();
     buffers.returnSlot();
@@ -175,20 +175,20 @@ export class ByteConnection extends Connection implements Peer {
   #called(returned: unknown): void {
     if (returned === undefined) return;
     reportRejection(returned, (error) => {
-      this.host.onHandlerError(error);
+      this.context.onHandlerError(error);
       this.close();
     });
   }
 
   #soon(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (reactor.isParked) reactor.post(() => reactor.again(this));
     else reactor.again(this);
   }
 
   /** Sets the deadline. Without `idleTimeoutMs`, a session that sets `timeoutMs` has no idle timeout. */
   #expire(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const { timeoutMs, idleTimeoutMs } = this.#session!;
     const silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
     reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
@@ -196,7 +196,7 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Closes the connection if the session has `closesOnUrgent` and there is an urgent byte. Returns true if it did. */
   #endsByUrgent(): boolean {
-    const { transport, reactor } = this.host;
+    const { transport, reactor } = this.context;
     if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
     reactor.retire(this);
     return true;
@@ -215,7 +215,7 @@ export class ByteConnection extends Connection implements Peer {
     if (readiness === Readiness.EXCEPTIONAL) return;
     if (this.#isPaused && this.current === "reading") {
       this.receiver.note(readiness);
-      this.host.reactor.defer(this);
+      this.context.reactor.defer(this);
     } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
   }
 
@@ -226,7 +226,7 @@ export class ByteConnection extends Connection implements Peer {
    */
   protected override recv(slot: Slot): number {
     if (!this.#session!.closesOnUrgent) return super.recv(slot);
-    const { transport } = this.host;
+    const { transport } = this.context;
     const count = transport.peek(this.fd, slot.bytes);
     if (this.#endsByUrgent()) return -EAGAIN;
     return count <= 0 ? count : transport.recv(this.fd, slot.bytes.subarray(0, count));
@@ -244,7 +244,7 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   override onDeadline(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (this.current !== "writing" || reactor.now >= this.#endMs) return reactor.retire(this);
     this.checkSending();
     this.#capDeadline();
@@ -263,7 +263,7 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   #capDeadline(): void {
-    if (!this.retired && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
+    if (!this.retired && this.deadlineMs > this.#endMs) this.context.reactor.expireAt(this, this.#endMs);
   }
 
   protected override written(): void {
@@ -280,9 +280,9 @@ export class ByteConnection extends Connection implements Peer {
       input.clear(); // before the call, which may throw
       this.#called(session.received(arrived));
     }
-    const isOver = this.receiver.isEnded || (this.host.isDraining && !this.receiver.isReadable);
-    if (isOver && !this.#isEndTold && !this.retired) {
-      this.#isEndTold = true;
+    const isOver = this.receiver.isEnded || (this.context.isDraining && !this.receiver.isReadable);
+    if (isOver && !this.#hasReportedEnd && !this.retired) {
+      this.#hasReportedEnd = true;
       if (session.ended === undefined) this.closeAfter = true;
       else this.#called(session.ended());
     }
@@ -303,7 +303,7 @@ export class ByteConnection extends Connection implements Peer {
     const urgent = this.#session!.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE;
     const isListening = !isEnded && !this.#isPaused;
     if (!this.watch((isListening ? Interest.READABLE : Interest.NONE) | urgent)) return;
-    if (isListening && isReadable) this.host.reactor.again(this);
+    if (isListening && isReadable) this.context.reactor.again(this);
   }
 
   // There is no state "handling".

@@ -10,8 +10,8 @@ export interface Peer {
   readonly address: SocketAddress;
   /**
    * Sends a copy of `bytes`, which may wait for the socket. While bytes wait, nothing is received from this client, so
-   * a client that does not read cannot fill the server's memory. Returns false if the connection is closed. It is also
-   * closed, and false returned, when more than PEER_QUEUE_BYTES_MAX bytes wait.
+   * a client that does not read cannot fill the server's memory. Returns false if the connection is closed or closing.
+   * When more than PEER_QUEUE_BYTES_MAX bytes wait, the connection is closed, and the call returns false.
    * @throws {TypeError} when `bytes` is not a Uint8Array
    */
   write(bytes: Uint8Array): boolean;

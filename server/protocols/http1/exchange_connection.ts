@@ -27,9 +27,9 @@ export abstract class ExchangeConnection extends Connection {
   /** True while the handler is being called. */
   protected isCalling = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
     const reader = new RequestReader();
-    super(host, keeper, reader);
+    super(context, keeper, reader);
     this.reader = reader;
   }
 
@@ -55,13 +55,13 @@ export abstract class ExchangeConnection extends Connection {
   /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
     if (!this.isCalling) return AbortSignal.abort();
-    this.exchange ??= new Exchange(this.host.onHandlerError);
+    this.exchange ??= new Exchange(this.context.onHandlerError);
     return this.exchange.signal;
   }
 
   override onReady(readiness: Readiness): void {
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
-    if (mayBeGone && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    if (mayBeGone && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
     else super.onReady(readiness);
   }
 
@@ -70,13 +70,13 @@ export abstract class ExchangeConnection extends Connection {
    * knows whether its peer is closed.
    */
   protected override received(status: number): void {
-    if (status === 0 && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    if (status === 0 && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
     else super.received(status);
   }
 
   /** Sends nothing, which fails if the connection was reset, even if input is unread. */
   #isReset(): boolean {
-    const status = this.host.transport.send(this.fd, NOTHING, 0, false);
+    const status = this.context.transport.send(this.fd, NOTHING, 0, false);
     return status < 0 && status !== -EAGAIN && status !== -EINTR;
   }
 
@@ -97,17 +97,17 @@ export abstract class ExchangeConnection extends Connection {
   /** Answers the request in the state "handling". To be called in the loop only. */
   protected answer(respond: (request: HttpRequest) => void): void {
     const { request } = this.exchange!;
-    this.host.buffers.gatherLength = 0;
+    this.context.buffers.gatherLength = 0;
     this.current = this.reader.isInBody ? "reading-body" : "reading";
     respond(request!);
     this.proceed();
   }
 
   protected suspend(promise: Promise<HttpResponse> | null, request: HttpRequest): void {
-    const { reactor, buffers, limits } = this.host;
+    const { reactor, buffers, limits } = this.context;
     this.isReusable = false;
     this.reader.release(buffers, request);
-    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
+    const exchange = this.exchange ??= new Exchange(this.context.onHandlerError);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
@@ -137,9 +137,9 @@ export abstract class ExchangeConnection extends Connection {
   /** Called when the handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     if (!exchange.isAnswered) {
-      exchange.deadlineMs = reactor.now + this.host.limits.handlerTimeoutMs; // the handler is making progress
+      exchange.deadlineMs = reactor.now + this.context.limits.handlerTimeoutMs; // the handler is making progress
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
         buffers.gatherLength = 0;
         this.inviteBody(exchange);
@@ -159,7 +159,7 @@ export abstract class ExchangeConnection extends Connection {
   /** Asks the client to send the announced body (100 Continue). Only before the response has started. */
   protected inviteBody(exchange: Exchange): void {
     exchange.isContinued = true;
-    this.output.append(this.host.buffers, CONTINUE, 0, CONTINUE.length);
+    this.output.append(this.context.buffers, CONTINUE, 0, CONTINUE.length);
   }
 
   protected override settle(): void {
@@ -175,7 +175,7 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override attend(): void {
-    const { reactor, buffers, limits } = this.host;
+    const { reactor, buffers, limits } = this.context;
     const exchange = this.exchange!;
     const reader = this.reader;
     if (!this.output.isEmpty) this.flush();
@@ -198,7 +198,7 @@ export abstract class ExchangeConnection extends Connection {
 
   /** Sets the deadline for what the connection waits for. */
   #expire(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const exchange = this.exchange!;
     const { wait } = exchange;
     if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
@@ -227,7 +227,7 @@ export abstract class ExchangeConnection extends Connection {
    * rate then continues, however small the parts are that the handler reads.
    */
   protected beginBody(isAgain = false): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const rate = this.#bodyRate ??= new MinimumRate();
     if (isAgain) rate.resume(reactor.now);
     else rate.begin(reactor.now, this.reader.receivedBytes);
@@ -238,13 +238,13 @@ export abstract class ExchangeConnection extends Connection {
    * The timeout of the body. The rest of a body whose request is answered is not waited for longer than a client's end.
    */
   get #bodyTimeoutMs(): number {
-    const { bodyTimeoutMs } = this.host.limits;
+    const { bodyTimeoutMs } = this.context.limits;
     return this.exchange?.isAnswered ? Math.min(bodyTimeoutMs, LINGER_TIMEOUT_MS) : bodyTimeoutMs;
   }
 
   /** Returns false if the body arrives too slowly. Otherwise sets the deadline for the next check. */
   protected isBodyInTime(): boolean {
-    const { reactor, limits: { receiveRateMin } } = this.host;
+    const { reactor, limits: { receiveRateMin } } = this.context;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
     const rate = this.#bodyRate!;
     if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
@@ -273,12 +273,12 @@ export abstract class ExchangeConnection extends Connection {
       return this.pump();
     }
     if (exchange.held !== null) {
-      if (this.host.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
+      if (this.context.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
       return this.settle();
     }
     if (this.#isLeaving(exchange)) {
       exchange.abort(new DOMException("The client ended its half of the connection", "AbortError"));
-      if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream without a byte for the client
+      if (exchange.isAnswered) return this.context.reactor.retire(this); // a stream without a byte for the client
       return this.aborted();
     }
     if (!this.#isBodyDue(exchange)) return this.#dismiss(503);
@@ -290,7 +290,7 @@ export abstract class ExchangeConnection extends Connection {
    * is stopping.
    */
   protected aborted(): void {
-    if (this.host.isDraining) this.host.reactor.retire(this);
+    if (this.context.isDraining) this.context.reactor.retire(this);
     else this.#expire();
   }
 
@@ -302,7 +302,7 @@ export abstract class ExchangeConnection extends Connection {
       status === 503 ? "The handler took too long" : "The body did not arrive",
     );
     exchange.abort(reason);
-    if (exchange.isAnswered) return this.host.reactor.retire(this); // in the middle of a stream
+    if (exchange.isAnswered) return this.context.reactor.retire(this); // in the middle of a stream
     exchange.release();
     if (status !== 503) this.lingerAfter = true;
     this.answer((request) => this.respond(errorResponse(status, [], this.lingerAfter), request));

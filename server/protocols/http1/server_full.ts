@@ -12,12 +12,12 @@ const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
 /** Rejects clients over the connection limit. */
 export class Overload {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #output = new Output();
   readonly #response = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
 
-  constructor(host: ConnectionContext) {
-    this.#host = host;
+  constructor(context: ConnectionContext) {
+    this.#context = context;
   }
 
   /**
@@ -26,7 +26,7 @@ export class Overload {
    * still cause a reset.
    */
   reject(fd: number): void {
-    const { transport, buffers, clock, accounting, reactor } = this.#host;
+    const { transport, buffers, clock, accounting, reactor } = this.#context;
     const response = this.#response;
     const output = this.#output;
     response.stamp(clock);

@@ -18,7 +18,7 @@ import type { ResponseStream } from "../../exchange/response_stream.ts";
 export abstract class StreamConnection extends ExchangeConnection {
   /** Starts a response to `request` whose head waits for the first piece of its stream. */
   protected hold(response: HttpResponse, stream: ResponseStream, request: HttpRequest): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     this.stream(stream, request);
     const exchange = this.exchange!;
     exchange.startMs ||= reactor.turnMs;
@@ -28,8 +28,8 @@ export abstract class StreamConnection extends ExchangeConnection {
 
   protected stream(stream: ResponseStream, request: HttpRequest): void {
     this.isReusable = false;
-    this.reader.release(this.host.buffers, request);
-    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
+    this.reader.release(this.context.buffers, request);
+    const exchange = this.exchange ??= new Exchange(this.context.onHandlerError);
     if (exchange.request === null) this.detach(exchange);
     exchange.request = request;
     exchange.isAnswered = true;
@@ -41,7 +41,7 @@ export abstract class StreamConnection extends ExchangeConnection {
   protected override pump(): void {
     const stream = this.exchange?.stream ?? null;
     if (stream === null || stream.isReading || !this.output.isEmpty) return;
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const { deadlineMs } = this.exchange!; // set if the stream must end, which no pause delays
     if (reactor.now < stream.dueMs) return reactor.expireAt(this, Math.min(stream.dueMs, deadlineMs));
     if (bodyMemory.isFull) { // other bodies take too much memory
@@ -57,7 +57,7 @@ export abstract class StreamConnection extends ExchangeConnection {
   }
 
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
-    const { exchange, output, host: { buffers } } = this;
+    const { exchange, output, context: { buffers } } = this;
     if (exchange?.stream !== stream) return; // the stream was ended meanwhile
     buffers.gatherLength = 0;
     try {
@@ -66,7 +66,7 @@ export abstract class StreamConnection extends ExchangeConnection {
       stream.cancel(error as Error);
       return this.#streamFailed(stream, error);
     }
-    if (stream.excess !== null) this.host.onHandlerError(stream.excess);
+    if (stream.excess !== null) this.context.onHandlerError(stream.excess);
     else if (!result.done) return this.settle();
     this.complete(this.exchange!);
     this.proceed();
@@ -82,26 +82,26 @@ export abstract class StreamConnection extends ExchangeConnection {
       exchange.takeBack();
       return this.answer((request) => this.handlerFailed(error, request));
     }
-    this.host.onHandlerError(error);
-    this.host.reactor.retire(this);
+    this.context.onHandlerError(error);
+    this.context.reactor.retire(this);
   }
 
   /** Prepares an event stream for the stop of the server: aborts its signal and gives it a moment to end. */
-  protected tellEvents(exchange: Exchange): void {
+  protected drainEvents(exchange: Exchange): void {
     exchange.abort(new DOMException("The server is to stop", "AbortError"));
-    exchange.deadlineMs = this.host.reactor.now + EVENT_STREAM_END_MS;
-    this.host.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // the stream may pause until then
+    exchange.deadlineMs = this.context.reactor.now + EVENT_STREAM_END_MS;
+    this.context.reactor.expireAt(this, Math.min(this.deadlineMs, exchange.deadlineMs)); // the stream may pause until then
   }
 
-  /** True if the passed deadline is that of {@linkcode tellEvents}, and not the end of a pause. */
+  /** True if the passed deadline is that of {@linkcode drainEvents}, and not the end of a pause. */
   protected isEndOfEvents(): boolean {
     const { isEventStream, deadlineMs } = this.exchange!;
-    return isEventStream && this.host.isDraining && this.host.reactor.now >= deadlineMs;
+    return isEventStream && this.context.isDraining && this.context.reactor.now >= deadlineMs;
   }
 
   /** Ends an event stream that has not ended by itself in that time. */
   protected endEvents(): void {
-    const { exchange, output, host: { buffers } } = this;
+    const { exchange, output, context: { buffers } } = this;
     if (!output.isEmpty) return this.checkSending();
     const stream = exchange!.stream!;
     stream.cancel(new DOMException("The server is to stop", "AbortError"));

@@ -19,25 +19,25 @@ export interface Admission {
 
 /** Connections whose PROXY header has not arrived yet. */
 export class ProxyGate {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #keeper: Admission;
   readonly #waiting = new Set<WaitingConnection>();
 
-  constructor(host: ConnectionContext, admission: Admission) {
-    this.#host = host;
+  constructor(context: ConnectionContext, admission: Admission) {
+    this.#context = context;
     this.#keeper = admission;
   }
 
   /** Handles a proxy that was just accepted as `fd`, in phase one. Usually its header has already arrived. */
   accept(fd: number): void {
-    const { reactor, limits, clientAddresses } = this.#host;
-    const connection = new WaitingConnection(fd, this.#host, this.#keeper, this.#waiting);
+    const { reactor, limits, clientAddresses } = this.#context;
+    const connection = new WaitingConnection(fd, this.#context, this.#keeper, this.#waiting);
     if (!clientAddresses.mayNameClients(fd)) return reactor.retire(connection);
     if (connection.read()) return;
     const status = connection.retired ? 0 : reactor.register(connection, Interest.READABLE);
     if (status < 0) {
       reactor.retire(connection);
-      this.#host.onRefused(status);
+      this.#context.onRefused(status);
     }
     if (connection.retired) return;
     this.#waiting.add(connection);
@@ -46,20 +46,20 @@ export class ProxyGate {
 
   /** On shutdown, closes connections whose PROXY header has not arrived. */
   drain(): void {
-    for (const connection of this.#waiting) this.#host.reactor.retire(connection);
+    for (const connection of this.#waiting) this.#context.reactor.retire(connection);
   }
 }
 
 /** A connection whose header is not complete. */
 class WaitingConnection extends Source {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #keeper: Admission;
   readonly #waiting: Set<WaitingConnection>;
   readonly #header = new ProxyHeader();
 
-  constructor(fd: number, host: ConnectionContext, admission: Admission, waiting: Set<WaitingConnection>) {
+  constructor(fd: number, context: ConnectionContext, admission: Admission, waiting: Set<WaitingConnection>) {
     super(fd);
-    this.#host = host;
+    this.#context = context;
     this.#keeper = admission;
     this.#waiting = waiting;
   }
@@ -70,7 +70,7 @@ class WaitingConnection extends Source {
 
   /** Reads what has arrived of the header. Returns true once it is complete, and the connection was passed on. */
   read(): boolean {
-    const { transport, reactor, accounting, clientAddresses } = this.#host;
+    const { transport, reactor, accounting, clientAddresses } = this.#context;
     const { fd } = this;
     const header = this.#header;
     while (!header.isWhole) {
@@ -95,13 +95,13 @@ class WaitingConnection extends Source {
     }
     this.#waiting.delete(this);
     reactor.retire(this, false);
-    if (header.client !== null) clientAddresses.tell(fd, header.client);
+    if (header.client !== null) clientAddresses.set(fd, header.client);
     this.#keeper.admit(fd);
     return true;
   }
 
   override onDeadline(): void {
-    this.#host.reactor.retire(this);
+    this.#context.reactor.retire(this);
   }
 
   override onClosed(): void {
