@@ -39,33 +39,30 @@ export interface Rate {
  * HTTP client would get a status.
  */
 export interface ServerLimits {
-  /**
-   * The longest time in milliseconds from the first byte of a request to the end of its head. Over it: 408. Default 15
-   * s.
-   */
+  /** The longest time in milliseconds from a request's first byte to the end of its head. Over it: 408. Default 15,000. */
   readonly headTimeoutMs: number;
-  /** The longest time in milliseconds without a byte of a body that is waited for. Over it: 408. Default 30 s. */
+  /** The longest time in milliseconds without a byte of a body that is waited for. Over it: 408. Default 30,000. */
   readonly bodyTimeoutMs: number;
   /**
    * The longest time in milliseconds in which the client takes no byte of its response. Over it, the connection is
-   * closed. Default 30 s.
+   * closed. Default 30,000.
    */
   readonly sendTimeoutMs: number;
   /**
    * The longest idle time in milliseconds between two requests, and before the first one. It is announced to clients
-   * (`Keep-Alive: timeout=60`). Default 60 s.
+   * (`Keep-Alive: timeout=60`). Default 60,000.
    */
   readonly keepAliveTimeoutMs: number;
   /**
    * The time in milliseconds for which an idle connection stays open when the server is stopping, from its last
-   * response on: the next request may be on its way. That request is answered with `Connection: close`. Default 1 s.
+   * response on: the next request may be on its way. That request is answered with `Connection: close`. Default 1,000.
    */
   readonly keepAliveMinTimeoutMs: number;
-  /** The longest time in milliseconds that a handler may take. Over it: 503. Default 30 s. */
+  /** The longest time in milliseconds that a handler may take. Over it: 503. Default 30,000. */
   readonly handlerTimeoutMs: number;
   /**
    * The longest time in milliseconds for sending what has started when the server is stopping. After it, connections
-   * are closed. Default 30 s.
+   * are closed. Default 30,000.
    */
   readonly gracePeriodMs: number;
   /**
