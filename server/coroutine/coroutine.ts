@@ -40,13 +40,14 @@ interface Waiting<T> {
 /**
  * The connection to one client. If `requests` is called before the coroutine's first `await`, it speaks HTTP
  * ({@linkcode requests}, {@linkcode respond}). Otherwise it transports bytes ({@linkcode read}, {@linkcode write}).
+ * Methods of the other kind throw a TypeError. Once the client is gone, methods throw {@linkcode Cancelled}.
  */
 export class CoroutineConnection {
   /** Whether out-of-band data closes the connection. For bytes only. Default false. */
   closesOnUrgent = false;
   /** The longest duration of the connection in milliseconds. For bytes only. To be set before the first `await`. */
   timeoutMs: number | undefined = undefined;
-  readonly #connectionContext: ConnectionContext;
+  readonly #shared: ConnectionContext;
   #http: SequentialHttpConnection | null = null;
   #bytes: ByteConnection | null = null;
   readonly #keeper: ConnectionKeeper;
@@ -73,7 +74,7 @@ export class CoroutineConnection {
 
   private constructor(fd: number, context: ConnectionContext, keeper: ConnectionKeeper) {
     this.#fd = fd;
-    this.#connectionContext = context;
+    this.#shared = context;
     this.#keeper = keeper;
     this.address = context.clientAddresses.address(fd);
   }
@@ -97,14 +98,10 @@ export class CoroutineConnection {
 
   /** The context to pass to a handler. */
   get context(): HandlerContext {
-    return new RequestContext(this.#connectionContext, this);
+    return new RequestContext(this.#shared, this);
   }
 
-  /**
-   * Reads received bytes; null at the client's end.
-   * @throws {Cancelled} once the client is gone
-   * @throws {TypeError} if another read is waiting, or the connection speaks HTTP
-   */
+  /** Reads received bytes; null at the client's end. @throws {Cancelled} @throws {TypeError} if another read is waiting */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = this.#speakBytes();
     if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
@@ -121,11 +118,7 @@ export class CoroutineConnection {
     return promise;
   }
 
-  /**
-   * Sends bytes. The promise settles when the socket has taken them all.
-   * @throws {Cancelled} once the client is gone
-   * @throws {TypeError} when `bytes` is not a Uint8Array, or the connection speaks HTTP
-   */
+  /** Sends bytes; resolves when the socket has taken all. @throws {Cancelled} @throws {TypeError} for no Uint8Array */
   write(bytes: Uint8Array): void | Promise<void> {
     const connection = this.#speakBytes();
     this.#throwIfCancelled();
@@ -134,13 +127,10 @@ export class CoroutineConnection {
     if (connection.isBlocked) return this.#wait((waiting) => this.#writers.push(waiting));
   }
 
-  /**
-   * Iterates over the client's requests. Each must be answered by {@linkcode respond} before the next one is taken.
-   * @throws {TypeError} when the connection transports bytes
-   */
+  /** Iterates over the requests, each to be answered by {@linkcode respond}. @throws {TypeError} if it transports bytes */
   requests(): AsyncIterable<HttpRequest> {
     if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
-    this.#http ??= new SequentialHttpConnection(this.#connectionContext, this.#keeper, {
+    this.#http ??= new SequentialHttpConnection(this.#shared, this.#keeper, {
       arrived: (request) => this.#arrived(request),
       sent: () => this.#wakeWriters(),
       closed: () => this.#closed(),
@@ -150,18 +140,12 @@ export class CoroutineConnection {
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
-  /**
-   * Answers the last request. The promise settles when the response is sent.
-   * @throws {Cancelled} once the client is gone
-   * @throws {TypeError} when `response` is not an HttpResponse, or no request waits for one
-   */
+  /** Answers the last request; resolves when all is sent. @throws {Cancelled} @throws {TypeError} if no request waits */
   respond(response: HttpResponse): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
-    if (this.#connectionContext.reactor.isParked) {
+    if (this.#shared.reactor.isParked) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#connectionContext.reactor.post(() =>
-        resolve(new Promise((settle) => settle(this.respond(response))))
-      );
+      this.#shared.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
       promise.catch(() => {}); // as in `#wait`
       return promise;
     }
@@ -178,13 +162,10 @@ export class CoroutineConnection {
     return this.#wait((waiting) => this.#writers.push(waiting));
   }
 
-  /**
-   * Resolves after `ms` milliseconds.
-   * @throws {Cancelled} once the client is gone
-   */
+  /** Resolves after `ms` milliseconds. @throws {Cancelled} */
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
-    const { reactor } = this.#connectionContext;
+    const { reactor } = this.#shared;
     const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN counts as 0
     const sleepers = this.#sleepers ??= new Set();
     return this.#wait((waiting) => {
@@ -202,7 +183,7 @@ export class CoroutineConnection {
 
   async #run(coroutine: Coroutine): Promise<void> {
     this.#isRunning = true;
-    this.#connectionContext.reactor.countPending(1);
+    this.#shared.reactor.countPending(1);
     let failure: unknown = null;
     const running = new Promise<void>((resolve) => resolve(coroutine(this))); // an exception becomes a rejection
     if (this.#http !== null) this.#open(this.#http);
@@ -213,15 +194,13 @@ export class CoroutineConnection {
       failure = error ?? new Error("A coroutine threw nothing");
     }
     this.#block();
-    this.#connectionContext.reactor.post(() => this.#end(failure));
+    this.#shared.reactor.post(() => this.#end(failure));
   }
 
   /** Ends the connection after the coroutine has ended. */
   #end(failure: unknown): void {
     const isAwaiting = this.#http?.isAwaiting === true; // the failure then becomes a response
-    if (failure !== null && failure !== this.#cancelled && !isAwaiting) {
-      this.#connectionContext.onHandlerError(failure);
-    }
+    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#shared.onHandlerError(failure);
     this.#http?.end(failure, this.#request === null);
     this.#bytes?.end();
   }
@@ -250,7 +229,7 @@ export class CoroutineConnection {
         return this.owner.#patienceMs;
       },
     };
-    const connection = new ByteConnection(this.#connectionContext, this.#keeper, () => session);
+    const connection = new ByteConnection(this.#shared, this.#keeper, () => session);
     this.#bytes = connection;
     connection.attach(this.#fd, Interest.NONE);
     if (connection.retired) this.#closed(); // the poller failed to watch it, and there is no session to inform
@@ -318,10 +297,10 @@ export class CoroutineConnection {
       this.#wake(() => waiting.reject(cancelled));
     }
     for (const sleeper of this.#sleepers ?? []) {
-      this.#connectionContext.reactor.expireAt(sleeper, Infinity);
+      this.#shared.reactor.expireAt(sleeper, Infinity);
       sleeper.wake(cancelled);
     }
-    if (this.#controller !== null) abort(this.#controller, cancelled, this.#connectionContext.onHandlerError);
+    if (this.#controller !== null) abort(this.#controller, cancelled, this.#shared.onHandlerError);
     this.#block(); // whatever else the coroutine waits for, the loop need not wait
   }
 
@@ -340,13 +319,13 @@ export class CoroutineConnection {
   #block(): void {
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    this.#connectionContext.reactor.countPending(-1);
+    this.#shared.reactor.countPending(-1);
   }
 
   #wake(settle: () => void): void {
     if (!this.#isRunning) {
       this.#isRunning = true;
-      this.#connectionContext.reactor.countPending(1);
+      this.#shared.reactor.countPending(1);
     }
     settle();
   }

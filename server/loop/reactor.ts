@@ -7,8 +7,7 @@
  *
  * While there is traffic the wait is synchronous, because a call on another thread costs 37 µs more. After a few
  * milliseconds without an event the loop parks on another thread, so that Deno's signals, timers and promises run.
- * Under unbroken load the loop parks for no time at all at intervals, for the same reason (docs/architecture.md: "The
- * wait").
+ * Under unbroken load it also parks at intervals, for no time at all (docs/architecture.md: "The wait").
  * @module
  */
 import { close } from "../../ffi/socket/socket.ts";
@@ -27,7 +26,7 @@ import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
 
-/** The event loop. */
+/** The event loop of a server. */
 export class Reactor {
   /** The time in whole milliseconds of a monotonic clock, read once a turn. */
   now: number = Math.trunc(performance.now());
@@ -46,9 +45,8 @@ export class Reactor {
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
   readonly #tasks: TaskQueue;
-  // Counted separately: emptying an array by its length would allocate a new backing store each turn.
   readonly #deferred: (Source | null)[] = [];
-  #deferredCount = 0;
+  #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
   #again: Source[] = [];
   #againNext: Source[] = [];
   #retired: Source[] = [];
@@ -70,10 +68,7 @@ export class Reactor {
     return performance.now() - this.now > LATE_TURN_MS;
   }
 
-  /**
-   * The trigger of the poller. With `"edge"` each change is reported once, so {@linkcode rearm} rarely calls the
-   * kernel.
-   */
+  /** The trigger of the poller. With `"edge"`, {@linkcode rearm} rarely calls the kernel. */
   get trigger(): "level" | "edge" {
     return this.#poller.trigger;
   }
@@ -89,9 +84,8 @@ export class Reactor {
   }
 
   /**
-   * Changes the requested readiness of `source`, and registers a source that the poller does not know yet: 0 or −errno.
-   * Costs nothing if that readiness is already requested. With `"edge"` nothing is ever removed from the request,
-   * because each change is reported only once.
+   * Changes the requested readiness of `source`, or registers it: 0 or −errno. Costs nothing if that is requested
+   * already. With `"edge"` nothing is ever removed from the request, because each change is reported only once.
    */
   rearm(source: Source, interest: Interest): number {
     if (source.interest === interest || source.retired) return 0;
@@ -123,10 +117,7 @@ export class Reactor {
     this.#again.push(source);
   }
 
-  /**
-   * Calls `source.onDeadline` once `now` ≥ `deadlineMs`, in milliseconds. Replaces the source's previous deadline;
-   * Infinity removes it.
-   */
+  /** Calls `source.onDeadline` once `now` ≥ `deadlineMs`. Replaces the previous deadline; Infinity removes it. */
   expireAt(source: Source, deadlineMs: number): void {
     // Rounded up to whole milliseconds, as `now` is truncated: else the loop would spin until the next whole one.
     if (!source.retired) this.#deadlines.set(source, Math.ceil(deadlineMs));
@@ -134,8 +125,7 @@ export class Reactor {
 
   /**
    * Stops waking the source at once, and closes its descriptor at the end of the turn. Until then the kernel cannot
-   * reuse the number, so no event of this turn reaches another source. With `closes` false the descriptor stays open,
-   * for another owner.
+   * reuse the number, so no event of this turn reaches another source. With `closes` false it stays open for others.
    */
   retire(source: Source, closes = true): void {
     if (source.retired) return;
@@ -165,18 +155,14 @@ export class Reactor {
     return this.#tasks.isParked;
   }
 
-  /**
-   * Counts one more (+1) or one less (−1) promise or coroutine that works outside of the loop. The loop does not block
-   * while there are any.
-   */
+  /** Counts a promise or coroutine that works outside of the loop (+1, −1). The loop does not block while there is any. */
   countPending(change: 1 | -1): void {
     this.#tasks.pending += change;
   }
 
   /**
-   * Calls `settled` or `failed` in the loop after `promise` has settled. If `source` is retired by then, calls
-   * `dropped` instead of `settled`, and nothing instead of `failed`. The loop does not block until then. The returned
-   * function ends that earlier, when the result is no longer needed.
+   * Calls `settled` or `failed` in the loop after `promise` has settled, or `dropped` with its value if `source` is
+   * retired by then. Until then the loop does not block, unless the returned function is called before.
    */
   suspend<T>(
     source: Source,
@@ -215,8 +201,7 @@ export class Reactor {
     try {
       let yieldedMs = this.now;
       while (!this.#stopped) {
-        // With a promise pending, blocking here could block what the promise waits for.
-        const woken = this.turn(this.#tasks.pending > 0 ? 0 : SYNCHRONOUS_WAIT_MS);
+        const woken = this.turn(this.#tasks.pending > 0 ? 0 : SYNCHRONOUS_WAIT_MS); // a promise may wait for timers
         // Work that waited only for this turn continues now: a few rounds of microtasks are cheaper than parking.
         for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
