@@ -1,5 +1,5 @@
 /**
- * epollet as a library: a web server on epoll(7), its parts, and the multiplexers of the kernel by themselves.
+ * The library of epollet: a web server on epoll(7), its parts, and an interface to the kernel's multiplexers.
  *
  * ```ts
  * import { HttpResponse, serve } from "./mod.ts";
@@ -10,7 +10,7 @@
  * @module
  */
 
-// A server
+// The server
 
 export { type Reconfiguration, type SecondService, Server } from "./server/server.ts";
 export type { ListeningSocket } from "./server/listen/open.ts";
@@ -38,7 +38,7 @@ export type {
   Snapshot,
 } from "./server/metrics/statistics.ts";
 
-// What it serves
+// Handlers, protocols and coroutines
 
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
 export type { SiteOptions } from "./handlers/site/settings/site_options.ts";
@@ -85,7 +85,7 @@ export {
   type StreamBody,
 } from "./server/http/response.ts";
 
-// The loop
+// The event loop
 
 export { Interest, type Poller, type PollerName, Readiness, ReadyList } from "./server/loop/poller.ts";
 export { createPoller, POLLER_NAMES } from "./server/loop/pollers/mod.ts";
@@ -93,7 +93,7 @@ export { Reactor } from "./server/loop/reactor.ts";
 export { type ErrorListener, Source } from "./server/loop/source.ts";
 export { type Expiring } from "./server/loop/deadlines.ts";
 
-// The multiplexers by themselves
+// The kernel's multiplexers
 
 export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select } from "./ffi/select.ts";
 export {
@@ -127,7 +127,7 @@ export {
   POLLWRNORM,
 } from "./ffi/libc/constants.ts";
 
-// Sockets to use them on
+// Sockets for the multiplexers
 
 export {
   accept,

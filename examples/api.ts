@@ -1,5 +1,5 @@
 /**
- * A tiny HTTP API: notes that are kept in memory.
+ * A small HTTP API for notes, which are stored in memory.
  *
  *     deno run --allow-ffi examples/api.ts 7892
  *     curl -d '{"text":"buy milk"}' 127.0.0.1:7892/notes
@@ -18,7 +18,7 @@ const notes = new Map<number, Note>();
 let lastId = 0;
 
 async function add(request: HttpRequest): Promise<HttpResponse> {
-  const body = await request.json(); // what is no JSON is answered 400 by itself
+  const body = await request.json(); // throws an HttpError (400) for invalid JSON
   const text = (body as { text?: unknown } | null)?.text;
   if (typeof text !== "string" || text === "") throw new HttpError(400, "A note needs a text");
   if (notes.size >= NOTES_MAX) throw new HttpError(503, "There are too many notes");

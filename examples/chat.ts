@@ -1,5 +1,5 @@
 /**
- * A chat room: whoever connects says a name first, and then talks to all others, line by line.
+ * A chat room. The first line of a client is its name; each further line is sent to all other clients.
  *
  *     deno run --allow-ffi examples/chat.ts 7891
  *     nc 127.0.0.1 7891
@@ -9,13 +9,13 @@ import { type Peer, serve, type Session } from "../mod.ts";
 
 const LINE_BYTES_MAX = 1000;
 const encoder = new TextEncoder();
-/** Who has said a name. */
+/** The names of the clients in the room. */
 const room = new Map<Peer, string>();
 
 function tell(text: string, except?: Peer): void {
   const line = encoder.encode(`${text}\n`);
   for (const peer of room.keys()) {
-    if (peer !== except) peer.write(line); // one that does not read is cut off, before it costs much
+    if (peer !== except) peer.write(line); // closes a client that does not read
   }
 }
 
@@ -23,7 +23,7 @@ function chat(peer: Peer): Session {
   const decoder = new TextDecoder();
   let rest = "";
 
-  /** The first line is a name, and each after it is for everybody. */
+  /** Handles a line: a name, if the client has none yet, otherwise a message. */
   function hear(line: string): void {
     const name = room.get(peer);
     if (name !== undefined) return tell(`${name}: ${line}`, peer);

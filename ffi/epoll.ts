@@ -1,5 +1,5 @@
 /**
- * epoll(7) as an object, with the names and the meanings of Python's `select.epoll`.
+ * epoll(7) as an object, with the names and meanings of Python's `select.epoll`.
  *
  * Source: epoll(7), epoll_create1(2), epoll_ctl(2), epoll_wait(2).
  * @module
@@ -29,14 +29,14 @@ import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUnti
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Events of the smallest buffer: small ones could lie where V8 moves them. */
+/** Events of the smallest buffer. V8 may move typed arrays of 64 bytes or less. */
 const EVENTS_MIN = 64;
-/** Events of the largest buffer, which is 1 MiB at most. */
+/** Events of the largest buffer: 1 MiB at most. */
 const EVENTS_MAX = 65536;
-/** What an event of our own eventfd, which ends waits on other threads, has instead of a descriptor. */
+/** The event data of the eventfd that ends waits on other threads, in place of a descriptor. */
 const WAKER = -1;
 
-/** How many events to take at most. */
+/** Returns the greatest number of events for one wait. */
 function toEventCount(maxEvents: number): number {
   if (maxEvents === -1) return FD_SETSIZE - 1;
   if (!Number.isInteger(maxEvents)) throw new TypeError(`maxEvents is an integer, not ${maxEvents}`);
@@ -44,7 +44,7 @@ function toEventCount(maxEvents: number): number {
   return Math.min(maxEvents, EVENTS_MAX);
 }
 
-/** The 32 bits of an event mask; made by `|` it is negative when EPOLLET is in it, and means the same. */
+/** Returns `eventmask` as an unsigned number. A mask that is made by `|` and contains EPOLLET is negative. */
 function toEventMask(eventmask: number): number {
   if (!Number.isInteger(eventmask)) throw new TypeError(`An event mask is an integer, not ${eventmask}`);
   if (eventmask < -0x8000_0000 || eventmask > 0xffff_ffff) {
@@ -53,7 +53,7 @@ function toEventMask(eventmask: number): number {
   return eventmask >>> 0;
 }
 
-/** The first `count` events of `buffer`, without those of wakers. */
+/** Returns the first `count` events of `buffer`, without those of the eventfd. */
 function readEvents(buffer: Bytes, count: number): [fd: number, events: number][] {
   const words = new Int32Array(buffer.buffer);
   const list: [fd: number, events: number][] = [];
@@ -66,7 +66,8 @@ function readEvents(buffer: Bytes, count: number): [fd: number, events: number][
 }
 
 /**
- * A set of descriptors that the kernel watches: each is registered once, and only those that are ready come back.
+ * A set of descriptors that the kernel watches. Each descriptor is registered once, and a wait returns only those
+ * that are ready.
  *
  * ```ts
  * using epoll = new Epoll();
@@ -74,26 +75,29 @@ function readEvents(buffer: Bytes, count: number): [fd: number, events: number][
  * for (const [fd, events] of epoll.poll(1)) console.log(fd, events);
  * ```
  *
- * A descriptor that is closed leaves the set by itself, once no other descriptor stands for the same open file. Regular
- * files and directories cannot be watched: EPERM. `poll` blocks Deno's event loop, so that meanwhile no timer runs, no
- * promise, and no listener of a signal; `pollAsync` does not.
+ * The kernel removes a closed descriptor from the set, once no other descriptor refers to the same open file. Regular
+ * files and directories cannot be watched (EPERM). `poll` blocks Deno's event loop: meanwhile timers, promises and
+ * signal listeners do not run. `pollAsync` does not block it.
  *
- * Every method but `close` and `closed` throws an `Error` after `close`.
+ * After `close`, every method except `close` throws an `Error`.
  */
 export class Epoll implements Disposable {
   readonly #fd: number;
   #isClosed = false;
-  /** Waits on other threads. While there are any, the descriptor stays open: its number must not go to others. */
+  /**
+   * Waits in progress on other threads. While there are any, the descriptor stays open, so that its number is not
+   * reused.
+   */
   #waiting = 0;
-  /** An eventfd in the set, made by the first wait on another thread; −1 before. */
+  /** The eventfd in the set, which the first wait on another thread creates; −1 before. */
   #waker = -1;
-  /** What the last wait wrote to, for the next; null while there is none. */
+  /** The buffer of the last wait, for the next one; null if there is none. */
   #spare: Bytes | null = null;
 
   /**
-   * A new, empty set; its descriptor is not inherited by programs that are started (EPOLL_CLOEXEC). `options.fd`: an
-   * epoll descriptor that is there already, to be used in its place, as by {@linkcode Epoll.fromFd}.
-   * @throws {SystemError} when the kernel refuses it: EMFILE, ENFILE, ENOMEM.
+   * Creates an empty set. Programs that the process starts do not inherit its descriptor (EPOLL_CLOEXEC).
+   * `options.fd` is an existing epoll descriptor to use instead, as in {@linkcode Epoll.fromFd}.
+   * @throws {SystemError} when the kernel refuses it: EMFILE, ENFILE, ENOMEM
    */
   constructor(options: { readonly fd?: number } = {}) {
     if (options.fd === undefined) {
@@ -105,9 +109,9 @@ export class Epoll implements Disposable {
   }
 
   /**
-   * An object for an epoll descriptor that is there already, and for its set. The descriptor is the same, not a copy:
-   * to close one object closes it for both, and must not happen while the other waits on another thread.
-   * @throws {RangeError} when `fd` is negative.
+   * Returns an object for an existing epoll descriptor and its set. The descriptor is shared, not duplicated: closing
+   * one object closes the other's descriptor, too. Do not close one while the other waits on another thread.
+   * @throws {RangeError} when `fd` is negative
    */
   static fromFd(fd: number): Epoll {
     return new Epoll({ fd });
@@ -118,45 +122,53 @@ export class Epoll implements Disposable {
     return this.#isClosed;
   }
 
-  /** The number of epoll's own descriptor, which can itself be watched: it is readable when something is ready. */
+  /**
+   * Returns epoll's own descriptor. It can itself be watched: it is readable while a descriptor of the set is ready.
+   * @throws {Error} after {@linkcode Epoll.close}
+   */
   fileno(): number {
     if (this.#isClosed) throw new Error("This Epoll is closed");
     return this.#fd;
   }
 
   /**
-   * Begins to watch a descriptor. `eventmask` is made of the EPOLL… constants; EPOLLERR and EPOLLHUP are told in any
-   * case.
-   * @throws {SystemError} EEXIST: it is watched already; EBADF: it is not open; EPERM: it cannot be watched; EINVAL: it
-   * is this epoll itself, or the mask has what EPOLLEXCLUSIVE does not allow; ENOSPC: the user watches too many.
+   * Starts watching a descriptor. `eventmask` combines the EPOLL… constants. EPOLLERR and EPOLLHUP are always
+   * reported.
+   * @throws {SystemError} EEXIST: it is already watched; EBADF: it is not open; EPERM: it cannot be watched; EINVAL:
+   * it is this epoll itself, or the mask has a flag that EPOLLEXCLUSIVE does not allow; ENOSPC: the user's limit of
+   * watches is reached
    */
   register(fd: FileDescriptorLike, eventmask: number = EPOLLIN | EPOLLPRI | EPOLLOUT): void {
     this.#control(EPOLL_CTL_ADD, toDescriptor(fd), eventmask, "watch");
   }
 
   /**
-   * Changes what is asked about a descriptor; one that was silenced by EPOLLONESHOT is asked about again.
-   * @throws {SystemError} ENOENT: it is not watched; EBADF: it is not open; EINVAL: EPOLLEXCLUSIVE was or is asked for.
+   * Changes the event mask of a descriptor. This also enables a descriptor that EPOLLONESHOT has disabled.
+   * @throws {SystemError} ENOENT: it is not watched; EBADF: it is not open; EINVAL: the old or the new mask has
+   * EPOLLEXCLUSIVE
    */
   modify(fd: FileDescriptorLike, eventmask: number): void {
     this.#control(EPOLL_CTL_MOD, toDescriptor(fd), eventmask, "change the watch of");
   }
 
   /**
-   * Ends watching a descriptor.
-   * @throws {SystemError} ENOENT: it is not watched; EBADF: it is not open (and so not watched either).
+   * Stops watching a descriptor.
+   * @throws {SystemError} ENOENT: it is not watched; EBADF: it is not open (and so not watched either)
    */
   unregister(fd: FileDescriptorLike): void {
     this.#control(EPOLL_CTL_DEL, toDescriptor(fd), 0, "end the watch of");
   }
 
   /**
-   * Waits until something is ready, and tells what: descriptors, each with its events as an unsigned number. The list is
-   * empty when the time is over. `timeout` is in seconds, fractions are rounded up to milliseconds; undefined, null or
-   * negative: for ever. `maxEvents`: the longest list (−1: 1023; 65,536 at most); what does not fit is told by the next
+   * Waits until a descriptor is ready. Returns the ready descriptors, each with its events as an unsigned number. The
+   * list is empty after the timeout.
+   *
+   * `timeout` is in seconds, rounded up to milliseconds. Undefined, null and negative numbers wait for ever.
+   * `maxEvents` is the greatest length of the list (−1: 1023; at most 65,536); further events come with the next
    * call. A signal does not end the wait.
-   * @throws {RangeError} when `maxEvents` is 0, or less than −1. @throws {SystemError} EINVAL: `fromFd` was given what
-   * is no epoll descriptor; EBADF: something else closed it.
+   * @throws {RangeError} when `maxEvents` is 0, or less than −1
+   * @throws {SystemError} EINVAL: `fromFd` was given a descriptor of another kind; EBADF: other code has closed the
+   * descriptor
    */
   poll(timeout?: number | null, maxEvents = -1): [fd: number, events: number][] {
     const epoll = this.fileno();
@@ -169,10 +181,12 @@ export class Epoll implements Disposable {
   }
 
   /**
-   * The same on another thread, while Deno's event loop runs. Meanwhile the set may be changed, which the wait takes
-   * into account, and others may wait: each has its own list. After `close` the wait ends at once, with an empty list,
-   * and the descriptor is closed then, not before. The first call makes an eventfd for that, which stays in the set.
-   * @throws what `poll` throws, as a rejection; also {@linkcode SystemError} EMFILE, ENFILE when there is no eventfd.
+   * Does the same as `poll` on another thread, while Deno's event loop runs. Changes of the set take effect at once.
+   * Several waits may run at the same time, each with its own list. `close` ends them with an empty list; the
+   * descriptor is closed after the last of them. The first call creates an eventfd for that purpose, which stays in
+   * the set.
+   * @throws the errors of `poll`, as a rejection; also {@linkcode SystemError} EMFILE or ENFILE when the eventfd
+   * cannot be created
    */
   async pollAsync(timeout?: number | null, maxEvents = -1): Promise<[fd: number, events: number][]> {
     const epoll = this.fileno();
@@ -196,15 +210,15 @@ export class Epoll implements Disposable {
     }
   }
 
-  /** Closes the descriptor; what is watched stays open. Closing twice is allowed. */
+  /** Closes epoll's own descriptor. The watched descriptors stay open. A second call does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#waiting === 0) this.#release();
-    else eventfdSignal(this.#waker); // who waits last closes
+    else eventfdSignal(this.#waker); // the last wait to return closes the descriptor
   }
 
-  /** The same as {@linkcode Epoll.close}, for `using`. */
+  /** Does the same as {@linkcode Epoll.close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,5 +1,5 @@
 /**
- * poll(2) as an object, with the names and the meanings of Python's `select.poll`.
+ * poll(2) as an object, with the names and meanings of Python's `select.poll`.
  *
  * Source: poll(2).
  * @module
@@ -13,7 +13,7 @@ import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUnti
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Structures of the smallest buffer: small ones could lie where V8 moves them. */
+/** Structures of the smallest buffer. V8 may move typed arrays of 64 bytes or less. */
 const POLLFDS_MIN = 64;
 
 function toEventMask(eventmask: number): number {
@@ -24,7 +24,7 @@ function toEventMask(eventmask: number): number {
   return eventmask;
 }
 
-/** The `found` structures of `pollfds` that have events. */
+/** Returns those of `pollfds` that have events: the first `found` of them. */
 function readEvents(pollfds: Bytes, found: number): [fd: number, revents: number][] {
   const words = new Int32Array(pollfds.buffer);
   const halves = new Uint16Array(pollfds.buffer);
@@ -37,8 +37,8 @@ function readEvents(pollfds: Bytes, found: number): [fd: number, revents: number
 }
 
 /**
- * A list of descriptors that poll(2) gets, and scans, at every wait. It has no descriptor of its own, and nothing to
- * close.
+ * A list of descriptors that poll(2) receives, and scans, at every wait. It has no descriptor of its own, so there is
+ * nothing to close.
  *
  * ```ts
  * const poll = new Poll();
@@ -46,28 +46,27 @@ function readEvents(pollfds: Bytes, found: number): [fd: number, revents: number
  * for (const [fd, revents] of poll.poll(1000)) console.log(fd, revents);
  * ```
  *
- * A descriptor that is closed is told as POLLNVAL until it is unregistered. Regular files are always ready. `poll`
- * blocks Deno's event loop, so that meanwhile no timer runs, no promise, and no listener of a signal; `pollAsync` does
- * not.
+ * A closed descriptor is reported as POLLNVAL until it is unregistered. Regular files are always ready. `poll` blocks
+ * Deno's event loop: meanwhile timers, promises and signal listeners do not run. `pollAsync` does not block it.
  */
 export class Poll {
-  /** Descriptor → what is asked, in the order of registration. */
+  /** Descriptor → event mask, in the order of registration. */
   readonly #asked = new Map<number, number>();
-  /** The structures of `#asked`; null after it has changed. */
+  /** The structures of `#asked`; null after a change of `#asked`. */
   #pollfds: Bytes | null = null;
 
   /**
-   * An empty list.
-   * @throws {Deno.errors.NotCapable} without --allow-ffi.
+   * Creates an empty list.
+   * @throws {Deno.errors.NotCapable} without --allow-ffi
    */
   constructor() {
     loadLibc();
   }
 
   /**
-   * Begins to watch a descriptor, or replaces what is asked about it. `eventmask` is made of the POLL… constants;
-   * POLLERR, POLLHUP and POLLNVAL are told in any case. Whether it is open does not matter here.
-   * @throws {RangeError} when `fd` is negative, or `eventmask` no number of 16 bits.
+   * Starts watching a descriptor, or replaces its event mask. `eventmask` combines the POLL… constants. POLLERR,
+   * POLLHUP and POLLNVAL are always reported. The descriptor need not be open.
+   * @throws {RangeError} when `fd` is negative, or `eventmask` does not fit in 16 bits
    */
   register(fd: FileDescriptorLike, eventmask: number = POLLIN | POLLPRI | POLLOUT): void {
     this.#asked.set(toDescriptor(fd), toEventMask(eventmask));
@@ -75,8 +74,9 @@ export class Poll {
   }
 
   /**
-   * Changes what is asked about a descriptor.
-   * @throws {SystemError} ENOENT: it is not watched. @throws {RangeError} as `register`.
+   * Changes the event mask of a descriptor.
+   * @throws {SystemError} ENOENT: it is not watched
+   * @throws {RangeError} as `register`
    */
   modify(fd: FileDescriptorLike, eventmask: number): void {
     const number = toDescriptor(fd);
@@ -89,8 +89,8 @@ export class Poll {
   }
 
   /**
-   * Ends watching a descriptor.
-   * @throws {SystemError} ENOENT: it is not watched.
+   * Stops watching a descriptor.
+   * @throws {SystemError} ENOENT: it is not watched
    */
   unregister(fd: FileDescriptorLike): void {
     const number = toDescriptor(fd);
@@ -101,10 +101,10 @@ export class Poll {
   }
 
   /**
-   * Waits until something is ready, and tells what: descriptors, each with its events, in the order of registration.
-   * The list is empty when the time is over. `timeoutMs` is in milliseconds, fractions are rounded up; undefined, null
-   * or negative: for ever. A signal does not end the wait.
-   * @throws {SystemError} EINVAL: more descriptors than the process may open; ENOMEM.
+   * Waits until a descriptor is ready. Returns the ready descriptors, each with its events, in the order of
+   * registration. The list is empty after the timeout. `timeoutMs` is in milliseconds, rounded up. Undefined, null
+   * and negative numbers wait for ever. A signal does not end the wait.
+   * @throws {SystemError} EINVAL: more descriptors than the process may open (RLIMIT_NOFILE); ENOMEM
    */
   poll(timeoutMs?: number | null): [fd: number, revents: number][] {
     const limitMs = toTimeoutMs(timeoutMs, 1);
@@ -115,10 +115,10 @@ export class Poll {
   }
 
   /**
-   * The same on another thread, while Deno's event loop runs. The wait has a copy of the list: what is registered,
-   * modified or unregistered meanwhile counts from the next wait on, and others may wait. Nothing can end it early, and
-   * a descriptor that it waits for should stay open: closed, its number may come to stand for another file.
-   * @throws what `poll` throws, as a rejection.
+   * Does the same as `poll` on another thread, while Deno's event loop runs. The wait uses a copy of the list:
+   * changes take effect with the next wait. Several waits may run at the same time. A wait cannot be ended early.
+   * Keep its descriptors open: the number of a closed descriptor may come to refer to another file.
+   * @throws the errors of `poll`, as a rejection
    */
   async pollAsync(timeoutMs?: number | null): Promise<[fd: number, revents: number][]> {
     const limitMs = toTimeoutMs(timeoutMs, 1);

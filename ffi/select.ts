@@ -1,6 +1,6 @@
 /**
- * The kernel's multiplexers for everybody, with the names and the meanings of Python's `select` module: the function
- * `select`, and the classes `Poll` and `Epoll`. The constants are in constants.ts.
+ * The kernel's multiplexers with the names and meanings of Python's `select` module: the function `select`, and the
+ * classes `Poll` and `Epoll`. The constants are in constants.ts.
  *
  * Source: select(2).
  * @module
@@ -15,7 +15,7 @@ export { Epoll } from "./epoll.ts";
 export { Poll } from "./poll.ts";
 export type { FileDescriptorLike, HasFileno } from "./wait.ts";
 
-/** What is asked for, in one of the three ways, and the set that the kernel changes. */
+/** The files of one of the three lists, and the fd_set for them. */
 class Asked<T extends FileDescriptorLike> {
   readonly #files: readonly T[];
   readonly fds: readonly number[];
@@ -30,7 +30,7 @@ class Asked<T extends FileDescriptorLike> {
     }
   }
 
-  /** The set, filled again: null when nothing is asked for. */
+  /** Fills the set again, because the kernel has changed it. Returns null if the list is empty. */
   fill(): Uint8Array<ArrayBuffer> | null {
     if (this.fds.length === 0) return null;
     this.#set.words.fill(0);
@@ -38,7 +38,7 @@ class Asked<T extends FileDescriptorLike> {
     return this.#set.bytes;
   }
 
-  /** Those that the kernel left in the set. */
+  /** Returns the files whose bits the kernel has left in the set. */
   ready(): T[] {
     return this.#files.filter((_file, i) => this.#set.has(this.fds[i]!));
   }
@@ -49,18 +49,18 @@ const writable = new DescriptorSet();
 const exceptional = new DescriptorSet();
 
 /**
- * Waits until one of the descriptors is ready: for reading those of `rlist`, for writing those of `wlist`, and for an
- * exceptional condition, such as TCP's urgent data, those of `xlist`. Returns three lists with the very numbers or
- * objects that were given; all are empty when the time is over. With three empty lists it only waits.
+ * Waits until a descriptor is ready: one of `rlist` for reading, one of `wlist` for writing, or one of `xlist` for an
+ * exceptional condition, such as TCP's urgent data. Returns three lists of the numbers or objects that were passed
+ * in. All are empty after the timeout. With three empty lists the call only waits.
  *
- * `timeout` is in seconds, to the microsecond; undefined or null: for ever. A signal does not end the wait. It blocks
- * Deno's event loop, so that meanwhile no timer runs, no promise, and no listener of a signal.
+ * `timeout` is in seconds, rounded up to microseconds. Undefined and null wait for ever. A signal does not end the
+ * wait. The call blocks Deno's event loop: meanwhile timers, promises and signal listeners do not run.
  *
  * ```ts
  * const [readable] = select([listening, ...clients], [], [], 1);
  * ```
- * @throws {RangeError} when a descriptor is negative or ≥ 1024 (FD_SETSIZE), or `timeout` is negative.
- * @throws {SystemError} EBADF: a descriptor is not open.
+ * @throws {RangeError} when a descriptor is negative or ≥ 1024 (FD_SETSIZE), or `timeout` is negative
+ * @throws {SystemError} EBADF: a descriptor is not open
  */
 export function select<
   R extends FileDescriptorLike,
@@ -75,7 +75,7 @@ export function select<
   loadLibc();
   if (typeof timeout === "number" && timeout < 0) throw new RangeError(`A timeout cannot be ${timeout}`);
   const timeoutMs = toTimeoutMs(timeout, 1000);
-  // All of the caller's code, such as fileno(), runs here: it might call select, whose sets are shared.
+  // The caller's own code, such as fileno(), runs only here: it might call select, whose sets are shared.
   const r = new Asked(rlist, readable);
   const w = new Asked(wlist, writable);
   const x = new Asked(xlist, exceptional);

@@ -1,6 +1,6 @@
 /**
- * What `Epoll`, `Poll` and `select` have in common: descriptors and timeouts as their callers give them, and waits
- * that last until their time is over.
+ * Shared parts of `Epoll`, `Poll` and `select`: checks of descriptors and timeouts, and waits that signals do not
+ * end.
  *
  * Source: poll(2), epoll_wait(2), select(2), signal(7).
  * @module
@@ -8,21 +8,22 @@
 import { describeKind } from "./libc/bytes.ts";
 import { EINTR } from "./libc/errno.ts";
 
-/** Something that has a descriptor, as the files and sockets of Python have. */
+/** An object that has a file descriptor, like Python's files and sockets. */
 export interface HasFileno {
   /** The descriptor's number. */
   fileno(): number;
 }
 
-/** A file descriptor, or something that has one. */
+/** A file descriptor, or an object that has one. */
 export type FileDescriptorLike = number | HasFileno;
 
-/** The longest time that a call can be given: an int of milliseconds. Longer waits are made of several. */
+/** The longest timeout of one call: an int of milliseconds. A longer wait takes several calls. */
 const CALL_MS_MAX = 0x7fff_ffff;
 
 /**
- * The number of a descriptor; whether it is open is for the kernel to say.
- * @throws {TypeError} when it is no integer. @throws {RangeError} when it is negative, or no int of C.
+ * Returns the number of a descriptor, without checking that it is open.
+ * @throws {TypeError} when it is not an integer
+ * @throws {RangeError} when it is negative, or too large for an int of C
  */
 export function toDescriptor(file: FileDescriptorLike): number {
   const fd = typeof file !== "number" && typeof file?.fileno === "function" ? file.fileno() : file;
@@ -33,9 +34,9 @@ export function toDescriptor(file: FileDescriptorLike): number {
 }
 
 /**
- * A timeout in milliseconds: undefined, null and negative numbers mean for ever, which is Infinity.
- * `unitMs`: how many milliseconds one of the caller's units has.
- * @throws {TypeError} when it is no number.
+ * Converts a timeout to milliseconds. Undefined, null and negative numbers become Infinity. `unitMs` is the caller's
+ * unit in milliseconds.
+ * @throws {TypeError} when `timeout` is not a number
  */
 export function toTimeoutMs(timeout: number | null | undefined, unitMs: number): number {
   if (timeout === undefined || timeout === null || timeout < 0) return Infinity;
@@ -46,8 +47,8 @@ export function toTimeoutMs(timeout: number | null | undefined, unitMs: number):
 }
 
 /**
- * Calls `wait` with the milliseconds that are left, a fraction maybe, until it finds something, fails, or the time is
- * over: number found, or −errno. A signal (EINTR) does not end it.
+ * Calls `wait` with the milliseconds that are left (maybe a fraction) until it finds something or fails, or the
+ * timeout is over. Returns the number found, 0 after the timeout, or −errno. EINTR does not end the wait.
  */
 export function waitUntil(timeoutMs: number, wait: (leftMs: number) => number): number {
   const endMs = performance.now() + timeoutMs;
@@ -60,12 +61,12 @@ export function waitUntil(timeoutMs: number, wait: (leftMs: number) => number): 
   }
 }
 
-/** What calls on other threads write to, held until they return, whatever becomes of those who wait. */
+/** Buffers of calls on other threads, kept from collection until the calls return. */
 const parkedBuffers = new Set<Uint8Array>();
 
 /**
- * {@linkcode waitUntil} on another thread: `park` waits there, with `buffer` to write to; after −1, which does not
- * tell why, `look` asks again without waiting.
+ * Does the same as {@linkcode waitUntil} on another thread. `park` waits there and writes to `buffer`. Its failure is
+ * −1 without a reason, so `look` then repeats the call without waiting.
  */
 export async function parkUntil(
   timeoutMs: number,

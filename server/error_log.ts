@@ -1,5 +1,5 @@
 /**
- * What a server says when something goes wrong on its side.
+ * Error messages of a server.
  * @module
  */
 import { FD_SETSIZE, STDERR_FILENO } from "../ffi/libc/constants.ts";
@@ -7,12 +7,12 @@ import { describeErrno, EINVAL } from "../ffi/libc/errno.ts";
 import { tryPrint } from "../ffi/file/standard_output.ts";
 import type { PollerName } from "./loop/poller.ts";
 
-/** Writes to standard error, unless nobody takes it there. */
+/** Writes a message to standard error, without waiting for a reader. */
 export function logError(message: string): void {
   tryPrint(STDERR_FILENO, message);
 }
 
-/** What was thrown, for people: with its stack where it has one. */
+/** Describes an exception for a message, with its stack if it has one. */
 export function describeError(error: unknown): string {
   try {
     return error instanceof Error ? error.stack ?? error.message : String(error);
@@ -21,7 +21,7 @@ export function describeError(error: unknown): string {
   }
 }
 
-/** Why the poller does not take a descriptor. */
+/** Describes why the poller failed to watch a descriptor. */
 export function describeRefusal(poller: PollerName, errno: number): string {
   return poller === "select" && errno === EINVAL
     ? `select(2) holds no descriptor from ${FD_SETSIZE} on (FD_SETSIZE); another poller would`

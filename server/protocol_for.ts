@@ -1,5 +1,5 @@
 /**
- * Who serves a client that was accepted.
+ * The service for accepted clients that the options ask for.
  * @module
  */
 import { ByteConnection } from "./protocols/bytes/bytes.ts";
@@ -8,13 +8,13 @@ import { CoroutineConnection } from "./coroutine/coroutine.ts";
 import { Interest } from "./loop/poller.ts";
 import type { ServerOptions } from "./server_options.ts";
 
-/** HTTP has its own way (null), since its idle connections are no objects. */
+/** Returns the service for a protocol or coroutine; null for HTTP, whose idle connections have no objects. */
 export function serviceOf(options: ServerOptions): Service | null {
   if ("handler" in options) return null;
   if ("protocol" in options) {
     const { protocol } = options;
-    return (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE);
+    return (fd, context, keeper) => new ByteConnection(context, keeper, protocol).attach(fd, Interest.NONE);
   }
   const { coroutine } = options;
-  return (fd, host, keeper) => CoroutineConnection.run(coroutine, fd, host, keeper);
+  return (fd, context, keeper) => CoroutineConnection.run(coroutine, fd, context, keeper);
 }

@@ -1,5 +1,5 @@
 /**
- * A server in one call, for those who know `Deno.serve`.
+ * A server in one call, similar to `Deno.serve`.
  * @module
  */
 import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
@@ -11,72 +11,78 @@ import type { Snapshot } from "./metrics/statistics.ts";
 
 const SIGNAL: Kind = { expected: "an AbortSignal", is: (value) => value instanceof AbortSignal };
 
-/** Where a server listens, on TCP. */
+/** The TCP address on which a server listens. */
 export interface ServerAddress {
-  /** Always TCP; see {@linkcode UnixServerAddress}. */
+  /** Always "tcp"; see {@linkcode UnixServerAddress}. */
   readonly transport: "tcp";
   /** An IPv4 or IPv6 address. */
   readonly hostname: string;
-  /** The one that was chosen, where 0 was asked for. */
+  /** The port; the actual one if the kernel has chosen it. */
   readonly port: number;
 }
 
-/** Where a server listens, on a UNIX socket. */
+/** The UNIX socket on which a server listens. */
 export interface UnixServerAddress {
-  /** A UNIX socket. */
+  /** Always "unix"; see {@linkcode ServerAddress}. */
   readonly transport: "unix";
-  /** Its path, or `@` and its name in the abstract namespace. */
+  /** The path, or `@` and a name in the abstract namespace. */
   readonly path: string;
 }
 
-/** Where a server listens. */
+/** An address on which a server listens. */
 export type AnyAddress = ServerAddress | UnixServerAddress;
 
-/** What {@linkcode serve} may be told beside what a server needs to know. */
+/** The settings of {@linkcode serve} beside those of a server. */
 export interface ServeSettings<Address = ServerAddress> {
-  /** Aborting it ends the server at once. */
+  /** Ends the server at once when it is aborted. */
   readonly signal?: AbortSignal;
-  /** Told where it listens: the first address. Default: prints a line. */
+  /** Called with the first address once the server listens. By default a line is printed for each address. */
   readonly onListen?: (address: Address) => void;
 }
 
-/** What {@linkcode serve} needs to know. */
+/** The options of {@linkcode serve} for a TCP address. */
 export type ServeOptions = ServerOptions & ServeSettings;
-/** The same for a UNIX socket. */
+/** The options of {@linkcode serve} for a UNIX socket. */
 export type ServeUnixOptions = ServerOptions & ServeSettings<UnixServerAddress> & { readonly path: string };
-/** The same for several addresses. */
+/** The options of {@linkcode serve} for several addresses. */
 export type ServeManyOptions = ServerOptions & ServeSettings<AnyAddress> & {
   readonly listen: readonly string[];
 };
 
-/** All of the settings. */
+/** The settings of all variants. */
 interface AnySettings {
   readonly signal?: AbortSignal;
   onListen?(address: AnyAddress): void;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
-  /** Where it listens: the first of `addrs`. */
+  /** The address on which it listens; the first of `addrs`. */
   readonly addr: Address;
-  /** Everywhere it listens. */
+  /** All addresses on which it listens. */
   readonly addrs: readonly Address[];
-  /** What it has done, and does now. */
+  /** Returns the counters and the present state. */
   snapshot(): Snapshot;
-  /** Fulfilled once it has ended. */
+  /** Resolves once the server has ended. */
   readonly finished: Promise<void>;
-  /** Another handler, or other limits, from the next request on. @throws {TypeError | RangeError} for what cannot be */
+  /**
+   * Changes the handler or limits from the next request on. Settings that are left out get their defaults.
+   * @throws {TypeError | RangeError} for invalid settings; nothing is changed then
+   */
   reconfigure(settings: Reconfiguration): void;
-  /** The server keeps the process alive, as it does to begin with. */
+  /** Makes the server keep the process alive, as it does initially. */
   ref(): void;
-  /** The server does not keep the process alive: it ends once nothing else does. Meanwhile clients are served. */
+  /** Lets the process end while the server runs, once nothing else keeps the process alive. */
   unref(): void;
-  /** Accepts no more clients, lets what has begun be finished (for 30 s at most), and ends. */
+  /**
+   * Stops accepting, finishes what has started (for at most `gracePeriodMs`, 30 s by default), and ends. Resolves as
+   * `finished` does.
+   */
   shutdown(): Promise<void>;
 }
 
 /**
- * Serves, until `shutdown` is called or the signal aborted.
+ * Starts a server, which runs until `shutdown` is called or `signal` is aborted.
  *
  * ```ts
  * const server = serve({ port: 8000, handler: (request) => HttpResponse.text(`You asked for ${request.path}`) });
@@ -84,13 +90,14 @@ export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
  * ```
  * With `path` it listens on a UNIX socket, with `listen` on several addresses.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
- * @throws {TypeError} unless there is exactly one of handler, protocol and coroutine
- * @throws {RangeError} for a port or a hostname that is none
+ * @throws {TypeError} unless there is exactly one of handler, protocol and coroutine, and for a setting of a wrong type
+ * @throws {RangeError} for an invalid port, address or limit
+ * @throws the reason of `signal` if it is already aborted
  */
 export function serve(options: ServeUnixOptions): ServerHandle<UnixServerAddress>;
-/** The same on several addresses: `serve({ listen: ["127.0.0.1:8080", "unix:/run/hello.sock"], handler })`. */
+/** Starts a server on several addresses: `serve({ listen: ["127.0.0.1:8080", "unix:/run/hello.sock"], handler })`. */
 export function serve(options: ServeManyOptions): ServerHandle<AnyAddress>;
-/** The same on one port. */
+/** Starts a server on one port. */
 export function serve(options: ServeOptions): ServerHandle;
 export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAddress> {
   checkOptions(options);
@@ -108,11 +115,11 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
   try {
     onListen(addr);
   } catch (error) {
-    server.stop(); // nobody has the handle
+    server.stop(); // the caller does not get the handle
     throw error;
   }
   const shutdown = () => {
-    server.reactor.keepAlive(true); // its end is waited for
+    server.reactor.keepAlive(true); // keeps the process alive until the end
     server.shutdown();
     return finished;
   };

@@ -1,5 +1,5 @@
 /**
- * Wires poller, reactor, listeners and connections into a server.
+ * A server, made of a poller, a reactor, listeners and connections.
  * @module
  */
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process/process.ts";
@@ -37,64 +37,64 @@ import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
 import { Buffers } from "./connection/buffers.ts";
 
-/** The longest time that a timer can be given. */
+/** The longest delay of a timer in milliseconds. */
 const TIMER_MS_MAX = 0x7fff_ffff;
 
 function noHandler(): never {
   throw new TypeError("This server has no handler");
 }
 
-/** What changes while it serves. */
+/** A group's context, of which some properties change while the server runs. */
 type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
 type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
 
-/** What {@linkcode Server.reconfigure} changes; what is left out is as by default. */
+/** The settings of {@linkcode Server.reconfigure}. Settings that are left out get their defaults. */
 export interface Reconfiguration extends Partial<ServerLimits> {
-  /** Answers requests from now on, where it is a handler that does. */
+  /** The handler for requests from now on. Ignored if the server has a protocol or coroutine. */
   readonly handler?: Handler;
-  /** False: close after each response. Default true. */
+  /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
 }
 
-/** Whom a second group of listeners serves; see {@linkcode Server.listenAlso}. */
+/** A second group of listeners and its handler, for {@linkcode Server.listenAlso}. */
 export interface SecondService extends Partial<ServerLimits> {
-  /** Answers its requests. */
+  /** The handler for the requests of the group. */
   readonly handler: Handler;
-  /** Sockets that listen, and become the server's. */
+  /** Listening sockets, which the server then owns. */
   readonly sockets: readonly ListeningSocket[];
 }
 
-/** A server that listens. It serves once {@linkcode run} is called. */
+/** A server that listens. It starts serving with {@linkcode run}. */
 export class Server {
-  /** Where it listens: the first of {@linkcode addresses}. */
+  /** The first of {@linkcode addresses}. */
   readonly address: SocketAddress;
-  /** Everywhere it listens. */
+  /** The addresses on which the server listens. */
   readonly addresses: readonly SocketAddress[];
-  /** Called in the loop when, after {@linkcode shutdown}, no client is accepted any more. */
+  /** Called in the loop when no more clients are accepted, after {@linkcode shutdown}. */
   onStoppedAccepting: () => void = () => {};
-  /** Called in the loop when {@linkcode shutdown} is about to end it. */
+  /** Called in the loop when the server is about to end after {@linkcode shutdown}. */
   beforeEnd: () => void = () => {};
   readonly #reactor: Reactor;
-  readonly #host: ChangingContext;
+  readonly #context: ChangingContext;
   readonly #group: ListenerGroup;
   readonly #otherGroups: ListenerGroup[] = [];
-  /** Sockets that it has opened itself. */
+  /** The sockets that the server has opened itself. */
   readonly #opened: readonly ListeningSocket[];
   readonly #onError: (message: string, error?: unknown) => void;
   readonly #startedMs = Date.now();
   readonly #poller: PollerName;
   readonly #cache: ServerOptions["cache"];
   readonly #log: AccessLog | null;
-  #goesOn = false;
+  #continues = false;
   readonly #networkOf: (fd: number) => string | null;
   #errorLoggedMs = -Infinity;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   /**
-   * Listens; clients wait until it runs.
+   * Starts listening. Clients wait until {@linkcode run} is called.
    * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
-   * @throws {TypeError | RangeError} as {@linkcode checkOptions}
+   * @throws {TypeError | RangeError} for invalid options
    */
   constructor(options: ServerOptions) {
     checkOptions(options);
@@ -138,14 +138,14 @@ export class Server {
     try {
       log = this.#log = accessLog &&
         new AccessLog(accessLog, reactor, clock, clientAddresses, (line) => this.#onError(line));
-      if (options.sockets === undefined) opened = openSockets(options); // last: who fails has listened nowhere
+      if (options.sockets === undefined) opened = openSockets(options); // last, after all that may fail
       const sockets = options.sockets ?? opened;
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
       this.address = this.addresses[0]!;
       const buffers = new Buffers();
       buffers.heads.isLogged = log !== null;
-      this.#host = {
+      this.#context = {
         reactor,
         transport: kernelTransport,
         buffers,
@@ -164,37 +164,38 @@ export class Server {
           this.#logError(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
         onFull: (reason) => this.#logError(`Clients are refused: ${reason}`),
       };
-      this.#group = new ListenerGroup(this.#host, sockets, {
+      this.#group = new ListenerGroup(this.#context, sockets, {
         service,
         speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
         onStoppedAccepting: () => this.onStoppedAccepting(),
-        onDrained: () => this.#goesOn || this.#end(),
+        onDrained: () => this.#continues || this.#end(),
         onError: (message) => this.#logError(message),
       });
     } catch (error) {
-      reactor.close(); // and with it the sockets that the group had
+      reactor.close(); // this also closes the sockets of the group
       removeSocketFiles(opened);
       log?.close();
       throw error;
     }
   }
 
-  /** Clients that are connected. */
+  /** The number of connections, without those of {@linkcode listenAlso}. */
   get connections(): number {
     return this.#group.count;
   }
 
   /**
-   * Serves others beside: by another handler, on sockets of their own. They do not count, and are served until the very
-   * end, also while {@linkcode shutdown} waits for the responses that have begun; so that somebody can ask how it is.
-   * Before {@linkcode run} only.
-   * @throws {SystemError} when the poller does not take a socket
+   * Serves a second group of sockets with another handler, such as an admin port. Its connections are not counted. They
+   * are served until the end, even while {@linkcode shutdown} waits for responses, so the state of the server can still
+   * be queried. Must be called before {@linkcode run}.
+   * @throws {SystemError} when the poller fails to watch a socket
+   * @throws {TypeError | RangeError} for invalid settings
    */
   listenAlso(second: SecondService): void {
     checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
     const limits = limitsOf(second);
-    const host: GroupContext = {
-      ...this.#host,
+    const context: GroupContext = {
+      ...this.#context,
       handler: second.handler,
       accounting: new Accounting(false),
       proxyProtocol: false,
@@ -204,7 +205,7 @@ export class Server {
       isDraining: false,
     };
     this.#otherGroups.push(
-      new ListenerGroup(host, second.sockets, {
+      new ListenerGroup(context, second.sockets, {
         service: null,
         speaksHttp: true,
         onStoppedAccepting() {},
@@ -214,26 +215,29 @@ export class Server {
     );
   }
 
-  /** Another process accepts on the same sockets from now on: those beside, or all; then the loop goes on without. */
+  /**
+   * Stops accepting, because another process accepts on the same sockets from now on. "beside" concerns the sockets of
+   * {@linkcode listenAlso}. "all" concerns all sockets, and the loop then runs on without connections.
+   */
   leave(whose: "beside" | "all"): void {
-    this.#goesOn = whose === "all";
-    const groups = this.#goesOn ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
+    this.#continues = whose === "all";
+    const groups = this.#continues ? [this.#group, ...this.#otherGroups] : this.#otherGroups;
     this.#reactor.post(() => groups.forEach((group) => group.drain()));
   }
 
-  /** Writes out what the access log still holds, as far as that needs no waiting. For whoever ends the process at once. */
+  /** Writes waiting lines of the access log, as far as possible without waiting. For a process that ends at once. */
   flushLog(): void {
     this.#log?.flush();
   }
 
-  /** The access log's file was renamed: goes on in the one that has its name now, or makes it. */
+  /** Continues the access log in the file that has its name now, which is created if it does not exist. */
   reopenLog(): void {
     this.#log?.reopen();
   }
 
-  /** What it has done, and does now. */
+  /** Returns the counters and the present state. */
   snapshot(): Snapshot {
-    return takeSnapshot(this.#host, {
+    return takeSnapshot(this.#context, {
       startedMs: this.#startedMs,
       poller: this.#poller,
       connections: this.#group,
@@ -253,44 +257,48 @@ export class Server {
     }
   }
 
-  /** The loop, for who has something else that it should wake; it must not be stopped by others. */
+  /** The event loop, for further sources. Do not stop it. */
   get reactor(): Reactor {
     return this.#reactor;
   }
 
-  /** It was told to end, and does not accept clients any more. */
+  /** True after {@linkcode shutdown}: no more clients are accepted. */
   get isDraining(): boolean {
-    return this.#host.isDraining;
+    return this.#context.isDraining;
   }
 
   /**
-   * From the next request on other settings are in force; connections stay, and what has begun is finished as it began.
-   * @throws {TypeError | RangeError} for a limit that cannot be; then nothing has changed
+   * Changes settings from the next request on. Connections stay open, and what has started is finished with the old
+   * settings.
+   * @throws {TypeError | RangeError} for invalid settings; nothing is changed then
    */
   reconfigure(settings: Reconfiguration): void {
     const limits = withinDescriptors(limitsOf(settings), this.#descriptors);
     checkKinds(settings, { handler: FUNCTION, keepAlive: BOOLEAN });
     const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
-      const host = this.#host;
-      if (handler !== undefined) host.handler = handler;
-      if (!isSameForAddresses(limits, host.limits)) {
-        host.addressLimits = AddressLimits.for(limits, this.#networkOf);
+      const context = this.#context;
+      if (handler !== undefined) context.handler = handler;
+      if (!isSameForAddresses(limits, context.limits)) {
+        context.addressLimits = AddressLimits.for(limits, this.#networkOf);
       }
-      host.limits = limits;
-      host.keepAlive = keepAlive;
-      host.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
-      this.#group.expire(); // idle connections may have been idle for too long by now
+      context.limits = limits;
+      context.keepAlive = keepAlive;
+      context.keepAliveFields = keepAliveFieldsOf(limits.keepAliveTimeoutMs);
+      this.#group.expire(); // connections may be idle for longer than the new timeout
     });
   }
 
-  /** Stops accepting, lets every response that has begun be sent (for the grace period at most), ends. */
+  /**
+   * Stops accepting, and ends after all responses that have started are sent, but at most after the grace period
+   * (`gracePeriodMs`).
+   */
   shutdown(): void {
     this.#reactor.post(() => {
-      if (this.#host.isDraining) return;
+      if (this.#context.isDraining) return;
       this.#group.drain();
-      const { gracePeriodMs } = this.#host.limits;
-      if (gracePeriodMs > TIMER_MS_MAX) return; // which a timer would take for none at all
+      const { gracePeriodMs } = this.#context.limits;
+      if (gracePeriodMs > TIMER_MS_MAX) return; // a timer would treat it as 0
       this.#graceTimer = setTimeout(() => this.#reactor.post(() => this.#end()), gracePeriodMs);
       Deno.unrefTimer(this.#graceTimer);
     });
@@ -301,12 +309,12 @@ export class Server {
     this.#reactor.stop();
   }
 
-  /** Ends at once; what is being sent is cut off. */
+  /** Ends at once. Responses that are being sent are cut off. */
   stop(): void {
     this.#reactor.stop();
   }
 
-  /** At most once a second: the cause of such a line tends to come again at once. */
+  /** Reports an error, at most once a second, because its cause tends to recur at once. */
   #logError(message: string): void {
     if (this.#reactor.now - this.#errorLoggedMs < 1000) return;
     this.#errorLoggedMs = this.#reactor.now;

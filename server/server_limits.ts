@@ -1,5 +1,5 @@
 /**
- * What clients may take of a server, and for how long: everything that can be set about it, in one place.
+ * The limits of a server that can be set.
  * @module
  */
 import {
@@ -22,57 +22,84 @@ import {
   SEND_TIMEOUT_MS,
 } from "./limits.ts";
 
-/** So many requests in so much time. */
+/** A rate of requests. */
 export interface Rate {
-  /** How many; unless `requestBurstMax` says otherwise also how many may come at once, after a pause. */
+  /**
+   * The number of requests in `periodMs`. Unless `requestBurstMax` is set, also the number that may come at once after
+   * a pause.
+   */
   readonly requests: number;
-  /** Milliseconds. */
+  /** The period in milliseconds. */
   readonly periodMs: number;
 }
 
 /**
- * The limits of a server. Infinity takes a limit away, but for those of heads, which have a range, and that of all
- * connections: there the limit of descriptors is left. What is spoken in bytes is closed where HTTP would get a status.
+ * The limits of a server. Infinity disables a limit, except for those of heads, which have a range, and
+ * `connectionsMax`, for which the limit of descriptors remains. A connection with a byte protocol is closed where an
+ * HTTP client would get a status.
  */
 export interface ServerLimits {
-  /** From the first byte of a request to the end of its head. Past it: 408. */
+  /** The longest time in milliseconds from a request's first byte to the end of its head. Over it: 408. Default 15,000. */
   readonly headTimeoutMs: number;
-  /** In which some of a body has to arrive, while it is waited for. Past it: 408. */
+  /** The longest time in milliseconds without a byte of a body that is waited for. Over it: 408. Default 30,000. */
   readonly bodyTimeoutMs: number;
-  /** In which the client has to take some of its response. Past it, it is cut off. */
+  /**
+   * The longest time in milliseconds in which the client takes no byte of its response. Over it, the connection is
+   * closed. Default 30,000.
+   */
   readonly sendTimeoutMs: number;
-  /** Between two requests, and before the first. Clients are told of it (`Keep-Alive: timeout=60`). */
+  /**
+   * The longest idle time in milliseconds between two requests, and before the first one. It is announced to clients
+   * (`Keep-Alive: timeout=60`). Default 60,000.
+   */
   readonly keepAliveTimeoutMs: number;
   /**
-   * So long an idle connection stays open at least when the server is to stop, counted from its last answer: the next request
-   * may be on its way. That one is answered, with `Connection: close`.
+   * The time in milliseconds for which an idle connection stays open when the server is stopping, from its last
+   * response on: the next request may be on its way. That request is answered with `Connection: close`. Default 1,000.
    */
   readonly keepAliveMinTimeoutMs: number;
-  /** What a handler may take for its answer. Past it: 503. */
+  /** The longest time in milliseconds that a handler may take. Over it: 503. Default 30,000. */
   readonly handlerTimeoutMs: number;
-  /** What is being sent when the server is to end may take so long. Past it, it is cut off. */
+  /**
+   * The longest time in milliseconds for sending what has started when the server is stopping. After it, connections
+   * are closed. Default 30,000.
+   */
   readonly gracePeriodMs: number;
-  /** Bytes a second of a body, on the average of `bodyTimeoutMs`; 0: any. Below it: 408. */
+  /**
+   * The lowest rate of a request's body in bytes per second, on the average of `bodyTimeoutMs`. Under it: 408. 0
+   * disables it. Default 500.
+   */
   readonly receiveRateMin: number;
-  /** Bytes a second of a response, on the average of `sendTimeoutMs`; 0: any. Below it, the client is cut off. */
+  /**
+   * The lowest rate of a response in bytes per second, on the average of `sendTimeoutMs`. Under it, the connection is
+   * closed. 0 disables it. Default 500.
+   */
   readonly sendRateMin: number;
-  /** The longest head of a request in bytes, from 1 KiB to 1 MiB; its target may have 8 KiB. Past it: 431. */
+  /**
+   * The longest head of a request in bytes, from 1 KiB to 1 MiB. Over it: 431. Default 16 KiB. The target may have at
+   * most 8 KiB.
+   */
   readonly headBytesMax: number;
-  /** Lines of fields in a head, from 1 to 10,000. Past it: 431. */
+  /** The greatest number of field lines in a head, from 1 to 10,000. Over it: 431. Default 100. */
   readonly fieldsMax: number;
-  /** The largest body of a request in bytes. Past it: 413. */
+  /** The largest body of a request in bytes. Over it: 413. Default 1 MiB. */
   readonly bodyBytesMax: number;
-  /** Clients at the same time. Past it: 503. What the limit of descriptors leaves, unless told otherwise. */
+  /** The greatest number of connections. Over it: 503. By default it is derived from the limit of descriptors. */
   readonly connectionsMax: number;
-  /** Clients of one address (of one /64 in IPv6) at the same time. Past it: 503. Infinity unless told otherwise. */
+  /** The greatest number of connections from one address (IPv6: one /64). Over it: 503. Default Infinity. */
   readonly connectionsPerAddressMax: number;
-  /** Requests of one address (of one /64 in IPv6). Past it: 429. Null, unless told otherwise: as many as it likes. */
+  /**
+   * The greatest rate of requests from one address (IPv6: one /64). Over it: 429. Null, the default, does not limit it.
+   */
   readonly requestRateMax: Rate | null;
-  /** Requests of one address that may come at once, after a pause. Null, unless told otherwise: as many as the rate names. */
+  /**
+   * The number of requests from one address that may come at once after a pause. Null, the default, means `requests` of
+   * the rate.
+   */
   readonly requestBurstMax: number | null;
 }
 
-/** What holds unless told otherwise. */
+/** The defaults. */
 export const DEFAULT_LIMITS: ServerLimits = {
   headTimeoutMs: HEAD_TIMEOUT_MS,
   bodyTimeoutMs: BODY_TIMEOUT_MS,
@@ -92,7 +119,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   requestBurstMax: null,
 };
 
-/** The smallest value that each limit may have. */
+/** The smallest permitted value of each limit. */
 const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax" | "requestBurstMax">, number>> = {
   headTimeoutMs: 1,
   bodyTimeoutMs: 1,
@@ -110,15 +137,15 @@ const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax" | "req
   connectionsPerAddressMax: 1,
 };
 
-/** Limits of what is kept in memory in one piece: whole numbers, and no more than that. */
+/** The greatest permitted values of limits for what is kept in memory in one piece. These must be integers. */
 const MOST: Readonly<Partial<Record<keyof ServerLimits, number>>> = {
   headBytesMax: HEAD_BYTES_MOST,
   fieldsMax: FIELDS_MOST,
 };
 
 /**
- * The limits among `options`, and the defaults for those that are left open.
- * @throws {TypeError | RangeError} for a limit that is no number, too small, or larger than it can be
+ * Returns the limits in `options`, and the defaults for the others.
+ * @throws {TypeError | RangeError} for a limit that is not a number, too small, or too large
  */
 export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
   const limits: Record<string, unknown> = { ...DEFAULT_LIMITS };
@@ -148,14 +175,17 @@ export function limitsOf(options: Partial<ServerLimits>): ServerLimits {
   return limits as unknown as ServerLimits;
 }
 
-/** Unless it is said how many connections there may be: what leaves descriptors for files. */
+/**
+ * Returns the limits with `connectionsMax` set, if it is Infinity, to what leaves some of `descriptors` for files. 0
+ * means that the limit of descriptors is not known.
+ */
 export function withinDescriptors(limits: ServerLimits, descriptors: number): ServerLimits {
   if (limits.connectionsMax < Infinity || descriptors === 0) return limits;
   const kept = Math.max(Math.ceil(descriptors / DESCRIPTORS_PER_KEPT_ONE), DESCRIPTORS_KEPT_MIN);
   return { ...limits, connectionsMax: Math.max(descriptors - kept, 1) };
 }
 
-/** Those who are connected are counted on, unless they have to be counted in another way. */
+/** Returns true if both have the same limits for each address, so that the counters can be kept. */
 export function isSameForAddresses(one: ServerLimits, other: ServerLimits): boolean {
   return one.connectionsPerAddressMax === other.connectionsPerAddressMax &&
     one.requestBurstMax === other.requestBurstMax &&

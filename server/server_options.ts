@@ -1,5 +1,5 @@
 /**
- * What a server may be told.
+ * The options of a server, and their checks.
  * @module
  */
 import type { AccessLogOptions } from "./access_log/access_log.ts";
@@ -32,65 +32,72 @@ import type { Protocol } from "./protocols/bytes/session.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { CacheSnapshot } from "./metrics/statistics.ts";
 
-/** That of `Deno.serve`. */
+/** The same as in `Deno.serve`. */
 export const DEFAULT_PORT = 8000;
 const KINDS = ["handler", "protocol", "coroutine"] as const;
-/** What may be said instead of a port. */
+/** The options that replace `port` and `hostname`. */
 const PLACES = ["path", "listen", "sockets"] as const;
 const PORT_MAX = 65535;
 
-/** What is served: one of the three. */
+/** What a server serves: exactly one of the three. */
 export type Served =
   | { /** Answers HTTP requests. */ readonly handler: Handler }
   | { /** Speaks bytes with each client. */ readonly protocol: Protocol }
   | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
 
-/** What a server may be told beside what it serves. */
+/** The settings of a server. */
 export interface ServerSettings extends Partial<ServerLimits> {
-  /** An IPv4 or IPv6 address; `::` takes both kinds of clients. Default `0.0.0.0`. */
+  /** An IPv4 or IPv6 address; `::` accepts clients of both. Default `0.0.0.0`. */
   readonly hostname?: string;
-  /** 0: the kernel chooses. Default 8000. */
+  /** The port; 0 lets the kernel choose one. Default 8000. */
   readonly port?: number;
   /** Listens on a UNIX socket instead: its path, or `@` and a name in the abstract namespace. */
   readonly path?: string;
   /** Listens on several addresses instead, such as `127.0.0.1:8080`, `[::1]:8080` and `unix:/run/epollet.sock`. */
   readonly listen?: readonly string[];
-  /** Serves on sockets that listen already, and become the server's, instead. */
+  /** Serves on listening sockets instead, which the server then owns. */
   readonly sockets?: readonly ListeningSocket[];
-  /** Clients that may wait to be accepted; the system may allow fewer. Default 4096. */
+  /** The number of clients that may wait to be accepted. The system may allow fewer. Default 4096. */
   readonly backlog?: number;
-  /** Permissions of UNIX sockets: who may write to one may connect. Default `0o660`. */
+  /** The permissions of UNIX sockets. Connecting requires write permission. Default `0o660`. */
   readonly socketMode?: number;
-  /** Default `epoll-edge`. */
+  /** The poller. Default `epoll-edge`. */
   readonly poller?: PollerName;
-  /** False: close after each response. Default true. */
+  /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
-  /** One line for each response. Default: none. */
+  /** The access log, with a line for each response. Null, the default, writes none. */
   readonly accessLog?: AccessLogOptions | null;
   /**
-   * Proxies whose word counts for who a client is, in `Forwarded` or `X-Forwarded-For`: addresses, networks such as
-   * `10.0.0.0/8`, `loopback`, `private`, `unix`. It is that client whom the access log shows and whose requests are counted.
+   * Trusted proxies, whose `Forwarded` or `X-Forwarded-For` names the client: addresses, networks such as `10.0.0.0/8`,
+   * `loopback`, `private`, `unix`. The access log shows that client, and its requests are counted. Default: none.
    */
   readonly trustProxy?: readonly string[];
   /**
-   * Each connection begins with the header of the PROXY protocol, version 1 or 2, and is served as its client's. With
-   * {@linkcode ServerSettings.trustProxy} only of these; others are closed.
+   * Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which names its client. With
+   * {@linkcode ServerSettings.trustProxy} the header is accepted only from these proxies, and other connections are
+   * closed. Default false.
    */
   readonly proxyProtocol?: boolean;
-  /** Measure how long responses take, for {@linkcode Snapshot.latencyCounts}; some 50 ns each. Default false. */
+  /**
+   * Whether latency is measured for {@linkcode Snapshot.latencyCounts}, which costs about 50 ns per response. Default
+   * false.
+   */
   readonly measureLatency?: boolean;
-  /** What tells, for snapshots, of the files in memory, such as a static handler. */
+  /** The source of a snapshot's `cache`, such as a static handler. Default null. */
   readonly cache?: { snapshot(): CacheSnapshot } | null;
-  /** Hears, in one line, of what went wrong on the server's side, and gets what was thrown. Default: standard error. */
+  /**
+   * Called for errors of the server's side with a message of one line, and with what was thrown, if anything. Default:
+   * writes to standard error.
+   */
   readonly onError?: (message: string, error?: unknown) => void;
 }
 
-/** What a server needs to know. */
+/** The options of a server. */
 export type ServerOptions = Served & ServerSettings;
 
 const DESCRIPTOR = wholeNumber(0, 0x7fff_ffff);
 const SOCKET_ADDRESS = objectOf("an address", { address: STRING, port: wholeNumber(0, PORT_MAX) });
-/** Sockets that listen, as `openListeners` describes them. */
+/** Listening sockets, as `openListeners` returns them. */
 export const LISTENING_SOCKETS: Kind = listOf(
   "listening sockets (fd, name, address, isShared)",
   objectOf("a listening socket", {
@@ -130,9 +137,9 @@ const KINDS_OF_SETTINGS: Kinds = {
 };
 
 /**
- * Looks at what TypeScript would have refused, for programs in JavaScript.
- * @throws {TypeError} for a setting of another kind, and unless there is exactly one of handler, protocol and coroutine
- * @throws {RangeError} for a port that is none
+ * Checks at run time what TypeScript checks, for programs in JavaScript.
+ * @throws {TypeError} for a setting of a wrong type, and unless there is exactly one of handler, protocol and coroutine
+ * @throws {RangeError} for an invalid port
  */
 export function checkOptions(options: ServerOptions): void {
   if (typeof options !== "object" || options === null) {
@@ -151,11 +158,11 @@ export function checkOptions(options: ServerOptions): void {
   }
   const places = PLACES.filter((place) => options[place] !== undefined);
   if (places.length > 1 || (places.length === 1 && (options.port ?? options.hostname) !== undefined)) {
-    const said = [
+    const given = [
       ...places,
       ...["port", "hostname"].filter((key) => Reflect.get(options, key) !== undefined),
     ];
-    throw new TypeError(`A server listens where one of these says: ${said.join(", ")}`);
+    throw new TypeError(`A server listens where one of these says: ${given.join(", ")}`);
   }
   if (options.listen?.length === 0 || options.sockets?.length === 0) {
     throw new TypeError(`${places[0]} is empty: a server listens somewhere`);
@@ -167,7 +174,10 @@ export function checkOptions(options: ServerOptions): void {
   }
 }
 
-/** Where it listens, unless it has sockets already. @throws {RangeError} for an address that is none */
+/**
+ * Returns the addresses to listen on, if there are no `sockets`.
+ * @throws {RangeError} for an invalid address
+ */
 export function listenAddressesOf(
   { hostname = EVERY_IPV4, port = DEFAULT_PORT, path, listen }: ServerSettings,
 ): ListenAddress[] {
@@ -187,7 +197,7 @@ function readAs<T>(text: string, reader: (text: string) => T): T {
   }
 }
 
-/** Clients that say nothing need not be accepted before they do: where they are spoken to only then. */
+/** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */
 export function speaksSecond(options: Served): boolean {
   return "handler" in options;
 }

@@ -1,5 +1,5 @@
 /**
- * Puts together what a server tells of itself.
+ * The snapshot of a server.
  * @module
  */
 import { callCount } from "../ffi/libc/libc.ts";
@@ -8,15 +8,15 @@ import { processUsage } from "../ffi/process/usage.ts";
 import type { ConnectionContext } from "./connection/context.ts";
 import type { CacheSnapshot, Snapshot } from "./metrics/statistics.ts";
 
-/** What is known beside what connections share. */
+/** The parts of a snapshot that are not in the connections' context. */
 export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
   readonly connections: { snapshot(): Pick<Snapshot, "states" | "connections"> };
   readonly cache: { snapshot(): CacheSnapshot } | null;
 }
 
-/** As it is now. */
-export function takeSnapshot(host: ConnectionContext, parts: SnapshotParts): Snapshot {
-  const { reactor, accounting: { counters }, isDraining, buffers } = host;
+/** Returns a snapshot of the present state. */
+export function takeSnapshot(context: ConnectionContext, parts: SnapshotParts): Snapshot {
+  const { reactor, accounting: { counters }, isDraining, buffers } = context;
   const { startedMs, poller, connections, cache } = parts;
   return {
     pid: processId(),

@@ -1,27 +1,30 @@
 /**
- * The types of the modules of Deno's standard library that the program and the tests use, and `mod.ts` does not (that has
- * `std.ts`). As `npm:deno-std` they come without declarations and would be `any`. Only what is used stands here.
+ * The types of the modules of Deno's standard library that the program and the tests use, as far as they are used.
+ * `npm:deno-std` has no declarations, so the modules would be `any`. The functions for `mod.ts` are in `std.ts`.
  */
 
 declare module "@std/bytes" {
-  /** One array of all. */
+  /** Returns one array of all bytes. */
   export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
 
 declare module "@std/jsonc" {
-  /** The value of a JSON text with comments. @throws {SyntaxError} that ends with "at position N", or at the text's end. */
+  /**
+   * Returns the value of a JSON text with comments.
+   * @throws {SyntaxError} whose message ends with "at position N", or names the end of the text
+   */
   export function parse(text: string): unknown;
 }
 
 declare module "@std/yaml" {
-  /** The documents of a stream. @throws {SyntaxError} */
+  /** Returns the documents of a stream. @throws {SyntaxError} for invalid YAML */
   export function parseAll(text: string): unknown[];
 }
 
 declare module "@std/text" {
-  /** The word that takes the fewest changes. */
+  /** Returns the word with the smallest distance. */
   export function closestString(word: string, possibleWords: readonly string[]): string;
-  /** How many letters have to be put in, taken out or changed to make the one of the other. */
+  /** Returns the number of letters to insert, delete or replace that turn one word into the other. */
   export function levenshteinDistance(one: string, other: string): number;
 }
 

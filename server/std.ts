@@ -1,7 +1,7 @@
 /**
- * What `mod.ts` needs of Deno's standard library. The modules have their full names, so that a project that imports
- * `mod.ts` needs no entries for them in its own `deno.json`; types come from beside this file, since as `npm:deno-std`
- * they have none, and the compiler options of that project do not name ours.
+ * The functions of Deno's standard library that `mod.ts` uses. The specifiers are complete, so a project that imports
+ * `mod.ts` needs no entries in its own `deno.json`. The types are beside this file, because `npm:deno-std` has none,
+ * and the compiler options of that project do not name ours.
  * @module
  */
 

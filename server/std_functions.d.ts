@@ -1,13 +1,13 @@
 /**
- * The types of what `std.ts` names of Deno's standard library.
+ * The types of the functions that `std.ts` exports from Deno's standard library.
  * @module
  */
 
-/** The value of Content-Type for a file extension such as `".html"`, its charset included. */
+/** Returns the value of Content-Type for a file extension such as `".html"`, including its charset. */
 export function contentType(extensionOrType: string): string | undefined;
 
-/** One array of all. */
+/** Returns one array of all bytes. */
 export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
 
-/** `& < > " '` as references, for text and for the values of attributes. */
+/** Replaces `& < > " '` by character references, for text and attribute values. */
 export function escape(text: string): string;

@@ -1,7 +1,7 @@
 /**
- * The names in a directory, and what each of them is.
+ * The names in a directory, and the type of each.
  *
- * Source: getdents64(2), statx(2), inode(7); the kinds are S_IFMT shifted by 12 bits, IFTODT in dirent.h.
+ * Source: getdents64(2), statx(2), inode(7). The types are S_IFMT shifted by 12 bits (IFTODT in dirent.h).
  * @module
  */
 import { AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT, S_IFREG, STATX_BASIC_STATS } from "../libc/constants.ts";
@@ -11,21 +11,21 @@ import { libc, result } from "../libc/libc.ts";
 import { statx } from "./statx.ts";
 import { DIRENT64, STATX } from "../libc/structs.ts";
 
-/** What a name is, as far as the directory itself knows. */
+/** The type of a directory entry, as far as the directory itself stores it. */
 export type EntryKind = "file" | "directory" | "other";
 
-/** The kinds; 0, which says nothing, on file systems that do not keep them. */
+/** The types in a directory entry. File systems that do not store them give 0 (DT_UNKNOWN). */
 const FILE_KIND = S_IFREG >> 12;
 const DIRECTORY_KIND = S_IFDIR >> 12;
 
-/** One call brings one or two thousand names. */
+/** The buffer of one call, for one or two thousand names. */
 const direntBytes = new Uint8Array(64 * 1024);
 const direntView = new DataView(direntBytes.buffer);
 
 /**
- * Calls `onEntry` for the next names in an open directory, in the kernel's order, `.` and `..` left out. A kind of
- * "other" is a link, a FIFO, a socket or a device, or not known. Returns 0 at the end, −errno, or how many bytes were
- * taken; some names (none, even) were told then, and there may be more.
+ * Calls `onEntry` for the next names in an open directory, in the kernel's order and without `.` and `..`. The kind
+ * "other" is a link, a FIFO, a socket, a device, or an unknown type. Returns the bytes read, 0 at the end of the
+ * directory, or −errno. After a positive result there may be more names, even if `onEntry` was not called.
  */
 export function readEntries(fd: number, onEntry: (name: FileName, kind: EntryKind) => void): number {
   let count: number;
@@ -44,7 +44,10 @@ export function readEntries(fd: number, onEntry: (name: FileName, kind: EntryKin
   return count;
 }
 
-/** The names in an open directory, but for `.` and `..`; null when there are more than `max`, or it cannot be read. */
+/**
+ * Returns the names in an open directory, without `.` and `..`. Returns null if there are more than `max`, or the
+ * directory cannot be read.
+ */
 export function listNames(fd: number, max: number): Set<FileName> | null {
   const names = new Set<FileName>();
   while (true) {
@@ -54,14 +57,17 @@ export function listNames(fd: number, max: number): Set<FileName> | null {
   }
 }
 
-/** What statx(2) says of names in an open directory. A link is not followed: it is neither file nor directory. */
+/**
+ * The statx(2) results of names in an open directory. A symbolic link is not followed, and is neither file nor
+ * directory.
+ */
 export class EntryStatus {
   readonly #bytes = new Uint8Array(STATX.size);
   readonly #view = new DataView(this.#bytes.buffer);
-  /** A name and its NUL. Most file systems allow 255 bytes; FUSE, NTFS and SMB have longer ones. */
+  /** A NUL-terminated name. Most file systems limit names to 255 bytes; FUSE, NTFS and SMB allow longer ones. */
   #name = new Uint8Array(256);
 
-  /** Asks about `name` in the open directory: 0 or −errno. */
+  /** Reads the status of `name` in the open `directory`: 0 or −errno. */
   read(directory: number, name: FileName): number {
     const { length } = name;
     if (length >= this.#name.length) this.#name = new Uint8Array(2 * length);
@@ -79,12 +85,12 @@ export class EntryStatus {
   get isDirectory(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFDIR;
   }
-  /** Bytes. */
+  /** The size in bytes. */
   get size(): number {
     return this.#view.getUint32(STATX.file_size, true) +
       this.#view.getUint32(STATX.file_size + 4, true) * 0x1_0000_0000;
   }
-  /** Seconds since the epoch. */
+  /** The time of the last modification, in seconds since the epoch. */
   get modifiedSeconds(): number {
     return this.#view.getUint32(STATX.mtime_sec, true) +
       this.#view.getInt32(STATX.mtime_sec + 4, true) * 0x1_0000_0000;

@@ -1,5 +1,5 @@
 /**
- * Files below one directory, opened so that the kernel itself keeps every path inside it.
+ * Files below a root directory. The kernel itself rejects every path that leads out of the root.
  *
  * Source: openat2(2), pread(2).
  * @module
@@ -25,7 +25,9 @@ import { OPEN_HOW } from "../libc/structs.ts";
 
 const FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
-/** Names what is there, and opens nothing: a FIFO's writer is not woken, and a file needs no permission. */
+/**
+ * Flags to refer to a file without opening it: no FIFO's writer is woken, and no permission on the file is needed.
+ */
 const PATH_FLAGS = O_PATH | O_CLOEXEC;
 
 const BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -44,11 +46,11 @@ function openHow(flags: number, resolve: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** A path for the kernel: bytes, NUL at the end, relative to a directory's descriptor. */
+/** A NUL-terminated path for the kernel, relative to a directory's descriptor. */
 export type PathBytes = Uint8Array<ArrayBuffer>;
 
 /**
- * Opens the directory `path` for use as a root.
+ * Opens the directory `path` for use as a root. Returns its descriptor (O_PATH).
  * @throws {SystemError} `Cannot open root ./html: ENOENT (no such file or directory)`
  */
 export function openDirectory(path: string): number {
@@ -60,8 +62,8 @@ export function openDirectory(path: string): number {
 }
 
 /**
- * Whether the kernel lets an open directory be read as its permissions say: 0, or −EACCES where something else, such as
- * Landlock, refuses it.
+ * Checks whether an open directory can be read as its permissions promise. Returns −EACCES if something else, such as
+ * Landlock, denies it; otherwise 0.
  */
 export function readsAsPermitted(directory: number): number {
   const fd = result(libc.openat(directory, cString("."), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
@@ -71,8 +73,8 @@ export function readsAsPermitted(directory: number): number {
 }
 
 /**
- * The error number that openat2 is refused with, ENOSYS where the kernel has none (before 5.6), another one where a filter of
- * system calls refuses it; 0: it is not.
+ * Returns the error with which openat2(2) is refused, as a positive errno; 0 if it is not refused. ENOSYS means a
+ * kernel before 5.6. Other values come from a filter of system calls (seccomp).
  */
 export function openat2Refusal(root: number): number {
   const fd = result(libc.syscall_openat2(SYS_openat2, root, cString("."), pathHow, OPEN_HOW.size));
@@ -80,41 +82,49 @@ export function openat2Refusal(root: number): number {
   return fd === -ENOSYS || fd === -EPERM || fd === -EACCES ? -fd : 0;
 }
 
-/** False where openat2 is refused. */
+/** Returns false if openat2(2) is refused. */
 export function hasOpenat2(root: number): boolean {
   return openat2Refusal(root) === 0;
 }
 
 /**
- * Opens a file or directory below `root` for reading, without blocking on a FIFO: descriptor or −errno.
- * −EXDEV: the path, a link or a race with a rename leads outside of `root`, which the kernel refuses.
+ * Opens a file or directory below `root` for reading, without blocking on a FIFO. Returns a descriptor, or −errno.
+ * −EXDEV means that the path, a link or a race with a rename leads out of `root`.
  */
 export function openBeneath(root: number, path: PathBytes): number {
   return openAs(how, root, path);
 }
 
-/** The same, but −ELOOP when there is any symbolic link on the way. */
+/**
+ * Does the same as {@linkcode openBeneath}, but fails with −ELOOP if any component of the path is a symbolic link.
+ */
 export function openBeneathWithoutLinks(root: number, path: PathBytes): number {
   return openAs(howWithoutLinks, root, path);
 }
 
-/** As {@linkcode openBeneath}, only to name what is there (O_PATH): to look at it, not to read it. */
+/** Does the same as {@linkcode openBeneath} with O_PATH: the descriptor can be examined, not read. */
 export function openPathBeneath(root: number, path: PathBytes): number {
   return openAs(pathHow, root, path);
 }
 
-/** The same, but −ELOOP when there is any symbolic link on the way. */
+/**
+ * Does the same as {@linkcode openPathBeneath}, but fails with −ELOOP if any component of the path is a symbolic
+ * link.
+ */
 export function openPathBeneathWithoutLinks(root: number, path: PathBytes): number {
   return openAs(pathHowWithoutLinks, root, path);
 }
 
-/** The same, but a symbolic link at the end of the path is what it names. */
+/**
+ * Does the same as {@linkcode openPathBeneathWithoutLinks}, but opens a symbolic link at the end of the path as the
+ * link itself.
+ */
 export function openLinkBeneath(root: number, path: PathBytes): number {
   return openAs(linkHow, root, path);
 }
 
 function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): number {
-  // EAGAIN: a rename or mount was seen while resolving; openat2(2) asks to try again. EINTR: file systems of networks.
+  // EAGAIN: the kernel saw a rename or mount meanwhile; openat2(2) says to try again. EINTR: network file systems.
   for (let attempt = 0; attempt < 32; attempt++) {
     const fd = result(libc.syscall_openat2(SYS_openat2, root, path, how, OPEN_HOW.size));
     if (fd !== -EAGAIN && fd !== -EINTR) return fd;
@@ -123,14 +133,18 @@ function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): nu
 }
 
 /**
- * The same for a kernel without openat2: walks the path name by name and follows no symbolic link at all
- * (−ELOOP; −ENOTDIR for one on the way), so that it cannot leave `root` either. `..` is refused.
+ * Does the same as {@linkcode openBeneath} on a kernel without openat2(2): opens the path one component at a time. To
+ * stay below `root` it follows no symbolic link (−ELOOP; −ENOTDIR for one before the last component) and refuses `..`
+ * (−EPERM).
  */
 export function openBeneathByWalking(root: number, path: PathBytes): number {
   return walkBeneath(root, path, FILE_FLAGS);
 }
 
-/** The same with O_PATH; a symbolic link at the end is what it names then. */
+/**
+ * Does the same as {@linkcode openBeneathByWalking} with O_PATH. A symbolic link at the end of the path is opened as
+ * the link itself.
+ */
 export function openPathBeneathByWalking(root: number, path: PathBytes): number {
   return walkBeneath(root, path, PATH_FLAGS);
 }
@@ -160,10 +174,16 @@ function walkBeneath(root: number, path: PathBytes, lastFlags: number): number {
   }
 }
 
-/** What one call is asked for: buffers may have more bytes than 32 bits can say, and the kernel gives at most 2^31 − 4096. */
+/**
+ * The largest request of one pread(2). The length must fit in 32 bits, and the kernel reads at most 2³¹ − 4096 bytes
+ * at once.
+ */
 const READ_BYTES_MAX = 2 ** 30;
 
-/** Fills `buffer` from `offset` of the file: bytes read (fewer only at its end), or −errno. */
+/**
+ * Fills `buffer` from `offset` of the file. Returns the bytes read, fewer than asked for only at the end of the file,
+ * or −errno.
+ */
 export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: number): number {
   let done = 0;
   while (done < buffer.length) {

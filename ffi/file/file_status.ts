@@ -1,5 +1,5 @@
 /**
- * What statx(2) says of a file: its kind, size, identity and times.
+ * The status of a file from statx(2): type, size, identity and times.
  *
  * Source: statx(2), inode(7).
  * @module
@@ -23,39 +23,44 @@ import { STATX } from "../libc/structs.ts";
 
 const EMPTY_PATH = new Uint8Array(128);
 
-/** What {@linkcode FileStatus.describe} is told. */
+/** The values that {@linkcode FileStatus.describe} sets. */
 export interface Described {
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** Another number for each file. */
+  /** A number that no other file has. */
   readonly inode: number;
-  /** Seconds since the epoch, and what is above them. */
+  /** The time of the last modification: seconds since the epoch, and the nanoseconds beyond them. */
   readonly modifiedSeconds: number;
   readonly modifiedNanoseconds: number;
 }
 
-/** What statx(2) says of a file, in words that can be compared without making an object per question. */
+/** The statx(2) result of a file. Results are compared as 32-bit words, so that a comparison allocates nothing. */
 export class FileStatus {
   readonly #bytes = new Uint8Array(STATX.size);
   readonly #words = new Uint32Array(this.#bytes.buffer);
   readonly #view = new DataView(this.#bytes.buffer);
 
-  /** Asks about `path` below `root`, following links: 0 or −errno. Says nothing about what may be opened. */
+  /**
+   * Reads the status of `path` below `root`, following symbolic links: 0 or −errno. Success does not mean that the
+   * file may be opened.
+   */
   read(root: number, path: PathBytes): number {
     return this.#ask(root, path, 0);
   }
 
-  /** Asks about `path` below `directory`, of a symbolic link about the link itself: 0 or −errno. */
+  /** Reads the status of `path` below `directory`, without following a symbolic link at its end: 0 or −errno. */
   readWithoutFollowing(directory: number, path: PathBytes): number {
     return this.#ask(directory, path, AT_SYMLINK_NOFOLLOW);
   }
 
-  /** Asks about an open descriptor: 0 or −errno. */
+  /** Reads the status of an open descriptor: 0 or −errno. */
   readDescriptor(fd: number): number {
     return this.#ask(fd, EMPTY_PATH, AT_EMPTY_PATH);
   }
 
-  /** Says what is given, of something that the kernel does not know by itself: it is on no device, and never changed. */
+  /**
+   * Sets the status of a file that the kernel does not know, such as an entry of an archive. Device and ctime are 0.
+   */
   describe(
     kind: "file" | "directory",
     { size, inode, modifiedSeconds, modifiedNanoseconds }: Described,
@@ -90,27 +95,32 @@ export class FileStatus {
   get isCharacterDevice(): boolean {
     return (this.#view.getUint16(STATX.mode, true) & S_IFMT) === S_IFCHR;
   }
-  /** Names (hard links) of the file; 0 for one that was removed while it is open, and on file systems that do not count. */
+  /** The number of hard links. 0 for an open file that was removed, and on file systems that do not count links. */
   get linkCount(): number {
     return this.#words[STATX.nlink >> 2]!;
   }
-  /** Bytes. */
+  /** The size in bytes. */
   get size(): number {
     return this.#number(STATX.file_size);
   }
   get inode(): bigint {
     return this.#view.getBigUint64(STATX.ino, true);
   }
-  /** Seconds since the epoch. */
+  /** The time of the last modification (mtime), in seconds since the epoch. */
   get modifiedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.mtime_sec, true));
   }
-  /** Nanoseconds since the epoch of the last change of bytes, unless it was set to another time (utimensat(2)). */
+  /**
+   * The time of the last modification (mtime), in nanoseconds since the epoch. Programs can set it (utimensat(2)).
+   */
   get modifiedNanoseconds(): bigint {
     return this.#view.getBigInt64(STATX.mtime_sec, true) * 1_000_000_000n +
       BigInt(this.#words[STATX.mtime_nsec >> 2]!);
   }
-  /** Seconds since the epoch of the last change of bytes or attributes. Only the kernel sets it, so it cannot be forged. */
+  /**
+   * The time of the last change of content or attributes (ctime), in seconds since the epoch. Only the kernel sets
+   * it, so it cannot be forged.
+   */
   get changedSeconds(): number {
     return Number(this.#view.getBigInt64(STATX.ctime_sec, true));
   }
@@ -122,7 +132,10 @@ export class FileStatus {
     return this.#words[offset >> 2]! + this.#words[(offset >> 2) + 1]! * 0x1_0000_0000;
   }
 
-  /** True when both describe the same file in the same state: device, inode, type, size, and both times. */
+  /**
+   * Returns true if both describe the same file in the same state: device, inode, type, size, mtime and ctime are
+   * equal.
+   */
   equals(other: FileStatus): boolean {
     const a = this.#words;
     const b = other.#words;
@@ -132,24 +145,27 @@ export class FileStatus {
     return true;
   }
 
-  /** True when both describe the same file, whatever its state. */
+  /** Returns true if both describe the same file, in whatever state. */
   isSameFile(other: FileStatus): boolean {
     const a = this.#words;
     const b = other.#words;
     return FILE.every((word) => a[word] === b[word]);
   }
 
-  /** True when both were reached by the same mount; also where the kernel does not tell (before Linux 5.8). */
+  /**
+   * Returns true if both were reached through the same mount. Also true on a kernel that does not tell (before Linux
+   * 5.8).
+   */
   isOnSameMount(other: FileStatus): boolean {
     return MOUNT.every((word) => this.#words[word] === other.#words[word]);
   }
 
-  /** The same text for what {@linkcode isSameFile} holds for. */
+  /** A text that is equal for two statuses if {@linkcode isSameFile} is true for them. */
   get fileIdentity(): string {
     return FILE.map((word) => this.#words[word]!.toString(36)).join();
   }
 
-  /** The same for two states that {@linkcode equals} holds for. */
+  /** A text that is equal for two statuses if {@linkcode equals} is true for them. */
   get identity(): string {
     return IDENTITY.map((word) => this.#words[word]!.toString(36)).join();
   }
@@ -159,7 +175,7 @@ export class FileStatus {
   }
 }
 
-/** The 32-bit words of struct statx that tell one file from another. */
+/** The 32-bit words of struct statx that identify a file. */
 const FILE: readonly number[] = [
   STATX.ino >> 2,
   (STATX.ino >> 2) + 1,
@@ -169,7 +185,7 @@ const FILE: readonly number[] = [
 
 const MOUNT: readonly number[] = [STATX.mnt_id >> 2, (STATX.mnt_id >> 2) + 1];
 
-/** The 32-bit words of struct statx that tell one state of one file from another. */
+/** The 32-bit words of struct statx that identify a state of a file. */
 const IDENTITY: readonly number[] = [
   STATX.ctime_nsec >> 2,
   STATX.ctime_sec >> 2,

@@ -1,5 +1,6 @@
 /**
- * What a file system is known to do, by its type: to tell of every change, to find a name by its very bytes.
+ * What is known about a file system from its type: whether inotify(7) reports every change, and whether names are
+ * compared byte by byte.
  *
  * Source: fstatfs(2), `linux/magic.h`, FS_IOC_GETFLAGS in ioctl_iflags(2), XFS_IOC_FSGEOMETRY_V1 in `xfs/xfs_fs.h`.
  * @module
@@ -25,7 +26,7 @@ import { cName, type FileName } from "./inotify.ts";
 import { libc, result } from "../libc/libc.ts";
 import { STATFS } from "../libc/structs.ts";
 
-/** File systems of this machine alone. EXT4's number is also that of ext2 and ext3. */
+/** Local file systems. EXT4's number is also that of ext2 and ext3. */
 const TRUSTED_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   EXT4_SUPER_MAGIC,
   XFS_SUPER_MAGIC,
@@ -36,7 +37,7 @@ const TRUSTED_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   SQUASHFS_MAGIC,
 ]);
 
-/** Those that compare names by their bytes, whatever options they were made with. */
+/** File systems that always compare names byte by byte, whatever options they were made with. */
 const EXACT_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   BTRFS_SUPER_MAGIC,
   RAMFS_MAGIC,
@@ -44,10 +45,13 @@ const EXACT_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   EROFS_SUPER_MAGIC_V1,
 ]);
 
-/** Those that do so in a directory that does not have FS_CASEFOLD_FL. */
+/** File systems that compare names byte by byte in directories without FS_CASEFOLD_FL. */
 const CASEFOLD_FILE_SYSTEMS: ReadonlySet<number> = new Set([EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC]);
 
-/** _IOR('X', 100, struct xfs_fsop_geom_v1), its size, the offset of its flags, and the one of `mkfs.xfs -n version=ci`. */
+/**
+ * _IOR('X', 100, struct xfs_fsop_geom_v1); the size of that structure and the offset of its flags; the flag of
+ * `mkfs.xfs -n version=ci`.
+ */
 const XFS_IOC_FSGEOMETRY_V1 = 0x80705864;
 const XFS_GEOMETRY = { size: 112, flags: 92 } as const;
 const XFS_FSOP_GEOM_FLAGS_DIRV2CI = 0x1000;
@@ -57,23 +61,23 @@ const statfsWords = new Uint32Array(statfsBytes.buffer);
 const ioctlBytes = new Uint8Array(Math.max(128, XFS_GEOMETRY.size));
 const ioctlWords = new Uint32Array(ioctlBytes.buffer);
 
-/** The number of the file system that `fd` is on; 0: it cannot be told. */
+/** Returns the magic number of the file system that `fd` is on, or 0 if it cannot be determined. */
 function typeOf(fd: number): number {
   return result(libc.fstatfs(fd, statfsBytes)) === 0 ? statfsWords[STATFS.type >> 2]! : 0;
 }
 
 /**
- * True for a file system of this machine whose every change comes through this kernel, which therefore tells of it.
- * Not so for NFS, SMB, FUSE, 9p and overlay; one that is not known is not trusted either.
+ * Returns true for a local file system. Every change of it is made through this kernel, so inotify(7) reports it.
+ * False for NFS, SMB, FUSE, 9p, overlay, and for unknown types.
  */
 export function tellsOfChanges(fd: number): boolean {
   return TRUSTED_FILE_SYSTEMS.has(typeOf(fd));
 }
 
 /**
- * True when the directory, open for reading, is known to find a name by its very bytes and by nothing else. What is not
- * known (FUSE, SMB, NTFS, FAT, overlays of those, …) may ignore case, forms of letters, dots at the end, or have short
- * names beside those that it lists.
+ * Returns true if the directory `fd`, open for reading, is known to compare names byte by byte. Other file systems
+ * (FUSE, SMB, NTFS, FAT, overlays of those, …) may ignore case, Unicode normalization or trailing dots, or accept
+ * short names that they do not list.
  */
 export function comparesBytes(fd: number): boolean {
   const type = typeOf(fd);
@@ -91,9 +95,9 @@ export function comparesBytes(fd: number): boolean {
 const NO_FLAGS: ReadonlySet<number> = new Set([-ENOTTY, -EOPNOTSUPP, -EINVAL, -ENOSYS]);
 
 /**
- * The same for one name in a directory that may be searched and not read, and is open with O_PATH: whether `name` is
- * found there by its very bytes. Where that depends on a flag, another spelling is tried: in the other case, or, where
- * there are no letters, with a character (U+00AD) that directories with FS_CASEFOLD_FL ignore.
+ * Returns true if `name` is found in `directory` by its exact bytes. For a directory that may be searched but not
+ * read (O_PATH), whose flags cannot be read. So where a flag decides, another spelling of `name` is looked up: in the
+ * other case, or, for a name without letters, with U+00AD appended, which directories with FS_CASEFOLD_FL ignore.
  */
 export function findsByBytes(directory: number, name: FileName): boolean {
   const type = typeOf(directory);

@@ -1,5 +1,5 @@
 /**
- * Hearing of changes to files and directories.
+ * Notification of changes to files and directories.
  *
  * Source: inotify(7).
  * @module
@@ -25,43 +25,46 @@ import {
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { INOTIFY_EVENT } from "../libc/structs.ts";
 
-/** One name of a path, as it is in the kernel: each character is a byte. */
+/** One component of a path, in the kernel's bytes: each character is a byte. */
 export type FileName = string;
 
 const DIRECTORY_MASK = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF |
   IN_MOVE_SELF | IN_ONLYDIR;
 const FILE_MASK = IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
 
-/** Takes a thousand events or more; a name may have PATH_MAX bytes (FUSE), not only NAME_MAX. */
+/** Room for a thousand events or more. A name may have PATH_MAX bytes (FUSE), not only NAME_MAX. */
 const EVENTS_BYTES = 64 * 1024;
 const eventBytes = new Uint8Array(EVENTS_BYTES);
 const eventView = new DataView(eventBytes.buffer);
 
-/** A new inotify instance: descriptor, or −errno (−EMFILE: the user has too many). */
+/**
+ * Creates an inotify instance. Returns its descriptor, or −errno (−EMFILE: the user's limit of instances is reached).
+ */
 export function inotifyCreate(): number {
   loadLibc();
   return result(libc.inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 }
 
 /**
- * Watches what `fd` is open on, by its entry in /proc, so that no path is resolved again. A directory tells of the
- * names in it and of itself, a file of its content and its links. Watch descriptor, or −errno: −ENOSPC when the
- * user has max_user_watches, −ENOENT where /proc is not mounted.
+ * Watches the file that `fd` refers to, through its entry in /proc, so that no path is resolved again. A watch on a
+ * directory reports changes to its entries and to itself; a watch on a file reports changes to its content and its
+ * links. Returns a watch descriptor, or −errno: −ENOSPC if the user's limit (max_user_watches) is reached, −ENOENT if
+ * /proc is not mounted.
  */
 export function inotifyWatch(inotify: number, fd: number, isDirectory: boolean): number {
   const path = cString(`/proc/self/fd/${fd}`);
   return result(libc.inotify_add_watch(inotify, path, isDirectory ? DIRECTORY_MASK : FILE_MASK));
 }
 
-/** Forgets a watch; 0 or −errno. */
+/** Removes a watch: 0 or −errno. */
 export function inotifyUnwatch(inotify: number, watch: number): number {
   return result(libc.inotify_rm_watch(inotify, watch));
 }
 
 /**
- * Takes what has been queued, up to some thousand events, and calls `onEvent` for each: `name` is empty when it is
- * about the watched thing itself; `watch` −1 with IN_Q_OVERFLOW says that events were lost. Returns the bytes
- * taken, or −errno: −EAGAIN when nothing is queued.
+ * Reads queued events, about a thousand at most, and calls `onEvent` for each. An empty `name` means the watched file
+ * or directory itself. A `watch` of −1 with IN_Q_OVERFLOW means that events were lost. Returns the bytes read, or
+ * −errno: −EAGAIN if no event is queued.
  */
 export function inotifyRead(
   inotify: number,
@@ -81,29 +84,29 @@ export function inotifyRead(
   return count;
 }
 
-/** The bytes up to a NUL, a character each. */
+/** Returns the bytes from `start` to a NUL or `end`, as one character each. */
 function nameAt(bytes: Uint8Array, start: number, end: number): FileName {
   let name = "";
   for (let i = start; i < end && bytes[i] !== 0; i++) name += String.fromCharCode(bytes[i]!);
   return name;
 }
 
-/** The name's bytes and a NUL. */
+/** Returns `name` as NUL-terminated bytes. */
 export function cName(name: FileName): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(name.length + 1);
   for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
   return bytes;
 }
 
-/** Opens the directory `name` in `parent` for reading, unless it is a link: descriptor or −errno. */
+/** Opens the directory `name` in `parent` for reading. Returns a descriptor, or −errno, also for a symbolic link. */
 function openSubdirectory(parent: number, name: FileName): number {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   return result(libc.openat(parent, cName(name), flags, 0));
 }
 
 /**
- * Opens the directory of the first `depth` of `names` below `root`: descriptor or −errno. No link is followed: a name in
- * a watched directory is what the event says it is.
+ * Opens the directory of the first `depth` components of `names` below `root`. Returns a descriptor, or −errno.
+ * Symbolic links are not followed, because events concern the directory entries themselves.
  */
 export function openDirectoryBelow(root: number, names: readonly FileName[], depth: number): number {
   let fd = openSubdirectory(root, ".");

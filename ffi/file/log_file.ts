@@ -1,9 +1,9 @@
 /**
- * Files that lines are appended to, and the same for pipes and terminals, without ever waiting for a reader.
+ * Appending of lines to files, pipes and terminals, without ever waiting for a reader.
  *
- * A link that another user plants under a log's name must not make the program, which may be root, append to what it leads
- * to. So a symbolic link is not followed, and a file that has other names, too, is refused, before anything is written. The
- * directories on the way to the file are not looked at: links among them are the operator's.
+ * The program may run as root. So a link that another user has planted at a log's path must not make it append to the
+ * target. Symbolic links are not followed, and a file with several hard links is refused before anything is written.
+ * The directories of the path are not checked: links among them belong to the operator.
  *
  * Source: open(2), statx(2), write(2), pipe(7), poll(2), proc_sys_fs(5) (protected_hardlinks).
  * @module
@@ -27,18 +27,22 @@ import { FileStatus } from "./file_status.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { mayWrite } from "./standard_output.ts";
 
-/** What a new one may be: written to by its owner, read by the owner's group. */
+/** The permissions of a new file: its owner reads and writes, the owner's group reads. */
 const MODE = 0o640;
 const LF = 0x0a;
 const FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
-/** How often a file is opened anew whose name was another's a moment later, as when logrotate(8) renames it. */
+/**
+ * How often a file is opened again because its name came to refer to another file, as when logrotate(8) renames it.
+ */
 const ATTEMPTS_MAX = 8;
-/** How often its name is looked at: within one statx(2), too, a link may go between the name and the count of links. */
+/**
+ * How often the name is checked. Even within one statx(2) a link may be removed between name lookup and link count.
+ */
 const LOOKS = 3;
 
 /**
- * A directory, to open files in it later: descriptor (O_PATH).
- * @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)`, with the `path` of the file that is meant
+ * Opens a directory for log files. Returns its descriptor (O_PATH). `path` is the log file, for the error.
+ * @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)`
  */
 export function openLogDirectory(directory: string, path: string): number {
   loadLibc();
@@ -47,15 +51,15 @@ export function openLogDirectory(directory: string, path: string): number {
 }
 
 /**
- * Opens the file `name` in `directory` to append to it, and makes it where it is not: descriptor or −errno. It is a regular
- * file that has no other name, or a character device, which only root can make. {@linkcode describeRefusal} explains
- * −ELOOP, −EMLINK and −ENXIO.
+ * Opens the file `name` in `directory` for appending, and creates it if it does not exist. Returns a descriptor, or
+ * −errno. The file must be a regular file with one link, or a character device, which only root can create.
+ * {@linkcode describeRefusal} explains −ELOOP, −EMLINK and −ENXIO.
  */
 export function openToAppend(directory: number, name: string): number {
   return openAs(directory, name, FLAGS);
 }
 
-/** Whether {@linkcode openToAppend} could do that, without making the file: 0 or −errno. */
+/** Checks whether {@linkcode openToAppend} would succeed, without creating the file: 0 or −errno. */
 export function tryToAppend(directory: number, name: string): number {
   const fd = openAs(directory, name, FLAGS & ~O_CREAT);
   if (fd >= 0) return result(libc.close(fd));
@@ -76,9 +80,9 @@ function openAs(directory: number, name: string, flags: number): number {
 }
 
 /**
- * Why nothing may be appended to `fd`, as −errno; 0: something may; −EAGAIN: it is not what has the name. The name's count
- * of links is asked for, too: a link to a file of another user could be removed between open(2) and fstat(2), which then
- * sees one link.
+ * Checks whether `fd` may be appended to. Returns 0, −EAGAIN if `path` refers to another file, or the reason as
+ * −errno. The link count is also read by name: a hard link to another user's file could be removed between open(2)
+ * and fstat(2), which then counts one link.
  */
 function refusalOf(fd: number, directory: number, path: Uint8Array<ArrayBuffer>): number {
   const opened = new FileStatus();
@@ -98,7 +102,10 @@ function refusalOf(fd: number, directory: number, path: Uint8Array<ArrayBuffer>)
   return 0;
 }
 
-/** What was found in place of a log file, and what to do, for an errno of {@linkcode openToAppend}; "" for another errno. */
+/**
+ * Describes what was found in place of a log file, and what to do, for an errno of {@linkcode openToAppend}. Returns
+ * "" for another errno.
+ */
 export function describeRefusal(errno: number): string {
   switch (errno) {
     case ELOOP:
@@ -112,13 +119,16 @@ export function describeRefusal(errno: number): string {
   }
 }
 
-/** What a pipe with room takes without blocking: whole lines, since then nobody else's come in between. */
+/**
+ * Returns how many of `length` bytes a writable pipe accepts without blocking. It ends at a line end if possible,
+ * because other processes may write to the pipe between two calls.
+ */
 function atOnce(bytes: Uint8Array, length: number): number {
   if (length <= PIPE_BUF) return length;
   return bytes.lastIndexOf(LF, PIPE_BUF - 1) + 1 || PIPE_BUF;
 }
 
-/** True for a file on a disk: one call takes all that is given to it, and readers do not hold it up. */
+/** Returns true for a regular file: one write(2) takes all bytes, and never waits for a reader. */
 export function isRegularFile(fd: number): boolean {
   loadLibc();
   const status = new FileStatus();
@@ -126,8 +136,8 @@ export function isRegularFile(fd: number): boolean {
 }
 
 /**
- * Writes the first `length` bytes, or what can be taken at once: how many, 0 when none can, −errno. A file gets them by
- * one call, so that what several processes append is not mixed.
+ * Writes the first `length` bytes, or as many as fit without blocking. Returns the bytes written, 0 if nothing fits,
+ * or −errno. A file gets all bytes in one call, so lines from several processes do not mix.
  */
 export function appendTo(
   fd: number,

@@ -1,7 +1,7 @@
 /**
- * Hearing of what is mounted and unmounted, of which inotify(7) tells nothing.
+ * The mount table, and notification of its changes. inotify(7) does not report mounts and unmounts.
  *
- * A sandbox refuses to open what is in /proc, but not to ask on about what was opened before.
+ * The sandbox denies opening files in /proc, but descriptors that were opened before remain usable.
  *
  * Source: proc_pid_mountinfo(5), `mounts_poll` in Linux.
  * @module
@@ -14,29 +14,32 @@ import { textOf } from "./path_walk.ts";
 import { POLLFD } from "../libc/structs.ts";
 
 const TABLE = "/proc/self/mountinfo";
-/** Those of a line that tell one mount from another: ID, parent's ID, device, what of its file system is shown, where. */
+/** The fields that identify a mount: its ID, the parent's ID, device, root within the file system, mount point. */
 const FIELDS = 5;
-/** Blanks, line feeds and backslashes in a path. */
+/** Escaped spaces, tabs, line feeds and backslashes in a path. */
 const ESCAPES = /\\([0-7]{3})/g;
 
 const pollfd = new Uint8Array(128);
 const pollfdView = new DataView(pollfd.buffer);
 const part = new Uint8Array(64 * 1024);
 
-/** Open since {@linkcode keepMountTable}; −1 before. */
+/** The descriptor that {@linkcode keepMountTable} has opened; −1 before. */
 let kept = -1;
 
-/** Opens the table now, for a process that will not be able to open it later. */
+/** Opens the table and keeps it open, because the sandbox will deny opening it later. */
 export function keepMountTable(): void {
   if (kept < 0) kept = open();
 }
 
-/** Opens the table: descriptor or −errno. Each descriptor is told of each change once: it is for one who asks. */
+/**
+ * Opens the table, or returns the kept descriptor; −errno on failure. Each descriptor reports each change once, so it
+ * can serve only one caller.
+ */
 export function openMountTable(): number {
   return kept >= 0 ? kept : open();
 }
 
-/** Closes what {@linkcode openMountTable} has opened. */
+/** Closes a descriptor of {@linkcode openMountTable}, unless it is the kept one. */
 export function closeMountTable(fd: number): void {
   if (fd !== kept) libc.close(fd);
 }
@@ -46,14 +49,20 @@ function open(): number {
   return result(libc.openat(AT_FDCWD, cString(TABLE), O_RDONLY | O_CLOEXEC, 0));
 }
 
-/** Whether something was mounted, moved or unmounted since this was last asked, or since it was opened. Yes, if unsure. */
+/**
+ * Returns true if something was mounted, moved or unmounted since the last call, or since the table was opened. Also
+ * true if poll(2) fails.
+ */
 export function haveMountsChanged(fd: number): boolean {
   pollfdView.setInt32(POLLFD.fd, fd, true);
-  pollfdView.setInt16(POLLFD.events, POLLPRI, true); // and POLLERR, which needs no asking for
+  pollfdView.setInt16(POLLFD.events, POLLPRI, true); // POLLERR is always reported
   return poll(pollfd, 1, 0) !== 0;
 }
 
-/** Calls `onMount` for each mount of this process' namespace: where it is, and what tells it from others; 0, or −errno. */
+/**
+ * Calls `onMount` for each mount of this process's namespace, with its mount point and a text that identifies the
+ * mount. Returns 0 or −errno.
+ */
 export function readMounts(fd: number, onMount: (path: FileName, identity: string) => void): number {
   let text = "";
   for (let offset = 0;;) {

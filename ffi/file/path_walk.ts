@@ -1,5 +1,5 @@
 /**
- * The way that a path takes: which directories decide where it leads.
+ * The resolution of a path: which directories decide where it leads.
  *
  * Source: path_resolution(7), readlinkat(2).
  * @module
@@ -10,26 +10,26 @@ import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 
-/** path_resolution(7): the kernel follows no more. */
+/** The greatest number of symbolic links in one path resolution, as in the kernel (path_resolution(7)). */
 export const LINKS_MAX = 40;
 /** PATH_MAX. */
 const TARGET_BYTES_MAX = 4096;
-/** Stands behind the last name of what a link leads to. */
+/** A marker behind the last component of a link's target. */
 const END_OF_TARGET: FileName = "";
 
-/** Open directories (O_PATH), which the caller closes. */
+/** The result of {@linkcode walk}. The caller closes its descriptors (O_PATH). */
 export interface Way {
-  /** What the path leads to. */
+  /** The directory that the path leads to. */
   readonly end: number;
   /**
-   * Where something else can be put in its place: the directories that hold a symbolic link on the way, and those
-   * that hold what such a link, or the path itself, leads to. Some may be there twice.
+   * The directories in which a component can be replaced: those that contain a symbolic link on the way, and the
+   * parents of the targets of those links and of the path itself. A directory may occur twice.
    */
   readonly holders: readonly number[];
 }
 
 /**
- * Walks to the directory `path`.
+ * Resolves `path`, a directory, one component at a time.
  * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
  */
 export function walk(path: string): Way {
@@ -41,7 +41,7 @@ export function walk(path: string): Way {
   const open = (directory: number, name: FileName) => orThrow(tryOpen(directory, name), intent, "openat");
   const addParent = (directory: number) => {
     const parent = tryOpen(directory, "..");
-    if (parent >= 0) holders.push(parent); // a directory that may not be searched does not tell
+    if (parent >= 0) holders.push(parent); // fails for a directory without search permission
   };
   const names = split(textOf(new TextEncoder().encode(path)));
   let at = open(AT_FDCWD, path.startsWith("/") ? "/" : ".");
@@ -73,12 +73,12 @@ export function walk(path: string): Way {
   }
 }
 
-/** As deep as a path of one call can be: each name takes a byte, and its slash another. */
+/** The greatest depth of a path: each name takes at least one byte, and its slash another. */
 const DEPTH_MAX = TARGET_BYTES_MAX / 2;
 
 /**
- * True when the open directory `directory` is the working directory or below it, wherever the path that it was opened by
- * has led. What is open is looked at, and no path, so that nothing can be put in its place afterwards.
+ * Returns true if the open `directory` is the working directory or below it. The check follows `..` from the
+ * descriptor and resolves no path, so the result cannot be changed by replacing a component afterwards.
  */
 export function isInWorkingDirectory(directory: number): boolean {
   loadLibc();
@@ -103,7 +103,7 @@ export function isInWorkingDirectory(directory: number): boolean {
   }
 }
 
-/** True when `path` is a directory outside of the working directory; false also where there is none. */
+/** Returns true if `path` is a directory outside of the working directory. False if there is no such directory. */
 export function leadsOutOfWorkingDirectory(path: string): boolean {
   loadLibc();
   const directory = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
@@ -115,43 +115,46 @@ export function leadsOutOfWorkingDirectory(path: string): boolean {
   }
 }
 
-/** Opens `path` only to name it (O_PATH): descriptor or −errno. */
+/** Opens `path` with O_PATH. Returns a descriptor, or −errno. */
 export function openPath(path: string): number {
   loadLibc();
   return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0));
 }
 
-/** What the link `name` says, or the one that is open (O_PATH) itself where that is empty; null for what is no link. */
+/**
+ * Returns the target of the symbolic link `name` in `directory`. With an empty `name`, `directory` is the open link
+ * itself (O_PATH). Returns null if it is not a link, or cannot be read.
+ */
 export function readLink(directory: number, name: FileName): FileName | null {
   const buffer = new Uint8Array(TARGET_BYTES_MAX);
   const length = result(libc.readlinkat(directory, cName(name), buffer, buffer.length));
   return length < 0 ? null : textOf(buffer.subarray(0, length));
 }
 
-/** A character for each byte. */
+/** Returns one character for each byte. */
 export function textOf(bytes: Uint8Array): FileName {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }
 
-/** The names in a path, the last of them first. */
+/** Returns the components of a path in reverse order. */
 function split(path: FileName): FileName[] {
   return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
 }
 
-/** The path of what is open, a character for each byte; null where /proc does not know it. */
+/** Returns the path of an open file, one character per byte. Null if /proc cannot be read. */
 export function namedPathOf(fd: number): FileName | null {
   return readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
 }
 
-/** The path of the working directory likewise. */
+/** Returns the path of the working directory, one character per byte. Null if /proc cannot be read. */
 export function workingDirectory(): FileName | null {
   loadLibc();
   return readLink(AT_FDCWD, "/proc/self/cwd");
 }
 
-/** The path of what is open, as far as /proc knows it. */
+/** Returns the path of an open file for messages; `descriptor 7` if /proc cannot be read. */
 export function pathOf(fd: number): string {
   loadLibc();
   const buffer = new Uint8Array(TARGET_BYTES_MAX);

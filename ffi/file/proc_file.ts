@@ -1,12 +1,15 @@
 /**
- * Files of /proc: the kernel writes them while they are read, and says no size before. Source: proc(5).
+ * Files of /proc. The kernel generates them on reading and reports no size. Source: proc(5).
  * @module
  */
 import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../libc/constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 
-/** Returns all bytes of the file at `path`. @throws {SystemError} `Cannot open /proc/self/cmdline: ENOENT (…)` */
+/**
+ * Returns all bytes of the file at `path`.
+ * @throws {SystemError} `Cannot open /proc/self/cmdline: ENOENT (…)`
+ */
 export function readProcFile(path: string): Uint8Array<ArrayBuffer> {
   loadLibc();
   const fd = orThrow(

@@ -1,7 +1,7 @@
 /**
- * Standard output and standard error, for a program that must not stop for want of somebody who reads them.
+ * Writing to standard output and standard error, without blocking if their reader does not read.
  *
- * Source: write(2), poll(2), pipe(7): a pipe that is ready to be written to takes PIPE_BUF bytes at once.
+ * Source: write(2), poll(2), pipe(7): a pipe that is ready for writing accepts PIPE_BUF bytes at once.
  * @module
  */
 import { PIPE_BUF, POLLOUT } from "../libc/constants.ts";
@@ -15,9 +15,8 @@ const pollfdWords = new Int32Array(pollfd.buffer);
 const pollfdHalves = new Int16Array(pollfd.buffer);
 
 /**
- * Writes a line to `fd` without an exception, and without waiting for a reader longer than `patienceMs` each time.
- * False: it is lost, or a part of it, since nobody reads what came before, or the disk is full, or there is no such
- * descriptor.
+ * Writes a line to `fd`. Waits at most `patienceMs` milliseconds for each part of PIPE_BUF bytes. Returns false if
+ * the line, or a part of it, is lost: the reader does not read, the disk is full, or `fd` is not open.
  */
 export function tryPrint(fd: number, line: string, patienceMs = 0): boolean {
   loadLibc();
@@ -32,7 +31,7 @@ export function tryPrint(fd: number, line: string, patienceMs = 0): boolean {
   return true;
 }
 
-/** True when `fd` takes something now, or in `patienceMs`. */
+/** Returns true if `fd` is ready for writing, now or within `patienceMs` milliseconds. */
 export function mayWrite(fd: number, patienceMs: number): boolean {
   pollfdWords[POLLFD.fd] = fd;
   pollfdHalves[POLLFD.events >> 1] = POLLOUT;

@@ -1,8 +1,9 @@
 /**
- * Asks what a file is by statx(2), and by fstatat(2) where that is refused.
+ * File status by statx(2), or by fstatat(2) where a filter refuses statx.
  *
- * Filters of system calls that are older than statx, as those of container runtimes before 2018, answer it with EPERM instead
- * of ENOSYS; the C library takes the other call by itself at ENOSYS only. Source: statx(2), stat(2), seccomp(2).
+ * System call filters that are older than statx, such as those of container runtimes before 2018, answer it with
+ * EPERM instead of ENOSYS. The C library falls back to fstatat only for ENOSYS. Source: statx(2), stat(2),
+ * seccomp(2).
  * @module
  */
 import { AT_EMPTY_PATH, SYS_newfstatat } from "../libc/constants.ts";
@@ -10,20 +11,20 @@ import { EACCES, ENOSYS, EPERM } from "../libc/errno.ts";
 import { libc, result } from "../libc/libc.ts";
 import { STAT, STATX } from "../libc/structs.ts";
 
-/** The error that statx is refused with; 0: it is not. */
+/** The errno with which statx is refused; 0 if it is not refused. */
 let refusal = 0;
 
 const stat = new Uint8Array(256);
 const view = new DataView(stat.buffer);
 
-/** The error number that statx(2) is refused with, as far as it was called; 0: it is not refused. */
+/** Returns the errno with which statx(2) was refused so far; 0 if it was not refused, or not called yet. */
 export function statxRefusal(): number {
   return refusal;
 }
 
 /**
- * Fills `bytes` with a `struct statx` of `path` below `directory`: 0 or −errno. Where statx is refused, what `mask` asks
- * for beside the basic fields is zero.
+ * Fills `bytes` with a `struct statx` of `path` below `directory`: 0 or −errno. If statx is refused, fields that
+ * `mask` requests beyond the basic ones are zero.
  */
 export function statx(
   directory: number,
@@ -40,7 +41,10 @@ export function statx(
   return 0;
 }
 
-/** EACCES can be the file's own, unless the question is about a descriptor. */
+/**
+ * Returns true if the error may come from a filter. EACCES may be the file's own error, except for an open
+ * descriptor.
+ */
 function mayBeRefused(errno: number, flags: number): boolean {
   return errno === EPERM || errno === ENOSYS || (errno === EACCES && (flags & AT_EMPTY_PATH) !== 0);
 }

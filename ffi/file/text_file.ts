@@ -1,5 +1,5 @@
 /**
- * Small text files, read whole when the program starts. Source: open(2), statx(2).
+ * Small text files that are read as a whole at start-up. Source: open(2), statx(2).
  * @module
  */
 import { AT_FDCWD, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDONLY } from "../libc/constants.ts";
@@ -11,10 +11,10 @@ import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 const EOVERFLOW = 75;
 
 /**
- * The text of a regular file in UTF-8, without the mark that some editors put at its beginning (U+FEFF). It never
- * waits for anybody: a FIFO or a terminal is refused.
- * @throws {SystemError} `Cannot open epollet.json: ENOENT (…)`; also for one of more than `bytesMax` bytes, and for
- * one that is not in UTF-8.
+ * Returns the text of a regular file in UTF-8, without a byte order mark (U+FEFF). The call never blocks, because
+ * FIFOs and terminals are refused.
+ * @throws {SystemError} `Cannot open epollet.json: ENOENT (…)`; also for a file of more than `bytesMax` bytes, and
+ * for one that is not in UTF-8
  */
 export function readTextFile(path: string, bytesMax: number): string {
   loadLibc();
@@ -29,7 +29,7 @@ export function readTextFile(path: string, bytesMax: number): string {
   }
 }
 
-/** Whether a path that cannot be opened for ENOENT has a symbolic link in it that leads nowhere. */
+/** Returns true if `path`, which cannot be opened (ENOENT), contains a symbolic link whose target does not exist. */
 export function hasDanglingLink(path: string): boolean {
   loadLibc();
   if (path.includes("\0")) return false;

@@ -1,11 +1,16 @@
 /**
- * Bytes as they come in from JavaScript: what an object says of its own length is not believed.
+ * Checks of byte arrays that come from other JavaScript code.
+ *
+ * The checks use the getters of `%TypedArray%.prototype`, because an object can override its own `length` and
+ * `buffer`.
  * @module
  */
 
 const prototype = Object.getPrototypeOf(Uint8Array.prototype);
 
-/** The getter `name` of all typed arrays, which no subclass and no property of an object can change. */
+/**
+ * Returns the getter `name` of all typed arrays. Neither a subclass nor an own property of an object can override it.
+ */
 function getter<T>(name: string | symbol): (this: unknown) => T {
   return Object.getOwnPropertyDescriptor(prototype, name)!.get as (this: unknown) => T;
 }
@@ -16,9 +21,10 @@ const byteOffset = getter<number>("byteOffset");
 const byteLength = getter<number>("byteLength");
 
 /**
- * The bytes of `value` where they are: a view that neither grows nor shrinks with its buffer. When its buffer is
- * transferred, or becomes too small for it, the view has no bytes any more. `what` is its name in an error.
- * @throws {TypeError} when `value` is no Uint8Array, or its buffer was transferred
+ * Returns a view of the bytes of `value`, without copying them. The length of the view is fixed: it does not follow a
+ * resizable buffer. The view becomes empty when the buffer is transferred, or shrinks below the end of the view.
+ * `what` names the value in errors.
+ * @throws {TypeError} when `value` is not a Uint8Array, or its buffer was transferred
  */
 export function bytesOf(value: unknown, what: string): Uint8Array<ArrayBuffer> {
   if (tag.call(value) !== "Uint8Array") {
@@ -32,8 +38,8 @@ export function bytesOf(value: unknown, what: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * `value`, where it is a whole number from 0 to `most`; `name` is what it is called in the error.
- * @throws {RangeError} `The length must be a whole number from 0 to 3, not 100000`
+ * Returns `value` if it is an integer from 0 to `most`. `name` names the value in the error.
+ * @throws {RangeError} for every other value: `The length must be a whole number from 0 to 3, not 100000`
  */
 export function toCount(value: unknown, name: string, most: number): number {
   if (Number.isInteger(value) && value as number >= 0 && value as number <= most) return value as number;
@@ -41,7 +47,7 @@ export function toCount(value: unknown, name: string, most: number): number {
   throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${shown}`);
 }
 
-/** What a value is, in a word or two, for an error. */
+/** Describes the type of a value in one or two words, for error messages. */
 export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {

@@ -1,85 +1,85 @@
 /**
- * The C constants that epollet uses, under their C names, with the values of the Linux kernel's user API.
- * Those that differ between x86-64 and aarch64 are chosen once, here.
+ * The C constants that epollet uses, under their C names, with the values of the Linux kernel's user API. Values that
+ * differ between x86-64 and aarch64 are chosen here.
  *
  * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
- * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/limits.h`, `linux/landlock.h`,
- * `linux/prctl.h`. `tests/ffi/ffi_constants_test.ts` compares them with a C compiler's.
+ * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/limits.h`,
+ * `linux/landlock.h`, `linux/prctl.h`. `tests/ffi/ffi_constants_test.ts` compares them with a C compiler's.
  * @module
  */
 
-/** True on aarch64; the only other architecture that is supported is x86-64. */
+/** True on aarch64. The only other supported architecture is x86-64. */
 export const IS_AARCH64: boolean = Deno.build.arch === "aarch64";
 
-// epoll_ctl(2): what may be asked of epoll, and what it tells
-/** There is something to read, or to accept. */
+// epoll_ctl(2): flags of an event mask
+/** Data can be read, or a client can be accepted. */
 export const EPOLLIN = 0x001;
-/** There is an exceptional condition, e.g. urgent data of TCP. */
+/** An exceptional condition, such as urgent data on a TCP socket. */
 export const EPOLLPRI = 0x002;
-/** There is room to write, or a connection is made. */
+/** Data can be written, or a connection was established. */
 export const EPOLLOUT = 0x004;
-/** There is an error; also, a pipe that nobody reads any more. Told without being asked for. */
+/** An error, or a pipe whose reading end is closed. Reported even if it was not requested. */
 export const EPOLLERR = 0x008;
-/** Both halves of a connection have ended, or nobody writes into a pipe any more. Told without being asked for. */
+/** Both halves of a connection are closed, or the writing end of a pipe is. Reported even if it was not requested. */
 export const EPOLLHUP = 0x010;
-/** Ordinary data can be read; for sockets the same as EPOLLIN. */
+/** Ordinary data can be read. For sockets the same as EPOLLIN. */
 export const EPOLLRDNORM = 0x040;
-/** Priority data can be read; Linux hardly uses it. */
+/** Priority data can be read. Linux hardly uses it. */
 export const EPOLLRDBAND = 0x080;
-/** Ordinary data can be written; for sockets the same as EPOLLOUT. */
+/** Ordinary data can be written. For sockets the same as EPOLLOUT. */
 export const EPOLLWRNORM = 0x100;
 /** Priority data can be written. */
 export const EPOLLWRBAND = 0x200;
-/** Has no meaning on Linux; it is there because poll's POLLMSG is. */
+/** Ignored by Linux. It exists because poll(2) has POLLMSG. */
 export const EPOLLMSG = 0x400;
-/** The peer of a stream socket has ended its half. */
+/** The peer of a stream socket has closed its writing half. */
 export const EPOLLRDHUP = 0x2000;
-/** Of several epoll instances that watch one file, not all are woken. Can be asked for by `register` only. */
+/** Wakes at least one, not all, of the epoll instances that watch the same file. Only `register` accepts it. */
 export const EPOLLEXCLUSIVE = 0x10000000;
-/** The system does not go to sleep before the event was handled; ignored without CAP_BLOCK_SUSPEND. */
+/** Keeps the system from suspending until the event was handled. Ignored without CAP_BLOCK_SUSPEND. */
 export const EPOLLWAKEUP = 0x20000000;
-/** Told once, and then nothing more until it is asked for again by `modify`. */
+/** Reports one event, and then nothing until `modify` enables the descriptor again. */
 export const EPOLLONESHOT = 0x40000000;
-/** Edge-triggered: told once per change instead of until it is handled. */
+/** Edge-triggered: reports each change once. Without it, an event is reported for as long as the condition lasts. */
 export const EPOLLET = 0x80000000;
-// epoll(7): the calls
-/** epoll's descriptor is not inherited by programs that are started. */
+// epoll_create1(2), epoll_ctl(2): arguments
+/** Closes the epoll descriptor in programs that the process starts. */
 export const EPOLL_CLOEXEC = 0x80000;
-/** Begins to watch a descriptor. */
+/** Starts watching a descriptor. */
 export const EPOLL_CTL_ADD = 1;
-/** Ends watching a descriptor. */
+/** Stops watching a descriptor. */
 export const EPOLL_CTL_DEL = 2;
-/** Changes what is asked about a descriptor. */
+/** Changes the event mask of a descriptor. */
 export const EPOLL_CTL_MOD = 3;
 
 // poll(2)
-/** There is something to read, or to accept. */
+/** Data can be read, or a client can be accepted. */
 export const POLLIN = 0x001;
-/** There is an exceptional condition, e.g. urgent data of TCP. */
+/** An exceptional condition, such as urgent data on a TCP socket. */
 export const POLLPRI = 0x002;
-/** There is room to write, or a connection is made. */
+/** Data can be written, or a connection was established. */
 export const POLLOUT = 0x004;
-/** There is an error; also, a pipe that nobody reads any more. Told without being asked for. */
+/** An error, or a pipe whose reading end is closed. Reported even if it was not requested. */
 export const POLLERR = 0x008;
-/** Both halves of a connection have ended, or nobody writes into a pipe any more. Told without being asked for. */
+/** Both halves of a connection are closed, or the writing end of a pipe is. Reported even if it was not requested. */
 export const POLLHUP = 0x010;
-/** The descriptor is not open. Told without being asked for. */
+/** The descriptor is not open. Reported even if it was not requested. */
 export const POLLNVAL = 0x020;
-/** Ordinary data can be read; for sockets the same as POLLIN. */
+/** Ordinary data can be read. For sockets the same as POLLIN. */
 export const POLLRDNORM = 0x040;
-/** Priority data can be read; Linux hardly uses it. */
+/** Priority data can be read. Linux hardly uses it. */
 export const POLLRDBAND = 0x080;
-/** Ordinary data can be written; for sockets the same as POLLOUT. */
+/** Ordinary data can be written. For sockets the same as POLLOUT. */
 export const POLLWRNORM = 0x100;
 /** Priority data can be written. */
 export const POLLWRBAND = 0x200;
-/** Has no meaning on Linux. */
+/** Ignored by Linux. */
 export const POLLMSG = 0x400;
-/** The peer of a stream socket has ended its half. */
+/** The peer of a stream socket has closed its writing half. */
 export const POLLRDHUP = 0x2000;
 
 // select(2)
-/** The number of descriptors that an fd_set of the C library holds: select knows 0 to 1023. */
+/** The number of descriptors that an fd_set of the C library holds: 0 to 1023. */
 export const FD_SETSIZE = 1024;
 
 // open(2), openat2(2)
@@ -105,11 +105,11 @@ export const RESOLVE_BENEATH = 0x08;
 export const SYS_openat2 = 437;
 // pidfd_open(2)
 export const SYS_pidfd_open = 434;
-/** fstatat(2), of which glibc before 2.33 has no function. */
+/** The number of fstatat(2), which glibc exports as a function only since 2.33. */
 export const SYS_newfstatat: number = IS_AARCH64 ? 79 : 262;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-/** renameat2(2): −EEXIST where something has the new name. */
+/** renameat2(2): fails with EEXIST if the new name is taken. */
 export const RENAME_NOREPLACE = 1;
 export const SYS_renameat2: number = IS_AARCH64 ? 276 : 316;
 
@@ -139,20 +139,20 @@ export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
-/** What kind a socket is, such as SOCK_STREAM. */
+/** The type of a socket, such as SOCK_STREAM. */
 export const SO_TYPE = 3;
 export const SO_KEEPALIVE = 9;
-/** What close does with bytes that are not acknowledged yet. */
+/** What close(2) does with bytes that are not acknowledged yet. */
 export const SO_LINGER = 13;
-/** Several sockets listen on one address, and the kernel gives each client to one of them. */
+/** Lets several sockets listen on one address. The kernel gives each client to one of them. */
 export const SO_REUSEPORT = 15;
 /** Whether a socket listens. */
 export const SO_ACCEPTCONN = 30;
-/** The family of a socket's addresses, such as AF_UNIX. */
+/** The address family of a socket, such as AF_UNIX. */
 export const SO_DOMAIN = 39;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
-/** How much may wait in a socket that was not sent yet. */
+/** The limit of unsent bytes above which a socket is not writable. tcp(7) */
 export const TCP_NOTSENT_LOWAT = 25;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
@@ -160,9 +160,9 @@ export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
-/** Sends or receives a byte of urgent data. */
-/** ioctl(2): bytes of a socket that were sent and not acknowledged, or not sent yet. tcp(7) */
+/** ioctl(2): bytes of a socket that are not sent or not acknowledged yet. tcp(7) */
 export const SIOCOUTQ = 0x5411;
+/** Sends or receives a byte of urgent data. */
 export const MSG_OOB = 0x1;
 export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;
@@ -203,7 +203,7 @@ export const EFD_CLOEXEC = 0x80000;
 export const EFD_NONBLOCK = 0x800;
 
 // pipe(7), stdout(3)
-/** What a pipe that is ready to be written to takes at once. */
+/** The number of bytes that a writable pipe accepts at once. */
 export const PIPE_BUF = 4096;
 export const STDOUT_FILENO = 1;
 export const STDERR_FILENO = 2;

@@ -1,19 +1,20 @@
 /**
- * Error numbers: names and meanings, and the error that set-up code throws.
+ * Error numbers, their names and meanings, and the error that set-up code throws.
  *
- * Calls on the way of a request return ≥ 0 or −errno and never throw; only set-up code (opening, binding) throws.
- * Source: errno(3), `asm-generic/errno.h`; the numbers are equal on x86-64 and aarch64.
+ * Calls on the path of a request return ≥ 0 or −errno and never throw. Only set-up code (opening, binding) throws.
+ *
+ * Source: errno(3), `asm-generic/errno.h`. The numbers are the same on x86-64 and aarch64.
  * @module
  */
 
 export const EPERM = 1;
 export const ENOENT = 2;
-/** A signal came first: the call is to be made again. */
+/** A signal interrupted the call. The caller repeats it. */
 export const EINTR = 4;
 export const EIO = 5;
 export const ENXIO = 6;
 export const EBADF = 9;
-/** Nothing is there at present, or nothing fits: wait for readiness. */
+/** Nothing can be read or written at present. The caller waits for readiness. */
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
@@ -47,12 +48,12 @@ export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
-/** It has begun, and goes on by itself. */
+/** The operation has started and continues in the background. */
 export const EINPROGRESS = 115;
 export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 
-/** number → [name, meaning] of the errors that a user of this program can meet. */
+/** Error number → name and meaning, for the errors that a user of this program can meet. */
 const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EPERM, ["EPERM", "operation not permitted"]],
   [ENOENT, ["ENOENT", "no such file or directory"]],
@@ -105,32 +106,35 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [EINPROGRESS, ["EINPROGRESS", "not connected yet"]],
 ]);
 
-/** The C name of an error number, e.g. `"EACCES"`; `"errno 250"` for one that has no entry here. */
+/** Returns the C name of an error number, e.g. `"EACCES"`. A number without an entry reads `"errno 250"`. */
 export function errnoName(errno: number): string {
   return ERRORS.get(errno)?.[0] ?? `errno ${errno}`;
 }
 
-/** Name and meaning for people: `"EACCES (permission denied)"`. */
+/** Returns name and meaning of an error number for messages: `"EACCES (permission denied)"`. */
 export function describeErrno(errno: number): string {
   const entry = ERRORS.get(errno);
   return entry === undefined ? `errno ${errno}` : `${entry[0]} (${entry[1]})`;
 }
 
 /**
- * A system call of set-up code that failed. `message` reads
- * `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`; `call` names the call, `errno` is positive.
+ * The error of a system call that failed in set-up code. Its `message` reads `Cannot listen on 0.0.0.0:80: EACCES
+ * (permission denied)`.
  */
 export class SystemError extends Error {
-  /** For those who look at names. */
+  /** Always `"SystemError"`. */
   override readonly name = "SystemError";
-  /** The call that failed, e.g. `bind`. */
+  /** The name of the call that failed, e.g. `bind`. */
   readonly call: string;
-  /** Its error number, positive. */
+  /** The error number, positive. */
   readonly errno: number;
-  /** The same by its C name, e.g. `EACCES`. */
+  /** The C name of the error number, e.g. `EACCES`. */
   readonly code: string;
 
-  /** `intent` completes "Cannot …", e.g. `listen on 0.0.0.0:80`; `advice` says what to do, where that is known. */
+  /**
+   * `intent` completes the sentence "Cannot …", e.g. `listen on 0.0.0.0:80`. `advice` tells the user what to do; ""
+   * adds nothing.
+   */
   constructor(intent: string, call: string, errno: number, advice: string = "") {
     super(`Cannot ${intent}: ${describeErrno(errno)}${advice === "" ? "" : `: ${advice}`}`);
     this.call = call;
@@ -139,7 +143,10 @@ export class SystemError extends Error {
   }
 }
 
-/** `value` when it is ≥ 0; throws {@linkcode SystemError} when it is −errno. For set-up code only. */
+/**
+ * Returns `value` if it is ≥ 0. For set-up code only.
+ * @throws {SystemError} when `value` is −errno
+ */
 export function orThrow(value: number, intent: string, call: string): number {
   if (value < 0) throw new SystemError(intent, call, -value);
   return value;

@@ -1,22 +1,22 @@
 /**
- * The C library: one symbol table, and errno. This is the only `Deno.dlopen` of the project.
+ * The functions of the C library, and errno. This is the only `Deno.dlopen` of the project.
  *
- * Types are chosen for the cost of a call: `buffer` takes a `Uint8Array` as it is; a number passed to `u64`/`usize` costs as
- * much again as a cheap system call, and `isize` arrives as a bigint. So some are declared narrower than C has them, and why
- * that holds is:
+ * Parameter types are chosen for the cost of a call. `buffer` takes a `Uint8Array` without conversion. A number
+ * passed to `u64` or `usize` costs as much again as a cheap system call, and an `isize` result arrives as a bigint.
+ * So some parameters are declared narrower than in C. This is safe for these reasons:
  *
- * - **`size_t`, `nfds_t` and `unsigned long` as `u32`** (`read`, `write`, `recv`, `send`, `sendfile`, `pread`, `getcwd`,
- *   `poll`, `ioctl`, `setgroups`, `sched_getaffinity`, `malloc_trim`, the sizes of `openat2` and Landlock). The ABIs leave the upper half of
- *   the register undefined for a 32-bit argument; the runtime fills it with zeros, in calls that it interprets, in those that
- *   it compiles, and in those on another thread (`tests/ffi/ffi_abi_test.ts`). A number of more than 32 bits is refused by the
- *   runtime, or cut: what can be as large is asked for in parts (`file.ts`, `output.ts`).
- * - **`ssize_t` as `i32`**: the kernel moves at most 0x7ffff000 bytes by one call (`MAX_RW_COUNT`), whatever it is asked for.
- * - **`long` as `i32`**, for `syscall`: its number, and 0, −1 or a descriptor. Of its arguments `int`s, such as AT_FDCWD, are
- *   cut to 32 bits by the kernel, flags that have 32 bits, too.
- * - **`int` behind `...`** (`openat`, `fcntl`, `ioctl`, `syscall`): on both architectures in the same registers as named ones;
- *   none of them is a floating-point number, so that it does not matter that AL is not set (x86-64).
- * - `mode_t`, `uid_t`, `gid_t`, `socklen_t` are `u32`, `pid_t` and `clockid_t` `i32`, as C has them; `off_t` and `prctl`'s
- *   arguments have 64 bits.
+ * - **`size_t`, `nfds_t` and `unsigned long` as `u32`** (`read`, `write`, `recv`, `send`, `sendfile`, `pread`,
+ *   `getcwd`, `poll`, `ioctl`, `setgroups`, `sched_getaffinity`, `malloc_trim`, the sizes of `openat2` and Landlock).
+ *   The ABIs leave the upper half of the register undefined for a 32-bit argument. The runtime fills it with zeros in
+ *   interpreted calls, in compiled calls and in calls on another thread (`tests/ffi/ffi_abi_test.ts`). The runtime
+ *   rejects or truncates a number of more than 32 bits, so callers split larger requests (`file.ts`, `output.ts`).
+ * - **`ssize_t` as `i32`**: the kernel moves at most 0x7ffff000 bytes per call (`MAX_RW_COUNT`).
+ * - **`long` as `i32`**, for `syscall`: its number, and its result, which is 0, −1 or a descriptor. The kernel
+ *   truncates those arguments of `syscall` that are `int` in the kernel (such as AT_FDCWD) or flags of 32 bits.
+ * - **`int` in a variadic call** (`openat`, `fcntl`, `ioctl`, `syscall`): on both architectures it takes the same
+ *   registers as a named parameter. On x86-64, AL counts floating-point arguments only, so it need not be set.
+ * - `mode_t`, `uid_t`, `gid_t`, `socklen_t` are `u32`, `pid_t` and `clockid_t` `i32`, as in C. `off_t` and the
+ *   arguments of `prctl` have 64 bits.
  * @module
  */
 
@@ -46,7 +46,7 @@ const SYMBOLS = {
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
 
-  // multiplexers; those with _parked run on another thread, so errno cannot be read after them
+  // Multiplexers. A call with `_parked` in its name runs on another thread, so errno cannot be read after it.
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
@@ -126,7 +126,8 @@ const SYMBOLS = {
   kill: { parameters: ["i32", "i32"], result: "i32" },
   sched_getaffinity: { parameters: ["i32", "u32", "buffer"], result: "i32" },
 
-  // privileges; the set… calls of glibc change every thread of the process, prctl and Landlock the calling one
+  // Privileges. The set… calls of glibc change every thread of the process; prctl and Landlock change the calling
+  // thread.
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   capget: { parameters: ["buffer", "buffer"], result: "i32" },
   capset: { parameters: ["buffer", "buffer"], result: "i32" },
@@ -154,42 +155,46 @@ const SYMBOLS = {
   },
   syscall_landlock_restrict_self: { name: "syscall", parameters: ["i32", "i32", "u32"], result: "i32" },
 
-  // for the tests, which need both ends of a connection as descriptors
+  // for the tests, which need both ends of a pipe as descriptors
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
 } as const;
 
 type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 /**
- * The C library's functions. Undefined until {@linkcode loadLibc} ran: every function of `ffi/` that makes a
- * descriptor calls it first, and whoever holds a descriptor may use `libc` as it is.
+ * The functions of the C library. `libc` is undefined until {@linkcode loadLibc} has run. Every function of `ffi/`
+ * that makes a descriptor calls {@linkcode loadLibc} first, so code that has a descriptor may use `libc` directly.
  */
 export let libc: Libc = undefined as unknown as Libc;
 
 let errnoOfThread: Int32Array = new Int32Array(1);
 
 /**
- * Opens the C library once. Needs `--allow-ffi`, unscoped.
- * @throws {Deno.errors.NotCapable} without that permission.
- * @throws {Error} where there is no glibc for Linux.
+ * Opens the C library on the first call. Needs `--allow-ffi` without a scope.
+ * @throws {Deno.errors.NotCapable} without that permission
+ * @throws {Error} on a system that is not Linux, or has no glibc
  */
 export function loadLibc(): void {
   if (libc !== undefined) return;
   if (Deno.build.os !== "linux") throw new Error(`epollet needs Linux; this is ${Deno.build.os}`);
   const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
-  // The address is the thread's own and never changes (errno(3)), so one view serves for ever.
+  // The address belongs to the thread and never changes (errno(3)), so one view is enough.
   const address = symbols.__errno_location();
   if (address === null) throw new Error("__errno_location returned NULL");
   errnoOfThread = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(address, 4));
   libc = symbols;
 }
 
-/** In its only element: calls whose value went through {@linkcode result}. No number, which would be an object when it is large. */
+/**
+ * The number of calls whose result went through {@linkcode result}, in the only element. An array, because V8
+ * allocates an object for each new value of a large number variable.
+ */
 export const callCount: Float64Array<ArrayBuffer> = new Float64Array(1);
 
 /**
- * The value of a call: itself when ≥ 0, else −errno. It must wrap the call directly (`result(libc.recv(…))`): an
- * `await` in between lets other calls change errno, and after a `_parked` call it is another thread's.
+ * Returns the result of a call: `value` if it is ≥ 0, else −errno. The call must be the argument itself
+ * (`result(libc.recv(…))`), because an `await` in between lets other calls change errno. It cannot be used for
+ * `_parked` calls, which set the errno of another thread.
  */
 export function result(value: number): number {
   callCount[0]!++;
@@ -199,12 +204,12 @@ export function result(value: number): number {
 const encoder = new TextEncoder();
 
 /**
- * `text` in UTF-8, ended by a NUL, as C wants it.
- * @throws {TypeError} for a text with a NUL, which C would take for its end: the rest would be lost without a word
+ * Returns `text` as a NUL-terminated string in UTF-8.
+ * @throws {TypeError} when `text` contains a NUL, at which C would silently end the string
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) {
     throw new TypeError(`${JSON.stringify(text)} has a NUL in it: no name of the system can`);
   }
-  return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>; // never shared; Deno 2.4 does not know
+  return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>; // never shared, unlike Deno 2.4 says
 }

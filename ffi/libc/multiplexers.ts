@@ -1,9 +1,9 @@
 /**
- * The kernel's multiplexers as plain functions over buffers: epoll(7), poll(2), select(2), and eventfd(2) to
- * wake a wait that runs on another thread.
+ * The kernel's multiplexers as functions over buffers: epoll(7), poll(2) and select(2). Also eventfd(2), which wakes
+ * a wait on another thread.
  *
- * `…Parked` functions wait on another thread and leave Deno's event loop free. They cannot tell errno: −1 means
- * "ask again, synchronously". Their buffers belong to the call until it settles.
+ * The `…Parked` functions wait on another thread and leave Deno's event loop free. They cannot report errno: after
+ * −1, the caller repeats the call synchronously. The buffers must not be used otherwise until the promise settles.
  * @module
  */
 import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, F_GETFD, FD_SETSIZE } from "./constants.ts";
@@ -16,13 +16,16 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const eventBytes = new Uint8Array(128);
 const eventView = new DataView(eventBytes.buffer);
 
-/** A new epoll descriptor. @throws {SystemError} */
+/**
+ * Returns a new epoll descriptor.
+ * @throws {SystemError} when the kernel refuses it: EMFILE, ENFILE, ENOMEM
+ */
 export function epollCreate(): number {
   loadLibc();
   return orThrow(result(libc.epoll_create1(EPOLL_CLOEXEC)), "create an epoll instance", "epoll_create1");
 }
 
-/** epoll_ctl(2): 0 or −errno. `data` comes back with the events; it is `fd` itself unless told otherwise. */
+/** Calls epoll_ctl(2): 0 or −errno. The kernel returns `data` with each event. */
 export function epollControl(
   epoll: number,
   operation: number,
@@ -35,12 +38,14 @@ export function epollControl(
   return result(libc.epoll_ctl(epoll, operation, fd, eventBytes));
 }
 
-/** Waits up to `timeoutMs` (−1: for ever): number of events written into `events`, or −errno. */
+/**
+ * Waits up to `timeoutMs` milliseconds (−1: for ever). Returns the number of events written to `events`, or −errno.
+ */
 export function epollWait(epoll: number, events: Bytes, maxEvents: number, timeoutMs: number): number {
   return result(libc.epoll_wait(epoll, events, maxEvents, timeoutMs));
 }
 
-/** {@linkcode epollWait} on another thread: number of events, or −1. */
+/** Does the same as {@linkcode epollWait} on another thread. Resolves to the number of events, or −1. */
 export function epollWaitParked(
   epoll: number,
   events: Bytes,
@@ -50,12 +55,12 @@ export function epollWaitParked(
   return libc.epoll_wait_parked(epoll, events, maxEvents, timeoutMs);
 }
 
-/** Waits on `count` pollfd structures: number of those with revents, or −errno. */
+/** Waits on the first `count` pollfd structures. Returns the number of structures with revents, or −errno. */
 export function poll(pollfds: Bytes, count: number, timeoutMs: number): number {
   return result(libc.poll(pollfds, count, timeoutMs));
 }
 
-/** {@linkcode poll} on another thread: number of structures with revents, or −1. */
+/** Does the same as {@linkcode poll} on another thread. Resolves to the number of structures with revents, or −1. */
 export function pollParked(pollfds: Bytes, count: number, timeoutMs: number): Promise<number> {
   return libc.poll_parked(pollfds, count, timeoutMs);
 }
@@ -63,7 +68,7 @@ export function pollParked(pollfds: Bytes, count: number, timeoutMs: number): Pr
 const timeval = new Uint8Array(128);
 const timevalView = new DataView(timeval.buffer);
 
-/** An fd_set: one bit for each descriptor below FD_SETSIZE; whoever puts one in sees to it that it is below. */
+/** An fd_set: one bit for each descriptor below FD_SETSIZE. Callers check that limit. */
 export class DescriptorSet {
   readonly bytes: Bytes = new Uint8Array(FD_SETSIZE / 8);
   readonly words: Uint32Array = new Uint32Array(this.bytes.buffer);
@@ -79,9 +84,10 @@ export class DescriptorSet {
 }
 
 /**
- * Three fd_sets of 128 bytes, changed in place; `highest` is the greatest descriptor in them, −1 when there is none.
- * One that nobody asks for may be null, which costs nothing. `timeoutMs` may be a fraction; microseconds count, rounded up.
- * Number of bits that are left, or −errno, and then the sets say nothing.
+ * Calls select(2) on three fd_sets of 128 bytes, which the kernel changes in place. A null set is not watched and
+ * costs nothing. `highest` is the greatest descriptor in the sets, −1 if there is none. `timeoutMs` may have a
+ * fraction, which is rounded up to microseconds; a negative one waits for ever. Returns the number of bits that are
+ * left, or −errno. After an error the contents of the sets are undefined.
  */
 export function select(
   highest: number,
@@ -94,7 +100,7 @@ export function select(
   return result(libc.select(highest + 1, readable, writable, exceptional, timeoutMs < 0 ? null : timeval));
 }
 
-/** {@linkcode select} on another thread: number of bits that are left, or −1. */
+/** Does the same as {@linkcode select} on another thread. Resolves to the number of bits that are left, or −1. */
 export async function selectParked(
   highest: number,
   readable: Bytes | null,
@@ -102,8 +108,8 @@ export async function selectParked(
   exceptional: Bytes | null,
   timeoutMs: number,
 ): Promise<number> {
-  // Linux writes the time left back into timeval, from the other thread: it needs one of its own, and nothing but
-  // this set keeps that from being collected, and its memory given to others, before then.
+  // Linux writes the time that is left into the timeval, here from the other thread. So each call has a timeval of
+  // its own. The set keeps it from being collected, and its memory from being reused, before the call returns.
   const own = new Uint8Array(128);
   parkedTimevals.add(own);
   try {
@@ -128,7 +134,7 @@ function writeTimeval(view: DataView, timeoutMs: number): void {
   view.setBigInt64(TIMEVAL.usec, BigInt(microseconds % 1e6), true);
 }
 
-/** True when `fd` is an open descriptor of this process. */
+/** Returns true if `fd` is an open descriptor of this process. */
 export function isOpen(fd: number): boolean {
   return libc.fcntl(fd, F_GETFD, 0) >= 0;
 }
@@ -137,7 +143,10 @@ const counter = new Uint8Array(128);
 new DataView(counter.buffer).setBigUint64(0, 1n, true);
 const counterRead = new Uint8Array(128);
 
-/** A new eventfd: readable after {@linkcode eventfdSignal}, until {@linkcode eventfdClear}. @throws {SystemError} */
+/**
+ * Returns a new eventfd. It is readable from {@linkcode eventfdSignal} to {@linkcode eventfdClear}.
+ * @throws {SystemError} when the kernel refuses it: EMFILE, ENFILE, ENOMEM
+ */
 export function eventfdCreate(): number {
   loadLibc();
   return orThrow(result(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), "create an eventfd", "eventfd");
@@ -147,11 +156,11 @@ export function eventfdCreate(): number {
 export function eventfdSignal(fd: number): number {
   while (true) {
     const status = result(libc.write(fd, counter, 8));
-    if (status !== -EINTR) return status; // else a wait would go on that was to be ended
+    if (status !== -EINTR) return status; // else the wait that this call must end would go on
   }
 }
 
-/** Ends that: 8, or −EAGAIN when it was not readable. */
+/** Makes an eventfd unreadable: 8, or −EAGAIN if it was not readable. */
 export function eventfdClear(fd: number): number {
   return result(libc.read(fd, counterRead, 8));
 }

@@ -20,7 +20,7 @@ export const SOCKADDR_IN = { size: 16, family: 0, port: 2, addr: 4 } as const;
 /** sockaddr_in6, ipv6(7). */
 export const SOCKADDR_IN6 = { size: 28, family: 0, port: 2, flowinfo: 4, addr: 8, scope_id: 24 } as const;
 
-/** sockaddr_un, unix(7); the path takes all that is behind its offset. */
+/** sockaddr_un, unix(7). The path occupies the rest of the structure. */
 export const SOCKADDR_UN = { size: 110, family: 0, path: 2 } as const;
 
 /** timeval, select(2). */
@@ -29,16 +29,16 @@ export const TIMEVAL = { size: 16, sec: 0, usec: 8 } as const;
 /** open_how, openat2(2). */
 export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
 
-/** inotify_event, inotify(7); the name follows, padded with NULs, `len` bytes in all. */
+/** inotify_event, inotify(7). The name follows, padded with NULs to `len` bytes. */
 export const INOTIFY_EVENT = { size: 16, wd: 0, mask: 4, len: 12 } as const;
 
-/** dirent64, getdents64(2): an entry is `reclen` bytes long; size is that of the longest. */
+/** dirent64, getdents64(2). An entry is `reclen` bytes long; `size` is the length of the longest. */
 export const DIRENT64 = { size: 280, reclen: 16, type: 18, name: 19 } as const;
 
 /** statfs, fstatfs(2). */
 export const STATFS = { size: 120, type: 0 } as const;
 
-/** sigset_t, sigprocmask(2): a bit for each signal, from 1 on. */
+/** sigset_t, sigprocmask(2): bit n − 1 stands for signal n. */
 export const SIGSET = { size: 128 } as const;
 
 /** signalfd_siginfo, signalfd(2). */

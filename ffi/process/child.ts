@@ -1,9 +1,9 @@
 /**
- * Child processes: programs that run beside this one.
+ * Child processes.
  *
- * Never fork(2): the runtime's threads would not be there in the child. posix_spawn(3) has no such child.
- * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5), proc_pid_environ(5), proc_pid_exe(5),
- * proc_pid_stat(5), pidfd_open(2).
+ * They are started by posix_spawn(3), never by fork(2): the runtime's threads would be missing in a forked child.
+ * Source: posix_spawn(3), waitpid(2), kill(2), fcntl(2), sched_getaffinity(2), proc_pid_cmdline(5),
+ * proc_pid_environ(5), proc_pid_exe(5), proc_pid_stat(5), pidfd_open(2).
  * @module
  */
 import {
@@ -20,27 +20,28 @@ import { ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { readProcFile } from "../file/proc_file.ts";
 
-/** What C calls a string, but for its NUL. */
+/** A string of C, without its NUL. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What this process is: another one like it takes the same. */
+/** The executable of this process. A child that runs it is the same program. */
 export const SELF = "/proc/self/exe";
 const DELETED = " (deleted)";
 const NUL = 0;
 const EQUALS = 0x3d;
-/** How far up the processes above this one are looked at. */
+/** How many ancestors of this process are examined. */
 const ANCESTORS_MAX = 16;
 /** PATH_MAX. */
 const PATH_BYTES_MAX = 4096;
 
-/** How a child ended: one of the two is null. */
+/** How a child ended: either `code` or `signal` is null. */
 export interface Ended {
+  /** The exit status; null if a signal killed the child. */
   readonly code: number | null;
-  /** The number of the signal that killed it. */
+  /** The number of the signal that killed the child; null if it exited. */
   readonly signal: number | null;
 }
 
-/** The words of a file of /proc whose words end with a NUL. */
+/** Returns the NUL-terminated strings of a file of /proc. */
 function wordsOf(path: string): Bytes[] {
   const bytes = readProcFile(path);
   const words: Bytes[] = [];
@@ -53,22 +54,31 @@ function wordsOf(path: string): Bytes[] {
   return words;
 }
 
-/** The command line of this process, word by word, in whatever encoding it is. @throws {SystemError} without /proc */
+/**
+ * Returns the command line of this process, word by word, in its original encoding.
+ * @throws {SystemError} if /proc is not mounted
+ */
 export function commandLine(): Bytes[] {
   return wordsOf("/proc/self/cmdline");
 }
 
-/** The environment that this process was started with, but for the variables of `names`. @throws {SystemError} without /proc */
+/**
+ * Returns the environment that this process was started with, without the variables of `names`.
+ * @throws {SystemError} if /proc is not mounted
+ */
 export function environmentWithout(names: readonly string[]): Bytes[] {
   const decoder = new TextDecoder();
   return wordsOf("/proc/self/environ").filter((word) => {
     const equals = word.indexOf(EQUALS);
-    if (equals === 0) return false; // it was hidden, see process.ts
+    if (equals === 0) return false; // hidden by `hideEnvironmentVariable`
     return !names.includes(decoder.decode(equals < 0 ? word : word.subarray(0, equals)));
   });
 }
 
-/** Where this program is on the disk, also when another file has taken its name meanwhile. @throws {SystemError} */
+/**
+ * Returns the path of this program's executable, even if another file has that name by now.
+ * @throws {SystemError} if /proc is not mounted
+ */
 export function executablePath(): string {
   loadLibc();
   const bytes = new Uint8Array(PATH_BYTES_MAX);
@@ -77,13 +87,13 @@ export function executablePath(): string {
   return path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path;
 }
 
-/** What V8 keeps on its own heap, and moves, is smaller than this. */
+/** V8 may keep smaller typed arrays on its own heap, and move them. */
 const UNMOVED_BYTES_MIN = 128;
 const POINTER_BYTES = 8;
 
 /**
- * Makes `char *[]`: the address of each word, and a null. The words are in the same buffer, behind the pointers: who holds
- * on to the one, as a call does to its arguments, keeps the other from being collected.
+ * Returns a null-terminated `char *[]` of the addresses of `words`. The words are copied into the same buffer, behind
+ * the pointers, so a call that keeps the buffer alive keeps the words alive, too.
  */
 export function pointersTo(words: readonly Bytes[]): Bytes {
   const length = words.reduce((sum, word) => sum + word.length + 1, POINTER_BYTES * (words.length + 1));
@@ -100,8 +110,8 @@ export function pointersTo(words: readonly Bytes[]): Bytes {
 }
 
 /**
- * Starts `program` with the words of its command line and its environment; of this process's descriptors it gets those
- * of `inherited`, with the same numbers, and the standard ones. Returns its process id.
+ * Starts `program` with `words` as its command line, and returns the process id. The child inherits the descriptors of
+ * `inherited`, with the same numbers, and standard input, output and error.
  * @throws {SystemError} `Cannot start /usr/bin/epollet: ENOENT (…)`
  */
 export function spawn(
@@ -119,20 +129,23 @@ export function spawn(
   try {
     for (const fd of inherited) orThrow(result(libc.fcntl(fd, F_SETFD, 0)), intent, "fcntl F_SETFD");
     const errno = libc.posix_spawn(pid, cString(program), null, null, argv, envp);
-    if (errno !== 0) throw new SystemError(intent, "posix_spawn", errno); // it returns errno itself
+    if (errno !== 0) throw new SystemError(intent, "posix_spawn", errno); // posix_spawn returns errno
   } finally {
     for (const fd of inherited) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
   }
   return new DataView(pid.buffer).getInt32(0, true);
 }
 
-/** Programs that this one starts do not get `fd`, which it has from who started it. */
+/** Keeps programs that this process starts from inheriting `fd`, a descriptor that it has itself inherited. */
 export function keepFromChildren(fd: number): void {
   loadLibc();
   libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/** How the child `pid` ended; null while it runs. Then it is forgotten: ask no more. −errno: there is no such child. */
+/**
+ * Returns how the child `pid` ended; null while it runs. The child is reaped with that, so the result is available
+ * once. Returns −errno if there is no such child.
+ */
 export function reap(pid: number): Ended | null | number {
   loadLibc();
   const status = new Uint8Array(128);
@@ -143,12 +156,15 @@ export function reap(pid: number): Ended | null | number {
   return signal === 0 ? { code: word >> 8 & 0xff, signal: null } : { code: null, signal };
 }
 
-/** The processes above this one: its parent, that one's, and so on. @throws {SystemError} without /proc */
+/**
+ * Returns the process ids of the parent, its parent, and so on, without process 1.
+ * @throws {SystemError} if /proc is not mounted
+ */
 export function ancestors(): number[] {
   const found: number[] = [];
   for (let pid = "self"; found.length < ANCESTORS_MAX;) {
     const stat = new TextDecoder().decode(readProcFile(`/proc/${pid}/stat`));
-    const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]!; // the name in parentheses may hold anything
+    const parent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]!; // the name in parentheses may contain anything
     if (Number(parent) <= 1) break;
     found.push(Number(parent));
     pid = parent;
@@ -156,13 +172,16 @@ export function ancestors(): number[] {
   return found;
 }
 
-/** A descriptor that becomes readable when process `pid` ends; −errno where there is none, or before Linux 5.3. */
+/**
+ * Returns a descriptor that becomes readable when process `pid` ends. −errno if there is no such process, or before
+ * Linux 5.3.
+ */
 export function openProcess(pid: number): number {
   loadLibc();
-  return result(libc.syscall_pidfd_open(SYS_pidfd_open, pid, 0)); // closed by execve (pidfd_open(2))
+  return result(libc.syscall_pidfd_open(SYS_pidfd_open, pid, 0)); // close-on-exec is always set (pidfd_open(2))
 }
 
-/** How many processors this process may use (sched_setaffinity(2)); at least 1. */
+/** Returns how many processors this process may use (sched_setaffinity(2)): at least 1. */
 export function processors(): number {
   loadLibc();
   const mask = new Uint8Array(1024);
@@ -174,19 +193,19 @@ export function processors(): number {
   return Math.max(count, 1);
 }
 
-/** Asks a process to end, by SIGTERM: 0 or −errno. */
+/** Sends SIGTERM to a process: 0 or −errno. */
 export function terminate(pid: number): number {
   loadLibc();
   return result(libc.kill(pid, SIGTERM));
 }
 
-/** Tells a program to read its settings again, by SIGHUP: 0 or −errno. */
+/** Sends SIGHUP to a process, which makes it reload its settings: 0 or −errno. */
 export function hangUp(pid: number): number {
   loadLibc();
   return result(libc.kill(pid, SIGHUP));
 }
 
-/** Ends a process, by SIGKILL: 0 or −errno. */
+/** Sends SIGKILL to a process: 0 or −errno. */
 export function kill(pid: number): number {
   loadLibc();
   return result(libc.kill(pid, SIGKILL));

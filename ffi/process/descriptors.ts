@@ -1,7 +1,9 @@
 /**
- * The descriptors that this process did not open by its own code: what its starter left open, and what the runtime holds.
+ * Descriptors that the program's own code did not open: those inherited from the parent, and those of the runtime.
  *
- * Those of the starter survived execve(2), so they are not closed by it; the runtime opens all of its own with O_CLOEXEC.
+ * Inherited descriptors lack FD_CLOEXEC, because they have survived execve(2). The runtime opens all of its own with
+ * O_CLOEXEC.
+ *
  * Source: proc_pid_fd(5), fcntl(2), dup(2), memfd_create(2), mmap(2), proc_pid_maps(5).
  * @module
  */
@@ -13,12 +15,15 @@ import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { pathOf } from "../file/path_walk.ts";
 import { readProcFile } from "../file/proc_file.ts";
 
-/** The first descriptor behind standard input, output and error. */
+/** The first descriptor after standard input, output and error. */
 const FIRST = 3;
-/** How many there may be (fs.nr_open), where /proc does not tell which there are: as in a file with capabilities. */
+/**
+ * The greatest number of descriptors (fs.nr_open). All are tried if /proc cannot be read, as in an executable with file
+ * capabilities.
+ */
 const DESCRIPTORS_MAX = 1 << 20;
 
-/** The numbers from 3 on that are, or may be, open. */
+/** Returns the descriptors from 3 on that are, or may be, open. */
 function candidates(): number[] {
   const path = "/proc/self/fd";
   const fd = result(libc.openat(C.AT_FDCWD, cString(path), C.O_RDONLY | C.O_DIRECTORY | C.O_CLOEXEC, 0));
@@ -28,7 +33,7 @@ function candidates(): number[] {
   return all.filter((candidate) => candidate >= FIRST && candidate !== fd);
 }
 
-/** Closes what the starter of this process left open, but for standard input, output and error, and `named`. */
+/** Closes inherited descriptors, except for standard input, output and error, and `named`. */
 export function closeInherited(named: readonly number[]): void {
   loadLibc();
   const kept = new Set(named);
@@ -38,11 +43,13 @@ export function closeInherited(named: readonly number[]): void {
 }
 
 /**
- * Takes from this process the regular files that are open for writing, but for standard input, output and error: the
- * databases in which the runtime keeps what it has compiled, for every program that this user starts. To be called while
- * no file of the program's own is open for writing. The runtime never learns of it: in the place of each stands an empty
- * file in memory that cannot grow, and where one is mapped and shared there is memory of this process alone, all zeros.
- * SQLite takes that for a database that cannot be read, and the runtime does without.
+ * Takes away from this process the regular files that are open for writing, except for standard input, output and
+ * error. These are databases in which the runtime caches compiled code for all programs of this user. No file of the
+ * program's own may be open for writing at the time of the call.
+ *
+ * Each descriptor then refers to an empty file in memory that cannot grow. Each shared mapping of such a file is
+ * replaced by private memory of zeros. SQLite takes this for an unreadable database, and the runtime continues without
+ * its cache.
  * @throws {SystemError} `Cannot give up /root/.cache/deno/v8_code_cache_v2: …`
  */
 export function giveUpWritableFiles(): void {
@@ -72,7 +79,10 @@ function statusOf(fd: number): FileStatus {
   return status;
 }
 
-/** A file of no bytes, to which none can be written. @throws {SystemError} */
+/**
+ * Returns the descriptor of an empty file in memory, which cannot be written to.
+ * @throws {SystemError} if the kernel refuses it
+ */
 function emptyFile(intent: string): number {
   const flags = C.MFD_CLOEXEC | C.MFD_ALLOW_SEALING;
   const fd = orThrow(result(libc.memfd_create(cString("epollet: given up"), flags)), intent, "memfd_create");
@@ -81,16 +91,19 @@ function emptyFile(intent: string): number {
   return fd;
 }
 
-/** As in `7f00c000-7f00d000 rw-s 00000000 08:01 1234    /path`: a mapping that is shared. */
+/** A line of a shared mapping, such as `7f00c000-7f00d000 rw-s 00000000 08:01 1234    /path`. */
 const SHARED = /^([0-9a-f]+)-([0-9a-f]+) [r-][w-][x-]s \S+ \S+ \d+ +(\/.*)$/gm;
 
-/** Puts zeros that are this process's own in the place of each shared mapping of the files at `paths`. @throws {SystemError} */
+/**
+ * Replaces each shared mapping of the files at `paths` by private memory of zeros.
+ * @throws {SystemError} if the kernel refuses it
+ */
 function unmapShared(paths: ReadonlySet<string>): void {
   let maps: string;
   try {
     maps = new TextDecoder().decode(readProcFile("/proc/self/maps"));
   } catch {
-    return; // a Deno whose file has capabilities may not read it
+    return; // an executable with file capabilities may not read it
   }
   for (const [, from, to, path] of maps.matchAll(SHARED)) {
     if (!paths.has(path!)) continue;

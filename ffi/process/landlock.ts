@@ -1,11 +1,11 @@
 /**
- * Landlock: a process gives up rights for good, and needs none to do so.
+ * Landlock: permanent restriction of a process, which requires no privilege.
  *
- * What is given up is given up by the thread that calls, and by the threads and programs that it starts afterwards.
- * For this program that is the thread that runs JavaScript, which makes every call but the waits that are parked on
- * other threads; threads that the runtime started earlier (V8's helpers) keep what they had. So it holds against a
- * mistake in the code that serves; somebody who runs machine code of their own in this process shares memory with
- * those threads, and is held by the user's rights only.
+ * The restriction applies to the calling thread, and to threads and programs that it starts afterwards. In this program
+ * that is the thread that runs JavaScript, which makes every call except the waits that are parked on other threads.
+ * Threads that the runtime started earlier (V8's helpers) are not restricted. So Landlock protects from mistakes in the
+ * code that serves. An attacker who executes machine code in this process shares memory with the other threads, and is
+ * limited only by the rights of the user.
  *
  * Source: landlock(7), landlock_create_ruleset(2), landlock_add_rule(2), landlock_restrict_self(2).
  * @module
@@ -15,7 +15,7 @@ import { orThrow } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { LANDLOCK_PATH_BENEATH_ATTR } from "../libc/structs.ts";
 
-/** The version of the interface, its ABI, from which on each right is known. */
+/** Access rights, with the version of the interface (ABI) that introduced them. */
 const FILE_RIGHTS: readonly (readonly [abi: number, rights: number])[] = [
   [
     1,
@@ -25,36 +25,38 @@ const FILE_RIGHTS: readonly (readonly [abi: number, rights: number])[] = [
     C.LANDLOCK_ACCESS_FS_MAKE_SOCK | C.LANDLOCK_ACCESS_FS_MAKE_FIFO | C.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
     C.LANDLOCK_ACCESS_FS_MAKE_SYM,
   ],
-  [2, C.LANDLOCK_ACCESS_FS_REFER], // before: refused whatever the rules say
+  [2, C.LANDLOCK_ACCESS_FS_REFER], // before: always refused, whatever the rules say
   [3, C.LANDLOCK_ACCESS_FS_TRUNCATE],
   [5, C.LANDLOCK_ACCESS_FS_IOCTL_DEV],
 ];
 const NETWORK_RIGHTS = [[4, C.LANDLOCK_ACCESS_NET_BIND_TCP | C.LANDLOCK_ACCESS_NET_CONNECT_TCP]] as const;
 const SCOPES = [[6, C.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | C.LANDLOCK_SCOPE_SIGNAL]] as const;
 
-/** Those that are known to version `abi`. */
+/** Returns those of `rights` that version `abi` supports. */
 function known(rights: readonly (readonly [abi: number, rights: number])[], abi: number): number {
   return rights.reduce((sum, [since, rights]) => since <= abi ? sum | rights : sum, 0);
 }
 
 const INTENT = "restrict this process by Landlock";
 
-/** What is given up with a version of the interface: the words of struct landlock_ruleset_attr. */
+/** The rights that are given up: the words of struct landlock_ruleset_attr. */
 export interface Refusals {
-  /** LANDLOCK_ACCESS_FS_… */
+  /** A combination of LANDLOCK_ACCESS_FS_… */
   readonly files: number;
-  /** LANDLOCK_ACCESS_NET_… */
+  /** A combination of LANDLOCK_ACCESS_NET_… */
   readonly network: number;
-  /** LANDLOCK_SCOPE_… */
+  /** A combination of LANDLOCK_SCOPE_… */
   readonly scopes: number;
 }
 
-/** Everything that the version `abi` can refuse, as far as this module knows it. */
+/** Returns all rights that version `abi` can refuse, as far as this module knows them. */
 export function refusalsOf(abi: number): Refusals {
   return { files: known(FILE_RIGHTS, abi), network: known(NETWORK_RIGHTS, abi), scopes: known(SCOPES, abi) };
 }
 
-/** The version of the kernel's interface, or −errno: −ENOSYS without Landlock, −EOPNOTSUPP where it is switched off. */
+/**
+ * Returns the version of the kernel's interface, or −errno: −ENOSYS without Landlock, −EOPNOTSUPP if it is disabled.
+ */
 export function landlockAbi(): number {
   loadLibc();
   return result(
@@ -67,39 +69,51 @@ export function landlockAbi(): number {
   );
 }
 
-/** What is to be left of the rights to files. */
+/** The rules that permit access to files. */
 export class Ruleset {
   #fd: number;
 
-  /** Of all that the version `abi` can refuse nothing is left yet. @throws {SystemError} `Cannot restrict this process by Landlock: …` */
+  /**
+   * Creates a ruleset that refuses everything that version `abi` can refuse.
+   * @throws {SystemError} `Cannot restrict this process by Landlock: …`
+   */
   constructor(abi: number) {
     const refusals = refusalsOf(abi);
     const words = [refusals.files, refusals.network, refusals.scopes].map(BigInt);
-    // Older kernels know the first word, or the first two; they take more where that is zero.
+    // Older kernels know only the first word, or the first two. They accept more if the rest is zero.
     const attributes = new Uint8Array(BigUint64Array.from(words).buffer);
     const { length } = attributes;
     const call = libc.syscall_landlock_create_ruleset(C.SYS_landlock_create_ruleset, attributes, length, 0);
     this.#fd = orThrow(result(call), INTENT, "landlock_create_ruleset");
   }
 
-  /** Files and directories below the open `directory` may be read. It need not stay open. @throws {SystemError} as above */
+  /**
+   * Permits reading files and directories below the open `directory`. It may be closed afterwards.
+   * @throws {SystemError} if the kernel refuses the rule
+   */
   allowReadingBelow(directory: number): void {
     addRule(this.#fd, directory, C.LANDLOCK_ACCESS_FS_READ_FILE | C.LANDLOCK_ACCESS_FS_READ_DIR);
   }
 
-  /** The open `file` may be read, or, where it is a directory, files below it. @throws {SystemError} as above */
+  /**
+   * Permits reading the open `file`, or, if it is a directory, the files below it.
+   * @throws {SystemError} if the kernel refuses the rule
+   */
   allowReading(file: number): void {
     addRule(this.#fd, file, C.LANDLOCK_ACCESS_FS_READ_FILE);
   }
 
-  /** Files below the open `directory` may be written to, and made. @throws {SystemError} as above */
+  /**
+   * Permits writing to files and creating files below the open `directory`.
+   * @throws {SystemError} if the kernel refuses the rule
+   */
   allowWritingBelow(directory: number): void {
     addRule(this.#fd, directory, C.LANDLOCK_ACCESS_FS_WRITE_FILE | C.LANDLOCK_ACCESS_FS_MAKE_REG);
   }
 
   /**
-   * From now on this thread may do that, and nothing else that can be refused. What is open stays as it is. It needs
-   * no_new_privs. @throws {SystemError} as above
+   * Restricts this thread to the permitted accesses. Open descriptors are not affected. Requires no_new_privs.
+   * @throws {SystemError} if the kernel refuses it
    */
   enforce(): void {
     const status = result(libc.syscall_landlock_restrict_self(C.SYS_landlock_restrict_self, this.#fd, 0));

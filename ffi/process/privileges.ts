@@ -1,8 +1,9 @@
 /**
- * Who this process is, and how it becomes less.
+ * The identity and capabilities of this process, and how it gives them up.
  *
- * glibc's setresuid and its kin change every thread of the process (nptl(7)); prctl changes the thread that calls, and
- * those that it starts afterwards.
+ * glibc's setresuid and the other set… functions change every thread of the process (nptl(7)). prctl changes the
+ * calling thread, and threads that it starts afterwards.
+ *
  * Source: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), prctl(2), capget(2), capabilities(7).
  * @module
  */
@@ -23,13 +24,13 @@ import { GROUP, PASSWD } from "../libc/structs.ts";
 
 /** A user of the system. */
 export interface Account {
-  /** Null for a number that the system has no name for. */
+  /** The user's name; null for an id without a name. */
   readonly name: string | null;
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The user with this name, or with this id; null when there is none. */
+/** Returns the user with this name or id; null if there is none. */
 export function findUser(user: string | number): Account | null {
   loadLibc();
   const entry = typeof user === "string" ? libc.getpwnam(cString(user)) : libc.getpwuid(user);
@@ -43,14 +44,14 @@ export function findUser(user: string | number): Account | null {
   };
 }
 
-/** The id of the group with this name; null when there is none. */
+/** Returns the id of the group with this name; null if there is none. */
 export function findGroup(name: string): number | null {
   loadLibc();
   const entry = libc.getgrnam(cString(name));
   return entry === null ? null : new Deno.UnsafePointerView(entry).getUint32(GROUP.gid);
 }
 
-/** The ids in force, each of them real, effective and saved. */
+/** Returns the real, effective and saved ids of this process. */
 export function currentIds(): { readonly uids: readonly number[]; readonly gids: readonly number[] } {
   loadLibc();
   return { uids: threeIds(libc.getresuid), gids: threeIds(libc.getresgid) };
@@ -65,43 +66,44 @@ function threeIds(call: (real: Ids, effective: Ids, saved: Ids) => number): numb
   return ids.map(([id]) => id!);
 }
 
-/** The groups of `account`, and no others: 0 or −errno. */
+/** Sets the supplementary groups to those of `account`: 0 or −errno. */
 export function setGroups({ name, gid }: Account): number {
   loadLibc();
   if (name !== null) return result(libc.initgroups(cString(name), gid));
   return result(libc.setgroups(1, new Uint8Array(Uint32Array.of(gid).buffer)));
 }
 
-/** All three group ids: 0 or −errno. */
+/** Sets the real, effective and saved group id: 0 or −errno. */
 export function setGroupIds(gid: number): number {
   loadLibc();
   return result(libc.setresgid(gid, gid, gid));
 }
 
-/** All three user ids: 0 or −errno. */
+/** Sets the real, effective and saved user id: 0 or −errno. */
 export function setUserIds(uid: number): number {
   loadLibc();
   return result(libc.setresuid(uid, uid, uid));
 }
 
 /**
- * Whatever is executed from now on has no more rights than this thread: set-user-ID bits and file capabilities count
- * for nothing. There is no way back.
- * @throws {SystemError} for a kernel before 3.5.
+ * Sets no_new_privs: programs that are executed from now on gain no rights by set-user-ID bits or file capabilities. It
+ * cannot be undone.
+ * @throws {SystemError} before Linux 3.5
  */
 export function setNoNewPrivileges(): void {
   loadLibc();
   orThrow(result(libc.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n)), "set no_new_privs", "prctl");
 }
 
-/** struct __user_cap_header_struct: the version, and the thread; 0: the one that calls. */
+/** struct __user_cap_header_struct: the version, and the thread; 0 is the calling thread. */
 const CAPABILITIES_HEADER = Uint32Array.of(_LINUX_CAPABILITY_VERSION_3, 0);
-/** struct __user_cap_data_struct, twice: effective, permitted and inheritable, of the first 32 and of the others. */
+/** struct __user_cap_data_struct, twice: the effective, permitted and inheritable sets, of 32 capabilities each. */
 const CAPABILITIES_WORDS = 6;
 
 /**
- * Gives up the right to listen on ports below 1024: for this thread, and those and the programs that it starts afterwards.
- * Returns 0 where it had none; −errno where it keeps it, since a filter of system calls refuses capset(2).
+ * Gives up CAP_NET_BIND_SERVICE for this thread, and for threads and programs that it starts afterwards. Returns 0 also
+ * if the thread did not have it. −errno if a filter of system calls refuses capget(2) or capset(2); the capability
+ * remains then.
  */
 export function giveUpLowPorts(): number {
   loadLibc();
@@ -117,8 +119,9 @@ export function giveUpLowPorts(): number {
 }
 
 /**
- * Does `work`, which starts a program, without the ambient right to listen on ports below 1024: a program that is started
- * has no other one, unless it is root's (capabilities(7)).
+ * Calls `work`, which starts a program, with CAP_NET_BIND_SERVICE removed from the ambient set. A program that is not
+ * started by root inherits capabilities only through that set (capabilities(7)).
+ * @throws {SystemError} if the kernel refuses to change the ambient set
  */
 export function withoutLowPorts<T>(work: () => T): T {
   loadLibc();
@@ -129,11 +132,11 @@ export function withoutLowPorts<T>(work: () => T): T {
   try {
     return work();
   } finally {
-    orThrow(ambient(PR_CAP_AMBIENT_RAISE), "raise CAP_NET_BIND_SERVICE", "prctl"); // it was ambient, so it may be again
+    orThrow(ambient(PR_CAP_AMBIENT_RAISE), "raise CAP_NET_BIND_SERVICE", "prctl"); // it was ambient before
   }
 }
 
-/** Whether the process, by its real ids, may look for names in the directory at `path`: 0 or −errno. */
+/** Checks whether the real user and group ids have search permission for the directory at `path`: 0 or −errno. */
 export function maySearch(path: string): number {
   loadLibc();
   return result(libc.faccessat(AT_FDCWD, cString(path), X_OK, 0));

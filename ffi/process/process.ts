@@ -1,6 +1,7 @@
 /**
- * The process: signals, limits, environment. Source: signal(2), getrlimit(2), eventfd(2), secure_getenv(3),
- * environ(7), getcwd(3), proc_pid_maps(5).
+ * The process: signals, limits, environment.
+ *
+ * Source: signal(2), getrlimit(2), eventfd(2), secure_getenv(3), environ(7), getcwd(3), proc_pid_maps(5).
  * @module
  */
 import {
@@ -23,22 +24,24 @@ import { poll } from "../libc/multiplexers.ts";
 import { readProcFile } from "../file/proc_file.ts";
 import { POLLFD, RLIMIT } from "../libc/structs.ts";
 
-/** True where a filter of system calls (seccomp) holds for this process; false also where that cannot be found out. */
+/** Returns true if a filter of system calls (seccomp) applies to this process. False also if /proc cannot be read. */
 export function hasCallFilter(): boolean {
   try {
     return /^Seccomp:\t2$/m.test(new TextDecoder().decode(readProcFile("/proc/self/status")));
   } catch {
-    return false; // there is no /proc
+    return false; // /proc is not mounted
   }
 }
 
-/** Makes a write to a closed connection return EPIPE; sendfile(2) has no flag for that, as send(2) has. */
+/** Makes a write to a closed connection return EPIPE. sendfile(2) has no flag for that, unlike send(2). */
 export function ignoreSigpipe(): void {
   loadLibc();
   libc.signal(SIGPIPE, SIG_IGN);
 }
 
-/** Raises the limit of open descriptors to what the system grants; returns the limit in force. */
+/**
+ * Raises the soft limit of open descriptors to the hard limit. Returns the limit in force, or 0 if it cannot be read.
+ */
 export function raiseDescriptorLimit(): number {
   loadLibc();
   const bytes = new Uint8Array(128);
@@ -51,7 +54,7 @@ export function raiseDescriptorLimit(): number {
   return Number(result(libc.setrlimit(RLIMIT_NOFILE, bytes)) < 0 ? soft : hard);
 }
 
-/** How many descriptors may be open at present; 0 where that is not known. */
+/** Returns how many descriptors may be open (RLIMIT_NOFILE); 0 if that cannot be read. */
 export function descriptorLimit(): number {
   loadLibc();
   const bytes = new Uint8Array(128);
@@ -59,15 +62,15 @@ export function descriptorLimit(): number {
   return Number(new DataView(bytes.buffer).getBigUint64(RLIMIT.cur, true));
 }
 
-/** A descriptor that stands for nothing but its number, to be closed when that is needed; or −errno. */
+/** Returns a descriptor without a purpose of its own, to be closed when its number is needed; or −errno. */
 export function reserveDescriptor(): number {
   loadLibc();
   return result(libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 /**
- * True where the program's file has capabilities or a set-ID bit: its starter then has fewer rights than the process,
- * so that its environment is not to be believed (getauxval(3), secure_getenv(3)).
+ * Returns true if the executable has file capabilities or a set-ID bit. Its parent then has fewer rights than the
+ * process, so the environment cannot be trusted (getauxval(3), secure_getenv(3)).
  */
 export function isSecureExecution(): boolean {
   loadLibc();
@@ -75,8 +78,8 @@ export function isSecureExecution(): boolean {
 }
 
 /**
- * Returns the value of an environment variable, through libc: `Deno.env` would need a permission of its own. Undefined
- * where it is not set, and always where {@linkcode isSecureExecution}.
+ * Returns the value of an environment variable; undefined if it is not set, or {@linkcode isSecureExecution} is true.
+ * It is read through libc, because `Deno.env` needs a permission of its own.
  */
 export function environmentVariable(name: string): string | undefined {
   loadLibc();
@@ -84,26 +87,27 @@ export function environmentVariable(name: string): string | undefined {
   return value === null ? undefined : new Deno.UnsafePointerView(value).getCString();
 }
 
-/** `=`, with which no name begins. */
+/** `=`, which cannot occur in a name. */
 const HIDDEN = 0x3d;
 
 /**
- * Takes a variable out of the environment, also for the runtime. The runtime's other threads may read the environment at
- * the same time, and unsetenv(3) moves its pointers under their hands. So the pointers stay, and one byte changes: the
- * first one of the name. Programs that this one starts do not get it either, by `environmentWithout` of `child.ts`.
+ * Removes a variable from the environment of this process, including the runtime. Other threads of the runtime may read
+ * the environment meanwhile, and unsetenv(3) would move its pointers. So only one byte is changed: the first one of the
+ * name. `environmentWithout` of `child.ts` keeps such variables from programs that this process starts.
  */
 export function hideEnvironmentVariable(name: string): void {
   loadLibc();
   const text = cString(name);
   for (let value = libc.getenv(text); value !== null; value = libc.getenv(text)) {
-    const start = Deno.UnsafePointer.offset(value, -text.length); // "NAME=": as long as the name with its NUL
+    const start = Deno.UnsafePointer.offset(value, -text.length); // "NAME=" is as long as the name with its NUL
     new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(start!, 1))[0] = HIDDEN;
   }
 }
 
 /**
- * Opens /proc/self/maps, only to name it (O_PATH): descriptor or −errno. glibc reads this file to find out how large the
- * first thread's stack is, which the runtime asks when it makes the lines of a stack trace; refused that, it aborts.
+ * Opens /proc/self/maps with O_PATH, for a rule of the sandbox. Returns a descriptor, or −errno. The runtime asks glibc
+ * for the stack size of the main thread when it formats a stack trace. glibc reads it from this file, and the runtime
+ * aborts if that fails.
  */
 export function openMemoryMap(): number {
   loadLibc();
@@ -114,30 +118,33 @@ const pollfd = new Uint8Array(128);
 const pollfdWords = new Int32Array(pollfd.buffer);
 const pollfdHalves = new Int16Array(pollfd.buffer);
 
-/** True for a descriptor that is a terminal. */
+/** Returns true if `fd` is a terminal. */
 export function isTerminal(fd: number): boolean {
   loadLibc();
   return libc.isatty(fd) === 1;
 }
 
-/** Nobody is at the other end any more: the terminal was closed. */
+/** Returns true if the other end of `fd` is closed, such as the terminal's. */
 export function isHungUp(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = 0;
   return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & (POLLHUP | POLLERR)) !== 0;
 }
 
-/** True when poll(2) says that `fd` is readable: for a process's descriptor, that the process has ended. */
+/** Returns true if `fd` is readable (poll(2)). For a process descriptor that means that the process has ended. */
 export function isReadable(fd: number): boolean {
   pollfdWords[POLLFD.fd >> 2] = fd;
   pollfdHalves[POLLFD.events >> 1] = POLLIN;
   return poll(pollfd, 1, 0) > 0 && (pollfdHalves[POLLFD.revents >> 1]! & POLLIN) !== 0;
 }
 
-/** The longest path that the kernel gives, with its NUL. */
+/** The longest path that the kernel returns, with its NUL. */
 const PATH_BYTES_MAX = 4096;
 
-/** The path of the working directory. @throws {SystemError} where it has none, since it was removed */
+/**
+ * Returns the path of the working directory.
+ * @throws {SystemError} if the directory was removed
+ */
 export function workingDirectory(): string {
   loadLibc();
   const buffer = new Uint8Array(PATH_BYTES_MAX);
@@ -146,7 +153,6 @@ export function workingDirectory(): string {
   return new TextDecoder().decode(buffer.subarray(0, buffer.indexOf(0)));
 }
 
-/** This process's id. */
 export function processId(): number {
   loadLibc();
   return libc.getpid();

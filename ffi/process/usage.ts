@@ -1,7 +1,7 @@
 /**
- * What this process uses of the machine. Source: getrusage(2), proc_pid_statm(5), proc_pid_fd(5).
+ * The resources that this process uses. Source: getrusage(2), proc_pid_statm(5), proc_pid_fd(5).
  *
- * A sandbox refuses to open what is in /proc, but not to read on what was opened before.
+ * The sandbox denies opening files in /proc, but descriptors that were opened before remain usable.
  * @module
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_RDONLY, RUSAGE_SELF, SEEK_SET } from "../libc/constants.ts";
@@ -10,16 +10,16 @@ import { FileStatus } from "../file/file_status.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { RUSAGE, TIMEVAL } from "../libc/structs.ts";
 
-/** What {@linkcode processUsage} tells; 0 where it cannot be known. */
+/** The result of {@linkcode processUsage}. A value is 0 if it cannot be read. */
 export interface Usage {
-  /** Memory that is in use and in RAM. */
+  /** Resident memory in bytes. */
   readonly residentBytes: number;
-  /** Processor time, its own and the kernel's for it. */
+  /** Processor time in user and kernel mode, in seconds. */
   readonly cpuSeconds: number;
   readonly openDescriptors: number;
 }
 
-/** proc_pid_statm(5): pages, of which the second number is those that are resident. */
+/** proc_pid_statm(5): numbers of pages; the second is the resident set. */
 const STATM = "/proc/self/statm";
 const DESCRIPTORS = "/proc/self/fd";
 
@@ -28,16 +28,19 @@ const rusage = new Uint8Array(RUSAGE.size);
 const rusageView = new DataView(rusage.buffer);
 const text = new Uint8Array(128);
 
-/** Open since {@linkcode keepUsageReadable}; −1 before. */
+/** The descriptors that {@linkcode keepUsageReadable} has opened; −1 before. */
 let kept = { statm: -1, descriptors: -1 };
 
-/** Opens now what {@linkcode processUsage} reads, for a process that will not be able to open it later: two descriptors. */
+/**
+ * Opens the two files that {@linkcode processUsage} reads and keeps them open, because the sandbox will deny opening
+ * them later.
+ */
 export function keepUsageReadable(): void {
   if (kept.statm >= 0 || kept.descriptors >= 0) return;
   kept = { statm: open(STATM, 0), descriptors: open(DESCRIPTORS, O_DIRECTORY) };
 }
 
-/** As it is now. Before Linux 6.2 it takes some 10 µs for each hundred open descriptors. */
+/** Reads the current usage. Before Linux 6.2 this takes about 10 µs per hundred open descriptors. */
 export function processUsage(): Usage {
   loadLibc();
   return {
@@ -58,7 +61,7 @@ function withOpen(keptFd: number, path: string, flags: number, read: (fd: number
   if (fd < 0) return 0;
   const value = read(fd);
   libc.close(fd);
-  return flags === O_DIRECTORY ? Math.max(value - 1, 0) : value; // what was opened to count is none of them
+  return flags === O_DIRECTORY ? Math.max(value - 1, 0) : value; // without the descriptor used for counting
 }
 
 function residentBytes(fd: number): number {
@@ -78,7 +81,10 @@ function secondsAt(offset: number): number {
   return seconds + rusageView.getUint32(offset + TIMEVAL.usec, true) / 1e6;
 }
 
-/** Since Linux 6.2 the directory's size says how many there are; before, thousands of them take milliseconds. */
+/**
+ * Counts the open descriptors. Since Linux 6.2 the size of the directory is their number. On older kernels its entries
+ * are counted, which takes milliseconds for thousands.
+ */
 function countEntries(fd: number): number {
   if (status.readDescriptor(fd) >= 0 && status.size > 0) return status.size;
   libc.lseek(fd, 0n, SEEK_SET);

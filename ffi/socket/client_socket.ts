@@ -1,5 +1,6 @@
 /**
- * The other end of a connection: this process is the client, and waits.
+ * TCP connections in which this process is the client, and waits.
+ *
  * Source: connect(2), poll(2).
  * @module
  */
@@ -19,8 +20,8 @@ import { sockaddr, writeSockaddr } from "./socket_address.ts";
 import { POLLFD } from "../libc/structs.ts";
 
 /**
- * Begins to connect to an IPv4 or IPv6 address: a descriptor, which does not block, or −errno. Once it is writable the
- * first `send` tells whether it is connected.
+ * Starts to connect to an IPv4 or IPv6 address. Returns a non-blocking descriptor, or −errno. Once it is writable, the
+ * first `send` reports whether the connection was made.
  */
 export function connectTcp(host: string, port: number): number {
   loadLibc();
@@ -37,12 +38,15 @@ export function connectTcp(host: string, port: number): number {
 const pollfd = new Uint8Array(128);
 const pollfdView = new DataView(pollfd.buffer);
 
-/** Waits until there is something to receive, or the end: 1, 0 after `timeoutMs`, −errno. Nothing else runs meanwhile. */
+/**
+ * Blocks until data or the end of the stream can be received. Returns 1, 0 after `timeoutMs` milliseconds, or −errno.
+ * Deno's event loop does not run meanwhile.
+ */
 export function awaitReadable(fd: number, timeoutMs: number): number {
   return awaitEvents(fd, POLLIN, timeoutMs);
 }
 
-/** The same until something can be sent, or the connection has failed. */
+/** Blocks until data can be sent, or the connection has failed. Returns as {@linkcode awaitReadable} does. */
 export function awaitWritable(fd: number, timeoutMs: number): number {
   return awaitEvents(fd, POLLOUT, timeoutMs);
 }

@@ -1,5 +1,5 @@
 /**
- * Sockets that somebody else opened: what they are, and how they become like our own.
+ * Sockets that another process has opened: checks of their kind, and the settings that the server needs.
  *
  * Source: socket(7), getsockopt(2), fcntl(2).
  * @module
@@ -32,14 +32,17 @@ const optionWord = new Int32Array(scratch, 0, 1);
 const lengthBytes = new Uint8Array(scratch, 8, 4);
 const lengthWord = new Uint32Array(scratch, 8, 1);
 
-/** An option that is a number, or −errno. */
+/** Returns the value of an integer option, or −errno. */
 function option(fd: number, name: number, level: number = SOL_SOCKET): number {
   lengthWord[0] = 4;
   const status = result(libc.getsockopt(fd, level, name, optionBytes, lengthBytes));
   return status < 0 ? status : optionWord[0]!;
 }
 
-/** What is wrong with a descriptor that is to be a stream socket that listens: null, −errno, or a few words. */
+/**
+ * Checks that `fd` is a listening stream socket of a supported family. Returns null if it is; otherwise what it is
+ * instead, in a few words for a message, or −errno.
+ */
 export function notListening(fd: number): string | number | null {
   loadLibc();
   const family = option(fd, SO_DOMAIN);
@@ -49,15 +52,15 @@ export function notListening(fd: number): string | number | null {
   return option(fd, SO_ACCEPTCONN) === 1 ? null : "a socket that does not listen";
 }
 
-/** True for a socket of IPv6 that takes no clients of IPv4. */
+/** Returns true for an IPv6 socket that does not accept IPv4 clients. */
 export function isIpv6Only(fd: number): boolean {
   loadLibc();
   return option(fd, IPV6_V6ONLY, IPPROTO_IPV6) === 1; // ENOPROTOOPT for other families
 }
 
 /**
- * A socket that listens becomes like one of our own: non-blocking, not inherited by programs that are started, and with
- * the options that those inherit which it accepts.
+ * Prepares a listening socket for use by the server: makes it non-blocking and close-on-exec, and sets the options that
+ * accepted sockets inherit, as far as the kernel permits.
  * @throws {SystemError} `Cannot use descriptor 3: EBADF (bad file descriptor)`
  */
 export function takeOver(fd: number, options: ListenOptions = {}): void {

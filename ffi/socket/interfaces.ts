@@ -7,16 +7,16 @@ import { libc, loadLibc, result } from "../libc/libc.ts";
 import { readSockaddr, sockaddr } from "./socket_address.ts";
 import { IFADDRS, SOCKADDR_IN, SOCKADDR_IN6 } from "../libc/structs.ts";
 
-/** fe80::/10: such an address means something only together with the name of an interface (RFC 4291 §2.5.6). */
+/** fe80::/10. A link-local address is meaningful only together with the name of an interface (RFC 4291 §2.5.6). */
 const LINK_LOCAL = /^fe[89ab]/;
 
 /**
- * The addresses under which other machines may reach this one, those of IPv4 first. Empty where the kernel does not
- * tell, as with a filter that refuses netlink sockets.
+ * Returns the addresses under which other machines may reach this one, IPv4 first. Empty if they cannot be read, as
+ * with a filter of system calls that refuses netlink sockets.
  */
 export function networkAddresses(): string[] {
   loadLibc();
-  const first = new BigUint64Array(16); // what is smaller may be moved by V8
+  const first = new BigUint64Array(16); // V8 may move typed arrays of 64 bytes or less
   if (result(libc.getifaddrs(new Uint8Array(first.buffer))) < 0) return [];
   const list = Deno.UnsafePointer.create(first[0]!);
   const found: { readonly family: number; readonly address: string }[] = [];

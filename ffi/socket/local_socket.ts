@@ -1,5 +1,6 @@
 /**
- * Sockets between processes of one machine, and datagrams to the service manager.
+ * Connected sockets between processes of this machine, and datagrams to the service manager.
+ *
  * Source: socketpair(2), unix(7), sendto(2), sd_notify(3).
  * @module
  */
@@ -7,11 +8,14 @@ import { AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from ".
 import { orThrow } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 
-/** struct sockaddr_un: the family, and at most so many bytes of a path. */
+/** struct sockaddr_un: the size of the path, and its offset behind the family. */
 const PATH_BYTES_MAX = 108;
 const PATH_OFFSET = 2;
 
-/** Two sockets that are connected to each other: what is written to one is read from the other. @throws {SystemError} */
+/**
+ * Creates two connected stream sockets. Data that is written to one can be read from the other.
+ * @throws {SystemError} if the kernel refuses it: EMFILE, ENFILE, ENOMEM
+ */
 export function socketPair(): [number, number] {
   loadLibc();
   const pair = new Uint8Array(128);
@@ -22,8 +26,8 @@ export function socketPair(): [number, number] {
 }
 
 /**
- * A socket for datagrams to `path` (with `@` at its beginning: an abstract name), which need no further rights once it is
- * connected: descriptor or −errno.
+ * Connects a datagram socket to `path` (`@name` in the abstract namespace). Returns a descriptor, or −errno. A
+ * connected socket needs no access to the path later.
  */
 export function connectDatagram(path: string): number {
   loadLibc();

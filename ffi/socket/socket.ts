@@ -1,7 +1,8 @@
 /**
- * Stream sockets. All of them are non-blocking and close-on-exec.
+ * Non-blocking, close-on-exec stream sockets.
  *
- * Functions that set up throw {@linkcode SystemError}; the others return ≥ 0 or −errno.
+ * Set-up functions throw {@linkcode SystemError}; the others return ≥ 0 or −errno.
+ *
  * Source: socket(2), socket(7), ip(7), ipv6(7), tcp(7), accept4(2), recv(2), send(2), sendfile(2), shutdown(2),
  * getpeername(2).
  * @module
@@ -46,60 +47,62 @@ export {
   type SocketAddress,
 } from "./socket_address.ts";
 
-// Small typed arrays may live on the V8 heap and move; one large buffer holds all that the kernel writes to.
+// V8 may move typed arrays of 64 bytes or less, so the buffers that the kernel writes to are parts of a large one.
 const scratch = new ArrayBuffer(256);
 const optionBytes = new Uint8Array(scratch, 136, 4);
 const optionWord = new Int32Array(scratch, 136, 1);
 const PORT_MAX = 65535;
-/** An int of C. */
+/** The greatest int of C. */
 const BACKLOG_MAX = 0x7fff_ffff;
-/** Seconds of silence before TCP asks whether the peer is still there, between two such questions, and how many. */
+/** tcp(7): seconds without data before the first keep-alive probe, seconds between probes, number of probes. */
 const KEEPALIVE_IDLE_SECONDS = 60;
 const KEEPALIVE_INTERVAL_SECONDS = 15;
 const KEEPALIVE_PROBES = 4;
 /**
- * What waits in a socket for its peer to take it. To a peer whose window is tiny the kernel sends, and keeps, tiny
- * pieces: half a megabyte of them takes it 2.5 ms, and memory that is many times as large.
+ * The limit of unsent bytes above which a socket is not writable (TCP_NOTSENT_LOWAT). To a peer with a tiny window the
+ * kernel sends, and keeps, tiny segments. Half a megabyte of them costs 2.5 ms, and many times its size in memory.
  */
 const UNSENT_BYTES_MAX = 128 * 1024;
 
 const offsetBytes = new Uint8Array(scratch, 144, 8);
 const offsetWords = new Uint32Array(scratch, 144, 2);
-/** `struct linger`: on, for no time. */
+/** struct linger: enabled, with a timeout of 0 seconds. */
 const lingerBytes = new Uint8Array(Int32Array.of(1, 0).buffer);
 const urgentByte = new Uint8Array(scratch, 224, 1);
 
-/** Sets an option that is a number: 0 or −errno. */
+/** Sets an integer option: 0 or −errno. */
 export function setOption(fd: number, level: number, option: number, value: number): number {
   optionWord[0] = value;
   return result(libc.setsockopt(fd, level, option, optionBytes, 4));
 }
 
-/** What {@linkcode listenTcp} may be told beside the address. */
+/** The settings of {@linkcode listenTcp} beside the address. */
 export interface ListenOptions {
   /**
-   * A client that has sent nothing yet is not shown to `accept`, for about a second (TCP_DEFER_ACCEPT). True unless
-   * told otherwise; servers that speak first, or print who came, want false.
+   * Whether `accept` returns a client only after it has sent data, or after about a second (TCP_DEFER_ACCEPT). Default
+   * true. A server that speaks first, or logs each connection, needs false.
    */
   readonly deferAccept?: boolean;
-  /** `::` takes clients of IPv6 alone, which leaves the port to another socket for those of IPv4. Default false. */
+  /**
+   * Whether `::` accepts IPv6 clients only (IPV6_V6ONLY), which leaves the port free for an IPv4 socket. Default false.
+   */
   readonly isV6Only?: boolean;
 }
 
 /**
- * A listening TCP socket on `host` (an IPv4 or IPv6 address; `::` takes IPv4 clients too) and `port` (0: the
- * kernel chooses).
+ * Returns a listening TCP socket on `host`, an IPv4 or IPv6 address. `::` also accepts IPv4 clients. For `port` 0 the
+ * kernel chooses a port. `backlog` is the length of the queue of clients that wait for `accept`.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
- * @throws {TypeError | RangeError} for a host, port or backlog that is none
+ * @throws {TypeError | RangeError} for an invalid host, port or backlog
  */
 export function listenTcp(host: string, port: number, backlog: number, options: ListenOptions = {}): number {
   return listenTcpTogether(host, port, backlog, options, 1)[0]!;
 }
 
 /**
- * `copies` sockets that listen on one address, each with a queue of its own: the kernel gives each client to one of them
- * (SO_REUSEPORT). Port 0 is one port for all of them. Nobody else has the address, not even who asks for SO_REUSEPORT,
- * too: the first one is bound without that.
+ * Returns `copies` sockets that listen on one address, each with a queue of its own. The kernel gives each client to
+ * one of them (SO_REUSEPORT). For port 0 all have the same port. The first socket is bound without SO_REUSEPORT, so no
+ * other process can listen on the address, not even with SO_REUSEPORT.
  * @throws {SystemError} as {@linkcode listenTcp}
  */
 export function listenTcpTogether(
@@ -133,7 +136,7 @@ export function listenTcpTogether(
   }
 }
 
-/** C would take another port, or another host, for what these are not. */
+/** Checks the arguments, because C would truncate or misread invalid ones and listen on another address. */
 function checkListening(host: unknown, port: unknown, backlog: unknown): void {
   if (typeof host !== "string") {
     throw new TypeError(`A host to listen on must be a string, not ${typeof host}`);
@@ -172,14 +175,14 @@ function bindTcp(fd: number, host: string, port: number, intent: string): void {
 }
 
 /**
- * Sets on a socket that listens, or is to, what those that it accepts inherit, which saves calls for each of them:
- * TCP_NODELAY, how much may wait to be sent, and that TCP asks after two minutes whether a silent peer is still there (a
- * machine that was switched off says nothing). −errno when it takes no TCP_NODELAY.
+ * Sets the options that accepted sockets inherit, which saves calls for each client: TCP_NODELAY, the limit of unsent
+ * bytes, and keep-alive. With keep-alive, TCP ends a connection whose peer has been unreachable for two minutes, such
+ * as a machine that was switched off. Returns 0, or −errno if TCP_NODELAY is refused.
  */
 export function prepareTcp(fd: number, { deferAccept = true }: ListenOptions): number {
   const status = setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (status < 0) return status;
-  // The kernel may refuse these, which is no reason not to listen.
+  // The kernel may refuse the other options. The socket is usable without them.
   setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
   setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
@@ -189,56 +192,62 @@ export function prepareTcp(fd: number, { deferAccept = true }: ListenOptions): n
   return 0;
 }
 
-/** Bytes that were given to `send` and that the peer has not acknowledged, by SIOCOUTQ; or −errno. */
+/** Returns the bytes that were given to `send` and are not acknowledged by the peer (SIOCOUTQ), or −errno. */
 export function unacknowledged(fd: number): number {
   const status = result(libc.ioctl(fd, SIOCOUTQ, optionBytes));
   return status < 0 ? status : optionWord[0]!;
 }
 
 /**
- * Closing will end the connection by a reset, and the kernel forgets what it still had to send: else it keeps that, for
- * minutes, for a peer that takes nothing. 0 or −errno.
+ * Makes `close` reset the connection and discard unsent data: 0 or −errno. Without this the kernel keeps that data for
+ * minutes if the peer does not read.
  */
 export function resetOnClose(fd: number): number {
   return result(libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerBytes, lingerBytes.length));
 }
 
-/** From now on as much may wait in this socket as its buffer holds; see {@linkcode listenTcp}. 0 or −errno. */
+/** Removes the limit of unsent bytes that {@linkcode prepareTcp} has set: 0 or −errno. */
 export function liftUnsentLimit(fd: number): number {
   return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1);
 }
 
-/** One client of a listening socket: its descriptor, or −errno (−EAGAIN when none waits). */
+/** Accepts one client of a listening socket. Returns its descriptor, or −errno (−EAGAIN if no client waits). */
 export function accept(fd: number): number {
   return result(libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-/** Receives into the whole of `buffer`: bytes received, 0 when the peer ended, −errno. */
+/**
+ * Receives up to `buffer.length` bytes into `buffer`. Returns the bytes received, 0 after the peer's end, or −errno.
+ */
 export function recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
   return result(libc.recv(fd, buffer, buffer.length, 0));
 }
 
 /**
- * Takes TCP's urgent byte out of the stream: 1 when there was one, −EINVAL when there is none (or it was taken
- * already), −EAGAIN when it is announced but has not arrived, other −errno.
+ * Removes TCP's urgent byte from the stream. Returns 1, or −errno: −EINVAL if there is none, or it was already removed;
+ * −EAGAIN if it is announced but has not arrived.
  */
 export function recvUrgent(fd: number): number {
   return result(libc.recv(fd, urgentByte, 1, MSG_OOB));
 }
 
-/** The same, and what was received stays to be received again: MSG_PEEK. */
+/** Does the same as {@linkcode recv}, but leaves the data in the socket (MSG_PEEK). */
 export function peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
   return result(libc.recv(fd, buffer, buffer.length, MSG_PEEK));
 }
 
-/** Sends the first `length` bytes of `bytes`; `more` says that further bytes follow at once (MSG_MORE). */
+/**
+ * Sends the first `length` bytes of `bytes`. `more` tells the kernel that further bytes follow at once (MSG_MORE).
+ * Returns the bytes sent, or −errno.
+ */
 export function send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number {
   return result(libc.send(fd, bytes, length, more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL));
 }
 
 /**
- * Sends up to `length` bytes (below 2^31) of the file `file` from `offset` (any size up to 2^53); the file's own
- * position does not move. 0 means that the file ends before `offset`. Relies on SIGPIPE being ignored.
+ * Sends up to `length` bytes (below 2³¹) of `file` from `offset` (up to 2⁵³). The file's own position does not change.
+ * Returns the bytes sent, 0 if the file ends at or before `offset`, or −errno. SIGPIPE must be ignored, because
+ * sendfile(2) has no MSG_NOSIGNAL.
  */
 export function sendfile(fd: number, file: number, offset: number, length: number): number {
   offsetWords[0] = offset % 0x1_0000_0000;
@@ -246,12 +255,12 @@ export function sendfile(fd: number, file: number, offset: number, length: numbe
   return result(libc.sendfile(fd, file, offsetBytes, length));
 }
 
-/** Ends our half of the connection: the peer reads what was sent, and then the end. */
+/** Shuts down the writing half of the connection (shutdown(2)). The peer reads what was sent, then end of file. */
 export function shutdownWrite(fd: number): number {
   return result(libc.shutdown(fd, SHUT_WR));
 }
 
-/** Closes a descriptor. On Linux it is closed even where close(2) reports an error. */
+/** Closes a descriptor. On Linux it is closed even if close(2) reports an error. */
 export function close(fd: number): number {
   return result(libc.close(fd));
 }

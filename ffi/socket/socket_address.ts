@@ -1,5 +1,5 @@
 /**
- * Addresses of sockets: how the kernel writes them, and how people do.
+ * Socket addresses, in the kernel's form and as text.
  *
  * Source: ip(7), ipv6(7), unix(7), inet_pton(3), inet_ntop(3), getsockname(2), getpeername(2).
  * @module
@@ -9,45 +9,53 @@ import { orThrow } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from "../libc/structs.ts";
 
-/** Where one end of a connection is. */
+/** The address of one end of a connection. */
 export interface SocketAddress {
   /**
-   * IPv4 or IPv6, as inet_ntop(3) prints it; `unix:` and the path of a UNIX socket (`unix:@name` in the abstract
-   * namespace, `unix:` alone for one without a name, as clients are).
+   * An IPv4 or IPv6 address as inet_ntop(3) prints it. For a UNIX socket `unix:` and its path, `unix:@name` in the
+   * abstract namespace, and `unix:` alone for an unnamed socket, as clients have.
    */
   readonly address: string;
   /** 0 to 65535; 0 for a UNIX socket. */
   readonly port: number;
 }
 
-/** What the address of a UNIX socket begins with. */
+/** The prefix of a UNIX socket's address. */
 export const UNIX_PREFIX = "unix:";
-/** Bytes of a UNIX socket's path at most: one of `sun_path` is the NUL at its end, or the one that an abstract name begins with. */
+/**
+ * The longest path of a UNIX socket in bytes. One byte of `sun_path` is the NUL at the end, or the NUL with which an
+ * abstract name begins.
+ */
 export const UNIX_PATH_BYTES_MAX: number = SOCKADDR_UN.size - SOCKADDR_UN.path - 1;
 
-// Small typed arrays may live on the V8 heap and move; one large buffer holds all that the kernel writes to.
+// V8 may move typed arrays of 64 bytes or less, so the buffers that the kernel writes to are parts of a large one.
 const scratch = new ArrayBuffer(256);
 const textBytes = new Uint8Array(scratch, 160, 64);
 const lengthBytes = new Uint8Array(scratch, 128, 4);
 const lengthWord = new Uint32Array(scratch, 128, 1);
-/** The address that was written or read last, as the kernel wants it. */
+/** The address that was written or read last, in the kernel's form. */
 export const sockaddr: Uint8Array<ArrayBuffer> = new Uint8Array(scratch, 0, 128);
 const sockaddrView = new DataView(scratch, 0, 128);
 
-/** `"127.0.0.1:80"`, `"[::1]:80"`, `"unix:/run/epollet.sock"`; `"unix"` for a client of such a socket. */
+/**
+ * Formats an address: `"127.0.0.1:80"`, `"[::1]:80"`, `"unix:/run/epollet.sock"`; `"unix"` for an unnamed UNIX socket.
+ */
 export function formatAddress({ address, port }: SocketAddress): string {
   if (address === UNIX_PREFIX) return "unix";
   if (address.startsWith(UNIX_PREFIX)) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** True when `host` is an IPv4 or IPv6 address that `listenTcp` takes. */
+/** Returns true if `host` is an IPv4 or IPv6 address that `listenTcp` accepts. */
 export function isIpAddress(host: string): boolean {
   loadLibc();
   return writeSockaddr(host, 0) !== 0;
 }
 
-/** Writes `host`:`port` into {@linkcode sockaddr}; returns the structure's size, 0 when `host` is no IP address. */
+/**
+ * Writes `host`:`port` into {@linkcode sockaddr}. Returns the size of the structure, or 0 if `host` is not an IP
+ * address.
+ */
 export function writeSockaddr(host: string, port: number): number {
   if (host.includes("\0")) return 0;
   const family = host.includes(":") ? AF_INET6 : AF_INET;
@@ -60,8 +68,8 @@ export function writeSockaddr(host: string, port: number): number {
 }
 
 /**
- * Writes the address of a UNIX socket into {@linkcode sockaddr}: a path, or `@` and a name of the abstract namespace.
- * Returns the structure's size, 0 for a path that is empty or too long.
+ * Writes the address of a UNIX socket into {@linkcode sockaddr}: a path, or `@` and a name in the abstract namespace.
+ * Returns the size of the structure, or 0 if `path` is empty, too long, or contains a NUL.
  */
 export function writeUnixSockaddr(path: string): number {
   const bytes = new TextEncoder().encode(path);
@@ -71,12 +79,12 @@ export function writeUnixSockaddr(path: string): number {
   sockaddrView.setUint16(SOCKADDR_UN.family, AF_UNIX, true);
   sockaddr.set(bytes, SOCKADDR_UN.path);
   if (isAbstract) sockaddr[SOCKADDR_UN.path] = 0;
-  return SOCKADDR_UN.path + bytes.length + (isAbstract ? 0 : 1); // an abstract name has all bytes that are counted
+  return SOCKADDR_UN.path + bytes.length + (isAbstract ? 0 : 1); // an abstract name has no NUL at its end
 }
 
 /**
- * Reads the address that the kernel left in `sockaddr`, of a UNIX socket with its length in `lengthWord`; an IPv4 client of a dual-stack socket
- * reads as IPv4.
+ * Reads the address that the kernel has written to `sockaddr`. For a UNIX socket its length is in `lengthWord`. An
+ * IPv4-mapped address, as IPv4 clients of an IPv6 socket have, is returned as IPv4.
  */
 export function readSockaddr(): SocketAddress {
   const family = sockaddrView.getUint16(0, true);
@@ -96,7 +104,10 @@ function readUnixPath(): string {
   return new TextDecoder().decode(end < 0 || isAbstract ? bytes : bytes.subarray(0, end));
 }
 
-/** The address that a socket is bound to. @throws {SystemError} for what is no socket */
+/**
+ * Returns the address that a socket is bound to.
+ * @throws {SystemError} when `fd` is not a socket
+ */
 export function localAddress(fd: number): SocketAddress {
   lengthWord[0] = sockaddr.length;
   orThrow(
@@ -107,16 +118,16 @@ export function localAddress(fd: number): SocketAddress {
   return readSockaddr();
 }
 
-/** The address of a connection's other end, by getpeername(2); null when it is not connected (any more). */
+/** Returns the address of the peer (getpeername(2)), or null if the socket is not connected (any more). */
 export function peerAddress(fd: number): SocketAddress | null {
   lengthWord[0] = sockaddr.length;
   return libc.getpeername(fd, sockaddr, lengthBytes) < 0 ? null : readSockaddr();
 }
 
 /**
- * The network that a client belongs to, as text: an IPv4 address; of an IPv6 address its first 64 bits, since who has
- * one address has all of them (RFC 6177). Null when it is not connected (any more), and for a UNIX socket, whose
- * clients have no address.
+ * Returns the network of the peer as text: an IPv4 address, or the first 64 bits of an IPv6 address, because one site
+ * usually controls all addresses of a /64 (RFC 6177). Returns null if the socket is not connected (any more), and for a
+ * UNIX socket, whose peers have no address.
  */
 export function peerNetwork(fd: number): string | null {
   lengthWord[0] = sockaddr.length;

@@ -1,11 +1,12 @@
 /**
- * The file of a UNIX socket: whether a server still listens on it, who owns it, and how it is removed.
+ * The file of a UNIX socket: whether a server listens on it, its owner, and its removal.
  *
- * Between a look at a path and the use of that path, others who may write in one of its directories can put something else
- * there. So the directory is opened once, and the file in it: what is asked, given away or removed afterwards is that file,
- * by its descriptor, wherever its name leads by then.
+ * Between a check of a path and its use, another user with write permission in one of its directories can replace a
+ * component. So the directory and the file in it are opened once. Later checks, changes of ownership and removals apply
+ * to these descriptors, wherever the path leads by then.
  *
- * Source: unix(7), connect(2), flock(2), openat(2) (O_PATH), proc(5) (/proc/self/fd), renameat2(2), unlinkat(2), fchownat(2).
+ * Source: unix(7), connect(2), flock(2), openat(2) (O_PATH), proc(5) (/proc/self/fd), renameat2(2), unlinkat(2),
+ * fchownat(2).
  * @module
  */
 import {
@@ -32,13 +33,13 @@ import { cString, libc, result } from "../libc/libc.ts";
 import { UNIX_LOCK_PATIENCE_MS } from "../../server/limits.ts";
 import { sockaddr, writeUnixSockaddr } from "./socket_address.ts";
 
-/** Who owns a file. */
+/** The owner of a file. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** A stream socket of the kind that is served: descriptor or −errno. */
+/** Creates a non-blocking, close-on-exec UNIX stream socket. Returns its descriptor, or −errno. */
 export function openUnix(): number {
   return result(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
@@ -46,15 +47,16 @@ export function openUnix(): number {
 const NO_POLLFDS = new Uint8Array(128);
 
 /**
- * Held while a server binds and begins to listen, and while a socket's file is removed: until it listens, its socket looks like one that was left behind, and
- * another server that starts at that moment would remove it. No more is waited for another process than
- * UNIX_LOCK_PATIENCE_MS, since any that may read the directory may hold its lock.
+ * A lock on a socket's directory, held while a server binds and starts to listen, and while a socket's file is removed.
+ * A socket that is bound but does not listen yet looks like a stale one, and another server that starts at that moment
+ * would remove it. Any process that may read the directory can hold its lock. So after UNIX_LOCK_PATIENCE_MS the server
+ * continues without it.
  */
 export class DirectoryLock {
-  /** −errno where the directory may not be read. */
+  /** The open directory; −errno if it cannot be read. */
   readonly #fd: number;
 
-  /** Of the directory that `path` is in. */
+  /** Locks the directory that contains `path`. */
   constructor(path: string) {
     const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     this.#fd = result(libc.openat(AT_FDCWD, cString(directoryOf(path)), flags, 0));
@@ -63,7 +65,7 @@ export class DirectoryLock {
     while (performance.now() < endMs) {
       const status = result(libc.flock(this.#fd, LOCK_EX | LOCK_NB));
       if (status !== -EAGAIN && status !== -EINTR) return;
-      libc.poll(NO_POLLFDS, 0, 1); // a millisecond passes
+      libc.poll(NO_POLLFDS, 0, 1); // sleeps for a millisecond
     }
   }
 
@@ -76,11 +78,11 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1) || ".";
 }
 
-/** What has a name in a directory, and that directory, both held by descriptors. `using` closes them. */
+/** A file and its directory, both open as descriptors. `using` closes them. */
 export class SocketFile {
   readonly #directory: number;
   readonly #name: PathBytes;
-  /** The file itself (O_PATH): while that is open, no other file gets its inode's number. */
+  /** The file itself (O_PATH). While it is open, its inode number is not reused. */
   readonly #fd: number;
   readonly #status = new FileStatus();
 
@@ -91,7 +93,7 @@ export class SocketFile {
     this.#status.readDescriptor(fd);
   }
 
-  /** What is at `path`; of a symbolic link the link itself. −errno when that cannot be told. */
+  /** Opens the file at `path`, without following a symbolic link at its end. Returns −errno if that fails. */
   static open(path: string): SocketFile | number {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
     const directory = result(libc.openat(AT_FDCWD, cString(directoryOf(path)), flags, 0));
@@ -103,12 +105,15 @@ export class SocketFile {
     return fd;
   }
 
-  /** Another text for every other file. */
+  /** A text that differs for each file. */
   get identity(): string {
     return this.#status.fileIdentity;
   }
 
-  /** Whether a server listens on it: 0, −ECONNREFUSED when none does, −ENOTSOCK for another file, other −errno. */
+  /**
+   * Checks whether a server listens on the socket: 0 if it does, −ECONNREFUSED if none does, −ENOTSOCK for a file of
+   * another type, or another −errno.
+   */
   probe(): number {
     if (!this.#status.isSocket) return -ENOTSOCK;
     const fd = openUnix();
@@ -118,7 +123,10 @@ export class SocketFile {
     return status;
   }
 
-  /** Makes `owner` that of the socket, unless it has other names, which could be those of another's: 0 or −errno. */
+  /**
+   * Changes the owner of the socket: 0 or −errno. −EMLINK if the file has several hard links, because a link may belong
+   * to another user.
+   */
   giveTo({ uid, gid }: Owner): number {
     if (!this.#status.isSocket) return -ENOTSOCK;
     const named = this.#look(this.#name);
@@ -128,8 +136,8 @@ export class SocketFile {
   }
 
   /**
-   * Removes the file, and no other: 0 or −errno, −EBUSY when something else has its name by now. It is renamed first, to a
-   * name that is not guessed, and looked at under that: what came to the old name after the look before gets it back.
+   * Removes the file: 0 or −errno. −EBUSY if its name refers to another file by now. The file is first renamed to an
+   * unpredictable name and checked under it. If another file was renamed instead, it gets the old name back.
    */
   remove(): number {
     const named = this.#look(this.#name);
@@ -144,7 +152,7 @@ export class SocketFile {
     return moved;
   }
 
-  /** What has `name`, when that is this file; −EBUSY for another, −errno. */
+  /** Returns the status of `name` if it refers to this file; −EBUSY if it does not, or −errno. */
   #look(name: PathBytes): FileStatus | number {
     const named = new FileStatus();
     const status = named.readWithoutFollowing(this.#directory, name);
@@ -152,7 +160,7 @@ export class SocketFile {
     return named.isSameFile(this.#status) ? named : -EBUSY;
   }
 
-  /** Replaces nothing, where the file system can say so. */
+  /** Renames a file without replacing another, if the file system supports that: 0 or −errno. */
   #rename(from: PathBytes, to: PathBytes): number {
     const directory = this.#directory;
     const rename = (flags: number) =>

@@ -1,5 +1,5 @@
 /**
- * UNIX sockets that listen: a file in the file system, or a name in the abstract namespace.
+ * Listening UNIX sockets: a file in the file system, or a name in the abstract namespace.
  *
  * Source: unix(7), bind(2), umask(2).
  * @module
@@ -19,37 +19,40 @@ import { libc, loadLibc, result } from "../libc/libc.ts";
 import { sockaddr, UNIX_PREFIX, writeUnixSockaddr } from "./socket_address.ts";
 import { DirectoryLock, openUnix, type Owner, SocketFile } from "./socket_file.ts";
 
-/** Permissions of a socket unless told otherwise: its owner and its group may connect. */
+/** The default permissions of a socket's file: its owner and its group may connect. */
 export const SOCKET_MODE = 0o660;
-/** Permissions that a file may have. */
+/** The permission bits of a file mode. */
 const MODE_BITS = 0o777;
 
-/** What {@linkcode listenUnix} may be told beside the path. */
+/** The settings of {@linkcode listenUnix} beside the path. */
 export interface UnixListenOptions {
-  /** Who may connect: the permissions of the file, of which those to write count. Default 0o660. */
+  /** The permissions of the file. Connecting requires write permission. Default 0o660. */
   readonly mode?: number;
-  /** Who owns the file; null: who creates it. */
+  /** The owner of the file; null leaves it to the user that creates it. */
   readonly owner?: Owner | null;
 }
 
 /**
- * A UNIX socket that listens on `path`, or on a name of the abstract namespace (`@name`, which everybody on this machine
- * may connect to). The file is born with its permissions: it is never open to more. One that a server left behind which
- * has ended is replaced; whatever else is there stays.
+ * Returns a UNIX socket that listens on `path`, or on a name in the abstract namespace (`@name`, to which every process
+ * on this machine may connect). The file is created with its final permissions, never with wider ones. A stale socket,
+ * on which no server listens any more, is replaced. Any other file stays, and the call fails.
  * @throws {SystemError} `Cannot listen on unix:/run/a.sock: EADDRINUSE (address already in use): another server …`
  */
 export function listenUnix(path: string, backlog: number, options: UnixListenOptions = {}): number {
   return openUnixListener(path, backlog, options).fd;
 }
 
-/** What {@linkcode openUnixListener} has opened. */
+/** The result of {@linkcode openUnixListener}. */
 export interface UnixListener {
   readonly fd: number;
-  /** Which file is the socket's; null for an abstract name. For {@linkcode removeUnix}. */
+  /** The identity of the socket's file, for {@linkcode removeUnix}; null for an abstract name. */
   readonly file: string | null;
 }
 
-/** The same, and which file was made. @throws {SystemError} as {@linkcode listenUnix} */
+/**
+ * Does the same as {@linkcode listenUnix}, and returns the identity of the file, too.
+ * @throws {SystemError} as {@linkcode listenUnix}
+ */
 export function openUnixListener(
   path: string,
   backlog: number,
@@ -77,7 +80,10 @@ export function openUnixListener(
   }
 }
 
-/** The identity of the file that bind(2) has just made, once it is its owner's. @throws {SystemError} */
+/**
+ * Changes the owner of the file that bind(2) has just created, and returns its identity.
+ * @throws {SystemError} when the file cannot be opened, or its owner cannot be changed
+ */
 function describeFile(path: string, owner: Owner | null, intent: string): string {
   const file = SocketFile.open(path);
   if (typeof file === "number") throw new SystemError(intent, "openat", -file);
@@ -87,8 +93,9 @@ function describeFile(path: string, owner: Owner | null, intent: string): string
 }
 
 /**
- * 0 or −errno. bind(2) makes the file with all permissions but those of the umask: only so it has never others. The umask
- * is that of the whole process, in which nobody else makes files while it starts.
+ * Binds a socket: 0 or −errno. bind(2) creates the file with all permissions except those of the umask, so the umask is
+ * set for the call. The umask belongs to the whole process, which creates no other file during start-up.
+ * @throws {RangeError} when `path` is empty, too long, or contains a NUL
  */
 function bindUnix(fd: number, path: string, mode: number): number {
   const length = writeUnixSockaddr(path);
@@ -101,7 +108,11 @@ function bindUnix(fd: number, path: string, mode: number): number {
   }
 }
 
-/** Removes a socket that nobody listens on. @throws {SystemError} for whatever else is there */
+/**
+ * Removes a socket on which no server listens.
+ * @throws {SystemError} EADDRINUSE if a server listens, or the file is not a socket; another error if the file cannot
+ * be removed
+ */
 function removeStale(path: string, intent: string): void {
   const inUse = (advice: string) => new SystemError(intent, "bind", EADDRINUSE, advice);
   using file = orNull(SocketFile.open(path), intent);
@@ -117,7 +128,7 @@ function removeStale(path: string, intent: string): void {
     case -ENOTSOCK:
       throw inUse("something that is no socket is there, and stays");
     case 0:
-    case -EAGAIN: // its queue is full
+    case -EAGAIN: // the server's queue of clients is full
       throw inUse("another server listens there: end it, or choose another path");
     case -EACCES:
       throw inUse("another user's socket is there: remove it, or choose another path");
@@ -126,7 +137,10 @@ function removeStale(path: string, intent: string): void {
   }
 }
 
-/** Null where nothing is. @throws {SystemError} for another −errno */
+/**
+ * Returns null if the file does not exist.
+ * @throws {SystemError} for every other −errno
+ */
 function orNull(file: SocketFile | number, intent: string): SocketFile | null {
   if (typeof file !== "number") return file;
   if (file !== -ENOENT) orThrow(file, intent, "openat");
@@ -134,8 +148,8 @@ function orNull(file: SocketFile | number, intent: string): SocketFile | null {
 }
 
 /**
- * Removes the file of a socket that was closed: the one that {@linkcode openUnixListener} made, as long as no process
- * listens on it any more, and nothing else that has its path. 0 or −errno.
+ * Removes the file of a closed socket: 0 or −errno. It must be the file that {@linkcode openUnixListener} created (else
+ * −EBUSY), and no process may listen on it any more (else −EADDRINUSE).
  */
 export function removeUnix(path: string, identity: string): number {
   using _lock = new DirectoryLock(path);

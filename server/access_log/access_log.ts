@@ -1,7 +1,9 @@
 /**
- * One line for each response. What can be remembered of it is: who asks with the connection, the time with the second,
- * and what is said of a request with the request where that is known by its bytes (see `http/head_cache.ts`). So a line
- * is a few copies of bytes, and a number.
+ * The access log: one line for each response.
+ *
+ * Most parts of a line are stored and reused: the client with the connection, the time with the second, and the parts
+ * of a request with its known head (see `http/heads/head_cache.ts`). So writing a line is a few copies of bytes, and
+ * formatting a number.
  * @module
  */
 import { describeErrno } from "../../ffi/libc/errno.ts";
@@ -25,22 +27,25 @@ const POINT = 0x2e;
 const loggedHead = new LoggedHead();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
-/** What a server is told of its access log. */
+/** The access log of a server. */
 export interface AccessLogOptions {
-  /** What a line looks like. */
+  /** The format of a line. */
   readonly format: Exclude<LogFormatName, "none">;
-  /** Where it goes: a path, the descriptor of a pipe or the like, or a file that somebody else opens and closes. */
+  /**
+   * The destination: a path, an open descriptor (such as a pipe), or a {@linkcode LogFile} that the caller opens and
+   * closes.
+   */
   readonly file: string | number | LogFile;
 }
 
-/** What lines show of one request that is known, or whose line is written later. */
+/** The parts of a log line for a request that is known, or whose line is written later. */
 export class LoggedRequest {
-  /** Of a request for whose client a proxy speaks. */
+  /** The start of the line, if a proxy names the client of the request; otherwise null. */
   lead: Bytes | null = null;
   readonly user: Bytes;
   readonly before: Bytes;
   readonly after: Bytes;
-  /** The part for the request and its response, as it was last. */
+  /** The part for the request and its last response. */
   middle: Bytes = NOTHING;
   status = -1;
   bytes = -1;
@@ -53,7 +58,7 @@ export class LoggedRequest {
   }
 }
 
-/** Writes one line for each response. It is the source whose deadline writes out what has waited long enough. */
+/** Writes a line for each response. It is a source whose deadline writes lines that have waited long enough. */
 export class AccessLog extends Source {
   readonly #format: LogFormat;
   readonly #file: LogFile;
@@ -63,7 +68,7 @@ export class AccessLog extends Source {
   readonly #clock: HttpClock;
   readonly #clientAddresses: ClientAddresses;
   readonly #onError: (message: string) => void;
-  /** By descriptor: the begin of its lines. */
+  /** By descriptor: the start of its lines. */
   readonly #leads: (Bytes | null)[] = [];
   #date = NOTHING;
   #dateSeconds = -1;
@@ -88,17 +93,17 @@ export class AccessLog extends Source {
     this.#onError = onError;
   }
 
-  /** Learns who is at `fd` while that can be asked. */
+  /** Looks up the client at `fd` while it is connected. */
   lookUpClient(fd: number): void {
     this.#lead(fd);
   }
 
-  /** The descriptor is, or will be, another's. */
+  /** Forgets the client of `fd`, because the descriptor will be reused. */
   forget(fd: number): void {
     if (fd < this.#leads.length) this.#leads[fd] = null;
   }
 
-  /** What is shown of a request, for a line to come. */
+  /** Returns the parts of a line for `request`, which is written later. */
   remember(fd: number, request: HttpRequest): LoggedRequest {
     const known = request instanceof KnownRequest
       ? KnownRequest.loggedOf(request) as LoggedRequest | null
@@ -111,7 +116,10 @@ export class AccessLog extends Source {
     return logged;
   }
 
-  /** One line for `request`: `bytes` of the response's body were sent to the client at `fd`. */
+  /**
+   * Writes a line for `request`. `bytes` bytes of the response's body were sent to the client at `fd`, in `seconds`
+   * seconds.
+   */
   write(fd: number, request: HttpRequest, status: number, bytes: number, seconds: number): void {
     if (request.isShared) return this.writeLater(fd, this.remember(fd, request), status, bytes, seconds);
     if (!this.#begin()) return;
@@ -127,7 +135,7 @@ export class AccessLog extends Source {
     writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(loggedHead, out, at)));
   }
 
-  /** The same for what was remembered of a request. */
+  /** Does the same as {@linkcode write} for the parts of {@linkcode remember}. */
   writeLater(fd: number, logged: LoggedRequest, status: number, bytes: number, seconds: number): void {
     if (!this.#begin()) return;
     if (logged.status !== status || logged.bytes !== bytes) this.#compose(logged, status, bytes);
@@ -141,7 +149,7 @@ export class AccessLog extends Source {
     writer.at = copy(this.#format.end, out, at);
   }
 
-  /** Makes room for a line; false: it is lost. */
+  /** Makes room for a line. Returns false if there is none, and the line is lost. */
   #begin(): boolean {
     const writer = this.#writer;
     if (!writer.makeRoom()) return false;
@@ -153,32 +161,32 @@ export class AccessLog extends Source {
     return true;
   }
 
-  /** Writes out what waits, as far as that can be done at once. */
+  /** Writes waiting lines, as far as that is possible without waiting. */
   flush(): void {
     this.#writer.flush();
-    this.#tellLost();
+    this.#reportLost();
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     const lost = this.#writer.takeLost();
     if (lost === null) return;
     const why = lost.status < 0 ? describeErrno(-lost.status) : "nobody reads it";
     this.#onError(`The access log lost ${lost.lines} line${lost.lines === 1 ? "" : "s"}: ${why}`);
   }
 
-  /** Goes on in the file that has the log's name now. */
+  /** Continues in the file that has the log's name now. */
   reopen(): void {
     this.#writer.flush();
     const failure = this.#file.reopen();
     if (failure !== null) this.#onError(failure);
   }
 
-  /** Writes out what waits, and waits for that a little. */
+  /** Writes waiting lines, for at most PRINT_PATIENCE_MS, and closes the file unless it is the caller's. */
   close(): void {
     const endMs = performance.now() + PRINT_PATIENCE_MS;
     do this.flush(); while (this.#writer.at > 0 && this.#file.waitUntil(endMs));
     this.#writer.giveUp();
-    this.#tellLost();
+    this.#reportLost();
     if (this.#isOwn) this.#file.close();
   }
 
@@ -221,7 +229,7 @@ function putNumber(value: number, out: Bytes, at: number): number {
   return at + digits;
 }
 
-/** With six decimals. */
+/** Writes a duration in seconds with six decimals. Returns the offset after it. */
 function putSeconds(seconds: number, out: Bytes, at: number): number {
   const whole = Math.floor(seconds);
   let micros = Math.floor((seconds - whole) * 1e6);

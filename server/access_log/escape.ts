@@ -1,10 +1,10 @@
 /**
- * Bytes of a client as one line of a log shows them: in ASCII that is harmless to terminals, and with nothing in it by
- * which a line could seem to be two, or a field to end early.
+ * Escaping of clients' bytes in log lines. The result is ASCII that is harmless to terminals, and contains nothing that
+ * could end a field or a line early.
  *
- * A byte that cannot stand as it is takes up to six. So that a client cannot make a log grow by six times what it sends, a
- * field takes at most so many bytes more than it shows ({@linkcode ADDED_BYTES_MAX}): one that would take more is cut, and
- * ends with a mark that no bytes of a client are shown as.
+ * An escaped byte takes up to six bytes. To keep a client from growing the log by six times what it sends, a field
+ * takes at most {@linkcode ADDED_BYTES_MAX} bytes more than it shows. A longer field is cut, and ends with a mark that
+ * no escaped bytes can produce.
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
@@ -12,25 +12,28 @@ import { LOG_ESCAPES_BYTES_MAX } from "../limits.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes that one byte becomes at most; and no mark is longer. */
+/** The greatest length of an escaped byte. The marks are not longer. */
 const ESCAPED_BYTES_MAX = 6;
-/** What a field takes at most beyond the number of its bytes. */
+/** The greatest number of bytes that a field takes beyond the number of its own. */
 export const ADDED_BYTES_MAX: number = LOG_ESCAPES_BYTES_MAX + 2 * ESCAPED_BYTES_MAX;
 
 const BACKSLASH = 0x5c;
 const HEX = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
-/** Shows one byte that cannot stand as it is: writes into `out` from `at`, and returns where that ends. */
+/** Writes the escaped form of a byte into `out` at `at`. Returns the offset after it. */
 type Escape = (byte: number, out: Bytes, at: number) => number;
 
-/** How the bytes of a field are shown. */
+/** The escaping of a kind of field. */
 export class Escaping {
-  /** byte → 1: it stands for itself. */
+  /** Byte → 1 if it needs no escaping. */
   readonly #plain: Uint8Array;
   readonly #escape: Escape;
   readonly #mark: Bytes;
 
-  /** What is printable in ASCII stands for itself, but for the characters of `special`; `mark` ends what was cut. */
+  /**
+   * Escapes everything except for printable ASCII without the characters of `special`. `mark` ends a field that was
+   * cut.
+   */
   constructor(special: string, escape: Escape, mark: string) {
     this.#mark = encodeUtf8(mark);
     this.#plain = new Uint8Array(256).fill(1, 0x20, 0x7f);
@@ -39,8 +42,8 @@ export class Escaping {
   }
 
   /**
-   * Writes `bytes[start, end)` into `out` from `at`, where there has to be room for as many and ADDED_BYTES_MAX; returns
-   * where it ends.
+   * Writes `bytes[start, end)` into `out` at `at`, where there must be room for as many bytes and ADDED_BYTES_MAX.
+   * Returns the offset after them.
    */
   write(bytes: Uint8Array, start: number, end: number, out: Bytes, at: number): number {
     const limit = at + (end - start) + LOG_ESCAPES_BYTES_MAX;
@@ -57,7 +60,7 @@ export class Escaping {
     return at;
   }
 
-  /** Goes on from `bytes[i]`, of which there are more than there is room for up to `limit`, and ends with the mark. */
+  /** Continues with `bytes[i]` of a field that needs more room than up to `limit`, and ends it with the mark. */
   #cut(bytes: Uint8Array, i: number, out: Bytes, at: number, limit: number): number {
     while (at <= limit - 2 * ESCAPED_BYTES_MAX) {
       const byte = bytes[i++]!;
@@ -69,7 +72,7 @@ export class Escaping {
   }
 }
 
-/** `\x1b`, as nginx and Apache write it. */
+/** Escapes a byte as `\x1b`, like nginx and Apache. */
 function hexadecimal(byte: number, out: Bytes, at: number): number {
   out[at] = BACKSLASH;
   out[at + 1] = 0x78; // x
@@ -78,7 +81,10 @@ function hexadecimal(byte: number, out: Bytes, at: number): number {
   return at + 4;
 }
 
-/** `\u001b`, and shorter where JSON has something shorter. A byte from 0x80 on is the character of that number. */
+/**
+ * Escapes a byte as `\u001b`, or shorter where JSON has a shorter form. A byte from 0x80 on is the character of that
+ * number.
+ */
 function json(byte: number, out: Bytes, at: number): number {
   out[at] = BACKSLASH;
   if (byte === 0x22 || byte === BACKSLASH) {
@@ -92,11 +98,11 @@ function json(byte: number, out: Bytes, at: number): number {
   return at + 6;
 }
 
-/** What was cut ends with `\\...`: a backslash of a client is `\x5c`. */
+/** The end of a field that was cut: `\\...`. A client's backslash would be `\x5c`. */
 const TEXT_MARK = "\\\\...";
-/** Between quotes. */
+/** Fields between quotes. */
 export const QUOTED: Escaping = new Escaping('"\\', hexadecimal, TEXT_MARK);
-/** Between spaces. */
+/** Fields between spaces. */
 export const BARE: Escaping = new Escaping(' "\\[]', hexadecimal, TEXT_MARK);
-/** In a string of JSON. What was cut ends with `…`: no byte is shown as a character beyond U+00FF. */
+/** JSON strings. A field that was cut ends with `…`, because no byte is shown as a character above U+00FF. */
 export const JSON_STRING: Escaping = new Escaping('"\\', json, "\\u2026");

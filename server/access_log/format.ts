@@ -1,8 +1,8 @@
 /**
- * The lines of the access log. Each consists of a part for the connection, the user, a part for the second, a part for
- * the request and its response, and the duration: so that most of a line can be remembered from others.
+ * The formats of the access log. A line consists of a part for the connection, the user, a part for the second, a part
+ * for the request and its response, and the duration. So most parts of a line can be reused.
  *
- * `common` and `combined` are those of the Apache HTTP Server (mod_log_config), with the duration in seconds behind them.
+ * `common` and `combined` are those of the Apache HTTP Server (mod_log_config), followed by the duration in seconds.
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
@@ -15,59 +15,59 @@ const SP = 0x20;
 const QUOTE = 0x22;
 const DASH = 0x2d;
 
-/** Writes a part of a line into `out` from `at`, where there is room; returns where it ends. */
+/** Writes a part of a line into `out` at `at`, where there is room. Returns the offset after it. */
 export type Part = (loggedHead: LoggedHead, out: Bytes, at: number) => number;
 
-/** Writes the parts of a log line. */
+/** The parts of a log line. */
 export interface LogFormat {
-  /** The line's begin: who asks. */
+  /** Returns the start of a line, which shows the client. */
   lead(client: string): Bytes;
   readonly user: Part;
-  /** When, in whole seconds since 1970. */
+  /** Returns the time; `seconds` since 1970. */
   date(seconds: number): Bytes;
-  /** What was asked, up to the status. */
+  /** The request, up to the status. */
   readonly before: Part;
-  /** Between status and bytes. */
+  /** The bytes between the status and the number of bytes. */
   readonly between: Bytes;
-  /** What else was asked, up to the duration. */
+  /** The rest of the request, up to the duration. */
   readonly after: Part;
-  /** The line's end. */
+  /** The end of a line. */
   readonly end: Bytes;
 }
 
-/** What a line looks like; `none`: no line is written. */
+/** The format of a line; `none` writes no lines. */
 export type LogFormatName = "combined" | "common" | "json" | "none";
-/** Every value of {@linkcode LogFormatName}. */
+/** All values of {@linkcode LogFormatName}. */
 export const LOG_FORMAT_NAMES: readonly LogFormatName[] = ["combined", "common", "json", "none"];
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** `21/Nov/2026:22:06:00 +0000` */
+/** Formats a time like Apache: `21/Nov/2026:22:06:00 +0000`. */
 function commonDate(seconds: number): string {
   const [date, time] = isoDate(seconds).split("T") as [string, string];
   const [year, month, day] = date.split("-");
   return `${day}/${MONTHS[Number(month) - 1]}/${year}:${time.slice(0, 8)} +0000`;
 }
 
-/** `2026-11-21T22:06:00Z`, RFC 3339. */
+/** Formats a time as in RFC 3339: `2026-11-21T22:06:00Z`. */
 export function isoDate(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(/\.\d+/, "");
 }
 
-/** Copies a few bytes, for which a call would take longer. */
+/** Copies a few bytes, faster than `set` would. Returns the offset after them. */
 export function copy(bytes: Bytes, out: Bytes, at: number): number {
   for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i]!;
   return at + bytes.length;
 }
 
-/** The same text without anything that cannot stand in a line: the path of a UNIX socket is whatever its owner likes. */
+/** Escapes a text that may contain anything, such as the path of a UNIX socket. */
 function escaped(text: string, escaping: Escaping): string {
   const bytes = encodeUtf8(text);
   const out = new Uint8Array(bytes.length + ADDED_BYTES_MAX);
   return new TextDecoder().decode(out.subarray(0, escaping.write(bytes, 0, bytes.length, out, 0)));
 }
 
-/** A value in quotes; `"-"` where there is none. */
+/** Writes a value in quotes; `"-"` if it is empty. */
 function quoted({ bytes }: LoggedHead, start: number, end: number, out: Bytes, at: number): number {
   out[at++] = QUOTE;
   if (start === end) out[at++] = DASH;
@@ -76,7 +76,7 @@ function quoted({ bytes }: LoggedHead, start: number, end: number, out: Bytes, a
   return at;
 }
 
-/** The user, or `none`. */
+/** Returns a part that writes the user, or `none` if there is none. */
 function userBy(escaping: Escaping, none: Bytes): Part {
   return ({ user }, out, at) =>
     user.length === 0 ? copy(none, out, at) : escaping.write(user, 0, user.length, out, at);
@@ -107,11 +107,11 @@ function textFormat(isCombined: boolean): LogFormat {
 }
 
 const NULL = encodeUtf8("null");
-/** ` HTTP/1.1`: so many bytes at the end of a request line. */
+/** The length of ` HTTP/1.1` at the end of a request line. */
 const VERSION_BYTES = 9;
 const VERSION = encodeUtf8(" HTTP/");
 
-/** Where the method of a request line ends; its begin for what is none: a method, a target, and a version. */
+/** Returns the offset of the end of the method in a request line, or its start if the line is not valid. */
 function methodEndOf({ bytes, lineStart, lineEnd }: LoggedHead): number {
   const version = lineEnd - VERSION_BYTES;
   for (let i = 0; i < VERSION.length; i++) {
@@ -123,7 +123,7 @@ function methodEndOf({ bytes, lineStart, lineEnd }: LoggedHead): number {
   return lineStart;
 }
 
-/** `"name":"value",`, or null for a value that is not there. */
+/** Writes `name` and a value in quotes; `null` if the value is empty. */
 function member(
   name: Bytes,
   { bytes }: LoggedHead,
@@ -158,7 +158,7 @@ function jsonFormat(): LogFormat {
       const { lineStart, lineEnd } = loggedHead;
       const methodEnd = methodEndOf(loggedHead);
       const isLine = methodEnd > lineStart;
-      const targetEnd = isLine ? lineEnd - VERSION_BYTES : lineEnd; // what is no request line is all target
+      const targetEnd = isLine ? lineEnd - VERSION_BYTES : lineEnd; // an invalid line is shown as the target
       at = member(method!, loggedHead, lineStart, methodEnd, out, at);
       at = member(target!, loggedHead, isLine ? methodEnd + 1 : lineStart, targetEnd, out, at);
       at = member(protocol!, loggedHead, targetEnd + 1, lineEnd, out, at);
@@ -175,7 +175,7 @@ function jsonFormat(): LogFormat {
   };
 }
 
-/** The format of a name. */
+/** Returns the format called `name`. */
 export function logFormat(name: Exclude<LogFormatName, "none">): LogFormat {
   return name === "json" ? jsonFormat() : textFormat(name === "combined");
 }

@@ -1,6 +1,6 @@
 /**
- * A file that lines are appended to, or standard output or standard error in its place. When it was renamed, as logrotate(8)
- * does it, it can be opened anew under its name.
+ * A file that lines are appended to, or standard output or standard error in its place. After the file was renamed, as
+ * by logrotate(8), its name can be opened again.
  * @module
  */
 import { STDERR_FILENO, STDOUT_FILENO } from "../../ffi/libc/constants.ts";
@@ -19,13 +19,15 @@ import { toDescriptor } from "../../ffi/wait.ts";
 import { bytesOf, toCount } from "../../ffi/libc/bytes.ts";
 import type { LogTarget } from "./writer.ts";
 
-/** Paths that stand for what is open already: these links are not opened, which another user's rights might not allow. */
+/**
+ * Paths that mean an open descriptor. The links themselves are not opened, because the file may belong to another user.
+ */
 const STREAMS: ReadonlyMap<string, number> = new Map([
   ["/dev/stdout", STDOUT_FILENO],
   ["/dev/stderr", STDERR_FILENO],
 ]);
 
-/** True for `/dev/stdout` and `/dev/stderr`, which are no files that a log opens. */
+/** Returns true for `/dev/stdout` and `/dev/stderr`, which a log does not open as files. */
 export function isStandardStream(path: string): boolean {
   return STREAMS.has(path);
 }
@@ -34,17 +36,20 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1) || ".";
 }
 
-/** A log file that can be opened anew. */
+/** A log file that can be reopened. */
 export class LogFile implements LogTarget {
-  /** Where it is; null: it is standard output or standard error. */
+  /** The path of the file; null for standard output, standard error, or a descriptor. */
   readonly path: string | null;
   readonly #name: string;
-  /** The directory that it stands in; −1 without one, and until it is open. */
+  /** The directory of the file; −1 without a path, and before it is open. */
   #directory = -1;
   #fd = -1;
   #isRegular = false;
 
-  /** The file at `path`, or the open descriptor `path`. @throws {TypeError | RangeError} for what is neither */
+  /**
+   * Describes the file at `path`, without opening it, or uses the open descriptor `path`.
+   * @throws {TypeError | RangeError} when `path` is neither a path nor a descriptor
+   */
   constructor(path: string | number) {
     if (typeof path === "number") toDescriptor(path);
     else if (typeof path !== "string" || path === "" || path.includes("\0")) {
@@ -58,7 +63,10 @@ export class LogFile implements LogTarget {
     if (typeof where === "number") this.#use(where);
   }
 
-  /** Opens it; nothing is written before. @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)` */
+  /**
+   * Opens the file, which is required before writing. Does nothing if it is open.
+   * @throws {SystemError} `Cannot open logs/access.log: ENOENT (…)`
+   */
   open(): void {
     const { path } = this;
     if (path === null || this.#fd >= 0) return;
@@ -68,7 +76,10 @@ export class LogFile implements LogTarget {
     this.#use(fd);
   }
 
-  /** Finds out whether it can be opened, without making it. @throws {SystemError} as {@linkcode open} does */
+  /**
+   * Checks whether the file can be opened, without creating it.
+   * @throws {SystemError} as {@linkcode open}
+   */
   tryToOpen(): void {
     const { path } = this;
     if (path === null || this.#fd >= 0) return;
@@ -88,20 +99,29 @@ export class LogFile implements LogTarget {
     this.#isRegular = isRegularFile(fd);
   }
 
-  /** As {@linkcode LogTarget}. @throws {TypeError | RangeError} for what is no Uint8Array, and for more bytes than it has */
+  /**
+   * Writes as {@linkcode LogTarget} does. Returns 0 if the file is not open.
+   * @throws {TypeError | RangeError} when `bytes` is not a Uint8Array, or has fewer than `length` bytes
+   */
   write(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     const written = bytesOf(bytes, "What is logged");
     const count = toCount(length, "The length", written.length);
     return this.#fd < 0 ? 0 : appendTo(this.#fd, this.#isRegular, written, count);
   }
 
-  /** Waits, until `endMs` at most, for a reader to make room; false: there is no room, or a disk has none. */
+  /**
+   * Waits until `endMs` (`performance.now()`) for a reader to make room. Returns false if there is no room by then, and
+   * always for a regular file.
+   */
   waitUntil(endMs: number): boolean {
     const leftMs = Math.ceil(endMs - performance.now());
     return !this.#isRegular && leftMs > 0 && mayWrite(this.#fd, leftMs);
   }
 
-  /** Goes on in the file that has the name now. What went wrong, in one line, when it goes on in the old one; else null. */
+  /**
+   * Continues in the file that has the name now. Returns null, or, if that file cannot be opened, a message; writing
+   * then continues in the old file.
+   */
   reopen(): string | null {
     if (this.path === null) return null;
     const fd = openToAppend(this.#directory, this.#name);
@@ -114,7 +134,7 @@ export class LogFile implements LogTarget {
     return null;
   }
 
-  /** It must not be used afterwards. Standard output stays open. */
+  /** Closes the file, which must not be used afterwards. Standard output, standard error and descriptors stay open. */
   close(): void {
     if (this.path === null) return;
     if (this.#fd >= 0) close(this.#fd);

@@ -1,5 +1,5 @@
 /**
- * What a log line says of a request, found in the bytes of its head.
+ * The parts of a request that a log line shows, as offsets into the bytes of its head.
  * @module
  */
 import { basicCredentials } from "../http/fields/credentials.ts";
@@ -10,12 +10,15 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = encodeUtf8("");
 
-/** The parts of a request that a log line shows. Each value is `bytes[…Start, …End)`, and empty where there is none. One object for all. */
+/**
+ * The parts of a request that a log line shows. Each value is `bytes[…Start, …End)`, empty if there is none. One object
+ * serves all requests.
+ */
 export class LoggedHead {
   bytes: Uint8Array = NOTHING;
-  /** The name that was given with a password, whether or not it is right. */
+  /** The user name of Basic credentials, whether or not they are correct. */
   user: Bytes = NOTHING;
-  /** The request line, or what came instead of one. */
+  /** The request line, or the invalid bytes in its place. */
   lineStart = 0;
   lineEnd = 0;
   hostStart = 0;
@@ -25,7 +28,7 @@ export class LoggedHead {
   agentStart = 0;
   agentEnd = 0;
 
-  /** Becomes what is known of `request`; of one that was not understood that is its first line, or less. */
+  /** Finds the parts of `request`. Of an invalid request only the first line is known, or a part of it. */
   read(request: HttpRequest): void {
     const { buffer, fields, fieldCount, lineStart, lineEnd } = request;
     this.bytes = buffer;
@@ -39,7 +42,7 @@ export class LoggedHead {
       this.agentStart =
       this.agentEnd =
         0;
-    for (let i = fieldCount * 4 - 4; i >= 0; i -= 4) { // of several the first counts
+    for (let i = fieldCount * 4 - 4; i >= 0; i -= 4) { // the first of several fields counts
       const at = fields[i]!;
       switch (fields[i + 1]! - at) {
         case 4:

@@ -1,19 +1,19 @@
 /**
- * Who is connected from where, and how often it asks: what limits for each address need to know. Kept only where there
- * are such limits, since it costs a system call for each client.
+ * Limits for each client address: connections and request rate. They cost a system call for each client, so they exist
+ * only if such a limit is set.
  * @module
  */
 import { peerNetwork } from "../../ffi/socket/socket.ts";
 import { ADDRESSES_MAX } from "../limits.ts";
 import type { Rate, ServerLimits } from "../server_limits.ts";
 
-/** One address, or one network of IPv6. */
+/** The counters of an IPv4 address, or of an IPv6 network. */
 interface Client {
   readonly network: string;
   connections: number;
-  /** Requests that it may make at once: a bucket that fills while it is silent. */
+  /** The requests that may be made at once: a token bucket, which fills over time. */
   tokens: number;
-  /** When that was so. */
+  /** The instant of the last update of `tokens`, in milliseconds. */
   filledMs: number;
 }
 
@@ -21,15 +21,15 @@ interface Client {
 export class AddressLimits {
   readonly #connectionsMax: number;
   readonly #rate: Rate | null;
-  /** What a bucket holds. */
+  /** The capacity of a bucket. */
   readonly #burst: number;
   readonly #networkOf: (fd: number) => string | null;
   readonly #byNetwork = new Map<string, Client>();
   readonly #byDescriptor: (Client | null)[] = [];
-  /** How many addresses are too many to remember. */
+  /** The number of addresses from which on old ones are removed. */
   #forgetsAt = ADDRESSES_MAX;
 
-  /** `networkOf` names the network at the other end of a descriptor. */
+  /** `networkOf` returns the network of the peer of a descriptor. */
   constructor(limits: ServerLimits, networkOf: (fd: number) => string | null = peerNetwork) {
     this.#connectionsMax = limits.connectionsPerAddressMax;
     this.#rate = limits.requestRateMax;
@@ -37,22 +37,25 @@ export class AddressLimits {
     this.#networkOf = networkOf;
   }
 
-  /** Null where no limit is for each address. */
+  /** Returns null if there is no limit for each address. */
   static for(limits: ServerLimits, networkOf?: (fd: number) => string | null): AddressLimits | null {
     return limits.connectionsPerAddressMax === Infinity && limits.requestRateMax === null
       ? null
       : new AddressLimits(limits, networkOf);
   }
 
-  /** Requests are counted. */
+  /** True if requests are counted. */
   get countsRequests(): boolean {
     return this.#rate !== null;
   }
 
-  /** Counts the client that was just accepted as `fd`; the network that has too many already, or null: it may come in. */
+  /**
+   * Counts the client that was just accepted as `fd`. Returns null if it is admitted, otherwise its network, which has
+   * too many connections already.
+   */
   enter(fd: number, nowMs: number): string | null {
     const network = this.#networkOf(fd);
-    if (network === null) return null; // gone: its first recv will tell
+    if (network === null) return null; // the client is gone, which its first recv will report
     const client = this.#clientOf(network, nowMs);
     if (client.connections >= this.#connectionsMax) return network;
     client.connections++;
@@ -61,7 +64,7 @@ export class AddressLimits {
     return null;
   }
 
-  /** The client of `fd` is gone. */
+  /** Ends the count of the client of `fd`. */
   leave(fd: number): void {
     const client = this.#byDescriptor[fd] ?? null;
     if (client === null) return;
@@ -80,8 +83,8 @@ export class AddressLimits {
   }
 
   /**
-   * The client of `fd` makes a request, or one of another `network` for which it speaks: 0 when it may, else the seconds
-   * after which it may.
+   * Counts a request of the client of `fd`, or of the client of a proxy in `network`. Returns 0 if it is allowed,
+   * otherwise the seconds after which it is.
    */
   waitSeconds(fd: number, nowMs: number, network: string | null = null): number {
     const rate = this.#rate;
@@ -95,7 +98,7 @@ export class AddressLimits {
     return Math.max(Math.ceil((1 - client.tokens) * rate.periodMs / rate.requests / 1000), 1);
   }
 
-  /** How many addresses are remembered. */
+  /** The number of addresses in memory. */
   get size(): number {
     return this.#byNetwork.size;
   }
@@ -107,16 +110,17 @@ export class AddressLimits {
   }
 
   /**
-   * Makes room: those without a connection whose bucket is full again are as good as new, the others have luck. So much
-   * room that to look at all of them is rare, even if most are connected.
+   * Removes clients without a connection, first those with a full bucket, for which that changes nothing. It removes
+   * others if that was not enough. The next call is then so far off that its cost does not matter, even if most clients
+   * are connected.
    */
   #forget(nowMs: number): void {
-    for (const keepsPoor of [true, false]) {
+    for (const keepsDepleted of [true, false]) {
       for (const client of this.#byNetwork.values()) {
         if (client.connections > 0) continue;
         if (this.#rate !== null) this.#fill(client, this.#rate, nowMs);
-        const isPoor = this.#rate !== null && client.tokens < this.#burst;
-        if (!isPoor || !keepsPoor) this.#byNetwork.delete(client.network);
+        const isDepleted = this.#rate !== null && client.tokens < this.#burst;
+        if (!isDepleted || !keepsDepleted) this.#byNetwork.delete(client.network);
       }
       if (this.#byNetwork.size <= ADDRESSES_MAX / 2) break;
     }

@@ -1,6 +1,6 @@
 /**
- * Who is at the other end of each connection: asked of the kernel when somebody wants to know, and only once; or told by a
- * proxy that may say so.
+ * The client address of each connection. It is read from the kernel on first use, or set by the PROXY protocol. For a
+ * request, a trusted proxy can name another client.
  * @module
  */
 import { peerAddress, peerNetwork, type SocketAddress } from "../../ffi/socket/socket.ts";
@@ -14,31 +14,34 @@ import type { TrustedProxies } from "./trusted_proxies.ts";
 export class ClientAddresses {
   readonly #trusted: TrustedProxies | null;
   readonly #addresses: (SocketAddress | null)[] = [];
-  /** Whether those are trusted proxies; null: nobody has asked. */
+  /** Whether each address is a trusted proxy; null if that is not known yet. */
   readonly #areTrusted: (boolean | null)[] = [];
 
-  /** `trusted`: null where no proxy's word counts for a request. */
+  /** `trusted` is null if no proxy may name the client of a request. */
   constructor(trusted: TrustedProxies | null = null) {
     this.#trusted = trusted;
   }
 
-  /** The client's address; null when it is gone already. */
+  /** Returns the client's address; null if the client is already gone. */
   address(fd: number): SocketAddress | null {
     const known = this.#addresses[fd] ?? null;
     if (known !== null) return known;
     const address = peerAddress(fd);
-    if (address !== null) this.tell(fd, address);
+    if (address !== null) this.set(fd, address);
     return address;
   }
 
-  /** What limits for each address count it as; null: it is gone, or has no address. */
+  /**
+   * Returns the network by which limits for each address count the client. Null if the client is gone, or has no
+   * address.
+   */
   network(fd: number): string | null {
     const known = this.#addresses[fd] ?? null;
     return known === null ? peerNetwork(fd) : networkOf(known.address);
   }
 
-  /** Somebody who must know says who the client is. */
-  tell(fd: number, address: SocketAddress): void {
+  /** Sets the address of the client, which a PROXY header has named. */
+  set(fd: number, address: SocketAddress): void {
     while (this.#addresses.length <= fd) {
       this.#addresses.push(null);
       this.#areTrusted.push(null);
@@ -47,17 +50,20 @@ export class ClientAddresses {
     this.#areTrusted[fd] = null;
   }
 
-  /** The descriptor is, or will be, another's. */
+  /** Forgets the address, because the descriptor will be reused. */
   forget(fd: number): void {
     if (fd < this.#addresses.length) this.#addresses[fd] = this.#areTrusted[fd] = null;
   }
 
-  /** Whether a header of the PROXY protocol is believed that `fd` begins with: anybody's, unless it is said whose. */
+  /** Returns true if a PROXY header on `fd` is accepted. Without trusted proxies it is accepted from every client. */
   mayNameClients(fd: number): boolean {
     return this.#trusted === null || this.#isTrusted(fd);
   }
 
-  /** Who `request` comes from, where the connection is a trusted proxy's and says so; else null: the connection's own. */
+  /**
+   * Returns the client that `request` names, if the connection comes from a trusted proxy. Null otherwise; the client
+   * is then the peer of the connection.
+   */
   forwardedFor(fd: number, request: HttpRequest): string | null {
     if (this.#trusted === null || !this.#isTrusted(fd)) return null;
     if (!(request instanceof KnownRequest)) return forwardedClient(request, this.#trusted);
@@ -68,7 +74,10 @@ export class ClientAddresses {
     return client;
   }
 
-  /** What `request` was when it reached the first proxy, where the connection is a trusted proxy's; else null. */
+  /**
+   * Returns what a trusted proxy says about the original request. Null if the connection does not come from a trusted
+   * proxy.
+   */
   forwarded(fd: number, request: HttpRequest): Forwarded | null {
     return this.#trusted !== null && this.#isTrusted(fd) ? forwardedBy(request, this.#trusted) : null;
   }

@@ -1,10 +1,11 @@
 /**
- * Who a request comes from, by the word of the proxies that it came through: `Forwarded` (RFC 7239) or `X-Forwarded-For`.
- * Each proxy adds at the end, so it is read from there, and only as far as those are trusted who wrote it: what stands in
- * front of that anybody may have written.
+ * The client of a request according to the proxies on its way: `Forwarded` (RFC 7239) or `X-Forwarded-For`.
  *
- * Most proxies write one of the two fields, and let pass what their clients put into the other one: where both are there,
- * and do not say the same, nobody knows which of them is the proxy's.
+ * Each proxy appends an element. So the fields are read from the end, and only as far as trusted proxies have written
+ * them. Anyone can have written the elements before.
+ *
+ * Most proxies write one of the two fields and pass the other on as the client sent it. If both are present and
+ * disagree, it is not known which one the proxy has written. So only values that are equal in both are used.
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
@@ -14,22 +15,25 @@ import { formatIp, parseIp } from "./ip_address.ts";
 import type { TrustedProxies } from "./trusted_proxies.ts";
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-/** One `name=value` of RFC 7239 §4, and what separates it from the next: `;` in an element, `,` between two. */
+/** A `name=value` pair (RFC 7239 §4) and its separator: `;` within an element, `,` between elements. */
 const PAIR = new RegExp(`[ \\t]*(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")[ \\t]*([;,]|$)`, "y");
-/** Beyond what is needed where there is a port: `192.0.2.1:80`, `[2001:db8::1]:80`. */
+/** A node with an optional port: `192.0.2.1:80`, `[2001:db8::1]:80`. */
 const NODE = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 
-/** What a request was when it reached the first proxy that is trusted (RFC 7239 §5); null for what no trusted proxy says. */
+/**
+ * The original request, as the first trusted proxy received it (RFC 7239 §5). A value is null if no trusted proxy names
+ * it.
+ */
 export interface Forwarded {
   /** The client's address. */
   readonly client: string | null;
-  /** How the client asked. */
+  /** The scheme of the client's request. */
   readonly scheme: "http" | "https" | null;
-  /** Which host it asked for, with the port if it named one. */
+  /** The host of the client's request, with its port if there was one. */
   readonly host: string | null;
 }
 
-/** What one proxy wrote down of what it forwarded. */
+/** The values that one proxy has recorded about a request. */
 interface Hop {
   readonly node: string | null;
   readonly scheme: string | null;
@@ -40,25 +44,25 @@ const NOTHING: Forwarded = { client: null, scheme: null, host: null };
 const UNREADABLE: Hop = { node: null, scheme: null, host: null };
 
 /**
- * The address of the last one in the chain that is no trusted proxy: the client, as far as that is known. Null where the
- * request says nothing that can be read. Whether the one who sent it is trusted is the caller's to ask.
+ * Returns the last address in the chain that is not a trusted proxy: the client, as far as it is known. Null if the
+ * request names none. The caller checks that the peer of the connection is trusted.
  */
 export function forwardedClient(request: HttpRequest, trusted: TrustedProxies): string | null {
   return forwardedBy(request, trusted).client;
 }
 
-/** The same, and what the proxy that has heard the client says of scheme and host. */
+/** Returns that client, with the scheme and host that the first trusted proxy has recorded. */
 export function forwardedBy(request: HttpRequest, trusted: TrustedProxies): Forwarded {
   const forwarded = linesOf(request, "forwarded");
   const others = hopsOfOthers(request);
-  const said = lastUntrusted(forwarded.flatMap(hopsOf), trusted);
-  if (forwarded.length > 0 && others === null) return said;
+  const named = lastUntrusted(forwarded.flatMap(hopsOf), trusted);
+  if (forwarded.length > 0 && others === null) return named;
   const other = others === null ? withoutNodes(request) : lastUntrusted(others, trusted);
   if (forwarded.length === 0) return other;
   return {
-    client: said.client === other.client ? said.client : null,
-    scheme: said.scheme === other.scheme ? said.scheme : null,
-    host: said.host === other.host ? said.host : null,
+    client: named.client === other.client ? named.client : null,
+    scheme: named.scheme === other.scheme ? named.scheme : null,
+    host: named.host === other.host ? named.host : null,
   };
 }
 
@@ -66,14 +70,14 @@ function lastUntrusted(hops: Hop[], trusted: TrustedProxies): Forwarded {
   let found = NOTHING;
   for (const { node, scheme, host } of hops.reverse()) {
     const client = node === null ? null : addressOf(node);
-    if (client === null) return found; // "unknown", "_hidden", or nonsense: nothing beyond it counts
+    if (client === null) return found; // "unknown", "_hidden", or invalid: elements before it do not count
     found = { client, scheme: schemeOf(scheme), host: hostOf(host) };
     if (!trusted.includes(client)) break;
   }
   return found;
 }
 
-/** A proxy may say how and for which host it was asked, and not by which client. */
+/** Reads scheme and host from a proxy that does not name the client. */
 function withoutNodes(request: HttpRequest): Forwarded {
   const scheme = schemeOf(listOf(request, "x-forwarded-proto").at(-1) ?? null);
   const host = hostOf(listOf(request, "x-forwarded-host").at(-1) ?? null);
@@ -101,8 +105,9 @@ function listOf(request: HttpRequest, name: string): string[] {
 }
 
 /**
- * The hops that the X-Forwarded- fields tell of; null without X-Forwarded-For. The other two have as many members, or one,
- * which the first proxy has written: from the end each belongs to the node at the same place.
+ * Returns the hops of the X-Forwarded- fields; null without X-Forwarded-For. The other two have the same number of
+ * elements, and each belongs to the node at the same position from the end. Or they have one, which the first proxy has
+ * written.
  */
 function hopsOfOthers(request: HttpRequest): Hop[] | null {
   const nodes = listOf(request, "x-forwarded-for");
@@ -116,7 +121,10 @@ function hopsOfOthers(request: HttpRequest): Hop[] | null {
   });
 }
 
-/** The hop of each element of a Forwarded line; an unreadable one for a line that is malformed: who wrote what in it? */
+/**
+ * Returns the hop of each element of a Forwarded line. For a malformed line it is a single unreadable hop, because it
+ * is not known which proxy has written which part.
+ */
 function hopsOf(line: string): Hop[] {
   const hops: Hop[] = [];
   let parts = new Map<string, string>();
@@ -137,7 +145,7 @@ function hopsOf(line: string): Hop[] {
   return hops;
 }
 
-/** An address with or without a port; an IPv6 address without brackets is one without a port. */
+/** Returns an address without its port. An IPv6 address without brackets has no port. */
 function addressOf(node: string): string | null {
   const [, bracketed, plain] = NODE.exec(node) ?? [];
   const bytes = parseIp(bracketed ?? plain ?? node);

@@ -1,35 +1,35 @@
 /**
- * IP addresses as text and as 16 bytes, in which an IPv4 address is the IPv6 address ::ffff:a.b.c.d (RFC 4291 §2.5.5.2), so
- * that one address has one form, however a client came by it. Source: RFC 4291 §2.2, RFC 5952.
+ * IP addresses as text and as 16 bytes. An IPv4 address has the bytes of ::ffff:a.b.c.d (RFC 4291 §2.5.5.2), so each
+ * address has one form, whatever the socket. Source: RFC 4291 §2.2, RFC 5952.
  * @module
  */
 
-/** 16 bytes in network byte order. */
+/** An address as 16 bytes in network byte order. */
 export type IpBytes = Uint8Array<ArrayBuffer>;
 
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 const GROUP = /^[0-9A-Fa-f]{1,4}$/;
-/** The longest text of one: eight groups, or six and an IPv4 address. */
+/** The longest text of an address: six groups and an IPv4 address. */
 const TEXT_CHARACTERS_MAX = 45;
 
-/** True for an IPv4 address. */
+/** Returns true for an IPv4 address. */
 export function isIpv4(bytes: IpBytes): boolean {
   return MAPPED.every((byte, i) => bytes[i] === byte);
 }
 
-/** The IPv4 address of four bytes. */
+/** Returns the IPv4 address of four bytes. */
 export function ipv4Of(four: ArrayLike<number>): IpBytes {
   return Uint8Array.from([...MAPPED, four[0], four[1], four[2], four[3]]);
 }
 
-/** The address that `text` is, without a port, brackets or a zone; null when it is none. */
+/** Parses an address without port, brackets and zone. Returns null if `text` is not an address. */
 export function parseIp(text: string): IpBytes | null {
   if (text.length > TEXT_CHARACTERS_MAX) return null;
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** Four decimal numbers. One with a zero in front is octal to some and decimal to others: it is none. */
+/** Parses four decimal numbers. A leading zero is an error, because some programs read it as octal. */
 function parseIpv4(text: string): IpBytes | null {
   const parts = IPV4.exec(text)?.slice(1);
   if (parts === undefined || parts.some((part) => Number(part) > 255 || /^0\d/.test(part))) return null;
@@ -51,7 +51,7 @@ function parseIpv6(text: string): IpBytes | null {
   return bytes;
 }
 
-/** Numbers of 16 bits; an IPv4 address at the very end is two of them. */
+/** Returns the 16-bit numbers of `text`. An IPv4 address at the end of the address counts as two. */
 function groupsOf(text: string, isLast: boolean): number[] | null {
   if (text === "") return [];
   const parts = text.split(":");
@@ -68,7 +68,7 @@ function groupsOf(text: string, isLast: boolean): number[] | null {
   return groups;
 }
 
-/** As RFC 5952 wants it: lower case, and the longest run of zero groups left out. */
+/** Formats an address as in RFC 5952: in lower case, with the longest run of zero groups omitted. */
 export function formatIp(bytes: IpBytes): string {
   if (isIpv4(bytes)) return bytes.subarray(12).join(".");
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
@@ -82,7 +82,7 @@ export function formatIp(bytes: IpBytes): string {
   return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
 }
 
-/** The network that an address belongs to, as `peerNetwork` says it; null for a UNIX socket. */
+/** Returns the network of an address in the format of `peerNetwork`; null for a UNIX socket. */
 export function networkOf(address: string): string | null {
   const bytes = parseIp(address);
   if (bytes === null) return null;

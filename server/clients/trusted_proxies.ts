@@ -1,29 +1,29 @@
 /**
- * Which proxies are believed what they say of their clients.
+ * The proxies that may name the client of a connection or request.
  * @module
  */
 import { UNIX_PREFIX } from "../../ffi/socket/socket_address.ts";
 import { type IpBytes, isIpv4, parseIp } from "./ip_address.ts";
 
-/** Addresses that agree in their first bits. */
+/** A network: the addresses that agree in the first `bits` bits. */
 interface Network {
   readonly bytes: IpBytes;
   readonly bits: number;
 }
 
-/** Names that stand for networks: those of this machine, and those that are not routed (RFC 1918, RFC 4193, RFC 3927). */
+/** Names of networks: the loopback, and addresses that are not routed (RFC 1918, RFC 4193, RFC 3927). */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ["127.0.0.0/8", "::1"],
   private: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"],
 };
-/** Stands for all who come by a UNIX socket. */
+/** The name of all clients of a UNIX socket. */
 const UNIX = "unix";
 
-/** What may be said: an address, a network, or a name. */
+/** The accepted values, for error messages. */
 export const EXPECTED_PROXIES =
   "addresses, networks such as 10.0.0.0/8, loopback, private or unix, separated by commas";
 
-/** True for one of what {@linkcode EXPECTED_PROXIES} names. */
+/** Returns true if `text` is one of {@linkcode EXPECTED_PROXIES}. */
 export function isProxy(text: string): boolean {
   return text === UNIX || Object.hasOwn(NAMED, text) || parseNetwork(text) !== null;
 }
@@ -37,12 +37,12 @@ function parseNetwork(text: string): Network | null {
   return bits > 128 ? null : { bytes, bits };
 }
 
-/** The addresses of proxies whose forwarding fields count. */
+/** The addresses of proxies whose forwarding fields are used. */
 export class TrustedProxies {
   readonly #networks: readonly Network[];
   readonly #trustsUnix: boolean;
 
-  /** @throws {TypeError} for what is no proxy */
+  /** @throws {TypeError} when an element of `list` is not an address, a network, or one of the names */
   constructor(list: readonly string[]) {
     const bad = list.find((text) => !isProxy(text));
     if (bad !== undefined) {
@@ -54,7 +54,7 @@ export class TrustedProxies {
       .filter((network) => network !== null);
   }
 
-  /** True for a proxy that is believed; `address` as `SocketAddress` has it. */
+  /** Returns true for a trusted proxy. `address` has the format of `SocketAddress`. */
   includes(address: string): boolean {
     if (address.startsWith(UNIX_PREFIX)) return this.#trustsUnix;
     const bytes = parseIp(address);

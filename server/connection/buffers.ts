@@ -1,32 +1,32 @@
 /**
- * The memory that all connections of a reactor share: a connection that is idle owns no buffer.
+ * The buffers that all connections of a reactor share. An idle connection owns none.
  * @module
  */
 import { HeadCache } from "../http/heads/head_cache.ts";
 import { HttpRequest } from "../http/request.ts";
 import { EVENTS_PER_TURN_MAX, FIELDS_MAX, GATHER_BYTES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
 
-/** Slots are this much further apart than they are long, so that their first lines do not share one cache set. */
+/** The space between slots, so that the starts of all slots do not fall into the same cache set. */
 const STAGGER_BYTES = 192;
 
-/** Memory for one receive. */
+/** The memory for one receive. */
 export interface Slot {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The same bytes. */
+  /** The same memory as `bytes`. */
   readonly view: DataView;
 }
 
-/** Receive slots, handed out anew each turn; one buffer in which short responses are gathered; and what is parsed. */
+/** Receive slots, which are assigned anew each turn, a buffer that gathers short responses, and the parsed request. */
 export class Buffers {
-  /** The request at hand: {@linkcode scratch}, or one that is shared. */
+  /** The current request: {@linkcode scratch}, or a shared one. */
   request: HttpRequest;
-  /** What the parser fills. */
+  /** The object that the parser fills. */
   scratch: HttpRequest = new HttpRequest();
   readonly heads: HeadCache = new HeadCache();
-  /** Responses of the connection at work; empty between connections. */
+  /** The responses of the connection that is at work. Empty between connections. */
   readonly gather: Uint8Array<ArrayBuffer> = new Uint8Array(GATHER_BYTES_MAX);
   gatherLength = 0;
-  /** What the parser fills has room for so many fields; it grows. */
+  /** The number of fields that `scratch` has room for. It grows, and never shrinks. */
   #fieldsMax = FIELDS_MAX;
   readonly #slots: Slot[] = [];
   #turn = -1;
@@ -42,12 +42,12 @@ export class Buffers {
     }
   }
 
-  /** Has the parser fill a fresh object: the one at hand is to be kept by others. */
+  /** Gives the parser a new object, because other code keeps the current one. */
   renewScratch(): void {
     this.scratch = new HttpRequest(this.#fieldsMax);
   }
 
-  /** What the parser fills, with room for `fieldsMax` fields. */
+  /** Returns the object that the parser fills, with room for `fieldsMax` fields. */
   scratchFor(fieldsMax: number): HttpRequest {
     if (fieldsMax > this.#fieldsMax) {
       this.#fieldsMax = fieldsMax;
@@ -56,12 +56,12 @@ export class Buffers {
     return this.scratch;
   }
 
-  /** How many fields a request may have that was parsed here before, by whatever limit. */
+  /** The greatest number of fields of a request that was parsed here, under whatever limit. */
   get fieldsMax(): number {
     return this.#fieldsMax;
   }
 
-  /** A slot that is the caller's until the end of turn `turn`, or null when all are taken. */
+  /** Returns a slot that the caller may use until the end of turn `turn`; null if all are in use. */
   takeSlot(turn: number): Slot | null {
     if (turn !== this.#turn) {
       this.#turn = turn;
@@ -70,7 +70,7 @@ export class Buffers {
     return this.#used < this.#slots.length ? this.#slots[this.#used++]! : null;
   }
 
-  /** Gives back the slot taken last, unused. */
+  /** Returns the slot that was taken last, unused. */
   returnSlot(): void {
     this.#used--;
   }

@@ -1,9 +1,9 @@
 /**
- * One client, whatever is spoken with it: receiving, sending, waiting for the socket, and the end.
+ * The part of a connection that all protocols share: receiving, sending, waiting for the socket, and closing.
  *
- * Three rules keep it right on every poller. On entering a state it tries the call at once, and waits only after
- * EAGAIN. Readiness is a hint; the truth comes from recv and send. Work that a budget cut short calls `again`,
- * because an edge will not remind us.
+ * Three rules keep it correct on every poller. A state first tries its call, and waits only after EAGAIN. Readiness is
+ * a hint; recv and send tell the truth. Work that a budget interrupts calls `again`, because an edge-triggered event is
+ * not reported twice.
  * @module
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
@@ -22,51 +22,51 @@ import { Source } from "../loop/source.ts";
 import type { Slot } from "./buffers.ts";
 
 /**
- * Where a connection stands. "handling": its answer is being made elsewhere, by a promise or a stream; "lingering":
- * all is sent, and the client's end is awaited. "closed" is one that the reactor has retired.
+ * The state of a connection. "handling": a promise or a stream is producing the response. "lingering": everything is
+ * sent, and the client's end is awaited. "closed": the reactor has retired the connection.
  */
 export type State = (typeof STATES)[number] | "closed";
-/** See {@linkcode State}. */
+/** All states except for "closed". */
 export const STATES = ["reading", "reading-body", "handling", "writing", "lingering"] as const;
 
 const BODY_GONE =
   "A body's buffer was transferred, or became smaller, while it was sent: the connection ends";
 
-/** Who keeps the connections that have nothing to do. */
+/** The owner of the idle connections. */
 export interface ConnectionKeeper {
-  /** It has nothing to do until its client says something: the object may serve another. */
-  rest(connection: Connection): void;
-  /** The poller does not take its descriptor (−errno): it has to end. */
+  /** Takes a connection that waits for its client's next request. Its object may serve another client. */
+  idle(connection: Connection): void;
+  /** Handles the failure of the poller to watch a connection (−errno). The connection must end. */
   refused(connection: Connection, status: number): void;
-  /** Its descriptor is closed. */
+  /** Called after the descriptor of a connection was closed. */
   closed(connection: Connection): void;
 }
 
-/** The part of a connection that all protocols share. One object may serve many descriptors, one after the other. */
+/** The part of a connection that all protocols share. An object can serve many descriptors, one after the other. */
 export abstract class Connection extends Source {
-  /** False once something else may hold on to it: that must not find another client here. */
+  /** False once other code may keep a reference to this object. It is then never reused for another client. */
   isReusable = true;
-  protected readonly host: ConnectionContext;
+  protected readonly context: ConnectionContext;
   protected readonly keeper: ConnectionKeeper;
   protected readonly receiver: Receiver;
   protected readonly output: Output = new Output();
   protected current: State = "reading";
   protected closeAfter = false;
-  /** More is to come from the client, whatever we do: its end is waited for. */
+  /** The client may still send. So the connection waits for the client's end before it closes. */
   protected lingerAfter = false;
-  /** How fast the client takes what waits to be sent; null: it never had to wait. */
+  /** The rate at which the client takes waiting data; null if the connection never had to wait. */
   #sendRate: MinimumRate | null = null;
-  /** It has taken so much that it will take more. */
+  /** The client has taken so much that the limit of unsent bytes is removed. */
   #isFast = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
     super(-1);
-    this.host = host;
+    this.context = context;
     this.keeper = keeper;
     this.receiver = receiver;
   }
 
-  /** Bytes in memory that wait to be sent. */
+  /** The bytes in memory that wait to be sent. */
   get queuedBytes(): number {
     return this.output.queuedBytes;
   }
@@ -75,12 +75,15 @@ export abstract class Connection extends Source {
     return this.retired ? "closed" : this.current;
   }
 
-  /** Whether it is one of `keeper`'s. */
+  /** Returns true if `keeper` owns this connection. */
   isKeptBy(keeper: ConnectionKeeper): boolean {
     return this.keeper === keeper;
   }
 
-  /** Begins to serve `fd`, of which the poller was asked `interest`; NONE: it does not know it yet. */
+  /**
+   * Starts serving `fd`. `interest` is what the poller watches it for; NONE if the poller does not know the descriptor
+   * yet.
+   */
   attach(fd: number, interest: Interest): void {
     this.fd = fd;
     this.interest = interest;
@@ -92,62 +95,68 @@ export abstract class Connection extends Source {
     this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
-  /** Phase one: `count` bytes arrived in `slot` while it had nothing to do (0: the client's end, < 0: −errno). */
+  /**
+   * Receives the first bytes of an idle connection, in phase one: `count` bytes in `slot`, 0 at the client's end, or
+   * −errno.
+   */
   begin(readiness: Readiness, slot: Slot, count: number): void {
     this.receiver.note(readiness);
-    this.received(this.receiver.take(this.host.buffers, slot, count));
+    this.received(this.receiver.take(this.context.buffers, slot, count));
   }
 
-  /** The server is to stop: what has begun is finished, and nothing else waited for. `sinceMs`: since when it is idle. */
+  /**
+   * Prepares for the stop of the server: finishes what has started, and waits for nothing else. `sinceMs` is the
+   * instant since which the connection is idle.
+   */
   abstract drain(sinceMs?: number): void;
 
-  /** Everything is sent: what was interrupted by waiting for the socket goes on. */
+  /** Called when everything is sent: continues what waiting for the socket has interrupted. */
   protected abstract written(): void;
-  /** Works on what has arrived, and then settles. */
+  /** Works on what has been received, then calls `settle`. */
   protected abstract proceed(): void;
-  /** Gets ready for what comes next: nothing waits to be sent, and the connection is not to end. */
+  /** Prepares for the next request. Nothing waits to be sent, and the connection does not end. */
   protected abstract settled(): void;
-  /** A turn in "handling". */
+  /** Does the work of a turn in the state "handling". */
   protected abstract attend(): void;
-  /** May more be received in "handling"? */
+  /** True if more may be received in the state "handling". */
   protected abstract get isAttentive(): boolean;
 
   override onReady(readiness: Readiness): void {
-    const { receiver, host } = this;
+    const { receiver, context } = this;
     receiver.note(readiness);
     switch (this.current) {
       case "writing":
-        host.reactor.defer(this);
+        context.reactor.defer(this);
         break;
       case "handling":
         if (receiver.isReadable && this.isAttentive) this.receive();
-        else if (receiver.isReadable) this.listen(); // or a level tells of it for ever
-        if (readiness === Readiness.NONE || !this.output.isEmpty) host.reactor.defer(this);
+        else if (receiver.isReadable) this.listen(); // otherwise a level-triggered poller would report it for ever
+        if (readiness === Readiness.NONE || !this.output.isEmpty) context.reactor.defer(this);
         break;
       default:
-        if (receiver.isReadable && !receiver.input.isUnread) this.receive(); // else what it pipelines would pile up
-        if (readiness === Readiness.NONE) host.reactor.defer(this);
+        if (receiver.isReadable && !receiver.input.isUnread) this.receive(); // else pipelined requests would accumulate
+        if (readiness === Readiness.NONE) context.reactor.defer(this);
     }
   }
 
-  /** Phase one: receives once. */
+  /** Receives once, in phase one. */
   protected receive(): void {
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
     this.received(this.receiver.take(buffers, slot, this.recv(slot)));
   }
 
-  /** Bytes received into `slot`, 0 at the client's end, −errno. */
+  /** Receives into `slot`: bytes, 0 at the client's end, or −errno. */
   protected recv(slot: Slot): number {
-    return this.host.transport.recv(this.fd, slot.bytes);
+    return this.context.transport.recv(this.fd, slot.bytes);
   }
 
   protected received(status: number): void {
-    const { reactor, accounting } = this.host;
+    const { reactor, accounting } = this.context;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
-      if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to its rest
+      if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to become idle again
     } else if (status < 0) {
       reactor.retire(this);
     } else {
@@ -157,7 +166,7 @@ export abstract class Connection extends Source {
   }
 
   override onTurn(): void {
-    this.host.buffers.gatherLength = 0; // a connection that threw may have left bytes, which no other connection may send
+    this.context.buffers.gatherLength = 0; // an exception may have left bytes here, which no other connection may send
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {
@@ -170,15 +179,15 @@ export abstract class Connection extends Source {
   override onClosed(): void {
     try {
       this.output.discard();
-    } finally { // whatever a body thinks of being closed
+    } finally { // even if the `close` of a body throws
       this.receiver.clear();
       this.keeper.closed(this);
     }
   }
 
-  /** Sends what is waiting; false when the connection must wait for the socket, or is gone. */
+  /** Sends what is waiting. Returns false if the connection must wait for the socket, or is gone. */
   protected flush(): boolean {
-    const { reactor, transport, buffers, accounting } = this.host;
+    const { reactor, transport, buffers, accounting } = this.context;
     const isFirst = this.current !== "writing";
     const bytesMax = !this.output.isEmpty && reactor.isLate
       ? SEND_BYTES_PER_LATE_TURN_MAX
@@ -192,48 +201,48 @@ export abstract class Connection extends Source {
       transport.liftUnsentLimit(this.fd);
     }
     if (flushed < 0) {
-      if (flushed === Flushed.GONE) this.host.onHandlerError(new TypeError(BODY_GONE));
+      if (flushed === Flushed.GONE) this.context.onHandlerError(new TypeError(BODY_GONE));
       reactor.retire(this);
       return false;
     }
-    if (this.current === "handling") { // whose deadline is another's
+    if (this.current === "handling") { // the deadline belongs to the exchange
       if (this.listen() && flushed === Flushed.BUDGET) reactor.again(this);
       return false;
     }
-    this.receiver.isReadable = true; // a level is not asked about input meanwhile
+    this.receiver.isReadable = true; // a level-triggered poller does not watch for input meanwhile
     this.current = "writing";
     if (isFirst) this.beginSending();
     if (this.watch(Interest.WRITABLE) && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
   }
 
-  /** Something waits to be sent: from now on the client has to take it. */
+  /** Starts the time in which the client has to take the waiting data. */
   protected beginSending(): void {
-    const { reactor, limits } = this.host;
+    const { reactor, limits } = this.context;
     const rate = this.#sendRate ??= new MinimumRate();
     rate.begin(reactor.now, this.#takenBytes);
     reactor.expireAt(this, rate.nextMs(reactor.now, limits.sendTimeoutMs));
   }
 
-  /** What waits to be sent is looked at: the client is cut off when it takes it too slowly. */
+  /** Closes the connection if the client takes the waiting data too slowly. */
   protected checkSending(): void {
-    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.host;
+    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.context;
     const rate = this.#sendRate!;
     if (rate.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
-      transport.resetOnClose(this.fd); // what it did not take would fill the kernel's memory for minutes
+      transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
       reactor.retire(this);
     } else reactor.expireAt(this, rate.nextMs(reactor.now, sendTimeoutMs));
   }
 
   /**
-   * What has reached the client, by its own word. Not what the socket took: that may be megabytes, which a slow client
-   * needs minutes for, and meanwhile the socket takes nothing.
+   * The bytes that the client has acknowledged. The bytes that the socket has accepted are not counted: these may be
+   * megabytes, which a slow client takes minutes for, and meanwhile the socket accepts nothing.
    */
   get #takenBytes(): number {
-    return this.output.sentBytes - Math.max(this.host.transport.unacknowledged(this.fd), 0);
+    return this.output.sentBytes - Math.max(this.context.transport.unacknowledged(this.fd), 0);
   }
 
-  /** Asks the poller for what matters in "handling"; false when that failed. */
+  /** Watches for what matters in the state "handling". Returns false if that failed. */
   protected listen(): boolean {
     return this.watch(
       (this.isAttentive ? Interest.READABLE : Interest.NONE) |
@@ -241,17 +250,17 @@ export abstract class Connection extends Source {
     );
   }
 
-  /** Asks the poller for `interest`; false when that failed, and this is the end. */
+  /** Watches for `interest`. Returns false if that failed, which ends the connection. */
   protected watch(interest: Interest): boolean {
-    const status = this.host.reactor.rearm(this, interest);
+    const status = this.context.reactor.rearm(this, interest);
     if (status < 0) this.keeper.refused(this, status);
     return status >= 0;
   }
 
-  /** Ends a turn's work: sends what was gathered, and gets ready for what comes next. */
+  /** Ends the work of a turn: sends what was gathered, and prepares for the next request. */
   protected settle(): void {
     if (this.retired) return;
-    const isBlocked = (this.host.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
+    const isBlocked = (this.context.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
     if (this.retired) return;
     this.receiver.input.keep();
     if (isBlocked || this.current === "handling") return;
@@ -260,12 +269,12 @@ export abstract class Connection extends Source {
   }
 
   /**
-   * Everything is sent and the connection is to end. Closing while the client's bytes are unread makes the kernel
-   * send a reset, which can destroy the response on its way (RFC 9112 §9.6): then only our half is ended, and
-   * what still comes is dropped until the client ends, too, or the deadline.
+   * Ends the connection after everything is sent. If the client's bytes are unread on closing, the kernel sends a
+   * reset, which can destroy the response on its way (RFC 9112 §9.6). In that case only the writing half is closed.
+   * Further input is dropped until the client's end, or the deadline.
    */
   protected finish(): void {
-    const { reactor, transport } = this.host;
+    const { reactor, transport } = this.context;
     if (!this.receiver.input.isEmpty) this.lingerAfter = true;
     const mayHaveUnread = this.lingerAfter || this.receiver.isReadable;
     if (this.receiver.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
@@ -280,9 +289,9 @@ export abstract class Connection extends Source {
   }
 
   #linger(): void {
-    const { receiver, host } = this;
+    const { receiver, context } = this;
     receiver.input.clear();
-    if (receiver.isEnded || (!receiver.isReadable && !this.lingerAfter)) host.reactor.retire(this);
-    else if (receiver.isReadable) host.reactor.again(this);
+    if (receiver.isEnded || (!receiver.isReadable && !this.lingerAfter)) context.reactor.retire(this);
+    else if (receiver.isReadable) context.reactor.again(this);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a connection needs of the server around it.
+ * The parts of the server that connections use.
  * @module
  */
 import type { AddressLimits } from "../clients/address_limits.ts";
@@ -12,29 +12,29 @@ import type { ServerLimits } from "../server_limits.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
 
-/** What all connections of a server share. */
+/** The objects that all connections of a server share. */
 export interface ConnectionContext {
   readonly reactor: Reactor;
   readonly transport: Transport;
   readonly buffers: Buffers;
   readonly handler: Handler;
   readonly limits: ServerLimits;
-  /** Who is connected from where; null when nobody asks. */
+  /** The limits for each client address; null if there are none. */
   readonly addressLimits: AddressLimits | null;
-  /** Each connection begins with the header of the PROXY protocol. */
+  /** Whether each connection begins with a header of the PROXY protocol. */
   readonly proxyProtocol: boolean;
   readonly clock: HttpClock;
   readonly accounting: Accounting;
   readonly clientAddresses: ClientAddresses;
-  /** What responses say of a connection that stays open. */
+  /** The fields of responses on a connection that stays open. */
   readonly keepAliveFields: Uint8Array<ArrayBuffer>;
-  /** False: every response closes its connection. */
+  /** False if every response closes its connection. */
   readonly keepAlive: boolean;
-  /** True once the server is to stop: no further request is waited for. */
+  /** True once the server is stopping. Connections then wait for no further request. */
   readonly isDraining: boolean;
   readonly onHandlerError: (error: unknown) => void;
-  /** A connection is lost, since the poller does not take it. */
+  /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
-  /** A client finds no room, because … */
+  /** Reports that a client was rejected for lack of room. `reason` completes the message. */
   onFull(reason: string): void;
 }

@@ -1,5 +1,5 @@
 /**
- * What a handler is: a function from a request to a response.
+ * The interface of handlers, which are functions from a request to a response.
  * @module
  */
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
@@ -8,36 +8,43 @@ import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import type { Forwarded } from "../clients/forwarded.ts";
 
-/** What a handler may know beside the request. */
+/** Further information for a handler about the request. */
 export interface HandlerContext {
   /**
-   * The reactor's turn: a number that no other turn of any reactor in this isolate has. Every request that is handled in a
-   * turn was received before the first of them is handled: what is known to be true in a turn is true for all of them.
+   * The number of the reactor's turn, unique among all reactors of this isolate. All requests that are handled in a
+   * turn were received before the first of them is handled. So a check that is made in a turn holds for all of them.
    */
   readonly turn: number;
-  /** The current second, as `Date` says it. */
+  /** The current second, as in the `Date` field. */
   readonly clock: HttpClock;
-  /** The client's; null once it is gone. A system call each time. */
+  /**
+   * The address of the client, or of the client that a PROXY header names. Null once the client is gone. The first use
+   * for a connection costs a system call.
+   */
   readonly remoteAddress: SocketAddress | null;
-  /** Where the client has connected to; null once it is gone. A system call each time. */
+  /** The address that the client has connected to; null once the client is gone. Each use costs a system call. */
   readonly localAddress: SocketAddress | null;
-  /** What `request` was when it reached the first proxy, where a trusted proxy says so (`trustProxy`); else null. */
+  /**
+   * Returns the original request as a trusted proxy (`trustProxy`) describes it. Null if the connection does not come
+   * from a trusted proxy.
+   */
   forwarded(request: HttpRequest): Forwarded | null;
-  /** Tells the server's `onError` of what went wrong; the answer is not changed by that. */
+  /** Reports an error to the server's `onError`. The response is not affected. */
   report(error: unknown): void;
   /**
-   * The network that `request` comes from, for fair shares: an IPv4 address, or the /64 of an IPv6 address; of the client that a
-   * trusted proxy names, where one does. Null for a UNIX socket, and once the client is gone. A server always has it.
+   * Returns the network of the client of `request`, for fair sharing: an IPv4 address, or the /64 of an IPv6 address.
+   * If a trusted proxy names the client, it is that client's. Null for a UNIX socket, and once the client is gone. A
+   * server always provides this method.
    */
   networkOf?(request: HttpRequest): string | null;
   /**
-   * Aborted when the client is gone before its answer is complete, or the handler took too long. A client that ended
-   * its half of the connection, and may still read, counts as gone after ABANDONED_TIMEOUT_MS without a byte for it.
+   * Aborted when the client is gone before its response is complete, or the handler has taken too long. A client that
+   * has closed its writing half may still read. It counts as gone after ABANDONED_TIMEOUT_MS without a byte for it.
    */
   readonly signal: AbortSignal;
 }
 
-/** The context of a request that no connection brings, in a turn of its own. */
+/** Returns a context for a request without a connection, in a turn of its own. */
 export function contextOutside(clock: HttpClock, turn: number, signal: AbortSignal): HandlerContext {
   return {
     turn,
@@ -51,11 +58,12 @@ export function contextOutside(clock: HttpClock, turn: number, signal: AbortSign
 }
 
 /**
- * Answers a request. A promise suspends the connection, not the loop; after `handlerTimeoutMs` the client gets 503.
- * An {@linkcode HttpError} that is thrown becomes the response of its status; anything else that is thrown, 500.
+ * A function that answers a request. A promise suspends the connection, not the loop. After `handlerTimeoutMs` the
+ * client gets 503 (Service Unavailable). A thrown {@linkcode HttpError} becomes a response with its status, and every
+ * other exception a 500.
  */
 export interface Handler {
   (request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse>;
-  /** True: bodies are read to their end and dropped before it is called, so that it need not think of them. */
+  /** True if request bodies are to be read and dropped before the handler is called. */
   readonly ignoresBodies?: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * What a connection has received and not yet parsed. It stands in a slot of the buffers during the turn in which
- * it arrived; only what is still incomplete at the turn's end gets a buffer of the connection's own.
+ * The bytes that a connection has received and not parsed yet. During the turn in which they arrive they are in a slot.
+ * Only what is still incomplete at the end of the turn moves to a buffer of the connection.
  * @module
  */
 import { CR, LF } from "../http/characters.ts";
@@ -11,33 +11,33 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** `bytes[start, end)`. */
+/** The received bytes, `bytes[start, end)`. */
 export class Input {
   bytes: Bytes = NOTHING;
-  /** The same bytes, while they stand in a slot. */
+  /** A view of `bytes` while they are in a slot; otherwise null. */
   view: DataView | null = null;
   start = 0;
   end = 0;
-  /** How much of an incomplete head was looked at already; 0: nothing. */
+  /** The number of bytes of an incomplete head that were already examined. */
   scanned = 0;
 
   get isEmpty(): boolean {
     return this.start === this.end;
   }
 
-  /** True when it was not looked at since it came. */
+  /** True if the bytes were not examined since they arrived. */
   get isUnread(): boolean {
     return this.start < this.end && this.scanned === 0;
   }
 
-  /** Appends the first `count` bytes of `slot`, which is the buffers's again after this turn. */
+  /** Appends the first `count` bytes of `slot`, which is reused after this turn. */
   take(slot: Slot, count: number): void {
     const kept = this.end - this.start;
     if (kept === 0) {
       this.bytes = slot.bytes;
       this.view = slot.view;
     } else if (this.view === null && this.end + count <= this.bytes.length) {
-      this.bytes.set(slot.bytes.subarray(0, count), this.end); // where nothing was written yet
+      this.bytes.set(slot.bytes.subarray(0, count), this.end); // this part of the buffer was never written before
       this.end += count;
       return;
     } else {
@@ -52,14 +52,14 @@ export class Input {
     this.end = kept + count;
   }
 
-  /** Empties it. */
+  /** Drops all bytes. */
   clear(): void {
     this.bytes = NOTHING;
     this.view = null;
     this.start = this.end = this.scanned = 0;
   }
 
-  /** Ends a turn: what is left moves out of the slot. Buffers of its own are never written to again. */
+  /** Moves what is left out of the slot at the end of a turn. A buffer of the connection is never written to again. */
   keep(): void {
     if (this.start === this.end) return this.clear();
     if (this.view === null) return;
@@ -69,7 +69,7 @@ export class Input {
     this.start = 0;
   }
 
-  /** Moves it out of the slot, every offset kept, for a request that outlives the turn. */
+  /** Moves the bytes out of the slot without changing offsets, for a request that outlives the turn. */
   own(): Bytes {
     if (this.view !== null) {
       this.bytes = this.bytes.slice(0, this.end);
@@ -78,17 +78,21 @@ export class Input {
     return this.bytes;
   }
 
-  /** Drops empty lines before a request (RFC 9112 §2.2): a client that sent one too many is idle all the same. */
+  /**
+   * Skips empty lines before a request (RFC 9112 §2.2). A client that has sent one too many counts as idle
+   * nevertheless.
+   */
   skipEmptyLines(): void {
     while (this.start + 1 < this.end && this.bytes[this.start] === CR && this.bytes[this.start + 1] === LF) {
       this.start += 2;
-      this.scanned = Math.max(this.scanned - 2, 0); // of one that was cut in two, the CR was looked at
+      this.scanned = Math.max(this.scanned - 2, 0); // the CR of a split line was examined
     }
   }
 
   /**
-   * True when an incomplete head has got a further line end, or all the bytes a head may have. Of one that is longer than a
-   * receive only its end counts: to parse it anew for each line would take time by the square of its length.
+   * Returns true if an incomplete head has a further line end, or as many bytes as a head may have. If it is longer
+   * than one receive, only the end of the head counts: parsing it again for each line would take time proportional to
+   * the square of its length.
    */
   hasNews(headBytesMax: number): boolean {
     const { start, end, scanned } = this;
@@ -99,7 +103,7 @@ export class Input {
     return found >= 0 && found < end;
   }
 
-  /** An empty line behind another line, the end of which stands at `from` or later. */
+  /** Returns true if there is an empty line after another line whose end is at `from` or later. */
   #hasEmptyLine(from: number): boolean {
     const { bytes, end } = this;
     for (let i = from; i < end - 2; i++) {

@@ -1,39 +1,39 @@
 /**
- * Whether a client keeps pace: some bytes within each timeout, and as many a second as is asked for.
+ * The minimum rate of a client: some bytes within each timeout, and a number of bytes per second on average.
  *
- * It is looked at in steps rather than told of each byte, so that nobody pays for it who keeps pace: what is noticed at
- * most a step late is cut off at most a step late.
+ * The rate is checked at intervals, not for each byte, so it costs nothing for each byte. A client that is too slow is
+ * closed at most one interval late.
  * @module
  */
 import { RATE_STEP_MS_MAX, SLEPT_MS_MIN } from "../limits.ts";
 
-/** The minimum rate of one client, and its timeout. What it is given as `bytes` counts from wherever the caller likes. */
+/** The minimum rate of one client, and its timeout. The caller passes `bytes` as a running total from any start. */
 export class MinimumRate {
-  /** When it was last seen to move, and how far it had come. */
+  /** The instant of the last progress, and the total then. */
   #movedMs = 0;
   #moved = 0;
-  /** Since when the average is taken, and how far it had come then. */
+  /** The start of the current average, and the total then. */
   #sinceMs = 0;
   #since = 0;
-  /** When it was to be looked at. */
+  /** The instant of the next check. */
   #dueMs = 0;
-  /** Since when it is not waited for. */
+  /** The instant of the last {@linkcode pause}. */
   #pausedMs = 0;
 
-  /** Begins to wait for a client that has come to `bytes`. */
+  /** Starts waiting for a client, with a total of `bytes`. */
   begin(nowMs: number, bytes: number): void {
     this.#movedMs = this.#sinceMs = nowMs;
     this.#moved = this.#since = bytes;
   }
 
-  /** It is not waited for at present: what time goes by is not its own. */
+  /** Stops the clock: the time until {@linkcode resume} does not count. */
   pause(nowMs: number, bytes: number): void {
     if (bytes > this.#moved) this.#movedMs = nowMs;
     this.#moved = Math.max(bytes, this.#moved);
     this.#pausedMs = nowMs;
   }
 
-  /** Goes on after {@linkcode pause}. */
+  /** Continues after {@linkcode pause}. */
   resume(nowMs: number): void {
     const pausedMs = nowMs - this.#pausedMs;
     this.#movedMs += pausedMs;
@@ -41,9 +41,9 @@ export class MinimumRate {
   }
 
   /**
-   * True when it has stood still for `timeoutMs`, or went slower than `rateMin` bytes a second on their average. Who
-   * looks much later than it was to has slept itself (a process that was stopped, a machine that was suspended), and
-   * begins anew.
+   * Returns true if the client has made no progress for `timeoutMs`, or less than `rateMin` bytes per second on
+   * average. If the check is much later than planned, the process itself did not run (it was stopped, or the machine
+   * suspended). Then the measurement starts again.
    */
   isTooSlow(nowMs: number, bytes: number, timeoutMs: number, rateMin: number): boolean {
     if (nowMs - this.#dueMs >= SLEPT_MS_MIN) this.begin(nowMs, bytes);
@@ -60,7 +60,7 @@ export class MinimumRate {
     return false;
   }
 
-  /** The instant at which to look again: now, when that is overdue. `timeoutMs` may be Infinity. */
+  /** Returns the instant of the next check, which may be now. `timeoutMs` may be Infinity. */
   nextMs(nowMs: number, timeoutMs: number): number {
     const dueMs = Math.min(this.#movedMs, this.#sinceMs) + timeoutMs;
     const stepMs = Math.min(RATE_STEP_MS_MAX, Math.ceil(timeoutMs / 4));

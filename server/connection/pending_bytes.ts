@@ -1,5 +1,5 @@
 /**
- * Bytes that have to wait until somebody takes them.
+ * A queue of bytes.
  * @module
  */
 
@@ -7,7 +7,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** Bytes that have to wait: one buffer, however short the pieces are. */
+/** Bytes that wait to be taken, in one buffer, however short their pieces are. */
 export class Backlog {
   #bytes = NOTHING;
   length = 0;
@@ -23,7 +23,7 @@ export class Backlog {
     this.length = length;
   }
 
-  /** Everything, which is no longer here then. */
+  /** Removes and returns all bytes. */
   take(): Bytes {
     const bytes = this.#bytes.subarray(0, this.length);
     this.#bytes = NOTHING;

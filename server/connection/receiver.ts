@@ -1,5 +1,5 @@
 /**
- * The receiving side of a connection, whatever is spoken on it.
+ * The receiving side of a connection, for all protocols.
  * @module
  */
 import { EINTR } from "../../ffi/libc/errno.ts";
@@ -7,40 +7,43 @@ import { Input } from "./input.ts";
 import { Readiness } from "../loop/poller.ts";
 import type { Buffers, Slot } from "./buffers.ts";
 
-/** What has arrived, and what recv and the poller say of what follows. */
+/** The received bytes, and what recv and the poller have reported. */
 export class Receiver {
   readonly input: Input = new Input();
-  /** recv may have something to say other than EAGAIN. */
+  /** False if recv is known to return EAGAIN. */
   isReadable = false;
-  /** The client ended its half: what came before is answered. */
+  /** The client has closed its writing half. What it sent before is answered. */
   isEnded = false;
-  /** Bytes that have arrived since it began. */
+  /** The total of received bytes of this object. */
   receivedBytes = 0;
-  /** The poller told of a hang-up: a short read does not mean that nothing follows. */
+  /** The poller has reported a hang-up, so more may follow after a short read. */
   #isHungUp = false;
   readonly #trustsShortReads: boolean;
 
   /**
-   * `trustsShortReads`: when recv gives less than it was asked for, nothing is left. That saves a recv each time, and is
-   * wrong only where urgent data stands in between, at which recv stops: then an edge is lost, and a level is not.
+   * `trustsShortReads`: a recv that returns less than requested has emptied the socket. This saves a recv each time. It
+   * is wrong only if recv stops at urgent data: then an edge-triggered event is lost, a level-triggered one is not.
    */
   constructor(trustsShortReads: boolean) {
     this.#trustsShortReads = trustsShortReads;
   }
 
-  /** Forgets everything. */
+  /** Drops the bytes, and resets what was reported. */
   clear(): void {
     this.input.clear();
     this.isReadable = this.isEnded = this.#isHungUp = false;
   }
 
-  /** Takes a hint of the poller's. */
+  /** Records a readiness that the poller has reported. */
   note(readiness: Readiness): void {
     if (readiness & ~Readiness.WRITABLE) this.isReadable = true;
     if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#isHungUp = true;
   }
 
-  /** Takes what recv gave for `slot`, the one taken last: bytes, 0 at the client's end, or −errno. Returns it. */
+  /**
+   * Takes the result of recv for `slot`, the slot that was taken last: bytes, 0 at the client's end, or −errno. Returns
+   * `count`.
+   */
   take(buffers: Buffers, slot: Slot, count: number): number {
     if (count > 0) {
       this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;

@@ -1,11 +1,11 @@
 /**
- * How a coroutine hears that its client is gone.
+ * The exception of a coroutine whose client is gone.
  * @module
  */
 
-/** What a coroutine's `await` throws once its client is gone, so that its `finally` blocks run. */
+/** Thrown by a coroutine's `await` once its client is gone, so that its `finally` blocks run. */
 export class Cancelled extends Error {
-  /** For those who look at names. */
+  /** Always `"Cancelled"`. */
   override readonly name = "Cancelled";
 
   constructor() {

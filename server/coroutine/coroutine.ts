@@ -1,8 +1,8 @@
 /**
- * A coroutine for each connection: sequential code that awaits, instead of callbacks that are called. It runs on the
- * same reactor, connections and pollers as everything else.
+ * A coroutine for each connection: sequential code with `await` instead of callbacks. It uses the same reactor,
+ * connections and pollers as handlers.
  *
- * `read`, `write`, `respond` and the iterator of `requests` return at once, without a promise, when they need not wait.
+ * `read`, `write`, `respond` and the iterator of `requests` return without a promise if they need not wait.
  * @module
  */
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
@@ -24,64 +24,65 @@ import { Sleeper } from "../loop/timer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Serves one client from its first to its last byte; when it returns, the connection is closed. */
+/** Serves one client. When it returns, the connection is closed. */
 export interface Coroutine {
   (connection: CoroutineConnection): Promise<void>;
-  /** True: a client for which there is no room can be told so in HTTP. */
+  /** True if a client that is rejected for lack of room may get an HTTP response. */
   readonly speaksHttp?: boolean;
 }
 
-/** Somebody who waits. */
+/** The functions of a pending promise. */
 interface Waiting<T> {
   resolve(value: T): void;
   reject(error: Error): void;
 }
 
 /**
- * One client. It speaks HTTP ({@linkcode requests}, {@linkcode respond}) if `requests` is called before the
- * coroutine's first `await`, and bytes ({@linkcode read}, {@linkcode write}) if not.
+ * The connection to one client. If `requests` is called before the coroutine's first `await`, it speaks HTTP
+ * ({@linkcode requests}, {@linkcode respond}). Otherwise it transports bytes ({@linkcode read}, {@linkcode write}).
+ * Methods of the other kind throw a TypeError. Once the client is gone, methods throw {@linkcode Cancelled}.
  */
 export class CoroutineConnection {
-  /** For bytes: out-of-band data ends the connection. */
+  /** Whether out-of-band data closes the connection. For bytes only. Default false. */
   closesOnUrgent = false;
-  /** For bytes: milliseconds from the client's arrival after which it is cut off. To be set before the first await. */
+  /** The longest duration of the connection in milliseconds. For bytes only. To be set before the first `await`. */
   timeoutMs: number | undefined = undefined;
-  readonly #host: ConnectionContext;
+  readonly #shared: ConnectionContext;
   #http: SequentialHttpConnection | null = null;
   #bytes: ByteConnection | null = null;
   readonly #keeper: ConnectionKeeper;
   readonly #fd: number;
-  // Most coroutines ask for neither: their connections are many.
+  // Created on demand, because most coroutines use neither, and there are many connections.
   #controller: AbortController | null = null;
   #sleepers: Set<Sleeper> | null = null;
-  /** The coroutine works on something else than this connection: the loop must not block. */
+  /** True while the coroutine runs, or waits for something else than this connection. The loop must not block then. */
   #isRunning = false;
   #cancelled: Cancelled | null = null;
-  /** What has arrived and was not taken. */
+  /** Received bytes that the coroutine has not read. */
   readonly #held = new Backlog();
   #isEnded = false;
-  /** A request that arrived and was not taken. */
+  /** A received request that the coroutine has not taken; null if there is none. */
   #request: HttpRequest | null = null;
   #reader: Waiting<Bytes | null> | null = null;
   #taker: Waiting<IteratorResult<HttpRequest>> | null = null;
   #writers: Waiting<void>[] = [];
 
-  /** Runs `coroutine` on `fd`, a client that was just accepted. */
-  static run(coroutine: Coroutine, fd: number, host: ConnectionContext, keeper: ConnectionKeeper): void {
-    new CoroutineConnection(fd, host, keeper).#run(coroutine);
+  /** Runs `coroutine` for `fd`, a client that was just accepted. */
+  static run(coroutine: Coroutine, fd: number, context: ConnectionContext, keeper: ConnectionKeeper): void {
+    new CoroutineConnection(fd, context, keeper).#run(coroutine);
   }
 
-  private constructor(fd: number, host: ConnectionContext, keeper: ConnectionKeeper) {
+  private constructor(fd: number, context: ConnectionContext, keeper: ConnectionKeeper) {
     this.#fd = fd;
-    this.#host = host;
+    this.#shared = context;
     this.#keeper = keeper;
-    this.address = host.clientAddresses.address(fd);
+    this.address = context.clientAddresses.address(fd);
   }
 
-  /** The client's address; null when it was gone already. */
+  /** The client's address; null if the client was already gone. */
   readonly address: SocketAddress | null;
 
-  /** Its descriptor; −1 once the client is gone. */
+  /** The descriptor; −1 once the client is gone. */
   get openFd(): number {
     return this.#cancelled === null ? this.#fd : -1;
   }
@@ -95,12 +96,12 @@ export class CoroutineConnection {
     return this.#controller.signal;
   }
 
-  /** What handlers get beside a request. */
+  /** The context to pass to a handler. */
   get context(): HandlerContext {
-    return new RequestContext(this.#host, this);
+    return new RequestContext(this.#shared, this);
   }
 
-  /** What has arrived; null at the client's end. @throws {Cancelled} */
+  /** Reads received bytes; null at the client's end. @throws {Cancelled} @throws {TypeError} if another read is waiting */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = this.#speakBytes();
     if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
@@ -117,7 +118,7 @@ export class CoroutineConnection {
     return promise;
   }
 
-  /** Sends bytes; settled when the socket has taken them all. @throws {Cancelled} @throws {TypeError} for what is no Uint8Array */
+  /** Sends bytes; resolves when the socket has taken all. @throws {Cancelled} @throws {TypeError} for no Uint8Array */
   write(bytes: Uint8Array): void | Promise<void> {
     const connection = this.#speakBytes();
     this.#throwIfCancelled();
@@ -126,30 +127,30 @@ export class CoroutineConnection {
     if (connection.isBlocked) return this.#wait((waiting) => this.#writers.push(waiting));
   }
 
-  /** The client's requests, one after the other; each is to be answered by {@linkcode respond}. */
+  /** Iterates over the requests, each to be answered by {@linkcode respond}. @throws {TypeError} if it transports bytes */
   requests(): AsyncIterable<HttpRequest> {
     if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
-    this.#http ??= new SequentialHttpConnection(this.#host, this.#keeper, {
+    this.#http ??= new SequentialHttpConnection(this.#shared, this.#keeper, {
       arrived: (request) => this.#arrived(request),
       sent: () => this.#wakeWriters(),
       closed: () => this.#closed(),
     });
-    // `for await` takes results that are no promises, too; its type does not say so.
+    // `for await` also accepts results that are not promises, but its type does not.
     const iterator = { next: () => this.#next() } as unknown as AsyncIterator<HttpRequest>;
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
-  /** Answers the last request; settled when the response is sent. @throws {Cancelled} */
+  /** Answers the last request; resolves when all is sent. @throws {Cancelled} @throws {TypeError} if no request waits */
   respond(response: HttpResponse): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
-    if (this.#host.reactor.isParked) {
+    if (this.#shared.reactor.isParked) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#host.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
-      promise.catch(() => {}); // as in #wait
+      this.#shared.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
+      promise.catch(() => {}); // as in `#wait`
       return promise;
     }
     const connection = this.#http;
-    // The next request, if it is there already, is not the one that is meant.
+    // A request that has arrived but was not taken yet is not the one to answer.
     if (connection === null || !connection.isAwaiting || this.#request !== null) {
       response.discard();
       if (connection?.retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
@@ -161,11 +162,11 @@ export class CoroutineConnection {
     return this.#wait((waiting) => this.#writers.push(waiting));
   }
 
-  /** Sleeps for so many milliseconds. @throws {Cancelled} */
+  /** Resolves after `ms` milliseconds. @throws {Cancelled} */
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
-    const { reactor } = this.#host;
-    const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN, too
+    const { reactor } = this.#shared;
+    const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN counts as 0
     const sleepers = this.#sleepers ??= new Set();
     return this.#wait((waiting) => {
       const sleeper = new Sleeper((error) => {
@@ -182,9 +183,9 @@ export class CoroutineConnection {
 
   async #run(coroutine: Coroutine): Promise<void> {
     this.#isRunning = true;
-    this.#host.reactor.countPending(1);
+    this.#shared.reactor.countPending(1);
     let failure: unknown = null;
-    const running = new Promise<void>((resolve) => resolve(coroutine(this))); // what is thrown at once rejects it
+    const running = new Promise<void>((resolve) => resolve(coroutine(this))); // an exception becomes a rejection
     if (this.#http !== null) this.#open(this.#http);
     else this.#speakBytes();
     try {
@@ -193,13 +194,13 @@ export class CoroutineConnection {
       failure = error ?? new Error("A coroutine threw nothing");
     }
     this.#block();
-    this.#host.reactor.post(() => this.#end(failure));
+    this.#shared.reactor.post(() => this.#end(failure));
   }
 
-  /** The coroutine is over. */
+  /** Ends the connection after the coroutine has ended. */
   #end(failure: unknown): void {
-    const isAwaiting = this.#http?.isAwaiting === true; // then the failure becomes a response
-    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#host.onHandlerError(failure);
+    const isAwaiting = this.#http?.isAwaiting === true; // the failure then becomes a response
+    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#shared.onHandlerError(failure);
     this.#http?.end(failure, this.#request === null);
     this.#bytes?.end();
   }
@@ -228,14 +229,14 @@ export class CoroutineConnection {
         return this.owner.#patienceMs;
       },
     };
-    const connection = new ByteConnection(this.#host, this.#keeper, () => session);
+    const connection = new ByteConnection(this.#shared, this.#keeper, () => session);
     this.#bytes = connection;
     connection.attach(this.#fd, Interest.NONE);
-    if (connection.retired) this.#closed(); // the poller refuses it, and no session has begun that could be told
+    if (connection.retired) this.#closed(); // the poller failed to watch it, and there is no session to inform
     return connection;
   }
 
-  /** How long nothing may happen, depending on what is waited for. */
+  /** The idle timeout in milliseconds, which depends on what the coroutine waits for. */
   get #patienceMs(): number {
     if (this.#reader !== null) return SESSION_IDLE_TIMEOUT_MS;
     return this.#bytes?.hasClientEnded ? ABANDONED_TIMEOUT_MS : Infinity; // the coroutine is at work
@@ -249,7 +250,7 @@ export class CoroutineConnection {
       return this.#wake(() => reader.resolve(copy));
     }
     this.#held.add(bytes);
-    // Until then the client is listened to: its end behind a few more bytes is to be noticed.
+    // Receiving goes on until then, so that the client's end after a few more bytes is noticed.
     if (this.#held.length >= REQUEST_BODY_QUEUE_BYTES_MAX) this.#bytes!.pause();
   }
 
@@ -296,35 +297,35 @@ export class CoroutineConnection {
       this.#wake(() => waiting.reject(cancelled));
     }
     for (const sleeper of this.#sleepers ?? []) {
-      this.#host.reactor.expireAt(sleeper, Infinity);
+      this.#shared.reactor.expireAt(sleeper, Infinity);
       sleeper.wake(cancelled);
     }
-    if (this.#controller !== null) abort(this.#controller, cancelled, this.#host.onHandlerError);
-    this.#block(); // whatever else it waits for, nobody waits for it
+    if (this.#controller !== null) abort(this.#controller, cancelled, this.#shared.onHandlerError);
+    this.#block(); // whatever else the coroutine waits for, the loop need not wait
   }
 
   #throwIfCancelled(): void {
     if (this.#cancelled !== null) throw this.#cancelled;
   }
 
-  /** A promise for what only the loop can bring. */
+  /** Returns a promise that only the loop can settle. */
   #wait<T>(enlist: (waiting: Waiting<T>) => void): Promise<T> {
     this.#block();
     const promise = new Promise<T>((resolve, reject) => enlist({ resolve, reject }));
-    promise.catch(() => {}); // nobody may be waiting for it any more when the client leaves
+    promise.catch(() => {}); // a rejection that the coroutine does not await must not end the process
     return promise;
   }
 
   #block(): void {
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    this.#host.reactor.countPending(-1);
+    this.#shared.reactor.countPending(-1);
   }
 
   #wake(settle: () => void): void {
     if (!this.#isRunning) {
       this.#isRunning = true;
-      this.#host.reactor.countPending(1);
+      this.#shared.reactor.countPending(1);
     }
     settle();
   }

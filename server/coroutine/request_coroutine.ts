@@ -5,7 +5,10 @@
 import type { Coroutine } from "./coroutine.ts";
 import type { Handler } from "../connection/handler.ts";
 
-/** A coroutine that does what the server does for a handler without one: for each request its response. */
+/**
+ * Returns a coroutine that calls `handler` for each request and sends its response.
+ * @throws {TypeError} when `handler` is not a function
+ */
 export function requestCoroutine(handler: Handler): Coroutine {
   if (typeof handler !== "function") {
     throw new TypeError(`A handler must be a function, not ${typeof handler}`);

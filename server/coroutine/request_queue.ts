@@ -1,5 +1,5 @@
 /**
- * An HTTP connection whose requests are taken one after the other, by a coroutine, instead of being handed to a handler.
+ * An HTTP connection whose requests a coroutine takes one after the other, instead of a handler being called for each.
  * @module
  */
 import type { ConnectionKeeper } from "../connection/connection.ts";
@@ -9,25 +9,28 @@ import type { HttpResponse } from "../http/response.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
 import { Interest } from "../loop/poller.ts";
 
-/** Who takes the requests. */
+/** The receiver of requests. */
 export interface RequestTaker {
-  /** A request is there; {@linkcode SequentialHttpConnection.send} answers it. */
+  /** Called for a request, which {@linkcode SequentialHttpConnection.send} answers. */
   arrived(request: HttpRequest): void;
-  /** The response is sent, to its last byte. */
+  /** Called when the response is sent completely. */
   sent(): void;
   closed(): void;
 }
 
-/** An HTTP connection whose requests wait for a coroutine. It is never at rest, since the coroutine belongs to it. */
+/**
+ * An HTTP connection whose requests wait for a coroutine. It keeps its object while it is idle, because the coroutine
+ * belongs to it.
+ */
 export class SequentialHttpConnection extends HttpConnection {
   readonly #taker: RequestTaker;
   readonly #keeper: ConnectionKeeper;
   #isSending = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, taker: RequestTaker) {
-    super(host, {
-      rest: (connection) =>
-        host.reactor.expireAt(connection, host.reactor.now + host.limits.keepAliveTimeoutMs),
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, taker: RequestTaker) {
+    super(context, {
+      idle: (connection) =>
+        context.reactor.expireAt(connection, context.reactor.now + context.limits.keepAliveTimeoutMs),
       refused: (connection, status) => keeper.refused(connection, status),
       closed: (connection) => keeper.closed(connection),
     });
@@ -40,21 +43,21 @@ export class SequentialHttpConnection extends HttpConnection {
     return this.#keeper === keeper;
   }
 
-  /** Begins with a client that was just attached. */
+  /** Starts serving a client that was just attached. */
   start(): void {
-    const { reactor, limits } = this.host;
+    const { reactor, limits } = this.context;
     if (!this.watch(Interest.READABLE)) return;
     this.reader.isReadable = true;
     reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
     reactor.again(this);
   }
 
-  /** True when a request waits for {@linkcode send}. */
+  /** True if a request waits for {@linkcode send}. */
   get isAwaiting(): boolean {
     return this.current === "handling" && this.exchange?.isAnswered === false && !this.retired;
   }
 
-  /** Answers the request that was taken. True when the response is sent already. */
+  /** Answers the request that was taken. Returns true if the response is already sent. */
   send(response: HttpResponse): boolean {
     this.#isSending = true;
     this.answer((request) => this.respond(response, request));
@@ -62,8 +65,8 @@ export class SequentialHttpConnection extends HttpConnection {
   }
 
   /**
-   * Nobody takes requests any more; `error` is why, null for no reason at all. A request that is there gets an answer
-   * if it `wasTaken`, or for the sake of the error.
+   * Ends the connection, because no more requests are taken. `error` is the coroutine's exception; null if it has
+   * returned. A waiting request is answered if the coroutine has taken it (`wasTaken`), or has thrown.
    */
   end(error: unknown, wasTaken: boolean): void {
     if (this.isAwaiting && (wasTaken || error !== null)) {
@@ -72,8 +75,8 @@ export class SequentialHttpConnection extends HttpConnection {
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
-      this.host.buffers.gatherLength = 0;
-      if (this.isAwaiting || this.current === "reading-body") { // the client may go on sending
+      this.context.buffers.gatherLength = 0;
+      if (this.isAwaiting || this.current === "reading-body") { // the client may continue sending
         this.lingerAfter = true;
         this.current = "reading";
       }
@@ -87,7 +90,7 @@ export class SequentialHttpConnection extends HttpConnection {
   }
 
   protected override aborted(): void {
-    this.host.reactor.retire(this);
+    this.context.reactor.retire(this);
   }
 
   protected override settle(): void {

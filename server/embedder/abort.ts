@@ -1,14 +1,14 @@
 /**
- * Aborting signals whose listeners are an embedder's.
+ * Aborting of signals that have listeners of an embedder.
  *
- * What a listener throws does not come out of `abort()`: the runtime raises it as an uncaught error, which would end the
+ * `abort()` does not throw the exceptions of listeners. The runtime raises them as uncaught errors, which would end the
  * process because one client has left. Source: DOM standard, "inner invoke" and "report an exception".
  * @module
  */
 
 /**
- * Aborts `controller` with `reason`. What listeners of its signal throw goes to `report`, and all of them are called
- * (Deno 2.4 stops at the first that throws).
+ * Aborts `controller` with `reason`. Exceptions of its listeners are passed to `report`. All listeners are called
+ * (except in Deno 2.4, which stops at the first exception).
  */
 export function abort(controller: AbortController, reason: unknown, report: (error: unknown) => void): void {
   const listener = (event: ErrorEvent) => {
@@ -19,6 +19,6 @@ export function abort(controller: AbortController, reason: unknown, report: (err
   try {
     controller.abort(reason);
   } finally {
-    globalThis.removeEventListener("error", listener); // errors that are raised elsewhere are not this module's
+    globalThis.removeEventListener("error", listener); // errors from elsewhere are not handled here
   }
 }

@@ -1,35 +1,31 @@
 /**
- * What options from JavaScript must be, in tables: where TypeScript does not look, the server does.
+ * Run-time checks of options from JavaScript, where TypeScript's checks may be missing, as tables.
  * @module
  */
 import { describeKind } from "../../ffi/libc/bytes.ts";
 
-/** What an option must be. */
+/** A kind of value that an option must have. */
 export interface Kind {
-  /** Completes "must be …". */
+  /** The text that completes "must be …". */
   readonly expected: string;
-  /** True for a value that is. */
+  /** Returns true if `value` is of this kind. */
   is(value: unknown): boolean;
 }
 
-/** Names of options, and what each must be where it is there. */
+/** The kind of each option, by name. All options are optional. */
 export type Kinds = Readonly<Record<string, Kind>>;
 
-/** True or false. */
 export const BOOLEAN: Kind = { expected: "true or false", is: (value) => typeof value === "boolean" };
-/** Any text. */
 export const STRING: Kind = { expected: "a string", is: (value) => typeof value === "string" };
-/** A path of the system, which cannot hold a NUL. */
+/** A path, which cannot contain a NUL. */
 export const PATH: Kind = {
   expected: "a path, without a NUL",
   is: (value) => typeof value === "string" && value !== "" && !value.includes("\0"),
 };
-/** Strings. */
 export const STRINGS: Kind = listOf("strings", STRING);
-/** Something to call. */
 export const FUNCTION: Kind = { expected: "a function", is: (value) => typeof value === "function" };
 
-/** A whole number in a range. */
+/** Returns the kind of integers from `least` to `most`. `written` formats a bound for the message. */
 export function wholeNumber(
   least: number,
   most: number,
@@ -41,12 +37,12 @@ export function wholeNumber(
   };
 }
 
-/** One of some words. */
+/** Returns the kind of strings that are one of `words`. */
 export function oneOf(words: readonly string[]): Kind {
   return { expected: `one of ${words.join(", ")}`, is: (value) => words.includes(value as string) };
 }
 
-/** A list; `names` is what its members are called. */
+/** Returns the kind of arrays whose elements are of kind `member`. `names` describes the elements. */
 export function listOf(names: string, member: Kind): Kind {
   return {
     expected: `a list of ${names}`,
@@ -54,7 +50,7 @@ export function listOf(names: string, member: Kind): Kind {
   };
 }
 
-/** An object, or a function, that has properties; `expected` is what it is called. */
+/** Returns the kind of objects and functions with the properties `members`. `expected` describes the value. */
 export function objectOf(expected: string, members: Kinds): Kind {
   return {
     expected,
@@ -64,13 +60,13 @@ export function objectOf(expected: string, members: Kinds): Kind {
   };
 }
 
-/** The same, or null. */
+/** Returns the kind of values that are of the given kind, or null. */
 export function orNull({ expected, is }: Kind): Kind {
   return { expected: `${expected}, or null`, is: (value) => value === null || is(value) };
 }
 
 /**
- * Looks at the options that are there and not undefined.
+ * Checks all options that are not undefined.
  * @throws {TypeError} `socketMode must be a whole number from 0 to 0o777, not a string`
  */
 export function checkKinds(options: object, kinds: Kinds): void {

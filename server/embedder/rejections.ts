@@ -1,11 +1,11 @@
 /**
- * What callbacks return that are to return nothing: `async` ones a promise, whose rejection nothing else handles, so
- * that it would end the process.
+ * Results of callbacks that should return nothing. An `async` callback returns a promise. If nothing handles its
+ * rejection, the process ends.
  * @module
  */
 
-/** Calls `report` when `returned` is a promise, or another thenable, and is rejected. */
+/** Calls `report` if `returned` is a promise, or another thenable, and rejects. */
 export function reportRejection(returned: unknown, report: (error: unknown) => void): void {
   if (typeof returned !== "object" || returned === null) return;
-  new Promise((resolve) => resolve(returned)).catch(report); // a `then` that throws rejects it, too
+  new Promise((resolve) => resolve(returned)).catch(report); // an exception of `then` is a rejection, too
 }

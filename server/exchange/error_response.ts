@@ -1,5 +1,5 @@
 /**
- * Responses that say in a few words what happened.
+ * Responses that describe an error in a few words.
  * @module
  */
 import { encodeUtf8 } from "../http/characters.ts";
@@ -7,37 +7,40 @@ import type { Language } from "../http/fields/negotiation.ts";
 import { type Fields, HttpResponse } from "../http/response.ts";
 import { reasonPhrase } from "../http/status.ts";
 
-/** A response whose body says what happened, in English and, where people meet it, in Chinese. */
+/** Returns a response whose body describes the status, in English and, for statuses that users meet, in Chinese. */
 export function errorResponse(status: number, fields: Fields = [], closes = false): HttpResponse {
   return new HttpResponse(status, [...ERROR_FIELDS, ...fields], errorBody(status), closes);
 }
 
-/** The answer to who asks more often than it may, and the seconds after which it may ask again. RFC 6585 §4. */
+/** Returns the response for a client over its request rate, with the seconds to wait (RFC 6585 §4). */
 export function tooManyRequests(waitSeconds: number): HttpResponse {
   return errorResponse(429, [["Retry-After", String(waitSeconds)]]);
 }
 
-/** The fields of a body that {@linkcode errorBody} makes. */
+/** The fields for a body of {@linkcode errorBody}. */
 export const ERROR_FIELDS: Fields = [
   ["Content-Type", "text/plain; charset=utf-8"],
   ["X-Content-Type-Options", "nosniff"],
 ];
 
-/** What happened, in words: text in UTF-8; null stands for a reader whose language is not known. */
+/**
+ * Returns a description of `status` as text in UTF-8. `language` is null if the reader's language is not known; the
+ * text is then in both.
+ */
 export function errorBody(status: number, language: Language | null = null): Uint8Array<ArrayBuffer> {
   const english = EXPLANATIONS.get(status);
   const chinese = CHINESE.get(status);
   const words = language === "en" ? [english] : language === "zh" ? [chinese ?? english] : [english, chinese];
-  const said = words.filter((text) => text !== undefined).join(" ");
-  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${said}${said === "" ? "" : "\n"}`);
+  const text = words.filter((one) => one !== undefined).join(" ");
+  return encodeUtf8(`${status} ${reasonPhrase(status)}\n${text}${text === "" ? "" : "\n"}`);
 }
 
-/** True where {@linkcode errorBody} has more than one language to tell a status in. */
+/** Returns true if {@linkcode errorBody} has a text for `status` in several languages. */
 export function isToldByLanguage(status: number): boolean {
   return CHINESE.has(status);
 }
 
-/** What people meet in a browser, as against what only programs do. */
+/** Texts for statuses that users meet in a browser. */
 const CHINESE: ReadonlyMap<number, string> = new Map([
   [401, "需要用户名和密码"],
   [403, "没有权限"],

@@ -1,5 +1,5 @@
 /**
- * A request and its answer, where they take more than one turn.
+ * A request and its response that take more than one turn.
  * @module
  */
 import { abort } from "../embedder/abort.ts";
@@ -8,35 +8,38 @@ import type { RequestBody } from "../http/request_body.ts";
 import { HttpResponse } from "../http/response.ts";
 import type { ResponseStream } from "./response_stream.ts";
 
-/** What a handler is told that answers with something else. */
+/** Returns the error for a handler that returns something else than a response. */
 export function noResponse(): TypeError {
   return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
 }
 
-/** A request that takes longer than its turn, and its response. Most requests are answered at once and have none. */
+/** A request that takes longer than its turn, and its response. A request that is answered at once has no exchange. */
 export class Exchange {
   request: HttpRequest | null = null;
-  /** The turn in which it was whole; 0 while it is the present one. */
+  /**
+   * The turn in which the request was complete, in milliseconds of the reactor's clock (`Reactor.turnMs`); 0 during
+   * that turn.
+   */
   startMs = 0;
-  /** The request's body, where the handler gets it. */
+  /** The body of the request while the handler may read it; null otherwise. */
   body: RequestBody | null = null;
-  /** True once the client was told to send the body it announced. */
+  /** True once the client was asked to send the announced body (100 Continue). */
   isContinued = false;
-  /** True once there is a response: what else the handler says is dropped. */
+  /** True once there is a response. A later result of the handler is dropped. */
   isAnswered = false;
-  /** The response is an event stream, which has no end of its own. */
+  /** The response is a stream of server-sent events, which has no end of its own. */
   isEventStream = false;
-  /** The response's body, while it is made. */
+  /** The source of the response's body while it is produced; null otherwise. */
   stream: ResponseStream | null = null;
-  /** The response, while its head waits for the first piece of {@linkcode stream}. */
+  /** The response, while its head waits for the first piece of {@linkcode stream}; null otherwise. */
   held: HttpResponse | null = null;
-  /** The instant at which that does not wait any longer. */
+  /** The instant at which the head is sent even without a piece. */
   heldUntilMs = 0;
-  /** The instant at which the handler should have answered. */
+  /** The instant by which the handler must have answered. */
   deadlineMs: number = Infinity;
-  /** What its deadline is about. */
+  /** What the deadline of the connection is about; null if none is set. */
   wait: "handler" | "head" | "sending" | "leaving" | "body" | null = null;
-  /** Its body was waited for already. */
+  /** True once the body was waited for. */
   hasBodyRate = false;
   #promise: Promise<unknown> | null = null;
   #release: () => void = () => {};
@@ -44,7 +47,7 @@ export class Exchange {
   #reason: Error | null = null;
   readonly #report: (error: unknown) => void;
 
-  /** `report` is told of what an embedder's code throws once its request is over. */
+  /** `report` is called for exceptions of the embedder's code after the request is over. */
   constructor(report: (error: unknown) => void) {
     this.#report = report;
   }
@@ -54,7 +57,7 @@ export class Exchange {
     return this.#reason !== null;
   }
 
-  /** The client counts as gone, and nothing was sent to it so far. */
+  /** True if the client counts as gone, and nothing was sent to it. */
   get isUnwanted(): boolean {
     return this.isAbandoned && !this.isAnswered;
   }
@@ -68,24 +71,24 @@ export class Exchange {
     return this.#controller.signal;
   }
 
-  /** The handler's response is promised; `release` tells the loop that nobody waits for it. */
+  /** Sets the promise of the handler's response. `release` tells the loop that the result is no longer needed. */
   await(promise: Promise<unknown>, release: () => void): void {
     this.#promise = promise;
     this.#release = release;
   }
 
-  /** The promise is settled, and what it says is used. */
+  /** Marks the promise as settled and used. */
   settled(): void {
     this.#promise = null;
   }
 
-  /** The promise is not waited for any longer: a response that it gives later is given back what it holds. */
+  /** Stops waiting for the promise. A response that comes later is discarded, which frees its file or stream. */
   release(): void {
     const promise = this.#promise;
     if (promise === null) return;
     this.#promise = null;
     this.#release();
-    // What the handler throws too late is dropped; what fails while a late response is given back is an error of its own.
+    // A late exception of the handler is dropped. An exception while a late response is discarded is reported.
     promise.then((response) => {
       try {
         if (response instanceof HttpResponse) response.discard();
@@ -95,13 +98,13 @@ export class Exchange {
     }, () => {});
   }
 
-  /** The stream failed before its first byte: there is no response yet. */
+  /** Undoes the response, because its stream failed before the first byte. */
   takeBack(): void {
     this.held = this.stream = null;
     this.isAnswered = false;
   }
 
-  /** Tells whoever works for this exchange that nobody waits for it. */
+  /** Aborts the signal and fails the body, because the result of the exchange is not needed any more. */
   abort(reason: Error): void {
     this.#reason ??= reason;
     this.body?.fail(reason);

@@ -1,5 +1,5 @@
 /**
- * What a handler may know beside the request.
+ * The context of a request on a connection.
  * @module
  */
 import { localAddress, type SocketAddress } from "../../ffi/socket/socket.ts";
@@ -10,36 +10,41 @@ import type { HttpRequest } from "../http/request.ts";
 import type { Forwarded } from "../clients/forwarded.ts";
 import { networkOf } from "../clients/ip_address.ts";
 
-/** The connection that a context speaks of. */
+/** The connection that the context describes. */
 interface Owner {
   readonly address: SocketAddress | null;
   readonly openFd: number;
   readonly signal: AbortSignal;
 }
 
-/** One object a connection: it speaks of the request at hand, or for ever of the one that it was {@linkcode bind}ed to. */
+/**
+ * The context of a connection's requests. One object serves all requests that are answered in their turn. After
+ * {@linkcode bind} it belongs to one request for ever.
+ */
 export class RequestContext implements HandlerContext {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #owner: Owner;
   #bound: { readonly signal: AbortSignal } | null = null;
 
-  constructor(host: ConnectionContext, owner: Owner) {
-    this.#host = host;
+  constructor(context: ConnectionContext, owner: Owner) {
+    this.#context = context;
     this.#owner = owner;
-    Object.preventExtensions(this); // it speaks of other requests, too, and of other clients
+    Object.preventExtensions(this); // it is shared by requests, also of different clients
   }
 
-  /** The request takes more than this turn: the connection's next one gets another context. */
+  /**
+   * Ties the context to a request that takes more than this turn. The connection's next request gets another context.
+   */
   bind(exchange: { readonly signal: AbortSignal }): void {
     this.#bound = exchange;
   }
 
   get turn(): number {
-    return this.#host.reactor.turnNumber;
+    return this.#context.reactor.turnNumber;
   }
 
   get clock(): HttpClock {
-    return this.#host.clock;
+    return this.#context.clock;
   }
 
   get remoteAddress(): SocketAddress | null {
@@ -53,18 +58,18 @@ export class RequestContext implements HandlerContext {
 
   forwarded(request: HttpRequest): Forwarded | null {
     const { openFd } = this.#owner;
-    return openFd < 0 ? null : this.#host.clientAddresses.forwarded(openFd, request);
+    return openFd < 0 ? null : this.#context.clientAddresses.forwarded(openFd, request);
   }
 
   networkOf(request: HttpRequest): string | null {
     const { openFd } = this.#owner;
-    const client = openFd < 0 ? null : this.#host.clientAddresses.forwardedFor(openFd, request);
+    const client = openFd < 0 ? null : this.#context.clientAddresses.forwardedFor(openFd, request);
     const address = client ?? this.#owner.address?.address ?? null;
     return address === null ? null : networkOf(address);
   }
 
   report(error: unknown): void {
-    this.#host.onHandlerError(error);
+    this.#context.onHandlerError(error);
   }
 
   get signal(): AbortSignal {

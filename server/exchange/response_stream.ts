@@ -1,5 +1,5 @@
 /**
- * A response's body that is made while it is sent. Source: RFC 9112 §6.3 and §7.1.
+ * A response body that is produced while it is sent. Source: RFC 9112 §6.3 and §7.1.
  * @module
  */
 import { bytesOf } from "../../ffi/libc/bytes.ts";
@@ -12,24 +12,27 @@ import type { Buffers } from "../connection/buffers.ts";
 const CRLF = encodeUtf8("\r\n");
 const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
 
-/** Whether a body goes out in chunks: its end is not known, and need not be the connection's. */
+/**
+ * Returns true if the body is sent in chunks: its length is not known, and the client (HTTP/1.1) supports chunks. For
+ * an HTTP/1.0 client the end of the connection ends the body.
+ */
 export function isChunked({ length }: StreamBody, { minorVersion }: HttpRequest): boolean {
   return length === null && minorVersion === 1;
 }
 
-/** Reads a stream, one piece at a time, and frames it. */
+/** Reads a stream piece by piece, and frames the pieces. */
 export class ResponseStream {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #isChunked: boolean;
   readonly #pauseMs: number;
-  /** Bytes that are still to come, where that is known. */
+  /** The bytes that are still to come; Infinity if the length is not known. */
   #remaining: number;
-  /** True from asking for a piece until {@linkcode append} takes it. */
+  /** True from {@linkcode read} until {@linkcode append}. */
   isReading = false;
-  /** No piece is asked for before that instant of the reactor's clock. */
+  /** The instant of the reactor's clock before which no piece is requested. */
   dueMs: number = -Infinity;
 
-  /** @throws {TypeError} when somebody else reads the stream. */
+  /** @throws {TypeError} when the stream already has a reader */
   constructor(body: StreamBody, isChunked: boolean) {
     this.#reader = body.stream.getReader();
     this.#isChunked = isChunked;
@@ -37,19 +40,19 @@ export class ResponseStream {
     this.#remaining = body.length ?? Infinity;
   }
 
-  /** The next piece. It has to be appended before the one after it is asked for. */
+  /** Requests the next piece. It must be appended before the next call. */
   read(nowMs: number): Promise<ReadableStreamReadResult<Uint8Array>> {
     this.isReading = true;
     this.dueMs = nowMs + this.#pauseMs;
     return this.#reader.read();
   }
 
-  /** It gave more than was announced, of which nothing was appended: it is cancelled. */
+  /** The error of a stream with more bytes than announced; null otherwise. The stream is cancelled then. */
   excess: TypeError | null = null;
 
   /**
-   * Appends what was read, framed; `begin` is called before anything is appended.
-   * @throws {TypeError} when it is no bytes, or fewer than were announced.
+   * Appends a piece with its framing. `begin` is called before anything is appended.
+   * @throws {TypeError} when the piece is not a Uint8Array, or the stream ends before its announced length
    */
   append(
     output: Output,
@@ -74,7 +77,7 @@ export class ResponseStream {
     }
     this.#remaining -= length;
     if (length > 0 || this.excess !== null) begin();
-    if (length === 0) return; // as a chunk it would be the last
+    if (length === 0) return; // a chunk of size 0 would be the last one
     if (this.#isChunked) {
       const size = encodeUtf8(`${length.toString(16)}\r\n`);
       output.append(buffers, size, 0, size.length);
@@ -83,8 +86,8 @@ export class ResponseStream {
     if (this.#isChunked) output.append(buffers, CRLF, 0, CRLF.length);
   }
 
-  /** Nobody wants the rest. */
+  /** Cancels the stream, because the rest is not needed. */
   cancel(reason: Error): void {
-    this.#reader.cancel(reason).catch(() => {}); // whatever its source thinks of that
+    this.#reader.cancel(reason).catch(() => {}); // the outcome is the source's concern
   }
 }

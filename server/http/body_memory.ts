@@ -1,40 +1,40 @@
 /**
- * What bodies hold in memory while clients do not take or send them: of the whole process, since it has one memory.
+ * The memory that bodies take while they wait to be sent or received, for the whole process.
  *
- * What many responses share counts once, and what a cache keeps counts there, and not here.
+ * A buffer that several responses share counts once. A buffer that a cache keeps is counted by the cache, not here.
  * @module
  */
 import { HELD_BODY_BYTES_MAX, HELD_BODY_SMALL_BYTES_MAX } from "../limits.ts";
 import { HttpError } from "./http_error.ts";
 import { Reclaimer } from "./reclaimer.ts";
 
-/** Bytes that wait to be sent. */
+/** A buffer whose bytes wait to be sent. */
 interface Held {
   bytes: number;
   holders: number;
-  /** It has left the cache, so no other response will use it. */
+  /** The buffer has left the cache, so no other response will use it. */
   isDropped: boolean;
 }
 
-/** Nothing that is asked for may take more memory at present. */
+/** The error of a request that would need more memory than is available at present: 503 (Service Unavailable). */
 export class NoRoom extends HttpError {
   constructor() {
     super(503, "Bodies hold too much memory");
   }
 }
 
-/** Counts the memory of bodies that wait, each buffer once. */
+/** Counts the memory of waiting bodies, each buffer once. */
 export class BodyMemory {
-  /** What is held. */
+  /** The bytes that are counted. */
   bytes = 0;
-  /** So much may be while a file is read into memory, or compressed. */
+  /** The bound of `bytes` up to which files are read into memory, or compressed. */
   filesBytesMax: number = HELD_BODY_BYTES_MAX;
   readonly #held = new Map<ArrayBufferLike, Held>();
   readonly #kept = new Set<ArrayBufferLike>();
-  /** Frees what a cache has dropped. */
+  /** Frees buffers that the cache has dropped. */
   readonly reclaimer: Reclaimer = new Reclaimer((buffer) => this.#isThere({ buffer }));
 
-  /** `bytes` are held from now on, until {@linkcode release}. */
+  /** Counts the buffer of `bytes` until {@linkcode release}. */
   hold({ buffer, length }: Uint8Array): void {
     const held = this.#held.get(buffer);
     if (held !== undefined) {
@@ -45,7 +45,7 @@ export class BodyMemory {
     if (!this.#kept.has(buffer)) this.bytes += length;
   }
 
-  /** The end of that; `bytes` may be a part by then. */
+  /** Ends one {@linkcode hold} of the buffer of `bytes`, which may be a part of what was held. */
   release({ buffer }: Uint8Array): void {
     const held = this.#held.get(buffer);
     if (held === undefined || --held.holders > 0) return;
@@ -55,7 +55,7 @@ export class BodyMemory {
     if (held.isDropped) this.reclaimer.add(buffer);
   }
 
-  /** A cache keeps `bytes`, and counts them itself, until {@linkcode drop}. */
+  /** Marks the buffer of `bytes` as kept by a cache, which counts it itself, until {@linkcode drop}. */
   keep({ buffer }: Uint8Array): void {
     if (this.#kept.has(buffer)) return;
     this.#kept.add(buffer);
@@ -65,7 +65,9 @@ export class BodyMemory {
     held.isDropped = false;
   }
 
-  /** It does not any longer: who holds a part of it holds all of it. */
+  /**
+   * Ends {@linkcode keep}. If a response still holds a part of the buffer, the whole buffer counts here from now on.
+   */
   drop({ buffer }: Uint8Array): void {
     if (!this.#kept.delete(buffer)) return;
     const held = this.#held.get(buffer);
@@ -74,33 +76,36 @@ export class BodyMemory {
     held.isDropped = true;
   }
 
-  /** What a cache keeps, or would, has moved. */
+  /** Moves the mark of {@linkcode keep} to a copy of the bytes. */
   move(from: Uint8Array, to: Uint8Array): void {
     if (!this.#kept.has(from.buffer) || from.buffer === to.buffer) return;
     this.drop(from);
     this.keep(to);
   }
 
-  /** Bytes that are held by others than responses; a negative number ends that. */
+  /** Counts `bytes` bytes that belong to no response; a negative number ends that. */
   add(bytes: number): void {
     this.bytes += bytes;
   }
 
-  /** True when nothing large may be begun. */
+  /** True if no large body may be started. */
   get isFull(): boolean {
     return this.bytes >= HELD_BODY_BYTES_MAX;
   }
 
-  /** True when no file may be read into memory, nor compressed: it goes out from where it is. What leaves a cache for it may be held by clients, or is not freed yet. */
+  /**
+   * True if no file may be read into memory or compressed; it is sent from the disk instead. This also counts buffers
+   * that have left the cache and are not freed yet.
+   */
   get isFullForFiles(): boolean {
     return this.bytes + this.reclaimer.bytes >= this.filesBytesMax;
   }
 
-  /** Whether a body may be begun; of one that is made while it is sent, null. */
+  /** Returns true if a body may be started. `body` is null if the body is produced while it is sent. */
   hasRoomFor(body: Uint8Array | null): boolean {
     if (!this.isFull) return true;
     if (body === null || body.length > HELD_BODY_SMALL_BYTES_MAX) return body !== null && this.#isThere(body);
-    // What is small most often fits the socket; it is refused only when that was wrong too often.
+    // Small bodies usually fit in the socket. They are rejected only when that was wrong too often.
     return this.bytes < HELD_BODY_BYTES_MAX + (HELD_BODY_BYTES_MAX >> 2) || this.#isThere(body);
   }
 
@@ -109,5 +114,5 @@ export class BodyMemory {
   }
 }
 
-/** That of this process. */
+/** The body memory of this process. */
 export const bodyMemory: BodyMemory = new BodyMemory();

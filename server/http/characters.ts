@@ -1,15 +1,15 @@
 /**
- * Which bytes may stand where. Source: RFC 9110 §5.5 and §5.6.2, RFC 3986.
+ * Character classes of HTTP. Source: RFC 9110 §5.5 and §5.6.2, RFC 3986.
  * @module
  */
 
-/** A method or field name: `tchar`. */
+/** Characters of a method or field name (`tchar`). */
 export const TOKEN = 1;
-/** A request target. Beyond RFC 3986 it allows bytes ≥ 0x80, which curl and others send as they were typed. */
+/** Characters of a request target. Also bytes ≥ 0x80, which RFC 3986 forbids, but curl and others send unencoded. */
 export const TARGET = 2;
-/** A field value: visible characters, space, tab, and bytes ≥ 0x80 (`obs-text`). */
+/** Characters of a field value: visible characters, space, tab, and bytes ≥ 0x80 (`obs-text`). */
 export const VALUE = 4;
-/** A Host field: reg-name, IP literal and port. */
+/** Characters of a Host field: reg-name, IP literal and port. */
 export const HOST = 8;
 
 export const HTAB = 0x09;
@@ -17,7 +17,7 @@ export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;
 
-/** byte → the classes above. */
+/** Byte → its classes, as a combination of the constants above. */
 export const CLASSES: Uint8Array = makeClasses();
 
 function makeClasses(): Uint8Array {
@@ -37,7 +37,7 @@ function makeClasses(): Uint8Array {
   return classes;
 }
 
-/** The value of a hexadecimal digit, −1 for another byte. */
+/** Returns the value of a hexadecimal digit, or −1 for another byte. */
 export function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
@@ -46,15 +46,18 @@ export function hexValue(byte: number): number {
 
 const encoder = new TextEncoder();
 
-/** `text` in UTF-8. (The cast is for the TypeScript of Deno 2.4, which does not know that the buffer is not shared.) */
+/** Encodes `text` in UTF-8. The cast is for Deno 2.4, whose types do not say that the buffer is never shared. */
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text) as Uint8Array<ArrayBuffer>;
 }
 
-/** More are not put together one by one. */
+/** The size of the parts in which `latin1` converts long texts. */
 const LONG_BYTES = 4096;
 
-/** One character a byte. What TextDecoder calls latin1 is windows-1252, which makes a € of 0x80. */
+/**
+ * Decodes `bytes[start, end)` as ISO-8859-1: each byte is the character of that number. TextDecoder's "latin1" is
+ * windows-1252, in which byte 0x80 is €.
+ */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
   let i = start;

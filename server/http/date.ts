@@ -3,12 +3,15 @@
  * @module
  */
 
-/** IMF-fixdate of whole seconds since the epoch: `Sun, 06 Nov 1994 08:49:37 GMT`, always 29 characters. */
+/**
+ * Formats seconds since the epoch as an IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. The result always has 29
+ * characters.
+ */
 export function formatHttpDate(seconds: number): string {
   return new Date(seconds * 1000).toUTCString();
 }
 
-/** The bytes of an IMF-fixdate. */
+/** The length of an IMF-fixdate in bytes. */
 export const HTTP_DATE_BYTES = 29;
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -25,8 +28,9 @@ const ASCTIME_DATE = new RegExp(
 );
 
 /**
- * Seconds since the epoch of any of the three forms that a recipient must accept, or null when `text` is none.
- * A two-digit year that would be more than 50 years ahead of `nowSeconds` is taken to be in the past.
+ * Parses a date in any of the three forms that a recipient must accept (RFC 9110 §5.6.7). Returns seconds since the
+ * epoch, or null if `text` is not such a date. A two-digit year that is more than 50 years after `nowSeconds` means the
+ * last century.
  */
 export function parseHttpDate(text: string, nowSeconds: number): number | null {
   const match = IMF_FIXDATE.exec(text) ?? RFC850_DATE.exec(text) ?? ASCTIME_DATE.exec(text);
@@ -40,19 +44,19 @@ export function parseHttpDate(text: string, nowSeconds: number): number | null {
   }
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return null;
   const date = new Date(0);
-  date.setUTCFullYear(fullYear, MONTHS.indexOf(month!), Number(day)); // Date.UTC would take the year 94 for 1994
-  if (date.getUTCDate() !== Number(day)) return null; // 30 February
+  date.setUTCFullYear(fullYear, MONTHS.indexOf(month!), Number(day)); // Date.UTC would read the year 94 as 1994
+  if (date.getUTCDate() !== Number(day)) return null; // such as 30 February
   return date.setUTCHours(Number(hour), Number(minute), Number(second)) / 1000;
 }
 
-/** The current second and its IMF-fixdate in bytes, formatted once a second. */
+/** The current second, and its IMF-fixdate as bytes, which is formatted once a second. */
 export class HttpClock {
-  /** Whole seconds since the epoch. */
+  /** Seconds since the epoch; −1 before the first {@linkcode HttpClock.update}. */
   seconds: number = -1;
-  /** The same as an IMF-fixdate, RFC 9110 §5.6.7. */
+  /** The same instant as an IMF-fixdate (RFC 9110 §5.6.7). */
   readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(128), 0, HTTP_DATE_BYTES);
 
-  /** Takes the time of the system clock in milliseconds. */
+  /** Sets the time to `nowMs`, milliseconds since the epoch. */
   update(nowMs: number): void {
     const seconds = Math.floor(nowMs / 1000);
     if (seconds === this.seconds) return;

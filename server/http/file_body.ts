@@ -1,44 +1,49 @@
 /**
- * A part of an open file as the body of a response.
+ * A response body that is a part of an open file.
  * @module
  */
 import { describeKind } from "../../ffi/libc/bytes.ts";
 import { reportRejection } from "../embedder/rejections.ts";
 
-/** What a {@linkcode FileBody} is made of. */
+/** The arguments of {@linkcode FileBody}. */
 export interface FileBodyInit {
   /** An open descriptor of the file. */
   readonly fd: number;
-  /** Where the part begins, in bytes. */
+  /** The offset of the part in bytes. */
   readonly offset: number;
-  /** Bytes. */
+  /** The length of the part in bytes. */
   readonly length: number;
-  /** Called once, when the part was sent, or is not wanted: gives the descriptor back. */
+  /** Called once, after the part was sent or is no longer needed. It closes or releases the descriptor. */
   readonly close: () => void;
   /**
-   * Whether the file still is what was announced. Asked before each part is sent, of a body that takes more than a
-   * turn: false ends the connection instead. Without it a file is taken to stay as it is.
+   * Returns whether the file is still the one that was announced. Called before each further part of a body that takes
+   * more than one turn. If it returns false, the connection is closed. Without it the file is assumed not to change.
    */
   readonly isIntact?: () => boolean;
 }
 
 /**
- * A part of an open file, for one response: its descriptor may stand for another file as soon as that is sent. A class and
- * no shape, so that what a client sends as JSON cannot become one; and not to be extended, since another `take` could let
- * it be sent twice.
+ * A part of an open file, for one response. After the response is sent, its descriptor may refer to another file.
+ *
+ * It is a class, so that data from a client (such as JSON) cannot pose as one. It cannot be extended, because another
+ * `take` could allow a second use.
  */
 export class FileBody {
-  /** The descriptor. */
+  /** The open descriptor. */
   readonly fd: number;
-  /** Where the part begins, in bytes. */
+  /** The offset of the part in bytes. */
   readonly offset: number;
-  /** Bytes. */
+  /** The length of the part in bytes. */
   readonly length: number;
   readonly #close: () => void;
   readonly #isIntact: (() => boolean) | null;
   #state: "fresh" | "taken" | "closed" = "fresh";
 
-  /** A part of an open file; see {@linkcode FileBodyInit}. @throws {TypeError | RangeError} when a part of `init` is not what it must be */
+  /**
+   * Creates a body from its parts.
+   * @throws {RangeError} when `fd`, `offset` or `length` is not an integer ≥ 0
+   * @throws {TypeError} when `close` or `isIntact` is not a function, and for a subclass
+   */
   constructor(init: FileBodyInit) {
     if (new.target !== FileBody) throw new TypeError("FileBody cannot be extended");
     const { fd, offset, length, close, isIntact = null } = init;
@@ -67,26 +72,29 @@ export class FileBody {
     Object.freeze(FileBody.prototype);
   }
 
-  /** False once a response was sent with it, or it was closed. */
+  /** False once a response has used this body, or it was closed. */
   get isFresh(): boolean {
     return this.#state === "fresh";
   }
 
-  /** False once the file is known to be no longer what was announced. */
+  /** False once the file is known to differ from what was announced. */
   get isIntact(): boolean {
     return this.#isIntact === null || this.#isIntact();
   }
 
-  /** Begins to send it. @throws {TypeError} for a second time */
+  /**
+   * Marks the body as used by a response. The server calls this.
+   * @throws {TypeError} when it is already used, or closed
+   */
   take(): void {
     if (this.#state !== "fresh") throw new TypeError("A response with a file can be sent once only");
     this.#state = "taken";
   }
 
-  /** Gives the descriptor back, once. */
+  /** Calls `close` of the constructor's argument, on the first call only. */
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    reportRejection(this.#close(), () => {}); // whatever its owner thinks of that
+    reportRejection(this.#close(), () => {}); // the outcome is the owner's concern
   }
 }

@@ -1,18 +1,21 @@
 /**
- * An error that says which status the client gets.
+ * An error with an HTTP status.
  * @module
  */
 
-/** Thrown by a handler, it becomes a response; thrown to a handler, it says why it gets no more of its request. */
+/**
+ * An error with the status of a response. A handler that throws it answers with that status. Reading a request's body
+ * rejects with it when the body does not arrive.
+ */
 export class HttpError extends Error {
-  /** As other errors have one. */
+  /** Always `"HttpError"`. */
   override readonly name = "HttpError";
-  /** 400 to 599. */
+  /** The status of the response, 400 to 599. */
   readonly status: number;
 
   /**
-   * `message` is for the server's log and the handler; the client gets the status and its usual explanation.
-   * @throws {RangeError} for a status that is no error.
+   * `message` is for the handler and the error log. The client gets the status and its standard explanation.
+   * @throws {RangeError} when `status` is not an integer from 400 to 599
    */
   constructor(status: number, message: string) {
     super(message);

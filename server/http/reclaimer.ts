@@ -1,38 +1,38 @@
 /**
- * Takes memory back from what a cache has let go of, where the runtime would wait for garbage: it does not look for any
- * before 64 MiB of buffers have come, or far more.
+ * Frees the memory of buffers that have left a cache. Without this, the runtime collects no garbage before 64 MiB of
+ * buffers have accumulated, or far more.
  *
- * A buffer's memory is freed by transferring it to nowhere. What still had it would see no bytes, never those of another:
- * an error here can cost an answer, but never mix two. A response that was made before its cache let go of it may
- * be on its way still: in the hands of this turn, or of promises that settle without waiting for anything, after which it
- * is sent, or held. So a buffer is freed when no promise is waited for, or when Deno's own loop has had three rounds since: in
- * the first the last of those promises may settle, in the second what they have posted is done.
+ * A buffer is freed by transferring it. Code that still has it then sees no bytes, and never those of another file: an
+ * error here can lose a response, but never mix two. A response that was made before the buffer left the cache may not
+ * be sent yet. It is in use in this turn, or by promises that settle without waiting; then it is sent, or held. So a
+ * buffer is freed when no promise is pending, or after three rounds of Deno's own loop. In the first round the last of
+ * those promises may settle, in the second their posted tasks are done.
  * @module
  */
 
-/** Of Deno's own loop, until what has left a cache is in no answer's hands any more. */
+/** Rounds of Deno's own loop after which no response can use a buffer that has left a cache. */
 const ROUNDS = 3;
 
-/** Frees buffers that have left the cache. */
+/** Frees buffers that have left the cache, once nothing uses them. */
 export class Reclaimer {
-  /** Whether anything is: not where a program may keep responses for as long as it likes. */
+  /** Whether buffers are freed at all. False in a program that may keep responses for any time. */
   isOn = false;
-  /** What is to be freed. */
+  /** The bytes that are to be freed. */
   bytes = 0;
   readonly #isInUse: (buffer: ArrayBufferLike) => boolean;
-  /** What is to be freed, the oldest first: since which round. */
+  /** The buffers that are to be freed, the oldest first, each with the round in which it was added. */
   readonly #rounds = new Map<ArrayBuffer, number>();
   #round = 0;
 
-  /** `isInUse` tells of buffers that must stay as they are. */
+  /** `isInUse` returns true for buffers that must not be freed. */
   constructor(isInUse: (buffer: ArrayBufferLike) => boolean) {
     this.#isInUse = isInUse;
   }
 
-  /** No request finds `buffer` any more: it is freed soon, unless it is in use then. */
+  /** Adds a buffer that no request finds any more. It is freed soon, unless it is in use then. */
   add(buffer: ArrayBufferLike): void {
     if (!this.isOn || !(buffer instanceof ArrayBuffer)) return;
-    this.#remove(buffer); // it has come back meanwhile
+    this.#remove(buffer); // it may have come back to the cache and left again
     this.#rounds.set(buffer, this.#round);
     this.bytes += buffer.byteLength;
   }
@@ -41,7 +41,7 @@ export class Reclaimer {
     if (this.#rounds.delete(buffer)) this.bytes -= buffer.byteLength;
   }
 
-  /** Frees `buffer` now, of which nothing else knows. */
+  /** Frees `buffer` now, unless it is in use. */
   free(buffer: ArrayBufferLike): void {
     if (!this.isOn || !(buffer instanceof ArrayBuffer) || buffer.detached) return;
     this.#remove(buffer);
@@ -49,8 +49,8 @@ export class Reclaimer {
   }
 
   /**
-   * To be called in each turn, before anything is answered. `round` counts those of Deno's own loop; `isQuiet`: no promise
-   * of an answer is waited for.
+   * Frees what can be freed. To be called in each turn before requests are handled. `round` counts the rounds of Deno's
+   * own loop. `isQuiet` is true if no promise is pending.
    */
   run(round: number, isQuiet: boolean): void {
     this.#round = round;

@@ -1,5 +1,5 @@
 /**
- * A parsed request: offsets into the bytes it came in. Strings are made only when asked for.
+ * A parsed request: offsets into the received bytes. Strings are created only on demand.
  * @module
  */
 import { FIELDS_MAX } from "../limits.ts";
@@ -7,64 +7,64 @@ import { CR, latin1, LF } from "./characters.ts";
 import { HttpError } from "./http_error.ts";
 import type { RequestBody } from "./request_body.ts";
 
-/** The four forms of a request target, RFC 9112 §3.2. */
+/** The form of a request target (RFC 9112 §3.2). */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
 /**
- * One request. A handler must not change it, and cannot put anything on it: requests whose heads have the same bytes may
- * share one object (see `head_cache.ts`), which is frozen. Others are filled by the parser again and again; a handler that
- * needs one of them beyond its first `await` has it to itself, since the connection then takes a new one.
+ * A request. A handler must not change it, and cannot add properties. Requests whose heads are equal byte for byte may
+ * share one frozen object (see `head_cache.ts`). The parser reuses the other objects. A handler that waits (`await`)
+ * keeps its object: the connection then continues with a new one.
  */
 export class HttpRequest {
-  /** Bytes of the head, while {@linkcode isShared}. */
+  /** The length of the head in bytes, if {@linkcode isShared} is true; otherwise 0. */
   headLength = 0;
-  /** Where all offsets point into. */
+  /** The bytes that all offsets refer to. */
   buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  /** A token, in the case in which it was sent (RFC 9110 §9.1): which methods there are is the handler's to say. */
+  /** The method as it was sent, any token (RFC 9110 §9.1). The handler decides which methods it supports. */
   method = "GET";
-  /** Offsets of the request line; the end is 0 while that was not found. */
+  /** The offset of the request line. */
   lineStart = 0;
-  /** See {@linkcode lineStart}. */
+  /** The offset of the end of the request line; 0 while it has not been found. */
   lineEnd = 0;
-  /** How the target was written. */
+  /** The form of the target. */
   targetForm: TargetForm = "origin";
-  /** Offsets of the path, undecoded; empty for an absolute-form target without one, which means `/`. */
+  /** The offset of the undecoded path. The path is empty for an absolute-form target without one, which means `/`. */
   pathStart = 0;
-  /** See {@linkcode pathStart}. */
+  /** The offset of the end of the path. */
   pathEnd = 0;
-  /** Offsets of the query, its `?` included; empty without one. */
+  /** The offset of the query, which includes its `?`; equal to {@linkcode queryEnd} without a query. */
   queryStart = 0;
-  /** See {@linkcode queryStart}. */
+  /** The offset of the end of the query. */
   queryEnd = 0;
-  /** 0 or 1: HTTP/1.0 or HTTP/1.1; later 1.x count as 1. */
+  /** The minor version: 0 for HTTP/1.0, 1 for HTTP/1.1 and later. */
   minorVersion = 1;
-  /** The client wants the connection to persist, RFC 9112 §9.3. */
+  /** Whether the client wants a persistent connection (RFC 9112 §9.3). */
   keepAlive = true;
-  /** −1 without Content-Length. */
+  /** The value of Content-Length in bytes; −1 without that field. */
   contentLength: number = -1;
-  /** The body comes in chunks, RFC 9112 §7.1. */
+  /** Whether the body is sent in chunks (RFC 9112 §7.1). */
   chunked = false;
-  /** The client waits for 100 (Continue) before it sends the body, RFC 9110 §10.1.1. */
+  /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1). */
   expectsContinue = false;
-  /** It has Range or one of the If-… fields, RFC 9110 §13 and §14. */
+  /** Whether there is a Range or an If-… field (RFC 9110 §13 and §14). */
   isConditional = false;
-  /** How many field lines there are. */
+  /** The number of field lines. */
   fieldCount = 0;
-  /** Four offsets a field: name start and end, value start and end. */
+  /** Four offsets for each field: start and end of the name, start and end of the value. */
   readonly fields: Int32Array;
-  /** True when the object stands for every request with this very head. */
+  /** Whether this object stands for all requests with this head. */
   isShared = false;
-  /** Its body on its way; null where there is none, or where it was dropped because the handler ignores bodies. */
+  /** The body while it arrives. Null if there is none, or if the handler ignores bodies (`ignoresBodies`). */
   incoming: RequestBody | null = null;
 
-  /** With room for so many fields. */
+  /** Creates a request with room for `fieldsMax` fields. */
   constructor(fieldsMax: number = FIELDS_MAX) {
     this.fields = new Int32Array(fieldsMax * 4);
-    // The object serves other clients, too: what a handler puts on it must not reach them.
+    // The object is reused for other clients: a property that a handler adds must not reach them.
     if (new.target === HttpRequest) Object.preventExtensions(this);
   }
 
-  /** Becomes `other`, to be shared, with its head `other.buffer[start, start + length)` in a buffer of its own. */
+  /** Becomes a shared copy of `other`, whose head `other.buffer[start, start + length)` is copied, too. */
   copyFrom(other: HttpRequest, start: number, length: number): void {
     for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i]! - start;
     this.buffer = other.buffer.slice(start, start + length);
@@ -87,7 +87,10 @@ export class HttpRequest {
     this.fieldCount = other.fieldCount;
   }
 
-  /** Nothing is known of it but its method, if that, and its first line, of at most `lineBytesMax` bytes, which is at or in `buffer[start, end)`. */
+  /**
+   * Clears everything except for the method. The request line is the first line of `buffer[start, end)`, cut at
+   * `lineBytesMax` bytes.
+   */
   setUnknown(buffer: Uint8Array<ArrayBuffer>, start: number, end: number, lineBytesMax: number): void {
     let lineEnd = start;
     const limit = Math.min(end, start + lineBytesMax);
@@ -98,56 +101,68 @@ export class HttpRequest {
     this.lineEnd = lineEnd;
   }
 
-  /** True when a body follows the head. */
+  /** True if a body follows the head. */
   get hasBody(): boolean {
     return this.chunked || this.contentLength > 0;
   }
 
-  /** The body, piece by piece; null where there is none. Reading slowly makes the client send slowly. */
+  /**
+   * The body as a stream; null if there is none. A slow reader slows the client down.
+   */
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     return this.incoming === null ? null : this.incoming.stream();
   }
 
   /**
-   * The whole body; no bytes where there is none.
-   * @throws {HttpError} 400, 408 or 413 when it does not arrive as it should.
+   * Resolves to the whole body; to no bytes if there is none.
+   * @throws {HttpError} 400, 408 or 413 if the body is malformed, too slow or too large; 503 if bodies take too much
+   * memory
    */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return this.incoming === null ? Promise.resolve(new Uint8Array(0)) : this.incoming.bytes();
   }
 
-  /** The whole body as text in UTF-8. @throws {HttpError} as {@linkcode bytes}. */
+  /**
+   * Resolves to the whole body, decoded as UTF-8.
+   * @throws {HttpError} as {@linkcode bytes}
+   */
   text(): Promise<string> {
     const text = this.bytes().then((bytes) => new TextDecoder().decode(bytes));
     text.catch(() => {}); // as in RequestBody.bytes
     return text;
   }
 
-  /** The whole body as JSON. @throws {HttpError} as {@linkcode bytes}, and 400 when it is no JSON. */
+  /**
+   * Resolves to the value of the body as JSON.
+   * @throws {HttpError} as {@linkcode bytes}; 400 if the body is not JSON
+   */
   json(): Promise<unknown> {
     const json = this.text().then((text) => parseJson(text));
     json.catch(() => {}); // as in RequestBody.bytes
     return json;
   }
 
-  /** The path as it was sent, undecoded. */
+  /** The path as it was sent, undecoded; `/` for an absolute-form target without a path. */
   get path(): string {
     return this.pathStart === this.pathEnd ? "/" : latin1(this.buffer, this.pathStart, this.pathEnd);
   }
 
-  /** Host and port that the client means: of an absolute-form target, else of Host (RFC 9112 §3.3); null without. */
+  /**
+   * The host and port that the request is for: those of an absolute-form target, otherwise the value of Host (RFC 9112
+   * §3.3). Null if there is neither.
+   */
   get authority(): string | null {
     if (this.targetForm !== "absolute") return this.header("host") || null;
     const slash = this.buffer.lastIndexOf(0x2f, this.pathStart - 1);
     return latin1(this.buffer, slash + 1, this.pathStart);
   }
 
-  /** The query as it was sent, from its `?`; empty without one. */
+  /** The query as it was sent, including its `?`; empty without a query. */
   get query(): string {
     return latin1(this.buffer, this.queryStart, this.queryEnd);
   }
 
-  /** Every field line in its order, names as they were sent. */
+  /** Iterates over the field lines in their order. Names are as they were sent. */
   *headers(): Generator<[name: string, value: string]> {
     for (let i = 0; i < this.fieldCount * 4; i += 4) {
       const { buffer: bytes, fields } = this;
@@ -156,8 +171,8 @@ export class HttpRequest {
   }
 
   /**
-   * The value of field `name` (lower case); several lines joined by `, ` (RFC 9110 §5.3), those of Cookie by `; ` (RFC 9113
-   * §8.2.3); null without any.
+   * Returns the value of the field `name`, which must be in lower case; null without such a field. Several lines are
+   * joined by `, ` (RFC 9110 §5.3), those of Cookie by `; ` (RFC 9113 §8.2.3).
    */
   header(name: string): string | null {
     let found: string | null = null;
@@ -179,7 +194,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** True when the token of `name.length` bytes at `start` is `name` (lower case), whatever its case. */
+/** Returns true if the `name.length` bytes at `start` equal `name`, ignoring case. `name` must be in lower case. */
 export function isName(bytes: Uint8Array, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     const byte = bytes[start + i]!;

@@ -1,5 +1,5 @@
 /**
- * A request's body on its way to a handler: pieces as they arrive, as many as fit until the handler takes them.
+ * The body of a request on its way to a handler. Pieces are queued as they arrive, up to a bound, until they are read.
  * @module
  */
 import { bytesOf } from "../../ffi/libc/bytes.ts";
@@ -8,19 +8,19 @@ import { bodyMemory, NoRoom } from "./body_memory.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Takes a body's data, piece by piece; a piece is valid during the call only. */
+/** The destination of a body's data. */
 export interface BodySink {
-  /** Takes the next piece. */
+  /** Takes the next piece, which is valid during the call only. */
   push(piece: Uint8Array): void;
 }
 
-/** Somebody who waits for the next piece. */
+/** A reader that waits for the next piece. */
 interface Waiting {
   resolve(piece: Bytes | null): void;
   reject(error: Error): void;
 }
 
-/** One body. It is read once, by one reader. */
+/** The body of a request. One reader can read it, once. */
 export class RequestBody implements BodySink {
   #pieces: Bytes[] = [];
   #queuedBytes = 0;
@@ -28,32 +28,32 @@ export class RequestBody implements BodySink {
   #error: Error | null = null;
   #waiting: Waiting | null = null;
   #isTaken = false;
-  /** Nobody wants the rest. */
+  /** The reader does not want the rest; it is dropped. */
   #isDropped = false;
   #stream: ReadableStream<Bytes> | null = null;
   readonly #onWanted: () => void;
 
-  /** `onWanted` is called each time the reader wants more than is there: from any promise or timer. */
+  /** `onWanted` is called each time the reader wants more than has arrived, from any promise or timer. */
   constructor(onWanted: () => void) {
     this.#onWanted = onWanted;
   }
 
-  /** False while so much waits for the reader that no more should be received. */
+  /** False while so many bytes wait for the reader that no more should be received. */
   get hasRoom(): boolean {
     return this.#queuedBytes < REQUEST_BODY_QUEUE_BYTES_MAX;
   }
 
-  /** True once somebody began to read it, or may do so at any time. */
+  /** True once the body is being read, or may be read at any time. */
   get isTouched(): boolean {
     return this.#isTaken || this.#stream !== null;
   }
 
-  /** True while the reader waits for more of it. */
+  /** True while the reader waits for more bytes. */
   get isAwaited(): boolean {
     return this.#waiting !== null;
   }
 
-  /** A piece arrived. */
+  /** Queues a copy of a piece, or gives it to the waiting reader. */
   push(piece: Uint8Array): void {
     const bytes = bytesOf(piece, "A piece of a body");
     if (bytes.length === 0 || this.#isDropped) return;
@@ -63,13 +63,13 @@ export class RequestBody implements BodySink {
     this.#queuedBytes += copy.length;
   }
 
-  /** It is whole. */
+  /** Marks the body as complete. */
   end(): void {
     this.#isEnded = true;
     if (this.#waiting !== null) this.#wake(null);
   }
 
-  /** No more comes of it. What has arrived is lost, too: half a body must not be taken for a whole one. */
+  /** Ends the body with an error. Queued bytes are dropped, too, because a part must not be mistaken for the whole. */
   fail(error: Error): void {
     if (this.#isEnded || this.#error !== null) return;
     this.#error = error;
@@ -79,10 +79,15 @@ export class RequestBody implements BodySink {
     waiting?.reject(error);
   }
 
-  /** All of it. @throws {HttpError} 400, 408 or 413 when it does not arrive as it should; 503: no room. */
+  /**
+   * Resolves to the whole body.
+   * @throws {HttpError} 400, 408 or 413 if the body is malformed, too slow or too large; 503 if bodies take too much
+   * memory
+   * @throws {TypeError} if the body is, or was, read
+   */
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = this.#bytes();
-    bytes.catch(() => {}); // a handler that stopped waiting for it must not end the process
+    bytes.catch(() => {}); // a rejection that the handler ignores must not end the process
     return bytes;
   }
 
@@ -101,7 +106,7 @@ export class RequestBody implements BodySink {
           throw new NoRoom();
         }
       }
-    } finally { // what the handler gets is the handler's
+    } finally { // the result belongs to the handler, and counts no longer
       bodyMemory.add(-length);
     }
     if (pieces.length === 1) return pieces[0]!;
@@ -114,7 +119,7 @@ export class RequestBody implements BodySink {
     return whole;
   }
 
-  /** The same piece by piece: the client is not asked for more than is read. The same stream each time. */
+  /** Returns the body as a stream, the same one each time. A slow reader slows the client down. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     let isReading = false;
     return this.#stream ??= new ReadableStream<Bytes>({
@@ -129,7 +134,7 @@ export class RequestBody implements BodySink {
     }, { highWaterMark: 0 });
   }
 
-  /** The client need not wait for a reader any more. */
+  /** Drops the rest of the body, so that the client need not wait for a reader. */
   #drop(): void {
     this.#isTaken = this.#isDropped = true;
     const { hasRoom } = this;

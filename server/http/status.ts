@@ -51,12 +51,12 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [511, "Network Authentication Required"],
 ]);
 
-/** The reason phrase of `status`; empty, which RFC 9112 §4 allows, when there is none. */
+/** Returns the reason phrase of `status`, or "" for an unknown status, which RFC 9112 §4 allows. */
 export function reasonPhrase(status: number): string {
   return REASONS.get(status) ?? "";
 }
 
-/** False for the statuses that never have content: 1xx, 204, 304 (RFC 9110 §6.4.1). */
+/** Returns false for a status whose responses never have content: 1xx, 204, 304 (RFC 9110 §6.4.1). */
 export function mayHaveContent(status: number): boolean {
   return status >= 200 && status !== 204 && status !== 304;
 }

@@ -1,5 +1,5 @@
 /**
- * The request target in its four forms. Source: RFC 9112 §3.2, RFC 3986 §3.
+ * The parser of request targets. Source: RFC 9112 §3.2, RFC 3986 §3.
  * @module
  */
 import { TARGET_BYTES_MAX } from "../limits.ts";
@@ -16,8 +16,8 @@ const CLOSE = 0x5d;
 const COLON = 0x3a;
 
 /**
- * Reads the target at `start` and the space behind it. Returns the offset after that space, 0 when the input ends
- * first, or a negated status: −414 for one that is too long, −400 for one that fits no form of its method.
+ * Parses the target at `start` and the space after it. Returns the offset after that space, 0 if the input ends before,
+ * or a negated status: −414 if the target is too long, −400 if it has no form that its method allows.
  */
 export function parseTarget(bytes: Uint8Array, start: number, limit: number, request: HttpRequest): number {
   let i = start;
@@ -37,7 +37,7 @@ export function parseTarget(bytes: Uint8Array, start: number, limit: number, req
     return i + 1;
   }
   if (bytes[start] === ASTERISK && i - start === 1) {
-    // §3.2.4: for OPTIONS only; for a method without a constant name the caller looks
+    // §3.2.4: for OPTIONS only. For a method that is not in its table, `method` is "" here, and the caller checks it.
     request.targetForm = "asterisk";
     setPath(request, start, i, i);
     return request.method === "OPTIONS" || request.method === "" ? i + 1 : -400;
@@ -45,7 +45,10 @@ export function parseTarget(bytes: Uint8Array, start: number, limit: number, req
   return parseAbsolute(bytes, start, i, request) ? i + 1 : -400;
 }
 
-/** §3.2.2: a server must accept it, and must use its authority instead of Host (this one serves any host). */
+/**
+ * Parses an absolute-form target (§3.2.2). A server must accept it and use its authority instead of Host. This server
+ * serves every host.
+ */
 function parseAbsolute(bytes: Uint8Array, start: number, end: number, request: HttpRequest): boolean {
   let authority = 0;
   if (end - start > 7 && isName(bytes, start, "http://")) authority = start + 7;
@@ -59,7 +62,7 @@ function parseAbsolute(bytes: Uint8Array, start: number, end: number, request: H
   return true;
 }
 
-/** Finds the query. What a `%` in the path stands for, if for anything, is for those to say who decode it. */
+/** Finds the query. Percent-encoding in the path is left to the code that decodes it. */
 function splitQuery(bytes: Uint8Array, start: number, end: number, request: HttpRequest): void {
   let i = start;
   while (i < end && bytes[i] !== QUESTION) i++;
@@ -74,8 +77,8 @@ function setPath(request: HttpRequest, pathStart: number, pathEnd: number, query
 }
 
 /**
- * True when the bytes are `host[:port]`, the host a name, an IPv4 address or an IPv6 address in brackets, without
- * user information (RFC 9110 §4.2.4). A name may not be empty.
+ * Returns true if the bytes are `host[:port]`, where the host is a name, an IPv4 address, or an IPv6 address in
+ * brackets. User information is not allowed (RFC 9110 §4.2.4), nor is an empty name.
  */
 export function isAuthority(bytes: Uint8Array, start: number, end: number, needsPort: boolean): boolean {
   let i = start;

@@ -1,52 +1,61 @@
 /**
- * Where a server may listen, and how that is written.
+ * Addresses to listen on, and their text form.
  * @module
  */
 import { formatAddress } from "../../ffi/socket/socket.ts";
 import { UNIX_PATH_BYTES_MAX, UNIX_PREFIX } from "../../ffi/socket/socket_address.ts";
 import { Expected } from "../usage_error.ts";
 
-/** One address to listen on. */
+/** An address to listen on. */
 export type ListenAddress =
   | {
     readonly kind: "tcp";
-    /** IPv4 or IPv6; `::` takes clients of both. */
+    /** An IPv4 or IPv6 address. `::` accepts clients of both. */
     readonly host: string;
-    /** 0: the kernel chooses. */
+    /** A port; 0 lets the kernel choose one. */
     readonly port: number;
   }
   | {
     readonly kind: "unix";
-    /** The path of a file, or `@` and a name of the abstract namespace. */
+    /** The path of a file, or `@` and a name in the abstract namespace. */
     readonly path: string;
   };
 
-/** Where a port without an address is: on every interface, for clients of IPv4. */
+/** The host of a port without an address: all interfaces, for IPv4 clients. */
 export const EVERY_IPV4 = "0.0.0.0";
-/** Every interface, for clients of both kinds. */
+/** The host for all interfaces, for IPv4 and IPv6 clients. */
 export const EVERY_IP = "::";
 
-/** The largest port. */
 export const PORT_MAX = 65535;
 
-/** What is said of an address that is none. */
+/** The expected form of an IP address, for error messages. */
 export const EXPECTED_ADDRESS = "an IPv4 or IPv6 address such as 127.0.0.1 or ::1";
 
-/** A port, 0 to 65535. */
+/**
+ * Parses a port, 0 to 65535.
+ * @throws {Expected} when `text` is not a port
+ */
 export function readPort(text: string): number {
   const port = Number(text);
   if (!/^\d{1,5}$/.test(text) || port > PORT_MAX) throw new Expected(`a whole number from 0 to ${PORT_MAX}`);
   return port;
 }
 
-/** An address. Whether it has the right digits is for the kernel to say; a name would have to be looked up. */
+/**
+ * Parses the host of an address. The digits are left to the kernel to check. Names are not accepted, because they would
+ * have to be looked up, except for `localhost`.
+ * @throws {Expected} when `text` does not look like an IP address
+ */
 export function readHost(text: string): string {
   const host = text === "localhost" ? "127.0.0.1" : text.replace(/^\[(.*)\]$/, "$1");
   if (!/^[0-9.]+$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(host)) throw new Expected(EXPECTED_ADDRESS);
   return host;
 }
 
-/** The path of a file or a directory, as the kernel takes it: no shell has expanded `~`. */
+/**
+ * Returns a path as it is, unless it begins with `~`, which only shells expand.
+ * @throws {Expected} when it does
+ */
 export function withoutTilde(path: string): string {
   if (!/^~([^/]*\/|$)/.test(path)) return path;
   throw new Expected(
@@ -54,11 +63,15 @@ export function withoutTilde(path: string): string {
   );
 }
 
-/** What is said of an address that is none. */
+/** The expected form of an address to listen on, for error messages. */
 export const EXPECTED_LISTEN_ADDRESS =
   "a port, an address and a port such as 127.0.0.1:8080 or [::1]:8080, or unix: and a path";
 
-/** Reads `8080`, `127.0.0.1:8080`, `[::1]:8080`, `*:8080` (every address of both kinds), `unix:/run/a.sock`, `unix:@a`. */
+/**
+ * Parses an address to listen on: `8080`, `127.0.0.1:8080`, `[::1]:8080`, `*:8080` (all interfaces, IPv4 and IPv6),
+ * `unix:/run/a.sock`, `unix:@a`.
+ * @throws {Expected} when `text` is not such an address
+ */
 export function readListenAddress(text: string): ListenAddress {
   if (text.startsWith(UNIX_PREFIX)) {
     return { kind: "unix", path: readUnixPath(withoutTilde(text.slice(UNIX_PREFIX.length))) };
@@ -77,7 +90,10 @@ function readListenHost(host: string | undefined): string {
   return address;
 }
 
-/** The path of a UNIX socket, which the kernel has little room for. */
+/**
+ * Checks the path of a UNIX socket, whose length the kernel limits.
+ * @throws {Expected} when `path` is empty, too long, or contains a NUL
+ */
 export function readUnixPath(path: string): string {
   const name = path.startsWith("@") ? path.slice(1) : path;
   if (name === "" || path.includes("\0")) {
@@ -90,7 +106,7 @@ export function readUnixPath(path: string): string {
   return path;
 }
 
-/** As it is written. */
+/** Formats an address as {@linkcode readListenAddress} reads it. */
 export function formatListenAddress(address: ListenAddress): string {
   return address.kind === "unix"
     ? `${UNIX_PREFIX}${address.path}`

@@ -1,9 +1,9 @@
 /**
- * All connections of a server. One that has nothing to do is no object: a number in a few arrays, from which the next
- * readiness makes a `Connection` again, out of those that are left over from others.
+ * All connections of a server. An idle connection has no object, only entries in a few arrays indexed by descriptor.
+ * When it becomes readable it gets a pooled `Connection`.
  *
- * Idle connections stand in a list in the order in which they became idle. Since all of them may be idle equally long,
- * that is also the order of their deadlines.
+ * Idle connections are in a linked list, in the order in which they became idle. All have the same idle timeout, so
+ * this is also the order of their deadlines.
  * @module
  */
 import { EAGAIN } from "../../ffi/libc/errno.ts";
@@ -12,9 +12,9 @@ import { Connection, type ConnectionKeeper, STATES } from "../connection/connect
 import type { ConnectionContext } from "../connection/context.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
 import {
+  EVICT_AFTER_MS,
+  EVICT_LOOKS_MAX,
   EXPIRATIONS_PER_TURN_MAX,
-  GIVES_WAY_AFTER_MS,
-  GIVES_WAY_LOOKS_MAX,
   POOLED_CONNECTIONS_MAX,
 } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
@@ -27,22 +27,22 @@ const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
 /** Serves a client that was just accepted as `fd`, in phase one. */
-export type Service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) => void;
+export type Service = (fd: number, context: ConnectionContext, keeper: ConnectionKeeper) => void;
 
-/** The table of all connections of a server. It is itself the source that is woken for each idle connection. */
+/** The table of all connections of a server. It is also the source that the reactor wakes for an idle connection. */
 export class Connections extends Source implements ConnectionKeeper, Admission {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
   readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
-  // By descriptor, for idle connections: neighbours in the list, since when, and what the poller was asked.
+  // By descriptor, for idle connections: neighbours in the list, the start of idling, and the interest of the poller.
   #older = new Int32Array(1024);
   #newer = new Int32Array(1024);
   #sinceMs = new Float64Array(1024);
   #interests = new Uint8Array(1024);
-  /** By descriptor, for all of them: since when. */
+  /** By descriptor, for all connections: the instant at which the client was accepted. */
   #acceptedMs = new Float64Array(1024);
   #oldest = NONE;
   #newest = NONE;
@@ -51,67 +51,69 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #overload: Overload;
 
   /**
-   * `service` gives its own objects to clients; null: HTTP, where idle connections have none. `onClosed` is called after
-   * each connection that has ended. `speaksHttp`: who is refused is told so.
+   * `service` serves clients with objects of its own; null means HTTP, whose idle connections have no objects.
+   * `onClosed` is called after each connection has ended. `speaksHttp` tells whether rejected clients get an HTTP
+   * response.
    */
   constructor(
-    host: ConnectionContext,
+    context: ConnectionContext,
     service: Service | null,
     onClosed: () => void,
     speaksHttp: boolean = service === null,
   ) {
     super(NONE);
-    this.#host = host;
+    this.#context = context;
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#overload = new Overload(host);
-    this.#gate = host.proxyProtocol ? new ProxyGate(host, this) : null;
+    this.#overload = new Overload(context);
+    this.#gate = context.proxyProtocol ? new ProxyGate(context, this) : null;
   }
 
-  /** How many there are, whatever they do. */
+  /** The number of connections in all states. */
   get count(): number {
     return this.#count;
   }
 
   /**
-   * A client was accepted as `fd`. Most often its first request is there already: then the poller need not be told
-   * of it before that is answered. For phase one, so that it is received with the others.
+   * Handles a client that was just accepted as `fd`. Usually its first request has already arrived, and the poller need
+   * not watch the descriptor before that is answered. Called in phase one, so that the request is received together
+   * with the others.
    */
   accept(fd: number): void {
-    const { limits, accounting } = this.#host;
+    const { limits, accounting } = this.#context;
     accounting.counters.accept();
     this.#forget(fd);
     if (this.#gate === null) return this.admit(fd);
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
+      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.reject(fd);
     }
-    this.#count++; // until it is known whose it is
+    this.#count++; // until the header has named the client
     this.#gate.accept(fd);
   }
 
-  /** The header of the PROXY protocol was read: `fd` is the client's that it named. */
+  /** Serves the client of `fd`, after a PROXY header if there is one. */
   admit(fd: number): void {
     if (this.#gate !== null) this.#count--;
-    const { reactor, transport, buffers, limits, addressLimits } = this.#host;
+    const { reactor, transport, buffers, limits, addressLimits } = this.#context;
     const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
     if (network !== null) {
-      this.#host.onFull(
+      this.#context.onFull(
         `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
       );
-      return this.refuse(fd);
+      return this.reject(fd);
     }
-    // Only now: who has too many already must not push out others.
+    // Only after that check: a client with too many connections must not evict others.
     if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
       addressLimits?.leave(fd);
-      this.#host.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.refuse(fd);
+      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+      return this.reject(fd);
     }
     this.#count++;
     if (fd >= this.#older.length) this.#grow(fd);
     this.#acceptedMs[fd] = reactor.now;
-    if (this.#service !== null) return this.#service(fd, this.#host, this);
+    if (this.#service !== null) return this.#service(fd, this.#context, this);
     const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
@@ -121,31 +123,31 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     const status = reactor.register(this, Interest.READABLE, fd);
     if (status >= 0) {
       this.#append(fd, Interest.READABLE);
-      if (this.#host.isDraining) this.#wake(fd).drain(); // it has said nothing yet
+      if (this.#context.isDraining) this.#wake(fd).drain(); // no request has arrived yet
       return;
     }
     this.#count--;
     addressLimits?.leave(fd);
-    this.#host.onRefused(status);
-    this.refuse(fd);
+    this.#context.onRefused(status);
+    this.reject(fd);
   }
 
-  /** There is no room for a client that was just accepted: it is told so, where it can be. */
-  refuse(fd: number): void {
-    this.#host.accounting.counters.refuse();
+  /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
+  reject(fd: number): void {
+    this.#context.accounting.counters.refuse();
     this.#forget(fd);
     if (this.#speaksHttp) this.#overload.reject(fd);
     close(fd);
   }
 
-  /** Evicts the client that has been idle longest, if that is long enough; false: none can be evicted. */
+  /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
   makeRoom(): boolean {
-    const { reactor, transport } = this.#host;
+    const { reactor, transport } = this.#context;
     let fd = this.#oldest;
-    for (let looks = 0; looks < GIVES_WAY_LOOKS_MAX && fd !== NONE; looks++) {
-      if (reactor.now - this.#sinceMs[fd]! < GIVES_WAY_AFTER_MS) return false;
+    for (let looks = 0; looks < EVICT_LOOKS_MAX && fd !== NONE; looks++) {
+      if (reactor.now - this.#sinceMs[fd]! < EVICT_AFTER_MS) return false;
       const newer = this.#newer[fd]!;
-      if (transport.peek(fd, ONE_BYTE) <= 0) { // else its next request is here
+      if (transport.peek(fd, ONE_BYTE) <= 0) { // otherwise its next request has arrived
         reactor.retire(this.#wake(fd));
         return true;
       }
@@ -154,57 +156,60 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     return false;
   }
 
-  /** Phase one: descriptor `fd`, which was idle, is ready. */
+  /** Handles readiness of `fd`, which is idle, in phase one. */
   override onReady(readiness: Readiness, fd: number): void {
     if (readiness === Readiness.WRITABLE) return;
-    const { reactor, transport, buffers } = this.#host;
+    const { reactor, transport, buffers } = this.#context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) buffers.returnSlot(); // said too much: it rests on
+    if (count === -EAGAIN) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
   }
 
-  /** `fd` was closed before it was known whose it is. */
+  /** Handles the end of `fd` before its PROXY header was complete. */
   lost(fd: number): void {
     this.#count--;
     this.#forget(fd);
     this.#onClosed();
   }
 
-  rest(connection: Connection): void {
+  idle(connection: Connection): void {
     const { fd } = connection;
     this.#append(fd, connection.interest);
-    this.#host.reactor.handOver(fd, this);
+    this.#context.reactor.handOver(fd, this);
     this.#recycle(connection);
   }
 
   refused(connection: Connection, status: number): void {
-    this.#host.reactor.retire(connection);
-    this.#host.accounting.counters.refuse();
-    this.#host.onRefused(status);
+    this.#context.reactor.retire(connection);
+    this.#context.accounting.counters.refuse();
+    this.#context.onRefused(status);
   }
 
   closed(connection: Connection): void {
     this.#count--;
-    this.#host.addressLimits?.leave(connection.fd);
+    this.#context.addressLimits?.leave(connection.fd);
     this.#forget(connection.fd);
     this.#recycle(connection);
     this.#onClosed();
   }
 
-  /** Ends connections that have been idle too long. */
+  /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
-    const { reactor } = this.#host;
+    const { reactor } = this.#context;
     for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
-      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#host.limits.keepAliveTimeoutMs;
+      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#context.limits.keepAliveTimeoutMs;
       if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
       reactor.retire(this.#wake(this.#oldest));
     }
     if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
   }
 
-  /** The server is to stop: idle connections are woken, and wait a moment longer for a request that is on its way. */
+  /**
+   * Prepares for the stop of the server: idle connections are woken, and wait a moment longer for a request that may be
+   * on its way.
+   */
   drain(): void {
     this.#gate?.drain();
     while (this.#oldest !== NONE) {
@@ -213,15 +218,15 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     }
   }
 
-  /** Once the reactor has ended: closes idle connections. */
+  /** Closes idle connections, after the reactor has ended. */
   close(): void {
     for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
   }
 
-  /** How many there are in each state, and some of them one by one, those first that are at work. */
+  /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
-    const { reactor } = this.#host;
-    const nowMs = Math.trunc(performance.now()); // somebody may ask while the loop is parked
+    const { reactor } = this.#context;
+    const nowMs = Math.trunc(performance.now()); // the reactor's clock stands still while the loop is parked
     const shown: ConnectionSnapshot[] = [];
     const show = (fd: number, state: string, queuedBytes: number) => {
       const ageMs = nowMs - this.#acceptedMs[fd]!;
@@ -230,7 +235,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
     states["idle"] = this.#idleCount;
-    // Who has come in this very turn is not registered yet.
+    // Connections that were accepted in this turn may not be registered yet.
     states["reading"] = this.#count - this.#idleCount;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
@@ -252,7 +257,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #append(fd: number, interest: Interest): void {
-    const { reactor, limits } = this.#host;
+    const { reactor, limits } = this.#context;
     this.#idleCount++;
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
@@ -264,7 +269,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
   }
 
-  /** Takes `fd` out of the list, and gives it an object. */
+  /** Removes `fd` from the list of idle connections, and gives it an object. */
   #wake(fd: number): Connection {
     this.#idleCount--;
     const older = this.#older[fd]!;
@@ -274,12 +279,12 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
     const connection = this.#attach(fd, this.#interests[fd]!);
-    this.#host.reactor.handOver(fd, connection);
+    this.#context.reactor.handOver(fd, connection);
     return connection;
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    const connection = this.#pool.pop() ?? new HttpConnection(this.#host, this);
+    const connection = this.#pool.pop() ?? new HttpConnection(this.#context, this);
     connection.attach(fd, interest);
     return connection;
   }
@@ -291,8 +296,8 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #forget(fd: number): void {
-    this.#host.clientAddresses.forget(fd);
-    this.#host.accounting.forget(fd);
+    this.#context.clientAddresses.forget(fd);
+    this.#context.accounting.forget(fd);
   }
 
   #grow(fd: number): void {

@@ -1,5 +1,5 @@
 /**
- * Accepts clients.
+ * Listening sockets, which accept clients.
  * @module
  */
 import {
@@ -26,7 +26,7 @@ import { Interest } from "../loop/poller.ts";
 import { type Reactor } from "../loop/reactor.ts";
 import { Source } from "../loop/source.ts";
 
-/** accept(2): what befell one client's connection; another may wait. EPERM is a firewall's. */
+/** Errors of accept(2) that concern one client. Others may wait. EPERM comes from a firewall. */
 const OF_ONE_CLIENT: ReadonlySet<number> = new Set([
   EINTR,
   ECONNABORTED,
@@ -42,19 +42,19 @@ const OF_ONE_CLIENT: ReadonlySet<number> = new Set([
   ETIMEDOUT,
 ]);
 
-/** Who gets those that were accepted. */
+/** The receiver of accepted clients. */
 export interface Acceptor {
-  /** How many are accepted in one turn. */
+  /** The greatest number of clients to accept in one turn. */
   readonly acceptsPerTurnMax: number;
-  /** A client was accepted as `fd`. */
+  /** Serves a client that was accepted as `fd`. */
   accept(fd: number): void;
-  /** A client was accepted as `fd` only to be told that there is no room, and closed. */
-  refuse(fd: number): void;
-  /** No descriptor is left: true when some will be, after this turn. */
+  /** Rejects and closes a client that was accepted as `fd`. */
+  reject(fd: number): void;
+  /** Called when no descriptor is left. Returns true if some will be free after this turn. */
   makeRoom(): boolean;
-  /** An accept failed for our own sake: no descriptor or memory is left. */
+  /** Reports that accept(2) failed for lack of descriptors or memory. */
   exhausted(errno: number): void;
-  /** After {@linkcode Listener.drain}: its socket is closed. */
+  /** Called when the listening socket is closed, such as after {@linkcode Listener.drain}. */
   closed(): void;
 }
 
@@ -62,33 +62,36 @@ export interface Acceptor {
 export class Listener extends Source {
   readonly #reactor: Reactor;
   readonly #acceptor: Acceptor;
-  /** Given up when there is no other, so that who waits can be told; < 0: there is none. */
+  /**
+   * A descriptor that is closed when no other is left, so that a waiting client can be accepted and rejected; −1 or
+   * −errno if there is none.
+   */
   #reserve = reserveDescriptor();
   #isPaused = false;
-  /** How many turns it goes on accepting, once it is to end; Infinity: it is not. */
+  /** The number of turns in which it still accepts, once it is draining; otherwise Infinity. */
   #turnsLeft = Infinity;
 
   constructor(fd: number, reactor: Reactor, acceptor: Acceptor) {
     super(fd);
-    this.isHeldElsewhere = true; // by the one who handed it over
+    this.isHeldElsewhere = true; // by the process that passed it on
     this.#reactor = reactor;
     this.#acceptor = acceptor;
   }
 
   override onReady(): void {
-    if (this.#isPaused) return; // an edge tells of each client that comes
+    if (this.#isPaused) return; // an edge-triggered poller reports each new client
     if (this.#turnsLeft-- <= 0) return this.#reactor.retire(this);
-    let exhausted = 0; // the errno, once somebody was refused
+    let exhausted = 0; // the errno, once a client was rejected
     for (let budget = this.#acceptor.acceptsPerTurnMax; budget > 0; budget--) {
       const fd = accept(this.fd);
       if (fd >= 0) {
         this.#acceptor.accept(fd);
       } else if (fd === -EMFILE || fd === -ENFILE) {
         if (this.#acceptor.makeRoom()) return this.#reactor.again(this);
-        const refused = this.#refuseOne();
-        if (refused === -EAGAIN && exhausted === 0) return this.#emptied(); // accept(2) fails also when nobody waits
+        const rejected = this.#rejectOne();
+        if (rejected === -EAGAIN && exhausted === 0) return this.#emptied(); // EMFILE also comes if no client waits
         exhausted = -fd;
-        if (refused < 0) break;
+        if (rejected < 0) break;
       } else if (fd === -EAGAIN) {
         if (exhausted === 0) return this.#emptied();
         break;
@@ -101,8 +104,8 @@ export class Listener extends Source {
   }
 
   /**
-   * Accepts those who wait, and ends: closing the socket would reset them, though their requests may have arrived. Who comes
-   * meanwhile may be lost, unless another process accepts from the same socket.
+   * Accepts the waiting clients, and ends. Closing the socket at once would reset them, though their requests may have
+   * arrived. Clients that connect meanwhile may be lost, unless another process accepts from the same socket.
    */
   drain(): void {
     if (this.#isPaused) return this.#reactor.retire(this);
@@ -110,22 +113,25 @@ export class Listener extends Source {
     this.#reactor.again(this);
   }
 
-  /** Nobody waits. */
+  /** Handles an empty queue of clients. */
   #emptied(): void {
     if (this.#turnsLeft < Infinity) this.#reactor.retire(this);
   }
 
-  /** No descriptor is left, and nobody gives way: who waits longest is told so by means of the reserve. ≥ 0 or −errno. */
-  #refuseOne(): number {
+  /**
+   * Accepts and rejects the oldest waiting client by means of the reserve, because no descriptor is left and no
+   * connection can be evicted. Returns ≥ 0 or −errno.
+   */
+  #rejectOne(): number {
     if (this.#reserve < 0) return this.#reserve;
     close(this.#reserve);
     const fd = accept(this.fd);
-    if (fd >= 0) this.#acceptor.refuse(fd);
+    if (fd >= 0) this.#acceptor.reject(fd);
     this.#reserve = reserveDescriptor();
     return fd;
   }
 
-  /** Those who wait stay in the backlog, and the loop, which is for those who are in, does not spin on them. */
+  /** Pauses accepting. Waiting clients stay in the backlog, and the loop serves the connected ones without spinning. */
   #pause(errno: number): void {
     this.#acceptor.exhausted(errno);
     if (this.#turnsLeft < Infinity) return this.#reactor.retire(this);

@@ -1,6 +1,6 @@
 /**
- * Listening sockets, and all connections that come in by them. A server has one group, and maybe others beside it, whose
- * clients are served by another handler in the same loop.
+ * Listening sockets, and the connections that they accept. A server has one group. It may have others, whose clients
+ * are served by another handler in the same loop.
  * @module
  */
 import { describeErrno, orThrow } from "../../ffi/libc/errno.ts";
@@ -13,44 +13,47 @@ import type { ListeningSocket } from "./open.ts";
 import { Interest } from "../loop/poller.ts";
 import type { Snapshot } from "../metrics/statistics.ts";
 
-/** What is shared by the connections of a group. */
+/** The context of a group's connections. */
 export type GroupContext = ConnectionContext & { isDraining: boolean };
 
-/** What a group does beside HTTP, and whom it tells. */
+/** The protocol and the callbacks of a group. */
 export interface GroupOptions {
-  /** Gives its own objects to clients; null: HTTP. */
+  /** Serves clients with objects of its own; null means HTTP. */
   readonly service: Service | null;
   readonly speaksHttp: boolean;
-  /** After {@linkcode ListenerGroup.drain}: nobody is accepted any more. */
+  /** Called after {@linkcode ListenerGroup.drain} when no more clients are accepted. */
   readonly onStoppedAccepting: () => void;
-  /** The last connection has ended, and no other will come. */
+  /** Called when the last connection has ended, and no further client will be accepted. */
   readonly onDrained: () => void;
-  /** Hears, not too often, of what went wrong. */
+  /** Called for errors, at a limited rate. */
   readonly onError: (message: string) => void;
 }
 
-/** Listeners that share one service. */
+/** Listening sockets that share one service. */
 export class ListenerGroup {
-  readonly #host: GroupContext;
+  readonly #context: GroupContext;
   readonly #connections: Connections;
   readonly #listeners: readonly Listener[];
-  readonly #onDeaf: () => void;
+  readonly #onStoppedAccepting: () => void;
   readonly #onDrained: () => void;
 
-  /** The sockets are the group's, also when it throws. @throws {SystemError} when the poller does not take one */
-  constructor(host: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
+  /**
+   * The group owns `sockets`, even if this throws.
+   * @throws {SystemError} when the poller fails to watch a socket
+   */
+  constructor(context: GroupContext, sockets: readonly ListeningSocket[], options: GroupOptions) {
     const { service, speaksHttp, onStoppedAccepting, onDrained, onError } = options;
-    this.#host = host;
-    this.#onDeaf = onStoppedAccepting;
+    this.#context = context;
+    this.#onStoppedAccepting = onStoppedAccepting;
     this.#onDrained = onDrained;
-    const connections = new Connections(host, service, () => this.#closed(), speaksHttp);
+    const connections = new Connections(context, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
-    const { reactor } = host;
+    const { reactor } = context;
     this.#listeners = sockets.map(({ fd, isShared }) =>
       new Listener(fd, reactor, {
         acceptsPerTurnMax: isShared ? SHARED_ACCEPTS_PER_TURN_MAX : ACCEPTS_PER_TURN_MAX,
         accept: (client) => connections.accept(client),
-        refuse: (client) => connections.refuse(client),
+        reject: (client) => connections.reject(client),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onError(`Cannot accept clients for now: ${describeErrno(errno)}`),
         closed: () => this.#listenerClosed(),
@@ -66,20 +69,20 @@ export class ListenerGroup {
     orThrow(status, "watch the listening socket", "add");
   }
 
-  /** Clients that are connected. */
+  /** The number of connections. */
   get count(): number {
     return this.#connections.count;
   }
 
-  /** What they do. */
+  /** Returns the states of the connections. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
     return this.#connections.snapshot();
   }
 
-  /** Accepts those who wait already, and lets what has begun be finished. Only in the loop. */
+  /** Accepts the waiting clients, and finishes what has started. To be called in the loop only. */
   drain(): void {
-    const { reactor } = this.#host;
-    this.#host.isDraining = true;
+    const { reactor } = this.#context;
+    this.#context.isDraining = true;
     for (const listener of this.#listeners) listener.drain();
     for (const source of reactor.sources()) {
       if (source instanceof Connection && source.isKeptBy(this.#connections)) source.drain();
@@ -87,23 +90,25 @@ export class ListenerGroup {
     this.#connections.drain();
   }
 
-  /** Ends connections that have been idle too long, by the limits that are in force now. Only in the loop. */
+  /** Closes connections that have been idle longer than the current limit. To be called in the loop only. */
   expire(): void {
     this.#connections.onDeadline();
   }
 
-  /** Once the reactor has ended: closes idle connections. */
+  /** Closes idle connections, after the reactor has ended. */
   close(): void {
     this.#connections.close();
   }
 
   #listenerClosed(): void {
-    if (this.#host.isDraining && this.#listeners.every(({ retired }) => retired)) this.#onDeaf();
+    if (this.#context.isDraining && this.#listeners.every(({ retired }) => retired)) {
+      this.#onStoppedAccepting();
+    }
     this.#closed();
   }
 
   #closed(): void {
     const isAccepting = this.#listeners.some(({ retired }) => !retired);
-    if (this.#host.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
+    if (this.#context.isDraining && this.count === 0 && !isAccepting) this.#onDrained();
   }
 }

@@ -1,10 +1,11 @@
 /**
- * Opens what a server listens on.
+ * Opens the sockets that a server listens on.
  *
- * Where several processes serve, each has a TCP socket of its own for each address (SO_REUSEPORT): the kernel gives each
- * client to one of them, by a hash of its address, so that none is woken for another's clients. A UNIX socket knows no
- * such thing, and what systemd opened is one socket: these are shared. All processes are woken, whoever is not busy comes
- * first, and takes a few clients at a time, so that the others get theirs (`SHARED_ACCEPTS_PER_TURN_MAX`).
+ * If several processes serve, each has its own TCP socket for each address (SO_REUSEPORT). The kernel assigns each
+ * client to one of them by a hash of its address, so no process is woken for a client of another. For UNIX sockets this
+ * does not exist, and systemd passes one socket: these are shared. Then all processes are woken, and those that are not
+ * busy accept first. Each accepts a few clients at a time, so that others get some, too
+ * (`SHARED_ACCEPTS_PER_TURN_MAX`).
  * @module
  */
 import { takeOver } from "../../ffi/socket/inherited_socket.ts";
@@ -26,31 +27,32 @@ import {
 import { LISTEN_BACKLOG } from "../limits.ts";
 import { EVERY_IP, type ListenAddress } from "./address.ts";
 
-/** A socket that listens. */
+/** A listening socket. */
 export interface ListeningSocket {
-  /** Its descriptor. */
+  /** The descriptor. */
   readonly fd: number;
-  /** Where, as it is printed: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/epollet.sock`. */
+  /** The address as text: `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/epollet.sock`. */
   readonly name: string;
-  /** Where; the port is the one that the kernel chose. */
+  /** The address. Its port is the actual one if the kernel has chosen it. */
   readonly address: SocketAddress;
-  /** Other processes accept clients of the same queue. */
+  /** Whether other processes accept clients from the same queue. */
   readonly isShared: boolean;
-  /** Which file a UNIX socket that this program opened has: only that one is removed at the end. */
+  /** The identity of the file of a UNIX socket that this program has created. Only that file is removed at the end. */
   readonly file?: string;
 }
 
 /** How to listen. */
 export interface ListenSettings extends Pick<ListenOptions, "deferAccept">, UnixListenOptions {
-  /** Clients that may wait to be accepted; the system may allow fewer (net.core.somaxconn). */
+  /** The number of clients that may wait to be accepted. The system may allow fewer (net.core.somaxconn). */
   readonly backlog?: number;
 }
 
 /**
- * Listens on all of `addresses`, for `copies` processes: a list of sockets for each of them. Shared sockets stand in all
- * lists. All or nothing. `beside` are addresses that are listened on already, by sockets that stay.
+ * Listens on all of `addresses` for `copies` processes. Returns a list of sockets for each process; shared sockets are
+ * in all lists. If one address fails, all sockets are closed. `beside` are addresses on which other sockets already
+ * listen.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
- * @throws {RangeError} for a host that is no IP address
+ * @throws {RangeError} when a host is not an IP address
  */
 export function openListeners(
   addresses: readonly ListenAddress[],
@@ -86,13 +88,16 @@ export function openListeners(
   }
 }
 
-/** Somebody else has the port for clients of IPv4: `::` must not want it, too. */
+/** Returns true if another socket listens on the port for IPv4, so that `::` must accept IPv6 clients only. */
 function hasIpv4(addresses: readonly ListenAddress[], port: number): boolean {
   return port !== 0 &&
     addresses.some((other) => other.kind === "tcp" && other.port === port && !other.host.includes(":"));
 }
 
-/** A descriptor that another process has opened by {@linkcode openListeners}, and handed to this one, with its `file`. */
+/**
+ * Prepares a descriptor that another process has opened by {@linkcode openListeners} and passed to this one, with its
+ * `file`.
+ */
 export function inheritListener(
   fd: number,
   isShared: boolean,
@@ -108,13 +113,13 @@ function describe(fd: number, isShared: boolean, file: string | null = null): Li
   return { fd, name: formatAddress(address), address, isShared, ...(file === null ? {} : { file }) };
 }
 
-/** Closes sockets that {@linkcode openListeners} has opened, and removes the files of those of UNIX. */
+/** Closes sockets of {@linkcode openListeners}, and removes the files of UNIX sockets. */
 export function closeListeners(sockets: readonly ListeningSocket[]): void {
   for (const fd of new Set(sockets.map(({ fd }) => fd))) close(fd);
   removeSocketFiles(sockets);
 }
 
-/** Removes the files of UNIX sockets that were closed, where that may be: those that they have, and no others. */
+/** Removes the files of closed UNIX sockets, as far as permitted. A path that refers to another file by now stays. */
 export function removeSocketFiles(sockets: readonly ListeningSocket[]): void {
   for (const [file, name] of new Map(sockets.map(({ file, name }) => [file, name]))) {
     if (file !== undefined) removeUnix(name.slice(UNIX_PREFIX.length), file);

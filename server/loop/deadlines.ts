@@ -1,23 +1,25 @@
 /**
- * Deadlines of many sources: a binary heap that is touched only when it must be.
+ * Deadlines of many sources, in a binary heap that is rarely touched.
  *
- * Moving a deadline later, which every request does, writes one number; the heap learns of it when the old
- * deadline comes up. Moving one earlier, or setting the first, costs O(log n).
+ * Every request moves a deadline later. That writes one number, and the heap is corrected when the old deadline comes
+ * up. Setting a first deadline, or moving one earlier, costs O(log n).
  * @module
  */
 import { CATCH_UP_MS_MAX } from "../limits.ts";
 
-/** What a heap of deadlines keeps in its members. */
+/** The fields that a heap of deadlines needs in its members. */
 export interface Expiring {
-  /** The instant (ms, the reactor's clock) at which it expires; Infinity: never. */
+  /** The instant at which the member expires, in milliseconds of the reactor's clock; Infinity: never. */
   deadlineMs: number;
-  /** The instant under which the heap holds it; never later than `deadlineMs`. Kept by {@linkcode Deadlines}. */
+  /**
+   * The instant by which the heap sorts the member; never later than `deadlineMs`. Maintained by {@linkcode Deadlines}.
+   */
   heapMs: number;
-  /** Its place in the heap, −1 when it is not there. Kept by {@linkcode Deadlines}. */
+  /** The member's index in the heap, −1 if it is not in the heap. Maintained by {@linkcode Deadlines}. */
   heapIndex: number;
 }
 
-/** The earliest first. */
+/** A heap of deadlines, the earliest first. */
 export class Deadlines<T extends Expiring> {
   readonly #heap: T[] = [];
   #behindSinceMs = Infinity;
@@ -26,9 +28,9 @@ export class Deadlines<T extends Expiring> {
     return this.#heap.length;
   }
 
-  /** Sets the deadline of `member`; Infinity takes it away. */
+  /** Sets the deadline of `member`; Infinity removes it. */
   set(member: T, deadlineMs: number): void {
-    if (Number.isNaN(deadlineMs)) deadlineMs = Infinity; // which no comparison would ever find
+    if (Number.isNaN(deadlineMs)) deadlineMs = Infinity; // no comparison with NaN is true, so it would never expire
     member.deadlineMs = deadlineMs;
     if (member.heapIndex < 0) {
       if (deadlineMs === Infinity) return;
@@ -42,7 +44,7 @@ export class Deadlines<T extends Expiring> {
     }
   }
 
-  /** Forgets `member`. */
+  /** Removes `member` from the heap. */
   remove(member: T): void {
     const index = member.heapIndex;
     member.deadlineMs = Infinity;
@@ -56,14 +58,15 @@ export class Deadlines<T extends Expiring> {
     this.#sink(last.heapIndex);
   }
 
-  /** The earliest instant at which something may have expired; Infinity when nothing will. */
+  /** Returns the earliest instant at which a member may expire; Infinity if there is none. */
   nextMs(): number {
     return this.#heap.length === 0 ? Infinity : this.#heap[0]!.heapMs;
   }
 
   /**
-   * True when something may have expired. After a pause (a stopped process, a suspended machine) more may be ready than
-   * one turn takes (`isBehind`): those get their turn before they are called late, but not for ever.
+   * Returns true if a member may have expired. After a pause (a stopped process, a suspended machine) more sources may
+   * be ready than fit in one turn (`isBehind`). Then sources get a chance to run before they are declared late, for at
+   * most CATCH_UP_MS_MAX.
    */
   isDue(nowMs: number, isBehind: boolean): boolean {
     if (this.nextMs() > nowMs) return false;
@@ -75,7 +78,7 @@ export class Deadlines<T extends Expiring> {
     return false;
   }
 
-  /** Takes out one member whose deadline is ≤ `nowMs`, or null. */
+  /** Removes and returns one member whose deadline is ≤ `nowMs`; null if there is none. */
   expired(nowMs: number): T | null {
     while (this.#heap.length > 0) {
       const first = this.#heap[0]!;
@@ -86,7 +89,7 @@ export class Deadlines<T extends Expiring> {
       }
       if (first.deadlineMs === Infinity) {
         this.remove(first);
-      } else { // it was moved later since
+      } else { // the deadline was moved later meanwhile
         first.heapMs = first.deadlineMs;
         this.#sink(0);
       }

@@ -1,5 +1,5 @@
 /**
- * The wait of a loop that has nothing to do, while Deno's event loop runs.
+ * The wait of an idle loop, during which Deno's event loop runs.
  * @module
  */
 import { UNREF_LOOK_MS, UNREF_PENDING_LOOK_MS } from "../limits.ts";
@@ -7,8 +7,8 @@ import type { Poller, ReadyList } from "./poller.ts";
 import type { TaskQueue } from "./task_queue.ts";
 
 /**
- * Parks on another thread. A process does not end while a call on another thread is pending; so a loop that is not to keep
- * its process alive looks again and again by a timer, which Deno does not wait for.
+ * The parked wait, on another thread. Deno does not end the process while a call on another thread is pending. So a
+ * loop that must not keep the process alive polls instead, by an unreferenced timer.
  */
 export class Parking {
   readonly #poller: Poller;
@@ -16,21 +16,24 @@ export class Parking {
   #isRef = true;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  /** Waits with `poller`; `tasks` end the wait, and know whether a handler's promise is pending. */
+  /**
+   * Waits with `poller`. Posting to `tasks` ends the wait, and `tasks.pending` tells how many promises of handlers are
+   * pending.
+   */
   constructor(poller: Poller, tasks: TaskQueue) {
     this.#poller = poller;
     this.#tasks = tasks;
   }
 
-  /** Whether the wait keeps the process alive, as it does to begin with; also of one that has begun. */
+  /** Sets whether the wait keeps the process alive, also a wait in progress. Initially it does. */
   keepAlive(isRef: boolean): void {
     this.#isRef = isRef;
-    if (this.#timer === undefined) return this.#tasks.post(() => {}); // the next one is of the other kind
+    if (this.#timer === undefined) return this.#tasks.post(() => {}); // ends the wait; the next one is of the other kind
     if (isRef) Deno.refTimer(this.#timer);
     else Deno.unrefTimer(this.#timer);
   }
 
-  /** What `Poller.park` gives. */
+  /** Waits at most `timeoutMs` milliseconds, as `Poller.park` does. Resolves to the number of entries in `ready`. */
   async wait(ready: ReadyList, timeoutMs: number): Promise<number> {
     this.#tasks.isParked = true;
     const count = await (this.#isRef ? this.#poller.park(ready, timeoutMs) : this.#look(ready, timeoutMs));

@@ -1,20 +1,22 @@
 /**
- * What a poller is: the one thing that differs between select, poll, epoll and no multiplexer at all.
+ * The interface of pollers, in which select, poll, epoll and the naive poller differ.
  * @module
  */
 import { EVENTS_PER_TURN_MAX } from "../limits.ts";
 
 const READY_ENTRIES_MAX = 65536;
 
-/** What one asks to hear about a descriptor; bits that may be combined. EXCEPTIONAL: as in {@linkcode Readiness}. */
+/**
+ * The readiness that is requested for a descriptor; bits to combine. They mean the same as in {@linkcode Readiness}.
+ */
 export const Interest = { NONE: 0, READABLE: 1, WRITABLE: 2, EXCEPTIONAL: 16 } as const;
 /** A combination of {@linkcode Interest} bits. */
 export type Interest = number;
 
 /**
- * What one hears; bits that may be combined. Readiness is a hint: only `recv`, `send` and `accept` tell the truth.
- * HANGUP: the peer ended its half or the whole; ERROR: the descriptor has an error, or is closed. EXCEPTIONAL: there
- * is out-of-band data, such as TCP's urgent byte; told only to who asks for it.
+ * The readiness that is reported for a descriptor; bits to combine. Readiness is a hint: only `recv`, `send` and
+ * `accept` tell the truth. HANGUP: the peer has closed its writing half, or the connection. ERROR: the descriptor has
+ * an error, or is closed. EXCEPTIONAL: out-of-band data, such as TCP's urgent byte; reported only if requested.
  */
 export const Readiness = {
   NONE: 0,
@@ -27,21 +29,24 @@ export const Readiness = {
 /** A combination of {@linkcode Readiness} bits. */
 export type Readiness = number;
 
-/** True for what may be the number of a descriptor: an int of C from 0 on. */
+/** Returns true if `fd` may be a descriptor: an int of C, 0 or greater. */
 export function isDescriptor(fd: number): boolean {
   return (fd | 0) === fd && fd >= 0;
 }
 
-/** Where a poller writes what is ready: descriptors and their bits, side by side, reused for ever. */
+/** The result of a wait: descriptors and their readiness in parallel arrays, which each wait overwrites. */
 export class ReadyList {
-  /** How many entries it holds. */
+  /** The greatest number of entries. */
   readonly capacity: number;
-  /** Descriptors. */
+  /** The ready descriptors. */
   readonly fds: Int32Array;
-  /** The {@linkcode Readiness} of each. */
+  /** The {@linkcode Readiness} of each descriptor. */
   readonly bits: Uint8Array;
 
-  /** With room for so many. @throws {RangeError} for what is no number of entries: 1 to 65,536 */
+  /**
+   * Creates a list with room for `capacity` entries.
+   * @throws {RangeError} when `capacity` is not an integer from 1 to 65,536
+   */
   constructor(capacity: number = EVENTS_PER_TURN_MAX) {
     if (!Number.isInteger(capacity) || capacity < 1 || capacity > READY_ENTRIES_MAX) {
       throw new RangeError(`A ready list has 1 to ${READY_ENTRIES_MAX} entries, not ${String(capacity)}`);
@@ -52,41 +57,44 @@ export class ReadyList {
   }
 }
 
-/** The names that `--poller` takes. */
+/** The values of `--poller`. */
 export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge";
 
 /**
- * One contract for every multiplexer; `tests/loop/poller_contract_test.ts` runs it over all of them.
+ * The interface of all multiplexers. `tests/loop/poller_contract_test.ts` tests every implementation.
  *
- * - Waking up for nothing is allowed, missing a descriptor that is ready is not.
- * - `"level"`: told again until handled. `"edge"`: told once per change, so that one must read and write until
- *   `EAGAIN`; a descriptor that is ready when it is added is told at once.
- * - `Interest.NONE` silences hang-ups and errors too. Who asks for EXCEPTIONAL alone does not hear of them from every
- *   poller: select(2) tells them as readable and writable only.
- * - A descriptor that was closed without `remove` never makes `wait` fail or forget the others.
- * - While the promise of `park` is pending, nothing else may be called.
+ * - A poller may report a descriptor that is not ready. It must not miss one that is.
+ * - A `"level"` poller reports readiness until it is handled. An `"edge"` poller reports each change once, so the
+ *   caller must read and write until `EAGAIN`. A descriptor that is ready when it is added is reported at once.
+ * - `Interest.NONE` suppresses hang-ups and errors, too. With EXCEPTIONAL alone, not every poller reports them:
+ *   select(2) reports them only as readable and writable.
+ * - A descriptor that was closed without `remove` never makes `wait` fail, or miss other descriptors.
+ * - While the promise of `park` is pending, no method may be called.
  */
 export interface Poller {
-  /** What `--poller` calls it. */
+  /** The name for `--poller`. */
   readonly name: PollerName;
-  /** How often a readiness is told. */
+  /** How often readiness is reported: until it is handled, or once per change. */
   readonly trigger: "level" | "edge";
   /**
-   * Begins to watch: 0, or −errno (−EEXIST when watched already, −EINVAL when this poller cannot hold it, −EBADF when it is
-   * no number of a descriptor).
+   * Starts watching a descriptor: 0 or −errno. −EEXIST if it is already watched, −EINVAL if this poller cannot hold it,
+   * −EBADF if it is not open, or not a valid number.
    */
   add(fd: number, interest: Interest): number;
-  /** Changes what is asked: 0, or −errno (−ENOENT when not watched). */
+  /** Changes the requested readiness: 0 or −errno (−ENOENT if the descriptor is not watched). */
   modify(fd: number, interest: Interest): number;
   /**
-   * Ends watching: 0, or −errno (−ENOENT when not watched). Must precede `close(fd)`; `closing` promises that
-   * `close(fd)` follows before the next wait, which can save a system call.
+   * Stops watching a descriptor: 0 or −errno (−ENOENT if it is not watched). Must precede `close(fd)`. With `closing`,
+   * the caller promises to call `close(fd)` before the next wait, which can save a system call.
    */
   remove(fd: number, closing?: boolean): number;
-  /** Blocks up to `timeoutMs` (−1: for ever; 0: not at all): number of entries in `ready`; 0 after a signal. */
+  /**
+   * Blocks for at most `timeoutMs` milliseconds (−1: for ever, 0: not at all). Returns the number of entries in
+   * `ready`, 0 after a signal.
+   */
   wait(ready: ReadyList, timeoutMs: number): number;
-  /** The same on another thread, while Deno's event loop runs. */
+  /** Does the same as `wait` on another thread, while Deno's event loop runs. */
   park(ready: ReadyList, timeoutMs: number): Promise<number>;
-  /** Frees the poller's own descriptor. */
+  /** Closes the poller's own descriptor. */
   close(): void;
 }

@@ -1,13 +1,13 @@
 /**
- * The loop: waits for readiness, wakes the sources that have some, and gives Deno's own event loop its share.
+ * The event loop: waits for readiness, wakes ready sources, and lets Deno's own event loop run.
  *
- * One turn: phase one, every ready source receives; phase two, those that deferred do their work; then posted
- * tasks, expired deadlines, and the closing of what was retired. Two phases because work done after all receiving
- * can vouch for every request of the batch at once (see `handlers/site/cache/file_cache.ts`).
+ * A turn has two phases. In phase one every ready source receives. In phase two deferred sources do their work. Posted
+ * tasks, expired deadlines and the closing of retired descriptors follow. Work after all receiving is newer than every
+ * request of the turn, so one check between the phases holds for all of them (see `handlers/site/cache/file_cache.ts`).
  *
- * The wait: synchronous while there is traffic, since a call on another thread costs 37 µs more; parked on another
- * thread when a few milliseconds brought nothing, so that Deno's signals, timers and promises run. Under unbroken
- * load the loop parks for no time at all now and then, to the same end (docs/architecture.md: "The wait").
+ * While there is traffic the wait is synchronous, because a call on another thread costs 37 µs more. After a few
+ * milliseconds without an event the loop parks on another thread, so that Deno's signals, timers and promises run.
+ * Under unbroken load it also parks at intervals, for no time at all (docs/architecture.md: "The wait").
  * @module
  */
 import { close } from "../../ffi/socket/socket.ts";
@@ -26,17 +26,17 @@ import type { ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
 import { nextTurn } from "./turns.ts";
 
-/** The event loop. */
+/** The event loop of a server. */
 export class Reactor {
-  /** Milliseconds of a clock that never jumps, read once a turn. */
+  /** The time in whole milliseconds of a monotonic clock, read once a turn. */
   now: number = Math.trunc(performance.now());
-  /** The same, with its fraction. */
+  /** The same time with its fraction. */
   turnMs: number = this.now;
-  /** The number of the current turn, which no other turn of any reactor has; it changes before phase one. */
+  /** The number of the current turn, unique among all reactors of the isolate. Changes before phase one. */
   turnNumber: number = nextTurn();
-  /** Turns that this reactor has had. */
+  /** The number of turns of this reactor. */
   turns = 0;
-  /** Called between the phases: whatever it finds out is newer than every byte received in this batch. */
+  /** Called between the phases. What it finds out is newer than every byte received in this turn. */
   betweenPhases: (tasks: { readonly rounds: number; readonly isQuiet: boolean }) => void = () => {};
   readonly #parking: Parking;
   readonly #poller: Poller;
@@ -45,15 +45,17 @@ export class Reactor {
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source>();
   readonly #tasks: TaskQueue;
-  // A list that is emptied by its length would be allocated anew each turn: this one only counts.
   readonly #deferred: (Source | null)[] = [];
-  #deferredCount = 0;
+  #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
   #again: Source[] = [];
   #againNext: Source[] = [];
   #retired: Source[] = [];
   #stopped = false;
 
-  /** The reactor owns `poller`, and closes it with itself. @throws {SystemError} when it cannot be woken; it is closed. */
+  /**
+   * Creates a reactor that owns `poller`, and closes it at its end. `onError` is called for a callback that throws.
+   * @throws {SystemError} when the eventfd cannot be created or watched; `poller` is closed then
+   */
   constructor(poller: Poller, onError: ErrorListener = (error) => console.error(error)) {
     this.#poller = poller;
     this.#onError = onError;
@@ -61,17 +63,17 @@ export class Reactor {
     this.#parking = new Parking(poller, this.#tasks);
   }
 
-  /** This turn has taken long: others wait. A look at the clock. */
+  /** True if this turn has taken so long that other sources should get their turn. Reads the clock. */
   get isLate(): boolean {
     return performance.now() - this.now > LATE_TURN_MS;
   }
 
-  /** `"edge"`: every change is told once, so that {@linkcode rearm} has little to do. */
+  /** The trigger of the poller. With `"edge"`, {@linkcode rearm} rarely calls the kernel. */
   get trigger(): "level" | "edge" {
     return this.#poller.trigger;
   }
 
-  /** Watches `fd` for a source: 0, or −errno, and then nothing has changed. */
+  /** Starts watching `fd` for `source`: 0, or −errno, which changes nothing. */
   register(source: Source, interest: Interest, fd: number = source.fd): number {
     const status = this.#poller.add(fd, interest);
     if (status < 0) return status;
@@ -82,8 +84,8 @@ export class Reactor {
   }
 
   /**
-   * Changes what the poller is asked, and tells it of a source that it does not know yet; costs nothing when that is
-   * asked already. An edge is told once, whatever was asked: there nothing is ever taken back. 0 or −errno.
+   * Changes the requested readiness of `source`, or registers it: 0 or −errno. Costs nothing if that is requested
+   * already. With `"edge"` nothing is ever removed from the request, because each change is reported only once.
    */
   rearm(source: Source, interest: Interest): number {
     if (source.interest === interest || source.retired) return 0;
@@ -96,34 +98,34 @@ export class Reactor {
     return this.#poller.modify(source.fd, wanted);
   }
 
-  /** From now on `source` is woken for `fd`, which is registered; the poller is not asked. */
+  /** Makes `source` receive the events of `fd`, which is already registered. The poller is not called. */
   handOver(fd: number, source: Source): void {
     this.#sources[fd] = source;
   }
 
-  /** Runs `source.onTurn` in phase two of this turn; once, however often it is asked. For phase one only. */
+  /** Calls `source.onTurn` in phase two of this turn, once, however often it is requested. For phase one only. */
   defer(source: Source): void {
     if (source.deferredInTurn === this.turnNumber) return;
     source.deferredInTurn = this.turnNumber;
     this.#deferred[this.#deferredCount++] = source;
   }
 
-  /** Calls `source.onReady(NONE)` in the next turn, which will not wait: for work that a budget cut short. */
+  /** Calls `source.onReady(NONE)` in the next turn, which will not wait. For work that a budget has interrupted. */
   again(source: Source): void {
     if (source.isQueued || source.retired) return;
     source.isQueued = true;
     this.#again.push(source);
   }
 
-  /** Calls `source.onDeadline` once `now` ≥ `deadlineMs`; replaces the source's last deadline. Infinity: none. */
+  /** Calls `source.onDeadline` once `now` ≥ `deadlineMs`. Replaces the previous deadline; Infinity removes it. */
   expireAt(source: Source, deadlineMs: number): void {
-    // In whole milliseconds, as `now`: between a fraction and the next whole one the loop would spin.
+    // Rounded up to whole milliseconds, as `now` is truncated: else the loop would spin until the next whole one.
     if (!source.retired) this.#deadlines.set(source, Math.ceil(deadlineMs));
   }
 
   /**
-   * Stops waking the source at once, and closes its descriptor at the end of the turn: until then the kernel cannot
-   * give the number to another, which an event of this turn would reach. Unless it `closes`, that stays open for others.
+   * Stops waking the source at once, and closes its descriptor at the end of the turn. Until then the kernel cannot
+   * reuse the number, so no event of this turn reaches another source. With `closes` false it stays open for others.
    */
   retire(source: Source, closes = true): void {
     if (source.retired) return;
@@ -136,31 +138,31 @@ export class Reactor {
     if (closes) this.#retired.push(source);
   }
 
-  /** Every source with a descriptor of its own that is registered, but for the reactor's. */
+  /** Iterates over all registered sources that have a descriptor, except for the reactor's own. */
   *sources(): Generator<Source> {
     for (const source of this.#sources) {
       if (source !== null && source.fd >= 0 && source !== this.#tasks.waker) yield source;
     }
   }
 
-  /** Runs `task` in the loop, soon; callable from any promise or timer. */
+  /** Calls `task` in the loop soon. May be called from any promise or timer. */
   post(task: () => void): void {
     this.#tasks.post(task);
   }
 
-  /** True while the wait runs on another thread: then nothing but {@linkcode post} may be called. */
+  /** True while the wait runs on another thread. Only {@linkcode post} may be called then. */
   get isParked(): boolean {
     return this.#tasks.isParked;
   }
 
-  /** One more (+1) or one less (−1) promise or coroutine is at work outside of the loop, which must not block it. */
+  /** Counts a promise or coroutine that works outside of the loop (+1, −1). The loop does not block while there is any. */
   countPending(change: 1 | -1): void {
     this.#tasks.pending += change;
   }
 
   /**
-   * Runs `settled` or `failed` in the loop when `promise` is settled; `dropped` instead of `settled` once `source` is
-   * retired. Until then the loop does not block, or until the function that is returned says that nobody waits for it.
+   * Calls `settled` or `failed` in the loop after `promise` has settled, or `dropped` with its value if `source` is
+   * retired by then. Until then the loop does not block, unless the returned function is called before.
    */
   suspend<T>(
     source: Source,
@@ -188,20 +190,19 @@ export class Reactor {
     return release;
   }
 
-  /** One turn that blocks for at most `timeoutMs`; returns how many sources were woken. */
+  /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
   turn(timeoutMs: number): number {
-    // `now` is as old as the last turn was long: good enough for a wait of a few milliseconds, and free.
+    // `now` is late by the length of the last turn. That is exact enough for a wait of a few milliseconds, and free.
     return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs(this.now))));
   }
 
-  /** Turns until {@linkcode stop}, then closes everything. */
+  /** Runs turns until {@linkcode stop}, then closes the reactor. */
   async run(): Promise<void> {
     try {
       let yieldedMs = this.now;
       while (!this.#stopped) {
-        // With a promise pending, blocking here would block what it waits for.
-        const woken = this.turn(this.#tasks.pending > 0 ? 0 : SYNCHRONOUS_WAIT_MS);
-        // What waited for nothing but this turn goes on now: a few rounds are cheaper than parking.
+        const woken = this.turn(this.#tasks.pending > 0 ? 0 : SYNCHRONOUS_WAIT_MS); // a promise may wait for timers
+        // Work that waited only for this turn continues now: a few rounds of microtasks are cheaper than parking.
         for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
         const intervalMs = this.#tasks.pending > 0 ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS;
@@ -217,7 +218,7 @@ export class Reactor {
     }
   }
 
-  /** Retires all sources and closes the poller; {@linkcode run} ends with it. */
+  /** Retires all sources and closes the poller. {@linkcode run} calls this at its end. */
   close(): void {
     for (const source of this.sources()) this.retire(source);
     this.#closeRetired();
@@ -226,7 +227,7 @@ export class Reactor {
     this.#poller.close();
   }
 
-  /** Whether a loop that waits keeps its process alive, as it does to begin with. */
+  /** Sets whether a waiting loop keeps the process alive. Initially it does. */
   keepAlive(isRef: boolean): void {
     this.#parking.keepAlive(isRef);
   }
@@ -237,10 +238,10 @@ export class Reactor {
     this.post(() => {});
   }
 
-  /** How long a wait may last, in whole milliseconds: until the next deadline, and not at all when work waits. */
+  /** Returns the longest wait in whole milliseconds: until the next deadline, and 0 if there is work to do. */
   #patienceMs(nowMs: number): number {
     if (this.#again.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
-    const untilMs = this.#deadlines.nextMs() - nowMs; // Infinity where there is none
+    const untilMs = this.#deadlines.nextMs() - nowMs; // Infinity without a deadline
     return Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);
   }
 
@@ -248,7 +249,7 @@ export class Reactor {
     this.now = Math.trunc(this.turnMs = performance.now());
     this.turnNumber = nextTurn();
     this.turns++;
-    // Those that a budget cut short come first: what they need (receive slots) must not all go to newcomers.
+    // Sources that a budget has interrupted come first: new clients must not take all receive slots.
     const again = this.#again;
     this.#again = this.#againNext;
     this.#againNext = again;
@@ -259,11 +260,11 @@ export class Reactor {
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
       const source = this.#sources[fds[i]!];
-      if (source === null || source === undefined) continue; // retired earlier in this batch
+      if (source === null || source === undefined) continue; // retired earlier in this turn
       this.#wake(source, bits[i]!, fds[i]!);
     }
     const woken = count + again.length;
-    if (again.length > 0) again.length = 0; // even to empty an empty list costs an allocation
+    if (again.length > 0) again.length = 0; // emptying an empty array would allocate, too
     try {
       this.betweenPhases(this.#tasks);
     } catch (error) {
@@ -299,7 +300,7 @@ export class Reactor {
     this.#deferredCount = 0;
   }
 
-  /** Bounded, since a callback may set a deadline that has passed already. */
+  /** Calls `onDeadline` of expired sources. Bounded, because a callback may set a deadline that has already passed. */
   #expire(): void {
     for (let left = this.#deadlines.size; left > 0; left--) {
       const source = this.#deadlines.expired(this.now);
@@ -312,7 +313,7 @@ export class Reactor {
     }
   }
 
-  /** A callback that throws costs its own source only; one that stands for many descriptors goes on. */
+  /** Handles a callback that threw: retires its source, unless that has no descriptor of its own. */
   #fail(error: unknown, source: Source | null): void {
     if (source !== null && source.fd >= 0) this.retire(source);
     this.#onError(error, source);

@@ -1,46 +1,55 @@
 /**
- * What the reactor wakes.
+ * The base class of everything that the reactor wakes.
  * @module
  */
 import type { Expiring } from "./deadlines.ts";
 import { Interest, isDescriptor, type Readiness } from "./poller.ts";
 
-/** Something with a descriptor that the reactor wakes. The fields are the reactor's; a source may read them. */
+/** An object that the reactor wakes, usually with a descriptor. The reactor owns the fields; a source may read them. */
 export abstract class Source implements Expiring {
-  /** What the poller watches; −1: nothing. */
+  /** The descriptor that the poller watches; −1 if there is none. */
   fd: number;
-  /** What the poller was last asked. */
+  /** The readiness that was last requested from the poller. */
   interest: Interest = Interest.NONE;
-  /** True once `Reactor.retire` was called: nothing wakes it any more. */
+  /** True after `Reactor.retire`. A retired source is not woken any more. */
   retired = false;
-  /** Another process may have it open, too: closing it here does not make the kernel forget it. */
+  /**
+   * True if another process may have the same socket open. Closing the descriptor does not remove it from epoll then
+   * (epoll(7)).
+   */
   isHeldElsewhere = false;
-  /** True while it stands in the queue of `Reactor.again`. */
+  /** True while the source is in the queue of `Reactor.again`. */
   isQueued = false;
-  /** The last batch in which it deferred. */
+  /** The number of the last turn in which the source deferred; −1 before. */
   deferredInTurn: number = -1;
-  /** When `onDeadline` is called, by the reactor's clock; Infinity: never. */
+  /** The instant of `onDeadline`, in milliseconds of the reactor's clock; Infinity: never. */
   deadlineMs: number = Infinity;
-  /** The deadlines' own. */
+  /** Maintained by the reactor's heap of deadlines. */
   heapMs: number = Infinity;
-  /** The deadlines' own. */
+  /** Maintained by the reactor's heap of deadlines. */
   heapIndex: number = -1;
 
-  /** For descriptor `fd`; −1 for a source without one. @throws {RangeError} for what is neither */
+  /**
+   * Creates a source for descriptor `fd`; −1 for a source without a descriptor.
+   * @throws {RangeError} when `fd` is neither
+   */
   constructor(fd: number) {
     if (fd !== -1 && !isDescriptor(fd)) throw new RangeError(`${String(fd)} is no descriptor`);
     this.fd = fd;
   }
 
-  /** Phase one. `readiness` of `fd` is a hint; NONE when the source asked for it with `Reactor.again`. */
+  /** Called in phase one. `readiness` of `fd` is a hint; NONE if the source has called `Reactor.again`. */
   abstract onReady(readiness: Readiness, fd: number): void;
-  /** Phase two, after `Reactor.defer`. */
+  /** Called in phase two after `Reactor.defer`. */
   onTurn(): void {}
-  /** The deadline set with `Reactor.expireAt` has passed. */
+  /** Called after the deadline of `Reactor.expireAt` has passed. */
   onDeadline(): void {}
-  /** Its descriptor has been closed. */
+  /** Called after the descriptor was closed. */
   onClosed(): void {}
 }
 
-/** Told of a callback that threw; its source is retired, unless it stands for many descriptors. */
+/**
+ * Called for an exception of a callback. `source` was retired, unless it has no descriptor of its own. `source` is null
+ * if the callback belongs to none.
+ */
 export type ErrorListener = (error: unknown, source: Source | null) => void;

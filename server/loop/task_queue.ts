@@ -1,5 +1,5 @@
 /**
- * Work that promises, timers and signals hand to the loop.
+ * Tasks that promises, timers and signals post to the loop.
  * @module
  */
 import { orThrow } from "../../ffi/libc/errno.ts";
@@ -8,28 +8,31 @@ import { close } from "../../ffi/socket/socket.ts";
 import type { Poller } from "./poller.ts";
 import { Source } from "./source.ts";
 
-/** Wakes the reactor's wait, wherever it runs. */
+/** The source of an eventfd that ends the reactor's wait, on whatever thread it runs. */
 class Waker extends Source {
   onReady(): void {
     eventfdClear(this.fd);
   }
 }
 
-/** Tasks in the order in which they were posted. */
+/** Posted tasks in their order, and the number of promises that the loop must not block. */
 export class TaskQueue {
-  /** To be registered with the poller that is waited in. */
+  /** The source to register with the reactor's poller. */
   readonly waker: Source = new Waker(eventfdCreate());
-  /** True while the wait runs on another thread, which then has to be woken. */
+  /** True while the wait runs on another thread, which a post has to end. */
   isParked = false;
-  /** Promises and coroutines that something outside of the loop works on: it must not block them. */
+  /**
+   * The number of promises and coroutines that wait for work outside of the loop. The loop does not block meanwhile.
+   */
   pending = 0;
-  /** How often Deno's own loop has had a round: what was to be done without waiting is done then. */
+  /** How often Deno's own loop has run. Work that needed no waiting is done after such a round. */
   rounds = 0;
   #tasks: (() => void)[] = [];
 
   /**
-   * A queue whose waker is watched: `register` does that, and gives 0 or −errno.
-   * @throws {SystemError} when it cannot be; `poller` is closed then, since there will be no loop.
+   * Returns a queue whose waker is registered by `register`, which returns 0 or −errno.
+   * @throws {SystemError} when the eventfd cannot be created or registered; `poller` is closed then, because there will
+   * be no loop
    */
   static watchedBy(register: (waker: Source) => number, poller: Pick<Poller, "close">): TaskQueue {
     let queue: TaskQueue | null = null;
@@ -48,19 +51,22 @@ export class TaskQueue {
     return this.#tasks.length === 0;
   }
 
-  /** True when no promise or coroutine is at work, and none has left something to be done. */
+  /** True if no promise or coroutine is at work, and no task is queued. */
   get isQuiet(): boolean {
     return this.pending === 0 && this.isEmpty;
   }
 
-  /** @throws {TypeError} for what is no function: it would fail in a later turn, far from its cause */
+  /**
+   * Queues a task.
+   * @throws {TypeError} when `task` is not a function, which would otherwise fail in a later turn, far from its cause
+   */
   post(task: () => void): void {
     if (typeof task !== "function") throw new TypeError(`A task must be a function, not ${typeof task}`);
     this.#tasks.push(task);
     if (this.isParked) eventfdSignal(this.waker.fd);
   }
 
-  /** Counts one as pending, until the function that is returned is called. */
+  /** Counts one promise as pending, until the returned function is called. */
   hold(): () => void {
     let isHeld = true;
     this.pending++;
@@ -70,7 +76,7 @@ export class TaskQueue {
     };
   }
 
-  /** Runs those that are there; what they post comes next time. `onError` hears of one that throws. */
+  /** Runs the queued tasks. Tasks that they post run next time. `onError` is called for each task that throws. */
   run(onError: (error: unknown) => void): void {
     const tasks = this.#tasks;
     this.#tasks = [];

@@ -1,21 +1,21 @@
 /**
- * Somebody who sleeps until an instant of the reactor's clock.
+ * Sleeping until an instant of the reactor's clock, or for some milliseconds.
  * @module
  */
 import { Source } from "./source.ts";
 
-/** A source without a descriptor: nothing but its deadline wakes it. */
+/** A source without a descriptor, which only its deadline wakes. */
 export class Sleeper extends Source {
   readonly #onWake: (error: Error | null) => void;
   #isAwake = false;
 
-  /** `onWake` is called once: with null when its time has come, or with the error that {@linkcode wake} got. */
+  /** `onWake` is called once: with null at the deadline, or with the argument of {@linkcode wake}. */
   constructor(onWake: (error: Error | null) => void) {
     super(-1);
     this.#onWake = onWake;
   }
 
-  /** Wakes it before its time. */
+  /** Ends the sleep before the deadline. Does nothing after the first call. */
   wake(error: Error | null): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
@@ -30,9 +30,9 @@ export class Sleeper extends Source {
 }
 
 /**
- * Sleeps for so many milliseconds, in handlers and coroutines alike. (Coroutines have a `sleep` of their own, which ends
- * with their client.)
- * @throws the signal's reason, once it is aborted.
+ * Resolves after `ms` milliseconds. For handlers and coroutines alike; `CoroutineConnection.sleep` also ends when the
+ * client leaves.
+ * @throws the reason of `signal`, as a rejection, once it is aborted
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

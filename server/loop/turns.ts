@@ -1,13 +1,17 @@
 /**
- * Turns of all reactors of this isolate, counted together: two reactors that serve from one memory must not give two
- * instants one number.
+ * Turn numbers, shared by all reactors of this isolate. Two reactors that serve from one cache must not use one number
+ * for two instants.
  * @module
  */
 
-/** In its only element. No number, which would be an object when it is large. */
+/**
+ * The last number, in the only element. An array, because V8 allocates an object for each large number in a variable.
+ */
 const count = new Float64Array(1);
 
-/** A number that no turn has had yet: a reactor's next one, or one for a caller that asks a handler without a reactor. */
+/**
+ * Returns an unused turn number, for the next turn of a reactor, or for a caller that runs a handler without a reactor.
+ */
 export function nextTurn(): number {
   return ++count[0]!;
 }

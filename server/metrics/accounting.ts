@@ -1,9 +1,9 @@
 /**
- * Keeps account of every response: which there were, how long they took, and how much of them was sent. The access log
- * is written from here.
+ * The accounting of responses: their number, duration and sent bytes. It also calls the access log.
  *
- * A response that the socket took whole, as nearly all, is one call ({@linkcode Accounting.sent}). One that waits for the
- * socket, for responses before it, or for its handler, is a {@linkcode ResponseRecord} until its last byte is sent.
+ * A response that the socket takes as a whole, as almost all, is one call of {@linkcode Accounting.sent}. A response
+ * that waits for the socket, for earlier responses, or for its handler has a {@linkcode ResponseRecord} until its last
+ * byte is sent.
  * @module
  */
 import { monotonicMs } from "../../ffi/libc/clock.ts";
@@ -11,45 +11,48 @@ import type { AccessLog, LoggedRequest } from "../access_log/access_log.ts";
 import { Counters } from "./counters.ts";
 import type { HttpRequest } from "../http/request.ts";
 
-/** What the log shows in the place of a status where no response was begun: nginx has made it known. */
+/** The status in the log of a request without a response, introduced by nginx. */
 const CLIENT_CLOSED_REQUEST = 499;
 
-/** A response on its way. The numbers of bytes are places in all that its connection sends. */
+/** A response on its way. Byte positions count everything that the connection sends. */
 export class ResponseRecord {
   fd = -1;
   status = 0;
-  /** What the log shows of its request. */
+  /** The data of the request for the log; null without a log. */
   logged: LoggedRequest | null = null;
-  /** The turn in which the request was whole. */
+  /** The turn in which the request was complete, in milliseconds of the reactor's clock. */
   startMs = 0;
-  /** Where it begins, */
+  /** The position of the response's first byte. */
   from = 0;
-  /** where its body begins, */
+  /** The position of the body's first byte. */
   bodyFrom = 0;
-  /** and where it ends; Infinity while that is not known. */
+  /** The position after the last byte; Infinity while it is not known. */
   until = 0;
-  /** The one behind it on the same connection. */
+  /** The next record of the same connection, or of the free list; null if there is none. */
   next: ResponseRecord | null = null;
 }
 
-/** Counts each response, and hands it to the access log. */
+/** Counts responses, and passes them to the access log. */
 export class Accounting {
   readonly counters: Counters = new Counters();
-  /** It is measured how long responses take. */
+  /** Whether the duration of responses is measured. */
   readonly isTimed: boolean;
   readonly #log: AccessLog | null;
   #spare: ResponseRecord | null = null;
-  /** From this module's clock to the reactor's. */
+  /** The difference between the reactor's clock and the clock of this module, in milliseconds. */
   readonly #offsetMs: number;
 
-  /** `log`: null where none is written. */
+  /** `log` is null if there is no access log. */
   constructor(isTimed: boolean, log: AccessLog | null = null) {
     this.isTimed = isTimed || log !== null;
     this.#log = log;
     this.#offsetMs = this.isTimed ? performance.now() - monotonicMs() : 0;
   }
 
-  /** A response to the client at `fd` was sent whole, `headBytes` of it as its head. `startMs` by the reactor's clock. */
+  /**
+   * Counts a response to the client at `fd` that was sent completely. `headBytes` of its `bytes` are the head.
+   * `startMs` is an instant of the reactor's clock.
+   */
   sent(
     fd: number,
     request: HttpRequest,
@@ -67,17 +70,17 @@ export class Accounting {
     }
   }
 
-  /** There is to be a response to the client at `fd`, which may have left by then. */
+  /** Looks up the client at `fd` for the log, because it may be gone when its response is logged. */
   lookUpClient(fd: number): void {
     this.#log?.lookUpClient(fd);
   }
 
-  /** The descriptor is, or will be, another's. */
+  /** Forgets the client of `fd`, because the descriptor will be reused. */
   forget(fd: number): void {
     this.#log?.forget(fd);
   }
 
-  /** A response begins that is not sent at once. */
+  /** Starts a response that is not sent at once. `from` is the position of its first byte. */
   begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
     this.counters.respond(status);
     const record = this.#spare ?? new ResponseRecord();
@@ -95,7 +98,9 @@ export class Accounting {
     return record;
   }
 
-  /** It has ended, or was cut off when so many bytes of its connection had been sent. Its object is used again. */
+  /**
+   * Ends `record`, complete or cut off after `sentBytes` bytes of the connection. The object returns to the free list.
+   */
   end(record: ResponseRecord, sentBytes: number): void {
     if (this.isTimed) {
       const { fd, logged, status, bodyFrom, until } = record;
@@ -108,7 +113,7 @@ export class Accounting {
     this.#spare = record;
   }
 
-  /** The client at `fd` left, and its request was not answered. */
+  /** Counts a request whose client left before it was answered. */
   leaveUnanswered(fd: number, request: HttpRequest, startMs: number): void {
     this.counters.leaveUnanswered();
     if (this.#log === null) return;

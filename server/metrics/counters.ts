@@ -1,12 +1,12 @@
 /**
- * What a server counts while it serves: additions, since each request pays for them.
+ * The counters of a server.
  * @module
  */
 import { LATENCY_BOUNDS } from "./statistics.ts";
 
 const STATUSES = 600;
 
-// Numbers of an array are changed in place, however large they get; those of an object may become objects.
+// Counters are elements of typed arrays, because V8 allocates an object for each new value of a large number property.
 const ACCEPTED = 0;
 const REFUSED = 1;
 const UNANSWERED = 2;
@@ -14,28 +14,28 @@ const RECEIVED_BYTES = 3;
 const SENT_BYTES = 4;
 const LATENCY_SECONDS = 5;
 
-/** The counters of a server. Everything counts from the start. */
+/** The counters of a server since its start. */
 export class Counters {
   readonly #totals = new Float64Array(6);
   readonly #responses = new Float64Array(STATUSES);
   readonly #latencies = new Float64Array(LATENCY_BOUNDS.length + 1);
 
-  /** A client was accepted. */
+  /** Counts an accepted client. */
   accept(): void {
     this.#totals[ACCEPTED]!++;
   }
 
-  /** A client was told that there is no room, or the poller did not take it. */
+  /** Counts a client that was rejected for lack of room, or that the poller failed to watch. */
   refuse(): void {
     this.#totals[REFUSED]!++;
   }
 
-  /** A request was not answered, since its client left before. */
+  /** Counts a request whose client left before it was answered. */
   leaveUnanswered(): void {
     this.#totals[UNANSWERED]!++;
   }
 
-  /** A response has begun. */
+  /** Counts a response when it starts. */
   respond(status: number): void {
     this.#responses[status]!++;
   }
@@ -48,7 +48,7 @@ export class Counters {
     this.#totals[SENT_BYTES]! += bytes;
   }
 
-  /** A response took so long. */
+  /** Counts the duration of a response in seconds. */
   take(seconds: number): void {
     let bucket = 0;
     while (bucket < LATENCY_BOUNDS.length && seconds > LATENCY_BOUNDS[bucket]!) bucket++;
@@ -64,12 +64,12 @@ export class Counters {
     return this.#totals[REFUSED]!;
   }
 
-  /** Those that were answered, and those whose clients did not wait for that. */
+  /** The number of requests, including those whose clients left before they were answered. */
   get requests(): number {
     return this.#responses.reduce((sum, count) => sum + count, this.#totals[UNANSWERED]!);
   }
 
-  /** How many of each status there were. */
+  /** The number of responses of each status. */
   get responses(): Record<string, number> {
     const responses: Record<string, number> = {};
     this.#responses.forEach((count, status) => {
@@ -86,7 +86,7 @@ export class Counters {
     return this.#totals[SENT_BYTES]!;
   }
 
-  /** Of each bucket, see {@linkcode LATENCY_BOUNDS}. */
+  /** The number of responses in each bucket of {@linkcode LATENCY_BOUNDS}, and of slower ones. */
   get latencyCounts(): number[] {
     return [...this.#latencies];
   }

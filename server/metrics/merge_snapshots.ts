@@ -1,5 +1,5 @@
 /**
- * Snapshots put together: of several workers, and of one that took another's place.
+ * Combines snapshots, of several workers, or of a worker and its predecessor.
  * @module
  */
 import {
@@ -11,8 +11,8 @@ import {
 } from "./statistics.ts";
 
 /**
- * What `now` says, with all that was counted `before` added: a worker that takes a dead one's place goes on counting
- * where that stopped, and no counter goes backwards. What is as it is at the moment is that of `now` alone.
+ * Returns `now` with the counters of `before` added. A worker that replaces another continues its counters, so no
+ * counter goes backwards. Values that describe the present are those of `now`.
  */
 export function addCounters(now: Snapshot, before: Snapshot): Snapshot {
   return {
@@ -35,9 +35,9 @@ export function addCounters(now: Snapshot, before: Snapshot): Snapshot {
 }
 
 /**
- * Several workers as if they were one: the sum of what they count and hold. It drains when all of them do; it is as old
- * as the oldest; of their connections each shows its share.
- * @throws {RangeError} when there is none
+ * Combines the snapshots of several workers: counters and sizes are added. The result is draining if all workers are.
+ * Its start is the earliest one. Each worker contributes an equal share of connections.
+ * @throws {RangeError} when `snapshots` is empty
  */
 export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   if (snapshots.length === 0) throw new RangeError("There is no snapshot to merge");
@@ -54,7 +54,7 @@ export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   return { ...merged, connections: sharesOf(snapshots).flat() };
 }
 
-/** Of each snapshot's connections as many as are shown when all of them have the same share. */
+/** Returns the first connections of each snapshot, as many as an equal share allows. */
 export function sharesOf(snapshots: readonly Snapshot[]): ConnectionSnapshot[][] {
   const share = Math.floor(SHOWN_CONNECTIONS_MAX / Math.max(snapshots.length, 1));
   return snapshots.map(({ connections }) => connections.slice(0, share));

@@ -1,5 +1,5 @@
 /**
- * Responses of one connection that are on their way, in the order in which they are sent.
+ * The responses that a connection is sending, in their order.
  * @module
  */
 import type { HttpRequest } from "../http/request.ts";
@@ -15,7 +15,10 @@ export class ResponseRecords {
     this.#accounting = accounting;
   }
 
-  /** A response to the client at `fd` begins at byte `from` of what the connection sends. Its other places are the caller's to set. */
+  /**
+   * Adds a response that starts at byte `from` of what the connection sends. The caller sets the other positions of the
+   * record.
+   */
   begin(fd: number, request: HttpRequest, status: number, from: number, startMs: number): ResponseRecord {
     const record = this.#accounting.begin(fd, request, status, from, startMs);
     if (this.#last === null) this.#first = record;
@@ -24,17 +27,17 @@ export class ResponseRecords {
     return record;
   }
 
-  /** What was begun last ends at byte `appendedBytes`, unless that was known. */
+  /** Sets the end of the last response to `appendedBytes`, if it was not known. */
   seal(appendedBytes: number): void {
     if (this.#last !== null && this.#last.until === Infinity) this.#last.until = appendedBytes;
   }
 
-  /** So many bytes were sent. */
+  /** Ends the responses that are completely sent, after `sentBytes` bytes of the connection. */
   progress(sentBytes: number): void {
     while (this.#first !== null && this.#first.until <= sentBytes) this.#end(this.#first, sentBytes);
   }
 
-  /** The connection has ended. */
+  /** Ends all responses, because the connection has ended after `sentBytes` bytes. */
   cutOff(sentBytes: number): void {
     while (this.#first !== null) this.#end(this.#first, sentBytes);
   }

@@ -1,12 +1,12 @@
 /**
- * What a server has done since it began, and what it does now.
+ * Snapshots of a server's counters and state.
  *
- * A snapshot is plain data: workers send theirs to the supervisor as JSON, and several can be put together.
+ * A snapshot is plain data. Workers send theirs to the supervisor as JSON, and several can be combined.
  * @module
  */
 import type { PollerName } from "../loop/poller.ts";
 
-/** Upper bounds of the buckets of latency, in seconds; what is slower is counted in one more. */
+/** The upper bounds of the latency buckets in seconds. One more bucket counts slower responses. */
 export const LATENCY_BOUNDS: readonly number[] = [
   0.00005,
   0.0001,
@@ -27,100 +27,104 @@ export const LATENCY_BOUNDS: readonly number[] = [
   10,
 ];
 
-/** What is known of one connection. */
+/** The state of one connection. */
 export interface ConnectionSnapshot {
-  /** Its descriptor. */
+  /** The descriptor. */
   readonly fd: number;
-  /** As the state machine calls it; `idle` ones are between two requests. */
+  /**
+   * `reading`, `reading-body`, `handling` (the response is being produced), `writing`, `lingering` (waiting for the
+   * client's end), or `idle` (waiting for a request).
+   */
   readonly state: string;
-  /** Since it was accepted. */
+  /** The time since the client was accepted, in milliseconds. */
   readonly ageMs: number;
-  /** Bytes in memory that wait to be sent. */
+  /** The bytes in memory that wait to be sent. */
   readonly queuedBytes: number;
 }
 
-/** What a cache of files has done, and holds. */
+/** The counters and contents of a cache of files. */
 export interface CacheSnapshot {
-  /** What it holds. */
+  /** The size of the contents in bytes. */
   readonly bytes: number;
-  /** What it may hold. */
+  /** The largest permitted size in bytes. */
   readonly bytesMax: number;
-  /** How many. */
+  /** The number of resources in the cache. */
   readonly resources: number;
-  /** Answers for which nothing had to be looked for. */
+  /** The number of requests that were answered from the cache. */
   readonly hits: number;
-  /** Requests for which something had to be looked for. */
+  /** The number of requests for which a file had to be looked up. */
   readonly misses: number;
-  /** Had to leave to make room. */
+  /** The number of resources that were removed to make room. */
   readonly evictions: number;
-  /** What inotify watches; 0 where it is not used. */
+  /** The number of inotify watches; 0 if inotify is not used. */
   readonly watches: number;
-  /** What inotify has told. */
+  /** The number of inotify events. */
   readonly events: number;
-  /** How often everything was forgotten, since events were lost. */
+  /** The number of times that the cache was emptied because events were lost. */
   readonly overflows: number;
 }
 
-/** Heads of requests that are known by their bytes. */
+/** The contents of the cache of request heads. */
 export interface HeadsSnapshot {
-  /** How many. */
+  /** The number of heads. */
   readonly count: number;
-  /** What they take, with what is remembered with them, and the tables that they are found by. */
+  /** The size in bytes of the heads, the data stored with them, and the tables. */
   readonly bytes: number;
-  /** What they may take. */
+  /** The largest permitted size in bytes. */
   readonly bytesMax: number;
 }
 
-/** Counters count from the start, everything else is as it is now. */
+/** The counters of a server since its start, and its present state. */
 export interface Snapshot {
-  /** The process. */
+  /** The process id. */
   readonly pid: number;
-  /** Since 1970. */
+  /** The start of the server, in milliseconds since 1970. */
   readonly startedMs: number;
-  /** What waits for readiness. */
+  /** The poller that waits for readiness. */
   readonly poller: PollerName;
-  /** How that tells of it. */
+  /** Whether the poller is level- or edge-triggered. */
   readonly trigger: "level" | "edge";
-  /** It was told to end. */
+  /** Whether the server is stopping. */
   readonly isDraining: boolean;
-  /** Of the loop. */
+  /** The number of turns of the loop. */
   readonly turns: number;
-  /** Of the whole process, and only those that it makes by itself: the runtime's are not counted. */
+  /** The number of system calls that the program itself has made. Those of the runtime are not counted. */
   readonly systemCalls: number;
-  /** Clients. */
+  /** The number of accepted clients. */
   readonly accepted: number;
-  /** Told that there is no room, or not taken by the poller. */
+  /** The number of clients that were rejected for lack of room, or that the poller failed to watch. */
   readonly refused: number;
-  /** Connections by state. */
+  /** The number of connections in each state. */
   readonly states: Readonly<Record<string, number>>;
-  /** Some of them, at most {@linkcode SHOWN_CONNECTIONS_MAX}. */
+  /** Some of the connections, at most {@linkcode SHOWN_CONNECTIONS_MAX}. */
   readonly connections: readonly ConnectionSnapshot[];
-  /** Those that were answered, and those whose clients left before. */
+  /** The number of requests, including those whose clients left before they were answered. */
   readonly requests: number;
-  /** Responses by status. */
+  /** The number of responses of each status. */
   readonly responses: Readonly<Record<string, number>>;
-  /** From clients. */
+  /** The bytes received from clients. */
   readonly receivedBytes: number;
-  /** To clients, given to the kernel. */
+  /** The bytes sent to clients, as given to the kernel. */
   readonly sentBytes: number;
   /**
-   * From the beginning of the turn in which a request was whole (or its handler called, where that reads the body itself)
-   * to the last byte given to the kernel; see {@linkcode LATENCY_BOUNDS}. All 0 where it is not measured.
+   * The number of responses in each bucket of {@linkcode LATENCY_BOUNDS}. The latency is the time from the turn in
+   * which a request was complete (or its handler was called, if the handler reads the body) until the last byte is
+   * given to the kernel. All are 0 if it is not measured.
    */
   readonly latencyCounts: readonly number[];
-  /** All of them together. */
+  /** The sum of all latencies in seconds. */
   readonly latencySumSeconds: number;
-  /** Memory of the process that is in RAM; 0 where that is not known, as the next ones. */
+  /** The resident memory of the process in bytes; 0 if it cannot be read. */
   readonly residentBytes: number;
-  /** Processor time of the process. */
+  /** The processor time of the process in seconds; 0 if it cannot be read. */
   readonly cpuSeconds: number;
-  /** Of the process. */
+  /** The number of open descriptors of the process; 0 if it cannot be read. */
   readonly openDescriptors: number;
-  /** Of the files in memory; null: there are none. */
+  /** The cache of files; null if there is none. */
   readonly cache: CacheSnapshot | null;
-  /** Of the requests that come again and again. */
+  /** The cache of request heads. */
   readonly heads: HeadsSnapshot;
 }
 
-/** Connections that one snapshot shows one by one. */
+/** The greatest number of connections in one snapshot. */
 export const SHOWN_CONNECTIONS_MAX = 512;

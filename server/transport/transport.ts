@@ -1,5 +1,5 @@
 /**
- * The calls that a connection makes on its socket; tests put a scripted one in the kernel's place.
+ * The system calls of a connection on its socket. Tests replace them with a scripted transport.
  * @module
  */
 import {
@@ -14,25 +14,25 @@ import {
   unacknowledged,
 } from "../../ffi/socket/socket.ts";
 
-/** All return ≥ 0 or −errno. */
+/** The calls on a socket. All return ≥ 0 or −errno. */
 export interface Transport {
   recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
-  /** As recv, but what it gives stays where it is. */
+  /** Does the same as `recv`, but leaves the data in the socket. */
   peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
-  /** Takes a byte of out-of-band data; negative: there is none. */
+  /** Removes one byte of out-of-band data; negative if there is none. */
   recvUrgent(fd: number): number;
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
   sendfile(fd: number, file: number, offset: number, length: number): number;
   shutdownWrite(fd: number): number;
-  /** Bytes that were sent, and have not reached the peer yet. */
+  /** Returns the bytes that were given to `send` and are not acknowledged by the peer. */
   unacknowledged(fd: number): number;
-  /** The client takes what it gets: as much may wait in the socket as its buffer holds. */
+  /** Removes the limit of unsent bytes, for a client that reads fast. */
   liftUnsentLimit(fd: number): number;
-  /** When it is closed, what was sent and has not reached the peer is forgotten. */
+  /** Makes closing discard what the peer has not acknowledged. */
   resetOnClose(fd: number): number;
 }
 
-/** The kernel's. */
+/** The transport of the kernel. */
 export const kernelTransport: Transport = {
   peek,
   recv,

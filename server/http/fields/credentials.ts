@@ -1,26 +1,26 @@
 /**
- * Who a request says it comes from, and how a server asks. Source: RFC 9110 §11, RFC 7617 (the Basic scheme).
+ * Basic authentication: the credentials of a request and the challenge of a server. Source: RFC 9110 §11, RFC 7617.
  * @module
  */
 import { CREDENTIALS_BYTES_MAX } from "../../limits.ts";
 import { CLASSES, HTAB, VALUE } from "../characters.ts";
 
-/** A name and a password as they were typed, in Unicode's normal form C (RFC 7617 §2.1). */
+/** A user name and a password in Unicode Normalization Form C (RFC 7617 §2.1). */
 export interface Credentials {
-  /** Without a colon; may be empty. */
+  /** The name, without a colon; may be empty. */
   readonly user: string;
-  /** May hold colons; may be empty. */
+  /** The password; may contain colons, and may be empty. */
   readonly password: string;
 }
 
-/** One scheme, one or more spaces, base64 with its padding. Only this: two fields, joined by a comma, do not fit. */
+/** The scheme, spaces, padded base64. Two field lines joined by a comma do not match. */
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The credentials in `field`, the value of Authorization. Null where there are none that can be read: no field,
- * another scheme, base64 that is not written in the one way there is, what is not UTF-8, no colon, control characters
- * (RFC 7617 §2), or more than {@linkcode CREDENTIALS_BYTES_MAX}.
+ * Returns the credentials in `field`, the value of Authorization. Returns null without the field, for another scheme,
+ * and for a value that is invalid: base64 that is not canonical, not UTF-8, no colon, control characters (RFC 7617 §2),
+ * or longer than {@linkcode CREDENTIALS_BYTES_MAX}.
  */
 export function basicCredentials(field: string | null): Credentials | null {
   if (field === null || field.length > CREDENTIALS_BYTES_MAX) return null;
@@ -33,8 +33,8 @@ export function basicCredentials(field: string | null): Credentials | null {
 }
 
 /**
- * The value of WWW-Authenticate that asks for a name and a password; browsers show `realm`.
- * @throws {TypeError} for a realm that no field can hold.
+ * Returns the value of WWW-Authenticate that requests Basic authentication. Browsers show `realm`.
+ * @throws {TypeError} for a realm with control characters
  */
 export function basicChallenge(realm: string): string {
   for (const character of realm) {
@@ -46,7 +46,7 @@ export function basicChallenge(realm: string): string {
   return `Basic realm="${realm.replace(/["\\]/g, "\\$&")}", charset="UTF-8"`;
 }
 
-/** True where `text` holds a control character of ASCII: no name and no password does, RFC 7617 §2. */
+/** Returns true if `text` contains an ASCII control character, which RFC 7617 §2 forbids in names and passwords. */
 export function hasControls(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -55,13 +55,15 @@ export function hasControls(text: string): boolean {
   return false;
 }
 
-/** Null for what is no UTF-8, and for base64 whose unused bits are set: one text has one spelling. */
+/**
+ * Decodes base64 and UTF-8. Returns null for invalid input, also if unused bits are set: each text has one encoding.
+ */
 function decode(encoded: string): string | null {
   try {
     const bytes = atob(encoded);
     if (btoa(bytes) !== encoded) return null;
     return decoder.decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
   } catch {
-    return null; // either of them refuses by throwing
+    return null; // `atob` and `decode` throw for invalid input
   }
 }

@@ -1,27 +1,30 @@
 /**
- * Several ranges in one response. Source: RFC 9110 §14.6, RFC 2046 §5.1.
+ * Several ranges in one response (multipart/byteranges). Source: RFC 9110 §14.6, RFC 2046 §5.1.
  * @module
  */
 import { encodeUtf8 } from "../characters.ts";
 import type { ByteRange } from "./range.ts";
 
-/** The content of a 206 for several ranges. */
+/** The content of a 206 (Partial Content) response with several ranges. */
 export interface Multipart {
   /** The value of Content-Type. */
   readonly contentType: string;
-  /** Bytes of the whole content. */
+  /** The length of the whole content in bytes. */
   readonly length: number;
-  /** Heads of parts and the closing delimiter as bytes; between them the ranges, whose bytes the caller fills in. */
+  /**
+   * The heads of the parts and the closing delimiter as bytes, with the ranges between them. The caller inserts the
+   * bytes of each range.
+   */
   readonly parts: readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
 }
 
 /**
- * `multipart/byteranges` of a representation of `size` bytes and of `mediaType`. A caller with one range only sends
- * it by itself (RFC 9110 §15.3.7.2).
+ * Returns the `multipart/byteranges` content for `ranges` of a representation of `size` bytes and type `mediaType`. A
+ * single range is sent without it (RFC 9110 §15.3.7.2).
  *
- * `boundary` is 1 to 70 characters of a token (RFC 2046 §5.1.1; those of a token need no quotes), and must not occur
- * in what is sent. Nobody searches for it there: it is to be made anew and at random for each response, of some 120
- * bits (as `crypto.randomUUID()` is), so that not even the author of a file could have foreseen it.
+ * `boundary` consists of 1 to 70 token characters (RFC 2046 §5.1.1), which need no quotes. It must not occur in the
+ * content, and this is not checked. So it must be random, of about 120 bits (such as `crypto.randomUUID()`), and new
+ * for each response: then not even the author of the file can predict it.
  */
 export function multipartOf(
   ranges: readonly ByteRange[],
@@ -31,7 +34,7 @@ export function multipartOf(
 ): Multipart {
   const parts: (Uint8Array<ArrayBuffer> | ByteRange)[] = [];
   let length = 0;
-  let delimiter = `--${boundary}`; // the line end before it belongs to it, and is not needed where nothing precedes
+  let delimiter = `--${boundary}`; // the first delimiter needs no line end before it
   for (const range of ranges) {
     const { start, end } = range;
     const head = encodeUtf8(

@@ -1,38 +1,39 @@
 /**
- * What a client would rather have: Accept-Encoding, Accept and Accept-Language. Source: RFC 9110
- * §12.4.2, §12.5.1, §12.5.3, §12.5.4.
+ * Content negotiation: Accept-Encoding, Accept and Accept-Language. Source: RFC 9110 §12.4.2, §12.5.1, §12.5.3,
+ * §12.5.4.
  *
- * Nothing here fails: an element whose weight cannot be read counts as not sent. Several lines of a field come joined
- * by commas.
+ * Nothing here fails: an element with an invalid weight is ignored. Several field lines are joined by commas before.
  * @module
  */
 import { HTAB, SP } from "../characters.ts";
 import { CACHED_ACCEPT_ENCODING_BYTES_MAX, CACHED_ACCEPT_ENCODINGS_MAX } from "../../limits.ts";
 
-/** The content codings (RFC 9110 §8.4.1) that files may be had in. */
+/** The content codings (RFC 9110 §8.4.1) in which files can be sent. */
 export type Coding = "br" | "zstd" | "gzip";
 
-/** Best first, where the client does not mind. */
+/** The order among codings of equal weight, the best first. */
 const PREFERENCE = ["br", "zstd", "gzip", "identity"] as const;
 
-/** One element of a field. */
+/** An element of a field, with its weight. */
 interface Weighted {
-  /** In lower case, without parameters. */
+  /** The name in lower case, without parameters. */
   readonly name: string;
-  /** 0 (not at all) to 1. */
+  /** The weight, from 0 (not acceptable) to 1. */
   readonly weight: number;
 }
 
 const IDENTITY_ONLY = Object.freeze(["identity"] as const);
-/** Accept-Encoding → what was made of it: browsers send the same few texts all the time. */
+/** Accept-Encoding → its result, because browsers send the same few values all the time. */
 const known = new Map<string, readonly (Coding | "identity")[]>();
 
 /**
- * The codings that a client accepts, best first; the array is frozen, and the same for the same text. Those of equal
- * weight come as br, zstd, gzip, and `identity` (no coding) behind all that the client does not rank below it by name.
+ * Returns the codings that a client accepts, the best first. The array is frozen, and usually the same for the same
+ * text. Codings of equal weight are in the order br, zstd, gzip. `identity` (no coding) comes after all codings, unless
+ * the client explicitly gives a coding a lower weight.
  *
- * Without the field, and with an empty one, `identity` only: who names no coding may have no decoder. Empty when the
- * client refuses all of them, `identity` included; what it then gets is for the caller to say.
+ * Without the field, and for an empty one, only `identity` is accepted: a client that names no coding may have no
+ * decoder. The result is empty if the client accepts nothing, not even `identity`; the caller decides what to send
+ * then.
  *
  * @param field The value of Accept-Encoding.
  */
@@ -42,7 +43,7 @@ export function codingsOf(field: string | null): readonly (Coding | "identity")[
   if (codings === undefined) {
     codings = Object.freeze(rank(field));
     if (field.length <= CACHED_ACCEPT_ENCODING_BYTES_MAX) {
-      if (known.size >= CACHED_ACCEPT_ENCODINGS_MAX) known.clear(); // somebody makes them up
+      if (known.size >= CACHED_ACCEPT_ENCODINGS_MAX) known.clear(); // more values than real clients send
       known.set(field, codings);
     }
   }
@@ -53,7 +54,7 @@ function rank(field: string): (Coding | "identity")[] {
   const weights = new Map<string, number>();
   for (const { name, weight } of elementsOf(field)) {
     const coding = name === "x-gzip" ? "gzip" : name; // §8.4.1.3
-    if (!weights.has(coding)) weights.set(coding, weight); // the first counts, as in nginx
+    if (!weights.has(coding)) weights.set(coding, weight); // the first one counts, as in nginx
   }
   const others = weights.get("*") ?? 0;
   const weightOf = (coding: Coding | "identity") => {
@@ -66,8 +67,8 @@ function rank(field: string): (Coding | "identity")[] {
 }
 
 /**
- * True when HTML is asked for by name, as in a navigation: `text/html` or `application/xhtml+xml`, with a weight above
- * 0. What a page loads (scripts, images, fetch) names other types, or only the range of all of them.
+ * Returns true if HTML is accepted by name, as in a navigation: `text/html` or `application/xhtml+xml` with a weight
+ * above 0. Requests for scripts, images and data name other types, or only the range of all types.
  *
  * @param field The value of Accept.
  */
@@ -79,8 +80,8 @@ export function acceptsHtml(field: string | null): boolean {
 }
 
 /**
- * True when JSON is wanted rather than HTML: its weight is higher, or is the same and JSON is named more closely, as
- * where scripts name it beside the range of all types. HTML for those who do not say.
+ * Returns true if JSON is preferred to HTML: its weight is higher, or it has the same weight and is matched by a more
+ * specific range. Scripts often name it beside the range of all types. HTML is the default.
  *
  * @param field The value of Accept.
  */
@@ -93,12 +94,12 @@ export function prefersJson(field: string | null): boolean {
     (json.weight === html.weight && json.weight > 0 && json.distance < html.distance);
 }
 
-/** The languages of what is said to people. */
+/** The languages of messages for users. */
 export type Language = "en" | "zh";
 
 /**
- * The language to tell a reader in, of the two that there are; null: no language is named, so both are needed. A reader
- * of others only gets English.
+ * Returns the language for a message. Null means that the client names no language, so the message is shown in both. A
+ * client that names only other languages gets English.
  *
  * @param field The value of Accept-Language (RFC 9110 §12.5.4).
  */
@@ -116,14 +117,17 @@ export function languageOf(field: string | null): Language | null {
   return isAnyNamed ? "en" : null;
 }
 
-/** The weight that the closest of `ranges` gives, and how far down it stands there (§12.5.1). */
+/**
+ * Returns the weight of the most specific matching range (§12.5.1). `ranges` starts with the most specific; `distance`
+ * is the index of the match.
+ */
 function closest(
   elements: readonly Weighted[],
   ranges: readonly string[],
 ): { weight: number; distance: number } {
   for (const [distance, range] of ranges.entries()) {
     const weights = elements.filter(({ name }) => name === range);
-    // Several differ in parameters that say nothing here.
+    // Several matches differ only in parameters, which do not matter here.
     if (weights.length > 0) {
       return { weight: weights.reduce((most, { weight }) => Math.max(most, weight), 0), distance };
     }
@@ -136,7 +140,7 @@ const COMMA = 0x2c;
 const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 
-/** The elements of a list, §5.6.1, whose parameters, §5.6.6, may hold commas and semicolons within quotes. */
+/** Returns the elements of a list (§5.6.1). Quoted strings in parameters (§5.6.6) may contain commas and semicolons. */
 function elementsOf(field: string): Weighted[] {
   const elements: Weighted[] = [];
   let name: string | null = null;
@@ -168,10 +172,10 @@ function elementsOf(field: string): Weighted[] {
 }
 
 const IS_WEIGHT = /^q[ \t]*(?:=|$)/i;
-/** §12.4.2; beyond that also `.2`, which Java sends, more digits than three, and blanks. */
+/** §12.4.2. Also accepts `.2`, which Java sends, more than three digits, and spaces. */
 const WEIGHT = /^q[ \t]*=[ \t]*(0|0?\.\d+|0\.|1(?:\.0*)?)$/i;
 
-/** Without what §5.6.3 calls white space at either end. `trim` takes a byte 0xA0 for some, too. */
+/** Removes white space (§5.6.3) from both ends. `trim` would also remove the byte 0xA0. */
 function withoutBlanks(text: string, start: number, end: number): string {
   while (start < end && isBlank(text.charCodeAt(start))) start++;
   while (start < end && isBlank(text.charCodeAt(end - 1))) end--;
@@ -182,7 +186,7 @@ function isBlank(code: number): boolean {
   return code === SP || code === HTAB;
 }
 
-/** The weight that a parameter `q=…` gives, NaN when that is none. */
+/** Returns the weight of a parameter `q=…`; NaN if it is invalid. */
 function weightOf(parameter: string): number {
   const match = WEIGHT.exec(parameter);
   return match === null ? NaN : Number(match[1]);

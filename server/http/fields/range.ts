@@ -1,13 +1,13 @@
 /**
  * Range requests. Source: RFC 9110 §14.
  *
- * The RFC lets a server ignore or reject what is malformed (§14.2). Where nginx and Caddy agree, this does the same:
- * they answer a range that is none, or that ends before it starts, by 416, and allow blanks around positions.
+ * A server may ignore or reject a malformed Range (§14.2). This one does what nginx and Caddy agree on: 416 for an
+ * invalid range and for one that ends before it starts; spaces around positions are allowed.
  * @module
  */
 import { RANGES_MAX } from "../../limits.ts";
 
-/** Bytes `[start, end)` of a representation. */
+/** The bytes `[start, end)` of a representation. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
@@ -20,13 +20,13 @@ const COMMA = 0x2c;
 const DASH = 0x2d;
 
 /**
- * The ranges that `field` asks of `length` bytes, in the order in which they were asked for; at least one, and each
- * has at least one byte. Those that overlap or touch each other are one, in the place of the first of them (§15.3.7.2),
- * so that no byte is sent twice; those that have no byte are left out.
+ * Parses `field`, the value of Range, for a representation of `length` bytes. Returns the ranges in the requested
+ * order, at least one, each with at least one byte. Ranges that overlap or touch are merged at the place of the first
+ * of them (§15.3.7.2), so that no byte is sent twice. Ranges beyond the end are omitted.
  *
- * Null when the field is to be ignored, so that everything is sent: another unit, no range at all, more than
- * {@linkcode RANGES_MAX} of them, or one that asks for all of no bytes, as some clients do of every file: no
- * Content-Range could name that. `"unsatisfiable"`, 416: when no range has a byte, and when one of them is malformed.
+ * Returns null if the field is to be ignored and everything sent: another unit, no range, more than {@linkcode
+ * RANGES_MAX} ranges, or a request for all bytes of an empty file. Some clients request every file that way, and no
+ * Content-Range can express it. Returns `"unsatisfiable"` (416) if no range has a byte, or any range is malformed.
  */
 export function parseRanges(field: string, length: number): readonly ByteRange[] | "unsatisfiable" | null {
   if (!UNIT.test(field)) return null;
@@ -35,7 +35,7 @@ export function parseRanges(field: string, length: number): readonly ByteRange[]
   let asksForAllOfNothing = false;
   for (let i = skipBlanks(field, 6); i < field.length; i = skipBlanks(field, i)) {
     if (field.charCodeAt(i) === COMMA) {
-      i++; // elements that are empty are ignored, §5.6.1.2
+      i++; // empty elements are ignored, §5.6.1.2
       continue;
     }
     const firstEnd = skipDigits(field, i);
@@ -59,15 +59,15 @@ export function parseRanges(field: string, length: number): readonly ByteRange[]
 }
 
 /**
- * The bytes that are meant, perhaps none. Positions past 2^53 are rounded, never to less than 2^53, and so lie behind
- * the end of any file as they should.
+ * Returns the bytes of a range, maybe none. Positions above 2⁵³ are rounded, but never below 2⁵³, so they stay beyond
+ * the end of any file.
  */
 function resolve(first: number | null, last: number | null, length: number): ByteRange {
   if (first === null) return { start: Math.max(length - (last ?? 0), 0), end: length };
   return { start: first, end: last === null ? length : Math.min(last + 1, length) };
 }
 
-/** Makes one of those that overlap or touch; there are at most RANGES_MAX. */
+/** Merges ranges that overlap or touch. There are at most RANGES_MAX. */
 function coalesce(ranges: readonly ByteRange[]): readonly ByteRange[] {
   const ascending = ranges.map(({ start, end }, place) => ({ start, end, place }));
   ascending.sort((a, b) => a.start - b.start);

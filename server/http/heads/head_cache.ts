@@ -1,15 +1,14 @@
 /**
- * Requests that were parsed before, found by their bytes.
+ * A cache of parsed requests, found by the bytes of their heads.
  *
- * Clients repeat themselves: the head of a request is most often, byte for byte, one that came a moment ago. To
- * compare it with a known one, a word at a time, costs a fifth of parsing it; and a handler may remember its
- * answer beside the parsed request (`known_request.ts`).
+ * Most heads are equal, byte for byte, to one that came a moment ago. Comparing words with a known head costs a fifth
+ * of parsing it, and a handler can store its response with the parsed request (`known_request.ts`).
  *
- * A head is kept when it comes for the second time, so that those that never come again cost nothing but a hash.
- * The hash only finds: every byte is compared, so that nobody can be given the answer to another's request.
+ * A head is kept when it comes for the second time, so a head that never comes again costs only a hash. The hash only
+ * finds a candidate. Every byte is compared, so no client can get the response to another request.
  *
- * What a head costs is counted when it is kept, with what the handler and the access log will keep with it; a head for
- * which there is no room makes others leave, in the order in which they stand in the tables.
+ * The cost of a head is counted when it is kept. It includes what the handler and the access log will store with it. If
+ * there is no room, other heads are evicted in the order of the tables.
  * @module
  */
 import {
@@ -23,50 +22,61 @@ import { HASH_KEYS } from "./keyed_hash.ts";
 import { KnownRequest } from "./known_request.ts";
 import type { HttpRequest } from "../request.ts";
 
-/** Heads whose hashes agree in their low bits share a set; of more than so many the one kept longest leaves. */
+/** The heads in a set, which agree in the low bits of their hashes. If a set is full, its oldest head is evicted. */
 const WAYS = 4;
 const SETS = CACHED_HEADS_MAX / WAYS;
-/** Of so many newcomers for whom others have to leave one gets a place: where more come than fit, all would only do that. */
+/**
+ * One in so many new heads may evict others. If more heads come than fit, evicting for each of them would keep none.
+ */
 const NEWCOMERS_PER_PLACE = 16;
-/** The words of short heads stand in one array, where they are found without looking at the request first. */
+/** The words of short heads are in one array, which saves a look at the request object. */
 const SHORT_WORDS = 32;
-/** Of each entry of the tables: hash, length, cost, references to head and words, short words; and of each set. */
+/**
+ * The size of the tables: hash, length, cost, two references and the short words of each entry; a seen hash and a
+ * position for each set.
+ */
 const TABLES_BYTES = CACHED_HEADS_MAX * (4 + 4 + 4 + 8 + 8 + SHORT_WORDS * 4) + SETS * (4 + 1);
 const FIELD_BYTES = 16;
-/** The access log keeps the parts of a line, and all of them behind each other as they were last; a byte may take five more. */
+/**
+ * The access log keeps the parts of a line, and the last joined form of them. Escaping adds at most five bytes to a
+ * byte.
+ */
 const LOGGED_FORMS = 2;
 const LOG_ESCAPE_BYTES = 5;
 
-/** Parsed heads that are found again by their bytes: at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX} bytes. */
+/**
+ * Parsed heads, found by their bytes: at most {@linkcode CACHED_HEADS_MAX} heads and {@linkcode CACHED_HEADS_BYTES_MAX}
+ * bytes.
+ */
 export class HeadCache {
-  /** True where an access log keeps a part of its lines with each head. To be set before the first one. */
+  /** Whether an access log stores parts of its lines with each head. To be set before the first head. */
   isLogged = false;
   #bytes = TABLES_BYTES;
   #count = 0;
-  /** Where the next one stands that has to leave to make room. */
+  /** The index of the next entry that is evicted to make room. */
   #sweep = 0;
   readonly #hashes = new Int32Array(CACHED_HEADS_MAX);
-  /** Bytes of each head; 0: none. */
+  /** The length of each head in bytes; 0 if there is none. */
   readonly #lengths = new Int32Array(CACHED_HEADS_MAX);
   readonly #shortWords = new Int32Array(CACHED_HEADS_MAX * SHORT_WORDS);
-  /** Those of longer ones. */
+  /** The words of longer heads. */
   readonly #longWords: (Int32Array | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
-  /** What each head counts as in the memory of the cache, in bytes. */
+  /** The memory that each head counts as, in bytes. */
   readonly #costs = new Int32Array(CACHED_HEADS_MAX);
   readonly #heads: (KnownRequest | null)[] = new Array(CACHED_HEADS_MAX).fill(null);
-  /** The hash that was last seen in a set without being known. */
+  /** The last unknown hash of each set. */
   readonly #seen = new Int32Array(SETS);
-  /** Where the next head of a set goes. */
+  /** The way in which the next head of each set is stored. */
   readonly #hands = new Uint8Array(SETS);
-  /** Where the head is that was found last. */
+  /** The index of the head that was found last. */
   #last = 0;
   #newcomers = 0;
   #hash = 0;
   #hashedLength = 0;
 
   /**
-   * The request whose head is `view[start, start + length)`, or begins there when it is the one found last (which
-   * is what pipelining clients send); null when it is not known.
+   * Returns the request whose head is `view[start, start + length)`. It also returns the request that was found last if
+   * the bytes start with its head, as pipelining clients send. Returns null if the head is not known.
    */
   find(view: DataView, start: number, length: number): HttpRequest | null {
     const last = this.#last;
@@ -79,10 +89,12 @@ export class HeadCache {
     return this.#lookUp(view, start, length);
   }
 
-  /** Told of a head that was not found, and parsed: `view[start, start + length)`. It must be complete. */
+  /**
+   * Stores a parsed request that {@linkcode find} has not found. Its head is `view[start, start + length)`, complete.
+   */
   learn(request: HttpRequest, view: DataView, start: number, length: number): void {
     if (length > CACHED_HEAD_BYTES_MAX || length < 4) return;
-    // What find looked for was longer: more than one request came at once.
+    // {@linkcode find} has looked for more bytes, because several requests came at once.
     if (length !== this.#hashedLength && this.#lookUp(view, start, length) !== null) return;
     const hash = this.#hash;
     const set = hash & (SETS - 1);
@@ -114,7 +126,7 @@ export class HeadCache {
     this.#last = way;
   }
 
-  /** How many there are, what they take, and may take. */
+  /** Returns the number of heads, their memory in bytes, and the bound of that. */
   snapshot(): { readonly count: number; readonly bytes: number; readonly bytesMax: number } {
     return { count: this.#count, bytes: this.#bytes, bytesMax: CACHED_HEADS_BYTES_MAX };
   }
@@ -130,7 +142,7 @@ export class HeadCache {
     return own + CACHED_HEAD_LOG_OVERHEAD_BYTES + (length + escaped * LOG_ESCAPE_BYTES) * LOGGED_FORMS;
   }
 
-  /** Takes the head from its place, if there is one: who has the request keeps it, and it is not found again. */
+  /** Removes the head at `way`, if there is one. Code that still has the request may use it. */
   #evict(way: number): void {
     const known = this.#heads[way]!;
     if (known === null) return;
@@ -162,7 +174,7 @@ export class HeadCache {
   }
 }
 
-/** Compares `length` ≥ 4 bytes with the words from `base` on; the last word overlaps the one before it. */
+/** Compares `length` ≥ 4 bytes with the words from `base` on. The last word overlaps the one before it. */
 function isEqual(words: Int32Array, base: number, view: DataView, start: number, length: number): boolean {
   const last = base + ((length + 3) >> 2) - 1;
   if (view.getInt32(start + length - 4, true) !== words[last]) return false;
@@ -178,7 +190,7 @@ function copyWords(view: DataView, start: number, length: number, words: Int32Ar
   for (let i = 0; i < count; i++) words[base + i] = view.getInt32(start + Math.min(i * 4, length - 4), true);
 }
 
-/** It cannot be foreseen: each half of a word has a key of its own, see `keyed_hash.ts`. */
+/** Returns a hash that clients cannot predict: each half of a word has a random key (see `keyed_hash.ts`). */
 function hashOf(view: DataView, start: number, length: number): number {
   let sum = Math.imul(length, HASH_KEYS[0]!);
   let key = 1;
@@ -186,8 +198,8 @@ function hashOf(view: DataView, start: number, length: number): number {
     const word = view.getInt32(i, true);
     sum = (sum + Math.imul(word & 0xffff, HASH_KEYS[key]!) + Math.imul(word >>> 16, HASH_KEYS[key + 1]!)) | 0;
   }
-  const last = view.getInt32(start + length - 4, true); // overlaps the one before
+  const last = view.getInt32(start + length - 4, true); // overlaps the word before it
   sum += Math.imul(last & 0xffff, HASH_KEYS[key]!) + Math.imul(last >>> 16, HASH_KEYS[key + 1]!);
-  const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // or heads that are alike would stand in rows
+  const mixed = Math.imul(sum ^ (sum >>> 15), 0x85ebca6b); // without mixing, similar heads would get adjacent sets
   return mixed ^ (mixed >>> 13);
 }

@@ -1,13 +1,14 @@
 /**
- * A request whose head came before, byte for byte, and what its users remember of it for the next time.
+ * A request whose head has come before, and the data that is stored with it.
  * @module
  */
 import { HttpRequest } from "../request.ts";
 
 /**
- * Stands for every request with one head. What a handler remembers belongs to that handler: two handlers may be asked by
- * turns, by something that is not in the head, and none of them gets what the other one knows. What the server remembers
- * is out of a handler's reach. The object is frozen: a handler that puts something on it would show that to other clients.
+ * The request that stands for all requests with one head. A handler can read only the data that the same handler has
+ * stored: if the server chooses between handlers by something that is not in the head, neither gets the other's data.
+ * The data of the server is not accessible to handlers. The object is frozen, because a property that a handler adds
+ * would be visible to requests of other clients.
  */
 export class KnownRequest extends HttpRequest {
   #logged: unknown = null;
@@ -15,39 +16,42 @@ export class KnownRequest extends HttpRequest {
   #owner: object | null = null;
   #answer: unknown = null;
 
-  /** Of the head `request.buffer[start, start + length)`, which is copied. */
+  /** Creates a request from the head `request.buffer[start, start + length)`, which is copied. */
   constructor(request: HttpRequest, start: number, length: number) {
     super(request.fieldCount);
     this.copyFrom(request, start, length);
     Object.freeze(this);
   }
 
-  /** What the access log of the server shows of the head of `known`; null until it was asked. */
+  /** Returns the data of the access log for `known`; null if there is none yet. */
   static loggedOf(known: KnownRequest): unknown {
     return known.#logged;
   }
 
-  /** Keeps `logged` for {@linkcode KnownRequest.loggedOf}. */
+  /** Stores the data of the access log for `known`. */
   static setLogged(known: KnownRequest, logged: unknown): void {
     known.#logged = logged;
   }
 
-  /** The client that a trusted proxy names in the head of `known`; null: it names none; undefined: not asked yet. */
+  /**
+   * Returns the client that a trusted proxy names in the head of `known`. Null if it names none; undefined before
+   * {@linkcode KnownRequest.setClient}.
+   */
   static clientOf(known: KnownRequest): string | null | undefined {
     return known.#client;
   }
 
-  /** Keeps `client` for {@linkcode KnownRequest.clientOf}. */
+  /** Stores the client for {@linkcode KnownRequest.clientOf}. */
   static setClient(known: KnownRequest, client: string | null): void {
     known.#client = client;
   }
 
-  /** What `owner` remembered last; null when it remembered nothing, or another one did since. */
+  /** Returns what `owner` has stored; null if it has stored nothing, or another owner has replaced it. */
   recall(owner: object): unknown {
     return this.#owner === owner ? this.#answer : null;
   }
 
-  /** Keeps `answer` for `owner`, in place of what was remembered before. */
+  /** Stores `answer` for `owner`, in place of what was stored before. */
   remember(owner: object, answer: unknown): void {
     this.#owner = owner;
     this.#answer = answer;

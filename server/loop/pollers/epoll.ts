@@ -1,5 +1,5 @@
 /**
- * epoll(7), level- and edge-triggered: descriptors are registered once, and only those that are ready come back.
+ * epoll(7), level- and edge-triggered. Descriptors are registered once, and a wait returns only the ready ones.
  * @module
  */
 import {
@@ -34,17 +34,20 @@ import {
   type ReadyList,
 } from "../poller.ts";
 
-/** What is known of a descriptor: not watched, watched but silent (not in the kernel's set), watched. */
+/** The state of a descriptor: not watched; watched with Interest.NONE, so not in the kernel's set; watched. */
 const ABSENT = 0;
 const SILENT = 1;
 const WATCHED = 2;
 
-/** How many events to take: one that is taken and does not fit the list would never be told again by an edge. */
+/**
+ * Returns the greatest number of events for one wait. It must not exceed the list: an edge-triggered event that did not
+ * fit would not be reported again.
+ */
 function eventsMax(ready: ReadyList): number {
   return Math.min(ready.capacity, EVENTS_PER_TURN_MAX);
 }
 
-/** {@linkcode Poller} over epoll(7). */
+/** {@linkcode Poller} based on epoll(7). */
 export class EpollPoller implements Poller {
   readonly name: PollerName;
   readonly trigger: "level" | "edge";
@@ -54,7 +57,7 @@ export class EpollPoller implements Poller {
   readonly #words = new Int32Array(this.#events.buffer);
   #states = new Uint8Array(1024);
 
-  /** @throws {SystemError} when the kernel gives no epoll instance. */
+  /** @throws {SystemError} when the kernel refuses an epoll instance: EMFILE, ENFILE, ENOMEM */
   constructor(trigger: "level" | "edge") {
     this.name = trigger === "edge" ? "epoll-edge" : "epoll-level";
     this.trigger = trigger;
@@ -65,7 +68,7 @@ export class EpollPoller implements Poller {
   add(fd: number, interest: Interest): number {
     if (!isDescriptor(fd)) return -EBADF;
     if (fd >= this.#states.length) {
-      if (!isOpen(fd)) return -EBADF; // before there is memory for all numbers up to it
+      if (!isOpen(fd)) return -EBADF; // before allocating memory for all numbers up to `fd`
       this.#grow(fd);
     }
     if (this.#states[fd] !== ABSENT) return -EEXIST;
@@ -74,7 +77,7 @@ export class EpollPoller implements Poller {
     return status;
   }
 
-  /** NONE takes the descriptor out of the kernel's set, which would report its errors and hang-ups otherwise. */
+  /** NONE removes the descriptor from the kernel's set, which would otherwise report errors and hang-ups. */
   modify(fd: number, interest: Interest): number {
     const state = this.#stateOf(fd);
     if (state === ABSENT) return -ENOENT;
@@ -91,9 +94,9 @@ export class EpollPoller implements Poller {
     const state = this.#stateOf(fd);
     if (state === ABSENT) return -ENOENT;
     this.#states[fd] = ABSENT;
-    if (state === SILENT || closing) return 0; // close(2) takes it out of the set
+    if (state === SILENT || closing) return 0; // close(2) removes the descriptor from the set
     const status = this.#control(EPOLL_CTL_DEL, fd, Interest.NONE);
-    return status === -EBADF || status === -ENOENT ? 0 : status; // closed already: the kernel forgot it by itself
+    return status === -EBADF || status === -ENOENT ? 0 : status; // already closed, which removed the descriptor
   }
 
   wait(ready: ReadyList, timeoutMs: number): number {
@@ -138,6 +141,6 @@ export class EpollPoller implements Poller {
         (events & (EPOLLHUP | EPOLLRDHUP) ? Readiness.HANGUP : 0) |
         (events & EPOLLERR ? Readiness.ERROR : 0);
     }
-    return Math.max(count, 0); // negative: EINTR
+    return Math.max(count, 0); // negative after a signal (EINTR)
   }
 }

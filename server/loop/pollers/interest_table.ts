@@ -1,27 +1,27 @@
 /**
- * The watched descriptors of a poller that scans: a dense list for walking, an index for finding.
+ * The watched descriptors of a poller that scans: a dense list to iterate over, and an index.
  * @module
  */
 import { EBADF, EEXIST, ENOENT } from "../../../ffi/libc/errno.ts";
 import { isOpen } from "../../../ffi/libc/multiplexers.ts";
 import { type Interest, isDescriptor } from "../poller.ts";
 
-/** Dense list of `[fd, interest]`; removal moves the last entry into the gap. */
+/** A dense list of descriptors and interests. Removal moves the last entry into the gap. */
 export class InterestTable {
   fds: Int32Array<ArrayBuffer> = new Int32Array(64);
   interests: Uint8Array<ArrayBuffer> = new Uint8Array(64);
   size = 0;
   readonly #positions = new Map<number, number>();
-  /** The highest descriptor that was open when it was added. */
+  /** The highest descriptor that was found open when it was added. */
   #highest = -1;
 
-  /** Position of `fd`, −1 when it is not watched. */
+  /** Returns the position of `fd`; −1 if it is not watched. */
   positionOf(fd: number): number {
     return this.#positions.get(fd) ?? -1;
   }
 
   add(fd: number, interest: Interest): number {
-    // A number that stands for nothing must not be what others make room for.
+    // A number that is not an open descriptor must not make the pollers allocate memory up to it.
     if (!isDescriptor(fd) || (fd > this.#highest && !isOpen(fd))) return -EBADF;
     this.#highest = Math.max(fd, this.#highest);
     if (this.#positions.has(fd)) return -EEXIST;
@@ -40,7 +40,7 @@ export class InterestTable {
     return 0;
   }
 
-  /** The position that was freed (the last entry is there now), or −ENOENT. */
+  /** Removes `fd`. Returns the freed position, which the last entry has taken, or −ENOENT. */
   remove(fd: number): number {
     const position = this.positionOf(fd);
     if (position < 0) return -ENOENT;

@@ -8,10 +8,14 @@ import { NaivePoller } from "./naive.ts";
 import { PollPoller } from "./poll.ts";
 import { SelectPoller } from "./select.ts";
 
-/** Every name that {@linkcode createPoller} takes, in the order of the tutorials. */
+/** The names that {@linkcode createPoller} accepts, in the order in which tutorials introduce the models. */
 export const POLLER_NAMES: readonly PollerName[] = ["naive", "select", "poll", "epoll-level", "epoll-edge"];
 
-/** A new poller. @throws {SystemError} when the kernel refuses it. */
+/**
+ * Returns a new poller.
+ * @throws {TypeError} when there is no poller called `name`
+ * @throws {SystemError} when the kernel refuses an epoll instance
+ */
 export function createPoller(name: PollerName): Poller {
   if (!POLLER_NAMES.includes(name)) {
     throw new TypeError(`No poller is called ${JSON.stringify(name)}: ${POLLER_NAMES.join(", ")}`);

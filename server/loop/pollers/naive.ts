@@ -1,13 +1,13 @@
 /**
- * No multiplexer: every descriptor is said to be ready for whatever was asked, so that the loop tries each in turn.
- * It never sleeps, and burns a processor doing so: that is what the other four are for.
+ * No multiplexer: every descriptor is reported as ready for whatever was requested, so the loop tries each of them. It
+ * never sleeps and takes a whole processor, which shows the purpose of the other four.
  * @module
  */
 import { loadLibc } from "../../../ffi/libc/libc.ts";
 import type { Interest, Poller, ReadyList } from "../poller.ts";
 import { InterestTable } from "./interest_table.ts";
 
-/** {@linkcode Poller} without any system call. */
+/** {@linkcode Poller} without a multiplexer. */
 export class NaivePoller implements Poller {
   readonly name = "naive";
   readonly trigger = "level";
@@ -15,7 +15,7 @@ export class NaivePoller implements Poller {
   #next = 0;
 
   constructor() {
-    loadLibc(); // the table asks the kernel whether a descriptor is open
+    loadLibc(); // `InterestTable.add` calls fcntl(2)
   }
 
   add(fd: number, interest: Interest): number {
@@ -30,7 +30,7 @@ export class NaivePoller implements Poller {
     return Math.min(this.#table.remove(fd), 0);
   }
 
-  /** Never blocks. With more descriptors than fit, the next call goes on where this one ended. */
+  /** Returns at once. If not all descriptors fit, the next call continues where this one ended. */
   wait(ready: ReadyList, _timeoutMs: number): number {
     const { fds, interests, size } = this.#table;
     let count = 0;
@@ -39,7 +39,7 @@ export class NaivePoller implements Poller {
       const position = this.#next++;
       if (interests[position] === 0) continue;
       ready.fds[count] = fds[position]!;
-      ready.bits[count] = interests[position]!; // each bit of Interest is the same in Readiness
+      ready.bits[count] = interests[position]!; // the bits of Interest have the same values in Readiness
       count++;
     }
     return count;

@@ -1,5 +1,5 @@
 /**
- * poll(2): an array of descriptors, copied into the kernel and scanned at every call.
+ * poll(2): an array of descriptors, which the kernel copies and scans at every call.
  * @module
  */
 import {
@@ -31,7 +31,7 @@ function toReadiness(revents: number): Readiness {
     (revents & (POLLERR | POLLNVAL) ? Readiness.ERROR : 0);
 }
 
-/** {@linkcode Poller} over poll(2). A pollfd whose descriptor is −1 is skipped by the kernel: that is NONE. */
+/** {@linkcode Poller} based on poll(2). NONE is a pollfd with descriptor −1, which the kernel skips. */
 export class PollPoller implements Poller {
   readonly name = "poll";
   readonly trigger = "level";
@@ -41,7 +41,7 @@ export class PollPoller implements Poller {
   #halves = new Int16Array(this.#pollfds.buffer);
   #next = 0;
 
-  /** @throws {Deno.errors.NotCapable} without --allow-ffi. */
+  /** @throws {Deno.errors.NotCapable} without --allow-ffi */
   constructor() {
     loadLibc();
   }
@@ -90,9 +90,9 @@ export class PollPoller implements Poller {
     this.#halves[position * 4 + 3] = 0;
   }
 
-  /** Walks from where the last call ended, so that the first descriptors cannot starve the others. */
+  /** Continues where the last call ended, so that the first descriptors cannot starve the others. */
   #collect(ready: ReadyList, found: number): number {
-    if (found <= 0) return 0; // EINTR, or ENOMEM, which the next call may not meet
+    if (found <= 0) return 0; // EINTR, or ENOMEM, which may be temporary
     const { fds, size } = this.#table;
     let count = 0;
     for (let seen = 0; seen < size && count < found && count < ready.capacity; seen++) {

@@ -1,5 +1,5 @@
 /**
- * select(2): three sets of bits, copied into the kernel and back, scanned at every call, at most 1024 descriptors.
+ * select(2): three sets of bits for at most 1024 descriptors, which the kernel copies and scans at every call.
  * @module
  */
 import { FD_SETSIZE } from "../../../ffi/libc/constants.ts";
@@ -12,9 +12,10 @@ import { InterestTable } from "./interest_table.ts";
 const WORDS = FD_SETSIZE / 32;
 
 /**
- * {@linkcode Poller} over select(2). A descriptor ≥ FD_SETSIZE is refused: it would be written outside the set. The
- * kernel changes the sets, so a wait gets copies of what was asked; the third takes part only while somebody asks for
- * EXCEPTIONAL. Hang-ups and errors make a descriptor readable and writable: asked for EXCEPTIONAL alone, none is told.
+ * {@linkcode Poller} based on select(2). A descriptor ≥ FD_SETSIZE is refused, because it would be written outside of
+ * the set. The kernel changes the sets, so each wait uses copies of the requested ones. The third set is used only
+ * while some descriptor requests EXCEPTIONAL. Hang-ups and errors are reported as readable and writable, so they are
+ * not reported for EXCEPTIONAL alone.
  */
 export class SelectPoller implements Poller {
   readonly name = "select";
@@ -26,12 +27,12 @@ export class SelectPoller implements Poller {
   readonly #readable = new DescriptorSet();
   readonly #writable = new DescriptorSet();
   readonly #exceptional = new DescriptorSet();
-  /** How many ask for EXCEPTIONAL. */
+  /** The number of descriptors that request EXCEPTIONAL. */
   #exceptionalCount = 0;
   #highest = -1;
   #next = 0;
 
-  /** @throws {Deno.errors.NotCapable} without --allow-ffi. */
+  /** @throws {Deno.errors.NotCapable} without --allow-ffi */
   constructor() {
     loadLibc();
   }
@@ -106,9 +107,9 @@ export class SelectPoller implements Poller {
     if (this.#exceptionalCount > 0) this.#exceptional.words.set(this.#askedExceptional.words);
   }
 
-  /** Walks from where the last call ended, so that the first descriptors cannot starve the others. */
+  /** Continues where the last call ended, so that the first descriptors cannot starve the others. */
   #collect(ready: ReadyList, found: number): number {
-    if (found <= 0) return 0; // EINTR, or ENOMEM, which the next call may not meet
+    if (found <= 0) return 0; // EINTR, or ENOMEM, which may be temporary
     const { fds, size } = this.#table;
     const exceptional = this.#exceptionalCount > 0 ? this.#exceptional : null;
     let count = 0;
@@ -126,7 +127,7 @@ export class SelectPoller implements Poller {
     return count;
   }
 
-  /** select(2) fails as a whole when one descriptor was closed under it; this finds which, and reports those. */
+  /** Finds and reports closed descriptors. select(2) fails as a whole (EBADF) if one descriptor was closed. */
   #findClosed(ready: ReadyList): number {
     const { fds, size } = this.#table;
     let count = 0;

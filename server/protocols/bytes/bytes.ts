@@ -1,5 +1,5 @@
 /**
- * A connection that speaks a byte protocol: reading → writing → reading or closed.
+ * A connection with a byte protocol: reading → writing → reading or closed.
  * @module
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
@@ -20,7 +20,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
 
-/** What a protocol gave, if it is a session. @throws {TypeError} if not */
+/**
+ * Checks the result of a protocol.
+ * @throws {TypeError} when it is not a session, or one of its timeouts is not a number ≥ 0
+ */
 function toSession(session: Session): Session {
   if (typeof session?.received !== "function") {
     throw new TypeError("A protocol must return a session: { received }");
@@ -39,37 +42,37 @@ export class ByteConnection extends Connection implements Peer {
   address: SocketAddress = UNKNOWN;
   readonly #protocol: Protocol;
   #session: Session | null = null;
-  /** True while it works on its own turn: what it writes is gathered. */
+  /** True during the connection's own turn. What is written then is gathered. */
   #isInTurn = false;
-  /** True once the session heard of the client's end. */
-  #isEndTold = false;
-  /** True once it wrote something after that. */
-  #hasLastWord = false;
+  /** True once `ended` of the session was called. */
+  #hasReportedEnd = false;
+  /** True once the session has written something after that. */
+  #hasWrittenAfterEnd = false;
   #isPaused = false;
   readonly #backlog = new Backlog();
-  /** The instant at which it is cut off, whatever it does. */
+  /** The instant at which the connection is closed in any case; Infinity without `timeoutMs`. */
   #endMs = Infinity;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
-    super(host, keeper, new Receiver(host.reactor.trigger === "level"));
-    this.isReusable = false; // sessions hold on to their peers
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
+    super(context, keeper, new Receiver(context.reactor.trigger === "level"));
+    this.isReusable = false; // sessions keep references to their peers
     this.#protocol = protocol;
   }
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
-    this.address = this.host.clientAddresses.address(fd) ?? UNKNOWN;
+    this.address = this.context.clientAddresses.address(fd) ?? UNKNOWN;
     if (!this.watch(Interest.READABLE)) return;
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     try {
       this.#session = toSession(this.#protocol(this));
-    } catch (error) { // this client's misfortune, and not the listener's
-      this.host.onHandlerError(error);
+    } catch (error) { // the exception concerns this client only, not the listener
+      this.context.onHandlerError(error);
       return reactor.retire(this);
     }
     this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
     this.#expire();
-    this.receiver.isReadable = true; // it may have spoken before it was watched
+    this.receiver.isReadable = true; // the client may have sent something before it was watched
     reactor.again(this);
   }
 
@@ -77,14 +80,14 @@ export class ByteConnection extends Connection implements Peer {
 
   write(given: Uint8Array): boolean {
     const bytes = bytesOf(given, "What is written to a client");
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     if (this.retired || this.closeAfter) return false;
-    this.#hasLastWord ||= this.#isEndTold;
+    this.#hasWrittenAfterEnd ||= this.#hasReportedEnd;
     if (this.#isInTurn) {
       this.output.append(buffers, bytes, 0, bytes.length);
       return true;
     }
-    // What a session says at its very beginning waits for its first turn.
+    // What a session writes at its very beginning waits for its first turn.
     const isOurs = this.#session !== null && !reactor.isParked && buffers.gatherLength === 0;
     if (isOurs && !this.isBlocked) {
       this.output.append(buffers, bytes, 0, bytes.length);
@@ -97,7 +100,7 @@ export class ByteConnection extends Connection implements Peer {
       return false;
     }
     this.#backlog.add(bytes);
-    if (this.output.isEmpty) this.#soon(); // else the socket will wake it
+    if (this.output.isEmpty) this.#soon(); // otherwise readiness of the socket will wake it
     return true;
   }
 
@@ -105,36 +108,36 @@ export class ByteConnection extends Connection implements Peer {
     if (bytes !== undefined) this.write(bytes);
     if (this.retired) return;
     this.closeAfter = true;
-    // A client that heard nothing since the server is to stop need not be waited for.
-    this.lingerAfter = !this.#isEndTold || this.#hasLastWord;
+    // A client that was sent nothing since the server is stopping need not be waited for.
+    this.lingerAfter = !this.#hasReportedEnd || this.#hasWrittenAfterEnd;
     if (!this.#isInTurn) this.#soon();
   }
 
   close(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     this.closeAfter = true;
     if (reactor.isParked) reactor.post(() => reactor.retire(this));
     else reactor.retire(this);
   }
 
-  /** True while something that was written waits for the socket. */
+  /** True while written bytes wait for the socket. */
   get isBlocked(): boolean {
     return !this.output.isEmpty || this.#backlog.length > 0;
   }
 
-  /** True once the client ended its half. */
+  /** True once the client has closed its writing half. */
   get hasClientEnded(): boolean {
     return this.receiver.isEnded;
   }
 
-  /** Somebody begins to wait for the client: how long it may be silent counts from now. */
+  /** Starts the idle timeout, because code now waits for the client. */
   awaitClient(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (reactor.isParked) reactor.post(() => this.awaitClient());
     else if (this.current === "reading") this.#expire();
   }
 
-  /** Receives no more until {@linkcode resume}. That the client left shows late, then. */
+  /** Receives nothing until {@linkcode resume}. A client that leaves meanwhile is noticed late. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -146,51 +149,54 @@ export class ByteConnection extends Connection implements Peer {
     this.#soon();
   }
 
-  /** Receives outside of its turn: a copy of what is there, or null. */
+  /** Receives outside of the connection's turn. Returns a copy of the bytes, or null if there are none. */
   receiveNow(): Bytes | null {
-    const { receiver, host: { reactor, buffers } } = this;
+    const { receiver, context: { reactor, buffers } } = this;
     if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
     const count = receiver.take(buffers, slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
-      else if (count === 0) reactor.again(this); // its turn tells the session
+      else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
       return null;
     }
-    this.host.accounting.counters.receive(count);
+    this.context.accounting.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     receiver.input.clear();
     buffers.returnSlot();
     return bytes;
   }
 
-  /** A callback of the session returned: an `async` one that fails ends its client, as one that throws. */
+  /**
+   * Handles the result of a session's callback. If an `async` callback rejects, the client is closed, as if it had
+   * thrown.
+   */
   #called(returned: unknown): void {
     if (returned === undefined) return;
     reportRejection(returned, (error) => {
-      this.host.onHandlerError(error);
+      this.context.onHandlerError(error);
       this.close();
     });
   }
 
   #soon(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (reactor.isParked) reactor.post(() => reactor.again(this));
     else reactor.again(this);
   }
 
-  /** A session with a deadline of its own is not prolonged by talking. */
+  /** Sets the deadline. Without `idleTimeoutMs`, a session that sets `timeoutMs` has no idle timeout. */
   #expire(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const { timeoutMs, idleTimeoutMs } = this.#session!;
     const silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
     reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
   }
 
-  /** True when there was an urgent byte, and a session that ends by it. */
+  /** Closes the connection if the session has `closesOnUrgent` and there is an urgent byte. Returns true if it did. */
   #endsByUrgent(): boolean {
-    const { transport, reactor } = this.host;
+    const { transport, reactor } = this.context;
     if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
     reactor.retire(this);
     return true;
@@ -198,7 +204,7 @@ export class ByteConnection extends Connection implements Peer {
 
   // Connection
 
-  /** What has arrived is worked on; then the client is not waited for. */
+  /** Works on what has arrived, and then does not wait for the client any more. */
   override drain(): void {
     this.receiver.isReadable = true;
     this.#soon();
@@ -209,17 +215,18 @@ export class ByteConnection extends Connection implements Peer {
     if (readiness === Readiness.EXCEPTIONAL) return;
     if (this.#isPaused && this.current === "reading") {
       this.receiver.note(readiness);
-      this.host.reactor.defer(this);
+      this.context.reactor.defer(this);
     } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
   }
 
   /**
-   * recv passes over an urgent byte and forgets it, and the poller's word may come too late: so only what stood here
-   * before it was found that there is none is received.
+   * Receives, but not past an urgent byte if the session has `closesOnUrgent`. recv skips and discards an urgent byte,
+   * and the poller may report it too late. So the bytes are first peeked, and received only if there was no urgent byte
+   * afterwards.
    */
   protected override recv(slot: Slot): number {
     if (!this.#session!.closesOnUrgent) return super.recv(slot);
-    const { transport } = this.host;
+    const { transport } = this.context;
     const count = transport.peek(this.fd, slot.bytes);
     if (this.#endsByUrgent()) return -EAGAIN;
     return count <= 0 ? count : transport.recv(this.fd, slot.bytes.subarray(0, count));
@@ -232,12 +239,12 @@ export class ByteConnection extends Connection implements Peer {
       super.onTurn();
     } finally {
       this.#isInTurn = false;
-      this.receiver.input.keep(); // what arrived while another's session wrote to it, and now has to wait
+      this.receiver.input.keep(); // input that arrived while another session wrote to this client, and has to wait now
     }
   }
 
   override onDeadline(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     if (this.current !== "writing" || reactor.now >= this.#endMs) return reactor.retire(this);
     this.checkSending();
     this.#capDeadline();
@@ -256,7 +263,7 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   #capDeadline(): void {
-    if (!this.retired && this.deadlineMs > this.#endMs) this.host.reactor.expireAt(this, this.#endMs);
+    if (!this.retired && this.deadlineMs > this.#endMs) this.context.reactor.expireAt(this, this.#endMs);
   }
 
   protected override written(): void {
@@ -270,12 +277,12 @@ export class ByteConnection extends Connection implements Peer {
     if (this.closeAfter) input.clear();
     if (!input.isEmpty) {
       const arrived = input.bytes.subarray(input.start, input.end);
-      input.clear(); // the session may throw
+      input.clear(); // before the call, which may throw
       this.#called(session.received(arrived));
     }
-    const isOver = this.receiver.isEnded || (this.host.isDraining && !this.receiver.isReadable);
-    if (isOver && !this.#isEndTold && !this.retired) {
-      this.#isEndTold = true;
+    const isOver = this.receiver.isEnded || (this.context.isDraining && !this.receiver.isReadable);
+    if (isOver && !this.#hasReportedEnd && !this.retired) {
+      this.#hasReportedEnd = true;
       if (session.ended === undefined) this.closeAfter = true;
       else this.#called(session.ended());
     }
@@ -286,7 +293,7 @@ export class ByteConnection extends Connection implements Peer {
     const wasBlocked = !this.output.isEmpty;
     super.settle();
     if (!wasBlocked || !this.output.isEmpty || this.retired) return;
-    this.#isInTurn = false; // nobody flushes after this: what it writes now goes out at once
+    this.#isInTurn = false; // nothing flushes after this, so what is written now is sent at once
     this.#called(this.#session!.drained?.());
   }
 
@@ -296,10 +303,10 @@ export class ByteConnection extends Connection implements Peer {
     const urgent = this.#session!.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE;
     const isListening = !isEnded && !this.#isPaused;
     if (!this.watch((isListening ? Interest.READABLE : Interest.NONE) | urgent)) return;
-    if (isListening && isReadable) this.host.reactor.again(this);
+    if (isListening && isReadable) this.context.reactor.again(this);
   }
 
-  // It has no state "handling".
+  // There is no state "handling".
 
   protected override attend(): void {}
 

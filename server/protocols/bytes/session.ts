@@ -1,43 +1,49 @@
 /**
- * What is spoken on a connection that does not speak HTTP: bytes in, bytes out.
+ * The interface of protocols other than HTTP: bytes in, bytes out.
  * @module
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 
-/** One client, as a protocol sees it. Its methods may be called at any time, also from another client's session. */
+/** A client, as a protocol sees it. Its methods may be called at any time, also from the session of another client. */
 export interface Peer {
-  /** Its address. */
+  /** The client's address. */
   readonly address: SocketAddress;
   /**
-   * Sends a copy of `bytes`, or lets it wait for the socket. While something waits, nothing is received from this
-   * client: one that does not read cannot make the server's memory grow. False: it is closed, or cut off since more
-   * than PEER_QUEUE_BYTES_MAX bytes wait for it.
-   * @throws {TypeError} for what is no Uint8Array
+   * Sends a copy of `bytes`, which may wait for the socket. While bytes wait, nothing is received from this client, so
+   * a client that does not read cannot fill the server's memory. Returns false if the connection is closed or closing.
+   * When more than PEER_QUEUE_BYTES_MAX bytes wait, the connection is closed, and the call returns false.
+   * @throws {TypeError} when `bytes` is not a Uint8Array
    */
   write(bytes: Uint8Array): boolean;
-  /** The same, and then ends the connection. */
+  /** Sends `bytes`, if given, and closes the connection after everything is sent. */
   end(bytes?: Uint8Array): void;
-  /** Ends the connection at once; what waits to be sent is lost. */
+  /** Closes the connection at once. Bytes that wait to be sent are lost. */
   close(): void;
 }
 
-/** What is said with one client. */
+/** The state of a protocol for one client. */
 export interface Session {
-  /** Bytes arrived; they are valid during the call only. */
+  /** Called for received bytes, which are valid during the call only. */
   received(bytes: Uint8Array): void;
-  /** The client ended its half, or the server is to stop. Without this method the connection ends once all is sent. */
+  /**
+   * Called when the client has closed its writing half, or the server is stopping. Without this method the connection
+   * is closed once everything is sent.
+   */
   ended?(): void;
-  /** Everything that was written and had to wait for the socket is sent. */
+  /** Called when everything that had to wait for the socket is sent. */
   drained?(): void;
-  /** The connection is closed, whoever ended it. */
+  /** Called when the connection is closed, by either side. */
   closed?(): void;
-  /** Milliseconds from the client's arrival, after which a session that is not over is cut off. */
+  /** The longest duration of the session in milliseconds. The connection is then closed. */
   readonly timeoutMs?: number | undefined;
-  /** Milliseconds in which nobody says anything, after which it is cut off. Default SESSION_IDLE_TIMEOUT_MS. */
+  /**
+   * The longest time without traffic in milliseconds. The connection is then closed. Default SESSION_IDLE_TIMEOUT_MS,
+   * or none if `timeoutMs` is set.
+   */
   readonly idleTimeoutMs?: number;
-  /** True: out-of-band data (POLLPRI) ends the connection. */
+  /** Whether out-of-band data (POLLPRI) closes the connection. Default false. */
   readonly closesOnUrgent?: boolean;
 }
 
-/** Begins a session with each new client. */
+/** Returns a session for a new client. */
 export type Protocol = (peer: Peer) => Session;

@@ -1,5 +1,5 @@
 /**
- * Finds the end of a request's body, whatever its framing. Source: RFC 9112 §6.2, §6.3, §7.1.
+ * Finds the end of a request's body in any framing. Source: RFC 9112 §6.2, §6.3, §7.1.
  * @module
  */
 import {
@@ -15,7 +15,7 @@ import type { BodySink } from "../../http/request_body.ts";
 const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 
-/** What the next byte is part of. */
+/** The part of the body that the next byte belongs to. */
 const State = {
   DATA_OF_LENGTH: 0,
   SIZE_FIRST: 1,
@@ -34,18 +34,18 @@ const State = {
   DONE: 14,
 } as const;
 
-/** Reads one body, in as many pieces as it arrives in. */
+/** Reads a body in as many parts as it arrives in. */
 export class BodyReader {
-  /** Larger bodies are refused: it counts for the next one. */
+  /** The largest accepted body in bytes. A change applies to the next body. */
   bytesMax: number;
   #state: number = State.DONE;
-  /** Bytes of data that are still to come, of the body or of the current chunk. */
+  /** The bytes of data that are still to come, of the body or of the current chunk. */
   #remaining = 0;
   #total = 0;
   #lineBytes = 0;
   #overheadBytes = 0;
 
-  /** For bodies of up to `bytesMax` bytes. */
+  /** Reads bodies of up to `bytesMax` bytes. */
   constructor(bytesMax: number = BODY_BYTES_MAX) {
     this.bytesMax = bytesMax;
   }
@@ -54,7 +54,7 @@ export class BodyReader {
     return this.#state === State.DONE;
   }
 
-  /** Begins the body of `request`: 0, or −413 when its length is over the bound. */
+  /** Starts the body of `request`: 0, or −413 if its Content-Length is over the bound. */
   begin(request: HttpRequest): number {
     this.#total = 0;
     this.#lineBytes = 0;
@@ -69,8 +69,9 @@ export class BodyReader {
   }
 
   /**
-   * Takes `bytes[start, end)`, and gives their data to `sink`. Returns how many of them belong to the body (all, unless
-   * {@linkcode isDone}), or a negated status: −400 for broken framing, −413 and −431 for too much.
+   * Reads `bytes[start, end)` and passes the data to `sink`; null drops the data. Returns how many bytes belong to the
+   * body: all of them, unless {@linkcode isDone}. On failure returns a negated status: −400 for invalid framing, −413
+   * and −431 for too much data or trailers.
    */
   read(bytes: Uint8Array, start: number, end: number, sink: BodySink | null = null): number {
     let i = start;
@@ -89,9 +90,9 @@ export class BodyReader {
     return i - start;
   }
 
-  /** One byte of chunked framing. */
+  /** Reads one byte of chunked framing: 0, or a negated status. */
   #frame(byte: number): number {
-    // A very large body may have more of it, as long as its chunks are not tiny.
+    // A very large body may have more framing, as long as its chunks are not tiny.
     const allowed = CHUNK_OVERHEAD_BYTES_MAX + Math.max(this.#total - BODY_BYTES_MAX, 0) / 16;
     if (++this.#overheadBytes > allowed) return -400;
     switch (this.#state) {
@@ -102,7 +103,7 @@ export class BodyReader {
         if (this.#state === State.SIZE_FIRST) return -400;
         return this.#afterSize(byte);
       }
-      case State.SIZE_SPACE: // bad white space before an extension, which RFC 9112 §7.1.1 says to take
+      case State.SIZE_SPACE: // bad white space before an extension, which RFC 9112 §7.1.1 says to accept
         return byte === CR ? -400 : this.#afterSize(byte);
       case State.EXTENSION:
         if (byte === CR) this.#state = State.SIZE_LF;
@@ -139,7 +140,7 @@ export class BodyReader {
     return 0;
   }
 
-  /** The trailer section, RFC 9112 §7.1.2: fields, which are dropped. */
+  /** Reads one byte of the trailer section (RFC 9112 §7.1.2), whose fields are dropped. */
   #trailer(byte: number): number {
     if (++this.#lineBytes > TRAILER_BYTES_MAX) return -431;
     switch (this.#state) {

@@ -1,5 +1,6 @@
 /**
- * What takes an HTTP connection more than a turn: answers that are promised, bodies on their way to a handler. Meanwhile the client is listened to, as far as there is room.
+ * The part of an HTTP connection for requests that take more than a turn: a promised response, or a body on its way to
+ * the handler. Meanwhile the connection receives as far as there is room.
  * @module
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
@@ -19,16 +20,16 @@ const NOTHING = new Uint8Array(0);
 /** The part of an HTTP connection for requests that take longer than their turn. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
-  /** The request at hand, where it takes more than this turn. */
+  /** The current request if it takes more than this turn; otherwise null. */
   protected exchange: Exchange | null = null;
-  /** How fast a body arrives; null: none ever had to be waited for. */
+  /** The rate at which bodies arrive; null if the connection never had to wait for one. */
   #bodyRate: MinimumRate | null = null;
-  /** A handler is being called. */
+  /** True while the handler is being called. */
   protected isCalling = false;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
     const reader = new RequestReader();
-    super(host, keeper, reader);
+    super(context, keeper, reader);
     this.reader = reader;
   }
 
@@ -40,39 +41,42 @@ export abstract class ExchangeConnection extends Connection {
 
   /** Sends a response to `request`. */
   protected abstract respond(response: HttpResponse, request: HttpRequest): void;
-  /** What a handler threw becomes a response. */
+  /** Answers `request` after an exception of the handler. */
   protected abstract handlerFailed(error: unknown, request: HttpRequest): void;
 
-  /** Fetches the next piece of a stream, once the last one is sent. */
+  /** Requests the next piece of the response's stream, once everything before is sent. */
   protected abstract pump(): void;
   /** Sends the head of a response that waited for the first piece of its stream. */
   protected abstract releaseHead(exchange: Exchange): void;
 
-  /** The request at hand takes more than this turn: what the handler knows of it is its own. */
+  /** Gives the current request a context of its own, because it takes more than this turn. */
   protected abstract detach(exchange: Exchange): void;
 
-  /** Of the request at hand. Who asks after its handler has answered hears that it is over. */
+  /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
     if (!this.isCalling) return AbortSignal.abort();
-    this.exchange ??= new Exchange(this.host.onHandlerError);
+    this.exchange ??= new Exchange(this.context.onHandlerError);
     return this.exchange.signal;
   }
 
   override onReady(readiness: Readiness): void {
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
-    if (mayBeGone && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    if (mayBeGone && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
     else super.onReady(readiness);
   }
 
-  /** Not every poller tells of more than the end of the client's half; a UNIX socket knows when its other end is closed. */
+  /**
+   * Notices that the client is gone. Not every poller reports more than the end of the client's half, and a UNIX socket
+   * knows whether its peer is closed.
+   */
   protected override received(status: number): void {
-    if (status === 0 && this.current === "handling" && this.#isReset()) this.host.reactor.retire(this);
+    if (status === 0 && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
     else super.received(status);
   }
 
-  /** A send of nothing tells, whatever is unread before the end. */
+  /** Sends nothing, which fails if the connection was reset, even if input is unread. */
   #isReset(): boolean {
-    const status = this.host.transport.send(this.fd, NOTHING, 0, false);
+    const status = this.context.transport.send(this.fd, NOTHING, 0, false);
     return status < 0 && status !== -EAGAIN && status !== -EINTR;
   }
 
@@ -90,20 +94,20 @@ export abstract class ExchangeConnection extends Connection {
     }
   }
 
-  /** Answers the request that is in "handling". From inside the loop only. */
+  /** Answers the request in the state "handling". To be called in the loop only. */
   protected answer(respond: (request: HttpRequest) => void): void {
     const { request } = this.exchange!;
-    this.host.buffers.gatherLength = 0;
+    this.context.buffers.gatherLength = 0;
     this.current = this.reader.isInBody ? "reading-body" : "reading";
     respond(request!);
     this.proceed();
   }
 
   protected suspend(promise: Promise<HttpResponse> | null, request: HttpRequest): void {
-    const { reactor, buffers, limits } = this.host;
+    const { reactor, buffers, limits } = this.context;
     this.isReusable = false;
     this.reader.release(buffers, request);
-    const exchange = this.exchange ??= new Exchange(this.host.onHandlerError);
+    const exchange = this.exchange ??= new Exchange(this.context.onHandlerError);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
@@ -113,7 +117,7 @@ export abstract class ExchangeConnection extends Connection {
     if (promise === null) return;
     const awaited = Promise.resolve(promise);
     const settle = (respond: (request: HttpRequest) => void) => {
-      if (this.exchange !== exchange || exchange.isAnswered) return; // it was let go
+      if (this.exchange !== exchange || exchange.isAnswered) return; // the exchange was released
       exchange.settled();
       this.answer(respond);
     };
@@ -130,12 +134,12 @@ export abstract class ExchangeConnection extends Connection {
     exchange.await(awaited, release);
   }
 
-  /** The handler waits for more of the body. */
+  /** Called when the handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     if (!exchange.isAnswered) {
-      exchange.deadlineMs = reactor.now + this.host.limits.handlerTimeoutMs; // it is at work
+      exchange.deadlineMs = reactor.now + this.context.limits.handlerTimeoutMs; // the handler is making progress
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
         buffers.gatherLength = 0;
         this.inviteBody(exchange);
@@ -152,10 +156,10 @@ export abstract class ExchangeConnection extends Connection {
     if (this.listen()) reactor.again(this);
   }
 
-  /** Tells the client to send the body it announced. Not after the response has begun. */
+  /** Asks the client to send the announced body (100 Continue). Only before the response has started. */
   protected inviteBody(exchange: Exchange): void {
     exchange.isContinued = true;
-    this.output.append(this.host.buffers, CONTINUE, 0, CONTINUE.length);
+    this.output.append(this.context.buffers, CONTINUE, 0, CONTINUE.length);
   }
 
   protected override settle(): void {
@@ -171,7 +175,7 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override attend(): void {
-    const { reactor, buffers, limits } = this.host;
+    const { reactor, buffers, limits } = this.context;
     const exchange = this.exchange!;
     const reader = this.reader;
     if (!this.output.isEmpty) this.flush();
@@ -183,7 +187,7 @@ export abstract class ExchangeConnection extends Connection {
       if (found < 0) return this.#dismiss(-found);
       if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
-        exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs; // the time of waiting was the client's
+        exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs; // the handler was waiting for the client
       }
     }
     reader.input.keep();
@@ -192,9 +196,9 @@ export abstract class ExchangeConnection extends Connection {
     if (this.listen()) this.pump();
   }
 
-  /** Sets the deadline for what is waited for. */
+  /** Sets the deadline for what the connection waits for. */
   #expire(): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const exchange = this.exchange!;
     const { wait } = exchange;
     if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
@@ -219,26 +223,28 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   /**
-   * A body is waited for: from now on it has to arrive. `isAgain`: it was waited for before, and however small the pieces
-   * are that a handler takes, all of them make the average.
+   * Starts the time in which the body has to arrive. `isAgain` is true if the body was waited for before. The average
+   * rate then continues, however small the parts are that the handler reads.
    */
   protected beginBody(isAgain = false): void {
-    const { reactor } = this.host;
+    const { reactor } = this.context;
     const rate = this.#bodyRate ??= new MinimumRate();
     if (isAgain) rate.resume(reactor.now);
     else rate.begin(reactor.now, this.reader.receivedBytes);
     reactor.expireAt(this, rate.nextMs(reactor.now, this.#bodyTimeoutMs));
   }
 
-  /** The rest of a body whose request is answered is waited for no longer than the end of a connection. */
+  /**
+   * The timeout of the body. The rest of a body whose request is answered is not waited for longer than a client's end.
+   */
   get #bodyTimeoutMs(): number {
-    const { bodyTimeoutMs } = this.host.limits;
+    const { bodyTimeoutMs } = this.context.limits;
     return this.exchange?.isAnswered ? Math.min(bodyTimeoutMs, LINGER_TIMEOUT_MS) : bodyTimeoutMs;
   }
 
-  /** False when the body arrives too slowly; true: it is looked at again. */
+  /** Returns false if the body arrives too slowly. Otherwise sets the deadline for the next check. */
   protected isBodyInTime(): boolean {
-    const { reactor, limits: { receiveRateMin } } = this.host;
+    const { reactor, limits: { receiveRateMin } } = this.context;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
     const rate = this.#bodyRate!;
     if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
@@ -246,7 +252,10 @@ export abstract class ExchangeConnection extends Connection {
     return true;
   }
 
-  /** The client may be gone, and what works for it does not know yet. A stream may yet have a byte for it. */
+  /**
+   * True if the client may be gone, and the producer of the response does not know yet. A stream may still have a byte
+   * to send.
+   */
   #isLeaving(exchange: Exchange): boolean {
     return this.reader.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
   }
@@ -255,34 +264,37 @@ export abstract class ExchangeConnection extends Connection {
     return this.reader.isInBody && exchange.body!.isAwaited;
   }
 
-  /** The deadline of "handling" has passed. */
+  /** Handles a passed deadline in the state "handling". */
   protected overdue(): void {
     const exchange = this.exchange!;
     if (!this.output.isEmpty) return this.checkSending();
-    if (exchange.stream?.isReading === false) { // it has paused
-      this.#expire(); // it may have nothing to say
+    if (exchange.stream?.isReading === false) { // the stream has paused
+      this.#expire(); // it may have nothing to send
       return this.pump();
     }
     if (exchange.held !== null) {
-      if (this.host.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
+      if (this.context.reactor.now >= exchange.heldUntilMs) this.releaseHead(exchange);
       return this.settle();
     }
     if (this.#isLeaving(exchange)) {
       exchange.abort(new DOMException("The client ended its half of the connection", "AbortError"));
-      if (exchange.isAnswered) return this.host.reactor.retire(this); // a stream that has nothing for it
+      if (exchange.isAnswered) return this.context.reactor.retire(this); // a stream without a byte for the client
       return this.aborted();
     }
     if (!this.#isBodyDue(exchange)) return this.#dismiss(503);
     if (!this.isBodyInTime()) this.#dismiss(408);
   }
 
-  /** The client counts as gone: the handler heard of it, and may answer all the same, unless the server is to stop. */
+  /**
+   * Continues after the client counts as gone. The handler knows by its signal, and may still answer unless the server
+   * is stopping.
+   */
   protected aborted(): void {
-    if (this.host.isDraining) this.host.reactor.retire(this);
+    if (this.context.isDraining) this.context.reactor.retire(this);
     else this.#expire();
   }
 
-  /** The handler is not waited for any longer. */
+  /** Answers in place of the handler, which is not waited for any longer. */
   #dismiss(status: number): void {
     const exchange = this.exchange!;
     const reason = new HttpError(
@@ -290,13 +302,13 @@ export abstract class ExchangeConnection extends Connection {
       status === 503 ? "The handler took too long" : "The body did not arrive",
     );
     exchange.abort(reason);
-    if (exchange.isAnswered) return this.host.reactor.retire(this); // in the middle of a stream
+    if (exchange.isAnswered) return this.context.reactor.retire(this); // in the middle of a stream
     exchange.release();
     if (status !== 503) this.lingerAfter = true;
     this.answer((request) => this.respond(errorResponse(status, [], this.lingerAfter), request));
   }
 
-  /** The response is sent, or waits to be: what is left of the request's body is dropped. */
+  /** Ends the exchange once its response is sent, or waits to be. The rest of the request's body is dropped. */
   protected complete(exchange: Exchange): void {
     exchange.isAnswered = true;
     exchange.stream = null;

@@ -1,6 +1,8 @@
 /**
- * The fields that decide where a request ends and whether the connection lives on. Two servers that read these
- * differently can be made to disagree about what the next request is; everything doubtful is refused.
+ * The fields that decide where a request ends and whether the connection persists. If two servers read these
+ * differently, they disagree about where the next request starts (request smuggling). So everything ambiguous is
+ * rejected.
+ *
  * Source: RFC 9112 §3.2, §6, §9.3; RFC 9110 §7.6.1, §8.6, §10.1.1.
  * @module
  */
@@ -8,7 +10,7 @@ import { isName } from "../../http/request.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { isAuthority } from "../../http/target.ts";
 
-/** {@linkcode FramingFields.take} found a field that makes the request invalid. */
+/** The result of {@linkcode FramingFields.take} for a field that makes the request invalid. */
 export const FRAMING_INVALID = 1;
 
 const COMMA = 0x2c;
@@ -39,7 +41,7 @@ export class FramingFields {
     this.#unknownExpectation = false;
   }
 
-  /** Looks at one field; 0, or {@linkcode FRAMING_INVALID}. */
+  /** Reads one field: 0, or {@linkcode FRAMING_INVALID}. */
   take(
     bytes: Uint8Array,
     nameStart: number,
@@ -87,7 +89,7 @@ export class FramingFields {
     return 0;
   }
 
-  /** Judges the whole and writes it into `request`: 0 or a negated status. */
+  /** Checks the fields of the whole head and writes the result into `request`: 0, or a negated status. */
   finish(request: HttpRequest): number {
     const isHttp11 = request.minorVersion === 1;
     if (isHttp11 && this.#hosts === 0) return -400; // RFC 9112 §3.2
@@ -106,7 +108,7 @@ export class FramingFields {
     return 0;
   }
 
-  /** RFC 9110 §8.6: digits only; a second one is refused even when equal. */
+  /** Reads Content-Length (RFC 9110 §8.6): digits only. A second field is rejected, even with the same value. */
   #takeContentLength(bytes: Uint8Array, start: number, end: number): number {
     if (this.#contentLength >= 0 || start === end) return FRAMING_INVALID;
     let value = 0;
@@ -137,7 +139,7 @@ export class FramingFields {
   }
 }
 
-/** Calls `visit` for each non-empty element of a comma-separated list (RFC 9110 §5.6.1), white space trimmed. */
+/** Calls `visit` for each non-empty element of a comma-separated list (RFC 9110 §5.6.1), without its white space. */
 function forEachElement(
   bytes: Uint8Array,
   start: number,

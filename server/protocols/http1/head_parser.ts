@@ -1,9 +1,9 @@
 /**
- * Reads the head of a request from bytes. Source: RFC 9112 §2 to §6, RFC 9110 §5.
+ * The parser of request heads. Source: RFC 9112 §2 to §6, RFC 9110 §5.
  *
- * It reads from left to right and decides as soon as it can, so that any prefix of a head gives either "incomplete"
- * or the very answer that the whole gives. Strict where leniency lets two servers disagree about where a request
- * ends: line ends are CRLF only, nothing stands between a name and its colon, no line is folded.
+ * It reads from left to right and decides as soon as it can. So each prefix of a head gives either "incomplete" or the
+ * result of the whole head. It is strict where leniency lets two servers disagree about where a request ends: lines end
+ * with CRLF only, nothing is allowed between a name and its colon, and lines are not folded.
  * @module
  */
 import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX } from "../../limits.ts";
@@ -20,8 +20,8 @@ const VERSION = [0x48, 0x54, 0x54, 0x50, SLASH]; // HTTP/
 const framing = new FramingFields();
 
 /**
- * Parses the head at `bytes[start, end)` into `request`. Returns the bytes it takes (> 0), 0 when it is incomplete,
- * or a negated status: −400, −414, −417, −431, −501, −505. `request` must have room for `fieldsMax` fields.
+ * Parses the head at `bytes[start, end)` into `request`. Returns its length in bytes (> 0), 0 if it is incomplete, or a
+ * negated status: −400, −414, −417, −431, −501, −505. `request` must have room for `fieldsMax` fields.
  */
 export function parseRequest(
   bytes: Uint8Array<ArrayBuffer>,
@@ -37,7 +37,7 @@ export function parseRequest(
   request.buffer = bytes;
   request.method = "";
   request.lineEnd = request.fieldCount = 0;
-  request.isShared = false; // whatever the handler of another request did to them
+  request.isShared = false; // the handler of another request may have changed it
   request.incoming = null;
   let i = start;
 
@@ -103,7 +103,7 @@ export function parseRequest(
     const nameStart = i;
     while (i < limit && CLASSES[bytes[i]!]! & TOKEN) i++;
     if (i === limit) return more;
-    // Refuses a space before the colon (§5.1) and a folded line, which begins with white space (§5.2).
+    // Rejects a space before the colon (§5.1) and a folded line, which begins with white space (§5.2).
     if (bytes[i] !== COLON || i === nameStart) return -400;
     const nameEnd = i++;
     while (i < limit && (bytes[i] === SP || bytes[i] === HTAB)) i++;
@@ -135,7 +135,7 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** The name of a method that is common, as a constant string; null for others. Case matters, RFC 9110 §9.1. */
+/** Returns a common method as a constant string; null for other methods. Case matters (RFC 9110 §9.1). */
 function knownMethod(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
     return "GET";

@@ -1,5 +1,5 @@
 /**
- * A connection that speaks HTTP/1: reading → (handling) → writing → reading or closed.
+ * A connection with HTTP/1: reading → (handling) → writing → reading or closed.
  * @module
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
@@ -24,17 +24,17 @@ import { ResponseRecords } from "../../metrics/response_records.ts";
 
 /** A connection with HTTP/1. */
 export class HttpConnection extends StreamConnection {
-  #context: RequestContext;
-  /** The first bytes of a request are here: its head's deadline runs. */
+  #requestContext: RequestContext;
+  /** True once the first bytes of a request have arrived. The deadline is then that of the head. */
   #inHead = false;
-  /** When the server is to stop: how long the next request is waited for. */
+  /** When the server is stopping: the instant until which the next request is waited for. */
   #idleUntilMs = 0;
   readonly #records: ResponseRecords;
 
-  constructor(host: ConnectionContext, keeper: ConnectionKeeper) {
-    super(host, keeper);
-    this.#context = new RequestContext(host, this);
-    this.#records = new ResponseRecords(host.accounting);
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
+    super(context, keeper);
+    this.#requestContext = new RequestContext(context, this);
+    this.#records = new ResponseRecords(context.accounting);
   }
 
   override attach(fd: number, interest: Interest): void {
@@ -42,21 +42,24 @@ export class HttpConnection extends StreamConnection {
     this.#inHead = false;
   }
 
-  /** The client's; null once it is gone. */
+  /** The client's address; null once the client is gone. */
   get address(): SocketAddress | null {
-    return this.retired ? null : this.host.clientAddresses.address(this.fd);
+    return this.retired ? null : this.context.clientAddresses.address(this.fd);
   }
 
-  /** Its descriptor; −1 once it is gone. */
+  /** The descriptor; −1 once the client is gone. */
   get openFd(): number {
     return this.retired ? -1 : this.fd;
   }
 
-  /** The server is to stop. A connection that is idle since `sinceMs` stays for as long as its next request may be on its way. */
-  override drain(sinceMs: number = this.host.reactor.now): void {
-    this.#idleUntilMs = sinceMs + this.host.limits.keepAliveMinTimeoutMs;
-    if (this.exchange?.isEventStream) this.tellEvents(this.exchange);
-    const { reactor } = this.host;
+  /**
+   * Prepares for the stop of the server. A connection that is idle since `sinceMs` stays open while its next request
+   * may be on its way.
+   */
+  override drain(sinceMs: number = this.context.reactor.now): void {
+    this.#idleUntilMs = sinceMs + this.context.limits.keepAliveMinTimeoutMs;
+    if (this.exchange?.isEventStream) this.drainEvents(this.exchange);
+    const { reactor } = this.context;
     if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
     if (this.current !== "reading") return;
     if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
@@ -65,32 +68,32 @@ export class HttpConnection extends StreamConnection {
   }
 
   override onDeadline(): void {
-    this.host.buffers.gatherLength = 0;
+    this.context.buffers.gatherLength = 0;
     if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
-    if (this.current === "reading" && !this.#inHead && this.host.isDraining) return this.#endIdle();
+    if (this.current === "reading" && !this.#inHead && this.context.isDraining) return this.#endIdle();
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
-    if (!isInRequest || this.exchange !== null) return this.host.reactor.retire(this);
-    this.reader.restore(this.host.buffers);
-    this.#refuse(408, this.host.buffers.request);
+    if (!isInRequest || this.exchange !== null) return this.context.reactor.retire(this);
+    this.reader.restore(this.context.buffers);
+    this.#reject(408, this.context.buffers.request);
     this.settle();
   }
 
-  /** What the handler says; null: that will be said by {@linkcode answer}. */
+  /** Calls the handler. Null means that the response will be passed to {@linkcode answer}. */
   protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
-    return this.host.handler(request, this.#context) ?? Promise.reject(noResponse()); // it may be no TypeScript
+    return this.context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
   }
 
   protected override detach(exchange: Exchange): void {
-    this.host.accounting.lookUpClient(this.fd);
-    this.#context.bind(exchange);
-    this.#context = new RequestContext(this.host, this);
+    this.context.accounting.lookUpClient(this.fd);
+    this.#requestContext.bind(exchange);
+    this.#requestContext = new RequestContext(this.context, this);
   }
 
   protected override written(): void {
     this.current = this.reader.isInBody ? "reading-body" : "reading";
-    if (this.reader.isInBody) this.beginBody(); // the time of sending was not the body's
+    if (this.reader.isInBody) this.beginBody(); // the time of sending does not count for the body
   }
 
   protected override proceed(): void {
@@ -99,13 +102,13 @@ export class HttpConnection extends StreamConnection {
   }
 
   protected override settled(): void {
-    const { reactor, limits, isDraining } = this.host;
+    const { reactor, limits, isDraining } = this.context;
     const { input } = this.reader;
     if (this.current === "reading" && this.isQueued && !this.#inHead) {
-      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // it has requests that wait for their turn
+      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // received requests wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
-      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will come
+      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
       if (isIdle && isDraining && !this.reader.isReadable) {
         this.#inHead = false;
         if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
@@ -116,7 +119,7 @@ export class HttpConnection extends StreamConnection {
         this.#inHead = false;
         reactor.expireAt(this, Infinity);
         if (!this.reader.isReadable) {
-          return this.watch(Interest.READABLE) ? this.keeper.rest(this) : undefined;
+          return this.watch(Interest.READABLE) ? this.keeper.idle(this) : undefined;
         }
       } else if (!this.#inHead) {
         this.#inHead = true;
@@ -129,24 +132,24 @@ export class HttpConnection extends StreamConnection {
     if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
   }
 
-  /** Nothing more is waited for: our half ends, and the client's end is awaited. */
+  /** Closes the writing half and waits for the client's end, because no further request is expected. */
   #endIdle(): void {
     this.closeAfter = this.lingerAfter = true;
     this.finish();
   }
 
-  /** Answers request by request, until one is incomplete, pending, or does not fit the socket. */
+  /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
   #process(): void {
-    const { reactor, buffers } = this.host;
+    const { reactor, buffers } = this.context;
     const { input } = this.reader;
     let answered = 0;
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
       if (this.current === "reading") {
-        // A look at the clock is not free: one for four requests will do.
+        // Reading the clock is not free, so it is read for every fourth request.
         const isLate = answered % 4 === 1 && reactor.isLate;
         if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
       } else if (this.current !== "reading-body") return;
-      const found = this.reader.read(buffers, this.host.limits);
+      const found = this.reader.read(buffers, this.context.limits);
       if (found === Read.INCOMPLETE) return;
       if (this.exchange !== null) { // the rest of a body whose request is answered
         if (found < 0) this.closeAfter = this.lingerAfter = true;
@@ -158,16 +161,16 @@ export class HttpConnection extends StreamConnection {
       } else if (found === Read.HEAD) {
         this.#beginBody(buffers.request);
       } else {
-        this.#refuse(-found, buffers.request);
+        this.#reject(-found, buffers.request);
       }
     }
   }
 
   #beginBody(request: HttpRequest): void {
-    const { reactor, buffers, handler } = this.host;
+    const { reactor, buffers, handler } = this.context;
     const { input } = this.reader;
     this.current = "reading-body";
-    this.host.accounting.lookUpClient(this.fd);
+    this.context.accounting.lookUpClient(this.fd);
     this.beginBody();
     if (handler.ignoresBodies) {
       if (request.expectsContinue && input.isEmpty) {
@@ -176,18 +179,18 @@ export class HttpConnection extends StreamConnection {
       return;
     }
     this.reader.release(buffers, request);
-    const exchange = this.exchange = new Exchange(this.host.onHandlerError);
+    const exchange = this.exchange = new Exchange(this.context.onHandlerError);
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
-    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(buffers, this.host.limits);
-    if (found < 0) this.#refuse(-found, request);
+    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(buffers, this.context.limits);
+    if (found < 0) this.#reject(-found, request);
     else this.#handle(request);
   }
 
   #handle(request: HttpRequest): void {
     this.#inHead = false;
     let response: HttpResponse | Promise<HttpResponse> | null;
-    const waitSeconds = waitSecondsOf(this.fd, request, this.host);
+    const waitSeconds = waitSecondsOf(this.fd, request, this.context);
     if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
     this.isCalling = true;
     try {
@@ -201,33 +204,35 @@ export class HttpConnection extends StreamConnection {
     else this.suspend(response, request);
   }
 
-  /** What a handler threw becomes a response. */
+  /** Answers a request after an exception of the handler. */
   protected handlerFailed(error: unknown, request: HttpRequest): void {
     const isClients = error instanceof HttpError && error.status < 500;
-    if (error instanceof NoRoom) this.host.onFull("too much is in memory of what clients send");
-    else if (!isClients) this.host.onHandlerError(error);
+    if (error instanceof NoRoom) this.context.onFull("too much is in memory of what clients send");
+    else if (!isClients) this.context.onHandlerError(error);
     const status = error instanceof HttpError ? error.status : 500;
     this.respond(errorResponse(status, [], !isClients), request);
   }
 
-  /** The answer to what is no request: the connection ends, since nobody knows where the next one would begin. */
-  #refuse(status: number, request: HttpRequest): void {
+  /** Answers an invalid request and ends the connection, because it is not known where the next request starts. */
+  #reject(status: number, request: HttpRequest): void {
     this.lingerAfter = true;
     this.respond(errorResponse(status, [], true), request);
   }
 
-  /** Sends a response, or as much of it as the socket takes. */
+  /** Sends a response, or as much of it as fits in the socket. */
   protected respond(given: HttpResponse, request: HttpRequest): void {
-    const response = bodyMemory.isFull && request.method !== "HEAD" ? ifThereIsRoom(given, this.host) : given;
+    const response = bodyMemory.isFull && request.method !== "HEAD"
+      ? ifThereIsRoom(given, this.context)
+      : given;
     try {
       response.take();
-    } catch (error) { // its bytes are gone, or its file
+    } catch (error) { // its memory was transferred, or its file is already used
       return this.handlerFailed(error, request);
     }
     const body = response.stream;
     if (body === null || request.method === "HEAD") return this.#send(response, request, null);
     if (this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
-      this.inviteBody(this.exchange!); // what is made may be made of the body
+      this.inviteBody(this.exchange!); // the response may be made of the body
     }
     let stream: ResponseStream;
     try {
@@ -245,10 +250,10 @@ export class HttpConnection extends StreamConnection {
     this.#send(held!, request!, stream);
   }
 
-  /** Sends a response, or as much of it as the socket takes; of one with a stream the head. */
+  /** Sends a response, or as much of it as fits in the socket. Of a response with `stream` it sends the head. */
   #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
     const { reactor, transport, buffers, clock, keepAlive, keepAliveFields, isDraining, accounting } =
-      this.host;
+      this.context;
     const tail = HttpResponse.sentTail(response);
     const isHead = request.method === "HEAD";
     const body = response.stream;
@@ -256,7 +261,7 @@ export class HttpConnection extends StreamConnection {
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
       this.#isWaitedFor(request) || (body !== null && body.length === null && !chunked);
     this.closeAfter ||= closes;
-    if (isDraining) this.lingerAfter = true; // the next request may be on its way: unread, it would reset this answer
+    if (isDraining) this.lingerAfter = true; // an unread next request would reset this response
     response.stamp(clock, keepAliveFields);
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
@@ -284,7 +289,7 @@ export class HttpConnection extends StreamConnection {
       else if (stream !== null) {
         this.stream(stream, request);
         this.exchange!.isEventStream = response.isEventStream;
-        return isDraining && response.isEventStream ? this.tellEvents(this.exchange!) : undefined;
+        return isDraining && response.isEventStream ? this.drainEvents(this.exchange!) : undefined;
       } else output.appendBody(buffers, response, sent);
       transfer.until = output.appendedBytes;
     }
@@ -305,7 +310,7 @@ export class HttpConnection extends StreamConnection {
 
   override onClosed(): void {
     this.#records.cutOff(this.output.sentBytes);
-    const { exchange, reader, host: { accounting, reactor, buffers } } = this;
+    const { exchange, reader, context: { accounting, reactor, buffers } } = this;
     if (exchange === null && reader.isInBody && !this.closeAfter) {
       reader.restore(buffers);
       accounting.leaveUnanswered(this.fd, buffers.request, reactor.turnMs);
@@ -317,7 +322,7 @@ export class HttpConnection extends StreamConnection {
     super.onClosed();
   }
 
-  /** Does the client wait to be told to send the body? It gets its answer instead, and may then send it or not. */
+  /** True if the client waits for 100 (Continue). It gets the response instead, and may then send the body or not. */
   #isWaitedFor(request: HttpRequest): boolean {
     return request.expectsContinue && this.reader.isInBody && this.exchange?.isContinued === false;
   }

@@ -1,5 +1,5 @@
 /**
- * Turns what has arrived on an HTTP connection into requests, one after the other.
+ * The parser of a connection's input into a sequence of requests.
  * @module
  */
 import { BodyReader } from "./body_reader.ts";
@@ -11,26 +11,28 @@ import { Receiver } from "../../connection/receiver.ts";
 import type { ServerLimits } from "../../server_limits.ts";
 import type { Buffers } from "../../connection/buffers.ts";
 
-/** What {@linkcode RequestReader.read} found, if not a negated status. */
+/** The result of {@linkcode RequestReader.read}, unless it is a negated status. */
 export const Read = {
-  /** More has to arrive first. */
+  /** More input is needed. */
   INCOMPLETE: 0,
-  /** A whole request; or the end of its body, where that went to {@linkcode RequestReader.body}. */
+  /** A complete request; or the end of its body, if that goes to {@linkcode RequestReader.body}. */
   REQUEST: 1,
-  /** A head, whose body is to be read next. */
+  /** A head, whose body will be read next. */
   HEAD: 2,
 } as const;
 
-/** What is refused of a request. */
+/** The limits above which a request is rejected. */
 export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "bodyBytesMax">;
 
 const NO_HEAD = new Uint8Array(0);
 
-/** Reads requests from what has arrived. The data of a body goes to {@linkcode body}, or is dropped where there is none. */
+/**
+ * Reads requests from the input. The data of a body is passed to {@linkcode body}; without a body object it is dropped.
+ */
 export class RequestReader extends Receiver {
-  /** Where the body goes that is being read. */
+  /** The object that receives the body being read; null if there is none, or its data is dropped. */
   body: RequestBody | null = null;
-  /** The head of the request whose body is being read. */
+  /** The head of the request whose body is being read; empty if there is none. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #framing: BodyReader | null = null;
 
@@ -38,14 +40,14 @@ export class RequestReader extends Receiver {
     super(true);
   }
 
-  /** A head was read, and its body is not whole yet. */
+  /** True if a head was read, and its body is not complete yet. */
   get isInBody(): boolean {
     return this.#head.length > 0;
   }
 
   /**
-   * Goes on with what has arrived: one of {@linkcode Read}, or the negated status of what is no request. The request
-   * is in `buffers.request`, which serves other connections as soon as this one's turn is over.
+   * Continues with the input. Returns one of {@linkcode Read}, or a negated status for an invalid request. The request
+   * is in `buffers.request`, which other connections use after this connection's turn.
    */
   read(buffers: Buffers, limits: RequestLimits): number {
     return this.isInBody ? this.#readBody(buffers) : this.#readHead(buffers, limits);
@@ -57,11 +59,14 @@ export class RequestReader extends Receiver {
     this.body = null;
   }
 
-  /** Makes `buffers.request` this connection's again, as far as it has come, after others have used it. */
+  /**
+   * Parses the saved head into `buffers.request` again; other connections have used that object meanwhile. Of an
+   * incomplete head only the request line is set.
+   */
   restore(buffers: Buffers): void {
     buffers.request = buffers.scratch;
     if (this.isInBody) {
-      const { length } = this.#head; // within what was the limit when it was read
+      const { length } = this.#head; // within the limit in force when it was read
       parseRequest(this.#head, 0, length, buffers.scratch, length, buffers.fieldsMax);
     } else {
       const { bytes, start, end } = this.input;
@@ -70,7 +75,7 @@ export class RequestReader extends Receiver {
     }
   }
 
-  /** The request is to outlive this turn: its bytes move out of the slot, and the parser gets another object. */
+  /** Lets the request outlive this turn: its bytes move out of the slot, and the parser gets another object. */
   release(buffers: Buffers, request: HttpRequest): void {
     if (request.isShared) return;
     buffers.renewScratch();
@@ -119,7 +124,7 @@ export class RequestReader extends Receiver {
     const { input, body } = this;
     const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
     if (taken < 0) {
-      if (body === null) this.restore(buffers); // was it HEAD?
+      if (body === null) this.restore(buffers); // the response needs the method
       return taken;
     }
     input.start += taken;

@@ -1,5 +1,5 @@
 /**
- * What those are told for whom there is no room: one response, in one breath.
+ * The 503 response for clients over the connection limit, sent in one call.
  * @module
  */
 import type { ConnectionContext } from "../../connection/context.ts";
@@ -7,30 +7,31 @@ import { errorResponse } from "../../exchange/error_response.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX, RECEIVE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "../../limits.ts";
 import { Output } from "../../connection/output.ts";
 
-/** Takes bytes that are read and dropped. */
+/** The buffer for input that is received and dropped. */
 const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
-/** The response for a connection over the limit. */
+/** Rejects clients over the connection limit. */
 export class Overload {
-  readonly #host: ConnectionContext;
+  readonly #context: ConnectionContext;
   readonly #output = new Output();
   readonly #response = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
 
-  constructor(host: ConnectionContext) {
-    this.#host = host;
+  constructor(context: ConnectionContext) {
+    this.#context = context;
   }
 
   /**
-   * Says it to the client at `fd`, which is to be closed then. What it has sent is received first, or closing would make
-   * the kernel send a reset that overtakes the answer; what it sends later may do so.
+   * Sends the 503 response to the client at `fd`, which the caller then closes. Input is received first: closing with
+   * unread input would make the kernel send a reset, which could overtake the response. Input that arrives later may
+   * still cause a reset.
    */
   reject(fd: number): void {
-    const { transport, buffers, clock, accounting, reactor } = this.#host;
+    const { transport, buffers, clock, accounting, reactor } = this.#context;
     const response = this.#response;
     const output = this.#output;
     response.stamp(clock);
     buffers.gatherLength = 0;
-    const received = Math.max(transport.recv(fd, UNREAD), 0); // no slot: all may be in use in such a turn
+    const received = Math.max(transport.recv(fd, UNREAD), 0); // not into a slot, because all may be in use in such a turn
     accounting.counters.receive(received);
     const request = buffers.scratch;
     request.method = "";

@@ -1,13 +1,13 @@
 /**
- * The header of the PROXY protocol, by which a proxy says for whom it connects. Source: "The PROXY protocol, versions 1 & 2"
- * of HAProxy, §2.1 and §2.2.
+ * The header of the PROXY protocol, in which a proxy names its client. Source: "The PROXY protocol, versions 1 & 2" of
+ * HAProxy, §2.1 and §2.2.
  * @module
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import { UNIX_PREFIX } from "../../../ffi/socket/socket_address.ts";
 import { formatIp, ipv4Of, parseIp } from "../../clients/ip_address.ts";
 
-/** §2.1: the longest header of version 1, with its line end. */
+/** §2.1: the longest header of version 1, including its line end. */
 const V1_BYTES_MAX = 107;
 const LF = 0x0a;
 const V1_BEGIN = Uint8Array.from("PROXY ", (character) => character.charCodeAt(0));
@@ -15,32 +15,32 @@ const V1 = /^PROXY (TCP[46]) ([0-9.]+|[0-9A-Fa-f:.]+) ([0-9.]+|[0-9A-Fa-f:.]+) (
 const V1_UNKNOWN = /^PROXY UNKNOWN(?: [^\r\n]*)?\r\n$/;
 const PORT_MAX = 65535;
 
-/** §2.2: `\r\n\r\n\0\r\nQUIT\n`, then version and command, family and protocol, and the length of what follows. */
+/** §2.2: `\r\n\r\n\0\r\nQUIT\n`. Version and command, family and protocol, and the length of the rest follow. */
 const SIGNATURE = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 const V2_HEAD_BYTES = 16;
 const LOCAL = 0x20;
 const PROXY = 0x21;
-/** Family (upper half) → bytes of its two addresses and ports. */
+/** Address family (the upper half of a byte) → bytes of two addresses and ports. */
 const ADDRESS_BYTES: readonly number[] = [0, 12, 36, 216];
 const UNIX_PATH_BYTES = 108;
 
-/** What is still needed of a header, and what it says. Bytes are given to it as they come, however they are cut. */
+/** An incremental parser of the header. The bytes may be split in any way. */
 export class ProxyHeader {
   readonly #bytes = new Uint8Array(V2_HEAD_BYTES + ADDRESS_BYTES[3]!);
   #length = 0;
-  /** True when it has ended. */
+  /** True once the header is complete. */
   isWhole = false;
-  /** The client that it names; null: it names none, and the proxy itself is who is talking. */
+  /** The client that the header names. Null if it names none: the peer is then the proxy itself. */
   client: SocketAddress | null = null;
 
-  /** How many bytes of those that come next may be looked at. */
+  /** The number of following bytes that may be peeked. */
   get wanted(): number {
     return V1_BYTES_MAX;
   }
 
   /**
-   * The next bytes are `bytes[0, count)`: how many of them belong to the header (all, while it is not whole); < 0: this is
-   * no header.
+   * Reads `bytes[0, count)`. Returns how many of them belong to the header (all, while it is not complete), or −1 if it
+   * is invalid.
    */
   take(bytes: Uint8Array, count: number): number {
     let taken = 0;
@@ -51,7 +51,7 @@ export class ProxyHeader {
     return taken;
   }
 
-  /** False: no header goes on like this. */
+  /** Reads one byte. Returns false if the header is invalid. */
   #takeOne(byte: number): boolean {
     const at = this.#length++;
     if (at < this.#bytes.length) this.#bytes[at] = byte;
@@ -82,7 +82,7 @@ export class ProxyHeader {
     const length = (this.#bytes[V2_HEAD_BYTES - 2]! << 8) | this.#bytes[V2_HEAD_BYTES - 1]!;
     if (at < V2_HEAD_BYTES - 1 || this.#length < V2_HEAD_BYTES + length) return true;
     this.isWhole = true;
-    if (command === LOCAL) return true; // whatever else it says
+    if (command === LOCAL) return true; // LOCAL: the rest is ignored
     if (length < addressBytes) return false;
     if ((family! & 15) !== 0) this.client = this.#addressOf(family! >> 4);
     return true;
