@@ -1,5 +1,5 @@
 /**
- * What a connection still has to send, in order: bytes, and parts of files.
+ * The send queue of a connection: bytes and parts of files, in order.
  * @module
  */
 import { EAGAIN, EINTR, EIO } from "../../ffi/libc/errno.ts";
@@ -33,47 +33,47 @@ function free({ buffer }: Bytes): void {
   if (buffer.byteLength >= FREED_BYTES_MIN && copies.delete(buffer)) buffer.transfer(0);
 }
 
-/** A file on its way. */
+/** A part of a file that is being sent. */
 interface FileSegment {
   readonly body: FileBody;
   offset: number;
   remaining: number;
-  /** It takes more than a turn: the file may change meanwhile. */
+  /** True when sending takes more than a turn, so that the file may change meanwhile. */
   isGuarded: boolean;
 }
 
-/** How {@linkcode Output.flush} ended, if not with −errno. */
+/** The results of {@linkcode Output.flush} other than −errno. */
 export const Flushed = {
-  /** Nothing is left. */
+  /** Everything was sent. */
   ALL: 0,
-  /** The socket takes no more at present. */
+  /** The socket accepts no more at present. */
   BLOCKED: 1,
-  /** The turn's budget is used up; the socket would take more. */
+  /** The budget of this turn is used up; the socket would accept more. */
   BUDGET: 2,
-  /** The memory of a body is gone. No error number: there are 4,095 of them. */
+  /** The memory of a body is gone. Below all error numbers, which end at 4,095. */
   GONE: -4096,
 } as const;
 
-/** The output of one connection. Short responses wait in the buffers's gather buffer, ahead of the queue. */
+/** The output of one connection. Short responses are collected in the shared gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
-  /** How many of them are counted as held in memory: those that had to wait for a turn. */
+  /** How many elements, from the first on, are counted as held in memory, because they waited for a later turn. */
   #heldCount = 0;
-  /** Bytes that were appended, and */
+  /** Bytes that were appended since the connection began. */
   appendedBytes = 0;
-  /** bytes of them that {@linkcode flush} has sent. */
+  /** How many of these bytes {@linkcode flush} has sent. */
   sentBytes = 0;
 
-  /** True when nothing waits in the queue. */
+  /** True when the queue is empty. The gather buffer may hold bytes all the same. */
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
-  /** Appends a copy of `bytes[start, end)`: gathered while nothing is queued before it. */
+  /** Appends a copy of `bytes[start, end)`, in the gather buffer if the queue is empty and there is room. */
   append(buffers: Buffers, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = buffers;
-    if (end === start) return; // in the queue, what has no bytes is what has lost them
-    if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be another's
+    if (end === start) return; // an empty element would mean that its memory is gone
+    if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be memory of another client
     this.appendedBytes += end - start;
     if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
@@ -84,19 +84,19 @@ export class Output {
     }
   }
 
-  /** Appends a copy of `bytes` outside of this connection's turn: bytes that wait in memory now. */
+  /** Appends a copy of `bytes` outside of this connection's turn. Returns how many bytes wait in memory now. */
   enqueue(bytes: Uint8Array): number {
     this.appendedBytes += bytes.length;
     if (bytes.length > 0) this.#queue.push(new Uint8Array(bytes));
     return this.queuedBytes;
   }
 
-  /** Bytes in memory that wait to be sent. */
+  /** The number of bytes in memory that wait to be sent. */
   get queuedBytes(): number {
     return this.#queue.reduce((sum, part) => part instanceof Uint8Array ? sum + part.length : sum, 0);
   }
 
-  /** Appends bytes that must not change until they are sent, without copying them. Their view has a fixed length. */
+  /** Appends `bytes` without copying them. They must not change until they are sent, and their view must have a fixed length. */
   appendShared(buffers: Buffers, bytes: Bytes): void {
     if (bytes.length <= buffers.gather.length >> 2) return this.append(buffers, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;
@@ -104,7 +104,7 @@ export class Output {
     this.#queue.push(bytes);
   }
 
-  /** Sends a response's bytes as they are, when nothing else waits: how many of them went (0, too), or −errno. */
+  /** Sends the bytes of `response` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
   sendAlone(transport: Transport, fd: number, buffers: Buffers, response: HttpResponse): number {
     if (buffers.gatherLength > 0 || this.#queue.length > 0) return 0;
     if (HttpResponse.sentTail(response) !== null) return 0;
@@ -113,7 +113,7 @@ export class Output {
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
   }
 
-  /** Appends a response's head from byte `from` on, which is everybody's, and its date will change: it is copied. */
+  /** Appends the head of `response` from byte `from` on, as a copy: all clients share the head, and its date will change. */
   appendHead(
     buffers: Buffers,
     response: HttpResponse,
@@ -133,7 +133,7 @@ export class Output {
     else this.append(buffers, bytes, fieldsLength, headLength);
   }
 
-  /** Appends what follows the head, from byte `from` of the response on. A stream is not for the queue. */
+  /** Appends the body of `response`, from byte `from` of the whole response on. A body that is a stream is not appended. */
   appendBody(buffers: Buffers, response: HttpResponse, from: number): void {
     const { headLength } = response;
     const bytes = HttpResponse.sentBytes(response);
@@ -144,16 +144,16 @@ export class Output {
     else if (tail instanceof FileBody) this.appendFile(buffers, tail);
   }
 
-  /** Appends a part of a file; its `close` is called when it was sent, or by {@linkcode discard}. */
+  /** Appends a part of a file. It is closed when it is sent, or by {@linkcode discard}. */
   appendFile(buffers: Buffers, body: FileBody): void {
-    if (body.length === 0) return body.close(); // a head that waited for more to come would wait in vain
+    if (body.length === 0) return body.close(); // sending the head with MSG_MORE would delay it in vain
     this.appendedBytes += body.length;
     this.#ungather(buffers);
-    const isGuarded = body.length > SEND_BYTES_PER_TURN_MAX; // what is shorter most often needs no turn but this
+    const isGuarded = body.length > SEND_BYTES_PER_TURN_MAX; // a shorter one is usually sent in this turn
     this.#queue.push({ body, offset: body.offset, remaining: body.length, isGuarded });
   }
 
-  /** The gather buffer belongs to all connections: what stands in it moves into the queue when more follows. */
+  /** Moves the gathered bytes into the queue, because more follows that does not fit. */
   #ungather(buffers: Buffers): void {
     if (buffers.gatherLength === 0) return;
     this.#queue.push(copyOf(buffers.gather, 0, buffers.gatherLength));
@@ -161,8 +161,8 @@ export class Output {
   }
 
   /**
-   * Sends until nothing is left, the socket is full or the budget used up: {@linkcode Flushed}, or −errno (−EIO when
-   * a file has fewer bytes than were announced, or others). The gather buffer is empty afterwards. `bytesMax` is the budget.
+   * Sends until nothing is left, the socket is full, or `bytesMax` bytes are sent. Returns one of {@linkcode Flushed} or
+   * −errno; −EIO when a file has become shorter or has changed. The gather buffer is empty afterwards.
    */
   flush(
     transport: Transport,
@@ -187,7 +187,7 @@ export class Output {
         ? this.#sendBytes(transport, fd, first, budget)
         : this.#sendFile(transport, fd, first, budget);
       if (sent === -EAGAIN) return this.#wait(Flushed.BLOCKED);
-      if (sent === -EINTR) return this.#wait(Flushed.BUDGET); // others first: a signal may come each time
+      if (sent === -EINTR) return this.#wait(Flushed.BUDGET); // after other connections, because a signal may interrupt each call
       if (sent < 0) return sent;
       this.sentBytes += sent;
       budget -= sent;
@@ -195,7 +195,7 @@ export class Output {
     return Flushed.ALL;
   }
 
-  /** What is left waits. */
+  /** Counts what is left as held in memory, and guards its files. Returns `flushed`, or −EIO for a file that has changed. */
   #wait(flushed: number): number {
     const queue = this.#queue;
     for (; this.#heldCount < queue.length; this.#heldCount++) {
@@ -237,7 +237,7 @@ export class Output {
       Math.min(segment.remaining, bytesMax),
     );
     if (sent < 0) return sent;
-    if (sent === 0 && segment.remaining > 0) return -EIO; // it was truncated meanwhile
+    if (sent === 0 && segment.remaining > 0) return -EIO; // the file was truncated meanwhile
     segment.offset += sent;
     segment.remaining -= sent;
     if (segment.remaining === 0) {
@@ -247,7 +247,7 @@ export class Output {
     return sent;
   }
 
-  /** Drops everything and closes the files. */
+  /** Drops everything, and closes the files. */
   discard(): void {
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
@@ -261,7 +261,7 @@ export class Output {
       try {
         if (segment instanceof Uint8Array) free(segment);
         else segment.body.close();
-      } catch (error) { // the others are to be closed all the same
+      } catch (error) { // the other files are closed all the same
         errors.push(error);
       }
     }

@@ -1,5 +1,5 @@
 /**
- * A response as bytes: made once, sent as often as wanted.
+ * A response as bytes, which are made once and may be sent many times.
  * @module
  */
 import { bytesOf, describeKind } from "../../ffi/libc/bytes.ts";
@@ -12,26 +12,26 @@ import { takeHeadRoom } from "./head_room.ts";
 import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
 
-/** A body that is made while it is sent. `length` in bytes, where it is known: else it goes out in chunks. */
+/** A body that is produced while it is sent. Without a `length` it is sent in chunks (RFC 9112 §7.1). */
 export interface StreamBody {
-  /** Gives Uint8Arrays. */
+  /** The source of the body: a stream of `Uint8Array`. */
   readonly stream: ReadableStream<Uint8Array>;
-  /** Bytes; null: not known. */
+  /** Length in bytes, or null when it is not known. */
   readonly length: number | null;
-  /** The least time between two pieces: only then the next one is asked for. Default 0. */
+  /** Shortest time between two reads of `stream`, in milliseconds. Default 0. */
   readonly pauseMs?: number;
 }
 
-/** What a response carries. */
+/** The body of a response; null for none. */
 export type Body = Uint8Array | FileBody | StreamBody | ReadableStream<Uint8Array> | null;
 
-/** What the short forms of a response may be told. */
+/** Options of the static methods that make a response. */
 export interface ResponseOptions {
-  /** Default 200; 303 for a redirect. */
+  /** Status code. Default 200, or 303 for a redirect. */
   readonly status?: number;
-  /** The media type. */
+  /** Media type of the body. */
   readonly type?: string;
-  /** Further fields. */
+  /** Header fields to add. */
   readonly fields?: Fields;
 }
 
@@ -39,16 +39,17 @@ export interface ResponseOptions {
 export type Fields = readonly (readonly [name: string, value: string])[];
 
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** How a message ends is said in one place, or two readers may disagree about it. */
+/** Fields that only the server writes: if two places said where a message ends, two recipients could disagree about it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive)$/i;
 const EVENT_STREAM = /^text\/event-stream\b/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * Head and body as they are sent on a connection that stays open, with room for the date. `Content-Length`, `Connection`
- * and `Keep-Alive` are the server's, and so is `Date` unless it is among the fields.
+ * A response: head and body as they are sent on a persistent connection, with room for the date. The server writes
+ * `Content-Length`, `Connection` and `Keep-Alive`, and `Date` unless it is among the fields.
  *
- * It cannot be extended or changed: what it says of its own length decides how much of the server's memory is sent.
+ * The class cannot be extended and its objects cannot be changed, because the length of a response decides how much of the
+ * server's memory is sent.
  */
 export class HttpResponse {
   readonly #status: number;
@@ -63,13 +64,12 @@ export class HttpResponse {
   #keepAlive = DEFAULT_KEEP_ALIVE;
 
   /**
-   * A body in memory of up to `inlineBytesMax` bytes is copied behind the head; a larger one is sent as it is, and must
-   * not change: when its buffer is transferred or becomes too small meanwhile, the connection ends. A response with a file
-   * or a stream is for one request. Fields are sent in UTF-8 unless `encode` does something else.
-   * @throws {TypeError} on a field that would break the head in two, also once it is encoded, on a body for a status that
-   * has none, on what is no body, and for a subclass.
-   * @throws {RangeError} on a status that is not from 200 to 599 (an interim one is not the answer), and on a length that is
-   * no number of bytes.
+   * Makes a response. A body in memory of up to `inlineBytesMax` bytes is copied behind the head. A larger body is sent as
+   * it is and must not change: if its buffer is transferred or becomes too small meanwhile, the connection ends. A response
+   * with a file or a stream answers one request only. `encode` turns the head into bytes; by default in UTF-8.
+   * @throws {TypeError} for a field that would split the head, before or after `encode`; for a body with a status that has
+   * none (RFC 9110 §6.4.1); for a `content` that is no body; and for a subclass.
+   * @throws {RangeError} for a status that is not from 200 to 599, and for a length that is no number of bytes.
    */
   constructor(
     status: number,
@@ -124,61 +124,61 @@ export class HttpResponse {
     Object.freeze(HttpResponse.prototype);
   }
 
-  /** The very bytes that `response` is sent from. For the server alone. */
+  /** Returns the bytes that `response` is sent from, not a copy. For the server only. */
   static sentBytes(response: HttpResponse): Uint8Array<ArrayBuffer> {
     return response.#bytes;
   }
 
-  /** The very body that follows {@linkcode HttpResponse.sentBytes}. For the server alone. */
+  /** Returns the body that follows {@linkcode HttpResponse.sentBytes}, not a copy; null when there is none. For the server only. */
   static sentTail(response: HttpResponse): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
     return response.#tail;
   }
 
-  /** 200 to 599. */
+  /** Status code, 200 to 599. */
   get status(): number {
     return this.#status;
   }
 
-  /** The head, ended by its blank line; then the body, where that is in memory and at most INLINE_BODY_BYTES_MAX. */
+  /** The head with its empty line, followed by the body if that was copied behind the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray();
   }
 
-  /** Bytes of the head. */
+  /** Length of the head in bytes, with its empty line. */
   get headLength(): number {
     return this.#headLength;
   }
 
-  /** Bytes of the head without what it says of the connection, and without its blank line. */
+  /** Length of the head in bytes, without `Connection`, `Keep-Alive` and the empty line. */
   get fieldsLength(): number {
     return this.#fieldsLength;
   }
 
-  /** What follows `bytes`; null when nothing does. */
+  /** The body that follows `bytes`; null when there is none, or when it is in `bytes`. */
   get tail(): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
     return this.#tail instanceof Uint8Array ? this.#tail.subarray() : this.#tail;
   }
 
-  /** The body, where it is made while it is sent. */
+  /** The body if it is produced while it is sent, else null. */
   get stream(): StreamBody | null {
     const tail = this.#tail;
     return tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
   }
 
-  /** It carries server-sent events, and has no end of its own. */
+  /** True for a stream of server-sent events, which does not end by itself. */
   get isEventStream(): boolean {
     return this.#isEventStream;
   }
 
-  /** The connection ends after this response. */
+  /** True when the connection ends after this response. */
   get closes(): boolean {
     return this.#closes;
   }
 
   /**
-   * Begins to send it.
-   * @throws {TypeError} when its bytes are gone, since their buffer was transferred or became too small, and when it has a
-   * file and is sent for a second time
+   * Marks the response as being sent.
+   * @throws {TypeError} when its bytes are gone because their buffer was transferred or became too small, and when a
+   * response with a file is sent for a second time.
    */
   take(): void {
     const tail = this.#tail;
@@ -190,35 +190,35 @@ export class HttpResponse {
     if (tail instanceof FileBody) tail.take();
   }
 
-  /** Text in UTF-8; `type` is its media type. */
+  /** Makes a response of text, sent in UTF-8. Its default type is `text/plain; charset=utf-8`. */
   static text(text: string, options: ResponseOptions = {}): HttpResponse {
     return HttpResponse.bytes(encodeUtf8(text), { type: "text/plain; charset=utf-8", ...options });
   }
 
-  /** A value as JSON. @throws {TypeError} for what JSON cannot express, such as undefined. */
+  /** Makes a response of a value as JSON. @throws {TypeError} for a value that JSON cannot express, such as undefined. */
   static json(value: unknown, options: ResponseOptions = {}): HttpResponse {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`${typeof value} is no JSON`);
     return HttpResponse.bytes(encodeUtf8(text), { type: "application/json", ...options });
   }
 
-  /** Bytes, which must not change until they are sent. @throws {TypeError} for what is no Uint8Array */
+  /** Makes a response of bytes, which must not change until they are sent. @throws {TypeError} for anything but a Uint8Array. */
   static bytes(bytes: Uint8Array, options: ResponseOptions = {}): HttpResponse {
     const { status = 200, type = "application/octet-stream", fields = [] } = options;
     return new HttpResponse(status, [["Content-Type", type], ...fields], bytes);
   }
 
-  /** Sends the client to another place: 303 (See Other) unless told otherwise. RFC 9110 §15.4. */
+  /** Makes a redirect to `location`. Default status 303 (See Other, RFC 9110 §15.4.4). */
   static redirect(location: string | URL, options: ResponseOptions = {}): HttpResponse {
     const { status = 303, fields = [] } = options;
-    // Characters that no field may hold are encoded; what is encoded already stays as it is.
+    // Only characters that a field may not have are encoded, so that escapes in `location` stay as they are.
     const target = String(location).replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
     return new HttpResponse(status, [["Location", target], ...fields], null);
   }
 
-  /** Writes into the head what the server knows, unless it stands there: the current date, `Connection: keep-alive`. */
+  /** Writes the current date and the fields for a persistent connection into the head, unless they are there already. */
   stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
-    if (this.#keepAlive !== keepAlive) { // once for each response, and never where the default holds
+    if (this.#keepAlive !== keepAlive) { // at most once for each response, and never with the default fields
       const bytes = this.#bytes;
       const body = bytes.subarray(this.#headLength);
       this.#bytes = join(bytes.subarray(0, this.#fieldsLength), keepAlive, body);
@@ -231,20 +231,21 @@ export class HttpResponse {
     this.#bytes.set(clock.bytes, this.#dateOffset);
   }
 
-  /** Gives back what it holds, when it will not be sent. One that is being sent keeps what it needs for that. */
+  /** Releases the file or stream of a response that will not be sent. A file that is being sent stays open. */
   discard(): void {
     const tail = this.#tail;
     if (tail instanceof FileBody) {
       if (tail.isFresh) tail.close();
     } else if (tail !== null && !(tail instanceof Uint8Array)) {
-      tail.stream.cancel().catch(() => {}); // whatever its source thinks of that
+      tail.stream.cancel().catch(() => {}); // an error of the source does not matter any more
     }
   }
 }
 
 /**
- * Sees to it that a head which `encode` made has its status line and so many lines, and no control character in them: one that
- * takes the low byte of each character makes a line feed of U+010A.
+ * Checks that an encoded head has its status line, `lineCount` lines and no control characters. An `encode` that keeps the
+ * low byte of each character would make a line feed of U+010A.
+ * @throws {TypeError} for a head that differs.
  */
 function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number): void {
   let lines = 0;
@@ -267,7 +268,7 @@ const NOTHING = new Uint8Array(0);
 /** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
 const BUFFER_BYTES_MIN = 128;
 
-/** Fields, what is said of the connection, a blank line, and the body. */
+/** Returns one buffer with the fields, those of the connection, an empty line, and the body. */
 function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const headLength = fields.length + connection.length + 2;
   const length = headLength + body.length;
@@ -281,7 +282,7 @@ function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uin
   return bytes;
 }
 
-/** @throws {TypeError} for a field that would break the head in two, or is not the handler's to write */
+/** Checks one field. @throws {TypeError} for a field that would split the head, and for one that only the server writes. */
 function checkField(name: unknown, value: unknown): void {
   if (typeof name !== "string") {
     throw new TypeError(`The name of a field must be a string, not ${describeKind(name)}`);
@@ -294,7 +295,7 @@ function checkField(name: unknown, value: unknown): void {
   if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
 }
 
-/** What a handler gave as a body, as it is now: it may change its object later. @throws {TypeError | RangeError} for what is none */
+/** Returns `content` as it is now, since the handler may change its object later. @throws {TypeError | RangeError} for anything that is no body. */
 function toBody(content: Body): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
   if (content === null || content instanceof FileBody) return content;
   if (content instanceof ReadableStream) return toStreamBody({ stream: content, length: null });
@@ -313,7 +314,7 @@ function toStreamBody({ stream, length, pauseMs = 0 }: StreamBody): StreamBody {
   return Object.freeze({ stream, length, pauseMs });
 }
 
-/** True for a body that is made while it is sent. */
+/** Returns true for a body that is produced while it is sent. */
 export function isStream(body: FileBody | StreamBody): body is StreamBody {
   return !(body instanceof FileBody);
 }

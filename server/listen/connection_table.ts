@@ -19,7 +19,7 @@ import {
 } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { type Admission, ProxyGate } from "../protocols/proxy/proxy.ts";
-import { Overload } from "../protocols/http1/server_full.ts";
+import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
 
@@ -48,7 +48,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   #newest = NONE;
   #count = 0;
   #idleCount = 0;
-  readonly #overload: Overload;
+  readonly #serverFull: ServerFull;
 
   /**
    * `service` serves clients with objects of its own; null means HTTP, whose idle connections have no objects.
@@ -66,7 +66,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#service = service;
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
-    this.#overload = new Overload(context);
+    this.#serverFull = new ServerFull(context);
     this.#gate = context.proxyProtocol ? new ProxyGate(context, this) : null;
   }
 
@@ -136,7 +136,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   reject(fd: number): void {
     this.#context.accounting.counters.refuse();
     this.#forget(fd);
-    if (this.#speaksHttp) this.#overload.reject(fd);
+    if (this.#speaksHttp) this.#serverFull.reject(fd);
     close(fd);
   }
 

@@ -11,7 +11,7 @@ import { Output } from "../../connection/output.ts";
 const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 
 /** Rejects clients over the connection limit. */
-export class Overload {
+export class ServerFull {
   readonly #context: ConnectionContext;
   readonly #output = new Output();
   readonly #response = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
