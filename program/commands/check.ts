@@ -5,10 +5,10 @@
 import { workingDirectory } from "../../ffi/process/process.ts";
 import { FLAG_FORMS, keyOf } from "../config/flags/flag_forms.ts";
 import { combine, type OtherChoices, readOthers, unknownVariables } from "../config/load_settings.ts";
-import { JOINED_KEYS } from "../config/overruled.ts";
+import { JOINED_KEYS, propertyOf } from "../config/settings/table.ts";
 import type { Arguments, CommandLine, FlagChoices } from "../config/settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
-import { configText, propertyOf, writtenConfig } from "../config/file/write_config.ts";
+import { configText, writtenConfig } from "../config/file/write_config.ts";
 
 import { checkAdmin } from "../setup/admin.ts";
 import { withPlace } from "../config/config_place.ts";

@@ -4,7 +4,7 @@
  */
 import { FLAG_FORMS, type FlagForm, formsOf } from "../config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../config/flags/flags.ts";
-import type { Shell } from "../config/settings/values.ts";
+import type { Shell } from "../config/settings/settings.ts";
 
 /** What a value can be completed with: words, or something that the shell knows. */
 type Candidates = readonly string[] | "files" | "directories" | "users";

@@ -7,7 +7,7 @@ import { Rules } from "../../handlers/site/rules/rules.ts";
 import type { CommandLine, FileChoices } from "./settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { printable, UsageError } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
+import { propertyOf } from "./settings/table.ts";
 
 /** Keys and indices from the top of the file; a host by its name in lower case. */
 export type ConfigPath = readonly [key: string, ...inside: (string | number)[]];

@@ -22,7 +22,7 @@ import {
 } from "./settings/settings.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { printable, UsageError } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
+import { LISTENING_KEYS, propertyOf } from "./settings/table.ts";
 
 /** What is said beside the command line. */
 export interface OtherChoices {
@@ -95,14 +95,11 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
   return { ...command, site: confine(command.site, isNamed), hosts: new Map(hosts) };
 }
 
-/** Keys that answer one question: where to listen. */
-const LISTENING: readonly string[] = ["port", "host", "listen"];
-
 /** Whether something that counts more than the file says the same: then it does not matter that the file is ignored. */
 function isOverruled(key: string, choices: readonly Partial<ProgramSettings>[]): boolean {
   const says = (key: string) => choices.some((said) => Object.hasOwn(said, propertyOf(key)));
-  if (!LISTENING.includes(key)) return says(key);
-  return says(key) || says("listen") || (key === "listen" && LISTENING.some(says));
+  if (!LISTENING_KEYS.includes(key)) return says(key);
+  return says(key) || says("listen") || (key === "listen" && LISTENING_KEYS.some(says));
 }
 
 /** The value of a variable. @throws {UsageError} */

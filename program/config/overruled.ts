@@ -2,21 +2,14 @@
  * Keys of the configuration file that do not count, since a flag or a variable says something else.
  * @module
  */
+import { printable } from "../../server/usage_error.ts";
 import { FLAG_FORMS, keyOf } from "./flags/flag_forms.ts";
 import type { FileChoices, FlagChoices } from "./settings/settings.ts";
-import { printable } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
-
-/** Keys whose values from flags, environment and file are joined; of any other key the first source counts. */
-export const JOINED_KEYS: readonly string[] = ["errorPages", "headers", "auth"];
-
-/** Keys that answer one question, where to listen: whatever says one of them takes back what counts less. */
-const LISTENING: readonly string[] = ["port", "host", "listen"];
+import { JOINED_KEYS, LISTENING_KEYS, propertyOf, SETTINGS } from "./settings/table.ts";
 
 /** One line that names them, and what overrules each; null: there are none. `choices` are those that count more, the first the most. */
 export function describeOverruled(file: FileChoices, choices: readonly FlagChoices[]): string | null {
-  const keys = new Set([...FLAG_FORMS.values()].map(({ flag }) => keyOf(flag)).filter((key) => key !== null));
-  const named = [...keys].flatMap((key) => {
+  const named = SETTINGS.flatMap(({ key }) => {
     const own = valueOf(file, key);
     if (own === undefined || JOINED_KEYS.includes(key)) return [];
     for (const args of choices) {
@@ -34,7 +27,7 @@ export function describeOverruled(file: FileChoices, choices: readonly FlagChoic
 function overrulingKey(choices: FlagChoices, key: string): string | null {
   if (valueOf(choices, key) !== undefined) return key;
   // A port beside the file's address, or the other way round, is no other answer.
-  const others = key === "listen" ? ["port", "host"] : LISTENING.includes(key) ? ["listen"] : [];
+  const others = key === "listen" ? ["port", "host"] : LISTENING_KEYS.includes(key) ? ["listen"] : [];
   return others.find((other) => valueOf(choices, other) !== undefined) ?? null;
 }
 

@@ -5,8 +5,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
-import { describeLimits, LIMIT_SETTINGS } from "../../program/config/settings/limit_settings.ts";
 import { mergeSettings } from "../../program/config/settings/settings.ts";
+import { describeLimits, LIMITS } from "../../program/config/settings/table.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../../server/server_limits.ts";
 
@@ -29,15 +29,15 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
 };
 
 Deno.test("a flag and a key of the file say the same of each limit", () => {
-  for (const { flag, key, limit } of LIMIT_SETTINGS) {
+  for (const { flag, key, property } of LIMITS) {
     for (const [written, value] of WRITTEN[key]!) {
       const byFlag = mergeSettings(parseCommandLine([`--${flag}`, String(written)]), null);
       const byFile = mergeSettings(
         parseCommandLine([]),
         parseConfig("c.json", JSON.stringify({ [key]: written })),
       );
-      assertEquals<unknown>(byFlag[limit], value, `--${flag} ${written}`);
-      assertEquals<unknown>(byFile[limit], value, `${key}: ${written}`);
+      assertEquals<unknown>(Reflect.get(byFlag, property), value, `--${flag} ${written}`);
+      assertEquals<unknown>(Reflect.get(byFile, property), value, `${key}: ${written}`);
     }
   }
   const both = mergeSettings(

@@ -1,7 +1,20 @@
 /**
- * How a site is kept in memory, and who hears of what.
+ * The options of a static handler beside the settings of its sites: how they are kept in memory, and who hears of what;
+ * and the check of all of these.
  * @module
  */
+import {
+  BOOLEAN,
+  checkKinds,
+  FUNCTION,
+  type Kind,
+  type Kinds,
+  oneOf,
+  orNull,
+  PATH,
+} from "../../../server/embedder/option_kinds.ts";
+import { isHostName } from "./host_name.ts";
+import { SITE_FIELDS } from "./site_settings.ts";
 
 /** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
 export type Validation = "inotify" | "stat" | "off";
@@ -34,3 +47,54 @@ export type Trace = (what: string, detail: string) => void;
 
 /** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
 export const NO_OPENAT2_WARNING: string = `This kernel has no openat2(2): ${NO_LINKS}`;
+
+const BYTES: Kind = {
+  expected: "a number of bytes",
+  is: (value) => typeof value === "number" && value >= 0,
+};
+/** As it is compared with what requests say: in upper case it would never be found. */
+const HOST: Kind = {
+  expected: "the name of a host in lower case",
+  is: (value) => typeof value === "string" && isHostName(value) && value === value.toLowerCase(),
+};
+
+const SITE: Kinds = {
+  ...Object.fromEntries(Object.entries(SITE_FIELDS).map(([name, { kind }]) => [name, kind])),
+  isRootConfined: BOOLEAN,
+};
+
+const OPTIONS: Kinds = {
+  hosts: {
+    expected: "a Map from names of hosts in lower case to objects",
+    is: (value) =>
+      value instanceof Map &&
+      [...value].every(([name, own]) =>
+        HOST.is(name) && typeof own === "object" && own !== null && !Array.isArray(own)
+      ),
+  },
+  allowedHosts: orNull({
+    expected: "a list of names of hosts in lower case, such as app.test or *.example.org, or * for all",
+    is: (value) => Array.isArray(value) && value.every((name) => name === "*" || HOST.is(name)),
+  }),
+  loopbackPorts: FUNCTION,
+  cacheSize: BYTES,
+  cacheFileSize: BYTES,
+  validate: oneOf(["auto", "inotify", "stat", "off"]),
+  config: orNull(PATH),
+  onWarning: FUNCTION,
+  onNotice: FUNCTION,
+};
+
+/** @throws {TypeError} `index must be a list of strings, not a string`; of a host: `index of example.org …` */
+export function checkSiteOptions(options: object & { readonly hosts?: ReadonlyMap<string, object> }): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("A static handler needs an object with a root");
+  }
+  if (Reflect.get(options, "root") === undefined) throw new TypeError("A static handler needs a root");
+  checkKinds(options, { ...SITE, ...OPTIONS });
+  for (const [host, own] of options.hosts ?? []) {
+    const named = Object.entries(SITE).map(([name, kind]) => [`${name} of ${host}`, kind]);
+    const values = Object.entries(own).map(([name, value]) => [`${name} of ${host}`, value]);
+    checkKinds(Object.fromEntries(values), Object.fromEntries(named));
+  }
+}

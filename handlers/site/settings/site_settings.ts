@@ -1,8 +1,20 @@
 /**
- * What can be said about a site: on the command line, in `epollet.json`, and by who embeds the server.
+ * The settings of a site: what the command line, `epollet.json` and programs in JavaScript can set. A setting is a field
+ * of {@linkcode SiteSettings} and an entry of {@linkcode SITE_FIELDS}.
  * @module
  */
-import type { SiteArchive } from "../files/archive.ts";
+import {
+  BOOLEAN,
+  type Kind,
+  listOf,
+  objectOf,
+  oneOf,
+  orNull,
+  PATH,
+  STRING,
+  STRINGS,
+} from "../../../server/embedder/option_kinds.ts";
+import { SiteArchive } from "../files/archive.ts";
 
 /** Fields for the paths that a glob matches, and perhaps for some types only; null takes a field away. Later rules win. */
 export interface HeaderRule {
@@ -101,22 +113,71 @@ export interface SiteSettings {
   readonly auth: readonly AuthRule[];
 }
 
-/** What holds where nothing is said. */
-export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = {
-  root: "./html",
-  index: ["index.html"],
-  cleanUrls: false,
-  spa: null,
-  errorPages: {},
-  browse: false,
-  compress: false,
-  precompressed: "fresh",
-  etag: "hash",
-  cacheControl: "auto",
-  cors: null,
-  securityHeaders: false,
-  headers: [],
-  redirects: [],
-  rewrites: [],
-  auth: [],
+/** The default of a setting of a site, and what programs in JavaScript may set it to. */
+interface SiteField<T> {
+  readonly default: T;
+  readonly kind: Kind;
+}
+
+/** Settings that a user can change; `isRootConfined` follows from where the root comes from. */
+export type SiteKey = Exclude<keyof SiteSettings, "isRootConfined">;
+
+const TABLE: Kind = {
+  expected: "an object of strings",
+  is: (value) =>
+    typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every(STRING.is),
 };
+const FIELD: Kind = {
+  expected: "a pair of a name and a value",
+  is: (pair) => Array.isArray(pair) && pair.length === 2 && STRING.is(pair[0]) && orNull(STRING).is(pair[1]),
+};
+const TYPE: Kind = {
+  expected: "a media type, or a list of them",
+  is: (value) => value === undefined || STRING.is(value) || STRINGS.is(value),
+};
+const NUMBER: Kind = { expected: "a number", is: (value) => typeof value === "number" };
+const ROOT: Kind = {
+  expected: `${PATH.expected}, or an archive`,
+  is: (value) => PATH.is(value) || value instanceof SiteArchive,
+};
+
+/** Rules whose members have these kinds. */
+function rules(members: Readonly<Record<string, Kind>>, names = Object.keys(members).join(", ")): Kind {
+  return listOf(`rules { ${names} }`, objectOf("a rule", members));
+}
+
+const OFF = { default: false, kind: BOOLEAN };
+
+/** Default and kind of each setting. */
+export const SITE_FIELDS: { readonly [K in SiteKey]: SiteField<SiteSettings[K]> } = {
+  root: { default: "./html", kind: ROOT },
+  index: { default: ["index.html"], kind: STRINGS },
+  cleanUrls: OFF,
+  spa: { default: null, kind: orNull(STRING) },
+  errorPages: { default: {}, kind: TABLE },
+  browse: OFF,
+  compress: OFF,
+  precompressed: { default: "fresh", kind: oneOf(PRECOMPRESSED_MODES) },
+  etag: { default: "hash", kind: oneOf(ETAG_MODES) },
+  cacheControl: { default: "auto", kind: STRING },
+  cors: { default: null, kind: orNull(STRINGS) },
+  securityHeaders: OFF,
+  headers: {
+    default: [],
+    kind: rules({ source: STRING, type: TYPE, fields: listOf("pairs", FIELD) }, "source, fields, type?"),
+  },
+  redirects: { default: [], kind: rules({ source: STRING, destination: STRING, status: NUMBER }) },
+  rewrites: { default: [], kind: rules({ source: STRING, destination: STRING, ifMissing: BOOLEAN }) },
+  auth: { default: [], kind: rules({ source: STRING, realm: STRING, users: TABLE }) },
+};
+
+/** The settings of a site for which nothing is set. */
+export const DEFAULT_SITE_SETTINGS: SiteSettings & { readonly root: string } = Object.fromEntries(
+  Object.entries(SITE_FIELDS).map(([key, field]) => [key, field.default]),
+) as unknown as SiteSettings & { readonly root: string };
+
+/** What a header rule is for: `/**`, or `/** (text/html, image/*)`. */
+export function describeHeaderSource({ source, type }: Pick<HeaderRule, "source" | "type">): string {
+  return type === undefined ? source : `${source} (${[type].flat().join(", ")})`;
+}

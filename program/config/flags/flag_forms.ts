@@ -20,18 +20,10 @@ export function counterpart(name: string): string {
   return name.startsWith("no-") ? name.slice(3) : `no-${name}`;
 }
 
-/** The flag that takes this one back, if there is one; what the table has itself is none. */
-function oppositeOf({ name, value, isOptional, isNegatable, isAction }: Flag): string | null {
-  const hasOpposite = !isAction && (value === undefined || isOptional || isNegatable);
-  const opposite = counterpart(name);
-  return hasOpposite && !FLAGS.some(({ name }) => name === opposite) ? opposite : null;
-}
-
 /** Every form of a flag: its own first. */
 export function formsOf(flag: Flag): FlagForm[] {
-  const opposite = oppositeOf(flag);
   const own = { name: flag.name, flag, isOpposite: false };
-  return opposite === null ? [own] : [own, { name: opposite, flag, isOpposite: true }];
+  return flag.isNegatable ? [own, { name: counterpart(flag.name), flag, isOpposite: true }] : [own];
 }
 
 /** Every form of every flag, by its name. */
@@ -45,7 +37,6 @@ export function variableOf({ name, flag }: FlagForm): string | null {
 }
 
 /** The key of a flag in the configuration file; null: it has none. */
-export function keyOf({ name, key, isAction }: Flag): string | null {
-  if (isAction || key === null) return null;
-  return key ?? name.replace(/^no-/, "").replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+export function keyOf({ key }: Flag): string | null {
+  return key ?? null;
 }

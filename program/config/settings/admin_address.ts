@@ -17,11 +17,11 @@ export const DEFAULT_ADMIN: AdminAddress = { kind: "tcp", host: LOOPBACK, port: 
 export const EXPECTED_ADMIN =
   "a port (of 127.0.0.1), or an address and a port such as 127.0.0.1:9090 or [::1]:9090";
 /** How it is written; for editors. */
-export const ADMIN = /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/;
+export const ADMIN_PATTERN = /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/;
 
 /** Reads `9090` (of 127.0.0.1), `10.0.0.5:9090`, `[::1]:9090`, `*:9090`. */
 export function readAdminAddress(text: string): AdminAddress {
-  if (!ADMIN.test(text)) throw new Expected(EXPECTED_ADMIN);
+  if (!ADMIN_PATTERN.test(text)) throw new Expected(EXPECTED_ADMIN);
   const address = readListenAddress(/^\d+$/.test(text) ? `${LOOPBACK}:${text}` : text);
   if (address.kind !== "tcp") throw new Expected(EXPECTED_ADMIN);
   return address;

@@ -2,83 +2,40 @@
  * All settings of the program: what was chosen, and what is in force.
  * @module
  */
-import { DEFAULT_LIMITS, type ServerLimits } from "../../../server/server_limits.ts";
-import { LISTEN_BACKLOG } from "../../../server/limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../../handlers/site/limits.ts";
-import type { ListenAddress } from "../../../server/listen/address.ts";
-import { mergeListening } from "./listening_settings.ts";
-import type { PollerName } from "../../../server/loop/poller.ts";
-import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
-import type { SiteArchive } from "../../../handlers/site/files/archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
-import type { AdminAddress } from "./admin_address.ts";
-import type { GivenFlags } from "./given_flags.ts";
+import type { SiteArchive } from "../../../handlers/site/files/archive.ts";
+import type { ListenAddress } from "../../../server/listen/address.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "../../../server/server_limits.ts";
 import { UsageError } from "../../../server/usage_error.ts";
-import type { Shell, VALIDATIONS } from "./values.ts";
-import type { HandlerName } from "../../../handlers/names.ts";
+import type { GivenFlags } from "./given_flags.ts";
+import { mergeListening } from "./listening_settings.ts";
+import { PROGRAM_GROUPS, type ProgramTable } from "./program_table.ts";
+import { merged } from "./setting.ts";
 
-/** The port, unless another is chosen. */
-export const DEFAULT_PORT = 7890;
+type Defaults = { readonly [K in keyof ProgramTable]: ProgramTable[K]["default"] };
 
-/** What can be said beside the sites. */
-export interface ProgramSettings extends ServerLimits, LogSettings {
-  /** 0: the kernel chooses one. */
-  readonly port: number;
-  /** The address to listen on. */
-  readonly host: string;
-  /** Addresses to listen on beside; the port only counts where it was chosen, or nothing stands here. */
-  readonly listen: readonly ListenAddress[];
-  /** Clients that may wait to be accepted. */
-  readonly backlog: number;
-  /** Permissions of UNIX sockets. */
-  readonly socketMode: number;
-  /** What waits for readiness. */
-  readonly poller: PollerName;
-  /** What is served. */
-  readonly handler: HandlerName;
-  /** Names by which it may be asked, `*` for all; missing, or null where that is chosen: the usual ones. */
-  readonly allowedHosts?: readonly string[] | null;
-  /** Each connection is a coroutine's. */
-  readonly coroutine: boolean;
-  /** Connections stay open after a response. */
-  readonly keepAlive: boolean;
-  /** Bytes. */
-  readonly cacheSize: number;
-  /** Bytes. */
-  readonly cacheFileSize: number;
-  /** How a file in memory is shown to be fresh. */
-  readonly validate: (typeof VALIDATIONS)[number];
-  /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
-  readonly workers: number | "auto";
-  /** Where operators are served; null: nowhere. */
-  readonly admin: AdminAddress | null;
-  /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
-  readonly user: string | null;
-  /** Give up the right to everything but reading the sites. */
-  readonly sandbox: boolean;
-}
+/** Settings beside those of sites: the types are those of their entries. */
+export type ProgramSettings = ServerLimits & Defaults;
 
-/** What holds where nothing is chosen. */
+/** The settings of a program for which nothing is set. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
-  ...DEFAULT_LOG_SETTINGS,
-  port: DEFAULT_PORT,
-  host: "0.0.0.0",
-  listen: [],
-  backlog: LISTEN_BACKLOG,
-  socketMode: 0o660,
-  poller: "epoll-edge",
-  handler: "static",
-  coroutine: false,
-  keepAlive: true,
-  cacheSize: CACHE_BYTES_MAX,
-  cacheFileSize: CACHED_FILE_BYTES_MAX,
-  validate: "auto",
-  workers: 0,
-  admin: null,
-  user: null,
-  sandbox: true,
+  ...Object.fromEntries(
+    Object.entries(merged(PROGRAM_GROUPS)).map(([property, entry]) => [property, entry.default]),
+  ) as Defaults,
 };
+
+/** The port, unless another is chosen. */
+export const DEFAULT_PORT: number = DEFAULT_PROGRAM_SETTINGS.port;
+
+/** Shells that epollet has completions for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** One of {@linkcode SHELLS}. */
+export type Shell = typeof SHELLS[number];
+
+/** Paths that `--healthcheck` asks for: is it alive, or ready. */
+export const PROBES = ["/healthz", "/readyz"] as const;
 
 /** What somebody chose; what is missing was left open. */
 export interface Choices {
@@ -185,25 +142,20 @@ export function mergeSettings(
   const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
-  const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
-    ...DEFAULT_PROGRAM_SETTINGS,
-    ...file?.program,
-    ...environment?.program,
-    ...args.program,
-  };
-  if (program.allowedHosts === null) delete program.allowedHosts;
   const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
+  const program: ProgramSettings = Object.assign({}, DEFAULT_PROGRAM_SETTINGS, ...programs);
   const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
-  const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
-  if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
+  const isFormatChosen = programs.some(({ accessLog }) => accessLog !== undefined);
+  const isLogged = !isFormatChosen && program.accessLogFile !== null;
+  const accessLog = isLogged ? "combined" : program.accessLog;
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   const config = file?.path ?? null;
-  return { ...program, ...listening, action, explain, verbosity, config, file, site, hosts };
+  return { ...program, ...listening, accessLog, action, explain, verbosity, config, file, site, hosts };
 }
 
 /** Settings of which everybody's say counts. */
