@@ -64,16 +64,26 @@ Deno.test("what is no limit is named, and what was expected", () => {
     ],
     ["min-send-rate", "minSendRate", "fast", "bytes, or a number with K, M or G, such as 64M"],
     ["max-connections", "maxConnections", "0", "a whole number from 1 on"],
-    ["max-per-ip", "maxPerIp", "1.5", "a whole number; 0: any"],
+    ["max-per-ip", "maxPerIp", "1.5", "a whole number; 0: unlimited"],
     ["max-head", "maxHead", "1023", "bytes from 1K to 1M, as in 64K"],
     ["max-head", "maxHead", "2M", "bytes from 1K to 1M, as in 64K"],
     ["max-head", "maxHead", "long", "bytes from 1K to 1M, as in 64K"],
     ["max-fields", "maxFields", "0", "a whole number from 1 to 10000"],
     ["max-fields", "maxFields", "10001", "a whole number from 1 to 10000"],
-    ["rate", "rate", "5/d", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
+    [
+      "rate",
+      "rate",
+      "5/d",
+      "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
+    ],
     ["rate-burst", "rateBurst", "0", "a whole number from 1 on"],
     ["rate-burst", "rateBurst", "2.5", "a whole number from 1 on"],
-    ["rate", "rate", "-1", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
+    [
+      "rate",
+      "rate",
+      "-1",
+      "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
+    ],
   ];
   for (const [flag, key, written, expected] of mistakes) {
     const message = `Bad --${flag} "${written}": expected ${expected}`;

@@ -13,6 +13,8 @@ import { UsageError } from "../../../server/usage_error.ts";
 export interface Collected {
   readonly flags: GivenFlags;
   readonly positional: readonly string[];
+  /** `-h`, and not `--help`. */
+  readonly isShortHelp: boolean;
 }
 
 /** Splits the arguments. The library splits, we judge. @throws {UsageError} */
@@ -51,7 +53,8 @@ export function collectFlags(args: readonly string[]): Collected {
       throw new UsageError(`--${name} and --${opposite} exclude each other: give one of them`);
     }
   }
-  return { flags: new GivenFlags(flags), positional };
+  const isShortHelp = tokens.some((token) => token.kind === "option" && token.rawName === "-h");
+  return { flags: new GivenFlags(flags), positional, isShortHelp };
 }
 
 /** How the library is told of a form. */

@@ -34,7 +34,7 @@ const WITH_SETTINGS: readonly Action[] = ["check", "explain", "healthcheck"];
 
 /** Reads the arguments; with --help and the like nothing else matters. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): Arguments {
-  const { flags, positional } = collectFlags(args);
+  const { flags, positional, isShortHelp } = collectFlags(args);
   const alone = ACTIONS.find((action) => flags.has(action));
   const action = alone ?? WITH_SETTINGS.find((action) => flags.has(action)) ?? "serve";
   if (alone === undefined && positional.length > 2) {
@@ -43,6 +43,7 @@ export function parseCommandLine(args: readonly string[]): Arguments {
   const [port, root] = alone === undefined ? portAndRoot(positional) : [];
   return {
     action,
+    isShortHelp,
     explain: read(flags, "explain", readExplained) ?? "",
     healthcheck: read(flags, "healthcheck", readProbe) ?? "",
     shell: read(flags, "completions", oneOf("SHELL", SHELLS).read) ?? null,

@@ -52,16 +52,16 @@ const isAction = true;
 
 /** Flags that are no settings, under their headings. */
 const OTHER_FLAGS: { readonly [K in Heading]?: readonly Flag[] } = {
-  Rules: [{ name: "hash-password", isAction, help: "read a password from standard input, print its hash" }],
+  Rules: [{ name: "hash-password", isAction, help: "read a password from stdin, print its hash" }],
   Configuration: [
-    { name: "config", value: "FILE", help: `read settings and rules (of ${DEFAULT_CONFIG}: the site's)` },
-    { name: "no-config", help: "read no file" },
-    { name: "check", isAction, help: "print the settings in force if all is well, and serve nothing" },
+    { name: "config", value: "FILE", help: `settings and rules; else ${DEFAULT_CONFIG}, for the site alone` },
+    { name: "no-config", help: "read no configuration file" },
+    { name: "check", isAction, help: "check and print the settings; serve nothing" },
     {
       name: "explain",
       value: "URL",
       isAction,
-      help: "print how a URL would be answered, and serve nothing",
+      help: "print how URL is answered and why; serve nothing",
       isForStatic: true,
     },
   ],
@@ -72,20 +72,20 @@ const OTHER_FLAGS: { readonly [K in Heading]?: readonly Flag[] } = {
       values: PROBES,
       isOptional: true,
       isAction,
-      help: `ask it for ${PROBES.join(" (or ")}); exit with 0 if it is well, else 1`,
+      help: `ask --admin for ${PROBES.join(" or ")}; exit status 0 if it is well, else 1`,
     },
   ],
   Output: [
-    { name: "quiet", letter: "q", isNegatable: true, help: "print nothing but errors" },
+    { name: "quiet", letter: "q", isNegatable: true, help: "print errors only" },
     { name: "verbose", letter: "v", isNegatable: true, help: "print the settings in force" },
-    { name: "help", letter: "h", isAction, help: "print this help" },
+    { name: "help", letter: "h", isAction, help: "print this help; -h: a short one with examples" },
     { name: "version", letter: "V", isAction, help: "print the version" },
     {
       name: "completions",
       value: "SHELL",
       values: SHELLS,
       isAction,
-      help: `print a script that completes these flags: ${SHELLS.join(", ")}`,
+      help: `print completions for ${SHELLS.join(", ")}`,
     },
     { name: "man", isAction, help: "print the manual page" },
   ],

@@ -151,7 +151,7 @@ export function wholeNumber(
     pattern: DIGITS,
     parse: (text) => Number(text) >= least && Number(text) <= most ? Number(text) : undefined,
     json,
-    format: (count) => count === Infinity ? "any" : String(count),
+    format: (count) => count === Infinity ? "unlimited" : String(count),
     toJson: countOf,
   });
 }
@@ -160,7 +160,7 @@ export function wholeNumber(
 export const COUNT: Kind<number> = wholeNumber("COUNT", 1, Infinity, "a whole number from 1 on");
 /** The same; null where another setting decides. */
 export const COUNT_OR_NULL: Kind<number | null> = COUNT as Kind<number | null>;
-const FROM_ZERO = wholeNumber("COUNT", 0, Infinity, "a whole number; 0: any");
+const FROM_ZERO = wholeNumber("COUNT", 0, Infinity, "a whole number; 0: unlimited");
 /** A number; 0 stands for Infinity. */
 export const COUNT_OR_ANY: Kind<number> = {
   ...FROM_ZERO,
@@ -229,10 +229,10 @@ export const TIME: Kind<number> = written({
 
 const RATE_PATTERN = /^(\d{1,9})(?:\/([smh]))?$/;
 
-/** Requests in a time; null: any. */
+/** Requests in a time; null: unlimited. */
 export const RATE: Kind<Rate | null> = written<Rate | null>({
   value: "RATE",
-  expected: "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any",
+  expected: "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
   pattern: RATE_PATTERN,
   parse: (text) => {
     const [, digits, unit = "s"] = RATE_PATTERN.exec(text)!;
@@ -240,7 +240,7 @@ export const RATE: Kind<Rate | null> = written<Rate | null>({
   },
   format: (rate) => {
     const unit = Object.keys(UNITS_MS).find((unit) => UNITS_MS[unit] === rate?.periodMs);
-    return rate === null ? "any" : `${rate.requests}/${unit}`;
+    return rate === null ? "unlimited" : `${rate.requests}/${unit}`;
   },
   json: NUMBER_OR_TEXT,
   toJson: (rate) => rate === null ? 0 : RATE.format(rate),

@@ -96,7 +96,7 @@ export const WORKERS: Kind<number | "auto"> = kindOf<number | "auto">({
   value: "N",
   expected: WORKER_COUNT.expected,
   read: (text) => text === AUTO ? AUTO : WORKER_COUNT.read(text),
-  format: (count) => count === 0 ? "none" : String(count),
+  format: (count) => count === 0 ? "off" : String(count),
   json: [{ least: 0, most: WORKERS_MAX }, { words: [AUTO] }],
 });
 

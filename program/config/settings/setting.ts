@@ -18,7 +18,7 @@ export const HEADINGS = [
   "Processes",
   "Operations",
   "Privileges",
-  "Machinery",
+  "Internals",
   "Output",
   "",
 ] as const;

@@ -92,6 +92,8 @@ export interface FlagChoices extends Choices {
 export interface Arguments extends FlagChoices {
   /** What is to be done. */
   readonly action: Action;
+  /** The help is the short one. */
+  readonly isShortHelp: boolean;
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
   /** The path that is asked for by --healthcheck; empty for other actions. */
