@@ -1,12 +1,13 @@
 /**
- * `--check`: whether the program could serve with these settings, and what they are. Nothing listens.
+ * `--check`: checks whether the program could serve with these settings, and prints them. Nothing listens.
  * @module
  */
 import { workingDirectory } from "../../ffi/process/process.ts";
-import { FLAG_FORMS, keyOf } from "../config/flags/flag_forms.ts";
 import { combine, type OtherChoices, readOthers, unknownVariables } from "../config/load_settings.ts";
-import { JOINED_KEYS, propertyOf } from "../config/settings/table.ts";
-import type { Arguments, CommandLine, FlagChoices } from "../config/settings/settings.ts";
+import { chosenValue, nameIn } from "../config/overruled.ts";
+import { TIME } from "../config/settings/kinds.ts";
+import { JOINED_KEYS, LIMITS, propertyOf } from "../config/settings/table.ts";
+import type { Arguments, CommandLine } from "../config/settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
 import { configText, writtenConfig } from "../config/file/write_config.ts";
 
@@ -20,16 +21,16 @@ import { accountOf } from "../setup/prepare.ts";
 import { openSites } from "../setup/sites.ts";
 
 const KIB = 1024;
-/** Bytes: what is smaller, and not 0, is a number whose unit was left out. */
+/** Bytes: a smaller size that is not 0 most likely lacks its unit. */
 const SIZES_MEANT_MIN = { cacheSize: KIB * KIB, cacheFileSize: KIB, maxBody: KIB } as const;
-/** A longer timeout is a number of milliseconds, where one alone counts seconds. */
+/** A longer timeout was most likely meant in milliseconds: a number alone counts seconds. */
 const TIME_MEANT_MS_MAX = 60 * 60 * 1000;
-const TIMES = ["headTimeout", "bodyTimeout", "sendTimeout", "keepAliveTimeout", "gracePeriod"];
+const TIMES = LIMITS.filter(({ kind }) => kind === TIME).map(({ key }) => key);
 
 /**
  * Prints the settings in force as the text of a configuration file (with `--verbose`, and where each comes from; with
- * `--quiet`, nothing), and warns of what is hardly meant.
- * @throws {UsageError} for the first thing that is wrong
+ * `--quiet`, nothing), and warns of what is probably a mistake.
+ * @throws {UsageError} for the first mistake
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const say = args.verbosity === "quiet" ? () => {} : warn;
@@ -44,7 +45,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
 }
 
-/** A line for each number whose unit seems to be missing. */
+/** A line for each number whose unit seems to be missing or wrong. */
 function unmeant(command: CommandLine): string[] {
   const valueOf = (key: string) => Number(Reflect.get(command, propertyOf(key)));
   const sizes = Object.entries(SIZES_MEANT_MIN).filter(([key, min]) =>
@@ -67,7 +68,7 @@ function unmeant(command: CommandLine): string[] {
   ];
 }
 
-/** Whatever can be found out without listening. */
+/** Checks all that can be checked without listening. @throws {UsageError} */
 async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
@@ -76,24 +77,14 @@ async function validate(command: CommandLine): Promise<void> {
   (await openSites(command))?.close();
 }
 
-/** Who says what a key says: `--port`, `EPOLLET_PORT`, a file, or `default`. */
+/** Where the value of `key` comes from: `--port`, `EPOLLET_PORT`, `argument`, a file, or `default`. */
 function origin(key: string, args: Arguments, { environment, file }: OtherChoices): string {
-  const origins: string[] = [];
-  const saying = (choices: FlagChoices) => nameIn(choices, key);
-  for (const name of [saying(args), saying(environment)]) if (name !== null) origins.push(name);
-  if (file !== null && (Object.hasOwn(file.program, propertyOf(key)) || Object.hasOwn(file.site, key))) {
-    origins.push(file.path);
-  }
-  if (key === "hosts" && file !== null && file.hosts.size > 0) origins.push(file.path);
+  const origins = [args, environment]
+    .filter((choices) => chosenValue(choices, key) !== undefined)
+    .map((choices) => nameIn(choices, key) ?? "argument");
+  const isInFile = file !== null &&
+    (key === "hosts" ? file.hosts.size > 0 : chosenValue(file, key) !== undefined);
+  if (isInFile) origins.push(file.path);
   if (origins.length === 0) return "default";
   return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]!);
-}
-
-/** The flag or the variable that sets a key; null: none does. */
-function nameIn({ flags, program, site }: FlagChoices, key: string): string | null {
-  for (const name of flags.names) {
-    const form = FLAG_FORMS.get(name);
-    if (form !== undefined && keyOf(form.flag) === key) return flags.label(name);
-  }
-  return Object.hasOwn(program, propertyOf(key)) || Object.hasOwn(site, key) ? "argument" : null;
 }

@@ -2,7 +2,7 @@
  * `--man`: the manual page, epollet(1), in the macros of man(7); its options come from the table of flags.
  * @module
  */
-import { formsOf, keyOf, variableOf } from "../config/flags/flag_forms.ts";
+import { formsOf, variableOf } from "../config/flags/flag_forms.ts";
 import { DEFAULT_CONFIG, type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
@@ -55,12 +55,11 @@ function title(flag: Flag): string {
 
 /** The line of help as a sentence, and the key in the file. */
 function describe(flag: Flag): string {
-  const { help, values } = flag;
+  const { help, key, values } = flag;
   const isName = values?.some((value) => help.startsWith(value)); // a value stays as it is written
   const words = [`${plain((isName ? help[0] : help[0]!.toUpperCase()) + help.slice(1))}.`];
   if (flag.isRepeatable) words.push("It may be given several times.");
-  const key = keyOf(flag);
-  if (key !== null) words.push(`In the file: ${bold(key)}.`);
+  if (key !== undefined) words.push(`In the file: ${bold(key)}.`);
   return words.join("\n");
 }
 

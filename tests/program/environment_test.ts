@@ -6,7 +6,7 @@ import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { readEnvironment } from "../../program/config/flags/environment.ts";
-import { FLAG_FORMS, formsOf, keyOf, variableOf } from "../../program/config/flags/flag_forms.ts";
+import { FLAG_FORMS, formsOf, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../../program/config/flags/flags.ts";
 import { configSchema } from "../../program/config/file/schema.ts";
 import { type CommandLine, mergeSettings } from "../../program/config/settings/settings.ts";
@@ -94,7 +94,7 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
 };
 
 /** Flags that set something, and have a key. */
-const SETTINGS = FLAGS.filter((flag) => keyOf(flag) !== null);
+const SETTINGS = FLAGS.filter((flag) => flag.key !== undefined);
 
 type Sample = readonly [word: string, json: unknown];
 
@@ -108,7 +108,7 @@ function samplesOf({ name, value, values }: Flag): [Sample, Sample, ...Sample[]]
 
 Deno.test("a flag counts more than a variable, a variable more than the file, for every setting with a value", () => {
   for (const flag of SETTINGS.filter(({ name, value }) => value !== undefined && !(name in JOINED))) {
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const variable = variableOf(FLAG_FORMS.get(flag.name)!)!;
     const [[low, lowJson], [middle], [high] = ["", ""]] = samplesOf(flag);
     const expected = (word: string) => written(settingsOf([`--${flag.name}=${word}`], {}), key);
@@ -133,7 +133,7 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
   const switches = SETTINGS.filter(({ value }) => value === undefined);
   assert(switches.length >= 7);
   for (const flag of switches) {
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const on = flag.name.replace(/^no-/, "");
     const variable = (name: string) => `EPOLLET_${name.toUpperCase().replaceAll("-", "_")}`;
     for (const isOn of [true, false]) {
@@ -153,7 +153,7 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
 Deno.test("what may be said without a value, or be left out altogether, can be taken back", () => {
   for (const flag of SETTINGS.filter(({ value }) => value !== undefined)) {
     if (formsOf(flag).length < 2) continue;
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const own = formsOf(flag)[0]!;
     const opposite = formsOf(flag)[1]!;
     const nothing = written(settingsOf([], {}), key);
@@ -178,7 +178,7 @@ Deno.test("what may be said without a value, or be left out altogether, can be t
 Deno.test("of fields, users and error pages everybody's count, and each line of a variable is one", () => {
   for (const [name, { words: [variable, word], json, all }] of Object.entries(JOINED)) {
     const form = FLAG_FORMS.get(name)!;
-    const key = keyOf(form.flag)!;
+    const key = form.flag.key!;
     const settings = settingsOf([`--${name}`, word], { [variableOf(form)!]: variable }, { [key]: json });
     assertEquals(written(settings, key), all);
   }
@@ -194,7 +194,7 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
   const keys = Object.keys(configSchema.shape).filter((key) =>
     !["$schema", "redirects", "rewrites", "hosts"].includes(key)
   );
-  assertEquals(SETTINGS.map((flag) => keyOf(flag)!).toSorted(), keys.toSorted());
+  assertEquals(SETTINGS.map((flag) => flag.key!).toSorted(), keys.toSorted());
   const variables = [...FLAG_FORMS.values()].flatMap((form) => variableOf(form) ?? []);
   assertEquals(new Set(variables).size, variables.length);
   // Not for users: what processes of the program tell each other, and what tests are told.

@@ -1,5 +1,5 @@
 /**
- * The text of `epollet.json`: what it chooses, or the one line that says what is wrong with it.
+ * Reads the text of `epollet.json`, and describes the first mistake in one line.
  *
  * It is JSON, in which comments and trailing commas are allowed (as in deno.json). This module is imported only when
  * there is a file to read.
@@ -26,15 +26,15 @@ const PROGRAM_SETTINGS = SETTINGS.filter(({ scope }) => scope === "program" || s
  */
 const COUNTING = ["$schema", "hosts", ...SITE_SETTINGS.map(({ key }) => key)];
 
-/** What is shown of a value that was found. */
+/** Characters of a wrong value that a message shows. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** Where something stands: keys and indices from the top. */
+/** Keys and indices from the top. */
 type Path = readonly PropertyKey[];
 
 /**
- * Reads the text of the file at `path`, which is named in errors, and on which relative roots depend. Of a file that was
- * found and not named (`isNamed` is false) only the keys about sites count.
+ * Reads the text of the file at `path`, which errors name and to which paths are relative. Only the keys about sites
+ * count if `isNamed` is false: the file was found and not named.
  * @throws {UsageError}
  */
 export function parseConfig(path: string, text: string, isNamed: boolean = true): FileChoices {
@@ -79,7 +79,7 @@ function relativeTo(path: string, named: string): string {
   return named.startsWith("/") || folder === "" || folder === "./" ? named : folder + named;
 }
 
-/** A line for each key that stands twice, but for the many of a file that is meant to fill a terminal. */
+/** A line for each key that stands twice, up to a bound, so that no file fills a terminal. */
 function describeRepeated(path: string, { repeated, repeatedCount }: JsonPlaces): string[] {
   const lines = repeated.slice(0, SHOWN_KEYS_MAX).map(({ path: at, line, firstLine }) =>
     `${path}:${line}: ${
@@ -111,13 +111,13 @@ function validate(path: string, value: unknown, places: JsonPlaces): Written {
   throw new UsageError(`${path}:${places.lineOf(at)}: ${message.replace(/\p{Cc}/gu, "?")}`);
 }
 
-/** What is wrong, and with what. */
+/** A mistake, and its place. */
 interface Mistake {
   readonly message: string;
   readonly at: Path;
 }
 
-/** One line about the first thing that is wrong; `outer` is the place of `issue`'s own path. */
+/** Describes `issue` in one line; its path begins at `outer`. */
 function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake {
   const path = [...outer, ...issue.path];
   switch (issue.code) {
@@ -135,7 +135,7 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
       return { message, at: [...path, key] };
     }
     case "invalid_union": {
-      // What is wrong inside is said of the alternative that has the right type.
+      // The mistake is the one within the alternative of the right type.
       const inside = issue.errors.find((issues) => !issues.some(isWrongType));
       if (inside !== undefined) return describe(inside[0]!, path, root);
       return { message: bad(path, root, issue.message), at: path };
@@ -160,12 +160,12 @@ function bad(path: Path, root: unknown, expected: string): string {
   if (found === undefined) {
     return `Missing ${formatPath(path)}: expected ${expected}`;
   }
-  // What stands in the place of a hash may be a password: it is not repeated.
+  // A text in place of a hash may be a password, so it is not repeated.
   const isSecret = path.includes("auth") && path[path.length - 2] === "users";
   return `Bad ${formatPath(path)}${isSecret ? "" : ` ${show(found)}`}: expected ${expected}`;
 }
 
-/** What stands at a place. */
+/** The value at a path; undefined where there is none. */
 function at(value: unknown, path: Path): unknown {
   for (const key of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
@@ -174,14 +174,14 @@ function at(value: unknown, path: Path): unknown {
   return value;
 }
 
-/** A value for people; what an object or a list holds would not fit into a line. */
+/** A value in one line, without the contents of objects and lists. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "[]" : "[…]";
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0 ? "{}" : "{…}";
   return shorten(JSON.stringify(value));
 }
 
-/** Cut, and free of what would disturb a terminal. */
+/** Cuts `text`, and replaces control characters. */
 function shorten(text: string): string {
   const characters = [...text];
   const isLong = characters.length > SHOWN_CHARACTERS_MAX;

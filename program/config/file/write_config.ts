@@ -1,9 +1,8 @@
 /**
- * Settings in force, written as a configuration file: `epollet.json` with all of this in it would say the same.
+ * Writes the settings in force as a configuration file, with which the program would have the same settings.
  *
- * Directories are absolute, so that the file means the same wherever it is put. What has no value (no user, no limit of
- * connections; the root, where the site is in the program) has no key. The hashes of passwords are there, since the file
- * would not be the same without them.
+ * Directories are absolute, so that the file means the same wherever it is put. Settings without a value (no user, no
+ * limit of connections, the root where the site is in the program) have no key. Hashes of passwords are included.
  * @module
  */
 import type { SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
@@ -23,21 +22,21 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
   return entries.filter(([, value]) => value !== undefined && value !== null);
 }
 
-/** A port and its address; or a list of all addresses, since a port beside it would be one more. */
+/** The list of all addresses in place of a port and an address, which beside it would be one more. */
 function listening({ listen, addresses }: CommandLine): object {
   return listen.length === 0
     ? { listen: undefined }
     : { port: undefined, host: undefined, listen: addresses };
 }
 
-/** A setting as the file has it; null or undefined: it has no key. */
+/** A setting as the file has it; null or undefined where it has no key. */
 function written({ property, kind }: Setting, values: object, directory: string): unknown {
   const value: unknown = Reflect.get(values, property);
   if (value === undefined) return undefined;
   return kind.toJson(kind.mapPaths?.(value, (path) => absolute(path, directory)) ?? value);
 }
 
-/** What a host has to say for itself, beside the top level. */
+/** The settings of a host that differ from the top level. */
 function differences(site: SiteSettings, top: SiteSettings, directory: string): object {
   const values = SITE_SETTINGS.map((setting) => [setting, written(setting, site, directory)] as const);
   const own = values.filter(([setting, value]) =>
@@ -46,13 +45,13 @@ function differences(site: SiteSettings, top: SiteSettings, directory: string): 
   return Object.fromEntries(own.map(([{ key }, value]) => [key, value]));
 }
 
-/** The path from the top; `..` stays, since it may come after a link. */
+/** The absolute path; `..` stays, since it may come after a link. */
 function absolute(path: string, directory: string): string {
   const whole = path.startsWith("/") ? path : `${directory}/${path}`;
   return `/${whole.split("/").filter((name) => name !== "" && name !== ".").join("/")}`;
 }
 
-/** The text of the file; `noteOf` gives a comment for each key, which not everybody can read who reads JSON. */
+/** The text of the file. `noteOf` returns a comment for each key; null for JSON without comments. */
 export function configText(
   entries: readonly (readonly [key: string, value: unknown])[],
   noteOf: ((key: string) => string) | null,

@@ -1,5 +1,5 @@
 /**
- * The command line: what it says, and what is wrong with it.
+ * Reads the command line.
  * @module
  */
 import { withoutTilde } from "../../../server/listen/address.ts";
@@ -19,20 +19,20 @@ import { SETTINGS } from "../settings/table.ts";
 import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 
-/** What is said of a subcommand of other servers. */
+/** Said of a subcommand of other servers. */
 export const NO_SUBCOMMANDS = "epollet has no subcommands";
 
-/** A word that other servers take for what is to be done. */
+/** True for a word that is a subcommand of other servers. */
 export function isSubcommand(word: string): boolean {
   return /^(start|serve|server|run|dev|preview|http-server|file-server)$/.test(word);
 }
 
-/** Actions that need nothing else, the first of them first. */
+/** Actions that need no settings; the first of these that is given counts. */
 const ACTIONS: readonly Action[] = ["help", "version", "man", "completions", "hash-password"];
-/** Actions that all the settings are read for. */
+/** Actions that need all settings. */
 const WITH_SETTINGS: readonly Action[] = ["check", "explain", "healthcheck"];
 
-/** Reads the arguments; with --help and the like nothing else matters. @throws {UsageError} */
+/** Reads the arguments; an action that needs no settings makes all others irrelevant. @throws {UsageError} */
 export function parseCommandLine(args: readonly string[]): Arguments {
   const { flags, positional, isShortHelp } = collectFlags(args);
   const alone = ACTIONS.find((action) => flags.has(action));
@@ -54,7 +54,7 @@ export function parseCommandLine(args: readonly string[]): Arguments {
   };
 }
 
-/** What begins with a digit is the port; what does not, in the first place, is the root. @throws {UsageError} */
+/** Tells port and root apart: the argument that begins with a digit is the port. @throws {UsageError} */
 function portAndRoot([first, second]: readonly string[]): readonly (string | undefined)[] {
   if (first !== undefined && second !== undefined && !/^\d/.test(first) && !/^\d/.test(second)) {
     const why = isSubcommand(first)
@@ -67,7 +67,7 @@ function portAndRoot([first, second]: readonly string[]): readonly (string | und
   return first === undefined || /^\d/.test(first) ? [first, second] : [second, first];
 }
 
-/** The file that is to be read, and how much is printed. */
+/** The configuration file to read, and how much is printed. */
 export function whereFrom(
   flags: GivenFlags,
 ): { config: string | null; usesDefaultConfig: boolean; verbosity: Verbosity | null } {
@@ -83,7 +83,7 @@ export function whereFrom(
   };
 }
 
-/** What flags choose, wherever they come from; `positional` has what stands without a flag. @throws {UsageError} */
+/** The settings that `flags` choose; `positional` has arguments without a flag, by key. @throws {UsageError} */
 export function choicesOf(
   flags: GivenFlags,
   positional: Readonly<Record<string, string | undefined>> = {},
@@ -94,13 +94,13 @@ export function choicesOf(
   };
 }
 
-/** The first thing that is said about files or HTTP. */
+/** The first argument about files or HTTP; null where there is none. */
 function aboutFiles(flags: GivenFlags, root: string | undefined): string | null {
   const form = [...FLAG_FORMS.values()].find(({ name, flag }) => flag.isForStatic && flags.has(name));
   return form === undefined ? root ?? null : `--${form.name}`;
 }
 
-/** The values of the settings of `scopes`; `positional` has those that stand on the command line without a flag. */
+/** The values of the settings of `scopes` that are chosen, by property. */
 function chosen(
   flags: GivenFlags,
   scopes: readonly Setting["scope"][],
@@ -113,7 +113,7 @@ function chosen(
   return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
-/** The value of a setting; undefined: it is left open. @throws {UsageError} */
+/** The value of a setting; undefined where it is left open. @throws {UsageError} */
 function valueOf(
   flags: GivenFlags,
   { flag, kind, label = `--${flag}` }: Setting,
@@ -133,19 +133,19 @@ function valueOf(
   return kind.join === undefined ? read(texts[0]!) : kind.join(texts.map(read), name);
 }
 
-/** The value of a flag that is no setting. @throws {UsageError} */
+/** The value of a flag that is not a setting. @throws {UsageError} */
 function read<T>(flags: GivenFlags, name: string, reader: (text: string) => T): T | undefined {
   const text = flags.get(name)?.[0];
   return text === undefined ? undefined : judge(flags.label(name), text, reader);
 }
 
-/** What `--explain` takes: a path, or a URL of the server's. */
+/** Reads what `--explain` takes: a path, or a URL. */
 function readExplained(text: string): string {
   if (text.startsWith("/") || (/^https?:\/\//.test(text) && URL.canParse(text))) return text;
   throw new Expected("a path such as /about, or a URL");
 }
 
-/** One of {@linkcode PROBES}; the first of them where nothing is said. */
+/** Reads one of {@linkcode PROBES}; the first where no value is given. */
 function readProbe(text: string): string {
   return text === "" ? PROBES[0] : oneOf("PATH", PROBES).read(text);
 }

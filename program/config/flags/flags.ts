@@ -93,7 +93,7 @@ const OTHER_FLAGS: { readonly [K in Heading]?: readonly Flag[] } = {
 
 /** The flag of a setting. A switch that is on by default is shown by its opposite. */
 function flagOf(setting: Setting): Flag[] {
-  const { flag, kind, key, letter, scope, isForStatic = scope === "site" } = setting;
+  const { flag, kind, key, letter, scope, isForStatic = scope !== "program" } = setting;
   if (flag === null) return [];
   return [{
     name: kind.value === null && setting.default === true ? `no-${flag}` : flag,

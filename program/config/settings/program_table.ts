@@ -66,12 +66,7 @@ export const PROGRAM_GROUPS = {
       fixed: "always",
       help: "connections that may wait to be accepted",
     }),
-    socketMode: entry({
-      kind: MODE,
-      default: 0o660,
-      fixed: "always",
-      help: "permissions of UNIX sockets",
-    }),
+    socketMode: entry({ kind: MODE, default: 0o660, fixed: "always", help: "permissions of UNIX sockets" }),
     keepAlive: entry({
       kind: SWITCH,
       default: true,

@@ -47,7 +47,7 @@ export interface Entry<T> {
   readonly description?: string;
   /** For editors. */
   readonly examples?: readonly unknown[];
-  /** It is about files or HTTP, and without effect with other handlers. */
+  /** It is about files or HTTP, and without effect with other handlers. Missing: true of sites and limits. */
   readonly isForStatic?: boolean;
   /** A reload cannot change it: at all, or where the process serves alone, without workers. */
   readonly fixed?: "always" | "alone";

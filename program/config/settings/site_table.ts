@@ -46,11 +46,7 @@ export const SITE_GROUPS = {
       help: "index files, separated by commas",
       description: "Index files, in the order in which they are tried.",
     },
-    cleanUrls: {
-      kind: SWITCH,
-      called: "clean URLs",
-      help: "serve about.html at /about, and redirect to it",
-    },
+    cleanUrls: { kind: SWITCH, called: "clean URLs", help: "serve about.html at /about, and redirect to it" },
     spa: {
       kind: SPA,
       otherwise: "",
@@ -64,25 +60,16 @@ export const SITE_GROUPS = {
       help: "page for an error status; 404.html needs no flag",
       description: "The page for an error status. 404.html needs no entry.",
     },
-    browse: {
-      kind: SWITCH,
-      help: "list directories that have no index file",
-    },
+    browse: { kind: SWITCH, help: "list directories that have no index file" },
   },
 
   "Encoding and caching": {
-    compress: {
-      kind: SWITCH,
-      help: "compress text files",
-    },
+    compress: { kind: SWITCH, help: "compress text files" },
     precompressed: {
       kind: oneOf<PrecompressedMode>("WHICH", PRECOMPRESSED_MODES),
       help: `serve a.js.br, .zst, .gz in place of a.js: ${PRECOMPRESSED_MODES.join(", ")}`,
     },
-    etag: {
-      kind: oneOf<EtagMode>("HOW", ETAG_MODES),
-      help: `how ETags are made: ${ETAG_MODES.join(", ")}`,
-    },
+    etag: { kind: oneOf<EtagMode>("HOW", ETAG_MODES), help: `how ETags are made: ${ETAG_MODES.join(", ")}` },
     cacheControl: {
       kind: CACHE_CONTROL,
       help: "a Cache-Control value, off, or auto: revalidate, a year for hashed names",
@@ -103,11 +90,7 @@ export const SITE_GROUPS = {
       help: "let all origins, or only ORIGINS, read",
       description: "Origins whose scripts may read responses; true: all.",
     },
-    securityHeaders: {
-      kind: SWITCH,
-      called: "security",
-      help: "add HSTS, CSP, X-Frame-Options and others",
-    },
+    securityHeaders: { kind: SWITCH, called: "security", help: "add HSTS, CSP, X-Frame-Options and others" },
     auth: {
       kind: AUTH,
       help: "ask for a password; --hash-password makes HASH",
@@ -117,11 +100,7 @@ export const SITE_GROUPS = {
 
   "": {
     redirects: { kind: REDIRECTS, flag: null, help: "the first that matches is followed" },
-    rewrites: {
-      kind: REWRITES,
-      flag: null,
-      help: "the first that matches is followed, once",
-    },
+    rewrites: { kind: REWRITES, flag: null, help: "the first that matches is followed, once" },
   },
 } satisfies { readonly [K in Heading]?: Partial<SiteTable> };
 
