@@ -9,8 +9,7 @@ import { z } from "zod";
 import type { JsonForm } from "../settings/kinds.ts";
 import { helpOf, type Setting } from "../settings/setting.ts";
 import { SETTINGS, SITE_SETTINGS } from "../settings/table.ts";
-import { OWN_SCHEMAS } from "./rule_schemas.ts";
-import { judge, object, text } from "./schema_kinds.ts";
+import { judge, object, OWN_SCHEMAS, text } from "./rule_schemas.ts";
 
 /** The schema of one form of a value. */
 function formOf(form: JsonForm, { kind: { expected, pattern, read } }: Setting): z.ZodType {

@@ -1,74 +1,71 @@
 /**
- * Kinds of value: how a value is written in flags, variables and the configuration file. The kinds of single settings are
- * in `program_kinds.ts` and `site_kinds.ts`.
+ * Kinds of value: how a value is read and written in flags, variables and the configuration file.
  * @module
  */
 import type { Rate } from "../../../server/server_limits.ts";
 import { Expected } from "../../../server/usage_error.ts";
 
-/** Settings whose values in the file are objects, with schemas of their own in `rule_schemas.ts`. */
+/** Settings that have schemas of their own, in `rule_schemas.ts`. */
 export type OwnSchema = "errorPages" | "headers" | "redirects" | "rewrites" | "auth" | "hosts";
 
-/** What the file takes for a value; `schema_kinds.ts` makes a schema of it. */
+/** A form that the file takes for a value; `schema.ts` makes a schema of it. */
 export type JsonForm =
   | "boolean"
-  /** A string, or a number, whose text the kind reads. */
+  /** A string or a number, whose text the kind reads. */
   | "string"
   | "number"
-  /** A whole number in a range; `tooMuch` is expected in place of one above it. */
+  /** A whole number in a range; `tooMuch` completes "expected …" for one above it. */
   | { readonly least: number; readonly most: number; readonly tooMuch?: string }
-  /** One of some words. */
   | { readonly words: readonly string[] }
-  /** A list of strings; `empty` is expected in place of an empty one. */
+  /** A list of strings; `empty` completes "expected …" for an empty one. */
   | { readonly items: Readable; readonly empty?: string }
   | { readonly own: OwnSchema };
 
-/** How one text is read. */
+/** A text that is read. */
 export interface Readable {
-  /** Completes "expected …" for what is of another type. */
+  /** Completes "expected …" for a value of another type. */
   readonly expected: string;
-  /** How a text is written, for editors; `read` may be stricter. */
+  /** The syntax, for editors; `read` may be stricter. */
   readonly pattern?: RegExp;
   /** @throws {Expected} */
   read(text: string): unknown;
 }
 
-/** What a value of a setting looks like. */
+/** The kind of a setting's value. */
 export interface Kind<T> extends Readable {
-  /** What `--help` calls the value; null for a switch. */
+  /** The name of the value in `--help`; null for a switch. */
   readonly value: string | null;
   read(text: string): T;
-  /** Values that there are, or that are common. */
+  /** All values, or common ones, for completions. */
   readonly words?: readonly string[];
   /** The value of the flag without a value, and of `true` in the file; missing where the flag needs one. */
   readonly bare?: T;
   /** The value of `--no-NAME`, and of `false` in the file; missing where there is no such flag. */
   readonly none?: T;
-  /** Makes one value of those of a flag that may be given several times; `label` names the flag. @throws {UsageError} */
+  /** Joins the values of a flag that may be given several times; `label` names the flag. @throws {UsageError} */
   join?(values: readonly T[], label: string): T;
-  /** What a message may repeat of a wrong text; missing: all of it. */
+  /** The part of a wrong text that messages may repeat; missing: all of it. */
   shown?(text: string): string;
-  /** The value as people read it; empty where there is none. */
+  /** The value as `--help` and `--verbose` show it; empty where there is none. */
   format(value: T): string;
-  /** The forms that the file takes. */
   readonly json: readonly JsonForm[];
-  /** Reads a list or an object of the file, of which the schema has found that it is right. */
+  /** Reads a list or an object of the file, which matches the schema. */
   fromJson?(json: never): T;
-  /** The value as the file has it; null or undefined where it has no key. */
+  /** The value as the file has it; null or undefined where the file has no key for it. */
   toJson(value: T): unknown;
-  /** The value with `map` applied to each path in it; missing where a value has none. */
+  /** Applies `map` to each path in the value; missing where values have none. */
   mapPaths?(value: T, map: (path: string) => string): T;
 }
 
-/** A kind whose values are their texts, but for what `parts` say. */
+/** Returns a kind of `parts`, with defaults for values that are texts. */
 export function kindOf<T>(
   parts: Pick<Kind<T>, "value" | "expected" | "read"> & Partial<Kind<T>>,
 ): Kind<T> {
   return { format: (value) => String(value), json: ["string"], toJson: (value) => value, ...parts };
 }
 
-/** A kind whose texts match `pattern`; `parse` returns undefined for one that is wrong all the same. */
-function written<T>(
+/** Returns a kind whose texts match `pattern`; `parse` returns undefined for a match that is wrong. */
+export function written<T>(
   { parse, ...parts }: Omit<Parameters<typeof kindOf<T>>[0], "read"> & {
     readonly pattern: RegExp;
     readonly parse: (text: string) => T | undefined;
@@ -85,7 +82,7 @@ function written<T>(
   });
 }
 
-/** `kind`, or null: what `--no-NAME` says, for which the file has no key. */
+/** Returns `kind` with null as the value of `--no-NAME`, for which the file has no key. */
 export function orNone<T>(kind: Kind<T>): Kind<T | null> {
   return {
     ...kind as Kind<T | null>,
@@ -96,7 +93,7 @@ export function orNone<T>(kind: Kind<T>): Kind<T | null> {
   };
 }
 
-/** The value of a key of the file, of which the schema has found that it is right. */
+/** Reads the value of a key of the file, which matches the schema. */
 export function fromFile<T>(kind: Kind<T>, json: unknown): T {
   if (typeof json === "boolean") return (json ? kind.bare : kind.none) as T;
   const isText = typeof json === "string" || typeof json === "number";
@@ -132,7 +129,7 @@ function numberOf(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-/** Infinity has no key: no text says it. */
+/** Infinity has no key, since no text stands for it. */
 function countOf(count: number): number | null {
   return count === Infinity ? null : count;
 }
@@ -158,7 +155,7 @@ export function wholeNumber(
 
 /** A number from 1 on. */
 export const COUNT: Kind<number> = wholeNumber("COUNT", 1, Infinity, "a whole number from 1 on");
-/** The same; null where another setting decides. */
+/** The same, or null where another setting decides. */
 export const COUNT_OR_NULL: Kind<number | null> = COUNT as Kind<number | null>;
 const FROM_ZERO = wholeNumber("COUNT", 0, Infinity, "a whole number; 0: unlimited");
 /** A number; 0 stands for Infinity. */
@@ -170,16 +167,14 @@ export const COUNT_OR_ANY: Kind<number> = {
 
 const UNITS = ["", "K", "M", "G"];
 
-/** How a size is written, and what is expected in place of one that is none. */
 const SIZE_PATTERN = /^(\d{1,15})([KMGkmg]?)i?[Bb]?$/;
-const EXPECTED_SIZE = "bytes, or a number with K, M or G, such as 64M";
 
 function bytesOf(text: string): number {
   const [, digits, unit = ""] = SIZE_PATTERN.exec(text)!;
   return Number(digits) * 1024 ** UNITS.indexOf(unit.toUpperCase());
 }
 
-/** Bytes in the largest unit that gives a whole number: `256M`. */
+/** Formats bytes in the largest unit that gives a whole number: `256M`. */
 export function formatSize(bytes: number): string {
   let power = 0;
   while (power < 3 && bytes > 0 && bytes % 1024 === 0) {
@@ -189,8 +184,12 @@ export function formatSize(bytes: number): string {
   return `${bytes}${UNITS[power]}`;
 }
 
-/** Bytes in a range, or a number with K, M or G for powers of 1024. */
-export function size(least: number, most: number, expected: string = EXPECTED_SIZE): Kind<number> {
+/** Bytes in a range; K, M and G are powers of 1024. */
+export function size(
+  least: number,
+  most: number,
+  expected = "bytes, or a number with K, M or G, such as 64M",
+): Kind<number> {
   return written({
     value: "SIZE",
     expected,
@@ -229,7 +228,7 @@ export const TIME: Kind<number> = written({
 
 const RATE_PATTERN = /^(\d{1,9})(?:\/([smh]))?$/;
 
-/** Requests in a time; null: unlimited. */
+/** Requests in a time; null for no limit. */
 export const RATE: Kind<Rate | null> = written<Rate | null>({
   value: "RATE",
   expected: "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",

@@ -1,5 +1,5 @@
 /**
- * The kinds of settings of the program: where it listens, who it is, where its logs are.
+ * The kinds of settings that only the program has.
  * @module
  */
 import { WORKERS_MAX } from "../../../server/limits.ts";
@@ -15,11 +15,10 @@ import {
 } from "../../../server/listen/address.ts";
 import { EXPECTED_PROXIES, isProxy } from "../../../server/clients/trusted_proxies.ts";
 import { Expected } from "../../../server/usage_error.ts";
-import { ADMIN_PATTERN, type AdminAddress, EXPECTED_ADMIN, readAdminAddress } from "./admin_address.ts";
-import { type Kind, kindOf, orNone, size, wholeNumber } from "./kinds.ts";
+import { type Kind, kindOf, orNone, SIZE, wholeNumber, written } from "./kinds.ts";
 import { readHostName } from "./rule_values.ts";
 
-/** A port. A directory whose name begins with a digit is told how to be written. */
+/** A port. The error for a directory whose name begins with a digit says how to write it. */
 export const PORT: Kind<number> = kindOf({
   value: "PORT",
   expected: `a whole number from 0 to ${PORT_MAX}`,
@@ -72,18 +71,12 @@ export function formatMode(mode: number): string {
   return mode.toString(8).padStart(3, "0");
 }
 
-const MODE_PATTERN = /^0?[0-7]{3}$/;
-const EXPECTED_MODE = "permissions as three octal digits, such as 660 or 666";
-
 /** Permissions, in octal digits as chmod(1) takes them. */
-export const MODE: Kind<number> = kindOf({
+export const MODE: Kind<number> = written({
   value: "MODE",
-  expected: EXPECTED_MODE,
-  pattern: MODE_PATTERN,
-  read: (text) => {
-    if (!MODE_PATTERN.test(text)) throw new Expected(EXPECTED_MODE);
-    return parseInt(text, 8);
-  },
+  expected: "permissions as three octal digits, such as 660 or 666",
+  pattern: /^0?[0-7]{3}$/,
+  parse: (text) => parseInt(text, 8),
   format: formatMode,
   toJson: formatMode,
 });
@@ -100,44 +93,47 @@ export const WORKERS: Kind<number | "auto"> = kindOf<number | "auto">({
   json: [{ least: 0, most: WORKERS_MAX }, { words: [AUTO] }],
 });
 
-/** Where operators are served; null: nowhere. */
-export const ADMIN: Kind<AdminAddress | null> = orNone(kindOf<AdminAddress>({
+/** An address and a port. */
+export type AdminAddress = Extract<ListenAddress, { kind: "tcp" }>;
+
+/** The address of `--admin` where only a port is written: reachable from this machine only. */
+const LOOPBACK = "127.0.0.1";
+/** Where `--healthcheck` asks, if no address is set. */
+export const DEFAULT_ADMIN: AdminAddress = { kind: "tcp", host: LOOPBACK, port: 9090 };
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === "::1" || /^127\./.test(host);
+}
+
+/** `9090` (of 127.0.0.1), `10.0.0.5:9090`, `[::1]:9090`, `*:9090`; null for no admin port. */
+export const ADMIN: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
   value: "WHERE",
-  expected: EXPECTED_ADMIN,
-  pattern: ADMIN_PATTERN,
-  read: readAdminAddress,
+  expected: "a port (of 127.0.0.1), or an address and a port such as 127.0.0.1:9090 or [::1]:9090",
+  pattern: /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/,
+  parse: (text) => {
+    const address = readListenAddress(/^\d+$/.test(text) ? `${LOOPBACK}:${text}` : text);
+    return address.kind === "tcp" ? address : undefined;
+  },
   format: formatListenAddress,
   json: [{ least: 0, most: PORT_MAX }, "string"],
   toJson: formatListenAddress,
 }));
 
-const ACCOUNT_PATTERN = /^[^\s:\0/]+(:[^\s:\0/]+)?$/;
-const EXPECTED_ACCOUNT = "a user, and maybe a group, such as www-data, www-data:www-data or 33:33";
-
-/** A user, and maybe a group, by name or number; whether they exist is for the system to say. */
-export const ACCOUNT: Kind<string | null> = orNone(kindOf({
+/** A user, and maybe a group, by name or number; they are looked up when the program starts. */
+export const ACCOUNT: Kind<string | null> = orNone(written({
   value: "NAME[:GROUP]",
-  expected: EXPECTED_ACCOUNT,
-  pattern: ACCOUNT_PATTERN,
-  read: (text) => {
-    if (!ACCOUNT_PATTERN.test(text)) throw new Expected(EXPECTED_ACCOUNT);
-    return text;
-  },
+  expected: "a user, and maybe a group, such as www-data, www-data:www-data or 33:33",
+  pattern: /^[^\s:\0/]+(:[^\s:\0/]+)?$/,
+  parse: (text) => text,
 }));
 
-/** The path of a file: it ends with a name. */
-const LOG_FILE_PATTERN = /(^|\/)(?!\.{0,2}$)[^/]+$/;
-const EXPECTED_LOG_FILE = "a file such as /var/log/epollet/access.log";
-
-/** The path of a log; null for the standard stream. */
-export const LOG_FILE: Kind<string | null> = orNone(kindOf<string>({
+/** The path of a log, which ends with a name; null for the standard stream. */
+export const LOG_FILE: Kind<string | null> = orNone(written<string>({
   value: "FILE",
-  expected: EXPECTED_LOG_FILE,
-  pattern: LOG_FILE_PATTERN,
-  read: (text) => {
-    if (!LOG_FILE_PATTERN.test(text) || text.includes("\0")) throw new Expected(EXPECTED_LOG_FILE);
-    return withoutTilde(text);
-  },
+  expected: "a file such as /var/log/epollet/access.log",
+  pattern: /(^|\/)(?!\.{0,2}$)[^/]+$/,
+  parse: (text) => text.includes("\0") ? undefined : withoutTilde(text),
   mapPaths: (path, map) => map(path),
 }));
 
@@ -157,7 +153,7 @@ export const PROXIES: Kind<readonly string[]> = kindOf<readonly string[]>({
   fromJson: (list: readonly string[]) => list,
 });
 
-/** What stands for all hosts, and for those that are allowed where nothing is said. */
+/** Stands for all hosts. */
 const EVERY_HOST = "*";
 const EXPECTED_HOSTS =
   "names of hosts separated by commas, such as app.test,*.example.org, or * for all, or auto";
@@ -172,7 +168,7 @@ function readAllowedHosts(text: string): readonly string[] | null {
   }
 }
 
-/** Names of hosts that may be asked for; null: the usual ones. */
+/** Names of hosts to answer to; null for the usual ones. */
 export const ALLOWED_HOSTS: Kind<readonly string[] | null> = kindOf<readonly string[] | null>({
   value: "NAMES",
   expected: EXPECTED_HOSTS,
@@ -185,21 +181,20 @@ export const ALLOWED_HOSTS: Kind<readonly string[] | null> = kindOf<readonly str
 
 /** Bytes: one read(2) and one buffer have to be enough for a file in memory. */
 const FILE_SIZE_MAX = 1024 ** 3;
+const TOO_MUCH = "at most 1G";
 
 /** The memory for files. */
-export const CACHE_SIZE: Kind<number> = cacheSize(Number.MAX_SAFE_INTEGER);
+export const CACHE_SIZE: Kind<number> = {
+  ...SIZE,
+  json: [{ least: 0, most: Number.MAX_SAFE_INTEGER, tooMuch: TOO_MUCH }, "string"],
+};
 /** The largest file in memory. */
-export const CACHE_FILE_SIZE: Kind<number> = cacheSize(FILE_SIZE_MAX);
-
-function cacheSize(most: number): Kind<number> {
-  const any = size(0, Infinity);
-  return {
-    ...any,
-    read: (text) => {
-      const bytes = any.read(text);
-      if (bytes > most) throw new Expected("at most 1G");
-      return bytes;
-    },
-    json: [{ least: 0, most, tooMuch: "at most 1G" }, "string"],
-  };
-}
+export const CACHE_FILE_SIZE: Kind<number> = {
+  ...SIZE,
+  read: (text) => {
+    const bytes = SIZE.read(text);
+    if (bytes > FILE_SIZE_MAX) throw new Expected(TOO_MUCH);
+    return bytes;
+  },
+  json: [{ least: 0, most: FILE_SIZE_MAX, tooMuch: TOO_MUCH }, "string"],
+};

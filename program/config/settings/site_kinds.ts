@@ -17,12 +17,12 @@ import { readField, readFieldValue, readUser } from "./rule_values.ts";
 
 /** The glob of every path. */
 export const EVERY_PATH = "/**";
-/** What browsers show when they ask for a password, unless told otherwise. */
+/** The realm where none is set, which browsers show when they ask for a password. */
 export const DEFAULT_REALM = "Restricted";
-/** The file of a single-page application, unless told otherwise. */
+/** The file of a single-page application where none is named. */
 export const DEFAULT_SPA = "/index.html";
 
-/** A directory, or an archive, which no text says. */
+/** A directory, or an archive, for which there is no text. */
 export const ROOT: Kind<SiteSettings["root"]> = kindOf<SiteSettings["root"]>({
   value: "DIR",
   expected: "a directory",
@@ -60,7 +60,7 @@ export const INDEX: Kind<readonly string[]> = kindOf<readonly string[]>({
   fromJson: (names: readonly string[]) => names,
 });
 
-/** The path of a file in the site; the slash at its beginning may be left out. @throws {Expected} */
+/** Reads the path of a file in the site; the slash at its beginning may be left out. @throws {Expected} */
 export function readSitePath(text: string): string {
   const path = text.startsWith("/") ? text : `/${text}`;
   if (!path.slice(1).split("/").every(isFileName)) {
@@ -69,7 +69,7 @@ export function readSitePath(text: string): string {
   return path;
 }
 
-/** The file of a single-page application; null: there is none. */
+/** The file of a single-page application; null for none. */
 export const SPA: Kind<string | null> = kindOf<string | null>({
   value: "FILE",
   expected: "true, false, or the path of a file in the site",
@@ -98,7 +98,7 @@ export const ERROR_PAGES: Kind<SiteSettings["errorPages"]> = kindOf<SiteSettings
     Object.fromEntries(Object.entries(pages).map(([status, path]) => [status, readSitePath(path)])),
 });
 
-/** @throws {UsageError} when a name comes twice */
+/** Makes a map of `entries`. @throws {UsageError} if a name comes twice */
 function once(entries: readonly (readonly [string, string])[], label: string): Map<string, string> {
   const map = new Map<string, string>();
   for (const [name, value] of entries) {
@@ -123,13 +123,13 @@ export const CACHE_CONTROL: Kind<string> = kindOf({
   },
 });
 
-/** One origin as browsers write it (RFC 6454 §6.1), or `*`. */
+/** Reads one origin as browsers write it (RFC 6454 §6.1), or `*`. */
 function readOrigin(text: string): string {
   if (text === "*" || (/^https?:/.test(text) && URL.parse(text)?.origin === text)) return text;
   throw new Expected("an origin such as https://a.example (no path, no slash at its end), or *");
 }
 
-/** Origins, separated by commas; null: none. */
+/** Origins, separated by commas; null for none. */
 export const ORIGINS: Kind<readonly string[] | null> = kindOf<readonly string[] | null>({
   value: "ORIGINS",
   expected: "true, false, or a list of origins such as https://a.example",
@@ -142,7 +142,7 @@ export const ORIGINS: Kind<readonly string[] | null> = kindOf<readonly string[] 
   toJson: (origins) => origins === null ? false : String(origins) === "*" ? true : origins,
 });
 
-/** Fields as an object of the file has them; null takes one away. */
+/** Fields as the file has them; null removes one. */
 type WrittenFields = Readonly<Record<string, string | null>>;
 type WrittenHeaderRule = Pick<Partial<HeaderRule>, "source" | "type"> & { readonly headers: WrittenFields };
 
@@ -152,7 +152,7 @@ function fieldsOf(written: WrittenFields): HeaderRule["fields"] {
   ) => [name, value === null ? null : readFieldValue(value)]);
 }
 
-/** One rule, in as many as its names need: a name that comes again (`-H A:b -H A:c`) begins another, since keys are there once. */
+/** Writes a rule. A name that comes again (`-H A:b -H A:c`) begins another rule, since an object has each key once. */
 function writtenRules({ fields, ...where }: HeaderRule): WrittenHeaderRule[] {
   const rules: Map<string, string | null>[] = [new Map()];
   for (const [name, value] of fields) {
@@ -185,7 +185,7 @@ export const HEADERS: Kind<readonly HeaderRule[]> = kindOf<readonly HeaderRule[]
   toJson: (rules) => rules.flatMap(writtenRules),
 });
 
-/** `USER:HASH`, for every path. What stands in the place of a hash may be a password: it is not repeated. */
+/** `USER:HASH`, for every path. A text in place of a hash may be a password, so messages do not repeat it. */
 export const AUTH: Kind<readonly AuthRule[]> = kindOf<readonly AuthRule[]>({
   value: "USER:HASH",
   expected: "a list of rules",

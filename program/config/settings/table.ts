@@ -19,7 +19,7 @@ export interface SettingGroup {
 /** The limits of the server. */
 export const LIMITS: readonly Setting[] = settingsOf("limit", LIMIT_TABLE, DEFAULT_LIMITS);
 
-/** What differs for a host: settings of a site once more, so that the file is read and written by `config_file.ts` and `write_config.ts`. */
+/** The settings of hosts, which are read by `config_file.ts` and written by `write_config.ts`. */
 const HOSTS = {
   hosts: {
     kind: kindOf<object>({
@@ -57,25 +57,25 @@ export const SITE_SETTINGS: readonly Setting[] = SETTINGS.filter(({ scope }) => 
 
 const BY_KEY: ReadonlyMap<string, Setting> = new Map(SETTINGS.map((setting) => [setting.key, setting]));
 
-/** The property that a key of the file sets. */
+/** Returns the property that a key of the file sets. */
 export function propertyOf(key: string): string {
   return BY_KEY.get(key)?.property ?? key;
 }
 
-/** Keys that answer one question, where to listen: one of them overrules all three of what counts less. */
+/** Keys that answer one question, where to listen: one of them overrules all of these in sources that count less. */
 export const LISTENING_KEYS: readonly string[] = ["port", "host", "listen"];
 
 /** Keys whose values from flags, environment and file are joined; of any other key the first source counts. */
 export const JOINED_KEYS: readonly string[] = SITE_SETTINGS.filter(({ kind }) => kind.join !== undefined)
   .map(({ key }) => key);
 
-/** Properties that a reload cannot change: with workers, or where the process serves alone. */
+/** Returns the properties that a reload cannot change, in a program with or without workers. */
 export function restartSettings(hasWorkers: boolean): readonly (keyof ProgramTable)[] {
   return SETTINGS.filter(({ fixed }) => fixed === "always" || (fixed === "alone" && !hasWorkers))
     .map(({ property }) => property as keyof ProgramTable);
 }
 
-/** The limits that differ from the defaults, as flags would set them. */
+/** Returns the limits that differ from the defaults, as flags would set them. */
 export function describeLimits(limits: ServerLimits): string {
   const told = LIMITS.map(({ flag, kind, property, default: usual }) => {
     const value: unknown = Reflect.get(limits, property);
@@ -85,8 +85,8 @@ export function describeLimits(limits: ServerLimits): string {
 }
 
 /**
- * Name and value of each setting of `site` that differs from `base`. Hashes of passwords are not among them. The root is,
- * where `base` is another site.
+ * Returns name and value of each setting of `site` that differs from `base`, without hashes of passwords. The root is
+ * among them if `base` is another site.
  */
 export function describeSite(
   site: SiteSettings,
