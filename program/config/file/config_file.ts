@@ -38,8 +38,9 @@ type Path = readonly PropertyKey[];
  * @throws {UsageError}
  */
 export function parseConfig(path: string, text: string, isNamed: boolean = true): FileChoices {
-  const places = new JsonPlaces(text);
-  const whole = validate(path, parseJson(path, text), places);
+  const value = parseJson(path, text);
+  const places = new JsonPlaces(text); // of valid JSON only
+  const whole = validate(path, value, places);
   const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !COUNTING.includes(key));
   const written: Written = Object.fromEntries(
     Object.entries(whole).filter(([key]) => !ignored.includes(key)),
