@@ -76,7 +76,7 @@ Deno.test("what is listed is listened on, and a port only where one is said", as
   const start = (config: string, lines: number, ...args: string[]) =>
     Started.command(
       programCommand(["--config", site.path(`conf/${config}`), ...args]),
-      new RegExp(`(Serving .*\n){${lines}}`),
+      new RegExp(`(Serving \\S+ at .*\n(Serving \\S+ on .*\n)*){${lines}}`),
     );
   const served = ({ greeting }: Started) =>
     Array.from(greeting.matchAll(/^Serving \S+ at (.*)$/gm), ([, where]) => where!.replace(/:\d+\//, ":N/"));
