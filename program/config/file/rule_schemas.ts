@@ -28,13 +28,13 @@ import {
 } from "../settings/rule_values.ts";
 import { DEFAULT_REALM, EVERY_PATH, readSitePath } from "../settings/site_kinds.ts";
 
-/** Text that `read` accepts. `pattern` is for editors, and may be less strict; `expected` is said of what is no text. */
+/** The schema of a text that `read` accepts. `pattern` is for editors, and may be less strict; `expected` completes messages about other types. */
 export function text(read: (text: string) => unknown, expected: string, pattern?: RegExp): z.ZodString {
   const schema = z.string(expected).check((context) => judge(read, context));
   return pattern === undefined ? schema : schema.meta({ pattern: pattern.source });
 }
 
-/** Lets `read` find what is wrong with the text of a value. */
+/** Adds an issue if `read` refuses the text of a value. */
 export function judge(read: (text: string) => unknown, context: z.core.ParsePayload<string | number>): void {
   try {
     read(String(context.value));
@@ -44,7 +44,7 @@ export function judge(read: (text: string) => unknown, context: z.core.ParsePayl
   }
 }
 
-/** An object with these keys only; for another key the message is the names of all these. */
+/** The schema of an object with these keys only; the message about another key is the names of all. */
 export function object<T extends z.core.$ZodLooseShape>(
   shape: T,
   expected: string,
@@ -73,13 +73,13 @@ const headerRule = object({
     mediaRange,
     z.array(mediaRange, "a list of media types").min(1, "at least one media type"),
   ], "a media type such as text/html or image/*, or a list of them").optional().meta({
-    description: "Only for responses whose Content-Type, as it is sent, is one of these; default: for all.",
+    description: "Only for responses with one of these in Content-Type; default: for all.",
     examples: ["text/html", ["image/*", "font/*"]],
   }),
-  headers: fields.meta({ description: "Names and values; null takes a field away." }),
+  headers: fields.meta({ description: "Names and values; null removes a header." }),
 }, "an object with headers, and source or type").meta({
   id: "HeaderRule",
-  title: "Fields for some paths or types",
+  title: "Response headers for some paths or types",
 });
 
 const redirectRule = withCaptures(object({
@@ -89,7 +89,7 @@ const redirectRule = withCaptures(object({
   }),
   status: z.literal([301, 302, 303, 307, 308], "one of 301, 302, 303, 307, 308").optional()
     .meta({ description: "The status of the response.", default: 301 }),
-}, "an object with source and destination")).meta({ id: "RedirectRule", title: "Sends clients elsewhere" });
+}, "an object with source and destination")).meta({ id: "RedirectRule", title: "A redirect" });
 
 const rewriteRule = withCaptures(object({
   source: glob,
@@ -98,26 +98,26 @@ const rewriteRule = withCaptures(object({
   }),
   ifMissing: z.boolean("true or false").optional().meta({
     title: "If missing",
-    description: "Only where nothing is at the path itself.",
+    description: "Only where no file is at the path itself.",
     default: false,
   }),
 }, "an object with source and destination")).meta({
   id: "RewriteRule",
-  title: "Serves another path under this one",
+  title: "A rewrite: another path, served under this one",
 });
 
 const authRule = object({
   source: glob.optional().meta({ default: EVERY_PATH }),
   realm: text(readRealm, "a few words").optional()
-    .meta({ description: "What the browser shows.", default: DEFAULT_REALM }),
+    .meta({ description: "The name that the browser shows.", default: DEFAULT_REALM }),
   users: z.record(
     text(readUserName, "the name of a user", USER_NAME),
     text(readPasswordHash, "the hash of a password, as --hash-password prints it", PASSWORD_HASH),
     "an object with names of users and hashes of their passwords",
   ).meta({ description: "The hash of each user's password, as epollet --hash-password prints it." }),
-}, "an object with users").meta({ id: "AuthRule", title: "Paths that need a name and a password" });
+}, "an object with users").meta({ id: "AuthRule", title: "Passwords for some paths" });
 
-/** Numbers behind $ in the destination need a wildcard in the source. */
+/** Adds an issue if a `$1` to `$9` of the destination has no wildcard in the source. */
 function withCaptures<T extends z.ZodType<{ source: string; destination: string }>>(rule: T): T {
   return rule.check((context) => {
     const { source, destination } = context.value;
