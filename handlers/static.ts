@@ -16,8 +16,7 @@ import type { Trace } from "./site/lookup/locator.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
 import { Site } from "./site/site.ts";
-import { checkSiteOptions } from "./site/settings/site_kinds.ts";
-import type { SiteOptions, Validation } from "./site/settings/site_options.ts";
+import { checkSiteOptions, type SiteOptions, type Validation } from "./site/settings/site_options.ts";
 import { watches } from "./site/watch/watches.ts";
 
 /** Options of {@linkcode staticHandler}. */

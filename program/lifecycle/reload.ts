@@ -4,7 +4,8 @@
  * @module
  */
 import { loadSettings } from "../config/load_settings.ts";
-import type { Arguments, CommandLine, ProgramSettings } from "../config/settings/settings.ts";
+import type { Arguments, CommandLine } from "../config/settings/settings.ts";
+import { restartSettings } from "../config/settings/table.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import type { Server } from "../../server/server.ts";
 import { limitsOf } from "../../server/server_limits.ts";
@@ -13,25 +14,7 @@ import type { Prepared } from "../setup/prepare.ts";
 import { type CurrentSite, openSites } from "../setup/sites.ts";
 
 /** What is decided when the process starts. */
-const FIXED: readonly (keyof ProgramSettings)[] = [
-  "port",
-  "host",
-  "poller",
-  "handler",
-  "coroutine",
-  "workers",
-  "admin",
-  "listen",
-  "backlog",
-  "socketMode",
-  "user",
-  "sandbox",
-  "accessLog",
-  "accessLogFile",
-  "errorLog",
-  "trustProxy",
-  "proxyProtocol",
-];
+const FIXED = restartSettings(false);
 
 /** What is said of something that the sandbox does not let happen any more. */
 const CONFINED = "what the sandbox does not let it read needs a new start, or workers (see SECURITY.md)";

@@ -5,6 +5,7 @@
 import { processors } from "../../ffi/process/child.ts";
 import { loadSettings, type ReadConfig, readConfig } from "../config/load_settings.ts";
 import type { Arguments, CommandLine } from "../config/settings/settings.ts";
+import { restartSettings } from "../config/settings/table.ts";
 import type { WorkerConfiguration } from "./messages.ts";
 import type { Outcome, Supervisor } from "./supervisor.ts";
 import { checkAddresses } from "../listening/listen.ts";
@@ -14,7 +15,7 @@ import { openSites } from "../setup/sites.ts";
 import type { Sockets } from "../listening/sockets.ts";
 
 /** What is the supervisor's own, and decided when it starts. */
-const FIXED = ["user", "admin", "errorLog", "backlog", "socketMode"] as const;
+const FIXED = restartSettings(true);
 
 /** How many workers the settings want. */
 export function workersOf({ workers }: CommandLine): number {
