@@ -18,7 +18,7 @@ import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
 /** Where the program listens: an address, `unix:` and a path among them, and a port. */
-type Listening = Pick<SocketAddress, "address" | "port">;
+export type Listening = Pick<SocketAddress, "address" | "port">;
 
 /** What the settings say of the sites; `listening` is where the program listens once that is known. */
 export function siteOptionsOf(
