@@ -2,6 +2,8 @@
  * One measurement: a load of some seconds from the second processor, and what the server used meanwhile.
  * @module
  */
+import { concat } from "../server/http/bytes.ts";
+
 /** What one round of load showed. */
 export interface Sample {
   /** User and system time of all the server's processes, for each request. */
@@ -132,10 +134,7 @@ export async function exchange(port: number, path: string, fields: string): Prom
   while (!isWhole(bytes)) {
     const count = await connection.read(chunk);
     if (count === null) break;
-    const joined = new Uint8Array(bytes.length + count);
-    joined.set(bytes);
-    joined.set(chunk.subarray(0, count), bytes.length);
-    bytes = joined;
+    bytes = concat([bytes, chunk.subarray(0, count)]);
   }
   connection.close();
   return bytes;

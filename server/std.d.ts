@@ -3,11 +3,6 @@
  * `std.ts`). As `npm:deno-std` they come without declarations and would be `any`. Only what is used stands here.
  */
 
-declare module "@std/bytes" {
-  /** One array of all. */
-  export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
-}
-
 declare module "@std/jsonc" {
   /** The value of a JSON text with comments. @throws {SyntaxError} that ends with "at position N", or at the text's end. */
   export function parse(text: string): unknown;

@@ -6,8 +6,5 @@
 /** The value of Content-Type for a file extension such as `".html"`, its charset included. */
 export function contentType(extensionOrType: string): string | undefined;
 
-/** One array of all. */
-export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
-
 /** `& < > " '` as references, for text and for the values of attributes. */
 export function escape(text: string): string;

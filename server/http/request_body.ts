@@ -5,6 +5,7 @@
 import { bytesOf } from "../../ffi/libc/bytes.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
 import { bodyMemory, NoRoom } from "./body_memory.ts";
+import { concat } from "./bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -104,14 +105,7 @@ export class RequestBody implements BodySink {
     } finally { // what the handler gets is the handler's
       bodyMemory.add(-length);
     }
-    if (pieces.length === 1) return pieces[0]!;
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return pieces.length === 1 ? pieces[0]! : concat(pieces);
   }
 
   /** The same piece by piece: the client is not asked for more than is read. The same stream each time. */

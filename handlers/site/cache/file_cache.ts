@@ -11,6 +11,7 @@
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import type { HandlerContext } from "../../../server/connection/handler.ts";
+import { isEqual, isRangeEqual } from "../../../server/http/bytes.ts";
 import { keyedHash } from "../../../server/http/heads/keyed_hash.ts";
 import { FORM_OVERHEAD_BYTES } from "../../../server/limits.ts";
 import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS, RESOURCE_OVERHEAD_BYTES } from "../limits.ts";
@@ -49,7 +50,7 @@ export class FileCache implements Keeper {
   /** The resource for the path `bytes[start, end)` of a request received in this turn or earlier, if it is fresh. */
   find(bytes: Uint8Array, start: number, end: number, context: HandlerContext): Resource | null {
     let resource = this.#entries.get(keyedHash(bytes, start, end)) ?? null;
-    while (resource !== null && !isEqual(resource.key, bytes, start, end)) resource = resource.next;
+    while (resource !== null && !isRangeEqual(resource.key, bytes, start, end)) resource = resource.next;
     return resource !== null && this.isFresh(resource, context) ? resource : null;
   }
 
@@ -188,7 +189,7 @@ export class FileCache implements Keeper {
   /** One that has the same key ends. */
   #removeNamesake({ hash, key }: Resource): void {
     let other = this.#entries.get(hash) ?? null;
-    while (other !== null && !isEqual(other.key, key, 0, key.length)) other = other.next;
+    while (other !== null && !isEqual(other.key, key)) other = other.next;
     if (other !== null) this.remove(other);
   }
 
@@ -243,12 +244,4 @@ export class FileCache implements Keeper {
     while (before.next !== resource) before = before.next!;
     before.next = next;
   }
-}
-
-function isEqual(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (key.length !== end - start) return false;
-  for (let i = 0; i < key.length; i++) {
-    if (key[i] !== bytes[start + i]) return false;
-  }
-  return true;
 }

@@ -2,7 +2,7 @@
  * From the path of a URL to what is served there: rewrites, clean URLs, indexes, precompressed siblings.
  * @module
  */
-import { concat } from "../../../server/std.ts";
+import { concat, endsWith, isEqual } from "../../../server/http/bytes.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { type LocatedVariant, Siblings } from "./siblings.ts";
@@ -230,12 +230,4 @@ function unreadable(status: number): Refusal {
 
 function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
   return directory.length === 0 ? concat([name]) : concat([directory, SLASHES, name]);
-}
-
-function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
-  return isEqual(bytes.subarray(bytes.length - end.length), end);
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

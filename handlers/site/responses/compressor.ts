@@ -3,7 +3,7 @@
  * @module
  */
 import zlib from "node:zlib";
-import { concat } from "../../../server/std.ts";
+import { concat } from "../../../server/http/bytes.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
 import { COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../limits.ts";
