@@ -1,14 +1,13 @@
 /**
- * Who may see what is at a URL.
+ * Checks passwords before a response says anything about what is at a URL.
  * @module
  */
-import type { HandlerContext } from "../../server/connection/handler.ts";
 import { HttpError } from "../../server/http/http_error.ts";
-import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { BUSY_FIELDS } from "./auth/basic_auth.ts";
 import type { ErrorPages } from "./responses/error_pages.ts";
-import type { Location, Trace } from "./lookup/locator.ts";
+import type { SiteRequest } from "./responses/site_request.ts";
+import type { Location } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
@@ -16,18 +15,16 @@ import type { CompiledAuth, Rules } from "./rules/rules.ts";
 export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;
-  readonly #trace: Trace;
 
-  constructor(rules: Rules, errors: ErrorPages, trace: Trace) {
+  constructor(rules: Rules, errors: ErrorPages) {
     this.#rules = rules;
     this.#errors = errors;
-    this.#trace = trace;
   }
 
   /**
-   * The rules for the URL, for what is found there and for each form of it, and for each path that a rewrite led to,
-   * whether something is there or not: no detour leads around them, and none tells what is there. Where these are two,
-   * both have to be satisfied.
+   * Returns the rules for `url`, for the file found there, for each compressed form of it, and for each path that a
+   * rewrite led to, whether or not a file is there. So no detour avoids a rule, and none tells whether a file exists.
+   * A request has to satisfy all of them.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
     const paths = location.kind === "file"
@@ -40,34 +37,33 @@ export class Authorization {
   }
 
   /**
-   * What those are told who may not see what is at `url`; null: whoever asks may. While a password is being tried it
-   * is a promise, of what `retry` gives when it is right. `extraFields` are further fields of what they are told.
+   * Returns the refusal of a request that does not satisfy `rules`; null when it does. While a password is checked the
+   * result is a promise, which becomes that of `retry` when the password is right. `extraFields` are added to the
+   * refusal.
    */
   deny(
     rules: readonly CompiledAuth[],
-    url: string,
-    request: HttpRequest,
-    context: HandlerContext,
+    request: SiteRequest,
     retry: () => HttpResponse | Promise<HttpResponse>,
-    extraFields: Fields = [],
+    extraFields: Fields,
   ): HttpResponse | Promise<HttpResponse> | null {
+    const fail = (status: number, fields: Fields) =>
+      this.#errors.response({ status, extraFields: [...fields, ...extraFields] }, request);
     for (const { gate, source } of rules) {
       let checked: boolean | Promise<boolean>;
       const busy = (error: unknown) => {
-        if (!(error instanceof HttpError)) throw error; // too many are being checked
-        const fields = [...BUSY_FIELDS, ...extraFields];
-        return this.#errors.response({ status: error.status, url, extraFields: fields }, request, context);
+        if (!(error instanceof HttpError)) throw error;
+        return fail(error.status, BUSY_FIELDS); // too many passwords are being checked
       };
       try {
-        checked = gate.check(request, context);
+        checked = gate.check(request.http, request.context);
       } catch (error) {
         return busy(error);
       }
       if (checked === true) continue;
       const refuse = () => {
-        this.#trace("rule", `auth ${source}: a name and a password are needed`);
-        const fields = [...gate.challenge, ...extraFields];
-        return this.#errors.response({ status: 401, url, extraFields: fields }, request, context);
+        request.trace?.("rule", `auth ${source}: a name and a password are needed`);
+        return fail(401, gate.challenge);
       };
       return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
     }

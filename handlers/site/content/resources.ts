@@ -1,12 +1,12 @@
 /**
- * Makes the resources of a site of what was found, and finds those that are kept.
+ * Makes the resources of a site of the files that were located, and finds those in the cache.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
 import type { HandlerContext } from "../../../server/connection/handler.ts";
 import type { FileCache } from "../cache/file_cache.ts";
 import type { HiddenFile } from "../lookup/hidden_file.ts";
-import type { FileLocation, Locator, Trace } from "../lookup/locator.ts";
+import type { FileLocation, Locator } from "../lookup/locator.ts";
 import type { Loader } from "./loader.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import { isCompressible, isPackedSvg, mediaTypeOf } from "../files/media_type.ts";
@@ -19,14 +19,13 @@ import type { WatchTree } from "../watch/watch_tree.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What it works with. */
+/** What resources are made with. */
 export interface ResourcesParts {
   readonly cache: FileCache;
   readonly tree: WatchTree | null;
   readonly loader: Loader;
   readonly locator: Locator;
   readonly hidden: HiddenFile;
-  readonly trace: Trace;
   /** Bytes of the largest file that is read into memory. */
   readonly fileBytesMax: number;
 }
@@ -35,7 +34,7 @@ export interface ResourcesParts {
 export class Resources {
   readonly #settings: SiteSettings;
   readonly #parts: ResourcesParts;
-  /** The turn in which a page was last found to be missing: that holds for all its requests. */
+  /** The turn in which each page was last found to be missing. It is not looked for again in that turn. */
   readonly #absent = new Map<string, number>();
 
   constructor(settings: SiteSettings, parts: ResourcesParts) {
@@ -43,7 +42,7 @@ export class Resources {
     this.#parts = parts;
   }
 
-  /** The resource for what stands at `url`, to be found by `key`; null: it is not to be shown. */
+  /** Makes the resource for `url`, to be found by `key`; null for a file that is never served. */
   make(
     { path, variants }: FileLocation,
     key: Uint8Array,
@@ -51,16 +50,16 @@ export class Resources {
     auth: readonly CompiledAuth[],
     lookup: Lookup,
   ): Resource | null {
-    const { cache, loader, hidden, trace, fileBytesMax } = this.#parts;
+    const { cache, loader, hidden, fileBytesMax } = this.#parts;
     if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
-      trace("file", "the configuration is not served");
+      lookup.trace?.("file", "the configuration is not served");
       return null;
     }
     const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
     const mediaType = mediaTypeOf(fileName);
     const { coding, seen } = variants[0]!;
     const size = seen.status?.size ?? 0;
-    trace("file", decoder.decode(seen.path.subarray(0, -1)));
+    lookup.trace?.("file", decoder.decode(seen.path.subarray(0, -1)));
     lookup.watchAll();
     const resource = new Resource(cache, {
       key,
@@ -82,7 +81,7 @@ export class Resources {
     return resource;
   }
 
-  /** The very file at the path `page`, whatever the rules say of its URL; null: there is none. */
+  /** Returns the resource of the file at the path `page`; no rule applies to that. Null when no file is there. */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);
@@ -92,7 +91,7 @@ export class Resources {
 
   #at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     const { cache, tree, locator } = this.#parts;
-    const key = encoder.encode(`\0${page}`); // no request's path begins with a NUL
+    const key = encoder.encode(`\0${page}`); // no URL has this key, since no path begins with a NUL
     const kept = cache.find(key, 0, key.length, context);
     if (kept !== null) return kept;
     const bytes = encoder.encode(page);
