@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { loadLibc } from "../../ffi/libc/libc.ts";
 import { staticHandler } from "../../handlers/static.ts";
 import { contextOutside, type HandlerContext } from "../../server/connection/handler.ts";
 import { HttpClock } from "../../server/http/date.ts";
@@ -13,6 +14,8 @@ import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
 import { basic, hashOf } from "../support/passwords.ts";
 import { Site } from "../support/site.ts";
 import { get } from "../support/wire.ts";
+
+loadLibc(); // before the tests: Deno takes a library that is loaded in a test for a leak
 
 function context(): HandlerContext {
   const clock = new HttpClock();
