@@ -16,7 +16,7 @@ export interface WorkerConfiguration {
   readonly config: { readonly path: string; readonly text: string; readonly isNamed: boolean } | null;
 }
 
-/** The first message to a program's successor. */
+/** The first message to a program's successor. Programs of earlier versions send it, so its words do not change. */
 export interface Upgrade {
   readonly kind: "succession";
   readonly sockets: readonly InheritedSocket[];
