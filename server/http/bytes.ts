@@ -26,15 +26,22 @@ export function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
   return start >= 0 && isRangeEqual(end, bytes, start, bytes.length);
 }
 
-/** Returns the bytes of all `arrays` in a new array. */
-export function concat(arrays: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** Returns the bytes of all `arrays` in one that `allocate` returns for their length; without it, in a new one. */
+export function concat(
+  arrays: readonly Uint8Array[],
+  allocate: (length: number) => Uint8Array<ArrayBuffer> = newArray,
+): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const array of arrays) length += array.length;
-  const joined = new Uint8Array(length);
+  const joined = allocate(length);
   let at = 0;
   for (const array of arrays) {
     joined.set(array, at);
     at += array.length;
   }
   return joined;
+}
+
+function newArray(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(length);
 }

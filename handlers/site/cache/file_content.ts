@@ -63,6 +63,6 @@ export class FileContent {
     this.#bytes = null;
     this.#response = response;
     bodyMemory.move(before, response.bytes);
-    bodyMemory.reclaimer.free(before.buffer); // `response` is the first one made of it, so it has no other reader
+    bodyMemory.reclaimer.free(before.buffer); // the first response that is made of it: no other reader has it
   }
 }
