@@ -90,7 +90,7 @@ export class Presenter {
       ? content.whole
       : content.byOrigin.get(origin) ?? null;
     if (answer === null || answer.response === null || http.isConditional) {
-      const made = this.#make(resource, variant, content, { answer, known, origin }, request);
+      const made = this.#makeAnswer(resource, variant, { content, answer, known, origin }, request);
       if (made instanceof HttpResponse || "failure" in made) return made;
       answer = made;
     }
@@ -99,14 +99,13 @@ export class Presenter {
   }
 
   /**
-   * Makes what `choice.answer` is not: a response to conditions, to an origin, or for a fallback. An `Answer` may be
-   * remembered by the request and has a response; a `Result` is for this request alone.
+   * Makes the response to conditions, for an origin, or for a fallback. An `Answer`, which has a response, may be
+   * remembered by later requests; a `Result` is for this request alone.
    */
-  #make(
+  #makeAnswer(
     resource: Resource,
     variant: Variant,
-    content: Content,
-    { answer, known, origin }: Choice,
+    { content, answer, known, origin }: Choice,
     request: SiteRequest,
   ): Answer | Result {
     const { http, context, fallback } = request;
@@ -174,9 +173,10 @@ export class Presenter {
   }
 }
 
-/** What was found in memory for a request. */
+/** The variant in memory for a request, and who may read the response. */
 interface Choice {
-  /** The whole variant, for the origin of the request; null when that was not made yet. */
+  readonly content: Content;
+  /** The response 200 for `origin`; null when it was not made yet, and for a fallback. */
   readonly answer: Answer | null;
   /** The request, when it may remember an answer; else null. */
   readonly known: KnownRequest | null;
