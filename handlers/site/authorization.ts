@@ -1,5 +1,5 @@
 /**
- * Checks passwords before a response says anything about what is at a URL.
+ * Authorization: which authentication rules a request has to satisfy, and the response when it does not.
  * @module
  */
 import { HttpError } from "../../server/http/http_error.ts";
@@ -11,7 +11,7 @@ import type { Location } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
-/** Decides whether a request may see what is at a URL, and asks for a password. */
+/** The check of a request's credentials against the rules of a site. */
 export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;
@@ -22,9 +22,10 @@ export class Authorization {
   }
 
   /**
-   * Returns the rules for `url`, for the file found there, for each compressed form of it, and for each path that a
-   * rewrite led to, whether or not a file is there. So no detour avoids a rule, and none tells whether a file exists.
-   * A request has to satisfy all of them.
+   * Returns the rules that a request for `url` has to satisfy, all of them: those for the URL, for the file or
+   * directory at `location`, for each form of the file, and for each path that a rewrite led to. Paths of rewrites
+   * count also when nothing is there. So no other way to a file bypasses its rule, and none reveals whether a file
+   * exists.
    */
   rulesFor(url: string, location: Location): readonly CompiledAuth[] {
     const paths = location.kind === "file"
@@ -37,9 +38,9 @@ export class Authorization {
   }
 
   /**
-   * Returns the refusal of a request that does not satisfy `rules`; null when it does. While a password is checked the
-   * result is a promise, which becomes that of `retry` when the password is right. `extraFields` are added to the
-   * refusal.
+   * Returns the response to a request that does not satisfy `rules`: 401, or 503 when too many passwords are being
+   * checked. Null when the request satisfies them. While a password is being checked the result is a promise; when the
+   * password is correct, it has the result of `retry`. `extraFields` are added to the response.
    */
   deny(
     rules: readonly CompiledAuth[],
@@ -61,11 +62,11 @@ export class Authorization {
         return busy(error);
       }
       if (checked === true) continue;
-      const refuse = () => {
+      const reject = () => {
         request.trace?.("rule", `auth ${source}: a name and a password are needed`);
         return fail(401, gate.challenge);
       };
-      return checked === false ? refuse() : checked.then((isRight) => isRight ? retry() : refuse(), busy);
+      return checked === false ? reject() : checked.then((isRight) => isRight ? retry() : reject(), busy);
     }
     return null;
   }

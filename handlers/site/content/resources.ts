@@ -1,5 +1,5 @@
 /**
- * Makes the resources of a site of the files that were located, and finds those in the cache.
+ * Makes resources from located files, and finds those that the cache holds.
  * @module
  */
 import type { SiteSettings } from "../settings/site_settings.ts";
@@ -19,14 +19,14 @@ import type { WatchTree } from "../watch/watch_tree.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What resources are made with. */
+/** The objects that {@linkcode Resources} works with. */
 export interface ResourcesParts {
   readonly cache: FileCache;
   readonly tree: WatchTree | null;
   readonly loader: Loader;
   readonly locator: Locator;
   readonly hidden: HiddenFile;
-  /** Bytes of the largest file that is read into memory. */
+  /** Bytes of the largest file that is read into memory; −1 when none is. */
   readonly fileBytesMax: number;
 }
 
@@ -34,7 +34,7 @@ export interface ResourcesParts {
 export class Resources {
   readonly #settings: SiteSettings;
   readonly #parts: ResourcesParts;
-  /** The turn in which each page was last found to be missing. It is not looked for again in that turn. */
+  /** By page, the turn in which it was last found to be missing: the result holds for all requests of that turn. */
   readonly #absent = new Map<string, number>();
 
   constructor(settings: SiteSettings, parts: ResourcesParts) {
@@ -42,7 +42,10 @@ export class Resources {
     this.#parts = parts;
   }
 
-  /** Makes the resource for `url`, to be found by `key`; null for a file that is never served. */
+  /**
+   * Returns a resource for the file that was located for `url`. The cache finds the resource by `key`. Null when the
+   * file is the configuration, which is not served.
+   */
   make(
     { path, variants }: FileLocation,
     key: Uint8Array,
@@ -81,7 +84,10 @@ export class Resources {
     return resource;
   }
 
-  /** Returns the resource of the file at the path `page`; no rule applies to that. Null when no file is there. */
+  /**
+   * Returns the resource for the file at the path `page`. Rules for its URL are not applied. Null when there is no
+   * file.
+   */
   at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     if (this.#absent.get(page) === context.turn) return null;
     const found = this.#at(page, context, lookup);
@@ -91,7 +97,7 @@ export class Resources {
 
   #at(page: string, context: HandlerContext, lookup: Lookup): Resource | null {
     const { cache, tree, locator } = this.#parts;
-    const key = encoder.encode(`\0${page}`); // no URL has this key, since no path begins with a NUL
+    const key = encoder.encode(`\0${page}`); // no request's path begins with a NUL
     const kept = cache.find(key, 0, key.length, context);
     if (kept !== null) return kept;
     const bytes = encoder.encode(page);
