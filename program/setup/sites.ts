@@ -18,7 +18,7 @@ import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
 /** An address on which the program listens, and its port. The address of a UNIX socket begins with `unix:`. */
-type Listening = Pick<SocketAddress, "address" | "port">;
+export type Listening = Pick<SocketAddress, "address" | "port">;
 
 /**
  * Returns the options of the static handler. `listening` returns the addresses on which the program listens, once
