@@ -20,7 +20,7 @@ import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { WorkerConfiguration } from "./messages.ts";
-import { Restarts } from "./restarts.ts";
+import { RestartBackoff } from "./restart_backoff.ts";
 
 type Worker = ChildProcess<WorkerConfiguration>;
 
@@ -42,7 +42,7 @@ export type Outcome = Ended | null;
 /** The place of a worker and of its replacements. */
 interface WorkerSlot {
   readonly configuration: WorkerConfiguration;
-  readonly restarts: Restarts;
+  readonly backoff: RestartBackoff;
   /** Null while a replacement is delayed. */
   worker: Worker | null;
 }
@@ -228,7 +228,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     const old = this.#slots.flatMap(({ worker }) => worker ?? []);
     this.#slots = workers.map((worker) => ({
       configuration: worker.configuration,
-      restarts: new Restarts(),
+      backoff: new RestartBackoff(),
       worker,
     }));
     for (const worker of old) this.#dismiss(worker);
@@ -251,7 +251,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     const { reactor, launch, warn } = this.#options;
     slot.worker = null;
     this.#later(patienceMs, slot, () => {
-      const delayMs = slot.restarts.delayMs(reactor.now - worker.startedMs);
+      const delayMs = slot.backoff.delayMs(reactor.now - worker.startedMs);
       const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
       warn(`Worker ${worker.configuration.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
       this.#later(delayMs, slot, () => {

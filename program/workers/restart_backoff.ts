@@ -6,7 +6,7 @@
 import { RESTART_DELAY_MS, RESTART_DELAY_MS_MAX, RESTART_FORGIVEN_AFTER_MS } from "../../server/limits.ts";
 
 /** The delays of one worker slot. */
-export class Restarts {
+export class RestartBackoff {
   #delayMs = 0;
 
   /** Returns the delay before the replacement of a worker that lived for `livedMs`. */
