@@ -9,10 +9,10 @@ import { KnownRequest } from "../../../server/http/heads/known_request.ts";
 import { type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { FORM_OVERHEAD_BYTES } from "../../../server/limits.ts";
 import type { Loaded } from "../content/loader.ts";
+import { conditionalResponse } from "./partial_content.ts";
 import {
   addFieldsFor,
   errorPage,
-  negotiate,
   notModified,
   representationOf,
   type Result,
@@ -120,7 +120,7 @@ export class Presenter {
       if (found === null && known === null) return notModified(file, addFields);
       found ??= content.notModified = this.#share(resource, notModified(file, addFields), request);
     } else {
-      const part = negotiate(request, file, addFields);
+      const part = conditionalResponse(request, file, addFields);
       if (part !== null) return part;
       if (found === null) {
         const response = whole(file, addFields, false);
@@ -158,7 +158,7 @@ export class Presenter {
         const validators = validatorsOf(status, etag, context, this.#parts);
         const file = representationOf(resource, variant, validators, source);
         if (fallback !== null && fallback.status !== 200) return errorPage(file, fallback, addFields);
-        return negotiate(request, file, addFields) ?? whole(file, addFields);
+        return conditionalResponse(request, file, addFields) ?? whole(file, addFields);
       } finally {
         if (!isLeased) open!.release();
       }

@@ -1,19 +1,13 @@
 /**
- * One form of a file as it is sent: its fields, and the responses to a request's conditions and ranges.
- * Source: RFC 9110 §8.8, §13, §14.
+ * One form of a file as it is sent: its bytes, its fields, and the responses with all or none of it.
+ * Source: RFC 9110 §8.8.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
-import {
-  isRangeFresh,
-  preconditionStatus,
-  type Validators,
-} from "../../../server/http/fields/conditional.ts";
+import type { Validators } from "../../../server/http/fields/conditional.ts";
 import { formatHttpDate } from "../../../server/http/date.ts";
 import { FileBody } from "../../../server/http/file_body.ts";
-import { multipartOf } from "../../../server/http/fields/multipart.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
-import { type ByteRange, parseRanges } from "../../../server/http/fields/range.ts";
 import { type Body, type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../../server/limits.ts";
 import { isPackedSvg } from "../files/media_type.ts";
@@ -143,28 +137,6 @@ export function sourceOnDisk(
   };
 }
 
-/** Returns 304, 412, 206 or 416 where the conditions of the request ask for it; null for 200 (RFC 9110 §13.2.2). */
-export function negotiate(
-  { http, context }: SiteRequest,
-  file: Representation,
-  addFields: AddFields,
-): Result | null {
-  if (!http.isConditional) return null;
-  const status = preconditionStatus(http, file.validators, context.clock.seconds);
-  if (status === 304) return notModified(file, addFields);
-  if (status === 412) return { failure: 412, extraFields: [] };
-  const field = http.method === "GET" ? http.header("range") : null;
-  if (field === null || !isRangeFresh(http, file.validators, context.clock.seconds)) return null;
-  const ranges = parseRanges(field, file.size);
-  if (ranges === null) return null;
-  if (ranges === "unsatisfiable") {
-    return { failure: 416, extraFields: [["Content-Range", `bytes */${file.size}`]] };
-  }
-  if (ranges.length === 1) return single(file, ranges[0]!, addFields);
-  // Content-Encoding would apply to the whole body, and its delimiters are not compressed.
-  return file.coding === null ? multiple(file, ranges, addFields) : null;
-}
-
 /** Returns 200 with the whole representation. With `isShared` false the content is not copied behind the head. */
 export function whole(file: Representation, addFields: AddFields, isShared = true): HttpResponse {
   const body = file.body(0, file.size);
@@ -198,20 +170,8 @@ export function errorPage(
   );
 }
 
-function single(file: Representation, { start, end }: ByteRange, addFields: AddFields): HttpResponse {
-  const fields: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`], ...fieldsOf(file)];
-  // The content is not copied behind the head, so clients that do not read share what is in memory.
-  return new HttpResponse(206, addFields(fields, 206), file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
-}
-
-function multiple(file: Representation, ranges: readonly ByteRange[], addFields: AddFields): HttpResponse {
-  const boundary = crypto.randomUUID();
-  const { contentType, length, parts } = multipartOf(ranges, file.mediaType, file.size, boundary);
-  const fields = addFields(fieldsOf(file, contentType), 206);
-  return new HttpResponse(206, fields, file.multipart(parts, length), false, RANGE_INLINE_BYTES_MAX);
-}
-
-function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
+/** Returns the fields of a 200, or of a 206 with the type `mediaType`. */
+export function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
   return [
     ...contentFields(file, mediaType),
     ...validatorFields(file.validators),
