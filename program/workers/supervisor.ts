@@ -9,10 +9,10 @@
 import type { Ended } from "../../ffi/process/child.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import {
-  DEAF_PATIENCE_MS,
   GRACE_MARGIN_MS,
   LEAVING_PATIENCE_MS,
   SNAPSHOT_PATIENCE_MS,
+  STOP_ACCEPTING_PATIENCE_MS,
 } from "../../server/limits.ts";
 import { addCounters } from "../../server/metrics/merge_snapshots.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
@@ -223,7 +223,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     for (const { worker } of this.#slots) if (worker !== null) yield worker;
   }
 
-  /** Puts `workers` in place of the present ones. Fulfilled when these stopped accepting, or after DEAF_PATIENCE_MS. */
+  /** Puts `workers` in place of the present ones. Fulfilled when these stopped accepting, or after STOP_ACCEPTING_PATIENCE_MS. */
   async #install(workers: readonly Worker[], gracePeriodMs: number): Promise<null> {
     const old = this.#slots.flatMap(({ worker }) => worker ?? []);
     this.#slots = workers.map((worker) => ({
@@ -234,7 +234,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     for (const worker of old) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DEAF_PATIENCE_MS));
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STOP_ACCEPTING_PATIENCE_MS));
     await Promise.race([Promise.all(old.map(({ stoppedAccepting }) => stoppedAccepting)), patience]);
     clearTimeout(timer);
     return null;

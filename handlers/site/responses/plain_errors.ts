@@ -2,7 +2,7 @@
  * Responses whose body is a line of text, with the fields that the site adds to all responses.
  * @module
  */
-import { ERROR_FIELDS, errorBody, isToldByLanguage } from "../../../server/exchange/error_response.ts";
+import { ERROR_FIELDS, errorBody, variesByLanguage } from "../../../server/exchange/error_response.ts";
 import { type Language, languageOf } from "../../../server/http/fields/negotiation.ts";
 import { type Fields, HttpResponse } from "../../../server/http/response.ts";
 import type { FieldPolicy } from "../rules/field_policy.ts";
@@ -23,7 +23,7 @@ export class PlainErrors {
   /** Answers `request` with `status` and `extraFields`. */
   response(status: number, extraFields: Fields, { http, url }: SiteRequest): HttpResponse {
     const isShared = extraFields.length === 0 && this.#policy.isUniform;
-    const spoken = isToldByLanguage(status) ? http.header("accept-language") : null;
+    const spoken = variesByLanguage(status) ? http.header("accept-language") : null;
     const language = languageOf(spoken);
     const made = isShared ? this.#made.get(language)?.get(status) : undefined;
     if (made !== undefined) return made;
