@@ -47,7 +47,7 @@ export class SequentialHttpConnection extends HttpConnection {
   start(): void {
     const { reactor, limits } = this.context;
     if (!this.watch(Interest.READABLE)) return;
-    this.reader.isReadable = true;
+    this.input.isReadable = true;
     reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
     reactor.again(this);
   }

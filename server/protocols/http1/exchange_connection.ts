@@ -6,6 +6,7 @@
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
 import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
+import { Input } from "../../connection/input.ts";
 import { Exchange, noResponse } from "../../exchange/exchange.ts";
 import { HttpError } from "../../http/http_error.ts";
 import type { HttpRequest } from "../../http/request.ts";
@@ -28,13 +29,14 @@ export abstract class ExchangeConnection extends Connection {
   protected isCalling = false;
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
-    const reader = new RequestReader();
-    super(context, keeper, reader);
-    this.reader = reader;
+    const input = new Input();
+    super(context, keeper, input);
+    this.reader = new RequestReader(input);
   }
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
+    this.reader.reset();
     this.exchange = null;
     this.isCalling = false;
   }
@@ -90,6 +92,7 @@ export abstract class ExchangeConnection extends Connection {
       exchange.release();
       exchange.stream?.cancel(reason);
     } finally {
+      this.reader.reset();
       super.onClosed();
     }
   }
@@ -113,7 +116,7 @@ export abstract class ExchangeConnection extends Connection {
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
     this.current = "handling";
     this.detach(exchange);
-    if (this.reader.isReadable && this.isAttentive) reactor.again(this);
+    if (this.input.isReadable && this.isAttentive) reactor.again(this);
     if (promise === null) return;
     const awaited = Promise.resolve(promise);
     const settle = (respond: (request: HttpRequest) => void) => {
@@ -152,7 +155,7 @@ export abstract class ExchangeConnection extends Connection {
       if (!this.flush() && this.retired) return;
       this.#expire();
     }
-    this.reader.isReadable = true;
+    this.input.isReadable = true;
     if (this.listen()) reactor.again(this);
   }
 
@@ -170,29 +173,30 @@ export abstract class ExchangeConnection extends Connection {
   }
 
   protected override get isAttentive(): boolean {
-    const { isEnded, isInBody, input } = this.reader;
-    return !isEnded && (isInBody ? this.exchange!.body!.hasRoom : input.isEmpty);
+    const { isInBody } = this.reader;
+    const { isEnded, isEmpty } = this.input;
+    return !isEnded && (isInBody ? this.exchange!.body!.hasRoom : isEmpty);
   }
 
   protected override attend(): void {
     const { reactor, buffers, limits } = this.context;
     const exchange = this.exchange!;
-    const reader = this.reader;
+    const { reader, input } = this;
     if (!this.output.isEmpty) this.flush();
     if (this.retired) return;
     if (reader.isInBody) {
       const body = exchange.body!;
       const wasAwaited = body.isAwaited;
-      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(buffers, limits);
+      const found = input.isEmpty ? Read.INCOMPLETE : reader.read(buffers, limits);
       if (found < 0) return this.#dismiss(-found);
-      if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
+      if (found === Read.INCOMPLETE && input.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
         exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs; // the handler was waiting for the client
       }
     }
-    reader.input.keep();
+    input.keep();
     this.#expire();
-    if (reader.isReadable && this.isAttentive) reactor.again(this);
+    if (input.isReadable && this.isAttentive) reactor.again(this);
     if (this.listen()) this.pump();
   }
 
@@ -201,7 +205,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.context;
     const exchange = this.exchange!;
     const { wait } = exchange;
-    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
+    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.input.receivedBytes);
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
@@ -230,7 +234,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.context;
     const rate = this.#bodyRate ??= new MinimumRate();
     if (isAgain) rate.resume(reactor.now);
-    else rate.begin(reactor.now, this.reader.receivedBytes);
+    else rate.begin(reactor.now, this.input.receivedBytes);
     reactor.expireAt(this, rate.nextMs(reactor.now, this.#bodyTimeoutMs));
   }
 
@@ -247,7 +251,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor, limits: { receiveRateMin } } = this.context;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
     const rate = this.#bodyRate!;
-    if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
+    if (rate.isTooSlow(reactor.now, this.input.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
     reactor.expireAt(this, rate.nextMs(reactor.now, bodyTimeoutMs));
     return true;
   }
@@ -257,7 +261,7 @@ export abstract class ExchangeConnection extends Connection {
    * to send.
    */
   #isLeaving(exchange: Exchange): boolean {
-    return this.reader.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
+    return this.input.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
   }
 
   #isBodyDue(exchange: Exchange): boolean {

@@ -63,7 +63,7 @@ export class HttpConnection extends StreamConnection {
     if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
     if (this.current !== "reading") return;
     if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
-    this.reader.isReadable = true;
+    this.input.isReadable = true;
     reactor.again(this);
   }
 
@@ -103,13 +103,13 @@ export class HttpConnection extends StreamConnection {
 
   protected override settled(): void {
     const { reactor, limits, isDraining } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     if (this.current === "reading" && this.isQueued && !this.#inHead) {
       reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // received requests wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
-      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
-      if (isIdle && isDraining && !this.reader.isReadable) {
+      if (this.input.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
+      if (isIdle && isDraining && !this.input.isReadable) {
         this.#inHead = false;
         if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
         reactor.expireAt(this, this.#idleUntilMs);
@@ -118,7 +118,7 @@ export class HttpConnection extends StreamConnection {
       if (isIdle) {
         this.#inHead = false;
         reactor.expireAt(this, Infinity);
-        if (!this.reader.isReadable) {
+        if (!this.input.isReadable) {
           return this.watch(Interest.READABLE) ? this.keeper.idle(this) : undefined;
         }
       } else if (!this.#inHead) {
@@ -126,10 +126,10 @@ export class HttpConnection extends StreamConnection {
         const headTimeoutMs = isDraining ? limits.keepAliveMinTimeoutMs : limits.headTimeoutMs;
         reactor.expireAt(this, reactor.now + headTimeoutMs);
       }
-    } else if (this.reader.isEnded && this.current === "reading-body") {
+    } else if (this.input.isEnded && this.current === "reading-body") {
       return reactor.retire(this);
     }
-    if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
+    if (this.watch(Interest.READABLE) && (this.input.isReadable || input.isUnread)) reactor.again(this);
   }
 
   /** Closes the writing half and waits for the client's end, because no further request is expected. */
@@ -141,7 +141,7 @@ export class HttpConnection extends StreamConnection {
   /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
   #process(): void {
     const { reactor, buffers } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     let answered = 0;
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
       if (this.current === "reading") {
@@ -168,7 +168,7 @@ export class HttpConnection extends StreamConnection {
 
   #beginBody(request: HttpRequest): void {
     const { reactor, buffers, handler } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     this.current = "reading-body";
     this.context.accounting.lookUpClient(this.fd);
     this.beginBody();
@@ -265,7 +265,7 @@ export class HttpConnection extends StreamConnection {
     response.stamp(clock, keepAliveFields);
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
-    if (this.reader.input.isEmpty && !isHead && !closes) {
+    if (this.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, buffers, response);
     }
     if (sent === HttpResponse.sentBytes(response).length) {

@@ -7,7 +7,7 @@ import { parseRequest } from "./head_parser.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import type { RequestBody } from "../../http/request_body.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX } from "../../limits.ts";
-import { Receiver } from "../../connection/receiver.ts";
+import type { Input } from "../../connection/input.ts";
 import type { ServerLimits } from "../../server_limits.ts";
 import type { Buffers } from "../../connection/buffers.ts";
 
@@ -29,15 +29,16 @@ const NO_HEAD = new Uint8Array(0);
 /**
  * Reads requests from the input. The data of a body is passed to {@linkcode body}; without a body object it is dropped.
  */
-export class RequestReader extends Receiver {
+export class RequestReader {
   /** The object that receives the body being read; null if there is none, or its data is dropped. */
   body: RequestBody | null = null;
   /** The head of the request whose body is being read; empty if there is none. */
   #head: Uint8Array<ArrayBuffer> = NO_HEAD;
   #framing: BodyReader | null = null;
+  readonly #input: Input;
 
-  constructor() {
-    super(true);
+  constructor(input: Input) {
+    this.#input = input;
   }
 
   /** True if a head was read, and its body is not complete yet. */
@@ -53,8 +54,8 @@ export class RequestReader extends Receiver {
     return this.isInBody ? this.#readBody(buffers) : this.#readHead(buffers, limits);
   }
 
-  override clear(): void {
-    super.clear();
+  /** Forgets the body that is being read. */
+  reset(): void {
     this.#head = NO_HEAD;
     this.body = null;
   }
@@ -69,7 +70,7 @@ export class RequestReader extends Receiver {
       const { length } = this.#head; // within the limit in force when it was read
       parseRequest(this.#head, 0, length, buffers.scratch, length, buffers.fieldsMax);
     } else {
-      const { bytes, start, end } = this.input;
+      const { bytes, start, end } = this.#input;
       buffers.scratch.method = "";
       buffers.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
     }
@@ -79,11 +80,11 @@ export class RequestReader extends Receiver {
   release(buffers: Buffers, request: HttpRequest): void {
     if (request.isShared) return;
     buffers.renewScratch();
-    if (request.buffer === this.input.bytes) request.buffer = this.input.own();
+    if (request.buffer === this.#input.bytes) request.buffer = this.#input.own();
   }
 
   #readHead(buffers: Buffers, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
-    const { input } = this;
+    const input = this.#input;
     const { heads } = buffers;
     input.skipEmptyLines();
     if (input.isEmpty || (input.scanned > 0 && !input.hasNews(headBytesMax))) return Read.INCOMPLETE;
@@ -121,7 +122,8 @@ export class RequestReader extends Receiver {
   }
 
   #readBody(buffers: Buffers): number {
-    const { input, body } = this;
+    const { body } = this;
+    const input = this.#input;
     const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
     if (taken < 0) {
       if (body === null) this.restore(buffers); // the response needs the method
