@@ -56,11 +56,6 @@ export class Buffers {
     return this.scratch;
   }
 
-  /** The greatest number of fields of a request that was parsed here, under whatever limit. */
-  get fieldsMax(): number {
-    return this.#fieldsMax;
-  }
-
   /** Returns a slot that the caller may use until the end of turn `turn`; null if all are in use. */
   takeSlot(turn: number): Slot | null {
     if (turn !== this.#turn) {

@@ -75,8 +75,7 @@ export class HttpConnection extends StreamConnection {
     if (this.current === "reading" && !this.#inHead && this.context.isDraining) return this.#endIdle();
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
     if (!isInRequest || this.exchange !== null) return this.context.reactor.retire(this);
-    this.reader.restore(this.context.buffers);
-    this.#reject(408, this.context.buffers.request);
+    this.#reject(408, this.reader.incomplete(this.context.buffers));
     this.settle();
   }
 
@@ -178,7 +177,6 @@ export class HttpConnection extends StreamConnection {
       }
       return;
     }
-    this.reader.release(buffers, request);
     const exchange = this.exchange = new Exchange(this.context.onHandlerError);
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
@@ -312,8 +310,7 @@ export class HttpConnection extends StreamConnection {
     this.#records.cutOff(this.output.sentBytes);
     const { exchange, reader, context: { accounting, reactor, buffers } } = this;
     if (exchange === null && reader.isInBody && !this.closeAfter) {
-      reader.restore(buffers);
-      accounting.leaveUnanswered(this.fd, buffers.request, reactor.turnMs);
+      accounting.leaveUnanswered(this.fd, reader.incomplete(buffers), reactor.turnMs);
     } else if (
       exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
     ) {
