@@ -125,13 +125,12 @@ export class Server {
       createPoller(poller),
       (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
     );
-    let updatedMs = reactor.now;
     const { reclaimer } = bodyMemory;
+    const buffers = new Buffers();
     reactor.betweenPhases = ({ rounds, isQuiet }) => {
       reclaimer.run(rounds, isQuiet);
-      if (reactor.now === updatedMs) return; // many turns fit into a millisecond
-      updatedMs = reactor.now;
-      clock.update(Date.now());
+      clock.tick(reactor.now);
+      buffers.checkGathered();
     };
     let log: AccessLog | null = null;
     let opened: readonly ListeningSocket[] = [];
@@ -143,7 +142,6 @@ export class Server {
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
       this.address = this.addresses[0]!;
-      const buffers = new Buffers();
       buffers.heads.isLogged = log !== null;
       this.#context = {
         reactor,

@@ -166,7 +166,6 @@ export abstract class Connection extends Source {
   }
 
   override onTurn(): void {
-    this.context.buffers.gatherLength = 0; // an exception may have left bytes here, which no other connection may send
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {
@@ -178,7 +177,7 @@ export abstract class Connection extends Source {
 
   override onClosed(): void {
     try {
-      this.output.discard();
+      this.output.discard(this.context.buffers);
     } finally { // even if the `close` of a body throws
       this.input.reset();
       this.keeper.closed(this);
@@ -260,7 +259,8 @@ export abstract class Connection extends Source {
   /** Ends the work of a turn: sends what was gathered, and prepares for the next request. */
   protected settle(): void {
     if (this.retired) return;
-    const isBlocked = (this.context.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
+    const { output, context: { buffers } } = this;
+    const isBlocked = (output.hasGathered(buffers) || !output.isEmpty) && !this.flush();
     if (this.retired) return;
     this.input.keep();
     if (isBlocked || this.current === "handling") return;

@@ -60,7 +60,12 @@ export class SequentialHttpConnection extends HttpConnection {
   /** Answers the request that was taken. Returns true if the response is already sent. */
   send(response: HttpResponse): boolean {
     this.#isSending = true;
-    this.answer((request) => this.respond(response, request));
+    try {
+      this.answer((request) => this.respond(response, request));
+    } catch (error) { // the coroutine gets it, and the loop would not hear of it
+      this.context.reactor.retire(this);
+      throw error;
+    }
     return !this.#isSending;
   }
 
@@ -75,7 +80,6 @@ export class SequentialHttpConnection extends HttpConnection {
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
-      this.context.buffers.gatherLength = 0;
       if (this.isAwaiting || this.current === "reading-body") { // the client may continue sending
         this.lingerAfter = true;
         this.current = "reading";

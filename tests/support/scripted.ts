@@ -197,6 +197,7 @@ export class Scripted {
       onRefused: (status) => this.errors.push(status),
       onFull: (reason) => this.errors.push(reason),
     };
+    reactor.betweenPhases = () => this.host.buffers.checkGathered();
     this.connections = new Connections(this.host, service, () => this.closedCount++);
     this.connections.accept(this.fd);
   }

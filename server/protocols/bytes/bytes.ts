@@ -88,8 +88,7 @@ export class ByteConnection extends Connection implements Peer {
       return true;
     }
     // What a session writes at its very beginning waits for its first turn.
-    const isOurs = this.#session !== null && !reactor.isParked && buffers.gatherLength === 0;
-    if (isOurs && !this.isBlocked) {
+    if (this.#session !== null && !reactor.isParked && !this.isBlocked) {
       this.output.append(buffers, bytes, 0, bytes.length);
       if (this.flush()) this.#expire();
       return !this.retired;

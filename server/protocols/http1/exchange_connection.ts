@@ -100,7 +100,6 @@ export abstract class ExchangeConnection extends Connection {
   /** Answers the request in the state "handling". To be called in the loop only. */
   protected answer(respond: (request: HttpRequest) => void): void {
     const { request } = this.exchange!;
-    this.context.buffers.gatherLength = 0;
     this.current = this.reader.isInBody ? "reading-body" : "reading";
     respond(request!);
     this.proceed();
@@ -140,17 +139,15 @@ export abstract class ExchangeConnection extends Connection {
   /** Called when the handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
-    const { reactor, buffers } = this.context;
+    const { reactor } = this.context;
     if (!exchange.isAnswered) {
       exchange.deadlineMs = reactor.now + this.context.limits.handlerTimeoutMs; // the handler is making progress
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
-        buffers.gatherLength = 0;
         this.inviteBody(exchange);
         if (!this.flush() && this.retired) return;
         this.#expire();
       }
     } else if (exchange.held !== null) { // the client may wait for the head before it sends more
-      buffers.gatherLength = 0;
       this.releaseHead(exchange);
       if (!this.flush() && this.retired) return;
       this.#expire();

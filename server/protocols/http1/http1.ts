@@ -68,7 +68,6 @@ export class HttpConnection extends StreamConnection {
   }
 
   override onDeadline(): void {
-    this.context.buffers.gatherLength = 0;
     if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
