@@ -12,7 +12,7 @@ import { warn } from "./program/terminal/output.ts";
 import { serveProgram } from "./program/serve.ts";
 import { siteOptionsOf, withSites } from "./program/setup/sites.ts";
 import { parseCommandLine } from "./program/config/flags/command_line.ts";
-import { helpText } from "./program/commands/help.ts";
+import { helpText, shortHelp } from "./program/commands/help.ts";
 import { loadSettings, readConfig, unknownVariables } from "./program/config/load_settings.ts";
 import { readPassword } from "./program/commands/read_password.ts";
 import type { Arguments, CommandLine } from "./program/config/settings/settings.ts";
@@ -33,8 +33,8 @@ async function printExplanation(command: CommandLine): Promise<void> {
 }
 
 /** Runs an action that needs no settings. Returns false when `args` name no such action. */
-async function runWithoutSettings({ action, shell }: Arguments): Promise<boolean> {
-  if (action === "help") console.log(helpText());
+async function runWithoutSettings({ action, isShortHelp, shell }: Arguments): Promise<boolean> {
+  if (action === "help") console.log(isShortHelp ? shortHelp() : helpText());
   else if (action === "version") console.log(`epollet ${config.version}`);
   else if (action === "man") {
     console.log((await import("./program/commands/manual.ts")).manualPage(config.version));

@@ -95,7 +95,7 @@ export { type Expiring } from "./server/loop/deadlines.ts";
 
 // The kernel's multiplexers
 
-export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select } from "./ffi/select.ts";
+export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select } from "./ffi/select/select.ts";
 export {
   EPOLLERR,
   EPOLLET,

@@ -2,6 +2,8 @@
  * Measures one round: wrk loads the server from the second processor for some seconds.
  * @module
  */
+import { concat } from "../server/http/bytes.ts";
+
 /** The figures of one round. */
 export interface Sample {
   /** User and system time of all processes of the server, per request. */
@@ -132,10 +134,7 @@ export async function exchange(port: number, path: string, fields: string): Prom
   while (!isWhole(bytes)) {
     const count = await connection.read(chunk);
     if (count === null) break;
-    const joined = new Uint8Array(bytes.length + count);
-    joined.set(bytes);
-    joined.set(chunk.subarray(0, count), bytes.length);
-    bytes = joined;
+    bytes = concat([bytes, chunk.subarray(0, count)]);
   }
   connection.close();
   return bytes;

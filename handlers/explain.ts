@@ -52,11 +52,11 @@ export async function explain(
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,
   );
   if (options.config) trace("config", options.config);
-  const sites = new Sites({ ...options, onWarning: (message) => trace("warning", message) }, trace);
+  const sites = new Sites({ ...options, onWarning: (message) => trace("warning", message) });
   try {
     const user = whenOpen();
     if (user !== null) trace("user", user);
-    const response = await sites.handle(request, context);
+    const response = await sites.handle(request, context, trace);
     response.stamp(clock);
     trace("body", describeBody(response));
     response.discard();

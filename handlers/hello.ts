@@ -4,6 +4,7 @@
  * @module
  */
 import type { Coroutine } from "../server/coroutine/coroutine.ts";
+import { concat } from "../server/http/bytes.ts";
 import { encodeUtf8, LF } from "../server/http/characters.ts";
 import { formatHttpDate } from "../server/http/date.ts";
 import { HEAD_BYTES_MAX, HEAD_TIMEOUT_MS } from "../server/limits.ts";
@@ -20,10 +21,7 @@ class Head {
   /** Appends `bytes`. Returns true once there is a blank line: `\n\n` or `\n\r\n`. */
   add(bytes: Uint8Array): boolean {
     const from = Math.max(this.#bytes.length - 3, 0); // the blank line may have begun before
-    const joined = new Uint8Array(this.#bytes.length + bytes.length);
-    joined.set(this.#bytes);
-    joined.set(bytes, this.#bytes.length);
-    this.#bytes = joined;
+    const joined = this.#bytes = concat([this.#bytes, bytes]);
     for (let i = joined.indexOf(LF, from); i >= 0; i = joined.indexOf(LF, i + 1)) {
       const isBlank = joined[i + 1] === LF || (joined[i + 1] === CR && joined[i + 2] === LF);
       if (!isBlank) continue;

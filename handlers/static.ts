@@ -12,12 +12,15 @@ import { CACHE_BYTES_MAX } from "./site/limits.ts";
 import type { CacheSnapshot } from "../server/metrics/statistics.ts";
 import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
-import type { Trace } from "./site/lookup/locator.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
 import { Site } from "./site/site.ts";
-import { checkSiteOptions } from "./site/settings/site_kinds.ts";
-import type { SiteOptions, Validation } from "./site/settings/site_options.ts";
+import {
+  checkSiteOptions,
+  type SiteOptions,
+  type Trace,
+  type Validation,
+} from "./site/settings/site_options.ts";
 import { watches } from "./site/watch/watches.ts";
 
 /** Options of {@linkcode staticHandler}. */
@@ -127,7 +130,6 @@ function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
 export class Sites {
   readonly #options: SiteOptions;
   readonly #onWarning: (message: string) => void;
-  readonly #trace: Trace | undefined;
   readonly #default: MountedSite;
   readonly #hosts = new Map<string, MountedSite>();
   /** By the key of {@linkcode contentKeyOf}. */
@@ -138,14 +140,13 @@ export class Sites {
   /** The counters of sites that were replaced. */
   #past = EMPTY;
 
-  /** `trace` gets a line for each decision about a request. */
-  constructor(options: StaticOptions, trace?: Trace) {
+  /** @throws {TypeError | SystemError} as {@linkcode staticHandler} */
+  constructor(options: StaticOptions) {
     const { hosts = new Map(), cacheSize = CACHE_BYTES_MAX, allowedHosts = null, loopbackPorts } = options;
     const isGuarded = allowedHosts !== null || loopbackPorts !== undefined;
     this.#allowed = isGuarded
       ? new AllowedHosts({ names: allowedHosts, loopbackPorts: loopbackPorts ?? (() => []) }, hosts.keys())
       : null;
-    this.#trace = trace;
     const settings = { ...DEFAULT_SITE_SETTINGS, ...options };
     const ofHosts = Array.from(hosts, ([host, own]): [string, SiteSettings] => {
       const inherited = own.root === undefined ? settings : { ...settings, isRootConfined: false };
@@ -175,7 +176,7 @@ export class Sites {
       }
       return shared.content;
     };
-    const mounted = { settings, site: new Site(settings, this, open, this.#trace, this.#options.onNotice) };
+    const mounted = { settings, site: new Site(settings, this, open, this.#options.onNotice) };
     shared!.mountedSites.push(mounted);
     return mounted;
   }
@@ -205,8 +206,15 @@ export class Sites {
     ].reduce(sumOf, this.#past);
   }
 
-  /** Answers a request, with the response that is remembered for its head if that is still fresh. */
-  handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
+  /**
+   * Answers a request, with the response that is remembered for its head if that is still fresh. `trace` records the
+   * decisions for `--explain`; null while the handler serves.
+   */
+  handle(
+    request: HttpRequest,
+    context: HandlerContext,
+    trace: Trace | null = null,
+  ): HttpResponse | Promise<HttpResponse> {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
       watches.lookAtMounts();
@@ -219,17 +227,17 @@ export class Sites {
       if (entry.keeper.isFresh(entry, context)) return remembered.response!;
     }
     if (this.#allowed?.accepts(request.authority) === false) {
-      this.#trace?.("reason", "this host name is not allowed (--allowed-hosts)");
+      trace?.("reason", "this host name is not allowed (--allowed-hosts)");
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
-    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request);
-    this.#trace?.("root", String(settings.root));
-    return site.handle(request, context);
+    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request, trace);
+    trace?.("root", String(settings.root));
+    return site.handle(request, context, trace);
   }
 
-  #mountedSiteOf(request: HttpRequest): MountedSite {
+  #mountedSiteOf(request: HttpRequest, trace: Trace | null): MountedSite {
     const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
-    this.#trace?.("host", name ?? "has no settings of its own: the default site");
+    trace?.("host", name ?? "has no settings of its own: the default site");
     return name === null ? this.#default : this.#hosts.get(name)!;
   }
 
@@ -249,7 +257,7 @@ export class Sites {
       });
       for (const mounted of shared.mountedSites) {
         const old = mounted.site;
-        mounted.site = new Site(mounted.settings, this, () => content, this.#trace, this.#options.onNotice);
+        mounted.site = new Site(mounted.settings, this, () => content, this.#options.onNotice);
         const { hits, misses, evictions } = old.snapshot();
         this.#past = sumOf(this.#past, { hits, misses, evictions });
         old.close();

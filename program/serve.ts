@@ -1,5 +1,5 @@
 /**
- * Serving, in one of three ways: alone, as a worker, or as the supervisor of workers.
+ * Serves in one of three ways: as a single process, as the supervisor of workers, or as a worker.
  * @module
  */
 import { closeInherited, giveUpWritableFiles } from "../ffi/process/descriptors.ts";
@@ -16,11 +16,15 @@ import { guardSignals } from "./lifecycle/signals.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 
-/** A worker is told by its environment that it is one. */
+/** Workers find their channel by the environment, which such a program must not believe. */
 const NO_WORKERS =
   "Bad --workers: a program whose file has capabilities or a set-ID bit believes no environment, so it starts no workers: take these from the file, and let systemd give the right (AmbientCapabilities=), or root (--user)";
 
-/** Serves until a signal ends it; `workerLaunch` is what a worker was told, `config` the file as it was read, `warnings` what is to be said of the settings. @throws {UsageError | SystemError} when that cannot begin */
+/**
+ * Serves until a signal ends the process. `workerLaunch` is the launch of a worker, null for other processes; `config` is
+ * the configuration file as it was read, null without one; `warnings` are the lines to log about the settings.
+ * @throws {UsageError | SystemError} when the program cannot begin to serve
+ */
 export async function serveProgram(
   args: Arguments,
   command: CommandLine,
@@ -33,11 +37,11 @@ export async function serveProgram(
   checkAdmin(command);
   if (command.workers !== 0 && isSecureExecution()) throw new UsageError(NO_WORKERS);
   guardSignals(command, kind);
-  if (workerLaunch === null) warnings.forEach(warn); // once: not before it has begun anew, and not by each worker
+  if (workerLaunch === null) warnings.forEach(warn); // after `guardSignals`, which may start the program anew; and not by each worker
   const launchContext = workerLaunch ?? readLaunchContext();
   closeInherited(namedDescriptors(launchContext));
   if (command.user !== null || command.sandbox) {
-    await new Promise((resolve) => setTimeout(resolve, 0)); // the runtime still puts what it compiled into its cache
+    await new Promise((resolve) => setTimeout(resolve, 0)); // the runtime is still writing compiled code to its cache
     giveUpWritableFiles();
   }
   if (launchContext?.message.kind === "configuration") {

@@ -1,7 +1,6 @@
 /**
- * One process that serves by itself.
- *
- * What it cannot do once it is in the sandbox, it says so: then a supervisor is needed, which is not (see `supervise.ts`).
+ * A process that serves without a supervisor. In the sandbox it can start no program, so it refuses an upgrade, and reads
+ * again only what it could read at the start; `supervise.ts` has neither limit.
  * @module
  */
 import { keepMountTable } from "../ffi/file/mount_table.ts";
@@ -16,7 +15,7 @@ import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./setup/prepare.ts";
 import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
-import { Reload } from "./lifecycle/reload.ts";
+import { Reload, RunningServer } from "./lifecycle/reload.ts";
 import { handleSignals } from "./lifecycle/signals.ts";
 import { openSites } from "./setup/sites.ts";
 import { Sockets } from "./listening/sockets.ts";
@@ -27,7 +26,11 @@ const NO_UPGRADE_SECURE =
 const NO_UPGRADE =
   "SIGUSR2: this process has given up the right to start programs (see SECURITY.md); one that was started with --workers 1 or --no-sandbox can be replaced";
 
-/** Serves until a signal ends it, or a successor has taken its place. @throws {UsageError | SystemError} */
+/**
+ * Serves until a signal ends the process, or a successor has taken over. `launchContext` is null unless another process
+ * of this program started this one.
+ * @throws {UsageError | SystemError}
+ */
 export async function serveSingleProcess(
   args: Arguments,
   command: CommandLine,
@@ -35,12 +38,12 @@ export async function serveSingleProcess(
 ): Promise<void> {
   const account = accountOf(command);
   const listening = () => sockets.listening.map(({ address }) => address);
-  keepMountTable(); // which the sandbox would not let it open when it reads its settings again
-  const opened = await openSites(command, listening); // before anything is bound that a mistake would leave behind
+  keepMountTable(); // a reload needs it, and the sandbox does not permit to open it
+  const opened = await openSites(command, listening); // before binding: a mistake in a site leaves no socket file behind
   const inherited = inheritedBy(launchContext);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
-  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives it
+  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives the npx of its predecessor
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
@@ -53,12 +56,12 @@ export async function serveSingleProcess(
   }
   const sandbox = sandboxOf(command);
   const isConfined = sandbox?.isEnforced ?? false;
-  const isSecure = isSecureExecution(); // one that it started could not believe what it is told
+  const isSecure = isSecureExecution(); // a successor would ignore the environment that describes its launch
   const launcher = isConfined || isSecure ? null : new Launcher();
-  const who = dropRoot(account, command, launchContext !== null); // who cannot be looked up any more in a moment
+  const current = dropRoot(account, command, launchContext !== null); // the sandbox permits no look-up of names
   logs.open();
-  const reload = new Reload(args, command, { server, site }, isConfined);
-  if (launcher === null) giveUpLowPorts(); // a successor may have to listen on other ones
+  const reload = new Reload(args, command, new RunningServer({ server, site }, isConfined), manager);
+  if (launcher === null) giveUpLowPorts(); // only a successor could listen on further ones
   sandbox?.enter();
   let hasSuccessor = false;
   const upgrade = launcher === null ? null : new UpgradeAttempts({
@@ -82,9 +85,9 @@ export async function serveSingleProcess(
   handleSignals({
     drain,
     reload: () => {
-      const read = () => void manager.reloading(() => reload.run());
-      if (upgrade === null) read();
-      else upgrade.reload(read);
+      const run = () => void reload.run();
+      if (upgrade === null) run();
+      else upgrade.reload(run);
     },
     abort: () => server.flushLog(),
     reopenLogs: () => {
@@ -93,7 +96,7 @@ export async function serveSingleProcess(
     },
     succeed: () => upgrade === null ? warn(isSecure ? NO_UPGRADE_SECURE : NO_UPGRADE) : upgrade.begin(),
   }, server.reactor);
-  announce(command, { sockets, adminSockets, site: site?.site ?? null, account: who, sandbox });
+  announce(command, { sockets, adminSockets, site: site?.site ?? null, account: current, sandbox });
   sayReady(launchContext, manager, server.reactor);
   await server.run();
   if (!hasSuccessor) sockets.removeFiles();

@@ -1,6 +1,6 @@
 /**
- * The supervisor: it opens the sockets, starts workers that serve on them, and does for them what they gave up the right
- * to do: it reads the configuration again, starts programs, and writes to nobody but who started it.
+ * The supervisor: opens the sockets, starts workers that serve on them, and does for the workers what they gave up the
+ * right to do: read the configuration again, and start programs. It serves no clients, but for the admin port's.
  * @module
  */
 import type { ReadConfig } from "./config/load_settings.ts";
@@ -23,13 +23,18 @@ import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts"
 import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
 import { sharedLines } from "./terminal/shared_lines.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
+import { Reload } from "./lifecycle/reload.ts";
 import { handleSignals } from "./lifecycle/signals.ts";
 import { openSites } from "./setup/sites.ts";
 import { Sockets } from "./listening/sockets.ts";
 import { UpgradeAttempts } from "./lifecycle/upgrade.ts";
 import { watchdogTimeMs } from "./lifecycle/watchdog.ts";
 
-/** Looks after workers until a signal ends them, or a successor has taken its place; `config` is the file as it was read. @throws {UsageError | SystemError} */
+/**
+ * Supervises workers until a signal ends them, or a successor has taken over. `config` is the configuration file as it
+ * was read; null: there is none. `launchContext` is null unless another process of this program started this one.
+ * @throws {UsageError | SystemError}
+ */
 export async function supervise(
   args: Arguments,
   command: CommandLine,
@@ -38,17 +43,17 @@ export async function supervise(
 ): Promise<void> {
   const account = accountOf(command);
   const manager = ServiceManager.connect();
-  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives it
+  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives the npx of its predecessor
   const launcher = new Launcher();
   const count = workersOf(command);
-  const site = await openSites(command); // a mistake is told once, and not by each worker
+  const site = await openSites(command); // so that a mistake is reported once, not by each worker
   site?.close();
   const inherited = inheritedBy(launchContext);
   const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
   const adminSockets = listenForAdmin(command, inherited);
-  const sandbox = sandboxOf(command); // as the workers will be in one
+  const sandbox = sandboxOf(command); // only described here: the workers enter theirs
   sandbox?.discard();
-  const who = dropRoot(account, command, launchContext !== null);
+  const current = dropRoot(account, command, launchContext !== null);
   const logs = new Logs(command);
   logs.openErrors();
   const admin = adminSockets.length === 0 ? null : new Server({
@@ -70,7 +75,7 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const workerPool = new WorkerPool(args, supervisor, sockets, count);
+  const workerPool = new WorkerPool(supervisor, sockets);
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {
@@ -99,21 +104,23 @@ export async function supervise(
     void end();
   };
   endWith(npx, reactor, drain);
+  const begun = workerPool.begin(command, config, count);
+  const reload = new Reload(args, command, workerPool, manager, begun);
   handleSignals({
     drain,
     abort: () => supervisor.kill(),
-    reload: () => upgrade.reload(() => void manager.reloading(() => workerPool.reload())),
+    reload: () => upgrade.reload(() => void reload.run()),
     reopenLogs: () => {
       logs.reopenErrors();
       reactor.post(() => supervisor.reopenLogs());
     },
-    succeed: () => void workerPool.settled.then(() => upgrade.begin()), // on the sockets that it has then
+    succeed: () => void reload.settled.then(() => upgrade.begin()), // with the sockets that the reload opened
   }, reactor);
-  const outcome = await workerPool.begin(command, config);
-  if (outcome !== null && !hasEnded) { // who ended has said why
+  const outcome = await begun;
+  if (outcome !== null && !hasEnded) { // the worker that ended has said why
     await end();
     await running;
-    if (account !== null && outcome.code !== EXIT_USAGE) warn(cannotStartAs(describeAccount(who)));
+    if (account !== null && outcome.code !== EXIT_USAGE) warn(cannotStartAs(describeAccount(current)));
     workerPool.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
@@ -122,7 +129,7 @@ export async function supervise(
       sockets,
       adminSockets,
       site,
-      account: who,
+      account: current,
       sandbox,
       workers: supervisor.pids,
     });
@@ -132,12 +139,12 @@ export async function supervise(
   if (!hasSuccessor) workerPool.sockets.removeFiles();
 }
 
-/** Workers are given the time that systemd gives their supervisor, where it watches that. */
+/** Returns after how long a worker counts as hanging: as long as systemd's watchdog gives this process, where there is one. */
 function hangPatienceMs(): number {
   return Math.max(watchdogTimeMs() ?? HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN);
 }
 
-/** What may be missing where workers did not begin, which are started by a user that the supervisor has become. */
+/** Describes what may be missing when workers did not begin: `--user` became a user that cannot read the program. */
 function cannotStartAs(user: string): string {
   const needs = Deno.build.standalone ? "this program" : "Deno, this program and Deno's cache (DENO_DIR)";
   return `No worker began as ${user}: that user has to be able to read ${needs}`;

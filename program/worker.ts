@@ -1,6 +1,6 @@
 /**
- * A worker: it serves on the sockets that its supervisor gave it, and does what that says. It has become the user already,
- * and its greeting was its supervisor's.
+ * A worker: serves on the sockets of its supervisor, and follows its messages. The supervisor became the user of `--user`
+ * before it started the worker, and prints the greeting.
  * @module
  */
 import type { CommandLine } from "./config/settings/settings.ts";
@@ -12,7 +12,11 @@ import { leaveSignalsToSupervisor } from "./lifecycle/signals.ts";
 import { openSites } from "./setup/sites.ts";
 import { asListening } from "./listening/sockets.ts";
 
-/** Serves until its supervisor tells it to end, or ends itself. @throws {UsageError | SystemError} */
+/**
+ * Serves until the supervisor tells this process to end, or ends itself; `channel` leads to it, and `configuration` was
+ * its first message.
+ * @throws {UsageError | SystemError}
+ */
 export async function serveAsWorker(
   command: CommandLine,
   channel: number,
@@ -39,10 +43,10 @@ export async function serveAsWorker(
     },
     snapshot: () => server.snapshot(),
   });
-  say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // the others have the same to say
+  say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // logged once for all workers
   early.forEach(say);
   server.onStoppedAccepting = () => link.send({ kind: "stopped-accepting" });
-  server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // so that nothing it counted is lost
+  server.beforeEnd = () => link.send({ kind: "snapshot", snapshot: server.snapshot() }); // the replacement counts on
   sandboxOf(command)?.enter();
   server.reactor.post(() => link.send({ kind: "ready" }));
   await server.run();

@@ -253,7 +253,7 @@ export const REAP_PATIENCE_MS = 2_000;
 /** The time beyond the grace period after which a worker is killed. It ends by itself at the grace period. */
 export const GRACE_MARGIN_MS = 2_000;
 /** How long the supervisor waits for draining workers to stop accepting. */
-export const DEAF_PATIENCE_MS = 5_000;
+export const STOP_ACCEPTING_PATIENCE_MS = 5_000;
 /** How long the supervisor waits for snapshots of its workers. For a late worker the last one is shown. */
 export const SNAPSHOT_PATIENCE_MS = 300;
 /** The time in which a worker, or a program's successor, must be ready. */

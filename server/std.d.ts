@@ -3,11 +3,6 @@
  * `npm:deno-std` has no declarations, so the modules would be `any`. The functions for `mod.ts` are in `std.ts`.
  */
 
-declare module "@std/bytes" {
-  /** Returns one array of all bytes. */
-  export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
-}
-
 declare module "@std/jsonc" {
   /**
    * Returns the value of a JSON text with comments.

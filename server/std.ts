@@ -6,8 +6,6 @@
  */
 
 // @ts-types="./std_functions.d.ts"
-export { concat } from "npm:deno-std@1.4.0/bytes/mod.js";
-// @ts-types="./std_functions.d.ts"
 export { escape } from "npm:deno-std@1.4.0/html/mod.js";
 // @ts-types="./std_functions.d.ts"
 export { contentType } from "npm:deno-std@1.4.0/media_types/mod.js";

@@ -6,8 +6,5 @@
 /** Returns the value of Content-Type for a file extension such as `".html"`, including its charset. */
 export function contentType(extensionOrType: string): string | undefined;
 
-/** Returns one array of all bytes. */
-export function concat(arrays: Uint8Array[]): Uint8Array<ArrayBuffer>;
-
 /** Replaces `& < > " '` by character references, for text and attribute values. */
 export function escape(text: string): string;

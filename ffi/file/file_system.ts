@@ -70,7 +70,7 @@ function typeOf(fd: number): number {
  * Returns true for a local file system. Every change of it is made through this kernel, so inotify(7) reports it.
  * False for NFS, SMB, FUSE, 9p, overlay, and for unknown types.
  */
-export function tellsOfChanges(fd: number): boolean {
+export function reportsChanges(fd: number): boolean {
   return TRUSTED_FILE_SYSTEMS.has(typeOf(fd));
 }
 

@@ -2,13 +2,12 @@
  * Authorization: which authentication rules a request has to satisfy, and the response when it does not.
  * @module
  */
-import type { HandlerContext } from "../../server/connection/handler.ts";
 import { HttpError } from "../../server/http/http_error.ts";
-import type { HttpRequest } from "../../server/http/request.ts";
 import type { Fields, HttpResponse } from "../../server/http/response.ts";
 import { BUSY_FIELDS } from "./auth/basic_auth.ts";
 import type { ErrorPages } from "./responses/error_pages.ts";
-import type { Location, Trace } from "./lookup/locator.ts";
+import type { SiteRequest } from "./responses/site_request.ts";
+import type { Location } from "./lookup/locator.ts";
 import { encodePath } from "./files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "./rules/rules.ts";
 
@@ -16,12 +15,10 @@ import type { CompiledAuth, Rules } from "./rules/rules.ts";
 export class Authorization {
   readonly #rules: Rules;
   readonly #errors: ErrorPages;
-  readonly #trace: Trace;
 
-  constructor(rules: Rules, errors: ErrorPages, trace: Trace) {
+  constructor(rules: Rules, errors: ErrorPages) {
     this.#rules = rules;
     this.#errors = errors;
-    this.#trace = trace;
   }
 
   /**
@@ -47,29 +44,27 @@ export class Authorization {
    */
   deny(
     rules: readonly CompiledAuth[],
-    url: string,
-    request: HttpRequest,
-    context: HandlerContext,
+    request: SiteRequest,
     retry: () => HttpResponse | Promise<HttpResponse>,
-    extraFields: Fields = [],
+    extraFields: Fields,
   ): HttpResponse | Promise<HttpResponse> | null {
+    const fail = (status: number, fields: Fields) =>
+      this.#errors.response({ status, extraFields: [...fields, ...extraFields] }, request);
     for (const { basicAuth, source } of rules) {
       let checked: boolean | Promise<boolean>;
       const busy = (error: unknown) => {
-        if (!(error instanceof HttpError)) throw error; // too many are being checked
-        const fields = [...BUSY_FIELDS, ...extraFields];
-        return this.#errors.response({ status: error.status, url, extraFields: fields }, request, context);
+        if (!(error instanceof HttpError)) throw error;
+        return fail(error.status, BUSY_FIELDS); // too many passwords are being checked
       };
       try {
-        checked = basicAuth.check(request, context);
+        checked = basicAuth.check(request.http, request.context);
       } catch (error) {
         return busy(error);
       }
       if (checked === true) continue;
       const reject = () => {
-        this.#trace("rule", `auth ${source}: a user name and a password are required`);
-        const fields = [...basicAuth.challenge, ...extraFields];
-        return this.#errors.response({ status: 401, url, extraFields: fields }, request, context);
+        request.trace?.("rule", `auth ${source}: a user name and a password are required`);
+        return fail(401, basicAuth.challenge);
       };
       return checked === false ? reject() : checked.then((isRight) => isRight ? retry() : reject(), busy);
     }

@@ -7,6 +7,7 @@
  */
 import type { SiteSettings } from "./settings/site_settings.ts";
 import type { HandlerContext } from "../../server/connection/handler.ts";
+import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { browse } from "./responses/browse.ts";
@@ -14,17 +15,18 @@ import { Compressor } from "./responses/compressor.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
 import { FieldPolicy } from "./rules/field_policy.ts";
 import { FileCache } from "./cache/file_cache.ts";
-import { type Validation } from "./settings/site_options.ts";
+import type { Trace, Validation } from "./settings/site_options.ts";
 import { Forms } from "./responses/forms.ts";
 import { Authorization } from "./authorization.ts";
 import { ListingBodies } from "./listing/listing_bodies.ts";
-import { Locator, type Trace } from "./lookup/locator.ts";
+import { Locator } from "./lookup/locator.ts";
 import { Lookup } from "./lookup/lookup.ts";
 import type { ContentSource } from "./content/content_source.ts";
 import { judgeNavigation } from "./responses/navigation.ts";
 import { PlainErrors } from "./responses/plain_errors.ts";
 import { Presenter } from "./responses/presenter.ts";
 import type { Result } from "./responses/representation.ts";
+import { SiteRequest } from "./responses/site_request.ts";
 import { canonicalPathIn, encodePath, resolvePath } from "./files/resolve_path.ts";
 import type { Resource } from "./cache/resource.ts";
 import { Resources } from "./content/resources.ts";
@@ -34,7 +36,9 @@ import { FallbackFiles } from "./responses/fallback_files.ts";
 import type { WatchTree } from "./watch/watch_tree.ts";
 
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
-const encoder = new TextEncoder();
+
+/** A response, at once or as a promise. */
+type Answer = HttpResponse | Promise<HttpResponse>;
 
 /** Answers the requests for one site. */
 export class Site {
@@ -55,39 +59,34 @@ export class Site {
   readonly #presenter: Presenter;
   readonly #listingBodies = new ListingBodies();
   readonly #fallbackFiles: FallbackFiles;
-  readonly #trace: Trace;
-  /** Somebody hears the notes. */
-  readonly #explains: boolean;
-  /** Requests whose answers are promised. */
+  /** Requests whose response is a pending promise. */
   #pending = 0;
   #isOpen = true;
   #isClosing = false;
 
   /**
-   * `owner` is what known requests are asked by for what they remember of this site; `open` gives what it is served from.
+   * Known requests remember their answers for `owner`; `open` returns what the site is served from. `onNotice` gets one
+   * line for each file that is probably a mistake.
+   * @throws {TypeError} for a rule that cannot be followed
    * @throws {SystemError} as `open` does
    */
   constructor(
     settings: SiteSettings,
     owner: object,
     open: () => ContentSource,
-    trace: Trace | null = null,
     onNotice?: (message: string) => void,
   ) {
     this.#settings = settings;
-    this.#trace = trace ?? (() => {});
-    this.#explains = trace !== null;
     this.#rules = new Rules(settings);
-    this.#policy = new FieldPolicy(settings, this.#rules); // what throws because of a rule comes before what is opened
+    this.#policy = new FieldPolicy(settings, this.#rules); // before `open`: a bad rule leaves nothing open
     const origin = this.#origin = open().hold();
     const { root, tree, loader, validation, fileBytesMax, memory, tags, hidden } = origin;
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;
     const cache = this.#cache = new FileCache(root, validation, tree, memory);
-    const locator = this.#locator = new Locator(settings, this.#rules, this.#trace, onNotice);
-    const parts = { cache, tree, loader, locator, hidden, trace: this.#trace, fileBytesMax };
-    this.#resources = new Resources(settings, parts);
+    const locator = this.#locator = new Locator(settings, this.#rules, onNotice);
+    this.#resources = new Resources(settings, { cache, tree, loader, locator, hidden, fileBytesMax });
     this.#presenter = new Presenter({
       cache,
       loader,
@@ -95,40 +94,46 @@ export class Site {
       policy: this.#policy,
       owner,
       forms: new Forms(cache, new Compressor(), tags),
-      trace: this.#trace,
     });
-    this.#fallbackFiles = new FallbackFiles(this.#resources, this.#presenter, () => new Lookup(root, tree));
+    this.#fallbackFiles = new FallbackFiles(
+      this.#resources,
+      this.#presenter,
+      (trace) => new Lookup(root, tree, trace),
+    );
     this.#plain = new PlainErrors(this.#policy);
-    this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles, this.#trace);
-    this.#authorization = new Authorization(this.#rules, this.#errors, this.#trace);
+    this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles);
+    this.#authorization = new Authorization(this.#rules, this.#errors);
   }
 
-  /** Of its files in memory. */
+  /** Returns how many files are in memory, and the counters of the cache. */
   snapshot(): ReturnType<FileCache["snapshot"]> {
     return this.#cache.snapshot();
   }
 
-  /** Closes what it holds open, once those are answered who wait for a password, or for a tag, to be computed. */
+  /** Closes the site once every pending response is made; until then the files behind it stay open. */
   close(): void {
     this.#isClosing = true;
-    this.#cache.clear(); // nobody who remembers an answer gets it again
+    this.#cache.clear(); // remembered answers end with their resources
     if (this.#pending > 0 || !this.#isOpen) return;
     this.#isOpen = false;
     this.#origin.release();
   }
 
-  /** Answers a request. */
-  handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const response = this.#answer(request, context);
-    if (this.#explains) return this.#explain(Promise.resolve(response), request);
-    return response instanceof HttpResponse ? response : this.#hold(response);
+  /** Answers `http`. `trace` records why; null while the site serves. */
+  handle(http: HttpRequest, context: HandlerContext, trace: Trace | null): Answer {
+    const request = SiteRequest.take(http, context, trace);
+    const response = this.#answer(request);
+    if (trace !== null) return this.#explain(Promise.resolve(response), request);
+    if (!(response instanceof HttpResponse)) return this.#hold(response);
+    request.release();
+    return response;
   }
 
-  /** Notes the header rules that hold, some of which depend on the type that is sent. */
-  async #explain(response: Promise<HttpResponse>, request: HttpRequest): Promise<HttpResponse> {
+  /** Records which header rules apply; this comes last, since some depend on the type that is sent. */
+  async #explain(response: Promise<HttpResponse>, { http, trace }: SiteRequest): Promise<HttpResponse> {
     const answer = await this.#hold(response);
-    const url = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
-    for (const line of this.#rules.describeFields(url, answer)) this.#trace("fields", line);
+    const url = canonicalPathIn(http.buffer, http.pathStart, http.pathEnd);
+    for (const line of this.#rules.describeFields(url, answer)) trace?.("fields", line);
     return answer;
   }
 
@@ -142,116 +147,89 @@ export class Site {
     }
   }
 
-  #answer(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const { method } = request;
-    if (method !== "GET" && method !== "HEAD") return this.#other(request, context);
-    const cached = this.#cache.find(request.buffer, request.pathStart, request.pathEnd, context);
-    return cached === null ? this.#resolve(request, context) : this.#present(cached, request, context);
+  #answer(request: SiteRequest): Answer {
+    const { http, context } = request;
+    if (http.method !== "GET" && http.method !== "HEAD") return this.#other(request);
+    const cached = this.#cache.find(http.buffer, http.pathStart, http.pathEnd, context);
+    return cached === null ? this.#resolve(request) : this.#present(cached, request);
   }
 
-  /** OPTIONS, also of another origin's script that asks first; and what is not allowed. Neither looks at files. */
-  #other(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const path = canonicalPathIn(request.buffer, request.pathStart, request.pathEnd);
-    if (request.method !== "OPTIONS") return this.#fail(405, path, request, context, ALLOW);
+  /** Answers OPTIONS, CORS preflights among them, and refuses other methods. Looks at no file. */
+  #other(request: SiteRequest): Answer {
+    const { http } = request;
+    const path = request.url = canonicalPathIn(http.buffer, http.pathStart, http.pathEnd);
+    if (http.method !== "OPTIONS") return this.#fail(405, request, ALLOW);
     const { cors } = this.#policy;
-    const extraFields = [...ALLOW, ...cors.preflight(request) ?? []];
-    const what = { path, status: 204, fileName: null, mediaType: null, origin: cors.originOf(request) };
+    const extraFields = [...ALLOW, ...cors.preflight(http) ?? []];
+    const what = { path, status: 204, fileName: null, mediaType: null, origin: cors.originOf(http) };
     return new HttpResponse(204, this.#policy.fieldsOf(extraFields, what), null);
   }
 
-  /** With what is known already of the URL's file. */
-  #present(
-    resource: Resource,
-    request: HttpRequest,
-    context: HandlerContext,
-  ): HttpResponse | Promise<HttpResponse> {
+  /** Answers with `resource`, which is what the URL leads to. */
+  #present(resource: Resource, request: SiteRequest): Answer {
+    request.url = resource.url;
     if (resource.auth.length > 0) {
-      const denied = this.#deny(resource.auth, resource.url, request, context);
+      const denied = this.#deny(resource.auth, request);
       if (denied !== null) return denied;
     }
-    const result = this.#presenter.present(resource, request, context);
-    if (!(result instanceof Promise)) return this.#settle(result, resource.url, request, context);
-    return result.then((result) => this.#settle(result, resource.url, request, context));
+    return this.#settle(this.#presenter.present(resource, request), request);
   }
 
-  #settle(
-    result: Result,
-    url: string,
-    request: HttpRequest,
-    context: HandlerContext,
-  ): HttpResponse | Promise<HttpResponse> {
+  /** Returns the response of `result`, or the error page of its failure. */
+  #settle(result: Result | Promise<Result>, request: SiteRequest): Answer {
     if (result instanceof HttpResponse) return result;
-    this.#trace("reason", reasonOf(result.failure));
-    return this.#fail(result.failure, url, request, context, result.extraFields);
+    if (result instanceof Promise) return result.then((result) => this.#settle(result, request));
+    request.trace?.("reason", reasonOf(result.failure));
+    return this.#fail(result.failure, request, result.extraFields);
   }
 
-  /** Null: whoever asks may see it. */
-  #deny(
-    rules: readonly CompiledAuth[],
-    url: string,
-    request: HttpRequest,
-    context: HandlerContext,
-    extraFields: Fields = [],
-  ): HttpResponse | Promise<HttpResponse> | null {
-    return this.#authorization.deny(
-      rules,
-      url,
-      request,
-      context,
-      () => this.#answer(request, context),
-      extraFields,
-    );
+  /** Returns what the client gets in place of the answer; null when the request satisfies all `rules`. */
+  #deny(rules: readonly CompiledAuth[], request: SiteRequest, extraFields: Fields = []): Answer | null {
+    return this.#authorization.deny(rules, request, () => this.#answer(request), extraFields);
   }
 
-  #resolve(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
-    const resolved = resolvePath(request.buffer, request.pathStart, request.pathEnd);
+  #resolve(request: SiteRequest): Answer {
+    const { http, context, trace } = request;
+    const resolved = resolvePath(http.buffer, http.pathStart, http.pathEnd);
     if (typeof resolved === "number") {
-      this.#trace("reason", resolved === 404 ? HIDDEN : MALFORMED);
-      return this.#fail(resolved, "", request, context);
+      trace?.("reason", resolved === 404 ? HIDDEN : MALFORMED);
+      return this.#fail(resolved, request);
     }
     this.#tree?.drain(context.turn);
-    const url = encodePath(resolved.path, resolved.isDirectory);
-    this.#trace("path", url);
-    const key = encoder.encode(url);
-    if (url !== request.path || request.pathStart === request.pathEnd) { // another spelling
+    const url = request.url = encodePath(resolved.path, resolved.isDirectory);
+    trace?.("path", url);
+    const key = encodeUtf8(url);
+    if (url !== http.path || http.pathStart === http.pathEnd) { // another spelling
       const cached = this.#cache.find(key, 0, key.length, context);
-      if (cached !== null) return this.#present(cached, request, context);
+      if (cached !== null) return this.#present(cached, request);
     }
     this.#cache.misses++;
-    const redirect = this.#rules.redirect(url, request.query);
+    const redirect = this.#rules.redirect(url, http.query);
     if (redirect !== null) {
-      this.#trace("rule", `redirect ${redirect.source} to ${redirect.location}`);
-      return this.#movedTo(redirect.location, redirect.status, url, request);
+      trace?.("rule", `redirect ${redirect.source} to ${redirect.location}`);
+      return this.#movedTo(redirect.location, redirect.status, request);
     }
-    const lookup = new Lookup(this.#root, this.#tree);
+    const lookup = new Lookup(this.#root, this.#tree, trace);
     try {
       const location = this.#locator.locate(resolved, url, lookup);
       const auth = this.#authorization.rulesFor(url, location);
-      const denied = auth.length === 0 ? null : this.#deny(auth, url, request, context);
+      const denied = auth.length === 0 ? null : this.#deny(auth, request);
       if (denied !== null) return denied;
       switch (location.kind) {
         case "moved":
-          this.#trace("rule", `moved to ${location.url}`);
-          return this.#movedTo(
-            location.url + encodeQuery(request.query),
-            301,
-            url,
-            request,
-            this.#policy.found,
-          );
+          trace?.("rule", `moved to ${location.url}`);
+          return this.#movedTo(location.url + encodeQuery(http.query), 301, request, this.#policy.found);
         case "directory":
-          return this.#browse(location.path, url, auth, request, context);
+          return this.#browse(location.path, auth, request);
         case "error":
-          this.#trace("reason", location.why);
-          return location.status === 404
-            ? this.#missing(url, request, context)
-            : this.#fail(location.status, url, request, context);
+          trace?.("reason", location.why);
+          return location.status === 404 ? this.#missing(request) : this.#fail(location.status, request);
         case "file": {
           const resource = this.#resources.make(location, key, url, auth, lookup);
-          if (resource === null) return this.#missing(url, request, context);
-          // A rule that redirects from here with another query would not be found by the path alone.
+          if (resource === null) return this.#missing(request);
+          // The cache finds by the path alone: it would hide a rule that redirects this path with another query.
           if (this.#rules.redirect(url, "") !== null) resource.isNew = false;
-          return this.#present(resource, request, context);
+          return this.#present(resource, request);
         }
       }
     } finally {
@@ -262,23 +240,17 @@ export class Site {
   #movedTo(
     location: string,
     status: number,
-    url: string,
-    request: HttpRequest,
+    request: SiteRequest,
     extraFields: Fields = [],
   ): HttpResponse {
-    return this.#plain.response(status, url, [["Location", location], ...extraFields], request);
+    return this.#plain.response(status, [["Location", location], ...extraFields], request);
   }
 
-  #browse(
-    path: Uint8Array<ArrayBuffer>,
-    url: string,
-    auth: readonly CompiledAuth[],
-    request: HttpRequest,
-    context: HandlerContext,
-  ): HttpResponse | Promise<HttpResponse> {
-    this.#trace("rule", "browse: the directory is listed");
-    const origin = this.#policy.cors.originOf(request);
-    const listed = browse(path, url, request, context, {
+  /** Lists the directory `path`, whose visitors satisfied the rules `auth`. */
+  #browse(path: Uint8Array<ArrayBuffer>, auth: readonly CompiledAuth[], request: SiteRequest): Answer {
+    request.trace?.("rule", "browse: the directory is listed");
+    const origin = this.#policy.cors.originOf(request.http);
+    const listed = browse(path, request, {
       listings: this.#origin.listings,
       bodies: this.#listingBodies,
       rules: this.#rules,
@@ -286,7 +258,7 @@ export class Site {
       givesTags: this.#settings.etag !== "off",
       addFields: (extraFields, status, mediaType) =>
         this.#policy.fieldsOf(extraFields, {
-          path: url,
+          path: request.url,
           status,
           fileName: null,
           mediaType,
@@ -294,37 +266,29 @@ export class Site {
           isPrivate: auth.length > 0,
         }),
     });
-    if (!(listed instanceof Promise)) return this.#settle(listed, url, request, context);
-    return listed.then((listed) => this.#settle(listed, url, request, context));
+    return this.#settle(listed, request);
   }
 
-  /** Nothing is at `url`: a page of an application that finds its way itself, or 404. */
-  #missing(url: string, request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
+  /** Answers a request for a URL without a file: with the page of a single-page application (`spa`), or 404. */
+  #missing(request: SiteRequest): Answer {
     const { spa } = this.#settings;
-    if (spa === null) return this.#fail(404, url, request, context);
-    const { isNavigation, vary, why } = judgeNavigation(url, request);
-    this.#trace("rule", isNavigation ? `${why} gets ${spa}` : why);
-    if (!isNavigation) return this.#fail(404, url, request, context, vary);
-    const rule = this.#rules.auth(spa); // the page itself may be for a few only
-    const denied = rule === null ? null : this.#deny([rule], url, request, context, vary);
+    if (spa === null) return this.#fail(404, request);
+    const { isNavigation, vary, why } = judgeNavigation(request.url, request.http);
+    request.trace?.("rule", isNavigation ? `${why} gets ${spa}` : why);
+    if (!isNavigation) return this.#fail(404, request, vary);
+    const rule = this.#rules.auth(spa); // the page may need a password even where the URL does not
+    const denied = rule === null ? null : this.#deny([rule], request, vary);
     if (denied !== null) return denied;
-    const fallback = { url, status: 200, extraFields: vary, isPrivate: rule !== null };
-    const result = this.#fallbackFiles.present(spa, fallback, request, context);
+    const fallback = { status: 200, extraFields: vary, isPrivate: rule !== null };
+    const result = this.#fallbackFiles.present(spa, fallback, request);
     const settle = (result: Result | null) =>
       result instanceof HttpResponse
         ? result
-        : this.#fail(result?.failure ?? 404, url, request, context, [...result?.extraFields ?? [], ...vary]);
+        : this.#fail(result?.failure ?? 404, request, [...result?.extraFields ?? [], ...vary]);
     return result instanceof Promise ? result.then(settle) : settle(result);
   }
 
-  /** The answer to an error. */
-  #fail(
-    status: number,
-    url: string,
-    request: HttpRequest,
-    context: HandlerContext,
-    extraFields: Fields = [],
-  ): HttpResponse | Promise<HttpResponse> {
-    return this.#errors.response({ status, url, extraFields }, request, context);
+  #fail(status: number, request: SiteRequest, extraFields: Fields = []): Answer {
+    return this.#errors.response({ status, extraFields }, request);
   }
 }

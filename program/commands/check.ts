@@ -3,12 +3,13 @@
  * @module
  */
 import { workingDirectory } from "../../ffi/process/process.ts";
-import { FLAG_FORMS, keyOf } from "../config/flags/flag_forms.ts";
 import { combine, type OtherChoices, readOthers, unknownVariables } from "../config/load_settings.ts";
-import { JOINED_KEYS } from "../config/overruled.ts";
-import type { Arguments, CommandLine, FlagChoices } from "../config/settings/settings.ts";
+import { chosenValue, nameIn } from "../config/overruled.ts";
+import { TIME } from "../config/settings/kinds.ts";
+import { JOINED_KEYS, LIMITS, propertyOf } from "../config/settings/table.ts";
+import type { Arguments, CommandLine } from "../config/settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
-import { configText, propertyOf, writtenConfig } from "../config/file/write_config.ts";
+import { configText, writtenConfig } from "../config/file/write_config.ts";
 
 import { checkAdmin } from "../setup/admin.ts";
 import { withPlace } from "../config/config_place.ts";
@@ -24,7 +25,7 @@ const KIB = 1024;
 const SIZES_MEANT_MIN = { cacheSize: KIB * KIB, cacheFileSize: KIB, maxBody: KIB } as const;
 /** A longer timeout is probably a number of milliseconds. A number without a unit counts seconds. */
 const TIME_MEANT_MS_MAX = 60 * 60 * 1000;
-const TIMES = ["headTimeout", "bodyTimeout", "sendTimeout", "keepAliveTimeout", "gracePeriod"];
+const TIMES = LIMITS.filter(({ kind }) => kind === TIME).map(({ key }) => key);
 
 /**
  * Prints the settings in force as the text of a configuration file, and warns of likely mistakes. `--verbose` adds
@@ -78,22 +79,12 @@ async function validate(command: CommandLine): Promise<void> {
 
 /** Returns where a setting comes from: `--port`, `EPOLLET_PORT`, the path of a file, or `default`. */
 function origin(key: string, args: Arguments, { environment, file }: OtherChoices): string {
-  const origins: string[] = [];
-  const saying = (choices: FlagChoices) => nameIn(choices, key);
-  for (const name of [saying(args), saying(environment)]) if (name !== null) origins.push(name);
-  if (file !== null && (Object.hasOwn(file.program, propertyOf(key)) || Object.hasOwn(file.site, key))) {
-    origins.push(file.path);
-  }
-  if (key === "hosts" && file !== null && file.hosts.size > 0) origins.push(file.path);
+  const origins = [args, environment]
+    .filter((choices) => chosenValue(choices, key) !== undefined)
+    .map((choices) => nameIn(choices, key) ?? "argument");
+  const isInFile = file !== null &&
+    (key === "hosts" ? file.hosts.size > 0 : chosenValue(file, key) !== undefined);
+  if (isInFile) origins.push(file.path);
   if (origins.length === 0) return "default";
   return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]!);
-}
-
-/** Returns the flag or the variable that sets `key`, or null. */
-function nameIn({ flags, program, site }: FlagChoices, key: string): string | null {
-  for (const name of flags.names) {
-    const form = FLAG_FORMS.get(name);
-    if (form !== undefined && keyOf(form.flag) === key) return flags.label(name);
-  }
-  return Object.hasOwn(program, propertyOf(key)) || Object.hasOwn(site, key) ? "argument" : null;
 }

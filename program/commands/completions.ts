@@ -1,23 +1,23 @@
 /**
- * `--completions`: a script that lets a shell complete the program's flags, made from their table.
+ * `--completions`: a script that completes flags in a shell, made from their table.
  * @module
  */
 import { FLAG_FORMS, type FlagForm, formsOf } from "../config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../config/flags/flags.ts";
-import type { Shell } from "../config/settings/values.ts";
+import type { Shell } from "../config/settings/settings.ts";
 
-/** What a value can be completed with: words, or something that the shell knows. */
+/** What a value is completed with: words, or names that the shell knows. */
 type Candidates = readonly string[] | "files" | "directories" | "users";
 
-/** The script for a shell, without the last line's end. */
+/** Returns the script for a shell, without a newline at its end. */
 export function completionsFor(shell: Shell): string {
   return { bash, zsh, fish }[shell]();
 }
 
-/** What is known of a flag's value: its values, or what `--help` calls it. */
+/** The candidates for the value of a flag. */
 function candidatesOf({ value, values, isOptional }: Flag): Candidates {
   if (values !== undefined) return values;
-  if (value === "FILE" && !isOptional) return "files"; // else it is a file of the site, as a URL's path names it
+  if (value === "FILE" && !isOptional) return "files"; // the optional FILE of --spa is a path of the site
   if (value === "DIR") return "directories";
   return value?.startsWith("NAME[") ? "users" : [];
 }
@@ -27,17 +27,17 @@ function takesWord({ flag, isOpposite }: FlagForm): boolean {
   return flag.value !== undefined && !flag.isOptional && !isOpposite;
 }
 
-/** True for a form whose value may be left out, where it is known what it can be. */
+/** True for a form whose optional value has known candidates. */
 function hasWords({ flag, isOpposite }: FlagForm): boolean {
   return flag.isOptional === true && flag.values !== undefined && !isOpposite;
 }
 
-/** As they are typed, the short form first. */
+/** The spellings of a form, the short one first. */
 function spellings({ name, flag, isOpposite }: FlagForm): string[] {
   return flag.letter === undefined || isOpposite ? [`--${name}`] : [`-${flag.letter}`, `--${name}`];
 }
 
-/** What a form does, for people. */
+/** The description of a form. */
 function describe({ flag, isOpposite }: FlagForm): string {
   return isOpposite ? `the opposite of --${flag.name}` : flag.help;
 }
@@ -48,7 +48,7 @@ function bash(): string {
   const cases = forms.filter((form) => takesWord(form) || hasWords(form)).map((form) => {
     const candidates = candidatesOf(form.flag);
     const how = typeof candidates === "string" ? generators[candidates] : `-W '${candidates.join(" ")}'`;
-    // Behind a flag whose value may be left out, another word is not its value.
+    // The word after a flag with an optional value is not its value.
     const patterns = spellings(form).map((name) => takesWord(form) ? `${name} | ${name}=` : `${name}=`);
     return `    ${patterns.join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
   });

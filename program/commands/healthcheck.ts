@@ -5,7 +5,7 @@
 import { awaitReadable, awaitWritable, connectTcp } from "../../ffi/socket/client_socket.ts";
 import { describeErrno, EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
 import { close, formatAddress, recv, send } from "../../ffi/socket/socket.ts";
-import { type AdminAddress, DEFAULT_ADMIN } from "../config/settings/admin_address.ts";
+import { type AdminAddress, DEFAULT_ADMIN } from "../config/settings/program_kinds.ts";
 import { loadSettings } from "../config/load_settings.ts";
 import type { Arguments } from "../config/settings/settings.ts";
 import { UsageError } from "../../server/usage_error.ts";

@@ -1,35 +1,71 @@
 /**
- * The text of `--help`, out of the table of flags.
+ * The texts of `--help` and `-h`, out of the table of flags.
  * @module
  */
-import { type Flag, FLAG_GROUPS } from "../config/flags/flags.ts";
-import { DEFAULT_PORT } from "../config/settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
+import { type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
+import { DEFAULT_PORT } from "../config/settings/settings.ts";
+
+/** The width of a terminal. */
+const COLUMNS = 80;
+/** Columns of a flag with its letter and value. */
+const FLAG_COLUMNS = 29;
+
+const USAGE = `epollet [PORT] [ROOT] [flags]
+
+Serves the files below ROOT (${DEFAULT_SITE_SETTINGS.root}) on PORT (${DEFAULT_PORT}).`;
+
+/** The flags of `-h`, in this order. */
+const COMMON: readonly string[] = "host spa browse compress cors header auth config check workers".split(" ");
 
 /** The text of `--help`. */
 export function helpText(): string {
   const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
-  return `epollet [PORT] [ROOT] [flags]
-
-Serves the files below ROOT (${DEFAULT_SITE_SETTINGS.root}) on PORT (${DEFAULT_PORT}), or what --handler names.
+  return `${USAGE}
 
 ${groups.join("\n\n")}
 
-No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files
-(a.js.br, .zst, .gz). Only in the configuration file: redirects, rewrites, fields and passwords
-by path, virtual hosts.
-An argument that begins with a digit is PORT, one that does not is ROOT: epollet ./public will do.
-A switch has its opposite, --no-browse or --keep-alive; so has a value that may be none: --no-user.
-Settings may also stand in the environment: EPOLLET_CACHE_SIZE=64M is --cache-size 64M,
-EPOLLET_BROWSE=false is --no-browse; PORT is read where EPOLLET_PORT is not set.
-Flags count more than the environment, the environment more than the configuration file.
-Exit status: 0 after SIGINT or SIGTERM; 1 when it cannot run, when a second signal does not wait,
-and when --healthcheck finds it unwell; 2 for a mistake of the user's;
-130 when Ctrl-C ends --hash-password.`;
+The argument that begins with a digit is PORT, another one is ROOT.
+--no-NAME turns NAME off or unsets it: --no-browse, --no-user.
+Only the configuration file has redirects, rewrites, headers and passwords by
+path, and virtual hosts. Conditional requests, byte ranges, 404.html and
+precompressed files (a.js.br, .zst, .gz) need no flag.
+In the environment EPOLLET_CACHE_SIZE=64M is --cache-size 64M, and
+EPOLLET_BROWSE=false is --no-browse. PORT is read if EPOLLET_PORT is not set.
+Flags overrule the environment, which overrules the configuration file.
+Exit status: 0 after SIGINT or SIGTERM; 1 when it cannot run, when a second
+signal does not wait, and when --healthcheck finds it unwell; 2 for a mistake in
+the settings; 130 when Ctrl-C ends --hash-password.`;
 }
 
+/** The text of `-h`. */
+export function shortHelp(): string {
+  const flags = COMMON.map((name) => FLAGS.find((flag) => flag.name === name)!);
+  return `${USAGE}
+
+Examples
+  epollet                                  ./html on port ${DEFAULT_PORT}
+  epollet 8080 ./public                    another folder on port 8080
+  epollet 8080 dist --spa --compress       a single-page application
+  epollet 80 /srv/www --user www-data      in production, started as root
+  epollet --check --config epollet.json    check a configuration file
+
+Common flags
+${flags.map(row).join("\n")}
+
+All flags: epollet --help. The manual page: epollet --man.`;
+}
+
+/** A flag and its line of help, which goes on below itself where it is too long. */
 function row({ name, letter, value, isOptional, help }: Flag): string {
   const short = letter === undefined ? "    " : `-${letter}, `;
   const argument = value === undefined ? "" : isOptional ? `[=${value}]` : ` ${value}`;
-  return `  ${`${short}--${name}${argument}`.padEnd(30)} ${help}`;
+  const lines = [""];
+  for (const word of help.split(" ")) {
+    const line = `${lines.at(-1)} ${word}`;
+    if (line.length > COLUMNS - FLAG_COLUMNS - 2) lines.push(` ${word}`);
+    else lines[lines.length - 1] = line;
+  }
+  const indent = `\n${" ".repeat(FLAG_COLUMNS + 2)}`;
+  return `  ${`${short}--${name}${argument}`.padEnd(FLAG_COLUMNS)}${lines.join(indent)}`;
 }

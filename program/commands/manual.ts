@@ -2,16 +2,16 @@
  * `--man`: the manual page, epollet(1), in the macros of man(7); its options come from the table of flags.
  * @module
  */
-import { formsOf, keyOf, variableOf } from "../config/flags/flag_forms.ts";
+import { formsOf, variableOf } from "../config/flags/flag_forms.ts";
 import { DEFAULT_CONFIG, type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 
-/** When its words were last changed: a page has to have a date, and the same program the same page. */
-const DATE = "2026-11-21";
+/** The date of the last change of its words: man(7) wants one, and one program prints one page. */
+const DATE = "2026-11-29";
 const { root } = DEFAULT_SITE_SETTINGS;
 
-/** Text as roff takes it: what would be a command or another character stands for itself. */
+/** Escapes `text` for roff, so that no character is a command. */
 function plain(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
     .replaceAll("^", "\\(ha").replaceAll("`", "\\(ga").replaceAll("'", "\\(aq").replaceAll('"', "\\(dq");
@@ -26,21 +26,21 @@ function italic(text: string): string {
   return `\\fI${plain(text)}\\fR`;
 }
 
-/** Things and what there is to say about each; both are roff already. */
-function list(items: readonly (readonly [thing: string, words: string])[]): string {
-  return items.map(([thing, words]) => `.TP\n${thing}\n${words}`).join("\n");
+/** A list of terms and their descriptions, both in roff. */
+function list(items: readonly (readonly [term: string, words: string])[]): string {
+  return items.map(([term, words]) => `.TP\n${term}\n${words}`).join("\n");
 }
 
 function section(heading: string, text: string): string {
   return `.SH ${heading}\n${text}`;
 }
 
-/** A command in a line of its own, and what it does. */
+/** A command in a line of its own, after what it does. */
 function example(words: string, command: string): string {
   return `${plain(words)}\n.RS 4\n.EX\n${plain(command)}\n.EE\n.RE`;
 }
 
-/** The title of a flag: every form of it, and its value. */
+/** The term of a flag: every form of it, and its value. */
 function title(flag: Flag): string {
   const { letter, value, isOptional } = flag;
   const argument = value === undefined
@@ -53,14 +53,13 @@ function title(flag: Flag): string {
   return [...short, own + argument, ...(opposite === undefined ? [] : [opposite])].join(", ");
 }
 
-/** One sentence, and what the same is called elsewhere. */
+/** The line of help as a sentence, and the key in the file. */
 function describe(flag: Flag): string {
-  const { help, values } = flag;
-  const isName = values?.some((value) => help.startsWith(value)); // which stays as it is written
+  const { help, key, values } = flag;
+  const isName = values?.some((value) => help.startsWith(value)); // a value stays as it is written
   const words = [`${plain((isName ? help[0] : help[0]!.toUpperCase()) + help.slice(1))}.`];
   if (flag.isRepeatable) words.push("It may be given several times.");
-  const key = keyOf(flag);
-  if (key !== null) words.push(`In the file: ${bold(key)}.`);
+  if (key !== undefined) words.push(`In the file: ${bold(key)}.`);
   return words.join("\n");
 }
 
@@ -73,16 +72,16 @@ function options(): string {
 }
 
 function environment(): string {
-  // Of two forms, that which switches on: EPOLLET_SANDBOX=false is easier to read than EPOLLET_NO_SANDBOX=true.
+  // The form that switches on: EPOLLET_SANDBOX=false is easier to read than EPOLLET_NO_SANDBOX=true.
   const shown = FLAGS.map((flag) =>
     formsOf(flag).find(({ name }) => !name.startsWith("no-")) ?? formsOf(flag)[0]!
   );
   const variables = shown.flatMap((form) => variableOf(form) ?? []);
   return `${
     plain(
-      `Every flag that sets something has a variable, named after it (EPOLLET_NO_BROWSE is --no-browse).
+      `Every flag that sets something has a variable named after it (EPOLLET_NO_BROWSE is --no-browse).
 Switches take true or false (also yes and no, on and off, 1 and 0); where a flag may be given several times,
-each line is a value. An empty variable counts as none, and so does what Kubernetes puts into EPOLLET_PORT
+each line is a value. An empty variable counts as unset, and so does what Kubernetes puts into EPOLLET_PORT
 beside a Service of that name (tcp://ADDRESS:PORT).`,
     )
   }
@@ -95,7 +94,7 @@ ${
   }`;
 }
 
-/** Lines of text of a width that editors and mandoc like; commands, and what is shown as it is, stay. */
+/** Breaks text into lines of a width that editors and mandoc like; commands and examples stay as they are. */
 function fill(page: string): string {
   let isShown = false;
   let previous = "";
@@ -122,15 +121,15 @@ export function manualPage(version: string): string {
       `Serves the files below ${italic("ROOT")} (${plain(root)}) on ${
         italic("PORT")
       } (${DEFAULT_PORT}) over HTTP/1.1.
-An argument that begins with a digit is the port, one that does not is the root.
-No flag is needed for conditional requests, byte ranges, 404.html, and precompressed files beside the plain ones.
+The argument that begins with a digit is the port, another one is the root.
+Conditional requests, byte ranges, 404.html and precompressed files beside the plain ones need no flag.
 .PP
-What is sent is never stale: a request that was sent after a file was changed gets the file as it is now.
+Files are served as they are when a request arrives, also right after a change.
 Nothing outside of the root is served, whatever a URL or a symbolic link says.
-Hidden files are not found, but for ${plain("/.well-known/")}.
+Hidden files are not served, except those below ${plain("/.well-known/")}.
 .PP
-A flag counts more than the environment, the environment more than the configuration file, and the file more than the
-defaults, which are in parentheses below.`,
+Flags overrule the environment, which overrules the configuration file, which overrules the defaults (in parentheses
+below).`,
     ),
     section("OPTIONS", options()),
     section("ENVIRONMENT", environment()),
@@ -139,8 +138,8 @@ defaults, which are in parentheses below.`,
       list([
         [
           italic(DEFAULT_CONFIG),
-          `Settings and rules, in JSON with comments: what flags say, under their names in camelCase, and redirects,
-rewrites, fields and passwords by path, and virtual hosts.
+          `Settings and rules, in JSON with comments: those of flags, under their names in camelCase, and redirects,
+rewrites, headers and passwords by path, and virtual hosts.
 Unless ${
             bold("--config")
           } names it, it decides about the site at or below its directory and about nothing else.
@@ -156,18 +155,19 @@ ${bold("--check")} prints one with all that is in force; with ${
       list([
         [
           `${bold("SIGTERM")}, ${bold("SIGINT")}`,
-          "It takes no new clients, finishes what it is sending, and ends. A second one does not wait.",
+          "It accepts no more connections, finishes the responses that it is sending, and ends. After a second signal it ends at once.",
         ],
         [
           bold("SIGHUP"),
-          "The configuration is read again; where it has a mistake, the old one stays in force.",
+          "The configuration is read again. If it has a mistake, the old one stays in force.",
         ],
-        [bold("SIGUSR1"), "Log files are opened again, since somebody has renamed them."],
+        [bold("SIGUSR1"), "Log files are opened again, after a rotation has renamed them."],
         [
           bold("SIGUSR2"),
-          `A new process of the program takes over its sockets, and the old one finishes what it is sending.
-One that serves alone has given up the right to start programs, unless it has ${bold("--no-sandbox")};
-with ${bold("--workers")} there is a process that has not.`,
+          `A new process of the program takes over the sockets, and the old one finishes the responses that it is sending.
+This needs ${bold("--workers")} or ${
+            bold("--no-sandbox")
+          }: a single process in the sandbox cannot start programs.`,
         ],
       ]),
     ),
@@ -177,7 +177,7 @@ with ${bold("--workers")} there is a process that has not.`,
         [bold("0"), "It was ended by a signal, or has printed what it was asked for."],
         [
           bold("1"),
-          `It cannot run: the port is taken, a right is missing. Also when a second signal does not wait, and when
+          `It cannot run: the port is taken, a permission is missing. Also after a second signal, and when
 ${bold("--healthcheck")} finds it unwell.`,
         ],
         [
@@ -192,12 +192,12 @@ ${bold("--healthcheck")} finds it unwell.`,
       [
         example("A directory on the default port:", "epollet ./public"),
         example(
-          "An application of one page, compressed, on port 8080:",
+          "A single-page application, compressed, on port 8080:",
           "epollet 8080 dist --spa --compress",
         ),
         example("As another user, on a port that needs root:", "epollet 80 /srv/www --user www-data"),
-        example("Is the configuration in order?", "epollet --check --config /etc/epollet.json"),
-        example("Why is a URL answered as it is?", "epollet --explain /old/page"),
+        example("Check the configuration:", "epollet --check --config /etc/epollet.json"),
+        example("Print why a URL is answered as it is:", "epollet --explain /old/page"),
         example(
           "Completions, and this page:",
           [

@@ -1,20 +1,20 @@
 /**
- * Where in the configuration file a setting stands that is wrong, or hardly meant, only once it is looked at: a root that
- * is not there, a rule that leads nowhere.
+ * The place in the configuration file of a setting whose mistake is found later: a root that is missing, a rule that
+ * leads nowhere.
  * @module
  */
 import { Rules } from "../../handlers/site/rules/rules.ts";
 import type { CommandLine, FileChoices } from "./settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { printable, UsageError } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
+import { propertyOf } from "./settings/table.ts";
 
 /** Keys and indices from the top of the file; a host by its name in lower case. */
 export type ConfigPath = readonly [key: string, ...inside: (string | number)[]];
 
 const RULES = ["headers", "redirects", "rewrites", "auth"] as const;
 
-/** `epollet.json:3`, where the value in force at `path` is what the file says there; else null. */
+/** Returns `epollet.json:3` if the value in force at `path` is that of the file; else null. */
 export function placeOf(command: CommandLine, path: ConfigPath): string | null {
   const { file } = command;
   const own = file === null ? undefined : valueAt(file, path);
@@ -24,13 +24,13 @@ export function placeOf(command: CommandLine, path: ConfigPath): string | null {
   return JSON.stringify(inForce) === JSON.stringify(own) ? written(file, path) : null;
 }
 
-/** `line`, behind the place in the file that it is about, where there is one. */
+/** Returns `line` with the place in the file before it, if there is one. */
 export function withPlace(command: CommandLine, path: ConfigPath, line: string): string {
   const place = placeOf(command, path);
   return place === null ? line : `${place}: ${line}`;
 }
 
-/** Does what can find a mistake in the setting at `path`. @throws {UsageError} with its place in the file */
+/** Runs `work`, which may find a mistake in the setting at `path`. @throws {UsageError} with the place in the file */
 export function judgeAt<T>(command: CommandLine, path: ConfigPath, work: () => T): T {
   try {
     return work();
@@ -39,7 +39,7 @@ export function judgeAt<T>(command: CommandLine, path: ConfigPath, work: () => T
   }
 }
 
-/** The place of the rule that cannot be followed, by what was thrown because of it; null: it is not the file's. */
+/** Returns the place of the rule because of which `thrown` was thrown; null if it is not in the file. */
 export function placeOfRule({ file }: CommandLine, thrown: TypeError): string | null {
   if (file === null) return null;
   const sites = Array.from(file.hosts, ([name, site]) => ({ path: ["hosts", name], site }));

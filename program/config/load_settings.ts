@@ -1,5 +1,5 @@
 /**
- * Everything that is in force: the command line, the environment, and the configuration file if there is one.
+ * Loads the settings in force from the command line, the environment, and the configuration file if there is one.
  * @module
  */
 import { ENOENT, SystemError } from "../../ffi/libc/errno.ts";
@@ -22,30 +22,30 @@ import {
 } from "./settings/settings.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { printable, UsageError } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
+import { LISTENING_KEYS, propertyOf } from "./settings/table.ts";
 
-/** What is said beside the command line. */
+/** The sources beside the command line. */
 export interface OtherChoices {
   readonly environment: FlagChoices;
-  /** Null: there is no file. */
+  /** Null where there is no file. */
   readonly file: FileChoices | null;
 }
 
-/** A configuration file as it was read, and whether it was named, or came with the program. */
+/** A configuration file as it was read. */
 export interface ReadConfig extends ConfigText {
-  /** False: it was found in the working directory. */
+  /** False for a file that was found in the working directory; true for one that was named, or came with the program. */
   readonly isNamed: boolean;
 }
 
-/** Hears of what does not keep the program from serving. */
+/** Receives a line about something that does not keep the program from serving. */
 export type Warn = (line: string) => void;
 
 /**
- * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the program;
- * adds what they say. `given` is what somebody else has read there; null: there is none. Where nobody says a root, it is
- * the site in the program, if there is one. `warn` hears what is ignored in a file that was not named, and which keys are there twice.
- * @throws {UsageError} for a file that is missing although it is named, that cannot be read, or that has a mistake; and
- * for a variable that has one.
+ * Reads the environment, and the file that is named, or the one in the working directory, or else the one in the
+ * program, and merges them with `args`. `given` is the file if it was read already, null if there is none. Where no root
+ * is chosen, it is the site in the program, if there is one. `warn` receives what is ignored in a file that was not
+ * named, overruled keys, and repeated ones.
+ * @throws {UsageError} for a named file that is missing, a file that cannot be read, and a mistake in a file or a variable
  */
 export async function loadSettings(
   args: Arguments,
@@ -55,7 +55,7 @@ export async function loadSettings(
   return combine(args, await readOthers(args, given, warn));
 }
 
-/** Reads the environment and the file, see {@linkcode loadSettings}. @throws {UsageError} */
+/** Reads the environment and the file, as {@linkcode loadSettings} does. @throws {UsageError} */
 export async function readOthers(
   args: Arguments,
   given?: ReadConfig | null,
@@ -77,11 +77,11 @@ export async function readOthers(
   const ignored = found.ignored.filter((key) => !isOverruled(key, [args.program, environment.program]));
   if (ignored.length > 0) warn(describeIgnored(found.path, ignored));
   const isUnused = named === null && found.site.root === undefined && embedded !== null;
-  const own = isUnused ? embedded.config : null; // of the site in the program, which is served
+  const own = isUnused ? embedded.config : null; // the file of the site in the program, since that is served
   return { environment, file: own === null ? found : parseConfig(own.path, own.text) };
 }
 
-/** What is in force. @throws {UsageError} */
+/** Merges all sources. @throws {UsageError} */
 export function combine(args: Arguments, { environment, file }: OtherChoices): CommandLine {
   const command = mergeSettings(args, file, environment, embeddedSite());
   const isNamed = args.site.root !== undefined || environment.site.root !== undefined ||
@@ -95,17 +95,14 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
   return { ...command, site: confine(command.site, isNamed), hosts: new Map(hosts) };
 }
 
-/** Keys that answer one question: where to listen. */
-const LISTENING: readonly string[] = ["port", "host", "listen"];
-
-/** Whether something that counts more than the file says the same: then it does not matter that the file is ignored. */
+/** True if a source that counts more sets `key`, so that ignoring the file changes nothing. */
 function isOverruled(key: string, choices: readonly Partial<ProgramSettings>[]): boolean {
   const says = (key: string) => choices.some((said) => Object.hasOwn(said, propertyOf(key)));
-  if (!LISTENING.includes(key)) return says(key);
-  return says(key) || says("listen") || (key === "listen" && LISTENING.some(says));
+  if (!LISTENING_KEYS.includes(key)) return says(key);
+  return says(key) || says("listen") || (key === "listen" && LISTENING_KEYS.some(says));
 }
 
-/** The value of a variable. @throws {UsageError} */
+/** The value of a variable; undefined where it is not set. @throws {UsageError} if it is not UTF-8 */
 function variable(name: string): string | undefined {
   try {
     return environmentVariable(name);
@@ -115,7 +112,7 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** A line for each variable that sets nothing, though its name says so; none once the process cannot see them any more. */
+/** A line for each `EPOLLET_…` variable that sets nothing; none where the process believes no variables. */
 export function unknownVariables(): string[] {
   if (isSecureExecution()) return [];
   try {
@@ -128,8 +125,8 @@ export function unknownVariables(): string[] {
 }
 
 /**
- * The file that is to be read; null: none is. A name that ends with a slash is a directory's, and means the file of the
- * usual name there, if there is one. @throws {UsageError}
+ * Reads the configuration file; null where there is none. A name that ends with a slash is a directory, and stands for
+ * the file of the usual name there, if there is one. @throws {UsageError}
  */
 export function readConfig(
   args: Arguments,
@@ -155,7 +152,7 @@ export function readConfig(
   }
 }
 
-/** What came with the program is the program's own. */
+/** The file that came with the program, which counts as named; null where there is none. */
 function embeddedConfig(): ReadConfig | null {
   const config = embeddedSite()?.config ?? null;
   return config === null ? null : { ...config, isNamed: true };

@@ -1,54 +1,44 @@
 /**
- * Keys of the configuration file that do not count, since a flag or a variable says something else.
+ * Where settings come from: the flag or variable that sets a key, and the keys of the file that these overrule.
  * @module
  */
-import { FLAG_FORMS, keyOf } from "./flags/flag_forms.ts";
-import type { FileChoices, FlagChoices } from "./settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
-import { propertyOf } from "./file/write_config.ts";
+import { FLAG_FORMS } from "./flags/flag_forms.ts";
+import type { Choices, FileChoices, FlagChoices } from "./settings/settings.ts";
+import { JOINED_KEYS, LISTENING_KEYS, propertyOf, SETTINGS } from "./settings/table.ts";
 
-/** Keys whose values from flags, environment and file are joined; of any other key the first source counts. */
-export const JOINED_KEYS: readonly string[] = ["errorPages", "headers", "auth"];
-
-/** Keys that answer one question, where to listen: whatever says one of them takes back what counts less. */
-const LISTENING: readonly string[] = ["port", "host", "listen"];
-
-/** One line that names them, and what overrules each; null: there are none. `choices` are those that count more, the first the most. */
+/** Returns a line that names the overruled keys of `file`, and what overrules each; null where there are none. The first of `choices` counts most. */
 export function describeOverruled(file: FileChoices, choices: readonly FlagChoices[]): string | null {
-  const keys = new Set([...FLAG_FORMS.values()].map(({ flag }) => keyOf(flag)).filter((key) => key !== null));
-  const named = [...keys].flatMap((key) => {
-    const own = valueOf(file, key);
+  const named = SETTINGS.flatMap(({ key }) => {
+    const own = chosenValue(file, key);
     if (own === undefined || JOINED_KEYS.includes(key)) return [];
     for (const args of choices) {
       const by = overrulingKey(args, key);
       if (by === null) continue;
-      const isSame = by === key && JSON.stringify(valueOf(args, key)) === JSON.stringify(own);
-      return isSame ? [] : [`${key} (by ${labelOf(args, by)})`];
+      const isSame = by === key && JSON.stringify(chosenValue(args, key)) === JSON.stringify(own);
+      return isSame ? [] : [`${key} (by ${nameIn(args, by) ?? "an argument"})`];
     }
     return [];
   });
   return named.length === 0 ? null : `Overruled in ${printable(file.path)}: ${named.join(", ")}`;
 }
 
-/** The key of `choices` by which `key` of the file does not count; null: there is none. */
+/** Returns the key in `choices` that overrules `key` of the file; null where none does. */
 function overrulingKey(choices: FlagChoices, key: string): string | null {
-  if (valueOf(choices, key) !== undefined) return key;
-  // A port beside the file's address, or the other way round, is no other answer.
-  const others = key === "listen" ? ["port", "host"] : LISTENING.includes(key) ? ["listen"] : [];
-  return others.find((other) => valueOf(choices, other) !== undefined) ?? null;
+  if (chosenValue(choices, key) !== undefined) return key;
+  // A port of a flag and an address of the file go together.
+  const others = key === "listen" ? ["port", "host"] : LISTENING_KEYS.includes(key) ? ["listen"] : [];
+  return others.find((other) => chosenValue(choices, other) !== undefined) ?? null;
 }
 
-/** Null is a value: what `--no-NAME` says. */
-function valueOf({ program, site }: Pick<FileChoices, "program" | "site">, key: string): unknown {
+/** The value that `choices` have for `key`; undefined where they leave it open. Null is a value: that of `--no-NAME`. */
+export function chosenValue({ program, site }: Choices, key: string): unknown {
   const property = propertyOf(key);
-  return Object.hasOwn(program, property) ? Reflect.get(program, property) : Reflect.get(site, key);
+  return Object.hasOwn(program, property) ? Reflect.get(program, property) : Reflect.get(site, property);
 }
 
-/** The flag or the variable that says it. */
-function labelOf({ flags }: FlagChoices, key: string): string {
-  for (const name of flags.names) {
-    const form = FLAG_FORMS.get(name);
-    if (form !== undefined && keyOf(form.flag) === key) return flags.label(name);
-  }
-  return "an argument";
+/** The flag or variable that sets `key`; null where none does, which includes arguments without a flag. */
+export function nameIn({ flags }: FlagChoices, key: string): string | null {
+  const name = Array.from(flags.names).find((name) => FLAG_FORMS.get(name)?.flag.key === key);
+  return name === undefined ? null : flags.label(name);
 }

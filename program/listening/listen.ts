@@ -5,7 +5,7 @@
 import { isIpAddress } from "../../ffi/socket/socket.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { Expected, UsageError } from "../../server/usage_error.ts";
-import { formatMode } from "../config/settings/values.ts";
+import { formatMode } from "../config/settings/program_kinds.ts";
 import { EXPECTED_ADDRESS } from "../../server/listen/address.ts";
 import { formatListenAddress, readUnixPath } from "../../server/listen/address.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";

@@ -5,7 +5,7 @@
 import config from "../../deno.json" with { type: "json" };
 import { close, isIpAddress } from "../../ffi/socket/socket.ts";
 import { adminHandler, type AdminOptions } from "../../handlers/admin/admin.ts";
-import { isLoopback } from "../config/settings/admin_address.ts";
+import { isLoopback } from "../config/settings/program_kinds.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { ADMIN_CONNECTIONS_MAX } from "../../server/limits.ts";

@@ -5,10 +5,9 @@
 import config from "../../deno.json" with { type: "json" };
 import type { Account } from "../../ffi/process/privileges.ts";
 import type { StaticHandler } from "../../handlers/static.ts";
-import { describeSite } from "../../handlers/site/settings/describe_site.ts";
-import { describeLimits } from "../config/settings/limit_settings.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
-import { formatSize } from "../config/settings/values.ts";
+import { formatSize } from "../config/settings/kinds.ts";
+import { describeLimits, describeSite } from "../config/settings/table.ts";
 import { describeAccount } from "../security/privileges.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
 import type { Sandbox } from "../security/sandbox.ts";

@@ -5,7 +5,7 @@
 import { ENOENT, EXDEV, SystemError } from "../../ffi/libc/errno.ts";
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../../handlers/static.ts";
-import { isLoopback } from "../config/settings/admin_address.ts";
+import { isLoopback } from "../config/settings/program_kinds.ts";
 import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import type { Handler } from "../../server/connection/handler.ts";
@@ -18,7 +18,7 @@ import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
 /** An address on which the program listens, and its port. The address of a UNIX socket begins with `unix:`. */
-type Listening = Pick<SocketAddress, "address" | "port">;
+export type Listening = Pick<SocketAddress, "address" | "port">;
 
 /**
  * Returns the options of the static handler. `listening` returns the addresses on which the program listens, once

@@ -1,8 +1,7 @@
 /**
- * What a supervisor and its workers tell each other: lines of JSON, through a pair of sockets.
+ * The channel between a supervisor and a worker: lines of JSON through a pair of sockets.
  *
- * That the other process has ended shows as the end of the channel, whatever ended it: nobody has to look for processes
- * that are no more.
+ * The channel closes when the other process ends, whatever the cause, so neither side has to look for ended processes.
  * @module
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
@@ -20,21 +19,21 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const NEWLINE = 10;
 
-/** Who listens at one end. Both are called in the loop. */
+/** Receives the events of one end. Both methods are called in the loop. */
 export interface ChannelListener<T> {
   received(message: T): void;
-  /** The other process has ended, or says what nobody understands: the channel is closed. */
+  /** The channel is closed: the other process ended, or sent something that is no message. */
   ended(): void;
 }
 
-/** Puts lines together out of pieces. */
+/** Joins received pieces to lines. */
 export class LineReader {
   readonly #decoder = new TextDecoder();
-  /** `#rest[0, #length)` is a line whose end is still to come. It grows by doubling: many pieces cost no more than few. */
+  /** `#rest[0, #length)` is an incomplete line. The buffer grows by doubling, so many pieces cost no more than few. */
   #rest: Bytes = new Uint8Array(CHANNEL_RECEIVE_BYTES);
   #length = 0;
 
-  /** The lines that `bytes` complete; null when one is too long. */
+  /** Returns the lines that `bytes` complete; null when a line is too long. */
   take(bytes: Uint8Array): string[] | null {
     const lines: string[] = [];
     let start = 0;
@@ -60,7 +59,7 @@ export class LineReader {
   }
 }
 
-/** One end, for a process that has a loop. It owns its descriptor. */
+/** One end of a channel, in a process with a reactor. It owns its descriptor. */
 export class Channel<Received, Sent> extends Source {
   readonly #reactor: Reactor;
   readonly #listener: ChannelListener<Received>;
@@ -68,21 +67,20 @@ export class Channel<Received, Sent> extends Source {
   readonly #buffer: Bytes = new Uint8Array(CHANNEL_RECEIVE_BYTES);
   #queue: Bytes[] = [];
 
-  /** @throws {SystemError} when the poller does not take it */
   constructor(fd: number, reactor: Reactor, listener: ChannelListener<Received>) {
     super(fd);
     this.#reactor = reactor;
     this.#listener = listener;
   }
 
-  /** Begins to listen. −errno: the poller does not take it. */
+  /** Registers the channel with the poller. Returns −errno when that fails. */
   open(): number {
     const status = this.#reactor.register(this, Interest.READABLE);
-    if (status >= 0) this.#reactor.again(this); // something may be there already
+    if (status >= 0) this.#reactor.again(this); // a message may have arrived before
     return status;
   }
 
-  /** In the loop only. To a process that has ended nothing is sent. */
+  /** Sends `message`, unless the channel is closed. Call it in the loop only. */
   send(message: Sent): void {
     if (this.retired) return;
     this.#queue.push(new TextEncoder().encode(`${JSON.stringify(message)}\n`) as Bytes);
@@ -102,12 +100,12 @@ export class Channel<Received, Sent> extends Source {
     }
   }
 
-  /** Ends it from this side. */
+  /** Closes this end. */
   close(): void {
     this.#reactor.retire(this);
   }
 
-  /** Also when what came made no sense, and threw. */
+  /** Called for every end of the channel, also after a listener threw. */
   override onClosed(): void {
     this.#listener.ended();
   }
@@ -117,7 +115,7 @@ export class Channel<Received, Sent> extends Source {
       const first = this.#queue[0]!;
       const sent = send(this.fd, first, first.length, false);
       if (sent === -EINTR) continue;
-      if (sent < 0) break; // no room yet; or the end, which receiving will find
+      if (sent < 0) break; // no room yet, or closed: then recv finds that
       if (sent === first.length) this.#queue.shift();
       else this.#queue[0] = first.subarray(sent);
     }

@@ -1,6 +1,6 @@
 /**
- * A process of this program that another one has started, as that sees it: a worker of a supervisor, or the successor of
- * a running program.
+ * A process of this program as the process that started it sees it: a supervisor's worker, or the successor of a running
+ * program.
  * @module
  */
 import { type Ended, kill, reap, terminate } from "../../ffi/process/child.ts";
@@ -19,39 +19,37 @@ import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.t
 import type { Watched } from "./heartbeat.ts";
 import { readSnapshot } from "./read_snapshot.ts";
 
-/** Starts a program that finds its channel at descriptor `channel`, and gets those of `inherited`, too: its process id. */
+/** Starts this program with the descriptors `channel` and `inherited`; returns the process id. */
 export type Launch = (channel: number, inherited: readonly number[]) => number;
 
-/** Who hears of it, in the loop. */
+/** Receives the events of a child process. All methods are called in the loop. */
 export interface ChildListener<First extends WorkerConfiguration | Upgrade> {
-  /** It accepts clients from now on. */
+  /** The child accepts clients from now on. */
   ready(child: ChildProcess<First>): void;
-  /** It ends since somebody else has told it to, and accepts nobody any more. */
+  /** The child stopped accepting and ends, because another process sent it a signal. */
   leaving?(child: ChildProcess<First>): void;
-  /** It says something in one line that others may say, too. */
+  /** The child logs a warning of one line, which other children may log, too. */
   warned?(child: ChildProcess<First>, line: string): void;
-  /** Its process is no more. */
+  /** The process ended. */
   ended(child: ChildProcess<First>, how: Ended): void;
 }
 
-/** "starting": not ready yet; "leaving": told to end. */
+/** "leaving" begins when the child is told to drain. */
 type State = "starting" | "ready" | "leaving" | "ended";
 
-/** Another process of this program, with the channel to it. */
+/** A child process with its channel. */
 export class ChildProcess<First extends WorkerConfiguration | Upgrade>
   implements ChannelListener<Report>, Watched {
-  /** What it was told first. */
+  /** The first message to the child. */
   readonly configuration: First;
   readonly pid: number;
-  /** By the reactor's clock. */
+  /** When the child was started, by the reactor's clock. */
   readonly startedMs: number;
-  /** It has accepted clients. */
+  /** True once the child accepted clients. */
   wasReady = false;
-  /** What it told last of itself. */
+  /** The last snapshot that the child sent; null before the first. */
   snapshot: Snapshot | null = null;
-  /** It was told to end at once. */
   isKilled = false;
-  /** See {@linkcode Watched}. */
   askedMs: number | null = null;
   readonly #reactor: Reactor;
   readonly #listener: ChildListener<First>;
@@ -60,10 +58,14 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
   readonly #startTimer: ReturnType<typeof setTimeout>;
   #killTimer: ReturnType<typeof setTimeout> | undefined = undefined;
   readonly #stoppedAccepting = Promise.withResolvers<void>();
-  /** Fulfilled by its next report; null: it was not asked for one. */
+  /** Fulfilled by the next snapshot; null when none was asked for. */
   #report: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
 
-  /** Starts it, and tells it what it is; if it is not ready in time, it is killed. In the loop only. @throws {SystemError} when it cannot be started */
+  /**
+   * Starts the child and sends it `configuration`. A child that is not ready after START_PATIENCE_MS is killed. Call it
+   * in the loop only.
+   * @throws {SystemError} when it cannot be started
+   */
   constructor(configuration: First, launch: Launch, reactor: Reactor, listener: ChildListener<First>) {
     this.configuration = configuration;
     this.startedMs = reactor.now;
@@ -84,7 +86,7 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
     this.#channel.send(configuration);
   }
 
-  /** Fulfilled once it accepts nobody any more. */
+  /** Fulfilled once the child accepts no clients any more. */
   get stoppedAccepting(): Promise<void> {
     return this.#stoppedAccepting.promise;
   }
@@ -93,29 +95,28 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
     return this.#state;
   }
 
-  /** Lets it finish what it has begun; after `patienceMs` it is killed. */
+  /** Tells the child to finish the requests in progress and end; it is killed after `patienceMs`. */
   drain(patienceMs: number): void {
     if (this.#state === "ended" || this.#state === "leaving") return;
     clearTimeout(this.#startTimer);
-    if (this.#state === "starting") terminate(this.pid); // it does not listen yet
+    if (this.#state === "starting") terminate(this.pid); // it does not read the channel yet
     this.#state = "leaving";
     this.#channel.send({ kind: "drain" });
     this.#killTimer = setTimeout(() => this.kill(), patienceMs);
   }
 
-  /** Ends it at once. A process in a call that nothing interrupts ends when that returns. */
+  /** Sends SIGKILL. A process in an uninterruptible system call ends when that returns. */
   kill(): void {
     this.isKilled = true;
     if (this.#state !== "ended") kill(this.pid);
   }
 
-  /** Asks whether its loop turns. In the loop only. */
+  /** Call it in the loop only. */
   ask(): void {
     this.askedMs = this.#reactor.now;
     this.#channel.send({ kind: "ping" });
   }
 
-  /** See {@linkcode Watched}. */
   forgive(): void {
     if (this.askedMs !== null) this.askedMs = this.#reactor.now;
   }
@@ -124,14 +125,14 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
     this.#channel.send({ kind: "reopen" });
   }
 
-  /** Fulfilled once it has told of itself again, or cannot any more. */
+  /** Asks for a snapshot. Fulfilled when it arrived, or when the child ended. */
   report(): Promise<void> {
     if (!this.wasReady || this.#state === "ended") return Promise.resolve();
     if (this.#report === null) {
       this.#report = Promise.withResolvers<void>();
       this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));
     }
-    return this.#report.promise; // one for all who ask, or who asks one that hangs would leave something behind each time
+    return this.#report.promise; // one for all callers: with a child that hangs, a promise for each would pile up
   }
 
   received(report: Report): void {
@@ -154,18 +155,18 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
     }
   }
 
-  /** The end of the channel is the end of the process, or soon will be; but for a successor that serves. */
+  /** The channel is closed, so the process has ended or is about to; but a successor that serves closes it and goes on. */
   ended(): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#killTimer);
     this.#stoppedAccepting.resolve();
     this.#answer();
-    if (this.wasReady && this.configuration.kind === "succession") return; // it has said all there was, and outlives this process
+    if (this.wasReady && this.configuration.kind === "succession") return; // it outlives this process
     const endedMs = this.#reactor.now;
     const look = () => {
       const how = reap(this.pid);
       if (how === null) {
-        if (this.#reactor.now - endedMs > REAP_PATIENCE_MS) this.kill(); // it closed its channel, and goes on
+        if (this.#reactor.now - endedMs > REAP_PATIENCE_MS) this.kill(); // it closed its channel without ending
         return void setTimeout(() => this.#reactor.post(look), REAP_INTERVAL_MS);
       }
       this.#state = "ended";

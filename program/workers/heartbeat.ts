@@ -1,23 +1,23 @@
 /**
  * Finds workers that hang: stopped by a signal, in an endless loop, or in a call that does not return. The supervisor
- * asks each worker in turn, and the worker's loop answers.
+ * sends each worker a ping at regular times, and the worker's loop answers.
  * @module
  */
 import { HEARTBEATS_PER_PATIENCE } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 
-/** What a heartbeat needs of a worker. */
+/** The part of a worker that a heartbeat needs. */
 export interface Watched {
-  /** Since when a question waits for its answer, by the reactor's clock; null when none does. */
+  /** When the unanswered ping was sent, by the reactor's clock; null when none is unanswered. */
   readonly askedMs: number | null;
-  /** Asks whether it is alive. */
+  /** Sends a ping. */
   ask(): void;
-  /** The time that a question has waited counts from now. */
+  /** Counts an unanswered ping from now on. */
   forgive(): void;
 }
 
-/** Asks at regular times, for as long as the reactor runs. */
+/** Pings workers for as long as the reactor runs. */
 export class Heartbeat<Worker extends Watched> extends Source {
   readonly #reactor: Reactor;
   readonly #patienceMs: number;
@@ -26,7 +26,7 @@ export class Heartbeat<Worker extends Watched> extends Source {
   readonly #hangs: (worker: Worker) => void;
   #dueMs = Infinity;
 
-  /** `workers` are those to ask; `hangs` is called in the loop for one that has not answered for `patienceMs`. */
+  /** `workers` returns the workers to ping; `hangs` is called in the loop for one that did not answer for `patienceMs`. */
   constructor(
     reactor: Reactor,
     patienceMs: number,
@@ -41,7 +41,7 @@ export class Heartbeat<Worker extends Watched> extends Source {
     this.#hangs = hangs;
   }
 
-  /** Begins to ask; from anywhere. */
+  /** Begins to ping. May be called from anywhere. */
   start(): void {
     this.#reactor.post(() => this.#expireLater());
   }
@@ -50,7 +50,7 @@ export class Heartbeat<Worker extends Watched> extends Source {
 
   override onDeadline(): void {
     const { now } = this.#reactor;
-    // This process was stopped itself, or the machine was: that says nothing of the workers, which may have been, too.
+    // This process was stopped, or the machine slept. The workers may have been stopped with it, so they start anew.
     const hasSlept = now - this.#dueMs > this.#intervalMs;
     for (const worker of [...this.#workers()]) {
       if (hasSlept) worker.forgive();

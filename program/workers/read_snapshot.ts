@@ -1,6 +1,6 @@
 /**
- * What a worker tells of itself, as its supervisor takes it. Workers speak with everybody, and the supervisor has rights that
- * they have given up: nothing else gets from them to it, nor from there to operators, than numbers and a few known words.
+ * Checks the snapshot that a worker sends. Clients may attack a worker, and the supervisor has rights that workers gave
+ * up. So only numbers and a few known words pass to the supervisor, and from there to operators.
  * @module
  */
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
@@ -43,12 +43,15 @@ const CACHE_COUNTS = [
 ] as const;
 const HEADS_COUNTS = ["count", "bytes", "bytesMax"] as const;
 const CONNECTION_COUNTS = ["fd", "ageMs", "queuedBytes"] as const;
-/** A state of connections, or a status. */
+/** The name of a connection state, or a status code. */
 const NAME = /^[a-z0-9-]{1,24}$/;
-/** More than there are states, and as many as there are statuses of three digits. */
+/** As many as there are status codes of three digits, and more than there are states. */
 const NAMES_MAX = 1000;
 
-/** What is no number counts as 0, and what has no name is left out. @throws {TypeError} for what is no snapshot at all */
+/**
+ * Returns `value` as a snapshot. Counts that are no numbers become 0, and members without a proper name are left out.
+ * @throws {TypeError} for something that is no snapshot
+ */
 export function readSnapshot(value: unknown): Snapshot {
   const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache, heads } =
     membersOf(

@@ -1,18 +1,18 @@
 /**
- * Keeps as many workers as there shall be: starts them, replaces those that end by themselves, and replaces all of them
- * by others that were told other things, without a moment in which nobody accepts clients.
+ * Keeps workers running: starts them, replaces workers that end by themselves, and replaces all of them by workers with
+ * another configuration. At every moment some worker accepts clients.
  *
- * It holds the listening sockets open that it hands out. So what waits in the queue of a socket whose worker has ended
- * is accepted by the next one.
+ * The supervisor holds the workers' listening sockets open, so the clients in the queue of a worker that ended are
+ * accepted by its replacement.
  * @module
  */
 import type { Ended } from "../../ffi/process/child.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import {
-  DEAF_PATIENCE_MS,
   GRACE_MARGIN_MS,
   LEAVING_PATIENCE_MS,
   SNAPSHOT_PATIENCE_MS,
+  STOP_ACCEPTING_PATIENCE_MS,
 } from "../../server/limits.ts";
 import { addCounters } from "../../server/metrics/merge_snapshots.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
@@ -20,40 +20,40 @@ import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { WorkerConfiguration } from "./messages.ts";
-import { Restarts } from "./restarts.ts";
+import { RestartBackoff } from "./restart_backoff.ts";
 
-/** One that serves. */
 type Worker = ChildProcess<WorkerConfiguration>;
 
-/** What a supervisor needs to know. */
+/** The options of a supervisor. */
 export interface SupervisorOptions {
   readonly reactor: Reactor;
   readonly launch: Launch;
-  /** A worker whose loop gives no answer for so long is killed and replaced. */
+  /** A worker whose loop does not answer for this time is killed and replaced. */
   readonly hangPatienceMs: number;
-  /** Hears, in one line, of what happened to a worker. */
+  /** Logs in one line what happened to a worker. */
   warn(message: string): void;
-  /** Hears what `worker` says, and the others may say, too. */
+  /** Logs a warning of `worker`, which other workers may send, too. */
   warned(worker: object, line: string): void;
 }
 
-/** How an attempt to start workers went: null, or how the first of them ended that did not get as far. */
+/** How the first worker ended that ended before all were ready; null when all got ready. */
 export type Outcome = Ended | null;
 
-/** One place among the workers. */
+/** The place of a worker and of its replacements. */
 interface WorkerSlot {
   readonly configuration: WorkerConfiguration;
-  readonly restarts: Restarts;
+  readonly backoff: RestartBackoff;
+  /** Null while a replacement is delayed. */
   worker: Worker | null;
 }
 
-/** Those that are to take the place of the others, once all of them are ready. */
+/** Workers that will replace the others once all of them are ready. */
 interface Newcomers {
   readonly workers: Set<Worker>;
   readonly settled: (outcome: Outcome) => void;
 }
 
-/** Starts, replaces and ends workers. Methods are for the loop, unless they say otherwise. */
+/** Starts, replaces and ends workers. Call its methods in the loop, unless they say otherwise. */
 export class Supervisor implements ChildListener<WorkerConfiguration> {
   readonly #options: SupervisorOptions;
   #gracePeriodMs: number;
@@ -63,7 +63,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isDraining = false;
   #whenEmpty: (() => void) | null = null;
-  /** What workers of each index had counted that are no more. */
+  /** The counters of ended workers, by index. */
   readonly #departed = new Map<number, Snapshot>();
 
   constructor(options: SupervisorOptions, gracePeriodMs: number) {
@@ -73,20 +73,20 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     new Heartbeat(reactor, hangPatienceMs, () => this.#serving(), (worker) => this.#hangs(worker)).start();
   }
 
-  /** Everything was told to end. */
+  /** True once all workers were told to end. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
 
-  /** The process ids of those that accept clients. */
+  /** The process ids of the workers that accept clients. */
   get pids(): number[] {
     return this.#ready().map(({ pid }) => pid);
   }
 
   /**
-   * Starts a worker for each birth. Once all of them are ready they take the place of those that are there, which are
-   * told to drain; it is done when those accept nobody any more. When one of them ends before, all of them do, and those
-   * that are there stay. From anywhere; one after the other.
+   * Starts a worker for each configuration. When all are ready, they replace the present workers, which are told to
+   * drain; the promise is fulfilled when these accept no clients any more. If a new worker ends before that, all new
+   * workers end, and the present ones stay. May be called from anywhere, after the last call is done.
    */
   replace(configurations: readonly WorkerConfiguration[], gracePeriodMs: number): Promise<Outcome> {
     const { reactor, launch } = this.#options;
@@ -114,9 +114,9 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     );
   }
 
-  /** Tells all of them to finish what they have begun. Fulfilled when none is left. From anywhere. */
+  /** Tells all workers to drain. Fulfilled when none is left. May be called from anywhere. */
   drain(): Promise<void> {
-    this.#isDraining = true; // from now on nobody is started: the caller may close the sockets
+    this.#isDraining = true; // no worker is started from now on, so the caller may close the sockets
     return new Promise((resolve) =>
       this.#options.reactor.post(() => {
         this.#whenEmpty = resolve;
@@ -131,19 +131,19 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     );
   }
 
-  /** Ends all of them at once. From anywhere. */
+  /** Kills all workers. May be called from anywhere. */
   kill(): void {
     for (const worker of this.#all()) worker.kill();
   }
 
-  /** Their logs were renamed. */
+  /** Has all workers open their logs again, after these were renamed. */
   reopenLogs(): void {
     for (const worker of this.#all()) worker.reopenLogs();
   }
 
   /**
-   * What each of them tells of itself, with all that those had counted whose place it has. Who does not answer in time is
-   * shown as it was. From anywhere.
+   * Returns a snapshot of each worker; its counters include those of the workers that it replaced. A worker that does not
+   * answer within SNAPSHOT_PATIENCE_MS has its last one. May be called from anywhere.
    */
   async snapshots(): Promise<Snapshot[]> {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -171,7 +171,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);
   }
 
-  /** It finishes what it has begun. Who connects to its socket meanwhile would wait for the end of that. */
+  /** Replaces `worker` while it drains: clients in the queue of its socket would otherwise wait until it ends. */
   leaving(worker: Worker): void {
     const slot = this.#slots.find((slot) => slot.worker === worker);
     this.#dismiss(worker);
@@ -193,7 +193,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     this.#look();
   }
 
-  /** Its loop does not turn, so it can be told nothing. Clients that wait in its queue are its successor's. */
+  /** Kills a worker whose loop does not answer. Its replacement accepts the clients in its queue. */
   #hangs(worker: Worker): void {
     worker.kill();
     const { hangPatienceMs, warn } = this.#options;
@@ -210,7 +210,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     return this.#slots.flatMap(({ worker }) => worker?.state === "ready" ? [worker] : []);
   }
 
-  /** Those that have begun to serve, and go on. */
+  /** Returns the workers that were ready and have not ended, also those that drain. */
   *#serving(): Generator<Worker> {
     for (const worker of this.#all()) {
       if (worker.wasReady && !worker.isKilled && worker.state !== "ended") yield worker;
@@ -223,18 +223,18 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     for (const { worker } of this.#slots) if (worker !== null) yield worker;
   }
 
-  /** Fulfilled when those that were there before accept nobody any more, which they are not waited for too long. */
+  /** Puts `workers` in place of the present ones. Fulfilled when these stopped accepting, or after STOP_ACCEPTING_PATIENCE_MS. */
   async #install(workers: readonly Worker[], gracePeriodMs: number): Promise<null> {
     const old = this.#slots.flatMap(({ worker }) => worker ?? []);
     this.#slots = workers.map((worker) => ({
       configuration: worker.configuration,
-      restarts: new Restarts(),
+      backoff: new RestartBackoff(),
       worker,
     }));
     for (const worker of old) this.#dismiss(worker);
     this.#gracePeriodMs = gracePeriodMs;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, DEAF_PATIENCE_MS));
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STOP_ACCEPTING_PATIENCE_MS));
     await Promise.race([Promise.all(old.map(({ stoppedAccepting }) => stoppedAccepting)), patience]);
     clearTimeout(timer);
     return null;
@@ -246,12 +246,12 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     worker.drain(this.#gracePeriodMs + GRACE_MARGIN_MS);
   }
 
-  /** A worker ended, or ends, as nobody here has told it to: another takes its place, at once or after a while. */
+  /** Replaces a worker that ends without being told to, after `patienceMs` and the delay of its slot. */
   #restart(slot: WorkerSlot, worker: Worker, what: string, patienceMs: number): void {
     const { reactor, launch, warn } = this.#options;
     slot.worker = null;
     this.#later(patienceMs, slot, () => {
-      const delayMs = slot.restarts.delayMs(reactor.now - worker.startedMs);
+      const delayMs = slot.backoff.delayMs(reactor.now - worker.startedMs);
       const when = delayMs === 0 ? "now" : `in ${delayMs / 1000} s`;
       warn(`Worker ${worker.configuration.index} (process ${worker.pid}) ${what}; it is replaced ${when}`);
       this.#later(delayMs, slot, () => {
@@ -266,7 +266,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     });
   }
 
-  /** Does `task` for a place after a while, in the loop; unless all are told to end, or were replaced meanwhile. */
+  /** Does `task` in the loop after `delayMs`, unless all workers were told to end, or replaced, meanwhile. */
   #later(delayMs: number, slot: WorkerSlot, task: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -284,14 +284,14 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   }
 }
 
-/** Adds what was counted to what had been counted under the same index. */
+/** Adds the counters of `snapshot` to those under `index`; null adds nothing. */
 function addAt(counted: Map<number, Snapshot>, index: number, snapshot: Snapshot | null): void {
   if (snapshot === null) return;
   const before = counted.get(index);
   counted.set(index, before === undefined ? snapshot : addCounters(snapshot, before));
 }
 
-/** As it is said of a worker. */
+/** Describes how a worker ended, as the end of a sentence about it. */
 export function describeEnd({ code, signal }: Ended): string {
   if (signal !== null) return `was killed by signal ${signal}`;
   return code === null ? "ended" : `ended with status ${code}`;

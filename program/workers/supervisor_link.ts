@@ -1,5 +1,5 @@
 /**
- * A worker's side: how it learns what it is, and does what its supervisor tells it.
+ * The worker's end of the channel: receives the configuration, then follows the supervisor's messages.
  * @module
  */
 import { POLLIN } from "../../ffi/libc/constants.ts";
@@ -15,14 +15,17 @@ import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.t
 
 const INTENT = "hear of the program that started this one";
 
-/** What a worker does for its supervisor; all are called in the loop. */
+/** What a worker does when its supervisor asks for it. All methods are called in the loop. */
 export interface WorkerTasks {
   drain(): void;
   reopenLogs(): void;
   snapshot(): Snapshot;
 }
 
-/** Waits for the first word of who started this process; the loop does not run yet. @throws {SystemError} when there is none */
+/**
+ * Waits for the first message of the process that started this one. Call it before the loop runs.
+ * @throws {SystemError} when none arrives within CONFIGURATION_PATIENCE_MS, or the other process ended
+ */
 export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade {
   const lines = new LineReader();
   const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
@@ -38,13 +41,16 @@ export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade 
     if (status === 0 || status === -EINTR) continue;
     const count = orThrow(status, INTENT, "poll") > 0 ? recv(fd, buffer) : -EAGAIN;
     if (count === -EAGAIN || count === -EINTR) continue;
-    if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // it has ended
-    const configuration = lines.take(buffer.subarray(0, count))?.[0]; // nothing else comes before the worker is ready
+    if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // the other process has ended
+    const configuration = lines.take(buffer.subarray(0, count))?.[0]; // there is no second message before the worker is ready
     if (configuration !== undefined) return JSON.parse(configuration) as WorkerConfiguration | Upgrade;
   }
 }
 
-/** From now on the worker listens to its supervisor at `fd`, and does not outlive it. In the loop, or before it runs. */
+/**
+ * Follows the supervisor's messages on `fd`. The worker drains when the channel closes, so a killed supervisor leaves no
+ * orphaned workers. Call it in the loop, or before the loop runs.
+ */
 export function followSupervisor(fd: number, reactor: Reactor, tasks: WorkerTasks): Channel<Command, Report> {
   const channel: Channel<Command, Report> = new Channel<Command, Report>(fd, reactor, {
     received(command) {
@@ -53,7 +59,7 @@ export function followSupervisor(fd: number, reactor: Reactor, tasks: WorkerTask
       else if (command.kind === "snapshot") channel.send({ kind: "snapshot", snapshot: tasks.snapshot() });
       else if (command.kind === "ping") channel.send({ kind: "pong" });
     },
-    ended: () => tasks.drain(), // the supervisor is no more
+    ended: () => tasks.drain(),
   });
   orThrow(channel.open(), "listen to the supervisor", "register");
   return channel;

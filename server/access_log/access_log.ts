@@ -170,7 +170,7 @@ export class AccessLog extends Source {
   #reportLost(): void {
     const lost = this.#writer.takeLost();
     if (lost === null) return;
-    const why = lost.status < 0 ? describeErrno(-lost.status) : "nobody reads it";
+    const why = lost.status < 0 ? describeErrno(-lost.status) : "its reader does not keep up";
     this.#onError(`The access log lost ${lost.lines} line${lost.lines === 1 ? "" : "s"}: ${why}`);
   }
 

@@ -36,7 +36,7 @@ export function errorBody(status: number, language: Language | null = null): Uin
 }
 
 /** Returns true if {@linkcode errorBody} has a text for `status` in several languages. */
-export function isToldByLanguage(status: number): boolean {
+export function variesByLanguage(status: number): boolean {
   return CHINESE.has(status);
 }
 

@@ -5,6 +5,7 @@
 import { bytesOf } from "../../ffi/libc/bytes.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, REQUEST_BODY_QUEUE_BYTES_MAX } from "../limits.ts";
 import { bodyMemory, NoRoom } from "./body_memory.ts";
+import { concat } from "./bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -109,14 +110,7 @@ export class RequestBody implements BodySink {
     } finally { // the result belongs to the handler, and counts no longer
       bodyMemory.add(-length);
     }
-    if (pieces.length === 1) return pieces[0]!;
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return pieces.length === 1 ? pieces[0]! : concat(pieces);
   }
 
   /** Returns the body as a stream, the same one each time. A slow reader slows the client down. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { concat } from "@std/bytes";
+import { concat } from "../../server/http/bytes.ts";
 import { ADDED_BYTES_MAX } from "../../server/access_log/escape.ts";
 import type { LogFormatName } from "../../server/access_log/format.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { isEqual } from "../../server/http/bytes.ts";
 import { Site } from "../support/program.ts";
 import { noise } from "../support/random.ts";
 import { get, Wire, type WireResponse } from "../support/wire.ts";
@@ -68,12 +69,6 @@ interface Step {
 
 function equals(bytes: Uint8Array): (response: WireResponse) => boolean {
   return ({ status, body }) => status === 200 && isEqual(body, bytes);
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }
 
 function file(target: string, bytes: Uint8Array): Step {

@@ -1,12 +1,12 @@
 /**
- * `Epoll.pollAsync` and `Poll.pollAsync` of ffi/select.ts: waits on other threads.
+ * `Epoll.pollAsync` and `Poll.pollAsync` of ffi/select/select.ts: waits on other threads.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { EPOLLIN, EPOLLONESHOT, EPOLLOUT, POLLIN, POLLNVAL, POLLOUT } from "../../ffi/libc/constants.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
-import { Epoll, Poll } from "../../ffi/select.ts";
+import { Epoll, Poll } from "../../ffi/select/select.ts";
 import { Descriptors, eventually, openDescriptors } from "../support/descriptors.ts";
 import { sleep } from "../support/sleep.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";

@@ -1,5 +1,5 @@
 /**
- * `Epoll` of ffi/select.ts on real descriptors. Its waits on other threads are in select_async_test.ts.
+ * `Epoll` of ffi/select/select.ts on real descriptors. Its waits on other threads are in select_async_test.ts.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -7,7 +7,7 @@ import * as C from "../../ffi/libc/constants.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
 import { close, recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";
-import { Epoll } from "../../ffi/select.ts";
+import { Epoll } from "../../ffi/select/select.ts";
 import { Descriptors, openDescriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
 import { signalThisThread } from "../support/signal.ts";
 

@@ -1,5 +1,5 @@
 /**
- * `Poll` of ffi/select.ts on real descriptors. Its waits on other threads are in select_async_test.ts.
+ * `Poll` of ffi/select/select.ts on real descriptors. Its waits on other threads are in select_async_test.ts.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -7,7 +7,7 @@ import * as C from "../../ffi/libc/constants.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";
-import { Poll } from "../../ffi/select.ts";
+import { Poll } from "../../ffi/select/select.ts";
 import { Descriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
 import { signalThisThread } from "../support/signal.ts";
 

@@ -1,12 +1,12 @@
 /**
- * `select` of ffi/select.ts on real descriptors.
+ * `select` of ffi/select/select.ts on real descriptors.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
 import { recvUrgent } from "../../ffi/socket/socket.ts";
-import { Epoll, type HasFileno, select } from "../../ffi/select.ts";
+import { Epoll, type HasFileno, select } from "../../ffi/select/select.ts";
 import { Descriptors, fill, read, sendUrgent, until, write } from "../support/descriptors.ts";
 import { signalThisThread } from "../support/signal.ts";
 

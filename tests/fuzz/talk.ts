@@ -4,7 +4,7 @@
  * @module
  */
 import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
-import { Epoll } from "../../ffi/epoll.ts";
+import { Epoll } from "../../ffi/select/epoll.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";

@@ -142,7 +142,7 @@ Deno.test("fast and slow clients get every byte, whatever leaves the cache and i
         const file = random.below(files.length);
         const from = random.below(files[file]!.length);
         const headers: Record<string, string> = {
-          "Accept-Encoding": random.pick(["gzip", "br", "gzip, br, zstd", "identity"]),
+          "Accept-Encoding": random.pick(["gzip", "br", "gzip, br", "identity"]), // fetch decodes no zstd,
           ...random.oneIn(5)
             ? { Range: `bytes=${from}-` }
             : random.oneIn(5)

@@ -13,6 +13,7 @@ const FOLDERS: readonly string[] = [
   "ffi/socket",
   "ffi/process",
   "ffi",
+  "ffi/select",
   "server/embedder",
   "server/loop",
   "server/loop/pollers",

@@ -33,6 +33,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     socketMode: 0o660,
     poller: "epoll-edge",
     handler: "static",
+    allowedHosts: null,
     coroutine: false,
     keepAlive: true,
     cacheSize: 256 * 1024 * 1024,

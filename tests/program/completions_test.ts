@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { completionsFor } from "../../program/commands/completions.ts";
 import { FLAG_FORMS } from "../../program/config/flags/flag_forms.ts";
-import { type Shell, SHELLS } from "../../program/config/settings/values.ts";
+import { type Shell, SHELLS } from "../../program/config/settings/settings.ts";
 import { HANDLER_NAMES } from "../../handlers/names.ts";
 import { runProgram, Site } from "../support/program.ts";
 

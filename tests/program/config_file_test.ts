@@ -8,8 +8,8 @@ import { loadLibc } from "../../ffi/libc/libc.ts";
 import { readTextFile } from "../../ffi/file/text_file.ts";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
-import { describeSite } from "../../handlers/site/settings/describe_site.ts";
 import { mergeSettings } from "../../program/config/settings/settings.ts";
+import { describeSite } from "../../program/config/settings/table.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
@@ -215,10 +215,10 @@ Deno.test("settings that differ from the defaults are shown, without hashes of p
   assertEquals(describeSite(settings), [
     ["spa", "/index.html"],
     ["errors", "404 /a"],
-    ["cors", "https://a.example"],
     ["headers", "/** A -C"],
-    ["redirects", "/a → /b"],
+    ["cors", "https://a.example"],
     ["auth", "/** anna bert"],
+    ["redirects", "/a → /b"],
   ]);
   assertEquals(describeSite({ ...settings, root: "y", auth: [], spa: null }, settings), [
     ["root", "y"],

@@ -173,6 +173,7 @@ Deno.test("broken JSON is reported with line and column", () => {
     ['{ "a": "b\nc" }', 'epollet.json:1:8: Bad JSON: unexpected "b'],
     ['{ "é": ] }', "epollet.json:1:8: Bad JSON: unexpected ]"],
     ["/", "epollet.json:1:1: Bad JSON: unexpected /"],
+    ['{ "a\nb": 1 }', 'epollet.json:1:3: Bad JSON: unexpected "a'],
     ["[".repeat(100_000), "epollet.json: Bad JSON: it is nested too deeply"],
   ];
   for (const [text, message] of cases) assertEquals(mistakeIn(text), message);

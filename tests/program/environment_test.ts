@@ -7,7 +7,7 @@ import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { readEnvironment } from "../../program/config/flags/environment.ts";
-import { FLAG_FORMS, formsOf, keyOf, variableOf } from "../../program/config/flags/flag_forms.ts";
+import { FLAG_FORMS, formsOf, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../../program/config/flags/flags.ts";
 import { configSchema } from "../../program/config/file/schema.ts";
 import { type CommandLine, mergeSettings } from "../../program/config/settings/settings.ts";
@@ -97,7 +97,7 @@ const JOINED: Readonly<Record<string, { words: readonly [string, string]; json: 
 };
 
 /** Flags that set something and have a key. */
-const SETTINGS = FLAGS.filter((flag) => keyOf(flag) !== null);
+const SETTINGS = FLAGS.filter((flag) => flag.key !== undefined);
 
 type Sample = readonly [word: string, json: unknown];
 
@@ -111,7 +111,7 @@ function samplesOf({ name, value, values }: Flag): [Sample, Sample, ...Sample[]]
 
 Deno.test("a flag overrides a variable, and a variable the file, for every setting with a value", () => {
   for (const flag of SETTINGS.filter(({ name, value }) => value !== undefined && !(name in JOINED))) {
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const variable = variableOf(FLAG_FORMS.get(flag.name)!)!;
     const [[low, lowJson], [middle], [high] = ["", ""]] = samplesOf(flag);
     const expected = (word: string) => written(settingsOf([`--${flag.name}=${word}`], {}), key);
@@ -136,7 +136,7 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
   const switches = SETTINGS.filter(({ value }) => value === undefined);
   assert(switches.length >= 7);
   for (const flag of switches) {
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const on = flag.name.replace(/^no-/, "");
     const variable = (name: string) => `EPOLLET_${name.toUpperCase().replaceAll("-", "_")}`;
     for (const isOn of [true, false]) {
@@ -156,7 +156,7 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
 Deno.test("a setting whose value is optional, or that can be absent, can be unset", () => {
   for (const flag of SETTINGS.filter(({ value }) => value !== undefined)) {
     if (formsOf(flag).length < 2) continue;
-    const key = keyOf(flag)!;
+    const key = flag.key!;
     const own = formsOf(flag)[0]!;
     const opposite = formsOf(flag)[1]!;
     const nothing = written(settingsOf([], {}), key);
@@ -181,7 +181,7 @@ Deno.test("a setting whose value is optional, or that can be absent, can be unse
 Deno.test("fields, users and error pages of all sources are joined, and each line of a variable is one", () => {
   for (const [name, { words: [variable, word], json, all }] of Object.entries(JOINED)) {
     const form = FLAG_FORMS.get(name)!;
-    const key = keyOf(form.flag)!;
+    const key = form.flag.key!;
     const settings = settingsOf([`--${name}`, word], { [variableOf(form)!]: variable }, { [key]: json });
     assertEquals(written(settings, key), all);
   }
@@ -197,7 +197,7 @@ Deno.test("every key of the file but rules and hosts has a flag, and every flag 
   const keys = Object.keys(configSchema.shape).filter((key) =>
     !["$schema", "redirects", "rewrites", "hosts"].includes(key)
   );
-  assertEquals(SETTINGS.map((flag) => keyOf(flag)!).toSorted(), keys.toSorted());
+  assertEquals(SETTINGS.map((flag) => flag.key!).toSorted(), keys.toSorted());
   const variables = [...FLAG_FORMS.values()].flatMap((form) => variableOf(form) ?? []);
   assertEquals(new Set(variables).size, variables.length);
   // Not for users: variables between processes of the program, and for tests.

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseConfig } from "../../program/config/file/config_file.ts";
-import { LIMIT_SETTINGS } from "../../program/config/settings/limit_settings.ts";
+import { LIMITS } from "../../program/config/settings/table.ts";
 import { configSchema } from "../../program/config/file/schema.ts";
 import { HASH, ignored, PORT, say, start } from "../support/found_config.ts";
 import { runProgram, Site } from "../support/program.ts";
@@ -99,7 +99,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
     ["port", "backlog", "cacheSize", "cacheFileSize", "workers", "admin"].map((key) => [key, 1]),
   ),
   ...Object.fromEntries(
-    LIMIT_SETTINGS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),
+    LIMITS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),
   ),
   $schema: "x",
   allowedHosts: "*",
@@ -145,7 +145,7 @@ Deno.test("only the site of a found file is in force, and a line names the ignor
   const found = await runProgram(["--check"], folder.root);
   assertEquals([found.code, found.stderr], [
     0,
-    ignored("port, listen, cacheSize, workers, admin, user, trustProxy, proxyProtocol, sandbox"),
+    ignored("port, listen, cacheSize, trustProxy, proxyProtocol, workers, admin, user, sandbox"),
   ]);
   const inForce = JSON.parse(found.stdout);
   assertEquals(

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { parseConfig } from "../../program/config/file/config_file.ts";
-import { JsonPlaces } from "../../program/config/settings/json_places.ts";
+import { JsonPlaces } from "../../program/config/file/json_places.ts";
 import { CONFIG_FILE_BYTES_MAX, REPEATED_KEYS_MAX } from "../../server/limits.ts";
 import { TIME_SCALE } from "../support/deno.ts";
 

@@ -5,8 +5,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
-import { describeLimits, LIMIT_SETTINGS } from "../../program/config/settings/limit_settings.ts";
 import { mergeSettings } from "../../program/config/settings/settings.ts";
+import { describeLimits, LIMITS } from "../../program/config/settings/table.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { DEFAULT_LIMITS, limitsOf } from "../../server/server_limits.ts";
 
@@ -29,15 +29,15 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
 };
 
 Deno.test("a flag and a key of the file mean the same for each limit", () => {
-  for (const { flag, key, limit } of LIMIT_SETTINGS) {
+  for (const { flag, key, property } of LIMITS) {
     for (const [written, value] of WRITTEN[key]!) {
       const byFlag = mergeSettings(parseCommandLine([`--${flag}`, String(written)]), null);
       const byFile = mergeSettings(
         parseCommandLine([]),
         parseConfig("c.json", JSON.stringify({ [key]: written })),
       );
-      assertEquals<unknown>(byFlag[limit], value, `--${flag} ${written}`);
-      assertEquals<unknown>(byFile[limit], value, `${key}: ${written}`);
+      assertEquals<unknown>(Reflect.get(byFlag, property), value, `--${flag} ${written}`);
+      assertEquals<unknown>(Reflect.get(byFile, property), value, `${key}: ${written}`);
     }
   }
   const both = mergeSettings(
@@ -64,16 +64,26 @@ Deno.test("a bad limit is named, with what was expected", () => {
     ],
     ["min-send-rate", "minSendRate", "fast", "bytes, or a number with K, M or G, such as 64M"],
     ["max-connections", "maxConnections", "0", "a whole number from 1 on"],
-    ["max-per-ip", "maxPerIp", "1.5", "a whole number; 0: any"],
+    ["max-per-ip", "maxPerIp", "1.5", "a whole number; 0: unlimited"],
     ["max-head", "maxHead", "1023", "bytes from 1K to 1M, as in 64K"],
     ["max-head", "maxHead", "2M", "bytes from 1K to 1M, as in 64K"],
     ["max-head", "maxHead", "long", "bytes from 1K to 1M, as in 64K"],
     ["max-fields", "maxFields", "0", "a whole number from 1 to 10000"],
     ["max-fields", "maxFields", "10001", "a whole number from 1 to 10000"],
-    ["rate", "rate", "5/d", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
+    [
+      "rate",
+      "rate",
+      "5/d",
+      "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
+    ],
     ["rate-burst", "rateBurst", "0", "a whole number from 1 on"],
     ["rate-burst", "rateBurst", "2.5", "a whole number from 1 on"],
-    ["rate", "rate", "-1", "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: any"],
+    [
+      "rate",
+      "rate",
+      "-1",
+      "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
+    ],
   ];
   for (const [flag, key, written, expected] of mistakes) {
     const message = `Bad --${flag} "${written}": expected ${expected}`;

@@ -72,7 +72,7 @@ Deno.test("mandoc and groff have no warnings, and man shows the page as intended
   assertMatch(text, /^EPOLLET\(1\) +User Commands +EPOLLET\(1\)$/m);
   assertMatch(text, /^ +-H, --header NAME: VALUE$/m);
   assertMatch(text, /^ +--spa\[=FILE\], --no-spa$/m);
-  assertMatch(text, /^ +\/about is about\.html, and \/about\.html leads there\./m);
+  assertMatch(text, /^ +Serve about\.html at \/about, and redirect to it\./m);
   assertMatch(text, /^ +epollet 80 \/srv\/www --user www-data$/m);
   if (asked === 0) console.log("neither mandoc nor groff is installed");
 });

@@ -5,7 +5,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { FLAGS } from "../../program/config/flags/flags.ts";
-import { helpText } from "../../program/commands/help.ts";
+import { parseCommandLine } from "../../program/config/flags/command_line.ts";
+import { helpText, shortHelp } from "../../program/commands/help.ts";
 import { deriveKey, isPasswordHash, parsePasswordHash } from "../../handlers/site/auth/password_hash.ts";
 import {
   DENO,
@@ -96,9 +97,25 @@ Deno.test("--help names every flag, --version prints deno.json's; both exit 0 an
       new RegExp(`^  ${letter === undefined ? "    " : `-${letter}, `}--${name}\\b`, "m"),
     );
   }
-  for (const line of help.stdout.split("\n")) assert(line.length <= 100, line);
+  for (const line of help.stdout.split("\n")) assert(line.length <= 80, line);
   const version = await runProgram(["-V"], "/");
   assertEquals([version.code, version.stdout], [0, `epollet ${config.version}\n`]);
+});
+
+Deno.test("-h fits on a screen: the usage, examples that start, ten common flags, and where all of them are", async () => {
+  const { code, stdout, stderr } = await runProgram(["-h"], "/");
+  assertEquals([code, stdout, stderr], [0, `${shortHelp()}\n`, ""]);
+  const lines = stdout.trimEnd().split("\n");
+  assert(lines.length <= 30, `${lines.length} lines`);
+  for (const line of lines) assert(line.length <= 80, line);
+  const examples = lines.flatMap((line) => /^ {2}epollet(.*?)(?: {2,}\S.*)$/.exec(line)?.[1] ?? []);
+  assert(examples.length >= 3 && examples.length <= 5, examples.join("\n"));
+  for (const example of examples) parseCommandLine(example.split(" ").filter((word) => word !== ""));
+  const flags = lines.filter((line) => /^ {2}(-\w, | {4})--\w/.test(line));
+  assertEquals(flags.length, 10);
+  for (const flag of flags) assertStringIncludes(helpText(), flag);
+  assertMatch(lines.at(-1)!, /epollet --help/);
+  assertEquals((await runProgram(["-qh"], "/")).stdout, stdout);
 });
 
 Deno.test("the greeting has the port and a working URL; -q prints nothing; -v prints the settings in force", async () => {

@@ -147,6 +147,27 @@ Deno.test("a single process names the settings that take effect only at the next
   assertEquals((await exchange(running.program.port, get("/"))).fields["x-new"], "1");
 });
 
+for (const args of WAYS) {
+  const how = args.length === 0 ? "in a single process" : "with workers";
+
+  Deno.test(`${how}, a refused reload does not say that a part of it is in force`, async () => {
+    await using running = await Configured.start({}, args);
+    running.reload({ backlog: 7, root: "none" });
+    await running.program.warned(/Reload refused, .*Cannot open root .*none: ENOENT .*\n/);
+    running.program.kill("SIGTERM");
+    const { stderr } = await running.program.finish();
+    assertEquals(stderr.includes("is in force"), false, stderr);
+  });
+}
+
+Deno.test("with workers, a new mode of UNIX sockets takes effect at the next start, also for a new socket", async () => {
+  await using running = await Configured.start({ socketMode: "600" }, ["--workers", "1"]);
+  const path = running.site.path("a.sock");
+  await running.reloaded({ socketMode: "666", listen: [`unix:${path}`] });
+  await running.program.warned(/Reload: a new value of "socketMode" takes effect at the next start/);
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+});
+
 Deno.test("a single process in the sandbox does not look for a file that was missing at the start", async () => {
   using site = new Site({ "index.html": "hello" });
   await using program = await Program.start(site.root);

@@ -198,6 +198,6 @@ Deno.test("a root that leaves the sandbox's reach is still served, and an unreac
   assertEquals(code, 0);
   const cannot = `epollet: Cannot open root ${
     site.path("in/root")
-  }: EACCES (permission denied): what was served there `;
+  }: EACCES (permission denied): the previous directory is still served`;
   assert(stderr.startsWith(cannot) && stderr.indexOf("\n") === stderr.length - 1, stderr);
 });

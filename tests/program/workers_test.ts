@@ -9,7 +9,7 @@ import { close, send } from "../../ffi/socket/socket.ts";
 import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
 import { Channel, LineReader } from "../../program/workers/channel.ts";
-import { Restarts } from "../../program/workers/restarts.ts";
+import { RestartBackoff } from "../../program/workers/restart_backoff.ts";
 import { childrenOf, isRunning } from "../support/process.ts";
 import { Program, programCommand, runProgram, Site } from "../support/program.ts";
 import { UnbrokenLoad } from "../support/unbroken_load.ts";
@@ -100,7 +100,7 @@ Deno.test("new clients need not wait for a worker that was told to end and still
 });
 
 Deno.test("a worker that keeps ending is replaced ever more slowly, up to a bound", async () => {
-  const restarts = new Restarts();
+  const restarts = new RestartBackoff();
   const delays = Array.from({ length: 9 }, () => restarts.delayMs(10));
   assertEquals(delays.slice(0, 4), [0, RESTART_DELAY_MS, 2 * RESTART_DELAY_MS, 4 * RESTART_DELAY_MS]);
   assertEquals(delays[8], RESTART_DELAY_MS_MAX);

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { concat } from "@std/bytes";
+import { concat } from "../../server/http/bytes.ts";
 import { echo } from "../../handlers/echo.ts";
 import { printCoroutine } from "../../handlers/print.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";

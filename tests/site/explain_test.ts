@@ -136,7 +136,7 @@ const TABLE:
         "page      /e/401.html",
       ],
       ["/private/none", "rule      auth /private/**: a user name and a password are required"],
-      ["/%00", "page      which cannot be had: a line of text instead"],
+      ["/%00", "page      no such file; plain text is sent"],
     ]],
     [{ spa: "/index.html", etag: "mtime", cacheControl: "off", index: ["first.html"] }, [
       ["/route", "rule      spa: a navigation to where nothing is gets /index.html"],

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Sites } from "../../handlers/static.ts";
+import type { Trace } from "../../handlers/site/settings/site_options.ts";
 import { contextOutside } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { formatHttpDate, HttpClock } from "../../server/http/date.ts";
@@ -182,7 +183,13 @@ Deno.test("another directory at the root's path, or behind its link, is served w
 });
 
 /** The response of handlers that are called without a server, `agoMs` ago. */
-async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0): Promise<string> {
+async function answerOf(
+  sites: Sites,
+  target: string,
+  batch: number,
+  agoMs = 0,
+  trace: Trace | null = null,
+): Promise<string> {
   const bytes = encodeUtf8(get(target));
   const request = new HttpRequest();
   assert(parseRequest(bytes, 0, bytes.length, request) > 0);
@@ -190,7 +197,7 @@ async function answerOf(sites: Sites, target: string, batch: number, agoMs = 0):
   clock.update(Date.now() - agoMs);
   const { signal } = new AbortController();
   const context = contextOutside(clock, batch, signal);
-  return new TextDecoder().decode((await sites.handle(request, context)).bytes);
+  return new TextDecoder().decode((await sites.handle(request, context, trace)).bytes);
 }
 
 Deno.test("a file that was written after the turn's clock was read has its own Last-Modified from then on", async () => {
@@ -217,11 +224,12 @@ Deno.test("a link that leads elsewhere only while its file is opened has no effe
   };
   for (const [validate] of MODES) {
     let isOpening = true;
-    const sites = new Sites({ root: site.root, validate }, (what) => {
+    const sites = new Sites({ root: site.root, validate });
+    const trace = (what: string) => {
       if (what === "variant" && isOpening) lead("two"); // its status was read, and it is not open yet
-    });
+    };
     try {
-      assertMatch(await answerOf(sites, "/current/x.txt", 1), /\r\ntwo$/);
+      assertMatch(await answerOf(sites, "/current/x.txt", 1, 0, trace), /\r\ntwo$/);
       isOpening = false;
       lead("one");
       assertMatch(await answerOf(sites, "/current/x.txt", 2), /\r\none$/, validate);

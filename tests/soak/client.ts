@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
-import type { Epoll } from "../../ffi/epoll.ts";
+import type { Epoll } from "../../ffi/select/epoll.ts";
 import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
 import { close, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import type { Random } from "../support/random.ts";

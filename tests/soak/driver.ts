@@ -3,7 +3,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Epoll } from "../../ffi/epoll.ts";
+import { Epoll } from "../../ffi/select/epoll.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import type { Random } from "../support/random.ts";
 import { Client, type ClientHost } from "./client.ts";

@@ -6,7 +6,7 @@
  */
 import { EPOLLIN, POLLIN } from "../../ffi/libc/constants.ts";
 import { eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
-import { Epoll, Poll } from "../../ffi/select.ts";
+import { Epoll, Poll } from "../../ffi/select/select.ts";
 import { sleep } from "./sleep.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };

@@ -3,7 +3,7 @@
  * Source: RFC 8794 (EBML), RFC 9559 (Matroska), RFC 6386 (VP8).
  * @module
  */
-import { concat } from "@std/bytes";
+import { concat } from "../../server/http/bytes.ts";
 
 /** VP8 key frames of 32 × 32 pixels in one colour each. */
 const FRAMES = {

@@ -2,7 +2,7 @@
  * A client that sends and receives raw bytes, without an HTTP library.
  * @module
  */
-import { concat } from "@std/bytes";
+import { concat } from "../../server/http/bytes.ts";
 import { awaited } from "./waiting.ts";
 
 /** A response as it was received. */
@@ -64,10 +64,7 @@ export class Wire {
       this.#ended = true;
       return false;
     }
-    const joined = new Uint8Array(this.#buffer.length + count);
-    joined.set(this.#buffer);
-    joined.set(chunk.subarray(0, count), this.#buffer.length);
-    this.#buffer = joined;
+    this.#buffer = concat([this.#buffer, chunk.subarray(0, count)]);
     return true;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The memory that caches share: sites with one root have each file's bytes once, and one bound.
+ * The memory that caches share: sites with the same root have the bytes of each file once, and one bound.
  * @module
  */
 import { FileContents } from "./file_contents.ts";
@@ -10,9 +10,9 @@ import { Sieve } from "./sieve.ts";
 export class CacheMemory {
   readonly bytesMax: number;
   readonly contents: FileContents = new FileContents();
-  /** All resources that are kept. */
+  /** All resources in the caches. */
   readonly queue: Sieve<Resource> = new Sieve();
-  /** Of resources, beside contents. */
+  /** Bytes of the resources, without the contents of files. */
   ownBytes = 0;
 
   constructor(bytesMax: number) {
@@ -23,7 +23,7 @@ export class CacheMemory {
     return this.ownBytes + this.contents.bytes;
   }
 
-  /** Ends resources until the rest is within the bound. */
+  /** Evicts resources until the rest is within the bound. */
   makeRoom(nowSeconds: number): void {
     while (this.bytes > this.bytesMax) {
       const victim = this.queue.victim();

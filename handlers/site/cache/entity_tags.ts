@@ -1,9 +1,9 @@
 /**
  * Entity tags of files: strong, so that they differ whenever the bytes do. Source: RFC 9110 §8.8.3.
  *
- * A tag made of the bytes is the same on every machine that serves them, and changes with nothing else. To make it
- * costs 0.6 ms a MiB, once for each state of a file: while it is read into memory, or, for a file that is not kept
- * there, in slices, so that others are served meanwhile.
+ * A tag is a digest of the bytes: it is the same on every machine that serves them, and changes only with them. It costs
+ * 0.6 ms a MiB, once for each state of a file. Files that are kept in memory are digested when they are read; others are
+ * digested in slices, so other requests are answered meanwhile.
  * @module
  */
 import { createHash } from "node:crypto";
@@ -24,15 +24,15 @@ import {
 
 import { Growth } from "./growth.ts";
 
-/** 128 bits of SHA-256: nobody meets two files with one tag, and nobody can make them. */
+/** 132 bits of SHA-256 in base64url: two files with the same tag do not occur, and cannot be made on purpose. */
 const TAG_CHARACTERS = 22;
 
-/** The tag of these very bytes. */
+/** Returns the tag of `content`. */
 export function contentTag(content: Uint8Array): string {
   return quote(createHash("sha256").update(content).digest("base64url"));
 }
 
-/** What was read of a file, until it is digested in the same turn. */
+/** Bytes that were read of a file. All digests use it, since each slice is read and digested in one go. */
 const sliceBytes = new Uint8Array(DIGEST_SLICE_BYTES);
 
 function quote(digest: string): string {
@@ -40,48 +40,55 @@ function quote(digest: string): string {
 }
 
 /**
- * A tag of size and time of change: equal on two machines where the times were copied with the files. A change of the
- * same size shows as long as nobody sets the time back; kernels before 6.13 keep it in ticks of up to 10 ms.
+ * Returns a tag of size and time of change: equal on two machines if the times were copied with the files. A change that
+ * keeps the size shows unless the time is set back, or it follows the last change within a tick of the file system's
+ * clock (up to 10 ms before Linux 6.13).
  */
 function timeTag(status: FileStatus, coding: Coding | null): string {
-  // Compressors give their files the time of the original: two forms of one size would have one tag.
+  // Compressors copy the time of the original, so two forms of the same size need different suffixes.
   const suffix = coding === null ? "" : `-${coding}`;
   return `"${status.size.toString(16)}-${status.modifiedNanoseconds.toString(16)}${suffix}"`;
 }
 
-/** A tag that is being made, or will be. */
+/** A tag that is being made, or is in a queue. */
 interface Pending {
   readonly tag: Promise<string | null>;
-  /** Clients wait for it. */
+  /** True when responses wait for it. */
   readonly isAwaited: boolean;
 }
 
-/** Makes tags as {@linkcode EtagMode} says. */
+/** Makes the entity tags of a site's files in the way that {@linkcode EtagMode} says. */
 export class EntityTags {
   readonly #mode: EtagMode;
   readonly #open: (path: PathBytes) => number;
-  /** Tags by the state of the file, those made last at the end. */
+  /** Tags by the state of the file, the newest at the end. */
   readonly #known = new Map<string, string>();
   readonly #pending = new Map<string, Pending>();
-  /** Files that have just changed, and do so all the time. */
+  /** Recognizes files that grow all the time, whose tags would be out of date at once. */
   readonly growth: Growth = new Growth();
-  /** One file is read at a time for those who wait, and one for those who do not: the first never wait for the second. */
+  /**
+   * The ends of two queues, of which each digests one file at a time: one for files that responses wait for, one for the
+   * others. The first never waits for the second.
+   */
   #lastAwaited: Promise<unknown> = Promise.resolve();
   #lastUnawaited: Promise<unknown> = Promise.resolve();
   #awaitedBytes = 0;
 
-  /** `open` opens a file of the site: descriptor or −errno. */
+  /** `open` opens a file of the site and returns its descriptor, or −errno. */
   constructor(mode: EtagMode, open: (path: PathBytes) => number) {
     this.#mode = mode;
     this.#open = open;
   }
 
-  /** No file has a tag, ever. */
+  /** True when no response has a tag. */
   get isOff(): boolean {
     return this.#mode === "off";
   }
 
-  /** Of a file that was read whole in the state `status`, and is a form in `coding`. */
+  /**
+   * Returns the tag of a file that was read whole in the state `status`; `coding` is null unless the file is a compressed
+   * form. `isSettled` says that every later change shows in the state, so the tag is remembered for it.
+   */
   ofContent(
     content: Uint8Array,
     status: FileStatus,
@@ -98,12 +105,15 @@ export class EntityTags {
     return tag;
   }
 
-  /** Of a file whose bytes have the tag `tag`, where that is known. */
+  /** Returns the tag of a file whose bytes have the tag `tag`; null when that is not known. */
   ofForm(tag: string | null, status: FileStatus, coding: Coding | null): string | null {
     return this.#mode === "mtime" ? timeTag(status, coding) : tag;
   }
 
-  /** Of a file whose digest (SHA-256 in base64url) is known before it was read; null where that is of no use. */
+  /**
+   * Returns the tag of a file that came with its digest (SHA-256 in base64url). Null without a digest, and when responses
+   * have no tags.
+   */
   ofKnown(digest: string | null, status: FileStatus, coding: Coding | null): string | null {
     if (digest === null || this.#mode === "off") return null;
     return this.#usesTime(status) ? timeTag(status, coding) : quote(digest);
@@ -113,14 +123,18 @@ export class EntityTags {
     return this.#mode === "mtime" || size > DIGESTED_BYTES_MAX;
   }
 
-  /** Of bytes that were made from a file: another program may make others of it. */
+  /**
+   * Returns the tag of a form that was compressed here: a digest also in the mode "mtime", since another version of zlib
+   * may compress the same file to other bytes.
+   */
   ofMade(content: Uint8Array): string | null {
     return this.#mode === "off" ? null : contentTag(content);
   }
 
   /**
-   * Of a file on disk in the state `status`, a form in `coding`. A promise while it is read; null without a tag: it changed meanwhile, or
-   * it is so large, or behind so many others, that nobody is made to wait, and the tag will be there later.
+   * Returns the tag of a file on disk in the state `status`; `coding` is null unless the file is a compressed form. A
+   * promise while the file is read. Null when the file changed meanwhile, and when the response shall not wait, since the
+   * file is large or many others wait already; a later request finds the tag.
    */
   ofFile(
     path: PathBytes,
@@ -135,7 +149,7 @@ export class EntityTags {
     if (known !== undefined) return known;
     const pending = this.#pending.get(identity);
     if (pending !== undefined) return pending.isAwaited ? pending.tag : null;
-    // Of a file that has just changed, a second change might not show in its times.
+    // A second change right after the first may not show in the times.
     const isSettled = status.changedSeconds <= nowSeconds - CACHE_SETTLE_SECONDS;
     const isAwaited = status.size <= DIGESTED_WHILE_WAITING_BYTES_MAX &&
       this.#awaitedBytes + status.size <= DIGESTS_AWAITED_BYTES_MAX;
@@ -174,7 +188,7 @@ export class EntityTags {
     isSettled: boolean,
     isAwaited: boolean,
   ): Promise<string | null> {
-    // Who asks from here on may ask after a change that the state does not show: not for them.
+    // The file may change from here on without a change of its state, so later requests must not share this tag.
     if (!isSettled) this.#pending.delete(identity);
     const tag = await this.#digest(path, state, isAwaited ? 0 : DIGEST_PAUSE_MS);
     if (!isSettled) return tag;
@@ -193,8 +207,8 @@ export class EntityTags {
   }
 
   /**
-   * Null when it cannot be read, or is not, or does not stay, in the state `status`. Between two slices others have
-   * their turn, for `pauseMs` at least.
+   * Digests the file at `path` in slices, with pauses of at least `pauseMs` in which other work is done. Null when the
+   * file cannot be read, or is not in the state `status` all the time.
    */
   async #digest(path: PathBytes, status: FileStatus, pauseMs: number): Promise<string | null> {
     const fd = this.#open(path);
@@ -205,7 +219,7 @@ export class EntityTags {
       const hash = createHash("sha256");
       const slice = sliceBytes.subarray(0, status.size);
       for (let offset = 0; offset < status.size; offset += slice.length) {
-        if (!isSame()) return null; // also when it was removed: that changes its ctime
+        if (!isSame()) return null; // a removed file is not the same, either: its ctime changes
         const count = readAt(fd, slice, offset);
         if (count <= 0) return null;
         hash.update(slice.subarray(0, count));

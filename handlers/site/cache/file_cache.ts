@@ -1,9 +1,9 @@
 /**
- * Resources in memory, found by the bytes of the request, and never stale.
+ * Resources in memory, found by the bytes of the path, and never stale.
  *
- * A resource is used only after one of two proofs, made in this turn after all its requests had been received: the
- * kernel has told of no change to what led to it (`watch_tree.ts`), or statx(2) shows the same inode, size and times as
- * when it was read. What was changed before a request was sent is seen. Limits: a write through mmap(2) causes no
+ * A resource is used only after one of two proofs, made in this turn after all its requests had been received: inotify
+ * reported no change of anything that led to it (`watch_tree.ts`), or statx(2) shows the same inode, size and times as
+ * when it was read. So a change before a request was sent is always seen. Limits: a write through mmap(2) causes no
  * event, and shows in the times only when the kernel updates them; a file system that is not watched and does not keep
  * ctime cannot be trusted.
  * @module
@@ -11,6 +11,7 @@
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import type { HandlerContext } from "../../../server/connection/handler.ts";
+import { isEqual, isRangeEqual } from "../../../server/http/bytes.ts";
 import { keyedHash } from "../../../server/http/heads/keyed_hash.ts";
 import { FORM_OVERHEAD_BYTES } from "../../../server/limits.ts";
 import { CACHE_RECHECK_SECONDS, CACHE_SETTLE_SECONDS, RESOURCE_OVERHEAD_BYTES } from "../limits.ts";
@@ -24,7 +25,7 @@ import type { Root } from "../files/root.ts";
 import type { Validation } from "../settings/site_options.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
 
-/** Found by hash and then compared: paths with one hash form a chain. */
+/** The resources of one site. A hash of the path finds a chain of resources, whose keys are then compared. */
 export class FileCache implements Keeper {
   readonly #root: Root;
   readonly #tree: WatchTree | null;
@@ -35,10 +36,10 @@ export class FileCache implements Keeper {
   #count = 0;
   #hits = 0;
   #evictions = 0;
-  /** Requests for which nothing was there; counted by who knows that. */
+  /** Requests that found no resource. The site counts them, since it may look under two spellings. */
   misses = 0;
 
-  /** `tree` only where `validation` is "inotify". Others that share `memory` have the same root. */
+  /** `tree` is null unless `validation` is "inotify". Caches that share `memory` have the same root. */
   constructor(root: Root, validation: Validation, tree: WatchTree | null, memory: CacheMemory) {
     this.#root = root;
     this.#validation = validation;
@@ -46,14 +47,14 @@ export class FileCache implements Keeper {
     this.#memory = memory;
   }
 
-  /** The resource for the path `bytes[start, end)` of a request received in this turn or earlier, if it is fresh. */
+  /** Returns the resource for the path `bytes[start, end)`; null when there is none, and when it is not fresh. */
   find(bytes: Uint8Array, start: number, end: number, context: HandlerContext): Resource | null {
     let resource = this.#entries.get(keyedHash(bytes, start, end)) ?? null;
-    while (resource !== null && !isEqual(resource.key, bytes, start, end)) resource = resource.next;
+    while (resource !== null && !isRangeEqual(resource.key, bytes, start, end)) resource = resource.next;
     return resource !== null && this.isFresh(resource, context) ? resource : null;
   }
 
-  /** True when `resource` may be used in this turn; false when it has ended. */
+  /** True when `resource` may be used in this turn, which counts as a hit; false when it has ended. */
   isFresh(resource: Resource, context: HandlerContext): boolean {
     const isFresh = resource.checkedTurn === context.turn || this.check(resource, context);
     if (!isFresh) return false;
@@ -62,7 +63,7 @@ export class FileCache implements Keeper {
     return true;
   }
 
-  /** The same for one that was not looked at in this turn yet, and is not used by it. */
+  /** Checks a resource that was not checked in this turn, without using it: ends it when it is not fresh. */
   check(resource: Resource, context: HandlerContext): boolean {
     this.#tree?.drain(context.turn);
     if (resource.entry === null) return false;
@@ -94,20 +95,20 @@ export class FileCache implements Keeper {
     return spelling === "listed" || spelling === "exact";
   }
 
-  /** Of a file that is watched; others were looked at before. */
+  /** Checks the main file where it is watched; where it is not, `unwatched` was checked already. */
   #isMainAsSeen({ main, unwatched }: Resource): boolean {
     if (unwatched.includes(main)) return true;
     return this.#root.readStatus(main.path, this.#current) === 0 && this.#current.equals(main.status!);
   }
 
-  /** Whether every change from now on shows in the times of a file whose last one was at `seconds`. */
+  /** True when every change from now on will show in the times of a file that last changed at `seconds`. */
   isSettled(seconds: number, nowSeconds: number): boolean {
     return this.#validation === "off" || seconds <= nowSeconds - CACHE_SETTLE_SECONDS;
   }
 
   /**
-   * Keeps a resource, unless something of it is not watched and changed so recently that another change might not
-   * show in its times. True when it is kept.
+   * Keeps a resource, unless it is too large, or an unwatched part of it changed so recently that another change might
+   * not show in the times. True when it is kept.
    */
   put(resource: Resource, context: HandlerContext): boolean {
     resource.isNew = false;
@@ -116,7 +117,7 @@ export class FileCache implements Keeper {
       status === null || this.isSettled(status.changedSeconds, seconds)
     );
     if (!isSettled || resource.totalBytes > this.#memory.bytesMax) return false;
-    if (resource.watchedNames.length > 0 && !this.#tree!.holds()) return false; // it was found while something was mounted
+    if (resource.watchedNames.length > 0 && !this.#tree!.holds()) return false; // a mount has changed since it was found
     this.#removeNamesake(resource);
     resource.entry = resource;
     resource.checkedTurn = context.turn;
@@ -133,8 +134,8 @@ export class FileCache implements Keeper {
   }
 
   /**
-   * More of a resource has come into memory: `bytes` of its own, and a content, where that is not known of it. It may
-   * have to leave for that.
+   * Counts more memory of a resource: `bytes` of its own, and `content`, null when its contents are as before. The resource
+   * ends if it is larger than the cache now.
    */
   grow(resource: Resource, bytes: number, content: FileContent | null, nowSeconds: number): void {
     resource.bytes += bytes;
@@ -146,12 +147,12 @@ export class FileCache implements Keeper {
     this.#memory.makeRoom(nowSeconds);
   }
 
-  /** What is in memory of a file in the state `status`, where no change since it was read is possible; else null. */
+  /** Returns the content of a file in the state `status`; null when it is not in memory, or may have changed since it was read. */
   contentOf(status: FileStatus, context: HandlerContext): FileContent | null {
     const content = this.#memory.contents.find(status.identity);
     if (content === null || content.isProvisional) return null;
     if (content.isSettled || this.#validation === "off") return content;
-    // A second change might not show in the file's times, but who is watched hears of it.
+    // A second change might not show in the file's times, but it ends a resource whose files are all watched.
     for (const user of this.#memory.contents.usersOf(content)) {
       if (user.unwatched.length > 0) return null;
       if (user.checkedTurn === context.turn || user.keeper.check(user, context)) return content;
@@ -159,17 +160,17 @@ export class FileCache implements Keeper {
     return null;
   }
 
-  /** Whether a form of what is in memory is to be made, as far as the cache is concerned. */
+  /** False for a form that had to leave the cache a short while ago. */
   isWorthMaking(content: FileContent, coding: Coding, nowSeconds: number): boolean {
     return this.#memory.contents.isWorthMaking(content, coding, nowSeconds);
   }
 
-  /** A form that was made, and had to leave: it may be there still. */
+  /** Returns a form that left the cache and is still in memory; null when there is none. */
   formLeft(content: FileContent, coding: Coding): FileContent | null {
     return this.#memory.contents.formLeft(content, coding);
   }
 
-  /** A form was made of what is in memory. False: it is not kept. */
+  /** Adds a form that was compressed from `content`. False when it has no room in the cache. */
   addForm(content: FileContent, coding: Coding, form: FileContent, nowSeconds: number): boolean {
     const [user] = this.#memory.contents.usersOf(content);
     const ownBytes = (user?.bytes ?? RESOURCE_OVERHEAD_BYTES) + FORM_OVERHEAD_BYTES;
@@ -180,24 +181,24 @@ export class FileCache implements Keeper {
     return isKept;
   }
 
-  /** A content that was read for a resource that is not kept: it serves the request at hand. */
+  /** Frees a content once its request is answered, because its resource is not kept. */
   dismiss(content: FileContent): void {
     this.#memory.contents.dismiss(content);
   }
 
-  /** One that has the same key ends. */
+  /** Ends the resource with the same key, where there is one. */
   #removeNamesake({ hash, key }: Resource): void {
     let other = this.#entries.get(hash) ?? null;
-    while (other !== null && !isEqual(other.key, key, 0, key.length)) other = other.next;
+    while (other !== null && !isEqual(other.key, key)) other = other.next;
     if (other !== null) this.remove(other);
   }
 
-  /** How many it has, and what it has done. */
+  /** Returns the number of resources, and the counters. */
   snapshot(): Pick<CacheSnapshot, "resources" | "hits" | "misses" | "evictions"> {
     return { resources: this.#count, hits: this.#hits, misses: this.misses, evictions: this.#evictions };
   }
 
-  /** Ends all. */
+  /** Ends all resources. */
   clear(): void {
     this.#memory.contents.clear();
     for (const first of [...this.#entries.values()]) {
@@ -209,7 +210,7 @@ export class FileCache implements Keeper {
     }
   }
 
-  /** Ends a resource: nobody who remembers one of its answers will find a response there. */
+  /** Ends a resource. The answers that requests remember have no response from now on. */
   remove(resource: Resource): void {
     this.#remove(resource, null);
   }
@@ -219,7 +220,7 @@ export class FileCache implements Keeper {
     this.#remove(resource, nowSeconds);
   }
 
-  /** `leftSeconds`: when it had to leave to make room; null: for another reason. */
+  /** `leftSeconds` is the time at which the resource is evicted to make room; null for another reason. */
   #remove(resource: Resource, leftSeconds: number | null): void {
     if (resource.entry === null) return;
     this.#memory.ownBytes -= resource.bytes;
@@ -243,12 +244,4 @@ export class FileCache implements Keeper {
     while (before.next !== resource) before = before.next!;
     before.next = next;
   }
-}
-
-function isEqual(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (key.length !== end - start) return false;
-  for (let i = 0; i < key.length; i++) {
-    if (key[i] !== bytes[start + i]) return false;
-  }
-  return true;
 }

@@ -1,5 +1,5 @@
 /**
- * What is in memory of one state of a file: once, however many URLs lead to it.
+ * The bytes of one state of a file: once in memory, however many URLs lead to the file.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
@@ -9,29 +9,29 @@ import type { HttpResponse } from "../../../server/http/response.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The bytes of one state of a file, or a compressed form that was made of them and belongs to them. */
+/** The bytes of one state of a file, or a form compressed from them. */
 export class FileContent {
-  /** The state that was read; of what was made: that of which it was made. */
+  /** The state that was read; for a compressed form, the state of its original. */
   readonly status: FileStatus;
-  /** The same for all contents of this state. */
+  /** A text that is the same for all contents of this state. */
   readonly identity: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** The tag of the bytes; null: none is given out. */
+  /** The entity tag of the bytes; null when responses have none. */
   readonly tag: string | null;
-  /** When it was read, the file had not changed for so long that any later change shows in its times. */
+  /** True when the file's last change was so long before it was read that any later change shows in its times. */
   readonly isSettled: boolean;
-  /** It grows so fast that nothing is made of it but answers, and it is read anew soon. */
+  /** True for a file that grows all the time: it gets no tag and no compressed form, and is read anew soon. */
   readonly isProvisional: boolean;
-  /** What was compressed of it, or is being; null: that would be of no use. */
+  /** Compressed forms, or promises of them; null for a coding that makes the bytes no smaller, or failed. */
   readonly made: Map<Coding, FileContent | Promise<FileContent | null> | null> = new Map();
-  /** A response of some URL is made of it. */
+  /** True once a response has the bytes behind its head; others send them from there. */
   isShared = false;
-  /** It was in the cache, or would have been, and is not any longer: nothing new may be made of its bytes, which are freed. */
+  /** True once the content left the cache: its bytes are about to be freed, so no further response may use them. */
   hasLeft = false;
-  /** Bytes in memory of what was made of it. */
+  /** Bytes of the compressed forms in memory. */
   madeBytes = 0;
-  /** Null: they stand behind the head of a response. */
+  /** Null once the bytes stand behind the head of `#response`. */
   #bytes: Bytes | null;
   #response: HttpResponse | null = null;
 
@@ -53,11 +53,11 @@ export class FileContent {
   }
 
   get bytes(): Bytes {
-    // A response may move its own.
+    // Read from the response each time, since a response may move its bytes.
     return this.#bytes ?? this.#response!.bytes.subarray(this.#response!.headLength);
   }
 
-  /** A response has them behind its head: they need not be in memory twice. */
+  /** Uses the copy of the bytes behind the head of `response` from now on, and frees its own. */
   moveInto(response: HttpResponse): void {
     const before = this.bytes;
     this.#bytes = null;

@@ -1,5 +1,5 @@
 /**
- * Which contents of files are in memory, how much that is, and what is not worth making again.
+ * Which contents of files are in memory, how many bytes they have, and which compressed forms are not worth making again.
  * @module
  */
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
@@ -13,9 +13,9 @@ import { bodyMemory } from "../../../server/http/body_memory.ts";
 import { FileContent } from "./file_content.ts";
 import type { Resource } from "./resource.ts";
 
-/** A compressed form that had to leave to make room, or found none. */
+/** A compressed form that was evicted, or had no room in the cache. */
 interface Left {
-  /** Itself, where it is small. */
+  /** The form if it is small; else null. */
   readonly form: FileContent | null;
   readonly seconds: number;
 }
@@ -23,24 +23,24 @@ interface Left {
 /** Finds contents by the state of their files, and counts their bytes once. */
 export class FileContents {
   readonly #byState = new Map<string, FileContent>();
-  /** Resources that are kept and made of each. A content without any is not found. */
+  /** The resources in the cache that use each content. A content without any is not found. */
   readonly #users = new Map<FileContent, Set<Resource>>();
   readonly #left = new Map<string, Left>();
   #leftBytes = 0;
-  /** All together, with what was made of them: each counts once. */
+  /** Bytes of all contents and their compressed forms; each counts once. */
   bytes = 0;
 
-  /** That of a state of a file; null: it is not there. */
+  /** Returns the content with `identity`; null when it is not in memory. */
   find(identity: string): FileContent | null {
     return this.#byState.get(identity) ?? null;
   }
 
-  /** Those that are kept and made of it. */
+  /** Returns the resources in the cache that use `content`. */
   usersOf(content: FileContent): Iterable<Resource> {
     return this.#users.get(content) ?? [];
   }
 
-  /** A resource that is kept is made of it. */
+  /** Notes that `resource`, which is in the cache, uses `content`. */
   use(content: FileContent, resource: Resource): void {
     let users = this.#users.get(content);
     if (users === undefined) {
@@ -52,7 +52,10 @@ export class FileContents {
     users.add(resource);
   }
 
-  /** A resource has ended; `leftSeconds`: when it had to leave to make room, null: for another reason. */
+  /**
+   * Notes that `resource`, which has ended, no longer uses `content`; after the last resource the content leaves, too.
+   * `leftSeconds` is the time at which the resource was evicted to make room; null for another reason.
+   */
   leave(content: FileContent, resource: Resource, leftSeconds: number | null): void {
     const users = this.#users.get(content);
     if (users === undefined || !users.delete(resource) || users.size > 0) return;
@@ -66,7 +69,7 @@ export class FileContents {
     }
   }
 
-  /** A form in `coding` was made. */
+  /** Adds a form of `content` in `coding`. */
   addForm(content: FileContent, coding: Coding, form: FileContent): void {
     content.made.set(coding, form);
     content.madeBytes += form.size;
@@ -76,7 +79,7 @@ export class FileContents {
     this.#take(`${content.identity} ${coding}`, form);
   }
 
-  /** A form that was remembered is the cache's again, and counts there. */
+  /** Counts a form that had left as part of the cache again. */
   #take(key: string, form: FileContent): void {
     const left = this.#left.get(key);
     if (left?.form !== form) return;
@@ -84,14 +87,14 @@ export class FileContents {
     this.#left.set(key, { form: null, seconds: left.seconds });
   }
 
-  /** A form was made, and finds no room. */
+  /** Remembers at `seconds` that a form left, or had no room; small forms stay in memory for a while. */
   remember(
     { identity, isSettled }: FileContent,
     coding: Coding,
     form: FileContent,
     seconds: number,
   ): void {
-    if (!isSettled) return; // another content could come to have the same state
+    if (!isSettled) return; // a later content may have the same state
     const key = `${identity} ${coding}`;
     this.#forget(key);
     const isSmall = form.size <= FORM_LEFT_BYTES_MAX;
@@ -115,12 +118,12 @@ export class FileContents {
     drop(left.form);
   }
 
-  /** A form that found no room, and is small enough to be there all the same. */
+  /** Returns a form that left and was small enough to stay in memory; null when there is none. */
   formLeft({ identity }: FileContent, coding: Coding): FileContent | null {
     return this.#left.get(`${identity} ${coding}`)?.form ?? null;
   }
 
-  /** False for a form that had to leave not long ago: it would have to again. */
+  /** False for a form that left a short while ago: it would have to leave again. */
   isWorthMaking({ identity }: FileContent, coding: Coding, nowSeconds: number): boolean {
     const left = this.#left.get(`${identity} ${coding}`);
     return left === undefined || Math.abs(nowSeconds - left.seconds) >= FORMS_MADE_AGAIN_SECONDS;
@@ -130,7 +133,7 @@ export class FileContents {
     for (const key of this.#left.keys()) this.#forget(key);
   }
 
-  /** A content that was not to be kept: it serves the request at hand. */
+  /** Frees the bytes of a content that no resource in the cache uses, once its request is answered. */
   dismiss(content: FileContent): void {
     if (content.hasLeft || this.#users.has(content)) return;
     content.hasLeft = true;
@@ -148,7 +151,7 @@ function drop(part: FileContent): void {
   bodyMemory.drop(part.bytes);
 }
 
-/** All that is in memory of a state of a file. */
+/** Returns a content and the compressed forms of it that are in memory. */
 function partsOf(content: FileContent): FileContent[] {
   return [content, ...[...content.made.values()].filter((form) => form instanceof FileContent)];
 }

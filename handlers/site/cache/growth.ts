@@ -1,11 +1,12 @@
 /**
- * Files that grow all the time, as logs do: what is made of them is out of date before it is ready.
+ * Recognizes files that grow all the time, such as logs. A tag or a compressed form of such a file is out of date before
+ * it is ready.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import { GROWING_DIGEST_INTERVAL_MS, GROWING_FILES_MAX, GROWING_FROM_BYTES } from "../../../server/limits.ts";
 
-/** One that grows twice in a row, each time within the interval, is taken for such a file. */
+/** How often in a row a file has to grow, each time within the interval. */
 const GROWTHS_MIN = 2;
 
 interface Grown {
@@ -14,11 +15,11 @@ interface Grown {
   growths: number;
 }
 
-/** Tells files that grow all the time from others. To be asked before something is made of a file that has just changed. */
+/** The growth of files that have just changed. Ask before making something of such a file. */
 export class Growth {
   readonly #files = new Map<string, Grown>();
 
-  /** True: not now, it was done less than a second ago. False: it is done now. */
+  /** True for a growing file of which something was made less than a second ago. False counts as making it now. */
   isTooFast(status: FileStatus, nowMs: number = performance.now()): boolean {
     const { size } = status;
     if (size < GROWING_FROM_BYTES) return false;

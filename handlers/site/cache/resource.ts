@@ -1,6 +1,5 @@
 /**
- * What is known of the file behind a URL: its variants, those of them that are in memory, and the responses made of
- * them.
+ * The file behind a URL: its variants, the bytes of those that are in memory, and the responses made of them.
  * @module
  */
 import type { HandlerContext } from "../../../server/connection/handler.ts";
@@ -15,100 +14,99 @@ import type { CompiledAuth } from "../rules/rules.ts";
 import { SieveEntry } from "./sieve.ts";
 import type { Dependent, WatchedName } from "../watch/watched_name.ts";
 
-/** What a request may remember: a response of a resource. When the resource ends, both are gone. */
+/** A response of a resource, which a request may remember. Both fields are null once the resource has ended. */
 export interface Answer {
   entry: Resource | null;
   response: HttpResponse | null;
 }
 
-/** One form of the file: as it is, or compressed. */
+/** The file itself, or a compressed form of it. */
 export interface Variant {
-  /** Null: as it is. */
+  /** Null for the file itself. */
   readonly coding: Coding | null;
-  /** The file that it is read from; of a variant that was made here: the one it was made of. */
+  /** The file that the variant is read from, or was compressed from here. */
   readonly seen: Seen;
-  /** Null: not in memory, or not yet. */
+  /** Null when the variant is not in memory. */
   content: Content | null;
 }
 
-/** What is in memory of a variant. */
+/** The bytes of a variant in memory, and the responses made of them. */
 export interface Content {
-  /** The bytes, which other URLs of the same file have, too. */
+  /** Shared with other URLs of the same file. */
   readonly file: FileContent;
   readonly validators: Validators;
-  /** 200 with everything. */
+  /** The response 200 with all bytes. */
   readonly whole: Answer;
-  /** The same for pages of each origin that is allowed to read it and has asked. */
+  /** The same with the CORS fields of each allowed origin that has asked. */
   readonly byOrigin: Map<string, Answer>;
-  /** 304, once that was asked for. */
+  /** The response 304; null until a request got it. */
   notModified: Answer | null;
 }
 
-/** Who keeps resources. */
+/** The cache of a resource. */
 export interface Keeper {
   remove(resource: Resource): void;
-  /** It has to leave to make room. */
+  /** Ends a resource to make room for others. */
   evict(resource: Resource, nowSeconds: number): void;
   isFresh(resource: Resource, context: HandlerContext): boolean;
   check(resource: Resource, context: HandlerContext): boolean;
 }
 
-/** What is fixed about a resource from the beginning. */
+/** The fields of a resource that never change. */
 export interface ResourceInit {
-  /** The URL's path, as it is sent, or another name to find it by. */
+  /** The path by which requests find the resource; that of a fallback file begins with a NUL. */
   readonly key: Uint8Array;
-  /** The URL's path in its one spelling. */
+  /** The path of the URL in its one spelling. */
   readonly url: string;
-  /** The name of the file, whatever the variant. */
+  /** The name of the file itself, without the suffix of a variant. */
   readonly fileName: string;
   readonly mediaType: string;
   readonly variants: Variant[];
-  /** Whom it is shown to. */
+  /** The password rules that a request has to satisfy. */
   readonly auth: readonly CompiledAuth[];
-  /** All that was looked at. */
+  /** Everything that the resource depends on. */
   readonly seen: readonly Seen[];
-  /** Text that may be compressed here. */
+  /** True for text that is compressed on first use. */
   readonly isCompressible: boolean;
 }
 
-/** One URL's file, for as long as everything that led to it is as it was. */
+/** The file at a URL. It ends when anything that led to it changes. */
 export class Resource extends SieveEntry implements Answer, Dependent {
-  // The resource is itself the answer with the whole of its first variant: of 10,000 files each step from one object
-  // to the next is a line of memory that no cache of the processor holds.
-  entry: Resource | null = null; // itself, while it is kept
+  // The resource is itself the answer with all of its first variant. With 10,000 files, each step from one object to the
+  // next would read a line of memory that is in no cache of the processor.
+  entry: Resource | null = null; // itself while it is in the cache
   response: HttpResponse | null = null;
-  /** The turn in which, and the second at which, it was last seen to be fresh. */
+  /** The turn in which the resource was last found fresh, and the second of its last full check. */
   checkedTurn = -1;
   checkedSeconds = 0;
   readonly keeper: Keeper;
   readonly key: Uint8Array;
   readonly hash: number;
-  /** Another one whose key has the same hash. */
+  /** The next resource whose key has the same hash; null at the end of the chain. */
   next: Resource | null = null;
   readonly url: string;
   readonly fileName: string;
   readonly mediaType: string;
-  /** The best first; made ones come later. Those of a resource that has ended are others, with nothing in memory. */
+  /** The best first; compressed forms made here come last. A resource that has ended has new ones, without contents. */
   variants: Variant[];
   readonly auth: readonly CompiledAuth[];
   readonly isCompressible: boolean;
-  /** Another request may get another variant. */
+  /** True when another request may get another variant. */
   readonly varies: boolean;
-  /** The file that is looked at now and then, even though it is watched. */
+  /** The file that is checked by statx(2) every few seconds even while it is watched. */
   readonly main: Seen;
-  /** Where it is watched. */
   readonly watchedNames: readonly WatchedName[];
-  /** What has to be looked at each time. */
+  /** Paths that are not watched, so each turn checks them. */
   readonly unwatched: Seen[];
-  /** Its file has just changed, so it lacks something, such as a tag or a date: it is made anew soon. */
+  /** True when the file had just changed, so a tag or a date is missing: the resource is made anew soon. */
   isProvisional = false;
-  /** It may be kept, once its file was opened. */
+  /** True until the resource is in the cache, or may not be kept. */
   isNew = true;
-  /** What it costs in memory, beside the contents of files. */
+  /** Memory of the resource, without the contents of files. */
   bytes: number;
-  /** Those that its variants were read from. */
+  /** The contents that its variants were read into. */
   readonly contents: FileContent[] = [];
-  /** Responses beside its own one that requests remember. */
+  /** Answers beside the resource itself that requests may remember. */
   readonly answers: Answer[] = [];
 
   constructor(keeper: Keeper, init: ResourceInit) {
@@ -129,7 +127,7 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     this.bytes = RESOURCE_OVERHEAD_BYTES;
   }
 
-  /** A response that requests may remember until the resource ends. */
+  /** Makes `response` an answer that requests may remember until the resource ends. */
   answer(response: HttpResponse): Answer {
     const answer = { entry: this, response };
     this.answers.push(answer);
@@ -137,24 +135,24 @@ export class Resource extends SieveEntry implements Answer, Dependent {
   }
 
   /**
-   * It has ended. Requests go on remembering the object until they come again, which may be never: so it lets go of
-   * all bytes. Who is still at work with one of its variants has that variant, and what is in it.
+   * Ends the resource. Known requests may refer to the object for ever, so it drops all references to bytes. Code that
+   * already uses a variant keeps that variant with its content.
    */
   end(): void {
     this.entry = this.response = null;
     for (const answer of this.answers) answer.entry = answer.response = null;
     this.answers.length = this.contents.length = 0;
     const [first, ...others] = this.variants as [Variant, ...Variant[]];
-    const read = [first, ...others.filter(({ seen }) => seen !== first.seen)]; // made ones are no files
+    const read = [first, ...others.filter(({ seen }) => seen !== first.seen)]; // forms compressed here have the file of the first
     this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
   }
 
-  /** What all of it takes in memory. */
+  /** All memory of the resource, with the contents of files. */
   get totalBytes(): number {
     return this.contents.reduce((sum, { size, madeBytes }) => sum + size + madeBytes, this.bytes);
   }
 
-  /** `seen` cannot be watched. */
+  /** Has each turn check `seen`, because it cannot be watched. */
   lookAtEachUse(seen: Seen): void {
     if (!this.unwatched.includes(seen)) this.unwatched.push(seen);
   }

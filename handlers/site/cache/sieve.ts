@@ -1,20 +1,20 @@
 /**
- * Which entry of a cache has to leave: SIEVE (Zhang and others, NSDI 2024).
+ * Which entry of a cache is evicted: SIEVE (Zhang and others, NSDI 2024).
  *
- * A queue in order of arrival, and a hand that goes from the oldest to the newest: what was used since the hand last
- * passed stays where it is and loses its mark, the first without a mark leaves. To use an entry costs one store;
- * entries that are asked for only once (a crawler) do not push out those that are asked for again.
+ * The entries stand in a queue in order of arrival, and a hand moves from the oldest to the newest. An entry that was used
+ * since the hand last passed loses its mark and stays; the first entry without a mark is evicted. A use costs one store,
+ * and entries that are used only once (by a crawler) do not evict those that are used again.
  * @module
  */
 
-/** What an entry has to have; the links are the queue's. */
+/** An entry of the queue. `isVisited` is the mark of a use; the links belong to the queue. */
 export abstract class SieveEntry {
   isVisited = false;
   newer: SieveEntry | null = null;
   older: SieveEntry | null = null;
 }
 
-/** The queue. */
+/** The queue of a cache. */
 export class Sieve<T extends SieveEntry> {
   #newest: SieveEntry | null = null;
   #oldest: SieveEntry | null = null;
@@ -37,7 +37,7 @@ export class Sieve<T extends SieveEntry> {
     entry.newer = entry.older = null;
   }
 
-  /** The entry that is to leave next (it is still in the queue), or null when there is none. */
+  /** Returns the entry to evict next, which stays in the queue; null when the queue is empty. */
   victim(): T | null {
     let entry = this.#hand ?? this.#oldest;
     while (entry !== null && entry.isVisited) {

@@ -1,5 +1,5 @@
 /**
- * What a response says of the state of its file: its entity tag, and its time where that is enough to tell states apart.
+ * The validators of a response: the entity tag of its file, and Last-Modified where the time tells states apart.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
@@ -9,17 +9,17 @@ import type { EntityTags } from "./entity_tags.ts";
 import type { FileCache } from "./file_cache.ts";
 import { FileContent } from "./file_content.ts";
 
-/** What is asked about a file's state. */
+/** The cache and the tags of the site, which know about a file's state. */
 interface Judges {
   readonly cache: FileCache;
   readonly tags: EntityTags;
 }
 
 /**
- * Whether the file's time may be given out. It is exact to the second, so a file without a tag has no Last-Modified until
- * a later write cannot fall into the same second (RFC 9110 §8.8.2.2): otherwise a client that has the earlier state gets
- * 304 for good, or joins parts of two states. With `--etag off` the time that is given out decides alone: a file that was
- * copied with its old time has that from the beginning.
+ * Tells whether a response may have Last-Modified. It is exact to the second, so a file without a tag has none until a
+ * later write cannot fall into the same second (RFC 9110 §8.8.2.2): otherwise a client with the earlier state would get
+ * 304 for ever, or join parts of two states. With `--etag off` only the modification time counts, so a file that was
+ * copied with an old time has Last-Modified at once.
  */
 export function isDated(
   { modifiedSeconds, changedSeconds }: FileStatus,
@@ -32,7 +32,7 @@ export function isDated(
   return cache.isSettled(lastSeconds, clock.seconds);
 }
 
-/** The validators of a file in the state `status` whose tag is `etag`; null where it has none. */
+/** Returns the validators of a file in the state `status` whose tag is `etag`; null when it has no tag. */
 export function validatorsOf(
   status: FileStatus,
   etag: string | null,
@@ -46,7 +46,7 @@ export function validatorsOf(
   };
 }
 
-/** What was read of a file in the state `status`, with its tag where that is made now. */
+/** Makes the content of `bytes`, read from a file in the state `status`. It has a tag unless the file grows all the time. */
 export function contentOf(
   bytes: Uint8Array<ArrayBuffer>,
   status: FileStatus,

@@ -6,7 +6,7 @@ import type { SiteSettings } from "../settings/site_settings.ts";
 import type { HandlerContext } from "../../../server/connection/handler.ts";
 import type { FileCache } from "../cache/file_cache.ts";
 import type { HiddenFile } from "../lookup/hidden_file.ts";
-import type { FileLocation, Locator, Trace } from "../lookup/locator.ts";
+import type { FileLocation, Locator } from "../lookup/locator.ts";
 import type { Loader } from "./loader.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import { isCompressible, isPackedSvg, mediaTypeOf } from "../files/media_type.ts";
@@ -26,7 +26,6 @@ export interface ResourcesParts {
   readonly loader: Loader;
   readonly locator: Locator;
   readonly hidden: HiddenFile;
-  readonly trace: Trace;
   /** Bytes of the largest file that is read into memory; −1 when none is. */
   readonly fileBytesMax: number;
 }
@@ -54,16 +53,16 @@ export class Resources {
     auth: readonly CompiledAuth[],
     lookup: Lookup,
   ): Resource | null {
-    const { cache, loader, hidden, trace, fileBytesMax } = this.#parts;
+    const { cache, loader, hidden, fileBytesMax } = this.#parts;
     if (hidden.is(namesOf(path)) || variants.some(({ seen }) => hidden.isSame(seen.status))) {
-      trace("file", "the configuration is not served");
+      lookup.trace?.("file", "the configuration is not served");
       return null;
     }
     const fileName = decoder.decode(path.subarray(path.lastIndexOf(0x2f) + 1));
     const mediaType = mediaTypeOf(fileName);
     const { coding, seen } = variants[0]!;
     const size = seen.status?.size ?? 0;
-    trace("file", decoder.decode(seen.path.subarray(0, -1)));
+    lookup.trace?.("file", decoder.decode(seen.path.subarray(0, -1)));
     lookup.watchAll();
     const resource = new Resource(cache, {
       key,

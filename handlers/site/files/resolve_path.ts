@@ -4,6 +4,7 @@
  * §5.2.4; RFC 8615 for `/.well-known/`.
  * @module
  */
+import { isRangeEqual } from "../../../server/http/bytes.ts";
 import { hexValue } from "../../../server/http/characters.ts";
 
 /** A path below the root. */
@@ -51,7 +52,7 @@ export function resolvePath(bytes: Uint8Array, start: number, end: number): Reso
     from = to + 1;
   }
   for (let i = 0; i < starts.length; i++) {
-    const isWellKnown = i === 0 && isEqual(path, 0, (starts[1] ?? length) - 1, WELL_KNOWN);
+    const isWellKnown = i === 0 && isRangeEqual(WELL_KNOWN, path, 0, (starts[1] ?? length) - 1);
     if (path[starts[i]!] === DOT && !isWellKnown) return 404;
   }
   return { path: path.slice(0, Math.max(length - 1, 0)), isDirectory };
@@ -83,14 +84,6 @@ function countDots(bytes: Uint8Array, from: number, to: number): number {
     if (bytes[i] !== DOT) return 0;
   }
   return to - from;
-}
-
-function isEqual(bytes: Uint8Array, from: number, to: number, other: Uint8Array): boolean {
-  if (to - from !== other.length) return false;
-  for (let i = 0; i < other.length; i++) {
-    if (bytes[from + i] !== other[i]) return false;
-  }
-  return true;
 }
 
 /**

@@ -15,6 +15,7 @@
  */
 import { readAt } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
+import { isEqual } from "../../../server/http/bytes.ts";
 import { SAMPLE_BYTES } from "../limits.ts";
 import { WriteEvents } from "../watch/write_events.ts";
 
@@ -91,8 +92,4 @@ export class SentState {
     const last = readAt(this.#fd, bytes.subarray(length, 2 * length), size - length);
     return bytes.subarray(0, Math.max(first, 0) + Math.max(last, 0));
   }
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -1,5 +1,5 @@
 /**
- * Files that are never shown, even where they stand in the site: the configuration, with its password hashes.
+ * Files that are never served, even where they are in the site: the configuration, which has password hashes.
  * @module
  */
 import { AT_FDCWD } from "../../../ffi/libc/constants.ts";
@@ -13,21 +13,21 @@ import { namesOf, terminate } from "../files/directory_root.ts";
 const CONFIG_NAME = "epollet.json";
 
 /**
- * The configuration that is in force, by whatever name it is found, what bears its name in its directory, whatever
- * that is called and whatever replaces the file, and what was made of it there (`x.gz`, `x-old`, the `#x#` of an editor). And `epollet.json` in the site's root,
- * also where it is not in force: it was written for this server, and is no page. Case does not matter: where the
- * file system ignores it, `EPOLLET.JSON.bak` may be what a program made of `epollet.json`.
+ * Recognizes the configuration in force: the file itself under any name, each file with its name in its directory, and
+ * copies there (`x.gz`, `x-old`, an editor's `#x#`). `epollet.json` in the site's root is hidden even when it is not in
+ * force, since it was written for a server and is no page. Case is ignored: on a file system that ignores it,
+ * `EPOLLET.JSON.bak` may be a copy of `epollet.json`.
  */
 export class HiddenFile {
   readonly #root: Root;
-  /** The configuration as the process would open it; null: there is none. */
+  /** The path by which the process would open the configuration; null when there is none. */
   readonly #path: PathBytes | null;
-  /** In lower case, character by character: that is the same for the same bytes. */
+  /** In lower case, character by character, so equal bytes stay equal. */
   readonly #name: FileName;
   readonly #directory = new FileStatus();
   readonly #other = new FileStatus();
 
-  /** `path` as the process would open it, null for none; `root` is the site's. */
+  /** `path` is the configuration's, as the process would open it; null when there is none. `root` is the site's. */
   constructor(path: string | null, root: Root) {
     this.#root = root;
     const slash = path?.lastIndexOf("/") ?? -1;
@@ -37,7 +37,7 @@ export class HiddenFile {
     this.#directory.read(AT_FDCWD, cString(path === null || slash < 0 ? "." : path.slice(0, slash + 1)));
   }
 
-  /** True for the names on a path below the root that is not to be shown. */
+  /** True when the path of `names`, below the root, is hidden. */
   is(names: readonly FileName[]): boolean {
     const name = (names.at(-1) ?? "").toLowerCase();
     if (names.length === 1 && isMadeOf(name, CONFIG_NAME)) return true;
@@ -47,14 +47,14 @@ export class HiddenFile {
       this.#other.isSameFile(this.#directory);
   }
 
-  /** True when `status` is that of the configuration: another name, or a link, leads to it. */
+  /** True when `status` is the configuration's, to which another name or a link may lead. */
   isSame(status: FileStatus | null): boolean {
     return status !== null && this.#path !== null && this.#other.read(AT_FDCWD, this.#path) === 0 &&
       this.#other.isSameFile(status);
   }
 }
 
-/** True for the name itself, and where something that is no letter or digit was put before or behind it. */
+/** True when `name` contains `original` with neither a letter nor a digit right before or behind it. */
 function isMadeOf(name: FileName, original: FileName): boolean {
   const start = name.indexOf(original);
   const around = [name[start - 1], name[start + original.length]];

@@ -2,35 +2,34 @@
  * From the path of a URL to what is served there: rewrites, clean URLs, indexes, precompressed siblings.
  * @module
  */
-import { concat } from "../../../server/std.ts";
+import { concat, endsWith, isEqual } from "../../../server/http/bytes.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { type LocatedVariant, Siblings } from "./siblings.ts";
-import type { Trace } from "../settings/site_options.ts";
 import { encodePath, type ResolvedPath, resolvePath } from "../files/resolve_path.ts";
 import type { Rules } from "../rules/rules.ts";
 
 /** A file that a URL leads to. */
 export interface FileLocation {
   readonly kind: "file";
-  /** The file's, whatever the variant; not empty. */
+  /** The path of the file itself, without the suffix of a variant; not empty. */
   readonly path: Uint8Array;
   readonly variants: readonly LocatedVariant[];
-  /** Why it is this file, where it does not have the name that was asked for. */
+  /** The reason for this file, for the trace; null when the file has the name in the URL. */
   readonly why: string | null;
 }
 
-/** What is at a URL, and where that was looked for. */
+/** What is at a URL. */
 export type Location = Found & {
-  /** The paths that rewrites led to, encoded: also those where nothing is. */
+  /** The encoded paths that rewrites led to, also where no file is. */
   readonly rewritten?: readonly string[];
 };
 
 type Found =
   | FileLocation
-  /** Another spelling of the URL's path, encoded. */
+  /** The client is redirected to another spelling of the path, encoded. */
   | { readonly kind: "moved"; readonly url: string }
-  /** A directory that is to be listed. */
+  /** A directory to be listed. */
   | { readonly kind: "directory"; readonly path: Uint8Array<ArrayBuffer> }
   | Refusal;
 
@@ -38,75 +37,72 @@ type Found =
 export interface Refusal {
   readonly kind: "error";
   readonly status: number;
-  /** For those who ask why. */
+  /** For the trace. */
   readonly why: string;
 }
-
-export type { Trace };
 
 const HTML = new TextEncoder().encode(".html");
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MISSING: Refusal = { kind: "error", status: 404, why: "nothing is there" };
-/** No client is to blame for that, as 400 would do. */
+/** A rule's mistake is not the client's, so the status is 404 and not 400. */
 const NOWHERE: Refusal = {
   kind: "error",
   status: 404,
   why: "the rule leads to a hidden name, or above the root",
 };
 
-/** Finds what is at a path. Nothing is opened. */
+/** Finds what is at a path. Opens nothing. */
 export class Locator {
   readonly #settings: SiteSettings;
   readonly #rules: Rules;
   readonly #index: readonly Uint8Array[];
-  readonly #trace: Trace;
   readonly #withoutIndex: Refusal;
   readonly #siblings: Siblings;
 
-  constructor(
-    settings: SiteSettings,
-    rules: Rules,
-    trace: Trace = () => {},
-    onNotice: (message: string) => void = () => {},
-  ) {
-    this.#siblings = new Siblings(settings.precompressed, trace, onNotice);
+  /** `onNotice` gets one line for each compressed form that is older than its file. */
+  constructor(settings: SiteSettings, rules: Rules, onNotice: (message: string) => void = () => {}) {
+    this.#siblings = new Siblings(settings.precompressed, onNotice);
     this.#settings = settings;
     this.#rules = rules;
     this.#index = settings.index.map((name) => encoder.encode(name));
-    this.#trace = trace;
     const why = `no index is there (${settings.index.join(", ")})`;
     this.#withoutIndex = { kind: "error", status: 404, why };
   }
 
-  /** What is at `resolved`, whose URL is `url`. */
+  /** Returns what is at `resolved`, whose URL is `url`. */
   locate(resolved: ResolvedPath, url: string, lookup: Lookup): Location {
-    const first = this.#rewrite(url, false);
+    const rewritten: ResolvedPath[] = [];
+    const found = this.#findRewritten(resolved, url, rewritten, lookup);
+    if (found.kind === "file" && found.why !== null) lookup.trace?.("rule", found.why);
+    if (rewritten.length === 0) return found;
+    return { ...found, rewritten: rewritten.map(({ path, isDirectory }) => encodePath(path, isDirectory)) };
+  }
+
+  /** Follows rewrites, those for missing files only when no file is found; adds the paths to `rewritten`. */
+  #findRewritten(resolved: ResolvedPath, url: string, rewritten: ResolvedPath[], lookup: Lookup): Found {
+    const first = this.#rewrite(url, false, lookup);
     if (typeof first === "number") return NOWHERE;
+    if (first !== null) rewritten.push(first);
     const found = this.#find(first ?? resolved, first === null, lookup);
-    if (found.kind !== "error" || found.status !== 404) return this.#noted(found, [first]);
-    const second = this.#rewrite(url, true);
-    if (typeof second === "number") return this.#noted(NOWHERE, [first]);
-    if (second !== null) return this.#noted(this.#find(second, false, lookup), [first, second]);
-    return this.#noted(lookup.obstacle === null ? found : { ...found, why: lookup.obstacle }, [first]);
+    if (found.kind !== "error" || found.status !== 404) return found;
+    const second = this.#rewrite(url, true, lookup);
+    if (typeof second === "number") return NOWHERE;
+    if (second === null) return lookup.obstacle === null ? found : { ...found, why: lookup.obstacle };
+    rewritten.push(second);
+    return this.#find(second, false, lookup);
   }
 
-  #noted(found: Found, looked: readonly (ResolvedPath | null)[]): Location {
-    if (found.kind === "file" && found.why !== null) this.#trace("rule", found.why);
-    const paths = looked.filter((path) => path !== null);
-    if (paths.length === 0) return found;
-    return { ...found, rewritten: paths.map(({ path, isDirectory }) => encodePath(path, isDirectory)) };
-  }
-
-  /** The very file at a path that is no request's, such as that of an error page. */
+  /** Returns the file at a path of the settings, such as an error page's; no rule applies to the path. */
   file(path: Uint8Array<ArrayBuffer>, lookup: Lookup): Location {
     return this.#fileAt(path, lookup) ?? MISSING;
   }
 
-  #rewrite(url: string, isMissing: boolean): ResolvedPath | number | null {
+  /** Returns the path that a rule rewrites `url` to, 400 or 404 for one that cannot be served, or null without a rule. */
+  #rewrite(url: string, isMissing: boolean, { trace }: Lookup): ResolvedPath | number | null {
     const rewritten = this.#rules.rewrite(url, isMissing);
     if (rewritten === null) return null;
-    this.#trace(
+    trace?.(
       "rule",
       `rewrite ${rewritten.source} to ${rewritten.path}${isMissing ? " (nothing is there)" : ""}`,
     );
@@ -114,7 +110,7 @@ export class Locator {
     return resolvePath(bytes, 0, bytes.length);
   }
 
-  /** Redirects only where `mayMove`: not from what the client never asked for. */
+  /** Redirects only where `mayMove` is true: not from a rewritten path, which the client did not ask for. */
   #find({ path, isDirectory }: ResolvedPath, mayMove: boolean, lookup: Lookup): Found {
     const { cleanUrls } = this.#settings;
     if (isDirectory) return this.#findDirectory(path, mayMove, lookup);
@@ -166,7 +162,7 @@ export class Locator {
     return { kind: "directory", path };
   }
 
-  /** The better URL of the file `path`: of `/d/index.html` it is `/d/`, of `/a.html` `/a`. Null: it has none. */
+  /** Returns the clean URL of the file `path` (`/d/` for `/d/index.html`, `/a` for `/a.html`); null when there is none. */
   #cleanOf(path: Uint8Array, lookup: Lookup): Found | null {
     const name = path.subarray(path.lastIndexOf(SLASH) + 1);
     if (!this.#settings.cleanUrls || name.length <= HTML.length || !endsWith(name, HTML)) return null;
@@ -176,7 +172,7 @@ export class Locator {
     return this.#leads(clean, false, path, lookup) ? { kind: "moved", url: encodePath(clean, false) } : null;
   }
 
-  /** The URL of the directory that shows the file `path`; null where it shows another one, or none. */
+  /** Returns the URL of the directory whose index is the file `path`; null when `path` is no directory's index. */
   #indexUrlOf(path: Uint8Array, lookup: Lookup): Found | null {
     const slash = path.lastIndexOf(SLASH);
     const name = path.subarray(slash + 1);
@@ -187,7 +183,7 @@ export class Locator {
       : null;
   }
 
-  /** A client is not sent from a file to where another one is. */
+  /** Tells whether `path` serves the file `file`: a redirect must not lead to another one. */
   #leads(path: Uint8Array, isDirectory: boolean, file: Uint8Array, lookup: Lookup): boolean {
     const found = this.#find({ path: path.slice(), isDirectory }, false, lookup);
     return found.kind === "file" && isEqual(found.path, file);
@@ -204,7 +200,7 @@ export class Locator {
     return { kind: "file", path, variants, why: null };
   }
 
-  /** A site may hold nothing but the compressed form of a file. */
+  /** Returns a file of which the site has only compressed forms; null when it has none. */
   #onlySiblings(path: Uint8Array, seen: Seen, lookup: Lookup): FileLocation | null {
     const variants = this.#siblings.of(seen, lookup);
     return variants.length === 0 ? null : { kind: "file", path, variants, why: null };
@@ -215,7 +211,7 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 const SLASHES = Uint8Array.of(SLASH);
 
-/** Whether the last name of a path begins with a dot: with an ending it is another one, and hidden. */
+/** True when the last name of `path` begins with a dot. With `.html` behind it, the name would be a hidden one. */
 function isDotName(path: Uint8Array): boolean {
   return path[path.lastIndexOf(SLASH) + 1] === DOT;
 }
@@ -230,12 +226,4 @@ function unreadable(status: number): Refusal {
 
 function join(directory: Uint8Array, name: Uint8Array): Uint8Array<ArrayBuffer> {
   return directory.length === 0 ? concat([name]) : concat([directory, SLASHES, name]);
-}
-
-function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
-  return isEqual(bytes.subarray(bytes.length - end.length), end);
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

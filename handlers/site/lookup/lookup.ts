@@ -1,5 +1,6 @@
 /**
- * What was looked at to find out where a URL leads, so that it is known when that is no longer true.
+ * Looks at the files that a URL may lead to, and remembers each look, so that a later change of one of them ends the
+ * resource that was made of it.
  * @module
  */
 import { EACCES, ELOOP, ENOENT, EXDEV } from "../../../ffi/libc/errno.ts";
@@ -7,56 +8,60 @@ import { type PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import type { Root } from "../files/root.ts";
+import type { Trace } from "../settings/site_options.ts";
 import { namesOf, statusOfErrno, terminate } from "../files/directory_root.ts";
 import type { WatchedName } from "../watch/watched_name.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
 
-/** Why nothing is there, for those who ask. */
+/** The trace of a file that cannot be opened. */
 export const OUTSIDE = "it cannot be opened: a link leads out of the root, or it is gone";
 const MISSPELT =
   "the file system finds it, but its directory does not list it under this name, or cannot be read";
 
-/** A path, and what stood there. */
+/** A path, and what was found there. */
 export interface Seen {
   readonly path: PathBytes;
   readonly names: readonly FileName[];
-  /** Of a file; null: there was none. */
+  /** The state of a file; null when no file was found. */
   readonly status: FileStatus | null;
   readonly isDirectory: boolean;
-  /** Where it is watched, since before it was looked at; null: it has to be looked at again. */
+  /** The watch, which began before the look; null when the path is not watched, so each use looks again. */
   readonly watched: WatchedName | null;
-  /** A link was found, and nothing tells of changes behind it: it has to be looked at each time, too. */
+  /** True for a symbolic link. Changes behind a link are not reported, so each use looks again. */
   readonly isLink: boolean;
-  /** Not every directory on the way compares bytes: what is there has to be listed there, too. */
+  /** True when a directory on the way may ignore case, so each use also checks that it lists the name. */
   readonly isListed: boolean;
 }
 
-/** All that is looked at for one URL. {@linkcode end} has to be called in the end. */
+/** All looks for one URL. {@linkcode end} has to be called at the end. */
 export class Lookup {
+  /** Records the decisions for `--explain`; null while the site serves. */
+  readonly trace: Trace | null;
   readonly #root: Root;
   readonly #tree: WatchTree | null;
   readonly #seen: Seen[] = [];
-  /** Those that the tree knew to be absent: they are not watched yet. */
+  /** Looks that needed no system call, since the tree knew that nothing is there. They are not watched yet. */
   readonly #absent = new Set<Seen>();
-  /** Directories that were found to compare bytes. */
+  /** Directories that compare names by their bytes. */
   readonly #exact = new Set<string>();
-  /** For those who ask why nothing is there: what is known beside that. */
+  /** The reason for a 404, for the trace, where one is known; else null. */
   obstacle: string | null = null;
-  /** Files whose times have decided what is served, whether they are or not. */
+  /** Files whose times decided what is served. A change of one of them matters even if another file is served. */
   readonly compared: Set<Seen> = new Set();
 
-  /** `tree` must have been drained in this turn. */
-  constructor(root: Root, tree: WatchTree | null) {
+  /** `tree` must have been drained in this turn; null when nothing is watched. */
+  constructor(root: Root, tree: WatchTree | null, trace: Trace | null = null) {
     this.#root = root;
     this.#tree = tree;
+    this.trace = trace;
   }
 
-  /** Everything so far. */
+  /** All looks so far, in their order. */
   get seen(): readonly Seen[] {
     return this.#seen;
   }
 
-  /** What stands at `path`, below the root and without slashes at its ends; numbers are statuses. */
+  /** Looks at `path`, which is below the root and has no slash at either end. A number is the status of the error. */
   look(path: Uint8Array): "file" | "directory" | number {
     if (path.length === 0) return "directory";
     const names = namesOf(path);
@@ -79,8 +84,8 @@ export class Lookup {
   }
 
   /**
-   * The same for a file whose name is that of another one, which was looked at, and `suffix`. Where the tree knows that
-   * there is none, nothing has to be remembered: it tells those who depend on the other one when it appears.
+   * Looks at the file with the name of `other` and `suffix`; null when there is none. When the tree already knows that,
+   * the look is not remembered: a new sibling ends the resources that depend on `other`.
    */
   lookBeside(other: Seen, suffix: string): Seen | null {
     const names = [...other.names];
@@ -92,10 +97,10 @@ export class Lookup {
     return this.#ask(path, names) === "file" ? this.#seen.at(-1)! : null;
   }
 
-  /** True when it is known that nothing stands beside it under its name with one of SIBLING_SUFFIXES. */
+  /** True when the tree knows that no file has the name of `seen` with one of SIBLING_SUFFIXES behind it. */
   lacksSiblings({ names }: Seen): boolean {
     if (this.#tree === null) return false;
-    // First what needs no call: where its directory is not there either, looking for that would take some.
+    // The first test needs no system call; in a missing directory the second would.
     return this.#tree.isAbsent(names.slice(0, -1)) || this.#tree.lacksSiblings(names);
   }
 
@@ -106,7 +111,7 @@ export class Lookup {
     const isLink = watched !== null && found === -ELOOP;
     if (isLink) found = this.#root.look(path, status);
     let isListed = false;
-    // What is watched is in directories that compare bytes, unless they are watched whatever they do.
+    // Only directories that compare bytes are watched, unless the settings trust all (`validate: "inotify"`).
     if ((typeof found === "string" || found === -EACCES) && (watched === null || this.#tree!.trustsAll)) {
       const spelling = this.#root.spellingOf(names, this.#exact);
       isListed = spelling !== "exact";
@@ -131,7 +136,7 @@ export class Lookup {
     return kind;
   }
 
-  /** Watches also what is known to be absent, for somebody who will depend on all that was seen. */
+  /** Watches the paths that are known to be absent, too. Called before a resource depends on all looks. */
   watchAll(): void {
     for (let i = 0; i < this.#seen.length && this.#tree !== null; i++) {
       const seen = this.#seen[i]!;
@@ -139,7 +144,7 @@ export class Lookup {
     }
   }
 
-  /** Gives up what nobody has come to depend on. */
+  /** Ends the watches that no resource depends on. */
   end(): void {
     for (const { watched } of this.#seen) {
       if (watched !== null) this.#tree!.prune(watched);

@@ -1,8 +1,8 @@
 /**
- * The compressed forms that stand beside a file, and which of them are served.
+ * The compressed forms beside a file (`a.js.br`), and which of them are served.
  *
- * One that is older than its file was made of something else: those who accept its coding, which is every browser, would
- * get old contents under a new file's name, while curl gets the new ones. So it is not served unless a site says so.
+ * A form that is older than its file was made of an earlier state. Browsers, which all accept its coding, would get the
+ * old contents while curl gets the new ones. So such a form is not served unless the settings say so.
  * @module
  */
 import type { FileName } from "../../../ffi/file/inotify.ts";
@@ -15,11 +15,10 @@ import { isPackedSvg } from "../files/media_type.ts";
 import type { Lookup, Seen } from "./lookup.ts";
 import { bytesOf } from "../listing/natural_order.ts";
 import { isSiblingName, SIBLING_SUFFIXES } from "../watch/watched_name.ts";
-import type { Trace } from "../settings/site_options.ts";
 
-/** A file on disk, or what it is compressed to beside it. */
+/** A file, or a compressed form beside it. */
 export interface LocatedVariant {
-  /** Null: as it is. */
+  /** Null for the file itself. */
   readonly coding: Coding | null;
   readonly seen: Seen;
 }
@@ -31,21 +30,19 @@ const decoder = new TextDecoder();
 /** Finds the compressed forms beside a file. */
 export class Siblings {
   readonly #mode: PrecompressedMode;
-  readonly #trace: Trace;
   readonly #onNotice: (message: string) => void;
   readonly #told = new Set<string>();
 
-  /** `onNotice` hears of each form that is older than its file, once. */
-  constructor(mode: PrecompressedMode, trace: Trace, onNotice: (message: string) => void) {
+  /** `onNotice` gets one line for each form that is older than its file. */
+  constructor(mode: PrecompressedMode, onNotice: (message: string) => void) {
     this.#mode = mode;
-    this.#trace = trace;
     this.#onNotice = onNotice;
   }
 
-  /** Those beside what was looked at, which may be missing itself. */
+  /** Returns the forms to serve beside the file `seen`, which may itself be missing. */
   of(seen: Seen, lookup: Lookup): LocatedVariant[] {
     const name = seen.names.at(-1) ?? "";
-    // Behind a name with a dot (`.well-known`) it would be a hidden one; what is in an .svgz is compressed already.
+    // A form of `.well-known` would be a hidden file; an .svgz is compressed already.
     if (this.#mode === "off" || name.startsWith(".") || isPackedSvg(name) || isSiblingName(name)) return [];
     if (lookup.lacksSiblings(seen)) return [];
     return SIBLING_SUFFIXES.flatMap((suffix, i) => {
@@ -53,17 +50,17 @@ export class Siblings {
       if (sibling !== null && seen.status !== null && this.#mode === "fresh") {
         lookup.compared.add(seen).add(sibling);
       }
-      if (sibling === null || (this.#isOlder(sibling, seen) && this.#mode !== "always")) return [];
+      if (sibling === null || (this.#isOlder(sibling, seen, lookup) && this.#mode !== "always")) return [];
       return [{ coding: SUFFIX_CODINGS[i]!, seen: sibling }];
     });
   }
 
-  #isOlder(sibling: Seen, { names, status }: Seen): boolean {
+  #isOlder(sibling: Seen, { names, status }: Seen, { trace }: Lookup): boolean {
     if (status === null || sibling.status === null || !isOlder(sibling.status, status)) return false;
     const message = describeOlder(sibling.names.join("/"), names.join("/"), this.#mode);
     if (this.#told.size < STALE_FORMS_TOLD_MAX && !this.#told.has(message)) {
       this.#told.add(message);
-      this.#trace("form", message);
+      trace?.("form", message);
       this.#onNotice(message);
     }
     return true;
@@ -71,8 +68,8 @@ export class Siblings {
 }
 
 /**
- * True for a form that is older than its file by more than what copying a folder puts between them. A time that is a
- * convention of the tool that wrote it says nothing.
+ * True for a form that is older than its file by more than copying a folder takes (PRECOMPRESSED_LAG_MS_MAX). Times that
+ * tools write by convention, such as 1970, are not compared.
  */
 export function isOlder(form: FileStatus, file: FileStatus): boolean {
   if (Math.min(form.modifiedSeconds, file.modifiedSeconds) < MODIFIED_SECONDS_MIN) return false;
@@ -80,7 +77,7 @@ export function isOlder(form: FileStatus, file: FileStatus): boolean {
     PRECOMPRESSED_LAG_MS_MAX;
 }
 
-/** Which form is older than its file, by their paths, and what becomes of it. */
+/** Says that `form` is older than `file`, by their paths, and whether it is served. */
 export function describeOlder(form: FileName, file: FileName, mode: PrecompressedMode): string {
   const served = mode === "always" ? 'served all the same (precompressed "always")' : "not served";
   return `${textOf(form)} is older than ${textOf(file)}, so it is hardly made of that: ${served}`;

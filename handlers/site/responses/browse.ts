@@ -1,12 +1,10 @@
 /**
- * Answers for a directory that is listed: a page for people, JSON for programs (RFC 9110 §12.5.1).
+ * Responses for a directory that is listed: a page for people, JSON for programs (RFC 9110 §12.5.1).
  * @module
  */
 import { encodeUtf8 } from "../../../server/http/characters.ts";
-import type { HandlerContext } from "../../../server/connection/handler.ts";
 import { preconditionStatus } from "../../../server/http/fields/conditional.ts";
 import { prefersJson } from "../../../server/http/fields/negotiation.ts";
-import type { HttpRequest } from "../../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../../server/limits.ts";
 import { BUSY_FIELDS } from "../auth/basic_auth.ts";
@@ -24,52 +22,48 @@ import { parseListingQuery } from "../listing/listing_query.ts";
 import type { Result } from "./representation.ts";
 import { encodePath } from "../files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "../rules/rules.ts";
+import type { SiteRequest } from "./site_request.ts";
 
-/** How a site lists. */
+/** What a listing is made of, beside the request. */
 export interface BrowseParts {
   readonly listings: Listings;
   readonly bodies: ListingBodies;
   readonly rules: Rules;
-  /** The rules that this listing's asker had to satisfy. */
+  /** The password rules that the request satisfied. */
   readonly auth: readonly CompiledAuth[];
-  /** Entity tags are given out. */
+  /** True when responses have an ETag. */
   readonly givesTags: boolean;
-  /** `mediaType` is that of the listing, which a 304 does not say. */
+  /** Adds the site's fields; `mediaType` is the listing's, also for a 304, which has no Content-Type. */
   readonly addFields: (extraFields: Fields, status: number, mediaType: string) => Fields;
 }
 
 const REFUSED: Result = { failure: 503, extraFields: BUSY_FIELDS };
 
-/** Lists the directory `path`, below the root, whose URL is `url`. A promise when it takes long, or has to wait. */
-export function browse(
-  path: Uint8Array,
-  url: string,
-  request: HttpRequest,
-  context: HandlerContext,
-  parts: BrowseParts,
-): Result | Promise<Result> {
+/** Lists the directory `path`, below the root. A promise when the listing takes longer than a slice, or has to wait. */
+export function browse(path: Uint8Array, request: SiteRequest, parts: BrowseParts): Result | Promise<Result> {
+  const { context, url } = request;
   const { seconds } = context.clock;
-  const begin = () => answer(path, url, request, seconds, parts);
+  const begin = () => answer(path, request, seconds, parts);
   return parts.listings.slices.run(begin(), REFUSED, context, { begin, key: url });
 }
 
 function* answer(
   path: Uint8Array,
-  url: string,
-  request: HttpRequest,
+  request: SiteRequest,
   nowSeconds: number,
   parts: BrowseParts,
 ): Generator<void, Result> {
-  const query = parseListingQuery(request.query);
+  const { http, url } = request;
+  const query = parseListingQuery(http.query);
   const guard = parts.rules.asksForPasswords ? guardOf(path, url, parts) : null;
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
   if (typeof listing === "number") return { failure: listing, extraFields: [] };
-  const isJson = prefersJson(request.header("accept"));
+  const isJson = prefersJson(http.header("accept"));
   const { bodies } = parts;
   const { sort, order, page } = listing.query;
   const key = `${url}\0${isJson} ${sort} ${order} ${page}`;
   const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, bodies));
-  return respond(body, isJson, listingLinks(listing, url), request, nowSeconds, parts);
+  return respond({ body, isJson, links: listingLinks(listing, url) }, request, nowSeconds, parts);
 }
 
 function* bodyOf(
@@ -84,7 +78,10 @@ function* bodyOf(
   return bodies.add(key, listing, bytes, contentTag(bytes));
 }
 
-/** What is behind a password that the listing's asker was not asked for is not told, neither by its URL nor its place. */
+/**
+ * Hides the entries that need a password beyond those that the request gave, judged by their URL below `url`, and by the
+ * URL of the directory itself.
+ */
 function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): Guard {
   const encoded = encodePath(path, true);
   const bases = encoded === url ? [url] : [url, encoded];
@@ -100,11 +97,16 @@ function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): G
   };
 }
 
+/** A listing in the form that the request prefers; `links` is the value of `Link`, null without other pages. */
+interface ListedForm {
+  readonly body: ListingBody;
+  readonly isJson: boolean;
+  readonly links: string | null;
+}
+
 function respond(
-  body: ListingBody,
-  isJson: boolean,
-  links: string | null,
-  request: HttpRequest,
+  { body, isJson, links }: ListedForm,
+  { http }: SiteRequest,
   nowSeconds: number,
   { givesTags, addFields }: BrowseParts,
 ): Result {
@@ -115,11 +117,11 @@ function respond(
     ...(etag === null ? [] : [["ETag", etag]] as const),
     ...(links === null ? [] : [["Link", links]] as const),
   ];
-  const byTag = request.header("if-none-match") !== null || request.header("if-match") !== null;
-  if (request.isConditional && byTag) {
-    // It has no date: sizes and times of its entries change without changing the directory.
+  const byTag = http.header("if-none-match") !== null || http.header("if-match") !== null;
+  if (http.isConditional && byTag) {
+    // Listings have no Last-Modified: the sizes and times of entries change without a change of the directory.
     const validators = { etag, modifiedSeconds: null };
-    const status = preconditionStatus(request, validators, nowSeconds);
+    const status = preconditionStatus(http, validators, nowSeconds);
     if (status === 304) return new HttpResponse(304, addFields(common, 304, mediaType), null);
     if (status !== null) return { failure: status, extraFields: [] };
   }
@@ -129,7 +131,7 @@ function respond(
     ...(isJson ? [] : [["Content-Security-Policy", LISTING_POLICY]] as const),
     ...common,
   ];
-  // Not copied behind its head: clients that do not read theirs share one.
+  // The body is not copied behind the head, so clients that read slowly share one buffer.
   return new HttpResponse(
     200,
     addFields(extraFields, 200, mediaType),

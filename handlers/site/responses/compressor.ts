@@ -1,20 +1,21 @@
 /**
- * Compresses text, by the runtime's zlib, in slices, so that others are served meanwhile.
+ * Compresses text by the runtime's zlib, in slices, so other requests are answered meanwhile.
  * @module
  */
 import zlib from "node:zlib";
+import { concat } from "../../../server/http/bytes.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
 import { COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../limits.ts";
 
-/** Better than gzip's and brotli's fastest, and still some 20 MiB a second. */
+/** Compresses better than gzip and than brotli's fastest quality, and still some 20 MiB a second. */
 const BROTLI_QUALITY = 5;
 
-/** What zlib puts out at a time: a buffer of its own. */
+/** Bytes of a buffer that zlib allocates for a piece of output. */
 const OUTPUT_BYTES = 16 * 1024;
 
-/** What a slice goes through. */
+/** The part of Node's streams that is used here. */
 interface CompressionStream {
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
   on(event: "end", listener: () => void): unknown;
@@ -23,36 +24,36 @@ interface CompressionStream {
   end(): unknown;
 }
 
-/** Absent in older runtimes. */
+/** zlib with zstd, which older runtimes do not have. */
 const zstd = zlib as {
   createZstdCompress?: (options: object) => CompressionStream;
   zstdCompressSync?: (content: Uint8Array, options: object) => Uint8Array;
 };
 
-/** What can be made, whatever the client likes best. */
+/** The codings that can be made here. */
 export const MADE_CODINGS: readonly Coding[] = zstd.createZstdCompress === undefined
   ? ["br", "gzip"]
   : ["br", "zstd", "gzip"];
 
-/** One at a time, and not too many in a row. */
+/** Compresses one content at a time; a few wait. */
 export class Compressor {
   #last: Promise<unknown> = Promise.resolve();
   #count = 0;
 
-  /** True while there is too much to do. */
+  /** True while COMPRESSIONS_MAX contents are being compressed or wait. */
   get isFull(): boolean {
     return this.#count >= COMPRESSIONS_MAX;
   }
 
   /**
-   * The bytes in `coding`, or null when they would not become smaller, or cannot be made. Null at once while there is
-   * too much to do.
+   * Compresses `content`; the promise becomes null when that makes it no smaller, or fails. Null in place of the promise
+   * while too many wait.
    */
   compress(content: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer> | null> | null {
     if (this.isFull) return null;
     this.#count++;
     const compressed = this.#last.then(() => compressSlices(content, coding))
-      .catch(() => null) // zlib has no memory: the file can be had as it is
+      .catch(() => null) // zlib is out of memory: the file is sent uncompressed
       .finally(() => this.#count--);
     this.#last = compressed;
     return compressed;
@@ -65,7 +66,7 @@ function optionsFor(coding: Coding, size: number): object {
   return coding === "br" ? { chunkSize: OUTPUT_BYTES, params } : { chunkSize: OUTPUT_BYTES };
 }
 
-/** By one call: a stream of its own would leave ten times the garbage for a small file. */
+/** Compresses a small content by one call: a stream would leave ten times the garbage. */
 function compressWhole(content: Uint8Array, coding: Coding): Uint8Array {
   const options = optionsFor(coding, content.length);
   switch (coding) {
@@ -98,24 +99,14 @@ async function compressSlices(
     ? [compressWhole(content, coding)]
     : await compressByStream(content, coding);
   await yieldTurn();
-  const compressed = join(chunks);
+  const compressed = concat(chunks, bytesWithHeadRoom);
   for (const { buffer } of chunks) {
-    if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // no part of a pool
+    if (buffer.byteLength >= OUTPUT_BYTES) bodyMemory.reclaimer.free(buffer); // smaller ones may be part of Node's pool
   }
   return compressed.length < content.length ? compressed : null;
 }
 
-function join(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = bytesWithHeadRoom(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-/** Others have their turn. */
+/** Lets the loop answer other requests. */
 function yieldTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,22 +1,20 @@
 /**
- * The answer to an error: the site's page for it, or a line of text.
+ * The response to an error: the site's page for it, or a line of text.
  * @module
  */
-import type { HandlerContext } from "../../../server/connection/handler.ts";
-import type { HttpRequest } from "../../../server/http/request.ts";
 import { HttpResponse } from "../../../server/http/response.ts";
-import type { Trace } from "../lookup/locator.ts";
 import { OUTSIDE } from "../lookup/lookup.ts";
 import type { PlainErrors } from "./plain_errors.ts";
-import type { FallbackFile, Result } from "./representation.ts";
+import type { Result } from "./representation.ts";
 import type { FallbackFiles } from "./fallback_files.ts";
+import type { Fallback, SiteRequest } from "./site_request.ts";
 
-/** What a site shows unless told otherwise. */
+/** The pages of statuses for which the settings name none. */
 const DEFAULT_PAGES: Readonly<Record<number, string>> = { 404: "/404.html" };
 
-/** Why a path is not looked at. */
+/** The trace of a path that has a hidden name. */
 export const HIDDEN = "a name begins with a dot (only /.well-known/ is served)";
-/** The same. */
+/** The trace of a path that cannot be resolved. */
 export const MALFORMED = "the path holds a NUL or a lone percent sign, or climbs above the root";
 const REASONS: Readonly<Record<number, string>> = {
   403: "it may not be read",
@@ -24,47 +22,40 @@ const REASONS: Readonly<Record<number, string>> = {
   406: "none of its forms is one that the request accepts",
 };
 
-/** Why a file that was found is not shown, for those who ask. */
+/** Returns, for the trace, why a file that was found is not sent. */
 export function reasonOf(status: number): string {
-  return REASONS[status] ?? "it cannot be had";
+  return REASONS[status] ?? "it cannot be sent";
 }
 
 /**
- * A page is for everybody who meets its error, whatever the rules say of its own URL: else there could be none for 401.
- * Where it cannot be had the error is told in words. It has no page of its own.
+ * Answers errors. A page is sent with its error whatever the rules say of the page's own URL: otherwise 401 could have
+ * no page. When a page itself cannot be sent, the response is a line of text; errors of error pages have no page.
  */
 export class ErrorPages {
   readonly #pages: Readonly<Record<number, string>>;
   readonly #plain: PlainErrors;
   readonly #fallbackFiles: FallbackFiles;
-  readonly #trace: Trace;
 
-  /** `pages`: the path of the page for each status. */
-  constructor(
-    pages: Readonly<Record<number, string>>,
-    plain: PlainErrors,
-    fallbackFiles: FallbackFiles,
-    trace: Trace,
-  ) {
+  /** `pages` has the path of the page for each status. */
+  constructor(pages: Readonly<Record<number, string>>, plain: PlainErrors, fallbackFiles: FallbackFiles) {
     this.#pages = { ...DEFAULT_PAGES, ...pages };
     this.#plain = plain;
     this.#fallbackFiles = fallbackFiles;
-    this.#trace = trace;
   }
 
-  /** The answer to `request`; `error` says what it is about. */
-  response(
-    error: FallbackFile,
-    request: HttpRequest,
-    context: HandlerContext,
-  ): HttpResponse | Promise<HttpResponse> {
-    const page = this.#pages[error.status];
-    this.#trace("page", page ?? `none for ${error.status}: a line of text`);
-    const result = page === undefined ? null : this.#fallbackFiles.present(page, error, request, context);
+  /** Answers `request` with the error `error`. */
+  response(error: Fallback, request: SiteRequest): HttpResponse | Promise<HttpResponse> {
+    const { status, extraFields } = error;
+    const page = this.#pages[status];
+    request.trace?.("page", page ?? `none for ${status}; plain text is sent`);
+    const result = page === undefined ? null : this.#fallbackFiles.present(page, error, request);
     const settle = (result: Result | null) => {
       if (result instanceof HttpResponse) return result;
-      if (page !== undefined) this.#trace("page", "which cannot be had: a line of text instead");
-      return this.#plain.response(error.status, error.url, error.extraFields, request);
+      if (page !== undefined) {
+        const why = result === null ? "no such file" : "it cannot be sent";
+        request.trace?.("page", `${why}; plain text is sent`);
+      }
+      return this.#plain.response(status, extraFields, request);
     };
     return result instanceof Promise ? result.then(settle) : settle(result);
   }

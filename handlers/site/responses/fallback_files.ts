@@ -1,38 +1,33 @@
 /**
- * Files that are served where something else was asked for: error pages, and the page of an application.
+ * Files that are served in place of the URL's own: error pages, and the page of a single-page application.
  * @module
  */
-import type { HandlerContext } from "../../../server/connection/handler.ts";
-import type { HttpRequest } from "../../../server/http/request.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import type { Trace } from "../settings/site_options.ts";
 import type { Presenter } from "./presenter.ts";
-import type { FallbackFile, Result } from "./representation.ts";
+import type { Result } from "./representation.ts";
 import type { Resources } from "../content/resources.ts";
+import type { Fallback, SiteRequest } from "./site_request.ts";
 
-/** Answers with a file in place of the one that was asked for. */
+/** Answers with a file in place of the one at the URL. */
 export class FallbackFiles {
   readonly #resources: Resources;
   readonly #presenter: Presenter;
-  readonly #lookup: () => Lookup;
+  readonly #lookup: (trace: Trace | null) => Lookup;
 
-  /** `lookup` makes one for each question. */
-  constructor(resources: Resources, presenter: Presenter, lookup: () => Lookup) {
+  /** `lookup` makes the lookup of one request. */
+  constructor(resources: Resources, presenter: Presenter, lookup: (trace: Trace | null) => Lookup) {
     this.#resources = resources;
     this.#presenter = presenter;
     this.#lookup = lookup;
   }
 
-  /** The file at the path `page` in place of what the request asked for; null: there is none. */
-  present(
-    page: string,
-    fallback: FallbackFile,
-    request: HttpRequest,
-    context: HandlerContext,
-  ): Result | Promise<Result> | null {
-    const lookup = this.#lookup();
+  /** Answers `request` with the file at the path `page`; null when no file is there. */
+  present(page: string, fallback: Fallback, request: SiteRequest): Result | Promise<Result> | null {
+    const lookup = this.#lookup(request.trace);
     try {
-      const resource = this.#resources.at(page, context, lookup);
-      return resource === null ? null : this.#presenter.present(resource, request, context, fallback);
+      const resource = this.#resources.at(page, request.context, lookup);
+      return resource === null ? null : this.#presenter.present(resource, request.withFallback(fallback));
     } finally {
       lookup.end();
     }

@@ -1,5 +1,5 @@
 /**
- * Compressed forms of what is in memory: made once for each state of a file, and only where they are of use.
+ * Compressed forms of contents in memory: made once for each state of a file, and only if they are smaller.
  * @module
  */
 import { bodyMemory } from "../../../server/http/body_memory.ts";
@@ -9,7 +9,7 @@ import type { EntityTags } from "../cache/entity_tags.ts";
 import type { FileCache } from "../cache/file_cache.ts";
 import { FileContent } from "../cache/file_content.ts";
 
-/** Makes compressed forms of files, and remembers those that are of no use. */
+/** Makes compressed forms of contents, and remembers for which that is of no use. */
 export class Forms {
   readonly #cache: FileCache;
   readonly #compressor: Compressor;
@@ -21,12 +21,12 @@ export class Forms {
     this.#tags = tags;
   }
 
-  /** True while there is too much to do. */
+  /** True while too much is being compressed, or waits to be sent. */
   get isFull(): boolean {
     return this.#compressor.isFull || bodyMemory.isFullForFiles;
   }
 
-  /** Null, also as what is promised: there is none, or it would be of no use, or there is too much to do. */
+  /** Returns the form of `original` in `coding`. Null, also of the promise, when it is not smaller or cannot be made now. */
   of(
     original: FileContent,
     coding: Coding,
@@ -41,7 +41,8 @@ export class Forms {
       return left;
     }
     if (!this.#cache.isWorthMaking(original, coding, nowSeconds)) return null;
-    if (bodyMemory.isFullForFiles) return null; // others would leave the cache, and stay in memory for clients that do not take them
+    // A new form would evict contents, which stay in memory as long as slow clients receive them.
+    if (bodyMemory.isFullForFiles) return null;
     const { bytes } = original;
     const compressed = this.#compressor.compress(bytes, coding);
     if (compressed === null) return null;

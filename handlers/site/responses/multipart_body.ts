@@ -1,5 +1,5 @@
 /**
- * Bodies of several parts, as multipart/byteranges has them: sources of streams that go as fast as the client does.
+ * Bodies of several parts (multipart/byteranges, RFC 9110 §14.6), as sources of streams that read as fast as the client.
  * @module
  */
 import { readAt } from "../../../ffi/file/file.ts";
@@ -7,23 +7,23 @@ import { bodyMemory } from "../../../server/http/body_memory.ts";
 import type { ByteRange } from "../../../server/http/fields/range.ts";
 import { STREAM_READ_BYTES } from "../limits.ts";
 
-/** Bytes that are there, and ranges of a file. */
+/** The parts of a body: bytes, and ranges of a file. */
 export type MultipartBody = readonly (Uint8Array<ArrayBuffer> | ByteRange)[];
 
-/** Joins parts, so that many short ones are no more work than one long one. */
+/** Joins parts into chunks of STREAM_READ_BYTES, so many short parts cost no more than a long one. */
 abstract class MultipartBodySource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #parts: MultipartBody;
   #index = 0;
-  /** In the current part. */
+  /** The offset in the current part. */
   #offset = 0;
-  /** The chunk at hand: what reads the stream has copied one before it asks for the next. */
+  /** The memory of all chunks: the reader of the stream copies a chunk before it asks for the next. */
   #bytes: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(parts: MultipartBody) {
     this.#parts = parts;
   }
 
-  /** Fills `bytes` from `start` of the file. @throws {Error} when that is impossible. */
+  /** Fills `bytes` with the file from `start` on. @throws {Error} when that is impossible */
   protected abstract read(bytes: Uint8Array<ArrayBuffer>, start: number): void;
 
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -51,10 +51,10 @@ abstract class MultipartBodySource implements UnderlyingDefaultSource<Uint8Array
     controller.close();
   }
 
-  /** Gives back what it holds. */
+  /** Releases the file. May be called more than once. */
   cancel(): void {}
 
-  /** Bytes that are still to come, as far as a chunk can hold them. */
+  /** Returns the bytes that are left, at most those of a chunk. */
   #left(): number {
     let left = -this.#offset;
     for (let i = this.#index; i < this.#parts.length && left < STREAM_READ_BYTES; i++) {
@@ -68,7 +68,7 @@ function lengthOf(part: MultipartBody[number]): number {
   return part instanceof Uint8Array ? part.length : part.end - part.start;
 }
 
-/** Of a file in memory. What is on its way to a client is copied: a chunk at a time. */
+/** The body of a file in memory. It copies a chunk at a time, while the client receives. */
 export class MemoryMultipartBody extends MultipartBodySource {
   readonly #content: Uint8Array;
   #isHeld = true;
@@ -89,14 +89,14 @@ export class MemoryMultipartBody extends MultipartBodySource {
   }
 }
 
-/** Of an open file, which is given back at the end. */
+/** The body of an open file, which is released at the end. */
 export class DiskMultipartBody extends MultipartBodySource {
   readonly #fd: number;
   readonly #first: number;
   readonly #isIntact: () => boolean;
   readonly #close: () => void;
 
-  /** `first` is where in `fd` the file begins; `close` may be called more than once. */
+  /** The file begins at the offset `first` of `fd`; `close` may be called more than once. */
   constructor(fd: number, first: number, parts: MultipartBody, isIntact: () => boolean, close: () => void) {
     super(parts);
     this.#fd = fd;
@@ -105,7 +105,7 @@ export class DiskMultipartBody extends MultipartBodySource {
     this.#close = close;
   }
 
-  /** A file that has become shorter, or another one, ends the connection: the length was promised. */
+  /** A file that became shorter, or was written to, ends the connection, since Content-Length was sent. */
   protected override read(bytes: Uint8Array<ArrayBuffer>, start: number): void {
     const count = readAt(this.#fd, bytes, this.#first + start);
     if (count === bytes.length && this.#isIntact()) return;

@@ -1,5 +1,5 @@
 /**
- * Whether a request for what is not there is a navigation, which an application's page answers, or is for a file.
+ * Whether a request for a URL without a file is a navigation, which a single-page application answers, or asks for a file.
  * @module
  */
 import { acceptsHtml } from "../../../server/http/fields/negotiation.ts";
@@ -7,25 +7,25 @@ import type { HttpRequest } from "../../../server/http/request.ts";
 import type { Fields } from "../../../server/http/response.ts";
 import { hasKnownType } from "../files/media_type.ts";
 
-/** What {@linkcode judgeNavigation} says. */
+/** The result of {@linkcode judgeNavigation}. */
 export interface Navigation {
   readonly isNavigation: boolean;
-  /** What of the request that depends on. */
+  /** `Vary` with the request fields that decided; empty when the name alone did. */
   readonly vary: Fields;
-  /** For `--explain`. */
+  /** The reason, for the trace. */
   readonly why: string;
 }
 
-/** Extensions of files that are also the ends of names: `/sites/example.com`, `/users/jane.me`. */
+/** Extensions with a media type that are also the ends of names: `/sites/example.com`, `/users/jane.me`. */
 const ALSO_NAMES: ReadonlySet<string> = new Set(["123", "ac", "ai", "com", "es", "in", "me", "org"]);
 const NOTHING: Fields = [];
 const BY_ACCEPT: Fields = [["Vary", "Accept"]];
 const BY_BOTH: Fields = [["Vary", "Accept, Sec-Fetch-Mode"]];
 
 /**
- * A navigation asks for HTML by `Accept`, or says that it is one (Fetch Metadata). Whatever it says, a name whose
- * extension stands for a type is a file's: 404 tells a page, and a link to a download, that it is missing. `/docs/9.9`
- * and `/users/jane.doe` have none. `url` is the path in its one spelling.
+ * Tells whether `request` is a navigation: it accepts HTML, or says so by `Sec-Fetch-Mode` (Fetch Metadata). A name whose
+ * extension has a media type is a file whatever the request says, so a page or a download that is missing is 404;
+ * `/docs/9.9` and `/users/jane.doe` have no such extension. `url` is the path in its one spelling.
  */
 export function judgeNavigation(url: string, request: HttpRequest): Navigation {
   const name = url.slice(url.lastIndexOf("/") + 1);

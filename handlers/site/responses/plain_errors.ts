@@ -1,35 +1,35 @@
 /**
- * Responses that say in a few words what happened, with the fields that a site adds to everything.
+ * Responses whose body is a line of text, with the fields that the site adds to all responses.
  * @module
  */
-import type { HttpRequest } from "../../../server/http/request.ts";
-import { ERROR_FIELDS, errorBody, isToldByLanguage } from "../../../server/exchange/error_response.ts";
+import { ERROR_FIELDS, errorBody, variesByLanguage } from "../../../server/exchange/error_response.ts";
 import { type Language, languageOf } from "../../../server/http/fields/negotiation.ts";
 import { type Fields, HttpResponse } from "../../../server/http/response.ts";
 import type { FieldPolicy } from "../rules/field_policy.ts";
+import type { SiteRequest } from "./site_request.ts";
 
 const VARY: Fields = [["Vary", "Accept-Language"]];
 
-/** Error responses that are the same for all clients are made once. */
+/** Makes such responses; one that is the same for all clients is made once. */
 export class PlainErrors {
   readonly #policy: FieldPolicy;
-  /** For each language, null among them: the answer to each status. */
+  /** Shared responses by language and status. The language is null when the request names none of those spoken here. */
   readonly #made = new Map<Language | null, Map<number, HttpResponse>>();
 
   constructor(policy: FieldPolicy) {
     this.#policy = policy;
   }
 
-  /** The answer to `request` for `url`, the path in its one spelling. */
-  response(status: number, url: string, extraFields: Fields, request: HttpRequest): HttpResponse {
+  /** Answers `request` with `status` and `extraFields`. */
+  response(status: number, extraFields: Fields, { http, url }: SiteRequest): HttpResponse {
     const isShared = extraFields.length === 0 && this.#policy.isUniform;
-    const spoken = isToldByLanguage(status) ? request.header("accept-language") : null;
+    const spoken = variesByLanguage(status) ? http.header("accept-language") : null;
     const language = languageOf(spoken);
     const made = isShared ? this.#made.get(language)?.get(status) : undefined;
     if (made !== undefined) return made;
-    const origin = this.#policy.cors.originOf(request);
+    const origin = this.#policy.cors.originOf(http);
     const what = { path: url, status, fileName: null, mediaType: null, origin };
-    // Without a language the answer is in all that there are: it does for every reader, also out of a cache.
+    // Without a language the text is in all languages at once: a cache may give it to every reader, so it has no Vary.
     const vary = language === null ? [] : VARY;
     const fields = this.#policy.fieldsOf([...ERROR_FIELDS, ...extraFields, ...vary], what);
     const response = new HttpResponse(status, fields, errorBody(status, language));

@@ -1,81 +1,103 @@
 /**
- * One form of a file as it goes over the wire: its fields, and what a request's conditions and ranges make of it.
- * Source: RFC 9110 §8.8, §13, §14.
+ * One form of a file as it is sent: its bytes, its fields, and the responses with all or none of it.
+ * Source: RFC 9110 §8.8.
  * @module
  */
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
-import type { HandlerContext } from "../../../server/connection/handler.ts";
-import {
-  isRangeFresh,
-  preconditionStatus,
-  type Validators,
-} from "../../../server/http/fields/conditional.ts";
+import type { Validators } from "../../../server/http/fields/conditional.ts";
 import { formatHttpDate } from "../../../server/http/date.ts";
 import { FileBody } from "../../../server/http/file_body.ts";
-import { multipartOf } from "../../../server/http/fields/multipart.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
-import { type ByteRange, parseRanges } from "../../../server/http/fields/range.ts";
-import type { HttpRequest } from "../../../server/http/request.ts";
 import { type Body, type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../../server/limits.ts";
+import { isPackedSvg } from "../files/media_type.ts";
 import type { OpenFile } from "../files/open_files.ts";
 import { DiskMultipartBody, MemoryMultipartBody, type MultipartBody } from "./multipart_body.ts";
 import type { SentState } from "../files/sent_state.ts";
+import type { FieldPolicy } from "../rules/field_policy.ts";
+import type { Resource, Variant } from "../cache/resource.ts";
+import type { Fallback, SiteRequest } from "./site_request.ts";
 
-/** Nothing is read before the client takes it. */
+/** A stream that reads nothing ahead of its client. */
 const ON_DEMAND = { highWaterMark: 0 };
 
 const NOTHING = new Uint8Array(0);
 
-/** A file as it is about to be served. */
+/** One form of a file, ready to be sent. */
 export interface Representation {
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
   readonly mediaType: string;
-  /** What it is compressed with. */
+  /** Null for an uncompressed form. */
   readonly coding: Coding | null;
   readonly validators: Validators;
-  /** Whether another request could have got another representation (RFC 9110 §12.5.5). */
+  /** True when another request may get another representation (RFC 9110 §12.5.5). */
   readonly varies: boolean;
-  /** Bytes `[start, end)`. It holds the file open until it was sent. */
+  /** Returns the bytes `[start, end)` as a body, which holds the file open until it was sent. */
   body(start: number, end: number): Body;
-  /** The same for several parts, `length` bytes in all. */
+  /** Returns several parts, `length` bytes in all, as one body. */
   multipart(parts: MultipartBody, length: number): Body;
 }
 
-/** Why there is no response yet: a status, and fields that go with it. */
+/** An error to be answered: its status, and further fields of its response. */
 export interface Failure {
   readonly failure: number;
   readonly extraFields: Fields;
 }
 
-/** A response, or the error to be told of. */
+/** A response, or an error that is still to be answered. */
 export type Result = HttpResponse | Failure;
 
-/** Adds the fields that do not come from the file itself. */
+/** Adds the fields of a response that do not come from the file: those of the settings. */
 export type AddFields = (extraFields: Fields, status: number) => Fields;
 
-/** A resource that stands for another URL than its own. */
-export interface FallbackFile {
-  /** That URL's path. */
-  readonly url: string;
-  /** 200, or the error that the resource is the page of. */
-  readonly status: number;
-  /** Further fields. */
-  readonly extraFields: Fields;
-  /** A password was asked for because of the resource's own path. */
-  readonly isPrivate?: boolean;
-}
-
-/** The part of a representation that tells how its bytes are had. */
+/** The part of a representation that gives its bytes. */
 type ByteSource = Pick<Representation, "size" | "body" | "multipart">;
 
-/** Bytes in memory, which must not change. */
+/** Returns `variant` of `resource` as a representation, whose bytes come from `source`. */
+export function representationOf(
+  { fileName, mediaType, varies }: Resource,
+  { coding }: Variant,
+  validators: Validators,
+  source: ByteSource,
+): Representation {
+  return {
+    ...source,
+    mediaType,
+    coding: coding ?? (isPackedSvg(fileName) ? "gzip" : null),
+    validators,
+    varies,
+  };
+}
+
+/**
+ * Returns what adds the settings' fields to a response of `resource`. `origin` is the origin that may read it, null
+ * without one; `request` is null for a response that all requests for the resource share.
+ */
+export function addFieldsFor(
+  policy: FieldPolicy,
+  resource: Resource,
+  origin: string | null,
+  request: SiteRequest | null,
+): AddFields {
+  const { fileName, mediaType, url } = resource;
+  const fallback = request === null ? null : request.fallback;
+  const isPrivate = resource.auth.length > 0 || fallback?.isPrivate === true;
+  const path = fallback === null ? url : request!.url;
+  return (extraFields, status) => {
+    const fields = fallback === null || fallback.status !== 200
+      ? extraFields
+      : [...extraFields, ...fallback.extraFields];
+    return policy.fieldsOf(fields, { path, status, fileName, mediaType, origin, isPrivate });
+  };
+}
+
+/** Returns bytes in memory, which must not change, as a source. */
 export function sourceInMemory(content: Uint8Array<ArrayBuffer>): ByteSource {
   return {
     size: content.length,
     body: (start, end) => content.subarray(start, end),
-    // Not copied, either: however many clients do not read what they asked for.
+    // Parts are copied a chunk at a time, so clients that do not read cost no copy of the whole.
     multipart: (parts, length) => ({
       stream: new ReadableStream(new MemoryMultipartBody(content, parts), ON_DEMAND),
       length,
@@ -84,8 +106,8 @@ export function sourceInMemory(content: Uint8Array<ArrayBuffer>): ByteSource {
 }
 
 /**
- * An open file in the state `status`, of which the first byte is the one at `first` of what is open; `onLease` is called
- * when a body has taken it over.
+ * Returns the open file `file` in the state `status` as a source; its first byte is at the offset `first` of the
+ * descriptor. `onLease` is called when a body takes `file` over and will release it.
  */
 export function sourceOnDisk(
   file: OpenFile,
@@ -94,7 +116,7 @@ export function sourceOnDisk(
   onLease: () => void,
 ): ByteSource {
   let isOpen = true;
-  const close = () => { // once, whatever a response's owner does: others have it, too
+  const close = () => { // releases once, however often a response is discarded: other responses use the file, too
     if (isOpen) file.release();
     isOpen = false;
   };
@@ -103,7 +125,7 @@ export function sourceOnDisk(
   return {
     size: status.size,
     body: (start, end) => {
-      if (start === end) return NOTHING; // a head that waits for a file to follow it would wait for long
+      if (start === end) return NOTHING; // with an empty file to follow, the head would wait (MSG_MORE)
       onLease();
       return new FileBody({ fd: file.fd, offset: first + start, length: end - start, close, isIntact });
     },
@@ -115,37 +137,14 @@ export function sourceOnDisk(
   };
 }
 
-/** 304, 412, 206 or 416 where the request asks for it; null: the whole (RFC 9110 §13.2.2). */
-export function negotiate(
-  request: HttpRequest,
-  context: HandlerContext,
-  file: Representation,
-  addFields: AddFields,
-): Result | null {
-  if (!request.isConditional) return null;
-  const status = preconditionStatus(request, file.validators, context.clock.seconds);
-  if (status === 304) return notModified(file, addFields);
-  if (status === 412) return { failure: 412, extraFields: [] };
-  const field = request.method === "GET" ? request.header("range") : null;
-  if (field === null || !isRangeFresh(request, file.validators, context.clock.seconds)) return null;
-  const ranges = parseRanges(field, file.size);
-  if (ranges === null) return null;
-  if (ranges === "unsatisfiable") {
-    return { failure: 416, extraFields: [["Content-Range", `bytes */${file.size}`]] };
-  }
-  if (ranges.length === 1) return single(file, ranges[0]!, addFields);
-  // Its coding would be said of the whole body, delimiters included, and those who decode it would stumble over them.
-  return file.coding === null ? multiple(file, ranges, addFields) : null;
-}
-
-/** 200 with everything. Where `isShared` is false the content is not copied behind the head. */
+/** Returns 200 with the whole representation. With `isShared` false the content is not copied behind the head. */
 export function whole(file: Representation, addFields: AddFields, isShared = true): HttpResponse {
   const body = file.body(0, file.size);
   const inlineBytesMax = isShared ? undefined : RANGE_INLINE_BYTES_MAX;
   return new HttpResponse(200, addFields(fieldsOf(file), 200), body, false, inlineBytesMax);
 }
 
-/** 304 with the fields that it must have (RFC 9110 §15.4.5). */
+/** Returns 304 with the fields that it must have (RFC 9110 §15.4.5). */
 export function notModified(file: Representation, addFields: AddFields): HttpResponse {
   return new HttpResponse(
     304,
@@ -154,15 +153,14 @@ export function notModified(file: Representation, addFields: AddFields): HttpRes
   );
 }
 
-/** The page for an error: what stands in the file, but for what would let it be taken for the resource itself. */
+/** Returns the page of an error: the file without validators, by which a client could take it for the resource. */
 export function errorPage(
   file: Representation,
-  status: number,
-  extraFields: Fields,
+  { status, extraFields }: Fallback,
   addFields: AddFields,
 ): HttpResponse {
   const fields = [...contentFields(file, file.mediaType), ...varyField(file), ...extraFields];
-  // Not copied, as above: it is sent to all who meet the error, at whatever URL.
+  // The page is not copied behind the head: all errors with this page share it.
   return new HttpResponse(
     status,
     addFields(fields, status),
@@ -172,20 +170,8 @@ export function errorPage(
   );
 }
 
-function single(file: Representation, { start, end }: ByteRange, addFields: AddFields): HttpResponse {
-  const fields: Fields = [["Content-Range", `bytes ${start}-${end - 1}/${file.size}`], ...fieldsOf(file)];
-  // Not copied: many clients that ask for much and do not read it share what is in memory.
-  return new HttpResponse(206, addFields(fields, 206), file.body(start, end), false, RANGE_INLINE_BYTES_MAX);
-}
-
-function multiple(file: Representation, ranges: readonly ByteRange[], addFields: AddFields): HttpResponse {
-  const boundary = crypto.randomUUID();
-  const { contentType, length, parts } = multipartOf(ranges, file.mediaType, file.size, boundary);
-  const fields = addFields(fieldsOf(file, contentType), 206);
-  return new HttpResponse(206, fields, file.multipart(parts, length), false, RANGE_INLINE_BYTES_MAX);
-}
-
-function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
+/** Returns the fields of a 200, or of a 206 with the type `mediaType`. */
+export function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
   return [
     ...contentFields(file, mediaType),
     ...validatorFields(file.validators),

@@ -8,39 +8,42 @@ import type { HttpRequest } from "../../../server/http/request.ts";
 import { isRangeOf } from "../../../server/http/fields/conditional.ts";
 import { SIBLING_SUFFIXES } from "../watch/watched_name.ts";
 import type { Resource, Variant } from "../cache/resource.ts";
+import type { SiteRequest } from "./site_request.ts";
 
-/** What a choice needs of the presenter that makes it. */
+/** Makes variants, and knows their entity tags. */
 export interface VariantSource {
-  /** A form that is made now; null where that is of no use, or there is too much to do already. */
-  make(coding: Coding): Variant | Promise<Variant> | null;
-  /** The tag of a variant, where a condition of the request needs it; else null. */
-  tagOf(variant: Variant): string | null | Promise<string | null>;
+  /** Compresses the resource now; null when that does not help, or too much is being compressed. */
+  make(resource: Resource, coding: Coding, request: SiteRequest): Variant | Promise<Variant> | null;
+  /** Returns the tag of a variant when a condition of the request needs it; otherwise null. */
+  tagOf(resource: Resource, variant: Variant, request: SiteRequest): string | null | Promise<string | null>;
 }
 
 /**
- * The variant that the client likes best; null when there is none that it accepts. A Range is of the file as it is, where
- * the client takes that: a part of a compressed form can be decoded only by a client that has the rest of it, and such a
+ * Returns the variant that the client prefers; null when it accepts none. A Range is of the uncompressed file, where the
+ * client accepts that: a part of a compressed form is useful only to a client that has the rest of the form, and such a
  * client names its tag.
  */
 export function chooseVariant(
   resource: Resource,
-  request: HttpRequest,
+  request: SiteRequest,
   source: VariantSource,
 ): Variant | Promise<Variant> | null {
+  const { http } = request;
   const first = resource.variants[0]!;
-  const codings = codingsOf(request.header("accept-encoding"));
+  const codings = codingsOf(http.header("accept-encoding"));
   const mayBePlain = first.coding === null && codings.length > 0 && codings[0] !== "identity" &&
-    codings.includes("identity") && asksForRanges(request);
-  if (!mayBePlain) return chooseCoding(resource, codings, source);
-  const tag = source.tagOf(first);
+    codings.includes("identity") && asksForRanges(http);
+  if (!mayBePlain) return chooseCoding(resource, codings, request, source);
+  const tag = source.tagOf(resource, first, request);
   const choose = (tag: string | null) =>
-    isRangeOf(request, tag) ? first : chooseCoding(resource, codings, source);
+    isRangeOf(http, tag) ? first : chooseCoding(resource, codings, request, source);
   return tag instanceof Promise ? tag.then(choose) as Promise<Variant> : choose(tag);
 }
 
 function chooseCoding(
   resource: Resource,
   codings: readonly (Coding | "identity")[],
+  request: SiteRequest,
   source: VariantSource,
 ): Variant | Promise<Variant> | null {
   const first = resource.variants[0]!;
@@ -48,20 +51,20 @@ function chooseCoding(
     const wanted = coding === "identity" ? null : coding;
     const variant = resource.variants.find(({ coding }) => coding === wanted);
     if (variant !== undefined) return variant;
-    const made = wanted === null ? null : source.make(wanted);
+    const made = wanted === null ? null : source.make(resource, wanted, request);
     if (made !== null) return made;
   }
   return first.coding === null ? first : null;
 }
 
-/** Whether a Range would be honoured, for all that can be told without the file. */
+/** True when a Range would be honoured, as far as the request alone can tell. */
 function asksForRanges(request: HttpRequest): boolean {
   if (!request.isConditional || request.method !== "GET") return false;
   const field = request.header("range");
   return field !== null && parseRanges(field, Number.MAX_SAFE_INTEGER) !== null;
 }
 
-/** What a variant is, for `--explain`. */
+/** Describes a variant for the trace. */
 export function describeVariant({ coding, seen }: Variant): string {
   const name = seen.names.at(-1) ?? "";
   const suffix = SIBLING_SUFFIXES.find((suffix) => name.endsWith(suffix));
@@ -69,7 +72,7 @@ export function describeVariant({ coding, seen }: Variant): string {
   return suffix === undefined ? `${coding}, compressed here` : `${coding}, from ${name}`;
 }
 
-/** A variant after a while: its bytes may have had to leave memory meanwhile. */
+/** Returns `variant` after a wait, during which its bytes may have left memory. */
 export function asItIsNow(variant: Variant): Variant {
   return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
 }

@@ -4,11 +4,14 @@
  * All paths here are canonical, as `encodePath` writes them: percent-encoded, with exactly one slash at the front.
  * @module
  */
-import type { HeaderRule, SiteSettings } from "../settings/site_settings.ts";
 import { encodeUtf8 } from "../../../server/http/characters.ts";
 import { HttpResponse } from "../../../server/http/response.ts";
-import { describeHeaderSource } from "../settings/describe_site.ts";
-import { MEDIA_RANGE } from "../settings/site_settings.ts";
+import {
+  describeHeaderSource,
+  type HeaderRule,
+  MEDIA_RANGE,
+  type SiteSettings,
+} from "../settings/site_settings.ts";
 import { aliasesOf } from "./aliases.ts";
 import { BasicAuth } from "../auth/basic_auth.ts";
 import { expandDestination, Glob } from "./glob.ts";

@@ -1,36 +1,99 @@
 /**
- * How a site is kept in memory, and who hears of what.
+ * The options of a static handler beside the settings of its sites, and the check of all of these.
  * @module
  */
+import {
+  BOOLEAN,
+  checkKinds,
+  FUNCTION,
+  type Kind,
+  type Kinds,
+  oneOf,
+  orNull,
+  PATH,
+} from "../../../server/embedder/option_kinds.ts";
+import { isHostName } from "./host_name.ts";
+import { SITE_FIELDS } from "./site_settings.ts";
 
-/** How a resource is shown to be fresh: by events where they can be relied on, always by statx, or not at all. */
+/** How changed files are noticed: by events where these are reliable, by statx(2) at each use, or not at all. */
 export type Validation = "inotify" | "stat" | "off";
 
-/** What follows from that. */
+/** What follows where links cannot be followed safely. */
 export const NO_LINKS = "symbolic links in the site are not followed";
 
-/** How a site is kept in memory, and who hears of what. */
+/** How sites are kept in memory, and where warnings go. */
 export interface SiteOptions {
-  /** Bytes of memory for files; 0: none is kept. Default 256 MiB. */
+  /** Bytes of memory for files; 0 for none. Default 256 MiB. */
   readonly cacheSize?: number;
   /** Bytes of the largest file that is kept in memory. Default 1 MiB. */
   readonly cacheFileSize?: number;
   /**
-   * How a file in memory is shown to be fresh. `auto`: by inotify(7) where that tells of every change, else by
-   * statx(2) at each use; `inotify`: by inotify on any file system; `stat`: always by statx; `off`: not at all, for
-   * files that never change while they are served. Default `auto`.
+   * How changed files are noticed. `auto`: by inotify(7) where it reports every change, else by statx(2) at each use;
+   * `inotify`: by inotify on any file system; `stat`: always by statx; `off`: not at all, for files that never change
+   * while they are served. Default `auto`.
    */
   readonly validate?: "auto" | Validation;
-  /** The configuration file, which is not served even where it stands in the site. */
+  /** The configuration file, which is not served even if it is in the site. */
   readonly config?: string | null;
-  /** Hears of what does not keep it from serving. */
+  /** Receives a line about a problem that does not keep the site from being served. */
   readonly onWarning?: (message: string) => void;
-  /** Hears of what is hardly meant in the site, once for each: a compressed form that is older than its file. */
+  /** Receives a line about each probable mistake in the site: a precompressed file that is older than its source. */
   readonly onNotice?: (message: string) => void;
 }
 
-/** Hears why something is served as it is: `trace("rule", "rewrites /a to /b")`. */
+/** Receives each decision about a response: `trace("rule", "rewrites /a to /b")`. */
 export type Trace = (what: string, detail: string) => void;
 
-/** What {@linkcode SiteOptions.onWarning} hears where links cannot be followed safely. */
+/** The warning where links cannot be followed safely. */
 export const NO_OPENAT2_WARNING: string = `This kernel has no openat2(2): ${NO_LINKS}`;
+
+const BYTES: Kind = {
+  expected: "a number of bytes",
+  is: (value) => typeof value === "number" && value >= 0,
+};
+/** A name in upper case would never match a request, whose names are compared in lower case. */
+const HOST: Kind = {
+  expected: "the name of a host in lower case",
+  is: (value) => typeof value === "string" && isHostName(value) && value === value.toLowerCase(),
+};
+
+const SITE: Kinds = {
+  ...Object.fromEntries(Object.entries(SITE_FIELDS).map(([name, { kind }]) => [name, kind])),
+  isRootConfined: BOOLEAN,
+};
+
+const OPTIONS: Kinds = {
+  hosts: {
+    expected: "a Map from names of hosts in lower case to objects",
+    is: (value) =>
+      value instanceof Map &&
+      [...value].every(([name, own]) =>
+        HOST.is(name) && typeof own === "object" && own !== null && !Array.isArray(own)
+      ),
+  },
+  allowedHosts: orNull({
+    expected: "a list of names of hosts in lower case, such as app.test or *.example.org, or * for all",
+    is: (value) => Array.isArray(value) && value.every((name) => name === "*" || HOST.is(name)),
+  }),
+  loopbackPorts: FUNCTION,
+  cacheSize: BYTES,
+  cacheFileSize: BYTES,
+  validate: oneOf(["auto", "inotify", "stat", "off"]),
+  config: orNull(PATH),
+  onWarning: FUNCTION,
+  onNotice: FUNCTION,
+};
+
+/** Checks the options of a static handler. @throws {TypeError} `index must be a list of strings, not a string`; of a host: `index of example.org …` */
+export function checkSiteOptions(options: object & { readonly hosts?: ReadonlyMap<string, object> }): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("A static handler needs an object with a root");
+  }
+  if (Reflect.get(options, "root") === undefined) throw new TypeError("A static handler needs a root");
+  checkKinds(options, { ...SITE, ...OPTIONS });
+  for (const [host, own] of options.hosts ?? []) {
+    const named = Object.entries(SITE).map(([name, kind]) => [`${name} of ${host}`, kind]);
+    const values = Object.entries(own).map(([name, value]) => [`${name} of ${host}`, value]);
+    checkKinds(Object.fromEntries(values), Object.fromEntries(named));
+  }
+}

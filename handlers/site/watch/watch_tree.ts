@@ -13,7 +13,7 @@
  */
 import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../../ffi/libc/constants.ts";
 import { listNames } from "../../../ffi/file/directory.ts";
-import { comparesBytes, tellsOfChanges } from "../../../ffi/file/file_system.ts";
+import { comparesBytes, reportsChanges } from "../../../ffi/file/file_system.ts";
 import { type FileName, openDirectoryBelow } from "../../../ffi/file/inotify.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { LARGE_DIRECTORIES_MAX, LISTED_NAMES_MAX, LISTED_NAMES_OF_DIRECTORY_MAX } from "../limits.ts";
@@ -96,7 +96,7 @@ export class WatchTree implements Watcher {
    * when the file cannot be watched.
    */
   watchFile(watched: WatchedName, fd: number): boolean {
-    return (this.trustsAll || tellsOfChanges(fd)) && this.#watch(watched, fd, false);
+    return (this.trustsAll || reportsChanges(fd)) && this.#watch(watched, fd, false);
   }
 
   /**
@@ -179,7 +179,7 @@ export class WatchTree implements Watcher {
   }
 
   #isReliable(fd: number): boolean {
-    return this.trustsAll || (tellsOfChanges(fd) && comparesBytes(fd));
+    return this.trustsAll || (reportsChanges(fd) && comparesBytes(fd));
   }
 
   /**

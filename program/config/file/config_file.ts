@@ -1,5 +1,5 @@
 /**
- * The text of `epollet.json`: what it chooses, or the one line that says what is wrong with it.
+ * Reads the text of `epollet.json`, and describes the first mistake in one line.
  *
  * It is JSON, in which comments and trailing commas are allowed (as in deno.json). This module is imported only when
  * there is a file to read.
@@ -8,81 +8,79 @@
 import { parse } from "@std/jsonc";
 import { closestString } from "@std/text";
 import type { z } from "zod";
-import { DEFAULT_REALM, DEFAULT_SPA, EVERY_PATH, withoutUndefined } from "../flags/command_line.ts";
-import { type ListenAddress, readHost, readListenAddress } from "../../../server/listen/address.ts";
-import { readAdminAddress } from "../settings/admin_address.ts";
-import { JsonPlaces } from "../settings/json_places.ts";
-import { chosenLimits, type LimitKey } from "../settings/limit_settings.ts";
-import { readProxies } from "../settings/log_settings.ts";
-import { readAllowedHosts, readFieldValue } from "../settings/rule_values.ts";
-import { configSchema, type WrittenConfig } from "./schema.ts";
-import { isOfSite } from "./schema_kinds.ts";
-import type { WrittenSite } from "./schema_site.ts";
-import type { FileChoices } from "../settings/settings.ts";
-import type { HeaderRule, SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
 import { SHOWN_KEYS_MAX, UsageError } from "../../../server/usage_error.ts";
-import { readFileSize, readIndex, readMode, readSitePath, readSize } from "../settings/values.ts";
+import { fromFile } from "../settings/kinds.ts";
+import type { Setting } from "../settings/setting.ts";
+import type { FileChoices } from "../settings/settings.ts";
+import { SETTINGS, SITE_SETTINGS } from "../settings/table.ts";
+import { JsonPlaces } from "./json_places.ts";
+import { configSchema } from "./schema.ts";
 
-/** What is shown of a value that was found. */
+/** An object of the file, of which the schema has found that it is right. */
+type Written = Readonly<Record<string, unknown>>;
+
+const PROGRAM_SETTINGS = SETTINGS.filter(({ scope }) => scope === "program" || scope === "limit");
+/**
+ * The keys that count in a file that was found and not named, too. It is an allow-list: any other key decides about more
+ * than the site below the file's directory, and is ignored there.
+ */
+const COUNTING = ["$schema", "hosts", ...SITE_SETTINGS.map(({ key }) => key)];
+
+/** Characters of a wrong value that a message shows. */
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** Where something stands: keys and indices from the top. */
+/** Keys and indices from the top. */
 type Path = readonly PropertyKey[];
 
 /**
- * Reads the text of the file at `path`, which is named in errors, and on which relative roots depend. Of a file that was
- * found and not named (`isNamed` is false) only the keys about sites count.
+ * Reads the text of the file at `path`, which errors name and to which paths are relative. Only the keys about sites
+ * count if `isNamed` is false: the file was found and not named.
  * @throws {UsageError}
  */
 export function parseConfig(path: string, text: string, isNamed: boolean = true): FileChoices {
   const value = parseJson(path, text);
-  const places = new JsonPlaces(text);
+  const places = new JsonPlaces(text); // of valid JSON only
   const whole = validate(path, value, places);
-  const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !countsWhenFound(key));
-  const written: WrittenConfig = withoutKeys(whole, ignored);
-  const { port, host, poller, handler, coroutine, keepAlive, cacheSize, cacheFileSize } = written;
-  const program = withoutUndefined({
-    port,
-    host: host === undefined ? undefined : readHost(host),
-    listen: written.listen === undefined ? undefined : listenOf(written.listen, path),
-    backlog: written.backlog,
-    socketMode: written.socketMode === undefined ? undefined : readMode(written.socketMode),
-    poller,
-    handler,
-    allowedHosts: allowedHostsOf(written.allowedHosts),
-    coroutine,
-    keepAlive,
-    cacheSize: typeof cacheSize === "string" ? readSize(cacheSize) : cacheSize,
-    cacheFileSize: typeof cacheFileSize === "string" ? readFileSize(cacheFileSize) : cacheFileSize,
-    validate: written.cacheValidate,
-    ...chosenLimits(({ key, kind }) => {
-      const value = written[key as LimitKey];
-      return value === undefined ? undefined : kind.read(String(value));
-    }),
-    workers: written.workers,
-    admin: written.admin === undefined ? undefined : readAdminAddress(String(written.admin)),
-    user: written.user,
-    sandbox: written.sandbox,
-    accessLog: written.accessLog,
-    accessLogFile: written.accessLogFile && relativeTo(path, written.accessLogFile),
-    errorLog: written.errorLog && relativeTo(path, written.errorLog),
-    trustProxy: typeof written.trustProxy === "string" ? readProxies(written.trustProxy) : written.trustProxy,
-    proxyProtocol: written.proxyProtocol,
-  });
-  const hosts = Object.entries(written.hosts ?? {}).map(([name, site]) =>
-    [name.toLowerCase(), siteOf(site, path)] as const
+  const ignored = isNamed ? [] : Object.keys(whole).filter((key) => !COUNTING.includes(key));
+  const written: Written = Object.fromEntries(
+    Object.entries(whole).filter(([key]) => !ignored.includes(key)),
   );
-  const site = siteOf(written, path);
-  const warnings = describeRepeated(path, places);
+  const sites = Object.entries(written["hosts"] ?? {});
+  const hosts = sites.map(([name, own]) => [name.toLowerCase(), valuesOf(SITE_SETTINGS, own, path)] as const);
   const lineOf = ([key, name, ...rest]: Path): number => {
-    const isSame = (written: string) => written.toLowerCase() === name;
-    const asWritten = key === "hosts" ? Object.keys(written.hosts ?? {}).find(isSame) : undefined;
+    const asWritten = key === "hosts"
+      ? sites.find(([written]) => written.toLowerCase() === name)?.[0]
+      : undefined;
     return places.lineOf(name === undefined ? [key!] : [key!, asWritten ?? name, ...rest]);
   };
-  return { path, isNamed, ignored, warnings, lineOf, program, site, hosts: new Map(hosts) };
+  return {
+    path,
+    isNamed,
+    ignored,
+    warnings: describeRepeated(path, places),
+    lineOf,
+    program: valuesOf(PROGRAM_SETTINGS, written, path),
+    site: valuesOf(SITE_SETTINGS, written, path),
+    hosts: new Map(hosts),
+  };
 }
 
-/** A line for each key that stands twice, but for the many of a file that is meant to fill a terminal. */
+/** The values of the settings that are in an object of the file at `path`. */
+function valuesOf(settings: readonly Setting[], written: Written, path: string): object {
+  const there = settings.filter(({ key }) => written[key] !== undefined);
+  return Object.fromEntries(there.map(({ key, property, kind }) => {
+    const value = fromFile(kind, written[key]);
+    return [property, kind.mapPaths?.(value, (relative) => relativeTo(path, relative)) ?? value];
+  }));
+}
+
+/** The path of a directory, a log or a UNIX socket that is named in the file at `path` is relative to the file's directory. */
+function relativeTo(path: string, named: string): string {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  return named.startsWith("/") || folder === "" || folder === "./" ? named : folder + named;
+}
+
+/** A line for each key that stands twice, up to a bound, so that no file fills a terminal. */
 function describeRepeated(path: string, { repeated, repeatedCount }: JsonPlaces): string[] {
   const lines = repeated.slice(0, SHOWN_KEYS_MAX).map(({ path: at, line, firstLine }) =>
     `${path}:${line}: ${
@@ -91,16 +89,6 @@ function describeRepeated(path: string, { repeated, repeatedCount }: JsonPlaces)
   );
   const more = repeatedCount - lines.length;
   return more > 0 ? [...lines, `${path}: and ${more} more keys that stand twice`] : lines;
-}
-
-/** Whether a key counts in a file that was found and not named. */
-function countsWhenFound(key: string): boolean {
-  const { shape } = configSchema;
-  return isOfSite(shape[key as keyof typeof shape]);
-}
-
-function withoutKeys(written: WrittenConfig, keys: readonly string[]): WrittenConfig {
-  return Object.fromEntries(Object.entries(written).filter(([key]) => !keys.includes(key)));
 }
 
 function parseJson(path: string, text: string): unknown {
@@ -117,20 +105,20 @@ function parseJson(path: string, text: string): unknown {
   }
 }
 
-function validate(path: string, value: unknown, places: JsonPlaces): WrittenConfig {
+function validate(path: string, value: unknown, places: JsonPlaces): Written {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
   const { message, at } = describe(result.error.issues[0]!, [], value);
   throw new UsageError(`${path}:${places.lineOf(at)}: ${message.replace(/\p{Cc}/gu, "?")}`);
 }
 
-/** What is wrong, and with what. */
+/** A mistake, and its place. */
 interface Mistake {
   readonly message: string;
   readonly at: Path;
 }
 
-/** One line about the first thing that is wrong; `outer` is the place of `issue`'s own path. */
+/** Describes `issue` in one line; its path begins at `outer`. */
 function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake {
   const path = [...outer, ...issue.path];
   switch (issue.code) {
@@ -148,7 +136,7 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
       return { message, at: [...path, key] };
     }
     case "invalid_union": {
-      // What is wrong inside is said of the alternative that has the right type.
+      // The mistake is the one within the alternative of the right type.
       const inside = issue.errors.find((issues) => !issues.some(isWrongType));
       if (inside !== undefined) return describe(inside[0]!, path, root);
       return { message: bad(path, root, issue.message), at: path };
@@ -173,12 +161,12 @@ function bad(path: Path, root: unknown, expected: string): string {
   if (found === undefined) {
     return `Missing ${formatPath(path)}: expected ${expected}`;
   }
-  // What stands in the place of a hash may be a password: it is not repeated.
+  // A text in place of a hash may be a password, so it is not repeated.
   const isSecret = path.includes("auth") && path[path.length - 2] === "users";
   return `Bad ${formatPath(path)}${isSecret ? "" : ` ${show(found)}`}: expected ${expected}`;
 }
 
-/** What stands at a place. */
+/** The value at a path; undefined where there is none. */
 function at(value: unknown, path: Path): unknown {
   for (const key of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
@@ -187,14 +175,14 @@ function at(value: unknown, path: Path): unknown {
   return value;
 }
 
-/** A value for people; what an object or a list holds would not fit into a line. */
+/** A value in one line, without the contents of objects and lists. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "[]" : "[…]";
   if (typeof value === "object" && value !== null) return Object.keys(value).length === 0 ? "{}" : "{…}";
   return shorten(JSON.stringify(value));
 }
 
-/** Cut, and free of what would disturb a terminal. */
+/** Cuts `text`, and replaces control characters. */
 function shorten(text: string): string {
   const characters = [...text];
   const isLong = characters.length > SHOWN_CHARACTERS_MAX;
@@ -210,75 +198,4 @@ function formatPath(path: Path): string {
     return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${shorten(name)}` : `[${shorten(JSON.stringify(name))}]`;
   });
   return parts.join("").replace(/^\./, "") + (path.length > parts.length ? "…" : "");
-}
-
-function siteOf(written: WrittenSite, path: string): Partial<SiteSettings> {
-  const { index, spa, errorPages, cors } = written;
-  return withoutUndefined({
-    root: written.root === undefined ? undefined : relativeTo(path, written.root),
-    index: typeof index === "string" ? readIndex(index) : index,
-    cleanUrls: written.cleanUrls,
-    spa: spa === true
-      ? DEFAULT_SPA
-      : spa === false
-      ? null
-      : spa === undefined
-      ? undefined
-      : readSitePath(spa),
-    errorPages: errorPages === undefined ? undefined : errorPagesOf(errorPages),
-    browse: written.browse,
-    compress: written.compress,
-    precompressed: written.precompressed,
-    etag: written.etag,
-    cacheControl: written.cacheControl,
-    cors: cors === true ? ["*"] : cors === false ? null : cors,
-    securityHeaders: written.securityHeaders,
-    headers: written.headers === undefined ? undefined : headersOf(written.headers),
-    redirects: written.redirects?.map((rule) => ({ ...rule, status: rule.status ?? 301 })),
-    rewrites: written.rewrites?.map((rule) => ({ ...rule, ifMissing: rule.ifMissing ?? false })),
-    auth: written.auth?.map(({ source = EVERY_PATH, realm = DEFAULT_REALM, users }) => ({
-      source,
-      realm,
-      users,
-    })),
-  });
-}
-
-function allowedHostsOf(written: WrittenConfig["allowedHosts"]): readonly string[] | null | undefined {
-  if (written === undefined) return undefined;
-  return written.length === 0 ? [] : readAllowedHosts(String(written));
-}
-
-/** The path of a UNIX socket is relative, too. */
-function listenOf(written: string | readonly string[], path: string): ListenAddress[] {
-  return [written].flat().map((text) => {
-    const address = readListenAddress(text);
-    if (address.kind === "tcp" || address.path.startsWith("@")) return address;
-    return { kind: "unix", path: relativeTo(path, address.path) };
-  });
-}
-
-/** A directory or a log that is named in a file is relative to the one that the file is in. */
-function relativeTo(path: string, root: string): string {
-  const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  return root.startsWith("/") || folder === "" || folder === "./" ? root : folder + root;
-}
-
-function errorPagesOf(written: Readonly<Record<string, string>>): Record<number, string> {
-  return Object.fromEntries(Object.entries(written).map(([status, path]) => [status, readSitePath(path)]));
-}
-
-function headersOf(written: NonNullable<WrittenSite["headers"]>): HeaderRule[] {
-  if (!Array.isArray(written)) return [{ source: EVERY_PATH, fields: fieldsOf(written) }];
-  return written.map(({ source = EVERY_PATH, type, headers }) => ({
-    source,
-    ...(type === undefined ? {} : { type }),
-    fields: fieldsOf(headers),
-  }));
-}
-
-function fieldsOf(written: Readonly<Record<string, string | null>>): HeaderRule["fields"] {
-  return Object.entries(written).map((
-    [name, value],
-  ) => [name, value === null ? null : readFieldValue(value)]);
 }

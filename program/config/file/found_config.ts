@@ -1,10 +1,10 @@
 /**
  * What counts of a configuration file that was found in the working directory and not named (`--config`,
- * `EPOLLET_CONFIG`): it may be another person's, in a folder that was downloaded. It decides about the site at or below
- * its directory and about nothing else; which keys are about a site, `schema.ts` says.
+ * `EPOLLET_CONFIG`). The file may have come with a downloaded folder, so it decides only about the site at or below its
+ * directory.
  *
- * What a root leads to is looked at here to say what is ignored. That nothing else is opened, the site's root sees to
- * when it opens it (`isRootConfined`).
+ * This module looks at roots to report what is ignored. The site itself refuses to open a root elsewhere
+ * (`isRootConfined`).
  * @module
  */
 import { leadsOutOfWorkingDirectory } from "../../../ffi/file/path_walk.ts";
@@ -12,17 +12,17 @@ import type { FileChoices } from "../settings/settings.ts";
 import type { SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
 import { printable, SHOWN_KEYS_MAX, UsageError } from "../../../server/usage_error.ts";
 
-/** The root that counts where the file names none, or more than what the file names. */
+/** The root that counts more than that of the file, or where the file names none. */
 export interface OtherRoot {
-  /** A flag or a variable names it; null: none does. */
+  /** The root of a flag or a variable; null where none names one. */
   readonly named: string | null;
-  /** Where nothing names a root, the site in the program is served. */
+  /** True if the site in the program is served where no root is named. */
   readonly isEmbedded: boolean;
 }
 
 /**
- * The choices of a file that was found, without those about what is outside of its directory: these are named in
- * `ignored` then. @throws {UsageError} where a password would be among them, since without it more would be shown
+ * Returns the choices of a file that was found, without those about other directories, which are named in `ignored`.
+ * @throws {UsageError} if a password would be among the ignored ones, since ignoring it would show more
  */
 export function confineToSite(file: FileChoices, { named, isEmbedded }: OtherRoot): FileChoices {
   const ignored = [...file.ignored];
@@ -57,7 +57,7 @@ function unprotected(path: string): UsageError {
   return new UsageError(`${path} ${which}: name it by ${flagFor(path)}, or leave it out by --no-config`);
 }
 
-/** What is said of keys that do not count, in one line. */
+/** One line about keys that do not count. */
 export function describeIgnored(path: string, keys: readonly string[]): string {
   const more = keys.length > SHOWN_KEYS_MAX ? ` and ${keys.length - SHOWN_KEYS_MAX} more` : "";
   const shown = printable(keys.slice(0, SHOWN_KEYS_MAX).join(", ")) + more;

@@ -1,5 +1,5 @@
 /**
- * The command line, split into flags with their values and what is no flag.
+ * Splits the command line into flags with their values, and positional arguments.
  * @module
  */
 import { parseArgs } from "node:util";
@@ -9,13 +9,15 @@ import { GivenFlags } from "../settings/given_flags.ts";
 import { near } from "./near.ts";
 import { UsageError } from "../../../server/usage_error.ts";
 
-/** What stands on the command line. */
+/** The parts of a command line. */
 export interface Collected {
   readonly flags: GivenFlags;
   readonly positional: readonly string[];
+  /** True for `-h`. */
+  readonly isShortHelp: boolean;
 }
 
-/** Splits the arguments. The library splits, we judge. @throws {UsageError} */
+/** Splits the arguments by `parseArgs`, and checks them. @throws {UsageError} */
 export function collectFlags(args: readonly string[]): Collected {
   const { tokens } = parseArgs({
     args: [...args],
@@ -26,7 +28,7 @@ export function collectFlags(args: readonly string[]): Collected {
   });
   const flags = new Map<string, string[]>();
   const positional: string[] = [];
-  let previous: Flag | null = null; // a flag just before, whose value may be left out, and was
+  let previous: Flag | null = null; // the flag just before, if its optional value was left out
   for (const token of tokens) {
     if (token.kind === "positional") {
       if (previous !== null && looksLikeValue(token.value)) throw detached(previous, token.value);
@@ -51,18 +53,19 @@ export function collectFlags(args: readonly string[]): Collected {
       throw new UsageError(`--${name} and --${opposite} exclude each other: give one of them`);
     }
   }
-  return { flags: new GivenFlags(flags), positional };
+  const isShortHelp = tokens.some((token) => token.kind === "option" && token.rawName === "-h");
+  return { flags: new GivenFlags(flags), positional, isShortHelp };
 }
 
-/** How the library is told of a form. */
+/** The option of `parseArgs` for a form. */
 function optionOf({ name, flag, isOpposite }: FlagForm) {
   const { letter, value, isOptional } = flag;
-  // A value that may be left out is seen behind = only, as that of a switch would be.
+  // An optional value is given by = only, so the library takes the flag for a switch.
   const type = isOpposite || value === undefined || isOptional ? "boolean" as const : "string" as const;
   return [name, letter === undefined || isOpposite ? { type } : { type, short: letter }] as const;
 }
 
-/** A value stands where one belongs, and only there. */
+/** Checks that a form has a value where it needs one, and only there. @throws {UsageError} */
 function checkValue(
   { name, flag, isOpposite }: FlagForm,
   value: string | undefined,
@@ -79,7 +82,7 @@ function checkValue(
   }
 }
 
-/** Flags of other servers: what to write here, or that there is nothing like it. */
+/** Flags of other servers, and what to write here in their place. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   cache: "it is --cache-control 'max-age=SECONDS' here",
   bind: "it is --host ADDRESS here",
@@ -98,7 +101,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   https: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
 };
 
-/** `written` is the argument: letters behind one hyphen are flags of their own. */
+/** The error for an unknown flag; `written` is the whole argument, since letters behind one hyphen are flags of their own. */
 function unknownFlag(flag: string, written: string): UsageError {
   const [, port] = /^-[A-Za-z](\d+)$/.exec(written) ?? [];
   if (port !== undefined) {
@@ -112,7 +115,7 @@ function unknownFlag(flag: string, written: string): UsageError {
   return new UsageError(hint === null ? all : `${all}; ${hint}`);
 }
 
-/** True for a file or a URL: no port, and hardly a directory. */
+/** True for a file or a URL, which is neither a port nor likely a directory. */
 function looksLikeValue(text: string): boolean {
   return /\.html?$|:\/\//.test(text);
 }

@@ -1,8 +1,8 @@
 /**
  * Settings in the environment: `EPOLLET_CACHE_SIZE` is `--cache-size`, `EPOLLET_BROWSE=false` is `--no-browse`.
  *
- * A variable is named after a flag (either form of a switch), and stands for it: what reads the flag's value reads the
- * variable's. Where a flag may be given several times, each line is a value. An empty variable is none.
+ * A variable is named after a form of a flag, and its value is read as that of the flag. Where a flag may be given
+ * several times, each line is a value. An empty variable counts as unset.
  * @module
  */
 import { choicesOf, whereFrom } from "./command_line.ts";
@@ -12,14 +12,14 @@ import type { FlagChoices } from "../settings/settings.ts";
 import { near } from "./near.ts";
 import { printable, UsageError } from "../../../server/usage_error.ts";
 
-/** Names the port where `EPOLLET_PORT` does not, as many who run programs for others have it. */
+/** The port where `EPOLLET_PORT` is not set: hosting platforms set this variable. */
 const COMMON_PORT = "PORT";
 const ON: readonly string[] = ["1", "true", "yes", "on"];
 const OFF: readonly string[] = ["0", "false", "no", "off"];
-/** What Kubernetes sets EPOLLET_PORT to, beside a Service named epollet: meant for its clients, and no port. */
+/** What Kubernetes sets EPOLLET_PORT to, beside a Service named epollet: an address for clients of the Service, not a port. */
 const SERVICE_LINK = /^(tcp|udp|sctp):\/\//;
 
-/** What the environment chooses; `valueOf` gives the value of a variable. @throws {UsageError} */
+/** Reads the environment; `valueOf` returns the value of a variable. @throws {UsageError} */
 export function readEnvironment(valueOf: (name: string) => string | undefined): FlagChoices {
   const values = new Map<string, readonly string[]>();
   const labels = new Map<string, string>();
@@ -41,7 +41,7 @@ export function readEnvironment(valueOf: (name: string) => string | undefined): 
   return { ...whereFrom(flags), ...choicesOf(flags), flags };
 }
 
-/** The variable that stands for a form, and its value; null: none is set. */
+/** The variable for a form, and its value; null where none is set. */
 function variableIn(
   form: FlagForm,
   valueOf: (name: string) => string | undefined,
@@ -55,7 +55,7 @@ function variableIn(
   return common === "" ? null : [COMMON_PORT, common];
 }
 
-/** The form that a variable stands for, and the values; null: it says nothing. */
+/** The form that a variable chooses, and the values; null where it chooses none. */
 function meaningOf(
   { name, flag, isOpposite }: FlagForm,
   label: string,
@@ -77,7 +77,7 @@ function meaningOf(
   return lines.length === 0 ? null : [name, lines];
 }
 
-/** Whether there is such a form, and it needs no value (as --user does, and --config). */
+/** True if there is such a form, and it needs no value (as `--user` and `--config` do). */
 function isSaidBySwitch(name: string): boolean {
   const form = FLAG_FORMS.get(name);
   return form !== undefined && (form.isOpposite || form.flag.value === undefined);
@@ -90,12 +90,12 @@ function readSwitch(text: string): boolean | null {
 
 /** How our variables begin. */
 const PREFIX = "EPOLLET_";
-/** What processes of the program tell each other, and what its tests are told. */
+/** Variables between processes of the program, and of its tests. */
 const OTHERS = /^EPOLLET_(CHANNEL|TEST_\w+|SEED|CASES?)$/;
-/** What Kubernetes sets for a Service whose name begins with epollet, beside {@linkcode SERVICE_LINK}s. */
+/** Names that Kubernetes sets for a Service whose name begins with epollet. */
 const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
 
-/** A line for each variable that is named as ours are, and stands for no flag; `words` are `NAME=value`. */
+/** A line for each variable that begins with the prefix and stands for no flag; `words` are `NAME=value`. */
 export function describeUnknown(words: readonly string[]): string[] {
   const known = [...FLAG_FORMS.values()].map(variableOf).filter((name) => name !== null);
   return words.flatMap((word) => {

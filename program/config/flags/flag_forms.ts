@@ -1,6 +1,6 @@
 /**
- * The forms of a flag: `--browse` and `--no-browse`, `--no-keep-alive` and `--keep-alive`; and what the same setting is
- * called in the environment and in the configuration file.
+ * The forms of a flag, `--browse` and `--no-browse`, `--no-keep-alive` and `--keep-alive`; and what each is
+ * called in the environment.
  * @module
  */
 import { type Flag, FLAGS } from "./flags.ts";
@@ -9,29 +9,21 @@ import { type Flag, FLAGS } from "./flags.ts";
 export interface FlagForm {
   /** Without its hyphens. */
   readonly name: string;
-  /** The flag as it stands in the table. */
+  /** The flag of the table. */
   readonly flag: Flag;
-  /** It takes back what the flag of the table says, and has no value. */
+  /** True for the form that takes the flag of the table back, and has no value. */
   readonly isOpposite: boolean;
 }
 
-/** Those that begin with `no-` lose it, others get it. */
+/** Returns `name` without `no-`, or with it. */
 export function counterpart(name: string): string {
   return name.startsWith("no-") ? name.slice(3) : `no-${name}`;
 }
 
-/** The flag that takes this one back, if there is one; what the table has itself is none. */
-function oppositeOf({ name, value, isOptional, isNegatable, isAction }: Flag): string | null {
-  const hasOpposite = !isAction && (value === undefined || isOptional || isNegatable);
-  const opposite = counterpart(name);
-  return hasOpposite && !FLAGS.some(({ name }) => name === opposite) ? opposite : null;
-}
-
-/** Every form of a flag: its own first. */
+/** Returns every form of a flag: its own first. */
 export function formsOf(flag: Flag): FlagForm[] {
-  const opposite = oppositeOf(flag);
   const own = { name: flag.name, flag, isOpposite: false };
-  return opposite === null ? [own] : [own, { name: opposite, flag, isOpposite: true }];
+  return flag.isNegatable ? [own, { name: counterpart(flag.name), flag, isOpposite: true }] : [own];
 }
 
 /** Every form of every flag, by its name. */
@@ -39,13 +31,7 @@ export const FLAG_FORMS: ReadonlyMap<string, FlagForm> = new Map(
   FLAGS.flatMap(formsOf).map((form) => [form.name, form]),
 );
 
-/** The variable of the environment that a form is read from; null for what sets nothing. */
+/** Returns the variable of the environment for a form; null for an action. */
 export function variableOf({ name, flag }: FlagForm): string | null {
   return flag.isAction ? null : `EPOLLET_${name.toUpperCase().replaceAll("-", "_")}`;
-}
-
-/** The key of a flag in the configuration file; null: it has none. */
-export function keyOf({ name, key, isAction }: Flag): string | null {
-  if (isAction || key === null) return null;
-  return key ?? name.replace(/^no-/, "").replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

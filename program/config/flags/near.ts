@@ -1,10 +1,10 @@
 /**
- * What was probably meant by a word that is none of those that are known.
+ * The known word that was probably meant.
  * @module
  */
 import { closestString, levenshteinDistance } from "@std/text";
 
-/** The known word that is nearest to another, where a slip of the fingers makes the one of the other; null: none is. */
+/** Returns the known word that is nearest to `word`, if a typing mistake can explain the difference; else null. */
 export function near(word: string, known: readonly string[]): string | null {
   if (known.length === 0 || word === "") return null;
   const closest = closestString(word, [...known]);

@@ -1,15 +1,15 @@
 /**
- * Flags that were given: on the command line, or by the environment in their place.
+ * Flags that were given, on the command line or by variables of the environment.
  * @module
  */
 import { Expected, printable, UsageError } from "../../../server/usage_error.ts";
 
-/** The values of each form of a flag that was given, by its name; those of a switch are empty. */
+/** The values of each form of a flag that was given, by its name; the value of a switch is empty. */
 export class GivenFlags {
   readonly #values: ReadonlyMap<string, readonly string[]>;
   readonly #labels: ReadonlyMap<string, string> | null;
 
-  /** `labels` are what those are called that are not given as flags. */
+  /** `labels` are the names of variables, by the form of the flag that each stands for; null for the command line. */
   constructor(
     values: ReadonlyMap<string, readonly string[]>,
     labels: ReadonlyMap<string, string> | null = null,
@@ -18,33 +18,33 @@ export class GivenFlags {
     this.#labels = labels;
   }
 
-  /** Whether this form was given. */
+  /** True if this form was given. */
   has(name: string): boolean {
     return this.#values.has(name);
   }
 
-  /** The values of this form. */
+  /** The values of this form; undefined if it was not given. */
   get(name: string): readonly string[] | undefined {
     return this.#values.get(name);
   }
 
-  /** What a switch says, by either of its forms; `name` is the one that switches on. */
+  /** The value of a switch, by either form; `name` is the form that switches on. */
   isOn(name: string): boolean | undefined {
     return this.has(name) ? true : this.has(`no-${name}`) ? false : undefined;
   }
 
-  /** What this form is called in what is said of it; `usual` on the command line. */
+  /** The name of this form in messages: `usual` on the command line, else the variable. */
   label(name: string, usual: string = `--${name}`): string {
     return this.#labels?.get(name) ?? usual;
   }
 
-  /** Every form that was given. */
+  /** All forms that were given. */
   get names(): Iterable<string> {
     return this.#values.keys();
   }
 }
 
-/** Reads a value, or says what is wrong with it; `shown` is what may be repeated of it. @throws {UsageError} */
+/** Reads the value of `label` by `reader`; `shown` is what a message may repeat of it. @throws {UsageError} */
 export function judge<T>(label: string, text: string, reader: (text: string) => T, shown: string = text): T {
   try {
     return reader(text);

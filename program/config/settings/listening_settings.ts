@@ -1,24 +1,24 @@
 /**
- * Where to listen, out of what the file, the environment and the flags say of it.
+ * Where to listen, merged from the file, the environment and the flags.
  * @module
  */
 import { formatListenAddress, type ListenAddress } from "../../../server/listen/address.ts";
 
-/** What can be said of it. */
+/** The settings about it. */
 export interface ListeningSettings {
   readonly port: number;
   readonly host: string;
   readonly listen: readonly ListenAddress[];
 }
 
-/** The same, and what it comes to. */
+/** The same, and all addresses that follow from them. */
 export interface Listening extends ListeningSettings {
   readonly addresses: readonly ListenAddress[];
 }
 
 /**
- * Each of `choices` counts more than those before it. Where to listen is one question: who names a port or an address
- * takes back what others have listed, and who lists addresses takes back the port of others.
+ * Merges `choices`, each of which overrules the ones before it. Where to listen is one question: a port or an address
+ * replaces a list of a source that counts less, and a list replaces a port and an address.
  */
 export function mergeListening(
   defaults: ListeningSettings,

@@ -1,6 +1,6 @@
 /**
- * The values of rules as they are written: fields, globs, destinations, names of hosts, users. Each function reads one
- * kind of value, and throws {@linkcode Expected} for what is none.
+ * Reads the values of rules: fields, globs, destinations, names of hosts, users. Each function throws
+ * {@linkcode Expected} for a text that is wrong.
  * @module
  */
 import { MEDIA_RANGE } from "../../../handlers/site/settings/site_settings.ts";
@@ -9,11 +9,11 @@ import { hasControls } from "../../../server/http/fields/credentials.ts";
 import { isPasswordHash } from "../../../handlers/site/auth/password_hash.ts";
 import { Expected } from "../../../server/usage_error.ts";
 
-/** How the name of a field is written, RFC 9110 §5.6.2. */
+/** The syntax of a field name (RFC 9110 §5.6.2). */
 export const FIELD_NAME: RegExp = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
-/** Fields that say how the message or the file is to be read: who writes them has to know that. */
+/** Fields about the framing and coding of the message, which the server writes. */
 const RESERVED: readonly string[] = [
   "Content-Length",
   "Transfer-Encoding",
@@ -24,7 +24,7 @@ const RESERVED: readonly string[] = [
   "Content-Range",
 ];
 
-/** The name of a field that may be set. */
+/** Reads the name of a field that rules may set. */
 export function readFieldName(text: string): string {
   if (!FIELD_NAME.test(text)) throw new Expected("the name of a field, such as X-Frame-Options");
   if (RESERVED.some((name) => name.toLowerCase() === text.toLowerCase())) {
@@ -33,14 +33,14 @@ export function readFieldName(text: string): string {
   return text;
 }
 
-/** The value of a field, without spaces around it; null for an empty one: the field is taken away. */
+/** Reads the value of a field, without spaces around it; an empty one is null, which removes the field. */
 export function readFieldValue(text: string): string | null {
   if (!FIELD_VALUE.test(text)) throw new Expected("a value of one line, without control characters");
   const value = text.replace(/^[\t ]+|[\t ]+$/g, "");
   return value === "" ? null : value;
 }
 
-/** `NAME: VALUE`. */
+/** Reads `NAME: VALUE`. */
 export function readField(text: string): readonly [name: string, value: string | null] {
   const colon = text.indexOf(":");
   if (colon < 0) {
@@ -49,7 +49,7 @@ export function readField(text: string): readonly [name: string, value: string |
   return [readFieldName(text.slice(0, colon)), readFieldValue(text.slice(colon + 1))];
 }
 
-/** A glob over paths: begins with a slash, and what it opens is closed. */
+/** Reads a glob over paths: it begins with a slash, and its brackets are closed. */
 export function readGlob(text: string): string {
   if (!text.startsWith("/")) throw new Expected("a glob that begins with /, such as /assets/**");
   if (hasControls(text)) throw new Expected("a glob without control characters");
@@ -60,7 +60,7 @@ export function readGlob(text: string): string {
   return text;
 }
 
-/** How many parts of a path the glob captures: one for each `*` or `**`, of `{…}` those of one alternative. */
+/** Counts the parts of a path that the glob captures: one for each `*` or `**`, of `{…}` those of one alternative. */
 export function countWildcards(glob: string): number {
   return countStars(withoutBraces(withoutClasses(glob)));
 }
@@ -69,12 +69,12 @@ function countStars(text: string): number {
   return text.match(/\*+/g)?.length ?? 0;
 }
 
-/** With a letter in the place of each `[…]`, and of each character that a backslash makes an ordinary one. */
+/** Replaces each `[…]` and each escaped character by a letter. */
 function withoutClasses(glob: string): string {
   return glob.replace(/\\./gsu, "x").replace(/\[[^\]]*\]/g, "x");
 }
 
-/** With the alternative that has the most wildcards in the place of each `{…}`, from the innermost outwards. */
+/** Replaces each `{…}` by its alternative with the most wildcards, from the innermost outwards. */
 function withoutBraces(glob: string): string {
   const most = (_: string, alternatives: string) =>
     alternatives.split(",").reduce((a, b) => countStars(b) > countStars(a) ? b : a);
@@ -85,7 +85,7 @@ function withoutBraces(glob: string): string {
   return glob;
 }
 
-/** Throws unless each `$1` to `$9` of the destination has a wildcard in the source. */
+/** Checks that each `$1` to `$9` of the destination has a wildcard in the source. @throws {Expected} */
 export function checkCaptures(source: string, destination: string): void {
   const count = countWildcards(source);
   for (const [capture, digit] of destination.matchAll(/\$([1-9$])/g)) {
@@ -99,7 +99,7 @@ function areOf(count: number): string {
   return count === 0 ? "is none" : count === 1 ? "is one" : `are ${count}`;
 }
 
-/** Media types that a rule is for. */
+/** Reads the media types that a rule is for. */
 export function readMediaRange(text: string): string {
   if (!MEDIA_RANGE.test(text)) {
     throw new Expected("a media type without parameters, such as text/html or image/*");
@@ -107,7 +107,7 @@ export function readMediaRange(text: string): string {
   return text.toLowerCase();
 }
 
-/** Where a redirect leads: a path, or a URL. Two slashes would be another host. */
+/** Reads the destination of a redirect: a path, or a URL. Two slashes would be another host. */
 export function readRedirectDestination(text: string): string {
   if (hasControls(text) || !REDIRECT_DESTINATION.test(text)) {
     throw new Expected("a path that begins with one /, or a URL of http or https whose host is fixed");
@@ -115,13 +115,12 @@ export function readRedirectDestination(text: string): string {
   return text;
 }
 
-/** How a destination of a redirect is written. */
+/** The syntax of the destination of a redirect. */
 export const REDIRECT_DESTINATION: RegExp = /^(\/(?![/\\])|https?:\/\/[^/?#\\$\s]+([/?#]|$))/;
 
-/** What is said of a rewrite to another server. */
 const NO_PROXY = "a rewrite serves another path of this site, and epollet is no proxy";
 
-/** Where a rewrite leads: a path. */
+/** Reads the destination of a rewrite: a path. */
 export function readRewriteDestination(text: string): string {
   if (hasControls(text) || !REWRITE_DESTINATION.test(text)) {
     const isElsewhere = /^[^/]+:/.test(text); // a scheme, or a host and a port
@@ -132,10 +131,10 @@ export function readRewriteDestination(text: string): string {
   return text;
 }
 
-/** How a destination of a rewrite is written. */
+/** The syntax of the destination of a rewrite. */
 export const REWRITE_DESTINATION: RegExp = /^\/[^?#]*$/;
 
-/** The name of a host in lower case, without a port. */
+/** Reads the name of a host, without a port; returns it in lower case. */
 export function readHostName(text: string): string {
   if (!isHostName(text)) {
     throw new Expected(
@@ -145,45 +144,26 @@ export function readHostName(text: string): string {
   return text.toLowerCase();
 }
 
-/** What stands for all hosts, and for those that are allowed where nothing is said. */
-const EVERY_HOST = "*";
-/** See {@linkcode EVERY_HOST}. */
-export const USUAL_HOSTS = "auto";
-/** What is said of names that are none. */
-export const EXPECTED_HOSTS =
-  "names of hosts separated by commas, such as app.test,*.example.org, or * for all, or auto";
-
-/** Names of hosts that may be asked for, separated by commas; null: the usual ones. */
-export function readAllowedHosts(text: string): string[] | null {
-  if (text === USUAL_HOSTS) return null;
-  try {
-    return text.split(",").map((name) => name === EVERY_HOST ? name : readHostName(name));
-  } catch (error) {
-    if (error instanceof Expected) throw new Expected(EXPECTED_HOSTS);
-    throw error;
-  }
-}
-
-/** How the name of a user is written, RFC 7617 §2: no colon, no control characters. */
+/** The syntax of the name of a user (RFC 7617 §2): no colon, no control characters. */
 export const USER_NAME: RegExp = /^[\x20-\x39\x3b-\x7e\x80-\uffff]+$/;
 
-/** The name of a user. */
+/** Reads the name of a user. */
 export function readUserName(text: string): string {
   if (!USER_NAME.test(text)) throw new Expected("the name of a user, without a colon");
   return text;
 }
 
-/** How the hash of a password is written. Which costs it may have, {@linkcode isPasswordHash} knows. */
+/** The syntax of the hash of a password; {@linkcode isPasswordHash} also checks its costs. */
 export const PASSWORD_HASH: RegExp =
   /^\$scrypt\$ln=\d{1,2},r=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
 
-/** The hash of a password. */
+/** Reads the hash of a password. */
 export function readPasswordHash(text: string): string {
   if (!isPasswordHash(text)) throw new Expected("the hash of a password, as --hash-password prints it");
   return text;
 }
 
-/** `USER:HASH`. */
+/** Reads `USER:HASH`. */
 export function readUser(text: string): { name: string; hash: string } {
   const [, name, hash] = /^([^:]+):(.+)$/.exec(text) ?? [];
   if (name === undefined || !USER_NAME.test(name) || !isPasswordHash(hash!)) {
@@ -192,7 +172,7 @@ export function readUser(text: string): { name: string; hash: string } {
   return { name, hash: hash! };
 }
 
-/** What a browser shows when it asks for a password. */
+/** Reads a realm, which a browser shows when it asks for a password. */
 export function readRealm(text: string): string {
   if (text === "" || hasControls(text)) throw new Expected("a few words without control characters");
   return text;

@@ -1,110 +1,65 @@
 /**
- * All settings of the program: what was chosen, and what is in force.
+ * The types of all settings, as they are chosen and as they are in force, and how they are merged.
  * @module
  */
-import { DEFAULT_LIMITS, type ServerLimits } from "../../../server/server_limits.ts";
-import { LISTEN_BACKLOG } from "../../../server/limits.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../../handlers/site/limits.ts";
-import type { ListenAddress } from "../../../server/listen/address.ts";
-import { mergeListening } from "./listening_settings.ts";
-import type { PollerName } from "../../../server/loop/poller.ts";
-import { DEFAULT_LOG_SETTINGS, type LogSettings } from "./log_settings.ts";
-import type { SiteArchive } from "../../../handlers/site/files/archive.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
-import type { AdminAddress } from "./admin_address.ts";
-import type { GivenFlags } from "./given_flags.ts";
+import type { SiteArchive } from "../../../handlers/site/files/archive.ts";
+import type { ListenAddress } from "../../../server/listen/address.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "../../../server/server_limits.ts";
 import { UsageError } from "../../../server/usage_error.ts";
-import type { Shell, VALIDATIONS } from "./values.ts";
-import type { HandlerName } from "../../../handlers/names.ts";
+import type { GivenFlags } from "./given_flags.ts";
+import { mergeListening } from "./listening_settings.ts";
+import { PROGRAM_GROUPS, type ProgramTable } from "./program_table.ts";
+import { merged } from "./setting.ts";
 
-/** The port, unless another is chosen. */
-export const DEFAULT_PORT = 7890;
+type Defaults = { readonly [K in keyof ProgramTable]: ProgramTable[K]["default"] };
 
-/** What can be said beside the sites. */
-export interface ProgramSettings extends ServerLimits, LogSettings {
-  /** 0: the kernel chooses one. */
-  readonly port: number;
-  /** The address to listen on. */
-  readonly host: string;
-  /** Addresses to listen on beside; the port only counts where it was chosen, or nothing stands here. */
-  readonly listen: readonly ListenAddress[];
-  /** Clients that may wait to be accepted. */
-  readonly backlog: number;
-  /** Permissions of UNIX sockets. */
-  readonly socketMode: number;
-  /** What waits for readiness. */
-  readonly poller: PollerName;
-  /** What is served. */
-  readonly handler: HandlerName;
-  /** Names by which it may be asked, `*` for all; missing, or null where that is chosen: the usual ones. */
-  readonly allowedHosts?: readonly string[] | null;
-  /** Each connection is a coroutine's. */
-  readonly coroutine: boolean;
-  /** Connections stay open after a response. */
-  readonly keepAlive: boolean;
-  /** Bytes. */
-  readonly cacheSize: number;
-  /** Bytes. */
-  readonly cacheFileSize: number;
-  /** How a file in memory is shown to be fresh. */
-  readonly validate: (typeof VALIDATIONS)[number];
-  /** Processes that serve under a supervisor; `auto`: one for each processor; 0: this one serves, and has no supervisor. */
-  readonly workers: number | "auto";
-  /** Where operators are served; null: nowhere. */
-  readonly admin: AdminAddress | null;
-  /** `NAME[:GROUP]` to become once it listens; null: stay who it is. */
-  readonly user: string | null;
-  /** Give up the right to everything but reading the sites. */
-  readonly sandbox: boolean;
-}
+/** Settings other than those of sites. Their types are those of their entries. */
+export type ProgramSettings = ServerLimits & Defaults;
 
-/** What holds where nothing is chosen. */
+/** The settings in force where nothing is chosen. */
 export const DEFAULT_PROGRAM_SETTINGS: ProgramSettings = {
   ...DEFAULT_LIMITS,
-  ...DEFAULT_LOG_SETTINGS,
-  port: DEFAULT_PORT,
-  host: "0.0.0.0",
-  listen: [],
-  backlog: LISTEN_BACKLOG,
-  socketMode: 0o660,
-  poller: "epoll-edge",
-  handler: "static",
-  coroutine: false,
-  keepAlive: true,
-  cacheSize: CACHE_BYTES_MAX,
-  cacheFileSize: CACHED_FILE_BYTES_MAX,
-  validate: "auto",
-  workers: 0,
-  admin: null,
-  user: null,
-  sandbox: true,
+  ...Object.fromEntries(
+    Object.entries(merged(PROGRAM_GROUPS)).map(([property, entry]) => [property, entry.default]),
+  ) as Defaults,
 };
 
-/** What somebody chose; what is missing was left open. */
+/** The port where none is chosen. */
+export const DEFAULT_PORT: number = DEFAULT_PROGRAM_SETTINGS.port;
+
+/** Shells that epollet has completions for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** One of {@linkcode SHELLS}. */
+export type Shell = typeof SHELLS[number];
+
+/** Paths that `--healthcheck` asks for: alive, or ready. */
+export const PROBES = ["/healthz", "/readyz"] as const;
+
+/** The settings that one source chooses; others are missing. */
 export interface Choices {
-  /** Beside the sites. */
   readonly program: Partial<ProgramSettings>;
-  /** About the site. */
   readonly site: Partial<SiteSettings>;
 }
 
-/** What a configuration file chooses. */
+/** The settings that a configuration file chooses. */
 export interface FileChoices extends Choices {
   /** The file's path. */
   readonly path: string;
-  /** False: it was found in the working directory. Then it decides about the site below that and about nothing else. */
+  /** False for a file that was found in the working directory: it decides only about the site below that directory. */
   readonly isNamed: boolean;
-  /** Keys that are in the file and do not count, since it was found and not named. */
+  /** Keys of the file that do not count, since it was found and not named. */
   readonly ignored: readonly string[];
-  /** What is hardly meant in it, a line for each. */
+  /** A line for each probable mistake. */
   readonly warnings: readonly string[];
-  /** The line of a key or an element of a list in it, by keys and indices from the top; of what is missing, that of what it is missing in. */
+  /** Returns the line of a key or of an element of a list, by keys and indices from the top; for one that is missing, the line of the object or list that lacks it. */
   readonly lineOf: (path: readonly PropertyKey[]) => number;
-  /** What is different for a host, by its name in lower case; `*.` stands for any names before it. */
+  /** The settings of hosts, by name in lower case; `*.` stands for any names before it. */
   readonly hosts: ReadonlyMap<string, Partial<SiteSettings>>;
 }
 
-/** What the program is to do. */
+/** What the program does. */
 export type Action =
   | "serve"
   | "help"
@@ -119,57 +74,55 @@ export type Action =
 /** How much is printed. */
 export type Verbosity = "quiet" | "normal" | "verbose";
 
-/** What flags choose, or variables of the environment in their place. */
+/** The settings that flags choose, or variables of the environment. */
 export interface FlagChoices extends Choices {
-  /** The configuration file that is named; null: none is. */
+  /** The configuration file that is named; null where none is. */
   readonly config: string | null;
-  /** A configuration file in the working directory counts. */
+  /** False where no file is read unless it is named. */
   readonly usesDefaultConfig: boolean;
-  /** How much is printed; null: nothing is said of it. */
+  /** How much is printed; null where it is left open. */
   readonly verbosity: Verbosity | null;
-  /** The flags themselves. */
   readonly flags: GivenFlags;
 }
 
-/** What stands on the command line, and nothing else. */
+/** The command line, without the other sources. */
 export interface Arguments extends FlagChoices {
-  /** What is to be done. */
   readonly action: Action;
+  /** True for `-h`. */
+  readonly isShortHelp: boolean;
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
-  /** The path that is asked for by --healthcheck; empty for other actions. */
+  /** The path that `--healthcheck` asks for; empty for other actions. */
   readonly healthcheck: string;
-  /** The shell to complete flags in; null for other actions. */
+  /** The shell of `--completions`; null for other actions. */
   readonly shell: Shell | null;
-  /** Something that is said about files or HTTP, as it was written; null: nothing is. */
+  /** The first argument about files or HTTP, as it was written; null where there is none. */
   readonly aboutFiles: string | null;
 }
 
-/** Everything that is in force. */
+/** All settings in force. */
 export interface CommandLine extends ProgramSettings {
-  /** What is to be done. */
   readonly action: Action;
-  /** Everywhere to listen. */
+  /** All addresses to listen on. */
   readonly addresses: readonly ListenAddress[];
   /** The URL to explain; empty for other actions. */
   readonly explain: string;
-  /** The configuration file that was read; null: none was. */
+  /** The path of the configuration file that was read; null where none was. */
   readonly config: string | null;
-  /** What counts of that file; null: there is none. */
+  /** What counts of that file; null where there is none. */
   readonly file: FileChoices | null;
-  /** How much is printed. */
   readonly verbosity: Verbosity;
-  /** The site, for every host that is not among `hosts`. */
+  /** The site of every host that is not among `hosts`. */
   readonly site: SiteSettings;
-  /** Other sites, by the name of their host. */
+  /** Other sites, by the name of the host. */
   readonly hosts: ReadonlyMap<string, SiteSettings>;
 }
 
 /**
- * Flags count more than the environment, that more than the file, and the file more than the defaults. A host has what
- * the top level has, flags included, but for what it says itself; fields and users of the command line and of the
- * environment are for every host. Where nobody says a root, it is `embedded`, if that is there.
- * @throws {UsageError} when a flag says something about files, and none are served.
+ * Merges the sources: flags overrule the environment, which overrules the file, which overrules the defaults. A host
+ * inherits the top level, flags included; a key that it sets replaces the inherited one. Fields and users of flags and of
+ * the environment are for every host. Where no root is chosen, it is `embedded`, if that is not null.
+ * @throws {UsageError} when a flag is about files, and none are served
  */
 export function mergeSettings(
   args: Arguments,
@@ -185,31 +138,26 @@ export function mergeSettings(
   const site = withFlags({ ...defaults, ...file?.site }, flags);
   const hosts = new Map<string, SiteSettings>();
   for (const [name, own] of file?.hosts ?? []) hosts.set(name, ofHost(site, own, flags));
-  const program: { -readonly [K in keyof ProgramSettings]: ProgramSettings[K] } = {
-    ...DEFAULT_PROGRAM_SETTINGS,
-    ...file?.program,
-    ...environment?.program,
-    ...args.program,
-  };
-  if (program.allowedHosts === null) delete program.allowedHosts;
   const programs = [file?.program ?? {}, environment?.program ?? {}, args.program];
+  const program: ProgramSettings = Object.assign({}, DEFAULT_PROGRAM_SETTINGS, ...programs);
   const listening = mergeListening(DEFAULT_PROGRAM_SETTINGS, programs);
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
     );
   }
-  const { accessLog = undefined } = { ...file?.program, ...environment?.program, ...args.program };
-  if (accessLog === undefined && program.accessLogFile !== null) program.accessLog = "combined";
+  const isFormatChosen = programs.some(({ accessLog }) => accessLog !== undefined);
+  const isLogged = !isFormatChosen && program.accessLogFile !== null;
+  const accessLog = isLogged ? "combined" : program.accessLog;
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   const config = file?.path ?? null;
-  return { ...program, ...listening, action, explain, verbosity, config, file, site, hosts };
+  return { ...program, ...listening, accessLog, action, explain, verbosity, config, file, site, hosts };
 }
 
-/** Settings of which everybody's say counts. */
+/** Settings whose values from all sources are joined. */
 type JoinedSettings = Pick<SiteSettings, "errorPages" | "headers" | "auth">;
 
-/** Lists are joined so that what the flags say comes to bear: the last field wins, the first rule for users. */
+/** Joins lists so that flags win: of fields the last wins, of rules for users the first. */
 function withFlags<T extends Partial<SiteSettings>>(
   base: T,
   flags: Partial<SiteSettings>,

@@ -5,15 +5,15 @@
  * Source: select(2).
  * @module
  */
-import { FD_SETSIZE } from "./libc/constants.ts";
-import { EBADF, orThrow } from "./libc/errno.ts";
-import { loadLibc } from "./libc/libc.ts";
-import { DescriptorSet, isOpen, select as callSelect } from "./libc/multiplexers.ts";
-import { type FileDescriptorLike, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
+import { FD_SETSIZE } from "../libc/constants.ts";
+import { EBADF, orThrow } from "../libc/errno.ts";
+import { loadLibc } from "../libc/libc.ts";
+import { DescriptorSet, isOpen, select as callSelect } from "../libc/multiplexers.ts";
+import { type FileDescriptorLike, toDescriptor, toTimeoutMs, waitUntil } from "../wait.ts";
 
 export { Epoll } from "./epoll.ts";
 export { Poll } from "./poll.ts";
-export type { FileDescriptorLike, HasFileno } from "./wait.ts";
+export type { FileDescriptorLike, HasFileno } from "../wait.ts";
 
 /** The files of one of the three lists, and the fd_set for them. */
 class Asked<T extends FileDescriptorLike> {

@@ -12,9 +12,9 @@ import {
   EPOLLOUT,
   EPOLLPRI,
   FD_SETSIZE,
-} from "./libc/constants.ts";
-import { orThrow } from "./libc/errno.ts";
-import { loadLibc } from "./libc/libc.ts";
+} from "../libc/constants.ts";
+import { orThrow } from "../libc/errno.ts";
+import { loadLibc } from "../libc/libc.ts";
 import {
   epollControl,
   epollCreate,
@@ -22,10 +22,10 @@ import {
   epollWaitParked,
   eventfdCreate,
   eventfdSignal,
-} from "./libc/multiplexers.ts";
-import { close } from "./socket/socket.ts";
-import { EPOLL_EVENT } from "./libc/structs.ts";
-import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
+} from "../libc/multiplexers.ts";
+import { close } from "../socket/socket.ts";
+import { EPOLL_EVENT } from "../libc/structs.ts";
+import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "../wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

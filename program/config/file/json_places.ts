@@ -1,6 +1,6 @@
 /**
- * Where things stand in a text of JSON that was parsed, comments and trailing commas included: for messages that name the
- * line, and for keys that are there twice, of which a parser keeps the last without a word.
+ * The lines of keys and values in JSON with comments and trailing commas, and its repeated keys, of which a parser
+ * silently keeps the last.
  * @module
  */
 import { REPEATED_KEYS_MAX } from "../../../server/limits.ts";
@@ -8,7 +8,7 @@ import { REPEATED_KEYS_MAX } from "../../../server/limits.ts";
 /** Keys and indices from the top. */
 type Path = readonly PropertyKey[];
 
-/** A key that its object had already. */
+/** A key that stands more than once in its object. */
 export interface RepeatedKey {
   readonly path: Path;
   readonly line: number;
@@ -21,12 +21,12 @@ interface Lines {
   readonly firstLine: number;
 }
 
-/** An object or a list, with the line of all that is in it. */
+/** An object or a list, with the lines of its keys or elements. */
 class Container {
-  /** The container that it stands in, and under which key; null: it is the outermost. */
+  /** The container around this one, and the key in that; null for the outermost. */
   readonly #outer: Container | null;
   readonly #key: PropertyKey;
-  /** By key of an object; null: it is a list. */
+  /** By key of an object; null for a list. */
   readonly keys: Map<string, Lines> | null;
   /** By index of a list. */
   readonly elements: number[] = [];
@@ -43,7 +43,7 @@ class Container {
     return typeof key === "number" ? this.elements[key] : this.keys?.get(String(key))?.line;
   }
 
-  /** What stands under `key`, where that is an object or a list. */
+  /** The object or list under `key`; null where there is none. */
   at(key: PropertyKey): Container | null {
     return this.#inner?.get(key) ?? null;
   }
@@ -59,24 +59,24 @@ class Container {
   }
 }
 
-/** What is white, a comment, a string, a sign, or a word. */
+/** White space, a comment, a string, a sign, or a word. */
 const TOKEN = /\s+|\/\/[^\n\r]*|\/\*[^]*?\*\/|"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]|[^\s,:[\]{}"/]+/g;
 
 /**
- * The line of each value and the repeated keys of one JSON text. The file may be a stranger's: time and memory are
- * proportional to the text, however deep it is nested.
+ * The line of each value and the repeated keys of one JSON text. The text is not trusted: time and memory are
+ * proportional to its length, however deep it is nested.
  */
 export class JsonPlaces {
   #root: Container | null = null;
   readonly #repeated: RepeatedKey[] = [];
   #repeatedCount = 0;
 
-  /** `text` is JSON: that it is, its parser has found. */
+  /** `text` was parsed before, and is valid JSON. */
   constructor(text: string) {
     const open: Container[] = [];
-    let key: string | null = null; // the one whose value comes next
+    let key: string | null = null; // whose value comes next
     let line = 1;
-    /** A value begins in `outer`: its key. */
+    /** Returns the key of the value that begins in `outer`. */
     const begin = (outer: Container | undefined): PropertyKey => {
       if (outer?.keys === null) return outer.elements.push(line) - 1;
       const its = key ?? "";
@@ -111,17 +111,17 @@ export class JsonPlaces {
     return key;
   }
 
-  /** How many keys their objects had already. */
+  /** How many keys are repeated. */
   get repeatedCount(): number {
     return this.#repeatedCount;
   }
 
-  /** Every key that its object had already, in their order: the first REPEATED_KEYS_MAX of them. */
+  /** The first REPEATED_KEYS_MAX repeated keys, in their order. */
   get repeated(): readonly RepeatedKey[] {
     return this.#repeated;
   }
 
-  /** The line of a key or an element, from 1 on; of what is missing, that of what it is missing in. */
+  /** Returns the line of a key or an element, from 1 on; for one that is missing, the line of the container that lacks it. */
   lineOf(path: Path): number {
     let line = 1;
     let container = this.#root;

@@ -4,12 +4,12 @@
  * Source: poll(2).
  * @module
  */
-import { POLLIN, POLLOUT, POLLPRI } from "./libc/constants.ts";
-import { ENOENT, orThrow, SystemError } from "./libc/errno.ts";
-import { loadLibc } from "./libc/libc.ts";
-import { poll, pollParked } from "./libc/multiplexers.ts";
-import { POLLFD } from "./libc/structs.ts";
-import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "./wait.ts";
+import { POLLIN, POLLOUT, POLLPRI } from "../libc/constants.ts";
+import { ENOENT, orThrow, SystemError } from "../libc/errno.ts";
+import { loadLibc } from "../libc/libc.ts";
+import { poll, pollParked } from "../libc/multiplexers.ts";
+import { POLLFD } from "../libc/structs.ts";
+import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "../wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,14 +1,15 @@
 /**
- * How long to wait before a worker that ended by itself is replaced: never a spin, and hardly ever a wait.
+ * The delay before a worker that ended by itself is replaced. The first replacement starts at once; the delay doubles
+ * while workers end early, so a worker that cannot run does not keep a processor busy.
  * @module
  */
 import { RESTART_DELAY_MS, RESTART_DELAY_MS_MAX, RESTART_FORGIVEN_AFTER_MS } from "../../server/limits.ts";
 
-/** Of one place among the workers. */
-export class Restarts {
+/** The delays of one worker slot. */
+export class RestartBackoff {
   #delayMs = 0;
 
-  /** One ended that had lived for `livedMs`: its successor waits for so long. The first one does not. */
+  /** Returns the delay before the replacement of a worker that lived for `livedMs`. */
   delayMs(livedMs: number): number {
     if (livedMs >= RESTART_FORGIVEN_AFTER_MS) this.#delayMs = 0;
     const delayMs = this.#delayMs;
