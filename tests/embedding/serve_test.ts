@@ -10,7 +10,7 @@ import { HttpResponse } from "../../server/http/response.ts";
 import { serve, type ServeOptions } from "../../server/serve.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
 import { failure, NOT_OPEN } from "../support/exchanges.ts";
-import { serving, wholeText } from "../support/in_process.ts";
+import { readUntil, serving } from "../support/in_process.ts";
 import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
@@ -303,7 +303,7 @@ Deno.test("a handle replaces the handler, and onError gets its errors", async ()
 });
 
 Deno.test("a server that is shut down in the middle of a stream finishes the stream", async () => {
-  let push = (_text: string | null) => {};
+  let push: ((text: string | null) => void) | null = null;
   const server = serving(() =>
     new HttpResponse(
       200,
@@ -316,13 +316,15 @@ Deno.test("a server that is shut down in the middle of a stream finishes the str
       }),
     )
   );
-  const text = wholeText(server.port, get("/", "Connection: close"));
-  await sleep(30);
-  push("a");
+  using wire = await Wire.connect(server.port);
+  await wire.send(get("/", "Connection: close"));
+  await eventually(() => push !== null, "the handler was not called");
+  push!("a");
+  const begun = await readUntil(wire, (text) => text.endsWith("1\r\na\r\n"));
   const shutdown = server.handle.shutdown();
   await sleep(30);
-  push("b");
-  push(null);
-  assert((await text).endsWith("1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));
+  push!("b");
+  push!(null);
+  assertEquals(begun.slice(-6) + await readUntil(wire, () => false), "1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
   await shutdown;
 });
