@@ -22,7 +22,7 @@ import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { Reactor } from "./loop/reactor.ts";
 import { reportRejection } from "./embedder/rejections.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
-import { kernelTransport } from "./transport/transport.ts";
+import { socketTransport } from "./transport/socket.ts";
 import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
@@ -145,7 +145,7 @@ export class Server {
       buffers.heads.isLogged = log !== null;
       this.#context = {
         reactor,
-        transport: kernelTransport,
+        transport: socketTransport,
         buffers,
         handler: "handler" in options ? options.handler : noHandler,
         limits,

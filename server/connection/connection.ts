@@ -101,7 +101,7 @@ export abstract class Connection extends Source {
    */
   begin(readiness: Readiness, slot: Slot, count: number): void {
     this.input.note(readiness);
-    this.received(this.input.take(this.context.buffers, slot, count));
+    this.received(this.take(slot, count));
   }
 
   /**
@@ -124,13 +124,14 @@ export abstract class Connection extends Source {
   override onReady(readiness: Readiness): void {
     const { input, context } = this;
     input.note(readiness);
+    if (context.transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // it may have waited for the other one
     switch (this.current) {
       case "writing":
         context.reactor.defer(this);
         break;
       case "handling":
         if (input.isReadable && this.isAttentive) this.receive();
-        else if (input.isReadable) this.listen(); // otherwise a level-triggered poller would report it for ever
+        else if (input.isReadable) this.watch(); // otherwise a level-triggered poller would report it for ever
         if (readiness === Readiness.NONE || !this.output.isEmpty) context.reactor.defer(this);
         break;
       default:
@@ -144,12 +145,18 @@ export abstract class Connection extends Source {
     const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
-    this.received(this.input.take(buffers, slot, this.recv(slot)));
+    this.received(this.take(slot, this.recv(slot)));
   }
 
   /** Receives into `slot`: bytes, 0 at the client's end, or −errno. */
   protected recv(slot: Slot): number {
     return this.context.transport.recv(this.fd, slot.bytes);
+  }
+
+  /** Passes the result of recv for `slot` to the input. Returns `count`. */
+  protected take(slot: Slot, count: number): number {
+    const { transport, buffers } = this.context;
+    return this.input.take(buffers, slot, count, transport.isDrained(this.fd, count, slot.bytes.length));
   }
 
   protected received(status: number): void {
@@ -205,13 +212,13 @@ export abstract class Connection extends Source {
       return false;
     }
     if (this.current === "handling") { // the deadline belongs to the exchange
-      if (this.listen() && flushed === Flushed.BUDGET) reactor.again(this);
+      if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
       return false;
     }
     this.input.isReadable = true; // a level-triggered poller does not watch for input meanwhile
     this.current = "writing";
     if (isFirst) this.beginSending();
-    if (this.watch(Interest.WRITABLE) && flushed === Flushed.BUDGET) reactor.again(this);
+    if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
   }
 
@@ -241,17 +248,33 @@ export abstract class Connection extends Source {
     return this.output.sentBytes - Math.max(this.context.transport.unacknowledged(this.fd), 0);
   }
 
-  /** Watches for what matters in the state "handling". Returns false if that failed. */
-  protected listen(): boolean {
-    return this.watch(
-      (this.isAttentive ? Interest.READABLE : Interest.NONE) |
-        (this.output.isEmpty ? Interest.NONE : Interest.WRITABLE),
-    );
+  /** The readiness for which a connection in the state "reading" waits. */
+  protected get wantsInput(): Interest {
+    return Interest.READABLE;
   }
 
-  /** Watches for `interest`. Returns false if that failed, which ends the connection. */
-  protected watch(interest: Interest): boolean {
-    const status = this.context.reactor.rearm(this, interest);
+  /** The readiness that is waited for: what the state, the protocol and the transport want. */
+  get #wanted(): Interest {
+    return this.#ownInterest | this.context.transport.wants(this.fd);
+  }
+
+  get #ownInterest(): Interest {
+    switch (this.current) {
+      case "writing":
+        return Interest.WRITABLE;
+      case "handling":
+        return (this.isAttentive ? Interest.READABLE : Interest.NONE) |
+          (this.output.isEmpty ? Interest.NONE : Interest.WRITABLE);
+      case "lingering":
+        return Interest.READABLE;
+      default:
+        return this.wantsInput;
+    }
+  }
+
+  /** Asks the poller for what is waited for. Returns false if that has failed; the connection ends then. */
+  protected watch(): boolean {
+    const status = this.context.reactor.rearm(this, this.#wanted);
     if (status < 0) this.keeper.refused(this, status);
     return status >= 0;
   }
@@ -283,7 +306,7 @@ export abstract class Connection extends Source {
     this.current = "lingering";
     this.input.clear();
     reactor.expireAt(this, reactor.now + LINGER_TIMEOUT_MS);
-    if (!this.watch(Interest.READABLE)) return;
+    if (!this.watch()) return;
     reactor.again(this);
     this.input.isReadable = true;
   }

@@ -24,7 +24,7 @@ export class Input {
   receivedBytes = 0;
   /** The poller has reported a hang-up, so more may follow after a short read. */
   #isHungUp = false;
-  readonly #trustsShortReads: boolean;
+  readonly #trustsTransport: boolean;
   bytes: Bytes = NOTHING;
   /** A view of `bytes` while they are in a slot; otherwise null. */
   view: DataView | null = null;
@@ -34,11 +34,11 @@ export class Input {
   scanned = 0;
 
   /**
-   * `trustsShortReads`: a recv that returns less than requested has emptied the socket. This saves a recv each time. It
-   * is wrong only if recv stops at urgent data: then an edge-triggered event is lost, a level-triggered one is not.
+   * `trustsTransport`: the transport is believed that it is drained. This saves a recv each time. It is wrong only if recv
+   * stops at urgent data: then an edge-triggered event is lost, a level-triggered one is not.
    */
-  constructor(trustsShortReads = true) {
-    this.#trustsShortReads = trustsShortReads;
+  constructor(trustsTransport = true) {
+    this.#trustsTransport = trustsTransport;
   }
 
   get isEmpty(): boolean {
@@ -58,11 +58,11 @@ export class Input {
 
   /**
    * Takes the result of recv for `slot`, the slot that was taken last: bytes, 0 at the client's end, or −errno. Returns
-   * `count`.
+   * `count`. `isDrained` is what the transport says after it.
    */
-  take(buffers: Buffers, slot: Slot, count: number): number {
+  take(buffers: Buffers, slot: Slot, count: number, isDrained: boolean): number {
     if (count > 0) {
-      this.isReadable = count === slot.bytes.length || this.#isHungUp || !this.#trustsShortReads;
+      this.isReadable = !isDrained || this.#isHungUp || !this.#trustsTransport;
       this.receivedBytes += count;
       this.#append(slot, count);
       return count;

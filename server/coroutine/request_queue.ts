@@ -7,7 +7,6 @@ import type { ConnectionContext } from "../connection/context.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
-import { Interest } from "../loop/poller.ts";
 
 /** The receiver of requests. */
 export interface RequestTaker {
@@ -46,7 +45,7 @@ export class SequentialHttpConnection extends HttpConnection {
   /** Starts serving a client that was just attached. */
   start(): void {
     const { reactor, limits } = this.context;
-    if (!this.watch(Interest.READABLE)) return;
+    if (!this.watch()) return;
     this.input.isReadable = true;
     reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
     reactor.again(this);

@@ -107,9 +107,10 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
     }
     if (slot !== null) buffers.returnSlot();
-    const status = reactor.register(this, Interest.READABLE, fd);
+    const interest = Interest.READABLE | transport.wants(fd);
+    const status = reactor.register(this, interest, fd);
     if (status >= 0) {
-      this.#append(fd, Interest.READABLE);
+      this.#append(fd, interest);
       if (this.#context.isDraining) this.#wake(fd).drain(); // no request has arrived yet
       return;
     }
@@ -137,12 +138,14 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Handles readiness of `fd`, which is idle, in phase one. */
   override onReady(readiness: Readiness, fd: number): void {
-    if (readiness === Readiness.WRITABLE) return;
     const { reactor, transport, buffers } = this.#context;
+    if (readiness === Readiness.WRITABLE && transport.wants(fd) === Interest.NONE) return;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) buffers.returnSlot(); // the readiness was false, so it stays idle
+    const waitsAsBefore = transport.wants(fd) === Interest.NONE &&
+      this.#idle.interestOf(fd) === Interest.READABLE;
+    if (count === -EAGAIN && waitsAsBefore) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
   }
 

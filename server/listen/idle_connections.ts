@@ -61,6 +61,11 @@ export class IdleConnections {
     return this.#interests[fd]!;
   }
 
+  /** Returns the readiness for which the poller watches `fd`. */
+  interestOf(fd: number): Interest {
+    return this.#interests[fd]!;
+  }
+
   /** Returns the instant since which `fd` is idle. */
   sinceMs(fd: number): number {
     return this.#sinceMs[fd]!;

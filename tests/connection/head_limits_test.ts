@@ -79,7 +79,7 @@ Deno.test("a long head in small pieces, each with a line end, does not take quad
       const slot = buffers.takeSlot(turn)!;
       const piece = head.subarray(at, at + line.length);
       slot.bytes.set(piece);
-      input.take(buffers, slot, piece.length);
+      input.take(buffers, slot, piece.length, true);
       found = reader.read(buffers, limits);
       input.keep();
     }

@@ -62,7 +62,7 @@ export class ByteConnection extends Connection implements Peer {
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
     this.address = this.context.clientAddresses.address(fd) ?? UNKNOWN;
-    if (!this.watch(Interest.READABLE)) return;
+    if (!this.watch()) return;
     const { reactor } = this.context;
     try {
       this.#session = toSession(this.#protocol(this));
@@ -154,7 +154,7 @@ export class ByteConnection extends Connection implements Peer {
     if (reactor.isParked || this.retired || this.current !== "reading" || !input.isReadable) return null;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
-    const count = input.take(buffers, slot, this.recv(slot));
+    const count = this.take(slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
       else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
@@ -298,11 +298,16 @@ export class ByteConnection extends Connection implements Peer {
 
   protected override settled(): void {
     this.#expire();
-    const { isEnded, isReadable } = this.input;
-    const urgent = this.#session!.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE;
-    const isListening = !isEnded && !this.#isPaused;
-    if (!this.watch((isListening ? Interest.READABLE : Interest.NONE) | urgent)) return;
-    if (isListening && isReadable) this.context.reactor.again(this);
+    if (this.watch() && this.#isListening && this.input.isReadable) this.context.reactor.again(this);
+  }
+
+  get #isListening(): boolean {
+    return !this.input.isEnded && !this.#isPaused;
+  }
+
+  protected override get wantsInput(): Interest {
+    return (this.#isListening ? Interest.READABLE : Interest.NONE) |
+      (this.#session?.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE);
   }
 
   // There is no state "handling".

@@ -3,7 +3,6 @@
  * the handler. Meanwhile the connection receives as far as there is room.
  * @module
  */
-import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
 import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
 import { Input } from "../../connection/input.ts";
@@ -17,7 +16,6 @@ import { MinimumRate } from "../../connection/minimum_rate.ts";
 import { type Interest, Readiness } from "../../loop/poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 
-const NOTHING = new Uint8Array(0);
 /** The part of an HTTP connection for requests that take longer than their turn. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
@@ -63,8 +61,9 @@ export abstract class ExchangeConnection extends Connection {
 
   override onReady(readiness: Readiness): void {
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
-    if (mayBeGone && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
-    else super.onReady(readiness);
+    if (mayBeGone && this.current === "handling" && this.context.transport.isReset(this.fd)) {
+      this.context.reactor.retire(this);
+    } else super.onReady(readiness);
   }
 
   /**
@@ -72,14 +71,9 @@ export abstract class ExchangeConnection extends Connection {
    * knows whether its peer is closed.
    */
   protected override received(status: number): void {
-    if (status === 0 && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
-    else super.received(status);
-  }
-
-  /** Sends nothing, which fails if the connection was reset, even if input is unread. */
-  #isReset(): boolean {
-    const status = this.context.transport.send(this.fd, NOTHING, 0, false);
-    return status < 0 && status !== -EAGAIN && status !== -EINTR;
+    if (status === 0 && this.current === "handling" && this.context.transport.isReset(this.fd)) {
+      this.context.reactor.retire(this);
+    } else super.received(status);
   }
 
   override onClosed(): void {
@@ -153,7 +147,7 @@ export abstract class ExchangeConnection extends Connection {
       this.#expire();
     }
     this.input.isReadable = true;
-    if (this.listen()) reactor.again(this);
+    if (this.watch()) reactor.again(this);
   }
 
   /** Asks the client to send the announced body (100 Continue). Only before the response has started. */
@@ -166,7 +160,7 @@ export abstract class ExchangeConnection extends Connection {
     super.settle();
     if (this.current !== "handling" || this.retired) return;
     this.#expire();
-    if (this.listen()) this.pump();
+    if (this.watch()) this.pump();
   }
 
   protected override get isAttentive(): boolean {
@@ -194,7 +188,7 @@ export abstract class ExchangeConnection extends Connection {
     input.keep();
     this.#expire();
     if (input.isReadable && this.isAttentive) reactor.again(this);
-    if (this.listen()) this.pump();
+    if (this.watch()) this.pump();
   }
 
   /** Sets the deadline for what the connection waits for. */

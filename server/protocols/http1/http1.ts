@@ -111,13 +111,13 @@ export class HttpConnection extends StreamConnection {
         this.#inHead = false;
         if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
         reactor.expireAt(this, this.#idleUntilMs);
-        return void this.watch(Interest.READABLE);
+        return void this.watch();
       }
       if (isIdle) {
         this.#inHead = false;
         reactor.expireAt(this, Infinity);
         if (!this.input.isReadable) {
-          return this.watch(Interest.READABLE) ? this.keeper.idle(this) : undefined;
+          return this.watch() ? this.keeper.idle(this) : undefined;
         }
       } else if (!this.#inHead) {
         this.#inHead = true;
@@ -127,7 +127,7 @@ export class HttpConnection extends StreamConnection {
     } else if (this.input.isEnded && this.current === "reading-body") {
       return reactor.retire(this);
     }
-    if (this.watch(Interest.READABLE) && (this.input.isReadable || input.isUnread)) reactor.again(this);
+    if (this.watch() && (this.input.isReadable || input.isUnread)) reactor.again(this);
   }
 
   /** Closes the writing half and waits for the client's end, because no further request is expected. */
