@@ -171,7 +171,7 @@ export function errorPage(
 }
 
 /** Returns the fields of a 200, or of a 206 with the type `mediaType`. */
-export function fieldsOf(file: Representation, mediaType = file.mediaType): Fields {
+export function fieldsOf(file: Representation, mediaType: string = file.mediaType): Fields {
   return [
     ...contentFields(file, mediaType),
     ...validatorFields(file.validators),
