@@ -22,7 +22,7 @@ import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { Reactor } from "./loop/reactor.ts";
 import { reportRejection } from "./embedder/rejections.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
-import { kernelTransport } from "./transport/transport.ts";
+import { socketTransport } from "./transport/socket.ts";
 import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
@@ -125,13 +125,12 @@ export class Server {
       createPoller(poller),
       (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
     );
-    let updatedMs = reactor.now;
     const { reclaimer } = bodyMemory;
+    const buffers = new Buffers();
     reactor.betweenPhases = ({ rounds, isQuiet }) => {
       reclaimer.run(rounds, isQuiet);
-      if (reactor.now === updatedMs) return; // many turns fit into a millisecond
-      updatedMs = reactor.now;
-      clock.update(Date.now());
+      clock.tick(reactor.now);
+      buffers.checkGathered();
     };
     let log: AccessLog | null = null;
     let opened: readonly ListeningSocket[] = [];
@@ -143,11 +142,10 @@ export class Server {
       this.#opened = opened;
       this.addresses = sockets.map(({ address }) => address);
       this.address = this.addresses[0]!;
-      const buffers = new Buffers();
       buffers.heads.isLogged = log !== null;
       this.#context = {
         reactor,
-        transport: kernelTransport,
+        transport: socketTransport,
         buffers,
         handler: "handler" in options ? options.handler : noHandler,
         limits,

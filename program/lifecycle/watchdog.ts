@@ -6,7 +6,7 @@
 import { environmentVariable, processId } from "../../ffi/process/process.ts";
 import { WATCHDOG_RETRY_MS } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
-import { Source } from "../../server/loop/source.ts";
+import { Timer } from "../../server/loop/timer.ts";
 
 /** The time within which systemd expects an answer, in microseconds. */
 const TIME_VARIABLE = "WATCHDOG_USEC";
@@ -33,17 +33,18 @@ export function watchdogVariables(): readonly string[] {
 }
 
 /** Answers the watchdog from the loop, twice within systemd's time. */
-export class Watchdog extends Source {
+export class Watchdog {
   readonly #reactor: Reactor;
   readonly #answer: () => boolean;
   readonly #intervalMs: number;
+  readonly #timer = new Timer(() => this.#run());
+  #isStopped = false;
 
   /**
    * Takes the time in milliseconds within which systemd expects an answer. `answer` sends one, and returns false when
    * the socket's buffer is full.
    */
   constructor(reactor: Reactor, timeMs: number, answer: () => boolean) {
-    super(-1);
     this.#reactor = reactor;
     this.#answer = answer;
     this.#intervalMs = Math.max(timeMs / 2, 1);
@@ -51,19 +52,19 @@ export class Watchdog extends Source {
 
   /** Answers at once and from then on. May be called from outside of the loop. */
   start(): void {
-    this.#reactor.post(() => this.onDeadline());
+    this.#reactor.post(() => this.#run());
   }
 
   /** Stops answering. To be called in the loop. */
   stop(): void {
-    this.#reactor.retire(this, false);
+    this.#isStopped = true;
+    this.#reactor.expireAt(this.#timer, Infinity);
   }
 
-  onReady(): void {}
-
-  override onDeadline(): void {
+  #run(): void {
+    if (this.#isStopped) return;
     const wasSent = this.#answer();
     const afterMs = wasSent ? this.#intervalMs : Math.min(this.#intervalMs, WATCHDOG_RETRY_MS);
-    this.#reactor.expireAt(this, this.#reactor.now + afterMs);
+    this.#reactor.expireAt(this.#timer, this.#reactor.now + afterMs);
   }
 }

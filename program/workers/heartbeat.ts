@@ -5,7 +5,7 @@
  */
 import { HEARTBEATS_PER_PATIENCE } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
-import { Source } from "../../server/loop/source.ts";
+import { Timer } from "../../server/loop/timer.ts";
 
 /** The part of a worker that a heartbeat needs. */
 export interface Watched {
@@ -18,12 +18,13 @@ export interface Watched {
 }
 
 /** Pings workers for as long as the reactor runs. */
-export class Heartbeat<Worker extends Watched> extends Source {
+export class Heartbeat<Worker extends Watched> {
   readonly #reactor: Reactor;
   readonly #patienceMs: number;
   readonly #intervalMs: number;
   readonly #workers: () => Iterable<Worker>;
   readonly #hangs: (worker: Worker) => void;
+  readonly #timer = new Timer(() => this.#ping());
   #dueMs = Infinity;
 
   /** `workers` returns the workers to ping; `hangs` is called in the loop for one that did not answer for `patienceMs`. */
@@ -33,7 +34,6 @@ export class Heartbeat<Worker extends Watched> extends Source {
     workers: () => Iterable<Worker>,
     hangs: (worker: Worker) => void,
   ) {
-    super(-1);
     this.#reactor = reactor;
     this.#patienceMs = patienceMs;
     this.#intervalMs = patienceMs / HEARTBEATS_PER_PATIENCE;
@@ -46,9 +46,7 @@ export class Heartbeat<Worker extends Watched> extends Source {
     this.#reactor.post(() => this.#expireLater());
   }
 
-  onReady(): void {}
-
-  override onDeadline(): void {
+  #ping(): void {
     const { now } = this.#reactor;
     // This process was stopped, or the machine slept. The workers may have been stopped with it, so they start anew.
     const hasSlept = now - this.#dueMs > this.#intervalMs;
@@ -62,6 +60,6 @@ export class Heartbeat<Worker extends Watched> extends Source {
 
   #expireLater(): void {
     this.#dueMs = this.#reactor.now + this.#intervalMs;
-    this.#reactor.expireAt(this, this.#dueMs);
+    this.#reactor.expireAt(this.#timer, this.#dueMs);
   }
 }

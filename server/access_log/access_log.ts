@@ -13,7 +13,7 @@ import type { HttpRequest } from "../http/request.ts";
 import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.ts";
 import type { Reactor } from "../loop/reactor.ts";
 import type { ClientAddresses } from "../clients/client_addresses.ts";
-import { Source } from "../loop/source.ts";
+import { Timer } from "../loop/timer.ts";
 import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
 import { LogFile } from "./log_file.ts";
 import { LoggedHead } from "./logged_head.ts";
@@ -59,10 +59,11 @@ export class LoggedRequest {
 }
 
 /** Writes a line for each response. It is a source whose deadline writes lines that have waited long enough. */
-export class AccessLog extends Source {
+export class AccessLog {
   readonly #format: LogFormat;
   readonly #file: LogFile;
   readonly #isOwn: boolean;
+  readonly #flushTimer = new Timer(() => this.#onFlushDue());
   readonly #writer: LogWriter;
   readonly #reactor: Reactor;
   readonly #clock: HttpClock;
@@ -81,7 +82,6 @@ export class AccessLog extends Source {
     clientAddresses: ClientAddresses,
     onError: (message: string) => void,
   ) {
-    super(-1);
     this.#format = logFormat(format);
     this.#isOwn = !(file instanceof LogFile);
     this.#file = file instanceof LogFile ? file : new LogFile(file);
@@ -153,7 +153,7 @@ export class AccessLog extends Source {
   #begin(): boolean {
     const writer = this.#writer;
     if (!writer.makeRoom()) return false;
-    if (writer.at === 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
+    if (writer.at === 0) this.#reactor.expireAt(this.#flushTimer, this.#reactor.now + LOG_FLUSH_MS);
     if (this.#dateSeconds !== this.#clock.seconds) {
       this.#dateSeconds = this.#clock.seconds;
       this.#date = this.#format.date(this.#dateSeconds);
@@ -190,11 +190,9 @@ export class AccessLog extends Source {
     if (this.#isOwn) this.#file.close();
   }
 
-  override onReady(): void {}
-
-  override onDeadline(): void {
+  #onFlushDue(): void {
     this.flush();
-    if (this.#writer.at > 0) this.#reactor.expireAt(this, this.#reactor.now + LOG_FLUSH_MS);
+    if (this.#writer.at > 0) this.#reactor.expireAt(this.#flushTimer, this.#reactor.now + LOG_FLUSH_MS);
   }
 
   #lead(fd: number): Bytes {

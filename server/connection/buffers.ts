@@ -23,9 +23,11 @@ export class Buffers {
   /** The object that the parser fills. */
   scratch: HttpRequest = new HttpRequest();
   readonly heads: HeadCache = new HeadCache();
-  /** The responses of the connection that is at work. Empty between connections. */
+  /** Short responses of one connection. Empty whenever control leaves the connection. */
   readonly gather: Uint8Array<ArrayBuffer> = new Uint8Array(GATHER_BYTES_MAX);
   gatherLength = 0;
+  /** The output that the gathered bytes belong to. Of no meaning while there are none. */
+  gatheredBy: object | null = null;
   /** The number of fields that `scratch` has room for. It grows, and never shrinks. */
   #fieldsMax = FIELDS_MAX;
   readonly #slots: Slot[] = [];
@@ -56,9 +58,14 @@ export class Buffers {
     return this.scratch;
   }
 
-  /** The greatest number of fields of a request that was parsed here, under whatever limit. */
-  get fieldsMax(): number {
-    return this.#fieldsMax;
+  /**
+   * Checks that no connection has left bytes in the gather buffer. They are dropped. To be called between turns.
+   * @throws {Error} for bytes that were left
+   */
+  checkGathered(): void {
+    const length = this.gatherLength;
+    this.gatherLength = 0;
+    if (length > 0) throw new Error(`A connection has left ${length} bytes in the gather buffer`);
   }
 
   /** Returns a slot that the caller may use until the end of turn `turn`; null if all are in use. */

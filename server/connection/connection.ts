@@ -14,10 +14,10 @@ import {
   SEND_BYTES_PER_LATE_TURN_MAX,
   SEND_BYTES_PER_TURN_MAX,
 } from "../limits.ts";
+import type { Input } from "./input.ts";
 import { Flushed, Output } from "./output.ts";
 import { MinimumRate } from "./minimum_rate.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
-import type { Receiver } from "./receiver.ts";
 import { Source } from "../loop/source.ts";
 import type { Slot } from "./buffers.ts";
 
@@ -48,7 +48,7 @@ export abstract class Connection extends Source {
   isReusable = true;
   protected readonly context: ConnectionContext;
   protected readonly keeper: ConnectionKeeper;
-  protected readonly receiver: Receiver;
+  protected readonly input: Input;
   protected readonly output: Output = new Output();
   protected current: State = "reading";
   protected closeAfter = false;
@@ -59,11 +59,11 @@ export abstract class Connection extends Source {
   /** The client has taken so much that the limit of unsent bytes is removed. */
   #isFast = false;
 
-  constructor(context: ConnectionContext, keeper: ConnectionKeeper, receiver: Receiver) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper, input: Input) {
     super(-1);
     this.context = context;
     this.keeper = keeper;
-    this.receiver = receiver;
+    this.input = input;
   }
 
   /** The bytes in memory that wait to be sent. */
@@ -89,7 +89,7 @@ export abstract class Connection extends Source {
     this.interest = interest;
     this.retired = false;
     this.deferredInTurn = -1;
-    this.receiver.clear();
+    this.input.reset();
     this.current = "reading";
     this.closeAfter = this.lingerAfter = this.#isFast = false;
     this.output.appendedBytes = this.output.sentBytes = 0;
@@ -100,8 +100,8 @@ export abstract class Connection extends Source {
    * −errno.
    */
   begin(readiness: Readiness, slot: Slot, count: number): void {
-    this.receiver.note(readiness);
-    this.received(this.receiver.take(this.context.buffers, slot, count));
+    this.input.note(readiness);
+    this.received(this.take(slot, count));
   }
 
   /**
@@ -122,19 +122,20 @@ export abstract class Connection extends Source {
   protected abstract get isAttentive(): boolean;
 
   override onReady(readiness: Readiness): void {
-    const { receiver, context } = this;
-    receiver.note(readiness);
+    const { input, context } = this;
+    input.note(readiness);
+    if (context.transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // it may have waited for the other one
     switch (this.current) {
       case "writing":
         context.reactor.defer(this);
         break;
       case "handling":
-        if (receiver.isReadable && this.isAttentive) this.receive();
-        else if (receiver.isReadable) this.listen(); // otherwise a level-triggered poller would report it for ever
+        if (input.isReadable && this.isAttentive) this.receive();
+        else if (input.isReadable) this.watch(); // otherwise a level-triggered poller would report it for ever
         if (readiness === Readiness.NONE || !this.output.isEmpty) context.reactor.defer(this);
         break;
       default:
-        if (receiver.isReadable && !receiver.input.isUnread) this.receive(); // else pipelined requests would accumulate
+        if (input.isReadable && !input.isUnread) this.receive(); // else pipelined requests would accumulate
         if (readiness === Readiness.NONE) context.reactor.defer(this);
     }
   }
@@ -144,7 +145,7 @@ export abstract class Connection extends Source {
     const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
-    this.received(this.receiver.take(buffers, slot, this.recv(slot)));
+    this.received(this.take(slot, this.recv(slot)));
   }
 
   /** Receives into `slot`: bytes, 0 at the client's end, or −errno. */
@@ -152,11 +153,17 @@ export abstract class Connection extends Source {
     return this.context.transport.recv(this.fd, slot.bytes);
   }
 
+  /** Passes the result of recv for `slot` to the input. Returns `count`. */
+  protected take(slot: Slot, count: number): number {
+    const { transport, buffers } = this.context;
+    return this.input.take(buffers, slot, count, transport.isDrained(this.fd, count, slot.bytes.length));
+  }
+
   protected received(status: number): void {
     const { reactor, accounting } = this.context;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
-      if (this.current === "reading" && this.receiver.input.isEmpty) reactor.defer(this); // to become idle again
+      if (this.current === "reading" && this.input.isEmpty) reactor.defer(this); // to become idle again
     } else if (status < 0) {
       reactor.retire(this);
     } else {
@@ -166,7 +173,6 @@ export abstract class Connection extends Source {
   }
 
   override onTurn(): void {
-    this.context.buffers.gatherLength = 0; // an exception may have left bytes here, which no other connection may send
     if (this.current === "lingering") return this.#linger();
     if (this.current === "handling") return this.attend();
     if (this.current === "writing") {
@@ -178,9 +184,9 @@ export abstract class Connection extends Source {
 
   override onClosed(): void {
     try {
-      this.output.discard();
+      this.output.discard(this.context.buffers);
     } finally { // even if the `close` of a body throws
-      this.receiver.clear();
+      this.input.reset();
       this.keeper.closed(this);
     }
   }
@@ -206,13 +212,13 @@ export abstract class Connection extends Source {
       return false;
     }
     if (this.current === "handling") { // the deadline belongs to the exchange
-      if (this.listen() && flushed === Flushed.BUDGET) reactor.again(this);
+      if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
       return false;
     }
-    this.receiver.isReadable = true; // a level-triggered poller does not watch for input meanwhile
+    this.input.isReadable = true; // a level-triggered poller does not watch for input meanwhile
     this.current = "writing";
     if (isFirst) this.beginSending();
-    if (this.watch(Interest.WRITABLE) && flushed === Flushed.BUDGET) reactor.again(this);
+    if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
   }
 
@@ -242,17 +248,33 @@ export abstract class Connection extends Source {
     return this.output.sentBytes - Math.max(this.context.transport.unacknowledged(this.fd), 0);
   }
 
-  /** Watches for what matters in the state "handling". Returns false if that failed. */
-  protected listen(): boolean {
-    return this.watch(
-      (this.isAttentive ? Interest.READABLE : Interest.NONE) |
-        (this.output.isEmpty ? Interest.NONE : Interest.WRITABLE),
-    );
+  /** The readiness for which a connection in the state "reading" waits. */
+  protected get wantsInput(): Interest {
+    return Interest.READABLE;
   }
 
-  /** Watches for `interest`. Returns false if that failed, which ends the connection. */
-  protected watch(interest: Interest): boolean {
-    const status = this.context.reactor.rearm(this, interest);
+  /** The readiness that is waited for: what the state, the protocol and the transport want. */
+  get #wanted(): Interest {
+    return this.#ownInterest | this.context.transport.wants(this.fd);
+  }
+
+  get #ownInterest(): Interest {
+    switch (this.current) {
+      case "writing":
+        return Interest.WRITABLE;
+      case "handling":
+        return (this.isAttentive ? Interest.READABLE : Interest.NONE) |
+          (this.output.isEmpty ? Interest.NONE : Interest.WRITABLE);
+      case "lingering":
+        return Interest.READABLE;
+      default:
+        return this.wantsInput;
+    }
+  }
+
+  /** Asks the poller for what is waited for. Returns false if that has failed; the connection ends then. */
+  protected watch(): boolean {
+    const status = this.context.reactor.rearm(this, this.#wanted);
     if (status < 0) this.keeper.refused(this, status);
     return status >= 0;
   }
@@ -260,9 +282,10 @@ export abstract class Connection extends Source {
   /** Ends the work of a turn: sends what was gathered, and prepares for the next request. */
   protected settle(): void {
     if (this.retired) return;
-    const isBlocked = (this.context.buffers.gatherLength > 0 || !this.output.isEmpty) && !this.flush();
+    const { output, context: { buffers } } = this;
+    const isBlocked = (output.hasGathered(buffers) || !output.isEmpty) && !this.flush();
     if (this.retired) return;
-    this.receiver.input.keep();
+    this.input.keep();
     if (isBlocked || this.current === "handling") return;
     if (this.closeAfter) return this.finish();
     this.settled();
@@ -275,23 +298,23 @@ export abstract class Connection extends Source {
    */
   protected finish(): void {
     const { reactor, transport } = this.context;
-    if (!this.receiver.input.isEmpty) this.lingerAfter = true;
-    const mayHaveUnread = this.lingerAfter || this.receiver.isReadable;
-    if (this.receiver.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
+    if (!this.input.isEmpty) this.lingerAfter = true;
+    const mayHaveUnread = this.lingerAfter || this.input.isReadable;
+    if (this.input.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
       return reactor.retire(this);
     }
     this.current = "lingering";
-    this.receiver.input.clear();
+    this.input.clear();
     reactor.expireAt(this, reactor.now + LINGER_TIMEOUT_MS);
-    if (!this.watch(Interest.READABLE)) return;
+    if (!this.watch()) return;
     reactor.again(this);
-    this.receiver.isReadable = true;
+    this.input.isReadable = true;
   }
 
   #linger(): void {
-    const { receiver, context } = this;
-    receiver.input.clear();
-    if (receiver.isEnded || (!receiver.isReadable && !this.lingerAfter)) context.reactor.retire(this);
-    else if (receiver.isReadable) context.reactor.again(this);
+    const { input, context } = this;
+    input.clear();
+    if (input.isEnded || (!input.isReadable && !this.lingerAfter)) context.reactor.retire(this);
+    else if (input.isReadable) context.reactor.again(this);
   }
 }

@@ -1,18 +1,30 @@
 /**
- * The bytes that a connection has received and not parsed yet. During the turn in which they arrive they are in a slot.
- * Only what is still incomplete at the end of the turn moves to a buffer of the connection.
+ * The receiving side of a connection: what recv and the poller have reported, and the bytes that are not parsed yet.
+ * During the turn in which bytes arrive they are in a slot. Only what is still incomplete at the end of the turn moves to
+ * a buffer of the connection.
  * @module
  */
+import { EINTR } from "../../ffi/libc/errno.ts";
 import { CR, LF } from "../http/characters.ts";
 import { RECEIVE_BYTES_MAX } from "../limits.ts";
-import type { Slot } from "./buffers.ts";
+import { Readiness } from "../loop/poller.ts";
+import type { Buffers, Slot } from "./buffers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** The received bytes, `bytes[start, end)`. */
+/** The input of one connection. Bytes that are not parsed yet are `bytes[start, end)`. */
 export class Input {
+  /** False if recv is known to return EAGAIN. */
+  isReadable = false;
+  /** The client has closed its writing half. What it sent before is answered. */
+  isEnded = false;
+  /** The total of received bytes of this object. */
+  receivedBytes = 0;
+  /** The poller has reported a hang-up, so more may follow after a short read. */
+  #isHungUp = false;
+  readonly #trustsTransport: boolean;
   bytes: Bytes = NOTHING;
   /** A view of `bytes` while they are in a slot; otherwise null. */
   view: DataView | null = null;
@@ -20,6 +32,14 @@ export class Input {
   end = 0;
   /** The number of bytes of an incomplete head that were already examined. */
   scanned = 0;
+
+  /**
+   * `trustsTransport`: the transport is believed that it is drained. This saves a recv each time. It is wrong only if recv
+   * stops at urgent data: then an edge-triggered event is lost, a level-triggered one is not.
+   */
+  constructor(trustsTransport = true) {
+    this.#trustsTransport = trustsTransport;
+  }
 
   get isEmpty(): boolean {
     return this.start === this.end;
@@ -30,8 +50,31 @@ export class Input {
     return this.start < this.end && this.scanned === 0;
   }
 
+  /** Records a readiness that the poller has reported. */
+  note(readiness: Readiness): void {
+    if (readiness & ~Readiness.WRITABLE) this.isReadable = true;
+    if (readiness & (Readiness.HANGUP | Readiness.ERROR)) this.#isHungUp = true;
+  }
+
+  /**
+   * Takes the result of recv for `slot`, the slot that was taken last: bytes, 0 at the client's end, or −errno. Returns
+   * `count`. `isDrained` is what the transport says after it.
+   */
+  take(buffers: Buffers, slot: Slot, count: number, isDrained: boolean): number {
+    if (count > 0) {
+      this.isReadable = !isDrained || this.#isHungUp || !this.#trustsTransport;
+      this.receivedBytes += count;
+      this.#append(slot, count);
+      return count;
+    }
+    buffers.returnSlot();
+    if (count !== -EINTR) this.isReadable = false;
+    if (count === 0) this.isEnded = true;
+    return count;
+  }
+
   /** Appends the first `count` bytes of `slot`, which is reused after this turn. */
-  take(slot: Slot, count: number): void {
+  #append(slot: Slot, count: number): void {
     const kept = this.end - this.start;
     if (kept === 0) {
       this.bytes = slot.bytes;
@@ -50,6 +93,12 @@ export class Input {
     }
     this.start = 0;
     this.end = kept + count;
+  }
+
+  /** Drops the bytes, and forgets what was reported, for another connection. */
+  reset(): void {
+    this.clear();
+    this.isReadable = this.isEnded = this.#isHungUp = false;
   }
 
   /** Drops all bytes. */

@@ -69,13 +69,20 @@ export class Output {
     return this.#queue.length === 0;
   }
 
+  /** True when bytes of this output are in the gather buffer. */
+  hasGathered({ gatherLength, gatheredBy }: Buffers): boolean {
+    return gatherLength > 0 && gatheredBy === this;
+  }
+
   /** Appends a copy of `bytes[start, end)`, in the gather buffer if the queue is empty and there is room. */
   append(buffers: Buffers, bytes: Bytes, start: number, end: number): void {
     const { gather, gatherLength } = buffers;
     if (end === start) return; // an empty element would mean that its memory is gone
     if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be memory of another client
     this.appendedBytes += end - start;
-    if (this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
+    const isGatherOurs = gatherLength === 0 || buffers.gatheredBy === this;
+    if (isGatherOurs && this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
+      buffers.gatheredBy = this;
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
       buffers.gatherLength += end - start;
     } else {
@@ -106,7 +113,7 @@ export class Output {
 
   /** Sends the bytes of `response` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
   sendAlone(transport: Transport, fd: number, buffers: Buffers, response: HttpResponse): number {
-    if (buffers.gatherLength > 0 || this.#queue.length > 0) return 0;
+    if (this.#queue.length > 0 || this.hasGathered(buffers)) return 0;
     if (HttpResponse.sentTail(response) !== null) return 0;
     const bytes = HttpResponse.sentBytes(response);
     const sent = transport.send(fd, bytes, bytes.length, false);
@@ -155,7 +162,7 @@ export class Output {
 
   /** Moves the gathered bytes into the queue, because more follows that does not fit. */
   #ungather(buffers: Buffers): void {
-    if (buffers.gatherLength === 0) return;
+    if (!this.hasGathered(buffers)) return;
     this.#queue.push(copyOf(buffers.gather, 0, buffers.gatherLength));
     buffers.gatherLength = 0;
   }
@@ -170,7 +177,7 @@ export class Output {
     buffers: Buffers,
     bytesMax: number = SEND_BYTES_PER_TURN_MAX,
   ): number {
-    if (buffers.gatherLength > 0) {
+    if (this.hasGathered(buffers)) {
       const length = buffers.gatherLength;
       buffers.gatherLength = 0;
       const sent = transport.send(fd, buffers.gather, length, false);
@@ -248,7 +255,8 @@ export class Output {
   }
 
   /** Drops everything, and closes the files. */
-  discard(): void {
+  discard(buffers: Buffers): void {
+    if (this.hasGathered(buffers)) buffers.gatherLength = 0;
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
     for (const part of queue.slice(0, this.#heldCount)) {

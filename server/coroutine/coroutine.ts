@@ -20,7 +20,7 @@ import { RequestContext } from "../exchange/request_context.ts";
 import { SequentialHttpConnection } from "./request_queue.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
 import { Interest } from "../loop/poller.ts";
-import { Sleeper } from "../loop/timer.ts";
+import { Timer } from "../loop/timer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -54,7 +54,7 @@ export class CoroutineConnection {
   readonly #fd: number;
   // Created on demand, because most coroutines use neither, and there are many connections.
   #controller: AbortController | null = null;
-  #sleepers: Set<Sleeper> | null = null;
+  #sleepers: Map<Timer, Waiting<void>> | null = null;
   /** True while the coroutine runs, or waits for something else than this connection. The loop must not block then. */
   #isRunning = false;
   #cancelled: Cancelled | null = null;
@@ -167,16 +167,15 @@ export class CoroutineConnection {
     this.#throwIfCancelled();
     const { reactor } = this.#shared;
     const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN counts as 0
-    const sleepers = this.#sleepers ??= new Set();
+    const sleepers: Map<Timer, Waiting<void>> = this.#sleepers ??= new Map();
     return this.#wait((waiting) => {
-      const sleeper = new Sleeper((error) => {
-        sleepers.delete(sleeper);
-        if (error === null) this.#wake(() => waiting.resolve());
-        else this.#wake(() => waiting.reject(error));
+      const timer = new Timer(() => {
+        sleepers.delete(timer);
+        this.#wake(() => waiting.resolve());
       });
-      sleepers.add(sleeper);
+      sleepers.set(timer, waiting);
       reactor.post(() => {
-        if (sleepers.has(sleeper)) reactor.expireAt(sleeper, untilMs);
+        if (sleepers.has(timer)) reactor.expireAt(timer, untilMs);
       });
     });
   }
@@ -296,10 +295,11 @@ export class CoroutineConnection {
     for (const waiting of reader === null ? writers : [reader, ...writers]) {
       this.#wake(() => waiting.reject(cancelled));
     }
-    for (const sleeper of this.#sleepers ?? []) {
-      this.#shared.reactor.expireAt(sleeper, Infinity);
-      sleeper.wake(cancelled);
+    for (const [timer, waiting] of this.#sleepers ?? []) {
+      this.#shared.reactor.expireAt(timer, Infinity);
+      this.#wake(() => waiting.reject(cancelled));
     }
+    this.#sleepers?.clear();
     if (this.#controller !== null) abort(this.#controller, cancelled, this.#shared.onHandlerError);
     this.#block(); // whatever else the coroutine waits for, the loop need not wait
   }

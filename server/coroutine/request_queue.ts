@@ -7,7 +7,6 @@ import type { ConnectionContext } from "../connection/context.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
-import { Interest } from "../loop/poller.ts";
 
 /** The receiver of requests. */
 export interface RequestTaker {
@@ -46,8 +45,8 @@ export class SequentialHttpConnection extends HttpConnection {
   /** Starts serving a client that was just attached. */
   start(): void {
     const { reactor, limits } = this.context;
-    if (!this.watch(Interest.READABLE)) return;
-    this.reader.isReadable = true;
+    if (!this.watch()) return;
+    this.input.isReadable = true;
     reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
     reactor.again(this);
   }
@@ -60,7 +59,12 @@ export class SequentialHttpConnection extends HttpConnection {
   /** Answers the request that was taken. Returns true if the response is already sent. */
   send(response: HttpResponse): boolean {
     this.#isSending = true;
-    this.answer((request) => this.respond(response, request));
+    try {
+      this.answer((request) => this.respond(response, request));
+    } catch (error) { // the coroutine gets it, and the loop would not hear of it
+      this.context.reactor.retire(this);
+      throw error;
+    }
     return !this.#isSending;
   }
 
@@ -75,7 +79,6 @@ export class SequentialHttpConnection extends HttpConnection {
       this.answer((request) => this.handlerFailed(reason, request));
     } else if (!this.retired) {
       this.closeAfter = true;
-      this.context.buffers.gatherLength = 0;
       if (this.isAwaiting || this.current === "reading-body") { // the client may continue sending
         this.lingerAfter = true;
         this.current = "reading";

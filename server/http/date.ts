@@ -51,10 +51,18 @@ export function parseHttpDate(text: string, nowSeconds: number): number | null {
 
 /** The current second, and its IMF-fixdate as bytes, which is formatted once a second. */
 export class HttpClock {
+  #tickMs = NaN;
   /** Seconds since the epoch; −1 before the first {@linkcode HttpClock.update}. */
   seconds: number = -1;
   /** The same instant as an IMF-fixdate (RFC 9110 §5.6.7). */
   readonly bytes: Uint8Array<ArrayBuffer> = new Uint8Array(new ArrayBuffer(128), 0, HTTP_DATE_BYTES);
+
+  /** Reads the system's time, unless `nowMs` of another clock is that of the last call: many turns fit into a millisecond. */
+  tick(nowMs: number): void {
+    if (nowMs === this.#tickMs) return;
+    this.#tickMs = nowMs;
+    this.update(Date.now());
+  }
 
   /** Sets the time to `nowMs`, milliseconds since the epoch. */
   update(nowMs: number): void {

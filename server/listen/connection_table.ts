@@ -1,9 +1,6 @@
 /**
- * All connections of a server. An idle connection has no object, only entries in a few arrays indexed by descriptor.
- * When it becomes readable it gets a pooled `Connection`.
- *
- * Idle connections are in a linked list, in the order in which they became idle. All have the same idle timeout, so
- * this is also the order of their deadlines.
+ * All connections of a server. An idle connection has no object (`idle_connections.ts`). When it becomes readable it gets a
+ * pooled `Connection`.
  * @module
  */
 import { EAGAIN } from "../../ffi/libc/errno.ts";
@@ -11,12 +8,8 @@ import { close } from "../../ffi/socket/socket.ts";
 import { Connection, type ConnectionKeeper, STATES } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import { HttpConnection } from "../protocols/http1/http1.ts";
-import {
-  EVICT_AFTER_MS,
-  EVICT_LOOKS_MAX,
-  EXPIRATIONS_PER_TURN_MAX,
-  POOLED_CONNECTIONS_MAX,
-} from "../limits.ts";
+import { IdleConnections } from "./idle_connections.ts";
+import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { type Admission, ProxyGate } from "../protocols/proxy/proxy.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
@@ -37,17 +30,10 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #speaksHttp: boolean;
   readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
-  // By descriptor, for idle connections: neighbours in the list, the start of idling, and the interest of the poller.
-  #older = new Int32Array(1024);
-  #newer = new Int32Array(1024);
-  #sinceMs = new Float64Array(1024);
-  #interests = new Uint8Array(1024);
+  readonly #idle = new IdleConnections();
   /** By descriptor, for all connections: the instant at which the client was accepted. */
   #acceptedMs = new Float64Array(1024);
-  #oldest = NONE;
-  #newest = NONE;
   #count = 0;
-  #idleCount = 0;
   readonly #serverFull: ServerFull;
 
   /**
@@ -111,7 +97,8 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       return this.reject(fd);
     }
     this.#count++;
-    if (fd >= this.#older.length) this.#grow(fd);
+    this.#idle.reserve(fd);
+    if (fd >= this.#acceptedMs.length) this.#grow(fd);
     this.#acceptedMs[fd] = reactor.now;
     if (this.#service !== null) return this.#service(fd, this.#context, this);
     const slot = buffers.takeSlot(reactor.turnNumber);
@@ -120,9 +107,10 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       return this.#attach(fd, Interest.NONE).begin(Readiness.NONE, slot, count);
     }
     if (slot !== null) buffers.returnSlot();
-    const status = reactor.register(this, Interest.READABLE, fd);
+    const interest = Interest.READABLE | transport.wants(fd);
+    const status = reactor.register(this, interest, fd);
     if (status >= 0) {
-      this.#append(fd, Interest.READABLE);
+      this.#append(fd, interest);
       if (this.#context.isDraining) this.#wake(fd).drain(); // no request has arrived yet
       return;
     }
@@ -143,27 +131,21 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
   makeRoom(): boolean {
     const { reactor, transport } = this.#context;
-    let fd = this.#oldest;
-    for (let looks = 0; looks < EVICT_LOOKS_MAX && fd !== NONE; looks++) {
-      if (reactor.now - this.#sinceMs[fd]! < EVICT_AFTER_MS) return false;
-      const newer = this.#newer[fd]!;
-      if (transport.peek(fd, ONE_BYTE) <= 0) { // otherwise its next request has arrived
-        reactor.retire(this.#wake(fd));
-        return true;
-      }
-      fd = newer;
-    }
-    return false;
+    const fd = this.#idle.evictable(reactor.now, (fd) => transport.peek(fd, ONE_BYTE) > 0);
+    if (fd !== NONE) reactor.retire(this.#wake(fd));
+    return fd !== NONE;
   }
 
   /** Handles readiness of `fd`, which is idle, in phase one. */
   override onReady(readiness: Readiness, fd: number): void {
-    if (readiness === Readiness.WRITABLE) return;
     const { reactor, transport, buffers } = this.#context;
+    if (readiness === Readiness.WRITABLE && transport.wants(fd) === Interest.NONE) return;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return this.#wake(fd).onReady(readiness);
     const count = transport.recv(fd, slot.bytes);
-    if (count === -EAGAIN) buffers.returnSlot(); // the readiness was false, so it stays idle
+    const waitsAsBefore = transport.wants(fd) === Interest.NONE &&
+      this.#idle.interestOf(fd) === Interest.READABLE;
+    if (count === -EAGAIN && waitsAsBefore) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
   }
 
@@ -197,13 +179,9 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
-    const { reactor } = this.#context;
-    for (let budget = EXPIRATIONS_PER_TURN_MAX; this.#oldest !== NONE && budget > 0; budget--) {
-      const deadlineMs = this.#sinceMs[this.#oldest]! + this.#context.limits.keepAliveTimeoutMs;
-      if (deadlineMs > reactor.now) return reactor.expireAt(this, deadlineMs);
-      reactor.retire(this.#wake(this.#oldest));
-    }
-    if (this.#oldest !== NONE) reactor.expireAt(this, reactor.now + 1);
+    const { reactor, limits } = this.#context;
+    const close = (fd: number) => reactor.retire(this.#wake(fd));
+    reactor.expireAt(this, this.#idle.expire(reactor.now, limits.keepAliveTimeoutMs, close));
   }
 
   /**
@@ -212,15 +190,18 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
    */
   drain(): void {
     this.#gate?.drain();
-    while (this.#oldest !== NONE) {
-      const sinceMs = this.#sinceMs[this.#oldest];
-      this.#wake(this.#oldest).drain(sinceMs);
+    for (let fd = this.#idle.oldest; fd !== NONE; fd = this.#idle.oldest) {
+      const sinceMs = this.#idle.sinceMs(fd);
+      this.#wake(fd).drain(sinceMs);
     }
   }
 
   /** Closes idle connections, after the reactor has ended. */
   close(): void {
-    for (; this.#oldest !== NONE; this.#oldest = this.#newer[this.#oldest]!) close(this.#oldest);
+    for (let fd = this.#idle.oldest; fd !== NONE; fd = this.#idle.oldest) {
+      this.#idle.remove(fd);
+      close(fd);
+    }
   }
 
   /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
@@ -234,9 +215,9 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     };
     const states: Record<string, number> = {};
     for (const state of STATES) states[state] = 0;
-    states["idle"] = this.#idleCount;
+    states["idle"] = this.#idle.count;
     // Connections that were accepted in this turn may not be registered yet.
-    states["reading"] = this.#count - this.#idleCount;
+    states["reading"] = this.#count - this.#idle.count;
     for (const source of reactor.sources()) {
       if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]!++;
@@ -246,7 +227,8 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     for (const source of reactor.sources()) {
       if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
     }
-    for (let fd = this.#oldest; fd !== NONE && shown.length < SHOWN_CONNECTIONS_MAX; fd = this.#newer[fd]!) {
+    for (const fd of this.#idle) {
+      if (shown.length >= SHOWN_CONNECTIONS_MAX) break;
       show(fd, "idle", 0);
     }
     return { states, connections: shown };
@@ -258,27 +240,13 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
 
   #append(fd: number, interest: Interest): void {
     const { reactor, limits } = this.#context;
-    this.#idleCount++;
-    this.#older[fd] = this.#newest;
-    this.#newer[fd] = NONE;
-    this.#sinceMs[fd] = reactor.now;
-    this.#interests[fd] = interest;
-    if (this.#newest === NONE) this.#oldest = fd;
-    else this.#newer[this.#newest] = fd;
-    this.#newest = fd;
+    this.#idle.add(fd, interest, reactor.now);
     if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
   }
 
-  /** Removes `fd` from the list of idle connections, and gives it an object. */
+  /** Gives `fd`, which is idle, an object. */
   #wake(fd: number): Connection {
-    this.#idleCount--;
-    const older = this.#older[fd]!;
-    const newer = this.#newer[fd]!;
-    if (older === NONE) this.#oldest = newer;
-    else this.#newer[older] = newer;
-    if (newer === NONE) this.#newest = older;
-    else this.#older[newer] = older;
-    const connection = this.#attach(fd, this.#interests[fd]!);
+    const connection = this.#attach(fd, this.#idle.remove(fd));
     this.#context.reactor.handOver(fd, connection);
     return connection;
   }
@@ -301,15 +269,8 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #grow(fd: number): void {
-    const length = Math.max(this.#older.length * 2, fd + 1);
-    const grown = <T extends Int32Array | Float64Array | Uint8Array>(larger: T, old: T) => {
-      larger.set(old);
-      return larger;
-    };
-    this.#older = grown(new Int32Array(length), this.#older);
-    this.#newer = grown(new Int32Array(length), this.#newer);
-    this.#sinceMs = grown(new Float64Array(length), this.#sinceMs);
-    this.#interests = grown(new Uint8Array(length), this.#interests);
-    this.#acceptedMs = grown(new Float64Array(length), this.#acceptedMs);
+    const larger = new Float64Array(Math.max(this.#acceptedMs.length * 2, fd + 1));
+    larger.set(this.#acceptedMs);
+    this.#acceptedMs = larger;
   }
 }

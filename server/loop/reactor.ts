@@ -5,9 +5,9 @@
  * tasks, expired deadlines and the closing of retired descriptors follow. Work after all receiving is newer than every
  * request of the turn, so one check between the phases holds for all of them (see `handlers/site/cache/file_cache.ts`).
  *
- * While there is traffic the wait is synchronous, because a call on another thread costs 37 µs more. After a few
- * milliseconds without an event the loop parks on another thread, so that Deno's signals, timers and promises run.
- * Under unbroken load it also parks at intervals, for no time at all (docs/architecture.md: "The wait").
+ * While there is traffic the wait is synchronous, because a call on another thread costs 37 µs more. Without an event
+ * for some milliseconds, and at intervals under load, the loop parks on another thread, so that Deno's signals, timers
+ * and promises run (docs/architecture.md: "The wait").
  * @module
  */
 import { close } from "../../ffi/socket/socket.ts";
@@ -22,8 +22,9 @@ import {
 } from "../limits.ts";
 import { Parking } from "./parking.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
-import type { ErrorListener, Source } from "./source.ts";
+import { type ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
+import type { Timer } from "./timer.ts";
 import { nextTurn } from "./turns.ts";
 
 /** The event loop of a server. */
@@ -43,7 +44,7 @@ export class Reactor {
   readonly #onError: ErrorListener;
   readonly #ready = new ReadyList();
   readonly #sources: (Source | null)[] = [];
-  readonly #deadlines = new Deadlines<Source>();
+  readonly #deadlines = new Deadlines<Source | Timer>();
   readonly #tasks: TaskQueue;
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
@@ -117,10 +118,9 @@ export class Reactor {
     this.#again.push(source);
   }
 
-  /** Calls `source.onDeadline` once `now` ≥ `deadlineMs`. Replaces the previous deadline; Infinity removes it. */
-  expireAt(source: Source, deadlineMs: number): void {
-    // Rounded up to whole milliseconds, as `now` is truncated: else the loop would spin until the next whole one.
-    if (!source.retired) this.#deadlines.set(source, Math.ceil(deadlineMs));
+  /** Calls `member.onDeadline` once `now` ≥ `deadlineMs`. Replaces the previous deadline; Infinity removes it. */
+  expireAt(member: Source | Timer, deadlineMs: number): void {
+    if (!member.retired) this.#deadlines.set(member, Math.ceil(deadlineMs)); // `now` is whole: else the loop would spin
   }
 
   /**
@@ -300,23 +300,23 @@ export class Reactor {
     this.#deferredCount = 0;
   }
 
-  /** Calls `onDeadline` of expired sources. Bounded, because a callback may set a deadline that has already passed. */
+  /** Calls `onDeadline` of expired members. Bounded, because a callback may set a deadline that has already passed. */
   #expire(): void {
     for (let left = this.#deadlines.size; left > 0; left--) {
-      const source = this.#deadlines.expired(this.now);
-      if (source === null) return;
+      const member = this.#deadlines.expired(this.now);
+      if (member === null) return;
       try {
-        source.onDeadline();
+        member.onDeadline();
       } catch (error) {
-        this.#fail(error, source);
+        this.#fail(error, member);
       }
     }
   }
 
   /** Handles a callback that threw: retires its source, unless that has no descriptor of its own. */
-  #fail(error: unknown, source: Source | null): void {
-    if (source !== null && source.fd >= 0) this.retire(source);
-    this.#onError(error, source);
+  #fail(error: unknown, failed: Source | Timer | null): void {
+    if (failed instanceof Source && failed.fd >= 0) this.retire(failed);
+    this.#onError(error, failed instanceof Source ? failed : null);
   }
 
   #closeRetired(): void {

@@ -1,31 +1,21 @@
 /**
- * Sleeping until an instant of the reactor's clock, or for some milliseconds.
+ * Deadlines without a descriptor, and a sleep of some milliseconds.
  * @module
  */
-import { Source } from "./source.ts";
+import type { Expiring } from "./deadlines.ts";
 
-/** A source without a descriptor, which only its deadline wakes. */
-export class Sleeper extends Source {
-  readonly #onWake: (error: Error | null) => void;
-  #isAwake = false;
+/** A deadline without a descriptor. {@linkcode Reactor.expireAt} sets it. */
+export class Timer implements Expiring {
+  deadlineMs: number = Infinity;
+  heapMs: number = Infinity;
+  heapIndex: number = -1;
+  /** Always false. A source is retired by the reactor; a timer ends when its deadline is Infinity. */
+  readonly retired = false;
+  /** Called in the loop once the deadline has passed. */
+  readonly onDeadline: () => void;
 
-  /** `onWake` is called once: with null at the deadline, or with the argument of {@linkcode wake}. */
-  constructor(onWake: (error: Error | null) => void) {
-    super(-1);
-    this.#onWake = onWake;
-  }
-
-  /** Ends the sleep before the deadline. Does nothing after the first call. */
-  wake(error: Error | null): void {
-    if (this.#isAwake) return;
-    this.#isAwake = true;
-    this.#onWake(error);
-  }
-
-  override onReady(): void {}
-
-  override onDeadline(): void {
-    this.wake(null);
+  constructor(onDeadline: () => void) {
+    this.onDeadline = onDeadline;
   }
 }
 

@@ -278,12 +278,16 @@ onBoth(
   },
 );
 
-onBoth("output of a connection that threw is sent to no other connection", (trigger) => {
-  using scripted = new Scripted(describe, trigger);
-  scripted.host.buffers.gatherLength = 7;
-  scripted.receive(get("/1") + get("/2"));
-  assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2"));
-});
+onBoth(
+  "bytes that a connection leaves in the gather buffer are dropped and reported, and sent to no other",
+  (trigger) => {
+    using scripted = new Scripted(describe, trigger);
+    scripted.host.buffers.gatherLength = 7;
+    scripted.receive(get("/1") + get("/2"));
+    assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2"));
+    assertEquals(scripted.errors.map(String), ["Error: A connection has left 7 bytes in the gather buffer"]);
+  },
+);
 
 onBoth("deadlines: an empty line after a request leaves the connection idle", (trigger) => {
   withClock((advance) => {

@@ -14,7 +14,7 @@ import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { Accounting } from "../../server/metrics/accounting.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
-import { Readiness } from "../../server/loop/poller.ts";
+import { Interest, Readiness } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
 import { ClientAddresses } from "../../server/clients/client_addresses.ts";
 import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
@@ -47,6 +47,9 @@ class Crowd {
         recv: (fd: number, buffer: Uint8Array<ArrayBuffer>) => socket(fd).recv(fd, buffer),
         send: (fd: number, bytes: Uint8Array<ArrayBuffer>, length: number) =>
           socket(fd).send(fd, bytes, length),
+        isDrained: (_fd: number, count: number, capacity: number) => count < capacity,
+        wants: () => Interest.NONE,
+        isReset: () => false,
         peek: () => -EAGAIN,
         recvUrgent: () => -EAGAIN,
         sendfile: () => -EAGAIN,

@@ -2,7 +2,7 @@
  * A connection on a socket and a poller that a test controls call by call.
  * @module
  */
-import { EAGAIN, EINVAL } from "../../ffi/libc/errno.ts";
+import { EAGAIN, EINTR, EINVAL } from "../../ffi/libc/errno.ts";
 import { readAt } from "../../ffi/file/file.ts";
 import { loadLibc } from "../../ffi/libc/libc.ts";
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
@@ -99,6 +99,14 @@ export class ScriptedSocket implements Transport {
     return next.length;
   }
 
+  isDrained(_fd: number, count: number, capacity: number): boolean {
+    return count < capacity;
+  }
+
+  wants(): Interest {
+    return Interest.NONE;
+  }
+
   peek(): number {
     return -EAGAIN;
   }
@@ -136,14 +144,19 @@ export class ScriptedSocket implements Transport {
   }
 
   /** True when bytes that the client has not taken are to be discarded. */
-  isReset = false;
+  discardsOnClose = false;
+
+  isReset(fd: number): boolean {
+    const status = this.send(fd, new Uint8Array(0), 0);
+    return status < 0 && status !== -EAGAIN && status !== -EINTR;
+  }
 
   liftUnsentLimit(): number {
     return 0;
   }
 
   resetOnClose(): number {
-    this.isReset = true;
+    this.discardsOnClose = true;
     return 0;
   }
 
@@ -173,6 +186,7 @@ export class Scripted {
     trigger: "level" | "edge" = "edge",
     keepAlive = true,
     service: Service | null = null,
+    wrap: (socket: Transport) => Transport = (socket) => socket,
   ) {
     this.poller = new ScriptedPoller(trigger);
     this.reactor = new Reactor(this.poller, (error) => this.errors.push(error));
@@ -181,7 +195,7 @@ export class Scripted {
     clock.update(Date.now());
     this.host = {
       reactor,
-      transport: this.socket,
+      transport: wrap(this.socket),
       buffers: new Buffers(4),
       handler,
       limits: DEFAULT_LIMITS,
@@ -197,6 +211,7 @@ export class Scripted {
       onRefused: (status) => this.errors.push(status),
       onFull: (reason) => this.errors.push(reason),
     };
+    reactor.betweenPhases = () => this.host.buffers.checkGathered();
     this.connections = new Connections(this.host, service, () => this.closedCount++);
     this.connections.accept(this.fd);
   }

@@ -12,7 +12,7 @@ import { bodyMemory } from "../../http/body_memory.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../limits.ts";
 import { Interest, Readiness } from "../../loop/poller.ts";
 import type { Peer, Protocol, Session } from "./session.ts";
-import { Receiver } from "../../connection/receiver.ts";
+import { Input } from "../../connection/input.ts";
 import { reportRejection } from "../../embedder/rejections.ts";
 import type { Slot } from "../../connection/buffers.ts";
 
@@ -54,7 +54,7 @@ export class ByteConnection extends Connection implements Peer {
   #endMs = Infinity;
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
-    super(context, keeper, new Receiver(context.reactor.trigger === "level"));
+    super(context, keeper, new Input(context.reactor.trigger === "level"));
     this.isReusable = false; // sessions keep references to their peers
     this.#protocol = protocol;
   }
@@ -62,7 +62,7 @@ export class ByteConnection extends Connection implements Peer {
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
     this.address = this.context.clientAddresses.address(fd) ?? UNKNOWN;
-    if (!this.watch(Interest.READABLE)) return;
+    if (!this.watch()) return;
     const { reactor } = this.context;
     try {
       this.#session = toSession(this.#protocol(this));
@@ -72,7 +72,7 @@ export class ByteConnection extends Connection implements Peer {
     }
     this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
     this.#expire();
-    this.receiver.isReadable = true; // the client may have sent something before it was watched
+    this.input.isReadable = true; // the client may have sent something before it was watched
     reactor.again(this);
   }
 
@@ -88,8 +88,7 @@ export class ByteConnection extends Connection implements Peer {
       return true;
     }
     // What a session writes at its very beginning waits for its first turn.
-    const isOurs = this.#session !== null && !reactor.isParked && buffers.gatherLength === 0;
-    if (isOurs && !this.isBlocked) {
+    if (this.#session !== null && !reactor.isParked && !this.isBlocked) {
       this.output.append(buffers, bytes, 0, bytes.length);
       if (this.flush()) this.#expire();
       return !this.retired;
@@ -127,7 +126,7 @@ export class ByteConnection extends Connection implements Peer {
 
   /** True once the client has closed its writing half. */
   get hasClientEnded(): boolean {
-    return this.receiver.isEnded;
+    return this.input.isEnded;
   }
 
   /** Starts the idle timeout, because code now waits for the client. */
@@ -145,17 +144,17 @@ export class ByteConnection extends Connection implements Peer {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.receiver.isReadable = true;
+    this.input.isReadable = true;
     this.#soon();
   }
 
   /** Receives outside of the connection's turn. Returns a copy of the bytes, or null if there are none. */
   receiveNow(): Bytes | null {
-    const { receiver, context: { reactor, buffers } } = this;
-    if (reactor.isParked || this.retired || this.current !== "reading" || !receiver.isReadable) return null;
+    const { input, context: { reactor, buffers } } = this;
+    if (reactor.isParked || this.retired || this.current !== "reading" || !input.isReadable) return null;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
-    const count = receiver.take(buffers, slot, this.recv(slot));
+    const count = this.take(slot, this.recv(slot));
     if (count <= 0) {
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
       else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
@@ -163,7 +162,7 @@ export class ByteConnection extends Connection implements Peer {
     }
     this.context.accounting.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
-    receiver.input.clear();
+    input.clear();
     buffers.returnSlot();
     return bytes;
   }
@@ -206,7 +205,7 @@ export class ByteConnection extends Connection implements Peer {
 
   /** Works on what has arrived, and then does not wait for the client any more. */
   override drain(): void {
-    this.receiver.isReadable = true;
+    this.input.isReadable = true;
     this.#soon();
   }
 
@@ -214,7 +213,7 @@ export class ByteConnection extends Connection implements Peer {
     if (readiness & Readiness.EXCEPTIONAL && this.#endsByUrgent()) return;
     if (readiness === Readiness.EXCEPTIONAL) return;
     if (this.#isPaused && this.current === "reading") {
-      this.receiver.note(readiness);
+      this.input.note(readiness);
       this.context.reactor.defer(this);
     } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
   }
@@ -239,7 +238,7 @@ export class ByteConnection extends Connection implements Peer {
       super.onTurn();
     } finally {
       this.#isInTurn = false;
-      this.receiver.input.keep(); // input that arrived while another session wrote to this client, and has to wait now
+      this.input.keep(); // input that arrived while another session wrote to this client, and has to wait now
     }
   }
 
@@ -272,7 +271,7 @@ export class ByteConnection extends Connection implements Peer {
   }
 
   protected override proceed(): void {
-    const { input } = this.receiver;
+    const { input } = this;
     const session = this.#session!;
     if (this.closeAfter) input.clear();
     if (!input.isEmpty) {
@@ -280,7 +279,7 @@ export class ByteConnection extends Connection implements Peer {
       input.clear(); // before the call, which may throw
       this.#called(session.received(arrived));
     }
-    const isOver = this.receiver.isEnded || (this.context.isDraining && !this.receiver.isReadable);
+    const isOver = this.input.isEnded || (this.context.isDraining && !this.input.isReadable);
     if (isOver && !this.#hasReportedEnd && !this.retired) {
       this.#hasReportedEnd = true;
       if (session.ended === undefined) this.closeAfter = true;
@@ -299,11 +298,16 @@ export class ByteConnection extends Connection implements Peer {
 
   protected override settled(): void {
     this.#expire();
-    const { isEnded, isReadable } = this.receiver;
-    const urgent = this.#session!.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE;
-    const isListening = !isEnded && !this.#isPaused;
-    if (!this.watch((isListening ? Interest.READABLE : Interest.NONE) | urgent)) return;
-    if (isListening && isReadable) this.context.reactor.again(this);
+    if (this.watch() && this.#isListening && this.input.isReadable) this.context.reactor.again(this);
+  }
+
+  get #isListening(): boolean {
+    return !this.input.isEnded && !this.#isPaused;
+  }
+
+  protected override get wantsInput(): Interest {
+    return (this.#isListening ? Interest.READABLE : Interest.NONE) |
+      (this.#session?.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE);
   }
 
   // There is no state "handling".

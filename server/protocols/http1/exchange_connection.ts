@@ -3,9 +3,9 @@
  * the handler. Meanwhile the connection receives as far as there is room.
  * @module
  */
-import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
 import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
 import type { ConnectionContext } from "../../connection/context.ts";
+import { Input } from "../../connection/input.ts";
 import { Exchange, noResponse } from "../../exchange/exchange.ts";
 import { HttpError } from "../../http/http_error.ts";
 import type { HttpRequest } from "../../http/request.ts";
@@ -16,7 +16,6 @@ import { MinimumRate } from "../../connection/minimum_rate.ts";
 import { type Interest, Readiness } from "../../loop/poller.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 
-const NOTHING = new Uint8Array(0);
 /** The part of an HTTP connection for requests that take longer than their turn. */
 export abstract class ExchangeConnection extends Connection {
   protected readonly reader: RequestReader;
@@ -28,13 +27,14 @@ export abstract class ExchangeConnection extends Connection {
   protected isCalling = false;
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
-    const reader = new RequestReader();
-    super(context, keeper, reader);
-    this.reader = reader;
+    const input = new Input();
+    super(context, keeper, input);
+    this.reader = new RequestReader(input);
   }
 
   override attach(fd: number, interest: Interest): void {
     super.attach(fd, interest);
+    this.reader.reset();
     this.exchange = null;
     this.isCalling = false;
   }
@@ -61,8 +61,9 @@ export abstract class ExchangeConnection extends Connection {
 
   override onReady(readiness: Readiness): void {
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
-    if (mayBeGone && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
-    else super.onReady(readiness);
+    if (mayBeGone && this.current === "handling" && this.context.transport.isReset(this.fd)) {
+      this.context.reactor.retire(this);
+    } else super.onReady(readiness);
   }
 
   /**
@@ -70,14 +71,9 @@ export abstract class ExchangeConnection extends Connection {
    * knows whether its peer is closed.
    */
   protected override received(status: number): void {
-    if (status === 0 && this.current === "handling" && this.#isReset()) this.context.reactor.retire(this);
-    else super.received(status);
-  }
-
-  /** Sends nothing, which fails if the connection was reset, even if input is unread. */
-  #isReset(): boolean {
-    const status = this.context.transport.send(this.fd, NOTHING, 0, false);
-    return status < 0 && status !== -EAGAIN && status !== -EINTR;
+    if (status === 0 && this.current === "handling" && this.context.transport.isReset(this.fd)) {
+      this.context.reactor.retire(this);
+    } else super.received(status);
   }
 
   override onClosed(): void {
@@ -90,6 +86,7 @@ export abstract class ExchangeConnection extends Connection {
       exchange.release();
       exchange.stream?.cancel(reason);
     } finally {
+      this.reader.reset();
       super.onClosed();
     }
   }
@@ -97,7 +94,6 @@ export abstract class ExchangeConnection extends Connection {
   /** Answers the request in the state "handling". To be called in the loop only. */
   protected answer(respond: (request: HttpRequest) => void): void {
     const { request } = this.exchange!;
-    this.context.buffers.gatherLength = 0;
     this.current = this.reader.isInBody ? "reading-body" : "reading";
     respond(request!);
     this.proceed();
@@ -113,7 +109,7 @@ export abstract class ExchangeConnection extends Connection {
     exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs;
     this.current = "handling";
     this.detach(exchange);
-    if (this.reader.isReadable && this.isAttentive) reactor.again(this);
+    if (this.input.isReadable && this.isAttentive) reactor.again(this);
     if (promise === null) return;
     const awaited = Promise.resolve(promise);
     const settle = (respond: (request: HttpRequest) => void) => {
@@ -137,23 +133,21 @@ export abstract class ExchangeConnection extends Connection {
   /** Called when the handler waits for more of the body. */
   protected wantBody(exchange: Exchange): void {
     if (this.exchange !== exchange || this.retired || this.reader.body !== exchange.body) return;
-    const { reactor, buffers } = this.context;
+    const { reactor } = this.context;
     if (!exchange.isAnswered) {
       exchange.deadlineMs = reactor.now + this.context.limits.handlerTimeoutMs; // the handler is making progress
       if (exchange.request?.expectsContinue && !exchange.isContinued) {
-        buffers.gatherLength = 0;
         this.inviteBody(exchange);
         if (!this.flush() && this.retired) return;
         this.#expire();
       }
     } else if (exchange.held !== null) { // the client may wait for the head before it sends more
-      buffers.gatherLength = 0;
       this.releaseHead(exchange);
       if (!this.flush() && this.retired) return;
       this.#expire();
     }
-    this.reader.isReadable = true;
-    if (this.listen()) reactor.again(this);
+    this.input.isReadable = true;
+    if (this.watch()) reactor.again(this);
   }
 
   /** Asks the client to send the announced body (100 Continue). Only before the response has started. */
@@ -166,34 +160,35 @@ export abstract class ExchangeConnection extends Connection {
     super.settle();
     if (this.current !== "handling" || this.retired) return;
     this.#expire();
-    if (this.listen()) this.pump();
+    if (this.watch()) this.pump();
   }
 
   protected override get isAttentive(): boolean {
-    const { isEnded, isInBody, input } = this.reader;
-    return !isEnded && (isInBody ? this.exchange!.body!.hasRoom : input.isEmpty);
+    const { isInBody } = this.reader;
+    const { isEnded, isEmpty } = this.input;
+    return !isEnded && (isInBody ? this.exchange!.body!.hasRoom : isEmpty);
   }
 
   protected override attend(): void {
     const { reactor, buffers, limits } = this.context;
     const exchange = this.exchange!;
-    const reader = this.reader;
+    const { reader, input } = this;
     if (!this.output.isEmpty) this.flush();
     if (this.retired) return;
     if (reader.isInBody) {
       const body = exchange.body!;
       const wasAwaited = body.isAwaited;
-      const found = reader.input.isEmpty ? Read.INCOMPLETE : reader.read(buffers, limits);
+      const found = input.isEmpty ? Read.INCOMPLETE : reader.read(buffers, limits);
       if (found < 0) return this.#dismiss(-found);
-      if (found === Read.INCOMPLETE && reader.isEnded) return reactor.retire(this);
+      if (found === Read.INCOMPLETE && input.isEnded) return reactor.retire(this);
       if (wasAwaited && !body.isAwaited && !exchange.isAnswered) {
         exchange.deadlineMs = reactor.now + limits.handlerTimeoutMs; // the handler was waiting for the client
       }
     }
-    reader.input.keep();
+    input.keep();
     this.#expire();
-    if (reader.isReadable && this.isAttentive) reactor.again(this);
-    if (this.listen()) this.pump();
+    if (input.isReadable && this.isAttentive) reactor.again(this);
+    if (this.watch()) this.pump();
   }
 
   /** Sets the deadline for what the connection waits for. */
@@ -201,7 +196,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.context;
     const exchange = this.exchange!;
     const { wait } = exchange;
-    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.reader.receivedBytes);
+    if (wait === "body") this.#bodyRate!.pause(reactor.now, this.input.receivedBytes);
     if (!this.output.isEmpty) {
       exchange.wait = "sending";
       if (wait !== "sending") this.beginSending();
@@ -230,7 +225,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor } = this.context;
     const rate = this.#bodyRate ??= new MinimumRate();
     if (isAgain) rate.resume(reactor.now);
-    else rate.begin(reactor.now, this.reader.receivedBytes);
+    else rate.begin(reactor.now, this.input.receivedBytes);
     reactor.expireAt(this, rate.nextMs(reactor.now, this.#bodyTimeoutMs));
   }
 
@@ -247,7 +242,7 @@ export abstract class ExchangeConnection extends Connection {
     const { reactor, limits: { receiveRateMin } } = this.context;
     const bodyTimeoutMs = this.#bodyTimeoutMs;
     const rate = this.#bodyRate!;
-    if (rate.isTooSlow(reactor.now, this.reader.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
+    if (rate.isTooSlow(reactor.now, this.input.receivedBytes, bodyTimeoutMs, receiveRateMin)) return false;
     reactor.expireAt(this, rate.nextMs(reactor.now, bodyTimeoutMs));
     return true;
   }
@@ -257,7 +252,7 @@ export abstract class ExchangeConnection extends Connection {
    * to send.
    */
   #isLeaving(exchange: Exchange): boolean {
-    return this.reader.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
+    return this.input.isEnded && (exchange.isAnswered || !exchange.isAbandoned);
   }
 
   #isBodyDue(exchange: Exchange): boolean {

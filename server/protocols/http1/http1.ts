@@ -63,20 +63,18 @@ export class HttpConnection extends StreamConnection {
     if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
     if (this.current !== "reading") return;
     if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
-    this.reader.isReadable = true;
+    this.input.isReadable = true;
     reactor.again(this);
   }
 
   override onDeadline(): void {
-    this.context.buffers.gatherLength = 0;
     if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
     if (this.current === "writing") return this.checkSending();
     if (this.current === "reading-body" && this.isBodyInTime()) return;
     if (this.current === "reading" && !this.#inHead && this.context.isDraining) return this.#endIdle();
     const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
     if (!isInRequest || this.exchange !== null) return this.context.reactor.retire(this);
-    this.reader.restore(this.context.buffers);
-    this.#reject(408, this.context.buffers.request);
+    this.#reject(408, this.reader.incomplete(this.context.buffers));
     this.settle();
   }
 
@@ -103,33 +101,33 @@ export class HttpConnection extends StreamConnection {
 
   protected override settled(): void {
     const { reactor, limits, isDraining } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     if (this.current === "reading" && this.isQueued && !this.#inHead) {
       reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // received requests wait for their turn
     } else if (this.current === "reading") {
       const isIdle = input.isEmpty;
-      if (this.reader.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
-      if (isIdle && isDraining && !this.reader.isReadable) {
+      if (this.input.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
+      if (isIdle && isDraining && !this.input.isReadable) {
         this.#inHead = false;
         if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
         reactor.expireAt(this, this.#idleUntilMs);
-        return void this.watch(Interest.READABLE);
+        return void this.watch();
       }
       if (isIdle) {
         this.#inHead = false;
         reactor.expireAt(this, Infinity);
-        if (!this.reader.isReadable) {
-          return this.watch(Interest.READABLE) ? this.keeper.idle(this) : undefined;
+        if (!this.input.isReadable) {
+          return this.watch() ? this.keeper.idle(this) : undefined;
         }
       } else if (!this.#inHead) {
         this.#inHead = true;
         const headTimeoutMs = isDraining ? limits.keepAliveMinTimeoutMs : limits.headTimeoutMs;
         reactor.expireAt(this, reactor.now + headTimeoutMs);
       }
-    } else if (this.reader.isEnded && this.current === "reading-body") {
+    } else if (this.input.isEnded && this.current === "reading-body") {
       return reactor.retire(this);
     }
-    if (this.watch(Interest.READABLE) && (this.reader.isReadable || input.isUnread)) reactor.again(this);
+    if (this.watch() && (this.input.isReadable || input.isUnread)) reactor.again(this);
   }
 
   /** Closes the writing half and waits for the client's end, because no further request is expected. */
@@ -141,7 +139,7 @@ export class HttpConnection extends StreamConnection {
   /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
   #process(): void {
     const { reactor, buffers } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     let answered = 0;
     while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
       if (this.current === "reading") {
@@ -168,7 +166,7 @@ export class HttpConnection extends StreamConnection {
 
   #beginBody(request: HttpRequest): void {
     const { reactor, buffers, handler } = this.context;
-    const { input } = this.reader;
+    const { input } = this;
     this.current = "reading-body";
     this.context.accounting.lookUpClient(this.fd);
     this.beginBody();
@@ -178,7 +176,6 @@ export class HttpConnection extends StreamConnection {
       }
       return;
     }
-    this.reader.release(buffers, request);
     const exchange = this.exchange = new Exchange(this.context.onHandlerError);
     const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
     exchange.body = request.incoming = this.reader.body = body;
@@ -265,7 +262,7 @@ export class HttpConnection extends StreamConnection {
     response.stamp(clock, keepAliveFields);
     const startMs = this.exchange?.startMs || reactor.turnMs;
     let sent = 0;
-    if (this.reader.input.isEmpty && !isHead && !closes) {
+    if (this.input.isEmpty && !isHead && !closes) {
       sent = this.output.sendAlone(transport, this.fd, buffers, response);
     }
     if (sent === HttpResponse.sentBytes(response).length) {
@@ -312,8 +309,7 @@ export class HttpConnection extends StreamConnection {
     this.#records.cutOff(this.output.sentBytes);
     const { exchange, reader, context: { accounting, reactor, buffers } } = this;
     if (exchange === null && reader.isInBody && !this.closeAfter) {
-      reader.restore(buffers);
-      accounting.leaveUnanswered(this.fd, buffers.request, reactor.turnMs);
+      accounting.leaveUnanswered(this.fd, reader.incomplete(buffers), reactor.turnMs);
     } else if (
       exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
     ) {

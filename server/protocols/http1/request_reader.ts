@@ -7,7 +7,7 @@ import { parseRequest } from "./head_parser.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import type { RequestBody } from "../../http/request_body.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX } from "../../limits.ts";
-import { Receiver } from "../../connection/receiver.ts";
+import type { Input } from "../../connection/input.ts";
 import type { ServerLimits } from "../../server_limits.ts";
 import type { Buffers } from "../../connection/buffers.ts";
 
@@ -24,66 +24,58 @@ export const Read = {
 /** The limits above which a request is rejected. */
 export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "bodyBytesMax">;
 
-const NO_HEAD = new Uint8Array(0);
-
 /**
  * Reads requests from the input. The data of a body is passed to {@linkcode body}; without a body object it is dropped.
  */
-export class RequestReader extends Receiver {
+export class RequestReader {
   /** The object that receives the body being read; null if there is none, or its data is dropped. */
   body: RequestBody | null = null;
-  /** The head of the request whose body is being read; empty if there is none. */
-  #head: Uint8Array<ArrayBuffer> = NO_HEAD;
+  /** The request whose body is being read; null if there is none. No other connection uses the object. */
+  #request: HttpRequest | null = null;
   #framing: BodyReader | null = null;
+  readonly #input: Input;
 
-  constructor() {
-    super(true);
+  constructor(input: Input) {
+    this.#input = input;
   }
 
   /** True if a head was read, and its body is not complete yet. */
   get isInBody(): boolean {
-    return this.#head.length > 0;
+    return this.#request !== null;
   }
 
   /**
    * Continues with the input. Returns one of {@linkcode Read}, or a negated status for an invalid request. The request
-   * is in `buffers.request`, which other connections use after this connection's turn.
+   * is `buffers.request`. One without a body is reused after this connection's turn, unless it is released.
    */
   read(buffers: Buffers, limits: RequestLimits): number {
     return this.isInBody ? this.#readBody(buffers) : this.#readHead(buffers, limits);
   }
 
-  override clear(): void {
-    super.clear();
-    this.#head = NO_HEAD;
+  /** Forgets the body that is being read. */
+  reset(): void {
+    this.#request = null;
     this.body = null;
   }
 
-  /**
-   * Parses the saved head into `buffers.request` again; other connections have used that object meanwhile. Of an
-   * incomplete head only the request line is set.
-   */
-  restore(buffers: Buffers): void {
-    buffers.request = buffers.scratch;
-    if (this.isInBody) {
-      const { length } = this.#head; // within the limit in force when it was read
-      parseRequest(this.#head, 0, length, buffers.scratch, length, buffers.fieldsMax);
-    } else {
-      const { bytes, start, end } = this.input;
-      buffers.scratch.method = "";
-      buffers.scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
-    }
+  /** Returns the request that has not arrived completely. Of an incomplete head only the request line is set. */
+  incomplete({ scratch }: Buffers): HttpRequest {
+    if (this.#request !== null) return this.#request;
+    const { bytes, start, end } = this.#input;
+    scratch.method = "";
+    scratch.setUnknown(bytes, start, end, LOG_UNKNOWN_LINE_BYTES_MAX);
+    return scratch;
   }
 
   /** Lets the request outlive this turn: its bytes move out of the slot, and the parser gets another object. */
   release(buffers: Buffers, request: HttpRequest): void {
-    if (request.isShared) return;
+    if (request !== buffers.scratch) return; // a shared one, or one with a body
     buffers.renewScratch();
-    if (request.buffer === this.input.bytes) request.buffer = this.input.own();
+    if (request.buffer === this.#input.bytes) request.buffer = this.#input.own();
   }
 
   #readHead(buffers: Buffers, { headBytesMax, fieldsMax, bodyBytesMax }: RequestLimits): number {
-    const { input } = this;
+    const input = this.#input;
     const { heads } = buffers;
     input.skipEmptyLines();
     if (input.isEmpty || (input.scanned > 0 && !input.hasNews(headBytesMax))) return Read.INCOMPLETE;
@@ -116,23 +108,22 @@ export class RequestReader extends Receiver {
     this.#framing.bytesMax = bodyBytesMax;
     const status = this.#framing.begin(request);
     if (status < 0) return status;
-    this.#head = input.bytes.slice(start, input.start);
+    buffers.renewScratch();
+    request.buffer = input.bytes.slice(0, input.start);
+    this.#request = request;
     return Read.HEAD;
   }
 
   #readBody(buffers: Buffers): number {
-    const { input, body } = this;
+    const { body } = this;
+    const input = this.#input;
     const taken = this.#framing!.read(input.bytes, input.start, input.end, body);
-    if (taken < 0) {
-      if (body === null) this.restore(buffers); // the response needs the method
-      return taken;
-    }
-    input.start += taken;
-    if (!this.#framing!.isDone) return Read.INCOMPLETE;
-    if (body === null) this.restore(buffers);
-    else body.end();
-    this.body = null;
-    this.#head = NO_HEAD;
+    if (taken >= 0) input.start += taken;
+    if (taken >= 0 && !this.#framing!.isDone) return Read.INCOMPLETE;
+    buffers.request = this.#request!;
+    if (taken < 0) return taken;
+    body?.end();
+    this.reset();
     return Read.REQUEST;
   }
 }

@@ -30,18 +30,17 @@ export class ServerFull {
     const response = this.#response;
     const output = this.#output;
     response.stamp(clock);
-    buffers.gatherLength = 0;
     const received = Math.max(transport.recv(fd, UNREAD), 0); // not into a slot, because all may be in use in such a turn
     accounting.counters.receive(received);
     const request = buffers.scratch;
     request.method = "";
     request.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
-    output.sentBytes = 0;
+    output.appendedBytes = output.sentBytes = 0;
     output.appendHead(buffers, response, true, false);
-    const headBytes = buffers.gatherLength;
+    const headBytes = output.appendedBytes;
     output.appendBody(buffers, response, 0);
     output.flush(transport, fd, buffers);
-    output.discard();
+    output.discard(buffers);
     const sent = output.sentBytes;
     accounting.sent(fd, request, response.status, sent, Math.min(headBytes, sent), reactor.turnMs);
     transport.shutdownWrite(fd);

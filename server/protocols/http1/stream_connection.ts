@@ -59,7 +59,6 @@ export abstract class StreamConnection extends ExchangeConnection {
   #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
     const { exchange, output, context: { buffers } } = this;
     if (exchange?.stream !== stream) return; // the stream was ended meanwhile
-    buffers.gatherLength = 0;
     try {
       stream.append(output, buffers, result, () => exchange.held !== null && this.releaseHead(exchange));
     } catch (error) {
