@@ -70,7 +70,7 @@ export type { Peer, Protocol, Session } from "./server/protocols/bytes/session.t
 export { Cancelled } from "./server/coroutine/cancelled.ts";
 export { type Coroutine, CoroutineConnection } from "./server/coroutine/coroutine.ts";
 export { requestCoroutine } from "./server/coroutine/request_coroutine.ts";
-export { sleep } from "./server/loop/timer.ts";
+export { sleep, Timer } from "./server/loop/timer.ts";
 export { HttpClock } from "./server/http/date.ts";
 export { HttpError } from "./server/http/http_error.ts";
 export { HttpRequest, type TargetForm } from "./server/http/request.ts";

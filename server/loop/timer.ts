@@ -14,6 +14,7 @@ export class Timer implements Expiring {
   /** Called in the loop once the deadline has passed. */
   readonly onDeadline: () => void;
 
+  /** Creates a timer without a deadline. `onDeadline` is called in the loop each time a deadline has passed. */
   constructor(onDeadline: () => void) {
     this.onDeadline = onDeadline;
   }

@@ -60,7 +60,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   Readiness ReadyList Reconfiguration RedirectRule RequestBody ResponseOptions RewriteRule SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
-  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm UnixServerAddress
+  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer UnixServerAddress
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
   hashPassword listenTcp localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler
