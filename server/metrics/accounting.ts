@@ -11,6 +11,9 @@ import type { AccessLog, LoggedRequest } from "../access_log/access_log.ts";
 import { Counters } from "./counters.ts";
 import type { HttpRequest } from "../http/request.ts";
 
+/** How often two clocks are compared. */
+const CLOCK_COMPARISONS = 10;
+
 /** The status in the log of a request without a response, introduced by nginx. */
 const CLIENT_CLOSED_REQUEST = 499;
 
@@ -32,6 +35,21 @@ export class ResponseRecord {
   next: ResponseRecord | null = null;
 }
 
+/**
+ * Returns the difference between `performance.now()` and {@linkcode monotonicMs}. Of several attempts the one counts in which
+ * the process was not interrupted: otherwise all durations would be wrong by the interruption.
+ */
+function clockOffsetMs(): number {
+  let [offsetMs, leastMs] = [0, Infinity];
+  for (let attempt = 0; attempt < CLOCK_COMPARISONS; attempt++) {
+    const beforeMs = performance.now();
+    const monotonic = monotonicMs();
+    const tookMs = performance.now() - beforeMs;
+    if (tookMs < leastMs) [offsetMs, leastMs] = [beforeMs + tookMs / 2 - monotonic, tookMs];
+  }
+  return offsetMs;
+}
+
 /** Counts responses, and passes them to the access log. */
 export class Accounting {
   readonly counters: Counters = new Counters();
@@ -46,7 +64,7 @@ export class Accounting {
   constructor(isTimed: boolean, log: AccessLog | null = null) {
     this.isTimed = isTimed || log !== null;
     this.#log = log;
-    this.#offsetMs = this.isTimed ? performance.now() - monotonicMs() : 0;
+    this.#offsetMs = this.isTimed ? clockOffsetMs() : 0;
   }
 
   /**
