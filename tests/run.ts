@@ -7,7 +7,7 @@
  *
  * Without files it runs all. `--fast` leaves out the tests that start a process or open a network socket.
  * `--deadline` is for tests that set none of their own (`patient`). `--lanes` is the number of processes that run
- * tests at a time; by default one per processor.
+ * tests at a time; by default one more than there are processors, since tests wait more than they compute.
  * @module
  */
 import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
@@ -25,7 +25,7 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const isFastRun = Deno.args.includes("--fast");
 const flags: string[] = isFastRun ? [...FAST_FLAGS] : [];
 const paths: string[] = [];
-const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency, LANES_MAX) };
+const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency + 1, LANES_MAX) };
 for (const arg of Deno.args) {
   if (arg === "--fast") continue;
   const [, name, value] = /^--(deadline|lanes)=(\d+(?:\.\d+)?)$/.exec(arg) ?? [];
