@@ -8,7 +8,7 @@ import { startServer } from "../support/attackers.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { eventually } from "../support/descriptors.ts";
 import { cpuTicks, descriptorsOf } from "../support/process.ts";
-import { Program, Site } from "../support/program.ts";
+import { Program, programCommand, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { tagOf } from "../support/tags.ts";
 import { hasStrace, traced, tracedReads } from "../support/trace.ts";
@@ -21,7 +21,28 @@ const TEXT = Array.from({ length: 60_000 }, (_, i) => `${(i * 7919) % 104_729} $
 /** Starts the program with a configuration file in another directory. */
 async function start(site: Site, config: unknown, args: readonly string[] = []): Promise<Program> {
   using directory = new Site({ "epollet.json": JSON.stringify(config) });
-  return await Program.start(site.root, ["--config", directory.path("epollet.json"), ...args]);
+  return await startAt(site.root, ["--config", directory.path("epollet.json"), ...args]);
+}
+
+/** Starts the program with mounts of its own. */
+async function startAt(root: string, args: readonly string[] = []): Promise<Program> {
+  return await Program.startCommand([
+    ...OWN_MOUNTS,
+    ...programCommand(["--port", "0", "--root", root, ...args]),
+  ]);
+}
+
+/** What is looked up while mounts change anywhere is not cached, so the program must not see those of other tests. */
+const OWN_MOUNTS: readonly string[] = hasOwnMounts()
+  ? ["unshare", "--mount", "--propagation", "private"]
+  : [];
+
+function hasOwnMounts(): boolean {
+  try {
+    return new Deno.Command("unshare", { args: ["--mount", "true"], stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
 }
 
 /** The processor time that the program takes during `work`, in milliseconds. */
@@ -86,7 +107,7 @@ Deno.test("paths that collide in an unkeyed hash do not evict each other", async
   if (!hasStrace()) return;
   const names = ["index.html", "app/icMakHD"]; // the same 32-bit FNV-1a hash
   using site = new Site(Object.fromEntries(names.map((name) => [name, name])));
-  await using program = await Program.start(site.root);
+  await using program = await startAt(site.root);
   using wire = await Wire.connect(program.port);
   const round = async () => {
     for (const name of names) {
@@ -105,7 +126,7 @@ Deno.test("the content of a file that had just changed is shared as long as a wa
   if (!hasStrace()) return;
   using site = new Site({ "d/x.html": "content" });
   Deno.symlinkSync("d/x.html", site.path("link.html")); // a file behind a link is not watched
-  await using program = await Program.start(site.root, ["--index", "first.html,x.html"]);
+  await using program = await startAt(site.root, ["--index", "first.html,x.html"]);
   using wire = await Wire.connect(program.port);
   const reads = async (target: string, expected = "content") =>
     (await tracedReads(program.pid, site.root, async () => {
@@ -131,7 +152,7 @@ Deno.test("text that does not fit the cache is not compressed again for each req
   using site = new Site({ "a.txt": TEXT, "b.txt": `${TEXT}b`, "c.txt": `${TEXT}c` });
   await sleep(3100); // until then a second change might not show
   for (const cacheSize of [TEXT.length + 50_000, 2 * TEXT.length, TEXT.length - 1000]) {
-    await using program = await Program.start(site.root, ["--compress", "--cache-size", String(cacheSize)]);
+    await using program = await startAt(site.root, ["--compress", "--cache-size", String(cacheSize)]);
     using wire = await Wire.connect(program.port);
     const round = async () => {
       for (const name of ["a.txt", "b.txt", "c.txt"]) {
@@ -152,7 +173,7 @@ Deno.test("a file that grows all the time is digested once a second, and its byt
   if (!hasStrace()) return;
   const size = 8 * MIB;
   using site = new Site({ "log": new Uint8Array(size) });
-  await using program = await Program.start(site.root);
+  await using program = await startAt(site.root);
   using wire = await Wire.connect(program.port);
   let length = size;
   let tagged = 0;
@@ -176,7 +197,7 @@ Deno.test("a file that grows all the time is digested once a second, and its byt
 
 Deno.test("a growing log that fits the cache is digested and compressed once a second, too; at rest it has its tag", async () => {
   using site = new Site({ "log.txt": TEXT.slice(0, 300_000) });
-  await using program = await Program.start(site.root, ["--compress"]);
+  await using program = await startAt(site.root, ["--compress"]);
   using wire = await Wire.connect(program.port);
   let content = TEXT.slice(0, 300_000);
   let packed = 0;
@@ -207,7 +228,7 @@ Deno.test("a growing log that fits the cache is digested and compressed once a s
 Deno.test("?sort=size of 50,000 names is not sorted anew for each request", async () => {
   using site = new Site({ "d/0": "" });
   for (let i = 1; i < 50_000; i++) Deno.linkSync(site.path("d/0"), site.path(`d/${i}`));
-  await using program = await Program.start(site.root, ["--browse"]);
+  await using program = await startAt(site.root, ["--browse"]);
   await sleep(3100); // a directory that has just changed is not remembered
   using wire = await Wire.connect(program.port);
   const ask = async (target: string) => {
