@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { networkAddresses } from "../../ffi/socket/interfaces.ts";
 import { ANNOUNCED_ADDRESSES_MAX } from "../../server/limits.ts";
+import { childrenOf } from "../support/process.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
 import { eventually } from "../support/waiting.ts";
 
@@ -124,7 +125,7 @@ Deno.test("when the kernel does not list the addresses, the greeting has this ma
   const own = calls.filter((line) => line.startsWith(`${thread} `));
   const when = own.findIndex((line) => line.includes("AF_NETLINK")) + 1;
   assert(when > 0);
-  first.kill("SIGTERM");
+  await endTraced(first);
   const inject = ["-e", `inject=socket:error=EAFNOSUPPORT:when=${when}`];
   await using program = await Program.startCommand([
     ...trace,
@@ -133,5 +134,11 @@ Deno.test("when the kernel does not list the addresses, the greeting has this ma
   ]);
   await program.printed(/^keep-alive/m);
   assertEquals(program.stdout.match(/ at http\S+/g), [` at http://127.0.0.1:${program.port}/`]);
-  program.kill("SIGTERM");
+  await endTraced(program);
 });
+
+/** Ends a program under strace. A strace that is told to end leaves the program running. */
+async function endTraced(strace: Program): Promise<void> {
+  for (const pid of childrenOf(strace.pid)) Deno.kill(pid, "SIGTERM");
+  await strace.exit();
+}
