@@ -6,7 +6,7 @@ import { assert } from "@std/assert";
 import { TIME_SCALE } from "./deno.ts";
 import { sleep } from "./sleep.ts";
 
-/** Many times as long as any wait takes, on a busy machine too, but less than the deadline of a test. */
+/** The longest wait, in milliseconds. Far longer than waits take on a busy machine, and shorter than the deadline of a test. */
 export const PATIENCE_MS: number = 60_000 * TIME_SCALE;
 
 /** Returns the result of `promise`; fails when it does not settle in time. */
