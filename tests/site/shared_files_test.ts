@@ -8,6 +8,7 @@ import { startServer } from "../support/attackers.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { eventually } from "../support/descriptors.ts";
 import { cpuTicks, descriptorsOf } from "../support/process.ts";
+import { OWN_MOUNTS } from "../support/own_mounts.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { tagOf } from "../support/tags.ts";
@@ -30,19 +31,6 @@ async function startAt(root: string, args: readonly string[] = []): Promise<Prog
     ...OWN_MOUNTS,
     ...programCommand(["--port", "0", "--root", root, ...args]),
   ]);
-}
-
-/** What is looked up while mounts change anywhere is not cached, so the program must not see those of other tests. */
-const OWN_MOUNTS: readonly string[] = hasOwnMounts()
-  ? ["unshare", "--mount", "--propagation", "private"]
-  : [];
-
-function hasOwnMounts(): boolean {
-  try {
-    return new Deno.Command("unshare", { args: ["--mount", "true"], stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
 }
 
 /** The processor time that the program takes during `work`, in milliseconds. */

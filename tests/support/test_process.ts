@@ -4,6 +4,7 @@
  */
 import { PATIENCE_VARIABLE } from "./deadline.ts";
 import { DENO } from "./deno.ts";
+import { OWN_MOUNTS } from "./own_mounts.ts";
 import { endTree } from "./process.ts";
 import { sleep } from "./sleep.ts";
 import { TestProgress } from "./test_progress.ts";
@@ -27,7 +28,7 @@ export class TestProcess {
   constructor(files: readonly string[], flags: readonly string[]) {
     this.#files = files;
     this.#patienceFile = Deno.makeTempFileSync({ prefix: "epollet-test-" });
-    const [program, ...words] = DENO;
+    const [program, ...words] = [...OWN_MOUNTS, ...DENO] as [string, ...string[]];
     this.#child = new Deno.Command(program, {
       args: [...words, "test", "--no-prompt", "-A", `--lock=${LOCK}`, ...flags, ...files],
       env: { [PATIENCE_VARIABLE]: this.#patienceFile },
