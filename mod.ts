@@ -69,6 +69,7 @@ export type { Forwarded } from "./server/clients/forwarded.ts";
 export type { Peer, Protocol, Session } from "./server/protocols/bytes/session.ts";
 export { Cancelled } from "./server/coroutine/cancelled.ts";
 export { type Coroutine, CoroutineConnection } from "./server/coroutine/coroutine.ts";
+export { RequestExchange } from "./server/coroutine/request_exchange.ts";
 export { requestCoroutine } from "./server/coroutine/request_coroutine.ts";
 export { sleep, Timer } from "./server/loop/timer.ts";
 export { HttpClock } from "./server/http/date.ts";

@@ -1,5 +1,5 @@
 /**
- * The part of a connection that all protocols share: receiving, sending, waiting for the socket, and closing.
+ * A connection: it receives, sends, waits for its transport, and closes. What the bytes mean is its protocol's concern.
  *
  * Three rules keep it correct on every poller. A state first tries its call, and waits only after EAGAIN. Readiness is
  * a hint; recv and send tell the truth. Work that a budget interrupts calls `again`, because an edge-triggered event is
@@ -14,156 +14,148 @@ import {
   SEND_BYTES_PER_LATE_TURN_MAX,
   SEND_BYTES_PER_TURN_MAX,
 } from "../limits.ts";
-import type { Input } from "./input.ts";
+import { Input } from "./input.ts";
+import { Lingering } from "./lingering.ts";
 import { Flushed, Output } from "./output.ts";
-import { MinimumRate } from "./minimum_rate.ts";
+import { NO_PROTOCOL, type Protocol } from "./protocol.ts";
+import { SendRate } from "./send_rate.ts";
+import type { ConnectionKeeper, State } from "./state.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { Source } from "../loop/source.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Slot } from "./buffers.ts";
-
-/**
- * The state of a connection. "handling": a promise or a stream is producing the response. "lingering": everything is
- * sent, and the client's end is awaited. "closed": the reactor has retired the connection.
- */
-export type State = (typeof STATES)[number] | "closed";
-/** All states except for "closed". */
-export const STATES = ["reading", "reading-body", "handling", "writing", "lingering"] as const;
 
 const BODY_GONE =
   "A body's buffer was transferred, or became smaller, while it was sent: the connection ends";
 
-/** The owner of the idle connections. */
-export interface ConnectionKeeper {
-  /** Takes a connection that waits for its client's next request. Its object may serve another client. */
-  idle(connection: Connection): void;
-  /** Handles the failure of the poller to watch a connection (−errno). The connection must end. */
-  refused(connection: Connection, status: number): void;
-  /** Called after the descriptor of a connection was closed. */
-  closed(connection: Connection): void;
-}
-
-/** The part of a connection that all protocols share. An object can serve many descriptors, one after the other. */
-export abstract class Connection extends Source {
+/** A connection. An object can serve many descriptors, one after the other. */
+export class Connection extends Source {
   /** False once other code may keep a reference to this object. It is then never reused for another client. */
   isReusable = true;
-  protected readonly context: ConnectionContext;
-  protected readonly keeper: ConnectionKeeper;
-  protected readonly input: Input;
-  protected readonly output: Output = new Output();
-  protected current: State = "reading";
-  protected closeAfter = false;
-  /** The client may still send. So the connection waits for the client's end before it closes. */
-  protected lingerAfter = false;
+  readonly context: ConnectionContext;
+  readonly input: Input = new Input();
+  readonly output: Output = new Output();
+  /** The instant at which the connection ends in any case; usually Infinity. */
+  endMs: number = Infinity;
+  readonly #keeper: ConnectionKeeper<Connection>;
+  #protocol: Protocol = NO_PROTOCOL;
+  /** Output waits for the client. The deadline is then that of the minimum send rate. */
+  #isSending = false;
   /** The rate at which the client takes waiting data; null if the connection never had to wait. */
-  #sendRate: MinimumRate | null = null;
+  #sendRate: SendRate | null = null;
   /** The client has taken so much that the limit of unsent bytes is removed. */
   #isFast = false;
 
-  constructor(context: ConnectionContext, keeper: ConnectionKeeper, input: Input) {
+  constructor(context: ConnectionContext, keeper: ConnectionKeeper<Connection>) {
     super(-1);
     this.context = context;
-    this.keeper = keeper;
-    this.input = input;
+    this.#keeper = keeper;
   }
 
-  /** The bytes in memory that wait to be sent. */
-  get queuedBytes(): number {
-    return this.output.queuedBytes;
+  /** The way of this connection's bytes. */
+  get transport(): Transport {
+    return this.context.transport;
   }
 
   get state(): State {
-    return this.retired ? "closed" : this.current;
+    if (this.retired) return "closed";
+    return this.#isWriting ? "writing" : this.#protocol.activity;
+  }
+
+  get #isWriting(): boolean {
+    return this.#isSending && !this.#protocol.isDuplex;
   }
 
   /** Returns true if `keeper` owns this connection. */
-  isKeptBy(keeper: ConnectionKeeper): boolean {
-    return this.keeper === keeper;
+  isKeptBy(keeper: ConnectionKeeper<Connection>): boolean {
+    return this.#keeper === keeper;
   }
 
-  /**
-   * Starts serving `fd`. `interest` is what the poller watches it for; NONE if the poller does not know the descriptor
-   * yet.
-   */
+  /** Starts serving `fd`, which the poller watches for `interest`; NONE if it does not know the descriptor yet. */
   attach(fd: number, interest: Interest): void {
     this.fd = fd;
     this.interest = interest;
     this.retired = false;
     this.deferredInTurn = -1;
     this.input.reset();
-    this.current = "reading";
-    this.closeAfter = this.lingerAfter = this.#isFast = false;
+    this.#isSending = this.#isFast = false;
     this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
-  /**
-   * Receives the first bytes of an idle connection, in phase one: `count` bytes in `slot`, 0 at the client's end, or
-   * −errno.
-   */
-  begin(readiness: Readiness, slot: Slot, count: number): void {
-    this.input.note(readiness);
-    this.received(this.take(slot, count));
+  /** Speaks `protocol` from now on. What the one before has not read of the input is the new one's. */
+  speak(protocol: Protocol): void {
+    this.isReusable = false;
+    this.#protocol = protocol;
+    this.input.scanned = 0; // nobody has examined the bytes for this protocol
   }
 
-  /**
-   * Prepares for the stop of the server: finishes what has started, and waits for nothing else. `sinceMs` is the
-   * instant since which the connection is idle.
-   */
-  abstract drain(sinceMs?: number): void;
+  /** Starts receiving from a client that the poller does not watch yet. */
+  start(): void {
+    if (!this.watch()) return;
+    this.input.isReadable = true; // the client may have sent something before it was watched
+    this.context.reactor.again(this);
+  }
 
-  /** Called when everything is sent: continues what waiting for the socket has interrupted. */
-  protected abstract written(): void;
-  /** Works on what has been received, then calls `settle`. */
-  protected abstract proceed(): void;
-  /** Prepares for the next request. Nothing waits to be sent, and the connection does not end. */
-  protected abstract settled(): void;
-  /** Does the work of a turn in the state "handling". */
-  protected abstract attend(): void;
-  /** True if more may be received in the state "handling". */
-  protected abstract get isAttentive(): boolean;
+  /** Receives the first bytes of an idle connection, in phase one: the result of recv for `slot`. */
+  begin(readiness: Readiness, slot: Slot, count: number): void {
+    this.input.note(readiness);
+    this.#received(this.#take(slot, count));
+  }
+
+  /** Calls the protocol's `drain`. `sinceMs` is the instant since which the connection is idle. */
+  drain(sinceMs: number = this.context.reactor.now): void {
+    this.#protocol.drain(sinceMs);
+  }
 
   override onReady(readiness: Readiness): void {
-    const { input, context } = this;
-    input.note(readiness);
-    if (context.transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // it may have waited for the other one
-    switch (this.current) {
-      case "writing":
-        context.reactor.defer(this);
-        break;
-      case "handling":
-        if (input.isReadable && this.isAttentive) this.receive();
-        else if (input.isReadable) this.watch(); // otherwise a level-triggered poller would report it for ever
-        if (readiness === Readiness.NONE || !this.output.isEmpty) context.reactor.defer(this);
-        break;
-      default:
-        if (input.isReadable && !input.isUnread) this.receive(); // else pipelined requests would accumulate
-        if (readiness === Readiness.NONE) context.reactor.defer(this);
+    const { input, transport, context: { reactor } } = this;
+    if (readiness & (Readiness.HANGUP | Readiness.ERROR) && this.#isGone()) return;
+    if (readiness & Readiness.EXCEPTIONAL) {
+      this.#protocol.onUrgent?.();
+      readiness &= ~Readiness.EXCEPTIONAL;
+      if (this.retired || readiness === Readiness.NONE) return;
     }
+    input.note(readiness);
+    if (transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // it may have waited for the other one
+    if (this.#isWriting) return reactor.defer(this);
+    if (input.isReadable) {
+      if (!this.#listens) this.watch(); // otherwise a level-triggered poller would report it for ever
+      else if (!input.isUnread) this.receive(); // else pipelined requests would accumulate
+    }
+    if (readiness === Readiness.NONE || !this.output.isEmpty) reactor.defer(this);
   }
 
   /** Receives once, in phase one. */
-  protected receive(): void {
+  receive(): void {
     const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return reactor.again(this);
-    this.received(this.take(slot, this.recv(slot)));
+    this.#received(this.receiveInto(slot));
   }
 
-  /** Receives into `slot`: bytes, 0 at the client's end, or −errno. */
-  protected recv(slot: Slot): number {
-    return this.context.transport.recv(this.fd, slot.bytes);
+  /** Receives into `slot`, and makes that the input. Returns bytes, 0 at the client's end, or −errno. */
+  receiveInto(slot: Slot): number {
+    return this.#take(slot, this.recv(slot.bytes));
   }
 
-  /** Passes the result of recv for `slot` to the input. Returns `count`. */
-  protected take(slot: Slot, count: number): number {
-    const { transport, buffers } = this.context;
-    return this.input.take(buffers, slot, count, transport.isDrained(this.fd, count, slot.bytes.length));
+  /** Receives what the protocol allows to be received. */
+  recv(buffer: Uint8Array<ArrayBuffer>): number {
+    const protocol = this.#protocol;
+    return protocol.recv === undefined ? this.transport.recv(this.fd, buffer) : protocol.recv(buffer);
   }
 
-  protected received(status: number): void {
+  #take(slot: Slot, count: number): number {
+    const isDrained = this.transport.isDrained(this.fd, count, slot.bytes.length);
+    return this.input.take(this.context.buffers, slot, count, isDrained);
+  }
+
+  #received(status: number): void {
     const { reactor, accounting } = this.context;
+    if (status === 0 && this.#isGone()) return;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
-      if (this.current === "reading" && this.input.isEmpty) reactor.defer(this); // to become idle again
+      if (this.#protocol.canIdle) reactor.defer(this); // to become idle again
+      else this.watch(); // the transport may wait for the other direction now
     } else if (status < 0) {
       reactor.retire(this);
     } else {
@@ -172,37 +164,110 @@ export abstract class Connection extends Source {
     }
   }
 
+  /**
+   * Ends the connection of a duplex protocol that was reset, which it might not receive or send to notice. Not every poller
+   * reports more than the end of the client's half, and a UNIX socket knows whether its peer is closed.
+   */
+  #isGone(): boolean {
+    if (!this.#protocol.isDuplex || !this.transport.isReset(this.fd)) return false;
+    this.context.reactor.retire(this);
+    return true;
+  }
+
   override onTurn(): void {
-    if (this.current === "lingering") return this.#linger();
-    if (this.current === "handling") return this.attend();
-    if (this.current === "writing") {
-      if (!this.flush()) return;
-      this.written();
+    if (this.output.isEmpty) return this.proceed();
+    if (this.flush()) {
+      this.#protocol.onDrained();
+      if (!this.retired) this.proceed();
+    } else if (!this.retired) {
+      if (this.#protocol.isDuplex) this.proceed(true);
+      else this.input.keep(); // it has to wait now
     }
-    this.proceed();
+  }
+
+  /**
+   * Lets the protocol work on its input, and sends what it has appended. To be called in the loop, but not by a callback of
+   * the protocol. `isBlocked` tells that a turn has already tried to send.
+   */
+  proceed(isBlocked = false): void {
+    for (let protocol = NO_PROTOCOL; protocol !== this.#protocol && !this.retired;) {
+      protocol = this.#protocol;
+      protocol.onInput();
+    }
+    if (this.input.isEnded && !this.retired) this.#protocol.onEnd();
+    this.settle(isBlocked);
+  }
+
+  /** Ends the work of a turn: sends what was gathered, and waits for what the protocol needs next. */
+  settle(isBlocked = false): void {
+    if (this.retired) return;
+    const { input, output, context: { buffers, reactor } } = this;
+    if (!isBlocked) {
+      const hasWaited = !output.isEmpty;
+      if (hasWaited || output.hasGathered(buffers)) {
+        isBlocked = !this.flush();
+        if (hasWaited && !isBlocked) {
+          this.#protocol.onDrained();
+          if (output.hasGathered(buffers)) isBlocked = !this.flush();
+          else if (!output.isEmpty) {
+            isBlocked = true;
+            reactor.again(this); // others get their turn before
+          }
+        }
+        if (this.retired) return;
+      }
+    }
+    input.keep();
+    if (isBlocked && !this.#protocol.isDuplex) return;
+    this.#protocol.onSettled();
+    if (this.retired || !this.watch()) return;
+    if ((input.isReadable || input.isUnread) && this.#listens) reactor.again(this);
+    else if (this.#protocol.canIdle && !this.isQueued) this.#keeper.idle(this);
+  }
+
+  override onDeadline(): void {
+    const { reactor } = this.context;
+    if (reactor.now >= this.endMs) reactor.retire(this);
+    else if (this.#isSending) this.#checkSending();
+    else this.#protocol.onDeadline();
+  }
+
+  /** Sets the deadline of the protocol. While output waits, the client's rate has one in its place. */
+  expireAt(deadlineMs: number): void {
+    if (!this.#isSending) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
   }
 
   override onClosed(): void {
     try {
-      this.output.discard(this.context.buffers);
-    } finally { // even if the `close` of a body throws
-      this.input.reset();
-      this.keeper.closed(this);
+      this.#protocol.onClosed();
+    } finally { // even if code of an embedder throws
+      try {
+        this.output.discard(this.context.buffers);
+      } finally {
+        this.input.reset();
+        this.#keeper.closed(this);
+      }
     }
   }
 
-  /** Sends what is waiting. Returns false if the connection must wait for the socket, or is gone. */
-  protected flush(): boolean {
-    const { reactor, transport, buffers, accounting } = this.context;
-    const isFirst = this.current !== "writing";
-    const bytesMax = !this.output.isEmpty && reactor.isLate
+  /** Sends what is waiting. Returns false if the connection must wait for the client, or is gone. */
+  flush(): boolean {
+    const { output, transport, context: { reactor, buffers, accounting } } = this;
+    const bytesMax = !output.isEmpty && reactor.isLate
       ? SEND_BYTES_PER_LATE_TURN_MAX
       : SEND_BYTES_PER_TURN_MAX;
-    const before = this.output.sentBytes;
-    const flushed = this.output.flush(transport, this.fd, buffers, bytesMax);
-    accounting.counters.send(this.output.sentBytes - before);
-    if (flushed === Flushed.ALL) return true;
-    if (!this.#isFast && this.output.sentBytes >= FAST_AFTER_BYTES) {
+    const before = output.sentBytes;
+    const flushed = output.flush(transport, this.fd, buffers, bytesMax);
+    accounting.counters.send(output.sentBytes - before);
+    this.#protocol.onSent();
+    if (flushed === Flushed.ALL) {
+      if (this.#isSending) {
+        this.#isSending = false;
+        this.expireAt(Infinity);
+      }
+      return true;
+    }
+    if (!this.#isFast && output.sentBytes >= FAST_AFTER_BYTES) {
       this.#isFast = true;
       transport.liftUnsentLimit(this.fd);
     }
@@ -211,110 +276,58 @@ export abstract class Connection extends Source {
       reactor.retire(this);
       return false;
     }
-    if (this.current === "handling") { // the deadline belongs to the exchange
-      if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
-      return false;
+    if (!this.#isSending) {
+      this.expireAt((this.#sendRate ??= new SendRate()).begin(this));
+      this.#isSending = true;
     }
-    this.input.isReadable = true; // a level-triggered poller does not watch for input meanwhile
-    this.current = "writing";
-    if (isFirst) this.beginSending();
+    if (this.#isWriting) this.input.isReadable = true; // a level-triggered poller does not watch for input meanwhile
     if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
   }
 
-  /** Starts the time in which the client has to take the waiting data. */
-  protected beginSending(): void {
-    const { reactor, limits } = this.context;
-    const rate = this.#sendRate ??= new MinimumRate();
-    rate.begin(reactor.now, this.#takenBytes);
-    reactor.expireAt(this, rate.nextMs(reactor.now, limits.sendTimeoutMs));
-  }
-
   /** Closes the connection if the client takes the waiting data too slowly. */
-  protected checkSending(): void {
-    const { reactor, transport, limits: { sendTimeoutMs, sendRateMin } } = this.context;
-    const rate = this.#sendRate!;
-    if (rate.isTooSlow(reactor.now, this.#takenBytes, sendTimeoutMs, sendRateMin)) {
-      transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
-      reactor.retire(this);
-    } else reactor.expireAt(this, rate.nextMs(reactor.now, sendTimeoutMs));
+  #checkSending(): void {
+    const { reactor } = this.context;
+    const nextMs = this.#sendRate!.check(this);
+    if (nextMs !== null) return reactor.expireAt(this, Math.min(nextMs, this.endMs));
+    this.transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
+    reactor.retire(this);
   }
 
-  /**
-   * The bytes that the client has acknowledged. The bytes that the socket has accepted are not counted: these may be
-   * megabytes, which a slow client takes minutes for, and meanwhile the socket accepts nothing.
-   */
-  get #takenBytes(): number {
-    return this.output.sentBytes - Math.max(this.context.transport.unacknowledged(this.fd), 0);
-  }
-
-  /** The readiness for which a connection in the state "reading" waits. */
-  protected get wantsInput(): Interest {
-    return Interest.READABLE;
+  /** True if what arrives is received. */
+  get #listens(): boolean {
+    return (this.#protocol.wantsInput & Interest.READABLE) !== 0;
   }
 
   /** The readiness that is waited for: what the state, the protocol and the transport want. */
   get #wanted(): Interest {
-    return this.#ownInterest | this.context.transport.wants(this.fd);
-  }
-
-  get #ownInterest(): Interest {
-    switch (this.current) {
-      case "writing":
-        return Interest.WRITABLE;
-      case "handling":
-        return (this.isAttentive ? Interest.READABLE : Interest.NONE) |
-          (this.output.isEmpty ? Interest.NONE : Interest.WRITABLE);
-      case "lingering":
-        return Interest.READABLE;
-      default:
-        return this.wantsInput;
-    }
+    const own = this.#isWriting
+      ? Interest.WRITABLE
+      : this.#protocol.wantsInput | (this.#isSending ? Interest.WRITABLE : Interest.NONE);
+    return own | this.transport.wants(this.fd);
   }
 
   /** Asks the poller for what is waited for. Returns false if that has failed; the connection ends then. */
-  protected watch(): boolean {
+  watch(): boolean {
     const status = this.context.reactor.rearm(this, this.#wanted);
-    if (status < 0) this.keeper.refused(this, status);
+    if (status < 0) this.#keeper.refused(this, status);
     return status >= 0;
   }
 
-  /** Ends the work of a turn: sends what was gathered, and prepares for the next request. */
-  protected settle(): void {
-    if (this.retired) return;
-    const { output, context: { buffers } } = this;
-    const isBlocked = (output.hasGathered(buffers) || !output.isEmpty) && !this.flush();
-    if (this.retired) return;
-    this.input.keep();
-    if (isBlocked || this.current === "handling") return;
-    if (this.closeAfter) return this.finish();
-    this.settled();
-  }
-
   /**
-   * Ends the connection after everything is sent. If the client's bytes are unread on closing, the kernel sends a
-   * reset, which can destroy the response on its way (RFC 9112 §9.6). In that case only the writing half is closed.
-   * Further input is dropped until the client's end, or the deadline.
+   * Ends the connection after everything is sent. `awaitsEnd`: the client may still send, so its end is awaited even if
+   * nothing is unread now.
    */
-  protected finish(): void {
-    const { reactor, transport } = this.context;
-    if (!this.input.isEmpty) this.lingerAfter = true;
-    const mayHaveUnread = this.lingerAfter || this.input.isReadable;
-    if (this.input.isEnded || !mayHaveUnread || transport.shutdownWrite(this.fd) < 0) {
+  finish(awaitsEnd: boolean): void {
+    const { input, context: { reactor } } = this;
+    const lingers = awaitsEnd || !input.isEmpty;
+    const mayHaveUnread = lingers || input.isReadable;
+    if (input.isEnded || !mayHaveUnread || this.transport.shutdownWrite(this.fd) < 0) {
       return reactor.retire(this);
     }
-    this.current = "lingering";
-    this.input.clear();
-    reactor.expireAt(this, reactor.now + LINGER_TIMEOUT_MS);
-    if (!this.watch()) return;
-    reactor.again(this);
-    this.input.isReadable = true;
-  }
-
-  #linger(): void {
-    const { input, context } = this;
     input.clear();
-    if (input.isEnded || (!input.isReadable && !this.lingerAfter)) context.reactor.retire(this);
-    else if (input.isReadable) context.reactor.again(this);
+    this.expireAt(reactor.now + LINGER_TIMEOUT_MS);
+    this.speak(new Lingering(input, this.#protocol, lingers, () => reactor.retire(this)));
+    this.start();
   }
 }

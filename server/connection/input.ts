@@ -22,9 +22,13 @@ export class Input {
   isEnded = false;
   /** The total of received bytes of this object. */
   receivedBytes = 0;
+  /**
+   * The transport is believed that it is drained. This saves a recv each time. It is wrong only if recv stops at urgent
+   * data: then an edge-triggered event is lost, a level-triggered one is not.
+   */
+  trustsTransport = true;
   /** The poller has reported a hang-up, so more may follow after a short read. */
   #isHungUp = false;
-  readonly #trustsTransport: boolean;
   bytes: Bytes = NOTHING;
   /** A view of `bytes` while they are in a slot; otherwise null. */
   view: DataView | null = null;
@@ -32,14 +36,6 @@ export class Input {
   end = 0;
   /** The number of bytes of an incomplete head that were already examined. */
   scanned = 0;
-
-  /**
-   * `trustsTransport`: the transport is believed that it is drained. This saves a recv each time. It is wrong only if recv
-   * stops at urgent data: then an edge-triggered event is lost, a level-triggered one is not.
-   */
-  constructor(trustsTransport = true) {
-    this.#trustsTransport = trustsTransport;
-  }
 
   get isEmpty(): boolean {
     return this.start === this.end;
@@ -62,7 +58,7 @@ export class Input {
    */
   take(buffers: Buffers, slot: Slot, count: number, isDrained: boolean): number {
     if (count > 0) {
-      this.isReadable = !isDrained || this.#isHungUp || !this.#trustsTransport;
+      this.isReadable = !isDrained || this.#isHungUp || !this.trustsTransport;
       this.receivedBytes += count;
       this.#append(slot, count);
       return count;

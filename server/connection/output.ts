@@ -4,18 +4,15 @@
  */
 import { EAGAIN, EINTR, EIO } from "../../ffi/libc/errno.ts";
 import { bodyMemory } from "../http/body_memory.ts";
-import { encodeUtf8 } from "../http/characters.ts";
-import { CLOSE_AND_BLANK_LINE } from "../http/persistence.ts";
-import { FileBody } from "../http/file_body.ts";
-import { HttpResponse } from "../http/response.ts";
+import type { FileBody } from "../http/file_body.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "../limits.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const CHUNKED = encodeUtf8("Transfer-Encoding: chunked\r\n");
-
+/** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
+const ENQUEUED_BYTES_MIN = 128;
 /** Bytes. Freeing smaller copies at once saves too little memory. */
 const FREED_BYTES_MIN = 16 * 1024;
 /** Buffers of copies that only this module has. */
@@ -57,6 +54,8 @@ export const Flushed = {
 /** The output of one connection. Short responses are collected in the shared gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
+  /** The element that {@linkcode enqueue} has added last. */
+  #growing: Bytes | null = null;
   /** How many elements, from the first on, are counted as held in memory, because they waited for a later turn. */
   #heldCount = 0;
   /** Bytes that were appended since the connection began. */
@@ -91,11 +90,23 @@ export class Output {
     }
   }
 
-  /** Appends a copy of `bytes` outside of this connection's turn. Returns how many bytes wait in memory now. */
-  enqueue(bytes: Uint8Array): number {
+  /** Appends a copy of `bytes` outside of this connection's turn, in one buffer with what was appended so before. */
+  enqueue(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
     this.appendedBytes += bytes.length;
-    if (bytes.length > 0) this.#queue.push(new Uint8Array(bytes));
-    return this.queuedBytes;
+    const at = this.#queue.length - 1;
+    const last = at >= this.#heldCount && this.#queue[at] === this.#growing ? this.#growing : null;
+    const length = last === null ? 0 : last.length;
+    let joined: Bytes;
+    if (last !== null && last.byteOffset + length + bytes.length <= last.buffer.byteLength) {
+      joined = new Uint8Array(last.buffer, last.byteOffset, length + bytes.length);
+    } else {
+      const buffer = new ArrayBuffer(Math.max(2 * length, length + bytes.length, ENQUEUED_BYTES_MIN));
+      joined = new Uint8Array(buffer, 0, length + bytes.length);
+      if (last !== null) joined.set(last);
+    }
+    joined.set(bytes, length);
+    this.#queue[last === null ? at + 1 : at] = this.#growing = joined;
   }
 
   /** The number of bytes in memory that wait to be sent. */
@@ -111,44 +122,11 @@ export class Output {
     this.#queue.push(bytes);
   }
 
-  /** Sends the bytes of `response` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
-  sendAlone(transport: Transport, fd: number, buffers: Buffers, response: HttpResponse): number {
+  /** Sends `bytes` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
+  sendAlone(transport: Transport, fd: number, buffers: Buffers, bytes: Bytes): number {
     if (this.#queue.length > 0 || this.hasGathered(buffers)) return 0;
-    if (HttpResponse.sentTail(response) !== null) return 0;
-    const bytes = HttpResponse.sentBytes(response);
     const sent = transport.send(fd, bytes, bytes.length, false);
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
-  }
-
-  /** Appends the head of `response` from byte `from` on, as a copy: all clients share the head, and its date will change. */
-  appendHead(
-    buffers: Buffers,
-    response: HttpResponse,
-    closes: boolean,
-    isChunked: boolean,
-    from = 0,
-  ): void {
-    const { headLength, fieldsLength } = response;
-    const bytes = HttpResponse.sentBytes(response);
-    if (!closes && !isChunked) {
-      if (from < headLength) this.append(buffers, bytes, from, headLength);
-      return;
-    }
-    this.append(buffers, bytes, 0, fieldsLength);
-    if (isChunked) this.append(buffers, CHUNKED, 0, CHUNKED.length);
-    if (closes) this.append(buffers, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
-    else this.append(buffers, bytes, fieldsLength, headLength);
-  }
-
-  /** Appends the body of `response`, from byte `from` of the whole response on. A body that is a stream is not appended. */
-  appendBody(buffers: Buffers, response: HttpResponse, from: number): void {
-    const { headLength } = response;
-    const bytes = HttpResponse.sentBytes(response);
-    const tail = HttpResponse.sentTail(response);
-    const bodyFrom = Math.max(from, headLength);
-    if (bodyFrom < bytes.length) this.appendShared(buffers, bytes.subarray(bodyFrom));
-    if (tail instanceof Uint8Array) this.appendShared(buffers, tail);
-    else if (tail instanceof FileBody) this.appendFile(buffers, tail);
   }
 
   /** Appends a part of a file. It is closed when it is sent, or by {@linkcode discard}. */

@@ -8,33 +8,27 @@
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import { abort } from "../embedder/abort.ts";
 import { Backlog } from "../connection/pending_bytes.ts";
-import { ByteConnection } from "../protocols/bytes/bytes.ts";
+import { Bytes } from "../protocols/bytes/bytes.ts";
 import { Cancelled } from "./cancelled.ts";
-import type { ConnectionKeeper } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { HandlerContext } from "../connection/handler.ts";
-import type { HttpRequest } from "../http/request.ts";
 import { HttpResponse } from "../http/response.ts";
+import type { Exchange } from "../exchange/exchange.ts";
+import { Http1 } from "../protocols/http1/http1.ts";
+import { RequestExchange } from "./request_exchange.ts";
 import type { Session } from "../protocols/bytes/session.ts";
 import { RequestContext } from "../exchange/request_context.ts";
-import { SequentialHttpConnection } from "./request_queue.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
-import { Interest } from "../loop/poller.ts";
-import { Timer } from "../loop/timer.ts";
+import { type Waiting, Waits } from "./waits.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
+type Chunk = Uint8Array<ArrayBuffer>;
 
 /** Serves one client. When it returns, the connection is closed. */
 export interface Coroutine {
   (connection: CoroutineConnection): Promise<void>;
   /** True if a client that is rejected for lack of room may get an HTTP response. */
   readonly speaksHttp?: boolean;
-}
-
-/** The functions of a pending promise. */
-interface Waiting<T> {
-  resolve(value: T): void;
-  reject(error: Error): void;
 }
 
 /**
@@ -48,34 +42,37 @@ export class CoroutineConnection {
   /** The longest duration of the connection in milliseconds. For bytes only. To be set before the first `await`. */
   timeoutMs: number | undefined = undefined;
   readonly #shared: ConnectionContext;
-  #http: SequentialHttpConnection | null = null;
-  #bytes: ByteConnection | null = null;
-  readonly #keeper: ConnectionKeeper;
+  readonly #connection: Connection;
   readonly #fd: number;
-  // Created on demand, because most coroutines use neither, and there are many connections.
-  #controller: AbortController | null = null;
-  #sleepers: Map<Timer, Waiting<void>> | null = null;
-  /** True while the coroutine runs, or waits for something else than this connection. The loop must not block then. */
-  #isRunning = false;
+  #http: Http1 | null = null;
+  #bytes: Bytes | null = null;
+  #controller: AbortController | null = null; // created on demand, because there are many connections
+  readonly #waits: Waits;
   #cancelled: Cancelled | null = null;
   /** Received bytes that the coroutine has not read. */
   readonly #held = new Backlog();
   #isEnded = false;
-  /** A received request that the coroutine has not taken; null if there is none. */
-  #request: HttpRequest | null = null;
-  #reader: Waiting<Bytes | null> | null = null;
-  #taker: Waiting<IteratorResult<HttpRequest>> | null = null;
+  /** The last request that has arrived; null before the first. */
+  #exchange: Exchange | null = null;
+  /** True if the coroutine has not taken it. */
+  #isUntaken = false;
+  /** True from a response until all of it is sent. */
+  #isSending = false;
+  #reader: Waiting<Chunk | null> | null = null;
+  #taker: Waiting<IteratorResult<RequestExchange>> | null = null;
   #writers: Waiting<void>[] = [];
 
-  /** Runs `coroutine` for `fd`, a client that was just accepted. */
-  static run(coroutine: Coroutine, fd: number, context: ConnectionContext, keeper: ConnectionKeeper): void {
-    new CoroutineConnection(fd, context, keeper).#run(coroutine);
+  /** Runs `coroutine` for `connection`, whose client was just accepted. */
+  static run(coroutine: Coroutine, connection: Connection): void {
+    new CoroutineConnection(connection).#run(coroutine);
   }
 
-  private constructor(fd: number, context: ConnectionContext, keeper: ConnectionKeeper) {
+  private constructor(connection: Connection) {
+    const { fd, context } = connection;
+    this.#connection = connection;
     this.#fd = fd;
     this.#shared = context;
-    this.#keeper = keeper;
+    this.#waits = new Waits(context.reactor);
     this.address = context.clientAddresses.address(fd);
   }
 
@@ -113,7 +110,7 @@ export class CoroutineConnection {
     if (received !== null) return received;
     if (this.#isEnded) return null;
     this.#throwIfCancelled();
-    const promise = this.#wait<Bytes | null>((waiting) => this.#reader = waiting);
+    const promise = this.#waits.wait<Chunk | null>((waiting) => this.#reader = waiting);
     bytes.awaitClient();
     return promise;
   }
@@ -124,92 +121,107 @@ export class CoroutineConnection {
     this.#throwIfCancelled();
     connection.write(bytes);
     this.#throwIfCancelled();
-    if (connection.isBlocked) return this.#wait((waiting) => this.#writers.push(waiting));
+    if (connection.isBlocked) return this.#waits.wait((waiting) => this.#writers.push(waiting));
   }
 
-  /** Iterates over the requests, each to be answered by {@linkcode respond}. @throws {TypeError} if it transports bytes */
-  requests(): AsyncIterable<HttpRequest> {
+  /**
+   * Iterates over the requests, each to be answered by its `respond`. The next one is read after that.
+   * @throws {TypeError} if the connection transports bytes
+   */
+  requests(): AsyncIterable<RequestExchange> {
     if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
-    this.#http ??= new SequentialHttpConnection(this.#shared, this.#keeper, {
-      arrived: (request) => this.#arrived(request),
-      sent: () => this.#wakeWriters(),
+    this.#http ??= new Http1(this.#connection, {
+      arrived: (exchange) => this.#arrived(exchange),
+      sent: () => this.#sent(),
       closed: () => this.#closed(),
     });
     // `for await` also accepts results that are not promises, but its type does not.
-    const iterator = { next: () => this.#next() } as unknown as AsyncIterator<HttpRequest>;
+    const iterator = { next: () => this.#next() } as unknown as AsyncIterator<RequestExchange>;
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
   /** Answers the last request; resolves when all is sent. @throws {Cancelled} @throws {TypeError} if no request waits */
   respond(response: HttpResponse): void | Promise<void> {
+    return this.#respond(response, () => this.#isUntaken ? null : this.#exchange);
+  }
+
+  /** Answers what `find` returns; null if the request to answer is not there any more. */
+  #respond(response: HttpResponse, find: () => Exchange | null): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
     if (this.#shared.reactor.isParked) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#shared.reactor.post(() => resolve(new Promise((settle) => settle(this.respond(response)))));
-      promise.catch(() => {}); // as in `#wait`
+      this.#shared.reactor.post(() =>
+        resolve(new Promise((settle) => settle(this.#respond(response, find))))
+      );
+      promise.catch(() => {}); // as in `Waits.wait`
       return promise;
     }
-    const connection = this.#http;
-    // A request that has arrived but was not taken yet is not the one to answer.
-    if (connection === null || !connection.isAwaiting || this.#request !== null) {
+    const exchange = find();
+    const { retired } = this.#connection;
+    if (exchange === null || exchange.isAnswered || retired) {
       response.discard();
-      if (connection?.retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
+      if (retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
       this.#throwIfCancelled();
       throw new TypeError("There is no request that waits for this response");
     }
-    if (connection.send(response)) return;
+    this.#isSending = true;
+    try {
+      exchange.respond(response);
+      this.#connection.proceed();
+    } catch (error) { // the coroutine gets it, and the loop would not hear of it
+      this.#shared.reactor.retire(this.#connection);
+      throw error;
+    }
+    if (!this.#isSending) return;
     this.#throwIfCancelled();
-    return this.#wait((waiting) => this.#writers.push(waiting));
+    return this.#waits.wait((waiting) => this.#writers.push(waiting));
   }
 
   /** Resolves after `ms` milliseconds. @throws {Cancelled} */
   sleep(ms: number): Promise<void> {
     this.#throwIfCancelled();
-    const { reactor } = this.#shared;
-    const untilMs = performance.now() + Math.max(Number(ms) || 0, 0); // NaN counts as 0
-    const sleepers: Map<Timer, Waiting<void>> = this.#sleepers ??= new Map();
-    return this.#wait((waiting) => {
-      const timer = new Timer(() => {
-        sleepers.delete(timer);
-        this.#wake(() => waiting.resolve());
-      });
-      sleepers.set(timer, waiting);
-      reactor.post(() => {
-        if (sleepers.has(timer)) reactor.expireAt(timer, untilMs);
-      });
-    });
+    return this.#waits.sleep(ms);
   }
 
   async #run(coroutine: Coroutine): Promise<void> {
-    this.#isRunning = true;
-    this.#shared.reactor.countPending(1);
+    this.#waits.wake();
     let failure: unknown = null;
     const running = new Promise<void>((resolve) => resolve(coroutine(this))); // an exception becomes a rejection
-    if (this.#http !== null) this.#open(this.#http);
-    else this.#speakBytes();
+    if (this.#http === null) this.#speakBytes();
+    else {
+      const { reactor, limits } = this.#shared;
+      this.#connection.speak(this.#http);
+      this.#connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
+      this.#connection.start();
+    }
     try {
       await running;
     } catch (error) {
       failure = error ?? new Error("A coroutine threw nothing");
     }
-    this.#block();
+    this.#waits.block();
     this.#shared.reactor.post(() => this.#end(failure));
   }
 
   /** Ends the connection after the coroutine has ended. */
   #end(failure: unknown): void {
-    const isAwaiting = this.#http?.isAwaiting === true; // the failure then becomes a response
-    if (failure !== null && failure !== this.#cancelled && !isAwaiting) this.#shared.onHandlerError(failure);
-    this.#http?.end(failure, this.#request === null);
+    const exchange = this.#isAwaiting ? this.#exchange : null; // the failure then becomes a response
+    if (failure !== null && failure !== this.#cancelled && exchange === null) {
+      this.#shared.onHandlerError(failure);
+    }
+    if (exchange !== null && (!this.#isUntaken || failure !== null)) {
+      exchange.fail(failure ?? new Error("The coroutine ended before it responded"));
+    }
+    this.#http?.close();
     this.#bytes?.end();
   }
 
-  #open(connection: SequentialHttpConnection): void {
-    connection.attach(this.#fd, Interest.NONE);
-    connection.start();
+  /** True if the last request is not answered. */
+  get #isAwaiting(): boolean {
+    return this.#exchange?.isAnswered === false && !this.#connection.retired;
   }
 
-  #speakBytes(): ByteConnection {
+  #speakBytes(): Bytes {
     if (this.#http !== null) throw new TypeError("This connection speaks HTTP: use requests() and respond()");
     if (this.#bytes !== null) return this.#bytes;
     const session: Session & { readonly owner: CoroutineConnection } = {
@@ -228,11 +240,10 @@ export class CoroutineConnection {
         return this.owner.#patienceMs;
       },
     };
-    const connection = new ByteConnection(this.#shared, this.#keeper, () => session);
-    this.#bytes = connection;
-    connection.attach(this.#fd, Interest.NONE);
-    if (connection.retired) this.#closed(); // the poller failed to watch it, and there is no session to inform
-    return connection;
+    const bytes = this.#bytes = new Bytes(this.#connection, () => session);
+    bytes.start();
+    if (this.#connection.retired) this.#closed(); // the poller failed to watch it, and there is no session to inform
+    return bytes;
   }
 
   /** The idle timeout in milliseconds, which depends on what the coroutine waits for. */
@@ -246,7 +257,7 @@ export class CoroutineConnection {
     if (reader !== null) {
       this.#reader = null;
       const copy = new Uint8Array(bytes);
-      return this.#wake(() => reader.resolve(copy));
+      return this.#waits.wake(() => reader.resolve(copy));
     }
     this.#held.add(bytes);
     // Receiving goes on until then, so that the client's end after a few more bytes is noticed.
@@ -257,33 +268,43 @@ export class CoroutineConnection {
     this.#isEnded = true;
     const reader = this.#reader;
     this.#reader = null;
-    if (reader !== null) this.#wake(() => reader.resolve(null));
+    if (reader !== null) this.#waits.wake(() => reader.resolve(null));
   }
 
-  #arrived(request: HttpRequest): void {
+  #arrived(exchange: Exchange): void {
+    this.#exchange = exchange;
     const taker = this.#taker;
     if (taker === null) {
-      this.#request = request;
+      this.#isUntaken = true;
       return;
     }
     this.#taker = null;
-    this.#wake(() => taker.resolve({ value: request, done: false }));
+    this.#waits.wake(() => taker.resolve({ value: this.#take(exchange), done: false }));
   }
 
-  #next(): IteratorResult<HttpRequest> | Promise<IteratorResult<HttpRequest>> {
-    const request = this.#request;
-    this.#request = null;
+  #take(exchange: Exchange): RequestExchange {
+    this.#isUntaken = false;
+    return new RequestExchange(exchange.request!, (response) => this.#respond(response, () => exchange));
+  }
+
+  #next(): IteratorResult<RequestExchange> | Promise<IteratorResult<RequestExchange>> {
     if (this.#cancelled !== null) return { value: undefined, done: true };
-    if (request !== null) return { value: request, done: false };
+    if (this.#isUntaken) return { value: this.#take(this.#exchange!), done: false };
     if (this.#taker !== null) throw new TypeError("Another taker of this connection's requests is waiting");
-    if (this.#http!.isAwaiting) throw new TypeError("Respond to the last request before taking the next one");
-    return this.#wait((waiting) => this.#taker = waiting);
+    if (this.#isAwaiting) throw new TypeError("Respond to the last request before taking the next one");
+    return this.#waits.wait((waiting) => this.#taker = waiting);
+  }
+
+  #sent(): void {
+    if (!this.#isSending) return;
+    this.#isSending = false;
+    this.#wakeWriters();
   }
 
   #wakeWriters(): void {
     const writers = this.#writers;
     this.#writers = [];
-    for (const writer of writers) this.#wake(() => writer.resolve());
+    for (const writer of writers) this.#waits.wake(() => writer.resolve());
   }
 
   #closed(): void {
@@ -291,42 +312,16 @@ export class CoroutineConnection {
     const { reader, taker, writers } = { reader: this.#reader, taker: this.#taker, writers: this.#writers };
     this.#reader = this.#taker = null;
     this.#writers = [];
-    if (taker !== null) this.#wake(() => taker.resolve({ value: undefined, done: true }));
+    if (taker !== null) this.#waits.wake(() => taker.resolve({ value: undefined, done: true }));
     for (const waiting of reader === null ? writers : [reader, ...writers]) {
-      this.#wake(() => waiting.reject(cancelled));
+      this.#waits.wake(() => waiting.reject(cancelled));
     }
-    for (const [timer, waiting] of this.#sleepers ?? []) {
-      this.#shared.reactor.expireAt(timer, Infinity);
-      this.#wake(() => waiting.reject(cancelled));
-    }
-    this.#sleepers?.clear();
+    this.#waits.cancelSleeps(cancelled);
     if (this.#controller !== null) abort(this.#controller, cancelled, this.#shared.onHandlerError);
-    this.#block(); // whatever else the coroutine waits for, the loop need not wait
+    this.#waits.block(); // whatever else the coroutine waits for, the loop need not wait
   }
 
   #throwIfCancelled(): void {
     if (this.#cancelled !== null) throw this.#cancelled;
-  }
-
-  /** Returns a promise that only the loop can settle. */
-  #wait<T>(enlist: (waiting: Waiting<T>) => void): Promise<T> {
-    this.#block();
-    const promise = new Promise<T>((resolve, reject) => enlist({ resolve, reject }));
-    promise.catch(() => {}); // a rejection that the coroutine does not await must not end the process
-    return promise;
-  }
-
-  #block(): void {
-    if (!this.#isRunning) return;
-    this.#isRunning = false;
-    this.#shared.reactor.countPending(-1);
-  }
-
-  #wake(settle: () => void): void {
-    if (!this.#isRunning) {
-      this.#isRunning = true;
-      this.#shared.reactor.countPending(1);
-    }
-    settle();
   }
 }

@@ -15,8 +15,8 @@ export function requestCoroutine(handler: Handler): Coroutine {
   }
   const coroutine: Coroutine = async (connection) => {
     const { context } = connection;
-    for await (const request of connection.requests()) {
-      await connection.respond(await handler(request, context));
+    for await (const exchange of connection.requests()) {
+      await exchange.respond(await handler(exchange.request, context));
     }
   };
   return Object.assign(coroutine, { speaksHttp: true });

@@ -1,25 +1,37 @@
 /**
- * A request and its response that take more than one turn.
+ * A request and its response that take more than one turn: a promised response, a body on its way to the handler, or a
+ * response that is produced while it is sent.
+ *
+ * A response with a stream is sent piece by piece. The next piece is requested once the client has taken the one before.
+ * The head waits for the first piece, so a failure before that can be answered with 500. It waits for a second at most,
+ * because the client may need the head alone. The head of an event stream does not wait.
  * @module
  */
 import { abort } from "../embedder/abort.ts";
+import type { ConnectionContext } from "../connection/context.ts";
+import { MinimumRate } from "../connection/minimum_rate.ts";
+import { bodyMemory } from "../http/body_memory.ts";
+import { HttpError } from "../http/http_error.ts";
 import type { HttpRequest } from "../http/request.ts";
-import type { RequestBody } from "../http/request_body.ts";
-import { HttpResponse } from "../http/response.ts";
-import type { ResponseStream } from "./response_stream.ts";
-
-/** Returns the error for a handler that returns something else than a response. */
-export function noResponse(): TypeError {
-  return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
-}
+import { RequestBody } from "../http/request_body.ts";
+import type { HttpResponse } from "../http/response.ts";
+import {
+  ABANDONED_TIMEOUT_MS,
+  EVENT_STREAM_END_MS,
+  NO_ROOM_PAUSE_MS,
+  STREAM_HEAD_HELD_MS,
+} from "../limits.ts";
+import { Timer } from "../loop/timer.ts";
+import { bodyTimeoutMs, failureResponse, sendable } from "./answer.ts";
+import type { Carrier } from "./carrier.ts";
+import { errorResponse } from "./error_response.ts";
+import { PendingResponse } from "./pending_response.ts";
+import { ResponseStream } from "./response_stream.ts";
 
 /** A request that takes longer than its turn, and its response. A request that is answered at once has no exchange. */
 export class Exchange {
   request: HttpRequest | null = null;
-  /**
-   * The turn in which the request was complete, in milliseconds of the reactor's clock (`Reactor.turnMs`); 0 during
-   * that turn.
-   */
+  /** The turn in which the request was complete, in milliseconds of the reactor's clock; 0 during that turn. */
   startMs = 0;
   /** The body of the request while the handler may read it; null otherwise. */
   body: RequestBody | null = null;
@@ -27,39 +39,48 @@ export class Exchange {
   isContinued = false;
   /** True once there is a response. A later result of the handler is dropped. */
   isAnswered = false;
-  /** The response is a stream of server-sent events, which has no end of its own. */
-  isEventStream = false;
-  /** The source of the response's body while it is produced; null otherwise. */
-  stream: ResponseStream | null = null;
-  /** The response, while its head waits for the first piece of {@linkcode stream}; null otherwise. */
-  held: HttpResponse | null = null;
+  /** Called instead of waiting further for an answer once the client counts as gone; null to wait. */
+  onAbandoned: (() => void) | null = null;
+  readonly #carrier: Carrier<Exchange>;
+  readonly #context: ConnectionContext;
+  /** Null until it is needed. */
+  #timer: Timer | null = null;
+  /** True while the timer is that of the body. */
+  #awaitsBody = false;
+  /** The instant by which the handler must have answered; Infinity for a stream. */
+  #deadlineMs = Infinity;
+  #pending: PendingResponse | null = null;
+  #stream: ResponseStream | null = null;
+  /** The response, while its head waits for the first piece of the stream; null otherwise. */
+  #held: HttpResponse | null = null;
   /** The instant at which the head is sent even without a piece. */
-  heldUntilMs = 0;
-  /** The instant by which the handler must have answered. */
-  deadlineMs: number = Infinity;
-  /** What the deadline of the connection is about; null if none is set. */
-  wait: "handler" | "head" | "sending" | "leaving" | "body" | null = null;
-  /** True once the body was waited for. */
-  hasBodyRate = false;
-  #promise: Promise<unknown> | null = null;
-  #release: () => void = () => {};
+  #heldUntilMs = 0;
+  /** The response is a stream of server-sent events, which has no end of its own. */
+  #isEventStream = false;
+  /** The rate at which the body arrives; null if it never had to be waited for. */
+  #bodyRate: MinimumRate | null = null;
   #controller: AbortController | null = null;
   #reason: Error | null = null;
-  readonly #report: (error: unknown) => void;
+  #isOver = false;
 
-  /** `report` is called for exceptions of the embedder's code after the request is over. */
-  constructor(report: (error: unknown) => void) {
-    this.#report = report;
+  constructor(carrier: Carrier<Exchange>) {
+    this.#carrier = carrier;
+    this.#context = carrier.connection.context;
   }
 
-  /** True once the client counts as gone. */
-  get isAbandoned(): boolean {
-    return this.#reason !== null;
+  /** True if a response with a stream is being sent, or its head is held. */
+  get isStreaming(): boolean {
+    return this.#stream !== null;
   }
 
   /** True if the client counts as gone, and nothing was sent to it. */
   get isUnwanted(): boolean {
-    return this.isAbandoned && !this.isAnswered;
+    return this.#reason !== null && !this.isAnswered;
+  }
+
+  /** True if nothing of a response was sent. */
+  get isUnanswered(): boolean {
+    return !this.isAnswered || this.#held !== null;
   }
 
   /** Aborted when the client is gone, or the handler has taken too long. */
@@ -71,43 +92,242 @@ export class Exchange {
     return this.#controller.signal;
   }
 
-  /** Sets the promise of the handler's response. `release` tells the loop that the result is no longer needed. */
-  await(promise: Promise<unknown>, release: () => void): void {
-    this.#promise = promise;
-    this.#release = release;
+  /** Creates the body, to which the carrier passes what arrives. */
+  openBody(): RequestBody {
+    return this.body = new RequestBody(() => this.#context.reactor.post(() => this.#bodyWanted()));
   }
 
-  /** Marks the promise as settled and used. */
-  settled(): void {
-    this.#promise = null;
-  }
-
-  /** Stops waiting for the promise. A response that comes later is discarded, which frees its file or stream. */
-  release(): void {
-    const promise = this.#promise;
+  /** Waits for {@linkcode respond}, which is called with the result of `promise` if there is one. */
+  wait(promise: Promise<HttpResponse> | null): void {
+    const { reactor, onHandlerError } = this.#context;
+    this.handlerStarts();
     if (promise === null) return;
-    this.#promise = null;
-    this.#release();
-    // A late exception of the handler is dropped. An exception while a late response is discarded is reported.
-    promise.then((response) => {
-      try {
-        if (response instanceof HttpResponse) response.discard();
-      } catch (error) {
-        this.#report(error);
-      }
-    }, () => {});
+    this.#pending = new PendingResponse(
+      promise,
+      reactor,
+      this.#carrier.connection,
+      (response) => this.#continue(() => this.respond(response)),
+      (error) => this.#continue(() => this.fail(error)),
+      onHandlerError,
+    );
   }
 
-  /** Undoes the response, because its stream failed before the first byte. */
-  takeBack(): void {
-    this.held = this.stream = null;
-    this.isAnswered = false;
+  /** Gives the handler its time to answer, from now on. */
+  handlerStarts(): void {
+    const { reactor, limits } = this.#context;
+    if (!this.isAnswered) this.#deadlineMs = reactor.now + limits.handlerTimeoutMs;
+  }
+
+  /** Answers with an exception of the handler. */
+  fail(error: unknown): void {
+    this.respond(failureResponse(error, this.#context));
+  }
+
+  /** Answers. To be followed by `connection.proceed()`, unless the carrier calls it. */
+  respond(given: HttpResponse): void {
+    const response = sendable(given, this.request!, this.#context);
+    const { stream } = response;
+    this.isAnswered = true;
+    if (stream === null || this.request!.method === "HEAD") return this.#carrier.respond(this, response);
+    try {
+      this.#stream = new ResponseStream(stream);
+    } catch (error) { // the stream has another reader
+      return this.fail(error);
+    }
+    this.#isEventStream = response.isEventStream;
+    this.#deadlineMs = Infinity;
+    this.#held = response;
+    this.#heldUntilMs = this.#context.reactor.now + STREAM_HEAD_HELD_MS;
+    if (this.body?.isTouched) this.#carrier.wantBody(this); // the response may be made of the body
+    if (this.#isEventStream) this.#releaseHead();
+  }
+
+  #releaseHead(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    this.#carrier.respond(this, held);
+    if (this.#context.isDraining) this.drain();
+  }
+
+  /**
+   * Answers in place of the handler, which is not waited for any longer: it took too long (503), or the body is malformed
+   * (400), too large (413), or late (408).
+   */
+  dismiss(status: number): void {
+    const reason = status === 503 ? "The handler took too long" : "The body did not arrive";
+    this.#abort(new HttpError(status, reason));
+    if (this.isAnswered) return this.#carrier.reset(this); // in the middle of a stream
+    this.#pending?.release();
+    this.respond(errorResponse(status, [], status !== 503));
+  }
+
+  /** Sets the timer for what is waited for, and requests the next piece of a stream. To be called after each turn's work. */
+  update(): void {
+    const { reactor } = this.#context;
+    const { isBlocked, receivedBytes } = this.#carrier;
+    if (this.#isOver) return;
+    if (this.#awaitsBody) this.#bodyRate!.pause(reactor.now, receivedBytes);
+    this.#awaitsBody = false;
+    if (isBlocked) this.#expireAt(Infinity); // the connection has a deadline for it
+    else if (this.#held !== null) this.#expireAt(this.#heldUntilMs);
+    else if (this.#isLeaving) {
+      const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
+      this.#expireAt(this.#isEventStream ? Math.min(leavesMs, this.#deadlineMs) : leavesMs);
+    } else if (this.body?.isAwaited) {
+      if (this.#bodyRate !== null) this.#bodyRate.resume(reactor.now);
+      else (this.#bodyRate = new MinimumRate()).begin(reactor.now, receivedBytes);
+      this.#awaitsBody = true;
+      this.#expireAt(this.#bodyRate.nextMs(reactor.now, bodyTimeoutMs(this.isAnswered, this.#context)));
+    } else this.#expireAt(this.#deadlineMs);
+    this.#pump();
+  }
+
+  #expireAt(deadlineMs: number): void {
+    if (deadlineMs === Infinity && this.#timer === null) return;
+    this.#timer ??= new Timer(() => this.#onDeadline());
+    this.#context.reactor.expireAt(this.#timer, deadlineMs);
+  }
+
+  /** True if the client may be gone, and the producer of the response does not know yet. */
+  get #isLeaving(): boolean {
+    return this.#carrier.mayHaveLeft && (this.isAnswered || this.#reason === null);
+  }
+
+  #onDeadline(): void {
+    try {
+      this.#continue(() => this.#overdue());
+    } catch (error) { // as if it came from a callback of the connection
+      this.#context.reactor.retire(this.#carrier.connection);
+      throw error;
+    }
+  }
+
+  #overdue(): void {
+    const { reactor, limits: { receiveRateMin } } = this.#context;
+    if (this.#carrier.isBlocked) return;
+    if (this.#isEventStream && this.#context.isDraining && reactor.now >= this.#deadlineMs) {
+      this.#stream!.cancel(new DOMException("The server is to stop", "AbortError"));
+      return this.#finish();
+    }
+    if (this.#stream?.isReading === false) return; // it has paused, and `update` goes on with it
+    if (this.#held !== null) return reactor.now >= this.#heldUntilMs ? this.#releaseHead() : undefined;
+    if (this.#isLeaving) {
+      this.#abort(new DOMException("The client ended its half of the connection", "AbortError"));
+      if (this.isAnswered) return this.#carrier.reset(this); // a stream without a byte for the client
+      // The handler knows by its signal, and may still answer unless the server is stopping.
+      return this.#context.isDraining ? this.#carrier.reset(this) : this.onAbandoned?.();
+    }
+    if (!this.body?.isAwaited) return this.dismiss(503);
+    const { receivedBytes } = this.#carrier;
+    const timeoutMs = bodyTimeoutMs(this.isAnswered, this.#context);
+    if (this.#bodyRate!.isTooSlow(reactor.now, receivedBytes, timeoutMs, receiveRateMin)) this.dismiss(408);
+  }
+
+  /** Does `work` outside of the connection's turn, and then what follows from it. */
+  #continue(work: () => void): void {
+    if (this.#isOver) return;
+    work();
+    this.#carrier.connection.proceed();
+  }
+
+  /** Called when the handler waits for more of the body. */
+  #bodyWanted(): void {
+    this.#continue(() => {
+      this.handlerStarts(); // it is making progress
+      this.#releaseHead(); // the client may wait for the head before it sends more
+      this.#carrier.wantBody(this);
+    });
+  }
+
+  /** Requests the next piece of the response's stream, once everything before is sent. */
+  #pump(): void {
+    const stream = this.#stream;
+    if (stream === null || stream.isReading || this.#carrier.isBlocked) return;
+    const { reactor } = this.#context;
+    const untilMs = reactor.now < stream.dueMs ? stream.dueMs : bodyMemory.isFull // other bodies take too much memory
+      ? reactor.now + NO_ROOM_PAUSE_MS
+      : 0;
+    if (untilMs > 0) return this.#expireAt(Math.min(untilMs, this.#deadlineMs));
+    reactor.suspend(
+      this.#carrier.connection,
+      stream.read(reactor.now),
+      (part) => this.#continue(() => this.#streamed(stream, part)),
+      (error) => this.#continue(() => this.#streamFailed(stream, error)),
+    );
+  }
+
+  #streamed(stream: ResponseStream, result: ReadableStreamReadResult<Uint8Array>): void {
+    if (this.#stream !== stream) return; // the stream was ended meanwhile
+    let piece: Uint8Array<ArrayBuffer> | null;
+    try {
+      piece = stream.take(result);
+    } catch (error) {
+      stream.cancel(error as Error);
+      return this.#streamFailed(stream, error);
+    }
+    const hasBytes = piece !== null && piece.length > 0;
+    if (piece === null || hasBytes || stream.excess !== null) this.#releaseHead();
+    if (hasBytes) this.#carrier.write(this, piece!);
+    if (stream.excess !== null) this.#context.onHandlerError(stream.excess);
+    if (piece === null || stream.excess !== null) this.#finish();
+  }
+
+  #finish(): void {
+    this.#stream = null;
+    this.#carrier.finish(this);
+  }
+
+  /**
+   * Handles a failed stream. Before its first byte the response is a 500. After that it is broken off, so the client notices
+   * the truncation.
+   */
+  #streamFailed(stream: ResponseStream, error: unknown): void {
+    if (this.#stream === stream && this.#held !== null) {
+      this.#held = this.#stream = null;
+      return this.fail(error);
+    }
+    this.#context.onHandlerError(error);
+    this.#carrier.reset(this);
+  }
+
+  /** Prepares an event stream for the stop of the server: aborts its signal and gives it a moment to end. */
+  drain(): void {
+    if (!this.#isEventStream || this.#stream === null) return;
+    this.#abort(new DOMException("The server is to stop", "AbortError"));
+    this.#deadlineMs = this.#context.reactor.now + EVENT_STREAM_END_MS;
+    if (this.#timer === null || this.#timer.deadlineMs > this.#deadlineMs) {
+      this.#expireAt(this.#deadlineMs); // the stream may pause until then
+    }
   }
 
   /** Aborts the signal and fails the body, because the result of the exchange is not needed any more. */
-  abort(reason: Error): void {
+  #abort(reason: Error): void {
     this.#reason ??= reason;
     this.body?.fail(reason);
-    if (this.#controller !== null) abort(this.#controller, reason, this.#report);
+    if (this.#controller !== null) abort(this.#controller, reason, this.#context.onHandlerError);
+  }
+
+  /** Ends the exchange, because its response is complete. The rest of the body is dropped. */
+  end(): void {
+    this.stop();
+    this.isAnswered = true;
+    this.#stream = null;
+    this.body?.fail(new Error("The response was complete before the body was read"));
+  }
+
+  /** Stops waiting for an answer, because none can be sent any more. */
+  stop(): void {
+    this.#isOver = true;
+    if (this.#timer !== null) this.#context.reactor.cancel(this.#timer);
+  }
+
+  /** Ends the exchange, because the client is gone. */
+  onClosed(): void {
+    const reason = new DOMException("The client is gone", "AbortError");
+    this.stop();
+    this.#abort(reason);
+    this.#pending?.release();
+    this.#stream?.cancel(reason);
   }
 }

@@ -5,13 +5,14 @@
  */
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
-import { Connection, type ConnectionKeeper, STATES } from "../connection/connection.ts";
+import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
-import { HttpConnection } from "../protocols/http1/http1.ts";
+import { type ConnectionKeeper, STATES } from "../connection/state.ts";
+import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
 import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
-import { type Admission, ProxyGate } from "../protocols/proxy/proxy.ts";
+import { Proxy } from "../protocols/proxy/proxy.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
@@ -19,16 +20,15 @@ import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from ".
 const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
 
-/** Serves a client that was just accepted as `fd`, in phase one. */
-export type Service = (fd: number, context: ConnectionContext, keeper: ConnectionKeeper) => void;
+/** Makes a connection, whose client was just accepted, speak a protocol. Called in phase one. */
+export type Service = (connection: Connection) => void;
 
 /** The table of all connections of a server. It is also the source that the reactor wakes for an idle connection. */
-export class Connections extends Source implements ConnectionKeeper, Admission {
+export class Connections extends Source implements ConnectionKeeper<Connection> {
   readonly #context: ConnectionContext;
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
-  readonly #gate: ProxyGate | null;
   readonly #pool: Connection[] = [];
   readonly #idle = new IdleConnections();
   /** By descriptor, for all connections: the instant at which the client was accepted. */
@@ -37,7 +37,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   readonly #serverFull: ServerFull;
 
   /**
-   * `service` serves clients with objects of its own; null means HTTP, whose idle connections have no objects.
+   * `service` is null for HTTP/1, whose idle connections have no objects.
    * `onClosed` is called after each connection has ended. `speaksHttp` tells whether rejected clients get an HTTP
    * response.
    */
@@ -53,7 +53,6 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
     this.#onClosed = onClosed;
     this.#speaksHttp = speaksHttp;
     this.#serverFull = new ServerFull(context);
-    this.#gate = context.proxyProtocol ? new ProxyGate(context, this) : null;
   }
 
   /** The number of connections in all states. */
@@ -67,40 +66,17 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
    * with the others.
    */
   accept(fd: number): void {
-    const { limits, accounting } = this.#context;
+    const { reactor, transport, buffers, accounting } = this.#context;
     accounting.counters.accept();
     this.#forget(fd);
-    if (this.#gate === null) return this.admit(fd);
-    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.reject(fd);
+    if (this.#context.proxyProtocol) {
+      if (!this.#hasRoom()) return this.reject(fd);
+      this.#enter(fd);
+      return new Proxy(this.#attachNew(fd), (connection) => this.#named(connection)).start();
     }
-    this.#count++; // until the header has named the client
-    this.#gate.accept(fd);
-  }
-
-  /** Serves the client of `fd`, after a PROXY header if there is one. */
-  admit(fd: number): void {
-    if (this.#gate !== null) this.#count--;
-    const { reactor, transport, buffers, limits, addressLimits } = this.#context;
-    const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
-    if (network !== null) {
-      this.#context.onFull(
-        `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
-      );
-      return this.reject(fd);
-    }
-    // Only after that check: a client with too many connections must not evict others.
-    if (this.#count >= limits.connectionsMax && !this.makeRoom()) {
-      addressLimits?.leave(fd);
-      this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
-      return this.reject(fd);
-    }
-    this.#count++;
-    this.#idle.reserve(fd);
-    if (fd >= this.#acceptedMs.length) this.#grow(fd);
-    this.#acceptedMs[fd] = reactor.now;
-    if (this.#service !== null) return this.#service(fd, this.#context, this);
+    if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd);
+    this.#enter(fd);
+    if (this.#service !== null) return this.#service(this.#attachNew(fd));
     const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
     if (slot !== null && count !== -EAGAIN) {
@@ -115,17 +91,62 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       return;
     }
     this.#count--;
-    addressLimits?.leave(fd);
+    this.#context.addressLimits?.leave(fd);
     this.#context.onRefused(status);
     this.reject(fd);
   }
 
+  /** Serves the client that a PROXY header has named. */
+  #named(connection: Connection): void {
+    const { fd } = connection;
+    if (!this.#mayEnter(fd)) {
+      this.#refuse(fd);
+      this.#context.reactor.retire(connection);
+    } else if (this.#service !== null) this.#service(connection);
+    else this.#speakHttp(connection);
+  }
+
+  /** Counts a client that has a place. */
+  #enter(fd: number): void {
+    this.#count++;
+    this.#idle.reserve(fd);
+    if (fd >= this.#acceptedMs.length) this.#grow(fd);
+    this.#acceptedMs[fd] = this.#context.reactor.now;
+  }
+
+  /** Returns true if the address of the client may have another connection, which is counted then. */
+  #mayEnter(fd: number): boolean {
+    const { reactor, limits, addressLimits } = this.#context;
+    const network = addressLimits === null ? null : addressLimits.enter(fd, reactor.now);
+    if (network === null) return true;
+    this.#context.onFull(
+      `${network} has all ${limits.connectionsPerAddressMax} connections that an address may have`,
+    );
+    return false;
+  }
+
+  /**
+   * Returns true if there is room for another connection; otherwise the address of `fd` has one less. To be called after
+   * {@linkcode Connections.#mayEnter}: a client with too many connections must not evict others.
+   */
+  #hasRoom(fd: number = NONE): boolean {
+    const { limits, addressLimits } = this.#context;
+    if (this.#count < limits.connectionsMax || this.makeRoom()) return true;
+    if (fd !== NONE) addressLimits?.leave(fd);
+    this.#context.onFull(`all ${limits.connectionsMax} connections that the server may have are in use`);
+    return false;
+  }
+
   /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
   reject(fd: number): void {
+    this.#refuse(fd);
+    close(fd);
+  }
+
+  #refuse(fd: number): void {
     this.#context.accounting.counters.refuse();
     this.#forget(fd);
     if (this.#speaksHttp) this.#serverFull.reject(fd);
-    close(fd);
   }
 
   /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
@@ -147,13 +168,6 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       this.#idle.interestOf(fd) === Interest.READABLE;
     if (count === -EAGAIN && waitsAsBefore) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
-  }
-
-  /** Handles the end of `fd` before its PROXY header was complete. */
-  lost(fd: number): void {
-    this.#count--;
-    this.#forget(fd);
-    this.#onClosed();
   }
 
   idle(connection: Connection): void {
@@ -189,7 +203,6 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
    * on its way.
    */
   drain(): void {
-    this.#gate?.drain();
     for (let fd = this.#idle.oldest; fd !== NONE; fd = this.#idle.oldest) {
       const sinceMs = this.#idle.sinceMs(fd);
       this.#wake(fd).drain(sinceMs);
@@ -222,7 +235,7 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
       if (!this.#has(source) || source.state === "reading") continue;
       states[source.state]!++;
       states["reading"]!--;
-      show(source.fd, source.state, source.queuedBytes);
+      show(source.fd, source.state, source.output.queuedBytes);
     }
     for (const source of reactor.sources()) {
       if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
@@ -252,8 +265,21 @@ export class Connections extends Source implements ConnectionKeeper, Admission {
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    const connection = this.#pool.pop() ?? new HttpConnection(this.#context, this);
+    const connection = this.#pool.pop();
+    if (connection === undefined) return this.#speakHttp(this.#attachNew(fd, interest));
     connection.attach(fd, interest);
+    return connection;
+  }
+
+  #attachNew(fd: number, interest: Interest = Interest.NONE): Connection {
+    const connection = new Connection(this.#context, this);
+    connection.attach(fd, interest);
+    return connection;
+  }
+
+  #speakHttp(connection: Connection): Connection {
+    connection.speak(new Http1(connection));
+    connection.isReusable = true;
     return connection;
   }
 

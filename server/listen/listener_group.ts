@@ -18,7 +18,7 @@ export type GroupContext = ConnectionContext & { isDraining: boolean };
 
 /** The protocol and the callbacks of a group. */
 export interface GroupOptions {
-  /** Serves clients with objects of its own; null means HTTP. */
+  /** Null for HTTP/1. */
   readonly service: Service | null;
   readonly speaksHttp: boolean;
   /** Called after {@linkcode ListenerGroup.drain} when no more clients are accepted. */

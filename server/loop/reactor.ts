@@ -123,6 +123,11 @@ export class Reactor {
     if (!member.retired) this.#deadlines.set(member, Math.ceil(deadlineMs)); // `now` is whole: else the loop would spin
   }
 
+  /** Removes a deadline and its place, which `expireAt` would keep for the next one. */
+  cancel(timer: Timer): void {
+    this.#deadlines.remove(timer);
+  }
+
   /**
    * Stops waking the source at once, and closes its descriptor at the end of the turn. Until then the kernel cannot
    * reuse the number, so no event of this turn reaches another source. With `closes` false it stays open for others.
@@ -161,31 +166,29 @@ export class Reactor {
   }
 
   /**
-   * Calls `settled` or `failed` in the loop after `promise` has settled, or `dropped` with its value if `source` is
-   * retired by then. Until then the loop does not block, unless the returned function is called before.
+   * Calls `settled` or `failed` in the loop after `promise` has settled, unless `source` is retired by then. Until then the
+   * loop does not block, unless the returned function is called before.
    */
   suspend<T>(
     source: Source,
     promise: Promise<T>,
     settled: (value: T) => void,
     failed: (error: unknown) => void,
-    dropped: (value: T) => void = () => {},
   ): () => void {
     const release = this.#tasks.hold();
-    const resume = (task: () => void, otherwise: () => void) => {
+    const resume = (task: () => void) => {
       release();
       this.post(() => {
         try {
-          if (source.retired) otherwise();
-          else task();
+          if (!source.retired) task();
         } catch (error) {
           this.#fail(error, source);
         }
       });
     };
     promise.then(
-      (value) => resume(() => settled(value), () => dropped(value)),
-      (error: unknown) => resume(() => failed(error), () => {}),
+      (value) => resume(() => settled(value)),
+      (error: unknown) => resume(() => failed(error)),
     );
     return release;
   }
@@ -290,9 +293,8 @@ export class Reactor {
     for (let i = 0; i < this.#deferredCount; i++) {
       const source = deferred[i]!;
       deferred[i] = null;
-      if (source.retired) continue;
       try {
-        source.onTurn();
+        if (!source.retired) source.onTurn();
       } catch (error) {
         this.#fail(error, source);
       }
@@ -320,9 +322,7 @@ export class Reactor {
   }
 
   #closeRetired(): void {
-    const retired = this.#retired;
-    this.#retired = [];
-    for (const source of retired) {
+    for (const source of this.#retired.splice(0)) {
       close(source.fd);
       try {
         source.onClosed();

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { HttpResponse } from "../../server/http/response.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
-import { ByteConnection } from "../../server/protocols/bytes/bytes.ts";
+import { Bytes } from "../../server/protocols/bytes/bytes.ts";
 import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import { ContraryTransport } from "../support/contrary_transport.ts";
 import { type Random, repeat } from "../support/random.ts";
@@ -52,9 +52,7 @@ function scriptedOn(random: Random, trigger: "level" | "edge", protocol: Protoco
     handler,
     trigger,
     true,
-    protocol === null
-      ? null
-      : (fd, context, keeper) => new ByteConnection(context, keeper, protocol).attach(fd, Interest.NONE),
+    protocol === null ? null : (connection) => new Bytes(connection, protocol).start(),
     (socket) => contrary = new ContraryTransport(socket, random),
   );
   return { scripted, contrary: contrary! as ContraryTransport };

@@ -8,11 +8,12 @@ import {
   type Coroutine,
   CoroutineConnection,
   type Handler,
+  HttpRequest,
   HttpResponse,
   requestCoroutine,
+  type RequestExchange,
 } from "../../mod.ts";
-import type { ConnectionKeeper } from "../../server/connection/connection.ts";
-import type { ConnectionContext } from "../../server/connection/context.ts";
+import type { Connection } from "../../server/connection/connection.ts";
 import { KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -241,8 +242,7 @@ Deno.test("on shutdown a coroutine that waits for a request ends, and one that a
 });
 
 Deno.test("between two requests the keep-alive deadline runs", async () => {
-  const service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) =>
-    CoroutineConnection.run(paths, fd, host, keeper);
+  const service = (connection: Connection) => CoroutineConnection.run(paths, connection);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
   await scripted.settle();
   const check = () => {
@@ -275,3 +275,37 @@ onAll(
     }, poller);
   },
 );
+
+Deno.test("an exchange answers its own request, once, whatever request came after it", async () => {
+  const failures: string[] = [];
+  const failureOf = async (call: () => unknown) => {
+    try {
+      await call();
+    } catch (error) {
+      failures.push(`${error}`);
+    }
+  };
+  const coroutine: Coroutine = async (connection) => {
+    let earlier: RequestExchange | null = null;
+    for await (const exchange of connection.requests()) {
+      const { request, respond } = exchange;
+      if (earlier !== null) await failureOf(() => earlier!.respond(HttpResponse.text("late")));
+      assert(exchange instanceof HttpRequest && exchange !== request, "it is a request itself");
+      assertEquals([exchange.path, exchange.header("host")], [request.path, request.header("host")]);
+      await respond(HttpResponse.text(request.path));
+      await failureOf(() => respond(HttpResponse.text("twice")));
+      await failureOf(() => connection.respond(HttpResponse.text("twice")));
+      earlier = exchange;
+    }
+  };
+  await withServer({ coroutine }, async ({ port, errors }) => {
+    using wire = await Wire.connect(port);
+    for (const round of [get("/a"), get("/a") + get("/b"), get("/c")]) await wire.send(round);
+    for (const path of ["/a", "/a", "/b", "/c"]) assertEquals((await wire.expect()).text, path);
+    assertEquals(errors, []);
+  });
+  assertEquals(
+    failures,
+    Array(4 * 2 + 3).fill("TypeError: There is no request that waits for this response"),
+  );
+});

@@ -5,8 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { echoCoroutine } from "../../handlers/echo.ts";
 import { type Coroutine, CoroutineConnection, HttpResponse, serve } from "../../mod.ts";
-import type { ConnectionKeeper } from "../../server/connection/connection.ts";
-import type { ConnectionContext } from "../../server/connection/context.ts";
+import type { Connection } from "../../server/connection/connection.ts";
 import { SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { Program, programCommand } from "../support/program.ts";
@@ -105,8 +104,7 @@ Deno.test("50,000 short connections leave no memory behind", async () => {
 });
 
 Deno.test("the idle deadline of a coroutine that waits in read begins anew with each read", async () => {
-  const service = (fd: number, host: ConnectionContext, keeper: ConnectionKeeper) =>
-    CoroutineConnection.run(echoCoroutine, fd, host, keeper);
+  const service = (connection: Connection) => CoroutineConnection.run(echoCoroutine, connection);
   using scripted = new Scripted(() => HttpResponse.text(""), "edge", true, service);
   await scripted.settle();
   for (let round = 0; round < 3; round++) {

@@ -5,14 +5,13 @@
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
-import { ByteConnection } from "../../server/protocols/bytes/bytes.ts";
+import { Bytes } from "../../server/protocols/bytes/bytes.ts";
 import type { Service } from "../../server/listen/connection_table.ts";
 import { CoroutineConnection } from "../../server/coroutine/coroutine.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Interest } from "../../server/loop/poller.ts";
 import { post, postChunked, says, Source } from "../support/exchanges.ts";
 import { Site } from "../support/program.ts";
 import { describe, Scripted } from "../support/scripted.ts";
@@ -83,14 +82,14 @@ function speaks(
   };
 }
 
-const echoes = speaks((count) => (fd, host, keeper) => {
-  new ByteConnection(host, keeper, (peer) => {
+const echoes = speaks((count) => (connection) => {
+  new Bytes(connection, (peer) => {
     count(1);
     return { received: (bytes) => void peer.write(bytes), closed: () => count(-1) };
-  }).attach(fd, Interest.NONE);
+  }).start();
 });
 
-const echoesInCoroutine = speaks((count) => (fd, host, keeper) => {
+const echoesInCoroutine = speaks((count) => (connection) => {
   CoroutineConnection.run(
     async (socket) => {
       count(1);
@@ -102,9 +101,7 @@ const echoesInCoroutine = speaks((count) => (fd, host, keeper) => {
         count(-1);
       }
     },
-    fd,
-    host,
-    keeper,
+    connection,
   );
 });
 

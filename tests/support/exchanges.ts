@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { ByteConnection } from "../../server/protocols/bytes/bytes.ts";
+import { Bytes } from "../../server/protocols/bytes/bytes.ts";
 import type { Handler, HandlerContext } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
@@ -11,7 +11,6 @@ import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { ServerLimits } from "../../server/server_limits.ts";
 import { RATE_STEP_MS_MAX } from "../../server/limits.ts";
-import { Interest } from "../../server/loop/poller.ts";
 import type { Protocol } from "../../server/protocols/bytes/session.ts";
 import { Scripted } from "./scripted.ts";
 
@@ -158,7 +157,7 @@ export function scriptedProtocol(protocol: Protocol, trigger: "level" | "edge"):
     () => HttpResponse.text(""),
     trigger,
     true,
-    (fd, host, keeper) => new ByteConnection(host, keeper, protocol).attach(fd, Interest.NONE),
+    (connection) => new Bytes(connection, protocol).start(),
   );
 }
 

@@ -1,22 +1,19 @@
 /**
- * A connection with a byte protocol: reading → writing → reading or closed.
+ * A byte protocol of an embedder on a connection: reading → writing → reading or closed.
  * @module
  */
 import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
-import { Backlog } from "../../connection/pending_bytes.ts";
 import { bytesOf, describeKind } from "../../../ffi/libc/bytes.ts";
-import { Connection, type ConnectionKeeper } from "../../connection/connection.ts";
-import type { ConnectionContext } from "../../connection/context.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { Protocol } from "../../connection/protocol.ts";
 import { bodyMemory } from "../../http/body_memory.ts";
 import { HELD_BODY_SMALL_BYTES_MAX, PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../limits.ts";
-import { Interest, Readiness } from "../../loop/poller.ts";
-import type { Peer, Protocol, Session } from "./session.ts";
-import { Input } from "../../connection/input.ts";
+import { Interest } from "../../loop/poller.ts";
+import type { Peer, Protocol as ByteProtocol, Session } from "./session.ts";
 import { reportRejection } from "../../embedder/rejections.ts";
-import type { Slot } from "../../connection/buffers.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
+type Chunk = Uint8Array<ArrayBuffer>;
 
 const UNKNOWN: SocketAddress = { address: "0.0.0.0", port: 0 };
 
@@ -37,103 +34,110 @@ function toSession(session: Session): Session {
   return session;
 }
 
-/** A connection with a byte protocol. */
-export class ByteConnection extends Connection implements Peer {
-  address: SocketAddress = UNKNOWN;
-  readonly #protocol: Protocol;
+/** One connection with a byte protocol. */
+export class Bytes implements Protocol, Peer {
+  readonly address: SocketAddress;
+  readonly activity = "reading";
+  readonly isDuplex = false;
+  readonly canIdle = false;
+  readonly #connection: Connection;
+  readonly #begin: ByteProtocol;
   #session: Session | null = null;
   /** True during the connection's own turn. What is written then is gathered. */
   #isInTurn = false;
+  /** No more is sent after what was written. */
+  #closes = false;
+  /** The client may still send when everything is sent. */
+  #lingers = false;
   /** True once `ended` of the session was called. */
   #hasReportedEnd = false;
   /** True once the session has written something after that. */
   #hasWrittenAfterEnd = false;
   #isPaused = false;
-  readonly #backlog = new Backlog();
-  /** The instant at which the connection is closed in any case; Infinity without `timeoutMs`. */
-  #endMs = Infinity;
 
-  constructor(context: ConnectionContext, keeper: ConnectionKeeper, protocol: Protocol) {
-    super(context, keeper, new Input(context.reactor.trigger === "level"));
-    this.isReusable = false; // sessions keep references to their peers
-    this.#protocol = protocol;
+  constructor(connection: Connection, protocol: ByteProtocol) {
+    this.#connection = connection;
+    this.#begin = protocol;
+    this.address = connection.context.clientAddresses.address(connection.fd) ?? UNKNOWN;
   }
 
-  override attach(fd: number, interest: Interest): void {
-    super.attach(fd, interest);
-    this.address = this.context.clientAddresses.address(fd) ?? UNKNOWN;
-    if (!this.watch()) return;
-    const { reactor } = this.context;
+  /** Starts the session. */
+  start(): void {
+    const connection = this.#connection;
+    const { reactor } = connection.context;
+    connection.input.trustsTransport = reactor.trigger === "level";
+    connection.speak(this);
+    if (!connection.watch()) return;
     try {
-      this.#session = toSession(this.#protocol(this));
+      this.#session = toSession(this.#begin(this));
     } catch (error) { // the exception concerns this client only, not the listener
-      this.context.onHandlerError(error);
-      return reactor.retire(this);
+      connection.context.onHandlerError(error);
+      return reactor.retire(connection);
     }
-    this.#endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
+    connection.endMs = reactor.now + (this.#session.timeoutMs ?? Infinity);
     this.#expire();
-    this.input.isReadable = true; // the client may have sent something before it was watched
-    reactor.again(this);
+    connection.start();
   }
 
   // Peer
 
   write(given: Uint8Array): boolean {
     const bytes = bytesOf(given, "What is written to a client");
-    const { reactor, buffers } = this.context;
-    if (this.retired || this.closeAfter) return false;
+    const connection = this.#connection;
+    const { output, context: { reactor, buffers } } = connection;
+    if (connection.retired || this.#closes) return false;
     this.#hasWrittenAfterEnd ||= this.#hasReportedEnd;
     if (this.#isInTurn) {
-      this.output.append(buffers, bytes, 0, bytes.length);
+      output.append(buffers, bytes, 0, bytes.length);
       return true;
     }
     // What a session writes at its very beginning waits for its first turn.
-    if (this.#session !== null && !reactor.isParked && !this.isBlocked) {
-      this.output.append(buffers, bytes, 0, bytes.length);
-      if (this.flush()) this.#expire();
-      return !this.retired;
+    if (this.#session !== null && !reactor.isParked && output.isEmpty) {
+      output.append(buffers, bytes, 0, bytes.length);
+      if (connection.flush()) this.#expire();
+      return !connection.retired;
     }
-    const waiting = this.output.queuedBytes + this.#backlog.length;
+    const waiting = output.queuedBytes;
     if (waiting > PEER_QUEUE_BYTES_MAX || (waiting > HELD_BODY_SMALL_BYTES_MAX && bodyMemory.isFull)) {
       this.close();
       return false;
     }
-    this.#backlog.add(bytes);
-    if (this.output.isEmpty) this.#soon(); // otherwise readiness of the socket will wake it
+    if (output.isEmpty) this.#soon(); // otherwise readiness of the socket will wake it
+    output.enqueue(bytes);
     return true;
   }
 
   end(bytes?: Uint8Array): void {
     if (bytes !== undefined) this.write(bytes);
-    if (this.retired) return;
-    this.closeAfter = true;
+    if (this.#connection.retired) return;
+    this.#closes = true;
     // A client that was sent nothing since the server is stopping need not be waited for.
-    this.lingerAfter = !this.#hasReportedEnd || this.#hasWrittenAfterEnd;
+    this.#lingers = !this.#hasReportedEnd || this.#hasWrittenAfterEnd;
     if (!this.#isInTurn) this.#soon();
   }
 
   close(): void {
-    const { reactor } = this.context;
-    this.closeAfter = true;
-    if (reactor.isParked) reactor.post(() => reactor.retire(this));
-    else reactor.retire(this);
+    const { reactor } = this.#connection.context;
+    this.#closes = true;
+    if (reactor.isParked) reactor.post(() => reactor.retire(this.#connection));
+    else reactor.retire(this.#connection);
   }
 
   /** True while written bytes wait for the socket. */
   get isBlocked(): boolean {
-    return !this.output.isEmpty || this.#backlog.length > 0;
+    return !this.#connection.output.isEmpty;
   }
 
   /** True once the client has closed its writing half. */
   get hasClientEnded(): boolean {
-    return this.input.isEnded;
+    return this.#connection.input.isEnded;
   }
 
   /** Starts the idle timeout, because code now waits for the client. */
   awaitClient(): void {
-    const { reactor } = this.context;
+    const { reactor } = this.#connection.context;
     if (reactor.isParked) reactor.post(() => this.awaitClient());
-    else if (this.current === "reading") this.#expire();
+    else if (this.#connection.state === "reading") this.#expire();
   }
 
   /** Receives nothing until {@linkcode resume}. A client that leaves meanwhile is noticed late. */
@@ -144,78 +148,127 @@ export class ByteConnection extends Connection implements Peer {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.input.isReadable = true;
+    this.#connection.input.isReadable = true;
     this.#soon();
   }
 
   /** Receives outside of the connection's turn. Returns a copy of the bytes, or null if there are none. */
-  receiveNow(): Bytes | null {
-    const { input, context: { reactor, buffers } } = this;
-    if (reactor.isParked || this.retired || this.current !== "reading" || !input.isReadable) return null;
+  receiveNow(): Chunk | null {
+    const connection = this.#connection;
+    const { input, context: { accounting, reactor, buffers } } = connection;
+    if (reactor.isParked || connection.state !== "reading" || !input.isReadable) return null;
     const slot = buffers.takeSlot(reactor.turnNumber);
     if (slot === null) return null;
-    const count = this.take(slot, this.recv(slot));
+    const count = connection.receiveInto(slot);
     if (count <= 0) {
-      if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(this);
-      else if (count === 0) reactor.again(this); // its turn calls `ended` of the session
+      if (count < 0 && count !== -EAGAIN && count !== -EINTR) reactor.retire(connection);
+      else if (count === 0) reactor.again(connection); // its turn calls `ended` of the session
       return null;
     }
-    this.context.accounting.counters.receive(count);
+    accounting.counters.receive(count);
     const bytes = slot.bytes.slice(0, count);
     input.clear();
     buffers.returnSlot();
     return bytes;
   }
 
-  /**
-   * Handles the result of a session's callback. If an `async` callback rejects, the client is closed, as if it had
-   * thrown.
-   */
-  #called(returned: unknown): void {
+  /** Calls `callback` of the session. If an `async` one rejects, the client is closed, as if it had thrown. */
+  #call(callback: () => unknown): void {
+    const returned = callback();
     if (returned === undefined) return;
     reportRejection(returned, (error) => {
-      this.context.onHandlerError(error);
+      this.#connection.context.onHandlerError(error);
       this.close();
     });
   }
 
+  /** Calls `callback` in the connection's turn. */
+  #callInTurn(callback: () => unknown): void {
+    this.#isInTurn = true;
+    try {
+      this.#call(callback);
+    } finally {
+      this.#isInTurn = false;
+    }
+  }
+
   #soon(): void {
-    const { reactor } = this.context;
-    if (reactor.isParked) reactor.post(() => reactor.again(this));
-    else reactor.again(this);
+    const { reactor } = this.#connection.context;
+    if (reactor.isParked) reactor.post(() => reactor.again(this.#connection));
+    else reactor.again(this.#connection);
   }
 
   /** Sets the deadline. Without `idleTimeoutMs`, a session that sets `timeoutMs` has no idle timeout. */
   #expire(): void {
-    const { reactor } = this.context;
     const { timeoutMs, idleTimeoutMs } = this.#session!;
     const silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
-    reactor.expireAt(this, Math.min(this.#endMs, reactor.now + silenceMs));
+    this.#connection.expireAt(this.#connection.context.reactor.now + silenceMs);
+  }
+
+  // Protocol
+
+  get wantsInput(): Interest {
+    const isListening = !this.#connection.input.isEnded && !this.#isPaused;
+    return (isListening ? Interest.READABLE : Interest.NONE) |
+      (this.#session?.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE);
+  }
+
+  onInput(): void {
+    const { input } = this.#connection;
+    if (this.#closes) input.clear();
+    if (!input.isEmpty) {
+      const arrived = input.bytes.subarray(input.start, input.end);
+      input.clear(); // before the call, which may throw
+      this.#callInTurn(() => this.#session!.received(arrived));
+    }
+    if (this.#connection.context.isDraining && !input.isReadable) this.onEnd();
+  }
+
+  /** Also called when the server is stopping. */
+  onEnd(): void {
+    if (this.#hasReportedEnd || this.#connection.retired) return;
+    this.#hasReportedEnd = true;
+    const session = this.#session!;
+    if (session.ended === undefined) this.#closes = true;
+    else this.#callInTurn(() => session.ended!());
+  }
+
+  onSent(): void {}
+
+  onDrained(): void {
+    this.#callInTurn(() => this.#session!.drained?.());
+  }
+
+  onSettled(): void {
+    if (this.#closes) this.#connection.finish(this.#lingers);
+    else this.#expire();
+  }
+
+  onDeadline(): void {
+    this.#connection.context.reactor.retire(this.#connection);
+  }
+
+  onClosed(): void {
+    const session = this.#session;
+    if (session !== null) this.#call(() => session.closed?.());
+  }
+
+  /** Works on what has arrived, and then does not wait for the client any more. */
+  drain(): void {
+    this.#connection.input.isReadable = true;
+    this.#soon();
+  }
+
+  onUrgent(): void {
+    this.#endsByUrgent();
   }
 
   /** Closes the connection if the session has `closesOnUrgent` and there is an urgent byte. Returns true if it did. */
   #endsByUrgent(): boolean {
-    const { transport, reactor } = this.context;
-    if (!this.#session!.closesOnUrgent || transport.recvUrgent(this.fd) < 0) return false;
-    reactor.retire(this);
+    const { fd, transport, context: { reactor } } = this.#connection;
+    if (!this.#session!.closesOnUrgent || transport.recvUrgent(fd) < 0) return false;
+    reactor.retire(this.#connection);
     return true;
-  }
-
-  // Connection
-
-  /** Works on what has arrived, and then does not wait for the client any more. */
-  override drain(): void {
-    this.input.isReadable = true;
-    this.#soon();
-  }
-
-  override onReady(readiness: Readiness): void {
-    if (readiness & Readiness.EXCEPTIONAL && this.#endsByUrgent()) return;
-    if (readiness === Readiness.EXCEPTIONAL) return;
-    if (this.#isPaused && this.current === "reading") {
-      this.input.note(readiness);
-      this.context.reactor.defer(this);
-    } else super.onReady(readiness & ~Readiness.EXCEPTIONAL);
   }
 
   /**
@@ -223,98 +276,11 @@ export class ByteConnection extends Connection implements Peer {
    * and the poller may report it too late. So the bytes are first peeked, and received only if there was no urgent byte
    * afterwards.
    */
-  protected override recv(slot: Slot): number {
-    if (!this.#session!.closesOnUrgent) return super.recv(slot);
-    const { transport } = this.context;
-    const count = transport.peek(this.fd, slot.bytes);
+  recv(buffer: Chunk): number {
+    const { fd, transport } = this.#connection;
+    if (!this.#session!.closesOnUrgent) return transport.recv(fd, buffer);
+    const count = transport.peek(fd, buffer);
     if (this.#endsByUrgent()) return -EAGAIN;
-    return count <= 0 ? count : transport.recv(this.fd, slot.bytes.subarray(0, count));
-  }
-
-  override onTurn(): void {
-    this.#isInTurn = true;
-    try {
-      if (this.#backlog.length > 0) this.output.enqueue(this.#backlog.take());
-      super.onTurn();
-    } finally {
-      this.#isInTurn = false;
-      this.input.keep(); // input that arrived while another session wrote to this client, and has to wait now
-    }
-  }
-
-  override onDeadline(): void {
-    const { reactor } = this.context;
-    if (this.current !== "writing" || reactor.now >= this.#endMs) return reactor.retire(this);
-    this.checkSending();
-    this.#capDeadline();
-  }
-
-  override onClosed(): void {
-    const session = this.#session;
-    super.onClosed();
-    this.#called(session?.closed?.());
-  }
-
-  protected override flush(): boolean {
-    const isAll = super.flush();
-    if (!isAll) this.#capDeadline();
-    return isAll;
-  }
-
-  #capDeadline(): void {
-    if (!this.retired && this.deadlineMs > this.#endMs) this.context.reactor.expireAt(this, this.#endMs);
-  }
-
-  protected override written(): void {
-    this.current = "reading";
-    this.#called(this.#session!.drained?.());
-  }
-
-  protected override proceed(): void {
-    const { input } = this;
-    const session = this.#session!;
-    if (this.closeAfter) input.clear();
-    if (!input.isEmpty) {
-      const arrived = input.bytes.subarray(input.start, input.end);
-      input.clear(); // before the call, which may throw
-      this.#called(session.received(arrived));
-    }
-    const isOver = this.input.isEnded || (this.context.isDraining && !this.input.isReadable);
-    if (isOver && !this.#hasReportedEnd && !this.retired) {
-      this.#hasReportedEnd = true;
-      if (session.ended === undefined) this.closeAfter = true;
-      else this.#called(session.ended());
-    }
-    this.settle();
-  }
-
-  protected override settle(): void {
-    const wasBlocked = !this.output.isEmpty;
-    super.settle();
-    if (!wasBlocked || !this.output.isEmpty || this.retired) return;
-    this.#isInTurn = false; // nothing flushes after this, so what is written now is sent at once
-    this.#called(this.#session!.drained?.());
-  }
-
-  protected override settled(): void {
-    this.#expire();
-    if (this.watch() && this.#isListening && this.input.isReadable) this.context.reactor.again(this);
-  }
-
-  get #isListening(): boolean {
-    return !this.input.isEnded && !this.#isPaused;
-  }
-
-  protected override get wantsInput(): Interest {
-    return (this.#isListening ? Interest.READABLE : Interest.NONE) |
-      (this.#session?.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE);
-  }
-
-  // There is no state "handling".
-
-  protected override attend(): void {}
-
-  protected override get isAttentive(): boolean {
-    return false;
+    return count <= 0 ? count : transport.recv(fd, buffer.subarray(0, count));
   }
 }

@@ -1,325 +1,196 @@
 /**
- * A connection with HTTP/1: reading → (handling) → writing → reading or closed.
+ * HTTP/1 on a connection: reading → (handling) → writing → reading or closed. The body of a request that is being handled
+ * is received as far as there is room.
  * @module
  */
-import type { SocketAddress } from "../../../ffi/socket/socket.ts";
-import type { ConnectionKeeper } from "../../connection/connection.ts";
-import type { ConnectionContext } from "../../connection/context.ts";
-import { Exchange, noResponse } from "../../exchange/exchange.ts";
-import { StreamConnection } from "./stream_connection.ts";
-import { bodyMemory, NoRoom } from "../../http/body_memory.ts";
-import { HttpError } from "../../http/http_error.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { Activity, Protocol } from "../../connection/protocol.ts";
+import { Exchange } from "../../exchange/exchange.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { RequestBody } from "../../http/request_body.ts";
-import { FileBody } from "../../http/file_body.ts";
-import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
-import { CONTINUE, HttpResponse } from "../../http/response.ts";
+import { CONTINUE } from "../../http/response.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
-import { ifThereIsRoom, waitSecondsOf } from "./overload.ts";
-import { RequestContext } from "../../exchange/request_context.ts";
-import { Read } from "./request_reader.ts";
-import { isChunked, ResponseStream } from "../../exchange/response_stream.ts";
-import { ResponseRecords } from "../../metrics/response_records.ts";
+import { NextRequest } from "./next_request.ts";
+import { Read, RequestReader } from "./request_reader.ts";
+import { type RequestTaker, Responder } from "./responder.ts";
 
-/** A connection with HTTP/1. */
-export class HttpConnection extends StreamConnection {
-  #requestContext: RequestContext;
-  /** True once the first bytes of a request have arrived. The deadline is then that of the head. */
-  #inHead = false;
-  /** When the server is stopping: the instant until which the next request is waited for. */
-  #idleUntilMs = 0;
-  readonly #records: ResponseRecords;
+/** One connection with HTTP/1. */
+export class Http1 implements Protocol {
+  readonly #connection: Connection;
+  readonly #taker: RequestTaker | null;
+  readonly #reader: RequestReader;
+  readonly #responder: Responder;
+  readonly #next: NextRequest;
+  /** The client has ended, and everything that it has sent is answered. */
+  #isOver = false;
 
-  constructor(context: ConnectionContext, keeper: ConnectionKeeper) {
-    super(context, keeper);
-    this.#requestContext = new RequestContext(context, this);
-    this.#records = new ResponseRecords(context.accounting);
+  /** `taker` is null if requests are answered by the handler of the connection's context. */
+  constructor(connection: Connection, taker: RequestTaker | null = null) {
+    this.#connection = connection;
+    this.#taker = taker;
+    this.#reader = new RequestReader(connection.input);
+    this.#responder = new Responder(connection, this.#reader, taker);
+    this.#next = new NextRequest(connection, taker !== null);
   }
 
-  override attach(fd: number, interest: Interest): void {
-    super.attach(fd, interest);
-    this.#inHead = false;
+  get activity(): Activity {
+    return this.#responder.isHandling ? "handling" : this.#reader.isInBody ? "reading-body" : "reading";
   }
 
-  /** The client's address; null once the client is gone. */
-  get address(): SocketAddress | null {
-    return this.retired ? null : this.context.clientAddresses.address(this.fd);
+  get isDuplex(): boolean {
+    return this.#responder.isHandling;
   }
 
-  /** The descriptor; −1 once the client is gone. */
-  get openFd(): number {
-    return this.retired ? -1 : this.fd;
+  get canIdle(): boolean {
+    const { input, context } = this.#connection;
+    return this.activity === "reading" && !this.#next.inHead && input.isEmpty && !this.#responder.closes &&
+      this.#taker === null && !context.isDraining;
   }
 
-  /**
-   * Prepares for the stop of the server. A connection that is idle since `sinceMs` stays open while its next request
-   * may be on its way.
-   */
-  override drain(sinceMs: number = this.context.reactor.now): void {
-    this.#idleUntilMs = sinceMs + this.context.limits.keepAliveMinTimeoutMs;
-    if (this.exchange?.isEventStream) this.drainEvents(this.exchange);
-    const { reactor } = this.context;
-    if (this.current === "handling" && this.exchange!.isUnwanted) return reactor.retire(this);
-    if (this.current !== "reading") return;
-    if (this.#inHead) reactor.expireAt(this, Math.min(this.deadlineMs, this.#idleUntilMs));
-    this.input.isReadable = true;
-    reactor.again(this);
+  get wantsInput(): Interest {
+    const { isHandling, exchange } = this.#responder;
+    if (!isHandling) return Interest.READABLE;
+    const { isEnded, isEmpty } = this.#connection.input;
+    const hasRoom = this.#reader.isInBody ? exchange!.body!.hasRoom : isEmpty;
+    return hasRoom && !isEnded ? Interest.READABLE : Interest.NONE;
   }
 
-  override onDeadline(): void {
-    if (this.current === "handling") return this.isEndOfEvents() ? this.endEvents() : this.overdue();
-    if (this.current === "writing") return this.checkSending();
-    if (this.current === "reading-body" && this.isBodyInTime()) return;
-    if (this.current === "reading" && !this.#inHead && this.context.isDraining) return this.#endIdle();
-    const isInRequest = this.current === "reading-body" || (this.current === "reading" && this.#inHead);
-    if (!isInRequest || this.exchange !== null) return this.context.reactor.retire(this);
-    this.#reject(408, this.reader.incomplete(this.context.buffers));
-    this.settle();
+  onInput(): void {
+    if (this.#responder.isHandling) this.#receiveBody();
+    else if (!this.#responder.closes) this.#process();
   }
 
-  /** Calls the handler. Null means that the response will be passed to {@linkcode answer}. */
-  protected call(request: HttpRequest): HttpResponse | Promise<HttpResponse> | null {
-    return this.context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
+  onEnd(): void {
+    if (!this.#responder.isHandling) this.#isOver = !this.#connection.input.isUnread;
+    else if (this.#reader.isInBody) this.#responder.reset();
   }
 
-  protected override detach(exchange: Exchange): void {
-    this.context.accounting.lookUpClient(this.fd);
-    this.#requestContext.bind(exchange);
-    this.#requestContext = new RequestContext(this.context, this);
+  onSent(): void {
+    this.#responder.writer.onSent();
   }
 
-  protected override written(): void {
-    this.current = this.reader.isInBody ? "reading-body" : "reading";
-    if (this.reader.isInBody) this.beginBody(); // the time of sending does not count for the body
+  onDrained(): void {
+    if (this.activity === "reading-body") this.#responder.awaitBody(); // the time of sending does not count for the body
   }
 
-  protected override proceed(): void {
-    if (!this.closeAfter) this.#process();
-    this.settle();
-  }
-
-  protected override settled(): void {
-    const { reactor, limits, isDraining } = this.context;
-    const { input } = this;
-    if (this.current === "reading" && this.isQueued && !this.#inHead) {
-      reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs); // received requests wait for their turn
-    } else if (this.current === "reading") {
-      const isIdle = input.isEmpty;
-      if (this.input.isEnded && !input.isUnread) return reactor.retire(this); // nothing more will arrive
-      if (isIdle && isDraining && !this.input.isReadable) {
-        this.#inHead = false;
-        if (reactor.now >= this.#idleUntilMs) return this.#endIdle();
-        reactor.expireAt(this, this.#idleUntilMs);
-        return void this.watch();
-      }
-      if (isIdle) {
-        this.#inHead = false;
-        reactor.expireAt(this, Infinity);
-        if (!this.input.isReadable) {
-          return this.watch() ? this.keeper.idle(this) : undefined;
-        }
-      } else if (!this.#inHead) {
-        this.#inHead = true;
-        const headTimeoutMs = isDraining ? limits.keepAliveMinTimeoutMs : limits.headTimeoutMs;
-        reactor.expireAt(this, reactor.now + headTimeoutMs);
-      }
-    } else if (this.input.isEnded && this.current === "reading-body") {
-      return reactor.retire(this);
-    }
-    if (this.watch() && (this.input.isReadable || input.isUnread)) reactor.again(this);
+  onSettled(): void {
+    const { exchange, isHandling, closes, lingers } = this.#responder;
+    if (this.#taker !== null && this.#connection.output.isEmpty && !exchange?.isStreaming) this.#taker.sent();
+    if (isHandling) return exchange!.update();
+    if (closes) return this.#connection.finish(lingers);
+    if (this.#isOver) return this.#responder.reset(); // nothing more will arrive
+    if (!this.#reader.isInBody && !this.#next.wait()) this.#endIdle();
   }
 
   /** Closes the writing half and waits for the client's end, because no further request is expected. */
   #endIdle(): void {
-    this.closeAfter = this.lingerAfter = true;
-    this.finish();
+    this.#responder.closes = this.#responder.lingers = true;
+    this.#connection.finish(true);
+  }
+
+  onDeadline(): void {
+    const connection = this.#connection;
+    const { isInBody } = this.#reader;
+    if (isInBody && this.#responder.isBodyInTime()) return;
+    const isIdle = !isInBody && !this.#next.inHead;
+    if (isIdle && connection.context.isDraining) return this.#endIdle();
+    if (isIdle || this.#responder.exchange !== null) return this.#responder.reset();
+    this.#responder.reject(408, this.#reader.incomplete(connection.context.buffers));
+    connection.settle();
+  }
+
+  onClosed(): void {
+    this.#next.inHead = this.#isOver = false;
+    try {
+      this.#responder.onClosed();
+    } finally {
+      this.#reader.reset();
+    }
+  }
+
+  /** A connection that is idle since `sinceMs` stays open while its next request may be on its way. */
+  drain(sinceMs: number): void {
+    const connection = this.#connection;
+    const { exchange, isHandling } = this.#responder;
+    this.#next.drain(sinceMs);
+    exchange?.drain();
+    if (isHandling && exchange!.isUnwanted) return this.#responder.reset();
+    if (connection.state !== "reading") return;
+    this.#next.hasten();
+    connection.input.isReadable = true;
+    connection.context.reactor.again(connection);
+  }
+
+  /** Answers no further request, and ends the connection once what has started is sent. */
+  close(): void {
+    const connection = this.#connection;
+    const responder = this.#responder;
+    if (connection.retired) return;
+    responder.closes = true;
+    if (responder.exchange?.isAnswered === false || this.activity === "reading-body") { // the client may continue sending
+      responder.lingers = true;
+      responder.exchange?.stop();
+      responder.isHandling = false;
+    }
+    const { state } = connection;
+    if (state === "reading" || state === "reading-body") connection.settle();
   }
 
   /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
   #process(): void {
-    const { reactor, buffers } = this.context;
-    const { input } = this;
+    const connection = this.#connection;
+    const { input, output, context: { reactor, buffers } } = connection;
+    const responder = this.#responder;
     let answered = 0;
-    while (!input.isEmpty && this.output.isEmpty && !this.closeAfter && !this.retired) {
-      if (this.current === "reading") {
+    while (!input.isEmpty && output.isEmpty && !responder.closes && !connection.retired) {
+      if (responder.isHandling) return;
+      if (!this.#reader.isInBody) {
         // Reading the clock is not free, so it is read for every fourth request.
         const isLate = answered % 4 === 1 && reactor.isLate;
-        if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(this);
-      } else if (this.current !== "reading-body") return;
-      const found = this.reader.read(buffers, this.context.limits);
+        if (isLate || answered++ === PIPELINED_REQUESTS_PER_TURN_MAX) return reactor.again(connection);
+      }
+      const found = this.#reader.read(buffers, connection.context.limits);
       if (found === Read.INCOMPLETE) return;
-      if (this.exchange !== null) { // the rest of a body whose request is answered
-        if (found < 0) this.closeAfter = this.lingerAfter = true;
-        this.exchange = null;
-        this.current = "reading";
+      if (responder.exchange !== null) { // the rest of a body whose request is answered
+        if (found < 0) responder.closes = responder.lingers = true;
+        responder.exchange = null;
       } else if (found === Read.REQUEST) {
-        this.current = "reading";
         this.#handle(buffers.request);
-      } else if (found === Read.HEAD) {
-        this.#beginBody(buffers.request);
-      } else {
-        this.#reject(-found, buffers.request);
-      }
+      } else if (found === Read.HEAD) this.#startBody(buffers.request);
+      else responder.reject(-found, buffers.request);
     }
-  }
-
-  #beginBody(request: HttpRequest): void {
-    const { reactor, buffers, handler } = this.context;
-    const { input } = this;
-    this.current = "reading-body";
-    this.context.accounting.lookUpClient(this.fd);
-    this.beginBody();
-    if (handler.ignoresBodies) {
-      if (request.expectsContinue && input.isEmpty) {
-        this.output.append(buffers, CONTINUE, 0, CONTINUE.length);
-      }
-      return;
-    }
-    const exchange = this.exchange = new Exchange(this.context.onHandlerError);
-    const body = new RequestBody(() => reactor.post(() => this.wantBody(exchange)));
-    exchange.body = request.incoming = this.reader.body = body;
-    const found = input.isEmpty ? Read.INCOMPLETE : this.reader.read(buffers, this.context.limits);
-    if (found < 0) this.#reject(-found, request);
-    else this.#handle(request);
   }
 
   #handle(request: HttpRequest): void {
-    this.#inHead = false;
-    let response: HttpResponse | Promise<HttpResponse> | null;
-    const waitSeconds = waitSecondsOf(this.fd, request, this.context);
-    if (waitSeconds > 0) return this.respond(tooManyRequests(waitSeconds), request);
-    this.isCalling = true;
-    try {
-      response = this.call(request);
-    } catch (error) {
-      this.isCalling = false;
-      return this.handlerFailed(error, request);
+    this.#next.inHead = false;
+    this.#responder.handle(request);
+  }
+
+  /** Handles a request whose body follows. The handler is called before the body is read, unless it ignores bodies. */
+  #startBody(request: HttpRequest): void {
+    const { fd, input, context: { accounting, buffers, handler, limits } } = this.#connection;
+    accounting.lookUpClient(fd);
+    this.#responder.awaitBody();
+    if (handler.ignoresBodies) {
+      if (request.expectsContinue && input.isEmpty) this.#responder.writer.writeInterim(CONTINUE);
+      return;
     }
-    this.isCalling = false;
-    if (response instanceof HttpResponse) this.respond(response, request);
-    else this.suspend(response, request);
+    const exchange = this.#responder.exchange = new Exchange(this.#responder);
+    this.#reader.body = request.incoming = exchange.openBody();
+    const found = input.isEmpty ? Read.INCOMPLETE : this.#reader.read(buffers, limits);
+    if (found < 0) this.#responder.reject(-found, request);
+    else this.#handle(request);
   }
 
-  /** Answers a request after an exception of the handler. */
-  protected handlerFailed(error: unknown, request: HttpRequest): void {
-    const isClients = error instanceof HttpError && error.status < 500;
-    if (error instanceof NoRoom) this.context.onFull("too much is in memory of what clients send");
-    else if (!isClients) this.context.onHandlerError(error);
-    const status = error instanceof HttpError ? error.status : 500;
-    this.respond(errorResponse(status, [], !isClients), request);
-  }
-
-  /** Answers an invalid request and ends the connection, because it is not known where the next request starts. */
-  #reject(status: number, request: HttpRequest): void {
-    this.lingerAfter = true;
-    this.respond(errorResponse(status, [], true), request);
-  }
-
-  /** Sends a response, or as much of it as fits in the socket. */
-  protected respond(given: HttpResponse, request: HttpRequest): void {
-    const response = bodyMemory.isFull && request.method !== "HEAD"
-      ? ifThereIsRoom(given, this.context)
-      : given;
-    try {
-      response.take();
-    } catch (error) { // its memory was transferred, or its file is already used
-      return this.handlerFailed(error, request);
-    }
-    const body = response.stream;
-    if (body === null || request.method === "HEAD") return this.#send(response, request, null);
-    if (this.#isWaitedFor(request) && this.exchange!.body!.isTouched) {
-      this.inviteBody(this.exchange!); // the response may be made of the body
-    }
-    let stream: ResponseStream;
-    try {
-      stream = new ResponseStream(body, isChunked(body, request));
-    } catch (error) { // the stream has another reader
-      return this.handlerFailed(error, request);
-    }
-    if (response.isEventStream) this.#send(response, request, stream);
-    else this.hold(response, stream, request);
-  }
-
-  protected override releaseHead(exchange: Exchange): void {
-    const { held, request, stream } = exchange;
-    exchange.held = null;
-    this.#send(held!, request!, stream);
-  }
-
-  /** Sends a response, or as much of it as fits in the socket. Of a response with `stream` it sends the head. */
-  #send(response: HttpResponse, request: HttpRequest, stream: ResponseStream | null): void {
-    const { reactor, transport, buffers, clock, keepAlive, keepAliveFields, isDraining, accounting } =
-      this.context;
-    const tail = HttpResponse.sentTail(response);
-    const isHead = request.method === "HEAD";
-    const body = response.stream;
-    const chunked = body !== null && isChunked(body, request);
-    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining ||
-      this.#isWaitedFor(request) || (body !== null && body.length === null && !chunked);
-    this.closeAfter ||= closes;
-    if (isDraining) this.lingerAfter = true; // an unread next request would reset this response
-    response.stamp(clock, keepAliveFields);
-    const startMs = this.exchange?.startMs || reactor.turnMs;
-    let sent = 0;
-    if (this.input.isEmpty && !isHead && !closes) {
-      sent = this.output.sendAlone(transport, this.fd, buffers, response);
-    }
-    if (sent === HttpResponse.sentBytes(response).length) {
-      accounting.sent(this.fd, request, response.status, sent, response.headLength, startMs);
-    } else {
-      const { output } = this;
-      const transfer = this.#records.begin(
-        this.fd,
-        request,
-        response.status,
-        output.appendedBytes,
-        startMs,
-      );
-      if (sent < 0) return reactor.retire(this);
-      if (sent > 0) accounting.counters.send(sent);
-      output.appendHead(buffers, response, closes, chunked, sent);
-      transfer.from -= sent;
-      transfer.bodyFrom = sent > 0 ? transfer.from + response.headLength : output.appendedBytes;
-      if (isHead && tail instanceof FileBody) tail.close();
-      else if (isHead) response.discard();
-      else if (stream !== null) {
-        this.stream(stream, request);
-        this.exchange!.isEventStream = response.isEventStream;
-        return isDraining && response.isEventStream ? this.drainEvents(this.exchange!) : undefined;
-      } else output.appendBody(buffers, response, sent);
-      transfer.until = output.appendedBytes;
-    }
-    if (this.exchange !== null) this.complete(this.exchange);
-  }
-
-  protected override flush(): boolean {
-    const isAll = super.flush();
-    this.#records.progress(this.output.sentBytes);
-    return isAll;
-  }
-
-  protected override complete(exchange: Exchange): void {
-    this.#records.seal(this.output.appendedBytes);
-    super.complete(exchange);
-    this.#records.progress(this.output.sentBytes);
-  }
-
-  override onClosed(): void {
-    this.#records.cutOff(this.output.sentBytes);
-    const { exchange, reader, context: { accounting, reactor, buffers } } = this;
-    if (exchange === null && reader.isInBody && !this.closeAfter) {
-      accounting.leaveUnanswered(this.fd, reader.incomplete(buffers), reactor.turnMs);
-    } else if (
-      exchange !== null && exchange.request !== null && (!exchange.isAnswered || exchange.held !== null)
-    ) {
-      accounting.leaveUnanswered(this.fd, exchange.request, exchange.startMs);
-    }
-    super.onClosed();
-  }
-
-  /** True if the client waits for 100 (Continue). It gets the response instead, and may then send the body or not. */
-  #isWaitedFor(request: HttpRequest): boolean {
-    return request.expectsContinue && this.reader.isInBody && this.exchange?.isContinued === false;
+  /** Passes on what has arrived of the body of the current exchange. */
+  #receiveBody(): void {
+    const { input, context: { buffers, limits } } = this.#connection;
+    if (!this.#reader.isInBody || input.isEmpty) return;
+    const exchange = this.#responder.exchange!;
+    const { body } = exchange;
+    const wasAwaited = body!.isAwaited;
+    const found = this.#reader.read(buffers, limits);
+    if (found < 0) exchange.dismiss(-found);
+    else if (wasAwaited && !body!.isAwaited) exchange.handlerStarts(); // it was waiting for the client
   }
 }

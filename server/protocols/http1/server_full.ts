@@ -5,6 +5,8 @@
 import type { ConnectionContext } from "../../connection/context.ts";
 import { errorResponse } from "../../exchange/error_response.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX, RECEIVE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "../../limits.ts";
+import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
+import { HttpResponse } from "../../http/response.ts";
 import { Output } from "../../connection/output.ts";
 
 /** The buffer for input that is received and dropped. */
@@ -36,9 +38,11 @@ export class ServerFull {
     request.method = "";
     request.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
     output.appendedBytes = output.sentBytes = 0;
-    output.appendHead(buffers, response, true, false);
+    const bytes = HttpResponse.sentBytes(response);
+    output.append(buffers, bytes, 0, response.fieldsLength);
+    output.append(buffers, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
     const headBytes = output.appendedBytes;
-    output.appendBody(buffers, response, 0);
+    output.append(buffers, bytes, response.headLength, bytes.length);
     output.flush(transport, fd, buffers);
     output.discard(buffers);
     const sent = output.sentBytes;

@@ -1,111 +1,80 @@
 /**
- * Connections that begin with a header of the PROXY protocol. A connection waits here for its header, and is then
- * served as if the client that the header names had connected. Bytes behind the header are not received.
+ * The header of the PROXY protocol at the beginning of a connection. The bytes behind it are left to the protocol that
+ * follows.
  * @module
  */
-import { EAGAIN, EINTR } from "../../../ffi/libc/errno.ts";
-import type { ConnectionContext } from "../../connection/context.ts";
+import { EAGAIN, ECONNABORTED } from "../../../ffi/libc/errno.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { Protocol } from "../../connection/protocol.ts";
 import { Interest } from "../../loop/poller.ts";
-import { Source } from "../../loop/source.ts";
 import { ProxyHeader } from "./proxy_header.ts";
 
-/** The receiver of connections whose header was read. */
-export interface Admission {
-  /** Takes the connection `fd` after its header. It is not registered with the reactor. Called in phase one. */
-  admit(fd: number): void;
-  /** Called when a connection ended before its header was complete. */
-  lost(fd: number): void;
-}
-
-/** Connections whose PROXY header has not arrived yet. */
-export class ProxyGate {
-  readonly #context: ConnectionContext;
-  readonly #keeper: Admission;
-  readonly #waiting = new Set<WaitingConnection>();
-
-  constructor(context: ConnectionContext, admission: Admission) {
-    this.#context = context;
-    this.#keeper = admission;
-  }
-
-  /** Handles a proxy that was just accepted as `fd`, in phase one. Usually its header has already arrived. */
-  accept(fd: number): void {
-    const { reactor, limits, clientAddresses } = this.#context;
-    const connection = new WaitingConnection(fd, this.#context, this.#keeper, this.#waiting);
-    if (!clientAddresses.mayNameClients(fd)) return reactor.retire(connection);
-    if (connection.read()) return;
-    const status = connection.retired ? 0 : reactor.register(connection, Interest.READABLE);
-    if (status < 0) {
-      reactor.retire(connection);
-      this.#context.onRefused(status);
-    }
-    if (connection.retired) return;
-    this.#waiting.add(connection);
-    reactor.expireAt(connection, reactor.now + limits.headTimeoutMs);
-  }
-
-  /** On shutdown, closes connections whose PROXY header has not arrived. */
-  drain(): void {
-    for (const connection of this.#waiting) this.#context.reactor.retire(connection);
-  }
-}
-
 /** A connection whose header is not complete. */
-class WaitingConnection extends Source {
-  readonly #context: ConnectionContext;
-  readonly #keeper: Admission;
-  readonly #waiting: Set<WaitingConnection>;
+export class Proxy implements Protocol {
+  readonly activity = "reading";
+  readonly wantsInput: Interest = Interest.READABLE;
+  readonly isDuplex = false;
+  readonly canIdle = false;
+  readonly #connection: Connection;
+  readonly #onWhole: (connection: Connection) => void;
   readonly #header = new ProxyHeader();
 
-  constructor(fd: number, context: ConnectionContext, admission: Admission, waiting: Set<WaitingConnection>) {
-    super(fd);
-    this.#context = context;
-    this.#keeper = admission;
-    this.#waiting = waiting;
+  /**
+   * `onWhole` is called once the header is complete, in phase one. It makes the connection speak another protocol, or
+   * retires it.
+   */
+  constructor(connection: Connection, onWhole: (connection: Connection) => void) {
+    this.#connection = connection;
+    this.#onWhole = onWhole;
   }
 
-  override onReady(): void {
-    this.read();
+  /** Begins with a proxy that was just accepted, in phase one. Usually its header has already arrived. */
+  start(): void {
+    const connection = this.#connection;
+    const { reactor, limits, clientAddresses } = connection.context;
+    connection.speak(this);
+    if (!clientAddresses.mayNameClients(connection.fd)) return reactor.retire(connection);
+    connection.expireAt(reactor.now + limits.headTimeoutMs);
+    connection.receive();
+    if (!this.#header.isWhole) connection.watch();
   }
 
-  /** Reads what has arrived of the header. Returns true once it is complete, and the connection was passed on. */
-  read(): boolean {
-    const { transport, reactor, accounting, clientAddresses } = this.#context;
-    const { fd } = this;
+  /** Receives the header, and once it is complete what follows. */
+  recv(buffer: Uint8Array<ArrayBuffer>): number {
+    const connection = this.#connection;
+    const { fd, transport, context: { accounting, clientAddresses } } = connection;
     const header = this.#header;
     while (!header.isWhole) {
-      const bytes = new Uint8Array(header.wanted);
-      const count = transport.peek(fd, bytes);
-      if (count === -EAGAIN || count === -EINTR) { // a level is reported again, an edge is not
-        if (count === -EINTR) reactor.again(this);
-        return false;
-      }
+      const count = transport.peek(fd, buffer.subarray(0, header.wanted));
       // The bytes of the header are received at once, else a level-triggered poller would report them for ever.
-      const taken = count <= 0 ? count : header.take(bytes, count);
-      if (taken <= 0) {
-        reactor.retire(this);
-        return false;
-      }
-      const received = transport.recv(fd, bytes.subarray(0, taken));
-      if (received !== taken) { // no other code reads from the socket, so it has failed
-        reactor.retire(this);
-        return false;
-      }
+      const taken = count <= 0 ? count : header.take(buffer, count);
+      if (taken <= 0) return count < 0 ? count : -ECONNABORTED; // it has ended, or the header is invalid
+      if (transport.recv(fd, buffer.subarray(0, taken)) !== taken) return -ECONNABORTED; // nobody else reads from it
       accounting.counters.receive(taken);
     }
-    this.#waiting.delete(this);
-    reactor.retire(this, false);
     if (header.client !== null) clientAddresses.set(fd, header.client);
-    this.#keeper.admit(fd);
-    return true;
+    connection.expireAt(Infinity);
+    this.#onWhole(connection);
+    return connection.retired ? -EAGAIN : connection.recv(buffer);
   }
 
-  override onDeadline(): void {
-    this.#context.reactor.retire(this);
+  onInput(): void {}
+
+  onEnd(): void {}
+
+  onSent(): void {}
+
+  onDrained(): void {}
+
+  onSettled(): void {}
+
+  onDeadline(): void {
+    this.drain();
   }
 
-  override onClosed(): void {
-    this.#waiting.delete(this);
-    this.#keeper.lost(this.fd);
+  onClosed(): void {}
+
+  drain(): void {
+    this.#connection.context.reactor.retire(this.#connection);
   }
 }

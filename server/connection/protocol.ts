@@ -1,0 +1,74 @@
+/**
+ * The interface between a connection and the protocol that it speaks.
+ * @module
+ */
+import type { Interest } from "../loop/poller.ts";
+
+/**
+ * What a protocol is doing while nothing waits to be sent. "handling": it waits for a promise or a stream. "lingering":
+ * everything is sent, and the client's end is awaited.
+ */
+export type Activity = "reading" | "reading-body" | "handling" | "lingering";
+
+/**
+ * A protocol, which a connection calls. The callbacks run in the loop, and only while the connection is open.
+ *
+ * `onInput` is called in a turn after bytes have arrived (they are in `connection.input`), after `Connection.proceed`, and
+ * when waiting output is sent. `onEnd` may follow. Then the connection sends what was appended to `connection.output`, and
+ * calls `onSettled`.
+ */
+export interface Protocol {
+  readonly activity: Activity;
+  /** The readiness that it waits for, besides the sending of its output: READABLE, EXCEPTIONAL, or NONE. */
+  readonly wantsInput: Interest;
+  /** True if it receives and works although output waits. Otherwise it is not called until everything is sent. */
+  readonly isDuplex: boolean;
+  /** True if nothing is lost when the connection becomes idle, which takes away its objects. */
+  readonly canIdle: boolean;
+  /** Works on the input. */
+  onInput(): void;
+  /** Called after `onInput` if the client has closed its writing half: nothing more will arrive. Possibly several times. */
+  onEnd(): void;
+  /** Called after an attempt to send. `connection.output.sentBytes` tells how far it came. */
+  onSent(): void;
+  /** Called when output that had to wait is sent completely. */
+  onDrained(): void;
+  /** Called at the end of each turn's work. Sets the deadline, or ends the connection. */
+  onSettled(): void;
+  /** Called when the deadline of `Connection.expireAt` has passed. */
+  onDeadline(): void;
+  /** Called once, when the connection is closed. */
+  onClosed(): void;
+  /**
+   * Prepares for the stop of the server: finishes what has started, and waits for nothing else. `sinceMs` is the instant
+   * since which the connection is idle.
+   */
+  drain(sinceMs: number): void;
+  /**
+   * Receives in place of the transport, for a protocol that must leave some bytes to the kernel. Returns bytes, 0 at the
+   * client's end, or −errno.
+   */
+  recv?(buffer: Uint8Array<ArrayBuffer>): number;
+  /** Called when the poller reports urgent data. */
+  onUrgent?(): void;
+}
+
+function isWithout(): never {
+  throw new Error("A connection without a protocol was woken");
+}
+
+/** The protocol of a connection that speaks none yet. */
+export const NO_PROTOCOL: Protocol = {
+  activity: "reading",
+  wantsInput: 0,
+  isDuplex: false,
+  canIdle: false,
+  onInput: isWithout,
+  onEnd: isWithout,
+  onSent() {},
+  onDrained: isWithout,
+  onSettled: isWithout,
+  onDeadline: isWithout,
+  onClosed() {},
+  drain() {},
+};

@@ -1,0 +1,27 @@
+/**
+ * The interface between an exchange and the protocol that carries it.
+ * @module
+ */
+import type { Connection } from "../connection/connection.ts";
+import type { HttpResponse } from "../http/response.ts";
+
+/** A protocol that carries requests and responses. After each wake-up an exchange calls `connection.proceed()`. */
+export interface Carrier<Exchange> {
+  readonly connection: Connection;
+  /** True while output waits for the client. */
+  readonly isBlocked: boolean;
+  /** True if the client may be gone: it has closed its writing half, or it must not send any more. */
+  readonly mayHaveLeft: boolean;
+  /** The total of received bytes, whose growth shows that a body arrives. */
+  readonly receivedBytes: number;
+  /** Sends `response`: all of it, which ends the exchange, or its head if its body is a stream. */
+  respond(exchange: Exchange, response: HttpResponse): void;
+  /** Sends a piece of the response's body, of at least one byte. */
+  write(exchange: Exchange, piece: Uint8Array<ArrayBuffer>): void;
+  /** Sends the end of the response, which ends the exchange. */
+  finish(exchange: Exchange): void;
+  /** Breaks the response off so that the client notices. */
+  reset(exchange: Exchange): void;
+  /** Lets the client send more of the request's body, which it may wait for (100 Continue). */
+  wantBody(exchange: Exchange): void;
+}

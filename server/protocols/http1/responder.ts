@@ -1,0 +1,236 @@
+/**
+ * The answering of the requests of one connection, one after the other. A request that takes more than its turn has an
+ * exchange; meanwhile further requests wait.
+ * @module
+ */
+import type { SocketAddress } from "../../../ffi/socket/socket.ts";
+import type { Connection } from "../../connection/connection.ts";
+import { bodyTimeoutMs, failureResponse, sendable } from "../../exchange/answer.ts";
+import type { Carrier } from "../../exchange/carrier.ts";
+import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
+import { Exchange } from "../../exchange/exchange.ts";
+import { noResponse } from "../../exchange/pending_response.ts";
+import { RequestContext } from "../../exchange/request_context.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import { CONTINUE, HttpResponse } from "../../http/response.ts";
+import { waitSecondsOf } from "./overload.ts";
+import type { RequestReader } from "./request_reader.ts";
+import { endsByClose, ResponseWriter } from "./response_writer.ts";
+import { UnreadBody } from "./unread_body.ts";
+
+/** Takes requests in place of a handler. The connection then keeps its object while it is idle. */
+export interface RequestTaker {
+  /** Called for a request, which `exchange.respond` answers. */
+  arrived(exchange: Exchange): void;
+  /** Called when nothing waits to be sent. */
+  sent(): void;
+  closed(): void;
+}
+
+/** Answers requests, and carries their exchanges. */
+export class Responder implements Carrier<Exchange> {
+  readonly connection: Connection;
+  readonly writer: ResponseWriter;
+  /** The current request if it takes more than this turn; also while the rest of its body is dropped. Otherwise null. */
+  exchange: Exchange | null = null;
+  /** True while a promise or a stream is producing the response of the exchange. */
+  isHandling = false;
+  /** No further request is read. */
+  closes = false;
+  /** The client may still send when everything is answered. */
+  lingers = false;
+  readonly #reader: RequestReader;
+  readonly #taker: RequestTaker | null;
+  #requestContext: RequestContext;
+  /** The wait for bodies that no handler reads; null before the first. */
+  #unread: UnreadBody | null = null;
+  /** True while the handler is being called. */
+  #isCalling = false;
+
+  /** `taker` is null if requests are answered by the handler of the connection's context. */
+  constructor(connection: Connection, reader: RequestReader, taker: RequestTaker | null) {
+    this.connection = connection;
+    this.writer = new ResponseWriter(connection);
+    this.#reader = reader;
+    this.#taker = taker;
+    this.#requestContext = new RequestContext(connection.context, this);
+  }
+
+  // For the context of requests
+
+  /** The client's address; null once the client is gone. */
+  get address(): SocketAddress | null {
+    const { retired, fd, context } = this.connection;
+    return retired ? null : context.clientAddresses.address(fd);
+  }
+
+  /** The descriptor; −1 once the client is gone. */
+  get openFd(): number {
+    return this.connection.retired ? -1 : this.connection.fd;
+  }
+
+  /** The signal of the current request. Already aborted outside of a call of the handler. */
+  get signal(): AbortSignal {
+    return this.#isCalling ? (this.exchange ??= new Exchange(this)).signal : AbortSignal.abort();
+  }
+
+  // Answering
+
+  /** Calls the handler for `request`, of which the body may be incomplete. */
+  handle(request: HttpRequest): void {
+    const { fd, context } = this.connection;
+    const waitSeconds = waitSecondsOf(fd, request, context);
+    if (waitSeconds > 0) return this.#answer(tooManyRequests(waitSeconds), request);
+    if (this.#taker !== null) {
+      const exchange = this.#takeLonger(request);
+      exchange.wait(null);
+      return this.#taker.arrived(exchange);
+    }
+    let result: HttpResponse | Promise<HttpResponse>;
+    this.#isCalling = true;
+    try {
+      result = context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
+    } catch (error) {
+      this.#isCalling = false;
+      return this.#answer(failureResponse(error, context), request);
+    }
+    this.#isCalling = false;
+    if (result instanceof HttpResponse) this.#answer(result, request);
+    else this.#takeLonger(request).wait(result);
+  }
+
+  /** Answers an invalid request and ends the connection, because it is not known where the next request starts. */
+  reject(status: number, request: HttpRequest): void {
+    this.lingers = true;
+    this.#answer(errorResponse(status, [], true), request);
+  }
+
+  #answer(response: HttpResponse, request: HttpRequest): void {
+    const sent = sendable(response, request, this.connection.context);
+    if (sent.stream === null || request.method === "HEAD") this.#send(sent, request);
+    else this.#takeLonger(request).respond(sent);
+  }
+
+  /** Returns the exchange of `request`, which takes more than this turn. */
+  #takeLonger(request: HttpRequest): Exchange {
+    const { connection, connection: { fd, context, context: { reactor } } } = this;
+    connection.isReusable = false;
+    this.#reader.release(context.buffers, request);
+    const exchange = this.exchange ??= new Exchange(this);
+    if (exchange.request === null) { // the context is its own from now on
+      context.accounting.lookUpClient(fd);
+      this.#requestContext.bind(exchange);
+      this.#requestContext = new RequestContext(context, this);
+      if (this.#taker !== null) exchange.onAbandoned = () => this.reset();
+    }
+    exchange.request = request;
+    exchange.startMs ||= reactor.turnMs;
+    this.isHandling = true;
+    connection.expireAt(Infinity); // the exchange has deadlines of its own
+    return exchange;
+  }
+
+  /** Sends a response, or as much of it as fits in the socket; of one with a stream the head. */
+  #send(response: HttpResponse, request: HttpRequest): void {
+    const { reactor, keepAlive, isDraining } = this.connection.context;
+    const { exchange } = this;
+    // A client that waits for 100 (Continue) gets the response instead, and may then send the body or not.
+    const isWaitedFor = exchange !== null && request.expectsContinue && this.#reader.isInBody &&
+      !exchange.isContinued;
+    const closes = response.closes || !request.keepAlive || !keepAlive || isDraining || isWaitedFor ||
+      endsByClose(response, request);
+    if (closes) this.closes = true;
+    if (isDraining) this.lingers = true; // an unread next request would reset this response
+    this.writer.send(response, request, closes, exchange?.startMs || reactor.turnMs);
+    if (exchange !== null && (response.stream === null || request.method === "HEAD")) {
+      this.#complete(exchange);
+    }
+  }
+
+  /** Ends the exchange once its response is sent, or waits to be. The rest of the request's body is dropped. */
+  #complete(exchange: Exchange): void {
+    this.writer.seal();
+    exchange.end();
+    this.isHandling = false;
+    if (!this.#reader.isInBody) this.exchange = null;
+    else {
+      this.lingers ||= this.closes;
+      this.#reader.body = null;
+      this.awaitBody();
+    }
+  }
+
+  /** Waits for a body that no handler reads; if its request is answered, no longer than for a client's end. */
+  awaitBody(): void {
+    this.#unread ??= new UnreadBody(this.connection);
+    this.#unread.begin(bodyTimeoutMs(this.exchange?.isAnswered === true, this.connection.context));
+  }
+
+  /** Returns false if a body that is waited for by {@linkcode awaitBody} is late. */
+  isBodyInTime(): boolean {
+    return this.#unread!.isInTime();
+  }
+
+  /** Ends what is not answered, because the connection is closed. */
+  onClosed(): void {
+    const { exchange } = this;
+    const { fd, context: { accounting, reactor, buffers } } = this.connection;
+    this.writer.onClosed();
+    if (exchange === null && this.#reader.isInBody && !this.closes) {
+      accounting.leaveUnanswered(fd, this.#reader.incomplete(buffers), reactor.turnMs);
+    } else if (exchange !== null && exchange.request !== null && exchange.isUnanswered) {
+      accounting.leaveUnanswered(fd, exchange.request, exchange.startMs);
+    }
+    this.exchange = null;
+    this.isHandling =
+      this.#isCalling =
+      this.closes =
+      this.lingers =
+        false;
+    try {
+      exchange?.onClosed();
+    } finally {
+      this.#taker?.closed();
+    }
+  }
+
+  // Carrier
+
+  get isBlocked(): boolean {
+    return !this.connection.output.isEmpty;
+  }
+
+  get mayHaveLeft(): boolean {
+    return this.connection.input.isEnded;
+  }
+
+  get receivedBytes(): number {
+    return this.connection.input.receivedBytes;
+  }
+
+  respond(exchange: Exchange, response: HttpResponse): void {
+    this.#send(response, exchange.request!);
+  }
+
+  write(_exchange: Exchange, piece: Uint8Array<ArrayBuffer>): void {
+    this.writer.writePiece(piece);
+  }
+
+  finish(exchange: Exchange): void {
+    this.writer.finishStream();
+    this.#complete(exchange);
+  }
+
+  reset(): void {
+    this.connection.context.reactor.retire(this.connection);
+  }
+
+  wantBody(exchange: Exchange): void {
+    if (!this.#reader.isInBody || this.#reader.body !== exchange.body) return;
+    if (exchange.request!.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
+      exchange.isContinued = true;
+      this.writer.writeInterim(CONTINUE);
+    }
+    this.connection.input.isReadable = true;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The sending of responses in HTTP/1: the head, the body, and the framing of a stream. Source: RFC 9112 §6.3 and §7.1.
+ * @module
+ */
+import type { Connection } from "../../connection/connection.ts";
+import type { Output } from "../../connection/output.ts";
+import { encodeUtf8 } from "../../http/characters.ts";
+import { FileBody } from "../../http/file_body.ts";
+import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import { HttpResponse, type StreamBody } from "../../http/response.ts";
+import { ResponseRecords } from "../../metrics/response_records.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const CHUNKED = encodeUtf8("Transfer-Encoding: chunked\r\n");
+const CRLF = encodeUtf8("\r\n");
+const LAST_CHUNK = encodeUtf8("0\r\n\r\n");
+
+/**
+ * Returns true if the body is sent in chunks: its length is not known, and the client (HTTP/1.1) supports chunks. For
+ * an HTTP/1.0 client the end of the connection ends the body.
+ */
+function isSentInChunks({ length }: StreamBody, { minorVersion }: HttpRequest): boolean {
+  return length === null && minorVersion === 1;
+}
+
+/** Returns true if the end of the connection ends the body of `response`. */
+export function endsByClose({ stream }: HttpResponse, request: HttpRequest): boolean {
+  return stream !== null && stream.length === null && !isSentInChunks(stream, request);
+}
+
+/** Writes the responses of one connection, and accounts for them. */
+export class ResponseWriter {
+  readonly #connection: Connection;
+  readonly #output: Output;
+  readonly #records: ResponseRecords;
+  /** The stream that is being sent is sent in chunks. */
+  #isChunked = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#output = connection.output;
+    this.#records = new ResponseRecords(connection.context.accounting);
+  }
+
+  /**
+   * Sends a response to `request`, or as much of it as fits in the socket; of one with a stream the head. `closes`: it is the
+   * last of the connection. `startMs` is the turn in which the request was complete.
+   */
+  send(response: HttpResponse, request: HttpRequest, closes: boolean, startMs: number): void {
+    const { fd, input, transport, context } = this.#connection;
+    const { reactor, buffers, clock, keepAliveFields, accounting } = context;
+    const output = this.#output;
+    response.stamp(clock, keepAliveFields);
+    const bytes = HttpResponse.sentBytes(response);
+    const tail = HttpResponse.sentTail(response);
+    const isHead = request.method === "HEAD";
+    let sent = 0;
+    if (input.isEmpty && !isHead && !closes && tail === null) {
+      sent = output.sendAlone(transport, fd, buffers, bytes);
+    }
+    if (sent === bytes.length) {
+      return accounting.sent(fd, request, response.status, sent, response.headLength, startMs);
+    }
+    const record = this.#records.begin(fd, request, response.status, output.appendedBytes, startMs);
+    if (sent < 0) return reactor.retire(this.#connection);
+    if (sent > 0) accounting.counters.send(sent);
+    const { stream } = response;
+    this.#isChunked = stream !== null && isSentInChunks(stream, request);
+    this.#appendHead(response, closes, sent);
+    record.from -= sent;
+    record.bodyFrom = sent > 0 ? record.from + response.headLength : output.appendedBytes;
+    if (isHead && tail instanceof FileBody) tail.close();
+    else if (isHead) response.discard();
+    else if (stream !== null) return; // its end is not known yet
+    else this.#appendBody(response, sent);
+    record.until = output.appendedBytes;
+  }
+
+  /** Appends the head of `response` from byte `from` on, as a copy: all clients share the head, and its date will change. */
+  #appendHead(response: HttpResponse, closes: boolean, from: number): void {
+    const output = this.#output;
+    const { buffers } = this.#connection.context;
+    const { headLength, fieldsLength } = response;
+    const bytes = HttpResponse.sentBytes(response);
+    if (!closes && !this.#isChunked) {
+      if (from < headLength) output.append(buffers, bytes, from, headLength);
+      return;
+    }
+    output.append(buffers, bytes, 0, fieldsLength);
+    if (this.#isChunked) output.append(buffers, CHUNKED, 0, CHUNKED.length);
+    if (closes) output.append(buffers, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
+    else output.append(buffers, bytes, fieldsLength, headLength);
+  }
+
+  /** Appends the body of `response`, from byte `from` of the whole response on. */
+  #appendBody(response: HttpResponse, from: number): void {
+    const output = this.#output;
+    const { buffers } = this.#connection.context;
+    const bytes = HttpResponse.sentBytes(response);
+    const tail = HttpResponse.sentTail(response);
+    const bodyFrom = Math.max(from, response.headLength);
+    if (bodyFrom < bytes.length) output.appendShared(buffers, bytes.subarray(bodyFrom));
+    if (tail instanceof Uint8Array) output.appendShared(buffers, tail);
+    else if (tail instanceof FileBody) output.appendFile(buffers, tail);
+  }
+
+  /** Appends a piece of the stream whose head was sent. It has at least one byte: a chunk of size 0 would be the last one. */
+  writePiece(piece: Bytes): void {
+    if (this.#isChunked) this.#append(encodeUtf8(`${piece.length.toString(16)}\r\n`));
+    this.#append(piece);
+    if (this.#isChunked) this.#append(CRLF);
+  }
+
+  /** Appends the end of the stream. */
+  finishStream(): void {
+    if (this.#isChunked) this.#append(LAST_CHUNK);
+  }
+
+  /** Appends an interim response (RFC 9110 §15.2), which is not accounted for. */
+  writeInterim(bytes: Bytes): void {
+    this.#append(bytes);
+  }
+
+  #append(bytes: Bytes): void {
+    this.#output.append(this.#connection.context.buffers, bytes, 0, bytes.length);
+  }
+
+  /** Marks the last response as complete. */
+  seal(): void {
+    this.#records.seal(this.#output.appendedBytes);
+    this.onSent();
+  }
+
+  /** Accounts for the responses that are sent completely. */
+  onSent(): void {
+    this.#records.progress(this.#output.sentBytes);
+  }
+
+  /** Accounts for the responses that are not sent completely, because the connection has ended. */
+  onClosed(): void {
+    this.#records.cutOff(this.#output.sentBytes);
+  }
+}
