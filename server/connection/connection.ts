@@ -62,6 +62,11 @@ export class Connection extends Source {
     return this.#isWriting ? "writing" : this.#protocol.activity;
   }
 
+  /** True while output waits: in the queue, or in the transport. */
+  get isBlocked(): boolean {
+    return this.#isSending || !this.output.isEmpty;
+  }
+
   get #isWriting(): boolean {
     return this.#isSending && !this.#protocol.isDuplex;
   }
@@ -122,7 +127,7 @@ export class Connection extends Source {
       if (!this.#listens) this.watch(); // otherwise a level-triggered poller would report it for ever
       else if (!input.isUnread) this.receive(); // else pipelined requests would accumulate
     }
-    if (readiness === Readiness.NONE || !this.output.isEmpty) reactor.defer(this);
+    if (readiness === Readiness.NONE || this.isBlocked) reactor.defer(this);
   }
 
   /** Receives once, in phase one. */
@@ -175,7 +180,7 @@ export class Connection extends Source {
   }
 
   override onTurn(): void {
-    if (this.output.isEmpty) return this.proceed();
+    if (!this.isBlocked) return this.proceed();
     if (this.flush()) {
       this.#protocol.onDrained();
       if (!this.retired) this.proceed();
@@ -203,8 +208,8 @@ export class Connection extends Source {
     if (this.retired) return;
     const { input, output, context: { buffers, reactor } } = this;
     if (!isBlocked) {
-      const hasWaited = !output.isEmpty;
-      if (hasWaited || output.hasGathered(buffers)) {
+      const hasWaited = this.isBlocked;
+      if (hasWaited || output.hasGathered(buffers) || this.transport.flush(this.fd) < 0) {
         isBlocked = !this.flush();
         if (hasWaited && !isBlocked) {
           this.#protocol.onDrained();

@@ -160,7 +160,7 @@ export class Output {
       buffers.gatherLength = 0;
       const sent = transport.send(fd, buffers.gather, length, false);
       if (sent > 0) this.sentBytes += sent;
-      if (sent === length) return Flushed.ALL;
+      if (sent === length) return this.#release(transport, fd);
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
     }
@@ -177,7 +177,13 @@ export class Output {
       this.sentBytes += sent;
       budget -= sent;
     }
-    return Flushed.ALL;
+    return this.#release(transport, fd);
+  }
+
+  /** Sends what the transport holds back. */
+  #release(transport: Transport, fd: number): number {
+    const status = transport.flush(fd);
+    return status === -EAGAIN || status === -EINTR ? Flushed.BLOCKED : status;
   }
 
   /** Counts what is left as held in memory, and guards its files. Returns `flushed`, or −EIO for a file that has changed. */

@@ -145,8 +145,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
 
   #refuse(fd: number): void {
     this.#context.accounting.counters.refuse();
-    this.#forget(fd);
     if (this.#speaksHttp) this.#serverFull.reject(fd);
+    this.#forget(fd);
   }
 
   /** Evicts the connection that has been idle longest, if that is long enough. Returns false if none can be evicted. */
@@ -213,6 +213,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   close(): void {
     for (let fd = this.#idle.oldest; fd !== NONE; fd = this.#idle.oldest) {
       this.#idle.remove(fd);
+      this.#forget(fd);
       close(fd);
     }
   }
@@ -290,6 +291,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   #forget(fd: number): void {
+    this.#context.transport.forget(fd);
     this.#context.clientAddresses.forget(fd);
     this.#context.accounting.forget(fd);
   }

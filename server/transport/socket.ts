@@ -34,6 +34,9 @@ export const socketTransport: Transport = {
   /** A short read has emptied the socket, except where recv(2) stops at urgent data. */
   isDrained: (_fd, count, capacity) => count < capacity,
 
+  /** The kernel holds nothing back that it would need a call for. */
+  flush: () => 0,
+
   wants: () => Interest.NONE,
 
   /** Sends nothing, which fails on a connection that was reset. */
@@ -41,4 +44,6 @@ export const socketTransport: Transport = {
     const status = send(fd, NOTHING, 0, false);
     return status < 0 && status !== -EAGAIN && status !== -EINTR;
   },
+
+  forget() {},
 };

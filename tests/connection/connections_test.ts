@@ -57,6 +57,8 @@ class Crowd {
         liftUnsentLimit: () => 0,
         resetOnClose: () => 0,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
+        flush: () => 0,
+        forget() {},
       },
       buffers: new Buffers(64),
       handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),

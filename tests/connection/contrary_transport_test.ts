@@ -1,5 +1,5 @@
 /**
- * Connections on a transport that waits for the other direction, and gives and takes less than it could: each request is
+ * Connections on a transport that waits for the other direction, gives and takes less than it could, and holds bytes back: each request is
  * answered all the same, in order, by what the poller is asked for.
  * @module
  */
@@ -28,13 +28,14 @@ function run(scripted: Scripted, contrary: ContraryTransport): void {
     }
     // A socket that takes everything is always writable. An edge is told once, so it has to be waited for.
     if (interest & Interest.WRITABLE) readiness |= Readiness.WRITABLE;
-    const before = [isInputLeft, scripted.socket.sent.length, contrary.waits, wants].join();
+    const before = [isInputLeft, scripted.socket.sent.length, contrary.waits, contrary.holds, wants].join();
     if (readiness === Readiness.NONE) return;
     scripted.wake(readiness);
     const after = [
       scripted.socket.incoming.length > 0,
       scripted.socket.sent.length,
       contrary.waits,
+      contrary.holds,
       contrary.wants(),
     ];
     if (before === after.join() && !isInputLeft && contrary.wants() === Interest.NONE) return;
@@ -59,7 +60,7 @@ function scriptedOn(random: Random, trigger: "level" | "edge", protocol: Protoco
 }
 
 onBoth("every request is answered on a transport that waits for the other direction", (trigger) => {
-  let waits = 0;
+  let [waits, holds] = [0, 0];
   const body = new Uint8Array(300_000).fill(0x61);
   repeat(150, (random) => {
     const { scripted, contrary } = scriptedOn(random, trigger, null, body);
@@ -70,17 +71,30 @@ onBoth("every request is answered on a transport that waits for the other direct
         { length: 1 + random.below(4) },
         () => random.oneIn(5) ? "/large" : `/${random.below(9)}`,
       );
-      scripted.socket.incoming.push(...paths.map((path) => new TextEncoder().encode(get(path))));
-      expected += paths.map((path) => answer(path === "/large" ? "a".repeat(body.length) : `GET ${path}`))
-        .join("");
+      const isLast = round === 3;
+      scripted.socket.incoming.push(
+        ...paths.map((path, i) => {
+          const closes = isLast && i === paths.length - 1;
+          return new TextEncoder().encode(closes ? get(path, "Connection: close") : get(path));
+        }),
+      );
+      expected += paths.map((path, i) =>
+        answer(
+          path === "/large" ? "a".repeat(body.length) : `GET ${path}`,
+          isLast && i === paths.length - 1 ? "close" : "",
+        )
+      ).join("");
       scripted.wake(Readiness.READABLE);
       run(scripted, contrary);
       assertEquals(withoutDate(scripted.socket.text) === expected, true, `round ${round}: ${paths}`);
       assertEquals(scripted.errors, []);
     }
+    assertEquals([scripted.closedCount, scripted.socket.forgotten.at(-1)], [1, scripted.fd]);
     waits += contrary.waits;
+    holds += contrary.holds;
   });
   assert(waits > 1000, `it waited ${waits} times only`);
+  assert(holds > 500, `it held bytes back ${holds} times only`);
 });
 
 onBoth("every byte comes back on a transport that waits for the other direction", (trigger) => {

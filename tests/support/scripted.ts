@@ -127,6 +127,10 @@ export class ScriptedSocket implements Transport {
     return count;
   }
 
+  flush(): number {
+    return 0;
+  }
+
   sendfile(_fd: number, file: number, offset: number, length: number): number {
     const count = this.#room(length);
     if (count < 0) return count;
@@ -163,6 +167,13 @@ export class ScriptedSocket implements Transport {
   shutdownWrite(): number {
     this.isShutDown = true;
     return 0;
+  }
+
+  /** The descriptors that it was told to forget. */
+  readonly forgotten: number[] = [];
+
+  forget(fd: number): void {
+    this.forgotten.push(fd);
   }
 
   get text(): string {

@@ -92,7 +92,7 @@ export class Bytes implements Protocol, Peer {
       return true;
     }
     // What a session writes at its very beginning waits for its first turn.
-    if (this.#session !== null && !reactor.isParked && output.isEmpty) {
+    if (this.#session !== null && !reactor.isParked && !this.isBlocked) {
       output.append(buffers, bytes, 0, bytes.length);
       if (connection.flush()) this.#expire();
       return !connection.retired;
@@ -102,7 +102,7 @@ export class Bytes implements Protocol, Peer {
       this.close();
       return false;
     }
-    if (output.isEmpty) this.#soon(); // otherwise readiness of the socket will wake it
+    if (!this.isBlocked) this.#soon(); // otherwise readiness of the socket will wake it
     output.enqueue(bytes);
     return true;
   }
@@ -125,7 +125,7 @@ export class Bytes implements Protocol, Peer {
 
   /** True while written bytes wait for the socket. */
   get isBlocked(): boolean {
-    return !this.#connection.output.isEmpty;
+    return this.#connection.isBlocked;
   }
 
   /** True once the client has closed its writing half. */

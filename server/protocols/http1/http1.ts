@@ -75,7 +75,7 @@ export class Http1 implements Protocol {
 
   onSettled(): void {
     const { exchange, isHandling, closes, lingers } = this.#responder;
-    if (this.#taker !== null && this.#connection.output.isEmpty && !exchange?.isStreaming) this.#taker.sent();
+    if (this.#taker !== null && !this.#connection.isBlocked && !exchange?.isStreaming) this.#taker.sent();
     if (isHandling) return exchange!.update();
     if (closes) return this.#connection.finish(lingers);
     if (this.#isOver) return this.#responder.reset(); // nothing more will arrive

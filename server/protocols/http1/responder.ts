@@ -16,6 +16,7 @@ import { CONTINUE, HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "./overload.ts";
 import type { RequestReader } from "./request_reader.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";
+import { Upgrade } from "./upgrade.ts";
 import { UnreadBody } from "./unread_body.ts";
 
 /** Takes requests in place of a handler. The connection then keeps its object while it is idle. */
@@ -86,7 +87,7 @@ export class Responder implements Carrier<Exchange> {
       exchange.wait(null);
       return this.#taker.arrived(exchange);
     }
-    let result: HttpResponse | Promise<HttpResponse>;
+    let result: HttpResponse | Promise<HttpResponse> | Upgrade;
     this.#isCalling = true;
     try {
       result = context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
@@ -96,7 +97,24 @@ export class Responder implements Carrier<Exchange> {
     }
     this.#isCalling = false;
     if (result instanceof HttpResponse) this.#answer(result, request);
+    else if (result instanceof Upgrade) this.#upgrade(result, request);
     else this.#takeLonger(request).wait(result);
+  }
+
+  /** Hands the connection over. What the client has sent behind its request is for the other protocol. */
+  #upgrade(upgrade: Upgrade, request: HttpRequest): void {
+    const { connection, connection: { fd, context } } = this;
+    if (!upgrade.isWanted(request) || this.#reader.isInBody) {
+      const error = new TypeError(`A handler begins ${upgrade.name}, which the client has not asked for`);
+      return this.#answer(failureResponse(error, context), request);
+    }
+    const { response } = upgrade;
+    connection.output.append(context.buffers, response, 0, response.length);
+    context.accounting.sent(fd, request, 101, 0, 0, context.reactor.turnMs); // its bytes are counted when they are sent
+    connection.flush();
+    this.writer.onClosed(); // what is not sent yet of earlier responses is not accounted for
+    this.closes = true;
+    if (!connection.retired) connection.speak(upgrade.begin(connection));
   }
 
   /** Answers an invalid request and ends the connection, because it is not known where the next request starts. */
@@ -197,7 +215,7 @@ export class Responder implements Carrier<Exchange> {
   // Carrier
 
   get isBlocked(): boolean {
-    return !this.connection.output.isEmpty;
+    return this.connection.isBlocked;
   }
 
   get mayHaveLeft(): boolean {
