@@ -16,7 +16,7 @@ import {
 } from "../limits.ts";
 import { Input } from "./input.ts";
 import { Lingering } from "./lingering.ts";
-import { Flushed, Output } from "./output.ts";
+import { BODY_GONE, Flushed, Output } from "./output.ts";
 import { NO_PROTOCOL, type Protocol } from "./protocol.ts";
 import { SendRate } from "./send_rate.ts";
 import type { ConnectionKeeper, State } from "./state.ts";
@@ -24,9 +24,6 @@ import { Interest, Readiness } from "../loop/poller.ts";
 import { Source } from "../loop/source.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Slot } from "./buffers.ts";
-
-const BODY_GONE =
-  "A body's buffer was transferred, or became smaller, while it was sent: the connection ends";
 
 /** A connection. An object can serve many descriptors, one after the other. */
 export class Connection extends Source {
@@ -58,8 +55,7 @@ export class Connection extends Source {
   }
 
   get state(): State {
-    if (this.retired) return "closed";
-    return this.#isWriting ? "writing" : this.#protocol.activity;
+    return this.retired ? "closed" : this.#isWriting ? "writing" : this.#protocol.activity;
   }
 
   /** True while output waits: in the queue, or in the transport. */

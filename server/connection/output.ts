@@ -51,6 +51,10 @@ export const Flushed = {
   GONE: -4096,
 } as const;
 
+/** Describes {@linkcode Flushed.GONE}. */
+export const BODY_GONE =
+  "A body's buffer was transferred, or became smaller, while it was sent: the connection ends";
+
 /** The output of one connection. Short responses are collected in the shared gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
