@@ -78,13 +78,8 @@ export { HttpRequest, type TargetForm } from "./server/http/request.ts";
 export { type BodySink, RequestBody } from "./server/http/request_body.ts";
 export { FileBody, type FileBodyInit } from "./server/http/file_body.ts";
 export { errorResponse } from "./server/exchange/error_response.ts";
-export {
-  type Body,
-  type Fields,
-  HttpResponse,
-  type ResponseOptions,
-  type StreamBody,
-} from "./server/http/response.ts";
+export { type Body, type Fields, HttpResponse, type ResponseOptions } from "./server/http/response.ts";
+export type { StreamBody } from "./server/http/stream_body.ts";
 
 // The event loop
 

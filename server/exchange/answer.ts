@@ -34,8 +34,7 @@ export function sendable(
 
 /** Returns `response`, or a 503 if it might have to wait in memory and there is no room for it. */
 function ifThereIsRoom(response: HttpResponse, context: ConnectionContext): HttpResponse {
-  const tail = HttpResponse.sentTail(response);
-  const bytes = HttpResponse.sentBytes(response);
+  const { bytes, tail } = HttpResponse.http1(response);
   if (tail instanceof FileBody) return response;
   const inMemory = tail === null ? bytes : tail instanceof Uint8Array ? tail : null;
   if (bodyMemory.hasRoomFor(inMemory)) return response;

@@ -3,7 +3,7 @@
  * @module
  */
 import { bytesOf } from "../../ffi/libc/bytes.ts";
-import type { StreamBody } from "../http/response.ts";
+import type { StreamBody } from "../http/stream_body.ts";
 
 /** Reads a stream piece by piece, and compares its length with what was announced. */
 export class ResponseStream {

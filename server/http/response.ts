@@ -1,26 +1,15 @@
 /**
- * A response as bytes, which are made once and may be sent many times.
+ * A response: status, fields and body.
  * @module
  */
 import { bytesOf, describeKind } from "../../ffi/libc/bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
-import { bodyMemory } from "./body_memory.ts";
 import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
 import { FileBody } from "./file_body.ts";
-import { takeHeadRoom } from "./head_room.ts";
-import { DEFAULT_KEEP_ALIVE } from "./persistence.ts";
+import { Http1Form, placeBehindHead } from "./http1_form.ts";
+import { type StreamBody, toStreamBody } from "./stream_body.ts";
 import { mayHaveContent, reasonPhrase } from "./status.ts";
-
-/** A body that is produced while it is sent. Without a `length` it is sent in chunks (RFC 9112 §7.1). */
-export interface StreamBody {
-  /** The source of the body: a stream of `Uint8Array`. */
-  readonly stream: ReadableStream<Uint8Array>;
-  /** Length in bytes, or null when it is not known. */
-  readonly length: number | null;
-  /** Shortest time between two reads of `stream`, in milliseconds. Default 0. */
-  readonly pauseMs?: number;
-}
 
 /** The body of a response; null for none. */
 export type Body = Uint8Array | FileBody | StreamBody | ReadableStream<Uint8Array> | null;
@@ -45,23 +34,25 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * A response: head and body as they are sent on a persistent connection, with room for the date. The server writes
- * `Content-Length`, `Connection` and `Keep-Alive`, and `Date` unless it is among the fields.
+ * A response: status, fields and body. The server writes `Content-Length`, `Connection` and `Keep-Alive`, and `Date` unless
+ * it is among the fields. The bytes in which it is sent are made when they are first needed, and kept.
  *
  * The class cannot be extended and its objects cannot be changed, because the length of a response decides how much of the
  * server's memory is sent.
  */
 export class HttpResponse {
   readonly #status: number;
-  #bytes: Uint8Array<ArrayBuffer>;
-  #headLength: number;
-  readonly #fieldsLength: number;
-  readonly #tail: Uint8Array<ArrayBuffer> | FileBody | StreamBody | null;
+  /** The status line and the fields. */
+  readonly #fields: string;
+  /** The offset of the date in them; −1 if a field has it. */
+  readonly #dateOffset: number;
+  /** The body if it is not copied: large, a file, or a stream. */
+  readonly #body: Uint8Array<ArrayBuffer> | FileBody | StreamBody | null;
+  /** Room for the head, with the copy of any other body behind it. Null once it is part of a form. */
+  #placed: Uint8Array<ArrayBuffer> | null = null;
   readonly #closes: boolean;
   #isEventStream = false;
-  readonly #dateOffset: number;
-  #dateSeconds = -1;
-  #keepAlive = DEFAULT_KEEP_ALIVE;
+  #form: Http1Form | null = null;
 
   /**
    * Makes a response. A body in memory of up to `inlineBytesMax` bytes is copied behind the head. A larger body is sent as
@@ -110,13 +101,15 @@ export class HttpResponse {
       throw new RangeError(`A body of ${length} bytes`);
     }
     if (mayHaveContent(status) && length !== null) head += `Content-Length: ${length}\r\n`;
-    const fieldBytes = bytesOf(encode(head), "An encoded head");
-    if (encode !== encodeUtf8) checkEncoded(fieldBytes, statusLine, head.split("\r\n").length - 1);
-    this.#fieldsLength = fieldBytes.length;
-    this.#headLength = fieldBytes.length + this.#keepAlive.length + 2;
     const isInline = body instanceof Uint8Array && (body.length <= inlineBytesMax || body.length === 0);
-    this.#tail = isInline ? null : body;
-    this.#bytes = join(fieldBytes, this.#keepAlive, isInline ? body : NOTHING);
+    this.#fields = head;
+    this.#body = isInline ? null : body;
+    if (isInline) this.#placed = placeBehindHead(head.length, body);
+    if (encode !== encodeUtf8) {
+      const encoded = bytesOf(encode(head), "An encoded head");
+      checkEncoded(encoded, statusLine, head.split("\r\n").length - 1);
+      this.#makeForm(encoded);
+    }
     Object.freeze(this);
   }
 
@@ -124,14 +117,15 @@ export class HttpResponse {
     Object.freeze(HttpResponse.prototype);
   }
 
-  /** Returns the bytes that `response` is sent from, not a copy. For the server only. */
-  static sentBytes(response: HttpResponse): Uint8Array<ArrayBuffer> {
-    return response.#bytes;
+  /** Returns the form in which `response` is sent in HTTP/1, not a copy. For the server only. */
+  static http1(response: HttpResponse): Http1Form {
+    return response.#form ?? response.#makeForm(null);
   }
 
-  /** Returns the body that follows {@linkcode HttpResponse.sentBytes}, not a copy; null when there is none. For the server only. */
-  static sentTail(response: HttpResponse): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
-    return response.#tail;
+  #makeForm(encoded: Uint8Array<ArrayBuffer> | null): Http1Form {
+    const placed = this.#placed ?? placeBehindHead(this.#fields.length, NOTHING);
+    this.#placed = null;
+    return this.#form = new Http1Form(this.#fields, encoded, placed, this.#body, this.#dateOffset);
   }
 
   /** Status code, 200 to 599. */
@@ -141,28 +135,28 @@ export class HttpResponse {
 
   /** The head with its empty line, followed by the body if that was copied behind the head. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray();
+    return HttpResponse.http1(this).bytes.subarray();
   }
 
   /** Length of the head in bytes, with its empty line. */
   get headLength(): number {
-    return this.#headLength;
+    return HttpResponse.http1(this).headLength;
   }
 
   /** Length of the head in bytes, without `Connection`, `Keep-Alive` and the empty line. */
   get fieldsLength(): number {
-    return this.#fieldsLength;
+    return HttpResponse.http1(this).fieldsLength;
   }
 
   /** The body that follows `bytes`; null when there is none, or when it is in `bytes`. */
   get tail(): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
-    return this.#tail instanceof Uint8Array ? this.#tail.subarray() : this.#tail;
+    return this.#body instanceof Uint8Array ? this.#body.subarray() : this.#body;
   }
 
   /** The body if it is produced while it is sent, else null. */
   get stream(): StreamBody | null {
-    const tail = this.#tail;
-    return tail === null || tail instanceof Uint8Array || tail instanceof FileBody ? null : tail;
+    const body = this.#body;
+    return body === null || body instanceof Uint8Array || body instanceof FileBody ? null : body;
   }
 
   /** True for a stream of server-sent events, which does not end by itself. */
@@ -181,13 +175,14 @@ export class HttpResponse {
    * response with a file is sent for a second time.
    */
   take(): void {
-    const tail = this.#tail;
-    if (this.#bytes.length === 0 || (tail instanceof Uint8Array && tail.length === 0)) {
+    const body = this.#body;
+    const bytes = this.#form === null ? this.#placed : this.#form.bytes;
+    if ((bytes !== null && bytes.length === 0) || (body instanceof Uint8Array && body.length === 0)) {
       throw new TypeError(
         "The bytes of this response are gone: their buffer was transferred, or became smaller",
       );
     }
-    if (tail instanceof FileBody) tail.take();
+    if (body instanceof FileBody) body.take();
   }
 
   /** Makes a response of text, sent in UTF-8. Its default type is `text/plain; charset=utf-8`. */
@@ -217,27 +212,17 @@ export class HttpResponse {
   }
 
   /** Writes the current date and the fields for a persistent connection into the head, unless they are there already. */
-  stamp(clock: HttpClock, keepAlive: Uint8Array<ArrayBuffer> = DEFAULT_KEEP_ALIVE): void {
-    if (this.#keepAlive !== keepAlive) { // at most once for each response, and never with the default fields
-      const bytes = this.#bytes;
-      const body = bytes.subarray(this.#headLength);
-      this.#bytes = join(bytes.subarray(0, this.#fieldsLength), keepAlive, body);
-      bodyMemory.move(bytes, this.#bytes);
-      this.#headLength = this.#fieldsLength + keepAlive.length + 2;
-      this.#keepAlive = keepAlive;
-    }
-    if (this.#dateSeconds === clock.seconds || this.#dateOffset < 0) return;
-    this.#dateSeconds = clock.seconds;
-    this.#bytes.set(clock.bytes, this.#dateOffset);
+  stamp(clock: HttpClock, keepAlive?: Uint8Array<ArrayBuffer>): void {
+    HttpResponse.http1(this).stamp(clock, keepAlive);
   }
 
   /** Releases the file or stream of a response that will not be sent. A file that is being sent stays open. */
   discard(): void {
-    const tail = this.#tail;
-    if (tail instanceof FileBody) {
-      if (tail.isFresh) tail.close();
-    } else if (tail !== null && !(tail instanceof Uint8Array)) {
-      tail.stream.cancel().catch(() => {}); // an error of the source does not matter any more
+    const body = this.#body;
+    if (body instanceof FileBody) {
+      if (body.isFresh) body.close();
+    } else if (body !== null && !(body instanceof Uint8Array)) {
+      body.stream.cancel().catch(() => {}); // an error of the source does not matter any more
     }
   }
 }
@@ -265,23 +250,6 @@ function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number):
 
 const CHANGED = "The encoding of the fields changes the lines of the head";
 const NOTHING = new Uint8Array(0);
-/** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
-const BUFFER_BYTES_MIN = 128;
-
-/** Returns one buffer with the fields, those of the connection, an empty line, and the body. */
-function join(fields: Uint8Array, connection: Uint8Array, body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const headLength = fields.length + connection.length + 2;
-  const length = headLength + body.length;
-  const inPlace = takeHeadRoom(headLength, body);
-  const bytes = inPlace ?? new Uint8Array(new ArrayBuffer(Math.max(length, BUFFER_BYTES_MIN)), 0, length);
-  bytes.set(fields);
-  bytes.set(connection, fields.length);
-  bytes[headLength - 2] = CR;
-  bytes[headLength - 1] = LF;
-  if (inPlace === null) bytes.set(body, headLength);
-  return bytes;
-}
-
 /** Checks one field. @throws {TypeError} for a field that would split the head, and for one that only the server writes. */
 function checkField(name: unknown, value: unknown): void {
   if (typeof name !== "string") {
@@ -301,17 +269,6 @@ function toBody(content: Body): Uint8Array<ArrayBuffer> | FileBody | StreamBody 
   if (content instanceof ReadableStream) return toStreamBody({ stream: content, length: null });
   if (typeof content === "object" && "stream" in content) return toStreamBody(content);
   return bytesOf(content, "The body of a response");
-}
-
-function toStreamBody({ stream, length, pauseMs = 0 }: StreamBody): StreamBody {
-  if (!(stream instanceof ReadableStream)) {
-    throw new TypeError(`The stream of a response must be a ReadableStream, not ${describeKind(stream)}`);
-  }
-  if (stream.locked) throw new TypeError("This stream is being read already");
-  if (!(typeof pauseMs === "number" && pauseMs >= 0)) {
-    throw new RangeError(`The pauseMs of a stream must be a number from 0 on, not ${describeKind(pauseMs)}`);
-  }
-  return Object.freeze({ stream, length, pauseMs });
 }
 
 /** Returns true for a body that is produced while it is sent. */

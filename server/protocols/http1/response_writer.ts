@@ -7,8 +7,10 @@ import type { Output } from "../../connection/output.ts";
 import { encodeUtf8 } from "../../http/characters.ts";
 import { FileBody } from "../../http/file_body.ts";
 import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
+import type { Http1Form } from "../../http/http1_form.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { HttpResponse, type StreamBody } from "../../http/response.ts";
+import { HttpResponse } from "../../http/response.ts";
+import type { StreamBody } from "../../http/stream_body.ts";
 import { ResponseRecords } from "../../metrics/response_records.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -52,38 +54,37 @@ export class ResponseWriter {
     const { fd, input, transport, context } = this.#connection;
     const { reactor, buffers, clock, keepAliveFields, accounting } = context;
     const output = this.#output;
-    response.stamp(clock, keepAliveFields);
-    const bytes = HttpResponse.sentBytes(response);
-    const tail = HttpResponse.sentTail(response);
+    const form = HttpResponse.http1(response);
+    form.stamp(clock, keepAliveFields);
+    const { bytes, tail } = form;
     const isHead = request.method === "HEAD";
     let sent = 0;
     if (input.isEmpty && !isHead && !closes && tail === null) {
       sent = output.sendAlone(transport, fd, buffers, bytes);
     }
     if (sent === bytes.length) {
-      return accounting.sent(fd, request, response.status, sent, response.headLength, startMs);
+      return accounting.sent(fd, request, response.status, sent, form.headLength, startMs);
     }
     const record = this.#records.begin(fd, request, response.status, output.appendedBytes, startMs);
     if (sent < 0) return reactor.retire(this.#connection);
     if (sent > 0) accounting.counters.send(sent);
     const { stream } = response;
     this.#isChunked = stream !== null && isSentInChunks(stream, request);
-    this.#appendHead(response, closes, sent);
+    this.#appendHead(form, closes, sent);
     record.from -= sent;
-    record.bodyFrom = sent > 0 ? record.from + response.headLength : output.appendedBytes;
+    record.bodyFrom = sent > 0 ? record.from + form.headLength : output.appendedBytes;
     if (isHead && tail instanceof FileBody) tail.close();
     else if (isHead) response.discard();
     else if (stream !== null) return; // its end is not known yet
-    else this.#appendBody(response, sent);
+    else this.#appendBody(form, sent);
     record.until = output.appendedBytes;
   }
 
-  /** Appends the head of `response` from byte `from` on, as a copy: all clients share the head, and its date will change. */
-  #appendHead(response: HttpResponse, closes: boolean, from: number): void {
+  /** Appends the head from byte `from` on, as a copy: all clients share the head, and its date will change. */
+  #appendHead(form: Http1Form, closes: boolean, from: number): void {
     const output = this.#output;
     const { buffers } = this.#connection.context;
-    const { headLength, fieldsLength } = response;
-    const bytes = HttpResponse.sentBytes(response);
+    const { bytes, headLength, fieldsLength } = form;
     if (!closes && !this.#isChunked) {
       if (from < headLength) output.append(buffers, bytes, from, headLength);
       return;
@@ -94,13 +95,12 @@ export class ResponseWriter {
     else output.append(buffers, bytes, fieldsLength, headLength);
   }
 
-  /** Appends the body of `response`, from byte `from` of the whole response on. */
-  #appendBody(response: HttpResponse, from: number): void {
+  /** Appends the body, from byte `from` of the whole response on. */
+  #appendBody(form: Http1Form, from: number): void {
     const output = this.#output;
     const { buffers } = this.#connection.context;
-    const bytes = HttpResponse.sentBytes(response);
-    const tail = HttpResponse.sentTail(response);
-    const bodyFrom = Math.max(from, response.headLength);
+    const { bytes, tail, headLength } = form;
+    const bodyFrom = Math.max(from, headLength);
     if (bodyFrom < bytes.length) output.appendShared(buffers, bytes.subarray(bodyFrom));
     if (tail instanceof Uint8Array) output.appendShared(buffers, tail);
     else if (tail instanceof FileBody) output.appendFile(buffers, tail);

@@ -16,7 +16,9 @@ const UNREAD = new Uint8Array(RECEIVE_BYTES_MAX);
 export class ServerFull {
   readonly #context: ConnectionContext;
   readonly #output = new Output();
-  readonly #response = errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true);
+  readonly #form = HttpResponse.http1(
+    errorResponse(503, [["Retry-After", String(REFUSED_RETRY_SECONDS)]], true),
+  );
 
   constructor(context: ConnectionContext) {
     this.#context = context;
@@ -29,24 +31,23 @@ export class ServerFull {
    */
   reject(fd: number): void {
     const { transport, buffers, clock, accounting, reactor } = this.#context;
-    const response = this.#response;
     const output = this.#output;
-    response.stamp(clock);
+    const { bytes, fieldsLength, headLength } = this.#form;
+    this.#form.stamp(clock);
     const received = Math.max(transport.recv(fd, UNREAD), 0); // not into a slot, because all may be in use in such a turn
     accounting.counters.receive(received);
     const request = buffers.scratch;
     request.method = "";
     request.setUnknown(UNREAD, 0, received, LOG_UNKNOWN_LINE_BYTES_MAX);
     output.appendedBytes = output.sentBytes = 0;
-    const bytes = HttpResponse.sentBytes(response);
-    output.append(buffers, bytes, 0, response.fieldsLength);
+    output.append(buffers, bytes, 0, fieldsLength);
     output.append(buffers, CLOSE_AND_BLANK_LINE, 0, CLOSE_AND_BLANK_LINE.length);
     const headBytes = output.appendedBytes;
-    output.append(buffers, bytes, response.headLength, bytes.length);
+    output.append(buffers, bytes, headLength, bytes.length);
     output.flush(transport, fd, buffers);
     output.discard(buffers);
     const sent = output.sentBytes;
-    accounting.sent(fd, request, response.status, sent, Math.min(headBytes, sent), reactor.turnMs);
+    accounting.sent(fd, request, 503, sent, Math.min(headBytes, sent), reactor.turnMs);
     transport.shutdownWrite(fd);
     transport.recv(fd, UNREAD);
   }
