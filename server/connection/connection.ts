@@ -49,7 +49,6 @@ export class Connection extends Source {
     this.#keeper = keeper;
   }
 
-  /** The way of this connection's bytes. */
   get transport(): Transport {
     return this.context.transport;
   }
@@ -121,17 +120,18 @@ export class Connection extends Source {
     if (this.#isWriting) return reactor.defer(this);
     if (input.isReadable) {
       if (!this.#listens) this.watch(); // otherwise a level-triggered poller would report it for ever
-      else if (!input.isUnread) this.receive(); // else pipelined requests would accumulate
+      else if (!input.isUnread && !this.receive()) return; // unread pipelined requests must not accumulate
     }
     if (readiness === Readiness.NONE || this.isBlocked) reactor.defer(this);
   }
 
-  /** Receives once, in phase one. */
-  receive(): void {
+  /** Receives once, in phase one. Returns false if that has to wait for the next turn, because there is no slot. */
+  receive(): boolean {
     const { reactor, buffers } = this.context;
     const slot = buffers.takeSlot(reactor.turnNumber);
-    if (slot === null) return reactor.again(this);
-    this.#received(this.receiveInto(slot));
+    if (slot === null) reactor.again(this);
+    else this.#received(this.receiveInto(slot));
+    return slot !== null;
   }
 
   /** Receives into `slot`, and makes that the input. Returns bytes, 0 at the client's end, or −errno. */

@@ -29,7 +29,9 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
-  readonly #pool: Connection[] = [];
+  /** Objects for reuse, the first {@linkcode Connections.#pooled} of them. An array that shrinks and grows costs more. */
+  readonly #pool: (Connection | null)[] = Array(POOLED_CONNECTIONS_MAX).fill(null);
+  #pooled = 0;
   readonly #idle = new IdleConnections();
   /** By descriptor, for all connections: the instant at which the client was accepted. */
   #acceptedMs = new Float64Array(1024);
@@ -266,8 +268,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    const connection = this.#pool.pop();
-    if (connection === undefined) return this.#speakHttp(this.#attachNew(fd, interest));
+    if (this.#pooled === 0) return this.#speakHttp(this.#attachNew(fd, interest));
+    const connection = this.#pool[--this.#pooled]!;
     connection.attach(fd, interest);
     return connection;
   }
@@ -285,8 +287,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   #recycle(connection: Connection): void {
-    if (connection.isReusable && !connection.isQueued && this.#pool.length < POOLED_CONNECTIONS_MAX) {
-      this.#pool.push(connection);
+    if (connection.isReusable && !connection.isQueued && this.#pooled < POOLED_CONNECTIONS_MAX) {
+      this.#pool[this.#pooled++] = connection;
     }
   }
 

@@ -20,6 +20,7 @@ import {
   SYNCHRONOUS_WAIT_MS,
   YIELD_INTERVAL_MS,
 } from "../limits.ts";
+import { Interrupted } from "./interrupted.ts";
 import { Parking } from "./parking.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import { type ErrorListener, Source } from "./source.ts";
@@ -48,8 +49,7 @@ export class Reactor {
   readonly #tasks: TaskQueue;
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
-  #again: Source[] = [];
-  #againNext: Source[] = [];
+  readonly #interrupted = new Interrupted();
   #retired: Source[] = [];
   #stopped = false;
 
@@ -113,9 +113,7 @@ export class Reactor {
 
   /** Calls `source.onReady(NONE)` in the next turn, which will not wait. For work that a budget has interrupted. */
   again(source: Source): void {
-    if (source.isQueued || source.retired) return;
-    source.isQueued = true;
-    this.#again.push(source);
+    if (!source.isQueued && !source.retired) this.#interrupted.add(source);
   }
 
   /** Calls `member.onDeadline` once `now` ≥ `deadlineMs`. Replaces the previous deadline; Infinity removes it. */
@@ -195,6 +193,7 @@ export class Reactor {
 
   /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
   turn(timeoutMs: number): number {
+    if (!this.#interrupted.leavesRoom()) return this.#dispatch(0);
     // `now` is late by the length of the last turn. That is exact enough for a wait of a few milliseconds, and free.
     return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs(this.now))));
   }
@@ -243,7 +242,7 @@ export class Reactor {
 
   /** Returns the longest wait in whole milliseconds: until the next deadline, and 0 if there is work to do. */
   #patienceMs(nowMs: number): number {
-    if (this.#again.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
+    if (this.#interrupted.length > 0 || !this.#tasks.isEmpty || this.#retired.length > 0) return 0;
     const untilMs = this.#deadlines.nextMs() - nowMs; // Infinity without a deadline
     return Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);
   }
@@ -253,12 +252,11 @@ export class Reactor {
     this.turnNumber = nextTurn();
     this.turns++;
     // Sources that a budget has interrupted come first: new clients must not take all receive slots.
-    const again = this.#again;
-    this.#again = this.#againNext;
-    this.#againNext = again;
-    for (let i = 0; i < again.length; i++) {
-      again[i]!.isQueued = false;
-      if (!again[i]!.retired) this.#wake(again[i]!, Readiness.NONE, again[i]!.fd);
+    const interrupted = this.#interrupted.take();
+    for (let i = 0; i < interrupted.length; i++) {
+      const source = interrupted[i]!;
+      source.isQueued = false;
+      if (!source.retired) this.#wake(source, Readiness.NONE, source.fd);
     }
     const { fds, bits } = this.#ready;
     for (let i = 0; i < count; i++) {
@@ -266,8 +264,7 @@ export class Reactor {
       if (source === null || source === undefined) continue; // retired earlier in this turn
       this.#wake(source, bits[i]!, fds[i]!);
     }
-    const woken = count + again.length;
-    if (again.length > 0) again.length = 0; // emptying an empty array would allocate, too
+    const woken = count + interrupted.length;
     try {
       this.betweenPhases(this.#tasks);
     } catch (error) {

@@ -13,6 +13,7 @@ import { noResponse } from "../../exchange/pending_response.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { CONTINUE, HttpResponse } from "../../http/response.ts";
+import type { StreamBody } from "../../http/stream_body.ts";
 import { waitSecondsOf } from "./overload.ts";
 import type { RequestReader } from "./request_reader.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";
@@ -125,7 +126,8 @@ export class Responder implements Carrier<Exchange> {
 
   #answer(response: HttpResponse, request: HttpRequest): void {
     const sent = sendable(response, request, this.connection.context);
-    if (sent.stream === null || request.method === "HEAD") this.#send(sent, request);
+    const { stream } = sent;
+    if (stream === null || request.method === "HEAD") this.#send(sent, stream, request);
     else this.#takeLonger(request).respond(sent);
   }
 
@@ -149,18 +151,18 @@ export class Responder implements Carrier<Exchange> {
   }
 
   /** Sends a response, or as much of it as fits in the socket; of one with a stream the head. */
-  #send(response: HttpResponse, request: HttpRequest): void {
-    const { reactor, keepAlive, isDraining } = this.connection.context;
+  #send(response: HttpResponse, stream: StreamBody | null, request: HttpRequest): void {
+    const { keepAlive, isDraining } = this.connection.context;
     const { exchange } = this;
     // A client that waits for 100 (Continue) gets the response instead, and may then send the body or not.
     const isWaitedFor = exchange !== null && request.expectsContinue && this.#reader.isInBody &&
       !exchange.isContinued;
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining || isWaitedFor ||
-      endsByClose(response, request);
+      (stream !== null && endsByClose(stream, request));
     if (closes) this.closes = true;
     if (isDraining) this.lingers = true; // an unread next request would reset this response
-    this.writer.send(response, request, closes, exchange?.startMs || reactor.turnMs);
-    if (exchange !== null && (response.stream === null || request.method === "HEAD")) {
+    this.writer.send(response, stream, request, closes, exchange === null ? 0 : exchange.startMs);
+    if (exchange !== null && (stream === null || request.method === "HEAD")) {
       this.#complete(exchange);
     }
   }
@@ -227,7 +229,7 @@ export class Responder implements Carrier<Exchange> {
   }
 
   respond(exchange: Exchange, response: HttpResponse): void {
-    this.#send(response, exchange.request!);
+    this.#send(response, response.stream, exchange.request!);
   }
 
   write(_exchange: Exchange, piece: Uint8Array<ArrayBuffer>): void {

@@ -27,9 +27,9 @@ function isSentInChunks({ length }: StreamBody, { minorVersion }: HttpRequest): 
   return length === null && minorVersion === 1;
 }
 
-/** Returns true if the end of the connection ends the body of `response`. */
-export function endsByClose({ stream }: HttpResponse, request: HttpRequest): boolean {
-  return stream !== null && stream.length === null && !isSentInChunks(stream, request);
+/** Returns true if the end of the connection ends the body. */
+export function endsByClose(body: StreamBody, request: HttpRequest): boolean {
+  return body.length === null && !isSentInChunks(body, request);
 }
 
 /** Writes the responses of one connection, and accounts for them. */
@@ -47,13 +47,20 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends a response to `request`, or as much of it as fits in the socket; of one with a stream the head. `closes`: it is the
-   * last of the connection. `startMs` is the turn in which the request was complete.
+   * Sends a response to `request`, or as much of it as fits in the socket; of one with a `stream` the head. `closes`: it is the
+   * last of the connection. `completeMs` is the turn in which the request was complete; 0 for this one.
    */
-  send(response: HttpResponse, request: HttpRequest, closes: boolean, startMs: number): void {
+  send(
+    response: HttpResponse,
+    stream: StreamBody | null,
+    request: HttpRequest,
+    closes: boolean,
+    completeMs: number,
+  ): void {
     const { fd, input, transport, context } = this.#connection;
     const { reactor, buffers, clock, keepAliveFields, accounting } = context;
     const output = this.#output;
+    const startMs = completeMs || reactor.turnMs;
     const form = HttpResponse.http1(response);
     form.stamp(clock, keepAliveFields);
     const { bytes, tail } = form;
@@ -68,7 +75,6 @@ export class ResponseWriter {
     const record = this.#records.begin(fd, request, response.status, output.appendedBytes, startMs);
     if (sent < 0) return reactor.retire(this.#connection);
     if (sent > 0) accounting.counters.send(sent);
-    const { stream } = response;
     this.#isChunked = stream !== null && isSentInChunks(stream, request);
     this.#appendHead(form, closes, sent);
     record.from -= sent;
