@@ -20,6 +20,7 @@ import { BODY_GONE, Flushed, Output } from "./output.ts";
 import { NO_PROTOCOL, type Protocol } from "./protocol.ts";
 import { SendRate } from "./send_rate.ts";
 import type { ConnectionKeeper, State } from "./state.ts";
+import { check } from "../loop/check.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { Source } from "../loop/source.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -84,6 +85,7 @@ export class Connection extends Source {
 
   /** Speaks `protocol` from now on. What the one before has not read of the input is the new one's. */
   speak(protocol: Protocol): void {
+    check(!this.retired, "A closed connection speaks no protocol");
     this.isReusable = false;
     this.#protocol = protocol;
     this.input.scanned = 0; // nobody has examined the bytes for this protocol
@@ -187,8 +189,8 @@ export class Connection extends Source {
   }
 
   /**
-   * Lets the protocol work on its input, and sends what it has appended. To be called in the loop, but not by a callback of
-   * the protocol. `isBlocked` tells that a turn has already tried to send.
+   * Lets the protocol work, and sends what it has appended. To be called in the loop, but not by a callback of the protocol.
+   * `isBlocked` tells that a turn has already tried to send.
    */
   proceed(isBlocked = false): void {
     for (let protocol = NO_PROTOCOL; protocol !== this.#protocol && !this.retired;) {
@@ -315,12 +317,10 @@ export class Connection extends Source {
     return status >= 0;
   }
 
-  /**
-   * Ends the connection after everything is sent. `awaitsEnd`: the client may still send, so its end is awaited even if
-   * nothing is unread now.
-   */
+  /** Ends the connection. `awaitsEnd`: the client may still send, so its end is awaited even if nothing is unread. */
   finish(awaitsEnd: boolean): void {
     const { input, context: { reactor } } = this;
+    check(!this.isBlocked, "Everything is sent before a connection ends");
     const lingers = awaitsEnd || !input.isEmpty;
     const mayHaveUnread = lingers || input.isReadable;
     if (input.isEnded || !mayHaveUnread || this.transport.shutdownWrite(this.fd) < 0) {

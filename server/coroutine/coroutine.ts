@@ -158,7 +158,7 @@ export class CoroutineConnection {
     }
     const exchange = find();
     const { retired } = this.#connection;
-    if (exchange === null || exchange.isAnswered || retired) {
+    if (exchange?.isOpen !== true || retired) {
       response.discard();
       if (retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
       this.#throwIfCancelled();
@@ -218,7 +218,7 @@ export class CoroutineConnection {
 
   /** True if the last request is not answered. */
   get #isAwaiting(): boolean {
-    return this.#exchange?.isAnswered === false && !this.#connection.retired;
+    return this.#exchange?.isOpen === true && !this.#connection.retired;
   }
 
   #speakBytes(): Bytes {

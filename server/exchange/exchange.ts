@@ -21,6 +21,7 @@ import {
   NO_ROOM_PAUSE_MS,
   STREAM_HEAD_HELD_MS,
 } from "../limits.ts";
+import { check } from "../loop/check.ts";
 import { Timer } from "../loop/timer.ts";
 import { bodyTimeoutMs, failureResponse, sendable } from "./answer.ts";
 import type { Carrier } from "./carrier.ts";
@@ -28,7 +29,7 @@ import { errorResponse } from "./error_response.ts";
 import { PendingResponse } from "./pending_response.ts";
 import { ResponseStream } from "./response_stream.ts";
 
-/** A request that takes longer than its turn, and its response. A request that is answered at once has no exchange. */
+/** A request that takes longer than its turn, and its response. */
 export class Exchange {
   request: HttpRequest | null = null;
   /** The turn in which the request was complete, in milliseconds of the reactor's clock; 0 during that turn. */
@@ -78,6 +79,11 @@ export class Exchange {
     return this.#reason !== null && !this.isAnswered;
   }
 
+  /** True if it may be answered. */
+  get isOpen(): boolean {
+    return !this.isAnswered && !this.#isOver;
+  }
+
   /** True if nothing of a response was sent. */
   get isUnanswered(): boolean {
     return !this.isAnswered || this.#held !== null;
@@ -125,6 +131,7 @@ export class Exchange {
 
   /** Answers. To be followed by `connection.proceed()`, unless the carrier calls it. */
   respond(given: HttpResponse): void {
+    check(!this.#isOver, "A request is answered once");
     const response = sendable(given, this.request!, this.#context);
     const { stream } = response;
     this.isAnswered = true;
@@ -150,10 +157,7 @@ export class Exchange {
     if (this.#context.isDraining) this.drain();
   }
 
-  /**
-   * Answers in place of the handler, which is not waited for any longer: it took too long (503), or the body is malformed
-   * (400), too large (413), or late (408).
-   */
+  /** Answers in place of the handler, which took too long (503), or whose body is malformed, too large, or late (4xx). */
   dismiss(status: number): void {
     const reason = status === 503 ? "The handler took too long" : "The body did not arrive";
     this.#abort(new HttpError(status, reason));
@@ -278,10 +282,7 @@ export class Exchange {
     this.#carrier.finish(this);
   }
 
-  /**
-   * Handles a failed stream. Before its first byte the response is a 500. After that it is broken off, so the client notices
-   * the truncation.
-   */
+  /** Handles a failed stream. Before its first byte the response is a 500. After that it is broken off. */
   #streamFailed(stream: ResponseStream, error: unknown): void {
     if (this.#stream === stream && this.#held !== null) {
       this.#held = this.#stream = null;

@@ -47,7 +47,8 @@ class LineEcho implements Protocol {
   }
 
   drain(): void {
-    this.#connection.finish(true);
+    this.#isOver = true;
+    this.#connection.context.reactor.again(this.#connection);
   }
 
   onSent(): void {}

@@ -43,7 +43,7 @@ export class Bytes implements Protocol, Peer {
   readonly #connection: Connection;
   readonly #begin: ByteProtocol;
   #session: Session | null = null;
-  /** True during the connection's own turn. What is written then is gathered. */
+  /** True while the session is called in the connection's turn. What is written then is gathered. */
   #isInTurn = false;
   /** No more is sent after what was written. */
   #closes = false;
@@ -172,24 +172,13 @@ export class Bytes implements Protocol, Peer {
     return bytes;
   }
 
-  /** Calls `callback` of the session. If an `async` one rejects, the client is closed, as if it had thrown. */
-  #call(callback: () => unknown): void {
-    const returned = callback();
+  /** Handles the result of a session's callback. If an `async` one rejects, the client is closed, as if it had thrown. */
+  #called(returned: unknown): void {
     if (returned === undefined) return;
     reportRejection(returned, (error) => {
       this.#connection.context.onHandlerError(error);
       this.close();
     });
-  }
-
-  /** Calls `callback` in the connection's turn. */
-  #callInTurn(callback: () => unknown): void {
-    this.#isInTurn = true;
-    try {
-      this.#call(callback);
-    } finally {
-      this.#isInTurn = false;
-    }
   }
 
   #soon(): void {
@@ -219,7 +208,12 @@ export class Bytes implements Protocol, Peer {
     if (!input.isEmpty) {
       const arrived = input.bytes.subarray(input.start, input.end);
       input.clear(); // before the call, which may throw
-      this.#callInTurn(() => this.#session!.received(arrived));
+      this.#isInTurn = true;
+      try {
+        this.#called(this.#session!.received(arrived));
+      } finally {
+        this.#isInTurn = false;
+      }
     }
     if (this.#connection.context.isDraining && !input.isReadable) this.onEnd();
   }
@@ -230,13 +224,23 @@ export class Bytes implements Protocol, Peer {
     this.#hasReportedEnd = true;
     const session = this.#session!;
     if (session.ended === undefined) this.#closes = true;
-    else this.#callInTurn(() => session.ended!());
+    this.#isInTurn = true;
+    try {
+      this.#called(session.ended?.());
+    } finally {
+      this.#isInTurn = false;
+    }
   }
 
   onSent(): void {}
 
   onDrained(): void {
-    this.#callInTurn(() => this.#session!.drained?.());
+    this.#isInTurn = true;
+    try {
+      this.#called(this.#session!.drained?.());
+    } finally {
+      this.#isInTurn = false;
+    }
   }
 
   onSettled(): void {
@@ -250,7 +254,7 @@ export class Bytes implements Protocol, Peer {
 
   onClosed(): void {
     const session = this.#session;
-    if (session !== null) this.#call(() => session.closed?.());
+    this.#called(session?.closed?.());
   }
 
   /** Works on what has arrived, and then does not wait for the client any more. */

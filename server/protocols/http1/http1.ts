@@ -7,7 +7,6 @@ import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { CONTINUE } from "../../http/response.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
 import { NextRequest } from "./next_request.ts";
@@ -172,7 +171,7 @@ export class Http1 implements Protocol {
     accounting.lookUpClient(fd);
     this.#responder.awaitBody();
     if (handler.ignoresBodies) {
-      if (request.expectsContinue && input.isEmpty) this.#responder.writer.writeInterim(CONTINUE);
+      if (request.expectsContinue && input.isEmpty) this.#responder.writer.invite();
       return;
     }
     const exchange = this.#responder.exchange = new Exchange(this.#responder);

@@ -12,10 +12,11 @@ import { Exchange } from "../../exchange/exchange.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { CONTINUE, HttpResponse } from "../../http/response.ts";
+import { HttpResponse } from "../../http/response.ts";
 import type { StreamBody } from "../../http/stream_body.ts";
 import { waitSecondsOf } from "./overload.ts";
 import type { RequestReader } from "./request_reader.ts";
+import { check } from "../../loop/check.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";
 import { Upgrade } from "./upgrade.ts";
 import { UnreadBody } from "./unread_body.ts";
@@ -134,6 +135,7 @@ export class Responder implements Carrier<Exchange> {
   /** Returns the exchange of `request`, which takes more than this turn. */
   #takeLonger(request: HttpRequest): Exchange {
     const { connection, connection: { fd, context, context: { reactor } } } = this;
+    check(!this.isHandling, "One request is handled at a time");
     connection.isReusable = false;
     this.#reader.release(context.buffers, request);
     const exchange = this.exchange ??= new Exchange(this);
@@ -169,6 +171,7 @@ export class Responder implements Carrier<Exchange> {
 
   /** Ends the exchange once its response is sent, or waits to be. The rest of the request's body is dropped. */
   #complete(exchange: Exchange): void {
+    check(exchange === this.exchange, "The exchange that ends is the current one");
     this.writer.seal();
     exchange.end();
     this.isHandling = false;
@@ -249,7 +252,7 @@ export class Responder implements Carrier<Exchange> {
     if (!this.#reader.isInBody || this.#reader.body !== exchange.body) return;
     if (exchange.request!.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
       exchange.isContinued = true;
-      this.writer.writeInterim(CONTINUE);
+      this.writer.invite();
     }
     this.connection.input.isReadable = true;
   }

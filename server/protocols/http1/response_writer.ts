@@ -9,7 +9,7 @@ import { FileBody } from "../../http/file_body.ts";
 import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
 import type { Http1Form } from "../../http/http1_form.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { HttpResponse } from "../../http/response.ts";
+import { CONTINUE, HttpResponse } from "../../http/response.ts";
 import type { StreamBody } from "../../http/stream_body.ts";
 import { ResponseRecords } from "../../metrics/response_records.ts";
 
@@ -124,9 +124,9 @@ export class ResponseWriter {
     if (this.#isChunked) this.#append(LAST_CHUNK);
   }
 
-  /** Appends an interim response (RFC 9110 §15.2), which is not accounted for. */
-  writeInterim(bytes: Bytes): void {
-    this.#append(bytes);
+  /** Asks the client to send the announced body (RFC 9110 §15.2.1). Interim responses are not accounted for. */
+  invite(): void {
+    this.#append(CONTINUE);
   }
 
   #append(bytes: Bytes): void {
