@@ -42,8 +42,8 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
  */
 export class HttpResponse {
   readonly #status: number;
-  /** The status line and the fields. */
-  readonly #fields: string;
+  /** The status line and the fields, until they are part of a form. */
+  #fields: string;
   /** The offset of the date in them; −1 if a field has it. */
   readonly #dateOffset: number;
   /** The body if it is not copied: large, a file, or a stream. */
@@ -123,9 +123,11 @@ export class HttpResponse {
   }
 
   #makeForm(encoded: Uint8Array<ArrayBuffer> | null): Http1Form {
-    const placed = this.#placed ?? placeBehindHead(this.#fields.length, NOTHING);
+    const fields = this.#fields;
+    const placed = this.#placed ?? placeBehindHead(fields.length, NOTHING);
     this.#placed = null;
-    return this.#form = new Http1Form(this.#fields, encoded, placed, this.#body, this.#dateOffset);
+    this.#fields = ""; // responses are kept for long, and need not take the memory twice
+    return this.#form = new Http1Form(fields, encoded, placed, this.#body, this.#dateOffset);
   }
 
   /** Status code, 200 to 599. */

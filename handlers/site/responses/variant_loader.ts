@@ -145,7 +145,7 @@ export class VariantLoader implements VariantSource {
     // Bytes that several URLs share stand behind the head of one response; the others send them from there.
     const isOwn = !content.isShared;
     const response = whole(file, addFieldsFor(policy, resource, null, null), isOwn);
-    let bytes = response.bytes.length + response.fieldsLength; // a response also keeps its fields as text
+    let bytes = response.bytes.length;
     if (isOwn) {
       content.isShared = true;
       if (response.tail === null) {
