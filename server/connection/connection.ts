@@ -83,28 +83,28 @@ export class Connection extends Source {
     this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
-  /** Speaks `protocol` from now on. What the one before has not read of the input is the new one's. */
+  /** Makes the connection speak `protocol`, which also gets the input that the one before has not read. */
   speak(protocol: Protocol): void {
     check(!this.retired, "A closed connection speaks no protocol");
     this.isReusable = false;
     this.#protocol = protocol;
-    this.input.scanned = 0; // nobody has examined the bytes for this protocol
+    this.input.scanned = 0; // the new protocol has not examined the bytes
   }
 
-  /** Starts receiving from a client that the poller does not watch yet. */
+  /** Makes the poller watch the descriptor, and tries to receive in the next turn. */
   start(): void {
     if (!this.watch()) return;
     this.input.isReadable = true; // the client may have sent something before it was watched
     this.context.reactor.again(this);
   }
 
-  /** Receives the first bytes of an idle connection, in phase one: the result of recv for `slot`. */
+  /** Continues with the first bytes of a connection, in phase one. `count` is the result of recv into `slot`. */
   begin(readiness: Readiness, slot: Slot, count: number): void {
     this.input.note(readiness);
     this.#received(this.#take(slot, count));
   }
 
-  /** Calls the protocol's `drain`. `sinceMs` is the instant since which the connection is idle. */
+  /** Calls the protocol's `drain`. `sinceMs` is the instant since which the connection has been idle. */
   drain(sinceMs: number = this.context.reactor.now): void {
     this.#protocol.drain(sinceMs);
   }
@@ -118,10 +118,10 @@ export class Connection extends Source {
       if (this.retired || readiness === Readiness.NONE) return;
     }
     input.note(readiness);
-    if (transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // it may have waited for the other one
+    if (transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // recv may have waited for the other direction
     if (this.#isWriting) return reactor.defer(this);
     if (input.isReadable) {
-      if (!this.#listens) this.watch(); // otherwise a level-triggered poller would report it for ever
+      if (!this.#receives) this.watch(); // otherwise a level-triggered poller would report it for ever
       else if (!input.isUnread && !this.receive()) return; // unread pipelined requests must not accumulate
     }
     if (readiness === Readiness.NONE || this.isBlocked) reactor.defer(this);
@@ -136,12 +136,12 @@ export class Connection extends Source {
     return slot !== null;
   }
 
-  /** Receives into `slot`, and makes that the input. Returns bytes, 0 at the client's end, or −errno. */
+  /** Receives into `slot`, and adds the bytes to the input. Returns their number, 0 at the client's end, or −errno. */
   receiveInto(slot: Slot): number {
     return this.#take(slot, this.recv(slot.bytes));
   }
 
-  /** Receives what the protocol allows to be received. */
+  /** Receives into `buffer`, by the protocol's `recv` if it has one: a number of bytes, 0 at the client's end, or −errno. */
   recv(buffer: Uint8Array<ArrayBuffer>): number {
     const protocol = this.#protocol;
     return protocol.recv === undefined ? this.transport.recv(this.fd, buffer) : protocol.recv(buffer);
@@ -168,8 +168,8 @@ export class Connection extends Source {
   }
 
   /**
-   * Ends the connection of a duplex protocol that was reset, which it might not receive or send to notice. Not every poller
-   * reports more than the end of the client's half, and a UNIX socket knows whether its peer is closed.
+   * Retires the connection if its protocol is duplex and the client has reset it: such a protocol may neither receive nor send,
+   * and would not notice. Asked at every hang-up and end, because not every poller tells them from a reset.
    */
   #isGone(): boolean {
     if (!this.#protocol.isDuplex || !this.transport.isReset(this.fd)) return false;
@@ -189,8 +189,8 @@ export class Connection extends Source {
   }
 
   /**
-   * Lets the protocol work, and sends what it has appended. To be called in the loop, but not by a callback of the protocol.
-   * `isBlocked` tells that a turn has already tried to send.
+   * Lets the protocol work, and sends what it has appended. To be called in the loop, but not from a callback of the protocol.
+   * `isBlocked` is true if this turn has already tried to send, and output still waits.
    */
   proceed(isBlocked = false): void {
     for (let protocol = NO_PROTOCOL; protocol !== this.#protocol && !this.retired;) {
@@ -214,7 +214,7 @@ export class Connection extends Source {
           if (output.hasGathered(buffers)) isBlocked = !this.flush();
           else if (!output.isEmpty) {
             isBlocked = true;
-            reactor.again(this); // others get their turn before
+            reactor.again(this); // other connections come first
           }
         }
         if (this.retired) return;
@@ -224,7 +224,7 @@ export class Connection extends Source {
     if (isBlocked && !this.#protocol.isDuplex) return;
     this.#protocol.onSettled();
     if (this.retired || !this.watch()) return;
-    if ((input.isReadable || input.isUnread) && this.#listens) reactor.again(this);
+    if ((input.isReadable || input.isUnread) && this.#receives) reactor.again(this);
     else if (this.#protocol.canIdle && !this.isQueued) this.#keeper.idle(this);
   }
 
@@ -235,7 +235,7 @@ export class Connection extends Source {
     else this.#protocol.onDeadline();
   }
 
-  /** Sets the deadline of the protocol. While output waits, the client's rate has one in its place. */
+  /** Sets the protocol's deadline. Does nothing while output waits: that has a deadline of its own, which ends with it. */
   expireAt(deadlineMs: number): void {
     if (!this.#isSending) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
   }
@@ -253,7 +253,7 @@ export class Connection extends Source {
     }
   }
 
-  /** Sends what is waiting. Returns false if the connection must wait for the client, or is gone. */
+  /** Sends what is waiting. Returns false if output still waits, or the connection was retired. */
   flush(): boolean {
     const { output, transport, context: { reactor, buffers, accounting } } = this;
     const bytesMax = !output.isEmpty && reactor.isLate
@@ -297,8 +297,8 @@ export class Connection extends Source {
     reactor.retire(this);
   }
 
-  /** True if what arrives is received. */
-  get #listens(): boolean {
+  /** True if the protocol wants to receive. */
+  get #receives(): boolean {
     return (this.#protocol.wantsInput & Interest.READABLE) !== 0;
   }
 
@@ -317,7 +317,7 @@ export class Connection extends Source {
     return status >= 0;
   }
 
-  /** Ends the connection. `awaitsEnd`: the client may still send, so its end is awaited even if nothing is unread. */
+  /** Ends the connection, after everything was sent. With `awaitsEnd` its end is awaited, because the client may still send. */
   finish(awaitsEnd: boolean): void {
     const { input, context: { reactor } } = this;
     check(!this.isBlocked, "Everything is sent before a connection ends");

@@ -8,7 +8,7 @@ import { Interest } from "../loop/poller.ts";
 import type { Input } from "./input.ts";
 import type { Protocol } from "./protocol.ts";
 
-/** A connection that waits for its client's end. */
+/** The protocol of a connection that waits for its client's end. */
 export class Lingering implements Protocol {
   readonly activity = "lingering";
   readonly wantsInput: Interest = Interest.READABLE;

@@ -25,7 +25,7 @@ function copyOf(bytes: Bytes, start: number, end: number): Bytes {
   return copy;
 }
 
-/** Frees the memory of `bytes` if they are such a copy: the garbage collector would wait until far more has come. */
+/** Frees the memory of `bytes` if they are such a copy: the garbage collector would free it only after far more was allocated. */
 function free({ buffer }: Bytes): void {
   if (buffer.byteLength >= FREED_BYTES_MIN && copies.delete(buffer)) buffer.transfer(0);
 }
@@ -45,9 +45,9 @@ export const Flushed = {
   ALL: 0,
   /** The socket accepts no more at present. */
   BLOCKED: 1,
-  /** The budget of this turn is used up; the socket would accept more. */
+  /** The budget of this turn is used up, or a signal has interrupted the call. The socket may accept more. */
   BUDGET: 2,
-  /** The memory of a body is gone. Below all error numbers, which end at 4,095. */
+  /** The memory of a body is gone. Smaller than every −errno, because error numbers end at 4,095. */
   GONE: -4096,
 } as const;
 
@@ -94,7 +94,7 @@ export class Output {
     }
   }
 
-  /** Appends a copy of `bytes` outside of this connection's turn, in one buffer with what was appended so before. */
+  /** Appends a copy of `bytes` outside of this connection's turn, in the same buffer as earlier calls if possible. */
   enqueue(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.appendedBytes += bytes.length;
@@ -118,7 +118,7 @@ export class Output {
     return this.#queue.reduce((sum, part) => part instanceof Uint8Array ? sum + part.length : sum, 0);
   }
 
-  /** Appends `bytes` without copying them. They must not change until they are sent, and their view must have a fixed length. */
+  /** Appends `bytes`, without a copy if they are longer than a quarter of the gather buffer. They must not change until they are sent, and their view must have a fixed length. */
   appendShared(buffers: Buffers, bytes: Bytes): void {
     if (bytes.length <= buffers.gather.length >> 2) return this.append(buffers, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;
@@ -187,7 +187,7 @@ export class Output {
   /** Sends what the transport holds back. */
   #release(transport: Transport, fd: number): number {
     const status = transport.flush(fd);
-    return status === -EAGAIN || status === -EINTR ? Flushed.BLOCKED : status;
+    return status === -EAGAIN ? Flushed.BLOCKED : status === -EINTR ? Flushed.BUDGET : status;
   }
 
   /** Counts what is left as held in memory, and guards its files. Returns `flushed`, or −EIO for a file that has changed. */

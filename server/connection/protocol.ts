@@ -5,21 +5,21 @@
 import type { Interest } from "../loop/poller.ts";
 
 /**
- * What a protocol is doing while nothing waits to be sent. "handling": it waits for a promise or a stream. "lingering":
+ * What a protocol is doing. A connection shows it unless its state is "writing". "handling": it waits for a promise or a stream. "lingering":
  * everything is sent, and the client's end is awaited.
  */
 export type Activity = "reading" | "reading-body" | "handling" | "lingering";
 
 /**
- * A protocol, which a connection calls. The callbacks run in the loop, and only while the connection is open.
+ * A protocol, which a connection calls. The callbacks run in the loop, and only while the connection is open, except for `onClosed`.
  *
- * `onInput` is called in a turn after bytes have arrived (they are in `connection.input`), after `Connection.proceed`, and
- * when waiting output is sent. `onEnd` may follow. Then the connection sends what was appended to `connection.output`, and
+ * `onInput` is called in a turn after bytes have arrived (they are in `connection.input`), by `Connection.proceed`, and
+ * when waiting output is sent. It may find no new bytes. `onEnd` may follow. Then the connection sends what was appended to `connection.output`, and
  * calls `onSettled`.
  */
 export interface Protocol {
   readonly activity: Activity;
-  /** The readiness that it waits for, besides the sending of its output: READABLE, EXCEPTIONAL, or NONE. */
+  /** The readiness that it waits for, besides the sending of its output: READABLE and EXCEPTIONAL, combined, or NONE. */
   readonly wantsInput: Interest;
   /** True if it receives and works although output waits. Otherwise it is not called until everything is sent. */
   readonly isDuplex: boolean;
@@ -33,15 +33,15 @@ export interface Protocol {
   onSent(): void;
   /** Called when output that had to wait is sent completely. */
   onDrained(): void;
-  /** Called at the end of each turn's work. Sets the deadline, or ends the connection. */
+  /** Called at the end of each turn's work; while output waits, only if `isDuplex`. Sets the deadline, or ends the connection. */
   onSettled(): void;
   /** Called when the deadline of `Connection.expireAt` has passed. */
   onDeadline(): void;
-  /** Called once, when the connection is closed. */
+  /** Called after the connection is closed. Not called for a protocol that `Connection.speak` has replaced. */
   onClosed(): void;
   /**
    * Prepares for the stop of the server: finishes what has started, and waits for nothing else. `sinceMs` is the instant
-   * since which the connection is idle.
+   * since which the connection has been idle; now if it is not idle.
    */
   drain(sinceMs: number): void;
   /**
@@ -53,7 +53,7 @@ export interface Protocol {
   onUrgent?(): void;
 }
 
-function isWithout(): never {
+function wokenWithoutProtocol(): never {
   throw new Error("A connection without a protocol was woken");
 }
 
@@ -63,12 +63,12 @@ export const NO_PROTOCOL: Protocol = {
   wantsInput: 0,
   isDuplex: false,
   canIdle: false,
-  onInput: isWithout,
-  onEnd: isWithout,
+  onInput: wokenWithoutProtocol,
+  onEnd: wokenWithoutProtocol,
   onSent() {},
-  onDrained: isWithout,
-  onSettled: isWithout,
-  onDeadline: isWithout,
+  onDrained: wokenWithoutProtocol,
+  onSettled: wokenWithoutProtocol,
+  onDeadline: wokenWithoutProtocol,
   onClosed() {},
   drain() {},
 };

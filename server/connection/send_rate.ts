@@ -15,8 +15,8 @@ interface Sender {
 }
 
 /**
- * Returns the bytes that the client has acknowledged. The bytes that the socket has accepted are not counted: these may be
- * megabytes, which a slow client takes minutes for, and meanwhile the socket accepts nothing.
+ * Returns the bytes that the client has acknowledged. Bytes that are still in the socket do not count: there may be
+ * megabytes of them, which a slow client takes minutes to read, and meanwhile the socket accepts nothing.
  */
 function takenBytes({ fd, transport, output }: Sender): number {
   return output.sentBytes - Math.max(transport.unacknowledged(fd), 0);

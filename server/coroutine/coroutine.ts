@@ -145,7 +145,7 @@ export class CoroutineConnection {
     return this.#respond(response, () => this.#isUntaken ? null : this.#exchange);
   }
 
-  /** Answers what `find` returns; null if the request to answer is not there any more. */
+  /** Answers the exchange that `find` returns; null if that request is not there any more. */
   #respond(response: HttpResponse, find: () => Exchange | null): void | Promise<void> {
     if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
     if (this.#shared.reactor.isParked) {
@@ -168,7 +168,7 @@ export class CoroutineConnection {
     try {
       exchange.respond(response);
       this.#connection.proceed();
-    } catch (error) { // the coroutine gets it, and the loop would not hear of it
+    } catch (error) { // the coroutine gets it, and the loop does not see the exception
       this.#shared.reactor.retire(this.#connection);
       throw error;
     }

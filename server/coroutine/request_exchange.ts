@@ -26,6 +26,6 @@ export class RequestExchange extends HttpRequest {
     Object.assign(this, request); // the offsets and bytes, which do not change
     this.request = request;
     this.respond = respond;
-    Object.preventExtensions(this); // as a request
+    Object.preventExtensions(this); // like every request
   }
 }

@@ -11,10 +11,10 @@ export interface Waiting<T> {
   reject(error: Error): void;
 }
 
-/** Counts a coroutine as work of the loop, except while it waits for something that only the loop can bring about. */
+/** Counts a coroutine as pending (`Reactor.countPending`), except while it waits for something that only the loop can bring about. */
 export class Waits {
   readonly #reactor: Reactor;
-  /** True while the coroutine runs, or waits for something else. The loop must not block then. */
+  /** True while the coroutine runs, or waits for something outside of the loop. The loop must not block then. */
   #isRunning = false;
   /** Null until the first sleep, because most coroutines do not sleep. */
   #sleepers: Map<Timer, Waiting<void>> | null = null;
@@ -23,7 +23,7 @@ export class Waits {
     this.#reactor = reactor;
   }
 
-  /** Returns a promise that only the loop can settle, by {@linkcode wake}. */
+  /** Returns a promise that only the loop can settle, by {@linkcode wake}. `enlist` gets the functions that settle it. */
   wait<T>(enlist: (waiting: Waiting<T>) => void): Promise<T> {
     this.block();
     const promise = new Promise<T>((resolve, reject) => enlist({ resolve, reject }));

@@ -45,15 +45,15 @@ function ifThereIsRoom(response: HttpResponse, context: ConnectionContext): Http
 
 /** Reports an exception of a handler, unless it is the client's fault. Returns the response that describes it. */
 export function failureResponse(error: unknown, context: ConnectionContext): HttpResponse {
-  const isClients = error instanceof HttpError && error.status < 500;
+  const isClientError = error instanceof HttpError && error.status < 500;
   if (error instanceof NoRoom) context.onFull("too much is in memory of what clients send");
-  else if (!isClients) context.onHandlerError(error);
-  return errorResponse(error instanceof HttpError ? error.status : 500, [], !isClients);
+  else if (!isClientError) context.onHandlerError(error);
+  return errorResponse(error instanceof HttpError ? error.status : 500, [], !isClientError);
 }
 
 /**
- * Returns the longest silence in the middle of a body, in milliseconds. The rest of a body whose request is answered is not
- * waited for longer than a client's end.
+ * Returns the longest silence in the middle of a body, in milliseconds. After the answer it is at most
+ * LINGER_TIMEOUT_MS.
  */
 export function bodyTimeoutMs(isAnswered: boolean, { limits }: ConnectionContext): number {
   return isAnswered ? Math.min(limits.bodyTimeoutMs, LINGER_TIMEOUT_MS) : limits.bodyTimeoutMs;

@@ -10,7 +10,7 @@ export interface Carrier<Exchange> {
   readonly connection: Connection;
   /** True while output waits for the client. */
   readonly isBlocked: boolean;
-  /** True if the client may be gone: it has closed its writing half, or it must not send any more. */
+  /** True if the client may be gone, because it has closed its writing half. */
   readonly mayHaveLeft: boolean;
   /** The total of received bytes, whose growth shows that a body arrives. */
   readonly receivedBytes: number;
@@ -22,6 +22,6 @@ export interface Carrier<Exchange> {
   finish(exchange: Exchange): void;
   /** Breaks the response off so that the client notices. */
   reset(exchange: Exchange): void;
-  /** Lets the client send more of the request's body, which it may wait for (100 Continue). */
+  /** Receives more of the request's body. Sends 100 (Continue) first if the client waits for it. */
   wantBody(exchange: Exchange): void;
 }

@@ -32,16 +32,16 @@ import { ResponseStream } from "./response_stream.ts";
 /** A request that takes longer than its turn, and its response. */
 export class Exchange {
   request: HttpRequest | null = null;
-  /** The turn in which the request was complete, in milliseconds of the reactor's clock; 0 during that turn. */
+  /** The turn in which the handler was called, in milliseconds of the reactor's clock; 0 unless the request takes longer. */
   startMs = 0;
-  /** The body of the request while the handler may read it; null otherwise. */
+  /** The body of the request; null if it has none for the handler. */
   body: RequestBody | null = null;
   /** True once the client was asked to send the announced body (100 Continue). */
   isContinued = false;
   /** True once there is a response. A later result of the handler is dropped. */
   isAnswered = false;
   /** Called instead of waiting further for an answer once the client counts as gone; null to wait. */
-  onAbandoned: (() => void) | null = null;
+  onClientGone: (() => void) | null = null;
   readonly #carrier: Carrier<Exchange>;
   readonly #context: ConnectionContext;
   /** Null until it is needed. */
@@ -75,7 +75,7 @@ export class Exchange {
   }
 
   /** True if the client counts as gone, and nothing was sent to it. */
-  get isUnwanted(): boolean {
+  get isClientGone(): boolean {
     return this.#reason !== null && !this.isAnswered;
   }
 
@@ -103,10 +103,10 @@ export class Exchange {
     return this.body = new RequestBody(() => this.#context.reactor.post(() => this.#bodyWanted()));
   }
 
-  /** Waits for {@linkcode respond}, which is called with the result of `promise` if there is one. */
+  /** Waits for the response: the result of `promise`, or a later call of {@linkcode respond} if `promise` is null. */
   wait(promise: Promise<HttpResponse> | null): void {
     const { reactor, onHandlerError } = this.#context;
-    this.handlerStarts();
+    this.restartHandlerTimeout();
     if (promise === null) return;
     this.#pending = new PendingResponse(
       promise,
@@ -118,8 +118,8 @@ export class Exchange {
     );
   }
 
-  /** Gives the handler its time to answer, from now on. */
-  handlerStarts(): void {
+  /** Gives the handler its full time to answer, from now on. */
+  restartHandlerTimeout(): void {
     const { reactor, limits } = this.#context;
     if (!this.isAnswered) this.#deadlineMs = reactor.now + limits.handlerTimeoutMs;
   }
@@ -129,7 +129,7 @@ export class Exchange {
     this.respond(failureResponse(error, this.#context));
   }
 
-  /** Answers. To be followed by `connection.proceed()`, unless the carrier calls it. */
+  /** Answers the request. The caller then calls `connection.proceed()`, unless it is the carrier in its own turn. */
   respond(given: HttpResponse): void {
     check(!this.#isOver, "A request is answered once");
     const response = sendable(given, this.request!, this.#context);
@@ -157,9 +157,9 @@ export class Exchange {
     if (this.#context.isDraining) this.drain();
   }
 
-  /** Answers in place of the handler, which took too long (503), or whose body is malformed, too large, or late (4xx). */
+  /** Answers in place of the handler: it took too long (503), or the request's body is malformed, too large or late (4xx). */
   dismiss(status: number): void {
-    const reason = status === 503 ? "The handler took too long" : "The body did not arrive";
+    const reason = status === 503 ? "The handler took too long" : "The body is malformed, too large or late";
     this.#abort(new HttpError(status, reason));
     if (this.isAnswered) return this.#carrier.reset(this); // in the middle of a stream
     this.#pending?.release();
@@ -211,16 +211,16 @@ export class Exchange {
     const { reactor, limits: { receiveRateMin } } = this.#context;
     if (this.#carrier.isBlocked) return;
     if (this.#isEventStream && this.#context.isDraining && reactor.now >= this.#deadlineMs) {
-      this.#stream!.cancel(new DOMException("The server is to stop", "AbortError"));
+      this.#stream!.cancel(new DOMException("The server is stopping", "AbortError"));
       return this.#finish();
     }
-    if (this.#stream?.isReading === false) return; // it has paused, and `update` goes on with it
+    if (this.#stream?.isReading === false) return; // the stream has paused; `update` continues it
     if (this.#held !== null) return reactor.now >= this.#heldUntilMs ? this.#releaseHead() : undefined;
     if (this.#isLeaving) {
       this.#abort(new DOMException("The client ended its half of the connection", "AbortError"));
       if (this.isAnswered) return this.#carrier.reset(this); // a stream without a byte for the client
       // The handler knows by its signal, and may still answer unless the server is stopping.
-      return this.#context.isDraining ? this.#carrier.reset(this) : this.onAbandoned?.();
+      return this.#context.isDraining ? this.#carrier.reset(this) : this.onClientGone?.();
     }
     if (!this.body?.isAwaited) return this.dismiss(503);
     const { receivedBytes } = this.#carrier;
@@ -228,7 +228,7 @@ export class Exchange {
     if (this.#bodyRate!.isTooSlow(reactor.now, receivedBytes, timeoutMs, receiveRateMin)) this.dismiss(408);
   }
 
-  /** Does `work` outside of the connection's turn, and then what follows from it. */
+  /** Does `work` outside of the connection's turn, and then lets the connection proceed. */
   #continue(work: () => void): void {
     if (this.#isOver) return;
     work();
@@ -238,7 +238,7 @@ export class Exchange {
   /** Called when the handler waits for more of the body. */
   #bodyWanted(): void {
     this.#continue(() => {
-      this.handlerStarts(); // it is making progress
+      this.restartHandlerTimeout(); // it is making progress
       this.#releaseHead(); // the client may wait for the head before it sends more
       this.#carrier.wantBody(this);
     });
@@ -282,7 +282,7 @@ export class Exchange {
     this.#carrier.finish(this);
   }
 
-  /** Handles a failed stream. Before its first byte the response is a 500. After that it is broken off. */
+  /** Handles a failed stream. Before the head is sent the response becomes an error. After that it is cut off. */
   #streamFailed(stream: ResponseStream, error: unknown): void {
     if (this.#stream === stream && this.#held !== null) {
       this.#held = this.#stream = null;
@@ -295,7 +295,7 @@ export class Exchange {
   /** Prepares an event stream for the stop of the server: aborts its signal and gives it a moment to end. */
   drain(): void {
     if (!this.#isEventStream || this.#stream === null) return;
-    this.#abort(new DOMException("The server is to stop", "AbortError"));
+    this.#abort(new DOMException("The server is stopping", "AbortError"));
     this.#deadlineMs = this.#context.reactor.now + EVENT_STREAM_END_MS;
     if (this.#timer === null || this.#timer.deadlineMs > this.#deadlineMs) {
       this.#expireAt(this.#deadlineMs); // the stream may pause until then

@@ -6,7 +6,7 @@ import type { Reactor } from "../loop/reactor.ts";
 import type { Source } from "../loop/source.ts";
 import { HttpResponse } from "../http/response.ts";
 
-/** Returns the error for a handler that returns something else than a response. */
+/** Returns the error for a handler that returns something other than a response. */
 export function noResponse(): TypeError {
   return new TypeError("A handler must return an HttpResponse (fromFetch adapts what returns a Response)");
 }

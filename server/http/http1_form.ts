@@ -17,14 +17,14 @@ const BUFFER_BYTES_MIN = 128;
 const BLANK_LINE_BYTES = 2;
 const encoder = new TextEncoder();
 
-/** The length of a head whose fields have `fieldsLength` bytes. */
-function headLengthOf(fieldsLength: number, connection: Uint8Array): number {
-  return fieldsLength + connection.length + BLANK_LINE_BYTES;
+/** Returns the length of a head with `fieldsLength` bytes of fields, the `keepAlive` fields and the empty line. */
+function headLengthOf(fieldsLength: number, keepAlive: Uint8Array): number {
+  return fieldsLength + keepAlive.length + BLANK_LINE_BYTES;
 }
 
 /**
- * Returns a copy of `body` behind room for a head with `fieldsLength` bytes of fields. A body that has room before it in its
- * own buffer is not copied.
+ * Returns `body` with room for a head of `fieldsLength` bytes of fields before it. It is a copy, unless the body's buffer has
+ * that room.
  */
 export function placeBehindHead(fieldsLength: number, body: Uint8Array): Bytes {
   const headLength = headLengthOf(fieldsLength, DEFAULT_KEEP_ALIVE);
@@ -44,7 +44,7 @@ export class Http1Form {
   headLength: number;
   /** The length of the head without `Connection`, `Keep-Alive` and the empty line. */
   readonly fieldsLength: number;
-  /** The body that follows {@linkcode bytes}; null when there is none, or when it is in these. */
+  /** The body that follows {@linkcode bytes}; null when there is none, or when it is part of {@linkcode bytes}. */
   readonly tail: Bytes | FileBody | StreamBody | null;
   readonly #dateOffset: number;
   #dateSeconds = -1;
@@ -90,7 +90,7 @@ export class Http1Form {
     this.bytes.set(clock.bytes, this.#dateOffset);
   }
 
-  /** Moves everything to a buffer that has other fields for the connection. At most once for each response. */
+  /** Moves everything to a buffer that has other fields for the connection. Once for each response, unless servers with different timeouts share it. */
   #persist(keepAlive: Bytes): void {
     const { bytes, headLength, fieldsLength } = this;
     const length = headLengthOf(fieldsLength, keepAlive);
@@ -108,8 +108,8 @@ export class Http1Form {
     this.#endHead(keepAlive);
   }
 
-  #endHead(connection: Bytes): void {
-    this.bytes.set(connection, this.fieldsLength);
+  #endHead(keepAlive: Bytes): void {
+    this.bytes.set(keepAlive, this.fieldsLength);
     this.bytes[this.headLength - 2] = CR;
     this.bytes[this.headLength - 1] = LF;
   }

@@ -34,7 +34,7 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * A response: status, fields and body. The server writes `Content-Length`, `Connection` and `Keep-Alive`, and `Date` unless
+ * A response: status, fields and body. The server writes `Content-Length` or `Transfer-Encoding`, `Connection` and `Keep-Alive`, and `Date` unless
  * it is among the fields. The bytes in which it is sent are made when they are first needed, and kept.
  *
  * The class cannot be extended and its objects cannot be changed, because the length of a response decides how much of the
@@ -44,7 +44,7 @@ export class HttpResponse {
   readonly #status: number;
   /** The status line and the fields, until they are part of a form. */
   #fields: string;
-  /** The offset of the date in them; −1 if a field has it. */
+  /** The offset of the date in `#fields`; −1 if the caller gave a `Date`. */
   readonly #dateOffset: number;
   /** The body if it is not copied: large, a file, or a stream. */
   readonly #body: Uint8Array<ArrayBuffer> | FileBody | StreamBody | null;

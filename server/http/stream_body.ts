@@ -15,8 +15,9 @@ export interface StreamBody {
 }
 
 /**
- * Checks a body and returns it as it is now.
- * @throws {TypeError | RangeError} for a wrong stream or pause
+ * Returns a checked, frozen copy of a stream body.
+ * @throws {TypeError} when `stream` is not a ReadableStream, or is being read
+ * @throws {RangeError} when `pauseMs` is not a number ≥ 0
  */
 export function toStreamBody({ stream, length, pauseMs = 0 }: StreamBody): StreamBody {
   if (!(stream instanceof ReadableStream)) {

@@ -31,8 +31,9 @@ export class Interrupted {
   }
 
   /**
-   * Returns true if the next turn has room for others. If many are queued it has not: the others would have to wait, too,
-   * and from then on all would be woken in vain each turn. It has room at least every other time.
+   * Returns true if the next turn should ask the poller. If many sources are queued it should not: those that are reported
+   * would find no free receive slot, be queued, too, and from then on all would be woken in vain each turn. Never false twice
+   * in a row. To be called once a turn.
    */
   leavesRoom(): boolean {
     return this.#leftRoom = !this.#leftRoom || this.#sources.length < EVENTS_PER_TURN_MAX / 2;

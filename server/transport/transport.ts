@@ -1,29 +1,34 @@
 /**
- * The way of a connection's bytes: calls on its descriptor, and what only the layer below the protocol knows. A transport
+ * The layer that moves a connection's bytes: calls on its descriptor, and what only the layer below the protocol knows. A transport
  * keeps its state by descriptor, from the first call until `forget`, so that an idle connection has no object.
  * @module
  */
 import type { Interest } from "../loop/poller.ts";
 
-/** A transport. All calls return ≥ 0 or −errno. */
+/** A transport. Calls that return a number return ≥ 0 or −errno, except for `wants`. */
 export interface Transport {
+  /** Receives up to `buffer.length` bytes. Returns how many, 0 at the peer's end, or −errno (−EAGAIN: none at present). */
   recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
   /**
-   * Returns true if nothing is left to receive until the poller reports readiness: `recv` has just returned `count` for a
-   * buffer of `capacity` bytes.
+   * Returns true if nothing is left to receive until the poller reports readiness: `recv` has just returned
+   * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes.
    */
   isDrained(fd: number, count: number, capacity: number): boolean;
-  /** Does the same as `recv`, but leaves the data where it is. */
+  /** Does the same as `recv`, but leaves the data where it is. −EAGAIN if the transport cannot do that. */
   peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
-  /** Removes one byte of out-of-band data; negative if there is none. */
+  /** Removes one byte of out-of-band data. Returns 1, or −errno if there is none. */
   recvUrgent(fd: number): number;
   /**
-   * Sends up to `length` bytes. With `more`, other bytes follow at once. A transport may hold back bytes that it counts as
-   * sent; while it does, `send` returns −EAGAIN.
+   * Takes up to `length` bytes to send. Returns how many. `more` is true if other bytes follow at once. A transport may hold
+   * back bytes that it has taken. It sends these first, and returns −EAGAIN while any are left.
    */
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
-  /** Sends what is held back. Returns 0 if nothing is held any more. */
+  /** Sends what is held back. Returns 0 if nothing is held back any more, otherwise −errno (−EAGAIN while some is). */
   flush(fd: number): number;
+  /**
+   * Sends up to `length` bytes of the open file `file`, from byte `offset` on. Returns how many were taken, 0 if the file
+   * ends there, or −errno.
+   */
   sendfile(fd: number, file: number, offset: number, length: number): number;
   /**
    * Returns the readiness that the transport waits for itself, in addition to the connection: it may have to write in order
@@ -40,6 +45,6 @@ export interface Transport {
   liftUnsentLimit(fd: number): number;
   /** Makes closing discard what the peer has not acknowledged. */
   resetOnClose(fd: number): number;
-  /** Drops the state of `fd`, which is closed. */
+  /** Drops the state of `fd`, if there is any. Called before the first use of a descriptor and after the last. */
   forget(fd: number): void;
 }

@@ -1,6 +1,6 @@
 /**
  * A transport and a protocol that are not the server's own, over real sockets on every poller: what TLS, HTTP/2 and
- * WebSocket need to attach to is there.
+ * WebSocket need is there.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -62,7 +62,7 @@ for (const poller of POLLER_NAMES) {
     assertEquals([...rot13States.keys()], [], "what the transport knows of closed connections");
   });
 
-  Deno.test(`a client changes to another protocol, and the bytes behind its request are for that (${poller})`, async () => {
+  Deno.test(`a client changes to another protocol, which gets the bytes after its request (${poller})`, async () => {
     for (const transport of [socketTransport, rot13Transport]) {
       const errors = await withTransport(transport, handler, poller, async (port) => {
         using client = await TransportClient.connect(port, transport);
@@ -90,7 +90,7 @@ for (const poller of POLLER_NAMES) {
   });
 }
 
-Deno.test("a handler cannot begin a protocol that the client has not asked for", async () => {
+Deno.test("a handler cannot switch to a protocol unless the client asks for it in a complete request of HTTP/1.1", async () => {
   for (
     const request of [
       get("/line-echo"),
@@ -107,7 +107,7 @@ Deno.test("a handler cannot begin a protocol that the client has not asked for",
       assert(text.startsWith("HTTP/1.1 500 ") && !text.includes("HTTP/1.1 101"), text);
     });
     assertEquals(errors.map(String), [
-      "TypeError: A handler begins line-echo, which the client has not asked for",
+      "TypeError: A handler switches to line-echo, which the client has not asked for in a complete request",
     ]);
   }
 });

@@ -31,7 +31,7 @@ interface Pair extends Disposable {
   arrive(bytes: Bytes): void;
   /** Makes the client end its half. */
   end(): void;
-  /** Makes the connection be reset; null where that cannot be. */
+  /** Resets the connection; null where that is impossible. */
   readonly reset: (() => void) | null;
   /** Returns what the client has received by now. */
   taken(): Bytes;
@@ -161,7 +161,7 @@ for (const { name, pair } of TRANSPORTS) {
     assertEquals(await persist(() => transport.recv(fd, buffer)), 0, "the end stays the end");
   });
 
-  Deno.test(`${name}: after a recv that has drained it nothing is left until more arrives`, async () => {
+  Deno.test(`${name}: once isDrained is true, nothing is left until more arrives`, async () => {
     for (let round = 0; round < 20; round++) {
       using end = await pair();
       const { transport, fd } = end;
@@ -212,7 +212,7 @@ for (const { name, pair } of TRANSPORTS) {
     assertEquals(end.taken(), noise(1000, 3));
   });
 
-  Deno.test(`${name}: peek leaves what it shows, and questions have an answer before and after`, async () => {
+  Deno.test(`${name}: peek leaves what it shows, and every query works before and after`, async () => {
     using end = await pair();
     const { transport, fd } = end;
     const buffer = new Uint8Array(100);
@@ -233,7 +233,7 @@ for (const { name, pair } of TRANSPORTS) {
     assertEquals(transport.wants(fd), Interest.NONE);
   });
 
-  Deno.test(`${name}: a reset is known, also before what has arrived is received`, async () => {
+  Deno.test(`${name}: a reset is noticed even while input is unread`, async () => {
     using end = await pair();
     const { transport, fd, reset } = end;
     if (reset === null) return;

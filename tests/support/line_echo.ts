@@ -11,7 +11,7 @@ import { Upgrade } from "../../server/protocols/http1/upgrade.ts";
 const LF = 0x0a;
 const SILENCE_MS = 10_000;
 
-/** One connection that echoes lines. */
+/** The line echo on one connection. */
 class LineEcho implements Protocol {
   readonly activity = "reading";
   readonly wantsInput: Interest = Interest.READABLE;

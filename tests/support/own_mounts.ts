@@ -1,6 +1,6 @@
 /**
- * A command with mounts of its own. A server looks things up anew while mounts change anywhere, so one test must not see
- * the mounts of another.
+ * A command in a mount namespace of its own. A server does not cache what it looks up while any mount changes, so one test
+ * must not see the mounts of another.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * A toy transport: ROT13 in records of up to 255 bytes, each behind a byte with its length. As with TLS, what it has taken
+ * A toy transport: ROT13 in records of up to 255 bytes, each after a byte with its length. As with TLS, what it has taken
  * may have to wait, and more may be left in it than the poller knows of.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A server whose connections have any transport, and a client that speaks it, too.
+ * A server on a given transport, and a client on the same one.
  * @module
  */
 import { assert } from "@std/assert";

@@ -34,7 +34,7 @@ function toSession(session: Session): Session {
   return session;
 }
 
-/** One connection with a byte protocol. */
+/** A byte protocol on one connection. */
 export class Bytes implements Protocol, Peer {
   readonly address: SocketAddress;
   readonly activity = "reading";
@@ -111,7 +111,7 @@ export class Bytes implements Protocol, Peer {
     if (bytes !== undefined) this.write(bytes);
     if (this.#connection.retired) return;
     this.#closes = true;
-    // A client that was sent nothing since the server is stopping need not be waited for.
+    // A client that was sent nothing after `ended` was called need not be waited for.
     this.#lingers = !this.#hasReportedEnd || this.#hasWrittenAfterEnd;
     if (!this.#isInTurn) this.#soon();
   }
@@ -197,8 +197,8 @@ export class Bytes implements Protocol, Peer {
   // Protocol
 
   get wantsInput(): Interest {
-    const isListening = !this.#connection.input.isEnded && !this.#isPaused;
-    return (isListening ? Interest.READABLE : Interest.NONE) |
+    const isReceiving = !this.#connection.input.isEnded && !this.#isPaused;
+    return (isReceiving ? Interest.READABLE : Interest.NONE) |
       (this.#session?.closesOnUrgent ? Interest.EXCEPTIONAL : Interest.NONE);
   }
 

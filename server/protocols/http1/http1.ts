@@ -13,7 +13,7 @@ import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { type RequestTaker, Responder } from "./responder.ts";
 
-/** One connection with HTTP/1. */
+/** HTTP/1 on one connection. */
 export class Http1 implements Protocol {
   readonly #connection: Connection;
   readonly #taker: RequestTaker | null;
@@ -107,13 +107,13 @@ export class Http1 implements Protocol {
     }
   }
 
-  /** A connection that is idle since `sinceMs` stays open while its next request may be on its way. */
+  /** Prepares for the stop of the server. A connection that has been idle since `sinceMs` stays open while its next request may be on its way. */
   drain(sinceMs: number): void {
     const connection = this.#connection;
     const { exchange, isHandling } = this.#responder;
     this.#next.drain(sinceMs);
     exchange?.drain();
-    if (isHandling && exchange!.isUnwanted) return this.#responder.reset();
+    if (isHandling && exchange!.isClientGone) return this.#responder.reset();
     if (connection.state !== "reading") return;
     this.#next.hasten();
     connection.input.isReadable = true;
@@ -171,7 +171,7 @@ export class Http1 implements Protocol {
     accounting.lookUpClient(fd);
     this.#responder.awaitBody();
     if (handler.ignoresBodies) {
-      if (request.expectsContinue && input.isEmpty) this.#responder.writer.invite();
+      if (request.expectsContinue && input.isEmpty) this.#responder.writer.sendContinue();
       return;
     }
     const exchange = this.#responder.exchange = new Exchange(this.#responder);
@@ -190,6 +190,6 @@ export class Http1 implements Protocol {
     const wasAwaited = body!.isAwaited;
     const found = this.#reader.read(buffers, limits);
     if (found < 0) exchange.dismiss(-found);
-    else if (wasAwaited && !body!.isAwaited) exchange.handlerStarts(); // it was waiting for the client
+    else if (wasAwaited && !body!.isAwaited) exchange.restartHandlerTimeout(); // it was waiting for the client
   }
 }

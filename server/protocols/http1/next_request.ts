@@ -39,12 +39,12 @@ export class NextRequest {
     return true;
   }
 
-  /** Prepares for the stop of the server. The next request of a connection that is idle since `sinceMs` may be on its way. */
+  /** Prepares for the stop of the server. The next request of a connection that has been idle since `sinceMs` may be on its way. */
   drain(sinceMs: number): void {
     this.#untilMs = sinceMs + this.#connection.context.limits.keepAliveMinTimeoutMs;
   }
 
-  /** Waits, while the server is stopping, no longer for the rest of a head than for a new request. */
+  /** While the server is stopping, waits for the rest of a head no longer than for a new request. */
   hasten(): void {
     if (this.inHead) this.#connection.expireAt(Math.min(this.#connection.deadlineMs, this.#untilMs));
   }

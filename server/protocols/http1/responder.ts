@@ -103,19 +103,23 @@ export class Responder implements Carrier<Exchange> {
     else this.#takeLonger(request).wait(result);
   }
 
-  /** Hands the connection over. What the client has sent behind its request is for the other protocol. */
+  /** Hands the connection over to another protocol, which also gets what the client has sent after its request. */
   #upgrade(upgrade: Upgrade, request: HttpRequest): void {
     const { connection, connection: { fd, context } } = this;
     if (!upgrade.isWanted(request) || this.#reader.isInBody) {
-      const error = new TypeError(`A handler begins ${upgrade.name}, which the client has not asked for`);
+      const error = new TypeError(
+        `A handler switches to ${upgrade.name}, which the client has not asked for in a complete request`,
+      );
       return this.#answer(failureResponse(error, context), request);
     }
     const { response } = upgrade;
     connection.output.append(context.buffers, response, 0, response.length);
     context.accounting.sent(fd, request, 101, 0, 0, context.reactor.turnMs); // its bytes are counted when they are sent
     connection.flush();
-    this.writer.onClosed(); // what is not sent yet of earlier responses is not accounted for
+    this.writer.onClosed(); // earlier responses that are not sent yet are logged as cut off
     this.closes = true;
+    this.exchange?.end(); // the handler has asked for its signal
+    this.exchange = null;
     if (!connection.retired) connection.speak(upgrade.begin(connection));
   }
 
@@ -132,7 +136,7 @@ export class Responder implements Carrier<Exchange> {
     else this.#takeLonger(request).respond(sent);
   }
 
-  /** Returns the exchange of `request`, which takes more than this turn. */
+  /** Lets `request` and its context outlive this turn. Returns its exchange. */
   #takeLonger(request: HttpRequest): Exchange {
     const { connection, connection: { fd, context, context: { reactor } } } = this;
     check(!this.isHandling, "One request is handled at a time");
@@ -143,7 +147,7 @@ export class Responder implements Carrier<Exchange> {
       context.accounting.lookUpClient(fd);
       this.#requestContext.bind(exchange);
       this.#requestContext = new RequestContext(context, this);
-      if (this.#taker !== null) exchange.onAbandoned = () => this.reset();
+      if (this.#taker !== null) exchange.onClientGone = () => this.reset();
     }
     exchange.request = request;
     exchange.startMs ||= reactor.turnMs;
@@ -152,17 +156,18 @@ export class Responder implements Carrier<Exchange> {
     return exchange;
   }
 
-  /** Sends a response, or as much of it as fits in the socket; of one with a stream the head. */
+  /** Sends a response; of one with a stream only the head. What does not fit in the socket waits. */
   #send(response: HttpResponse, stream: StreamBody | null, request: HttpRequest): void {
     const { keepAlive, isDraining } = this.connection.context;
     const { exchange } = this;
-    // A client that waits for 100 (Continue) gets the response instead, and may then send the body or not.
+    // A client that waits for 100 (Continue) gets the response instead, and may then send the body or not. The
+    // connection ends, because it is not known which.
     const isWaitedFor = exchange !== null && request.expectsContinue && this.#reader.isInBody &&
       !exchange.isContinued;
     const closes = response.closes || !request.keepAlive || !keepAlive || isDraining || isWaitedFor ||
       (stream !== null && endsByClose(stream, request));
     if (closes) this.closes = true;
-    if (isDraining) this.lingers = true; // an unread next request would reset this response
+    if (isDraining) this.lingers = true; // an unread further request would cause a reset, which could destroy this response
     this.writer.send(response, stream, request, closes, exchange === null ? 0 : exchange.startMs);
     if (exchange !== null && (stream === null || request.method === "HEAD")) {
       this.#complete(exchange);
@@ -245,6 +250,7 @@ export class Responder implements Carrier<Exchange> {
   }
 
   reset(): void {
+    if (this.isHandling) this.writer.breakOff();
     this.connection.context.reactor.retire(this.connection);
   }
 
@@ -252,7 +258,7 @@ export class Responder implements Carrier<Exchange> {
     if (!this.#reader.isInBody || this.#reader.body !== exchange.body) return;
     if (exchange.request!.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
       exchange.isContinued = true;
-      this.writer.invite();
+      this.writer.sendContinue();
     }
     this.connection.input.isReadable = true;
   }

@@ -39,6 +39,8 @@ export class ResponseWriter {
   readonly #records: ResponseRecords;
   /** The stream that is being sent is sent in chunks. */
   #isChunked = false;
+  /** The end of the connection ends the stream that is being sent. */
+  #endsByClose = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -47,20 +49,20 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends a response to `request`, or as much of it as fits in the socket; of one with a `stream` the head. `closes`: it is the
-   * last of the connection. `completeMs` is the turn in which the request was complete; 0 for this one.
+   * Sends a response to `request`; of one with a `stream` only the head. What does not fit in the socket waits. `closes`: it is the
+   * last of the connection. `sinceMs` is the turn in which the handler was called, in milliseconds of the reactor's clock; 0 for this one.
    */
   send(
     response: HttpResponse,
     stream: StreamBody | null,
     request: HttpRequest,
     closes: boolean,
-    completeMs: number,
+    sinceMs: number,
   ): void {
     const { fd, input, transport, context } = this.#connection;
     const { reactor, buffers, clock, keepAliveFields, accounting } = context;
     const output = this.#output;
-    const startMs = completeMs || reactor.turnMs;
+    const startMs = sinceMs || reactor.turnMs;
     const form = HttpResponse.http1(response);
     form.stamp(clock, keepAliveFields);
     const { bytes, tail } = form;
@@ -76,6 +78,7 @@ export class ResponseWriter {
     if (sent < 0) return reactor.retire(this.#connection);
     if (sent > 0) accounting.counters.send(sent);
     this.#isChunked = stream !== null && isSentInChunks(stream, request);
+    this.#endsByClose = stream !== null && endsByClose(stream, request);
     this.#appendHead(form, closes, sent);
     record.from -= sent;
     record.bodyFrom = sent > 0 ? record.from + form.headLength : output.appendedBytes;
@@ -124,8 +127,13 @@ export class ResponseWriter {
     if (this.#isChunked) this.#append(LAST_CHUNK);
   }
 
-  /** Asks the client to send the announced body (RFC 9110 §15.2.1). Interim responses are not accounted for. */
-  invite(): void {
+  /** Makes the client notice that the stream is not complete, if an ordinary end of the connection would mean that it is. */
+  breakOff(): void {
+    if (this.#endsByClose) this.#connection.transport.resetOnClose(this.#connection.fd);
+  }
+
+  /** Sends 100 (Continue): the client may send the announced body (RFC 9110 §15.2.1). It is not accounted for. */
+  sendContinue(): void {
     this.#append(CONTINUE);
   }
 
@@ -135,6 +143,7 @@ export class ResponseWriter {
 
   /** Marks the last response as complete. */
   seal(): void {
+    this.#endsByClose = false;
     this.#records.seal(this.#output.appendedBytes);
     this.onSent();
   }

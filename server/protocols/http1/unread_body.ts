@@ -1,5 +1,5 @@
 /**
- * The time in which a body has to arrive that no handler reads: the handler ignores bodies, or has answered already.
+ * The time in which a body that no handler reads has to arrive: the handler ignores bodies, or has answered already.
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";

@@ -1,5 +1,5 @@
 /**
- * The header of the PROXY protocol at the beginning of a connection. The bytes behind it are left to the protocol that
+ * The header of the PROXY protocol at the beginning of a connection. The bytes after it are left to the protocol that
  * follows.
  * @module
  */
@@ -9,7 +9,7 @@ import type { Protocol } from "../../connection/protocol.ts";
 import { Interest } from "../../loop/poller.ts";
 import { ProxyHeader } from "./proxy_header.ts";
 
-/** A connection whose header is not complete. */
+/** The protocol of a connection whose PROXY header is not complete. */
 export class Proxy implements Protocol {
   readonly activity = "reading";
   readonly wantsInput: Interest = Interest.READABLE;
@@ -28,7 +28,7 @@ export class Proxy implements Protocol {
     this.#onWhole = onWhole;
   }
 
-  /** Begins with a proxy that was just accepted, in phase one. Usually its header has already arrived. */
+  /** Starts reading from a proxy whose connection was just accepted, in phase one. Usually its header has already arrived. */
   start(): void {
     const connection = this.#connection;
     const { reactor, limits, clientAddresses } = connection.context;
@@ -49,7 +49,7 @@ export class Proxy implements Protocol {
       // The bytes of the header are received at once, else a level-triggered poller would report them for ever.
       const taken = count <= 0 ? count : header.take(buffer, count);
       if (taken <= 0) return count < 0 ? count : -ECONNABORTED; // it has ended, or the header is invalid
-      if (transport.recv(fd, buffer.subarray(0, taken)) !== taken) return -ECONNABORTED; // nobody else reads from it
+      if (transport.recv(fd, buffer.subarray(0, taken)) !== taken) return -ECONNABORTED; // no other code reads from the socket
       accounting.counters.receive(taken);
     }
     if (header.client !== null) clientAddresses.set(fd, header.client);
