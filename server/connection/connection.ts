@@ -111,7 +111,8 @@ export class Connection extends Source {
 
   override onReady(readiness: Readiness): void {
     const { input, transport, context: { reactor } } = this;
-    if (readiness & (Readiness.HANGUP | Readiness.ERROR) && this.#isGone()) return;
+    const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
+    if (mayBeGone && (input.isEnded || this.#protocol.isDuplex) && this.#isGone()) return;
     if (readiness & Readiness.EXCEPTIONAL) {
       this.#protocol.onUrgent?.();
       readiness &= ~Readiness.EXCEPTIONAL;
@@ -154,7 +155,7 @@ export class Connection extends Source {
 
   #received(status: number): void {
     const { reactor, accounting } = this.context;
-    if (status === 0 && this.#isGone()) return;
+    if (status === 0 && this.#protocol.isDuplex && this.#isGone()) return;
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
       if (this.#protocol.canIdle) reactor.defer(this); // to become idle again
@@ -167,12 +168,9 @@ export class Connection extends Source {
     }
   }
 
-  /**
-   * Retires the connection if its protocol is duplex and the client has reset it: such a protocol may neither receive nor send,
-   * and would not notice. Asked at every hang-up and end, because not every poller tells them from a reset.
-   */
+  /** Retires the connection if the client has reset it. For one that may neither receive nor send, and would not notice. */
   #isGone(): boolean {
-    if (!this.#protocol.isDuplex || !this.transport.isReset(this.fd)) return false;
+    if (!this.transport.isReset(this.fd)) return false;
     this.context.reactor.retire(this);
     return true;
   }
@@ -205,7 +203,7 @@ export class Connection extends Source {
   settle(isBlocked = false): void {
     if (this.retired) return;
     const { input, output, context: { buffers, reactor } } = this;
-    if (!isBlocked) {
+    if (!isBlocked || output.hasGathered(buffers)) {
       const hasWaited = this.isBlocked;
       if (hasWaited || output.hasGathered(buffers) || this.transport.flush(this.fd) < 0) {
         isBlocked = !this.flush();

@@ -168,6 +168,7 @@ export class Output {
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
     }
+    this.#growing = null; // what is left has to wait
     let budget = bytesMax;
     while (this.#queue.length > 0) {
       if (budget <= 0) return this.#wait(Flushed.BUDGET);
@@ -247,6 +248,7 @@ export class Output {
     if (this.hasGathered(buffers)) buffers.gatherLength = 0;
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
+    this.#growing = null;
     for (const part of queue.slice(0, this.#heldCount)) {
       if (part instanceof Uint8Array) bodyMemory.release(part);
     }

@@ -44,8 +44,7 @@ export class Exchange {
   onClientGone: (() => void) | null = null;
   readonly #carrier: Carrier<Exchange>;
   readonly #context: ConnectionContext;
-  /** Null until it is needed. */
-  #timer: Timer | null = null;
+  #timer: Timer | null = null; // null until it is needed
   /** True while the timer is that of the body. */
   #awaitsBody = false;
   /** The instant by which the handler must have answered; Infinity for a stream. */
@@ -73,7 +72,6 @@ export class Exchange {
   get isStreaming(): boolean {
     return this.#stream !== null;
   }
-
   /** True if the client counts as gone, and nothing was sent to it. */
   get isClientGone(): boolean {
     return this.#reason !== null && !this.isAnswered;
@@ -199,12 +197,7 @@ export class Exchange {
   }
 
   #onDeadline(): void {
-    try {
-      this.#continue(() => this.#overdue());
-    } catch (error) { // as if it came from a callback of the connection
-      this.#context.reactor.retire(this.#carrier.connection);
-      throw error;
-    }
+    this.#continue(() => this.#overdue());
   }
 
   #overdue(): void {
@@ -222,7 +215,7 @@ export class Exchange {
       // The handler knows by its signal, and may still answer unless the server is stopping.
       return this.#context.isDraining ? this.#carrier.reset(this) : this.onClientGone?.();
     }
-    if (!this.body?.isAwaited) return this.dismiss(503);
+    if (!this.body?.isAwaited) return reactor.now >= this.#deadlineMs ? this.dismiss(503) : undefined;
     const { receivedBytes } = this.#carrier;
     const timeoutMs = bodyTimeoutMs(this.isAnswered, this.#context);
     if (this.#bodyRate!.isTooSlow(reactor.now, receivedBytes, timeoutMs, receiveRateMin)) this.dismiss(408);
@@ -230,13 +223,20 @@ export class Exchange {
 
   /** Does `work` outside of the connection's turn, and then lets the connection proceed. */
   #continue(work: () => void): void {
-    if (this.#isOver) return;
-    work();
-    this.#carrier.connection.proceed();
+    const { connection } = this.#carrier;
+    if (this.#isOver || connection.retired) return;
+    try {
+      work();
+      connection.proceed();
+    } catch (error) { // as for a callback of the connection
+      this.#context.reactor.retire(connection);
+      throw error;
+    }
   }
 
   /** Called when the handler waits for more of the body. */
   #bodyWanted(): void {
+    if (this.body!.isComplete) return;
     this.#continue(() => {
       this.restartHandlerTimeout(); // it is making progress
       this.#releaseHead(); // the client may wait for the head before it sends more

@@ -44,6 +44,11 @@ export class RequestBody implements BodySink {
     return this.#queuedBytes < REQUEST_BODY_QUEUE_BYTES_MAX;
   }
 
+  /** True once all of it has arrived, or it has failed. */
+  get isComplete(): boolean {
+    return this.#isEnded || this.#error !== null;
+  }
+
   /** True once the body is being read, or may be read at any time. */
   get isTouched(): boolean {
     return this.#isTaken || this.#stream !== null;
@@ -131,11 +136,11 @@ export class RequestBody implements BodySink {
   /** Drops the rest of the body, so that the client need not wait for a reader. */
   #drop(): void {
     this.#isTaken = this.#isDropped = true;
-    const { hasRoom } = this;
+    const { hasRoom, isAwaited } = this;
     this.#pieces = [];
     this.#queuedBytes = 0;
-    if (this.#waiting !== null) this.#wake(null);
-    if (!hasRoom) this.#onWanted();
+    if (isAwaited) this.#wake(null);
+    if (!hasRoom || isAwaited) this.#onWanted();
   }
 
   #take(): void {

@@ -125,9 +125,10 @@ export class HttpResponse {
   #makeForm(encoded: Uint8Array<ArrayBuffer> | null): Http1Form {
     const fields = this.#fields;
     const placed = this.#placed ?? placeBehindHead(fields.length, NOTHING);
+    const form = this.#form = new Http1Form(fields, encoded, placed, this.#body, this.#dateOffset);
     this.#placed = null;
     this.#fields = ""; // responses are kept for long, and need not take the memory twice
-    return this.#form = new Http1Form(fields, encoded, placed, this.#body, this.#dateOffset);
+    return form;
   }
 
   /** Status code, 200 to 599. */

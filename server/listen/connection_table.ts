@@ -105,7 +105,10 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
       this.#refuse(fd);
       this.#context.reactor.retire(connection);
     } else if (this.#service !== null) this.#service(connection);
-    else this.#speakHttp(connection);
+    else {
+      this.#speakHttp(connection);
+      if (this.#context.isDraining) connection.drain(); // no request has arrived yet
+    }
   }
 
   /** Counts a client that has a place. */

@@ -50,6 +50,7 @@ export class Reactor {
   readonly #deferred: (Source | null)[] = [];
   #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
   readonly #interrupted = new Interrupted();
+  #isBehind = false; // more sources may be ready than the poller has reported
   #retired: Source[] = [];
   #stopped = false;
 
@@ -193,7 +194,7 @@ export class Reactor {
 
   /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
   turn(timeoutMs: number): number {
-    if (!this.#interrupted.leavesRoom()) return this.#dispatch(0);
+    if (!this.#interrupted.leavesRoom()) return this.#dispatch(0, this.#isBehind); // as before, since nobody was asked
     // `now` is late by the length of the last turn. That is exact enough for a wait of a few milliseconds, and free.
     return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs(this.now))));
   }
@@ -247,7 +248,8 @@ export class Reactor {
     return Math.min(Math.max(Math.ceil(untilMs), 0), PARKED_WAIT_MS_MAX);
   }
 
-  #dispatch(count: number): number {
+  #dispatch(count: number, isBehind: boolean = count === this.#ready.capacity): number {
+    this.#isBehind = isBehind;
     this.now = Math.trunc(this.turnMs = performance.now());
     this.turnNumber = nextTurn();
     this.turns++;
@@ -272,7 +274,7 @@ export class Reactor {
     }
     this.#phaseTwo();
     if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
-    if (this.#deadlines.isDue(this.now, count === this.#ready.capacity)) this.#expire();
+    if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
   }

@@ -5,10 +5,10 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
-import type { HandlerContext } from "../../server/connection/handler.ts";
+import type { Handler, HandlerContext } from "../../server/connection/handler.ts";
 import { HttpError } from "../../server/http/http_error.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { HEAD_BYTES_MAX } from "../../server/limits.ts";
+import { HANDLER_TIMEOUT_MS, HEAD_BYTES_MAX } from "../../server/limits.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
 import {
   assertErrors,
@@ -16,9 +16,11 @@ import {
   calm,
   CountedFile,
   failure,
+  pass,
   says,
   Source,
   statuses,
+  withClock,
 } from "../support/exchanges.ts";
 import { answer, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
@@ -238,4 +240,29 @@ onBoth("a handler reads its own request after an await", async (trigger) => {
     await calm(scripted);
     assertEquals(seen.splice(0), ["/0", "/1", "/2"]);
   }
+});
+
+onBoth("a handler that stops to read a body has its whole time to answer", async (trigger) => {
+  await withClock(async (advance) => {
+    const [cancelled, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const handler: Handler = async (request) => {
+      const reader = request.body!.getReader();
+      const read = reader.read();
+      await cancelled.promise;
+      await reader.cancel();
+      await read;
+      await answered.promise;
+      return HttpResponse.text("late");
+    };
+    using scripted = new Scripted(handler, trigger);
+    scripted.receive("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n");
+    await calm(scripted);
+    cancelled.resolve(); // while the body is waited for
+    await calm(scripted);
+    await pass(scripted, HANDLER_TIMEOUT_MS - 1000, advance);
+    assertEquals(scripted.socket.text, "");
+    answered.resolve();
+    await calm(scripted);
+    assert(scripted.socket.text.startsWith("HTTP/1.1 200 "), scripted.socket.text);
+  });
 });

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Peer, Protocol, Session } from "../../mod.ts";
+import { ECONNRESET } from "../../ffi/libc/errno.ts";
 import { PEER_QUEUE_BYTES_MAX, RATE_STEP_MS_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { eventually } from "../support/descriptors.ts";
@@ -177,6 +178,20 @@ Deno.test("an error in a session's callback costs its own connection", async () 
     assertEquals(decoder.decode(await wire.some() ?? new Uint8Array(0)), "still here");
   });
 });
+
+onBoth(
+  "a client that has ended its half and then resets is gone at once, although nothing more is received",
+  (trigger) => {
+    let closed = 0;
+    const protocol: Protocol = () => ({ received() {}, ended() {}, closed: () => void closed++ });
+    using scripted = scriptedProtocol(protocol, trigger);
+    scripted.end();
+    assertEquals([scripted.state, closed], ["reading", 0]);
+    scripted.socket.capacity = -ECONNRESET;
+    scripted.wake(Readiness.READABLE | Readiness.HANGUP | Readiness.ERROR);
+    assertEquals([scripted.state, closed], ["closed", 1]);
+  },
+);
 
 onBoth("bytes that are written in drained() are sent, however the last write went", (trigger) => {
   let peer: Peer | null = null;

@@ -3,12 +3,13 @@
  * connection ends. Bytes of one response are never sent as part of the next.
  * @module
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { FileBody, HttpResponse } from "../../mod.ts";
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
+import { bytesWithHeadRoom } from "../../server/http/head_room.ts";
 import { INLINE_BODY_BYTES_MAX } from "../../server/limits.ts";
 import { eventually } from "../support/descriptors.ts";
 import { serving, servingFetch } from "../support/in_process.ts";
@@ -170,6 +171,19 @@ Deno.test("a value that is not bytes is no body: a TypeError for the embedder, 5
     assertEquals((await wire.expect()).status, 500, Deno.inspect(value));
     const cut = await fetch(`${fetched.url}/behind`).then((response) => response.bytes()).catch(() => null);
     assertEquals(cut, null, "it should be cut off");
+  }
+});
+
+Deno.test("a response whose body's buffer was transferred is a 500 each time, also after a look at its bytes", async () => {
+  const body = bytesWithHeadRoom(20_000);
+  const gone = HttpResponse.bytes(body);
+  body.buffer.transfer(0);
+  assertThrows(() => gone.bytes, TypeError);
+  await using running = serving(() => gone);
+  for (let i = 0; i < 3; i++) {
+    using wire = await Wire.connect(running.port);
+    await wire.send(get("/", "Connection: close"));
+    assertEquals((await wire.expect()).status, 500);
   }
 });
 

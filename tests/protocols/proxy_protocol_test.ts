@@ -138,6 +138,20 @@ async function talk(port: number, header: Bytes, cut: number, request = get("/")
   return new TextDecoder().decode(await wire.readToEnd()).replace(/HTTP[^]*?\r\n\r\n/g, "|");
 }
 
+Deno.test("a server that stops waits no longer for a request after a header than for any other", async () => {
+  for (const isHeaderFirst of [true, false]) {
+    const server = proxied(who);
+    using wire = await Wire.connect(server.addr.port);
+    if (isHeaderFirst) await wire.send(HEADERS[0]![0]);
+    await sleep(20);
+    const startMs = performance.now();
+    const stopped = server.shutdown();
+    if (!isHeaderFirst) await wire.send(HEADERS[0]![0]).catch(() => {});
+    await stopped;
+    assert(performance.now() - startMs < 10_000, `header first: ${isHeaderFirst}`);
+  }
+});
+
 for (const poller of POLLER_NAMES) {
   Deno.test(`handlers and coroutines see the client that the header names, however it is cut (${poller})`, async () => {
     for (const served of [who, whoByCoroutine]) {

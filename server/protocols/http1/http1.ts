@@ -131,8 +131,7 @@ export class Http1 implements Protocol {
       responder.exchange?.stop();
       responder.isHandling = false;
     }
-    const { state } = connection;
-    if (state === "reading" || state === "reading-body") connection.settle();
+    if (!responder.isHandling && connection.state !== "lingering") connection.settle();
   }
 
   /** Answers requests until one is incomplete or pending, or a response does not fit in the socket. */
