@@ -20,7 +20,7 @@ export interface Carrier<Exchange> {
   write(exchange: Exchange, piece: Uint8Array<ArrayBuffer>): void;
   /** Sends the end of the response, which ends the exchange. */
   finish(exchange: Exchange): void;
-  /** Breaks the response off so that the client notices. */
+  /** Ends the connection or stream in the middle of the response. */
   reset(exchange: Exchange): void;
   /** Receives more of the request's body. Sends 100 (Continue) first if the client waits for it. */
   wantBody(exchange: Exchange): void;

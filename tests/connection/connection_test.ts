@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EINTR } from "../../ffi/libc/errno.ts";
 import { BODY_BYTES_MAX, HEAD_BYTES_MAX, PIPELINED_REQUESTS_PER_TURN_MAX } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
+import { withClock } from "../support/exchanges.ts";
 import { answer, describe, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
 
@@ -40,11 +41,14 @@ onBoth("reading: a head that arrives byte by byte is answered once", (trigger) =
   assertEquals(withoutDate(scripted.socket.text), answer("GET /drip"));
 });
 
-onBoth("reading: pipelined requests are answered in order by one call", (trigger) => {
-  using scripted = new Scripted(describe, trigger);
-  scripted.receive(get("/1") + get("/2") + get("/3"));
-  assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2") + answer("GET /3"));
-  assertEquals(scripted.socket.sendCalls, 1);
+onBoth("reading: pipelined requests are answered in order by one call", async (trigger) => {
+  await withClock(() => { // otherwise a busy machine could make the turn late, which then ends after some of them
+    using scripted = new Scripted(describe, trigger);
+    scripted.receive(get("/1") + get("/2") + get("/3"));
+    assertEquals(withoutDate(scripted.socket.text), answer("GET /1") + answer("GET /2") + answer("GET /3"));
+    assertEquals(scripted.socket.sendCalls, 1);
+    return Promise.resolve();
+  });
 });
 
 onBoth("reading: more pipelined requests than a turn's budget are all answered, in order", (trigger) => {

@@ -23,7 +23,6 @@ import {
   withClock,
 } from "../support/exchanges.ts";
 import { answer, onBoth, Scripted, withoutDate } from "../support/scripted.ts";
-import { sleep } from "../support/sleep.ts";
 import { get } from "../support/wire.ts";
 
 const CLOSE_HEAD = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
@@ -57,27 +56,6 @@ onBoth(
       const connection = line === "" ? "close" : "";
       assertEquals(withoutDate(known.socket.text), answer("abc", connection));
       assertEquals(known.state, line === "" ? "closed" : "reading");
-    }
-  },
-);
-
-onBoth(
-  "HTTP/1.0 notices by a reset that a stream was broken off, since an ordinary end would complete it",
-  async (trigger) => {
-    for (const [version, isReset] of [["HTTP/1.0", true], ["HTTP/1.1", false]] as const) {
-      const stream = async function* () {
-        yield encodeUtf8("ab");
-        await sleep(1);
-        throw new Error("broken");
-      };
-      const handler = () => new HttpResponse(200, [], ReadableStream.from(stream()));
-      using scripted = new Scripted(handler, trigger);
-      scripted.receive(`GET / ${version}\r\nHost: x\r\n\r\n`);
-      await calm(scripted);
-      await sleep(20);
-      await calm(scripted);
-      assert(scripted.socket.text.includes("ab"));
-      assertEquals([scripted.state, scripted.socket.discardsOnClose], ["closed", isReset]);
     }
   },
 );

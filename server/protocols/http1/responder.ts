@@ -250,7 +250,6 @@ export class Responder implements Carrier<Exchange> {
   }
 
   reset(): void {
-    if (this.isHandling) this.writer.breakOff();
     this.connection.context.reactor.retire(this.connection);
   }
 

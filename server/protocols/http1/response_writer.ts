@@ -39,8 +39,6 @@ export class ResponseWriter {
   readonly #records: ResponseRecords;
   /** The stream that is being sent is sent in chunks. */
   #isChunked = false;
-  /** The end of the connection ends the stream that is being sent. */
-  #endsByClose = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -78,7 +76,6 @@ export class ResponseWriter {
     if (sent < 0) return reactor.retire(this.#connection);
     if (sent > 0) accounting.counters.send(sent);
     this.#isChunked = stream !== null && isSentInChunks(stream, request);
-    this.#endsByClose = stream !== null && endsByClose(stream, request);
     this.#appendHead(form, closes, sent);
     record.from -= sent;
     record.bodyFrom = sent > 0 ? record.from + form.headLength : output.appendedBytes;
@@ -127,11 +124,6 @@ export class ResponseWriter {
     if (this.#isChunked) this.#append(LAST_CHUNK);
   }
 
-  /** Makes the client notice that the stream is not complete, if an ordinary end of the connection would mean that it is. */
-  breakOff(): void {
-    if (this.#endsByClose) this.#connection.transport.resetOnClose(this.#connection.fd);
-  }
-
   /** Sends 100 (Continue): the client may send the announced body (RFC 9110 §15.2.1). It is not accounted for. */
   sendContinue(): void {
     this.#append(CONTINUE);
@@ -143,7 +135,6 @@ export class ResponseWriter {
 
   /** Marks the last response as complete. */
   seal(): void {
-    this.#endsByClose = false;
     this.#records.seal(this.#output.appendedBytes);
     this.onSent();
   }
