@@ -112,7 +112,8 @@ export class Connection extends Source {
   override onReady(readiness: Readiness): void {
     const { input, transport, context: { reactor } } = this;
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
-    if (mayBeGone && (input.isEnded || this.#protocol.isDuplex) && this.#isGone()) return;
+    const knowsEnd = input.isEnded && this.deferredInTurn !== reactor.turnNumber; // else the protocol is told first
+    if (mayBeGone && (knowsEnd || this.#protocol.isDuplex) && this.#isGone()) return;
     if (readiness & Readiness.EXCEPTIONAL) {
       this.#protocol.onUrgent?.();
       readiness &= ~Readiness.EXCEPTIONAL;
