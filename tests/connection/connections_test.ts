@@ -9,16 +9,12 @@ import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
 import { Connection } from "../../server/connection/connection.ts";
 import { Connections } from "../../server/listen/connection_table.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
-import { HttpClock } from "../../server/http/date.ts";
-import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Accounting } from "../../server/metrics/accounting.ts";
 import { EXPIRATIONS_PER_TURN_MAX, KEEP_ALIVE_TIMEOUT_MS } from "../../server/limits.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { ClientAddresses } from "../../server/clients/client_addresses.ts";
-import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
+import { groupContext } from "../support/group_context.ts";
 import { repeat } from "../support/random.ts";
 import { answer, ScriptedPoller, ScriptedSocket, withoutDate } from "../support/scripted.ts";
 import { get } from "../support/wire.ts";
@@ -38,10 +34,8 @@ class Crowd {
     const reactor = this.reactor = new Reactor(this.poller, (error) => {
       throw error;
     });
-    const clock = new HttpClock();
-    clock.update(Date.now());
     const socket = (fd: number) => this.sockets.get(fd)!;
-    const host = {
+    const host = groupContext({
       reactor,
       transport: {
         recv: (fd: number, buffer: Uint8Array<ArrayBuffer>) => socket(fd).recv(fd, buffer),
@@ -62,21 +56,11 @@ class Crowd {
       },
       buffers: new Buffers(64),
       handler: (request: { path: string }) => new HttpResponse(200, [], encodeUtf8(request.path)),
-      limits: DEFAULT_LIMITS,
-      addressLimits: null,
-      keepAliveFields: DEFAULT_KEEP_ALIVE,
-      accounting: new Accounting(false),
-      clientAddresses: new ClientAddresses(),
-      proxyProtocol: false,
-      clock,
-      keepAlive: true,
-      isDraining: false,
-      onHandlerError: (error: unknown) => {
-        throw error;
-      },
       onFull: () => {},
       onRefused: (status: number) => void this.refused.push(status),
-    };
+    }, (error) => {
+      throw error;
+    });
     this.connections = new Connections(host, null, () => {});
   }
 

@@ -50,7 +50,7 @@ export function careless(
   return ["bash", "-c", script, "bash", ...commandOf([...settings, ...args])];
 }
 
-/** Returns the files of such a start. The system user `nobody` may write the logs. */
+/** Returns the files of such a start. The user that the program changes to may write the logs. */
 export function carelessSite(): Site {
   const site = new Site({
     "www/index.html": "hello",

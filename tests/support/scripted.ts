@@ -8,14 +8,12 @@ import { loadLibc } from "../../ffi/libc/libc.ts";
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
 import { Connection } from "../../server/connection/connection.ts";
 import { Connections, type Service } from "../../server/listen/connection_table.ts";
-import type { ConnectionContext } from "../../server/connection/context.ts";
+import type { GroupContext } from "../../server/listen/listener_group.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
-import { HttpClock } from "../../server/http/date.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { Accounting } from "../../server/metrics/accounting.ts";
 import {
   Interest,
   type Poller,
@@ -24,10 +22,9 @@ import {
   type ReadyList,
 } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { ClientAddresses } from "../../server/clients/client_addresses.ts";
-import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport/transport.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
+import { groupContext } from "./group_context.ts";
 import { sleep } from "./sleep.ts";
 
 loadLibc(); // once for all tests, so that no test seems to leave the library open
@@ -188,7 +185,7 @@ export class Scripted {
   readonly reactor: Reactor;
   readonly connections: Connections;
   readonly fd: number = eventfdCreate(); // a real descriptor, because it will be closed
-  readonly host: ConnectionContext & { isDraining: boolean };
+  readonly host: GroupContext;
   readonly errors: unknown[] = [];
   closedCount = 0;
 
@@ -201,28 +198,13 @@ export class Scripted {
   ) {
     this.poller = new ScriptedPoller(trigger);
     this.reactor = new Reactor(this.poller, (error) => this.errors.push(error));
-    const { reactor } = this;
-    const clock = new HttpClock();
-    clock.update(Date.now());
-    this.host = {
-      reactor,
+    this.host = groupContext({
+      reactor: this.reactor,
       transport: wrap(this.socket),
       buffers: new Buffers(4),
       handler,
-      limits: DEFAULT_LIMITS,
-      addressLimits: null,
-      keepAliveFields: DEFAULT_KEEP_ALIVE,
-      accounting: new Accounting(false),
-      clientAddresses: new ClientAddresses(),
-      proxyProtocol: false,
-      clock,
       keepAlive,
-      isDraining: false,
-      onHandlerError: (error) => this.errors.push(error),
-      onRefused: (status) => this.errors.push(status),
-      onFull: (reason) => this.errors.push(reason),
-    };
-    reactor.betweenPhases = () => this.host.buffers.checkGathered();
+    }, (error) => this.errors.push(error));
     this.connections = new Connections(this.host, service, () => this.closedCount++);
     this.connections.accept(this.fd);
   }

@@ -4,20 +4,15 @@
  */
 import { assert } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
-import { ClientAddresses } from "../../server/clients/client_addresses.ts";
-import { Buffers } from "../../server/connection/buffers.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { HttpClock } from "../../server/http/date.ts";
-import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
-import { type GroupContext, ListenerGroup } from "../../server/listen/listener_group.ts";
+import { ListenerGroup } from "../../server/listen/listener_group.ts";
 import { openListeners } from "../../server/listen/open.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
 import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
-import { Accounting } from "../../server/metrics/accounting.ts";
-import { DEFAULT_LIMITS } from "../../server/server_limits.ts";
 import type { Transport } from "../../server/transport/transport.ts";
+import { groupContext } from "./group_context.ts";
 import { RawClient } from "./raw_client.ts";
 import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
@@ -32,27 +27,7 @@ export async function withTransport(
   const errors: unknown[] = [];
   const report = (error: unknown) => void errors.push(error);
   const reactor = new Reactor(createPoller(poller), report);
-  const clock = new HttpClock();
-  clock.update(Date.now());
-  const context: GroupContext = {
-    reactor,
-    transport,
-    buffers: new Buffers(),
-    handler,
-    limits: DEFAULT_LIMITS,
-    addressLimits: null,
-    keepAliveFields: DEFAULT_KEEP_ALIVE,
-    accounting: new Accounting(false),
-    clientAddresses: new ClientAddresses(),
-    proxyProtocol: false,
-    clock,
-    keepAlive: true,
-    isDraining: false,
-    onHandlerError: report,
-    onRefused: report,
-    onFull: report,
-  };
-  reactor.betweenPhases = () => context.buffers.checkGathered();
+  const context = groupContext({ reactor, transport, handler }, report);
   const [sockets] = openListeners([{ kind: "tcp", host: "127.0.0.1", port: 0 }], {
     backlog: 100,
     mode: 0o600,

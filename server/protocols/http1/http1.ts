@@ -107,7 +107,10 @@ export class Http1 implements Protocol {
     }
   }
 
-  /** Prepares for the stop of the server. A connection that has been idle since `sinceMs` stays open while its next request may be on its way. */
+  /**
+   * Prepares for the stop of the server. A connection that has been idle since `sinceMs` stays open while its next request
+   * may be on its way.
+   */
   drain(sinceMs: number): void {
     const connection = this.#connection;
     const { exchange, isHandling } = this.#responder;

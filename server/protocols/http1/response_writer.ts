@@ -47,8 +47,9 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends a response to `request`; of one with a `stream` only the head. What does not fit in the socket waits. `closes`: it is the
-   * last of the connection. `sinceMs` is the turn in which the handler was called, in milliseconds of the reactor's clock; 0 for this one.
+   * Sends a response to `request`; of one with a `stream` only the head. What does not fit in the socket waits. With
+   * `closes` it is the last of the connection. `sinceMs` is the turn in which the handler was called, in milliseconds of
+   * the reactor's clock; 0 for this turn.
    */
   send(
     response: HttpResponse,
