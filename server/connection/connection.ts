@@ -64,7 +64,7 @@ export class Connection extends Source {
   }
 
   get #isWriting(): boolean {
-    return this.#isSending && !this.#protocol.isDuplex;
+    return this.#isSending && this.#protocol.isDuplex !== true;
   }
 
   /** Returns true if `keeper` owns this connection. */
@@ -113,7 +113,7 @@ export class Connection extends Source {
     const { input, transport, context: { reactor } } = this;
     const mayBeGone = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0;
     const knowsEnd = input.isEnded && this.deferredInTurn !== reactor.turnNumber; // else the protocol is told first
-    if (mayBeGone && (knowsEnd || this.#protocol.isDuplex) && this.#isGone()) return;
+    if (mayBeGone && (knowsEnd || this.#protocol.isDuplex === true) && this.#isGone()) return;
     if (readiness & Readiness.EXCEPTIONAL) {
       this.#protocol.onUrgent?.();
       readiness &= ~Readiness.EXCEPTIONAL;
@@ -179,7 +179,7 @@ export class Connection extends Source {
   override onTurn(): void {
     if (!this.isBlocked) return this.proceed();
     if (this.flush()) {
-      this.#protocol.onDrained();
+      this.#protocol.onDrained?.();
       if (!this.retired) this.proceed();
     } else if (!this.retired) {
       if (this.#protocol.isDuplex) this.proceed(true);
@@ -196,7 +196,7 @@ export class Connection extends Source {
       protocol = this.#protocol;
       protocol.onInput();
     }
-    if (this.input.isEnded && !this.retired) this.#protocol.onEnd();
+    if (this.input.isEnded && !this.retired) this.#protocol.onEnd?.();
     this.settle(isBlocked);
   }
 
@@ -209,7 +209,7 @@ export class Connection extends Source {
       if (hasWaited || output.hasGathered(buffers) || this.transport.flush(this.fd) < 0) {
         isBlocked = !this.flush();
         if (hasWaited && !isBlocked) {
-          this.#protocol.onDrained();
+          this.#protocol.onDrained?.();
           if (output.hasGathered(buffers)) isBlocked = !this.flush();
           else if (!output.isEmpty) {
             isBlocked = true;
@@ -221,7 +221,7 @@ export class Connection extends Source {
     }
     input.keep();
     if (isBlocked && !this.#protocol.isDuplex) return;
-    this.#protocol.onSettled();
+    this.#protocol.onSettled?.();
     if (this.retired || !this.watch()) return;
     if ((input.isReadable || input.isUnread) && this.#receives) reactor.again(this);
     else if (this.#protocol.canIdle && !this.isQueued) this.#keeper.idle(this);
@@ -261,7 +261,7 @@ export class Connection extends Source {
     const before = output.sentBytes;
     const flushed = output.flush(transport, this.fd, buffers, bytesMax);
     accounting.counters.send(output.sentBytes - before);
-    this.#protocol.onSent();
+    this.#protocol.onSent?.();
     if (flushed === Flushed.ALL) {
       if (this.#isSending) {
         this.#isSending = false;

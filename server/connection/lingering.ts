@@ -12,8 +12,6 @@ import type { Protocol } from "./protocol.ts";
 export class Lingering implements Protocol {
   readonly activity = "lingering";
   readonly wantsInput: Interest = Interest.READABLE;
-  readonly isDuplex = false;
-  readonly canIdle = false;
   readonly #input: Input;
   readonly #before: Protocol;
   readonly #awaitsEnd: boolean;
@@ -38,12 +36,6 @@ export class Lingering implements Protocol {
   onEnd(): void {
     this.#close();
   }
-
-  onSent(): void {}
-
-  onDrained(): void {}
-
-  onSettled(): void {}
 
   onDeadline(): void {
     this.#close();

@@ -8,11 +8,10 @@ import type { FileBody } from "../http/file_body.ts";
 import { SEND_BYTES_PER_TURN_MAX } from "../limits.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
+import { Backlog } from "./pending_bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Typed arrays of 64 bytes or less may live on the V8 heap and move while the kernel reads them. */
-const ENQUEUED_BYTES_MIN = 128;
 /** Bytes. Freeing smaller copies at once saves too little memory. */
 const FREED_BYTES_MIN = 16 * 1024;
 /** Buffers of copies that only this module has. */
@@ -58,8 +57,8 @@ export const BODY_GONE =
 /** The output of one connection. Short responses are collected in the shared gather buffer, ahead of the queue. */
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
-  /** The element that {@linkcode enqueue} has added last. */
-  #growing: Bytes | null = null;
+  /** Bytes behind the queue that {@linkcode enqueue} has added. */
+  readonly #later = new Backlog();
   /** How many elements, from the first on, are counted as held in memory, because they waited for a later turn. */
   #heldCount = 0;
   /** Bytes that were appended since the connection began. */
@@ -69,7 +68,7 @@ export class Output {
 
   /** True when the queue is empty. The gather buffer may hold bytes all the same. */
   get isEmpty(): boolean {
-    return this.#queue.length === 0;
+    return this.#queue.length === 0 && this.#later.length === 0;
   }
 
   /** True when bytes of this output are in the gather buffer. */
@@ -84,7 +83,7 @@ export class Output {
     if (end > bytes.length) throw new RangeError("There are fewer bytes than are to be sent"); // the rest would be memory of another client
     this.appendedBytes += end - start;
     const isGatherOurs = gatherLength === 0 || buffers.gatheredBy === this;
-    if (isGatherOurs && this.#queue.length === 0 && end - start <= gather.length - gatherLength) {
+    if (isGatherOurs && this.isEmpty && end - start <= gather.length - gatherLength) {
       buffers.gatheredBy = this;
       gather.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), gatherLength);
       buffers.gatherLength += end - start;
@@ -94,28 +93,17 @@ export class Output {
     }
   }
 
-  /** Appends a copy of `bytes` outside of this connection's turn, in the same buffer as earlier calls if possible. */
+  /** Appends a copy of `bytes` outside of this connection's turn. */
   enqueue(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
     this.appendedBytes += bytes.length;
-    const at = this.#queue.length - 1;
-    const last = at >= this.#heldCount && this.#queue[at] === this.#growing ? this.#growing : null;
-    const length = last === null ? 0 : last.length;
-    let joined: Bytes;
-    if (last !== null && last.byteOffset + length + bytes.length <= last.buffer.byteLength) {
-      joined = new Uint8Array(last.buffer, last.byteOffset, length + bytes.length);
-    } else {
-      const buffer = new ArrayBuffer(Math.max(2 * length, length + bytes.length, ENQUEUED_BYTES_MIN));
-      joined = new Uint8Array(buffer, 0, length + bytes.length);
-      if (last !== null) joined.set(last);
-    }
-    joined.set(bytes, length);
-    this.#queue[last === null ? at + 1 : at] = this.#growing = joined;
+    this.#later.add(bytes);
   }
 
   /** The number of bytes in memory that wait to be sent. */
   get queuedBytes(): number {
-    return this.#queue.reduce((sum, part) => part instanceof Uint8Array ? sum + part.length : sum, 0);
+    const queued = (sum: number, part: Bytes | FileSegment) =>
+      part instanceof Uint8Array ? sum + part.length : sum;
+    return this.#queue.reduce(queued, this.#later.length);
   }
 
   /** Appends `bytes`, without a copy if they are longer than a quarter of the gather buffer. They must not change until they are sent, and their view must have a fixed length. */
@@ -128,7 +116,7 @@ export class Output {
 
   /** Sends `bytes` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
   sendAlone(transport: Transport, fd: number, buffers: Buffers, bytes: Bytes): number {
-    if (this.#queue.length > 0 || this.hasGathered(buffers)) return 0;
+    if (!this.isEmpty || this.hasGathered(buffers)) return 0;
     const sent = transport.send(fd, bytes, bytes.length, false);
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
   }
@@ -142,11 +130,17 @@ export class Output {
     this.#queue.push({ body, offset: body.offset, remaining: body.length, isGuarded });
   }
 
-  /** Moves the gathered bytes into the queue, because more follows that does not fit. */
+  /** Moves everything into the queue, because more follows that does not fit. */
   #ungather(buffers: Buffers): void {
-    if (!this.hasGathered(buffers)) return;
-    this.#queue.push(copyOf(buffers.gather, 0, buffers.gatherLength));
-    buffers.gatherLength = 0;
+    if (this.hasGathered(buffers)) {
+      this.#queue.push(copyOf(buffers.gather, 0, buffers.gatherLength));
+      buffers.gatherLength = 0;
+    }
+    this.#collect();
+  }
+
+  #collect(): void {
+    if (this.#later.length > 0) this.#queue.push(this.#later.take());
   }
 
   /**
@@ -168,7 +162,7 @@ export class Output {
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
     }
-    this.#growing = null; // what is left has to wait
+    this.#collect();
     let budget = bytesMax;
     while (this.#queue.length > 0) {
       if (budget <= 0) return this.#wait(Flushed.BUDGET);
@@ -246,9 +240,9 @@ export class Output {
   /** Drops everything, and closes the files. */
   discard(buffers: Buffers): void {
     if (this.hasGathered(buffers)) buffers.gatherLength = 0;
+    this.#collect();
     if (this.#queue.length === 0) return;
     const queue = this.#queue;
-    this.#growing = null;
     for (const part of queue.slice(0, this.#heldCount)) {
       if (part instanceof Uint8Array) bodyMemory.release(part);
     }

@@ -11,7 +11,7 @@ import type { Interest } from "../loop/poller.ts";
 export type Activity = "reading" | "reading-body" | "handling" | "lingering";
 
 /**
- * A protocol, which a connection calls. The callbacks run in the loop, and only while the connection is open, except for `onClosed`.
+ * A protocol, which a connection calls. It leaves out what it does not need. The callbacks run in the loop, and only while the connection is open, except for `onClosed`.
  *
  * `onInput` is called in a turn after bytes have arrived (they are in `connection.input`), by `Connection.proceed`, and
  * when waiting output is sent. It may find no new bytes. `onEnd` may follow. Then the connection sends what was appended to `connection.output`, and
@@ -22,19 +22,19 @@ export interface Protocol {
   /** The readiness that it waits for, besides the sending of its output: READABLE and EXCEPTIONAL, combined, or NONE. */
   readonly wantsInput: Interest;
   /** True if it receives and works although output waits. Otherwise it is not called until everything is sent. */
-  readonly isDuplex: boolean;
+  readonly isDuplex?: boolean;
   /** True if nothing is lost when the connection becomes idle, which takes away its objects. */
-  readonly canIdle: boolean;
+  readonly canIdle?: boolean;
   /** Works on the input. */
   onInput(): void;
   /** Called after `onInput` if the client has closed its writing half: nothing more will arrive. Possibly several times. */
-  onEnd(): void;
+  onEnd?(): void;
   /** Called after an attempt to send. `connection.output.sentBytes` tells how far it came. */
-  onSent(): void;
+  onSent?(): void;
   /** Called when output that had to wait is sent completely. */
-  onDrained(): void;
+  onDrained?(): void;
   /** Called at the end of each turn's work; while output waits, only if `isDuplex`. Sets the deadline, or ends the connection. */
-  onSettled(): void;
+  onSettled?(): void;
   /** Called when the deadline of `Connection.expireAt` has passed. */
   onDeadline(): void;
   /** Called after the connection is closed. Not called for a protocol that `Connection.speak` has replaced. */
@@ -61,13 +61,7 @@ function wokenWithoutProtocol(): never {
 export const NO_PROTOCOL: Protocol = {
   activity: "reading",
   wantsInput: 0,
-  isDuplex: false,
-  canIdle: false,
   onInput: wokenWithoutProtocol,
-  onEnd: wokenWithoutProtocol,
-  onSent() {},
-  onDrained: wokenWithoutProtocol,
-  onSettled: wokenWithoutProtocol,
   onDeadline: wokenWithoutProtocol,
   onClosed() {},
   drain() {},

@@ -6,8 +6,7 @@
  * @module
  */
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
-import { abort } from "../embedder/abort.ts";
-import { Backlog } from "../connection/pending_bytes.ts";
+import { LazySignal } from "../embedder/abort.ts";
 import { Bytes } from "../protocols/bytes/bytes.ts";
 import { Cancelled } from "./cancelled.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -16,13 +15,12 @@ import type { HandlerContext } from "../connection/handler.ts";
 import { HttpResponse } from "../http/response.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
+import { ReceivedBytes } from "./received_bytes.ts";
 import { RequestExchange } from "./request_exchange.ts";
 import type { Session } from "../protocols/bytes/session.ts";
 import { RequestContext } from "../exchange/request_context.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
 import { type Waiting, Waits } from "./waits.ts";
-
-type Chunk = Uint8Array<ArrayBuffer>;
 
 /** Serves one client. When it returns, the connection is closed. */
 export interface Coroutine {
@@ -46,19 +44,16 @@ export class CoroutineConnection {
   readonly #fd: number;
   #http: Http1 | null = null;
   #bytes: Bytes | null = null;
-  #controller: AbortController | null = null; // created on demand, because there are many connections
+  readonly #abortion: LazySignal;
   readonly #waits: Waits;
   #cancelled: Cancelled | null = null;
-  /** Received bytes that the coroutine has not read. */
-  readonly #held = new Backlog();
-  #isEnded = false;
+  readonly #received: ReceivedBytes;
   /** The last request that has arrived; null before the first. */
   #exchange: Exchange | null = null;
   /** True if the coroutine has not taken it. */
   #isUntaken = false;
   /** True from a response until all of it is sent. */
   #isSending = false;
-  #reader: Waiting<Chunk | null> | null = null;
   #taker: Waiting<IteratorResult<RequestExchange>> | null = null;
   #writers: Waiting<void>[] = [];
 
@@ -73,6 +68,8 @@ export class CoroutineConnection {
     this.#fd = fd;
     this.#shared = context;
     this.#waits = new Waits(context.reactor);
+    this.#received = new ReceivedBytes(this.#waits);
+    this.#abortion = new LazySignal(context.onHandlerError);
     this.address = context.clientAddresses.address(fd);
   }
 
@@ -86,11 +83,7 @@ export class CoroutineConnection {
 
   /** Aborted once the client is gone. */
   get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#cancelled !== null) this.#controller.abort(this.#cancelled);
-    }
-    return this.#controller.signal;
+    return this.#abortion.signal;
   }
 
   /** The context to pass to a handler. */
@@ -101,16 +94,17 @@ export class CoroutineConnection {
   /** Reads received bytes; null at the client's end. @throws {Cancelled} @throws {TypeError} if another read is waiting */
   read(): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null> {
     const bytes = this.#speakBytes();
-    if (this.#reader !== null) throw new TypeError("Another read of this connection is waiting");
-    if (this.#held.length > 0) {
+    const received = this.#received;
+    if (received.isAwaited) throw new TypeError("Another read of this connection is waiting");
+    if (received.length > 0) {
       bytes.resume();
-      return this.#held.take();
+      return received.take();
     }
-    const received = bytes.receiveNow();
-    if (received !== null) return received;
-    if (this.#isEnded) return null;
+    const now = bytes.receiveNow();
+    if (now !== null) return now;
+    if (received.isEnded) return null;
     this.#throwIfCancelled();
-    const promise = this.#waits.wait<Chunk | null>((waiting) => this.#reader = waiting);
+    const promise = received.next();
     bytes.awaitClient();
     return promise;
   }
@@ -226,8 +220,8 @@ export class CoroutineConnection {
     if (this.#bytes !== null) return this.#bytes;
     const session: Session & { readonly owner: CoroutineConnection } = {
       owner: this,
-      received: (bytes) => this.#received(bytes),
-      ended: () => this.#clientEnded(),
+      received: (bytes) => this.#hold(bytes),
+      ended: () => this.#received.end(),
       drained: () => this.#wakeWriters(),
       closed: () => this.#closed(),
       get closesOnUrgent() {
@@ -248,27 +242,14 @@ export class CoroutineConnection {
 
   /** The idle timeout in milliseconds, which depends on what the coroutine waits for. */
   get #patienceMs(): number {
-    if (this.#reader !== null) return SESSION_IDLE_TIMEOUT_MS;
+    if (this.#received.isAwaited) return SESSION_IDLE_TIMEOUT_MS;
     return this.#bytes?.hasClientEnded ? ABANDONED_TIMEOUT_MS : Infinity; // the coroutine is at work
   }
 
-  #received(bytes: Uint8Array): void {
-    const reader = this.#reader;
-    if (reader !== null) {
-      this.#reader = null;
-      const copy = new Uint8Array(bytes);
-      return this.#waits.wake(() => reader.resolve(copy));
-    }
-    this.#held.add(bytes);
+  #hold(bytes: Uint8Array): void {
+    this.#received.add(bytes);
     // Receiving goes on until then, so that the client's end after a few more bytes is noticed.
-    if (this.#held.length >= REQUEST_BODY_QUEUE_BYTES_MAX) this.#bytes!.pause();
-  }
-
-  #clientEnded(): void {
-    this.#isEnded = true;
-    const reader = this.#reader;
-    this.#reader = null;
-    if (reader !== null) this.#waits.wake(() => reader.resolve(null));
+    if (this.#received.length >= REQUEST_BODY_QUEUE_BYTES_MAX) this.#bytes!.pause();
   }
 
   #arrived(exchange: Exchange): void {
@@ -309,15 +290,15 @@ export class CoroutineConnection {
 
   #closed(): void {
     const cancelled = this.#cancelled ??= new Cancelled();
-    const { reader, taker, writers } = { reader: this.#reader, taker: this.#taker, writers: this.#writers };
-    this.#reader = this.#taker = null;
+    const taker = this.#taker;
+    const writers = this.#writers;
+    this.#taker = null;
     this.#writers = [];
     if (taker !== null) this.#waits.wake(() => taker.resolve({ value: undefined, done: true }));
-    for (const waiting of reader === null ? writers : [reader, ...writers]) {
-      this.#waits.wake(() => waiting.reject(cancelled));
-    }
+    this.#received.cancel(cancelled);
+    for (const waiting of writers) this.#waits.wake(() => waiting.reject(cancelled));
     this.#waits.cancelSleeps(cancelled);
-    if (this.#controller !== null) abort(this.#controller, cancelled, this.#shared.onHandlerError);
+    this.#abortion.abort(cancelled);
     this.#waits.block(); // whatever else the coroutine waits for, the loop need not wait
   }
 

@@ -22,3 +22,35 @@ export function abort(controller: AbortController, reason: unknown, report: (err
     globalThis.removeEventListener("error", listener); // errors from elsewhere are not handled here
   }
 }
+
+/** A signal whose controller is created on demand, because most of them are never asked for. */
+export class LazySignal {
+  readonly #report: (error: unknown) => void;
+  #controller: AbortController | null = null;
+  #reason: unknown = null;
+
+  /** `report` gets exceptions of listeners. */
+  constructor(report: (error: unknown) => void) {
+    this.#report = report;
+  }
+
+  /** True after {@linkcode abort}. */
+  get isAborted(): boolean {
+    return this.#reason !== null;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Aborts the signal with `reason`, unless it is aborted already. */
+  abort(reason: Error): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    if (this.#controller !== null) abort(this.#controller, reason, this.#report);
+  }
+}

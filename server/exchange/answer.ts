@@ -8,7 +8,7 @@ import { FileBody } from "../http/file_body.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { HttpResponse } from "../http/response.ts";
-import { LINGER_TIMEOUT_MS, REFUSED_RETRY_SECONDS } from "../limits.ts";
+import { REFUSED_RETRY_SECONDS } from "../limits.ts";
 import { errorResponse } from "./error_response.ts";
 
 /** The 503 response, which is shared so that it takes no memory. */
@@ -49,12 +49,4 @@ export function failureResponse(error: unknown, context: ConnectionContext): Htt
   if (error instanceof NoRoom) context.onFull("too much is in memory of what clients send");
   else if (!isClientError) context.onHandlerError(error);
   return errorResponse(error instanceof HttpError ? error.status : 500, [], !isClientError);
-}
-
-/**
- * Returns the longest silence in the middle of a body, in milliseconds. After the answer it is at most
- * LINGER_TIMEOUT_MS.
- */
-export function bodyTimeoutMs(isAnswered: boolean, { limits }: ConnectionContext): number {
-  return isAnswered ? Math.min(limits.bodyTimeoutMs, LINGER_TIMEOUT_MS) : limits.bodyTimeoutMs;
 }

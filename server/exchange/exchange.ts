@@ -7,9 +7,8 @@
  * because the client may need the head alone. The head of an event stream does not wait.
  * @module
  */
-import { abort } from "../embedder/abort.ts";
+import { LazySignal } from "../embedder/abort.ts";
 import type { ConnectionContext } from "../connection/context.ts";
-import { MinimumRate } from "../connection/minimum_rate.ts";
 import { bodyMemory } from "../http/body_memory.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { HttpRequest } from "../http/request.ts";
@@ -23,7 +22,8 @@ import {
 } from "../limits.ts";
 import { check } from "../loop/check.ts";
 import { Timer } from "../loop/timer.ts";
-import { bodyTimeoutMs, failureResponse, sendable } from "./answer.ts";
+import { failureResponse, sendable } from "./answer.ts";
+import { BodyRate } from "./body_rate.ts";
 import type { Carrier } from "./carrier.ts";
 import { errorResponse } from "./error_response.ts";
 import { PendingResponse } from "./pending_response.ts";
@@ -58,23 +58,25 @@ export class Exchange {
   /** The response is a stream of server-sent events, which has no end of its own. */
   #isEventStream = false;
   /** The rate at which the body arrives; null if it never had to be waited for. */
-  #bodyRate: MinimumRate | null = null;
-  #controller: AbortController | null = null;
-  #reason: Error | null = null;
+  #bodyRate: BodyRate | null = null;
+  /** Aborted once the result of the exchange is not needed any more. */
+  readonly #abortion: LazySignal;
   #isOver = false;
 
   constructor(carrier: Carrier<Exchange>) {
     this.#carrier = carrier;
     this.#context = carrier.connection.context;
+    this.#abortion = new LazySignal(this.#context.onHandlerError);
   }
 
   /** True if a response with a stream is being sent, or its head is held. */
   get isStreaming(): boolean {
     return this.#stream !== null;
   }
+
   /** True if the client counts as gone, and nothing was sent to it. */
   get isClientGone(): boolean {
-    return this.#reason !== null && !this.isAnswered;
+    return this.#abortion.isAborted && !this.isAnswered;
   }
 
   /** True if it may be answered. */
@@ -89,11 +91,7 @@ export class Exchange {
 
   /** Aborted when the client is gone, or the handler has taken too long. */
   get signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#reason !== null) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
+    return this.#abortion.signal;
   }
 
   /** Creates the body, to which the carrier passes what arrives. */
@@ -169,7 +167,7 @@ export class Exchange {
     const { reactor } = this.#context;
     const { isBlocked, receivedBytes } = this.#carrier;
     if (this.#isOver) return;
-    if (this.#awaitsBody) this.#bodyRate!.pause(reactor.now, receivedBytes);
+    if (this.#awaitsBody) this.#bodyRate!.pause(receivedBytes);
     this.#awaitsBody = false;
     if (isBlocked) this.#expireAt(Infinity); // the connection has a deadline for it
     else if (this.#held !== null) this.#expireAt(this.#heldUntilMs);
@@ -177,31 +175,26 @@ export class Exchange {
       const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
       this.#expireAt(this.#isEventStream ? Math.min(leavesMs, this.#deadlineMs) : leavesMs);
     } else if (this.body?.isAwaited) {
-      if (this.#bodyRate !== null) this.#bodyRate.resume(reactor.now);
-      else (this.#bodyRate = new MinimumRate()).begin(reactor.now, receivedBytes);
       this.#awaitsBody = true;
-      this.#expireAt(this.#bodyRate.nextMs(reactor.now, bodyTimeoutMs(this.isAnswered, this.#context)));
+      this.#bodyRate ??= new BodyRate(this.#context);
+      this.#expireAt(this.#bodyRate.resume(receivedBytes, this.isAnswered));
     } else this.#expireAt(this.#deadlineMs);
     this.#pump();
   }
 
   #expireAt(deadlineMs: number): void {
     if (deadlineMs === Infinity && this.#timer === null) return;
-    this.#timer ??= new Timer(() => this.#onDeadline());
+    this.#timer ??= new Timer(() => this.#continue(() => this.#overdue()));
     this.#context.reactor.expireAt(this.#timer, deadlineMs);
   }
 
   /** True if the client may be gone, and the producer of the response does not know yet. */
   get #isLeaving(): boolean {
-    return this.#carrier.mayHaveLeft && (this.isAnswered || this.#reason === null);
-  }
-
-  #onDeadline(): void {
-    this.#continue(() => this.#overdue());
+    return this.#carrier.mayHaveLeft && (this.isAnswered || !this.#abortion.isAborted);
   }
 
   #overdue(): void {
-    const { reactor, limits: { receiveRateMin } } = this.#context;
+    const { reactor } = this.#context;
     if (this.#carrier.isBlocked) return;
     if (this.#isEventStream && this.#context.isDraining && reactor.now >= this.#deadlineMs) {
       this.#stream!.cancel(new DOMException("The server is stopping", "AbortError"));
@@ -216,9 +209,7 @@ export class Exchange {
       return this.#context.isDraining ? this.#carrier.reset(this) : this.onClientGone?.();
     }
     if (!this.body?.isAwaited) return reactor.now >= this.#deadlineMs ? this.dismiss(503) : undefined;
-    const { receivedBytes } = this.#carrier;
-    const timeoutMs = bodyTimeoutMs(this.isAnswered, this.#context);
-    if (this.#bodyRate!.isTooSlow(reactor.now, receivedBytes, timeoutMs, receiveRateMin)) this.dismiss(408);
+    if (this.#bodyRate!.check(this.#carrier.receivedBytes, this.isAnswered) === null) this.dismiss(408);
   }
 
   /** Does `work` outside of the connection's turn, and then lets the connection proceed. */
@@ -249,10 +240,9 @@ export class Exchange {
     const stream = this.#stream;
     if (stream === null || stream.isReading || this.#carrier.isBlocked) return;
     const { reactor } = this.#context;
-    const untilMs = reactor.now < stream.dueMs ? stream.dueMs : bodyMemory.isFull // other bodies take too much memory
-      ? reactor.now + NO_ROOM_PAUSE_MS
-      : 0;
-    if (untilMs > 0) return this.#expireAt(Math.min(untilMs, this.#deadlineMs));
+    let untilMs = stream.dueMs;
+    if (untilMs <= reactor.now && bodyMemory.isFull) untilMs = reactor.now + NO_ROOM_PAUSE_MS; // of other bodies
+    if (untilMs > reactor.now) return this.#expireAt(Math.min(untilMs, this.#deadlineMs));
     reactor.suspend(
       this.#carrier.connection,
       stream.read(reactor.now),
@@ -304,9 +294,8 @@ export class Exchange {
 
   /** Aborts the signal and fails the body, because the result of the exchange is not needed any more. */
   #abort(reason: Error): void {
-    this.#reason ??= reason;
     this.body?.fail(reason);
-    if (this.#controller !== null) abort(this.#controller, reason, this.#context.onHandlerError);
+    this.#abortion.abort(reason);
   }
 
   /** Ends the exchange, because its response is complete. The rest of the body is dropped. */

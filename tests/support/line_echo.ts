@@ -15,8 +15,6 @@ const SILENCE_MS = 10_000;
 class LineEcho implements Protocol {
   readonly activity = "reading";
   readonly wantsInput: Interest = Interest.READABLE;
-  readonly isDuplex = false;
-  readonly canIdle = false;
   readonly #connection: Connection;
   #isOver = false;
 
@@ -50,10 +48,6 @@ class LineEcho implements Protocol {
     this.#isOver = true;
     this.#connection.context.reactor.again(this.#connection);
   }
-
-  onSent(): void {}
-
-  onDrained(): void {}
 
   onClosed(): void {}
 }

@@ -38,8 +38,6 @@ function toSession(session: Session): Session {
 export class Bytes implements Protocol, Peer {
   readonly address: SocketAddress;
   readonly activity = "reading";
-  readonly isDuplex = false;
-  readonly canIdle = false;
   readonly #connection: Connection;
   readonly #begin: ByteProtocol;
   #session: Session | null = null;
@@ -231,8 +229,6 @@ export class Bytes implements Protocol, Peer {
       this.#isInTurn = false;
     }
   }
-
-  onSent(): void {}
 
   onDrained(): void {
     this.#isInTurn = true;

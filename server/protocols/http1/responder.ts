@@ -5,7 +5,8 @@
  */
 import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import type { Connection } from "../../connection/connection.ts";
-import { bodyTimeoutMs, failureResponse, sendable } from "../../exchange/answer.ts";
+import { failureResponse, sendable } from "../../exchange/answer.ts";
+import { BodyRate } from "../../exchange/body_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { Exchange } from "../../exchange/exchange.ts";
@@ -19,7 +20,6 @@ import type { RequestReader } from "./request_reader.ts";
 import { check } from "../../loop/check.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";
 import { Upgrade } from "./upgrade.ts";
-import { UnreadBody } from "./unread_body.ts";
 
 /** Takes requests in place of a handler. The connection then keeps its object while it is idle. */
 export interface RequestTaker {
@@ -45,8 +45,8 @@ export class Responder implements Carrier<Exchange> {
   readonly #reader: RequestReader;
   readonly #taker: RequestTaker | null;
   #requestContext: RequestContext;
-  /** The wait for bodies that no handler reads; null before the first. */
-  #unread: UnreadBody | null = null;
+  /** The rate of bodies that no handler reads; null before the first. */
+  #unread: BodyRate | null = null;
   /** True while the handler is being called. */
   #isCalling = false;
 
@@ -188,15 +188,17 @@ export class Responder implements Carrier<Exchange> {
     }
   }
 
-  /** Waits for a body that no handler reads; if its request is answered, no longer than for a client's end. */
+  /** Waits for a body that no handler reads. */
   awaitBody(): void {
-    this.#unread ??= new UnreadBody(this.connection);
-    this.#unread.begin(bodyTimeoutMs(this.exchange?.isAnswered === true, this.connection.context));
+    this.#unread ??= new BodyRate(this.connection.context);
+    this.connection.expireAt(this.#unread.begin(this.receivedBytes, this.exchange?.isAnswered === true));
   }
 
   /** Returns false if a body that is waited for by {@linkcode awaitBody} is late. */
   isBodyInTime(): boolean {
-    return this.#unread!.isInTime();
+    const nextMs = this.#unread!.check(this.receivedBytes, this.exchange?.isAnswered === true);
+    if (nextMs !== null) this.connection.expireAt(nextMs);
+    return nextMs !== null;
   }
 
   /** Ends what is not answered, because the connection is closed. */

@@ -13,8 +13,6 @@ import { ProxyHeader } from "./proxy_header.ts";
 export class Proxy implements Protocol {
   readonly activity = "reading";
   readonly wantsInput: Interest = Interest.READABLE;
-  readonly isDuplex = false;
-  readonly canIdle = false;
   readonly #connection: Connection;
   readonly #onWhole: (connection: Connection) => void;
   readonly #header = new ProxyHeader();
@@ -59,14 +57,6 @@ export class Proxy implements Protocol {
   }
 
   onInput(): void {}
-
-  onEnd(): void {}
-
-  onSent(): void {}
-
-  onDrained(): void {}
-
-  onSettled(): void {}
 
   onDeadline(): void {
     this.drain();
