@@ -12,9 +12,15 @@
 
 // The server
 
-export { type Reconfiguration, type SecondService, Server } from "./server/server.ts";
+export { Server } from "./server/server.ts";
 export type { ListeningSocket } from "./server/listen/open.ts";
-export type { Served, ServerOptions, ServerSettings } from "./server/server_options.ts";
+export type {
+  Reconfiguration,
+  SecondService,
+  Served,
+  ServerOptions,
+  ServerSettings,
+} from "./server/server_options.ts";
 export type { Rate, ServerLimits } from "./server/server_limits.ts";
 export {
   type AnyAddress,

@@ -5,8 +5,8 @@
 import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
 import { checkKinds, FUNCTION, type Kind } from "./embedder/option_kinds.ts";
-import { type Reconfiguration, Server } from "./server.ts";
-import { checkOptions, type ServerOptions } from "./server_options.ts";
+import { Server } from "./server.ts";
+import { checkOptions, type Reconfiguration, type ServerOptions } from "./server_options.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
 
 const SIGNAL: Kind = { expected: "an AbortSignal", is: (value) => value instanceof AbortSignal };

@@ -10,7 +10,6 @@ import { describeError, describeRefusal, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
-import type { Handler } from "./connection/handler.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
 import { type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
@@ -23,12 +22,14 @@ import { Reactor } from "./loop/reactor.ts";
 import { reportRejection } from "./embedder/rejections.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
 import { socketTransport } from "./transport/socket.ts";
-import { isSameForAddresses, limitsOf, type ServerLimits, withinDescriptors } from "./server_limits.ts";
+import { isSameForAddresses, limitsOf, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
   checkOptions,
   listenAddressesOf,
   LISTENING_SOCKETS,
+  type Reconfiguration,
+  type SecondService,
   type ServerOptions,
   speaksSecond,
 } from "./server_options.ts";
@@ -47,22 +48,6 @@ function noHandler(): never {
 /** A group's context, of which some properties change while the server runs. */
 type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
 type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
-
-/** The settings of {@linkcode Server.reconfigure}. Settings that are left out get their defaults. */
-export interface Reconfiguration extends Partial<ServerLimits> {
-  /** The handler for requests from now on. Ignored if the server has a protocol or coroutine. */
-  readonly handler?: Handler;
-  /** False closes each connection after its response. Default true. */
-  readonly keepAlive?: boolean;
-}
-
-/** A second group of listeners and its handler, for {@linkcode Server.listenAlso}. */
-export interface SecondService extends Partial<ServerLimits> {
-  /** The handler for the requests of the group. */
-  readonly handler: Handler;
-  /** Listening sockets, which the server then owns. */
-  readonly sockets: readonly ListeningSocket[];
-}
 
 /** A server that listens. It starts serving with {@linkcode run}. */
 export class Server {

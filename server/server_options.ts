@@ -201,3 +201,19 @@ function readAs<T>(text: string, reader: (text: string) => T): T {
 export function speaksSecond(options: Served): boolean {
   return "handler" in options;
 }
+
+/** The settings of `Server.reconfigure`. Settings that are left out get their defaults. */
+export interface Reconfiguration extends Partial<ServerLimits> {
+  /** The handler for requests from now on. Ignored if the server has a protocol or coroutine. */
+  readonly handler?: Handler;
+  /** False closes each connection after its response. Default true. */
+  readonly keepAlive?: boolean;
+}
+
+/** A second group of listeners and its handler, for `Server.listenAlso`. */
+export interface SecondService extends Partial<ServerLimits> {
+  /** The handler for the requests of the group. */
+  readonly handler: Handler;
+  /** Listening sockets, which the server then owns. */
+  readonly sockets: readonly ListeningSocket[];
+}

@@ -11,7 +11,7 @@ import { UsageError } from "../../server/usage_error.ts";
 import { ADMIN_CONNECTIONS_MAX } from "../../server/limits.ts";
 import { EXPECTED_ADDRESS, formatListenAddress } from "../../server/listen/address.ts";
 import { inheritListener, type ListeningSocket, openListeners } from "../../server/listen/open.ts";
-import type { SecondService } from "../../server/server.ts";
+import type { SecondService } from "../../server/server_options.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import { withPlace } from "../config/config_place.ts";
 import { withPortAdvice } from "../listening/port_advice.ts";

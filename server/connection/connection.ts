@@ -8,17 +8,12 @@
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
 import type { ConnectionContext } from "./context.ts";
-import {
-  FAST_AFTER_BYTES,
-  LINGER_TIMEOUT_MS,
-  SEND_BYTES_PER_LATE_TURN_MAX,
-  SEND_BYTES_PER_TURN_MAX,
-} from "../limits.ts";
+import { LINGER_TIMEOUT_MS } from "../limits.ts";
 import { Input } from "./input.ts";
 import { Lingering } from "./lingering.ts";
 import { BODY_GONE, Flushed, Output } from "./output.ts";
 import { NO_PROTOCOL, type Protocol } from "./protocol.ts";
-import { SendRate } from "./send_rate.ts";
+import { Sending } from "./sending.ts";
 import type { ConnectionKeeper, State } from "./state.ts";
 import { check } from "../loop/check.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
@@ -37,12 +32,7 @@ export class Connection extends Source {
   endMs: number = Infinity;
   readonly #keeper: ConnectionKeeper<Connection>;
   #protocol: Protocol = NO_PROTOCOL;
-  /** Output waits for the client. The deadline is then that of the minimum send rate. */
-  #isSending = false;
-  /** The rate at which the client takes waiting data; null if the connection never had to wait. */
-  #sendRate: SendRate | null = null;
-  /** The client has taken so much that the limit of unsent bytes is removed. */
-  #isFast = false;
+  readonly #sending: Sending = new Sending(this);
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper<Connection>) {
     super(-1);
@@ -60,11 +50,11 @@ export class Connection extends Source {
 
   /** True while output waits: in the queue, or in the transport. */
   get isBlocked(): boolean {
-    return this.#isSending || !this.output.isEmpty;
+    return this.#sending.isWaiting || !this.output.isEmpty;
   }
 
   get #isWriting(): boolean {
-    return this.#isSending && this.#protocol.isDuplex !== true;
+    return this.#sending.isWaiting && this.#protocol.isDuplex !== true;
   }
 
   /** Returns true if `keeper` owns this connection. */
@@ -79,7 +69,7 @@ export class Connection extends Source {
     this.retired = false;
     this.deferredInTurn = -1;
     this.input.reset();
-    this.#isSending = this.#isFast = false;
+    this.#sending.reset();
     this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
@@ -188,8 +178,8 @@ export class Connection extends Source {
   }
 
   /**
-   * Lets the protocol work, and sends what it has appended. To be called in the loop, but not from a callback of the protocol.
-   * `isBlocked` is true if this turn has already tried to send, and output still waits.
+   * Lets the protocol work, and sends what it has appended. To be called in the loop, but not from a callback of the
+   * protocol. `isBlocked` is true if this turn has already tried to send, and output still waits.
    */
   proceed(isBlocked = false): void {
     for (let protocol = NO_PROTOCOL; protocol !== this.#protocol && !this.retired;) {
@@ -230,13 +220,13 @@ export class Connection extends Source {
   override onDeadline(): void {
     const { reactor } = this.context;
     if (reactor.now >= this.endMs) reactor.retire(this);
-    else if (this.#isSending) this.#checkSending();
+    else if (this.#sending.isWaiting) this.#checkSending();
     else this.#protocol.onDeadline();
   }
 
   /** Sets the protocol's deadline. Does nothing while output waits: that has a deadline of its own, which ends with it. */
   expireAt(deadlineMs: number): void {
-    if (!this.#isSending) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
+    if (!this.#sending.isWaiting) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
   }
 
   override onClosed(): void {
@@ -254,34 +244,23 @@ export class Connection extends Source {
 
   /** Sends what is waiting. Returns false if output still waits, or the connection was retired. */
   flush(): boolean {
-    const { output, transport, context: { reactor, buffers, accounting } } = this;
-    const bytesMax = !output.isEmpty && reactor.isLate
-      ? SEND_BYTES_PER_LATE_TURN_MAX
-      : SEND_BYTES_PER_TURN_MAX;
-    const before = output.sentBytes;
-    const flushed = output.flush(transport, this.fd, buffers, bytesMax);
-    accounting.counters.send(output.sentBytes - before);
+    const { reactor } = this.context;
+    const sending = this.#sending;
+    const flushed = sending.attempt();
     this.#protocol.onSent?.();
     if (flushed === Flushed.ALL) {
-      if (this.#isSending) {
-        this.#isSending = false;
+      if (sending.isWaiting) {
+        sending.isWaiting = false;
         this.expireAt(Infinity);
       }
       return true;
-    }
-    if (!this.#isFast && output.sentBytes >= FAST_AFTER_BYTES) {
-      this.#isFast = true;
-      transport.liftUnsentLimit(this.fd);
     }
     if (flushed < 0) {
       if (flushed === Flushed.GONE) this.context.onHandlerError(new TypeError(BODY_GONE));
       reactor.retire(this);
       return false;
     }
-    if (!this.#isSending) {
-      this.expireAt((this.#sendRate ??= new SendRate()).begin(this));
-      this.#isSending = true;
-    }
+    if (!sending.isWaiting) reactor.expireAt(this, Math.min(sending.begin(), this.endMs));
     if (this.#isWriting) this.input.isReadable = true; // a level-triggered poller does not watch for input meanwhile
     if (this.watch() && flushed === Flushed.BUDGET) reactor.again(this);
     return false;
@@ -290,7 +269,7 @@ export class Connection extends Source {
   /** Closes the connection if the client takes the waiting data too slowly. */
   #checkSending(): void {
     const { reactor } = this.context;
-    const nextMs = this.#sendRate!.check(this);
+    const nextMs = this.#sending.check();
     if (nextMs !== null) return reactor.expireAt(this, Math.min(nextMs, this.endMs));
     this.transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
     reactor.retire(this);
@@ -305,7 +284,7 @@ export class Connection extends Source {
   get #wanted(): Interest {
     const own = this.#isWriting
       ? Interest.WRITABLE
-      : this.#protocol.wantsInput | (this.#isSending ? Interest.WRITABLE : Interest.NONE);
+      : this.#protocol.wantsInput | (this.#sending.isWaiting ? Interest.WRITABLE : Interest.NONE);
     return own | this.transport.wants(this.fd);
   }
 
@@ -316,7 +295,10 @@ export class Connection extends Source {
     return status >= 0;
   }
 
-  /** Ends the connection, after everything was sent. With `awaitsEnd` its end is awaited, because the client may still send. */
+  /**
+   * Ends the connection, after everything was sent. With `awaitsEnd` its end is awaited, because the client may still
+   * send.
+   */
   finish(awaitsEnd: boolean): void {
     const { input, context: { reactor } } = this;
     check(!this.isBlocked, "Everything is sent before a connection ends");

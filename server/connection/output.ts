@@ -24,7 +24,10 @@ function copyOf(bytes: Bytes, start: number, end: number): Bytes {
   return copy;
 }
 
-/** Frees the memory of `bytes` if they are such a copy: the garbage collector would free it only after far more was allocated. */
+/**
+ * Frees the memory of `bytes` if they are such a copy: the garbage collector would free it only after far more was
+ * allocated.
+ */
 function free({ buffer }: Bytes): void {
   if (buffer.byteLength >= FREED_BYTES_MIN && copies.delete(buffer)) buffer.transfer(0);
 }
@@ -106,7 +109,10 @@ export class Output {
     return this.#queue.reduce(queued, this.#later.length);
   }
 
-  /** Appends `bytes`, without a copy if they are longer than a quarter of the gather buffer. They must not change until they are sent, and their view must have a fixed length. */
+  /**
+   * Appends `bytes`, without a copy if they are longer than a quarter of the gather buffer. They must not change until
+   * they are sent, and their view must have a fixed length.
+   */
   appendShared(buffers: Buffers, bytes: Bytes): void {
     if (bytes.length <= buffers.gather.length >> 2) return this.append(buffers, bytes, 0, bytes.length);
     this.appendedBytes += bytes.length;

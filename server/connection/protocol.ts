@@ -5,17 +5,18 @@
 import type { Interest } from "../loop/poller.ts";
 
 /**
- * What a protocol is doing. A connection shows it unless its state is "writing". "handling": it waits for a promise or a stream. "lingering":
- * everything is sent, and the client's end is awaited.
+ * What a protocol is doing. A connection shows it unless its state is "writing". "handling": it waits for a promise or
+ * a stream. "lingering": everything is sent, and the client's end is awaited.
  */
 export type Activity = "reading" | "reading-body" | "handling" | "lingering";
 
 /**
- * A protocol, which a connection calls. It leaves out what it does not need. The callbacks run in the loop, and only while the connection is open, except for `onClosed`.
+ * A protocol, which a connection calls. It leaves out what it does not need. The callbacks run in the loop, and only
+ * while the connection is open, except for `onClosed`.
  *
  * `onInput` is called in a turn after bytes have arrived (they are in `connection.input`), by `Connection.proceed`, and
- * when waiting output is sent. It may find no new bytes. `onEnd` may follow. Then the connection sends what was appended to `connection.output`, and
- * calls `onSettled`.
+ * when waiting output is sent. It may find no new bytes. `onEnd` may follow. Then the connection sends what was
+ * appended to `connection.output`, and calls `onSettled`.
  */
 export interface Protocol {
   readonly activity: Activity;
@@ -33,7 +34,10 @@ export interface Protocol {
   onSent?(): void;
   /** Called when output that had to wait is sent completely. */
   onDrained?(): void;
-  /** Called at the end of each turn's work; while output waits, only if `isDuplex`. Sets the deadline, or ends the connection. */
+  /**
+   * Called at the end of each turn's work; while output waits, only if `isDuplex`. Sets the deadline, or ends the
+   * connection.
+   */
   onSettled?(): void;
   /** Called when the deadline of `Connection.expireAt` has passed. */
   onDeadline(): void;

@@ -11,7 +11,10 @@ export interface Waiting<T> {
   reject(error: Error): void;
 }
 
-/** Counts a coroutine as pending (`Reactor.countPending`), except while it waits for something that only the loop can bring about. */
+/**
+ * Counts a coroutine as pending (`Reactor.countPending`), except while it waits for something that only the loop can
+ * bring about.
+ */
 export class Waits {
   readonly #reactor: Reactor;
   /** True while the coroutine runs, or waits for something outside of the loop. The loop must not block then. */

@@ -44,7 +44,7 @@ export class Exchange {
   onClientGone: (() => void) | null = null;
   readonly #carrier: Carrier<Exchange>;
   readonly #context: ConnectionContext;
-  #timer: Timer | null = null; // null until it is needed
+  readonly #timer = new Timer(() => this.#continue(() => this.#overdue()));
   /** True while the timer is that of the body. */
   #awaitsBody = false;
   /** The instant by which the handler must have answered; Infinity for a stream. */
@@ -183,8 +183,6 @@ export class Exchange {
   }
 
   #expireAt(deadlineMs: number): void {
-    if (deadlineMs === Infinity && this.#timer === null) return;
-    this.#timer ??= new Timer(() => this.#continue(() => this.#overdue()));
     this.#context.reactor.expireAt(this.#timer, deadlineMs);
   }
 
@@ -287,9 +285,7 @@ export class Exchange {
     if (!this.#isEventStream || this.#stream === null) return;
     this.#abort(new DOMException("The server is stopping", "AbortError"));
     this.#deadlineMs = this.#context.reactor.now + EVENT_STREAM_END_MS;
-    if (this.#timer === null || this.#timer.deadlineMs > this.#deadlineMs) {
-      this.#expireAt(this.#deadlineMs); // the stream may pause until then
-    }
+    this.#expireAt(Math.min(this.#timer.deadlineMs, this.#deadlineMs)); // the stream may pause until then
   }
 
   /** Aborts the signal and fails the body, because the result of the exchange is not needed any more. */
@@ -309,7 +305,7 @@ export class Exchange {
   /** Stops waiting for an answer, because none can be sent any more. */
   stop(): void {
     this.#isOver = true;
-    if (this.#timer !== null) this.#context.reactor.cancel(this.#timer);
+    this.#context.reactor.cancel(this.#timer);
   }
 
   /** Ends the exchange, because the client is gone. */

@@ -23,8 +23,8 @@ function headLengthOf(fieldsLength: number, keepAlive: Uint8Array): number {
 }
 
 /**
- * Returns `body` with room for a head of `fieldsLength` bytes of fields before it. It is a copy, unless the body's buffer has
- * that room.
+ * Returns `body` with room for a head of `fieldsLength` bytes of fields before it. It is a copy, unless the body's
+ * buffer has that room.
  */
 export function placeBehindHead(fieldsLength: number, body: Uint8Array): Bytes {
   const headLength = headLengthOf(fieldsLength, DEFAULT_KEEP_ALIVE);
@@ -51,9 +51,9 @@ export class Http1Form {
   #keepAlive = DEFAULT_KEEP_ALIVE;
 
   /**
-   * `fields` is the status line and the fields; `encoded` is the same in bytes, or null for UTF-8. `placed` is the room for
-   * the head with the body behind it, from {@linkcode placeBehindHead}. `dateOffset` is that of the date; −1 without room
-   * for it.
+   * `fields` is the status line and the fields; `encoded` is the same in bytes, or null for UTF-8. `placed` is the room
+   * for the head with the body behind it, from {@linkcode placeBehindHead}. `dateOffset` is that of the date; −1
+   * without room for it.
    */
   constructor(
     fields: string,
@@ -90,7 +90,10 @@ export class Http1Form {
     this.bytes.set(clock.bytes, this.#dateOffset);
   }
 
-  /** Moves everything to a buffer that has other fields for the connection. Once for each response, unless servers with different timeouts share it. */
+  /**
+   * Moves everything to a buffer that has other fields for the connection. Once for each response, unless servers with
+   * different timeouts share it.
+   */
   #persist(keepAlive: Bytes): void {
     const { bytes, headLength, fieldsLength } = this;
     const length = headLengthOf(fieldsLength, keepAlive);

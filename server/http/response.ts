@@ -34,11 +34,12 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
- * A response: status, fields and body. The server writes `Content-Length` or `Transfer-Encoding`, `Connection` and `Keep-Alive`, and `Date` unless
- * it is among the fields. The bytes in which it is sent are made when they are first needed, and kept.
+ * A response: status, fields and body. The server writes `Content-Length` or `Transfer-Encoding`, `Connection` and
+ * `Keep-Alive`, and `Date` unless it is among the fields. The bytes in which it is sent are made when they are first
+ * needed, and kept.
  *
- * The class cannot be extended and its objects cannot be changed, because the length of a response decides how much of the
- * server's memory is sent.
+ * The class cannot be extended and its objects cannot be changed, because the length of a response decides how much of
+ * the server's memory is sent.
  */
 export class HttpResponse {
   readonly #status: number;
@@ -55,11 +56,11 @@ export class HttpResponse {
   #form: Http1Form | null = null;
 
   /**
-   * Makes a response. A body in memory of up to `inlineBytesMax` bytes is copied behind the head. A larger body is sent as
-   * it is and must not change: if its buffer is transferred or becomes too small meanwhile, the connection ends. A response
-   * with a file or a stream answers one request only. `encode` turns the head into bytes; by default in UTF-8.
-   * @throws {TypeError} for a field that would split the head, before or after `encode`; for a body with a status that has
-   * none (RFC 9110 §6.4.1); for a `content` that is no body; and for a subclass.
+   * Makes a response. A body in memory of up to `inlineBytesMax` bytes is copied behind the head. A larger body is sent
+   * as it is and must not change: if its buffer is transferred or becomes too small meanwhile, the connection ends. A
+   * response with a file or a stream answers one request only. `encode` turns the head into bytes; by default in UTF-8.
+   * @throws {TypeError} for a field that would split the head, before or after `encode`; for a body with a status that
+   * has none (RFC 9110 §6.4.1); for a `content` that is no body; and for a subclass.
    * @throws {RangeError} for a status that is not from 200 to 599, and for a length that is no number of bytes.
    */
   constructor(
@@ -200,7 +201,10 @@ export class HttpResponse {
     return HttpResponse.bytes(encodeUtf8(text), { type: "application/json", ...options });
   }
 
-  /** Makes a response of bytes, which must not change until they are sent. @throws {TypeError} for anything but a Uint8Array. */
+  /**
+   * Makes a response of bytes, which must not change until they are sent.
+   * @throws {TypeError} for anything but a Uint8Array
+   */
   static bytes(bytes: Uint8Array, options: ResponseOptions = {}): HttpResponse {
     const { status = 200, type = "application/octet-stream", fields = [] } = options;
     return new HttpResponse(status, [["Content-Type", type], ...fields], bytes);
@@ -231,8 +235,8 @@ export class HttpResponse {
 }
 
 /**
- * Checks that an encoded head has its status line, `lineCount` lines and no control characters. An `encode` that keeps the
- * low byte of each character would make a line feed of U+010A.
+ * Checks that an encoded head has its status line, `lineCount` lines and no control characters. An `encode` that keeps
+ * the low byte of each character would make a line feed of U+010A.
  * @throws {TypeError} for a head that differs.
  */
 function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number): void {
@@ -266,7 +270,10 @@ function checkField(name: unknown, value: unknown): void {
   if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
 }
 
-/** Returns `content` as it is now, since the handler may change its object later. @throws {TypeError | RangeError} for anything that is no body. */
+/**
+ * Returns `content` as it is now, since the handler may change its object later.
+ * @throws {TypeError | RangeError} for anything that is no body.
+ */
 function toBody(content: Body): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
   if (content === null || content instanceof FileBody) return content;
   if (content instanceof ReadableStream) return toStreamBody({ stream: content, length: null });

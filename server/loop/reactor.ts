@@ -12,6 +12,7 @@
  */
 import { close } from "../../ffi/socket/socket.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Deferred } from "./deferred.ts";
 import {
   LATE_TURN_MS,
   MICROTASK_ROUNDS_MAX,
@@ -47,8 +48,7 @@ export class Reactor {
   readonly #sources: (Source | null)[] = [];
   readonly #deadlines = new Deadlines<Source | Timer>();
   readonly #tasks: TaskQueue;
-  readonly #deferred: (Source | null)[] = [];
-  #deferredCount = 0; // emptying #deferred by its length would allocate memory each turn
+  readonly #deferred = new Deferred();
   readonly #interrupted = new Interrupted();
   #isBehind = false; // more sources may be ready than the poller has reported
   #retired: Source[] = [];
@@ -107,9 +107,7 @@ export class Reactor {
 
   /** Calls `source.onTurn` in phase two of this turn, once, however often it is requested. For phase one only. */
   defer(source: Source): void {
-    if (source.deferredInTurn === this.turnNumber) return;
-    source.deferredInTurn = this.turnNumber;
-    this.#deferred[this.#deferredCount++] = source;
+    this.#deferred.add(source, this.turnNumber);
   }
 
   /** Calls `source.onReady(NONE)` in the next turn, which will not wait. For work that a budget has interrupted. */
@@ -165,36 +163,38 @@ export class Reactor {
   }
 
   /**
-   * Calls `settled` or `failed` in the loop after `promise` has settled, unless `source` is retired by then. Until then the
-   * loop does not block, unless the returned function is called before.
+   * Calls `settled` or `failed` in the loop after `promise` has settled, or `dropped` with its value if `source` is
+   * retired by then. Until then the loop does not block, unless the returned function is called before.
    */
   suspend<T>(
     source: Source,
     promise: Promise<T>,
     settled: (value: T) => void,
     failed: (error: unknown) => void,
+    dropped: (value: T) => void = () => {},
   ): () => void {
     const release = this.#tasks.hold();
-    const resume = (task: () => void) => {
+    const resume = (task: () => void, otherwise: () => void) => {
       release();
       this.post(() => {
         try {
-          if (!source.retired) task();
+          if (source.retired) otherwise();
+          else task();
         } catch (error) {
           this.#fail(error, source);
         }
       });
     };
     promise.then(
-      (value) => resume(() => settled(value)),
-      (error: unknown) => resume(() => failed(error)),
+      (value) => resume(() => settled(value), () => dropped(value)),
+      (error: unknown) => resume(() => failed(error), () => {}),
     );
     return release;
   }
 
   /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
   turn(timeoutMs: number): number {
-    if (!this.#interrupted.leavesRoom()) return this.#dispatch(0, this.#isBehind); // as before, since nobody was asked
+    if (!this.#interrupted.leavesRoom()) return this.#dispatch(0, this.#isBehind); // the poller was not asked again
     // `now` is late by the length of the last turn. That is exact enough for a wait of a few milliseconds, and free.
     return this.#dispatch(this.#poller.wait(this.#ready, Math.min(timeoutMs, this.#patienceMs(this.now))));
   }
@@ -272,7 +272,7 @@ export class Reactor {
     } catch (error) {
       this.#fail(error, null);
     }
-    this.#phaseTwo();
+    this.#deferred.run(this.#fail);
     if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
     if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
     if (this.#retired.length > 0) this.#closeRetired();
@@ -285,20 +285,6 @@ export class Reactor {
     } catch (error) {
       this.#fail(error, source);
     }
-  }
-
-  #phaseTwo(): void {
-    const deferred = this.#deferred;
-    for (let i = 0; i < this.#deferredCount; i++) {
-      const source = deferred[i]!;
-      deferred[i] = null;
-      try {
-        if (!source.retired) source.onTurn();
-      } catch (error) {
-        this.#fail(error, source);
-      }
-    }
-    this.#deferredCount = 0;
   }
 
   /** Calls `onDeadline` of expired members. Bounded, because a callback may set a deadline that has already passed. */
@@ -315,10 +301,10 @@ export class Reactor {
   }
 
   /** Handles a callback that threw: retires its source, unless that has no descriptor of its own. */
-  #fail(error: unknown, failed: Source | Timer | null): void {
+  readonly #fail = (error: unknown, failed: Source | Timer | null): void => {
     if (failed instanceof Source && failed.fd >= 0) this.retire(failed);
     this.#onError(error, failed instanceof Source ? failed : null);
-  }
+  };
 
   #closeRetired(): void {
     for (const source of this.#retired.splice(0)) {

@@ -1,6 +1,7 @@
 /**
- * The layer that moves a connection's bytes: calls on its descriptor, and what only the layer below the protocol knows. A transport
- * keeps its state by descriptor, from the first call until `forget`, so that an idle connection has no object.
+ * The layer that moves a connection's bytes: calls on its descriptor, and what only the layer below the protocol knows.
+ * A transport keeps its state by descriptor, from the first call until `forget`, so that an idle connection has no
+ * object.
  * @module
  */
 import type { Interest } from "../loop/poller.ts";
@@ -19,8 +20,8 @@ export interface Transport {
   /** Removes one byte of out-of-band data. Returns 1, or −errno if there is none. */
   recvUrgent(fd: number): number;
   /**
-   * Takes up to `length` bytes to send. Returns how many. `more` is true if other bytes follow at once. A transport may hold
-   * back bytes that it has taken. It sends these first, and returns −EAGAIN while any are left.
+   * Takes up to `length` bytes to send. Returns how many. `more` is true if other bytes follow at once. A transport may
+   * hold back bytes that it has taken. It sends these first, and returns −EAGAIN while any are left.
    */
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
   /** Sends what is held back. Returns 0 if nothing is held back any more, otherwise −errno (−EAGAIN while some is). */
@@ -31,8 +32,8 @@ export interface Transport {
    */
   sendfile(fd: number, file: number, offset: number, length: number): number;
   /**
-   * Returns the readiness that the transport waits for itself, in addition to the connection: it may have to write in order
-   * to read, or to read in order to write. Any readiness then wakes both directions.
+   * Returns the readiness that the transport waits for itself, in addition to the connection: it may have to write in
+   * order to read, or to read in order to write. Any readiness then wakes both directions.
    */
   wants(fd: number): Interest;
   /** Ends the writing half. Nothing is held back when this is called. */

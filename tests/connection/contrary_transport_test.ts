@@ -1,6 +1,6 @@
 /**
- * Connections on a transport that waits for the other direction, gives and takes less than it could, and holds bytes back: each request is
- * answered all the same, in order, by what the poller is asked for.
+ * Connections on a transport that waits for the other direction, gives and takes less than it could, and holds bytes
+ * back: each request is answered all the same, in order, by what the poller is asked for.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";

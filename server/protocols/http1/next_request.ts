@@ -39,7 +39,10 @@ export class NextRequest {
     return true;
   }
 
-  /** Prepares for the stop of the server. The next request of a connection that has been idle since `sinceMs` may be on its way. */
+  /**
+   * Prepares for the stop of the server. The next request of a connection that has been idle since `sinceMs` may be on
+   * its way.
+   */
   drain(sinceMs: number): void {
     this.#untilMs = sinceMs + this.#connection.context.limits.keepAliveMinTimeoutMs;
   }
