@@ -23,7 +23,8 @@ export class RequestExchange extends HttpRequest {
   /** Combines `request` with `respond`. */
   constructor(request: HttpRequest, respond: (response: HttpResponse) => void | Promise<void>) {
     super(0);
-    Object.assign(this, request); // the offsets and bytes, which do not change
+    this.resemble(request);
+    (this as { fields: Int32Array }).fields = request.fields; // which do not change any more
     this.request = request;
     this.respond = respond;
     Object.preventExtensions(this); // like every request

@@ -66,18 +66,32 @@ export class HttpRequest {
 
   /** Becomes a shared copy of `other`, whose head `other.buffer[start, start + length)` is copied, too. */
   copyFrom(other: HttpRequest, start: number, length: number): void {
+    this.resemble(other);
     for (let i = 0; i < other.fieldCount * 4; i++) this.fields[i] = other.fields[i]! - start;
     this.buffer = other.buffer.slice(start, start + length);
     this.headLength = length;
     this.isShared = true;
+    this.incoming = null;
+    this.lineStart -= start;
+    this.lineEnd -= start;
+    this.pathStart -= start;
+    this.pathEnd -= start;
+    this.queryStart -= start;
+    this.queryEnd -= start;
+  }
+
+  /** Takes all values of `other`, except for the offsets of its fields. */
+  protected resemble(other: HttpRequest): void {
+    this.headLength = other.headLength;
+    this.buffer = other.buffer;
     this.method = other.method;
-    this.lineStart = other.lineStart - start;
-    this.lineEnd = other.lineEnd - start;
+    this.lineStart = other.lineStart;
+    this.lineEnd = other.lineEnd;
     this.targetForm = other.targetForm;
-    this.pathStart = other.pathStart - start;
-    this.pathEnd = other.pathEnd - start;
-    this.queryStart = other.queryStart - start;
-    this.queryEnd = other.queryEnd - start;
+    this.pathStart = other.pathStart;
+    this.pathEnd = other.pathEnd;
+    this.queryStart = other.queryStart;
+    this.queryEnd = other.queryEnd;
     this.minorVersion = other.minorVersion;
     this.keepAlive = other.keepAlive;
     this.contentLength = other.contentLength;
@@ -85,6 +99,8 @@ export class HttpRequest {
     this.expectsContinue = other.expectsContinue;
     this.isConditional = other.isConditional;
     this.fieldCount = other.fieldCount;
+    this.isShared = other.isShared;
+    this.incoming = other.incoming;
   }
 
   /**
