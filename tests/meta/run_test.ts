@@ -165,12 +165,12 @@ Deno.test("a missing file is one line, and status 2", async () => {
 });
 
 Deno.test("a test gets the time that its definition allows, and no more", async () => {
-  const text = `Deno.test("what is slow", patient(60, () => sleep(4000)));\n`;
+  const text = `Deno.test("what is slow", patient(60, () => sleep(8000)));\n`;
   using slow = new Samples({ "a_test.ts": text + HANGS });
-  const { code, output } = await slow.run("--deadline=2");
+  const { code, output } = await slow.run("--deadline=5");
   assertEquals(code, 1, output);
   assertMatch(output, /^what is slow \.\.\. ok/m);
-  assertMatch(output, /^FAILED: "what waits for ever" .* deadline of 2 s/m);
+  assertMatch(output, /^FAILED: "what waits for ever" .* deadline of 5 s/m);
   using slower = new Samples({ "a_test.ts": text.replace("60", "2") });
   const late = await slower.run();
   assertEquals(late.code, 1, late.output);
