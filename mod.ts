@@ -33,6 +33,10 @@ export {
   type ServeUnixOptions,
   type UnixServerAddress,
 } from "./server/serve.ts";
+export { CertificateError, type TlsCertificate, type TlsSettings } from "./server/tls_options.ts";
+export type { CertificateFacts } from "./ffi/openssl/certificate.ts";
+export type { TlsProfile } from "./ffi/openssl/server_context.ts";
+export { OpensslMissing } from "./ffi/openssl/openssl.ts";
 export type { AccessLogOptions } from "./server/access_log/access_log.ts";
 export { LogFile } from "./server/access_log/log_file.ts";
 export type { LogTarget } from "./server/access_log/writer.ts";

@@ -2,6 +2,7 @@
  * Error messages of a server.
  * @module
  */
+import { reportRejection } from "./embedder/rejections.ts";
 import { FD_SETSIZE, STDERR_FILENO } from "../ffi/libc/constants.ts";
 import { describeErrno, EINVAL } from "../ffi/libc/errno.ts";
 import { tryPrint } from "../ffi/file/standard_output.ts";
@@ -26,4 +27,18 @@ export function describeRefusal(poller: PollerName, errno: number): string {
   return poller === "select" && errno === EINVAL
     ? `select(2) holds no descriptor from ${FD_SETSIZE} on (FD_SETSIZE); another poller would`
     : `the poller refuses it: ${describeErrno(errno)}`;
+}
+
+/** Returns `onError`, such that what it throws, or rejects with, is logged together with the message. */
+export function guardedReporter(
+  onError: (message: string, cause?: unknown) => unknown,
+): (message: string, cause?: unknown) => void {
+  return (message, cause) => {
+    const failed = (error: unknown) => logError(`${message}\n${describeError(error)}`);
+    try {
+      reportRejection(onError(message, cause), failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
 }

@@ -6,7 +6,14 @@ import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
 import { checkKinds, FUNCTION, type Kind } from "./embedder/option_kinds.ts";
 import { Server } from "./server.ts";
-import { checkOptions, type Reconfiguration, type ServerOptions } from "./server_options.ts";
+import { isSecureAddress } from "./listen/address.ts";
+import type { TlsCertificate } from "./tls_options.ts";
+import {
+  checkOptions,
+  listenAddressesOf,
+  type Reconfiguration,
+  type ServerOptions,
+} from "./server_options.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
 
 const SIGNAL: Kind = { expected: "an AbortSignal", is: (value) => value instanceof AbortSignal };
@@ -70,6 +77,12 @@ export interface ServerHandle<Address = ServerAddress> extends AsyncDisposable {
    * @throws {TypeError | RangeError} for invalid settings; nothing is changed then
    */
   reconfigure(settings: Reconfiguration): void;
+  /**
+   * Reads the certificates again, or those that are given instead. New connections get them, and all others continue.
+   * Does nothing without TLS.
+   * @throws {CertificateError} when one of them cannot be used; then all stay
+   */
+  updateCertificates(tls?: TlsCertificate | readonly TlsCertificate[]): void;
   /** Makes the server keep the process alive, as it does initially. */
   ref(): void;
   /** Lets the process end while the server runs, once nothing else keeps the process alive. */
@@ -102,7 +115,8 @@ export function serve(options: ServeOptions): ServerHandle;
 export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAddress> {
   checkOptions(options);
   checkKinds(options, { onListen: FUNCTION, signal: SIGNAL });
-  const { signal, onListen = () => addrs.forEach((addr) => announce(addr, "handler" in options)) } = options;
+  const { signal, onListen = () => addrs.forEach((addr, i) => announce(addr, schemeOf(options, i))) } =
+    options;
   signal?.throwIfAborted();
   const server = new Server(
     options.hostname === "localhost" ? { ...options, hostname: "127.0.0.1" } : options,
@@ -128,6 +142,7 @@ export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAdd
     addrs,
     snapshot: () => server.snapshot(),
     reconfigure: (settings) => server.reconfigure(settings),
+    updateCertificates: (tls) => server.updateCertificates(tls),
     finished,
     ref: () => server.reactor.keepAlive(true),
     unref: () => server.reactor.keepAlive(false),
@@ -142,10 +157,19 @@ function addressOf({ address, port }: SocketAddress): AnyAddress {
     : { transport: "tcp", hostname: address, port };
 }
 
-function announce(listening: AnyAddress, isHttp: boolean): void {
+/** Returns the scheme of the address with the number `index`; null for a server that does not speak HTTP. */
+function schemeOf(options: ServerOptions, index: number): string | null {
+  if (!("handler" in options)) return null;
+  const isSecure = options.sockets === undefined
+    ? isSecureAddress(listenAddressesOf(options)[index]!, options.tls !== undefined)
+    : options.sockets[index]!.isSecure === true;
+  return isSecure ? "https" : "http";
+}
+
+function announce(listening: AnyAddress, scheme: string | null): void {
   if (listening.transport === "unix") return console.log(`Listening on ${UNIX_PREFIX}${listening.path}`);
   const { hostname, port } = listening;
   const reachable = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
   const where = formatAddress({ address: reachable, port });
-  console.log(`Listening on ${isHttp ? `http://${where}/` : where}`);
+  console.log(`Listening on ${scheme === null ? where : `${scheme}://${where}/`}`);
 }

@@ -4,34 +4,34 @@
  */
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process/process.ts";
 import type { SocketAddress } from "../ffi/socket/socket.ts";
-import { SOCKET_MODE } from "../ffi/socket/unix_socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
-import { describeError, describeRefusal, logError } from "./error_log.ts";
+import { describeError, describeRefusal, guardedReporter, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
-import { LISTEN_BACKLOG } from "./limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
 import { type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
-import { type ListeningSocket, openListeners, removeSocketFiles } from "./listen/open.ts";
+import { type ListeningSocket, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
 import { createPoller } from "./loop/pollers/mod.ts";
 import { BOOLEAN, checkKinds, FUNCTION } from "./embedder/option_kinds.ts";
 import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { Reactor } from "./loop/reactor.ts";
-import { reportRejection } from "./embedder/rejections.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
 import { socketTransport } from "./transport/socket.ts";
+import { ServerTls } from "./server_tls.ts";
+import type { TlsCertificate } from "./tls_options.ts";
+import type { CertificateFacts } from "../ffi/openssl/certificate.ts";
 import { isSameForAddresses, limitsOf, withinDescriptors } from "./server_limits.ts";
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
   checkOptions,
-  listenAddressesOf,
   LISTENING_SOCKETS,
+  openSockets,
   type Reconfiguration,
   type SecondService,
   type ServerOptions,
-  speaksSecond,
+  speaksHttp,
 } from "./server_options.ts";
 import { serviceOf } from "./protocol_for.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -59,6 +59,7 @@ export class Server {
   onStoppedAccepting: () => void = () => {};
   /** Called in the loop when the server is about to end after {@linkcode shutdown}. */
   beforeEnd: () => void = () => {};
+  readonly #tls: ServerTls | null;
   readonly #reactor: Reactor;
   readonly #context: ChangingContext;
   readonly #group: ListenerGroup;
@@ -84,14 +85,7 @@ export class Server {
   constructor(options: ServerOptions) {
     checkOptions(options);
     const { onError = logError } = options;
-    this.#onError = (message, cause) => {
-      const failed = (error: unknown) => logError(`${message}\n${describeError(error)}`);
-      try {
-        reportRejection(onError(message, cause), failed);
-      } catch (error) {
-        failed(error);
-      }
-    };
+    this.#onError = guardedReporter(onError);
     ignoreSigpipe();
     const descriptors = this.#descriptors = raiseDescriptorLimit();
     const { poller = "epoll-edge" } = options;
@@ -122,6 +116,9 @@ export class Server {
     try {
       log = this.#log = accessLog &&
         new AccessLog(accessLog, reactor, clock, clientAddresses, (line) => this.#onError(line));
+      const onHandlerError = (error: unknown) =>
+        this.#onError(`A handler failed: ${describeError(error)}`, error);
+      const tls = this.#tls = ServerTls.of(options, reactor, onHandlerError);
       if (options.sockets === undefined) opened = openSockets(options); // last, after all that may fail
       const sockets = options.sockets ?? opened;
       this.#opened = opened;
@@ -130,7 +127,9 @@ export class Server {
       buffers.heads.isLogged = log !== null;
       this.#context = {
         reactor,
-        transport: socketTransport,
+        transport: tls?.transport ?? socketTransport,
+        tls: tls?.transport ?? null,
+        onPlainHttp: (request) => tls!.answerPlain(request),
         buffers,
         handler: "handler" in options ? options.handler : noHandler,
         limits,
@@ -142,14 +141,14 @@ export class Server {
         proxyProtocol,
         keepAlive: options.keepAlive ?? true,
         isDraining: false,
-        onHandlerError: (error) => this.#onError(`A handler failed: ${describeError(error)}`, error),
+        onHandlerError,
         onRefused: (status) =>
           this.#logError(`Cannot serve another client: ${describeRefusal(poller, -status)}`),
         onFull: (reason) => this.#logError(`Clients are refused: ${reason}`),
       };
       this.#group = new ListenerGroup(this.#context, sockets, {
         service,
-        speaksHttp: "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true),
+        speaksHttp: speaksHttp(options),
         onStoppedAccepting: () => this.onStoppedAccepting(),
         onDrained: () => this.#continues || this.#end(),
         onError: (message) => this.#logError(message),
@@ -160,6 +159,20 @@ export class Server {
       log?.close();
       throw error;
     }
+  }
+
+  /** What the certificates say, one after the other; empty without TLS. */
+  get certificates(): readonly CertificateFacts[] {
+    return this.#tls?.certificates ?? [];
+  }
+
+  /**
+   * Reads the certificates again, or those that are given instead. New connections get them, and all others continue.
+   * Does nothing without TLS.
+   * @throws {CertificateError} when one of them cannot be used; then all stay
+   */
+  updateCertificates(tls?: TlsCertificate | readonly TlsCertificate[]): void {
+    this.#tls?.update(tls);
   }
 
   /** The number of connections, without those of {@linkcode listenAlso}. */
@@ -303,14 +316,4 @@ export class Server {
     this.#errorLoggedMs = this.#reactor.now;
     this.#onError(message);
   }
-}
-
-function openSockets(options: ServerOptions): ListeningSocket[] {
-  const { backlog = LISTEN_BACKLOG, socketMode: mode = SOCKET_MODE } = options;
-  const [sockets] = openListeners(listenAddressesOf(options), {
-    backlog,
-    mode,
-    deferAccept: speaksSecond(options),
-  });
-  return sockets!;
 }

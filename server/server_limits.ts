@@ -21,6 +21,7 @@ import {
   SEND_RATE_BYTES_MIN,
   SEND_TIMEOUT_MS,
 } from "./limits.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "./tls_limits.ts";
 
 /** A rate of requests. */
 export interface Rate {
@@ -39,6 +40,8 @@ export interface Rate {
  * HTTP client would get a status.
  */
 export interface ServerLimits {
+  /** The longest time in milliseconds for the handshake of TLS. Over it, the connection is closed. Default 10,000. */
+  readonly handshakeTimeoutMs: number;
   /** The longest time in milliseconds from a request's first byte to the end of its head. Over it: 408. Default 15,000. */
   readonly headTimeoutMs: number;
   /** The longest time in milliseconds without a byte of a body that is waited for. Over it: 408. Default 30,000. */
@@ -101,6 +104,7 @@ export interface ServerLimits {
 
 /** The defaults. */
 export const DEFAULT_LIMITS: ServerLimits = {
+  handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
   headTimeoutMs: HEAD_TIMEOUT_MS,
   bodyTimeoutMs: BODY_TIMEOUT_MS,
   sendTimeoutMs: SEND_TIMEOUT_MS,
@@ -121,6 +125,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
 
 /** The smallest permitted value of each limit. */
 const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax" | "requestBurstMax">, number>> = {
+  handshakeTimeoutMs: 1,
   headTimeoutMs: 1,
   bodyTimeoutMs: 1,
   sendTimeoutMs: 1,

@@ -10,7 +10,9 @@ import type { Coroutine } from "./coroutine/coroutine.ts";
 import { Expected } from "./usage_error.ts";
 import type { Handler } from "./connection/handler.ts";
 import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listen/address.ts";
-import type { ListeningSocket } from "./listen/open.ts";
+import { SOCKET_MODE } from "../ffi/socket/unix_socket.ts";
+import { LISTEN_BACKLOG } from "./limits.ts";
+import { type ListeningSocket, openListeners } from "./listen/open.ts";
 import {
   BOOLEAN,
   checkKinds,
@@ -30,6 +32,7 @@ import type { PollerName } from "./loop/poller.ts";
 import { POLLER_NAMES } from "./loop/pollers/mod.ts";
 import type { Protocol } from "./protocols/bytes/session.ts";
 import type { ServerLimits } from "./server_limits.ts";
+import { TLS_KINDS, type TlsCertificate, type TlsSettings } from "./tls_options.ts";
 import type { CacheSnapshot } from "./metrics/statistics.ts";
 
 /** The same as in `Deno.serve`. */
@@ -46,7 +49,7 @@ export type Served =
   | { /** Serves each client from its first to its last byte. */ readonly coroutine: Coroutine };
 
 /** The settings of a server. */
-export interface ServerSettings extends Partial<ServerLimits> {
+export interface ServerSettings extends Partial<ServerLimits>, TlsSettings {
   /** An IPv4 or IPv6 address; `::` accepts clients of both. Default `0.0.0.0`. */
   readonly hostname?: string;
   /** The port; 0 lets the kernel choose one. Default 8000. */
@@ -57,6 +60,11 @@ export interface ServerSettings extends Partial<ServerLimits> {
   readonly listen?: readonly string[];
   /** Serves on listening sockets instead, which the server then owns. */
   readonly sockets?: readonly ListeningSocket[];
+  /**
+   * Serves HTTPS with this certificate, or with that of the name that the client asks for. Then TCP addresses without
+   * `http://` are for HTTPS. Default: no TLS.
+   */
+  readonly tls?: TlsCertificate | readonly TlsCertificate[];
   /** The number of clients that may wait to be accepted. The system may allow fewer. Default 4096. */
   readonly backlog?: number;
   /** The permissions of UNIX sockets. Connecting requires write permission. Default `0o660`. */
@@ -134,6 +142,7 @@ const KINDS_OF_SETTINGS: Kinds = {
   measureLatency: BOOLEAN,
   cache: orNull(objectOf("something with a function snapshot", { snapshot: FUNCTION })),
   onError: FUNCTION,
+  ...TLS_KINDS,
 };
 
 /**
@@ -179,11 +188,15 @@ export function checkOptions(options: ServerOptions): void {
  * @throws {RangeError} for an invalid address
  */
 export function listenAddressesOf(
-  { hostname = EVERY_IPV4, port = DEFAULT_PORT, path, listen }: ServerSettings,
+  { hostname = EVERY_IPV4, port = DEFAULT_PORT, path, listen, tls }: ServerSettings,
 ): ListenAddress[] {
   if (path !== undefined) return [{ kind: "unix", path: readAs(path, readUnixPath) }];
   if (listen === undefined) return [{ kind: "tcp", host: hostname, port }];
-  return listen.map((text) => readAs(text, readListenAddress));
+  return listen.map((text) => {
+    const address = readAs(text, readListenAddress);
+    if (address.kind === "unix" || address.scheme !== "https" || tls !== undefined) return address;
+    throw new RangeError(`Cannot listen on "${text}": expected a certificate (tls) for https`);
+  });
 }
 
 function readAs<T>(text: string, reader: (text: string) => T): T {
@@ -195,6 +208,26 @@ function readAs<T>(text: string, reader: (text: string) => T): T {
     }
     throw error;
   }
+}
+
+/** Returns true for a server that speaks HTTP. */
+export function speaksHttp(options: Served): boolean {
+  return "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true);
+}
+
+/**
+ * Opens the sockets that the options ask for.
+ * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
+ */
+export function openSockets(options: ServerOptions): ListeningSocket[] {
+  const { backlog = LISTEN_BACKLOG, socketMode: mode = SOCKET_MODE } = options;
+  const [sockets] = openListeners(listenAddressesOf(options), {
+    backlog,
+    mode,
+    deferAccept: speaksSecond(options),
+    hasTls: options.tls !== undefined,
+  });
+  return sockets!;
 }
 
 /** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */

@@ -9,7 +9,7 @@
  */
 import { close } from "../../ffi/socket/socket.ts";
 import { activatedListeners } from "./activation.ts";
-import { formatListenAddress, type ListenAddress } from "../../server/listen/address.ts";
+import { type ListenAddress, socketNameOf } from "../../server/listen/address.ts";
 import {
   closeListeners,
   inheritListener,
@@ -152,7 +152,7 @@ function bind(
   existing: (name: string) => readonly ListeningSocket[],
 ): Bound[] {
   const bound = addresses.map((address) => {
-    const name = formatListenAddress(address);
+    const name = socketNameOf(address);
     return { address, name, sockets: existing(name) };
   });
   const missing = bound.filter(({ sockets }) => sockets.length === 0);

@@ -295,6 +295,12 @@ export class Connection extends Source {
     return status >= 0;
   }
 
+  /** Closes a connection that has nothing more to say. The client is told so, unless output waits. */
+  close(): void {
+    if (!this.isBlocked) this.transport.announceEnd(this.fd);
+    this.context.reactor.retire(this);
+  }
+
   /**
    * Ends the connection, after everything was sent. With `awaitsEnd` its end is awaited, because the client may still
    * send.
@@ -304,9 +310,8 @@ export class Connection extends Source {
     check(!this.isBlocked, "Everything is sent before a connection ends");
     const lingers = awaitsEnd || !input.isEmpty;
     const mayHaveUnread = lingers || input.isReadable;
-    if (input.isEnded || !mayHaveUnread || this.transport.shutdownWrite(this.fd) < 0) {
-      return reactor.retire(this);
-    }
+    if (input.isEnded || !mayHaveUnread) return this.close();
+    if (this.transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
     input.clear();
     this.expireAt(reactor.now + LINGER_TIMEOUT_MS);
     this.speak(new Lingering(input, this.#protocol, lingers, () => reactor.retire(this)));

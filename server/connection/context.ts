@@ -9,6 +9,9 @@ import type { Accounting } from "../metrics/accounting.ts";
 import type { Reactor } from "../loop/reactor.ts";
 import type { ClientAddresses } from "../clients/client_addresses.ts";
 import type { ServerLimits } from "../server_limits.ts";
+import type { HttpRequest } from "../http/request.ts";
+import type { HttpResponse } from "../http/response.ts";
+import type { Tls } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
 
@@ -16,6 +19,8 @@ import type { Buffers } from "./buffers.ts";
 export interface ConnectionContext {
   readonly reactor: Reactor;
   readonly transport: Transport;
+  /** The same as `transport` if the server has certificates; otherwise null. */
+  readonly tls: Tls | null;
   readonly buffers: Buffers;
   readonly handler: Handler;
   readonly limits: ServerLimits;
@@ -33,6 +38,8 @@ export interface ConnectionContext {
   /** True once the server is stopping. Connections then wait for no further request. */
   readonly isDraining: boolean;
   readonly onHandlerError: (error: unknown) => void;
+  /** Answers a request that came without TLS to a listener with TLS. */
+  onPlainHttp(request: HttpRequest): HttpResponse;
   /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
   /** Reports that a client was rejected for lack of room. `reason` completes the message. */

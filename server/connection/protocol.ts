@@ -5,10 +5,10 @@
 import type { Interest } from "../loop/poller.ts";
 
 /**
- * What a protocol is doing. A connection shows it unless its state is "writing". "handling": it waits for a promise or
- * a stream. "lingering": everything is sent, and the client's end is awaited.
+ * What a protocol is doing. A connection shows it unless its state is "writing". "handshaking": TLS begins.
+ * "handling": it waits for a promise or a stream. "lingering": everything is sent, and the client's end is awaited.
  */
-export type Activity = "reading" | "reading-body" | "handling" | "lingering";
+export type Activity = "handshaking" | "reading" | "reading-body" | "handling" | "lingering";
 
 /**
  * A protocol, which a connection calls. It leaves out what it does not need. The callbacks run in the loop, and only

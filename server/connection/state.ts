@@ -10,7 +10,14 @@ import type { Activity } from "./protocol.ts";
  */
 export type State = Activity | "writing" | "closed";
 /** All states except for "closed". */
-export const STATES: readonly State[] = ["reading", "reading-body", "handling", "writing", "lingering"];
+export const STATES: readonly State[] = [
+  "handshaking",
+  "reading",
+  "reading-body",
+  "handling",
+  "writing",
+  "lingering",
+];
 
 /** The owner of the connections. */
 export interface ConnectionKeeper<Connection> {

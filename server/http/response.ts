@@ -213,9 +213,7 @@ export class HttpResponse {
   /** Makes a redirect to `location`. Default status 303 (See Other, RFC 9110 §15.4.4). */
   static redirect(location: string | URL, options: ResponseOptions = {}): HttpResponse {
     const { status = 303, fields = [] } = options;
-    // Only characters that a field may not have are encoded, so that escapes in `location` stay as they are.
-    const target = String(location).replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
-    return new HttpResponse(status, [["Location", target], ...fields], null);
+    return new HttpResponse(status, [["Location", encodeLocation(String(location))], ...fields], null);
   }
 
   /** Writes the current date and the fields for a persistent connection into the head, unless they are there already. */
@@ -232,6 +230,11 @@ export class HttpResponse {
       body.stream.cancel().catch(() => {}); // an error of the source does not matter any more
     }
   }
+}
+
+/** Encodes the characters that a field may not have. Escapes stay as they are. */
+export function encodeLocation(location: string): string {
+  return location.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
 }
 
 /**

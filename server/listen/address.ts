@@ -14,6 +14,8 @@ export type ListenAddress =
     readonly host: string;
     /** A port; 0 lets the kernel choose one. */
     readonly port: number;
+    /** Whether its clients speak TLS. By default they do if there are certificates. */
+    readonly scheme?: "http" | "https";
   }
   | {
     readonly kind: "unix";
@@ -65,20 +67,21 @@ export function withoutTilde(path: string): string {
 
 /** The expected form of an address to listen on, for error messages. */
 export const EXPECTED_LISTEN_ADDRESS =
-  "a port, an address and a port such as 127.0.0.1:8080 or [::1]:8080, or unix: and a path";
+  "a port, an address and a port such as 127.0.0.1:8080 or [::1]:8080 (https:// or http:// before it), or unix: and a path";
 
 /**
  * Parses an address to listen on: `8080`, `127.0.0.1:8080`, `[::1]:8080`, `*:8080` (all interfaces, IPv4 and IPv6),
- * `unix:/run/a.sock`, `unix:@a`.
+ * `https://127.0.0.1:8443`, `unix:/run/a.sock`, `unix:@a`.
  * @throws {Expected} when `text` is not such an address
  */
 export function readListenAddress(text: string): ListenAddress {
   if (text.startsWith(UNIX_PREFIX)) {
     return { kind: "unix", path: readUnixPath(withoutTilde(text.slice(UNIX_PREFIX.length))) };
   }
-  const [, host, port] = /^(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+)$/.exec(text) ?? [];
+  const [, scheme, host, port] = /^(?:(https?):\/\/)?(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+)$/.exec(text) ?? [];
   if (port === undefined) throw new Expected(EXPECTED_LISTEN_ADDRESS);
-  return { kind: "tcp", host: readListenHost(host), port: readPort(port) };
+  const address = { kind: "tcp", host: readListenHost(host), port: readPort(port) } as const;
+  return scheme === undefined ? address : { ...address, scheme: scheme as "http" | "https" };
 }
 
 function readListenHost(host: string | undefined): string {
@@ -108,7 +111,18 @@ export function readUnixPath(path: string): string {
 
 /** Formats an address as {@linkcode readListenAddress} reads it. */
 export function formatListenAddress(address: ListenAddress): string {
+  const name = socketNameOf(address);
+  return address.kind === "unix" || address.scheme === undefined ? name : `${address.scheme}://${name}`;
+}
+
+/** Returns the name of the socket that listens on `address`, which does not depend on what its clients speak. */
+export function socketNameOf(address: ListenAddress): string {
   return address.kind === "unix"
     ? `${UNIX_PREFIX}${address.path}`
     : formatAddress({ address: address.host, port: address.port });
+}
+
+/** Returns true if the clients of `address` speak TLS. `hasTls` tells whether there are certificates. */
+export function isSecureAddress(address: ListenAddress, hasTls: boolean): boolean {
+  return hasTls && address.kind === "tcp" && address.scheme !== "http";
 }

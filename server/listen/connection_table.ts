@@ -13,6 +13,7 @@ import { IdleConnections } from "./idle_connections.ts";
 import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { Proxy } from "../protocols/proxy/proxy.ts";
+import { beginTls } from "./secure.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
@@ -67,17 +68,22 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
    * not watch the descriptor before that is answered. Called in phase one, so that the request is received together
    * with the others.
    */
-  accept(fd: number): void {
+  accept(fd: number, isSecure: boolean = false): void {
     const { reactor, transport, buffers, accounting } = this.#context;
     accounting.counters.accept();
     this.#forget(fd);
     if (this.#context.proxyProtocol) {
-      if (!this.#hasRoom()) return this.reject(fd);
+      if (!this.#hasRoom()) return this.reject(fd, isSecure);
       this.#enter(fd);
-      return new Proxy(this.#attachNew(fd), (connection) => this.#named(connection)).start();
+      return new Proxy(this.#attachNew(fd), (connection) => this.#named(connection, isSecure)).start();
     }
-    if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd);
+    if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd, isSecure);
     this.#enter(fd);
+    if (isSecure) {
+      const connection = this.#attachNew(fd);
+      this.#secure(connection);
+      return connection.start();
+    }
     if (this.#service !== null) return this.#service(this.#attachNew(fd));
     const slot = buffers.takeSlot(reactor.turnNumber);
     const count = slot === null ? -EAGAIN : transport.recv(fd, slot.bytes);
@@ -99,16 +105,25 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   /** Serves the client that a PROXY header has named. */
-  #named(connection: Connection): void {
+  #named(connection: Connection, isSecure: boolean): void {
     const { fd } = connection;
     if (!this.#mayEnter(fd)) {
-      this.#refuse(fd);
+      this.#refuse(fd, isSecure);
       this.#context.reactor.retire(connection);
-    } else if (this.#service !== null) this.#service(connection);
-    else {
-      this.#speakHttp(connection);
-      if (this.#context.isDraining) connection.drain(); // no request has arrived yet
-    }
+    } else if (isSecure) this.#secure(connection);
+    else this.#serve(connection);
+  }
+
+  /** Lets the client begin TLS. */
+  #secure(connection: Connection): void {
+    beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured));
+  }
+
+  /** Serves a client that has introduced itself. */
+  #serve(connection: Connection): void {
+    if (this.#service !== null) return this.#service(connection);
+    this.#speakHttp(connection);
+    if (this.#context.isDraining) connection.drain(); // no request has arrived yet
   }
 
   /** Counts a client that has a place. */
@@ -143,14 +158,15 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
-  reject(fd: number): void {
-    this.#refuse(fd);
+  reject(fd: number, isSecure: boolean = false): void {
+    this.#refuse(fd, isSecure);
     close(fd);
   }
 
-  #refuse(fd: number): void {
+  /** Without a handshake nothing can be said to a client with TLS. */
+  #refuse(fd: number, isSecure: boolean): void {
     this.#context.accounting.counters.refuse();
-    if (this.#speaksHttp) this.#serverFull.reject(fd);
+    if (this.#speaksHttp && !isSecure) this.#serverFull.reject(fd);
     this.#forget(fd);
   }
 
@@ -158,7 +174,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   makeRoom(): boolean {
     const { reactor, transport } = this.#context;
     const fd = this.#idle.evictable(reactor.now, (fd) => transport.peek(fd, ONE_BYTE) > 0);
-    if (fd !== NONE) reactor.retire(this.#wake(fd));
+    if (fd !== NONE) this.#wake(fd).close();
     return fd !== NONE;
   }
 
@@ -199,7 +215,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
     const { reactor, limits } = this.#context;
-    const close = (fd: number) => reactor.retire(this.#wake(fd));
+    const close = (fd: number) => this.#wake(fd).close();
     reactor.expireAt(this, this.#idle.expire(reactor.now, limits.keepAliveTimeoutMs, close));
   }
 

@@ -25,7 +25,7 @@ import {
   type UnixListenOptions,
 } from "../../ffi/socket/unix_socket.ts";
 import { LISTEN_BACKLOG } from "../limits.ts";
-import { EVERY_IP, type ListenAddress } from "./address.ts";
+import { EVERY_IP, isSecureAddress, type ListenAddress } from "./address.ts";
 
 /** A listening socket. */
 export interface ListeningSocket {
@@ -37,6 +37,8 @@ export interface ListeningSocket {
   readonly address: SocketAddress;
   /** Whether other processes accept clients from the same queue. */
   readonly isShared: boolean;
+  /** Whether its clients speak TLS. Default false. */
+  readonly isSecure?: boolean;
   /** The identity of the file of a UNIX socket that this program has created. Only that file is removed at the end. */
   readonly file?: string;
 }
@@ -45,6 +47,8 @@ export interface ListeningSocket {
 export interface ListenSettings extends Pick<ListenOptions, "deferAccept">, UnixListenOptions {
   /** The number of clients that may wait to be accepted. The system may allow fewer (net.core.somaxconn). */
   readonly backlog?: number;
+  /** Whether there are certificates, so that TCP addresses without `http://` are for TLS. Default false. */
+  readonly hasTls?: boolean;
 }
 
 /**
@@ -60,7 +64,7 @@ export function openListeners(
   copies: number = 1,
   beside: readonly ListenAddress[] = [],
 ): ListeningSocket[][] {
-  const { backlog = LISTEN_BACKLOG, deferAccept = true } = settings;
+  const { backlog = LISTEN_BACKLOG, deferAccept = true, hasTls = false } = settings;
   const lists: ListeningSocket[][] = Array.from({ length: copies }, () => []);
   const opened: number[] = [];
   const files: { path: string; file: string | null }[] = [];
@@ -78,7 +82,10 @@ export function openListeners(
       const isV6Only = host === EVERY_IP && hasIpv4([...addresses, ...beside], port);
       const fds = listenTcpTogether(host, port, backlog, { deferAccept, isV6Only }, copies);
       opened.push(...fds);
-      fds.forEach((fd, copy) => lists[copy]!.push(describe(fd, false)));
+      const isSecure = isSecureAddress(where, hasTls);
+      fds.forEach((fd, copy) =>
+        lists[copy]!.push({ ...describe(fd, false), ...(isSecure ? { isSecure } : {}) })
+      );
     }
     return lists;
   } catch (error) {

@@ -45,5 +45,9 @@ export const socketTransport: Transport = {
     return status < 0 && status !== -EAGAIN && status !== -EINTR;
   },
 
+  announceEnd() {},
+
+  isSecure: () => false,
+
   forget() {},
 };

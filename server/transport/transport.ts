@@ -15,7 +15,10 @@ export interface Transport {
    * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes.
    */
   isDrained(fd: number, count: number, capacity: number): boolean;
-  /** Does the same as `recv`, but leaves the data where it is. −EAGAIN if the transport cannot do that. */
+  /**
+   * Looks for data without taking it. Returns a number > 0 if there is some, 0 at the peer's end, or −errno. On a plain
+   * socket these are the bytes that `recv` will return. With TLS they are not, and a later `recv` may find no data in them.
+   */
   peek(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
   /** Removes one byte of out-of-band data. Returns 1, or −errno if there is none. */
   recvUrgent(fd: number): number;
@@ -36,7 +39,12 @@ export interface Transport {
    * order to read, or to read in order to write. Any readiness then wakes both directions.
    */
   wants(fd: number): Interest;
-  /** Ends the writing half. Nothing is held back when this is called. */
+  /**
+   * Tells the peer that everything was sent. To be called when nothing is held back, and `shutdownWrite` or closing
+   * follows.
+   */
+  announceEnd(fd: number): void;
+  /** Ends the writing half, and announces that. Nothing is held back when this is called. */
   shutdownWrite(fd: number): number;
   /** Returns true if the connection was reset, even while input is unread; false if that cannot be known. */
   isReset(fd: number): boolean;
@@ -46,6 +54,8 @@ export interface Transport {
   liftUnsentLimit(fd: number): number;
   /** Makes closing discard what the peer has not acknowledged. */
   resetOnClose(fd: number): number;
+  /** Returns true if the bytes are encrypted on their way. */
+  isSecure(fd: number): boolean;
   /** Drops the state of `fd`, if there is any. Called before the first use of a descriptor and after the last. */
   forget(fd: number): void;
 }

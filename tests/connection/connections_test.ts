@@ -52,6 +52,8 @@ class Crowd {
         resetOnClose: () => 0,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
         flush: () => 0,
+        announceEnd() {},
+        isSecure: () => false,
         forget() {},
       },
       buffers: new Buffers(64),

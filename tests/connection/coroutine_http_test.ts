@@ -302,7 +302,10 @@ Deno.test("an exchange answers its own request, once, whatever request came afte
     using wire = await Wire.connect(port);
     for (const round of [get("/a"), get("/a") + get("/b"), get("/c")]) await wire.send(round);
     for (const path of ["/a", "/a", "/b", "/c"]) assertEquals((await wire.expect()).text, path);
-    await eventually(() => failures.length === 4 * 2 + 3, "the coroutine has answered each request too often");
+    await eventually(
+      () => failures.length === 4 * 2 + 3,
+      "the coroutine has answered each request too often",
+    );
     assertEquals(errors, []);
   });
   assertEquals(

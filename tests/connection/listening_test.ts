@@ -52,6 +52,8 @@ Deno.test("an address is read as it is written, and a bad one is refused", () =>
     ["[::1]:0", tcp("::1", 0)],
     ["[fe80::1]:65535", tcp("fe80::1", 65535)],
     ["unix:/run/epollet.sock", unix("/run/epollet.sock")],
+    ["https://127.0.0.1:443", { kind: "tcp", host: "127.0.0.1", port: 443, scheme: "https" }],
+    ["http://*:80", { kind: "tcp", host: "::", port: 80, scheme: "http" }, "http://[::]:80"],
     ["unix:a.sock", unix("a.sock")],
     ["unix:@epollet", unix("@epollet")],
     [`unix:/${"x".repeat(106)}`, unix(`/${"x".repeat(106)}`)],
@@ -71,7 +73,17 @@ Deno.test("an address is read as it is written, and a bad one is refused", () =>
     "::1:80",
     "[127.0.0.1]:80",
   ];
-  wrong.push("[::1]", "example.org:80", "unix:", "unix:@", "unix:a\0b", "http://127.0.0.1:80", "1:2:3", "-1");
+  wrong.push(
+    "[::1]",
+    "example.org:80",
+    "unix:",
+    "unix:@",
+    "unix:a\0b",
+    "ftp://127.0.0.1:80",
+    "https://unix:a",
+    "1:2:3",
+    "-1",
+  );
   for (const text of wrong) assertThrows(() => readListenAddress(text), Expected);
   const long = assertThrows(() => readListenAddress(`unix:/${"ü".repeat(54)}`), Expected);
   assertStringIncludes(long.message, "at most 107 bytes for a UNIX socket (it has 109)");

@@ -91,7 +91,15 @@ Deno.test("connections are counted by their state, and shown with their age and 
     states.reading === 1 && states.handling === 1 && states.writing === 1;
   await eventually(() => isThere(server.handle.snapshot()), "they are in other states");
   const { states } = server.handle.snapshot();
-  assertEquals(states, { reading: 1, "reading-body": 0, handling: 1, writing: 1, lingering: 0, idle: 1 });
+  assertEquals(states, {
+    handshaking: 0,
+    reading: 1,
+    "reading-body": 0,
+    handling: 1,
+    writing: 1,
+    lingering: 0,
+    idle: 1,
+  });
   await sleep(20);
   const { connections, accepted } = server.handle.snapshot();
   assertEquals(accepted, 4);

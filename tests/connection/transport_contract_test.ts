@@ -17,6 +17,13 @@ import { noise, Random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { encode, rot13, rot13States, rot13Transport } from "../support/rot13_transport.ts";
 import { ScriptedSocket } from "../support/scripted.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
+import { TlsClient } from "../support/tls_client.ts";
+import { readCertificates } from "../../server/tls_options.ts";
+import { Certificates } from "../../server/transport/certificates.ts";
+import { Handshakes } from "../../server/transport/handshakes.ts";
+import { TicketKeys } from "../../server/transport/ticket_keys.ts";
+import { Tls } from "../../server/transport/tls.ts";
 import { Site } from "../support/site.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
@@ -27,6 +34,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 interface Pair extends Disposable {
   readonly transport: Transport;
   readonly fd: number;
+  /** The client, if there is a socket. */
+  readonly client?: RawClient;
   /** Makes bytes arrive. */
   arrive(bytes: Bytes): void;
   /** Makes the client end its half. */
@@ -45,6 +54,10 @@ async function until<T>(call: () => T | null, what: string): Promise<T> {
   await eventually(() => (result = call()) !== null, what);
   return result!;
 }
+
+const certificates = new TestCertificates();
+const CERTIFICATE = certificates.make({ names: ["localhost"] });
+certificates[Symbol.dispose]();
 
 const unchanged = (bytes: Bytes) => bytes;
 
@@ -83,6 +96,7 @@ async function sockets(
   return {
     transport,
     fd,
+    client,
     arrive: (bytes) => assertEquals(client.trySend(encoded(bytes)), encoded(bytes).length),
     end: () => client.endInput(),
     reset: () => client.reset(),
@@ -118,8 +132,45 @@ const TRANSPORTS: readonly { readonly name: string; readonly pair: () => Pair | 
     name: "contrary, over a socket",
     pair: () => sockets(new ContraryTransport(socketTransport, new Random())),
   },
+  { name: "TLS", pair: secured },
   { name: "ROT13", pair: () => sockets(rot13Transport, encode, decode) },
 ];
+
+/** A server's TLS on one end, and a client of OpenSSL's on the other. */
+async function secured(): Promise<Pair> {
+  const handshakes = new Handshakes([], new TicketKeys(), (error) => console.error(error));
+  const certificate = readCertificates([CERTIFICATE])[0]!;
+  handshakes.use(new Certificates("intermediate", [certificate]));
+  certificate.free();
+  const tls = new Tls({ now: 0 }, handshakes);
+  const plain = await sockets(tls);
+  const client = TlsClient.on(plain.client!);
+  tls.begin(plain.fd);
+  await until(() => {
+    tls.handshake(plain.fd);
+    return client.handshake() === 0 && tls.handshake(plain.fd) === 0 ? 0 : null;
+  }, "the handshake is complete");
+  const received: Bytes[] = [];
+  let hasEnded = false;
+  const receive = () => {
+    const buffer = new Uint8Array(1 << 20);
+    for (let count = client.tryReceive(buffer); !hasEnded; count = client.tryReceive(buffer)) {
+      if (count < 0) return;
+      if (count === 0) hasEnded = true;
+      received.push(buffer.slice(0, count));
+    }
+  };
+  return {
+    ...plain,
+    arrive: (bytes) => assertEquals(client.trySend(bytes), bytes.length),
+    taken: () => (receive(), concat(received)),
+    hasSeenEnd: () => (receive(), hasEnded),
+    [Symbol.dispose]: () => {
+      plain[Symbol.dispose]();
+      client[Symbol.dispose]();
+    },
+  };
+}
 
 /** Calls until the result is not −EAGAIN; then the poller would have reported something by now. */
 async function persist(call: () => number): Promise<number> {

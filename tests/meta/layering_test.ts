@@ -9,6 +9,7 @@ import { REPOSITORY } from "../support/site.ts";
 /** Every folder, from the bottom up; see docs/architecture.md. */
 const FOLDERS: readonly string[] = [
   "ffi/libc",
+  "ffi/openssl",
   "ffi/file",
   "ffi/socket",
   "ffi/process",
@@ -30,6 +31,7 @@ const FOLDERS: readonly string[] = [
   "server/protocols/http1",
   "server/coroutine",
   "server/protocols/proxy",
+  "server/protocols/tls",
   "server/listen",
   "server",
   "handlers/site/watch",
@@ -68,6 +70,7 @@ const PURE: readonly string[] = ["server/http", "server/http/heads", "server/htt
 const LEAVES: readonly string[] = [
   "server/limits.ts",
   "server/shared_limits.ts",
+  "server/tls_limits.ts",
   "server/server_limits.ts",
   "server/usage_error.ts",
   "server/std.d.ts",
@@ -158,11 +161,11 @@ Deno.test("pure folders do not import the kernel, and the loop neither HTTP nor 
 /** Deno's standard library, in the version of deno.json. */
 const STD = /npm:deno-std@[\d.]+/.exec(Deno.readTextFileSync(`${REPOSITORY}deno.json`))![0];
 
-Deno.test("the C library is opened in one place, and other packages are imported under their mapped names", () => {
+Deno.test("the C library and OpenSSL are opened in one place each, and other packages are imported under their mapped names", () => {
   const opening = SOURCES.filter((module) =>
     /Deno\.dlopen\(/.test(Deno.readTextFileSync(REPOSITORY + module))
   );
-  assertEquals(opening, ["ffi/libc/libc.ts"]);
+  assertEquals(opening.toSorted(), ["ffi/libc/libc.ts", "ffi/openssl/openssl.ts"]);
   for (const module of SOURCES) {
     for (const specifier of importsOf(module)) {
       const isAllowed = /^(\.{1,2}\/|@std\/|node:|zod$)/.test(specifier) ||

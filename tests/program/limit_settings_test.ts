@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, limitsOf } from "../../server/server_limits.ts";
 
 /** For each key, what is written and what it means. */
 const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unknown])[]>> = {
+  handshakeTimeout: [["5s", 5000]],
   headTimeout: [[5, 5000], ["1.5s", 1500], ["250ms", 250]],
   bodyTimeout: [["2m", 120_000]],
   sendTimeout: [["24h", 86_400_000]],

@@ -97,6 +97,14 @@ export class ContraryTransport implements Transport {
     return this.#inner.shutdownWrite(fd);
   }
 
+  announceEnd(fd: number): void {
+    this.#inner.announceEnd(fd);
+  }
+
+  isSecure(fd: number): boolean {
+    return this.#inner.isSecure(fd);
+  }
+
   isReset(fd: number): boolean {
     return this.#inner.isReset(fd);
   }

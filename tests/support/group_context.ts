@@ -4,6 +4,7 @@
  */
 import { ClientAddresses } from "../../server/clients/client_addresses.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
+import { errorResponse } from "../../server/exchange/error_response.ts";
 import { HttpClock } from "../../server/http/date.ts";
 import { DEFAULT_KEEP_ALIVE } from "../../server/http/persistence.ts";
 import type { GroupContext } from "../../server/listen/listener_group.ts";
@@ -25,9 +26,11 @@ export function groupContext(own: Own, report: (error: unknown) => void): GroupC
     accounting: new Accounting(false),
     clientAddresses: new ClientAddresses(),
     proxyProtocol: false,
+    tls: null,
     clock,
     keepAlive: true,
     isDraining: false,
+    onPlainHttp: () => errorResponse(400),
     onHandlerError: report,
     onRefused: report,
     onFull: report,

@@ -12,7 +12,7 @@ function words(text: string): string[] {
 export const FLAG_NAMES: readonly string[] = words(`
   access-log access-log-file admin allowed-hosts auth backlog body-timeout browse cache-control
   cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine cors
-  error-log error-page etag explain grace-period handler hash-password head-timeout header healthcheck
+  error-log error-page etag explain grace-period handler handshake-timeout hash-password head-timeout header healthcheck
   help host index keep-alive keep-alive-timeout listen man max-body max-connections max-fields max-head
   max-per-ip min-receive-rate min-send-rate no-access-log-file no-admin no-browse no-clean-urls
   no-compress no-config no-coroutine no-cors no-error-log no-keep-alive no-proxy-protocol no-quiet
@@ -28,7 +28,7 @@ export const LETTERS = "H V a d h p q v w";
 export const KEY_NAMES: readonly string[] = words(`
   $schema accessLog accessLogFile admin allowedHosts auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
-  gracePeriod handler headTimeout headers host hosts index keepAlive keepAliveTimeout listen maxBody
+  gracePeriod handler handshakeTimeout headTimeout headers host hosts index keepAlive keepAliveTimeout listen maxBody
   maxConnections maxFields maxHead maxPerIp minReceiveRate minSendRate poller port precompressed
   proxyProtocol rate rateBurst redirects rewrites root sandbox securityHeaders sendTimeout socketMode
   spa trustProxy user workers
@@ -38,7 +38,7 @@ export const KEY_NAMES: readonly string[] = words(`
 export const VARIABLE_NAMES: readonly string[] = words(`
   ACCESS_LOG ACCESS_LOG_FILE ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
   CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
-  ERROR_PAGE ETAG GRACE_PERIOD HANDLER HEADER HEAD_TIMEOUT HOST INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT
+  ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT
   LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD MAX_PER_IP MIN_RECEIVE_RATE MIN_SEND_RATE
   NO_ACCESS_LOG_FILE NO_ADMIN NO_BROWSE NO_CLEAN_URLS NO_COMPRESS NO_CONFIG NO_COROUTINE NO_CORS
   NO_ERROR_LOG NO_KEEP_ALIVE NO_PROXY_PROTOCOL NO_QUIET NO_SANDBOX NO_SECURITY_HEADERS NO_SPA
@@ -48,19 +48,19 @@ export const VARIABLE_NAMES: readonly string[] = words(`
 
 /** Exports of `mod.ts`, types among them. */
 export const EXPORT_NAMES: readonly string[] = words(`
-  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled ConfigText
+  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled CertificateError CertificateFacts ConfigText
   ConnectionSnapshot Coroutine CoroutineConnection EAGAIN EINTR EPOLLERR EPOLLET EPOLLEXCLUSIVE EPOLLHUP
   EPOLLIN EPOLLMSG EPOLLONESHOT EPOLLOUT EPOLLPRI EPOLLRDBAND EPOLLRDHUP EPOLLRDNORM EPOLLWAKEUP
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
   FetchInfo FetchOptions FetchTcpAddress FetchUnixAddress Fields FileBody FileBodyInit
   FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot HttpClock
   HttpError HttpRequest HttpResponse Interest ListenOptions ListeningSocket LogFile LogFormatName
-  LogTarget POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
+  LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
-  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer UnixServerAddress
+  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings UnixServerAddress
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
   hashPassword listenTcp localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler

@@ -166,6 +166,12 @@ export class ScriptedSocket implements Transport {
     return 0;
   }
 
+  announceEnd(): void {}
+
+  isSecure(): boolean {
+    return false;
+  }
+
   /** The descriptors that it was told to forget. */
   readonly forgotten: number[] = [];
 

@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { type Coroutine, type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
-import type { Served } from "../../server/server_options.ts";
+import type { Served, ServerSettings } from "../../server/server_options.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
 import { sleep } from "./sleep.ts";
@@ -35,7 +35,7 @@ export interface Running {
 
 /** Serves while `test` runs. Afterwards nothing is left open, and there was no unhandled rejection. */
 export async function withServer(
-  served: Served,
+  served: Served & ServerSettings,
   test: (running: Running) => Promise<void>,
   poller: PollerName = "epoll-edge",
 ): Promise<void> {

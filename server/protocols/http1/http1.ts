@@ -77,7 +77,7 @@ export class Http1 implements Protocol {
     if (this.#taker !== null && !this.#connection.isBlocked && !exchange?.isStreaming) this.#taker.sent();
     if (isHandling) return exchange!.update();
     if (closes) return this.#connection.finish(lingers);
-    if (this.#isOver) return this.#responder.reset(); // nothing more will arrive
+    if (this.#isOver) return this.#connection.close(); // nothing more will arrive
     if (!this.#reader.isInBody && !this.#next.wait()) this.#endIdle();
   }
 
@@ -93,7 +93,8 @@ export class Http1 implements Protocol {
     if (isInBody && this.#responder.isBodyInTime()) return;
     const isIdle = !isInBody && !this.#next.inHead;
     if (isIdle && connection.context.isDraining) return this.#endIdle();
-    if (isIdle || this.#responder.exchange !== null) return this.#responder.reset();
+    if (isIdle) return this.#connection.close();
+    if (this.#responder.exchange !== null) return this.#responder.reset();
     this.#responder.reject(408, this.#reader.incomplete(connection.context.buffers));
     connection.settle();
   }

@@ -1,0 +1,110 @@
+/**
+ * TLS of a server: its transport, and its certificates, which can be read anew while it runs.
+ * @module
+ */
+import type { Certificate, CertificateFacts } from "../ffi/openssl/certificate.ts";
+import { loadOpenssl } from "../ffi/openssl/openssl.ts";
+import type { TlsProfile } from "../ffi/openssl/server_context.ts";
+import { ERROR_FIELDS } from "./exchange/error_response.ts";
+import { encodeUtf8 } from "./http/characters.ts";
+import type { HttpRequest } from "./http/request.ts";
+import { encodeLocation, HttpResponse } from "./http/response.ts";
+import type { Reactor } from "./loop/reactor.ts";
+import { Certificates } from "./transport/certificates.ts";
+import { Handshakes } from "./transport/handshakes.ts";
+import { TicketKeys } from "./transport/ticket_keys.ts";
+import { Tls } from "./transport/tls.ts";
+import { type ServerOptions, speaksHttp } from "./server_options.ts";
+import {
+  CertificateError,
+  listOfCertificates,
+  readCertificates,
+  type TlsCertificate,
+} from "./tls_options.ts";
+
+const HTTPS_PORT = 443;
+const PLAIN_REFUSED = "This address is for HTTPS: it begins with https://\n";
+
+/** How a server speaks TLS. */
+export interface ServerTlsOptions {
+  readonly tls: TlsCertificate | readonly TlsCertificate[];
+  readonly tlsProfile: TlsProfile;
+  /** The protocols of ALPN; empty for a server that does not speak HTTP. */
+  readonly protocols: readonly string[];
+  /** What the keys of session tickets are derived from. Servers with the same secret resume each other's sessions. */
+  readonly tlsTicketSecret: Uint8Array | undefined;
+}
+
+/** The transport and the certificates. */
+export class ServerTls {
+  readonly transport: Tls;
+  readonly #handshakes: Handshakes;
+  readonly #profile: TlsProfile;
+  #given: readonly TlsCertificate[];
+  #facts: readonly CertificateFacts[] = [];
+
+  /**
+   * @throws {CertificateError} when a certificate or key cannot be used
+   * @throws {OpensslMissing} when the system has no OpenSSL 3
+   */
+  constructor(options: ServerTlsOptions, reactor: Reactor, onError: (error: unknown) => void) {
+    loadOpenssl();
+    const { tls, tlsProfile, protocols, tlsTicketSecret } = options;
+    this.#profile = tlsProfile;
+    const secret = tlsTicketSecret === undefined ? undefined : new Uint8Array(tlsTicketSecret);
+    this.#handshakes = new Handshakes(protocols, new TicketKeys(secret), onError);
+    this.#given = listOfCertificates(tls);
+    this.#use(readCertificates(this.#given));
+    this.transport = new Tls(reactor, this.#handshakes);
+  }
+
+  /** Returns TLS as the options of a server ask for it; null if they have no certificates. @throws as the constructor */
+  static of(options: ServerOptions, reactor: Reactor, onError: (error: unknown) => void): ServerTls | null {
+    const { tls, tlsProfile = "intermediate", tlsTicketSecret } = options;
+    if (tls === undefined) return null;
+    const protocols = speaksHttp(options) ? ["http/1.1"] : [];
+    return new ServerTls({ tls, tlsProfile, tlsTicketSecret, protocols }, reactor, onError);
+  }
+
+  /** What the certificates in use say. */
+  get certificates(): readonly CertificateFacts[] {
+    return this.#facts;
+  }
+
+  /**
+   * Reads the certificates again, or those that are given from now on. New connections get them; the others keep theirs.
+   * @throws {CertificateError} when one cannot be used; then all stay
+   */
+  update(given: TlsCertificate | readonly TlsCertificate[] = this.#given): void {
+    const list = listOfCertificates(given);
+    this.#use(readCertificates(list));
+    this.#given = list;
+  }
+
+  #use(certificates: readonly Certificate[]): void {
+    try {
+      this.#handshakes.use(new Certificates(this.#profile, certificates));
+      this.#facts = certificates.map(({ leaf: _, others: __, key: ___, free: ____, ...facts }) => facts);
+    } catch (error) {
+      throw new CertificateError(`A certificate cannot be used: ${(error as Error).message}`);
+    } finally {
+      for (const certificate of certificates) certificate.free(); // the contexts have what they need
+    }
+  }
+
+  /**
+   * Answers a request that came without TLS: by a redirect, if it names a host that has a certificate. `port` is that of
+   * the redirect; by default the one that the request names. Other hosts are not led anywhere.
+   */
+  answerPlain(request: HttpRequest, port: number | null = null): HttpResponse {
+    const [, host = "", ownPort = ""] = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(request.authority ?? "") ?? [];
+    const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
+    if (request.targetForm === "asterisk" || !this.#handshakes.certificates.has(name)) {
+      return new HttpResponse(400, ERROR_FIELDS, encodeUtf8(PLAIN_REFUSED), true);
+    }
+    const shownPort = port === null ? ownPort : port === HTTPS_PORT ? "" : `:${port}`;
+    const location = `https://${host}${shownPort}${request.path}${request.query}`;
+    const status = request.minorVersion === 0 ? 301 : 308;
+    return new HttpResponse(status, [["Location", encodeLocation(location)]], null, port === null);
+  }
+}

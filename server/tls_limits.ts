@@ -1,0 +1,27 @@
+/**
+ * The bounds of TLS, with units in their names.
+ * @module
+ */
+
+const KIB = 1024;
+
+/** The default of `handshakeTimeoutMs`. Over it, the connection is closed. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** The largest file with certificates or a key. */
+export const TLS_FILE_TEXT_BYTES_MAX: number = 100 * KIB;
+/** The size of records at the beginning of a burst: one fits into a packet, so the client need not wait for others. */
+export const TLS_SMALL_RECORD_BYTES = 1400;
+/** The bytes of a burst that are sent in small records. */
+export const TLS_BURST_SMALL_BYTES: number = 64 * KIB;
+/** The pause after which a new burst begins. */
+export const TLS_BURST_PAUSE_MS = 1_000;
+/** The largest record (RFC 8446 §5.1). */
+export const TLS_RECORD_BYTES: number = 16 * KIB;
+/** The bytes that are encrypted before they are sent, in one call. */
+export const TLS_WRITE_BYTES_MAX: number = 128 * KIB;
+/** The bytes of a file that are read, encrypted and sent at a time. */
+export const TLS_FILE_BYTES_MAX: number = 128 * KIB;
+/** The bytes that TLS answers to records without data before a client has to take them. */
+export const TLS_CONTROL_BYTES_MAX: number = 16 * KIB;
+/** The time after which other keys encrypt new session tickets. Tickets are valid for as long again. */
+export const TLS_TICKET_KEY_MS: number = 12 * 3600 * 1000;
