@@ -5,6 +5,7 @@
 import config from "./deno.json" with { type: "json" };
 import { returnFreedMemory } from "./ffi/process/allocator.ts";
 import { SystemError } from "./ffi/libc/errno.ts";
+import { OpensslMissing } from "./ffi/openssl/openssl.ts";
 import { setNoNewPrivileges } from "./ffi/process/privileges.ts";
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE } from "./program/terminal/exit.ts";
 import { kindOfLaunch, readLaunchContext } from "./program/lifecycle/launch.ts";
@@ -89,7 +90,7 @@ if (import.meta.main) {
     await main(Deno.args);
   } catch (error) {
     if (error instanceof UsageError) fail(error.message, EXIT_USAGE);
-    if (error instanceof SystemError) fail(error.message, EXIT_FAILURE);
+    if (error instanceof SystemError || error instanceof OpensslMissing) fail(error.message, EXIT_FAILURE);
     if (error instanceof Deno.errors.NotCapable) {
       fail("the kernel is reached through FFI: start it with deno run --allow-ffi main.ts", EXIT_USAGE);
     }

@@ -155,7 +155,8 @@ function toRequest(request: HttpRequest, context: HandlerContext, forwarded: For
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
   );
   const authority = forwarded?.host ?? request.authority ?? hostOf(context);
-  const url = `${forwarded?.scheme ?? "http"}://${authority}${target.startsWith("/") ? "" : "/"}${target}`;
+  const own = context.serverName === null ? "http" : "https";
+  const url = `${forwarded?.scheme ?? own}://${authority}${target.startsWith("/") ? "" : "/"}${target}`;
   if (!URL.canParse(url)) throw new HttpError(400, `No URL: ${url}`);
   const made = new Request(url, init);
   REQUESTS.set(signal, made);

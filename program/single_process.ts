@@ -4,10 +4,13 @@
  * @module
  */
 import { keepMountTable } from "../ffi/file/mount_table.ts";
-import { giveUpLowPorts } from "../ffi/process/privileges.ts";
+import { forbidCoreDumps, giveUpLowPorts } from "../ffi/process/privileges.ts";
 import { isSecureExecution } from "../ffi/process/process.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
+import { loadCertificates } from "./setup/certificates.ts";
+import { Renewal } from "./setup/renewal.ts";
+import { decodeBase64, ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
 import { inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
@@ -40,6 +43,8 @@ export async function serveSingleProcess(
   const listening = () => sockets.listening.map(({ address }) => address);
   keepMountTable(); // a reload needs it, and the sandbox does not permit to open it
   const opened = await openSites(command, listening); // before binding: a mistake in a site leaves no socket file behind
+  const certificates = loadCertificates(command);
+  const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
   const [addresses, settings] = listeningOf(command, account);
   const manager = ServiceManager.connect();
@@ -47,7 +52,11 @@ export async function serveSingleProcess(
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
-  const { server, site } = prepare(command, opened, sockets.serving, logs);
+  const tls = certificates && {
+    certificates: certificates.certificates,
+    ticketSecret: decodeBase64(ticketSecret),
+  };
+  const { server, site } = prepare(command, opened, sockets.serving, logs, tls);
   if (adminSockets.length > 0) {
     server.listenAlso(adminService(adminSockets, {
       snapshots: () => [server.snapshot()],
@@ -59,7 +68,12 @@ export async function serveSingleProcess(
   const isSecure = isSecureExecution(); // a successor would ignore the environment that describes its launch
   const launcher = isConfined || isSecure ? null : new Launcher();
   const current = dropRoot(account, command, launchContext !== null); // the sandbox permits no look-up of names
+  if (certificates !== null) forbidCoreDumps();
   logs.open();
+  const renewal = certificates && new Renewal(command, certificates, server.reactor, {
+    apply: (next) => server.updateCertificates(next),
+    warn,
+  });
   const reload = new Reload(args, command, new RunningServer({ server, site }, isConfined), manager);
   if (launcher === null) giveUpLowPorts(); // only a successor could listen on further ones
   sandbox?.enter();
@@ -68,6 +82,7 @@ export async function serveSingleProcess(
     reactor: server.reactor,
     launch: launcher.successor,
     sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
+    ticketSecret: () => certificates === null ? undefined : ticketSecret,
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -85,6 +100,7 @@ export async function serveSingleProcess(
   handleSignals({
     drain,
     reload: () => {
+      renewal?.check(true);
       const run = () => void reload.run();
       if (upgrade === null) run();
       else upgrade.reload(run);
@@ -97,6 +113,7 @@ export async function serveSingleProcess(
     succeed: () => upgrade === null ? warn(isSecure ? NO_UPGRADE_SECURE : NO_UPGRADE) : upgrade.begin(),
   }, server.reactor);
   announce(command, { sockets, adminSockets, site: site?.site ?? null, account: current, sandbox });
+  renewal?.start();
   sayReady(launchContext, manager, server.reactor);
   await server.run();
   if (!hasSuccessor) sockets.removeFiles();

@@ -3,6 +3,7 @@
  * right to do: read the configuration again, and start programs. It serves no clients, but for the admin port's.
  * @module
  */
+import { forbidCoreDumps } from "../ffi/process/privileges.ts";
 import type { ReadConfig } from "./config/load_settings.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { HANG_PATIENCE_MS, HANG_PATIENCE_MS_MIN } from "../server/limits.ts";
@@ -13,6 +14,9 @@ import { Server } from "../server/server.ts";
 import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
+import { loadCertificates } from "./setup/certificates.ts";
+import { Renewal } from "./setup/renewal.ts";
+import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
@@ -48,12 +52,15 @@ export async function supervise(
   const count = workersOf(command);
   const site = await openSites(command); // so that a mistake is reported once, not by each worker
   site?.close();
+  const certificates = loadCertificates(command);
+  const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
   const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
   const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // only described here: the workers enter theirs
   sandbox?.discard();
   const current = dropRoot(account, command, launchContext !== null);
+  if (certificates !== null) forbidCoreDumps();
   const logs = new Logs(command);
   logs.openErrors();
   const admin = adminSockets.length === 0 ? null : new Server({
@@ -75,7 +82,15 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const workerPool = new WorkerPool(supervisor, sockets);
+  const renewal = certificates && new Renewal(command, certificates, reactor, {
+    apply: (next) => supervisor.renew(next),
+    warn,
+  });
+  const workerPool = new WorkerPool(
+    supervisor,
+    sockets,
+    () => renewal && { certificates: renewal.current.certificates, ticketSecret },
+  );
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {
@@ -91,6 +106,7 @@ export async function supervise(
     reactor,
     launch: launcher.successor,
     sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
+    ticketSecret: () => certificates === null ? undefined : ticketSecret,
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -109,7 +125,10 @@ export async function supervise(
   handleSignals({
     drain,
     abort: () => supervisor.kill(),
-    reload: () => upgrade.reload(() => void reload.run()),
+    reload: () => {
+      renewal?.check(true);
+      upgrade.reload(() => void reload.run());
+    },
     reopenLogs: () => {
       logs.reopenErrors();
       reactor.post(() => supervisor.reopenLogs());
@@ -133,6 +152,7 @@ export async function supervise(
       sandbox,
       workers: supervisor.pids,
     });
+    renewal?.start();
     sayReady(launchContext, manager, reactor);
   }
   await running;

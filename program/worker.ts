@@ -3,6 +3,8 @@
  * before it started the worker, and prints the greeting.
  * @module
  */
+import { forbidCoreDumps } from "../ffi/process/privileges.ts";
+import { decodeBase64 } from "./lifecycle/ticket_secret.ts";
 import type { CommandLine } from "./config/settings/settings.ts";
 import type { WorkerConfiguration } from "./workers/messages.ts";
 import { followSupervisor } from "./workers/supervisor_link.ts";
@@ -29,7 +31,12 @@ export async function serveAsWorker(
   let say = (line: string): void => void early.push(line);
   const early: string[] = [];
   const opened = await openSites(command, () => sockets.map(({ address }) => address), (line) => say(line));
-  const { server } = prepare(command, opened, sockets, logs);
+  const { tls } = configuration;
+  const material = tls === null
+    ? null
+    : { certificates: tls.certificates, ticketSecret: decodeBase64(tls.ticketSecret) };
+  if (tls !== null) forbidCoreDumps();
+  const { server } = prepare(command, opened, sockets, logs, material);
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(() => {
     server.reactor.post(() => link.send({ kind: "leaving" }));
@@ -41,6 +48,7 @@ export async function serveAsWorker(
       server.reopenLog();
       logs.reopenErrors();
     },
+    renew: (certificates) => server.updateCertificates(certificates),
     snapshot: () => server.snapshot(),
   });
   say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // logged once for all workers

@@ -6,7 +6,7 @@ import { formatAddress, type SocketAddress } from "../ffi/socket/socket.ts";
 import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
 import { checkKinds, FUNCTION, type Kind } from "./embedder/option_kinds.ts";
 import { Server } from "./server.ts";
-import { isSecureAddress } from "./listen/address.ts";
+import { schemeOf } from "./listen/address.ts";
 import type { TlsCertificate } from "./tls_options.ts";
 import {
   checkOptions,
@@ -115,7 +115,7 @@ export function serve(options: ServeOptions): ServerHandle;
 export function serve(options: ServerOptions & AnySettings): ServerHandle<AnyAddress> {
   checkOptions(options);
   checkKinds(options, { onListen: FUNCTION, signal: SIGNAL });
-  const { signal, onListen = () => addrs.forEach((addr, i) => announce(addr, schemeOf(options, i))) } =
+  const { signal, onListen = () => addrs.forEach((addr, i) => announce(addr, schemeAt(options, i))) } =
     options;
   signal?.throwIfAborted();
   const server = new Server(
@@ -158,12 +158,11 @@ function addressOf({ address, port }: SocketAddress): AnyAddress {
 }
 
 /** Returns the scheme of the address with the number `index`; null for a server that does not speak HTTP. */
-function schemeOf(options: ServerOptions, index: number): string | null {
+function schemeAt(options: ServerOptions, index: number): string | null {
   if (!("handler" in options)) return null;
-  const isSecure = options.sockets === undefined
-    ? isSecureAddress(listenAddressesOf(options)[index]!, options.tls !== undefined)
-    : options.sockets[index]!.isSecure === true;
-  return isSecure ? "https" : "http";
+  const { sockets } = options;
+  if (sockets !== undefined) return sockets[index]!.scheme ?? "http";
+  return schemeOf(listenAddressesOf(options)[index]!, options.tls !== undefined);
 }
 
 function announce(listening: AnyAddress, scheme: string | null): void {

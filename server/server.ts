@@ -7,6 +7,7 @@ import type { SocketAddress } from "../ffi/socket/socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
 import { describeError, describeRefusal, guardedReporter, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
+import type { Handler } from "./connection/handler.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
@@ -40,6 +41,11 @@ import { Buffers } from "./connection/buffers.ts";
 
 /** The longest delay of a timer in milliseconds. */
 const TIMER_MS_MAX = 0x7fff_ffff;
+
+/** Returns the port of the first socket for HTTPS. */
+function securePort(sockets: readonly ListeningSocket[]): number | null {
+  return sockets.find(({ scheme }) => scheme === "https")?.address.port ?? null;
+}
 
 function noHandler(): never {
   throw new TypeError("This server has no handler");
@@ -129,9 +135,10 @@ export class Server {
         reactor,
         transport: tls?.transport ?? socketTransport,
         tls: tls?.transport ?? null,
-        onPlainHttp: (request) => tls!.answerPlain(request),
+        onPlainHttp: (request, isExpected) =>
+          tls!.answerPlain(request, isExpected ? securePort(sockets) : null),
         buffers,
-        handler: "handler" in options ? options.handler : noHandler,
+        handler: this.#guard("handler" in options ? options.handler : noHandler),
         limits,
         addressLimits: AddressLimits.for(limits, this.#networkOf),
         keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
@@ -274,7 +281,7 @@ export class Server {
     const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
       const context = this.#context;
-      if (handler !== undefined) context.handler = handler;
+      if (handler !== undefined) context.handler = this.#guard(handler);
       if (!isSameForAddresses(limits, context.limits)) {
         context.addressLimits = AddressLimits.for(limits, this.#networkOf);
       }
@@ -308,6 +315,10 @@ export class Server {
   /** Ends at once. Responses that are being sent are cut off. */
   stop(): void {
     this.#reactor.stop();
+  }
+
+  #guard(handler: Handler): Handler {
+    return this.#tls?.guard(handler) ?? handler;
   }
 
   /** Reports an error, at most once a second, because its cause tends to recur at once. */

@@ -9,7 +9,13 @@ import { describeKind } from "../ffi/libc/bytes.ts";
 import type { Coroutine } from "./coroutine/coroutine.ts";
 import { Expected } from "./usage_error.ts";
 import type { Handler } from "./connection/handler.ts";
-import { EVERY_IPV4, type ListenAddress, readListenAddress, readUnixPath } from "./listen/address.ts";
+import {
+  EVERY_IPV4,
+  type ListenAddress,
+  readListenAddress,
+  readUnixPath,
+  schemeOf,
+} from "./listen/address.ts";
 import { SOCKET_MODE } from "../ffi/socket/unix_socket.ts";
 import { LISTEN_BACKLOG } from "./limits.ts";
 import { type ListeningSocket, openListeners } from "./listen/open.ts";
@@ -221,13 +227,10 @@ export function speaksHttp(options: Served): boolean {
  */
 export function openSockets(options: ServerOptions): ListeningSocket[] {
   const { backlog = LISTEN_BACKLOG, socketMode: mode = SOCKET_MODE } = options;
-  const [sockets] = openListeners(listenAddressesOf(options), {
-    backlog,
-    mode,
-    deferAccept: speaksSecond(options),
-    hasTls: options.tls !== undefined,
-  });
-  return sockets!;
+  const addresses = listenAddressesOf(options);
+  const [sockets] = openListeners(addresses, { backlog, mode, deferAccept: speaksSecond(options) });
+  const hasTls = options.tls !== undefined;
+  return sockets!.map((socket, i) => ({ ...socket, scheme: schemeOf(addresses[i]!, hasTls) }));
 }
 
 /** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */

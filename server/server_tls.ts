@@ -5,7 +5,8 @@
 import type { Certificate, CertificateFacts } from "../ffi/openssl/certificate.ts";
 import { loadOpenssl } from "../ffi/openssl/openssl.ts";
 import type { TlsProfile } from "../ffi/openssl/server_context.ts";
-import { ERROR_FIELDS } from "./exchange/error_response.ts";
+import type { Handler } from "./connection/handler.ts";
+import { ERROR_FIELDS, errorResponse } from "./exchange/error_response.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { encodeLocation, HttpResponse } from "./http/response.ts";
@@ -17,12 +18,20 @@ import { Tls } from "./transport/tls.ts";
 import { type ServerOptions, speaksHttp } from "./server_options.ts";
 import {
   CertificateError,
+  factsOf,
   listOfCertificates,
   readCertificates,
   type TlsCertificate,
 } from "./tls_options.ts";
 
 const HTTPS_PORT = 443;
+const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
+
+/** Returns the host of an authority in lower case, an IPv6 address without its brackets. */
+function hostOf(authority: string): string {
+  return (AUTHORITY.exec(authority)?.[1] ?? "").toLowerCase().replace(/^\[(.*)\]$/, "$1");
+}
+
 const PLAIN_REFUSED = "This address is for HTTPS: it begins with https://\n";
 
 /** How a server speaks TLS. */
@@ -84,12 +93,27 @@ export class ServerTls {
   #use(certificates: readonly Certificate[]): void {
     try {
       this.#handshakes.use(new Certificates(this.#profile, certificates));
-      this.#facts = certificates.map(({ leaf: _, others: __, key: ___, free: ____, ...facts }) => facts);
     } catch (error) {
       throw new CertificateError(`A certificate cannot be used: ${(error as Error).message}`);
     } finally {
-      for (const certificate of certificates) certificate.free(); // the contexts have what they need
+      this.#facts = factsOf(certificates); // frees them: the contexts have what they need
     }
+  }
+
+  /**
+   * Returns `handler`, such that a request for a host of another certificate than that of its connection is refused (RFC
+   * 9110 §15.5.20).
+   */
+  guard(handler: Handler): Handler {
+    if (this.#given.length === 1) return handler;
+    const guarded: Handler = (request, context) => {
+      const { serverName } = context;
+      const host = hostOf(request.authority ?? "");
+      const isOurs = serverName === null || serverName === "" ||
+        this.#handshakes.certificates.isSameFor(serverName, host);
+      return isOurs ? handler(request, context) : errorResponse(421);
+    };
+    return Object.assign(guarded, { ignoresBodies: handler.ignoresBodies === true });
   }
 
   /**
@@ -97,9 +121,8 @@ export class ServerTls {
    * the redirect; by default the one that the request names. Other hosts are not led anywhere.
    */
   answerPlain(request: HttpRequest, port: number | null = null): HttpResponse {
-    const [, host = "", ownPort = ""] = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/.exec(request.authority ?? "") ?? [];
-    const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
-    if (request.targetForm === "asterisk" || !this.#handshakes.certificates.has(name)) {
+    const [, host = "", ownPort = ""] = AUTHORITY.exec(request.authority ?? "") ?? [];
+    if (request.targetForm === "asterisk" || !this.#handshakes.certificates.has(hostOf(host))) {
       return new HttpResponse(400, ERROR_FIELDS, encodeUtf8(PLAIN_REFUSED), true);
     }
     const shownPort = port === null ? ownPort : port === HTTPS_PORT ? "" : `:${port}`;

@@ -4,7 +4,13 @@
  */
 import { readTextFile } from "../ffi/file/text_file.ts";
 import { SystemError } from "../ffi/libc/errno.ts";
-import { type Certificate, KeyError, PemError, readCertificate } from "../ffi/openssl/certificate.ts";
+import {
+  type Certificate,
+  type CertificateFacts,
+  KeyError,
+  PemError,
+  readCertificate,
+} from "../ffi/openssl/certificate.ts";
 import { TLS_PROFILES, type TlsProfile } from "../ffi/openssl/server_context.ts";
 import { type Kind, type Kinds, objectOf, oneOf } from "./embedder/option_kinds.ts";
 import { TLS_FILE_TEXT_BYTES_MAX } from "./tls_limits.ts";
@@ -16,6 +22,12 @@ export interface TlsCertificate {
   readonly cert: string;
   /** The private key. Default: it is in `cert`, too. */
   readonly key?: string;
+}
+
+/** A certificate whose texts were read from files. */
+export interface NamedCertificate extends TlsCertificate {
+  /** The paths of the files, for messages. */
+  readonly names: { readonly cert: string; readonly key: string };
 }
 
 /** The settings of TLS beside the certificates. */
@@ -85,33 +97,49 @@ export function readCertificates(given: readonly TlsCertificate[]): Certificate[
   }
 }
 
-function readOne({ cert, key = cert }: TlsCertificate): Certificate {
-  const certificatePem = pemOf(cert, "certificate");
-  const keyPem = key === cert ? certificatePem : pemOf(key, "key");
+/** Frees the certificates, and returns what they say. */
+export function factsOf(certificates: readonly Certificate[]): CertificateFacts[] {
+  return certificates.map(({ leaf: _, others: __, key: ___, free, ...facts }) => {
+    free();
+    return facts;
+  });
+}
+
+function readOne(given: TlsCertificate | NamedCertificate): Certificate {
+  const { cert, key = cert } = given;
+  const names = "names" in given
+    ? given.names
+    : { cert: nameOf(cert, "certificate"), key: nameOf(key, "key") };
+  const isRead = "names" in given;
+  const certificatePem = pemOf(cert, "certificate", isRead);
+  const keyPem = key === cert ? certificatePem : pemOf(key, "key", isRead);
   try {
     return readCertificate(certificatePem, keyPem);
   } catch (error) {
     if (!(error instanceof PemError)) throw error;
-    const [name, other] = error instanceof KeyError ? [nameOf(key, "key"), nameOf(cert, "certificate")] : [
-      nameOf(cert, "certificate"),
-      "",
-    ];
-    const than = error.message.endsWith("another certificate") ? ` than ${other}` : "";
-    throw new CertificateError(`${name} ${error.message}${than}`);
+    if (!(error instanceof KeyError)) throw new CertificateError(`${names.cert} ${error.message}`);
+    const than = error.message.endsWith("another certificate") ? ` than ${names.cert}` : "";
+    throw new CertificateError(`${names.key} ${error.message}${than}`);
   } finally {
     keyPem.fill(0); // the garbage collector would leave it in memory
   }
 }
 
-/** Returns how messages name what was given: by its path, or by what it is. */
-export function nameOf(given: string, what: "certificate" | "key"): string {
-  return given.includes(TEXT) ? `The text of the ${what}` : given;
+/** Returns how messages name what was given: by its path, or by what it is. A text could be a key, so none is shown. */
+function nameOf(given: string, what: "certificate" | "key"): string {
+  return isText(given) ? `The text of the ${what}` : given;
 }
 
-function pemOf(given: string, what: "certificate" | "key"): Uint8Array<ArrayBuffer> {
-  if (given.includes(TEXT)) return new TextEncoder().encode(given) as Uint8Array<ArrayBuffer>;
+/** Returns true unless `given` is a path, which has no line end. */
+function isText(given: string): boolean {
+  return given.includes("\n") || given.includes(TEXT);
+}
+
+function pemOf(given: string, what: "certificate" | "key", isRead: boolean): Uint8Array<ArrayBuffer> {
+  const encode = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>; // never shared
+  if (isRead || isText(given)) return encode(given);
   try {
-    return new TextEncoder().encode(readTextFile(given, TLS_FILE_TEXT_BYTES_MAX)) as Uint8Array<ArrayBuffer>;
+    return encode(readTextFile(given, TLS_FILE_TEXT_BYTES_MAX));
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new CertificateError(`The ${what} cannot be read: ${error.message}`);

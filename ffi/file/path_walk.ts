@@ -4,7 +4,7 @@
  * Source: path_resolution(7), readlinkat(2).
  * @module
  */
-import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "../libc/constants.ts";
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../libc/constants.ts";
 import { ELOOP, orThrow, SystemError } from "../libc/errno.ts";
 import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
@@ -119,6 +119,12 @@ export function leadsOutOfWorkingDirectory(path: string): boolean {
 export function openPath(path: string): number {
   loadLibc();
   return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0));
+}
+
+/** Does the same as {@linkcode openPath}, but opens a symbolic link itself. */
+export function openLink(path: string): number {
+  loadLibc();
+  return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
 }
 
 /**

@@ -242,6 +242,7 @@ export const SEEK_SET = 0;
 export const X_OK = 1;
 export const W_OK = 2;
 export const R_OK = 4;
+export const PR_SET_DUMPABLE = 4;
 export const PR_SET_NO_NEW_PRIVS = 38;
 
 // capabilities(7), capget(2)

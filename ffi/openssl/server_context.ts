@@ -53,12 +53,22 @@ const CTRL = {
 } as const;
 const MODE = { autoRetry: 4n, releaseBuffers: 16n } as const;
 
-/** The groups that the library offers, once a context was made. */
-let groupsInUse: readonly string[] = [];
+/** The groups of {@linkcode supportedGroups}, once they are known. */
+let known: readonly string[] | null = null;
 
-/** Returns the groups of key exchange that are offered, in order of preference. */
-export function groupsOf(): readonly string[] {
-  return groupsInUse;
+/** Returns the groups of key exchange that clients are offered with this library, in order of preference. */
+export function supportedGroups(): readonly string[] {
+  if (known !== null) return known;
+  loadOpenssl();
+  const context = present(ssl.SSL_CTX_new(ssl.TLS_server_method()), "SSL_CTX_new");
+  known = GROUPS.find((names) => setGroups(context, names)) ?? [];
+  ssl.SSL_CTX_free(context);
+  crypto.ERR_clear_error(); // of groups that it does not know
+  return known;
+}
+
+function setGroups(context: Pointer, names: readonly string[]): boolean {
+  return ssl.SSL_CTX_ctrl(context, CTRL.setGroups, 0n, cString(names.join(":"))) === 1n;
 }
 
 /** An SSL_CTX. */
@@ -96,16 +106,12 @@ export class ServerContext {
 
   #configure(profile: TlsProfile): void {
     const { pointer } = this;
-    const set = (command: number, value: bigint, text: Uint8Array<ArrayBuffer> | null = null) =>
-      ssl.SSL_CTX_ctrl(pointer, command, value, text);
+    const set = (command: number, value: bigint) => ssl.SSL_CTX_ctrl(pointer, command, value, null);
     set(CTRL.setMinVersion, profile === "modern" ? TLS1_3 : TLS1_2);
     set(CTRL.setMaxVersion, TLS1_3);
     if (ssl.SSL_CTX_set_cipher_list(pointer, cString(CIPHERS)) !== 1) throw failed();
     if (ssl.SSL_CTX_set_ciphersuites(pointer, cString(SUITES)) !== 1) throw failed();
-    const groups = GROUPS.find((names) => set(CTRL.setGroups, 0n, cString(names.join(":"))) === 1n);
-    if (groups === undefined) throw failed();
-    groupsInUse = groups;
-    crypto.ERR_clear_error(); // of groups that this library does not know
+    if (!setGroups(pointer, supportedGroups())) throw failed();
     ssl.SSL_CTX_set_options(pointer, OPTIONS);
     // Without AUTO_RETRY a read returns at the latest when the bytes of one recv are used up, however many records
     // without data a client sends.

@@ -15,6 +15,7 @@ import {
   PR_CAP_AMBIENT_IS_SET,
   PR_CAP_AMBIENT_LOWER,
   PR_CAP_AMBIENT_RAISE,
+  PR_SET_DUMPABLE,
   PR_SET_NO_NEW_PRIVS,
   X_OK,
 } from "../libc/constants.ts";
@@ -83,6 +84,15 @@ export function setGroupIds(gid: number): number {
 export function setUserIds(uid: number): number {
   loadLibc();
   return result(libc.setresuid(uid, uid, uid));
+}
+
+/**
+ * Makes the kernel write no core dump of this process, and lets no other process of its user read its memory: it has
+ * private keys in it. To be called after the user was changed, which would undo it.
+ */
+export function forbidCoreDumps(): void {
+  loadLibc();
+  libc.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n);
 }
 
 /**

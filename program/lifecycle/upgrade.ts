@@ -21,6 +21,8 @@ export interface Predecessor {
   readonly reactor: Reactor;
   readonly launch: Launch;
   sockets(): readonly InheritedSocket[];
+  /** Returns what the keys of session tickets are made of, in base64; undefined without TLS. */
+  ticketSecret(): string | undefined;
   /** Called when the successor, process `pid`, serves. This program may end then. */
   succeeded(pid: number): void;
   warn(message: string): void;
@@ -73,7 +75,12 @@ export class UpgradeAttempts {
       this.#reload = null;
       if (!this.#isCancelled) warn(`The new program ${why}: this one keeps running`);
     };
-    const message: Upgrade = { kind: "succession", sockets: this.#predecessor.sockets() };
+    const ticketSecret = this.#predecessor.ticketSecret();
+    const message: Upgrade = {
+      kind: "succession",
+      sockets: this.#predecessor.sockets(),
+      ...ticketSecret === undefined ? {} : { ticketSecret },
+    };
     try {
       this.#isTrying = true;
       const successor = this.#successor = new ChildProcess(message, launch, reactor, {

@@ -7,7 +7,7 @@ import type { CommandLine } from "../config/settings/settings.ts";
 import { Expected, UsageError } from "../../server/usage_error.ts";
 import { formatMode } from "../config/settings/program_kinds.ts";
 import { EXPECTED_ADDRESS } from "../../server/listen/address.ts";
-import { formatListenAddress, readUnixPath } from "../../server/listen/address.ts";
+import { formatListenAddress, readUnixPath, socketNameOf } from "../../server/listen/address.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import { wildcardFamilies } from "./reachable.ts";
 import type { Sockets } from "./sockets.ts";
@@ -18,6 +18,7 @@ export function checkAddresses(command: CommandLine): void {
   if (!isIpAddress(host)) {
     throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
   }
+  checkTaken(command);
   for (const address of addresses) {
     const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
     const bad = (expected: string) =>
@@ -35,6 +36,19 @@ export function checkAddresses(command: CommandLine): void {
       throw error;
     }
   }
+}
+
+/** Checks that each address is listened on in one way. @throws {UsageError} */
+function checkTaken({ addresses, redirectHttp }: CommandLine): void {
+  const taken = new Map(addresses.map((address) => [socketNameOf(address), formatListenAddress(address)]));
+  const redirect = redirectHttp === null ? [] : [{ ...redirectHttp, scheme: "redirect" } as const];
+  const twice = [...addresses, ...redirect].find((address) => {
+    const other = taken.get(socketNameOf(address));
+    return other !== undefined && other !== formatListenAddress(address);
+  });
+  if (twice === undefined) return;
+  const written = twice === redirect[0] ? "--redirect-http" : `"${formatListenAddress(twice)}"`;
+  throw new UsageError(`Bad address ${written}: ${taken.get(socketNameOf(twice))} listens there, too`);
 }
 
 /** Describes each socket for `--verbose`, one string per socket. */

@@ -9,7 +9,8 @@
  */
 import { close } from "../../ffi/socket/socket.ts";
 import { activatedListeners } from "./activation.ts";
-import { type ListenAddress, socketNameOf } from "../../server/listen/address.ts";
+import { UNIX_PREFIX } from "../../ffi/socket/socket_address.ts";
+import { type ListenAddress, type Scheme, socketNameOf } from "../../server/listen/address.ts";
 import {
   closeListeners,
   inheritListener,
@@ -20,6 +21,11 @@ import {
 } from "../../server/listen/open.ts";
 import type { InheritedSocket } from "./inherited_socket.ts";
 import { withPortAdvice } from "./port_advice.ts";
+
+/** How to listen, and what clients speak on a socket with a name. */
+export interface SocketSettings extends ListenSettings {
+  schemeOf(name: string): Scheme;
+}
 
 /** The name in place of an address for sockets that systemd opened. */
 const ACTIVATED = "systemd";
@@ -46,16 +52,26 @@ export class Sockets {
    */
   static open(
     addresses: readonly ListenAddress[],
-    settings: ListenSettings,
+    settings: SocketSettings,
     copies: number,
     inherited: readonly InheritedSocket[],
   ): Sockets {
     const handedOver = inherited.length === 0 ? activatedListeners(copies > 1, settings) : [];
-    if (handedOver.length > 0) return new Sockets([{ name: ACTIVATED, sockets: handedOver }]);
+    const { schemeOf } = settings;
+    if (handedOver.length > 0) {
+      return new Sockets([{
+        name: ACTIVATED,
+        sockets: handedOver.map((one) => withScheme(one, ACTIVATED, schemeOf)),
+      }]);
+    }
     const ours = inherited.filter(({ isAdmin }) => isAdmin !== true);
     const taken = ours.map((socket) => ({
       ...socket,
-      listening: inheritListener(socket.fd, socket.isShared, settings, socket.file ?? null),
+      listening: withScheme(
+        inheritListener(socket.fd, socket.isShared, settings, socket.file ?? null),
+        socket.name,
+        schemeOf,
+      ),
     }));
     const of = (name: string) =>
       taken.filter((socket) => socket.name === name).map((socket) => socket.listening);
@@ -68,7 +84,7 @@ export class Sockets {
    * Returns the sockets for other addresses. Addresses that are already listened on keep their sockets.
    * @throws {SystemError} when a socket cannot be opened
    */
-  reopen(addresses: readonly ListenAddress[], settings: ListenSettings, copies: number): Sockets {
+  reopen(addresses: readonly ListenAddress[], settings: SocketSettings, copies: number): Sockets {
     if (this.isActivated) return this;
     const of = (name: string) => this.#bound.find((bound) => bound.name === name)?.sockets ?? [];
     return new Sockets(bind(addresses, settings, copies, of));
@@ -139,15 +155,26 @@ export class Sockets {
 /** Returns inherited sockets in the form that a server takes. */
 export function asListening(
   sockets: readonly InheritedSocket[],
-  settings: ListenSettings,
+  settings: SocketSettings,
 ): ListeningSocket[] {
-  return sockets.map(({ fd, isShared }) => inheritListener(fd, isShared, settings));
+  return sockets.map(({ fd, name, isShared }) =>
+    withScheme(inheritListener(fd, isShared, settings), name, settings.schemeOf)
+  );
+}
+
+function withScheme(
+  socket: ListeningSocket,
+  name: string,
+  schemeOf: SocketSettings["schemeOf"],
+): ListeningSocket {
+  const isUnix = socket.address.address.startsWith(UNIX_PREFIX);
+  return { ...socket, scheme: isUnix ? "http" : schemeOf(name) };
 }
 
 /** Returns the sockets of all addresses, existing or newly opened. Opens all of the missing ones or none. */
 function bind(
   addresses: readonly ListenAddress[],
-  settings: ListenSettings,
+  settings: SocketSettings,
   copies: number,
   existing: (name: string) => readonly ListeningSocket[],
 ): Bound[] {
@@ -163,5 +190,8 @@ function bind(
     const opened = new Map(lists.map((list) => [list[i]!.fd, list[i]!])); // a shared socket is in every list
     return [name, [...opened.values()]];
   }));
-  return bound.map(({ name, sockets }) => ({ name, sockets: fresh.get(name) ?? sockets }));
+  return bound.map(({ name, sockets }) => ({
+    name,
+    sockets: (fresh.get(name) ?? sockets).map((socket) => withScheme(socket, name, settings.schemeOf)),
+  }));
 }

@@ -30,10 +30,16 @@ export class Sandbox {
   /**
    * Collects what may be accessed. `roots` are the directories that are served. `config` is the configuration file,
    * which a reload reads again: files of its directory can be read, but not listed. `logs` are the files that are
-   * written.
+   * written. `certificates` are the files of certificates and keys, which are read again when they change: all of their
+   * directories can be read.
    * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
    */
-  constructor(roots: readonly string[], config: string | null = null, logs: readonly string[] = []) {
+  constructor(
+    roots: readonly string[],
+    config: string | null = null,
+    logs: readonly string[] = [],
+    certificates: readonly string[] = [],
+  ) {
     this.#abi = landlockAbi();
     if (this.#abi < 0) return;
     const rules = this.#rules = new Ruleset(this.#abi);
@@ -41,7 +47,7 @@ export class Sandbox {
       // Each descriptor is closed before the next is opened, because there may be more roots than descriptors.
       if (config !== null) withOpen(openPath(directoryOf(config)), (fd) => rules.allowReading(fd));
       this.#logPaths = outermost(logs.flatMap((log) => this.#allowLog(rules, log)));
-      this.#paths = outermost(this.#allowRoots(rules, new Set(roots)));
+      this.#paths = outermost(this.#allowRoots(rules, new Set([...roots, ...certificates.map(directoryOf)])));
     } catch (error) {
       rules.close();
       throw error;

@@ -77,7 +77,10 @@ export function announce(
 function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHttp: boolean): void {
   const places = new Map(sockets.map((socket) => [socket.name, socket])); // workers' sockets share a name
   const lines = Array.from(places.values()).flatMap((socket) => {
-    const shown = (where: string) => speaksHttp && !where.startsWith("unix:") ? `http://${where}/` : where;
+    if (socket.scheme === "redirect") return [];
+    const { scheme = "http" } = socket;
+    const shown = (where: string) =>
+      speaksHttp && !where.startsWith("unix:") ? `${scheme}://${where}/` : where;
     const elsewhere = reachableElsewhere(socket).map((where) => `${what} on the network at ${shown(where)}`);
     return [`${what} at ${shown(reachableHere(socket))}`, ...elsewhere];
   });

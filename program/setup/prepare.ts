@@ -7,14 +7,18 @@ import { keepUsageReadable } from "../../ffi/process/usage.ts";
 import type { StaticHandler } from "../../handlers/static.ts";
 import { served } from "../../handlers/mod.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
-import type { ListenAddress } from "../../server/listen/address.ts";
-import type { ListeningSocket, ListenSettings } from "../../server/listen/open.ts";
+import { type ListenAddress, schemeOf, socketNameOf } from "../../server/listen/address.ts";
+import type { SocketSettings } from "../listening/sockets.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
+import type { ListeningSocket } from "../../server/listen/open.ts";
 import { becomeUser, currentAccount, resolveAccount, unreachable } from "../security/privileges.ts";
 import { Sandbox } from "../security/sandbox.ts";
 import { Server } from "../../server/server.ts";
 import { limitsOf } from "../../server/server_limits.ts";
 import { speaksSecond } from "../../server/server_options.ts";
 import { judgeAt } from "../config/config_place.ts";
+import { certificateFilesOf } from "./certificates.ts";
+import { wayOf } from "./renewal.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
 import { printer, warn } from "../terminal/output.ts";
 import { CurrentSite, rootsOf } from "./sites.ts";
@@ -30,18 +34,29 @@ export interface Prepared {
 export function listeningOf(
   command: CommandLine,
   owner: Account | null,
-): [readonly ListenAddress[], ListenSettings] {
-  const { addresses, backlog, socketMode: mode } = command;
+): [readonly ListenAddress[], SocketSettings] {
+  const { backlog, socketMode: mode, redirectHttp, tlsCert } = command;
+  const addresses = [...command.addresses];
+  if (redirectHttp !== null) addresses.push({ ...redirectHttp, scheme: "redirect" });
+  const schemes = new Map(addresses.map((one) => [socketNameOf(one), schemeOf(one, tlsCert.length > 0)]));
+  const usual = tlsCert.length > 0 ? "https" : "http"; // of the sockets that systemd has opened
   const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
-  return [addresses, { backlog, deferAccept, mode, owner }];
+  return [addresses, { backlog, deferAccept, mode, owner, schemeOf: (name) => schemes.get(name) ?? usual }];
 }
 
 function noHandler(): never {
   throw new TypeError("Nothing is served yet");
 }
 
+/** What a server needs for TLS. */
+export interface TlsMaterial {
+  readonly certificates: readonly NamedCertificate[];
+  /** What the keys of session tickets are made of. */
+  readonly ticketSecret: Uint8Array;
+}
+
 /**
- * Makes the server. `opened` are the sites; null when another handler serves.
+ * Makes the server. `opened` are the sites; null when another handler serves. `tls` is null without certificates.
  * @throws {SystemError} when it cannot be made
  */
 export function prepare(
@@ -49,6 +64,7 @@ export function prepare(
   opened: StaticHandler | null,
   sockets: readonly ListeningSocket[],
   logs: Logs,
+  tls: TlsMaterial | null,
 ): Prepared {
   const { poller, keepAlive, handler, coroutine } = command;
   if (command.admin !== null) keepUsageReadable(); // the sandbox would not let it be opened later
@@ -67,6 +83,11 @@ export function prepare(
     proxyProtocol: command.proxyProtocol,
     measureLatency: command.admin !== null,
     onError: warn,
+    ...tls === null ? {} : {
+      tls: tls.certificates,
+      tlsProfile: command.tlsProfile,
+      tlsTicketSecret: tls.ticketSecret,
+    },
   });
   return { server, site };
 }
@@ -94,10 +115,17 @@ export function accountOf(command: CommandLine): Account | null {
   return user === null ? null : judgeAt(command, ["user"], () => resolveAccount(user));
 }
 
+/** The directories that hold the files of certificates, those of links included; without workers, which read no such file. */
+function certificateDirectoriesOf(command: CommandLine): string[] {
+  return command.workers === 0 ? certificateFilesOf(command).flatMap(wayOf) : [];
+}
+
 /**
  * Builds the sandbox, or returns null when it is switched off. To be called before root is given up.
  * @throws {SystemError} for a root that cannot be followed
  */
 export function sandboxOf(command: CommandLine): Sandbox | null {
-  return command.sandbox ? new Sandbox(rootsOf(command), command.config, logPathsOf(command)) : null;
+  return command.sandbox
+    ? new Sandbox(rootsOf(command), command.config, logPathsOf(command), certificateDirectoriesOf(command))
+    : null;
 }

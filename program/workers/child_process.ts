@@ -12,6 +12,7 @@ import {
   START_PATIENCE_MS,
   WORKER_LINE_CHARACTERS_MAX,
 } from "../../server/limits.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
@@ -123,6 +124,10 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
 
   reopenLogs(): void {
     this.#channel.send({ kind: "reopen" });
+  }
+
+  renew(certificates: readonly NamedCertificate[]): void {
+    this.#channel.send({ kind: "certificates", certificates });
   }
 
   /** Asks for a snapshot. Fulfilled when it arrived, or when the child ended. */

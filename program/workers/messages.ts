@@ -3,6 +3,7 @@
  * @module
  */
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 
 /** The first message to a worker, with all that it has to know of its supervisor. */
@@ -13,13 +14,24 @@ export interface WorkerConfiguration {
   /** The listening sockets of the worker. */
   readonly sockets: readonly InheritedSocket[];
   /** The configuration file as the supervisor read it; null when there is none. */
+  /** The certificates, which the worker may not be permitted to read; null without TLS. */
+  readonly tls: TlsForWorkers | null;
   readonly config: { readonly path: string; readonly text: string; readonly isNamed: boolean } | null;
+}
+
+/** What workers need for TLS. */
+export interface TlsForWorkers {
+  readonly certificates: readonly NamedCertificate[];
+  /** What the keys of session tickets are made of, in base64. */
+  readonly ticketSecret: string;
 }
 
 /** The first message to a program's successor. Programs of earlier versions send it, so its words do not change. */
 export interface Upgrade {
   readonly kind: "succession";
   readonly sockets: readonly InheritedSocket[];
+  /** What the keys of session tickets are made of, in base64; missing without TLS. */
+  readonly ticketSecret?: string;
 }
 
 /** A message to a worker. */
@@ -27,6 +39,10 @@ export type Command =
   | WorkerConfiguration
   | Upgrade
   | { /** Accept no more clients, finish the requests in progress, end. */ readonly kind: "drain" }
+  | {
+    /** Serve these certificates from now on. */ readonly kind: "certificates";
+    readonly certificates: readonly NamedCertificate[];
+  }
   | { /** Open the logs again, which were renamed. */ readonly kind: "reopen" }
   | { /** Send a snapshot. */ readonly kind: "snapshot" }
   | { /** Send a pong. */ readonly kind: "ping" };

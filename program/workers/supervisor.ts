@@ -16,6 +16,7 @@ import {
 } from "../../server/limits.ts";
 import { addCounters } from "../../server/metrics/merge_snapshots.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -41,7 +42,7 @@ export type Outcome = Ended | null;
 
 /** The place of a worker and of its replacements. */
 interface WorkerSlot {
-  readonly configuration: WorkerConfiguration;
+  configuration: WorkerConfiguration;
   readonly backoff: RestartBackoff;
   /** Null while a replacement is delayed. */
   worker: Worker | null;
@@ -62,6 +63,8 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   readonly #leaving = new Set<Worker>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isDraining = false;
+  /** The certificates of the last renewal; null before the first. */
+  #certificates: readonly NamedCertificate[] | null = null;
   #whenEmpty: (() => void) | null = null;
   /** The counters of ended workers, by index. */
   readonly #departed = new Map<number, Snapshot>();
@@ -136,6 +139,16 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     for (const worker of this.#all()) worker.kill();
   }
 
+  /** Has all workers, and those that replace them, serve `certificates` from now on. */
+  renew(certificates: readonly NamedCertificate[]): void {
+    for (const slot of this.#slots) {
+      const { tls } = slot.configuration;
+      if (tls !== null) slot.configuration = { ...slot.configuration, tls: { ...tls, certificates } };
+    }
+    this.#certificates = certificates;
+    for (const worker of this.#all()) if (worker.wasReady) worker.renew(certificates);
+  }
+
   /** Has all workers open their logs again, after these were renamed. */
   reopenLogs(): void {
     for (const worker of this.#all()) worker.reopenLogs();
@@ -166,6 +179,10 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   }
 
   ready(worker: Worker): void {
+    const { tls } = worker.configuration;
+    if (this.#certificates !== null && tls !== null && tls.certificates !== this.#certificates) {
+      worker.renew(this.#certificates); // they were renewed while it started
+    }
     const newcomers = this.#newcomers;
     if (newcomers === null || !newcomers.workers.has(worker)) return;
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);

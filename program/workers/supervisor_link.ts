@@ -9,6 +9,7 @@ import { recv } from "../../ffi/socket/socket.ts";
 import { POLLFD } from "../../ffi/libc/structs.ts";
 import { CHANNEL_RECEIVE_BYTES, CONFIGURATION_PATIENCE_MS } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Channel, LineReader } from "./channel.ts";
 import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.ts";
@@ -19,6 +20,7 @@ const INTENT = "hear of the program that started this one";
 export interface WorkerTasks {
   drain(): void;
   reopenLogs(): void;
+  renew(certificates: readonly NamedCertificate[]): void;
   snapshot(): Snapshot;
 }
 
@@ -55,6 +57,7 @@ export function followSupervisor(fd: number, reactor: Reactor, tasks: WorkerTask
   const channel: Channel<Command, Report> = new Channel<Command, Report>(fd, reactor, {
     received(command) {
       if (command.kind === "drain") tasks.drain();
+      else if (command.kind === "certificates") tasks.renew(command.certificates);
       else if (command.kind === "reopen") tasks.reopenLogs();
       else if (command.kind === "snapshot") channel.send({ kind: "snapshot", snapshot: tasks.snapshot() });
       else if (command.kind === "ping") channel.send({ kind: "pong" });

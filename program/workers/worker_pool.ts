@@ -9,7 +9,7 @@ import type { CommandLine } from "../config/settings/settings.ts";
 import { checkAddresses } from "../listening/listen.ts";
 import type { Sockets } from "../listening/sockets.ts";
 import { listeningOf } from "../setup/prepare.ts";
-import type { WorkerConfiguration } from "./messages.ts";
+import type { TlsForWorkers, WorkerConfiguration } from "./messages.ts";
 import type { Outcome, Supervisor } from "./supervisor.ts";
 
 /** Returns how many workers the settings ask for; 0 for a single process. */
@@ -23,12 +23,15 @@ export class WorkerPool {
   /** The supervisor itself is in no sandbox. */
   readonly isConfined = false;
   readonly #supervisor: Supervisor;
+  readonly #tls: () => TlsForWorkers | null;
   #sockets: Sockets;
   #isClosed = false;
 
-  constructor(supervisor: Supervisor, sockets: Sockets) {
+  /** `tls` returns what workers that start now need for TLS. */
+  constructor(supervisor: Supervisor, sockets: Sockets, tls: () => TlsForWorkers | null) {
     this.#supervisor = supervisor;
     this.#sockets = sockets;
+    this.#tls = tls;
   }
 
   get sockets(): Sockets {
@@ -84,10 +87,12 @@ export class WorkerPool {
     sockets: Sockets,
     count: number,
   ): Promise<Outcome> {
+    const tls = this.#tls();
     const configurations = Array.from({ length: count }, (_, index): WorkerConfiguration => ({
       kind: "configuration",
       index,
       sockets: sockets.ofWorker(index, count),
+      tls,
       config,
     }));
     return this.#supervisor.replace(configurations, command.gracePeriodMs);

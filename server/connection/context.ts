@@ -38,8 +38,11 @@ export interface ConnectionContext {
   /** True once the server is stopping. Connections then wait for no further request. */
   readonly isDraining: boolean;
   readonly onHandlerError: (error: unknown) => void;
-  /** Answers a request that came without TLS to a listener with TLS. */
-  onPlainHttp(request: HttpRequest): HttpResponse;
+  /**
+   * Answers a request that came without TLS. `isExpected` is true on a listener that leads clients to HTTPS, false on
+   * one for HTTPS.
+   */
+  onPlainHttp(request: HttpRequest, isExpected: boolean): HttpResponse;
   /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
   /** Reports that a client was rejected for lack of room. `reason` completes the message. */

@@ -22,6 +22,11 @@ export interface HandlerContext {
    * for a connection costs a system call.
    */
   readonly remoteAddress: SocketAddress | null;
+  /**
+   * The name that the client has asked for in the handshake of TLS (SNI), in lower case; "" if it has asked for none.
+   * Null without TLS.
+   */
+  readonly serverName: string | null;
   /** The address that the client has connected to; null once the client is gone. Each use costs a system call. */
   readonly localAddress: SocketAddress | null;
   /**
@@ -50,6 +55,7 @@ export function contextOutside(clock: HttpClock, turn: number, signal: AbortSign
     turn,
     clock,
     remoteAddress: null,
+    serverName: null,
     localAddress: null,
     signal,
     forwarded: () => null,

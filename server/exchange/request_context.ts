@@ -51,6 +51,10 @@ export class RequestContext implements HandlerContext {
     return this.#owner.address;
   }
 
+  get serverName(): string | null {
+    return this.#context.tls?.sessionOf(this.#owner.openFd)?.serverName ?? null;
+  }
+
   get localAddress(): SocketAddress | null {
     const { openFd } = this.#owner;
     return openFd < 0 ? null : localAddress(openFd);

@@ -6,6 +6,9 @@ import { formatAddress } from "../../ffi/socket/socket.ts";
 import { UNIX_PATH_BYTES_MAX, UNIX_PREFIX } from "../../ffi/socket/socket_address.ts";
 import { Expected } from "../usage_error.ts";
 
+/** What the clients of a socket speak: "https" begins with TLS, whatever follows. "redirect" is HTTP that is led to HTTPS. */
+export type Scheme = "http" | "https" | "redirect";
+
 /** An address to listen on. */
 export type ListenAddress =
   | {
@@ -14,8 +17,8 @@ export type ListenAddress =
     readonly host: string;
     /** A port; 0 lets the kernel choose one. */
     readonly port: number;
-    /** Whether its clients speak TLS. By default they do if there are certificates. */
-    readonly scheme?: "http" | "https";
+    /** What its clients speak. By default HTTPS if there are certificates, otherwise HTTP. */
+    readonly scheme?: Scheme;
   }
   | {
     readonly kind: "unix";
@@ -81,7 +84,7 @@ export function readListenAddress(text: string): ListenAddress {
   const [, scheme, host, port] = /^(?:(https?):\/\/)?(?:(\[[^\]]*\]|[^:[\]]*):)?(\d+)$/.exec(text) ?? [];
   if (port === undefined) throw new Expected(EXPECTED_LISTEN_ADDRESS);
   const address = { kind: "tcp", host: readListenHost(host), port: readPort(port) } as const;
-  return scheme === undefined ? address : { ...address, scheme: scheme as "http" | "https" };
+  return scheme === undefined ? address : { ...address, scheme: scheme === "https" ? "https" : "http" };
 }
 
 function readListenHost(host: string | undefined): string {
@@ -112,17 +115,22 @@ export function readUnixPath(path: string): string {
 /** Formats an address as {@linkcode readListenAddress} reads it. */
 export function formatListenAddress(address: ListenAddress): string {
   const name = socketNameOf(address);
-  return address.kind === "unix" || address.scheme === undefined ? name : `${address.scheme}://${name}`;
+  const hasScheme = address.kind === "tcp" && address.scheme !== undefined && address.port !== 0;
+  return hasScheme ? `${address.scheme}://${name}` : name;
 }
 
-/** Returns the name of the socket that listens on `address`, which does not depend on what its clients speak. */
+/**
+ * Returns the name of the socket that listens on `address`. It does not depend on what its clients speak, unless the kernel
+ * chooses the port: then several sockets may have the same address.
+ */
 export function socketNameOf(address: ListenAddress): string {
-  return address.kind === "unix"
-    ? `${UNIX_PREFIX}${address.path}`
-    : formatAddress({ address: address.host, port: address.port });
+  if (address.kind === "unix") return `${UNIX_PREFIX}${address.path}`;
+  const name = formatAddress({ address: address.host, port: address.port });
+  return address.port === 0 && address.scheme !== undefined ? `${address.scheme}://${name}` : name;
 }
 
-/** Returns true if the clients of `address` speak TLS. `hasTls` tells whether there are certificates. */
-export function isSecureAddress(address: ListenAddress, hasTls: boolean): boolean {
-  return hasTls && address.kind === "tcp" && address.scheme !== "http";
+/** Returns what the clients of `address` speak. `hasTls` tells whether there are certificates. */
+export function schemeOf(address: ListenAddress, hasTls: boolean): Scheme {
+  if (!hasTls || address.kind === "unix") return "http";
+  return address.scheme ?? "https";
 }

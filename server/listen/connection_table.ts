@@ -13,7 +13,8 @@ import { IdleConnections } from "./idle_connections.ts";
 import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { Proxy } from "../protocols/proxy/proxy.ts";
-import { beginTls } from "./secure.ts";
+import type { Scheme } from "./address.ts";
+import { beginTls, redirect } from "./secure.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
 import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
@@ -68,20 +69,20 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
    * not watch the descriptor before that is answered. Called in phase one, so that the request is received together
    * with the others.
    */
-  accept(fd: number, isSecure: boolean = false): void {
+  accept(fd: number, scheme: Scheme = "http"): void {
     const { reactor, transport, buffers, accounting } = this.#context;
     accounting.counters.accept();
     this.#forget(fd);
     if (this.#context.proxyProtocol) {
-      if (!this.#hasRoom()) return this.reject(fd, isSecure);
+      if (!this.#hasRoom()) return this.reject(fd, scheme);
       this.#enter(fd);
-      return new Proxy(this.#attachNew(fd), (connection) => this.#named(connection, isSecure)).start();
+      return new Proxy(this.#attachNew(fd), (connection) => this.#named(connection, scheme)).start();
     }
-    if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd, isSecure);
+    if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd, scheme);
     this.#enter(fd);
-    if (isSecure) {
+    if (scheme !== "http") {
       const connection = this.#attachNew(fd);
-      this.#secure(connection);
+      this.#begin(connection, scheme);
       return connection.start();
     }
     if (this.#service !== null) return this.#service(this.#attachNew(fd));
@@ -105,18 +106,19 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   /** Serves the client that a PROXY header has named. */
-  #named(connection: Connection, isSecure: boolean): void {
+  #named(connection: Connection, scheme: Scheme): void {
     const { fd } = connection;
     if (!this.#mayEnter(fd)) {
-      this.#refuse(fd, isSecure);
+      this.#refuse(fd, scheme);
       this.#context.reactor.retire(connection);
-    } else if (isSecure) this.#secure(connection);
-    else this.#serve(connection);
+    } else this.#begin(connection, scheme);
   }
 
-  /** Lets the client begin TLS. */
-  #secure(connection: Connection): void {
-    beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured));
+  /** Serves a client whose address is known. */
+  #begin(connection: Connection, scheme: Scheme): void {
+    if (scheme === "redirect") redirect(connection, this.#context);
+    else if (scheme === "http") this.#serve(connection);
+    else beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured));
   }
 
   /** Serves a client that has introduced itself. */
@@ -158,15 +160,15 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   /** Rejects a client that was just accepted, with a response if it speaks HTTP. */
-  reject(fd: number, isSecure: boolean = false): void {
-    this.#refuse(fd, isSecure);
+  reject(fd: number, scheme: Scheme = "http"): void {
+    this.#refuse(fd, scheme);
     close(fd);
   }
 
   /** Without a handshake nothing can be said to a client with TLS. */
-  #refuse(fd: number, isSecure: boolean): void {
+  #refuse(fd: number, scheme: Scheme): void {
     this.#context.accounting.counters.refuse();
-    if (this.#speaksHttp && !isSecure) this.#serverFull.reject(fd);
+    if (this.#speaksHttp && scheme !== "https") this.#serverFull.reject(fd);
     this.#forget(fd);
   }
 

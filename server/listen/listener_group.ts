@@ -49,11 +49,11 @@ export class ListenerGroup {
     const connections = new Connections(context, service, () => this.#closed(), speaksHttp);
     this.#connections = connections;
     const { reactor } = context;
-    this.#listeners = sockets.map(({ fd, isShared, isSecure = false }) =>
+    this.#listeners = sockets.map(({ fd, isShared, scheme = "http" }) =>
       new Listener(fd, reactor, {
         acceptsPerTurnMax: isShared ? SHARED_ACCEPTS_PER_TURN_MAX : ACCEPTS_PER_TURN_MAX,
-        accept: (client) => connections.accept(client, isSecure),
-        reject: (client) => connections.reject(client, isSecure),
+        accept: (client) => connections.accept(client, scheme),
+        reject: (client) => connections.reject(client, scheme),
         makeRoom: () => connections.makeRoom(),
         exhausted: (errno) => onError(`Cannot accept clients for now: ${describeErrno(errno)}`),
         closed: () => this.#listenerClosed(),

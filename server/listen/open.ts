@@ -25,7 +25,7 @@ import {
   type UnixListenOptions,
 } from "../../ffi/socket/unix_socket.ts";
 import { LISTEN_BACKLOG } from "../limits.ts";
-import { EVERY_IP, isSecureAddress, type ListenAddress } from "./address.ts";
+import { EVERY_IP, type ListenAddress, type Scheme } from "./address.ts";
 
 /** A listening socket. */
 export interface ListeningSocket {
@@ -37,8 +37,8 @@ export interface ListeningSocket {
   readonly address: SocketAddress;
   /** Whether other processes accept clients from the same queue. */
   readonly isShared: boolean;
-  /** Whether its clients speak TLS. Default false. */
-  readonly isSecure?: boolean;
+  /** What its clients speak. Default "http". */
+  readonly scheme?: Scheme;
   /** The identity of the file of a UNIX socket that this program has created. Only that file is removed at the end. */
   readonly file?: string;
 }
@@ -47,8 +47,6 @@ export interface ListeningSocket {
 export interface ListenSettings extends Pick<ListenOptions, "deferAccept">, UnixListenOptions {
   /** The number of clients that may wait to be accepted. The system may allow fewer (net.core.somaxconn). */
   readonly backlog?: number;
-  /** Whether there are certificates, so that TCP addresses without `http://` are for TLS. Default false. */
-  readonly hasTls?: boolean;
 }
 
 /**
@@ -64,7 +62,7 @@ export function openListeners(
   copies: number = 1,
   beside: readonly ListenAddress[] = [],
 ): ListeningSocket[][] {
-  const { backlog = LISTEN_BACKLOG, deferAccept = true, hasTls = false } = settings;
+  const { backlog = LISTEN_BACKLOG, deferAccept = true } = settings;
   const lists: ListeningSocket[][] = Array.from({ length: copies }, () => []);
   const opened: number[] = [];
   const files: { path: string; file: string | null }[] = [];
@@ -82,10 +80,7 @@ export function openListeners(
       const isV6Only = host === EVERY_IP && hasIpv4([...addresses, ...beside], port);
       const fds = listenTcpTogether(host, port, backlog, { deferAccept, isV6Only }, copies);
       opened.push(...fds);
-      const isSecure = isSecureAddress(where, hasTls);
-      fds.forEach((fd, copy) =>
-        lists[copy]!.push({ ...describe(fd, false), ...(isSecure ? { isSecure } : {}) })
-      );
+      fds.forEach((fd, copy) => lists[copy]!.push(describe(fd, false)));
     }
     return lists;
   } catch (error) {

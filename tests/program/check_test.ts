@@ -92,6 +92,9 @@ Deno.test("every key is printed, except unset ones without a default", () => {
     "listen",
     "maxConnections",
     "rateBurst",
+    "redirectHttp",
+    "tlsCert",
+    "tlsKey",
     "user",
   ]);
   assertEquals(printed.filter((key) => !keys.includes(key)), []);

@@ -67,11 +67,11 @@ Deno.test("what a default is written as in the file, the schema takes, and is re
 Deno.test("what a reload cannot change: much of a single process, little of one with workers", () => {
   assertEquals(
     restartSettings(true).toSorted(),
-    ["admin", "backlog", "errorLog", "socketMode", "user"],
+    ["admin", "backlog", "errorLog", "redirectHttp", "socketMode", "tlsCert", "tlsKey", "tlsProfile", "user"],
   );
   const alone = `
     accessLog accessLogFile admin backlog coroutine errorLog handler host listen poller port proxyProtocol
-    sandbox socketMode trustProxy user workers`;
+    redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });
 

@@ -249,7 +249,10 @@ Deno.test(
     const running = reactor.run();
     try {
       assertEquals(
-        await supervisor.replace([{ kind: "configuration", index: 0, sockets: [], config: null }], 100),
+        await supervisor.replace(
+          [{ kind: "configuration", index: 0, sockets: [], config: null, tls: null }],
+          100,
+        ),
         null,
       );
       const [before] = supervisor.pids as [number];

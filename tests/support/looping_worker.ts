@@ -17,6 +17,7 @@ const link = followSupervisor(channel, reactor, {
   reopenLogs: () => {
     for (;;); // the endless loop
   },
+  renew() {},
   snapshot: (): Snapshot => {
     throw new Error("it is not asked");
   },

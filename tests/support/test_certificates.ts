@@ -12,7 +12,7 @@ export interface CertificateWish {
   readonly key?: string;
   /** Days from now to the end. Default 30; negative for one that has expired. */
   readonly days?: number;
-  /** Days from now to the beginning. Default 0. */
+  /** Days from now to the beginning. Default: some time ago. */
   readonly from?: number;
   /** Whether an intermediate authority issues it. Default false: it is its own issuer. */
   readonly isIssued?: boolean;
@@ -36,7 +36,7 @@ export class TestCertificates {
 
   /** Makes a certificate. */
   make(wish: CertificateWish): TestCertificate {
-    const { names, key = "ec", days = 30, from = 0, isIssued = false } = wish;
+    const { names, key = "ec", days = 30, from = Math.min(-1, days - 60), isIssued = false } = wish;
     const base = `${this.directory}/${++this.#count}`;
     const subject = names[0] ?? "nameless";
     this.#makeKey(`${base}.key`, key);
@@ -58,14 +58,13 @@ export class TestCertificates {
     const issuer = isIssued
       ? ["-cert", `${this.directory}/middle.pem`, "-keyfile", `${this.directory}/middle.key`]
       : ["-selfsign", "-keyfile", `${base}.key`];
-    const start = Math.min(from, days - 60);
     openssl(
       ...["ca", "-batch", "-notext", "-config", `${base}.cnf`, "-extensions", "leaf", "-in", `${base}.csr`],
       ...[
         "-out",
         `${base}.pem`,
         "-startdate",
-        date(from > 0 ? from : start),
+        date(from),
         "-enddate",
         date(days),
         ...issuer,

@@ -2,7 +2,7 @@
  * Where to listen, merged from the file, the environment and the flags.
  * @module
  */
-import { type ListenAddress, socketNameOf } from "../../../server/listen/address.ts";
+import { formatListenAddress, type ListenAddress } from "../../../server/listen/address.ts";
 
 /** The settings about it. */
 export interface ListeningSettings {
@@ -35,7 +35,7 @@ export function mergeListening(
     hasPort = isChosen;
   }
   const all = hasPort ? [{ kind: "tcp", host, port } as const, ...listen] : listen;
-  const written = all.map(socketNameOf);
+  const written = all.map(formatListenAddress);
   const addresses = all.filter((_, i) => written.indexOf(written[i]!) === i);
   return { port, host, listen, addresses };
 }

@@ -24,6 +24,8 @@ import {
   PROXIES,
   WORKERS,
 } from "./program_kinds.ts";
+import { TLS_PROFILES } from "../../../ffi/openssl/server_context.ts";
+import { FILES, REDIRECT } from "./tls_kinds.ts";
 import type { Entry, Heading, Merged } from "./setting.ts";
 
 /** An entry with its default, which has the type of its kind. */
@@ -73,6 +75,38 @@ export const PROGRAM_GROUPS = {
       isForStatic: true,
       help: "close the connection after each response",
       description: "Connections stay open after a response.",
+    }),
+  },
+
+  TLS: {
+    tlsCert: entry({
+      kind: FILES,
+      default: [],
+      fixed: "always",
+      help: "serve HTTPS with this certificate and its chain; several for several names",
+      description:
+        "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key.",
+    }),
+    tlsKey: entry({
+      kind: FILES,
+      default: [],
+      fixed: "always",
+      help: "the key of each --tls-cert, in the same order, unless it is in that file",
+      description: "Files with the keys of tlsCert, in the same order, unless they are in those files.",
+    }),
+    tlsProfile: entry({
+      kind: oneOf("NAME", TLS_PROFILES),
+      default: "intermediate",
+      fixed: "always",
+      help: "intermediate: TLS 1.2 and 1.3; modern: 1.3 only",
+    }),
+    redirectHttp: entry({
+      kind: REDIRECT,
+      default: null,
+      fixed: "always",
+      help: "lead HTTP on this port to HTTPS",
+      description: "A port, or an address and a port, on which HTTP is led to HTTPS.",
+      examples: [80, "[::]:80"],
     }),
   },
 

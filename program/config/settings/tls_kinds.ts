@@ -1,0 +1,47 @@
+/**
+ * The kinds of the settings about TLS.
+ * @module
+ */
+import {
+  EXPECTED_LISTEN_ADDRESS,
+  formatListenAddress,
+  PORT_MAX,
+  readListenAddress,
+  withoutTilde,
+} from "../../../server/listen/address.ts";
+import { Expected } from "../../../server/usage_error.ts";
+import { type Kind, kindOf, orNone, written } from "./kinds.ts";
+import type { AdminAddress } from "./program_kinds.ts";
+
+const EXPECTED_FILE = "a file such as /etc/letsencrypt/live/example.org/fullchain.pem";
+
+function readFile(text: string): string {
+  if (text === "" || text.endsWith("/") || text.includes("\0")) throw new Expected(EXPECTED_FILE);
+  return withoutTilde(text);
+}
+
+/** Paths of files with certificates or keys. */
+export const FILES: Kind<readonly string[]> = kindOf<readonly string[]>({
+  value: "FILE",
+  expected: EXPECTED_FILE,
+  read: (text) => [readFile(text)],
+  join: (values) => values.flat(),
+  json: ["string", { items: { expected: EXPECTED_FILE, read: readFile }, empty: "at least one file" }],
+  fromJson: (list: readonly string[]) => list.map(readFile),
+  toJson: (files) => files.length === 0 ? null : files,
+  mapPaths: (files, map) => files.map(map),
+});
+
+/** `80`, `0.0.0.0:80`, `[::]:80`; null for none. */
+export const REDIRECT: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
+  value: "WHERE",
+  expected: EXPECTED_LISTEN_ADDRESS.replace(/ \(.*$/, ""),
+  pattern: /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/,
+  parse: (text) => {
+    const address = readListenAddress(text);
+    return address.kind === "tcp" ? address : undefined;
+  },
+  format: formatListenAddress,
+  json: [{ least: 0, most: PORT_MAX }, "string"],
+  toJson: formatListenAddress,
+}));

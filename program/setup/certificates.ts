@@ -1,0 +1,179 @@
+/**
+ * The certificates of the program: which files the settings name, and what is in them.
+ * @module
+ */
+import { readTextFile } from "../../ffi/file/text_file.ts";
+import { EACCES, SystemError } from "../../ffi/libc/errno.ts";
+import { opensslVersion } from "../../ffi/openssl/openssl.ts";
+import { supportedGroups } from "../../ffi/openssl/server_context.ts";
+import type { CertificateFacts } from "../../ffi/openssl/certificate.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { TLS_FILE_TEXT_BYTES_MAX } from "../../server/tls_limits.ts";
+import {
+  CertificateError,
+  factsOf,
+  type NamedCertificate,
+  readCertificates,
+} from "../../server/tls_options.ts";
+import { type ConfigPath, withPlace } from "../config/config_place.ts";
+import type { CommandLine } from "../config/settings/settings.ts";
+import { currentAccount, describeAccount } from "../security/privileges.ts";
+
+type Settings = Pick<CommandLine, "tlsCert" | "tlsKey">;
+
+const HAS_CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
+const HAS_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const DAY_MS = 86_400_000;
+
+/** What the settings name, and what it says. */
+export interface LoadedCertificates {
+  /** The texts of the files. */
+  readonly certificates: readonly NamedCertificate[];
+  readonly facts: readonly CertificateFacts[];
+}
+
+/** The paths of all files with certificates and keys. */
+export function certificateFilesOf({ tlsCert, tlsKey }: Settings): string[] {
+  return [...tlsCert, ...tlsKey];
+}
+
+/**
+ * Reads the files that the settings name. Returns null if they name none.
+ * @throws {UsageError} that names the file, and what is wrong with it
+ * @throws {OpensslMissing}
+ */
+export function loadCertificates(command: CommandLine): LoadedCertificates | null {
+  try {
+    return readAll(command);
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    const keyAt = command.tlsKey.findIndex((file) => error.message.startsWith(`${file} `));
+    const certAt = command.tlsCert.findIndex((file) => error.message.startsWith(`${file} `));
+    const path: ConfigPath = keyAt >= 0 ? ["tlsKey", keyAt] : ["tlsCert", Math.max(certAt, 0)];
+    throw new UsageError(withPlace(command, path, error.message));
+  }
+}
+
+/**
+ * Does the same, and throws {@linkcode CertificateError} for what is wrong with a file. For files that are read again.
+ */
+export function readAll(
+  { tlsCert, tlsKey, redirectHttp, addresses }: CommandLine,
+): LoadedCertificates | null {
+  if (tlsCert.length === 0) {
+    const given = tlsKey.length > 0
+      ? `--tls-key ${tlsKey[0]}`
+      : redirectHttp !== null
+      ? "--redirect-http"
+      : null;
+    if (given !== null) throw new UsageError(`${given} needs a certificate: --tls-cert FILE`);
+    if (addresses.some((address) => address.kind === "tcp" && address.scheme === "https")) {
+      throw new UsageError("https:// needs a certificate: --tls-cert FILE");
+    }
+    return null;
+  }
+  const keys = [...tlsKey];
+  const certificates = tlsCert.map((file): NamedCertificate => {
+    const cert = textOf(file);
+    if (HAS_KEY.test(cert)) return { cert, names: { cert: file, key: file } };
+    if (!HAS_CERTIFICATE.test(cert)) {
+      throw new CertificateError(
+        `${file} has no certificate in PEM (a block that begins with -----BEGIN CERTIFICATE-----)`,
+      );
+    }
+    const keyFile = keys.shift();
+    if (keyFile === undefined) {
+      throw new CertificateError(`${file} has no key in it: name the file of its key, too (--tls-key FILE)`);
+    }
+    return { cert, key: textOf(keyFile), names: { cert: file, key: keyFile } };
+  });
+  if (keys.length > 0) {
+    throw new CertificateError(`${keys[0]} is a key without a certificate: --tls-cert FILE before it`);
+  }
+  const facts = factsOf(readCertificates(certificates));
+  const nowMs = Date.now();
+  for (const [i, { notBeforeMs, notAfterMs }] of facts.entries()) {
+    const file = certificates[i]!.names.cert;
+    if (notAfterMs < nowMs) {
+      throw new CertificateError(`${file} has expired on ${dateOf(notAfterMs)}: renew it`);
+    }
+    if (notBeforeMs > nowMs) {
+      throw new CertificateError(
+        `${file} is not valid before ${dateOf(notBeforeMs)}: is this machine's clock right?`,
+      );
+    }
+  }
+  return { certificates, facts };
+}
+
+function textOf(file: string): string {
+  try {
+    return readTextFile(file, TLS_FILE_TEXT_BYTES_MAX);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const who = error.errno === EACCES ? `, as user ${describeAccount(currentAccount())}` : "";
+    throw new CertificateError(`${file} cannot be used: ${error.message}${who}`);
+  }
+}
+
+/** Returns a line for each certificate: its names, issuer, end, chain and key; and one for the profile. */
+export function describeCertificates({ certificates, facts }: LoadedCertificates, profile: string): string[] {
+  const lines = facts.map(({ names, issuer, notAfterMs, chainLength, keyType }, i) => {
+    const chain = chainLength === 1 ? "no chain" : `a chain of ${chainLength}`;
+    const end = new Date(notAfterMs).toISOString().slice(0, 10);
+    return `${certificates[i]!.names.cert}: for ${
+      names.join(", ") || "no host"
+    }, ${keyType}, until ${end}, ${chain}, issued by ${issuer}`;
+  });
+  return [
+    ...lines,
+    `TLS profile ${profile}, groups ${supportedGroups().join(", ")}, OpenSSL ${opensslVersion()}`,
+  ];
+}
+
+function dateOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** Returns a line for each certificate that clients may not trust, or that ends soon. */
+export function certificateWarnings(
+  { certificates, facts }: LoadedCertificates,
+  nowMs: number = Date.now(),
+): string[] {
+  return facts.flatMap((fact, i) => {
+    const file = certificates[i]!.names.cert;
+    const { names, notBeforeMs, notAfterMs, chainLength, isSelfSigned } = fact;
+    const lines: string[] = [];
+    const days = Math.floor((notAfterMs - nowMs) / DAY_MS);
+    if (days < 0) lines.push(`${file} has expired on ${dateOf(notAfterMs)}: renew it`);
+    else if (notAfterMs - nowMs < (notAfterMs - notBeforeMs) / 3) {
+      lines.push(`${file} expires on ${dateOf(notAfterMs)}, in ${days} days: renew it`);
+    }
+    if (names.length === 0) lines.push(`${file} names no host (subjectAltName), so no browser accepts it`);
+    if (chainLength === 1 && !isSelfSigned) {
+      lines.push(
+        `${file} has no chain: some clients will not trust it; append the certificate of its issuer (fullchain.pem)`,
+      );
+    }
+    return lines;
+  });
+}
+
+/**
+ * Returns why `next` must not replace `present`; null if it may: it was not issued earlier, has a chain if the present ones
+ * have one, and is for all names that are served.
+ */
+export function refusalOf(present: LoadedCertificates, next: LoadedCertificates): string | null {
+  for (const [i, fact] of next.facts.entries()) {
+    const file = next.certificates[i]!.names.cert;
+    const before = present.facts[i];
+    if (before === undefined) continue;
+    if (before.notBeforeMs > fact.notBeforeMs) return `${file} is older than what is served`;
+    if (before.chainLength > 1 && fact.chainLength === 1 && !fact.isSelfSigned) return `${file} has no chain`;
+  }
+  const names = new Set(next.facts.flatMap(({ names }) => names));
+  const lost = present.facts.flatMap(({ names }) => names).find((name) => !names.has(name));
+  return lost === undefined
+    ? null
+    : `${next.certificates[0]!.names.cert} is not for ${lost}, which is served`;
+}

@@ -1,0 +1,224 @@
+/**
+ * HTTPS by the program: certificates from files, their mistakes, and real clients.
+ * @module
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Program, runProgram, Site } from "../support/program.ts";
+import {
+  type CertificateWish,
+  type TestCertificate,
+  TestCertificates,
+} from "../support/test_certificates.ts";
+import { TlsClient } from "../support/tls_client.ts";
+import { get } from "../support/wire.ts";
+
+const NAMES = ["localhost", "127.0.0.1"];
+
+/** A certificate in files. */
+function filesOf(
+  certificates: TestCertificates,
+  { cert, key }: TestCertificate,
+): [cert: string, key: string] {
+  return [certificates.write(cert), certificates.write(key)];
+}
+
+/** The flags for a certificate. */
+function flagsOf(
+  certificates: TestCertificates,
+  wish: CertificateWish = { names: NAMES, isIssued: true },
+): string[] {
+  const [cert, key] = filesOf(certificates, certificates.make(wish));
+  return ["--tls-cert", cert, "--tls-key", key];
+}
+
+async function output(command: string, ...args: string[]): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+Deno.test("a site is served by HTTPS, the greeting says so, and clients that check the chain accept it", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello\n", "large.txt": "0123456789".repeat(200_000) });
+  await using program = await Program.start(site.root, flagsOf(certificates));
+  assertStringIncludes(program.greeting, `Serving ${site.root} at https://127.0.0.1:${program.port}/`);
+  const url = `https://localhost:${program.port}/`;
+  const { root } = certificates;
+  assertEquals(await output("curl", "-sS", "--cacert", root, url), "hello\n");
+  const large = await output("curl", "-sS", "--cacert", root, `${url}large.txt`);
+  assertEquals(large.length, 2_000_000);
+  const shown = await output("openssl", "s_client", "-connect", `localhost:${program.port}`, "-CAfile", root);
+  assertStringIncludes(shown, "Verification: OK");
+  const python = "import ssl,urllib.request as u,sys\n" +
+    "print(u.urlopen(sys.argv[1],context=ssl.create_default_context(cafile=sys.argv[2])).read().decode())";
+  assertEquals(await output("python3", "-c", python, url, root), "hello\n\n");
+  const load = await output("wrk", "-t1", "-c8", "-d1s", url);
+  assert(!/Socket errors|Non-2xx/.test(load), load);
+  program.kill("SIGTERM");
+  assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+});
+
+Deno.test("--redirect-http leads to HTTPS, and to no other host; challenges of an authority come from the site", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello\n", ".well-known/acme-challenge/token": "proof" });
+  const flags = [...flagsOf(certificates), "--redirect-http", "127.0.0.1:0", "-v"];
+  await using program = await Program.start(site.root, flags);
+  await program.printed(/listening +127\.0\.0\.1:\d+\n/);
+  const plain = Number(/listening +127\.0\.0\.1:(\d+)/.exec(program.stdout)?.[1]);
+  const answer = async (host: string, path: string, ...more: string[]) =>
+    await output("curl", "-sSi", "-H", `Host: ${host}`, `http://127.0.0.1:${plain}${path}`, ...more);
+  const redirected = await answer("localhost", "/a/b?c=d");
+  assertMatch(redirected, /^HTTP\/1.1 308 /);
+  assertStringIncludes(redirected, `Location: https://localhost:${program.port}/a/b?c=d\r\n`);
+  assertMatch(await answer("localhost", "/", "--http1.0"), /^HTTP\/1.1 301 /);
+  for (const host of ["evil.test", "", "localhost@evil.test"]) {
+    const refused = await answer(host, "/");
+    assertMatch(refused, /^HTTP\/1.1 400 /, host);
+    assert(!refused.includes("Location"), refused);
+  }
+  assertMatch(
+    await answer("localhost", "/.well-known/acme-challenge/token"),
+    /^HTTP\/1.1 200 [^]*\r\n\r\nproof$/,
+  );
+});
+
+Deno.test("addresses say by their scheme what is spoken, and UNIX sockets speak HTTP", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello\n" });
+  const socket = `${certificates.directory}/a.sock`;
+  const listen = ["https://127.0.0.1:0", "http://127.0.0.1:0", `unix:${socket}`].flatMap((
+    at,
+  ) => ["--listen", at]);
+  await using program = await Program.startArguments([
+    "-d",
+    site.root,
+    ...listen,
+    ...flagsOf(certificates),
+  ]);
+  await program.printed(/ at unix:/);
+  const url = (scheme: string) => new RegExp(`${scheme}://127\\.0\\.0\\.1:\\d+/`).exec(program.stdout)![0];
+  assertEquals(await output("curl", "-sS", "--cacert", certificates.root, url("https")), "hello\n");
+  assertEquals(await output("curl", "-sS", url("http")), "hello\n");
+  assertEquals(await output("curl", "-sS", "--unix-socket", socket, "http://localhost/"), "hello\n");
+});
+
+Deno.test("each mistake in a certificate or key is one line that names the file, and status 2", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  const good = certificates.make({ names: NAMES });
+  const [cert, key] = filesOf(certificates, good);
+  const otherKey = filesOf(certificates, certificates.make({ names: NAMES }))[1];
+  const make = (wish: CertificateWish) => filesOf(certificates, certificates.make(wish));
+  const expired = make({ names: NAMES, days: -1 });
+  const early = make({ names: NAMES, days: 60, from: 2 });
+  const weak = make({ names: NAMES, key: "rsa:1024" });
+  const issued = certificates.make({ names: NAMES, isIssued: true });
+  const blocks = issued.cert.match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n/g)!;
+  const unordered = certificates.write(blocks[0]! + good.cert);
+  const damaged = certificates.write(good.cert.replace(/\n(.{20})/, "\n!$1"));
+  const encrypted = `${certificates.directory}/encrypted.pem`;
+  await output("openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:x", "-out", encrypted);
+  const empty = certificates.write("no pem\n");
+  const missing = `${certificates.directory}/missing.pem`;
+  const cases: [flags: string[], expected: RegExp][] = [
+    [["--tls-cert", missing], new RegExp(`^${missing} cannot be used: .*ENOENT`)],
+    [["--tls-cert", certificates.directory], /EISDIR/],
+    [["--tls-cert", cert], new RegExp(`^${cert} has no key in it: .*--tls-key`)],
+    [["--tls-cert", empty, "--tls-key", key], new RegExp(`^${empty} has no certificate in PEM`)],
+    [["--tls-cert", cert, "--tls-key", empty], new RegExp(`^${empty} has no private key in PEM`)],
+    [
+      ["--tls-cert", cert, "--tls-key", encrypted],
+      new RegExp(`^${encrypted} has an encrypted key.*openssl pkey`),
+    ],
+    [
+      ["--tls-cert", cert, "--tls-key", otherKey],
+      new RegExp(`^${otherKey} has the key of another certificate than ${cert}`),
+    ],
+    [["--tls-cert", damaged, "--tls-key", key], new RegExp(`^${damaged} has a damaged certificate`)],
+    [
+      ["--tls-cert", unordered, "--tls-key", certificates.write(issued.key)],
+      new RegExp(`^${unordered} has a chain in the wrong order`),
+    ],
+    [["--tls-cert", expired[0], "--tls-key", expired[1]], new RegExp(`^${expired[0]} has expired on `)],
+    [["--tls-cert", early[0], "--tls-key", early[1]], new RegExp(`^${early[0]} is not valid before `)],
+    [
+      ["--tls-cert", weak[0], "--tls-key", weak[1]],
+      new RegExp(`^${weak[0]} has a weak key \\(RSA 1024 bits\\)`),
+    ],
+    [["--tls-key", key], /^--tls-key \S+ needs a certificate: --tls-cert/],
+    [
+      ["--tls-cert", cert, "--tls-key", key, "--tls-key", otherKey],
+      new RegExp(`^${otherKey} is a key without a certificate`),
+    ],
+    [["--redirect-http", "0"], /^--redirect-http needs a certificate/],
+    [["--listen", "https://127.0.0.1:0"], /^https:\/\/ needs a certificate/],
+    [["--tls-cert", "a/"], /tls-cert/],
+    [["--tls-profile", "old"], /tls-profile/],
+  ];
+  for (const [flags, expected] of cases) {
+    for (const action of [[], ["--check"]]) {
+      const { code, stderr, stdout } = await runProgram([
+        "--port",
+        "0",
+        "-d",
+        site.root,
+        ...flags,
+        ...action,
+      ]);
+      assertEquals(code, 2, `${flags}: ${stderr}`);
+      assertMatch(stderr.replace(/^epollet: /, ""), expected, flags.join(" "));
+      assertEquals(stderr.split("\n").length, 2, stderr);
+      assert(!`${stdout}${stderr}`.includes("PRIVATE KEY-----\n"), "no key is shown");
+    }
+  }
+});
+
+Deno.test("--check tells what the certificates say, warns of a missing chain and a near end, and shows no key", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  const issued = certificates.make({ names: ["example.org", "*.example.org"], isIssued: true, days: 5 });
+  const [cert, key] = filesOf(certificates, {
+    ...issued,
+    cert: issued.cert.split(/(?<=END CERTIFICATE-----\n)/)[0]!,
+  });
+  const flags = ["--tls-cert", cert, "--tls-key", key, "-d", site.root, "--check"];
+  const { code, stdout, stderr } = await runProgram(flags);
+  assertEquals(code, 0, stderr);
+  assertMatch(
+    stderr,
+    /for example\.org, \*\.example\.org, ECDSA 256, until \d{4}-\d\d-\d\d, no chain, issued by CN=Test Middle/,
+  );
+  assertMatch(stderr, /TLS profile intermediate, groups .*X25519, P-256, P-384, OpenSSL 3\./);
+  assertMatch(stderr, new RegExp(`${cert} has no chain: `));
+  assertMatch(stderr, new RegExp(`${cert} expires on .*, in [45] days: renew it`));
+  assertStringIncludes(stdout, `"tlsCert": [\n    "${cert}"\n  ]`);
+  assert(!/PRIVATE KEY/.test(stdout + stderr));
+});
+
+Deno.test("workers and a reload share the keys of tickets: every one of them resumes a session", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  await using program = await Program.start(site.root, [
+    ...flagsOf(certificates),
+    "--workers",
+    "2",
+    "--no-config",
+  ]);
+  const session = async () => {
+    using client = await TlsClient.connect(program.port, { serverName: "localhost" });
+    await client.send(get("/"));
+    await client.receiveText("hello");
+    client.sayEnd();
+    return client.session;
+  };
+  const resumes = async () => {
+    using client = await TlsClient.connect(program.port, {
+      serverName: "localhost",
+      session: await session(),
+    });
+    return client.isResumed;
+  };
+  for (let i = 0; i < 6; i++) assertEquals(await resumes(), true);
+  program.kill("SIGHUP");
+  await program.printed(/Settings read again/);
+  for (let i = 0; i < 6; i++) assertEquals(await resumes(), true);
+});
