@@ -14,6 +14,7 @@
 
 export { Server } from "./server/server.ts";
 export type { ListeningSocket } from "./server/listen/open.ts";
+export type { Scheme } from "./server/listen/address.ts";
 export type {
   Reconfiguration,
   SecondService,

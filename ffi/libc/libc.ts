@@ -95,6 +95,7 @@ const SYMBOLS = {
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
 
   // process
+  memcpy: { parameters: ["pointer", "buffer", "u32"], result: "pointer" },
   getpid: { parameters: [], result: "i32" },
   getpagesize: { parameters: [], result: "i32" },
   isatty: { parameters: ["i32"], result: "i32" },

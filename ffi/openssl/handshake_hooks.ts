@@ -9,6 +9,7 @@
  * SSL_CTX_set_tlsext_ticket_key_evp_cb(3ssl), RFC 6066 §3 (server_name), RFC 7301 §3.1 (ALPN).
  * @module
  */
+import { libc } from "../libc/libc.ts";
 import { crypto, type Pointer, present, ssl } from "./openssl.ts";
 
 /** A key of session tickets: 16 bytes that name it, and 32 bytes each for encryption and authentication. */
@@ -71,6 +72,8 @@ function memory(pointer: Deno.PointerValue, length: number): ArrayBuffer {
   return Deno.UnsafePointerView.getArrayBuffer(present(pointer, "an argument of a callback"), length);
 }
 
+const scratch = new Uint8Array(128);
+
 /** Two words for `const unsigned char **` and `size_t *`, which V8 does not move. */
 const outWords = new BigUint64Array(16);
 const outBytes = new Uint8Array(outWords.buffer, 0, 8);
@@ -120,14 +123,15 @@ function useTicketKey(
   isNew: boolean,
   [name, ivAddress, cipher, mac]: readonly Deno.PointerValue[],
 ): number {
-  const nameBytes = new Uint8Array(memory(name!, 16));
+  const nameBytes = scratch.subarray(0, 16);
+  if (!isNew) Deno.UnsafePointerView.copyInto(present(name!, "key_name"), nameBytes);
   const found = isNew ? { key: own.currentTicketKey(), isOld: false } : own.ticketKey(nameBytes);
   if (found === null) return TICKET.none;
   const { key, isOld } = found;
   if (isNew) {
-    nameBytes.set(key.name);
     globalThis.crypto.getRandomValues(iv);
-    new Uint8Array(memory(ivAddress!, iv.length)).set(iv);
+    libc.memcpy(name!, key.name, key.name.length);
+    libc.memcpy(ivAddress!, iv, iv.length);
   }
   const aes = crypto.EVP_aes_256_cbc();
   const begun = isNew

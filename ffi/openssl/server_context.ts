@@ -77,13 +77,15 @@ export class ServerContext {
 
   /**
    * `sessionScope` is text: a session that was made in one scope is not resumed in another. The context takes what it
-   * needs of `certificates`, which have different types of key and the same names.
+   * needs of `certificates`, which have different types of key and the same names. With `choosesByName`, each handshake
+   * asks for the context by the name that the client asks for.
    * @throws {Error} when OpenSSL refuses a certificate
    */
   constructor(
     profile: TlsProfile,
     certificates: readonly Certificate[],
     sessionScope: Uint8Array<ArrayBuffer>,
+    choosesByName: boolean,
   ) {
     loadOpenssl();
     crypto.ERR_clear_error();
@@ -95,7 +97,7 @@ export class ServerContext {
         throw failed();
       }
       const callbacks = handshakeCallbacks();
-      ssl.SSL_CTX_set_client_hello_cb(pointer, callbacks.clientHello, null);
+      if (choosesByName) ssl.SSL_CTX_set_client_hello_cb(pointer, callbacks.clientHello, null);
       ssl.SSL_CTX_set_alpn_select_cb(pointer, callbacks.alpn, null);
       ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(pointer, callbacks.ticket);
     } catch (error) {
@@ -118,6 +120,7 @@ export class ServerContext {
     set(CTRL.clearMode, MODE.autoRetry);
     set(CTRL.mode, MODE.releaseBuffers); // an idle connection has no buffers
     set(CTRL.setReadAhead, 1n); // a record takes one recv, not two
+    ssl.SSL_CTX_set_num_tickets(pointer, 1n); // enough for the next connection, which gets another one
     set(CTRL.setSessionCache, 0n); // what is resumed is in the client's ticket
   }
 

@@ -83,7 +83,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     if (scheme !== "http") {
       const connection = this.#attachNew(fd);
       this.#begin(connection, scheme);
-      return connection.start();
+      return void connection.receive(); // its first bytes have arrived, as a request has
     }
     if (this.#service !== null) return this.#service(this.#attachNew(fd));
     const slot = buffers.takeSlot(reactor.turnNumber);

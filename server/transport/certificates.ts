@@ -35,7 +35,7 @@ export class Certificates {
     this.#groups = groups;
     try {
       for (const [key, same] of byNames) {
-        const context = new ServerContext(profile, same, scopeOf(key));
+        const context = new ServerContext(profile, same, scopeOf(key), byNames.size > 1);
         groups.push({ names: same[0]!.names, context });
       }
     } catch (error) {

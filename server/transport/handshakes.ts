@@ -22,8 +22,6 @@ export interface HandshakeCounts {
 export class Handshakes implements HandshakeHooks {
   /** The protocols of ALPN, the preferred one first; empty to ignore what clients offer. */
   readonly protocols: readonly string[];
-  /** The session whose handshake is continued at present. */
-  session: TlsSession | null = null;
   readonly #tickets: TicketKeys;
   readonly #onError: (error: unknown) => void;
   #certificates: Certificates | null = null;
@@ -55,7 +53,6 @@ export class Handshakes implements HandshakeHooks {
   }
 
   onServerName(serverName: string): Pointer | null {
-    if (this.session !== null) this.session.serverName = serverName;
     return serverName === "" ? null : this.certificates.select(serverName);
   }
 

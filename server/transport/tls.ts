@@ -115,12 +115,10 @@ export class Tls implements Transport {
   handshake(fd: number): number {
     const session = this.#sessions[fd]!;
     this.#yieldTo(session);
-    this.handshakes.session = session;
     crypto.ERR_clear_error();
     clearErrno();
     const result = handshake(session.pointer, this.handshakes);
     const errno = lastErrno();
-    this.handshakes.session = null;
     const status = result === 1 ? 0 : this.#explain(session, result, errno);
     if (this.#cipher.length > 0) this.#sendControl(session);
     if (result === 1) session.isOpen = true;

@@ -6,6 +6,8 @@ import type { CipherBuffer } from "../../ffi/openssl/cipher_buffer.ts";
 import { type Pointer, present, ssl } from "../../ffi/openssl/openssl.ts";
 import type { Failure } from "../../ffi/openssl/openssl_error.ts";
 
+/** TLSEXT_NAMETYPE_host_name. */
+const HOST_NAME = 0;
 /** The version of TLS in words, by its number. */
 const VERSIONS: ReadonlyMap<number, string> = new Map([[0x0303, "TLSv1.2"], [0x0304, "TLSv1.3"]]);
 
@@ -21,8 +23,7 @@ export class TlsSession {
   /** True after an error of TLS, or of the socket. Nothing can be sent any more; what arrives is not decrypted. */
   hasFailed = false;
   failure: Failure | null = null;
-  /** The name that the client asks for, in lower case; "" if it asks for none. */
-  serverName = "";
+  #serverName: string | null = null;
   /** True after close_notify. */
   hasSaidEnd = false;
   /** True if the writing half of the socket is to be closed when nothing is held any more. */
@@ -52,6 +53,14 @@ export class TlsSession {
     ssl.SSL_set_rfd(pointer, fd);
     this.bio = present(ssl.SSL_get_rbio(pointer), "SSL_get_rbio");
     ssl.SSL_set_accept_state(pointer);
+  }
+
+  /** The name that the client has asked for, in lower case; "" if it has asked for none. */
+  get serverName(): string {
+    if (this.#serverName !== null) return this.#serverName;
+    const name = ssl.SSL_get_servername(this.pointer, HOST_NAME);
+    const text = name === null ? "" : new Deno.UnsafePointerView(name).getCString().toLowerCase();
+    return this.#serverName = text;
   }
 
   /** Returns the version of TLS, such as `TLSv1.3`. */

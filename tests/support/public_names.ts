@@ -59,7 +59,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   HttpError HttpRequest HttpResponse Interest ListenOptions ListeningSocket LogFile LogFormatName
   LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
-  Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule SecondService
+  Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
   SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings UnixServerAddress
