@@ -44,9 +44,11 @@ export type { LogTarget } from "./server/access_log/writer.ts";
 export type { LogFormatName } from "./server/access_log/format.ts";
 export type {
   CacheSnapshot,
+  CertificateSnapshot,
   ConnectionSnapshot,
   HeadsSnapshot,
   Snapshot,
+  TlsSnapshot,
 } from "./server/metrics/statistics.ts";
 
 // Handlers, protocols and coroutines

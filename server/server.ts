@@ -245,6 +245,7 @@ export class Server {
       poller: this.#poller,
       connections: this.#group,
       cache: this.#cache ?? null,
+      tls: this.#tls,
     });
   }
 

@@ -10,6 +10,7 @@ import { ERROR_FIELDS, errorResponse } from "./exchange/error_response.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { encodeLocation, HttpResponse } from "./http/response.ts";
+import type { TlsSnapshot } from "./metrics/statistics.ts";
 import type { Reactor } from "./loop/reactor.ts";
 import { Certificates } from "./transport/certificates.ts";
 import { Handshakes } from "./transport/handshakes.ts";
@@ -73,6 +74,12 @@ export class ServerTls {
     if (tls === undefined) return null;
     const protocols = speaksHttp(options) ? ["http/1.1"] : [];
     return new ServerTls({ tls, tlsProfile, tlsTicketSecret, protocols }, reactor, onError);
+  }
+
+  /** Returns the counters, and the ends of the certificates. */
+  snapshot(): TlsSnapshot {
+    const certificates = this.#facts.map(({ names, notAfterMs }) => ({ name: names[0] ?? "", notAfterMs }));
+    return { ...this.#handshakes.counts, certificates };
   }
 
   /** What the certificates in use say. */

@@ -6,18 +6,19 @@ import { callCount } from "../ffi/libc/libc.ts";
 import { processId } from "../ffi/process/process.ts";
 import { processUsage } from "../ffi/process/usage.ts";
 import type { ConnectionContext } from "./connection/context.ts";
-import type { CacheSnapshot, Snapshot } from "./metrics/statistics.ts";
+import type { CacheSnapshot, Snapshot, TlsSnapshot } from "./metrics/statistics.ts";
 
 /** The parts of a snapshot that are not in the connections' context. */
 export interface SnapshotParts extends Pick<Snapshot, "startedMs" | "poller"> {
   readonly connections: { snapshot(): Pick<Snapshot, "states" | "connections"> };
   readonly cache: { snapshot(): CacheSnapshot } | null;
+  readonly tls: { snapshot(): TlsSnapshot } | null;
 }
 
 /** Returns a snapshot of the present state. */
 export function takeSnapshot(context: ConnectionContext, parts: SnapshotParts): Snapshot {
   const { reactor, accounting: { counters }, isDraining, buffers } = context;
-  const { startedMs, poller, connections, cache } = parts;
+  const { startedMs, poller, connections, cache, tls } = parts;
   return {
     pid: processId(),
     startedMs,
@@ -38,5 +39,6 @@ export function takeSnapshot(context: ConnectionContext, parts: SnapshotParts): 
     ...processUsage(),
     cache: cache?.snapshot() ?? null,
     heads: buffers.heads.snapshot(),
+    tls: tls?.snapshot() ?? null,
   };
 }

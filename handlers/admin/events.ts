@@ -70,6 +70,16 @@ export class Events {
   }
 }
 
+const HANDSHAKING = "handshaking";
+const READING = "reading";
+
+/** The picture has no place for handshakes: they count as reading, which comes next. */
+function withoutHandshakes(states: Snapshot["states"]): Record<string, number> {
+  const { [HANDSHAKING]: handshaking = 0, ...others } = states;
+  if (handshaking === 0) return others;
+  return { ...others, [READING]: (others[READING] ?? 0) + handshaking };
+}
+
 /**
  * Returns everything that the page shows, as JSON. Its size is bounded: connections are counted by state, and at most
  * `SHOWN_CONNECTIONS_MAX` of them are rows of worker, descriptor, state, age in milliseconds, and bytes queued.
@@ -80,7 +90,13 @@ export function eventText(
 ): string {
   const { connections: _, pid: __, ...total } = mergeSnapshots(snapshots);
   const connections = sharesOf(snapshots).flatMap((shown, worker) =>
-    shown.map(({ fd, state, ageMs, queuedBytes }) => [worker, fd, state, Math.round(ageMs), queuedBytes])
+    shown.map(({ fd, state, ageMs, queuedBytes }) => [
+      worker,
+      fd,
+      state === HANDSHAKING ? READING : state,
+      Math.round(ageMs),
+      queuedBytes,
+    ])
   );
   const workers = snapshots.map((
     { pid, startedMs, isDraining, states, requests, systemCalls, cpuSeconds, residentBytes },
@@ -101,6 +117,7 @@ export function eventText(
     nowMs,
     latencyBounds: LATENCY_BOUNDS,
     ...total,
+    states: withoutHandshakes(total.states),
     workers,
     connections,
   });

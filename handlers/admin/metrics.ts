@@ -94,6 +94,29 @@ const METRICS: readonly Metric[] = [
     "Most bytes of request heads that may be kept.",
     (s) => s.heads.bytesMax,
   ),
+  {
+    name: "epollet_tls_handshakes_total",
+    type: "counter",
+    help: "Handshakes of TLS completed, by version.",
+    samples: ({ tls }) =>
+      tls === null ? [] : [[{ version: "1.2" }, tls.tls12], [{ version: "1.3" }, tls.tls13]],
+  },
+  counter(
+    "epollet_tls_resumptions_total",
+    "Handshakes of TLS that resumed a session.",
+    (s) => s.tls?.resumed,
+  ),
+  counter("epollet_tls_failures_total", "Handshakes of TLS that were not completed.", (s) => s.tls?.failed),
+  {
+    name: "epollet_certificate_not_after_seconds",
+    type: "gauge",
+    help:
+      "End of a certificate, in seconds since the Unix epoch, by its place in the settings and its first name.",
+    samples: ({ tls }) =>
+      (tls?.certificates ?? []).map(({ name, notAfterMs }, place) =>
+        [{ place, name }, notAfterMs / 1000] as const
+      ),
+  },
   gauge("epollet_inotify_watches", "Files and directories watched by inotify.", (s) => s.cache?.watches),
   counter("epollet_inotify_events_total", "Events received from inotify.", (s) => s.cache?.events),
   counter(

@@ -19,6 +19,12 @@ export function checkAddresses(command: CommandLine): void {
     throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
   }
   checkTaken(command);
+  const plain = addresses.find((address) => address.kind === "tcp" && address.scheme === "http");
+  if (command.hsts !== null && plain !== undefined) { // browsers ignore it there, and RFC 6797 §7.2 forbids it
+    throw new UsageError(
+      `--hsts is for HTTPS only, and ${formatListenAddress(plain)} is not: leave one of them out`,
+    );
+  }
   for (const address of addresses) {
     const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
     const bad = (expected: string) =>

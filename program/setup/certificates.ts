@@ -57,19 +57,11 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
 /**
  * Does the same, and throws {@linkcode CertificateError} for what is wrong with a file. For files that are read again.
  */
-export function readAll(
-  { tlsCert, tlsKey, redirectHttp, addresses }: CommandLine,
-): LoadedCertificates | null {
+export function readAll(command: CommandLine): LoadedCertificates | null {
+  const { tlsCert, tlsKey } = command;
   if (tlsCert.length === 0) {
-    const given = tlsKey.length > 0
-      ? `--tls-key ${tlsKey[0]}`
-      : redirectHttp !== null
-      ? "--redirect-http"
-      : null;
-    if (given !== null) throw new UsageError(`${given} needs a certificate: --tls-cert FILE`);
-    if (addresses.some((address) => address.kind === "tcp" && address.scheme === "https")) {
-      throw new UsageError("https:// needs a certificate: --tls-cert FILE");
-    }
+    const useless = withoutCertificate(command);
+    if (useless !== null) throw new UsageError(`${useless} needs a certificate: --tls-cert FILE`);
     return null;
   }
   const keys = [...tlsKey];
@@ -104,6 +96,15 @@ export function readAll(
     }
   }
   return { certificates, facts };
+}
+
+/** Returns the first setting that means nothing without a certificate, or null. */
+function withoutCertificate({ tlsKey, redirectHttp, hsts, addresses }: CommandLine): string | null {
+  if (tlsKey.length > 0) return `--tls-key ${tlsKey[0]}`;
+  if (redirectHttp !== null) return "--redirect-http";
+  if (hsts !== null) return "--hsts";
+  const isSecure = addresses.some((address) => address.kind === "tcp" && address.scheme === "https");
+  return isSecure ? "https://" : null;
 }
 
 function textOf(file: string): string {

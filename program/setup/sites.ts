@@ -8,6 +8,8 @@ import { type StaticHandler, staticHandler, type StaticOptions } from "../../han
 import { isLoopback } from "../config/settings/program_kinds.ts";
 import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
+import { EVERY_PATH } from "../config/settings/site_kinds.ts";
+import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
@@ -33,9 +35,10 @@ export function siteOptionsOf(
   const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
+  const { hsts } = command;
   return {
-    ...site,
-    hosts,
+    ...withHsts(site, hsts),
+    hosts: new Map(Array.from(hosts, ([name, own]) => [name, withHsts(own, hsts)])),
     cacheSize,
     cacheFileSize,
     validate,
@@ -45,6 +48,13 @@ export function siteOptionsOf(
     onWarning,
     ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
+}
+
+/** Returns `site` with the field of `--hsts` in every response; a rule of the site's own counts more. */
+function withHsts(site: SiteSettings, hsts: number | null): SiteSettings {
+  if (hsts === null) return site;
+  const fields = [["Strict-Transport-Security", `max-age=${hsts}`]] as const;
+  return { ...site, headers: [{ source: EVERY_PATH, fields }, ...site.headers] };
 }
 
 function listeningOf({ addresses }: CommandLine): Listening[] {

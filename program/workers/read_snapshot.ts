@@ -11,6 +11,7 @@ import {
   LATENCY_BOUNDS,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
+  type TlsSnapshot,
 } from "../../server/metrics/statistics.ts";
 
 type Members = Readonly<Record<string, unknown>>;
@@ -41,10 +42,14 @@ const CACHE_COUNTS = [
   "events",
   "overflows",
 ] as const;
+const TLS_COUNTS = ["tls12", "tls13", "resumed", "failed"] as const;
 const HEADS_COUNTS = ["count", "bytes", "bytesMax"] as const;
 const CONNECTION_COUNTS = ["fd", "ageMs", "queuedBytes"] as const;
 /** The name of a connection state, or a status code. */
 const NAME = /^[a-z0-9-]{1,24}$/;
+/** The name of a certificate: a host, a wildcard, or an address. */
+const HOST = /^[a-z0-9.*:_-]{1,255}$/;
+const CERTIFICATES_MAX = 1000;
 /** As many as there are status codes of three digits, and more than there are states. */
 const NAMES_MAX = 1000;
 
@@ -53,7 +58,7 @@ const NAMES_MAX = 1000;
  * @throws {TypeError} for something that is no snapshot
  */
 export function readSnapshot(value: unknown): Snapshot {
-  const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache, heads } =
+  const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache, heads, tls } =
     membersOf(
       value,
     );
@@ -70,7 +75,16 @@ export function readSnapshot(value: unknown): Snapshot {
     latencyCounts: listOf(latencyCounts, LATENCY_BOUNDS.length + 1).map(countOf),
     cache: cache === null ? null : countsOf(cache, CACHE_COUNTS) satisfies CacheSnapshot,
     heads: countsOf(heads, HEADS_COUNTS) satisfies HeadsSnapshot,
+    tls: tls === null || tls === undefined ? null : readTls(tls),
   };
+}
+
+function readTls(value: unknown): TlsSnapshot {
+  const certificates = listOf(membersOf(value)["certificates"], CERTIFICATES_MAX).map((one) => {
+    const { name, notAfterMs } = membersOf(one);
+    return { name: typeof name === "string" && HOST.test(name) ? name : "", notAfterMs: countOf(notAfterMs) };
+  });
+  return { ...countsOf(value, TLS_COUNTS), certificates };
 }
 
 function readConnection(value: unknown): ConnectionSnapshot[] {

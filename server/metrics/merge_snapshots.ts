@@ -8,6 +8,7 @@ import {
   type HeadsSnapshot,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
+  type TlsSnapshot,
 } from "./statistics.ts";
 
 /**
@@ -31,6 +32,17 @@ export function addCounters(now: Snapshot, before: Snapshot): Snapshot {
     cache: now.cache === null || before.cache === null
       ? now.cache
       : addCacheCounters(now.cache, before.cache),
+    tls: now.tls === null || before.tls === null ? now.tls : addTlsCounters(now.tls, before.tls),
+  };
+}
+
+function addTlsCounters(now: TlsSnapshot, before: TlsSnapshot): TlsSnapshot {
+  return {
+    ...now,
+    tls12: now.tls12 + before.tls12,
+    tls13: now.tls13 + before.tls13,
+    resumed: now.resumed + before.resumed,
+    failed: now.failed + before.failed,
   };
 }
 

@@ -32,7 +32,7 @@ export interface ConnectionSnapshot {
   /** The descriptor. */
   readonly fd: number;
   /**
-   * `reading`, `reading-body`, `handling` (the response is being produced), `writing`, `lingering` (waiting for the
+   * `handshaking` (TLS begins), `reading`, `reading-body`, `handling` (the response is being produced), `writing`, `lingering` (waiting for the
    * client's end), or `idle` (waiting for a request).
    */
   readonly state: string;
@@ -72,6 +72,28 @@ export interface HeadsSnapshot {
   readonly bytes: number;
   /** The largest permitted size in bytes. */
   readonly bytesMax: number;
+}
+
+/** A certificate that is served. */
+export interface CertificateSnapshot {
+  /** The first of its names; empty if it has none. */
+  readonly name: string;
+  /** Its end, in milliseconds since 1970. */
+  readonly notAfterMs: number;
+}
+
+/** The handshakes of TLS since the start, and the certificates. */
+export interface TlsSnapshot {
+  /** The number of complete handshakes with TLS 1.2. */
+  readonly tls12: number;
+  /** The number of complete handshakes with TLS 1.3. */
+  readonly tls13: number;
+  /** The number of these that have resumed an earlier session. */
+  readonly resumed: number;
+  /** The number of handshakes that failed, or that the client has not completed. */
+  readonly failed: number;
+  /** The certificates that new clients get. */
+  readonly certificates: readonly CertificateSnapshot[];
 }
 
 /** The counters of a server since its start, and its present state. */
@@ -124,6 +146,8 @@ export interface Snapshot {
   readonly cache: CacheSnapshot | null;
   /** The cache of request heads. */
   readonly heads: HeadsSnapshot;
+  /** TLS; null without certificates. */
+  readonly tls: TlsSnapshot | null;
 }
 
 /** The greatest number of connections in one snapshot. */

@@ -4,19 +4,15 @@
  */
 import type { HandshakeHooks, TicketKey } from "../../ffi/openssl/handshake_hooks.ts";
 import type { Pointer } from "../../ffi/openssl/openssl.ts";
+import type { TlsSnapshot } from "../metrics/statistics.ts";
 import type { Certificates } from "./certificates.ts";
 import { TicketKeys } from "./ticket_keys.ts";
 import type { TlsSession } from "./tls_session.ts";
 
-/** The number of handshakes since the start. */
-export interface HandshakeCounts {
-  /** Complete ones, by version (`TLSv1.2`, `TLSv1.3`), the resumed ones among them. */
-  readonly complete: Readonly<Record<string, number>>;
-  /** Those that have resumed an earlier session. */
-  readonly resumed: number;
-  /** Those that failed, or that the client has not completed. */
-  readonly failed: number;
-}
+/** The number of handshakes since the start, as in a snapshot. */
+export type HandshakeCounts = Omit<TlsSnapshot, "certificates">;
+
+const TLS1_3 = "TLSv1.3";
 
 /** The decisions and the counters. */
 export class Handshakes implements HandshakeHooks {
@@ -25,9 +21,13 @@ export class Handshakes implements HandshakeHooks {
   readonly #tickets: TicketKeys;
   readonly #onError: (error: unknown) => void;
   #certificates: Certificates | null = null;
-  readonly #complete: Record<string, number> = { "TLSv1.2": 0, "TLSv1.3": 0 };
-  #resumed = 0;
-  #failed = 0;
+  /** The number of handshakes since the start. */
+  readonly counts: { -readonly [K in keyof HandshakeCounts]: number } = {
+    tls12: 0,
+    tls13: 0,
+    resumed: 0,
+    failed: 0,
+  };
 
   constructor(
     protocols: readonly string[],
@@ -70,17 +70,8 @@ export class Handshakes implements HandshakeHooks {
 
   /** Counts a handshake that is complete. */
   countComplete({ version, isResumed }: TlsSession): void {
-    this.#complete[version] = (this.#complete[version] ?? 0) + 1;
-    if (isResumed) this.#resumed++;
-  }
-
-  /** Counts a handshake that was not completed. */
-  countFailed(): void {
-    this.#failed++;
-  }
-
-  /** Returns the counters. */
-  counts(): HandshakeCounts {
-    return { complete: { ...this.#complete }, resumed: this.#resumed, failed: this.#failed };
+    if (version === TLS1_3) this.counts.tls13++;
+    else this.counts.tls12++;
+    if (isResumed) this.counts.resumed++;
   }
 }

@@ -33,6 +33,7 @@ function busy(n: number, overrides: Partial<Snapshot> = {}): Snapshot {
     cpuSeconds: n,
     openDescriptors: n,
     cache: cacheWith(n),
+    tls: { tls12: n, tls13: n, resumed: n, failed: n, certificates: [{ name: "a.test", notAfterMs: 5 }] },
     ...overrides,
   });
 }

@@ -89,6 +89,7 @@ Deno.test("every key is printed, except unset ones without a default", () => {
     "accessLogFile",
     "admin",
     "errorLog",
+    "hsts",
     "listen",
     "maxConnections",
     "rateBurst",

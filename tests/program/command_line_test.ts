@@ -33,6 +33,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     tlsKey: [],
     tlsProfile: "intermediate",
     redirectHttp: null,
+    hsts: null,
     backlog: 4096,
     socketMode: 0o660,
     poller: "epoll-edge",

@@ -109,6 +109,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   tlsKey: ["key.pem"],
   tlsProfile: "modern",
   redirectHttp: 80,
+  hsts: true,
   socketMode: "666",
   poller: "poll",
   handler: "echo",

@@ -10,7 +10,8 @@ import {
   TestCertificates,
 } from "../support/test_certificates.ts";
 import { TlsClient } from "../support/tls_client.ts";
-import { get } from "../support/wire.ts";
+import { eventually } from "../support/waiting.ts";
+import { exchange, get } from "../support/wire.ts";
 
 const NAMES = ["localhost", "127.0.0.1"];
 
@@ -51,6 +52,12 @@ Deno.test("a site is served by HTTPS, the greeting says so, and clients that che
   const python = "import ssl,urllib.request as u,sys\n" +
     "print(u.urlopen(sys.argv[1],context=ssl.create_default_context(cafile=sys.argv[2])).read().decode())";
   assertEquals(await output("python3", "-c", python, url, root), "hello\n\n");
+  const gnutls = await output(
+    "sh",
+    "-c",
+    `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | gnutls-cli --x509cafile ${root} -p ${program.port} localhost`,
+  );
+  assertMatch(gnutls, /trusted[^]*HTTP\/1\.1 200 OK[^]*hello/);
   const load = await output("wrk", "-t1", "-c8", "-d1s", url);
   assert(!/Socket errors|Non-2xx/.test(load), load);
   program.kill("SIGTERM");
@@ -221,4 +228,64 @@ Deno.test("workers and a reload share the keys of tickets: every one of them res
   program.kill("SIGHUP");
   await program.printed(/Settings read again/);
   for (let i = 0; i < 6; i++) assertEquals(await resumes(), true);
+});
+
+Deno.test("metrics tell of handshakes by version and result, and of the end of each certificate", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  const flags = [...flagsOf(certificates), "--admin", "127.0.0.1:0", "--workers", "1", "--no-config"];
+  await using program = await Program.start(site.root, flags);
+  await program.printed(/Admin at/);
+  const admin = Number(/Admin at http:\/\/127\.0\.0\.1:(\d+)\//.exec(program.stdout)![1]);
+  for (const version of [0x0303, 0x0304, 0x0304]) {
+    using client = await TlsClient.connect(program.port, { version });
+    await client.send(get("/"));
+    await client.receiveText("hello");
+  }
+  await TlsClient.connect(program.port, { alpn: ["imap"] }).catch(() => {});
+  await TlsClient.connect(program.port, { version: 0x0303, ciphers: "AES128-SHA" }).catch(() => {});
+  const text = async () => (await exchange(admin, get("/metrics"))).text;
+  await eventually(async () => /tls_failures_total(\{[^}]*\})? 2\n/.test(await text()), "two failures");
+  const metrics = (await text()).replaceAll('worker="0",', "").replaceAll('{worker="0"}', "");
+  for (
+    const line of [
+      'epollet_tls_handshakes_total{version="1.2"} 1',
+      'epollet_tls_handshakes_total{version="1.3"} 2',
+      "epollet_tls_resumptions_total 0",
+    ]
+  ) assertStringIncludes(metrics, `${line}\n`);
+  const end = Number(/certificate_not_after_seconds\{place="0",name="localhost"\} (\d+)/.exec(metrics)?.[1]);
+  assert(Math.abs(end - Date.now() / 1000 - 30 * 86_400) < 86_400, metrics);
+});
+
+Deno.test("--hsts tells clients of HTTPS to use nothing else, for two years or as long as is said", async () => {
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  for (
+    const [flag, seconds] of [["--hsts", 63_072_000], ["--hsts=30d", 2_592_000], ["--hsts=0", 0]] as const
+  ) {
+    await using program = await Program.start(site.root, [...flagsOf(certificates), flag]);
+    for (const path of ["/", "/missing"]) {
+      const answer = await output(
+        "curl",
+        "-sSi",
+        "--cacert",
+        certificates.root,
+        `https://localhost:${program.port}${path}`,
+      );
+      assertMatch(answer, new RegExp(`^Strict-Transport-Security: max-age=${seconds}\r$`, "m"));
+    }
+  }
+  for (
+    const [flags, expected] of [[["--hsts"], /^--hsts needs a certificate/], [[
+      "--hsts",
+      "--listen",
+      "http://127.0.0.1:0",
+      ...flagsOf(certificates),
+    ], /^--hsts is for HTTPS only, and http:\/\/127\.0\.0\.1:0/], [["--hsts=x"], /hsts/]] as const
+  ) {
+    const { code, stderr } = await runProgram(["--port", "0", "-d", site.root, ...flags]);
+    assertEquals(code, 2);
+    assertMatch(stderr.replace(/^epollet: /, ""), expected);
+  }
 });

@@ -35,6 +35,7 @@ Deno.test("of a forged snapshot only harmless numbers and words are left", () =>
     connections: [null, 1, { fd: 1, state: "<b>forged", ageMs: 1, queuedBytes: 1 }],
     cache: "forged",
     trigger: "forged",
+    tls: { tls13: "forged", certificates: [{ name: 'x"} forged 1', notAfterMs: "forged" }, "forged"] },
   })], "1");
   assertEquals(text.includes("forged"), false);
   assertEquals(text.includes('code="500"} 5\n') && text.includes('code="200"} 0\n'), true);

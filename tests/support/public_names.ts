@@ -13,13 +13,13 @@ export const FLAG_NAMES: readonly string[] = words(`
   access-log access-log-file admin allowed-hosts auth backlog body-timeout browse cache-control
   cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine
   cors error-log error-page etag explain grace-period handler handshake-timeout hash-password
-  head-timeout header healthcheck help host index keep-alive keep-alive-timeout listen man max-body
-  max-connections max-fields max-head max-per-ip min-receive-rate min-send-rate no-access-log-file
-  no-admin no-browse no-clean-urls no-compress no-config no-coroutine no-cors no-error-log
-  no-keep-alive no-proxy-protocol no-quiet no-redirect-http no-sandbox no-security-headers no-spa
-  no-trust-proxy no-user no-verbose poller port precompressed proxy-protocol quiet rate rate-burst
-  redirect-http root sandbox security-headers send-timeout socket-mode spa tls-cert tls-key
-  tls-profile trust-proxy user verbose version workers
+  head-timeout header healthcheck help host hsts index keep-alive keep-alive-timeout listen man
+  max-body max-connections max-fields max-head max-per-ip min-receive-rate min-send-rate
+  no-access-log-file no-admin no-browse no-clean-urls no-compress no-config no-coroutine no-cors
+  no-error-log no-hsts no-keep-alive no-proxy-protocol no-quiet no-redirect-http no-sandbox
+  no-security-headers no-spa no-trust-proxy no-user no-verbose poller port precompressed
+  proxy-protocol quiet rate rate-burst redirect-http root sandbox security-headers send-timeout
+  socket-mode spa tls-cert tls-key tls-profile trust-proxy user verbose version workers
 `);
 
 /** Flags of one letter. */
@@ -29,9 +29,9 @@ export const LETTERS = "H V a d h p q v w";
 export const KEY_NAMES: readonly string[] = words(`
   $schema accessLog accessLogFile admin allowedHosts auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
-  gracePeriod handler handshakeTimeout headTimeout headers host hosts index keepAlive keepAliveTimeout
-  listen maxBody maxConnections maxFields maxHead maxPerIp minReceiveRate minSendRate poller port
-  precompressed proxyProtocol rate rateBurst redirectHttp redirects rewrites root sandbox
+  gracePeriod handler handshakeTimeout headTimeout headers host hosts hsts index keepAlive
+  keepAliveTimeout listen maxBody maxConnections maxFields maxHead maxPerIp minReceiveRate minSendRate
+  poller port precompressed proxyProtocol rate rateBurst redirectHttp redirects rewrites root sandbox
   securityHeaders sendTimeout socketMode spa tlsCert tlsKey tlsProfile trustProxy user workers
 `);
 
@@ -39,18 +39,18 @@ export const KEY_NAMES: readonly string[] = words(`
 export const VARIABLE_NAMES: readonly string[] = words(`
   ACCESS_LOG ACCESS_LOG_FILE ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
   CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
-  ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST INDEX KEEP_ALIVE
-  KEEP_ALIVE_TIMEOUT LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD MAX_PER_IP MIN_RECEIVE_RATE
-  MIN_SEND_RATE NO_ACCESS_LOG_FILE NO_ADMIN NO_BROWSE NO_CLEAN_URLS NO_COMPRESS NO_CONFIG NO_COROUTINE
-  NO_CORS NO_ERROR_LOG NO_KEEP_ALIVE NO_PROXY_PROTOCOL NO_QUIET NO_REDIRECT_HTTP NO_SANDBOX
-  NO_SECURITY_HEADERS NO_SPA NO_TRUST_PROXY NO_USER NO_VERBOSE POLLER PORT PRECOMPRESSED
-  PROXY_PROTOCOL QUIET RATE RATE_BURST REDIRECT_HTTP ROOT SANDBOX SECURITY_HEADERS SEND_TIMEOUT
-  SOCKET_MODE SPA TLS_CERT TLS_KEY TLS_PROFILE TRUST_PROXY USER VERBOSE WORKERS
+  ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST HSTS INDEX
+  KEEP_ALIVE KEEP_ALIVE_TIMEOUT LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD MAX_PER_IP
+  MIN_RECEIVE_RATE MIN_SEND_RATE NO_ACCESS_LOG_FILE NO_ADMIN NO_BROWSE NO_CLEAN_URLS NO_COMPRESS
+  NO_CONFIG NO_COROUTINE NO_CORS NO_ERROR_LOG NO_HSTS NO_KEEP_ALIVE NO_PROXY_PROTOCOL NO_QUIET
+  NO_REDIRECT_HTTP NO_SANDBOX NO_SECURITY_HEADERS NO_SPA NO_TRUST_PROXY NO_USER NO_VERBOSE POLLER PORT
+  PRECOMPRESSED PROXY_PROTOCOL QUIET RATE RATE_BURST REDIRECT_HTTP ROOT SANDBOX SECURITY_HEADERS
+  SEND_TIMEOUT SOCKET_MODE SPA TLS_CERT TLS_KEY TLS_PROFILE TRUST_PROXY USER VERBOSE WORKERS
 `);
 
 /** Exports of `mod.ts`, types among them. */
 export const EXPORT_NAMES: readonly string[] = words(`
-  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled CertificateError CertificateFacts ConfigText
+  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled CertificateError CertificateFacts CertificateSnapshot ConfigText
   ConnectionSnapshot Coroutine CoroutineConnection EAGAIN EINTR EPOLLERR EPOLLET EPOLLEXCLUSIVE EPOLLHUP
   EPOLLIN EPOLLMSG EPOLLONESHOT EPOLLOUT EPOLLPRI EPOLLRDBAND EPOLLRDHUP EPOLLRDNORM EPOLLWAKEUP
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
@@ -62,7 +62,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
-  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings UnixServerAddress
+  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
   hashPassword listenTcp localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler

@@ -29,6 +29,7 @@ export function snapshotWith(overrides: Partial<Snapshot> = {}): Snapshot {
     openDescriptors: 0,
     cache: null,
     heads: { count: 0, bytes: 0, bytesMax: 0 },
+    tls: null,
     ...overrides,
   };
 }

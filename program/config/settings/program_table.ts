@@ -25,7 +25,7 @@ import {
   WORKERS,
 } from "./program_kinds.ts";
 import { TLS_PROFILES } from "../../../ffi/openssl/server_context.ts";
-import { FILES, REDIRECT } from "./tls_kinds.ts";
+import { FILES, HSTS, REDIRECT } from "./tls_kinds.ts";
 import type { Entry, Heading, Merged } from "./setting.ts";
 
 /** An entry with its default, which has the type of its kind. */
@@ -107,6 +107,15 @@ export const PROGRAM_GROUPS = {
       help: "lead HTTP on this port to HTTPS",
       description: "A port, or an address and a port, on which HTTP is led to HTTPS.",
       examples: [80, "[::]:80"],
+    }),
+    hsts: entry({
+      kind: HSTS,
+      default: null,
+      isForStatic: true,
+      otherwise: "off",
+      help: "browsers use only HTTPS for TIME, by default 2 years",
+      description:
+        "For how long browsers use nothing but HTTPS (Strict-Transport-Security): true for 2 years, or a time such as 30d.",
     }),
   },
 

@@ -32,6 +32,28 @@ export const FILES: Kind<readonly string[]> = kindOf<readonly string[]>({
   mapPaths: (files, map) => files.map(map),
 });
 
+const HSTS_PATTERN = /^(\d{1,9})([smhdy])?$/;
+const HSTS_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, y: 365 * 86_400 };
+const HSTS_SECONDS = 2 * HSTS_UNITS["y"]!;
+
+/** Seconds for which clients use nothing but HTTPS (RFC 6797 §6.1.1); null not to say so. */
+export const HSTS: Kind<number | null> = {
+  ...orNone(written<number>({
+    value: "TIME",
+    expected: "seconds, or a number with m, h, d or y, such as 30d",
+    pattern: HSTS_PATTERN,
+    parse: (text) => {
+      const [, digits, unit = "s"] = HSTS_PATTERN.exec(text)!;
+      const seconds = Number(digits) * HSTS_UNITS[unit]!;
+      return seconds <= 0x7fff_ffff ? seconds : undefined;
+    },
+    format: (seconds) => `${seconds}s`,
+    json: ["boolean", "string"],
+    toJson: (seconds) => `${seconds}s`,
+  })),
+  bare: HSTS_SECONDS,
+};
+
 /** `80`, `0.0.0.0:80`, `[::]:80`; null for none. */
 export const REDIRECT: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
   value: "WHERE",

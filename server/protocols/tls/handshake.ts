@@ -86,7 +86,7 @@ export class Handshake implements Protocol {
 
   onSettled(): void {
     if (!this.#hasFailed) return;
-    this.#tls.handshakes.countFailed();
+    this.#tls.handshakes.counts.failed++;
     this.#connection.finish(true);
   }
 
@@ -95,7 +95,7 @@ export class Handshake implements Protocol {
   }
 
   onClosed(): void {
-    if (!this.#hasFailed) this.#tls.handshakes.countFailed();
+    if (!this.#hasFailed) this.#tls.handshakes.counts.failed++;
   }
 
   /** A handshake that has begun is completed: a request follows it. */
