@@ -48,7 +48,13 @@ export async function serveAsWorker(
       server.reopenLog();
       logs.reopenErrors();
     },
-    renew: (certificates) => server.updateCertificates(certificates),
+    renew(certificates) {
+      try {
+        server.updateCertificates(certificates);
+      } catch (error) { // the worker goes on with the present ones
+        say((error as Error).message);
+      }
+    },
     snapshot: () => server.snapshot(),
   });
   say = (line) => server.reactor.post(() => link.send({ kind: "warning", line })); // logged once for all workers

@@ -12,13 +12,12 @@ import type { HttpRequest } from "./http/request.ts";
 import { encodeLocation, HttpResponse } from "./http/response.ts";
 import type { TlsSnapshot } from "./metrics/statistics.ts";
 import type { Reactor } from "./loop/reactor.ts";
-import { Certificates } from "./transport/certificates.ts";
 import { Handshakes } from "./transport/handshakes.ts";
 import { TicketKeys } from "./transport/ticket_keys.ts";
 import { Tls } from "./transport/tls.ts";
 import { type ServerOptions, speaksHttp } from "./server_options.ts";
 import {
-  CertificateError,
+  contextsOf,
   factsOf,
   listOfCertificates,
   readCertificates,
@@ -98,13 +97,8 @@ export class ServerTls {
   }
 
   #use(certificates: readonly Certificate[]): void {
-    try {
-      this.#handshakes.use(new Certificates(this.#profile, certificates));
-    } catch (error) {
-      throw new CertificateError(`A certificate cannot be used: ${(error as Error).message}`);
-    } finally {
-      this.#facts = factsOf(certificates); // frees them: the contexts have what they need
-    }
+    this.#handshakes.use(contextsOf(this.#profile, certificates));
+    this.#facts = factsOf(certificates); // frees them: the contexts have what they need
   }
 
   /**
@@ -112,12 +106,12 @@ export class ServerTls {
    * 9110 §15.5.20).
    */
   guard(handler: Handler): Handler {
-    if (this.#given.length === 1) return handler;
     const guarded: Handler = (request, context) => {
+      const { certificates } = this.#handshakes;
+      if (!certificates.areSeveral) return handler(request, context);
       const { serverName } = context;
       const host = hostOf(request.authority ?? "");
-      const isOurs = serverName === null || serverName === "" ||
-        this.#handshakes.certificates.isSameFor(serverName, host);
+      const isOurs = serverName === null || serverName === "" || certificates.isSameFor(serverName, host);
       return isOurs ? handler(request, context) : errorResponse(421);
     };
     return Object.assign(guarded, { ignoresBodies: handler.ignoresBodies === true });

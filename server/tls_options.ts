@@ -14,6 +14,7 @@ import {
 import { TLS_PROFILES, type TlsProfile } from "../ffi/openssl/server_context.ts";
 import { type Kind, type Kinds, objectOf, oneOf } from "./embedder/option_kinds.ts";
 import { TLS_FILE_TEXT_BYTES_MAX } from "./tls_limits.ts";
+import { Certificates } from "./transport/certificates.ts";
 import { TICKET_SECRET_BYTES } from "./transport/ticket_keys.ts";
 
 /** A certificate and its key, each as PEM text or as the path of a file with it. */
@@ -94,6 +95,19 @@ export function readCertificates(given: readonly TlsCertificate[]): Certificate[
   } catch (error) {
     for (const certificate of read) certificate.free();
     throw error;
+  }
+}
+
+/**
+ * Returns the contexts for `certificates`. If OpenSSL refuses one, all are freed.
+ * @throws {CertificateError}
+ */
+export function contextsOf(profile: TlsProfile, certificates: readonly Certificate[]): Certificates {
+  try {
+    return new Certificates(profile, certificates);
+  } catch (error) {
+    for (const certificate of certificates) certificate.free();
+    throw new CertificateError(`The certificates cannot be used together: ${(error as Error).message}`);
   }
 }
 

@@ -202,16 +202,6 @@ export function result(value: number): number {
   return value < 0 ? -errnoOfThread[0]! : value;
 }
 
-/** Forgets the last error, before a call into another library that may or may not make a system call. */
-export function clearErrno(): void {
-  errnoOfThread[0] = 0;
-}
-
-/** Returns the error number of the last system call that failed since {@linkcode clearErrno}; 0 if none has. */
-export function lastErrno(): number {
-  return errnoOfThread[0]!;
-}
-
 const encoder = new TextEncoder();
 
 /**

@@ -31,8 +31,7 @@ const SSL_SYMBOLS = {
   // a connection
   SSL_new: { parameters: ["pointer"], result: "pointer" },
   SSL_free: { parameters: ["pointer"], result: "void" },
-  SSL_set_rfd: { parameters: ["pointer", "i32"], result: "i32" },
-  SSL_get_rbio: { parameters: ["pointer"], result: "pointer" },
+  SSL_set0_rbio: { parameters: ["pointer", "pointer"], result: "void" },
   SSL_set0_wbio: { parameters: ["pointer", "pointer"], result: "void" },
   SSL_set_accept_state: { parameters: ["pointer"], result: "void" },
   SSL_set_SSL_CTX: { parameters: ["pointer", "pointer"], result: "pointer" },
@@ -72,7 +71,6 @@ const CRYPTO_SYMBOLS = {
   BIO_ctrl: { parameters: ["pointer", "i32", "i64", "buffer"], result: "i64" },
   BIO_ctrl_fast: { name: "BIO_ctrl", parameters: ["pointer", "i32", "i32", "buffer"], result: "i32" },
   BIO_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
-  BIO_number_read: { parameters: ["pointer"], result: "u32" },
 
   // certificates and keys
   PEM_read_bio_X509_AUX: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "pointer" },

@@ -11,6 +11,7 @@ import { UsageError } from "../../server/usage_error.ts";
 import { TLS_FILE_TEXT_BYTES_MAX } from "../../server/tls_limits.ts";
 import {
   CertificateError,
+  contextsOf,
   factsOf,
   type NamedCertificate,
   readCertificates,
@@ -82,7 +83,9 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
   if (keys.length > 0) {
     throw new CertificateError(`${keys[0]} is a key without a certificate: --tls-cert FILE before it`);
   }
-  const facts = factsOf(readCertificates(certificates));
+  const read = readCertificates(certificates);
+  contextsOf(command.tlsProfile, read).free(); // what OpenSSL refuses is reported here, and reaches no worker
+  const facts = factsOf(read);
   const nowMs = Date.now();
   for (const [i, { notBeforeMs, notAfterMs }] of facts.entries()) {
     const file = certificates[i]!.names.cert;

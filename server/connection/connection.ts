@@ -110,13 +110,14 @@ export class Connection extends Source {
       if (this.retired || readiness === Readiness.NONE) return;
     }
     input.note(readiness);
-    if (transport.wants(this.fd) !== Interest.NONE) input.isReadable = true; // recv may have waited for the other direction
+    const wants = transport.wants(this.fd) !== Interest.NONE;
+    if (wants) input.isReadable = true; // recv may have waited for the other direction
     if (this.#isWriting) return reactor.defer(this);
     if (input.isReadable) {
       if (!this.#receives) this.watch(); // otherwise a level-triggered poller would report it for ever
       else if (!input.isUnread && !this.receive()) return; // unread pipelined requests must not accumulate
     }
-    if (readiness === Readiness.NONE || this.isBlocked) reactor.defer(this);
+    if (readiness === Readiness.NONE || this.isBlocked || (wants && !this.retired)) reactor.defer(this);
   }
 
   /** Receives once, in phase one. Returns false if that has to wait for the next turn, because there is no slot. */
@@ -313,8 +314,9 @@ export class Connection extends Source {
     if (input.isEnded || !mayHaveUnread) return this.close();
     if (this.transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
     input.clear();
-    this.expireAt(reactor.now + LINGER_TIMEOUT_MS);
-    this.speak(new Lingering(input, this.#protocol, lingers, () => reactor.retire(this)));
+    const expire = () => this.expireAt(reactor.now + LINGER_TIMEOUT_MS);
+    expire();
+    this.speak(new Lingering(input, this.#protocol, lingers, () => reactor.retire(this), expire));
     this.start();
   }
 }

@@ -16,21 +16,28 @@ export class Lingering implements Protocol {
   readonly #before: Protocol;
   readonly #awaitsEnd: boolean;
   readonly #close: () => void;
+  readonly #expire: () => void;
 
   /**
    * `before` is the protocol that has ended. Without `awaitsEnd` the client has nothing to send but what is there now.
-   * `close` closes the connection.
+   * `close` closes the connection, and `expire` gives it its deadline.
    */
-  constructor(input: Input, before: Protocol, awaitsEnd: boolean, close: () => void) {
+  constructor(input: Input, before: Protocol, awaitsEnd: boolean, close: () => void, expire: () => void) {
     this.#input = input;
     this.#before = before;
     this.#awaitsEnd = awaitsEnd;
     this.#close = close;
+    this.#expire = expire;
   }
 
   onInput(): void {
     this.#input.clear();
     if (!this.#input.isReadable && !this.#awaitsEnd) this.#close();
+  }
+
+  /** The transport had to wait for the client to say that this is the end. */
+  onDrained(): void {
+    this.#expire();
   }
 
   onEnd(): void {

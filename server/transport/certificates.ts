@@ -47,6 +47,11 @@ export class Certificates {
     }
   }
 
+  /** True if a client's name decides which certificate it gets. */
+  get areSeveral(): boolean {
+    return this.#groups.length > 1;
+  }
+
   /** The context for clients that ask for no name. */
   get first(): Pointer {
     return this.#groups[0]!.context.pointer;

@@ -18,6 +18,8 @@ const TLS1_3 = "TLSv1.3";
 export class Handshakes implements HandshakeHooks {
   /** The protocols of ALPN, the preferred one first; empty to ignore what clients offer. */
   readonly protocols: readonly string[];
+  /** The session whose handshake is continued at present. */
+  session: TlsSession | null = null;
   readonly #tickets: TicketKeys;
   readonly #onError: (error: unknown) => void;
   #certificates: Certificates | null = null;
@@ -53,6 +55,7 @@ export class Handshakes implements HandshakeHooks {
   }
 
   onServerName(serverName: string): Pointer | null {
+    if (this.session !== null) this.session.serverName = serverName;
     return serverName === "" ? null : this.certificates.select(serverName);
   }
 

@@ -1,18 +1,17 @@
 /**
  * The transport of TLS: OpenSSL between a connection and its socket. Descriptors without a session are plain sockets.
  *
- * OpenSSL receives from the socket itself. What it sends goes to one buffer that all connections share, from which it is
- * sent at once, the records of a response in one call. What the socket does not take is held by the session, and goes
+ * OpenSSL is fed with what was received from the socket. What it sends goes to one buffer that all connections share, from
+ * which it is sent at once, the records of a response in one call. What the socket does not take is held by the session, and goes
  * first. So OpenSSL never waits for the socket in order to write, and what it writes while it reads (the answer to a
  * KeyUpdate, an alert) is in order.
  *
  * Source: SSL_read(3ssl), SSL_write(3ssl), SSL_get_error(3ssl), SSL_shutdown(3ssl), RFC 8446, RFC 5246.
  * @module
  */
-import { EAGAIN, EINTR, EPIPE, EPROTO } from "../../ffi/libc/errno.ts";
-import { clearErrno, lastErrno } from "../../ffi/libc/libc.ts";
+import { EAGAIN, ECONNABORTED, EINTR, EPIPE, EPROTO } from "../../ffi/libc/errno.ts";
 import { readAt } from "../../ffi/file/file.ts";
-import { CipherBuffer } from "../../ffi/openssl/cipher_buffer.ts";
+import { FED_BYTES_MAX, MemoryBio, roomFor } from "../../ffi/openssl/memory_bio.ts";
 import { handshake } from "../../ffi/openssl/handshake_hooks.ts";
 import { crypto, ssl } from "../../ffi/openssl/openssl.ts";
 import { takeFailure } from "../../ffi/openssl/openssl_error.ts";
@@ -34,12 +33,9 @@ import type { Transport } from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const SSL_ERROR = { ssl: 1, wantRead: 2, wantWrite: 3, syscall: 5, zeroReturn: 6 } as const;
+const SSL_ERROR = { wantRead: 2, zeroReturn: 6 } as const;
 /** Limits the size of records, within that of the buffer (SSL_CTX_set_split_send_fragment(3ssl)). */
 const CTRL_SET_SPLIT_SEND_FRAGMENT = 125;
-/** A read that takes less than this has emptied the socket, if it has begun with an empty buffer. */
-const READ_AHEAD_BYTES = 16 * 1024;
-
 /** A clock in milliseconds, such as that of the reactor. */
 interface Clock {
   readonly now: number;
@@ -51,7 +47,10 @@ export class Tls implements Transport {
   readonly #clock: Clock;
   /** By descriptor. */
   readonly #sessions: (TlsSession | undefined)[] = [];
-  readonly #cipher = new CipherBuffer(TLS_WRITE_BYTES_MAX * 2, TLS_SMALL_RECORD_BYTES);
+  /** What OpenSSL reads: bytes of one connection that were just received. */
+  readonly #received = new MemoryBio(FED_BYTES_MAX);
+  /** What OpenSSL writes. */
+  readonly #cipher = new MemoryBio(roomFor(TLS_WRITE_BYTES_MAX * 2, TLS_SMALL_RECORD_BYTES));
   /** The session whose ciphertext is in the shared buffer, because more is to follow; otherwise null. */
   #gathering: TlsSession | null = null;
   readonly #file: Bytes = new Uint8Array(TLS_FILE_BYTES_MAX);
@@ -64,7 +63,7 @@ export class Tls implements Transport {
   /** Makes `fd` speak TLS from its next byte on. */
   begin(fd: number): void {
     this.forget(fd);
-    this.#sessions[fd] = new TlsSession(fd, this.handshakes.certificates.first, this.#cipher);
+    this.#sessions[fd] = new TlsSession(fd, this.handshakes.certificates.first, this.#received, this.#cipher);
   }
 
   /** Returns the session of `fd`; undefined for a plain socket. */
@@ -84,25 +83,53 @@ export class Tls implements Transport {
       if (status < 0) return status;
     }
     if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it writes much without reading the answers
-    this.#yieldTo(session);
-    const { pointer, bio } = session;
-    const wasClean = session.isClean;
-    const before = wasClean ? crypto.BIO_number_read(bio) : 0;
-    crypto.ERR_clear_error();
-    clearErrno();
-    const count = ssl.SSL_read(pointer, buffer, buffer.length);
-    const errno = lastErrno();
-    if (count > 0) {
-      session.isClean = ssl.SSL_has_pending(pointer) === 0;
-      session.isDrained = wasClean && session.isClean &&
-        (crypto.BIO_number_read(bio) - before >>> 0) < READ_AHEAD_BYTES;
-      if (this.#cipher.length > 0) this.#sendControl(session);
-      return count;
+    if (!session.isClean) {
+      const count = this.#decrypt(session, buffer, this.#restore(session), true);
+      if (count !== -EAGAIN) return count;
     }
-    const status = this.#explain(session, count, errno);
-    session.isDrained = status !== -EINTR;
+    const received = this.#receive(session);
+    return received <= 0 ? received : this.#decrypt(session, buffer, received, received === FED_BYTES_MAX);
+  }
+
+  /** Receives what OpenSSL is fed next. Returns the number of bytes, 0 at the client's end, or −errno. */
+  #receive(session: TlsSession): number {
+    const { bytes } = this.#received;
+    const count = socketTransport.recv(session.fd, bytes);
+    session.isDrained = count !== -EINTR;
+    return count;
+  }
+
+  /** Moves back what OpenSSL has not read before. Returns the number of bytes. */
+  #restore(session: TlsSession): number {
+    const { rest } = session;
+    if (rest === null) return 0;
+    session.rest = null;
+    this.#received.bytes.set(rest);
+    return rest.length;
+  }
+
+  /** Keeps what OpenSSL has not read of `length` bytes. */
+  #keep(session: TlsSession, length: number): void {
+    const { unread } = this.#received;
+    if (unread > 0) session.rest = this.#received.bytes.slice(length - unread, length);
+    session.isClean = unread === 0 && ssl.SSL_has_pending(session.pointer) === 0;
+  }
+
+  /**
+   * Has OpenSSL decrypt the first `length` bytes that were received, after those that it has. Returns the number of bytes in
+   * `buffer`, 0 after close_notify, or −errno. `mayHaveMore` tells whether the socket may have more.
+   */
+  #decrypt(session: TlsSession, buffer: Bytes, length: number, mayHaveMore: boolean): number {
+    this.#yieldTo(session);
+    this.#received.fill(length);
+    crypto.ERR_clear_error();
+    const count = ssl.SSL_read(session.pointer, buffer, buffer.length);
+    const status = count > 0 ? count : this.#explain(session, count);
+    this.#keep(session, length);
     if (this.#cipher.length > 0) this.#sendControl(session);
-    return status;
+    session.isDrained = session.isClean && !mayHaveMore;
+    // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
+    return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
   }
 
   isDrained(fd: number, count: number, capacity: number): boolean {
@@ -114,26 +141,30 @@ export class Tls implements Transport {
   /** Continues the handshake. Returns 0 when it is complete, else −errno; −EPROTO if it has failed. */
   handshake(fd: number): number {
     const session = this.#sessions[fd]!;
+    const kept = this.#restore(session);
+    const length = kept > 0 ? kept : this.#receive(session);
+    if (length <= 0) return length === 0 ? -ECONNABORTED : length;
     this.#yieldTo(session);
+    this.#received.fill(length);
+    this.handshakes.session = session;
     crypto.ERR_clear_error();
-    clearErrno();
     const result = handshake(session.pointer, this.handshakes);
-    const errno = lastErrno();
-    const status = result === 1 ? 0 : this.#explain(session, result, errno);
+    this.handshakes.session = null;
+    const status = result === 1 ? 0 : this.#explain(session, result);
+    this.#keep(session, length);
     if (this.#cipher.length > 0) this.#sendControl(session);
     if (result === 1) session.isOpen = true;
-    return status === 0 && result !== 1 ? -EPIPE : status;
+    else if (status === 0) return -ECONNABORTED;
+    return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;
   }
 
   /** Returns what a call that has returned `result` means: 0 for the client's end, or −errno. */
-  #explain(session: TlsSession, result: number, errno: number): number {
+  #explain(session: TlsSession, result: number): number {
     const error = ssl.SSL_get_error(session.pointer, result);
-    // Without an error of the kernel's, a record without data was read, and there may be more.
-    if (error === SSL_ERROR.wantRead) return errno === 0 || errno === EINTR ? -EINTR : -EAGAIN;
+    if (error === SSL_ERROR.wantRead) return -EAGAIN;
     if (error === SSL_ERROR.zeroReturn) return 0;
     session.hasFailed = true;
     session.failure = takeFailure();
-    if (error === SSL_ERROR.syscall) return errno === 0 ? -EPIPE : -errno;
     return -EPROTO;
   }
 
@@ -150,7 +181,7 @@ export class Tls implements Transport {
   send(fd: number, bytes: Bytes, length: number, more: boolean): number {
     const session = this.#sessions[fd];
     if (session === undefined) return socketTransport.send(fd, bytes, length, more);
-    if (session.hasFailed || !session.isOpen) return -EPIPE;
+    if (session.hasFailed || session.hasLost || !session.isOpen) return -EPIPE;
     if (session.held !== null) {
       const status = this.#sendHeld(session);
       if (status < 0) return status;
@@ -206,6 +237,7 @@ export class Tls implements Transport {
   flush(fd: number): number {
     const session = this.#sessions[fd];
     if (session === undefined) return 0;
+    if (session.hasLost) return -EPIPE;
     if (this.#gathering === session) {
       const status = this.#sendGathered(session);
       if (status < 0) return status;
@@ -223,10 +255,10 @@ export class Tls implements Transport {
       session.isSlow = sent !== length;
     }
     const isWhole = sent === length;
-    if (!isWhole && (sent >= 0 || sent === -EAGAIN || sent === -EINTR)) {
-      this.#hold(session, Math.max(sent, 0));
-    }
-    this.#cipher.clear();
+    const isLost = sent < 0 && sent !== -EAGAIN && sent !== -EINTR;
+    if (isLost) session.hasLost = true;
+    else if (!isWhole) this.#hold(session, Math.max(sent, 0));
+    this.#cipher.fill(0);
     return isWhole ? 0 : sent < 0 ? sent : -EAGAIN;
   }
 
@@ -318,7 +350,7 @@ export class Tls implements Transport {
     if (session === undefined) return;
     if (this.#gathering === session) {
       this.#gathering = null;
-      this.#cipher.clear();
+      this.#cipher.fill(0);
     }
     if (session.held !== null) bodyMemory.release(session.held);
     this.#sessions[fd] = undefined;

@@ -2,7 +2,7 @@
  * What TLS knows of one connection.
  * @module
  */
-import type { CipherBuffer } from "../../ffi/openssl/cipher_buffer.ts";
+import type { MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { type Pointer, present, ssl } from "../../ffi/openssl/openssl.ts";
 import type { Failure } from "../../ffi/openssl/openssl_error.ts";
 
@@ -16,8 +16,6 @@ export class TlsSession {
   readonly fd: number;
   /** The SSL. */
   readonly pointer: Pointer;
-  /** The BIO from which OpenSSL receives. */
-  readonly bio: Pointer;
   /** True once the handshake is complete. */
   isOpen = false;
   /** True after an error of TLS, or of the socket. Nothing can be sent any more; what arrives is not decrypted. */
@@ -28,8 +26,12 @@ export class TlsSession {
   hasSaidEnd = false;
   /** True if the writing half of the socket is to be closed when nothing is held any more. */
   isEnding = false;
-  /** True if OpenSSL has no received bytes. */
+  /** False if there may be received bytes that OpenSSL has not given out, or {@linkcode TlsSession.rest}. */
   isClean = true;
+  /** Received bytes that OpenSSL has not read; null if there are none. */
+  rest: Uint8Array<ArrayBuffer> | null = null;
+  /** True if bytes were lost on their way out. The client could not decrypt what follows. */
+  hasLost = false;
   /** What `isDrained` returns. */
   isDrained = false;
   /** Ciphertext that the socket has not taken; null if there is none. */
@@ -45,17 +47,19 @@ export class TlsSession {
   /** The instant of the last write. */
   writtenMs: number = -Infinity;
 
-  /** `context` is an SSL_CTX. OpenSSL receives from `fd`, and writes to `cipher`. */
-  constructor(fd: number, context: Pointer, cipher: CipherBuffer) {
+  /** `context` is an SSL_CTX. OpenSSL reads from `received`, and writes to `written`. */
+  constructor(fd: number, context: Pointer, received: MemoryBio, written: MemoryBio) {
     this.fd = fd;
     const pointer = this.pointer = present(ssl.SSL_new(context), "SSL_new");
-    cipher.attach(pointer);
-    ssl.SSL_set_rfd(pointer, fd);
-    this.bio = present(ssl.SSL_get_rbio(pointer), "SSL_get_rbio");
+    ssl.SSL_set0_rbio(pointer, received.take());
+    ssl.SSL_set0_wbio(pointer, written.take());
     ssl.SSL_set_accept_state(pointer);
   }
 
   /** The name that the client has asked for, in lower case; "" if it has asked for none. */
+  set serverName(name: string) {
+    this.#serverName = name;
+  }
   get serverName(): string {
     if (this.#serverName !== null) return this.#serverName;
     const name = ssl.SSL_get_servername(this.pointer, HOST_NAME);

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { HttpResponse } from "../../mod.ts";
+import { HttpResponse, POLLER_NAMES, serve } from "../../mod.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { onAll, withServer } from "../support/serving.ts";
@@ -122,3 +122,71 @@ Deno.test("100 clients of every kind at once get their own bytes", async () => {
     assertEquals(errors, []);
   });
 });
+
+/** Passes bytes on to `port`: those of the client first up to `split` after the handshake, and then, a moment later, the rest. */
+function relay(port: number, split: () => number): { readonly port: number; close(): void } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  (async () => {
+    for await (const client of listener) {
+      const server = await Deno.connect({ hostname: "127.0.0.1", port });
+      server.setNoDelay();
+      server.readable.pipeTo(client.writable).catch(() => {});
+      (async () => {
+        for await (const bytes of client.readable) {
+          const at = Math.min(split(), bytes.length);
+          const write = async (part: Uint8Array) => {
+            for (let done = 0; done < part.length;) done += await server.write(part.subarray(done));
+          };
+          await write(bytes.subarray(0, at));
+          if (at < bytes.length) await sleep(4);
+          await write(bytes.subarray(at));
+        }
+        server.closeWrite();
+      })().catch(() => {});
+    }
+  })().catch(() => {});
+  return { port: (listener.addr as Deno.NetAddr).port, close: () => listener.close() };
+}
+
+for (const poller of POLLER_NAMES) {
+  Deno.test({
+    name: `records that arrive split, and together with the next one, are all answered (${poller})`,
+    sanitizeResources: false, // the relay's sockets end with the clients
+    sanitizeOps: false,
+    fn: async () => {
+      await using server = serve({ handler, tls, poller, port: 0, hostname: "127.0.0.1", onListen() {} });
+      let split = 0;
+      const between = relay(server.addr.port, () => split);
+      for (const version of [0x0303, 0x0304]) {
+        using client = await TlsClient.connect(between.port, { version });
+        const long = `X-Padding: ${"x".repeat(3000)}`;
+        for (split = 1; split < 3300; split += split < 40 ? 1 : 397) {
+          client.trySend(encodeUtf8(get("/one", long)) as Uint8Array<ArrayBuffer>);
+          client.trySend(encodeUtf8(get("/two")) as Uint8Array<ArrayBuffer>);
+          const text = await client.receiveText("hello /two");
+          assertEquals([...text.matchAll(/hello \/(?:one|two)/g)].length, 2, `split at ${split}`);
+        }
+      }
+      between.close();
+    },
+  });
+}
+
+onAll(
+  "a client that ends before its first byte is closed at once, and the loop does not spin",
+  async (poller) => {
+    await withServer({ handler, tls }, async ({ server, port }) => {
+      const clients: RawClient[] = [];
+      for (let i = 0; i < 5; i++) clients.push(await RawClient.connect(port));
+      await sleep(20);
+      for (const client of clients) client.endInput();
+      for (const client of clients) {
+        assertEquals(await client.end(), 0);
+        client[Symbol.dispose]();
+      }
+      const { turns } = server.snapshot();
+      await sleep(200);
+      if (poller !== "naive") assert(server.snapshot().turns - turns < 100, "it spins"); // naive always does
+    }, poller);
+  },
+);

@@ -2,7 +2,7 @@
  * The beginning of a connection with TLS: its handshake. The connection speaks another protocol afterwards.
  * @module
  */
-import { EAGAIN } from "../../../ffi/libc/errno.ts";
+import { EAGAIN, ECONNABORTED } from "../../../ffi/libc/errno.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { Protocol } from "../../connection/protocol.ts";
 import { Interest } from "../../loop/poller.ts";
@@ -29,6 +29,7 @@ export class Handshake implements Protocol {
   readonly #tls: Tls;
   readonly #followers: Followers;
   #hasFailed = false;
+  #untilMs = Infinity;
 
   constructor(connection: Connection, tls: Tls, followers: Followers) {
     this.#connection = connection;
@@ -46,7 +47,8 @@ export class Handshake implements Protocol {
     const connection = this.#connection;
     const { reactor, limits } = connection.context;
     connection.speak(this);
-    connection.expireAt(reactor.now + limits.handshakeTimeoutMs);
+    this.#untilMs = reactor.now + limits.handshakeTimeoutMs;
+    connection.expireAt(this.#untilMs);
   }
 
   /** Continues the handshake, and once it is complete receives what follows. */
@@ -56,7 +58,7 @@ export class Handshake implements Protocol {
     const tls = this.#tls;
     if (tls.sessionOf(fd) === undefined) {
       const count = tls.peek(fd, FIRST_BYTE);
-      if (count <= 0) return count;
+      if (count <= 0) return count === 0 ? -ECONNABORTED : count;
       if (FIRST_BYTE[0] !== HANDSHAKE_RECORD && this.#speaksPlain()) return connection.recv(buffer);
       tls.begin(fd);
     }
@@ -83,6 +85,11 @@ export class Handshake implements Protocol {
   }
 
   onInput(): void {}
+
+  /** What the server says in the handshake had to wait, with a deadline of its own. */
+  onDrained(): void {
+    this.#connection.expireAt(this.#untilMs);
+  }
 
   onSettled(): void {
     if (!this.#hasFailed) return;
