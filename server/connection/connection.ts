@@ -44,6 +44,11 @@ export class Connection extends Source {
     return this.context.transport;
   }
 
+  /** The protocol that it speaks. */
+  get protocol(): Protocol {
+    return this.#protocol;
+  }
+
   get state(): State {
     return this.retired ? "closed" : this.#isWriting ? "writing" : this.#protocol.activity;
   }

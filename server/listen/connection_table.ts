@@ -7,6 +7,7 @@ import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
+import { NO_PROTOCOL, type Protocol } from "../connection/protocol.ts";
 import { type ConnectionKeeper, STATES } from "../connection/state.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
@@ -81,7 +82,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd, scheme);
     this.#enter(fd);
     if (scheme !== "http") {
-      const connection = this.#attachNew(fd);
+      const connection = this.#service === null ? this.#attach(fd, Interest.NONE) : this.#attachNew(fd);
       this.#begin(connection, scheme);
       return void connection.receive(); // its first bytes have arrived, as a request has
     }
@@ -118,13 +119,17 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   #begin(connection: Connection, scheme: Scheme): void {
     if (scheme === "redirect") redirect(connection, this.#context);
     else if (scheme === "http") this.#serve(connection);
-    else beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured));
+    else {
+      const { protocol } = connection; // of an object that was reused: HTTP
+      const serve = (secured: Connection) => this.#serve(secured, protocol);
+      beginTls(connection, this.#context.tls!, this.#speaksHttp, serve);
+    }
   }
 
   /** Serves a client that has introduced itself. */
-  #serve(connection: Connection): void {
+  #serve(connection: Connection, http: Protocol = NO_PROTOCOL): void {
     if (this.#service !== null) return this.#service(connection);
-    this.#speakHttp(connection);
+    this.#speakHttp(connection, http === NO_PROTOCOL ? new Http1(connection) : http);
     if (this.#context.isDraining) connection.drain(); // no request has arrived yet
   }
 
@@ -301,8 +306,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     return connection;
   }
 
-  #speakHttp(connection: Connection): Connection {
-    connection.speak(new Http1(connection));
+  #speakHttp(connection: Connection, http: Protocol = new Http1(connection)): Connection {
+    connection.speak(http);
     connection.isReusable = true;
     return connection;
   }
