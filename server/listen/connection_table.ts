@@ -7,7 +7,7 @@ import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
-import { NO_PROTOCOL, type Protocol } from "../connection/protocol.ts";
+import type { Protocol } from "../connection/protocol.ts";
 import { type ConnectionKeeper, STATES } from "../connection/state.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
@@ -82,8 +82,9 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     if (!this.#mayEnter(fd) || !this.#hasRoom(fd)) return this.reject(fd, scheme);
     this.#enter(fd);
     if (scheme !== "http") {
-      const connection = this.#service === null ? this.#attach(fd, Interest.NONE) : this.#attachNew(fd);
-      this.#begin(connection, scheme);
+      const http = this.#service === null ? this.#attach(fd, Interest.NONE) : null;
+      const connection = http ?? this.#attachNew(fd);
+      this.#begin(connection, scheme, http?.protocol);
       return void connection.receive(); // its first bytes have arrived, as a request has
     }
     if (this.#service !== null) return this.#service(this.#attachNew(fd));
@@ -115,21 +116,17 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     } else this.#begin(connection, scheme);
   }
 
-  /** Serves a client whose address is known. */
-  #begin(connection: Connection, scheme: Scheme): void {
+  /** Serves a client whose address is known. `http` is the protocol that an object was reused with. */
+  #begin(connection: Connection, scheme: Scheme, http?: Protocol): void {
     if (scheme === "redirect") redirect(connection, this.#context);
     else if (scheme === "http") this.#serve(connection);
-    else {
-      const { protocol } = connection; // of an object that was reused: HTTP
-      const serve = (secured: Connection) => this.#serve(secured, protocol);
-      beginTls(connection, this.#context.tls!, this.#speaksHttp, serve);
-    }
+    else beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured, http));
   }
 
   /** Serves a client that has introduced itself. */
-  #serve(connection: Connection, http: Protocol = NO_PROTOCOL): void {
+  #serve(connection: Connection, http?: Protocol): void {
     if (this.#service !== null) return this.#service(connection);
-    this.#speakHttp(connection, http === NO_PROTOCOL ? new Http1(connection) : http);
+    this.#speakHttp(connection, http);
     if (this.#context.isDraining) connection.drain(); // no request has arrived yet
   }
 
