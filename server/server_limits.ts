@@ -40,7 +40,7 @@ export interface Rate {
  * HTTP client would get a status.
  */
 export interface ServerLimits {
-  /** The longest time in milliseconds for the handshake of TLS. Over it, the connection is closed. Default 10,000. */
+  /** The longest time in milliseconds for the TLS handshake. Over it, the connection is closed. Default 10,000. */
   readonly handshakeTimeoutMs: number;
   /** The longest time in milliseconds from a request's first byte to the end of its head. Over it: 408. Default 15,000. */
   readonly headTimeoutMs: number;

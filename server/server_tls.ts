@@ -32,7 +32,8 @@ function hostOf(authority: string): string {
   return (AUTHORITY.exec(authority)?.[1] ?? "").toLowerCase().replace(/^\[(.*)\]$/, "$1");
 }
 
-const PLAIN_REFUSED = "This address is for HTTPS: it begins with https://\n";
+const PLAIN_REFUSED =
+  "This site uses HTTPS. Open its https:// address, by a name that its certificate covers.\n";
 
 /** How a server speaks TLS. */
 export interface ServerTlsOptions {
@@ -87,7 +88,7 @@ export class ServerTls {
   }
 
   /**
-   * Reads the certificates again, or those that are given from now on. New connections get them; the others keep theirs.
+   * Reads the certificates again. `given` replaces the list. New handshakes use them; open connections keep theirs.
    * @throws {CertificateError} when one cannot be used; then all stay
    */
   update(given: TlsCertificate | readonly TlsCertificate[] = this.#given): void {
@@ -119,7 +120,7 @@ export class ServerTls {
 
   /**
    * Answers a request that came without TLS: by a redirect, if it names a host that has a certificate. `port` is that of
-   * the redirect; by default the one that the request names. Other hosts are not led anywhere.
+   * the redirect; by default the one that the request names. Other hosts get 400, so that no client is redirected to a foreign site.
    */
   answerPlain(request: HttpRequest, port: number | null = null): HttpResponse {
     const [, host = "", ownPort = ""] = AUTHORITY.exec(request.authority ?? "") ?? [];

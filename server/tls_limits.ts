@@ -24,8 +24,8 @@ export const TLS_FILE_BYTES_MAX: number = 128 * KIB;
 /** The bytes that TLS answers to records without data before a client has to take them. */
 export const TLS_CONTROL_BYTES_MAX: number = 16 * KIB;
 /** How long a certificate and its key may disagree, because one of them is still to be written. */
-export const TLS_COMPLAIN_AFTER_MS = 2_000;
+export const TLS_REPORT_DELAY_MS = 2_000;
 /** The interval at which the files of certificates are read without an event, and their ends are looked at. */
 export const TLS_LOOK_INTERVAL_MS: number = 60 * 60 * 1000;
-/** The time after which other keys encrypt new session tickets. Tickets are valid for as long again. */
+/** The time after which a new key encrypts session tickets. The old one is accepted for as long again. OpenSSL ends a session earlier. */
 export const TLS_TICKET_KEY_MS: number = 12 * 3600 * 1000;

@@ -135,7 +135,7 @@ function readOne(given: TlsCertificate | NamedCertificate): Certificate {
     const than = error.message.endsWith("another certificate") ? ` than ${names.cert}` : "";
     throw new CertificateError(`${names.key} ${error.message}${than}`);
   } finally {
-    keyPem.fill(0); // the garbage collector would leave it in memory
+    keyPem.fill(0); // this copy is not needed any more; the text that it was made of remains
   }
 }
 

@@ -14,13 +14,13 @@ const KEY_TYPES: ReadonlyMap<number, string> = new Map([[6, "RSA"], [912, "RSA-P
   1087,
   "Ed25519",
 ], [1088, "Ed448"]]);
-/** The smallest number of bits that OpenSSL's default security level accepts for each type. */
+/** The smallest number of bits for each type, as at OpenSSL's security level 2 (SSL_CTX_set_security_level(3ssl)). */
 const KEY_BITS_MIN: ReadonlyMap<string, number> = new Map([["RSA", 2048], ["RSA-PSS", 2048], ["ECDSA", 224]]);
 /** ASN1_STRFLGS_RFC2253 without ESC_MSB, and XN_FLAG_SEP_CPLUS_SPC: `C=US, O=Let's Encrypt, CN=E7`, control characters escaped. */
 const NAME_FORM = 0x0002_0313n;
 const CHAIN_LENGTH_MAX = 16;
 
-/** What is wrong with PEM text. `message` completes a sentence that names the file: `is no PEM: …`. */
+/** What is wrong with PEM text. `message` completes a sentence that names the file: `has a damaged certificate: copy it again`. */
 export class PemError extends Error {
   /** Always `"PemError"`. */
   override readonly name = "PemError";
@@ -40,9 +40,9 @@ export interface Certificate extends CertificateFacts {
 export interface CertificateFacts {
   /** Names in lower case, and addresses, for which it is valid. A wildcard reads `*.example.org`. */
   readonly names: readonly string[];
-  /** Whom it names, as in `CN=example.org`. */
+  /** The subject, such as `CN=example.org`. */
   readonly subject: string;
-  /** Who has issued it, as in `C=US, O=Let's Encrypt, CN=E7`. */
+  /** The issuer, such as `C=US, O=Let's Encrypt, CN=E7`. */
   readonly issuer: string;
   /** Milliseconds since 1970. */
   readonly notBeforeMs: number;
@@ -58,7 +58,8 @@ export interface CertificateFacts {
 
 /**
  * Reads a certificate with its chain from `certificatePem`, and its key from `keyPem`. Both may have further blocks.
- * @throws {PemError} when one of them cannot be used; `file` tells which one
+ * @throws {KeyError} when the key cannot be used
+ * @throws {PemError} when the certificate cannot be used
  */
 export function readCertificate(
   certificatePem: Uint8Array<ArrayBuffer>,
@@ -138,8 +139,8 @@ function readKey(pem: Uint8Array<ArrayBuffer>): Pointer {
   const text = new TextDecoder().decode(pem);
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)) {
     throw new KeyError(
-      "has an encrypted key, and there is nobody to ask for its password: " +
-        "decrypt it once (openssl pkey -in KEY -out PLAIN), readable by the server's user only",
+      "has an encrypted key, and a server cannot ask for the password: " +
+        "decrypt it (openssl pkey -in KEY -out PLAIN) and let only the server's user read the result",
     );
   }
   return withBio(pem, (bio) => {
@@ -163,7 +164,9 @@ function checkKey(leaf: Pointer, key: Pointer, keyType: string): void {
   const [type, bits] = keyType.split(" ");
   const least = KEY_BITS_MIN.get(type!);
   if (least !== undefined && Number(bits) < least) {
-    throw new PemError(`has a weak key (${keyType} bits): clients reject less than ${least}; make a new one`);
+    throw new PemError(
+      `has a weak key (${keyType} bits): clients reject fewer than ${least}; make a new one`,
+    );
   }
 }
 

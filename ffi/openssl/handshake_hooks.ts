@@ -29,7 +29,7 @@ export interface HandshakeHooks {
   currentTicketKey(): TicketKey;
   /** Returns the key with this name, and whether its tickets are to be replaced; null if there is none. */
   ticketKey(name: Uint8Array): { readonly key: TicketKey; readonly isOld: boolean } | null;
-  /** Gets what a hook has thrown. */
+  /** Called with what a hook has thrown. */
   onError(error: unknown): void;
 }
 
@@ -39,7 +39,7 @@ const TLSEXT_SERVER_NAME = 0;
 const ALPN = { ok: 0, failed: 2, none: 3 } as const;
 const TICKET = { failed: -1, none: 0, ok: 1, renew: 2 } as const;
 const AD_INTERNAL_ERROR = 80;
-/** The bounds of the extension: list length 2, type 1, name length 2; a name has at most 253 characters. */
+/** The bounds of the extension: list length 2, type 1, name length 2; a name has at most 255 bytes (TLSEXT_MAXLEN_host_name). */
 const SERVER_NAME_BYTES = { least: 5, most: 260 } as const;
 
 /** The hooks of the handshake that runs at present. */
@@ -150,7 +150,7 @@ interface Callbacks {
 }
 let made: Callbacks | null = null;
 
-/** Returns the callbacks. They are made on the first call; libffi keeps the executable open from then on. */
+/** Returns the callbacks. They are made on the first call. libffi then keeps a descriptor of the executable open. */
 export function handshakeCallbacks(): Callbacks {
   if (made !== null) return made;
   const clientHello = new Deno.UnsafeCallback(

@@ -47,7 +47,6 @@ const SSL_SYMBOLS = {
   SSL_get_servername: { parameters: ["pointer", "i32"], result: "pointer" },
   SSL_get0_alpn_selected: { parameters: ["pointer", "buffer", "buffer"], result: "void" },
   SSL_client_hello_get0_ext: { parameters: ["pointer", "u32", "buffer", "buffer"], result: "i32" },
-  SSL_client_hello_get0_ciphers: { parameters: ["pointer", "buffer"], result: "usize" },
 } as const;
 
 const CRYPTO_SYMBOLS = {
@@ -73,7 +72,6 @@ const CRYPTO_SYMBOLS = {
   BIO_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
 
   // certificates and keys
-  PEM_read_bio_X509_AUX: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "pointer" },
   PEM_read_bio_X509: { parameters: ["pointer", "pointer", "pointer", "pointer"], result: "pointer" },
   PEM_read_bio_PrivateKey: { parameters: ["pointer", "pointer", "pointer", "buffer"], result: "pointer" },
   X509_free: { parameters: ["pointer"], result: "void" },

@@ -16,11 +16,11 @@ const REASON_MASK = (1 << REASON_BITS) - 1;
 /** ERR_LIB_…: the part of OpenSSL that reports an error. */
 const LIBRARY = { PEM: 9, SSL: 20 } as const;
 
-/** SSL_R_…: reasons of libssl that others than the program's user cause, and what they mean. */
+/** SSL_R_…: reasons that clients cause, and what they mean. */
 const MEANINGS: ReadonlyMap<number, string> = new Map([
   [101, "no group in common with the client (NO_SUITABLE_KEY_SHARE)"],
   [156, "the client speaks HTTP without TLS (HTTP_REQUEST)"],
-  [155, "the client takes this for a proxy (HTTPS_PROXY_REQUEST)"],
+  [155, "the client sends CONNECT, as to a proxy (HTTPS_PROXY_REQUEST)"],
   [193, "no cipher suite in common with the client (NO_SHARED_CIPHER)"],
   [235, "no application protocol in common with the client (NO_APPLICATION_PROTOCOL)"],
   [258, "the client's version of TLS is too old (UNSUPPORTED_PROTOCOL)"],
@@ -30,7 +30,7 @@ const MEANINGS: ReadonlyMap<number, string> = new Map([
   [1045, "the client rejects the certificate as expired (CERTIFICATE_EXPIRED)"],
   [1046, "the client rejects the certificate (CERTIFICATE_UNKNOWN)"],
   [1048, "the client does not know the certificate's authority (UNKNOWN_CA)"],
-  [1070, "the client's version of TLS is not supported (PROTOCOL_VERSION)"],
+  [1070, "the client rejects the version of TLS (PROTOCOL_VERSION)"],
 ]);
 
 /** What one call of OpenSSL has reported. */
@@ -45,7 +45,7 @@ export interface Failure {
 export function takeFailure(): Failure {
   const code = crypto.ERR_get_error();
   crypto.ERR_clear_error();
-  if (code === 0) return { reason: 0, sentence: "for a reason that OpenSSL does not tell" };
+  if (code === 0) return { reason: 0, sentence: "OpenSSL gives no reason" };
   const reason = code & REASON_MASK;
   const known = (code >>> REASON_BITS) === LIBRARY.SSL ? MEANINGS.get(reason) : undefined;
   return { reason, sentence: known ?? `OpenSSL says: ${textOf(code)}` };

@@ -115,11 +115,11 @@ export class ServerContext {
     if (ssl.SSL_CTX_set_ciphersuites(pointer, cString(SUITES)) !== 1) throw failed();
     if (!setGroups(pointer, supportedGroups())) throw failed();
     ssl.SSL_CTX_set_options(pointer, OPTIONS);
-    // Without AUTO_RETRY a read returns at the latest when the bytes of one recv are used up, however many records
-    // without data a client sends.
+    // Without AUTO_RETRY a read may return after records without data. What it can read at all is bounded by what it is
+    // fed (memory_bio.ts).
     set(CTRL.clearMode, MODE.autoRetry);
     set(CTRL.mode, MODE.releaseBuffers); // an idle connection has no buffers
-    set(CTRL.setReadAhead, 1n); // a record takes one recv, not two
+    set(CTRL.setReadAhead, 1n); // OpenSSL takes all that it is fed, not one record
     ssl.SSL_CTX_set_num_tickets(pointer, 1n); // enough for the next connection, which gets another one
     set(CTRL.setSessionCache, 0n); // what is resumed is in the client's ticket
   }

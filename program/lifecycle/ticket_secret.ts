@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { newTicketSecret, TICKET_SECRET_BYTES } from "../../server/transport/ticket_keys.ts";
 import type { LaunchContext } from "./launch.ts";
 
-/** Returns the secret that the process hands on that this one replaces, or a new one. In base64. */
+/** Returns, in base64, the secret inherited from the process that this one replaces, or a new one. */
 export function ticketSecretOf(launchContext: LaunchContext | null): string {
   const message = launchContext?.message;
   const inherited = message?.kind === "succession" ? message.ticketSecret : undefined;

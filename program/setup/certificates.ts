@@ -56,7 +56,7 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
 }
 
 /**
- * Does the same, and throws {@linkcode CertificateError} for what is wrong with a file. For files that are read again.
+ * Does the same as {@linkcode loadCertificates}, but throws {@linkcode CertificateError} for a file that cannot be used. For files that are read again.
  */
 export function readAll(command: CommandLine): LoadedCertificates | null {
   const { tlsCert, tlsKey } = command;
@@ -81,7 +81,9 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
     return { cert, key: textOf(keyFile), names: { cert: file, key: keyFile } };
   });
   if (keys.length > 0) {
-    throw new CertificateError(`${keys[0]} is a key without a certificate: --tls-cert FILE before it`);
+    throw new CertificateError(
+      `${keys[0]} has no certificate: there are more --tls-key than --tls-cert without a key`,
+    );
   }
   const read = readCertificates(certificates);
   contextsOf(command.tlsProfile, read).free(); // what OpenSSL refuses is reported here, and reaches no worker
@@ -90,7 +92,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
   for (const [i, { notBeforeMs, notAfterMs }] of facts.entries()) {
     const file = certificates[i]!.names.cert;
     if (notAfterMs < nowMs) {
-      throw new CertificateError(`${file} has expired on ${dateOf(notAfterMs)}: renew it`);
+      throw new CertificateError(`${file} expired on ${dateOf(notAfterMs)}: renew it`);
     }
     if (notBeforeMs > nowMs) {
       throw new CertificateError(
@@ -149,7 +151,7 @@ export function certificateWarnings(
     const { names, notBeforeMs, notAfterMs, chainLength, isSelfSigned } = fact;
     const lines: string[] = [];
     const days = Math.floor((notAfterMs - nowMs) / DAY_MS);
-    if (days < 0) lines.push(`${file} has expired on ${dateOf(notAfterMs)}: renew it`);
+    if (days < 0) lines.push(`${file} expired on ${dateOf(notAfterMs)}: renew it`);
     else if (notAfterMs - nowMs < (notAfterMs - notBeforeMs) / 3) {
       lines.push(`${file} expires on ${dateOf(notAfterMs)}, in ${days} days: renew it`);
     }

@@ -4,7 +4,7 @@
  *
  * The files may be replaced by a rename, written in place, or be behind symbolic links that change (certbot, Kubernetes).
  * So every directory is watched in which a link on the way to a file can change. A certificate and its key are two files,
- * so a pair that does not match may only be half written: it is complained about after a pause.
+ * so a pair that does not match may only be half written. It is logged only after a pause.
  * @module
  */
 import { inotifyCreate, inotifyRead, inotifyWatch } from "../../ffi/file/inotify.ts";
@@ -14,7 +14,7 @@ import { Interest } from "../../server/loop/poller.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 import { Timer } from "../../server/loop/timer.ts";
-import { TLS_COMPLAIN_AFTER_MS, TLS_LOOK_INTERVAL_MS } from "../../server/tls_limits.ts";
+import { TLS_LOOK_INTERVAL_MS, TLS_REPORT_DELAY_MS } from "../../server/tls_limits.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import {
@@ -27,7 +27,7 @@ import {
 
 const LINKS_MAX = 8;
 
-/** What renews. */
+/** What {@linkcode Renewal} calls. */
 export interface RenewalTasks {
   /** Serves `certificates` from the next handshake on. @throws {Error} when they cannot be used */
   apply(certificates: readonly NamedCertificate[]): void;
@@ -41,10 +41,10 @@ export class Renewal extends Source {
   readonly #reactor: Reactor;
   readonly #tasks: RenewalTasks;
   #current: LoadedCertificates;
-  readonly #complaint = new Timer(() => this.check(true));
+  readonly #delayedCheck = new Timer(() => this.check(true));
   readonly #clock = new Timer(() => this.#look());
   /** The lines that were logged since the last renewal. */
-  readonly #said = new Set<string>();
+  readonly #logged = new Set<string>();
 
   /** `current` is what is served, by the settings of `command`. */
   constructor(command: CommandLine, current: LoadedCertificates, reactor: Reactor, tasks: RenewalTasks) {
@@ -75,14 +75,14 @@ export class Renewal extends Source {
     this.check(false);
   }
 
-  /** Reads the files again. With `complains`, says why they are not served; otherwise, says so after a pause. */
-  check(complains: boolean): void {
+  /** Reads the files again. If they cannot be used, logs why: at once with `logsRefusal`, else after a pause if it is still so. */
+  check(logsRefusal: boolean): void {
     const refusal = this.#attempt();
     this.#reactor.expireAt(
-      this.#complaint,
-      refusal === null || complains ? Infinity : this.#reactor.now + TLS_COMPLAIN_AFTER_MS,
+      this.#delayedCheck,
+      refusal === null || logsRefusal ? Infinity : this.#reactor.now + TLS_REPORT_DELAY_MS,
     );
-    if (refusal !== null && complains) this.#say(`Certificates stay as they are: ${refusal}`);
+    if (refusal !== null && logsRefusal) this.#logOnce(`Certificates stay as they are: ${refusal}`);
   }
 
   /** Returns why what is in the files is not served; null if it is. */
@@ -96,7 +96,7 @@ export class Renewal extends Source {
       if (refusal !== null) return refusal;
       this.#tasks.apply(next.certificates);
       this.#current = next;
-      this.#said.clear();
+      this.#logged.clear();
       const until = new Date(Math.min(...next.facts.map(({ notAfterMs }) => notAfterMs)));
       this.#tasks.warn(`Certificates renewed, valid until ${until.toISOString().slice(0, 10)}`);
       return null;
@@ -107,14 +107,14 @@ export class Renewal extends Source {
 
   /** Warns of certificates that end soon, and looks for changes that no event tells of. */
   #look(): void {
-    certificateWarnings(this.#current).forEach((line) => this.#say(line));
+    certificateWarnings(this.#current).forEach((line) => this.#logOnce(line));
     this.check(true);
     this.#reactor.expireAt(this.#clock, this.#reactor.now + TLS_LOOK_INTERVAL_MS);
   }
 
-  #say(line: string): void {
-    if (this.#said.has(line)) return;
-    this.#said.add(line);
+  #logOnce(line: string): void {
+    if (this.#logged.has(line)) return;
+    this.#logged.add(line);
     this.#tasks.warn(line);
   }
 

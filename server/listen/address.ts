@@ -6,7 +6,7 @@ import { formatAddress } from "../../ffi/socket/socket.ts";
 import { UNIX_PATH_BYTES_MAX, UNIX_PREFIX } from "../../ffi/socket/socket_address.ts";
 import { Expected } from "../usage_error.ts";
 
-/** What the clients of a socket speak: "https" begins with TLS, whatever follows. "redirect" is HTTP that is led to HTTPS. */
+/** What the clients of a socket speak: "https" begins with TLS, whatever follows. "redirect" is HTTP that is redirected to HTTPS. */
 export type Scheme = "http" | "https" | "redirect";
 
 /** An address to listen on. */

@@ -123,7 +123,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     else beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured, http));
   }
 
-  /** Serves a client that has introduced itself. */
+  /** Serves a client whose PROXY header and TLS handshake, if any, are complete. */
   #serve(connection: Connection, http?: Protocol): void {
     if (this.#service !== null) return this.#service(connection);
     this.#speakHttp(connection, http);
@@ -167,7 +167,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     close(fd);
   }
 
-  /** Without a handshake nothing can be said to a client with TLS. */
+  /** Rejects `fd`. A client of HTTPS gets no response, because that needs a handshake. */
   #refuse(fd: number, scheme: Scheme): void {
     this.#context.accounting.counters.refuse();
     if (this.#speaksHttp && scheme !== "https") this.#serverFull.reject(fd);

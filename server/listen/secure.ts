@@ -10,12 +10,12 @@ import { Http1 } from "../protocols/http1/http1.ts";
 import { Handshake } from "../protocols/tls/handshake.ts";
 import type { Tls } from "../transport/tls.ts";
 
-/** Where an authority looks whether a name belongs to this server (RFC 8555 §8.3). It follows no redirect to a broken site. */
+/** Paths of ACME challenges (RFC 8555 §8.3). They are answered without TLS, because a redirect would fail while there is no valid certificate. */
 const CHALLENGES = "/.well-known/acme-challenge/";
 
 /**
  * Begins TLS on `connection`. `serve` makes it speak what clients come for. With `speaksHttp`, a client that speaks HTTP
- * without TLS is told so, and its connection ends.
+ * without TLS is redirected, or gets 400, and its connection ends.
  */
 export function beginTls(
   connection: Connection,

@@ -11,59 +11,51 @@
  */
 import { EAGAIN, ECONNABORTED, EINTR, EPIPE, EPROTO } from "../../ffi/libc/errno.ts";
 import { readAt } from "../../ffi/file/file.ts";
-import { FED_BYTES_MAX, MemoryBio, roomFor } from "../../ffi/openssl/memory_bio.ts";
+import { FED_BYTES_MAX, MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { handshake } from "../../ffi/openssl/handshake_hooks.ts";
 import { crypto, ssl } from "../../ffi/openssl/openssl.ts";
 import { takeFailure } from "../../ffi/openssl/openssl_error.ts";
-import { bodyMemory } from "../http/body_memory.ts";
 import {
-  TLS_BURST_PAUSE_MS,
-  TLS_BURST_SMALL_BYTES,
   TLS_CONTROL_BYTES_MAX,
   TLS_FILE_BYTES_MAX,
   TLS_RECORD_BYTES,
-  TLS_SMALL_RECORD_BYTES,
   TLS_WRITE_BYTES_MAX,
 } from "../tls_limits.ts";
 import { Interest } from "../loop/poller.ts";
 import type { Handshakes } from "./handshakes.ts";
 import { socketTransport } from "./socket.ts";
+import { type Clock, TlsOutput } from "./tls_output.ts";
 import { TlsSession } from "./tls_session.ts";
 import type { Transport } from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const SSL_ERROR = { wantRead: 2, zeroReturn: 6 } as const;
-/** Limits the size of records, within that of the buffer (SSL_CTX_set_split_send_fragment(3ssl)). */
-const CTRL_SET_SPLIT_SEND_FRAGMENT = 125;
-/** A clock in milliseconds, such as that of the reactor. */
-interface Clock {
-  readonly now: number;
-}
 
 /** TLS over sockets. */
 export class Tls implements Transport {
   readonly handshakes: Handshakes;
-  readonly #clock: Clock;
   /** By descriptor. */
   readonly #sessions: (TlsSession | undefined)[] = [];
   /** What OpenSSL reads: bytes of one connection that were just received. */
   readonly #received = new MemoryBio(FED_BYTES_MAX);
-  /** What OpenSSL writes. */
-  readonly #cipher = new MemoryBio(roomFor(TLS_WRITE_BYTES_MAX * 2, TLS_SMALL_RECORD_BYTES));
-  /** The session whose ciphertext is in the shared buffer, because more is to follow; otherwise null. */
-  #gathering: TlsSession | null = null;
+  readonly #output: TlsOutput;
   readonly #file: Bytes = new Uint8Array(TLS_FILE_BYTES_MAX);
 
   constructor(clock: Clock, handshakes: Handshakes) {
-    this.#clock = clock;
+    this.#output = new TlsOutput(clock);
     this.handshakes = handshakes;
   }
 
   /** Makes `fd` speak TLS from its next byte on. */
   begin(fd: number): void {
     this.forget(fd);
-    this.#sessions[fd] = new TlsSession(fd, this.handshakes.certificates.first, this.#received, this.#cipher);
+    this.#sessions[fd] = new TlsSession(
+      fd,
+      this.handshakes.certificates.first,
+      this.#received,
+      this.#output.cipher,
+    );
   }
 
   /** Returns the session of `fd`; undefined for a plain socket. */
@@ -82,7 +74,7 @@ export class Tls implements Transport {
       const status = this.handshake(fd);
       if (status < 0) return status;
     }
-    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it writes much without reading the answers
+    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
     if (!session.isClean) {
       const count = this.#decrypt(session, buffer, this.#restore(session), true);
       if (count !== -EAGAIN) return count;
@@ -120,13 +112,13 @@ export class Tls implements Transport {
    * `buffer`, 0 after close_notify, or −errno. `mayHaveMore` tells whether the socket may have more.
    */
   #decrypt(session: TlsSession, buffer: Bytes, length: number, mayHaveMore: boolean): number {
-    this.#yieldTo(session);
+    this.#output.yieldTo(session);
     this.#received.fill(length);
     crypto.ERR_clear_error();
     const count = ssl.SSL_read(session.pointer, buffer, buffer.length);
     const status = count > 0 ? count : this.#explain(session, count);
     this.#keep(session, length);
-    if (this.#cipher.length > 0) this.#sendControl(session);
+    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
     session.isDrained = session.isClean && !mayHaveMore;
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
@@ -144,7 +136,7 @@ export class Tls implements Transport {
     const kept = this.#restore(session);
     const length = kept > 0 ? kept : this.#receive(session);
     if (length <= 0) return length === 0 ? -ECONNABORTED : length;
-    this.#yieldTo(session);
+    this.#output.yieldTo(session);
     this.#received.fill(length);
     this.handshakes.session = session;
     crypto.ERR_clear_error();
@@ -152,7 +144,7 @@ export class Tls implements Transport {
     this.handshakes.session = null;
     const status = result === 1 ? 0 : this.#explain(session, result);
     this.#keep(session, length);
-    if (this.#cipher.length > 0) this.#sendControl(session);
+    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
     if (result === 1) session.isOpen = true;
     else if (status === 0) return -ECONNABORTED;
     return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;
@@ -164,7 +156,7 @@ export class Tls implements Transport {
     if (error === SSL_ERROR.wantRead) return -EAGAIN;
     if (error === SSL_ERROR.zeroReturn) return 0;
     session.hasFailed = true;
-    session.failure = takeFailure();
+    takeFailure(); // empties OpenSSL's queue
     return -EPROTO;
   }
 
@@ -183,49 +175,26 @@ export class Tls implements Transport {
     if (session === undefined) return socketTransport.send(fd, bytes, length, more);
     if (session.hasFailed || session.hasLost || !session.isOpen) return -EPIPE;
     if (session.held !== null) {
-      const status = this.#sendHeld(session);
+      const status = this.#output.sendHeld(session);
       if (status < 0) return status;
     }
-    this.#yieldTo(session);
+    this.#output.yieldTo(session);
     const taken = Math.min(length, session.isSlow ? TLS_RECORD_BYTES : TLS_WRITE_BYTES_MAX);
     for (let done = 0; done < taken;) {
-      const written = this.#write(session, done === 0 ? bytes : bytes.subarray(done), taken - done);
+      const written = this.#output.write(session, done === 0 ? bytes : bytes.subarray(done), taken - done);
       if (written < 0) return written;
       done += written;
     }
-    if (more && this.#cipher.length <= TLS_WRITE_BYTES_MAX) return taken;
-    const status = this.#sendGathered(session);
+    if (more && this.#output.cipher.length <= TLS_WRITE_BYTES_MAX) return taken;
+    const status = this.#output.sendGathered(session);
     return status < 0 && status !== -EAGAIN && status !== -EINTR ? status : taken;
-  }
-
-  /** Has OpenSSL encrypt bytes into the shared buffer, in small records at first. Returns how many, or −errno. */
-  #write(session: TlsSession, bytes: Bytes, length: number): number {
-    const { now } = this.#clock;
-    if (now - session.writtenMs > TLS_BURST_PAUSE_MS) session.burstBytes = 0;
-    session.writtenMs = now;
-    const isSmall = session.burstBytes < TLS_BURST_SMALL_BYTES;
-    if (length > TLS_SMALL_RECORD_BYTES && isSmall !== session.hasSmallRecords) {
-      session.hasSmallRecords = isSmall;
-      const recordBytes = isSmall ? TLS_SMALL_RECORD_BYTES : TLS_RECORD_BYTES;
-      ssl.SSL_ctrl(session.pointer, CTRL_SET_SPLIT_SEND_FRAGMENT, BigInt(recordBytes), null);
-    }
-    if (isSmall) length = Math.min(length, TLS_BURST_SMALL_BYTES);
-    session.burstBytes += length;
-    crypto.ERR_clear_error();
-    this.#gathering = session;
-    const written = ssl.SSL_write(session.pointer, bytes, length);
-    if (written > 0) return written;
-    session.hasFailed = true;
-    session.failure = takeFailure();
-    this.#sendGathered(session);
-    return -EPIPE;
   }
 
   sendfile(fd: number, file: number, offset: number, length: number): number {
     const session = this.#sessions[fd];
     if (session === undefined) return socketTransport.sendfile(fd, file, offset, length);
     if (session.held !== null) {
-      const status = this.#sendHeld(session);
+      const status = this.#output.sendHeld(session);
       if (status < 0) return status;
     }
     const wanted = Math.min(length, session.isSlow ? TLS_RECORD_BYTES : this.#file.length);
@@ -238,68 +207,11 @@ export class Tls implements Transport {
     const session = this.#sessions[fd];
     if (session === undefined) return 0;
     if (session.hasLost) return -EPIPE;
-    if (this.#gathering === session) {
-      const status = this.#sendGathered(session);
+    if (this.#output.isGathering(session)) {
+      const status = this.#output.sendGathered(session);
       if (status < 0) return status;
     }
-    return session.held === null ? 0 : this.#sendHeld(session);
-  }
-
-  /** Sends what is in the shared buffer. What the socket does not take is held. Returns 0 or −errno. */
-  #sendGathered(session: TlsSession): number {
-    this.#gathering = null;
-    const { bytes, length } = this.#cipher;
-    let sent = 0;
-    if (session.held === null) {
-      sent = socketTransport.send(session.fd, bytes, length, false);
-      session.isSlow = sent !== length;
-    }
-    const isWhole = sent === length;
-    const isLost = sent < 0 && sent !== -EAGAIN && sent !== -EINTR;
-    if (isLost) session.hasLost = true;
-    else if (!isWhole) this.#hold(session, Math.max(sent, 0));
-    this.#cipher.fill(0);
-    return isWhole ? 0 : sent < 0 ? sent : -EAGAIN;
-  }
-
-  /** Sends what OpenSSL has written while it was reading. A failure shows at the next call. */
-  #sendControl(session: TlsSession): void {
-    const { length } = this.#cipher;
-    if (this.#sendGathered(session) < 0) session.controlBytes += length;
-  }
-
-  #hold(session: TlsSession, from: number): void {
-    const rest = this.#cipher.bytes.subarray(from, this.#cipher.length);
-    const before = session.held;
-    const held = new Uint8Array((before?.length ?? 0) + rest.length);
-    if (before !== null) {
-      held.set(before);
-      bodyMemory.release(before);
-    }
-    held.set(rest, before?.length ?? 0);
-    session.held = held;
-    bodyMemory.hold(held);
-  }
-
-  /** Sends what is held. Returns 0 if nothing is left, else −errno. */
-  #sendHeld(session: TlsSession): number {
-    const held = session.held!;
-    const sent = socketTransport.send(session.fd, held, held.length, false);
-    if (sent < 0) return sent;
-    if (sent < held.length) {
-      session.held = held.subarray(sent);
-      return -EAGAIN;
-    }
-    bodyMemory.release(held);
-    session.held = null;
-    session.controlBytes = 0;
-    return session.isEnding ? Math.min(socketTransport.shutdownWrite(session.fd), 0) : 0;
-  }
-
-  /** Lets `session` use the shared buffer. What another one has in it is sent. */
-  #yieldTo(session: TlsSession): void {
-    const other = this.#gathering;
-    if (other !== null && other !== session) this.#sendGathered(other);
+    return session.held === null ? 0 : this.#output.sendHeld(session);
   }
 
   wants(fd: number): Interest {
@@ -320,10 +232,10 @@ export class Tls implements Transport {
     const session = this.#sessions[fd];
     if (session === undefined || !session.isOpen || session.hasFailed || session.hasSaidEnd) return;
     session.hasSaidEnd = true;
-    this.#yieldTo(session);
+    this.#output.yieldTo(session);
     ssl.SSL_shutdown(session.pointer);
     crypto.ERR_clear_error();
-    this.#sendGathered(session);
+    this.#output.sendGathered(session);
   }
 
   isReset(fd: number): boolean {
@@ -348,11 +260,7 @@ export class Tls implements Transport {
   forget(fd: number): void {
     const session = this.#sessions[fd];
     if (session === undefined) return;
-    if (this.#gathering === session) {
-      this.#gathering = null;
-      this.#cipher.fill(0);
-    }
-    if (session.held !== null) bodyMemory.release(session.held);
+    this.#output.forget(session);
     this.#sessions[fd] = undefined;
     session.free();
   }

@@ -4,7 +4,6 @@
  */
 import type { MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { type Pointer, present, ssl } from "../../ffi/openssl/openssl.ts";
-import type { Failure } from "../../ffi/openssl/openssl_error.ts";
 
 /** TLSEXT_NAMETYPE_host_name. */
 const HOST_NAME = 0;
@@ -18,9 +17,8 @@ export class TlsSession {
   readonly pointer: Pointer;
   /** True once the handshake is complete. */
   isOpen = false;
-  /** True after an error of TLS, or of the socket. Nothing can be sent any more; what arrives is not decrypted. */
+  /** True after an error of TLS. Nothing can be sent any more; what arrives is not decrypted. */
   hasFailed = false;
-  failure: Failure | null = null;
   #serverName: string | null = null;
   /** True after close_notify. */
   hasSaidEnd = false;
@@ -36,13 +34,13 @@ export class TlsSession {
   isDrained = false;
   /** Ciphertext that the socket has not taken; null if there is none. */
   held: Uint8Array<ArrayBuffer> | null = null;
-  /** How many bytes of {@linkcode TlsSession.held} OpenSSL has written of its own accord. */
+  /** An upper bound for the bytes of {@linkcode TlsSession.held} that OpenSSL has written of its own accord. */
   controlBytes = 0;
   /** True if the socket has not taken everything at the last attempt. Little is encrypted at a time then. */
   isSlow = false;
   /** True if OpenSSL makes small records at present. */
   hasSmallRecords = false;
-  /** Bytes since the last pause. */
+  /** Bytes written since sending last paused. */
   burstBytes = 0;
   /** The instant of the last write. */
   writtenMs: number = -Infinity;

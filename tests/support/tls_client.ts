@@ -1,5 +1,5 @@
 /**
- * A client that speaks TLS by OpenSSL on a descriptor of its own, so that each of its calls is one of the test's.
+ * A client that speaks TLS by OpenSSL on a descriptor of its own, so that the test decides when each call is made.
  * @module
  */
 import { assert } from "@std/assert";
@@ -41,6 +41,8 @@ const WANT_READ = 2;
 const WANT_WRITE = 3;
 const ZERO_RETURN = 6;
 const UPDATE_REQUESTED = 1;
+/** More than the ends that tests wait for. */
+const TAIL_BYTES = 64;
 
 /** How a client introduces itself. */
 export interface TlsClientOptions {
@@ -130,7 +132,7 @@ export class TlsClient {
     }
   }
 
-  /** Receives until `isEnough`, or the server's end. Returns what came, and how it ended. */
+  /** Receives until `isEnough`, which gets the last bytes, or the server's end. Returns what came, and how it ended. */
   async receive(
     isEnough: (bytes: Uint8Array) => boolean = () => false,
   ): Promise<{ bytes: Uint8Array; status: number }> {
@@ -140,7 +142,7 @@ export class TlsClient {
       const status = await this.untilReady(() => this.tryReceive(buffer));
       if (status > 0) parts.push(buffer.slice(0, status));
       const isOver = status <= 0;
-      if (!isOver && !isEnough(parts.at(-1)!)) continue;
+      if (!isOver && !isEnough(tailOf(parts))) continue;
       const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
       let at = 0;
       for (const part of parts) bytes.set(part, (at += part.length) - part.length);
@@ -213,6 +215,13 @@ export class TlsClient {
     openssl.SSL_free(this.#ssl);
     this.client[Symbol.dispose]();
   }
+}
+
+/** Returns the last bytes of all parts. */
+function tailOf(parts: readonly Uint8Array[]): Uint8Array {
+  const [last, before] = [parts.at(-1)!, parts.at(-2)];
+  if (last.length >= TAIL_BYTES || before === undefined) return last;
+  return Uint8Array.of(...before.subarray(-TAIL_BYTES), ...last);
 }
 
 function clientMethod(): Deno.PointerValue {

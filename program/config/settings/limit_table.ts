@@ -15,7 +15,11 @@ type LimitTable = { readonly [K in Exclude<keyof ServerLimits, OwnLimit>]: Entry
 
 /** Every limit that can be set: one that is missing does not compile. */
 export const LIMIT_TABLE: LimitTable = {
-  handshakeTimeoutMs: { kind: TIME, key: "handshakeTimeout", help: "time for the handshake of TLS" },
+  handshakeTimeoutMs: {
+    kind: TIME,
+    key: "handshakeTimeout",
+    help: "time for the TLS handshake; then closed",
+  },
   headTimeoutMs: { kind: TIME, key: "headTimeout", help: "time for a request header; then 408" },
   bodyTimeoutMs: { kind: TIME, key: "bodyTimeout", help: "longest pause in a request body; then 408" },
   sendTimeoutMs: {

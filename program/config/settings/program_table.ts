@@ -83,7 +83,7 @@ export const PROGRAM_GROUPS = {
       kind: FILES,
       default: [],
       fixed: "always",
-      help: "serve HTTPS with this certificate and its chain; several for several names",
+      help: "certificate and chain (PEM) for HTTPS; repeat it for more names",
       description:
         "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key.",
     }),
@@ -91,7 +91,7 @@ export const PROGRAM_GROUPS = {
       kind: FILES,
       default: [],
       fixed: "always",
-      help: "the key of each --tls-cert, in the same order, unless it is in that file",
+      help: "key of each --tls-cert, in the same order; not needed if that file contains it",
       description: "Files with the keys of tlsCert, in the same order, unless they are in those files.",
     }),
     tlsProfile: entry({
@@ -104,8 +104,8 @@ export const PROGRAM_GROUPS = {
       kind: REDIRECT,
       default: null,
       fixed: "always",
-      help: "lead HTTP on this port to HTTPS",
-      description: "A port, or an address and a port, on which HTTP is led to HTTPS.",
+      help: "redirect HTTP on this port to HTTPS",
+      description: "A port, or an address and a port, on which HTTP is redirected to HTTPS.",
       examples: [80, "[::]:80"],
     }),
     hsts: entry({
@@ -113,7 +113,7 @@ export const PROGRAM_GROUPS = {
       default: null,
       isForStatic: true,
       otherwise: "off",
-      help: "browsers use only HTTPS for TIME, by default 2 years",
+      help: "tell browsers to use only HTTPS for TIME; without TIME, 2 years",
       description:
         "For how long browsers use nothing but HTTPS (Strict-Transport-Security): true for 2 years, or a time such as 30d.",
     }),

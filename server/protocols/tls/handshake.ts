@@ -17,7 +17,7 @@ const [UPPER_A, UPPER_Z] = [0x41, 0x5a];
 export interface Followers {
   /** Called when the handshake is complete. */
   secured(connection: Connection): void;
-  /** Called for a client that begins with a capital letter, as a request of HTTP without TLS does. Null: it is refused. */
+  /** Called for a client that begins with a capital letter, as a request of HTTP without TLS does. Null when the server does not speak HTTP: the handshake then fails. */
   readonly plain: ((connection: Connection) => void) | null;
 }
 
@@ -37,7 +37,7 @@ export class Handshake implements Protocol {
     this.#followers = followers;
   }
 
-  /** Once it has failed, the turn ends the connection. */
+  /** True once the handshake has failed: the end of the turn then closes the connection. */
   get canIdle(): boolean {
     return this.#hasFailed;
   }
@@ -70,7 +70,7 @@ export class Handshake implements Protocol {
       return connection.retired ? -EAGAIN : connection.recv(buffer);
     }
     if (!tls.sessionOf(fd)!.hasFailed) return status;
-    this.#hasFailed = true; // an alert was sent, which closing at once might destroy
+    this.#hasFailed = true; // closing at once could discard the alert that was just sent
     return -EAGAIN;
   }
 
@@ -86,7 +86,7 @@ export class Handshake implements Protocol {
 
   onInput(): void {}
 
-  /** What the server says in the handshake had to wait, with a deadline of its own. */
+  /** Output of the handshake had to wait, under the deadline for sending. This restores that of the handshake. */
   onDrained(): void {
     this.#connection.expireAt(this.#untilMs);
   }
