@@ -42,3 +42,16 @@ export function guardedReporter(
     }
   };
 }
+
+/** Returns `report`, which is then called at most once a second; other messages are dropped. */
+export function atMostOnceASecond(
+  report: (message: string) => void,
+  clock: { readonly now: number },
+): (message: string) => void {
+  let loggedMs = -Infinity;
+  return (message) => {
+    if (clock.now - loggedMs < 1000) return;
+    loggedMs = clock.now;
+    report(message);
+  };
+}

@@ -5,7 +5,7 @@
 import { ignoreSigpipe, raiseDescriptorLimit } from "../ffi/process/process.ts";
 import type { SocketAddress } from "../ffi/socket/socket.ts";
 import { AccessLog } from "./access_log/access_log.ts";
-import { describeError, describeRefusal, guardedReporter, logError } from "./error_log.ts";
+import { atMostOnceASecond, describeError, describeRefusal, guardedReporter, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import type { Handler } from "./connection/handler.ts";
 import { HttpClock } from "./http/date.ts";
@@ -20,7 +20,7 @@ import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { Reactor } from "./loop/reactor.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
 import { socketTransport } from "./transport/socket.ts";
-import { ServerTls } from "./server_tls.ts";
+import { securePortOf, ServerTls } from "./server_tls.ts";
 import type { TlsCertificate } from "./tls_options.ts";
 import type { CertificateFacts } from "../ffi/openssl/certificate.ts";
 import { isSameForAddresses, limitsOf, withinDescriptors } from "./server_limits.ts";
@@ -41,11 +41,6 @@ import { Buffers } from "./connection/buffers.ts";
 
 /** The longest delay of a timer in milliseconds. */
 const TIMER_MS_MAX = 0x7fff_ffff;
-
-/** Returns the port of the first socket for HTTPS. */
-function securePort(sockets: readonly ListeningSocket[]): number | null {
-  return sockets.find(({ scheme }) => scheme === "https")?.address.port ?? null;
-}
 
 function noHandler(): never {
   throw new TypeError("This server has no handler");
@@ -79,7 +74,7 @@ export class Server {
   readonly #log: AccessLog | null;
   #continues = false;
   readonly #networkOf: (fd: number) => string | null;
-  #errorLoggedMs = -Infinity;
+  readonly #logError: (message: string) => void;
   readonly #descriptors: number;
   #graceTimer: ReturnType<typeof setTimeout> | undefined = undefined;
 
@@ -110,6 +105,7 @@ export class Server {
       createPoller(poller),
       (error) => this.#onError(`Internal error, one connection lost: ${describeError(error)}`, error),
     );
+    this.#logError = atMostOnceASecond(this.#onError, reactor);
     const { reclaimer } = bodyMemory;
     const buffers = new Buffers();
     reactor.betweenPhases = ({ rounds, isQuiet }) => {
@@ -136,7 +132,7 @@ export class Server {
         transport: tls?.transport ?? socketTransport,
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
-          tls!.answerPlain(request, isExpected ? securePort(sockets) : null),
+          tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
         buffers,
         handler: this.#guard("handler" in options ? options.handler : noHandler),
         limits,
@@ -320,12 +316,5 @@ export class Server {
 
   #guard(handler: Handler): Handler {
     return this.#tls?.guard(handler) ?? handler;
-  }
-
-  /** Reports an error, at most once a second, because its cause tends to recur at once. */
-  #logError(message: string): void {
-    if (this.#reactor.now - this.#errorLoggedMs < 1000) return;
-    this.#errorLoggedMs = this.#reactor.now;
-    this.#onError(message);
   }
 }

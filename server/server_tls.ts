@@ -10,6 +10,7 @@ import { ERROR_FIELDS, errorResponse } from "./exchange/error_response.ts";
 import { encodeUtf8 } from "./http/characters.ts";
 import type { HttpRequest } from "./http/request.ts";
 import { encodeLocation, HttpResponse } from "./http/response.ts";
+import type { ListeningSocket } from "./listen/open.ts";
 import type { TlsSnapshot } from "./metrics/statistics.ts";
 import type { Reactor } from "./loop/reactor.ts";
 import { Handshakes } from "./transport/handshakes.ts";
@@ -30,6 +31,11 @@ const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
 /** Returns the host of an authority in lower case, an IPv6 address without its brackets. */
 function hostOf(authority: string): string {
   return (AUTHORITY.exec(authority)?.[1] ?? "").toLowerCase().replace(/^\[(.*)\]$/, "$1");
+}
+
+/** Returns the port of the first socket for HTTPS; null if there is none. */
+export function securePortOf(sockets: readonly ListeningSocket[]): number | null {
+  return sockets.find(({ scheme }) => scheme === "https")?.address.port ?? null;
 }
 
 const PLAIN_REFUSED =

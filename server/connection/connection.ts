@@ -8,7 +8,6 @@
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
 import type { ConnectionContext } from "./context.ts";
-import { LINGER_TIMEOUT_MS } from "../limits.ts";
 import { Input } from "./input.ts";
 import { Lingering } from "./lingering.ts";
 import { BODY_GONE, Flushed, Output } from "./output.ts";
@@ -307,10 +306,7 @@ export class Connection extends Source {
     this.context.reactor.retire(this);
   }
 
-  /**
-   * Ends the connection, after everything was sent. With `awaitsEnd` its end is awaited, because the client may still
-   * send.
-   */
+  /** Ends the connection, after everything was sent. With `awaitsEnd` the client may still send: its end is awaited. */
   finish(awaitsEnd: boolean): void {
     const { input, context: { reactor } } = this;
     check(!this.isBlocked, "Everything is sent before a connection ends");
@@ -318,10 +314,6 @@ export class Connection extends Source {
     const mayHaveUnread = lingers || input.isReadable;
     if (input.isEnded || !mayHaveUnread) return this.close();
     if (this.transport.shutdownWrite(this.fd) < 0) return reactor.retire(this);
-    input.clear();
-    const expire = () => this.expireAt(reactor.now + LINGER_TIMEOUT_MS);
-    expire();
-    this.speak(new Lingering(input, this.#protocol, lingers, () => reactor.retire(this), expire));
-    this.start();
+    new Lingering(this, this.#protocol, lingers).begin();
   }
 }

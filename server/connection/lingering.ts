@@ -4,40 +4,56 @@
  * further input is dropped until the client's end, or the deadline.
  * @module
  */
+import { LINGER_TIMEOUT_MS } from "../limits.ts";
 import { Interest } from "../loop/poller.ts";
+import type { Source } from "../loop/source.ts";
+import type { ConnectionContext } from "./context.ts";
 import type { Input } from "./input.ts";
 import type { Protocol } from "./protocol.ts";
+
+/** What is needed of a connection. */
+interface Ending extends Source {
+  readonly context: ConnectionContext;
+  readonly input: Input;
+  expireAt(deadlineMs: number): void;
+  speak(protocol: Protocol): void;
+  start(): void;
+}
 
 /** The protocol of a connection that waits for its client's end. */
 export class Lingering implements Protocol {
   readonly activity = "lingering";
   readonly wantsInput: Interest = Interest.READABLE;
-  readonly #input: Input;
+  readonly #connection: Ending;
   readonly #before: Protocol;
   readonly #awaitsEnd: boolean;
-  readonly #close: () => void;
-  readonly #expire: () => void;
 
   /**
    * `before` is the protocol that has ended. Without `awaitsEnd` the client has nothing to send but what is there now.
-   * `close` closes the connection, and `expire` gives it its deadline.
    */
-  constructor(input: Input, before: Protocol, awaitsEnd: boolean, close: () => void, expire: () => void) {
-    this.#input = input;
+  constructor(connection: Ending, before: Protocol, awaitsEnd: boolean) {
+    this.#connection = connection;
     this.#before = before;
     this.#awaitsEnd = awaitsEnd;
-    this.#close = close;
-    this.#expire = expire;
+  }
+
+  /** Drops the input, and makes the connection speak this protocol. */
+  begin(): void {
+    this.#connection.input.clear();
+    this.onDrained();
+    this.#connection.speak(this);
+    this.#connection.start();
   }
 
   onInput(): void {
-    this.#input.clear();
-    if (!this.#input.isReadable && !this.#awaitsEnd) this.#close();
+    const { input } = this.#connection;
+    input.clear();
+    if (!input.isReadable && !this.#awaitsEnd) this.#close();
   }
 
-  /** The transport had to wait for the client to say that this is the end. */
+  /** Sets the deadline, also after the transport had to wait for the client to say that this is the end. */
   onDrained(): void {
-    this.#expire();
+    this.#connection.expireAt(this.#connection.context.reactor.now + LINGER_TIMEOUT_MS);
   }
 
   onEnd(): void {
@@ -53,4 +69,8 @@ export class Lingering implements Protocol {
   }
 
   drain(): void {}
+
+  #close(): void {
+    this.#connection.context.reactor.retire(this.#connection);
+  }
 }

@@ -8,7 +8,7 @@ import { close } from "../../ffi/socket/socket.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { Protocol } from "../connection/protocol.ts";
-import { type ConnectionKeeper, STATES } from "../connection/state.ts";
+import type { ConnectionKeeper } from "../connection/state.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
 import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
@@ -18,7 +18,8 @@ import type { Scheme } from "./address.ts";
 import { beginTls, redirect } from "./secure.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
-import { type ConnectionSnapshot, SHOWN_CONNECTIONS_MAX, type Snapshot } from "../metrics/statistics.ts";
+import type { Snapshot } from "../metrics/statistics.ts";
+import { showConnections } from "./show_connections.ts";
 
 const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
@@ -245,32 +246,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
 
   /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
   snapshot(): Pick<Snapshot, "states" | "connections"> {
-    const { reactor } = this.#context;
-    const nowMs = Math.trunc(performance.now()); // the reactor's clock stands still while the loop is parked
-    const shown: ConnectionSnapshot[] = [];
-    const show = (fd: number, state: string, queuedBytes: number) => {
-      const ageMs = nowMs - this.#acceptedMs[fd]!;
-      if (shown.length < SHOWN_CONNECTIONS_MAX) shown.push({ fd, state, ageMs, queuedBytes });
-    };
-    const states: Record<string, number> = {};
-    for (const state of STATES) states[state] = 0;
-    states["idle"] = this.#idle.count;
-    // Connections that were accepted in this turn may not be registered yet.
-    states["reading"] = this.#count - this.#idle.count;
-    for (const source of reactor.sources()) {
-      if (!this.#has(source) || source.state === "reading") continue;
-      states[source.state]!++;
-      states["reading"]!--;
-      show(source.fd, source.state, source.output.queuedBytes);
-    }
-    for (const source of reactor.sources()) {
-      if (this.#has(source) && source.state === "reading") show(source.fd, source.state, 0);
-    }
-    for (const fd of this.#idle) {
-      if (shown.length >= SHOWN_CONNECTIONS_MAX) break;
-      show(fd, "idle", 0);
-    }
-    return { states, connections: shown };
+    const objects = [...this.#context.reactor.sources()].filter((source) => this.#has(source));
+    return showConnections(objects, this.#idle, this.#count, (fd) => this.#acceptedMs[fd]!);
   }
 
   #has(source: Source): source is Connection {

@@ -8,7 +8,6 @@ import {
   type HeadsSnapshot,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
-  type TlsSnapshot,
 } from "./statistics.ts";
 
 /**
@@ -32,17 +31,7 @@ export function addCounters(now: Snapshot, before: Snapshot): Snapshot {
     cache: now.cache === null || before.cache === null
       ? now.cache
       : addCacheCounters(now.cache, before.cache),
-    tls: now.tls === null || before.tls === null ? now.tls : addTlsCounters(now.tls, before.tls),
-  };
-}
-
-function addTlsCounters(now: TlsSnapshot, before: TlsSnapshot): TlsSnapshot {
-  return {
-    ...now,
-    tls12: now.tls12 + before.tls12,
-    tls13: now.tls13 + before.tls13,
-    resumed: now.resumed + before.resumed,
-    failed: now.failed + before.failed,
+    tls: now.tls === null || before.tls === null ? now.tls : addNamed(now.tls, before.tls, TLS_COUNTERS),
   };
 }
 
@@ -72,15 +61,20 @@ export function sharesOf(snapshots: readonly Snapshot[]): ConnectionSnapshot[][]
   return snapshots.map(({ connections }) => connections.slice(0, share));
 }
 
+const CACHE_COUNTERS = ["hits", "misses", "evictions", "events", "overflows"] as const;
+const TLS_COUNTERS = ["tls12", "tls13", "resumed", "failed"] as const;
+
+/** Returns `now` with the counters `names` of `before` added. */
+function addNamed<Name extends string, T extends Readonly<Record<Name, number>>>(
+  now: T,
+  before: T,
+  names: readonly Name[],
+): T {
+  return { ...now, ...Object.fromEntries(names.map((name) => [name, now[name] + before[name]])) };
+}
+
 function addCacheCounters(now: CacheSnapshot, before: CacheSnapshot): CacheSnapshot {
-  return {
-    ...now,
-    hits: now.hits + before.hits,
-    misses: now.misses + before.misses,
-    evictions: now.evictions + before.evictions,
-    events: now.events + before.events,
-    overflows: now.overflows + before.overflows,
-  };
+  return addNamed(now, before, CACHE_COUNTERS);
 }
 
 function mergeCaches(one: CacheSnapshot | null, other: CacheSnapshot | null): CacheSnapshot | null {

@@ -49,7 +49,7 @@ function sink() {
 }
 
 onAll(
-  "a handshake may come byte by byte, and stop at each of them, and nobody else notices",
+  "a handshake may come byte by byte, and stop at any byte, without effect on other clients",
   async (poller) => {
     const hello = await clientHello();
     await withServer({ handler, tls }, async ({ server, port, errors }) => {

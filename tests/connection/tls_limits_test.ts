@@ -16,7 +16,7 @@ import { get } from "../support/wire.ts";
 onAll("a PROXY header comes before the handshake, in one piece with it or not", async (poller) => {
   const who = {
     handler: (_: unknown, context: { remoteAddress: { address: string } | null }) =>
-      HttpResponse.text(context.remoteAddress?.address ?? "nobody"),
+      HttpResponse.text(context.remoteAddress?.address ?? "unknown"),
   };
   await withServer({ ...who, tls, proxyProtocol: true }, async ({ port, errors }) => {
     for (const size of [1, 1000]) {
@@ -70,7 +70,7 @@ onAll(
 
 Deno.test("clients that take nothing hold little memory, and are cut off by the bytes that they acknowledge", async () => {
   const large = new Uint8Array(20_000_000);
-  const slow = { handler: () => HttpResponse.bytes(large), tls, sendTimeoutMs: 400 };
+  const slow = { handler: () => HttpResponse.bytes(large), tls, sendTimeoutMs: 4000 }; // all of them have connected by then
   await withServer(slow, async ({ server, port, errors }) => {
     const clients: TlsClient[] = [];
     const before = Deno.memoryUsage().external;

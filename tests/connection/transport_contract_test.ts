@@ -70,6 +70,38 @@ function decode(records: Bytes): Bytes {
   return concat(parts);
 }
 
+/** What a client receives. */
+class Inbox {
+  readonly #client: { tryReceive(buffer: Bytes): number };
+  readonly #received: Bytes[] = [];
+  #hasEnded = false;
+
+  constructor(client: { tryReceive(buffer: Bytes): number }) {
+    this.#client = client;
+  }
+
+  #receive(): void {
+    const buffer = new Uint8Array(1 << 20);
+    while (!this.#hasEnded) {
+      const count = this.#client.tryReceive(buffer);
+      if (count < 0) return;
+      if (count === 0) this.#hasEnded = true;
+      this.#received.push(buffer.slice(0, count));
+    }
+  }
+
+  /** Returns everything that has arrived by now. */
+  taken(): Bytes {
+    this.#receive();
+    return concat(this.#received);
+  }
+
+  hasEnded(): boolean {
+    this.#receive();
+    return this.#hasEnded;
+  }
+}
+
 /** A pair of sockets. The client writes by `encoded`, and reads by `decoded`. */
 async function sockets(
   transport: Transport,
@@ -83,16 +115,7 @@ async function sockets(
     return accepted >= 0 ? accepted : null;
   }, "the client is accepted");
   close(listener);
-  const received: Bytes[] = [];
-  let hasEnded = false;
-  const receive = () => {
-    const buffer = new Uint8Array(1 << 20);
-    for (let count = client.tryReceive(buffer); !hasEnded; count = client.tryReceive(buffer)) {
-      if (count < 0) return;
-      if (count === 0) hasEnded = true;
-      received.push(buffer.slice(0, count));
-    }
-  };
+  const inbox = new Inbox(client);
   return {
     transport,
     fd,
@@ -100,8 +123,8 @@ async function sockets(
     arrive: (bytes) => assertEquals(client.trySend(encoded(bytes)), encoded(bytes).length),
     end: () => client.endInput(),
     reset: () => client.reset(),
-    taken: () => (receive(), decoded(concat(received))),
-    hasSeenEnd: () => (receive(), hasEnded),
+    taken: () => decoded(inbox.taken()),
+    hasSeenEnd: () => inbox.hasEnded(),
     [Symbol.dispose]: () => {
       transport.forget(fd);
       close(fd);
@@ -150,21 +173,12 @@ async function secured(): Promise<Pair> {
     tls.handshake(plain.fd);
     return client.handshake() === 0 && tls.handshake(plain.fd) === 0 ? 0 : null;
   }, "the handshake is complete");
-  const received: Bytes[] = [];
-  let hasEnded = false;
-  const receive = () => {
-    const buffer = new Uint8Array(1 << 20);
-    for (let count = client.tryReceive(buffer); !hasEnded; count = client.tryReceive(buffer)) {
-      if (count < 0) return;
-      if (count === 0) hasEnded = true;
-      received.push(buffer.slice(0, count));
-    }
-  };
+  const inbox = new Inbox(client);
   return {
     ...plain,
     arrive: (bytes) => assertEquals(client.trySend(bytes), bytes.length),
-    taken: () => (receive(), concat(received)),
-    hasSeenEnd: () => (receive(), hasEnded),
+    taken: () => inbox.taken(),
+    hasSeenEnd: () => inbox.hasEnded(),
     [Symbol.dispose]: () => {
       plain[Symbol.dispose]();
       client[Symbol.dispose]();
