@@ -143,12 +143,18 @@ export class Program {
 
   /** Waits until standard output matches `pattern`. */
   async printed(pattern: RegExp): Promise<void> {
-    await eventually(() => pattern.test(this.#stdout), `standard output has no ${pattern}`);
+    await eventually(
+      () => pattern.test(this.#stdout),
+      () => `standard output has no ${pattern}:\n${this.#stdout}\nstandard error:\n${this.#errorOutput}`,
+    );
   }
 
   /** Waits until standard error matches `pattern`. */
   async warned(pattern: RegExp): Promise<void> {
-    await eventually(() => pattern.test(this.#errorOutput), `standard error has no ${pattern}`);
+    await eventually(
+      () => pattern.test(this.#errorOutput),
+      () => `standard error has no ${pattern}:\n${this.#errorOutput}`,
+    );
   }
 
   kill(signal: Deno.Signal): void {

@@ -2,7 +2,6 @@
  * Waits with an end: a wait that takes too long fails with its purpose, instead of hanging.
  * @module
  */
-import { assert } from "@std/assert";
 import { TIME_SCALE } from "./deno.ts";
 import { sleep } from "./sleep.ts";
 
@@ -23,13 +22,16 @@ export async function awaited<T>(promise: Promise<T>, what: string): Promise<T> 
 }
 
 /**
- * Lets timers and promises run until the condition is true. Fails with the message `what` when it does not become
- * true.
+ * Lets timers and promises run until the condition is true. Fails with the message `what`, or with what it returns,
+ * when it does not become true.
  */
-export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+export async function eventually(
+  holds: () => boolean | Promise<boolean>,
+  what: string | (() => string),
+): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
   while (!await holds()) {
-    assert(performance.now() < endMs, what);
+    if (performance.now() >= endMs) throw new Error(typeof what === "string" ? what : what());
     await sleep(5);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { GRACE_MARGIN_MS, GRACE_PERIOD_MS, HANG_PATIENCE_MS } from "../../server/limits.ts";
-import { childrenOf, isRunning, newChildOf } from "../support/process.ts";
+import { childrenOf, endTree, newChildOf } from "../support/process.ts";
 import {
   DENO,
   IS_EMULATED,
@@ -202,9 +202,10 @@ Deno.test({
       main = await newChildOf(main, workers); // soon the new process is the only one of the two
       await tracer.printed(/Settings read again[^]*Admin at/);
       assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
-    } finally {
-      if (isRunning(main)) Deno.kill(main, "SIGTERM");
+      Deno.kill(main, "SIGTERM");
       await tracer.finish(); // when no process is left
+    } finally {
+      for (const pid of [tracer.pid, main]) endTree(pid);
     }
     const lines = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
       !OF_THE_CACHE.test(line)
