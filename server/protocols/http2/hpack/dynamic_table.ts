@@ -1,0 +1,128 @@
+/**
+ * The dynamic table of HPACK's decoder. Source: RFC 7541 §2.3.2 and §4.
+ *
+ * Names and values lie one behind the other in one buffer, which is made with the first entry. Entries are only added at
+ * its end; when that is reached, those that are left move to its beginning.
+ * @module
+ */
+
+/** What an entry counts beside its bytes (§4.1). */
+export const ENTRY_OVERHEAD_BYTES = 32;
+/** The size that both sides begin with (RFC 9113 §6.5.2). */
+export const DEFAULT_TABLE_BYTES = 4096;
+
+/** Entries, the newest first. */
+export class DynamicTable {
+  /** The largest size that the encoder may choose. */
+  #limit: number;
+  /** The size that the encoder has chosen. */
+  #bytesMax: number;
+  #size = 0;
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
+  /** Where the next entry begins. */
+  #end = 0;
+  /** Offset, length of the name and length of the value of each entry; a ring. */
+  #entries: Int32Array | null = null;
+  #newest = -1;
+  #count = 0;
+  /** Counts changes. */
+  version = 0;
+
+  constructor(limit: number = DEFAULT_TABLE_BYTES) {
+    this.#limit = this.#bytesMax = limit;
+  }
+
+  /** The number of entries. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The size of the entries as §4.1 counts it. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The size that the encoder has chosen. */
+  get bytesMax(): number {
+    return this.#bytesMax;
+  }
+
+  /** The bytes of all entries. */
+  get bytes(): Uint8Array {
+    return this.#buffer!;
+  }
+
+  /** Returns false for a size above the limit. */
+  resize(bytesMax: number): boolean {
+    if (bytesMax > this.#limit) return false;
+    this.version++;
+    this.#bytesMax = bytesMax;
+    this.#evict(0);
+    return true;
+  }
+
+  /** Offset of the name of the entry at `index`, 0 for the newest. */
+  nameStart(index: number): number {
+    return this.#entries![this.#at(index)]!;
+  }
+
+  /** Offset of the end of that name, where the value begins. */
+  nameEnd(index: number): number {
+    const at = this.#at(index);
+    return this.#entries![at]! + this.#entries![at + 1]!;
+  }
+
+  /** Offset of the end of that value. */
+  valueEnd(index: number): number {
+    const at = this.#at(index);
+    return this.#entries![at]! + this.#entries![at + 1]! + this.#entries![at + 2]!;
+  }
+
+  /** Adds an entry. One that does not fit empties the table (§4.4). */
+  add(bytes: Uint8Array, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const nameLength = nameEnd - nameStart;
+    const valueLength = valueEnd - valueStart;
+    const length = nameLength + valueLength;
+    this.version++;
+    this.#evict(length + ENTRY_OVERHEAD_BYTES);
+    if (length + ENTRY_OVERHEAD_BYTES > this.#bytesMax) return;
+    const entries = this.#entries ??= new Int32Array(3 * Math.ceil(this.#limit / ENTRY_OVERHEAD_BYTES));
+    const buffer = this.#buffer ??= new Uint8Array(this.#limit * 2);
+    if (this.#end + length > buffer.length) this.#compact(buffer);
+    this.#newest = (this.#newest + 1) % (entries.length / 3);
+    this.#count++;
+    this.#size += length + ENTRY_OVERHEAD_BYTES;
+    entries.set([this.#end, nameLength, valueLength], this.#newest * 3);
+    buffer.set(bytes.subarray(nameStart, nameEnd), this.#end);
+    buffer.set(bytes.subarray(valueStart, valueEnd), this.#end + nameLength);
+    this.#end += length;
+  }
+
+  /** Removes all entries, because one was added that does not fit. */
+  clear(): void {
+    this.version++;
+    this.#size = this.#count = this.#end = 0;
+  }
+
+  /** Removes the oldest entries until there is room for `needed`. */
+  #evict(needed: number): void {
+    while (this.#count > 0 && this.#size + needed > this.#bytesMax) {
+      const at = this.#at(this.#count - 1);
+      this.#size -= this.#entries![at + 1]! + this.#entries![at + 2]! + ENTRY_OVERHEAD_BYTES;
+      this.#count--;
+    }
+    if (this.#count === 0) this.#end = 0;
+  }
+
+  #compact(buffer: Uint8Array): void {
+    const first = this.#count === 0 ? this.#end : this.#entries![this.#at(this.#count - 1)]!;
+    buffer.copyWithin(0, first, this.#end);
+    for (let i = 0; i < this.#count; i++) this.#entries![this.#at(i)]! -= first;
+    this.#end -= first;
+  }
+
+  #at(index: number): number {
+    const places = this.#entries!.length / 3;
+    return ((this.#newest - index + places) % places) * 3;
+  }
+}
