@@ -133,6 +133,7 @@ export class Server {
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
           tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
+        isMisdirected: (request, serverName) => tls?.isMisdirected(request, serverName) ?? false,
         buffers,
         handler: this.#guard("handler" in options ? options.handler : noHandler),
         limits,

@@ -19,12 +19,6 @@ export function checkAddresses(command: CommandLine): void {
     throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
   }
   checkTaken(command);
-  const plain = addresses.find((address) => address.kind === "tcp" && address.scheme === "http");
-  if (command.hsts !== null && plain !== undefined) { // browsers ignore it there, and RFC 6797 §7.2 forbids it
-    throw new UsageError(
-      `--hsts is for HTTPS only, and ${formatListenAddress(plain)} is not: leave one of them out`,
-    );
-  }
   for (const address of addresses) {
     const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
     const bad = (expected: string) =>
@@ -63,8 +57,8 @@ export function describeListening(
   { socketMode }: CommandLine,
 ): string[] {
   return listening.map((socket) => {
-    const { name, address: { address } } = socket;
-    const facts = [];
+    const { name, address: { address }, scheme } = socket;
+    const facts = scheme === "redirect" ? ["redirects to HTTPS"] : scheme === "https" ? ["HTTPS"] : [];
     const families = wildcardFamilies(socket);
     if (families.length > 0) {
       facts.push(families.length > 1 ? "all interfaces" : `all interfaces, IPv${families[0]}`);

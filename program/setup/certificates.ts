@@ -50,7 +50,7 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
     if (!(error instanceof CertificateError)) throw error;
     const keyAt = command.tlsKey.findIndex((file) => error.message.startsWith(`${file} `));
     const certAt = command.tlsCert.findIndex((file) => error.message.startsWith(`${file} `));
-    const path: ConfigPath = keyAt >= 0 ? ["tlsKey", keyAt] : ["tlsCert", Math.max(certAt, 0)];
+    const path: ConfigPath = keyAt >= 0 ? ["tls.key", keyAt] : ["tls.cert", Math.max(certAt, 0)];
     throw new UsageError(withPlace(command, path, error.message));
   }
 }

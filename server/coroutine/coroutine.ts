@@ -19,6 +19,7 @@ import { ReceivedBytes } from "./received_bytes.ts";
 import { RequestExchange } from "./request_exchange.ts";
 import type { Session } from "../protocols/bytes/session.ts";
 import { RequestContext } from "../exchange/request_context.ts";
+import { errorResponse } from "../exchange/error_response.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
 import { type Waiting, Waits } from "./waits.ts";
 
@@ -253,6 +254,11 @@ export class CoroutineConnection {
   }
 
   #arrived(exchange: Exchange): void {
+    const shared = this.#shared;
+    const session = shared.tls?.sessionOf(this.#fd);
+    if (session !== undefined && shared.isMisdirected(exchange.request!, session.serverName)) {
+      return exchange.respond(errorResponse(421));
+    }
     this.#exchange = exchange;
     const taker = this.#taker;
     if (taker === null) {

@@ -73,7 +73,14 @@ export async function startProgram(command: readonly string[], files?: number): 
  * disturb the measurement. Without the right or the support of the kernel for that, the command runs as usual. Source: sched(7).
  */
 function preferred(nice: number, command: readonly string[]): string[] {
-  return ["setsid", "sh", "-c", `echo ${nice} 2>/dev/null >/proc/self/autogroup; exec "$@"`, "sh", ...command];
+  return [
+    "setsid",
+    "sh",
+    "-c",
+    `echo ${nice} 2>/dev/null >/proc/self/autogroup; exec "$@"`,
+    "sh",
+    ...command,
+  ];
 }
 
 /** The compiled programs; `using` removes them, and ends those that run. */

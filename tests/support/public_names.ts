@@ -29,10 +29,10 @@ export const LETTERS = "H V a d h p q v w";
 export const KEY_NAMES: readonly string[] = words(`
   $schema accessLog accessLogFile admin allowedHosts auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
-  gracePeriod handler handshakeTimeout headTimeout headers host hosts hsts index keepAlive
+  gracePeriod handler handshakeTimeout headTimeout headers host hosts index keepAlive
   keepAliveTimeout listen maxBody maxConnections maxFields maxHead maxPerIp minReceiveRate minSendRate
-  poller port precompressed proxyProtocol rate rateBurst redirectHttp redirects rewrites root sandbox
-  securityHeaders sendTimeout socketMode spa tlsCert tlsKey tlsProfile trustProxy user workers
+  poller port precompressed proxyProtocol rate rateBurst redirects rewrites root sandbox
+  securityHeaders sendTimeout socketMode spa tls.cert tls.hsts tls.key tls.profile tls.redirectHttp trustProxy user workers
 `);
 
 /** Variables of the environment, without `EPOLLET_`. */

@@ -80,6 +80,7 @@ export const PROGRAM_GROUPS = {
 
   TLS: {
     tlsCert: entry({
+      key: "tls.cert",
       kind: FILES,
       default: [],
       fixed: "always",
@@ -88,19 +89,23 @@ export const PROGRAM_GROUPS = {
         "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key.",
     }),
     tlsKey: entry({
+      key: "tls.key",
       kind: FILES,
       default: [],
       fixed: "always",
       help: "key of each --tls-cert, in the same order; not needed if that file contains it",
-      description: "Files with the keys of tlsCert, in the same order, unless they are in those files.",
+      description: "Files with the keys of cert, in the same order, unless they are in those files.",
     }),
     tlsProfile: entry({
+      key: "tls.profile",
       kind: oneOf("NAME", TLS_PROFILES),
       default: "intermediate",
       fixed: "always",
       help: "intermediate: TLS 1.2 and 1.3; modern: 1.3 only",
     }),
     redirectHttp: entry({
+      key: "tls.redirectHttp",
+      flag: "redirect-http",
       kind: REDIRECT,
       default: null,
       fixed: "always",
@@ -109,6 +114,8 @@ export const PROGRAM_GROUPS = {
       examples: [80, "[::]:80"],
     }),
     hsts: entry({
+      key: "tls.hsts",
+      flag: "hsts",
       kind: HSTS,
       default: null,
       isForStatic: true,
