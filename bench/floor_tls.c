@@ -82,6 +82,8 @@ int main(int argc, char **argv) {
 
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* sessions are in the clients' tickets */
+    SSL_CTX_set_num_tickets(context, 1);
     if (SSL_CTX_use_certificate_chain_file(context, argv[3]) != 1) die(argv[3]);
     if (SSL_CTX_use_PrivateKey_file(context, argv[4], SSL_FILETYPE_PEM) != 1) die(argv[4]);
 

@@ -76,7 +76,9 @@ interface Place {
 }
 
 function nginx({ work, site, port, tls }: Place, name: string, cache: string): Contestant {
-  const secure = tls === null ? "" : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};`;
+  const secure = tls === null
+    ? ""
+    : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3;`;
   const configuration = write(
     work,
     `nginx-${port}.conf`,

@@ -75,6 +75,12 @@ export class Tls implements Transport {
       if (status < 0) return status;
     }
     if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
+    const count = this.#recv(session, buffer);
+    if (session.hasTicket) this.#output.sendTicket(session, count > 0);
+    return count;
+  }
+
+  #recv(session: TlsSession, buffer: Bytes): number {
     if (!session.isClean) {
       const count = this.#decrypt(session, buffer, this.#restore(session), true);
       if (count !== -EAGAIN) return count;
@@ -118,7 +124,7 @@ export class Tls implements Transport {
     const count = ssl.SSL_read(session.pointer, buffer, buffer.length);
     const status = count > 0 ? count : this.#explain(session, count);
     this.#keep(session, length);
-    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
+    if (this.#output.cipher.length > 0 && !session.hasTicket) this.#output.sendControl(session);
     session.isDrained = session.isClean && !mayHaveMore;
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
@@ -144,9 +150,11 @@ export class Tls implements Transport {
     this.handshakes.session = null;
     const status = result === 1 ? 0 : this.#explain(session, result);
     this.#keep(session, length);
-    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
-    if (result === 1) session.isOpen = true;
-    else if (status === 0) return -ECONNABORTED;
+    if (this.#output.cipher.length > 0 && result !== 1) this.#output.sendControl(session);
+    if (result === 1) {
+      session.isOpen = true;
+      this.#output.keepTicket(session);
+    } else if (status === 0) return -ECONNABORTED;
     return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;
   }
 

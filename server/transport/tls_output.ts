@@ -88,6 +88,19 @@ export class TlsOutput {
     if (this.sendGathered(session) < 0) session.controlBytes += length;
   }
 
+  /** Keeps what a complete handshake has written, a ticket for later connections: it may leave with the first response. */
+  keepTicket(session: TlsSession): void {
+    if (this.cipher.length === 0) return;
+    this.#gathering = session;
+    session.hasTicket = true;
+  }
+
+  /** Sends the ticket, unless a response is expected in this turn, with which it leaves. */
+  sendTicket(session: TlsSession, isResponseExpected: boolean): void {
+    session.hasTicket = false;
+    if (!isResponseExpected && this.#gathering === session) this.sendControl(session);
+  }
+
   #hold(session: TlsSession, from: number): void {
     const rest = this.cipher.bytes.subarray(from, this.cipher.length);
     const before = session.held;

@@ -19,6 +19,8 @@ export class TlsSession {
   isOpen = false;
   /** True after an error of TLS. Nothing can be sent any more; what arrives is not decrypted. */
   hasFailed = false;
+  /** True if a ticket waits to be sent. */
+  hasTicket = false;
   #serverName: string | null = null;
   /** True after close_notify. */
   hasSaidEnd = false;

@@ -173,6 +173,11 @@ async function secured(): Promise<Pair> {
     tls.handshake(plain.fd);
     return client.handshake() === 0 && tls.handshake(plain.fd) === 0 ? 0 : null;
   }, "the handshake is complete");
+  assertEquals(
+    tls.recv(plain.fd, new Uint8Array(1)),
+    -EAGAIN,
+    "as after each handshake; it sends the ticket",
+  );
   const inbox = new Inbox(client);
   return {
     ...plain,
