@@ -40,7 +40,7 @@ const SSL_SYMBOLS = {
   SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
-  SSL_has_pending: { parameters: ["pointer"], result: "i32" },
+  SSL_pending: { parameters: ["pointer"], result: "i32" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
   SSL_version: { parameters: ["pointer"], result: "i32" },
   SSL_session_reused: { parameters: ["pointer"], result: "i32" },

@@ -44,7 +44,6 @@ const OPTIONS = bit(7) | // IGNORE_UNEXPECTED_EOF: a client's FIN without close_
 
 const CTRL = {
   mode: 33,
-  setReadAhead: 41,
   setSessionCache: 44,
   clearMode: 78,
   setGroups: 92,
@@ -119,7 +118,6 @@ export class ServerContext {
     // fed (memory_bio.ts).
     set(CTRL.clearMode, MODE.autoRetry);
     set(CTRL.mode, MODE.releaseBuffers); // an idle connection has no buffers
-    set(CTRL.setReadAhead, 1n); // OpenSSL takes all that it is fed, not one record
     ssl.SSL_CTX_set_num_tickets(pointer, 1n); // enough for the next connection, which gets another one
     set(CTRL.setSessionCache, 0n); // what is resumed is in the client's ticket
   }

@@ -110,7 +110,7 @@ export class Tls implements Transport {
   #keep(session: TlsSession, length: number): void {
     const { unread } = this.#received;
     if (unread > 0) session.rest = this.#received.bytes.slice(length - unread, length);
-    session.isClean = unread === 0 && ssl.SSL_has_pending(session.pointer) === 0;
+    session.isClean = unread === 0 && ssl.SSL_pending(session.pointer) === 0;
   }
 
   /**
