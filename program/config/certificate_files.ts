@@ -19,9 +19,7 @@ const NAMES_MAX = 1000;
 
 /** Returns the files of `value`. `key` is null if the settings name the key by itself, or it is in the same file. */
 export function certificateFiles(value: string): { readonly cert: string; readonly key: string | null } {
-  return isDirectory(value)
-    ? { cert: value + CERTIFICATE, key: value + KEY }
-    : { cert: value, key: null };
+  return isDirectory(value) ? { cert: value + CERTIFICATE, key: value + KEY } : { cert: value, key: null };
 }
 
 /**

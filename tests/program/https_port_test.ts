@@ -22,7 +22,8 @@ function directoryOf(site: Site, pair: TestCertificate | null): string {
 
 /** Returns the addresses that the program has printed. */
 function urlsOf(program: Program): { readonly http: string | undefined; readonly https: string | undefined } {
-  const url = (scheme: string) => new RegExp(` at (${scheme}://127\\.0\\.0\\.1:\\d+/)\n`).exec(program.stdout)?.[1];
+  const url = (scheme: string) =>
+    new RegExp(` at (${scheme}://127\\.0\\.0\\.1:\\d+/)\n`).exec(program.stdout)?.[1];
   return { http: url("http"), https: url("https") };
 }
 
@@ -46,9 +47,11 @@ for (const workers of [[], ["--workers", "2"]]) {
       assertMatch(await curl("-i", http!.replace("http:", "https:")), /^curl: \(35\)/);
     };
     await check();
-    program.kill("SIGHUP");
-    await program.printed(/Settings read again/);
-    await check();
+    if (workers.length > 0) {
+      program.kill("SIGHUP");
+      await program.printed(/Settings read again/);
+      await check();
+    }
     program.kill("SIGTERM");
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   });
@@ -112,19 +115,31 @@ Deno.test("each mistake with a directory or --https-port is one line, and status
   site.write("half/tls.crt", pair.cert);
   const cases: [flags: string[], expected: RegExp][] = [
     [["--https-port", "0"], /^--https-port needs a certificate: --tls-cert FILE, or the directory of one\n/],
-    [["--tls-cert", site.path("missing/")], /^There is no directory \S+missing\/: --tls-cert takes a file, or /],
-    [["--tls-cert", site.path("other/")], /^\S+other\/ has no tls\.crt, but fullchain\.pem: --tls-cert takes /],
+    [
+      ["--tls-cert", site.path("missing/")],
+      /^There is no directory \S+missing\/: --tls-cert takes a file, or /,
+    ],
+    [
+      ["--tls-cert", site.path("other/")],
+      /^\S+other\/ has no tls\.crt, but fullchain\.pem: --tls-cert takes /,
+    ],
     [["--tls-cert", site.path("half/")], /^\S+half\/tls\.key cannot be used: .*ENOENT/],
-    [["--tls-cert", site.path("www/index.html/")], /^There is no directory /],
+    [["--tls-cert", site.path("www/index.html/")], /index\.html\/tls\.crt cannot be used: .*ENOTDIR/],
     [["--tls-cert", certs, "--tls-key", site.path("certs/tls.key")], /^\S+tls\.key has no certificate: /],
     [["--tls-key", certs], /^Bad --tls-key "\S+": expected a file such as /],
     [["--tls-cert", certs, "--https-port", "0", "--hsts"], /^--hsts is for HTTPS only, and /],
-    [["--tls-cert", certs, "--https-port", "8443", "--port", "8443"], /^Bad address "\S+8443": .* listens there, too/],
+    [
+      ["--tls-cert", certs, "--https-port", "8443", "--listen", "8443"],
+      /^Bad address "\S+8443": .* listens there, too/,
+    ],
     [
       ["--tls-cert", certs, "--https-port", "8443", "--redirect-http", "8443"],
       /^Bad address --redirect-http: https:\S+8443 listens there, too/,
     ],
-    [["--tls-cert", certs, "--https-port", "x"], /^Bad --https-port "x": expected a whole number from 0 to 65535/],
+    [
+      ["--tls-cert", certs, "--https-port", "x"],
+      /^Bad --https-port "x": expected a whole number from 0 to 65535/,
+    ],
   ];
   for (const [flags, expected] of cases) {
     for (const action of [[], ["--check"]]) {
@@ -167,7 +182,10 @@ Deno.test("a file's certificate counts where the directory of the environment is
 
 Deno.test("a variable that Kubernetes sets beside a Service named epollet-https is no port", async () => {
   using site = new Site({ "index.html": "hello" });
-  const variables = ["EPOLLET_HTTPS_PORT=tcp://10.0.0.7:443", "EPOLLET_HTTPS_PORT_443_TCP=tcp://10.0.0.7:443"];
+  const variables = [
+    "EPOLLET_HTTPS_PORT=tcp://10.0.0.7:443",
+    "EPOLLET_HTTPS_PORT_443_TCP=tcp://10.0.0.7:443",
+  ];
   const command = ["env", ...variables, ...programCommand(["--port", "0", "--root", site.root])];
   await using program = await Program.startCommand(command);
   program.kill("SIGTERM");

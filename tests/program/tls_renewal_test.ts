@@ -239,6 +239,8 @@ Deno.test("a user of the group that may read a secret serves the renewed one; an
     assertMatch((await program.finish()).stderr, /^epollet: Certificates renewed, valid until \S+\n$/);
   }
   await using program = await start(site, cert, key, "--user", `${USER}:${OTHER}`);
-  await program.warned(/Certificates stay as they are: \S+tls\.crt cannot be used: .*EACCES .*, as user .*:54322\)/);
+  await program.warned(
+    /Certificates stay as they are: \S+tls\.crt cannot be used: .*EACCES .*, as user .*:54322\)/,
+  );
   assertEquals(await daysOf(program.port), 40);
 });

@@ -63,7 +63,13 @@ for (const name of Object.keys(OTHERS[way].environment)) variables[name] = certi
 
 /** Runs a command, and returns what it prints. */
 async function run(command: string): Promise<string> {
-  const shell = new Deno.Command("bash", { args: ["-euc", command], env: variables, stdin: "null", stdout: "piped", stderr: "piped" });
+  const shell = new Deno.Command("bash", {
+    args: ["-euc", command],
+    env: variables,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
   const { success, stdout, stderr } = await outputOf(shell.spawn(), command);
   const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   assert(success, `${command}\n${text}`);
@@ -93,7 +99,14 @@ async function startAuthority(): Promise<void> {
   const env = { PEBBLE_VA_NOSLEEP: "1", PEBBLE_WFE_NONCEREJECT: "0", PEBBLE_AUTHZREUSE: "0" };
   new Deno.Command("pebble", { args: ["-config", config], env, stdout: "null", stderr: "null" }).spawn();
   const fetchRoot = async () => {
-    const args = ["-sf", "--cacert", certificates.root, "https://localhost:15000/roots/0", "-o", `${directory}/root.pem`];
+    const args = [
+      "-sf",
+      "--cacert",
+      certificates.root,
+      "https://localhost:15000/roots/0",
+      "-o",
+      `${directory}/root.pem`,
+    ];
     return (await new Deno.Command("curl", { args }).output()).success;
   };
   await eventually(fetchRoot, "the authority does not answer");
@@ -101,21 +114,23 @@ async function startAuthority(): Promise<void> {
 
 /** Returns the number of the certificate that a new client gets. */
 async function served(): Promise<string> {
-  const shown = await run("openssl s_client -connect 127.0.0.1:443 -servername example.org | openssl x509 -noout -serial");
+  const shown = await run(
+    "openssl s_client -connect 127.0.0.1:443 -servername example.org | openssl x509 -noout -serial",
+  );
   return /serial=\w+/.exec(shown)![0];
 }
 
 /** Clients that connect and ask all the time. */
 class Clients {
-  readonly #all: Promise<void>[] = Array.from({ length: CLIENTS }, () => this.#ask());
   #isOver = false;
   answered = 0;
+  readonly #all: Promise<void>[] = Array.from({ length: CLIENTS }, () => this.#ask());
 
   async #ask(): Promise<void> {
     while (!this.#isOver) {
       using client = await TlsClient.connect(443, { serverName: "example.org" });
       for (let i = 0; i < 3; i++) {
-        await client.send(get("/", "Host: example.org"));
+        await client.send(get("/"));
         assertMatch(await client.receiveText("hello"), /^HTTP\/1.1 200 /);
         this.answered++;
         await sleep(20);
@@ -161,7 +176,10 @@ assertEquals(await rightsOf(), "640 root tls\n");
 await using program = await start(secure);
 const page = await run(`curl -sS --cacert ${directory}/root.pem https://example.org/`);
 assertEquals(page, "hello");
-assertMatch(await run("curl -sSi http://example.org/a?b"), /^HTTP\/1.1 308 [^]*\r\nLocation: https:\/\/example.org\/a\?b\r\n/);
+assertMatch(
+  await run("curl -sSi http://example.org/a?b"),
+  /^HTTP\/1.1 308 [^]*\r\nLocation: https:\/\/example.org\/a\?b\r\n/,
+);
 const clients = new Clients();
 for (let i = 0; i < 2; i++) { // the second one shows that the first one kept the rights
   const old = await served();

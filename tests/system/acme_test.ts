@@ -20,7 +20,8 @@ rm -rf /etc/letsencrypt /etc/lego
 exec "$@"`;
 
 function isMissing(name: string): boolean {
-  const { success } = new Deno.Command("sh", { args: ["-c", `command -v ${name}`], stdout: "null" }).outputSync();
+  const { success } = new Deno.Command("sh", { args: ["-c", `command -v ${name}`], stdout: "null" })
+    .outputSync();
   return !success;
 }
 
@@ -31,7 +32,16 @@ for (const way of ["certbot", "lego"]) {
     if (missing.length > 0) return console.log(`skipped: ${missing.join(", ")} is not installed`);
     using scene = new Site();
     Deno.chmodSync(scene.root, 0o755);
-    const namespaces = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    const namespaces = [
+      "--mount",
+      "--propagation",
+      "private",
+      "--net",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "--mount-proc",
+    ];
     const program = [...DENO, "run", `--lock=${REPOSITORY}tests/deno.lock`, "--no-prompt", "-A"];
     const command = [...program, `${REPOSITORY}tests/support/acme_scene.ts`, way, scene.root];
     const args = [...namespaces, "sh", "-euc", SETUP, scene.root, ...command];

@@ -83,7 +83,8 @@ export const PROGRAM_GROUPS = {
       kind: CERTIFICATES,
       default: [],
       fixed: "always",
-      help: "certificate and chain (PEM) for HTTPS, or DIR/ with tls.crt and tls.key; repeat it for more names",
+      help:
+        "certificate and chain (PEM) for HTTPS, or DIR/ with tls.crt and tls.key; repeat it for more names",
       description:
         "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key. A name with a slash at its end is a directory that has tls.crt and tls.key, or is empty: then there is no certificate.",
     }),

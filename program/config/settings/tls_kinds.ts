@@ -44,7 +44,8 @@ export const CERTIFICATES: Kind<readonly string[]> = {
   read: (text) => [CERTIFICATE.read(text)],
   json: ["string", { items: CERTIFICATE, empty: "at least one file" }],
   fromJson: (list: readonly string[]) => list.map(CERTIFICATE.read),
-  mapPaths: (files, map) => files.map((file) => file.endsWith("/") ? `${map(file).replace(/\/+$/, "")}/` : map(file)),
+  mapPaths: (files, map) =>
+    files.map((file) => file.endsWith("/") ? `${map(file).replace(/\/+$/, "")}/` : map(file)),
 };
 
 /** The port of HTTPS beside HTTP; null for none. */
