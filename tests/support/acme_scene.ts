@@ -16,7 +16,7 @@ import { eventually, outputOf } from "./waiting.ts";
 import { get } from "./wire.ts";
 
 const ACME = "https://localhost:14000/dir";
-const CLIENTS = 100;
+const CLIENTS = 40;
 /** Certificates with so few days left are due, for both clients. */
 const VALID_DAYS = 20;
 const [way, directory] = Deno.args as ["certbot" | "lego", string];
@@ -181,22 +181,18 @@ assertMatch(
   /^HTTP\/1.1 308 [^]*\r\nLocation: https:\/\/example.org\/a\?b\r\n/,
 );
 const clients = new Clients();
-for (let i = 0; i < 2; i++) { // the second one shows that the first one kept the rights
-  const old = await served();
-  const before = Deno.readTextFileSync(key);
-  await run(adapt(renew(first.trim())));
-  assert(Deno.readTextFileSync(key) !== before, "a renewal has a new key");
-  assertEquals(await rightsOf(), "640 root tls\n");
-  await eventually(async () => await served() !== old, "the renewed certificate is not served");
-  assertEquals(await run(`curl -sS --cacert ${directory}/root.pem https://example.org/`), "hello");
-}
+const old = await served();
+const before = Deno.readTextFileSync(key);
+await run(adapt(renew(first.trim())));
+assert(Deno.readTextFileSync(key) !== before, "a renewal has a new key");
+assertEquals(await rightsOf(), "640 root tls\n"); // the next one can be read, too
+await eventually(async () => await served() !== old, "the renewed certificate is not served");
+assertEquals(await run(`curl -sS --cacert ${directory}/root.pem https://example.org/`), "hello");
 await clients.end();
 assert(clients.answered > CLIENTS, `${clients.answered}`);
 program.kill("SIGTERM");
 const { code, stderr } = await program.finish();
 assertEquals(code, 0, stderr);
-const lines = stderr.trimEnd().split("\n");
-assertEquals(lines.length, 2, stderr);
-for (const line of lines) assertMatch(line, /^epollet: Certificates renewed, valid until /);
+assertMatch(stderr, /^epollet: Certificates renewed, valid until \S+\n$/);
 console.log(`${clients.answered} answers`);
 Deno.exit(0);
