@@ -90,6 +90,7 @@ Deno.test("every key is printed, except unset ones without a default", () => {
     "admin",
     "errorLog",
     "hsts",
+    "httpsPort",
     "listen",
     "maxConnections",
     "rateBurst",

@@ -108,6 +108,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   tlsCert: "cert.pem",
   tlsKey: ["key.pem"],
   tlsProfile: "modern",
+  httpsPort: 8443,
   redirectHttp: 80,
   hsts: true,
   socketMode: "666",

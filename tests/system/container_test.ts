@@ -19,10 +19,12 @@ function instructionsOf(name: string): string[] {
   return INSTRUCTIONS.filter(([other]) => other === name).map(([, rest]) => rest);
 }
 
-Deno.test("the image is built in two stages, from base images that are named exactly", () => {
+Deno.test("the image is built in two stages, from base images that are named exactly, the last one with OpenSSL", () => {
   const bases = instructionsOf("FROM");
   assertEquals(bases.length, 2);
   for (const base of bases) assertMatch(base, /^[a-z0-9./-]+:[a-z0-9.-]+( AS build)?$/);
+  // Of these images, "static" and "base-nossl" have no OpenSSL.
+  assertMatch(bases.at(-1)!, /^gcr\.io\/distroless\/(base|cc)-debian1[23]:/);
   assertMatch(instructionsOf("COPY").join("\n"), /--from=build \/out\/epollet \/usr\/local\/bin\/epollet/);
 });
 
