@@ -79,10 +79,10 @@ Deno.test("with certificates at /certs the container serves HTTPS on 8443, besid
           .replace("9090", "0").replace("8080", String(port)).replace("8443", String(secure))
       }`,
   );
-  const start = async () =>
-    await Program.startCommand(["env", ...variables, ...programCommand([])], site.path("etc"));
-  const fetched = async (url: string) => {
-    const args = ["-s", "--cacert", site.path("certs/tls.crt"), url];
+  const start = async (...more: string[]) =>
+    await Program.startCommand(["env", ...variables, ...more, ...programCommand([])], site.path("etc"));
+  const fetched = async (url: string, ...flags: string[]) => {
+    const args = ["-s", "--cacert", site.path("certs/tls.crt"), url, ...flags];
     return new TextDecoder().decode((await new Deno.Command("curl", { args }).output()).stdout);
   };
   for (const isMounted of [false, true]) {
@@ -97,6 +97,16 @@ Deno.test("with certificates at /certs the container serves HTTPS on 8443, besid
     program.kill("SIGTERM");
     assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
   }
+  const [, shown] = / (-e EPOLLET_PORT=443 [^`]*)`/.exec(
+    Deno.readTextFileSync(`${REPOSITORY}docs/deploy.md`),
+  )!;
+  const others = shown!.replace("=443", `=${secure}`).replace("=80", `=${port}`).split(" ");
+  await using program = await start(...others.filter((word) => word !== "-e"));
+  assertEquals(await fetched(`https://localhost:${secure}/`), "hello");
+  const location = ["-o", "/dev/null", "-w", "%{redirect_url}"];
+  assertEquals(await fetched(`http://localhost:${port}/a`, ...location), `https://localhost:${secure}/a`);
+  program.kill("SIGTERM");
+  assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
 Deno.test("all parts of the program get into the build, and nothing else", () => {
