@@ -33,7 +33,7 @@ function commandsOf(heading: string): string[] {
 /** What the clients of the authority need beside the document, since the authority is another one. */
 const OTHERS = {
   certbot: {
-    environment: { REQUESTS_CA_BUNDLE: "" },
+    trust: "REQUESTS_CA_BUNDLE",
     files: {
       "/etc/letsencrypt/cli.ini": [
         `server = ${ACME}`,
@@ -48,24 +48,22 @@ const OTHERS = {
     key: "/etc/letsencrypt/live/example.org/privkey.pem",
   },
   lego: {
-    environment: { LEGO_CA_CERTIFICATES: "" },
+    trust: "LEGO_CA_CERTIFICATES",
     files: {},
     adapt: (command: string) => command.replace(/^lego /m, `lego --server ${ACME} `),
     renew: (first: string) => `${first.replace(/ run\s*$/, " renew")} --no-random-sleep`,
     key: "/etc/lego/certificates/example.org.key",
   },
 } as const;
-const { files, adapt, renew, key } = OTHERS[way];
+const { trust, files, adapt, renew, key } = OTHERS[way];
 
 using certificates = new TestCertificates();
-const variables: Record<string, string> = {};
-for (const name of Object.keys(OTHERS[way].environment)) variables[name] = certificates.root;
 
 /** Runs a command, and returns what it prints. */
 async function run(command: string): Promise<string> {
   const shell = new Deno.Command("bash", {
     args: ["-euc", command],
-    env: variables,
+    env: { [trust]: certificates.root },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
