@@ -16,6 +16,7 @@ import {
   type NamedCertificate,
   readCertificates,
 } from "../../server/tls_options.ts";
+import { certificateFiles } from "../config/certificate_files.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
@@ -35,7 +36,8 @@ export interface LoadedCertificates {
 
 /** The paths of all files with certificates and keys. */
 export function certificateFilesOf({ tlsCert, tlsKey }: Settings): string[] {
-  return [...tlsCert, ...tlsKey];
+  const files = tlsCert.map(certificateFiles).flatMap(({ cert, key }) => key === null ? [cert] : [cert, key]);
+  return [...files, ...tlsKey];
 }
 
 /**
@@ -49,7 +51,10 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     const keyAt = command.tlsKey.findIndex((file) => error.message.startsWith(`${file} `));
-    const certAt = command.tlsCert.findIndex((file) => error.message.startsWith(`${file} `));
+    const certAt = command.tlsCert.findIndex((value) => {
+      const { cert, key } = certificateFiles(value);
+      return [cert, key].some((file) => error.message.startsWith(`${file} `));
+    });
     const path: ConfigPath = keyAt >= 0 ? ["tls.key", keyAt] : ["tls.cert", Math.max(certAt, 0)];
     throw new UsageError(withPlace(command, path, error.message));
   }
@@ -66,7 +71,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
     return null;
   }
   const keys = [...tlsKey];
-  const certificates = tlsCert.map((file): NamedCertificate => {
+  const certificates = tlsCert.map(certificateFiles).map(({ cert: file, key }): NamedCertificate => {
     const cert = textOf(file);
     if (HAS_KEY.test(cert)) return { cert, names: { cert: file, key: file } };
     if (!HAS_CERTIFICATE.test(cert)) {
@@ -74,7 +79,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
         `${file} has no certificate in PEM (a block that begins with -----BEGIN CERTIFICATE-----)`,
       );
     }
-    const keyFile = keys.shift();
+    const keyFile = key ?? keys.shift();
     if (keyFile === undefined) {
       throw new CertificateError(`${file} has no key in it: name the file of its key, too (--tls-key FILE)`);
     }

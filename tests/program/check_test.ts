@@ -105,6 +105,7 @@ Deno.test("every key is printed, except unset ones without a default", () => {
     "tls.cert",
     "tls.hsts",
     "tls.key",
+    "tls.port",
     "tls.redirectHttp",
     "user",
   ]);

@@ -105,7 +105,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   allowedHosts: "*",
   host: "::",
   listen: "unix:a",
-  tls: { cert: "cert.pem", key: ["key.pem"], profile: "modern", redirectHttp: 80, hsts: true },
+  tls: { cert: "cert.pem", key: ["key.pem"], profile: "modern", port: 8443, redirectHttp: 80, hsts: true },
   socketMode: "666",
   poller: "poll",
   handler: "echo",

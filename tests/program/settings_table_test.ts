@@ -70,10 +70,21 @@ Deno.test("what a default is written as in the file, the schema takes, and is re
 Deno.test("what a reload cannot change: much of a single process, little of one with workers", () => {
   assertEquals(
     restartSettings(true).toSorted(),
-    ["admin", "backlog", "errorLog", "redirectHttp", "socketMode", "tlsCert", "tlsKey", "tlsProfile", "user"],
+    [
+      "admin",
+      "backlog",
+      "errorLog",
+      "httpsPort",
+      "redirectHttp",
+      "socketMode",
+      "tlsCert",
+      "tlsKey",
+      "tlsProfile",
+      "user",
+    ],
   );
   const alone = `
-    accessLog accessLogFile admin backlog coroutine errorLog handler host listen poller port proxyProtocol
+    accessLog accessLogFile admin backlog coroutine errorLog handler host httpsPort listen poller port proxyProtocol
     redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });
