@@ -11,7 +11,7 @@ import { Bytes } from "../protocols/bytes/bytes.ts";
 import { Cancelled } from "./cancelled.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
-import type { HandlerContext } from "../connection/handler.ts";
+import type { Handler, HandlerContext } from "../connection/handler.ts";
 import { HttpResponse } from "../http/response.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
@@ -28,6 +28,8 @@ export interface Coroutine {
   (connection: CoroutineConnection): Promise<void>;
   /** True if a client that is rejected for lack of room may get an HTTP response. */
   readonly speaksHttp?: boolean;
+  /** The handler whose responses the coroutine sends, for requests that are answered before there is a coroutine. */
+  readonly handler?: Handler;
 }
 
 /**
