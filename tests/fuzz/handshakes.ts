@@ -207,6 +207,11 @@ export class HandshakeTarget implements FuzzTarget {
     return (await this.#started(0)).sent.get(kind)!;
   }
 
+  /** Returns the process id of the program. */
+  async pid(): Promise<number> {
+    return (await this.#started(0)).secure.pid;
+  }
+
   async run(seed: number, first: number, count: number): Promise<number> {
     const { sent } = await this.#started(seed);
     const inputs = Array.from({ length: count }, (_, i): Input => {
