@@ -74,7 +74,10 @@ export class Tls implements Transport {
       const status = this.handshake(fd);
       if (status < 0) return status;
     }
-    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
+    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) { // it causes many answers, and does not read them
+      session.isDrained = true;
+      return -EAGAIN;
+    }
     if (!session.isClean) {
       const count = this.#decrypt(session, buffer, this.#restore(session), true);
       if (count !== -EAGAIN) return count;
@@ -119,7 +122,7 @@ export class Tls implements Transport {
     const status = count > 0 ? count : this.#explain(session, count);
     this.#keep(session, length);
     if (this.#output.cipher.length > 0) this.#output.sendControl(session);
-    session.isDrained = session.isClean && !mayHaveMore;
+    session.isDrained = status > 0 && session.isClean && !mayHaveMore; // without data, an end may follow
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
   }
@@ -145,6 +148,7 @@ export class Tls implements Transport {
     const status = result === 1 ? 0 : this.#explain(session, result);
     this.#keep(session, length);
     if (this.#output.cipher.length > 0) this.#output.sendControl(session);
+    session.isDrained = false; // an end may follow
     if (result === 1) session.isOpen = true;
     else if (status === 0) return -ECONNABORTED;
     return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;

@@ -7,7 +7,15 @@ import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
-import { type Connect, Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import {
+  type Connect,
+  Downloader,
+  FaultSite,
+  type Outcome,
+  serveAll,
+  twentyMore,
+  whoNoticed,
+} from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { Interposer } from "./interposer.ts";

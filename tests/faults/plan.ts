@@ -39,7 +39,14 @@ export function* singleRounds(whens: readonly number[]): Generator<Round> {
  * The calls that TLS makes in another way than plain connections do: it sends of its own accord, and holds what the
  * socket does not take, and it reads files instead of having the kernel send them.
  */
-export const SECURE_CALLS: readonly string[] = ["recvfrom", "sendto", "shutdown", "epoll_ctl", "pread64", "ioctl"];
+export const SECURE_CALLS: readonly string[] = [
+  "recvfrom",
+  "sendto",
+  "shutdown",
+  "epoll_ctl",
+  "pread64",
+  "ioctl",
+];
 
 /**
  * Yields all errors of all calls, or of those in `only`, in as few rounds as possible. In each round, every call fails

@@ -6,6 +6,7 @@
 import { assert } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
+import { concat } from "../../server/http/bytes.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import { readCertificates } from "../../server/tls_options.ts";
@@ -48,6 +49,14 @@ export interface Fault {
   readonly capacity?: number;
   /** True to have the client's bytes arrive one by one. */
   readonly isBytewise?: boolean;
+}
+
+/** Joins what has arrived and was not received yet, as the kernel does. */
+function join({ incoming }: ScriptedSocket): void {
+  const isBytes = (item: unknown) => item instanceof Uint8Array;
+  const end = incoming.findIndex((item) => !isBytes(item));
+  const parts = incoming.splice(0, end < 0 ? incoming.length : end) as Bytes[];
+  if (parts.length > 0) incoming.unshift(concat(parts));
 }
 
 /** A client, the line, and the connection; `using` ends all. */
@@ -100,6 +109,7 @@ export class SecureLine {
       const real = table[name]!;
       this.#restore.push(() => table[name] = real);
       table[name] = (...args) => {
+        if (name === "recv") join(socket);
         const status = own[name]!(...args) as number;
         if (name === "send" && (status === -EAGAIN || (status >= 0 && status < Number(args[2])))) {
           this.#isWritable = true; // the socket is full, so an edge follows
@@ -171,7 +181,8 @@ export class SecureLine {
   /** Reports what there is to report until the connection waits. */
   async #settle(): Promise<void> {
     const { scripted } = this;
-    for (let rounds = 0, claims = 0; !this.isClosed;) {
+    let claims = 0;
+    for (let rounds = 0; !this.isClosed;) {
       const due = this.#due();
       if (due !== Readiness.NONE) {
         assert(++rounds < ROUNDS_MAX, "the connection keeps the reactor busy for ever");

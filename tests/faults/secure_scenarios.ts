@@ -60,8 +60,18 @@ const openLargeFile: Open = (trigger, secure) => {
 
 /** All scenarios. */
 export const SECURE_SCENARIOS: readonly SecureScenario[] = [
-  ...SCENARIOS.map(({ name, arrivals, open }) => ({ name, version: TLS1_3, steps: arrivals.map(says), open })),
-  { name: "TLS 1.2", version: TLS1_2, steps: [says(get("/a")), says(get("/long"))], open: opens(pagesOrLong) },
+  ...SCENARIOS.map(({ name, arrivals, open }) => ({
+    name,
+    version: TLS1_3,
+    steps: arrivals.map(says),
+    open,
+  })),
+  {
+    name: "TLS 1.2",
+    version: TLS1_2,
+    steps: [says(get("/a")), says(get("/long"))],
+    open: opens(pagesOrLong),
+  },
   { name: "a large file", version: TLS1_3, steps: [says(get("/")), says(get("/"))], open: openLargeFile },
   {
     name: "new keys in a response that does not fit",

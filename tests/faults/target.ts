@@ -7,7 +7,15 @@ import { Program } from "../support/program.ts";
 import { TestCertificates } from "../support/test_certificates.ts";
 import { local } from "../support/tls_serving.ts";
 import { Wire } from "../support/wire.ts";
-import { type Connect, Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import {
+  type Connect,
+  Downloader,
+  FaultSite,
+  type Outcome,
+  serveAll,
+  twentyMore,
+  whoNoticed,
+} from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { withFaults } from "./strace.ts";

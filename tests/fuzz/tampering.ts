@@ -46,8 +46,9 @@ export class Tampering {
         this.#values.set(position, { keep: 0xff, flip: bytesOf(value)[0]! });
       } else if (what === "drop" && /^\d{1,6}$/.test(value)) {
         for (let i = 0; i < Number(value); i++) this.#dropped.add(position + i);
-      } else if (what === "add" && isHex && /^\d{1,6}$/.test(count)) this.#add(position, value, Number(count));
-      else if (what === "cut") this.#cuts.add(position);
+      } else if (what === "add" && isHex && /^\d{1,6}$/.test(count)) {
+        this.#add(position, value, Number(count));
+      } else if (what === "cut") this.#cuts.add(position);
       else if (what === "pause") this.pauseMs = position;
       else if (what === "end" && (value === "fin" || value === "rst")) {
         this.endAt = position;

@@ -45,6 +45,8 @@ export interface TlsHeard {
   readonly isResumed: boolean;
   /** Why the client itself has given up; "" if it has not. */
   readonly failure: string;
+  /** True if the server has said close_notify. */
+  readonly hasNotified: boolean;
   /** True if the server has ended before this client has. */
   readonly serverEndedFirst: boolean;
   /** 0 at the server's end, −errno after a reset, or why the connection did not end. */
@@ -195,6 +197,13 @@ class Client {
     return nowMs - this.#activeMs < HANG_MS ? null : this.result("hang");
   }
 
+  /** Returns what came until the client leaves by a reset. */
+  leave(): TlsHeard {
+    this.#hasEnded = true;
+    resetOnClose(this.fd);
+    return this.result(0);
+  }
+
   result(end: TlsHeard["end"]): TlsHeard {
     const peer = this.#peer;
     return {
@@ -206,6 +215,7 @@ class Client {
       isOpen: peer.isOpen,
       isResumed: peer.isResumed,
       failure: peer.failure,
+      hasNotified: peer.hasEnded,
       serverEndedFirst: !this.#hasEnded,
       end,
       ms: performance.now() - this.#beganMs,
@@ -227,6 +237,7 @@ const UNTRIED: TlsHeard = {
   isOpen: false,
   isResumed: false,
   failure: "",
+  hasNotified: false,
   serverEndedFirst: false,
   end: "untried",
   ms: 0,
@@ -264,10 +275,7 @@ export function talkTls(port: number, scripts: readonly TlsScript[], atOnce: num
     for (const client of clients.values()) {
       const step = client.step(nowMs);
       if (step === true) isBusy = true;
-      else if (step === "reset") {
-        resetOnClose(client.fd);
-        end(client, client.result(0));
-      }
+      else if (step === "reset") end(client, client.leave());
     }
     for (const [fd] of epoll.poll(isBusy ? 0.001 : next < scripts.length ? 0 : 0.05)) {
       const client = clients.get(fd);

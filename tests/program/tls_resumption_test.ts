@@ -35,7 +35,10 @@ class Visitors {
     for (const version of VERSIONS) {
       for (let i = 0; i < 8; i++) {
         const known = this.#sessions.get(version);
-        const [resumed, session] = await request(this.#port, known === undefined ? { version } : { version, session: known });
+        const [resumed, session] = await request(
+          this.#port,
+          known === undefined ? { version } : { version, session: known },
+        );
         if (isResumed || i > 0) assertEquals(resumed, true, `version ${version}, request ${i}`);
         this.#sessions.set(version, session);
       }

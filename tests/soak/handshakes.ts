@@ -44,7 +44,8 @@ export interface HandshakeSoak {
 
 /** Returns the resident bytes of the segment that malloc(3) extends by brk(2). */
 function heapBytes(pid: number): number {
-  const [, kib = "0"] = /\[heap\]\n[^]*?Rss:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/smaps`)) ?? [];
+  const [, kib = "0"] = /\[heap\]\n[^]*?Rss:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/smaps`)) ??
+    [];
   return Number(kib) * 1024;
 }
 

@@ -36,7 +36,9 @@ if (makesHandshakes) {
   const result = await soakHandshakes(count, count / 5, ({ done, memoryBytes, heapBytes, descriptors }) => {
     if (done % 5000 !== 0) return;
     const [memory, heap] = [memoryBytes, heapBytes].map((bytes) => (bytes / MIB).toFixed(1));
-    console.log(`${done.toLocaleString("en")}: ${memory} MiB, ${heap} of OpenSSL, ${descriptors} descriptors`);
+    console.log(
+      `${done.toLocaleString("en")}: ${memory} MiB, ${heap} of OpenSSL, ${descriptors} descriptors`,
+    );
   });
   console.log(reportHandshakes(result));
   Deno.exit(result.failures.length === 0 ? 0 : 1);

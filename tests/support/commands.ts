@@ -6,7 +6,8 @@ import { outputOf } from "./waiting.ts";
 
 /** Returns true if `command` is installed. Otherwise says that the test is skipped; `from` is Debian's package. */
 export function isInstalled(command: string, from: string = command): boolean {
-  const has = new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" }).outputSync().success;
+  const has =
+    new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" }).outputSync().success;
   if (!has) console.log(`skipped: ${command} is not installed (Debian's package ${from} has it)`);
   return has;
 }

@@ -35,7 +35,9 @@ export class TlsPeer {
 
   /** Each client gets a copy of the session, because one that was cut off is not used again. */
   constructor({ session, ...options }: TlsClientOptions = {}) {
-    const copy = session === undefined ? undefined : present(client.SSL_SESSION_dup(session), "SSL_SESSION_dup");
+    const copy = session === undefined
+      ? undefined
+      : present(client.SSL_SESSION_dup(session), "SSL_SESSION_dup");
     this.#ssl = newSsl(copy === undefined ? options : { ...options, session: copy });
     if (copy !== undefined) client.SSL_SESSION_free(copy);
     this.#received = present(crypto.BIO_new(crypto.BIO_s_mem()), "BIO_new");

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ECONNRESET, EIO, ENOBUFS, EPIPE, errnoName } from "../../ffi/libc/errno.ts";
 import { type Fault, SecureLine } from "../faults/secure_line.ts";
-import { type SecureScenario, SECURE_SCENARIOS } from "../faults/secure_scenarios.ts";
+import { SECURE_SCENARIOS, type SecureScenario } from "../faults/secure_scenarios.ts";
 import { FURTHER_CALLS_MAX, HARMLESS } from "../faults/walk.ts";
 
 /** Some of the errors after which a connection ends: each handshake takes a millisecond. */

@@ -41,12 +41,18 @@ for (const profile of ["intermediate", "modern"]) {
       here.root,
     );
     const findings: Finding[] = JSON.parse(Deno.readTextFileSync(file));
-    const isBad = ({ id, severity }: Finding) => !HARMLESS.includes(severity) && !OF_THE_AUTHORITY.includes(id);
+    const isBad = ({ id, severity }: Finding) =>
+      !HARMLESS.includes(severity) && !OF_THE_AUTHORITY.includes(id);
     assertEquals(findings.filter(isBad), [], stdout);
     const found = (id: string) => findings.find((finding) => finding.id === id)?.finding ?? "not examined";
     const expected = profile === "modern" ? /not offered/ : /^offered/;
     assert(expected.test(found("TLS1_2")), found("TLS1_2"));
-    for (const [id, what] of [["TLS1_3", /offered/], ["TLS1_1", /not offered/], ["SSLv3", /not offered/]] as const) {
+    for (
+      const [id, what] of [["TLS1_3", /offered/], ["TLS1_1", /not offered/], [
+        "SSLv3",
+        /not offered/,
+      ]] as const
+    ) {
       assert(what.test(found(id)), `${id}: ${found(id)}`);
     }
     assert(findings.length > 60, `only ${findings.length} findings`);

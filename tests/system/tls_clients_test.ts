@@ -38,10 +38,23 @@ Deno.test("curl checks the chain, speaks HTTP/1.1 over TLS 1.2 and 1.3, keeps it
     const { code, stdout, stderr } = await curl(...only, ...shown, secure.url(), secure.url());
     assertEquals([code, stdout], [0, "hello\n1.1 0 1\nhello\n1.1 0 0\n"], stderr);
     const got = here.path("large.bin");
-    assertEquals(await curl(...only, "-o", got, secure.url("/large.bin")), { code: 0, stdout: "", stderr: "" });
+    assertEquals(await curl(...only, "-o", got, secure.url("/large.bin")), {
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
     assertEquals(Deno.readFileSync(got).every((byte, i) => byte === LARGE[i]), true);
     assertEquals(Deno.statSync(got).size, LARGE.length);
-    const { stdout: range } = await curl(...only, "-r", "4000000-4000099", "-o", got, "-w", "%{http_code}", secure.url("/large.bin"));
+    const { stdout: range } = await curl(
+      ...only,
+      "-r",
+      "4000000-4000099",
+      "-o",
+      got,
+      "-w",
+      "%{http_code}",
+      secure.url("/large.bin"),
+    );
     assertEquals([range, ...Deno.readFileSync(got)], ["206", ...LARGE.subarray(4_000_000, 4_000_100)]);
   }
   const { code } = await run(["curl", "-sS", secure.url()]);
@@ -86,12 +99,18 @@ Deno.test("gnutls-cli trusts the chain, resumes, and gets close_notify at the en
   await using secure = await SecureProgram.start(site.root);
   for (const version of ["1.2", "1.3"]) {
     const only = ["--priority", `NORMAL:-VERS-ALL:+VERS-TLS${version}`, "--x509cafile", secure.authority];
-    const command = ["gnutls-cli", ...only, "-p", `${secure.port}`, "localhost"] as const;
-    const { code, stdout, stderr } = await run([...command], "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const command = ["gnutls-cli", ...only, "-p", `${secure.port}`] as const;
+    const { code, stdout, stderr } = await run(
+      [...command, "localhost"],
+      "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
     assertEquals(code, 0, stderr);
-    assertMatch(stdout, new RegExp(`The certificate is trusted[^]*TLS${version}[^]*HTTP/1\\.1 200 OK[^]*hello`));
+    assertMatch(
+      stdout,
+      new RegExp(`The certificate is trusted[^]*TLS${version}[^]*HTTP/1\\.1 200 OK[^]*hello`),
+    );
     assertStringIncludes(stdout, "Peer has closed the GnuTLS connection");
-    const { stdout: resumed } = await run([...command.slice(0, -1), "--resume", "localhost"] as [string], "");
+    const { stdout: resumed } = await run([...command, "--resume", "localhost"]);
     assertStringIncludes(resumed, "This is a resumed session");
   }
   await endWell(secure);
@@ -181,7 +200,8 @@ Deno.test("wrk over HTTPS sees neither errors nor other statuses, with and witho
 });
 
 /** A page with a style sheet, a script, images, and a script that fetches a large file. */
-const PAGE = `<!doctype html><title>HTTPS</title><link rel=stylesheet href=style.css><link rel=icon href=a.svg>
+const PAGE =
+  `<!doctype html><title>HTTPS</title><link rel=stylesheet href=style.css><link rel=icon href=a.svg>
 <img src=a.svg><img src=b.svg><img src=c.svg><img src=d.svg><script src=script.js></script>`;
 const SVG = `<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30"></svg>`;
 const SCRIPT = `let state = "loading";
@@ -207,17 +227,29 @@ Deno.test("Chromium loads a page over HTTPS whole: style sheet, script, images, 
   });
   await using secure = await SecureProgram.start(site.root);
   // The browser accepts the certificates with this key, and checks everything else.
-  const { stdout: pin } = await run(["sh", "-c", `openssl x509 -in "$0" -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64`, secure.certificate]);
+  const { stdout: pin } = await run([
+    "sh",
+    "-c",
+    `openssl x509 -in "$0" -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64`,
+    secure.certificate,
+  ]);
   {
     await using page = await Page.start(browser, [`--ignore-certificate-errors-spki-list=${pin.trim()}`]);
     await page.open(secure.url());
-    await page.until(`document.readyState === "complete" && typeof state === "string" && state !== "loading"`);
+    await page.until(
+      `document.readyState === "complete" && typeof state === "string" && state !== "loading"`,
+    );
     assertEquals(await page.evaluate("state"), `${await hexDigest(LARGE)} ${small.map(([, text]) => text)}`);
     assertEquals(await page.evaluate("getComputedStyle(document.body).color"), "rgb(1, 2, 3)");
-    assertEquals(await page.evaluate("[...document.images].map((image) => image.naturalWidth).join()"), "30,30,30,30");
+    assertEquals(
+      await page.evaluate("[...document.images].map((image) => image.naturalWidth).join()"),
+      "30,30,30,30",
+    );
     assertEquals(await page.evaluate("location.protocol + isSecureContext"), "https:true");
     assertEquals(
-      await page.evaluate("performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean).join()"),
+      await page.evaluate(
+        "performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean).join()",
+      ),
       Array(27).fill("http/1.1").join(),
     );
     assertEquals(page.consoleMessages, []);
