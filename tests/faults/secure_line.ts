@@ -39,6 +39,19 @@ const CALLS = [
   "resetOnClose",
 ] as const;
 
+/** TLS for all lines, one after the other: what one connection leaves behind would disturb the next one. */
+const clock: { reactor: Reactor | null; readonly now: number } = {
+  reactor: null,
+  get now() {
+    return this.reactor?.now ?? 0;
+  },
+};
+const handshakes = new Handshakes([], new TicketKeys(), (error) => assert(false, String(error)));
+const [certificate] = readCertificates([local]);
+handshakes.use(new Certificates("intermediate", [certificate!]));
+certificate!.free();
+const tls = new Tls(clock, handshakes);
+
 const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(libc.__errno_location()!, 4));
 
 /** What is done to a connection. */
@@ -117,12 +130,8 @@ export class SecureLine {
         return status;
       };
     }
-    const handshakes = new Handshakes([], new TicketKeys(), (error) => assert(false, String(error)));
-    const [certificate] = readCertificates([local]);
-    handshakes.use(new Certificates("intermediate", [certificate!]));
-    certificate!.free();
-    this.#restore.push(() => handshakes.certificates.free());
-    return new Tls(reactor, handshakes);
+    clock.reactor = reactor;
+    return tls;
   }
 
   /** Counts reads of files as calls, too, and makes them fail. */

@@ -5,13 +5,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { ECONNRESET, EIO, ENOBUFS, EPIPE, errnoName } from "../../ffi/libc/errno.ts";
+import { ECONNRESET, EIO, ENOBUFS, errnoName } from "../../ffi/libc/errno.ts";
 import { type Fault, SecureLine } from "../faults/secure_line.ts";
 import { SECURE_SCENARIOS, type SecureScenario } from "../faults/secure_scenarios.ts";
 import { FURTHER_CALLS_MAX, HARMLESS } from "../faults/walk.ts";
 
 /** Some of the errors after which a connection ends: each handshake takes a millisecond. */
-const FATAL = [ECONNRESET, EPIPE, ENOBUFS, EIO];
+const FATAL = [ECONNRESET, ENOBUFS, EIO];
 const NO_FAULT: Fault = { when: 0, errno: 0 };
 
 interface Result {

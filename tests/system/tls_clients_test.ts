@@ -171,8 +171,11 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     except ssl.SSLWantReadError:
         pass
     body = b""
-    while part := until(lambda: client.read(65536)):
-        body += part
+    try:
+        while True:
+            body += until(lambda: client.read(65536))
+    except ssl.SSLZeroReturnError:  # the server's close_notify
+        pass
     print(len(body.partition(b"\\r\\n\\r\\n")[2]))
 `;
 
@@ -246,12 +249,8 @@ Deno.test("Chromium loads a page over HTTPS whole: style sheet, script, images, 
       "30,30,30,30",
     );
     assertEquals(await page.evaluate("location.protocol + isSecureContext"), "https:true");
-    assertEquals(
-      await page.evaluate(
-        "performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean).join()",
-      ),
-      Array(27).fill("http/1.1").join(),
-    );
+    const protocols = "performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean)";
+    assertEquals(await page.evaluate(`[...new Set(${protocols})].join()`), "http/1.1");
     assertEquals(page.consoleMessages, []);
   }
   await endWell(secure);
