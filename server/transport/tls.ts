@@ -123,6 +123,7 @@ export class Tls implements Transport {
     this.#keep(session, length);
     if (this.#output.cipher.length > 0) this.#output.sendControl(session);
     session.isDrained = status > 0 && session.isClean && !mayHaveMore; // without data, an end may follow
+    if (session.hasLost && status === -EAGAIN) return -EPIPE; // the client may wait for what was lost
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
   }
@@ -149,6 +150,7 @@ export class Tls implements Transport {
     this.#keep(session, length);
     if (this.#output.cipher.length > 0) this.#output.sendControl(session);
     session.isDrained = false; // an end may follow
+    if (session.hasLost && !session.hasFailed) return -EPIPE; // the client would wait for what was lost
     if (result === 1) session.isOpen = true;
     else if (status === 0) return -ECONNABORTED;
     return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;
