@@ -43,10 +43,13 @@ Deno.test("the program survives every error of every system call that it makes f
   await using edge = await Target.start([], true);
   await using level = await Target.start(["--poller", "epoll-level"], true);
   let injected = 0;
+  const random = new Random();
+  console.log(`seed ${SEED}`);
   for (const { poller, faults } of manyAtOnce(SECURE_CALLS)) {
+    if (faults.length < 4 && !random.oneIn(4)) continue; // receiving and sending have more errors than the others
     injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
   }
-  assert(injected > 50, `only ${injected} calls failed`);
+  assert(injected > 25, `only ${injected} calls failed`);
   await assertEndsWell(edge);
   await assertEndsWell(level);
 });
@@ -74,7 +77,7 @@ for (const { poller, faults } of unnoticedRounds()) {
   const what = isInterrupted
     ? "EINTR"
     : `an error of ${[...new Set(faults.map(({ call }) => call))].join(", ")}`;
-  for (const isSecure of [false, true]) {
+  for (const isSecure of poller.startsWith("epoll") ? [false, true] : [false]) {
     Deno.test(`${poller}${isSecure ? ", TLS" : ""}: no client notices ${what}`, async () => {
       await using target = await LocalTarget.start(poller, isSecure);
       const { injected, noticed } = await target.suffer(faults);
