@@ -74,7 +74,10 @@ export class Tls implements Transport {
       const status = this.handshake(fd);
       if (status < 0) return status;
     }
-    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
+    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) { // it causes many answers, and does not read them
+      session.isDrained = true;
+      return -EAGAIN;
+    }
     const count = this.#recv(session, buffer);
     if (session.hasTicket) this.#output.sendTicket(session, count > 0);
     return count;
@@ -125,7 +128,8 @@ export class Tls implements Transport {
     const status = count > 0 ? count : this.#explain(session, count);
     this.#keep(session, length);
     if (this.#output.cipher.length > 0 && !session.hasTicket) this.#output.sendControl(session);
-    session.isDrained = session.isClean && !mayHaveMore;
+    session.isDrained = status > 0 && session.isClean && !mayHaveMore; // without data, an end may follow
+    if (session.hasLost && status === -EAGAIN) return -EPIPE; // the client may wait for what was lost
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
   }
@@ -151,6 +155,8 @@ export class Tls implements Transport {
     const status = result === 1 ? 0 : this.#explain(session, result);
     this.#keep(session, length);
     if (this.#output.cipher.length > 0 && result !== 1) this.#output.sendControl(session);
+    session.isDrained = false; // an end may follow
+    if (session.hasLost && !session.hasFailed) return -EPIPE; // the client would wait for what was lost
     if (result === 1) {
       session.isOpen = true;
       this.#output.keepTicket(session);

@@ -20,7 +20,7 @@ loadOpenssl();
 handshakeCallbacks();
 
 /** What only clients need. */
-const { symbols: client } = Deno.dlopen("libssl.so.3", {
+export const { symbols: client } = Deno.dlopen("libssl.so.3", {
   TLS_client_method: { parameters: [], result: "pointer" },
   SSL_set_connect_state: { parameters: ["pointer"], result: "void" },
   SSL_set_fd: { parameters: ["pointer", "i32"], result: "i32" },
@@ -31,6 +31,8 @@ const { symbols: client } = Deno.dlopen("libssl.so.3", {
   SSL_CIPHER_get_name: { parameters: ["pointer"], result: "pointer" },
   SSL_get1_session: { parameters: ["pointer"], result: "pointer" },
   SSL_set_session: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_SESSION_dup: { parameters: ["pointer"], result: "pointer" },
+  SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
   SSL_key_update: { parameters: ["pointer", "i32"], result: "i32" },
   SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_renegotiate: { parameters: ["pointer"], result: "i32" },
@@ -72,12 +74,10 @@ export class TlsClient {
   }
 
   /** Makes `client` speak TLS. The first call begins the handshake. */
-  static on(client: RawClient, options: TlsClientOptions = {}): TlsClient {
-    const context = present(openssl.SSL_CTX_new(clientMethod()), "SSL_CTX_new");
-    const ssl = present(openssl.SSL_new(context), "SSL_new");
-    openssl.SSL_CTX_free(context);
-    setUp(ssl, client.fd, options);
-    return new TlsClient(client, ssl);
+  static on(raw: RawClient, options: TlsClientOptions = {}): TlsClient {
+    const ssl = newSsl(options);
+    client.SSL_set_fd(ssl, raw.fd);
+    return new TlsClient(raw, ssl);
   }
 
   /** Connects to 127.0.0.1:`port`, and completes the handshake. */
@@ -224,13 +224,13 @@ function tailOf(parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.of(...before.subarray(-TAIL_BYTES), ...last);
 }
 
-function clientMethod(): Deno.PointerValue {
-  return client.TLS_client_method();
-}
+/** What all clients have in common. */
+const context = present(openssl.SSL_CTX_new(client.TLS_client_method()), "SSL_CTX_new");
 
-function setUp(ssl: Pointer, fd: number, options: TlsClientOptions): void {
+/** Returns the SSL of a client that is to connect. It reads and writes nothing yet. */
+export function newSsl(options: TlsClientOptions): Pointer {
+  const ssl = present(openssl.SSL_new(context), "SSL_new");
   const { serverName, version, alpn = [], ciphers, session } = options;
-  client.SSL_set_fd(ssl, fd);
   client.SSL_set_connect_state(ssl);
   if (serverName !== undefined) openssl.SSL_ctrl(ssl, CTRL.setServerName, 0n, cString(serverName));
   if (version !== undefined) {
@@ -244,6 +244,7 @@ function setUp(ssl: Pointer, fd: number, options: TlsClientOptions): void {
   if (ciphers?.startsWith("TLS_")) client.SSL_set_ciphersuites(ssl, cString(ciphers));
   else if (ciphers !== undefined) client.SSL_set_cipher_list(ssl, cString(ciphers));
   if (session !== undefined) client.SSL_set_session(ssl, session);
+  return ssl;
 }
 
 const clients = new Map<number, TlsClient>();
