@@ -12,7 +12,8 @@ export interface Transport {
   recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
   /**
    * Returns true if nothing is left to receive until the poller reports readiness: `recv` has just returned
-   * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes.
+   * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes. After −EAGAIN it is false if bytes without data
+   * came: the peer's end, which the poller has reported together with them, may follow.
    */
   isDrained(fd: number, count: number, capacity: number): boolean;
   /**

@@ -21,7 +21,8 @@ import { GREETING, recordsOf, REQUESTS, talkTls, type TlsHeard, type TlsScript }
 
 /** How the clients begin: with each version, and with or without a session to resume. */
 export const HANDSHAKES = ["1.3 full", "1.2 full", "1.3 resumed", "1.2 resumed"] as const;
-type Kind = (typeof HANDSHAKES)[number];
+/** One of them. */
+export type Kind = (typeof HANDSHAKES)[number];
 
 const VERSION = { "1.2": 0x0303, "1.3": 0x0304 } as const;
 const RECORD = { alert: 21, handshake: 22, applicationData: 23 } as const;
@@ -163,17 +164,23 @@ interface Subject {
   close(): void;
 }
 
+/** Returns what clients of each kind offer, with sessions of the server at `port`. */
+export async function optionsFor(port: number): Promise<ReadonlyMap<Kind, TlsClientOptions>> {
+  const options = new Map<Kind, TlsClientOptions>();
+  for (const kind of HANDSHAKES) {
+    const own = { version: VERSION[kind.slice(0, 3) as "1.2"], serverName: "localhost", alpn: ["http/1.1"] };
+    options.set(kind, kind.endsWith("full") ? own : { ...own, session: await sessionOf(port, own) });
+  }
+  return options;
+}
+
 /** Starts the program, and records what unchanged clients send. */
 async function start(poller: string): Promise<Subject> {
   const site = new Site({ "index.html": GREETING });
   const secure = await SecureProgram.start(site.root, ["--poller", poller]);
   const { port, pid } = secure;
-  const options = new Map<Kind, TlsClientOptions>();
+  const options = await optionsFor(port);
   const sent = new Map<Kind, Sent>();
-  for (const kind of HANDSHAKES) {
-    const own = { version: VERSION[kind.slice(0, 3) as "1.2"], serverName: "localhost", alpn: ["http/1.1"] };
-    options.set(kind, kind.endsWith("full") ? own : { ...own, session: await sessionOf(port, own) });
-  }
   for (let round = 0; round < 30; round++) { // until permanent descriptors are open
     const scripts = HANDSHAKES.map((kind) => ({ options: options.get(kind)!, tampering: new Tampering("") }));
     for (const [i, heard] of talkTls(port, scripts).entries()) {

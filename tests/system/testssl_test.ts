@@ -24,7 +24,7 @@ const OF_THE_AUTHORITY = ["cert_revocation"];
  */
 const CHECKS = {
   intermediate: ["-p", "-s", "-P", "-S", "-h", "-f", "-U"],
-  modern: ["-p", "-s", "-P"],
+  modern: ["-p", "-P"],
 };
 
 for (const [profile, checks] of Object.entries(CHECKS)) {
