@@ -5,7 +5,7 @@
 #
 # KERNEL names a package of Debian with a kernel; by default the newest one for cloud machines. The machine has no disk and
 # no network. Everything that it needs is assembled below CACHE, as root, and is in its memory. The processor is emulated;
-# with ACCEL=kvm CPU=host it is not.
+# with ACCEL=kvm CPU=host it is not. FILTER is a word in the names of the tests to run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
@@ -75,7 +75,7 @@ export PATH=/bin:/sbin:/usr/bin HOME=/root DENO_DIR=/deno-dir NO_COLOR=1 DENO_NO
 modprobe tls
 cd /repository
 echo "Linux $(uname -r), $(openssl version)"
-deno test --cached-only --no-check --lock=tests/deno.lock --no-prompt -A $(cat /tests)
+deno test --cached-only --no-check --lock=tests/deno.lock --no-prompt -A $(cat /tests) ${FILTER:+--filter "$FILTER"}
 status=$?
 grep -v ' 0$' /proc/net/tls_stat
 echo "exit status $status"
@@ -88,7 +88,7 @@ echo "${tests[*]}" >"$root/tests"
 log=$(mktemp)
 timeout "${TIMEOUT:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu "${CPU:-max}" -m 3072 -smp 2 -nographic -no-reboot \
   -nic none -kernel "$cache/$kernel/boot/vmlinuz-$version" -initrd "$cache/machine.cpio" \
-  -append "console=ttyS0 quiet panic=-1 ${APPEND:-}" </dev/null | tee "$log"
+  -append "console=ttyS0 quiet panic=-1 FILTER=${FILTER:-}" </dev/null | tee "$log"
 rm -f "$cache/machine.cpio"
 status=1
 grep -q '^exit status 0' "$log" && status=0

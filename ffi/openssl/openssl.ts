@@ -52,6 +52,7 @@ const SSL_SYMBOLS = {
   SSL_CTX_set_keylog_callback: { parameters: ["pointer", "function"], result: "void" },
   SSL_get_current_cipher: { parameters: ["pointer"], result: "pointer" },
   SSL_CIPHER_get_protocol_id: { parameters: ["pointer"], result: "u16" },
+  SSL_get_key_update_type: { parameters: ["pointer"], result: "i32" },
   SSL_get_session: { parameters: ["pointer"], result: "pointer" },
   SSL_SESSION_get_master_key: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
   SSL_get_client_random: { parameters: ["pointer", "buffer", "u32"], result: "u32" },

@@ -33,6 +33,8 @@ import { WrittenRecords } from "./written_records.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** SSL_KEY_UPDATE_NONE: nothing is to be answered to a KeyUpdate. */
+const NO_KEY_UPDATE = -1;
 const SSL_ERROR = { wantRead: 2, zeroReturn: 6 } as const;
 
 /** TLS over sockets. */
@@ -80,7 +82,10 @@ export class Tls implements Transport {
     }
     if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
     const count = this.#recv(session, buffer);
-    return count === -EAGAIN && session.kernel?.isWorn === true ? 0 : count;
+    const { kernel } = session;
+    if (kernel === null) return count;
+    if (ssl.SSL_get_key_update_type(session.pointer) !== NO_KEY_UPDATE) kernel.isWorn = true;
+    return count === -EAGAIN && kernel.isWorn ? 0 : count;
   }
 
   #recv(session: TlsSession, buffer: Bytes): number {
@@ -139,7 +144,7 @@ export class Tls implements Transport {
   isDrained(fd: number, count: number, capacity: number): boolean {
     const session = this.#sessions[fd];
     if (session === undefined || session.hasFailed) return socketTransport.isDrained(fd, count, capacity);
-    return session.isDrained;
+    return session.isDrained && session.kernel?.isWorn !== true;
   }
 
   /** Continues the handshake. Returns 0 when it is complete, else −errno; −EPROTO if it has failed. */

@@ -4,9 +4,10 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { accept, close, listenTcp, localAddress } from "../../ffi/socket/socket.ts";
 import { concat } from "../../server/http/bytes.ts";
 import { Interest } from "../../server/loop/poller.ts";
@@ -24,6 +25,7 @@ import { Certificates } from "../../server/transport/certificates.ts";
 import { Handshakes } from "../../server/transport/handshakes.ts";
 import { TicketKeys } from "../../server/transport/ticket_keys.ts";
 import { Tls } from "../../server/transport/tls.ts";
+import { TLS_KERNEL_AFTER_BYTES } from "../../server/tls_limits.ts";
 import { Site } from "../support/site.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
@@ -156,6 +158,7 @@ const TRANSPORTS: readonly { readonly name: string; readonly pair: () => Pair | 
     pair: () => sockets(new ContraryTransport(socketTransport, new Random())),
   },
   { name: "TLS", pair: secured },
+  ...(hasKernelTls() ? [{ name: "TLS by the kernel", pair: securedByKernel }] : []),
   { name: "ROT13", pair: () => sockets(rot13Transport, encode, decode) },
 ];
 
@@ -186,11 +189,34 @@ async function secured(): Promise<Pair> {
   };
 }
 
+/** The same after so much was sent that the kernel writes the records. */
+async function securedByKernel(): Promise<Pair> {
+  const pair = await secured();
+  const { transport, fd } = pair;
+  const bytes = noise(TLS_KERNEL_AFTER_BYTES + 100_000, 9);
+  using site = new Site({ "a.bin": bytes });
+  const root = openDirectory(site.root);
+  const file = openBeneathByWalking(root, cString("a.bin"));
+  for (let at = 0; at < bytes.length;) {
+    at += await persist(() => {
+      pair.taken();
+      return transport.sendfile(fd, file, at, bytes.length - at);
+    });
+  }
+  assert((transport as Tls).sessionOf(fd)!.kernel !== null, "the kernel has taken over");
+  await eventually(() => pair.taken().length === bytes.length, "it arrives");
+  assertEquals(pair.taken(), bytes);
+  assertEquals(await persist(() => transport.flush(fd)), 0);
+  close(file);
+  close(root);
+  return { ...pair, taken: () => pair.taken().slice(bytes.length) };
+}
+
 /** Calls until the result is not −EAGAIN; then the poller would have reported something by now. */
 async function persist(call: () => number): Promise<number> {
   return await until(() => {
     const status = call();
-    return status === -EAGAIN ? null : status;
+    return status === -EAGAIN || status === -EINTR ? null : status;
   }, "EAGAIN ends");
 }
 

@@ -28,9 +28,11 @@ const KEYS: RecordKeys = {
   key: hex("9f02283b6c9c07efc26bb9f2ac92e356"),
   iv: hex("cf782b88dd83549aadf1e984"),
 };
-const DATA = hex(`17 03 03 00 43 2e 93 7e 11 ef 4a c7 40 e5 38 ad 36 00 5f c4 a4 69 32 fc 32 25 d0 5f 82 aa 1b 36
+const DATA = hex(
+  `17 03 03 00 43 2e 93 7e 11 ef 4a c7 40 e5 38 ad 36 00 5f c4 a4 69 32 fc 32 25 d0 5f 82 aa 1b 36
   e3 0e fa f9 7d 90 e6 df fc 60 2d cb 50 1a 59 a8 fc c4 9c 4b f2 e5 f0 a2 1c 00 47 c2 ab f3 32 54 0d d0 32 e1 67 c2
-  95 5d`);
+  95 5d`,
+);
 const ALERT = hex("17 03 03 00 13 b5 8f d6 71 66 eb f5 99 d2 47 20 cf be 7e fa 7a 88 64 a9");
 
 Deno.test("the keys of TLS 1.3 are those of RFC 8448", () => {
@@ -50,15 +52,19 @@ Deno.test("records of RFC 8448 are opened by their keys and numbers, and by no o
     changed[at]! ^= 1;
     assertEquals(openRecord(KEYS, 1, changed), null, `byte ${at}`);
   }
-  for (const length of [0, 5, 20, DATA.length - 1]) assertEquals(openRecord(KEYS, 1, DATA.slice(0, length)), null);
+  for (const length of [0, 5, 20, DATA.length - 1]) {
+    assertEquals(openRecord(KEYS, 1, DATA.slice(0, length)), null);
+  }
 });
 
 Deno.test("the pseudorandom function of TLS 1.2 gives the known bytes", () => {
   // The test vector for P_SHA256 that the working group's list published.
   const secret = hex("9bbe436ba940f017b17652849a71db35");
   const seed = hex("a0ba9f936cda311827a6f796ffd5198c");
-  const expected = hex(`e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af
-    0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66`);
+  const expected = hex(
+    `e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af
+    0fa022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66`,
+  );
   assertEquals(expandMaster("sha256", secret, "test label", seed, 100), expected);
 });
 
