@@ -4,7 +4,7 @@
  */
 import type { MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { type Pointer, present, ssl } from "../../ffi/openssl/openssl.ts";
-import type { KernelWriter } from "./kernel_tls.ts";
+import type { KernelWriter } from "./kernel_writer.ts";
 import type { WrittenRecords } from "./written_records.ts";
 
 /** TLSEXT_NAMETYPE_host_name. */

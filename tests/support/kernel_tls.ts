@@ -3,13 +3,17 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FileBody, type HttpRequest, HttpResponse } from "../../mod.ts";
+import { FileBody, type HttpRequest, HttpResponse, POLLER_NAMES, type PollerName } from "../../mod.ts";
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { noise } from "./random.ts";
+import { type Running, withServer } from "./serving.ts";
 import { Site } from "./site.ts";
-import type { TlsClient } from "./tls_client.ts";
+import { type TlsClient, type TlsClientOptions } from "./tls_client.ts";
+import { local, localRsa } from "./tls_serving.ts";
+import { eventually } from "./waiting.ts";
 import { get } from "./wire.ts";
 
 /** The length of the file. */
@@ -84,4 +88,48 @@ export function kernelConnections(): { readonly begun: number; readonly open: nu
   const text = Deno.readTextFileSync("/proc/net/tls_stat");
   const of = (name: string) => Number(new RegExp(`^${name}\\s+(\\d+)`, "m").exec(text)![1]);
   return { begun: of("TlsTxSw"), open: of("TlsCurrTxSw") };
+}
+
+/** The length of a part that takes several turns. */
+export const LARGE = 3_000_001;
+/** The versions of TLS, by number. */
+export const [TLS12, TLS13] = [0x0303, 0x0304];
+/** The certificates: one for each type of key. */
+export const tls = [local, localRsa];
+/** Each suite, in each version. */
+export const SUITES: readonly TlsClientOptions[] = [
+  { version: TLS13, ciphers: "TLS_AES_128_GCM_SHA256" },
+  { version: TLS13, ciphers: "TLS_AES_256_GCM_SHA384" },
+  { version: TLS13, ciphers: "TLS_CHACHA20_POLY1305_SHA256" },
+  { version: TLS12, ciphers: "ECDHE-ECDSA-AES128-GCM-SHA256" },
+  { version: TLS12, ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" },
+  { version: TLS12, ciphers: "ECDHE-ECDSA-CHACHA20-POLY1305" },
+  { version: TLS12, ciphers: "ECDHE-RSA-AES128-GCM-SHA256" },
+  { version: TLS12, ciphers: "ECDHE-RSA-AES256-GCM-SHA384" },
+  { version: TLS12, ciphers: "ECDHE-RSA-CHACHA20-POLY1305" },
+];
+
+/** Registers a test that needs the kernel. */
+export function onKernel(name: string, test: () => Promise<void>): void {
+  Deno.test({ name, fn: test, ignore: !hasKernelTls() });
+}
+/** The same for each poller. */
+export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
+  for (const poller of POLLER_NAMES) onKernel(`${name} (${poller})`, () => test(poller));
+}
+if (!hasKernelTls()) {
+  console.log("skipped: what needs kTLS, which this kernel has not (tests/kernel_tls.sh runs it)");
+}
+
+/** Serves parts of a file while `test` runs. Afterwards no error was logged, and the kernel has no connection. */
+export async function withFile(
+  test: (running: Running) => Promise<void>,
+  { poller, ...settings }: { poller?: PollerName; sendTimeoutMs?: number; keepAliveTimeoutMs?: number } = {},
+): Promise<void> {
+  using handler = fileHandler();
+  await withServer({ handler: handler.handler, tls, ...settings }, async (running) => {
+    await test(running);
+    assertEquals(running.errors, []);
+  }, poller);
+  await eventually(() => kernelConnections().open === 0, "the kernel's connections end");
 }
