@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/connection/{kernel_tls,kernel_tls_ends,hand_over}_test.ts tests/connection/transport_contract_test.ts
+[ $# -gt 0 ] || tests=(tests/connection/{kernel_tls,kernel_tls_ends,hand_over}_test.ts tests/connection/transport_{contract,full}_test.ts
   tests/connection/tls_test.ts tests/connection/tls_limits_test.ts)
 cache=${CACHE:-${TMPDIR:-/tmp}/epollet-kernel-tls}
 deno=${DENO:-$(command -v deno)}

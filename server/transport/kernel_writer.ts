@@ -83,16 +83,19 @@ export class KernelWriter {
     return Math.max(made - (taken - this.#takenBefore), 0);
   }
 
-  /** Returns 0 once TCP has taken everything; otherwise −errno. Ends the writing half then, if that was asked for. */
+  /**
+   * Returns 0 once TCP has taken everything, and would take close_notify, too; otherwise −errno. Ends the writing half then,
+   * if that was asked for.
+   */
   flush(): number {
     if (this.#isSettled && !this.#owesEnd) return 0;
     this.isHolding = true;
     if (this.#owesEnd && !this.#sayEnd()) return -EAGAIN;
-    if (this.heldBytes > 0) {
-      const status = takesBytes(this.#fd);
-      // The socket is not full any more: the kernel is about to send the rest, and no readiness will tell when it has.
-      return status > 0 ? -EINTR : status;
-    }
+    const { heldBytes } = this;
+    const status = takesBytes(this.#fd);
+    if (status <= 0) return status;
+    // The socket is not full any more: the kernel is about to send the rest, and no readiness will tell when it has.
+    if (heldBytes > 0) return -EINTR;
     this.#isSettled = true;
     this.isHolding = false;
     return this.#isEnding ? Math.min(socketTransport.shutdownWrite(this.#fd), 0) : 0;

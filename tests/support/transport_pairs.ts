@@ -41,6 +41,8 @@ export interface Pair extends Disposable {
   end(): void;
   /** Resets the connection; null where that is impossible. */
   readonly reset: (() => void) | null;
+  /** Closes this end. */
+  leave(): void;
   /** Returns what the client has received by now. */
   taken(): Bytes;
   /** True once the client has seen the end of this half. */
@@ -115,18 +117,26 @@ export async function sockets(
   }, "the client is accepted");
   close(listener);
   const inbox = new Inbox(client);
+  let isOpen = true;
+  const leave = () => {
+    if (isOpen) {
+      transport.forget(fd);
+      close(fd);
+    }
+    isOpen = false;
+  };
   return {
     transport,
     fd,
     client,
+    leave,
     arrive: (bytes) => assertEquals(client.trySend(encoded(bytes)), encoded(bytes).length),
     end: () => client.endInput(),
     reset: () => client.reset(),
     taken: () => decoded(inbox.taken()),
     hasSeenEnd: () => inbox.hasEnded(),
     [Symbol.dispose]: () => {
-      transport.forget(fd);
-      close(fd);
+      leave();
       client[Symbol.dispose]();
     },
   };
@@ -140,6 +150,7 @@ function scripted(wrap: (socket: Transport) => Transport = (socket) => socket): 
     arrive: (bytes) => void socket.incoming.push(bytes),
     end: () => void socket.incoming.push("end", "end"),
     reset: null,
+    leave() {},
     taken: () => new Uint8Array(socket.sent),
     hasSeenEnd: () => socket.isShutDown,
     [Symbol.dispose]() {},
