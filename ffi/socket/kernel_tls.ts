@@ -121,16 +121,34 @@ export function nextRecordNumber(fd: number, aead: Aead): number {
   return status < 0 ? status : number;
 }
 
-/** Returns how many bytes TCP has taken since some start, never too many; or −errno. */
-export function bytesTakenByTcp(fd: number): number {
+/** Returns the bytes that the peer has acknowledged since the connection began, or −errno. */
+function acknowledgedBytes(fd: number): number {
   view.setUint32(lengthBytes.byteOffset, TCP_INFO_BYTES, true);
   const status = result(libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, tcpInfo, lengthBytes));
   if (status < 0) return status;
   if (view.getUint32(lengthBytes.byteOffset, true) < TCP_INFO_BYTES) return -EOPNOTSUPP; // before Linux 4.1
   const at = TCP_INFO_AT + TCPI_BYTES_ACKED;
-  const acknowledged = view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
-  const rest = unacknowledged(fd); // in this order: what is acknowledged meanwhile counts as not taken
-  return rest < 0 ? rest : acknowledged + rest;
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+}
+
+/** Attempts to read two numbers between which nothing changes. */
+const ATTEMPTS_MAX = 32;
+
+/**
+ * Returns how many bytes TCP has taken since the connection began, or −errno; −EAGAIN while acknowledgements come so fast that
+ * it cannot be told.
+ */
+export function bytesTakenByTcp(fd: number): number {
+  let before = unacknowledged(fd);
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const acknowledged = acknowledgedBytes(fd);
+    if (acknowledged < 0) return acknowledged;
+    const after = unacknowledged(fd);
+    if (after < 0) return after;
+    if (after === before) return acknowledged + after;
+    before = after;
+  }
+  return -EAGAIN;
 }
 
 /** Returns 1 if the socket takes bytes at present, −EAGAIN if it is full, and −EPIPE if the connection has failed. */

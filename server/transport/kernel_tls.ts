@@ -3,7 +3,7 @@
  * page cache to the network without a copy in this process. OpenSSL did the handshake, and still reads.
  * @module
  */
-import { EPROTO } from "../../ffi/libc/errno.ts";
+import { EAGAIN, EPROTO } from "../../ffi/libc/errno.ts";
 import {
   hasExplicitNonce,
   openRecord,
@@ -11,7 +11,7 @@ import {
   RecordType,
   serverWriteKeys,
 } from "../../ffi/openssl/record_keys.ts";
-import { attachKernelTls, setWriteKeys, supportsKeys } from "../../ffi/socket/kernel_tls.ts";
+import { attachKernelTls, bytesTakenByTcp, setWriteKeys, supportsKeys } from "../../ffi/socket/kernel_tls.ts";
 import { TLS_RECORD_BYTES } from "../tls_limits.ts";
 import { KernelWriter } from "./kernel_writer.ts";
 import type { TlsSession } from "./tls_session.ts";
@@ -21,23 +21,26 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /**
  * Lets the kernel write the records of `session` from now on. OpenSSL has just written a full record, which the socket has
  * taken, with all before it. The record is opened first: so the keys and the number are known to be right, and the
- * client to accept records of this size. Returns 0, or −errno if OpenSSL has to continue; it then does so for good.
+ * client to accept records of this size. Returns 0, or −errno if OpenSSL has to continue: for good, or after −EAGAIN
+ * until the next time.
  */
 export function handOver(session: TlsSession): number {
   const written = session.written!;
+  const { fd } = session;
+  const takenBefore = bytesTakenByTcp(fd);
+  if (takenBefore === -EAGAIN) return takenBefore; // the next time
   session.written = null;
   const keys = serverWriteKeys(session.pointer, written.secret);
   if (keys === null || !supportsKeys(keys)) return -EPROTO;
   const { last } = written;
   const opened = openRecord(keys, written.count - 1, last);
   if (opened?.type !== RecordType.DATA || opened.content.length !== TLS_RECORD_BYTES) return -EPROTO;
-  const { fd } = session;
-  const status = attachKernelTls(fd);
+  const status = takenBefore < 0 ? takenBefore : attachKernelTls(fd);
   if (status < 0) return status;
   const nonce = hasExplicitNonce(keys) ? nonceAfter(last) : null;
   const given = setWriteKeys(fd, keys, written.count, nonce);
   if (given < 0) return given;
-  session.kernel = new KernelWriter(fd, keys, written.count);
+  session.kernel = new KernelWriter(fd, keys, written.count, takenBefore);
   return 0;
 }
 

@@ -48,11 +48,12 @@ export class KernelWriter {
    */
   isWorn = false;
 
-  constructor(fd: number, keys: RecordKeys, sequence: number) {
+  /** `sequence` is the number of the kernel's first record, and `takenBefore` what TCP has taken before it. */
+  constructor(fd: number, keys: RecordKeys, sequence: number, takenBefore: number) {
     this.#fd = fd;
     this.#keys = keys;
     this.#first = this.#nextOfOpenssl = sequence;
-    this.#takenBefore = bytesTakenByTcp(fd);
+    this.#takenBefore = takenBefore;
   }
 
   /** Counts the result of a call that gives bytes to the kernel. */
@@ -73,12 +74,12 @@ export class KernelWriter {
     return this.#count(socketTransport.sendfile(this.#fd, file, offset, length));
   }
 
-  /** The bytes that the kernel holds, because TCP has not taken them. */
+  /** The bytes that the kernel holds, because TCP has not taken them; 1 if that cannot be told. */
   get heldBytes(): number {
     if (this.#isSettled) return 0;
     const number = nextRecordNumber(this.#fd, this.#keys.aead);
     const taken = bytesTakenByTcp(this.#fd);
-    if (number < 0 || taken < 0) return 0;
+    if (number < 0 || taken < 0) return taken === -EAGAIN ? 1 : 0;
     const made = this.#given + (number - this.#first) * recordOverheadBytes(this.#keys);
     return Math.max(made - (taken - this.#takenBefore), 0);
   }

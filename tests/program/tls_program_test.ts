@@ -9,6 +9,8 @@ import {
   type TestCertificate,
   TestCertificates,
 } from "../support/test_certificates.ts";
+import { noise } from "../support/random.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { TlsClient } from "../support/tls_client.ts";
 import { eventually } from "../support/waiting.ts";
 import { exchange, get } from "../support/wire.ts";
@@ -202,6 +204,20 @@ Deno.test("--check tells what the certificates say, warns of a missing chain and
   assertMatch(stderr, new RegExp(`${cert} expires on .*, in [45] days: renew it`));
   assertStringIncludes(stdout, `"tlsCert": [\n    "${cert}"\n  ]`);
   assert(!/PRIVATE KEY/.test(stdout + stderr));
+});
+
+Deno.test("-v says whether the kernel encrypts, and a large file comes whole from inside the sandbox", async () => {
+  using certificates = new TestCertificates();
+  const content = noise(3_000_001, 5);
+  using site = new Site({ "large.bin": content });
+  await using program = await Program.start(site.root, [...flagsOf(certificates), "-v"]);
+  await program.printed(/TLS +profile intermediate, groups .*, OpenSSL 3.*, (no kTLS|kTLS with AES-128-GCM)/);
+  using client = await TlsClient.connect(program.port);
+  await client.send(get("/large.bin", "Connection: close"));
+  const { bytes, status } = await client.receive();
+  assertEquals(status, 0);
+  assertEquals(bytes.slice(-content.length), content);
+  assertEquals(program.stdout.includes("no kTLS"), !hasKernelTls());
 });
 
 Deno.test("workers and a reload share the keys of tickets: every one of them resumes a session", async () => {
