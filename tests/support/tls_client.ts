@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { EAGAIN, EPROTO } from "../../ffi/libc/errno.ts";
 import { cString } from "../../ffi/libc/libc.ts";
-import { handshakeCallbacks } from "../../ffi/openssl/handshake_hooks.ts";
+import { handshakeCallbacks, secretCallback } from "../../ffi/openssl/handshake_hooks.ts";
 import { loadOpenssl, type Pointer, present, ssl as openssl } from "../../ffi/openssl/openssl.ts";
 import { takeFailure } from "../../ffi/openssl/openssl_error.ts";
 import { Interest } from "../../server/loop/poller.ts";
@@ -15,9 +15,10 @@ import { RawClient } from "./raw_client.ts";
 import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
-// Outside of any test, because both stay open.
+// Outside of any test, because these stay open.
 loadOpenssl();
 handshakeCallbacks();
+secretCallback();
 
 /** What only clients need. */
 const { symbols: client } = Deno.dlopen("libssl.so.3", {
