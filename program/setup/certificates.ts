@@ -6,6 +6,7 @@ import { readTextFile } from "../../ffi/file/text_file.ts";
 import { EACCES, SystemError } from "../../ffi/libc/errno.ts";
 import { opensslVersion } from "../../ffi/openssl/openssl.ts";
 import { supportedGroups } from "../../ffi/openssl/server_context.ts";
+import { hasKernelTls, kernelCiphers } from "../../ffi/socket/kernel_tls.ts";
 import type { CertificateFacts } from "../../ffi/openssl/certificate.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { TLS_FILE_TEXT_BYTES_MAX } from "../../server/tls_limits.ts";
@@ -136,10 +137,13 @@ export function describeCertificates({ certificates, facts }: LoadedCertificates
       names.join(", ") || "no host"
     }, ${keyType}, until ${end}, ${chain}, issued by ${issuer}`;
   });
-  return [
-    ...lines,
-    `TLS profile ${profile}, groups ${supportedGroups().join(", ")}, OpenSSL ${opensslVersion()}`,
-  ];
+  return [...lines, `TLS ${describeTls(profile)}`];
+}
+
+/** Describes what the libraries and the kernel do for TLS, for `--check` and `--verbose`. */
+export function describeTls(profile: string): string {
+  const kernel = hasKernelTls() ? `kTLS with ${kernelCiphers().join(", ")}` : "no kTLS";
+  return `profile ${profile}, groups ${supportedGroups().join(", ")}, OpenSSL ${opensslVersion()}, ${kernel}`;
 }
 
 function dateOf(ms: number): string {

@@ -6,6 +6,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { output } from "../support/command.ts";
 import { Program, runProgram, Site } from "../support/program.ts";
 import { type CertificateWish, LOCAL_NAMES, TestCertificates } from "../support/test_certificates.ts";
+import { noise } from "../support/random.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { TlsClient } from "../support/tls_client.ts";
 import { eventually } from "../support/waiting.ts";
 import { exchange, get } from "../support/wire.ts";
@@ -156,7 +158,10 @@ Deno.test("--check tells what the certificates say, warns of a missing chain and
     stderr,
     /for example\.org, \*\.example\.org, ECDSA 256, until \d{4}-\d\d-\d\d, no chain, issued by CN=Test Middle/,
   );
-  assertMatch(stderr, /TLS profile intermediate, groups .*X25519, P-256, P-384, OpenSSL 3\./);
+  assertMatch(
+    stderr,
+    /TLS profile intermediate, groups .*X25519, P-256, P-384, OpenSSL 3\.\S+, (no kTLS|kTLS with AES-128-GCM)/,
+  );
   assertMatch(stderr, new RegExp(`${cert} has no chain: `));
   assertMatch(stderr, new RegExp(`${cert} expires on .*, in [45] days: renew it`));
   assertStringIncludes(
@@ -164,6 +169,20 @@ Deno.test("--check tells what the certificates say, warns of a missing chain and
     `"tls": {\n    "cert": [\n      "${cert}"\n    ],\n    "key": [\n      "${key}"\n    ],\n    "profile": "intermediate"\n  }`,
   );
   assert(!/PRIVATE KEY/.test(stdout + stderr));
+});
+
+Deno.test("-v says whether the kernel encrypts, and a large file comes whole from inside the sandbox", async () => {
+  using certificates = new TestCertificates();
+  const content = noise(3_000_001, 5);
+  using site = new Site({ "large.bin": content });
+  await using program = await Program.start(site.root, [...certificates.flags(), "-v"]);
+  await program.printed(/TLS +profile intermediate, groups .*, OpenSSL 3.*, (no kTLS|kTLS with AES-128-GCM)/);
+  using client = await TlsClient.connect(program.port);
+  await client.send(get("/large.bin", "Connection: close"));
+  const { bytes, status } = await client.receive();
+  assertEquals(status, 0);
+  assertEquals(bytes.slice(-content.length), content);
+  assertEquals(program.stdout.includes("no kTLS"), !hasKernelTls());
 });
 
 Deno.test("workers and a reload share the keys of tickets: every one of them resumes a session", async () => {
