@@ -17,7 +17,7 @@ import { get } from "../support/wire.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The most time that a connection has to end, which is far less than its deadlines. */
-const SOON_MS = 4000;
+const SOON_MS = 6000;
 /** A KeyUpdate of TLS 1.3 in a record of its own: header 5, message 5, type 1, tag 16. */
 const KEY_UPDATE_BYTES = 27;
 

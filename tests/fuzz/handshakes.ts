@@ -64,7 +64,8 @@ export function judge(kind: Kind, { tampering }: TlsScript, heard: TlsHeard): vo
     if (end !== 0 && !heard.hasNotified) throw new Error(`the end is a reset, ${end}`);
     return;
   }
-  if (end < 0 && !isOpen) throw new Error(`the handshake ended by a reset, ${end}`);
+  // A client that has said close_notify itself, and sends more, may be reset.
+  if (end < 0 && !isOpen && !tampering.mayBeAlert) throw new Error(`the handshake ended by a reset, ${end}`);
   // Nothing is said to a client that has ended, has sent an alert, or does not speak TLS at all.
   const isTls = beginning[0] === RECORD.handshake && beginning[1] === 3;
   const isToBeTold = end === 0 && heard.serverEndedFirst && failure === "" && !tampering.mayBeAlert && isTls;

@@ -67,7 +67,7 @@ for (const [i, kind] of HANDSHAKES.entries()) {
 
 Deno.test("clients whose handshakes come too slowly are closed at the deadline, and others are served meanwhile", async () => {
   using site = new Site({ "index.html": GREETING });
-  await using secure = await SecureProgram.start(site.root, ["--handshake-timeout", "1s"]);
+  await using secure = await SecureProgram.start(site.root, ["--handshake-timeout", "2s"]);
   const { port, program } = secure;
   const slow = new Tampering("cuts;pause 20"); // the first message alone takes four seconds
   const scripts = Array.from({ length: 40 }, (_, i) => ({
@@ -77,11 +77,11 @@ Deno.test("clients whose handshakes come too slowly are closed at the deadline, 
   for (const [i, { end, text, ms }] of talkTls(port, scripts).entries()) {
     if (i % 4 === 3) {
       assertEquals(text.split(GREETING).length - 1, 2);
-      assert(ms < 900, `it waited for ${ms} ms`);
+      assert(ms < 1800, `it waited for ${ms} ms`);
     } else {
       assert(typeof end === "number", `${end}`);
       assertEquals(text, "");
-      assert(ms > 900 && ms < 3000, `it was closed after ${ms} ms`);
+      assert(ms > 1800 && ms < 5000, `it was closed after ${ms} ms`);
     }
   }
   program.kill("SIGTERM");
@@ -130,7 +130,7 @@ for (const poller of ["epoll-edge", "epoll-level"]) {
           assertEquals(await client.receive(answer), 1);
           const what = `${bytes} bytes more, in records of ${recordBytes}`;
           assertEquals(answer[0], 22, `${what}: an alert`);
-          assert(performance.now() - beganMs < 3000, `${what}: it was left waiting`);
+          assert(performance.now() - beganMs < 5000, `${what}: it was left waiting`);
         }
       }
     }
