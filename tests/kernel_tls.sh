@@ -77,7 +77,7 @@ cd /repository
 echo "Linux $(uname -r), $(openssl version)"
 deno test --cached-only --no-check --lock=tests/deno.lock --no-prompt -A $(cat /tests) ${FILTER:+--filter "$FILTER"}
 status=$?
-grep -v ' 0$' /proc/net/tls_stat
+grep -v '[[:space:]]0$' /proc/net/tls_stat
 echo "exit status $status"
 poweroff -f
 INIT
