@@ -31,7 +31,7 @@ fi
 version=$(ls "$cache/$kernel/lib/modules")
 
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root" "$root.cpio"' EXIT
 mkdir -p "$root"/{bin,sbin,proc,sys,dev,tmp,root,repository,deno-dir,etc,usr/bin} "$root/lib/modules/$version"
 for name in $(busybox --list); do ln -sf /bin/busybox "$root/bin/$name"; done
 ln -sf /bin/busybox "$root/sbin/modprobe" # the kernel calls it by this path
@@ -77,19 +77,18 @@ cd /repository
 echo "Linux $(uname -r), $(openssl version)"
 deno test --cached-only --no-check --lock=tests/deno.lock --no-prompt -A $(cat /tests) ${FILTER:+--filter "$FILTER"}
 status=$?
-grep -v ' 0$' /proc/net/tls_stat
+grep -v '[[:space:]]0$' /proc/net/tls_stat
 echo "exit status $status"
 poweroff -f
 INIT
 chmod +x "$root/init"
 echo "${tests[*]}" >"$root/tests"
-(cd "$root" && find . | cpio -o -H newc --quiet) >"$cache/machine.cpio"
+(cd "$root" && find . | cpio -o -H newc --quiet) >"$root.cpio"
 
 log=$(mktemp)
 timeout "${TIMEOUT:-1800}" qemu-system-x86_64 -accel "${ACCEL:-tcg}" -cpu "${CPU:-max}" -m 3072 -smp 2 -nographic -no-reboot \
-  -nic none -kernel "$cache/$kernel/boot/vmlinuz-$version" -initrd "$cache/machine.cpio" \
+  -nic none -kernel "$cache/$kernel/boot/vmlinuz-$version" -initrd "$root.cpio" \
   -append "console=ttyS0 quiet panic=-1 FILTER=${FILTER:-}" </dev/null | tee "$log"
-rm -f "$cache/machine.cpio"
 status=1
 grep -q '^exit status 0' "$log" && status=0
 rm -f "$log"

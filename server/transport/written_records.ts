@@ -1,6 +1,6 @@
 /**
- * The number of records that OpenSSL has written with the present keys of a connection. Whoever continues with these
- * keys has to begin with the next number.
+ * The number of records that OpenSSL has written with the present keys of a connection. It is the number of the next
+ * record, from which the kernel continues with these keys.
  * @module
  */
 import { RECORD_HEADER_BYTES, RecordType } from "../../ffi/openssl/record_keys.ts";

@@ -4,18 +4,24 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { Tls } from "../../server/transport/tls.ts";
 import { noise, Random } from "../support/random.ts";
 import { sleep } from "../support/sleep.ts";
-import { persist, TRANSPORTS } from "../support/transport_pairs.ts";
+import { persist, securedByKernel, TRANSPORTS } from "../support/transport_pairs.ts";
 import { eventually } from "../support/waiting.ts";
 
 /** Enough for the socket to be full in the middle of a record several times. */
 const ROUNDS = 40;
 const BYTES_MAX = 50_000_000;
 
-for (const { name, pair } of TRANSPORTS) {
-  if (!/^(socket|TLS.*)$/.test(name)) continue;
+const KERNEL = "TLS by the kernel";
+const FULL = [
+  ...TRANSPORTS.filter(({ name }) => name === "socket" || name === "TLS"),
+  ...(hasKernelTls() ? [{ name: KERNEL, pair: securedByKernel }] : []),
+];
+
+for (const { name, pair } of FULL) {
   Deno.test(`${name}: what was taken until the socket was full arrives before the end`, async () => {
     const random = new Random();
     const bytes = noise(100_000, 1);
@@ -57,7 +63,7 @@ for (const { name, pair } of TRANSPORTS) {
       }, `the end arrives, in round ${round}`);
       assertEquals(end.taken().length - before, sent, `round ${round}`);
     }
-    if (name === "TLS by the kernel") {
+    if (name === KERNEL) {
       assert(held > 0, "the kernel never held anything, so nothing was tested");
     }
   });

@@ -6,8 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { FileBody, type HttpRequest, HttpResponse, POLLER_NAMES, type PollerName } from "../../mod.ts";
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
-import { close } from "../../ffi/socket/socket.ts";
-import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
+import { close, peerAddress } from "../../ffi/socket/socket.ts";
+import { hasKernelTls, nextRecordNumber } from "../../ffi/socket/kernel_tls.ts";
 import { noise } from "./random.ts";
 import { type Running, withServer } from "./serving.ts";
 import { Site } from "./site.ts";
@@ -83,11 +83,23 @@ export class Download {
   }
 }
 
-/** Returns how many connections the kernel has begun to encrypt on this machine, and how many of these are open. */
-export function kernelConnections(): { readonly begun: number; readonly open: number } {
-  const text = Deno.readTextFileSync("/proc/net/tls_stat");
-  const of = (name: string) => Number(new RegExp(`^${name}\\s+(\\d+)`, "m").exec(text)![1]);
-  return { begun: of("TlsTxSw"), open: of("TlsCurrTxSw") };
+/** Returns how many connections the kernel has encrypted since this machine started. */
+export function kernelConnections(): number {
+  return Number(/^TlsTxSw\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/net/tls_stat"))![1]);
+}
+
+const AEADS = ["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"] as const;
+
+/** Returns the ports of the clients for which the kernel encrypts what this process sends. */
+function portsByKernel(): number[] {
+  const fds = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => Number(name));
+  const encrypted = fds.filter((fd) => AEADS.some((aead) => nextRecordNumber(fd, aead) >= 0));
+  return encrypted.map((fd) => peerAddress(fd)?.port ?? -1);
+}
+
+/** Returns true if the kernel encrypts what the server in this process sends to `client`. */
+export function isByKernel({ client: { port } }: TlsClient): boolean {
+  return portsByKernel().includes(port);
 }
 
 /** The length of a part that takes several turns. */
@@ -131,5 +143,5 @@ export async function withFile(
     await test(running);
     assertEquals(running.errors, []);
   }, poller);
-  await eventually(() => kernelConnections().open === 0, "the kernel's connections end");
+  await eventually(() => portsByKernel().length === 0, "the kernel's connections end");
 }
