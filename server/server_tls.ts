@@ -25,7 +25,7 @@ import {
   type TlsCertificate,
 } from "./tls_options.ts";
 
-const HTTPS_PORT = 443;
+const HTTPS_PORT = ":443";
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
 
 /** Returns the host of an authority in lower case, an IPv6 address without its brackets. */
@@ -133,8 +133,9 @@ export class ServerTls {
     if (request.targetForm === "asterisk" || !this.#handshakes.certificates.has(hostOf(host))) {
       return new HttpResponse(400, ERROR_FIELDS, encodeUtf8(PLAIN_REFUSED), true);
     }
-    const shownPort = port === null ? ownPort : port === HTTPS_PORT ? "" : `:${port}`;
-    const location = `https://${host}${shownPort}${request.path}${request.query}`;
+    const shownPort = port === null ? ownPort : `:${port}`;
+    const place = shownPort === HTTPS_PORT ? host : host + shownPort;
+    const location = `https://${place}${request.path}${request.query}`;
     const status = request.minorVersion === 0 ? 301 : 308;
     return new HttpResponse(status, [["Location", encodeLocation(location)]], null, port === null);
   }

@@ -247,6 +247,8 @@ Deno.test("HTTP without TLS gets 400, or a redirect if it asks for a host with a
     assertMatch(redirect, /^HTTP\/1.1 308 /);
     assertMatch(redirect, new RegExp(`^Location: https://localhost:${port}/a%20b\\?c=d\r$`, "m"));
     assertMatch(redirect, /^Connection: close\r$/m);
+    const usual = await answer("GET /a HTTP/1.1\r\nHost: localhost:443\r\n\r\n");
+    assertMatch(usual, /^Location: https:\/\/localhost\/a\r$/m);
     assertMatch(await answer("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"), /^HTTP\/1.1 301 /);
     for (const host of ["evil.test", "localhost@evil.test", ""]) {
       const refused = await answer(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
