@@ -152,7 +152,7 @@ Deno.test({
 
 Deno.test("a mistake in the settings prevents the start; responses in progress may finish before the service is killed; systemd watches it", async () => {
   assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
-  assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
+  assertEquals(settings(SERVICE, "ExecStartPre"), [], "its status would not prevent a restart");
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
   assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
   assert(seconds("WatchdogSec") * 1000 >= HANG_PATIENCE_MS);
@@ -167,6 +167,7 @@ Deno.test("a mistake in the settings prevents the start; responses in progress m
   assertEquals([code, port, workers, admin], [0, 8123, 3, "127.0.0.1:9191"]);
   site.write("epollet.json", '{"compres": true}');
   assertEquals((await check()).code, 2);
+  assertEquals((await runProgram([], site.root, environment())).code, 2);
 });
 
 Deno.test("the settings of deploy.md for HTTPS are those of the shipped file, and the group is a drop-in that systemd takes", () => {
