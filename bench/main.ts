@@ -14,7 +14,8 @@ import { chart } from "./chart.ts";
 import { idleBytes, startMilliseconds } from "./extremes.ts";
 import { exchange, fieldOf, measure, medianSample, type Sample } from "./measure.ts";
 import { machine, markdown, type Measured, table } from "./report.ts";
-import { type Contestant, contestants, has, run, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, contestants, has, makeCertificate, run, start, stop, waitFor } from "./servers.ts";
+import { idleSecureBytes, measureHandshakes } from "./tls_load.ts";
 import { makeSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
 
 const here = new URL(".", import.meta.url).pathname;
@@ -36,9 +37,13 @@ async function compare(
   const able = servers.filter((server) => workload.hasFloor || !server.isFloor);
   const running = new Map<string, { process: Deno.ChildProcess; script: string }>();
   const samples = new Map<string, Sample[]>();
+  const { isSecure = false, handshakes } = workload;
   const load = (server: Contestant, duration: number): Promise<Sample> => {
     const { process, script } = running.get(server.name)!;
-    const url = `http://127.0.0.1:${server.port}${workload.path}`;
+    if (handshakes !== undefined) {
+      return measureHandshakes(`${work}/tls_client`, process.pid, server.port, handshakes, duration);
+    }
+    const url = `${isSecure ? "https" : "http"}://127.0.0.1:${server.port}${workload.path}`;
     return measure(process.pid, url, workload.connections, script, duration, workload.expectsStatus ?? 200);
   };
   try {
@@ -49,7 +54,7 @@ async function compare(
       const process = start({ ...server, command });
       running.set(server.name, { process, script: "" });
       await waitFor(server.port);
-      const whole = await exchange(server.port, workload.path, "");
+      const whole = await exchange(server.port, workload.path, "", isSecure);
       const etag = fieldOf(whole, "etag");
       if (!server.isFloor && workload.expectsStatus === 304 && etag === "") {
         console.log(`${server.name} sends no tag: left out`);
@@ -59,7 +64,7 @@ async function compare(
       }
       if (server === servers[0]) { // the C floor sends the same response
         const fields = workload.field === undefined ? "" : workload.field.replace("{etag}", etag) + "\r\n";
-        Deno.writeFileSync(`${work}/response`, await exchange(server.port, workload.path, fields));
+        Deno.writeFileSync(`${work}/response`, await exchange(server.port, workload.path, fields, isSecure));
       }
       const script = `${work}/${workload.key}-${server.port}.lua`;
       Deno.writeTextFileSync(script, wrkScript(workload, server.port, etag));
@@ -73,7 +78,7 @@ async function compare(
         const sample = await load(server, seconds);
         samples.get(server.name)!.push(sample);
         console.log(
-          `${workload.key.padEnd(9)} round ${round + 1}/${rounds}  ${server.name.padEnd(23)} ` +
+          `${workload.key.padEnd(13)} round ${round + 1}/${rounds}  ${server.name.padEnd(23)} ` +
             `${sample.cpuMicroseconds.toFixed(2).padStart(8)} µs/request  ` +
             `${Math.round(sample.requestsPerSecond)} requests/s`,
         );
@@ -100,21 +105,26 @@ async function main(args: readonly string[]): Promise<void> {
   const rounds = parseCount(args[0], 5, "rounds");
   const seconds = parseCount(args[1], 3, "seconds");
   const keys = args.slice(2);
-  const known = [...WORKLOADS.map(({ key }) => key), "idle", "start"];
+  const known = [...WORKLOADS.map(({ key }) => key), "idle", "https-idle", "start"];
   for (const key of keys) {
     if (!known.includes(key)) fail(`unknown workload "${key}": expected some of ${known.join(", ")}`);
   }
   const wants = (key: string) => keys.length === 0 || keys.includes(key);
-  const missing = ["wrk", "taskset", "cc"].filter((program) => !has(program));
+  const missing = ["wrk", "taskset", "cc", "openssl"].filter((program) => !has(program));
   if (missing.length > 0) {
-    fail(`not installed: ${missing.join(", ")} (Debian: apt-get install wrk util-linux gcc)`);
+    fail(
+      `not installed: ${missing.join(", ")} (Debian: apt-get install wrk util-linux gcc libssl-dev openssl)`,
+    );
   }
   const work = Deno.makeTempDirSync({ prefix: "epollet-bench-" });
   Deno.chmodSync(work, 0o755);
   try {
     makeSite(`${work}/site`);
-    run("cc", ["-O2", "-Wall", "-o", `${work}/floor`, `${here}floor.c`]);
+    for (const name of ["floor", "floor_tls", "tls_client"]) {
+      run("cc", ["-O2", "-Wall", "-o", `${work}/${name}`, `${here}${name}.c`, "-lssl", "-lcrypto"]);
+    }
     const servers = contestants(work, `${work}/site`);
+    const secureServers = contestants(work, `${work}/site`, makeCertificate(work));
     console.log(`comparing ${servers.map(({ name, version }) => `${name} (${version})`).join(", ")}`);
     const measured: Measured = {
       rounds,
@@ -123,15 +133,22 @@ async function main(args: readonly string[]): Promise<void> {
       servers,
       works: [],
       idle: [],
+      idleSecure: [],
       start: [],
     };
     for (const workload of WORKLOADS.filter(({ key }) => wants(key))) {
-      const samples = await compare(work, servers, workload, rounds, seconds);
+      const able = workload.isSecure ? secureServers : servers;
+      const samples = await compare(work, able, workload, rounds, seconds);
       measured.works.push({ workload, samples });
       console.log(`\n${table(measured)}\n`);
     }
     const programs = servers.filter((server) => !server.isFloor);
     if (wants("idle")) { for (const server of programs) measured.idle.push(await idleBytes(server)); }
+    if (wants("https-idle")) {
+      for (const server of secureServers.filter(({ isFloor }) => !isFloor)) {
+        measured.idleSecure.push(await idleSecureBytes(`${work}/tls_client`, server));
+      }
+    }
     if (wants("start")) {
       for (const server of programs) measured.start.push(await startMilliseconds(server));
     }

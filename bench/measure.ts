@@ -2,6 +2,8 @@
  * Measures one round: wrk loads the server from the second processor for some seconds.
  * @module
  */
+import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { concat } from "../server/http/bytes.ts";
 
 /** The figures of one round. */
@@ -26,7 +28,7 @@ export interface Load extends Sample {
   readonly output: string;
 }
 
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 
 /** Returns the ids of a process and all its descendants. */
 export function processTree(pid: number): number[] {
@@ -38,7 +40,7 @@ export function processTree(pid: number): number[] {
 }
 
 /** Returns user and system time in ticks of 10 ms. The kernel scales both to the exact time of the scheduler. */
-function cpuTicks(pids: readonly number[]): number {
+export function cpuTicks(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
@@ -123,21 +125,28 @@ export async function measure(
   return sample;
 }
 
-/** Sends one request on a new connection, and returns the whole response as it arrived. */
-export async function exchange(port: number, path: string, fields: string): Promise<Uint8Array<ArrayBuffer>> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  await connection.write(
-    new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${fields}\r\n`),
-  );
-  let bytes = new Uint8Array(0);
-  const chunk = new Uint8Array(65536);
-  while (!isWhole(bytes)) {
-    const count = await connection.read(chunk);
-    if (count === null) break;
-    bytes = concat([bytes, chunk.subarray(0, count)]);
+/** Sends one request on a new connection, with TLS if `isSecure`, and returns the whole response as it arrived. */
+export async function exchange(
+  port: number,
+  path: string,
+  fields: string,
+  isSecure = false,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const where = { host: "127.0.0.1", port };
+  const socket = isSecure
+    ? connectTls({ ...where, servername: "localhost", rejectUnauthorized: false })
+    : connect(where);
+  const pieces: Uint8Array[] = [];
+  try {
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost:${port}\r\n${fields}\r\n`);
+    for await (const piece of socket) {
+      pieces.push(piece);
+      if (isWhole(concat(pieces))) break;
+    }
+  } finally {
+    socket.destroy();
   }
-  connection.close();
-  return bytes;
+  return concat(pieces);
 }
 
 function isWhole(bytes: Uint8Array): boolean {

@@ -15,6 +15,8 @@ export interface Measured {
   readonly servers: readonly Contestant[];
   readonly works: { readonly workload: Workload; readonly samples: ReadonlyMap<string, Sample> }[];
   readonly idle: Figure[];
+  /** Idle connections with TLS. */
+  readonly idleSecure: Figure[];
   readonly start: Figure[];
 }
 
@@ -28,6 +30,8 @@ interface Goal {
 
 const OURS = "epollet";
 const FLOOR = "C floor";
+/** The servers that speak HTTPS here. */
+const PEERS = ["h2o", "nginx", "lighttpd", "Caddy"];
 
 const GOALS: readonly Goal[] = [
   { key: "small", ratio: 1.08, rivals: [FLOOR] },
@@ -42,6 +46,13 @@ const GOALS: readonly Goal[] = [
   { key: "304", ratio: 0.95, rivals: ["lighttpd"] },
   { key: "random", ratio: 0.9, rivals: ["lighttpd"] },
   { key: "one", ratio: 1.05, rivals: [FLOOR], pick: "p50Microseconds" },
+  { key: "https", ratio: 1.1, rivals: [FLOOR] },
+  { key: "https", ratio: 1, rivals: ["h2o"] },
+  { key: "https-15k", ratio: 0.95, rivals: PEERS },
+  { key: "https-100k", ratio: 1, rivals: PEERS },
+  { key: "https-10m", ratio: 1, rivals: PEERS },
+  { key: "https-full", ratio: 1, rivals: PEERS },
+  { key: "https-resumed", ratio: 1, rivals: PEERS },
 ];
 const IDLE_BYTES_GOAL = 450;
 const START_MS_GOAL = 150;
@@ -94,6 +105,10 @@ function goals(measured: Measured): string {
     lines.push([what, `≤ ${goal} ${unit}`, `${Math.round(value)} ${unit}`, verdict(value, goal)]);
   };
   absolute("an idle connection", measured.idle, IDLE_BYTES_GOAL, "bytes");
+  const leanest = measured.idleSecure.find(({ name }) => name === "h2o")?.value;
+  if (leanest !== undefined) {
+    absolute("an idle connection with TLS", measured.idleSecure, Math.round(leanest), "bytes");
+  }
   absolute("start to first response", measured.start, START_MS_GOAL, "ms");
   return rows(["work", "goal", "measured", ""], lines);
 }
@@ -125,7 +140,8 @@ that were missed.
 Servers: ${
     servers.map(({ name, version }) => `${name} (${version})`).join(", ")
   }. Configurations: \`bench/servers.ts\`. "C floor" answers every
-read with the same prepared bytes and does nothing else, so it shows the kernel's part of the cost. Servers differ in
+read with the same prepared bytes and does nothing else, so it shows the kernel's part of the cost, and for HTTPS that of
+OpenSSL, too (\`bench/floor_tls.c\`). HTTPS is TLS 1.3 with a key on the curve P-256. Servers differ in
 when they notice that a file has changed: Deno.serve answers from memory and never does; nginx with open_file_cache, h2o
 and lighttpd may serve the old contents for a second or more; Caddy and plain nginx check the file for each request.
 
@@ -158,6 +174,10 @@ ${byServer(measured, ({ memoryMiB }) => memoryMiB.toFixed(0))}
 ## Memory per idle connection, of 10,000
 
 ${figures(measured.idle, "bytes")}
+
+## Memory per idle connection with TLS, of 10,000
+
+${figures(measured.idleSecure, "bytes")}
 
 ## Time from start to first response
 

@@ -4,6 +4,12 @@
  * @module
  */
 
+/** The files of a certificate and its key. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A server that can be measured on this machine. */
 export interface Contestant {
   readonly name: string;
@@ -18,6 +24,9 @@ export interface Contestant {
 
 const here = new URL(".", import.meta.url).pathname;
 const main = new URL("../main.ts", import.meta.url).pathname;
+
+/** The first port of servers of HTTP and of HTTPS. */
+const PORTS = { http: 7900, https: 7910 } as const;
 
 /** The descriptor limit of each process: 10,000 connections and some to spare. */
 export const DESCRIPTORS = 20_000;
@@ -47,7 +56,29 @@ function write(work: string, name: string, text: string): string {
   return `${work}/${name}`;
 }
 
-function nginx(work: string, site: string, port: number, name: string, cache: string): Contestant {
+/** Makes a certificate for `localhost`, with a key on the curve P-256. */
+export function makeCertificate(work: string): CertificateFiles {
+  const files = { cert: `${work}/cert.pem`, key: `${work}/key.pem` };
+  run("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"],
+    ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+    ...["-keyout", files.key, "-out", files.cert],
+  ]);
+  return files;
+}
+
+/** What a server serves, and where. `tls` is null without TLS. */
+interface Place {
+  readonly work: string;
+  readonly site: string;
+  readonly port: number;
+  readonly tls: CertificateFiles | null;
+}
+
+function nginx({ work, site, port, tls }: Place, name: string, cache: string): Contestant {
+  const secure = tls === null
+    ? ""
+    : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3;`;
   const configuration = write(
     work,
     `nginx-${port}.conf`,
@@ -69,7 +100,8 @@ http {
   keepalive_requests 1000000000;
   client_body_temp_path ${work}/nginx-${port}-body;
   ${cache}
-  server { listen 127.0.0.1:${port} backlog=4096; root ${site}; }
+  ${secure}
+  server { listen 127.0.0.1:${port} ${tls === null ? "" : "ssl"} backlog=4096; root ${site}; }
 }
 `,
   );
@@ -81,16 +113,17 @@ http {
   };
 }
 
-function h2o(work: string, site: string, port: number): Contestant {
+function h2o({ work, site, port, tls }: Place): Contestant {
+  const secure = tls === null ? "" : `, ssl: { certificate-file: ${tls.cert}, key-file: ${tls.key} }`;
   const configuration = write(
     work,
-    "h2o.conf",
+    `h2o-${port}.conf`,
     `
 num-threads: 1
 max-connections: ${DESCRIPTORS - 1000}
 http1-request-timeout: 300
 user: root
-listen: { host: 127.0.0.1, port: ${port} }
+listen: { host: 127.0.0.1, port: ${port}${secure} }
 hosts:
   default:
     paths:
@@ -105,10 +138,13 @@ hosts:
   };
 }
 
-function lighttpd(work: string, site: string, port: number): Contestant {
+function lighttpd({ work, site, port, tls }: Place): Contestant {
+  const secure = tls === null
+    ? ""
+    : `server.modules += ("mod_openssl")\nssl.engine = "enable"\nssl.pemfile = "${tls.cert}"\nssl.privkey = "${tls.key}"`;
   const configuration = write(
     work,
-    "lighttpd.conf",
+    `lighttpd-${port}.conf`,
     `
 server.document-root = "${site}"
 server.bind = "127.0.0.1"
@@ -119,6 +155,7 @@ server.max-keep-alive-requests = 1000000000
 server.max-keep-alive-idle = 300
 server.listen-backlog = 4096
 mimetype.assign = (".html" => "text/html", ".bin" => "application/octet-stream")
+${secure}
 `,
   );
   return {
@@ -129,15 +166,19 @@ mimetype.assign = (".html" => "text/html", ".bin" => "application/octet-stream")
   };
 }
 
-function caddy(work: string, site: string, port: number): Contestant {
+function caddy({ work, site, port, tls }: Place): Contestant {
+  const address = tls === null
+    ? `http://127.0.0.1:${port}`
+    : `https://localhost:${port}, https://127.0.0.1:${port}`;
   const configuration = write(
     work,
-    "Caddyfile",
+    `Caddyfile-${port}`,
     `{
   admin off
-  auto_https off
+  auto_https disable_redirects
 }
-http://127.0.0.1:${port} {
+${address} {
+  ${tls === null ? "" : `tls ${tls.cert} ${tls.key}`}
   root * ${site}
   file_server
 }
@@ -154,41 +195,39 @@ http://127.0.0.1:${port} {
 
 /**
  * Returns all installed servers, this one first. `site` is the directory that they serve; `work` is for their own
- * files.
+ * files. With `tls` they serve HTTPS; without it there are two more, which do not matter for HTTPS.
  */
-export function contestants(work: string, site: string): Contestant[] {
+export function contestants(work: string, site: string, tls: CertificateFiles | null = null): Contestant[] {
   const deno = Deno.execPath();
   const version = Deno.version.deno;
+  const first = tls === null ? PORTS.http : PORTS.https;
+  const place = (number: number): Place => ({ work, site, port: first + number, tls });
+  const flags = tls === null ? [] : ["--tls-cert", tls.cert, "--tls-key", tls.key];
+  const floor = tls === null
+    ? [`${work}/floor`, `${first + 1}`, `${work}/response`]
+    : [`${work}/floor_tls`, `${first + 1}`, `${work}/response`, tls.cert, tls.key];
+  const run = [deno, "run", "--no-prompt", "--allow-ffi", main, "-q", "-a", "127.0.0.1", "--no-config"];
   const all: Contestant[] = [
     {
       name: "epollet",
       version: `on Deno ${version}`,
-      port: 7900,
-      command: [deno, "run", "--no-prompt", "--allow-ffi", main, "-q", "-a", "127.0.0.1", "7900", site],
+      port: first,
+      command: [...run, ...flags, `${first}`, site],
     },
-    {
-      name: "C floor",
-      version: "bench/floor.c",
-      port: 7901,
-      command: [`${work}/floor`, "7901", `${work}/response`],
-      isFloor: true,
-    },
-    {
-      name: "Deno.serve",
-      version,
-      port: 7902,
-      command: [deno, "run", "--no-prompt", "-A", `${here}deno_serve.ts`, "7902", site],
-      isFrozen: true,
-    },
+    { name: "C floor", version: "bench/floor.c", port: first + 1, command: floor, isFloor: true },
   ];
-  if (has("h2o")) all.push(h2o(work, site, 7903));
-  if (has("lighttpd")) all.push(lighttpd(work, site, 7904));
-  if (has("nginx")) {
-    all.push(nginx(work, site, 7905, "nginx", ""));
-    const cache = "open_file_cache max=20000 inactive=300s; open_file_cache_valid 60s;";
-    all.push(nginx(work, site, 7906, "nginx + open_file_cache", cache));
+  if (tls === null) {
+    const command = [deno, "run", "--no-prompt", "-A", `${here}deno_serve.ts`, `${first + 2}`, site];
+    all.push({ name: "Deno.serve", version, port: first + 2, command, isFrozen: true });
   }
-  if (has("caddy")) all.push(caddy(work, site, 7907));
+  if (has("h2o")) all.push(h2o(place(3)));
+  if (has("lighttpd")) all.push(lighttpd(place(4)));
+  if (has("nginx")) {
+    all.push(nginx(place(5), "nginx", ""));
+    const cache = "open_file_cache max=20000 inactive=300s; open_file_cache_valid 60s;";
+    if (tls === null) all.push(nginx(place(6), "nginx + open_file_cache", cache));
+  }
+  if (has("caddy")) all.push(caddy(place(7)));
   return all;
 }
 

@@ -17,12 +17,21 @@ export interface Workload {
   readonly field?: string;
   /** True for all files of {@linkcode RANDOM_FILES}, in random order. */
   readonly isRandom?: boolean;
+  /** True for HTTPS. */
+  readonly isSecure?: boolean;
+  /** For connections with one request each, with a full or a resumed handshake. */
+  readonly handshakes?: "full" | "resumed";
   /** True when the C floor can answer the workload. */
   readonly hasFloor: boolean;
   readonly expectsStatus?: number;
 }
 
 export const RANDOM_FILES = 10_000;
+
+/** Returns a workload of HTTPS. */
+function secure(workload: Pick<Workload, "key" | "name" | "path"> & Partial<Workload>): Workload {
+  return { connections: 64, hasFloor: true, isSecure: true, ...workload };
+}
 
 const SMALL = "/small.html";
 const SMALL_BYTES = 612;
@@ -68,6 +77,12 @@ export const WORKLOADS: readonly Workload[] = [
     hasFloor: false,
   },
   { key: "one", name: "612 B, one connection", path: SMALL, connections: 1, hasFloor: true },
+  secure({ key: "https", name: "HTTPS, 612 B", path: SMALL }),
+  secure({ key: "https-15k", name: "HTTPS, 15 KB", path: "/15k.html" }),
+  secure({ key: "https-100k", name: "HTTPS, 100 KB", path: "/100k.html" }),
+  secure({ key: "https-10m", name: "HTTPS, 10 MB", path: "/10m.bin", connections: 16 }),
+  secure({ key: "https-full", name: "HTTPS, full handshakes", path: SMALL, handshakes: "full" }),
+  secure({ key: "https-resumed", name: "HTTPS, resumed handshakes", path: SMALL, handshakes: "resumed" }),
 ];
 
 /** Makes a site that has only the small file. */

@@ -46,7 +46,7 @@ export async function serveSingleProcess(
   const certificates = loadCertificates(command);
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
-  const [addresses, settings] = listeningOf(command, account);
+  const [addresses, settings] = listeningOf(command, account, certificates !== null);
   const manager = ServiceManager.connect();
   const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives the npx of its predecessor
   const sockets = Sockets.open(addresses, settings, 1, inherited);

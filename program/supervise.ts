@@ -55,7 +55,7 @@ export async function supervise(
   const certificates = loadCertificates(command);
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
-  const sockets = Sockets.open(...listeningOf(command, account), count, inherited);
+  const sockets = Sockets.open(...listeningOf(command, account, certificates !== null), count, inherited);
   const adminSockets = listenForAdmin(command, inherited);
   const sandbox = sandboxOf(command); // only described here: the workers enter theirs
   sandbox?.discard();

@@ -24,14 +24,14 @@ export async function serveAsWorker(
   channel: number,
   configuration: WorkerConfiguration,
 ): Promise<void> {
-  const [, settings] = listeningOf(command, null);
   const logs = new Logs(command);
   logs.open();
+  const { tls } = configuration;
+  const [, settings] = listeningOf(command, null, tls !== null);
   const sockets = asListening(configuration.sockets, settings);
   let say = (line: string): void => void early.push(line);
   const early: string[] = [];
   const opened = await openSites(command, () => sockets.map(({ address }) => address), (line) => say(line));
-  const { tls } = configuration;
   const material = tls === null
     ? null
     : { certificates: tls.certificates, ticketSecret: decodeBase64(tls.ticketSecret) };

@@ -1,8 +1,10 @@
 /**
- * The service for accepted clients that the options ask for.
+ * The service for accepted clients that the options ask for, and the handler.
  * @module
  */
 import { Bytes } from "./protocols/bytes/bytes.ts";
+import type { Handler } from "./connection/handler.ts";
+import { HttpError } from "./http/http_error.ts";
 import type { Service } from "./listen/connection_table.ts";
 import { CoroutineConnection } from "./coroutine/coroutine.ts";
 import type { ServerOptions } from "./server_options.ts";
@@ -16,4 +18,14 @@ export function serviceOf(options: ServerOptions): Service | null {
   }
   const { coroutine } = options;
   return (connection) => CoroutineConnection.run(coroutine, connection);
+}
+
+/** Returns what answers requests for which there is no protocol or coroutine yet; 404 if the options have no handler. */
+export function handlerOf(options: ServerOptions): Handler {
+  if ("handler" in options) return options.handler;
+  return ("coroutine" in options ? options.coroutine.handler : undefined) ?? notFound;
+}
+
+function notFound(): never {
+  throw new HttpError(404, "Nothing is served here");
 }

@@ -34,17 +34,13 @@ import {
   type ServerOptions,
   speaksHttp,
 } from "./server_options.ts";
-import { serviceOf } from "./protocol_for.ts";
+import { handlerOf, serviceOf } from "./protocol_for.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
 import { Buffers } from "./connection/buffers.ts";
 
 /** The longest delay of a timer in milliseconds. */
 const TIMER_MS_MAX = 0x7fff_ffff;
-
-function noHandler(): never {
-  throw new TypeError("This server has no handler");
-}
 
 /** A group's context, of which some properties change while the server runs. */
 type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
@@ -133,8 +129,9 @@ export class Server {
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
           tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
+        isMisdirected: (request, serverName) => tls?.isMisdirected(request, serverName) ?? false,
         buffers,
-        handler: this.#guard("handler" in options ? options.handler : noHandler),
+        handler: this.#guard(handlerOf(options)),
         limits,
         addressLimits: AddressLimits.for(limits, this.#networkOf),
         keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),

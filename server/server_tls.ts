@@ -25,7 +25,7 @@ import {
   type TlsCertificate,
 } from "./tls_options.ts";
 
-const HTTPS_PORT = 443;
+const HTTPS_PORT = ":443";
 const AUTHORITY = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
 
 /** Returns the host of an authority in lower case, an IPv6 address without its brackets. */
@@ -108,17 +108,17 @@ export class ServerTls {
     this.#facts = factsOf(certificates); // frees them: the contexts have what they need
   }
 
-  /**
-   * Returns `handler`, such that a request for a host of another certificate than that of its connection is refused (RFC
-   * 9110 §15.5.20).
-   */
+  /** Returns true for a request for a host of another certificate than the one for `serverName` (RFC 9110 §15.5.20). */
+  isMisdirected(request: HttpRequest, serverName: string | null): boolean {
+    if (serverName === null || serverName === "") return false;
+    return !this.#handshakes.certificates.isSameFor(serverName, hostOf(request.authority ?? ""));
+  }
+
+  /** Returns `handler`, except that misdirected requests get 421. */
   guard(handler: Handler): Handler {
     const guarded: Handler = (request, context) => {
-      const { certificates } = this.#handshakes;
-      if (!certificates.areSeveral) return handler(request, context);
-      const { serverName } = context;
-      const host = hostOf(request.authority ?? "");
-      const isOurs = serverName === null || serverName === "" || certificates.isSameFor(serverName, host);
+      const isOurs = !this.#handshakes.certificates.areSeveral ||
+        !this.isMisdirected(request, context.serverName);
       return isOurs ? handler(request, context) : errorResponse(421);
     };
     return Object.assign(guarded, { ignoresBodies: handler.ignoresBodies === true });
@@ -133,8 +133,9 @@ export class ServerTls {
     if (request.targetForm === "asterisk" || !this.#handshakes.certificates.has(hostOf(host))) {
       return new HttpResponse(400, ERROR_FIELDS, encodeUtf8(PLAIN_REFUSED), true);
     }
-    const shownPort = port === null ? ownPort : port === HTTPS_PORT ? "" : `:${port}`;
-    const location = `https://${host}${shownPort}${request.path}${request.query}`;
+    const shownPort = port === null ? ownPort : `:${port}`;
+    const place = shownPort === HTTPS_PORT ? host : host + shownPort;
+    const location = `https://${place}${request.path}${request.query}`;
     const status = request.minorVersion === 0 ? 301 : 308;
     return new HttpResponse(status, [["Location", encodeLocation(location)]], null, port === null);
   }

@@ -21,6 +21,8 @@ export const TLS_RECORD_BYTES: number = 16 * KIB;
 export const TLS_WRITE_BYTES_MAX: number = 128 * KIB;
 /** The bytes of a file that are read, encrypted and sent at a time. */
 export const TLS_FILE_BYTES_MAX: number = 128 * KIB;
+/** The bytes of a burst after which the kernel encrypts what follows of a file, where it can. */
+export const TLS_KERNEL_AFTER_BYTES: number = 256 * KIB;
 /** The bytes that TLS answers to records without data before a client has to take them. */
 export const TLS_CONTROL_BYTES_MAX: number = 16 * KIB;
 /** How long a certificate and its key may disagree, because one of them is still to be written. */

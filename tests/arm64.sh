@@ -17,9 +17,9 @@ version=2.9.5
 prepare() {
   mkdir -p "$cache/root" "$cache/lists/partial"
   command -v qemu-aarch64 >/dev/null || { apt-get update -qq && apt-get install -y -qq qemu-user; } >&2
-  if [ ! -e "$cache/root/lib/ld-linux-aarch64.so.1" ]; then
+  if [ ! -e "$cache/root/usr/lib/aarch64-linux-gnu/libssl.so.3" ]; then
     local apt=(apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o "Dir::State::Lists=$cache/lists" -o APT::Sandbox::User=root)
-    (cd "$cache" && "${apt[@]}" update -qq && "${apt[@]}" download -qq libc6 libgcc-s1 libstdc++6) >&2
+    (cd "$cache" && "${apt[@]}" update -qq && "${apt[@]}" download -qq libc6 libgcc-s1 libstdc++6 libssl3) >&2
     local package
     for package in "$cache"/*.deb; do dpkg -x "$package" "$cache/root"; done
     rm -f "$cache"/*.deb

@@ -4,7 +4,7 @@
  *
  * Source: `linux/eventpoll.h`, `asm-generic/fcntl.h`, `asm/fcntl.h`, `asm-generic/socket.h`, `linux/stat.h`,
  * `linux/openat2.h`, `asm-generic/poll.h`, `linux/inotify.h`, `linux/magic.h`, `linux/fs.h`, `linux/limits.h`,
- * `linux/landlock.h`, `linux/prctl.h`. `tests/ffi/ffi_constants_test.ts` compares them with a C compiler's.
+ * `linux/landlock.h`, `linux/prctl.h`, `linux/tls.h`. `tests/ffi/ffi_constants_test.ts` compares them with a C compiler's.
  * @module
  */
 
@@ -158,6 +158,9 @@ export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
+export const TCP_INFO = 11;
+/** Puts a layer on top of TCP, such as `tls`. */
+export const TCP_ULP = 31;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 /** ioctl(2): bytes of a socket that are not sent or not acknowledged yet. tcp(7) */
@@ -169,6 +172,18 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const SHUT_WR = 1;
+
+// linux/tls.h: TLS by the kernel
+export const SOL_TLS = 282;
+/** The keys for sending. */
+export const TLS_TX = 1;
+/** The control message of sendmsg(2) with a record's type. */
+export const TLS_SET_RECORD_TYPE = 1;
+export const TLS_1_2_VERSION = 0x0303;
+export const TLS_1_3_VERSION = 0x0304;
+export const TLS_CIPHER_AES_GCM_128 = 51;
+export const TLS_CIPHER_AES_GCM_256 = 52;
+export const TLS_CIPHER_CHACHA20_POLY1305 = 54;
 
 // inotify(7)
 export const IN_NONBLOCK = 0x800;

@@ -46,6 +46,7 @@ export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
+export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 /** The operation has started and continues in the background. */
@@ -98,7 +99,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ECONNABORTED, ["ECONNABORTED", "connection aborted"]],
   [ECONNRESET, ["ECONNRESET", "connection reset by peer"]],
   [ENOBUFS, ["ENOBUFS", "no buffer space available"]],
-  [107, ["ENOTCONN", "not connected"]],
+  [ENOTCONN, ["ENOTCONN", "not connected"]],
   [ETIMEDOUT, ["ETIMEDOUT", "timed out"]],
   [ECONNREFUSED, ["ECONNREFUSED", "connection refused"]],
   [EHOSTDOWN, ["EHOSTDOWN", "host is down"]],

@@ -23,6 +23,56 @@ export const SOCKADDR_IN6 = { size: 28, family: 0, port: 2, flowinfo: 4, addr: 8
 /** sockaddr_un, unix(7). The path occupies the rest of the structure. */
 export const SOCKADDR_UN = { size: 110, family: 0, path: 2 } as const;
 
+/** iovec, readv(2). */
+export const IOVEC = { size: 16, base: 0, len: 8 } as const;
+
+/** msghdr, sendmsg(2). */
+export const MSGHDR = {
+  size: 56,
+  name: 0,
+  namelen: 8,
+  iov: 16,
+  iovlen: 24,
+  control: 32,
+  controllen: 40,
+  flags: 48,
+} as const;
+
+/** cmsghdr, cmsg(3). The data follow. */
+export const CMSGHDR = { size: 16, len: 0, level: 8, type: 12 } as const;
+
+/** tls12_crypto_info_aes_gcm_128, linux/tls.h. */
+export const TLS12_CRYPTO_INFO_AES_GCM_128 = {
+  size: 40,
+  version: 0,
+  cipher_type: 2,
+  iv: 4,
+  key: 12,
+  salt: 28,
+  rec_seq: 32,
+} as const;
+
+/** tls12_crypto_info_aes_gcm_256, linux/tls.h. */
+export const TLS12_CRYPTO_INFO_AES_GCM_256 = {
+  size: 56,
+  version: 0,
+  cipher_type: 2,
+  iv: 4,
+  key: 12,
+  salt: 44,
+  rec_seq: 48,
+} as const;
+
+/** tls12_crypto_info_chacha20_poly1305, linux/tls.h. Its salt has no bytes. */
+export const TLS12_CRYPTO_INFO_CHACHA20_POLY1305 = {
+  size: 56,
+  version: 0,
+  cipher_type: 2,
+  iv: 4,
+  key: 16,
+  rec_seq: 48,
+} as const;
+
 /** timeval, select(2). */
 export const TIMEVAL = { size: 16, sec: 0, usec: 8 } as const;
 

@@ -6,7 +6,7 @@
  * fails.
  *
  * Source: SSL_CTX_set_client_hello_cb(3ssl), SSL_CTX_set_alpn_select_cb(3ssl),
- * SSL_CTX_set_tlsext_ticket_key_evp_cb(3ssl), RFC 6066 §3 (server_name), RFC 7301 §3.1 (ALPN).
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3ssl), SSL_CTX_set_keylog_callback(3ssl), RFC 6066 §3 (server_name), RFC 7301 §3.1 (ALPN).
  * @module
  */
 import { libc } from "../libc/libc.ts";
@@ -29,6 +29,8 @@ export interface HandshakeHooks {
   currentTicketKey(): TicketKey;
   /** Returns the key with this name, and whether its tickets are to be replaced; null if there is none. */
   ticketKey(name: Uint8Array): { readonly key: TicketKey; readonly isOld: boolean } | null;
+  /** Called with the secret of TLS 1.3 for sending data, when it comes into use; only with {@linkcode secretCallback}. */
+  onWriteSecret(secret: Uint8Array<ArrayBuffer>): void;
   /** Called with what a hook has thrown. */
   onError(error: unknown): void;
 }
@@ -185,4 +187,32 @@ export function handshakeCallbacks(): Callbacks {
   );
   const pointerOf = ({ pointer }: { readonly pointer: unknown }) => pointer as Deno.UnsafeCallback["pointer"];
   return made = { clientHello: pointerOf(clientHello), alpn: pointerOf(alpn), ticket: pointerOf(ticket) };
+}
+
+/** A line of the key log: this label, the client's random bytes, and the secret, both in hexadecimal digits. */
+const WRITE_SECRET = "SERVER_TRAFFIC_SECRET_0 ";
+const RANDOM_DIGITS = 64;
+const labelBytes = new Uint8Array(128).subarray(0, WRITE_SECRET.length);
+let madeForSecrets: Deno.UnsafeCallback["pointer"] | null = null;
+
+/** Returns the callback for a context whose handshakes are to give out a secret. It is made on the first call. */
+export function secretCallback(): Deno.UnsafeCallback["pointer"] {
+  if (madeForSecrets !== null) return madeForSecrets;
+  const callback = new Deno.UnsafeCallback(
+    { parameters: ["pointer", "pointer"], result: "void" },
+    (_connection, line) => {
+      const own = hooks;
+      if (own === null || line === null) return;
+      try {
+        Deno.UnsafePointerView.copyInto(line, labelBytes); // each line is longer
+        if (String.fromCharCode(...labelBytes) !== WRITE_SECRET) return;
+        const digits = new Deno.UnsafePointerView(line).getCString(WRITE_SECRET.length + RANDOM_DIGITS + 1);
+        const bytes = digits.match(/../g) ?? [];
+        own.onWriteSecret(Uint8Array.from(bytes, (pair) => parseInt(pair, 16)));
+      } catch (error) {
+        own.onError(error);
+      }
+    },
+  );
+  return madeForSecrets = callback.pointer as unknown as Deno.UnsafeCallback["pointer"];
 }

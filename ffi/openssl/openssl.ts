@@ -40,13 +40,23 @@ const SSL_SYMBOLS = {
   SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
-  SSL_has_pending: { parameters: ["pointer"], result: "i32" },
+  SSL_pending: { parameters: ["pointer"], result: "i32" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
   SSL_version: { parameters: ["pointer"], result: "i32" },
   SSL_session_reused: { parameters: ["pointer"], result: "i32" },
   SSL_get_servername: { parameters: ["pointer", "i32"], result: "pointer" },
   SSL_get0_alpn_selected: { parameters: ["pointer", "buffer", "buffer"], result: "void" },
   SSL_client_hello_get0_ext: { parameters: ["pointer", "u32", "buffer", "buffer"], result: "i32" },
+
+  // the secrets of a connection whose records the kernel is to write
+  SSL_CTX_set_keylog_callback: { parameters: ["pointer", "function"], result: "void" },
+  SSL_get_current_cipher: { parameters: ["pointer"], result: "pointer" },
+  SSL_CIPHER_get_protocol_id: { parameters: ["pointer"], result: "u16" },
+  SSL_get_key_update_type: { parameters: ["pointer"], result: "i32" },
+  SSL_get_session: { parameters: ["pointer"], result: "pointer" },
+  SSL_SESSION_get_master_key: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
+  SSL_get_client_random: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
+  SSL_get_server_random: { parameters: ["pointer", "buffer", "u32"], result: "u32" },
 } as const;
 
 const CRYPTO_SYMBOLS = {
@@ -105,6 +115,21 @@ const CRYPTO_SYMBOLS = {
     result: "i32",
   },
   EVP_MAC_init: { parameters: ["pointer", "buffer", "usize", "buffer"], result: "i32" },
+
+  // records
+  EVP_aes_128_gcm: { parameters: [], result: "pointer" },
+  EVP_aes_256_gcm: { parameters: [], result: "pointer" },
+  EVP_chacha20_poly1305: { parameters: [], result: "pointer" },
+  EVP_CIPHER_CTX_new: { parameters: [], result: "pointer" },
+  EVP_CIPHER_CTX_free: { parameters: ["pointer"], result: "void" },
+  EVP_CIPHER_CTX_ctrl: { parameters: ["pointer", "i32", "i32", "buffer"], result: "i32" },
+  EVP_DecryptInit_keyed: {
+    name: "EVP_DecryptInit_ex",
+    parameters: ["pointer", "pointer", "pointer", "buffer", "buffer"],
+    result: "i32",
+  },
+  EVP_DecryptUpdate: { parameters: ["pointer", "buffer", "buffer", "buffer", "i32"], result: "i32" },
+  EVP_DecryptFinal_ex: { parameters: ["pointer", "buffer", "buffer"], result: "i32" },
 } as const;
 
 type Ssl = Deno.DynamicLibrary<typeof SSL_SYMBOLS>["symbols"];

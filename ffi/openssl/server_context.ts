@@ -7,7 +7,7 @@
  */
 import { cString } from "../libc/libc.ts";
 import type { Certificate } from "./certificate.ts";
-import { handshakeCallbacks } from "./handshake_hooks.ts";
+import { handshakeCallbacks, secretCallback } from "./handshake_hooks.ts";
 import { crypto, loadOpenssl, type Pointer, present, ssl } from "./openssl.ts";
 import { takeFailure } from "./openssl_error.ts";
 
@@ -44,7 +44,6 @@ const OPTIONS = bit(7) | // IGNORE_UNEXPECTED_EOF: a client's FIN without close_
 
 const CTRL = {
   mode: 33,
-  setReadAhead: 41,
   setSessionCache: 44,
   clearMode: 78,
   setGroups: 92,
@@ -78,7 +77,7 @@ export class ServerContext {
   /**
    * `sessionScope` is text: a session that was made in one scope is not resumed in another. The context takes what it
    * needs of `certificates`, which have different types of key and the same names. With `choosesByName`, each handshake
-   * asks for the context by the name that the client asks for.
+   * asks for the context by the name that the client asks for; with `givesSecrets`, it gives out the one for sending.
    * @throws {Error} when OpenSSL refuses a certificate
    */
   constructor(
@@ -86,6 +85,7 @@ export class ServerContext {
     certificates: readonly Certificate[],
     sessionScope: Uint8Array<ArrayBuffer>,
     choosesByName: boolean,
+    givesSecrets: boolean = false,
   ) {
     loadOpenssl();
     crypto.ERR_clear_error();
@@ -100,6 +100,7 @@ export class ServerContext {
       if (choosesByName) ssl.SSL_CTX_set_client_hello_cb(pointer, callbacks.clientHello, null);
       ssl.SSL_CTX_set_alpn_select_cb(pointer, callbacks.alpn, null);
       ssl.SSL_CTX_set_tlsext_ticket_key_evp_cb(pointer, callbacks.ticket);
+      if (givesSecrets) ssl.SSL_CTX_set_keylog_callback(pointer, secretCallback());
     } catch (error) {
       this.free();
       throw error;
@@ -119,7 +120,6 @@ export class ServerContext {
     // fed (memory_bio.ts).
     set(CTRL.clearMode, MODE.autoRetry);
     set(CTRL.mode, MODE.releaseBuffers); // an idle connection has no buffers
-    set(CTRL.setReadAhead, 1n); // OpenSSL takes all that it is fed, not one record
     ssl.SSL_CTX_set_num_tickets(pointer, 1n); // enough for the next connection, which gets another one
     set(CTRL.setSessionCache, 0n); // what is resumed is in the client's ticket
   }

@@ -10,8 +10,10 @@ import { CONFIG_FILE_BYTES_MAX } from "../../server/limits.ts";
 import { type ConfigText, embeddedSite } from "../../handlers/site/files/archive.ts";
 import { describeUnknown, readEnvironment } from "./flags/environment.ts";
 import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags/flags.ts";
+import { withoutEmptyDirectories } from "./certificate_files.ts";
+import { judgeAt, withPlace } from "./config_place.ts";
 import { confineToSite, describeIgnored } from "./file/found_config.ts";
-import { describeOverruled } from "./overruled.ts";
+import { describeOverruled, nameIn } from "./overruled.ts";
 import {
   type Arguments,
   type CommandLine,
@@ -61,7 +63,7 @@ export async function readOthers(
   given?: ReadConfig | null,
   warn: Warn = () => {},
 ): Promise<OtherChoices> {
-  const environment = readEnvironment(variable);
+  const environment = withCertificates(readEnvironment(variable));
   const config = given === undefined ? readConfig(args, environment) : given;
   if (config === null) return { environment, file: null };
   const { parseConfig } = await import("./file/config_file.ts"); // its libraries load only when they are needed
@@ -81,7 +83,18 @@ export async function readOthers(
   return { environment, file: own === null ? found : parseConfig(own.path, own.text) };
 }
 
-/** Merges all sources. @throws {UsageError} */
+/**
+ * Returns the variables without those about directories of certificates that are empty: the image of a container names one
+ * in which certificates may be mounted, and another one in the configuration file counts where there are none.
+ */
+function withCertificates(environment: FlagChoices): FlagChoices {
+  const { tlsCert: named, ...program } = environment.program;
+  if (named === undefined) return environment;
+  const tlsCert = withoutEmptyDirectories(named);
+  return { ...environment, program: tlsCert.length === 0 ? program : { ...program, tlsCert } };
+}
+
+/** Merges all sources. Directories of certificates that are empty are left out. @throws {UsageError} */
 export function combine(args: Arguments, { environment, file }: OtherChoices): CommandLine {
   const command = mergeSettings(args, file, environment, embeddedSite());
   const isNamed = args.site.root !== undefined || environment.site.root !== undefined ||
@@ -92,7 +105,14 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
     const isOwn = file?.hosts.get(name)?.root !== undefined;
     return [name, confine(site, isOwn ? file?.isNamed === true : isNamed)] as const;
   });
-  return { ...command, site: confine(command.site, isNamed), hosts: new Map(hosts) };
+  const tlsCert = judgeAt(command, ["tls.cert"], () => withoutEmptyDirectories(command.tlsCert));
+  const isCertificateNamed = file?.program.tlsCert !== undefined ||
+    [args, environment].some((choices) => nameIn(choices, "tls.cert") !== null);
+  if (command.httpsPort !== null && !isCertificateNamed) {
+    const line = "--https-port needs a certificate: --tls-cert FILE, or the directory of one";
+    throw new UsageError(withPlace(command, ["tls.port"], line));
+  }
+  return { ...command, tlsCert, site: confine(command.site, isNamed), hosts: new Map(hosts) };
 }
 
 /** True if a source that counts more sets `key`, so that ignoring the file changes nothing. */

@@ -6,11 +6,31 @@ import { isIpAddress } from "../../ffi/socket/socket.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { Expected, UsageError } from "../../server/usage_error.ts";
 import { formatMode } from "../config/settings/program_kinds.ts";
-import { EXPECTED_ADDRESS } from "../../server/listen/address.ts";
-import { formatListenAddress, readUnixPath, socketNameOf } from "../../server/listen/address.ts";
+import {
+  EXPECTED_ADDRESS,
+  formatListenAddress,
+  type ListenAddress,
+  readUnixPath,
+  socketNameOf,
+} from "../../server/listen/address.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import { wildcardFamilies } from "./reachable.ts";
 import type { Sockets } from "./sockets.ts";
+
+/**
+ * Returns all addresses to listen on, with those of `--https-port` and `--redirect-http`. `hasTls` tells whether there are
+ * certificates.
+ */
+export function allAddresses(
+  { addresses, host, httpsPort, redirectHttp }: CommandLine,
+  hasTls: boolean,
+): ListenAddress[] {
+  const redirect = redirectHttp === null ? [] : [{ ...redirectHttp, scheme: "redirect" } as const];
+  if (httpsPort === null) return [...addresses, ...redirect];
+  const others = addresses.map((one): ListenAddress => one.kind === "tcp" ? { scheme: "http", ...one } : one);
+  const secure = hasTls ? [{ kind: "tcp", host, port: httpsPort, scheme: "https" } as const] : [];
+  return [...others, ...secure, ...redirect];
+}
 
 /** Checks the addresses as far as that needs no socket. @throws {UsageError} for a bad host or path */
 export function checkAddresses(command: CommandLine): void {
@@ -19,12 +39,6 @@ export function checkAddresses(command: CommandLine): void {
     throw new UsageError(withPlace(command, ["host"], `Bad host "${host}": expected ${EXPECTED_ADDRESS}`));
   }
   checkTaken(command);
-  const plain = addresses.find((address) => address.kind === "tcp" && address.scheme === "http");
-  if (command.hsts !== null && plain !== undefined) { // browsers ignore it there, and RFC 6797 §7.2 forbids it
-    throw new UsageError(
-      `--hsts is for HTTPS only, and ${formatListenAddress(plain)} is not: leave one of them out`,
-    );
-  }
   for (const address of addresses) {
     const at: ConfigPath = ["listen", Math.max(listen.indexOf(address), 0)];
     const bad = (expected: string) =>
@@ -45,15 +59,18 @@ export function checkAddresses(command: CommandLine): void {
 }
 
 /** Checks that each address is listened on in one way. @throws {UsageError} */
-function checkTaken({ addresses, redirectHttp }: CommandLine): void {
-  const taken = new Map(addresses.map((address) => [socketNameOf(address), formatListenAddress(address)]));
-  const redirect = redirectHttp === null ? [] : [{ ...redirectHttp, scheme: "redirect" } as const];
-  const twice = [...addresses, ...redirect].find((address) => {
+function checkTaken(command: CommandLine): void {
+  const all = allAddresses(command, true);
+  const isRedirect = (address: ListenAddress) => address.kind === "tcp" && address.scheme === "redirect";
+  const taken = new Map(
+    all.filter((one) => !isRedirect(one)).map((one) => [socketNameOf(one), formatListenAddress(one)]),
+  );
+  const twice = all.find((address) => {
     const other = taken.get(socketNameOf(address));
     return other !== undefined && other !== formatListenAddress(address);
   });
   if (twice === undefined) return;
-  const written = twice === redirect[0] ? "--redirect-http" : `"${formatListenAddress(twice)}"`;
+  const written = isRedirect(twice) ? "--redirect-http" : `"${formatListenAddress(twice)}"`;
   throw new UsageError(`Bad address ${written}: ${taken.get(socketNameOf(twice))} listens there, too`);
 }
 
@@ -63,8 +80,8 @@ export function describeListening(
   { socketMode }: CommandLine,
 ): string[] {
   return listening.map((socket) => {
-    const { name, address: { address } } = socket;
-    const facts = [];
+    const { name, address: { address }, scheme } = socket;
+    const facts = scheme === "redirect" ? ["redirects to HTTPS"] : scheme === "https" ? ["HTTPS"] : [];
     const families = wildcardFamilies(socket);
     if (families.length > 0) {
       facts.push(families.length > 1 ? "all interfaces" : `all interfaces, IPv${families[0]}`);

@@ -22,9 +22,9 @@ import {
 import type { InheritedSocket } from "./inherited_socket.ts";
 import { withPortAdvice } from "./port_advice.ts";
 
-/** How to listen, and what clients speak on a socket with a name. */
+/** How to listen, and what clients speak on a socket with a name and a port. */
 export interface SocketSettings extends ListenSettings {
-  schemeOf(name: string): Scheme;
+  schemeOf(name: string, port: number): Scheme;
 }
 
 /** The name in place of an address for sockets that systemd opened. */
@@ -167,8 +167,8 @@ function withScheme(
   name: string,
   schemeOf: SocketSettings["schemeOf"],
 ): ListeningSocket {
-  const isUnix = socket.address.address.startsWith(UNIX_PREFIX);
-  return { ...socket, scheme: isUnix ? "http" : schemeOf(name) };
+  const { address, port } = socket.address;
+  return { ...socket, scheme: address.startsWith(UNIX_PREFIX) ? "http" : schemeOf(name, port) };
 }
 
 /** Returns the sockets of all addresses, existing or newly opened. Opens all of the missing ones or none. */

@@ -12,6 +12,7 @@ import { describeAccount } from "../security/privileges.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
 import type { Sandbox } from "../security/sandbox.ts";
 import { printable } from "../../server/usage_error.ts";
+import { describeTls } from "./certificates.ts";
 import { formLines, passwordLines } from "./site_warnings.ts";
 import { terminalLanguage } from "../terminal/language.ts";
 import { describeListening } from "../listening/listen.ts";
@@ -53,6 +54,7 @@ export function announce(
   printSetting("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   printSetting("config", command.config ?? "none");
   for (const line of describeListening(sockets, command)) printSetting("listening", line);
+  if (command.tlsCert.length > 0) printSetting("TLS", describeTls(command.tlsProfile));
   if (workers.length > 0) printSetting("workers", `${workers.length} (processes ${workers.join(", ")})`);
   printSetting("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   printSetting("limits", describeLimits(command));

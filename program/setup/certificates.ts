@@ -6,6 +6,7 @@ import { readTextFile } from "../../ffi/file/text_file.ts";
 import { EACCES, SystemError } from "../../ffi/libc/errno.ts";
 import { opensslVersion } from "../../ffi/openssl/openssl.ts";
 import { supportedGroups } from "../../ffi/openssl/server_context.ts";
+import { hasKernelTls, kernelCiphers } from "../../ffi/socket/kernel_tls.ts";
 import type { CertificateFacts } from "../../ffi/openssl/certificate.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { TLS_FILE_TEXT_BYTES_MAX } from "../../server/tls_limits.ts";
@@ -16,6 +17,7 @@ import {
   type NamedCertificate,
   readCertificates,
 } from "../../server/tls_options.ts";
+import { certificateFiles } from "../config/certificate_files.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
@@ -35,7 +37,8 @@ export interface LoadedCertificates {
 
 /** The paths of all files with certificates and keys. */
 export function certificateFilesOf({ tlsCert, tlsKey }: Settings): string[] {
-  return [...tlsCert, ...tlsKey];
+  const files = tlsCert.map(certificateFiles).flatMap(({ cert, key }) => key === null ? [cert] : [cert, key]);
+  return [...files, ...tlsKey];
 }
 
 /**
@@ -49,8 +52,11 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
     const keyAt = command.tlsKey.findIndex((file) => error.message.startsWith(`${file} `));
-    const certAt = command.tlsCert.findIndex((file) => error.message.startsWith(`${file} `));
-    const path: ConfigPath = keyAt >= 0 ? ["tlsKey", keyAt] : ["tlsCert", Math.max(certAt, 0)];
+    const certAt = command.tlsCert.findIndex((value) => {
+      const { cert, key } = certificateFiles(value);
+      return [cert, key].some((file) => error.message.startsWith(`${file} `));
+    });
+    const path: ConfigPath = keyAt >= 0 ? ["tls.key", keyAt] : ["tls.cert", Math.max(certAt, 0)];
     throw new UsageError(withPlace(command, path, error.message));
   }
 }
@@ -66,7 +72,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
     return null;
   }
   const keys = [...tlsKey];
-  const certificates = tlsCert.map((file): NamedCertificate => {
+  const certificates = tlsCert.map(certificateFiles).map(({ cert: file, key }): NamedCertificate => {
     const cert = textOf(file);
     if (HAS_KEY.test(cert)) return { cert, names: { cert: file, key: file } };
     if (!HAS_CERTIFICATE.test(cert)) {
@@ -74,7 +80,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
         `${file} has no certificate in PEM (a block that begins with -----BEGIN CERTIFICATE-----)`,
       );
     }
-    const keyFile = keys.shift();
+    const keyFile = key ?? keys.shift();
     if (keyFile === undefined) {
       throw new CertificateError(`${file} has no key in it: name the file of its key, too (--tls-key FILE)`);
     }
@@ -131,10 +137,13 @@ export function describeCertificates({ certificates, facts }: LoadedCertificates
       names.join(", ") || "no host"
     }, ${keyType}, until ${end}, ${chain}, issued by ${issuer}`;
   });
-  return [
-    ...lines,
-    `TLS profile ${profile}, groups ${supportedGroups().join(", ")}, OpenSSL ${opensslVersion()}`,
-  ];
+  return [...lines, `TLS ${describeTls(profile)}`];
+}
+
+/** Describes what the libraries and the kernel do for TLS, for `--check` and `--verbose`. */
+export function describeTls(profile: string): string {
+  const kernel = hasKernelTls() ? `kTLS with ${kernelCiphers().join(", ")}` : "no kTLS";
+  return `profile ${profile}, groups ${supportedGroups().join(", ")}, OpenSSL ${opensslVersion()}, ${kernel}`;
 }
 
 function dateOf(ms: number): string {

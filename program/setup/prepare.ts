@@ -8,6 +8,7 @@ import type { StaticHandler } from "../../handlers/static.ts";
 import { served } from "../../handlers/mod.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { type ListenAddress, schemeOf, socketNameOf } from "../../server/listen/address.ts";
+import { allAddresses } from "../listening/listen.ts";
 import type { SocketSettings } from "../listening/sockets.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
@@ -30,18 +31,23 @@ export interface Prepared {
   readonly site: CurrentSite | null;
 }
 
-/** Returns where and how to listen. UNIX sockets get `owner`; null leaves them to the user of this process. */
+/**
+ * Returns where and how to listen. UNIX sockets get `owner`; null leaves them to the user of this process. `hasTls` tells
+ * whether there are certificates.
+ */
 export function listeningOf(
   command: CommandLine,
   owner: Account | null,
+  hasTls: boolean,
 ): [readonly ListenAddress[], SocketSettings] {
-  const { backlog, socketMode: mode, redirectHttp, tlsCert } = command;
-  const addresses = [...command.addresses];
-  if (redirectHttp !== null) addresses.push({ ...redirectHttp, scheme: "redirect" });
-  const schemes = new Map(addresses.map((one) => [socketNameOf(one), schemeOf(one, tlsCert.length > 0)]));
-  const usual = tlsCert.length > 0 ? "https" : "http"; // of the sockets that systemd has opened
+  const { backlog, socketMode: mode, redirectHttp } = command;
+  const addresses = allAddresses(command, hasTls);
+  const schemes = new Map(addresses.map((one) => [socketNameOf(one), schemeOf(one, hasTls)]));
+  // systemd's sockets have the same name, so that of the redirect is known by its port.
+  const usual = (port: number) => !hasTls ? "http" : port === redirectHttp?.port ? "redirect" : "https";
   const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
-  return [addresses, { backlog, deferAccept, mode, owner, schemeOf: (name) => schemes.get(name) ?? usual }];
+  const schemeAt = (name: string, port: number) => schemes.get(name) ?? usual(port);
+  return [addresses, { backlog, deferAccept, mode, owner, schemeOf: schemeAt }];
 }
 
 function noHandler(): never {

@@ -8,7 +8,6 @@ import { type StaticHandler, staticHandler, type StaticOptions } from "../../han
 import { isLoopback } from "../config/settings/program_kinds.ts";
 import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
-import { EVERY_PATH } from "../config/settings/site_kinds.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import type { Handler } from "../../server/connection/handler.ts";
 import { UsageError } from "../../server/usage_error.ts";
@@ -16,6 +15,7 @@ import { bodyMemory } from "../../server/http/body_memory.ts";
 import { HELD_BODY_BYTES_MAX, HELD_FILE_BYTES_MIN } from "../../server/limits.ts";
 import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
+import { onlyOverTls, withHsts } from "./hsts.ts";
 import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
@@ -36,9 +36,10 @@ export function siteOptionsOf(
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   const { hsts } = command;
+  const own = (site: SiteSettings) => hsts === null ? site : withHsts(site, hsts);
   return {
-    ...withHsts(site, hsts),
-    hosts: new Map(Array.from(hosts, ([name, own]) => [name, withHsts(own, hsts)])),
+    ...own(site),
+    hosts: new Map(Array.from(hosts, ([name, settings]) => [name, own(settings)])),
     cacheSize,
     cacheFileSize,
     validate,
@@ -48,13 +49,6 @@ export function siteOptionsOf(
     onWarning,
     ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
-}
-
-/** Returns `site` with the field of `--hsts` in every response; a rule of the site's own counts more. */
-function withHsts(site: SiteSettings, hsts: number | null): SiteSettings {
-  if (hsts === null) return site;
-  const fields = [["Strict-Transport-Security", `max-age=${hsts}`]] as const;
-  return { ...site, headers: [{ source: EVERY_PATH, fields }, ...site.headers] };
 }
 
 function listeningOf({ addresses }: CommandLine): Listening[] {
@@ -96,7 +90,8 @@ export async function openSites(
     HELD_BODY_BYTES_MAX,
   );
   if (command.handler !== "static") return null;
-  return await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
+  const site = await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
+  return command.hsts === null ? site : onlyOverTls(site, command.hsts);
 }
 
 /**

@@ -66,7 +66,7 @@ export class WorkerPool {
     checkAddresses(command);
     const count = Math.max(workersOf(command), 1);
     const before = this.#sockets;
-    const after = before.reopen(...listeningOf(command, null), count);
+    const after = before.reopen(...listeningOf(command, null, this.#tls() !== null), count);
     let isDone = false;
     try {
       const outcome = await this.#replace(command, config, after, count);

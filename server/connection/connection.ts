@@ -155,7 +155,7 @@ export class Connection extends Source {
     if (status === -EINTR) return reactor.again(this);
     if (status === -EAGAIN) {
       if (this.#protocol.canIdle) reactor.defer(this); // to become idle again
-      else this.watch(); // the transport may wait for the other direction now
+      else if (this.watch() && this.input.isReadable) reactor.again(this); // the transport may wait for the other direction now
     } else if (status < 0) {
       reactor.retire(this);
     } else {

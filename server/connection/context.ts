@@ -43,6 +43,11 @@ export interface ConnectionContext {
    * one for HTTPS.
    */
   onPlainHttp(request: HttpRequest, isExpected: boolean): HttpResponse;
+  /**
+   * Returns true for a request for a host of another certificate than that of its connection, which has asked for
+   * `serverName`; null without TLS.
+   */
+  isMisdirected(request: HttpRequest, serverName: string | null): boolean;
   /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
   /** Reports that a client was rejected for lack of room. `reason` completes the message. */

@@ -64,7 +64,8 @@ export class Input {
       return count;
     }
     buffers.returnSlot();
-    if (count !== -EINTR) this.isReadable = false;
+    // With TLS, bytes without data for the protocol may have come, and the client's end after them.
+    if (count !== -EINTR) this.isReadable = count < 0 && !isDrained && this.#isHungUp;
     if (count === 0) this.isEnded = true;
     return count;
   }

@@ -11,7 +11,7 @@ import { Bytes } from "../protocols/bytes/bytes.ts";
 import { Cancelled } from "./cancelled.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
-import type { HandlerContext } from "../connection/handler.ts";
+import type { Handler, HandlerContext } from "../connection/handler.ts";
 import { HttpResponse } from "../http/response.ts";
 import type { Exchange } from "../exchange/exchange.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
@@ -19,6 +19,7 @@ import { ReceivedBytes } from "./received_bytes.ts";
 import { RequestExchange } from "./request_exchange.ts";
 import type { Session } from "../protocols/bytes/session.ts";
 import { RequestContext } from "../exchange/request_context.ts";
+import { errorResponse } from "../exchange/error_response.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
 import { type Waiting, Waits } from "./waits.ts";
 
@@ -27,6 +28,8 @@ export interface Coroutine {
   (connection: CoroutineConnection): Promise<void>;
   /** True if a client that is rejected for lack of room may get an HTTP response. */
   readonly speaksHttp?: boolean;
+  /** The handler whose responses the coroutine sends, for requests that are answered before there is a coroutine. */
+  readonly handler?: Handler;
 }
 
 /**
@@ -253,6 +256,11 @@ export class CoroutineConnection {
   }
 
   #arrived(exchange: Exchange): void {
+    const shared = this.#shared;
+    const session = shared.tls?.sessionOf(this.#fd);
+    if (session !== undefined && shared.isMisdirected(exchange.request!, session.serverName)) {
+      return exchange.respond(errorResponse(421));
+    }
     this.#exchange = exchange;
     const taker = this.#taker;
     if (taker === null) {

@@ -19,5 +19,5 @@ export function requestCoroutine(handler: Handler): Coroutine {
       await exchange.respond(await handler(exchange.request, context));
     }
   };
-  return Object.assign(coroutine, { speaksHttp: true });
+  return Object.assign(coroutine, { speaksHttp: true, handler });
 }

@@ -192,7 +192,9 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     const count = transport.recv(fd, slot.bytes);
     const waitsAsBefore = transport.wants(fd) === Interest.NONE &&
       this.#idle.interestOf(fd) === Interest.READABLE;
-    if (count === -EAGAIN && waitsAsBefore) buffers.returnSlot(); // the readiness was false, so it stays idle
+    const mayHaveEnded = (readiness & (Readiness.HANGUP | Readiness.ERROR)) !== 0 &&
+      !transport.isDrained(fd, count, slot.bytes.length);
+    if (count === -EAGAIN && waitsAsBefore && !mayHaveEnded) buffers.returnSlot(); // the readiness was false, so it stays idle
     else this.#wake(fd).begin(readiness, slot, count);
   }
 

@@ -38,7 +38,7 @@ export function redirect(connection: Connection, context: ConnectionContext): vo
     if (!request.path.startsWith(CHALLENGES)) return exchange.respond(onPlainHttp(request, true));
     const address = context.clientAddresses.address(connection.fd);
     const owner = { address, openFd: connection.fd, signal: exchange.signal };
-    exchange.wait(Promise.resolve(handler(request, new RequestContext(context, owner))));
+    exchange.wait(new Promise((resolve) => resolve(handler(request, new RequestContext(context, owner)))));
   }, false);
   connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
 }

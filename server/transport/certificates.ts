@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type { Certificate } from "../../ffi/openssl/certificate.ts";
 import type { Pointer } from "../../ffi/openssl/openssl.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { ServerContext, type TlsProfile } from "../../ffi/openssl/server_context.ts";
 
 /** Certificates of the same names, with different types of key, and what OpenSSL makes of them. */
@@ -22,10 +23,14 @@ export class Certificates {
 
   /**
    * `certificates` has at least one, the first of which is for clients that ask for no name, or for an unknown one. The
-   * caller may free them afterwards.
+   * caller may free them afterwards. With `givesSecrets`, handshakes give out what the kernel needs to write records.
    * @throws {Error} when OpenSSL refuses one of them
    */
-  constructor(profile: TlsProfile, certificates: readonly Certificate[]) {
+  constructor(
+    profile: TlsProfile,
+    certificates: readonly Certificate[],
+    givesSecrets: boolean = hasKernelTls(),
+  ) {
     const byNames = new Map<string, Certificate[]>();
     for (const certificate of certificates) {
       const key = [...certificate.names].sort().join("\n");
@@ -35,7 +40,7 @@ export class Certificates {
     this.#groups = groups;
     try {
       for (const [key, same] of byNames) {
-        const context = new ServerContext(profile, same, scopeOf(key), byNames.size > 1);
+        const context = new ServerContext(profile, same, scopeOf(key), byNames.size > 1, givesSecrets);
         groups.push({ names: same[0]!.names, context });
       }
     } catch (error) {

@@ -67,6 +67,10 @@ export class Handshakes implements HandshakeHooks {
     return this.#tickets.find(name);
   }
 
+  onWriteSecret(secret: Uint8Array<ArrayBuffer>): void {
+    this.session?.written?.begin(secret);
+  }
+
   onError(error: unknown): void {
     this.#onError(error);
   }

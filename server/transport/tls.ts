@@ -13,6 +13,7 @@ import { EAGAIN, ECONNABORTED, EINTR, EPIPE, EPROTO } from "../../ffi/libc/errno
 import { readAt } from "../../ffi/file/file.ts";
 import { FED_BYTES_MAX, MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { handshake } from "../../ffi/openssl/handshake_hooks.ts";
+import { hasKernelTls } from "../../ffi/socket/kernel_tls.ts";
 import { crypto, ssl } from "../../ffi/openssl/openssl.ts";
 import { takeFailure } from "../../ffi/openssl/openssl_error.ts";
 import {
@@ -23,13 +24,17 @@ import {
 } from "../tls_limits.ts";
 import { Interest } from "../loop/poller.ts";
 import type { Handshakes } from "./handshakes.ts";
+import { handOver } from "./kernel_tls.ts";
 import { socketTransport } from "./socket.ts";
 import { type Clock, TlsOutput } from "./tls_output.ts";
 import { TlsSession } from "./tls_session.ts";
 import type { Transport } from "./transport.ts";
+import { WrittenRecords } from "./written_records.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** SSL_KEY_UPDATE_NONE: nothing is to be answered to a KeyUpdate. */
+const NO_KEY_UPDATE = -1;
 const SSL_ERROR = { wantRead: 2, zeroReturn: 6 } as const;
 
 /** TLS over sockets. */
@@ -41,8 +46,11 @@ export class Tls implements Transport {
   readonly #received = new MemoryBio(FED_BYTES_MAX);
   readonly #output: TlsOutput;
   readonly #file: Bytes = new Uint8Array(TLS_FILE_BYTES_MAX);
+  readonly #offersKernel: boolean;
 
-  constructor(clock: Clock, handshakes: Handshakes) {
+  /** With `offersKernel`, the kernel encrypts large files, if it takes the keys. */
+  constructor(clock: Clock, handshakes: Handshakes, offersKernel: boolean = hasKernelTls()) {
+    this.#offersKernel = offersKernel;
     this.#output = new TlsOutput(clock);
     this.handshakes = handshakes;
   }
@@ -50,12 +58,10 @@ export class Tls implements Transport {
   /** Makes `fd` speak TLS from its next byte on. */
   begin(fd: number): void {
     this.forget(fd);
-    this.#sessions[fd] = new TlsSession(
-      fd,
-      this.handshakes.certificates.first,
-      this.#received,
-      this.#output.cipher,
-    );
+    const { first } = this.handshakes.certificates;
+    const session = new TlsSession(fd, first, this.#received, this.#output.cipher);
+    if (this.#offersKernel) session.written = new WrittenRecords(this.#output.cipher);
+    this.#sessions[fd] = session;
   }
 
   /** Returns the session of `fd`; undefined for a plain socket. */
@@ -74,7 +80,19 @@ export class Tls implements Transport {
       const status = this.handshake(fd);
       if (status < 0) return status;
     }
-    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) return -EAGAIN; // it causes many answers, and does not read them
+    if (session.controlBytes > TLS_CONTROL_BYTES_MAX) { // it causes many answers, and does not read them
+      session.isDrained = true;
+      return -EAGAIN;
+    }
+    const count = this.#recv(session, buffer);
+    if (session.hasTicket) this.#output.sendTicket(session, count > 0);
+    const { kernel } = session;
+    if (kernel === null) return count;
+    if (ssl.SSL_get_key_update_type(session.pointer) !== NO_KEY_UPDATE) kernel.isWorn = true;
+    return count === -EAGAIN && kernel.isWorn ? 0 : count;
+  }
+
+  #recv(session: TlsSession, buffer: Bytes): number {
     if (!session.isClean) {
       const count = this.#decrypt(session, buffer, this.#restore(session), true);
       if (count !== -EAGAIN) return count;
@@ -104,7 +122,7 @@ export class Tls implements Transport {
   #keep(session: TlsSession, length: number): void {
     const { unread } = this.#received;
     if (unread > 0) session.rest = this.#received.bytes.slice(length - unread, length);
-    session.isClean = unread === 0 && ssl.SSL_has_pending(session.pointer) === 0;
+    session.isClean = unread === 0 && ssl.SSL_pending(session.pointer) === 0;
   }
 
   /**
@@ -118,8 +136,12 @@ export class Tls implements Transport {
     const count = ssl.SSL_read(session.pointer, buffer, buffer.length);
     const status = count > 0 ? count : this.#explain(session, count);
     this.#keep(session, length);
-    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
-    session.isDrained = session.isClean && !mayHaveMore;
+    if (this.#output.cipher.length > 0 && !session.hasTicket) {
+      this.#output.sendControl(session);
+      session.written = null; // the keys may have changed
+    }
+    session.isDrained = status > 0 && session.isClean && !mayHaveMore; // without data, an end may follow
+    if (session.hasLost && status === -EAGAIN) return -EPIPE; // the client may wait for what was lost
     // A call without data for the caller may have read records of TLS only. What is left then waits for another turn.
     return status === -EAGAIN && (session.rest !== null || (mayHaveMore && length > 0)) ? -EINTR : status;
   }
@@ -127,7 +149,7 @@ export class Tls implements Transport {
   isDrained(fd: number, count: number, capacity: number): boolean {
     const session = this.#sessions[fd];
     if (session === undefined || session.hasFailed) return socketTransport.isDrained(fd, count, capacity);
-    return session.isDrained;
+    return session.isDrained && session.kernel?.isWorn !== true;
   }
 
   /** Continues the handshake. Returns 0 when it is complete, else −errno; −EPROTO if it has failed. */
@@ -144,9 +166,13 @@ export class Tls implements Transport {
     this.handshakes.session = null;
     const status = result === 1 ? 0 : this.#explain(session, result);
     this.#keep(session, length);
-    if (this.#output.cipher.length > 0) this.#output.sendControl(session);
-    if (result === 1) session.isOpen = true;
-    else if (status === 0) return -ECONNABORTED;
+    if (this.#output.cipher.length > 0 && result !== 1) this.#output.sendControl(session);
+    session.isDrained = false; // an end may follow
+    if (session.hasLost && !session.hasFailed) return -EPIPE; // the client would wait for what was lost
+    if (result === 1) {
+      session.isOpen = true;
+      this.#output.keepTicket(session);
+    } else if (status === 0) return -ECONNABORTED;
     return status === -EAGAIN && (session.rest !== null || length === FED_BYTES_MAX) ? -EINTR : status;
   }
 
@@ -174,6 +200,7 @@ export class Tls implements Transport {
     const session = this.#sessions[fd];
     if (session === undefined) return socketTransport.send(fd, bytes, length, more);
     if (session.hasFailed || session.hasLost || !session.isOpen) return -EPIPE;
+    if (session.kernel !== null) return session.kernel.send(bytes, length);
     if (session.held !== null) {
       const status = this.#output.sendHeld(session);
       if (status < 0) return status;
@@ -193,20 +220,26 @@ export class Tls implements Transport {
   sendfile(fd: number, file: number, offset: number, length: number): number {
     const session = this.#sessions[fd];
     if (session === undefined) return socketTransport.sendfile(fd, file, offset, length);
+    if (session.kernel !== null && !session.hasFailed) return session.kernel.sendfile(file, offset, length);
     if (session.held !== null) {
       const status = this.#output.sendHeld(session);
       if (status < 0) return status;
     }
-    const wanted = Math.min(length, session.isSlow ? TLS_RECORD_BYTES : this.#file.length);
+    const isForKernel = length > TLS_RECORD_BYTES && this.#output.isForKernel(session);
+    const wanted = Math.min(length, session.isSlow || isForKernel ? TLS_RECORD_BYTES : this.#file.length);
     const bytes = wanted === this.#file.length ? this.#file : this.#file.subarray(0, wanted);
     const read = readAt(file, bytes, offset);
-    return read <= 0 ? read : this.send(fd, this.#file, read, read < length);
+    if (read <= 0) return read;
+    const taken = this.send(fd, this.#file, read, read < length && !isForKernel);
+    if (isForKernel && taken === TLS_RECORD_BYTES && session.held === null) handOver(session);
+    return taken;
   }
 
   flush(fd: number): number {
     const session = this.#sessions[fd];
     if (session === undefined) return 0;
     if (session.hasLost) return -EPIPE;
+    if (session.kernel !== null) return session.kernel.flush();
     if (this.#output.isGathering(session)) {
       const status = this.#output.sendGathered(session);
       if (status < 0) return status;
@@ -216,13 +249,15 @@ export class Tls implements Transport {
 
   wants(fd: number): Interest {
     const session = this.#sessions[fd];
-    return session === undefined || session.held === null ? Interest.NONE : Interest.WRITABLE;
+    const isHolding = session !== undefined && (session.held !== null || session.kernel?.isHolding === true);
+    return isHolding ? Interest.WRITABLE : Interest.NONE;
   }
 
   shutdownWrite(fd: number): number {
     const session = this.#sessions[fd];
     if (session === undefined) return socketTransport.shutdownWrite(fd);
     this.announceEnd(fd);
+    if (session.kernel !== null) return session.kernel.shutdownWrite();
     if (session.held === null) return socketTransport.shutdownWrite(fd);
     session.isEnding = true; // the socket is full: the end follows what is held
     return 0;
@@ -232,6 +267,7 @@ export class Tls implements Transport {
     const session = this.#sessions[fd];
     if (session === undefined || !session.isOpen || session.hasFailed || session.hasSaidEnd) return;
     session.hasSaidEnd = true;
+    if (session.kernel !== null) return session.kernel.announceEnd();
     this.#output.yieldTo(session);
     ssl.SSL_shutdown(session.pointer);
     crypto.ERR_clear_error();
@@ -239,14 +275,14 @@ export class Tls implements Transport {
   }
 
   isReset(fd: number): boolean {
-    return socketTransport.isReset(fd);
+    return this.#sessions[fd]?.kernel?.isReset() ?? socketTransport.isReset(fd);
   }
 
   unacknowledged(fd: number): number {
     const unacknowledged = socketTransport.unacknowledged(fd);
     const session = this.#sessions[fd];
     if (session === undefined || unacknowledged < 0) return unacknowledged;
-    return unacknowledged + (session.held?.length ?? 0);
+    return unacknowledged + (session.held?.length ?? session.kernel?.heldBytes ?? 0);
   }
 
   liftUnsentLimit(fd: number): number {

@@ -10,6 +10,7 @@ import { bodyMemory } from "../http/body_memory.ts";
 import {
   TLS_BURST_PAUSE_MS,
   TLS_BURST_SMALL_BYTES,
+  TLS_KERNEL_AFTER_BYTES,
   TLS_RECORD_BYTES,
   TLS_SMALL_RECORD_BYTES,
   TLS_WRITE_BYTES_MAX,
@@ -42,10 +43,20 @@ export class TlsOutput {
     return this.#gathering === session;
   }
 
+  #isBursting(session: TlsSession): boolean {
+    return this.#clock.now - session.writtenMs <= TLS_BURST_PAUSE_MS;
+  }
+
+  /** True if so much was sent at a stretch that the kernel may encrypt what follows of a file. */
+  isForKernel(session: TlsSession): boolean {
+    return session.written !== null && session.burstBytes >= TLS_KERNEL_AFTER_BYTES && !session.isSlow &&
+      this.#isBursting(session);
+  }
+
   /** Has OpenSSL encrypt bytes into the shared buffer, in small records at first. Returns how many, or −errno. */
   write(session: TlsSession, bytes: Uint8Array<ArrayBuffer>, length: number): number {
     const { now } = this.#clock;
-    if (now - session.writtenMs > TLS_BURST_PAUSE_MS) session.burstBytes = 0;
+    if (!this.#isBursting(session)) session.burstBytes = 0;
     session.writtenMs = now;
     const isSmall = session.burstBytes < TLS_BURST_SMALL_BYTES;
     if (length > TLS_SMALL_RECORD_BYTES && isSmall !== session.hasSmallRecords) {
@@ -69,6 +80,7 @@ export class TlsOutput {
   sendGathered(session: TlsSession): number {
     this.#gathering = null;
     const { bytes, length } = this.cipher;
+    session.written?.add();
     let sent = 0;
     if (session.held === null) {
       sent = socketTransport.send(session.fd, bytes, length, false);
@@ -84,8 +96,25 @@ export class TlsOutput {
 
   /** Sends what OpenSSL has written while it was reading. A failure shows at the next call. */
   sendControl(session: TlsSession): void {
-    const { length } = this.cipher;
+    const { bytes, length } = this.cipher;
+    if (session.kernel !== null) {
+      session.kernel.relay(bytes, length);
+      return this.cipher.fill(0);
+    }
     if (this.sendGathered(session) < 0) session.controlBytes += length;
+  }
+
+  /** Keeps what a complete handshake has written, a ticket for later connections: it may leave with the first response. */
+  keepTicket(session: TlsSession): void {
+    if (this.cipher.length === 0) return;
+    this.#gathering = session;
+    session.hasTicket = true;
+  }
+
+  /** Sends the ticket, unless a response is expected in this turn, with which it leaves. */
+  sendTicket(session: TlsSession, isResponseExpected: boolean): void {
+    session.hasTicket = false;
+    if (!isResponseExpected && this.#gathering === session) this.sendControl(session);
   }
 
   #hold(session: TlsSession, from: number): void {

@@ -4,6 +4,8 @@
  */
 import type { MemoryBio } from "../../ffi/openssl/memory_bio.ts";
 import { type Pointer, present, ssl } from "../../ffi/openssl/openssl.ts";
+import type { KernelWriter } from "./kernel_writer.ts";
+import type { WrittenRecords } from "./written_records.ts";
 
 /** TLSEXT_NAMETYPE_host_name. */
 const HOST_NAME = 0;
@@ -19,6 +21,8 @@ export class TlsSession {
   isOpen = false;
   /** True after an error of TLS. Nothing can be sent any more; what arrives is not decrypted. */
   hasFailed = false;
+  /** True if a ticket waits to be sent. */
+  hasTicket = false;
   #serverName: string | null = null;
   /** True after close_notify. */
   hasSaidEnd = false;
@@ -44,6 +48,10 @@ export class TlsSession {
   burstBytes = 0;
   /** The instant of the last write. */
   writtenMs: number = -Infinity;
+  /** Counts the records, so that the kernel can continue; null where it cannot, or must not. */
+  written: WrittenRecords | null = null;
+  /** Sends for this session, since the kernel writes its records; null while OpenSSL writes them. */
+  kernel: KernelWriter | null = null;
 
   /** `context` is an SSL_CTX. OpenSSL reads from `received`, and writes to `written`. */
   constructor(fd: number, context: Pointer, received: MemoryBio, written: MemoryBio) {

@@ -12,7 +12,8 @@ export interface Transport {
   recv(fd: number, buffer: Uint8Array<ArrayBuffer>): number;
   /**
    * Returns true if nothing is left to receive until the poller reports readiness: `recv` has just returned
-   * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes.
+   * `count`, which may be 0 or −errno, for a buffer of `capacity` bytes. After −EAGAIN it is false if bytes without data
+   * came: the peer's end, which the poller has reported together with them, may follow.
    */
   isDrained(fd: number, count: number, capacity: number): boolean;
   /**
@@ -27,7 +28,10 @@ export interface Transport {
    * hold back bytes that it has taken. It sends these first, and returns −EAGAIN while any are left.
    */
   send(fd: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
-  /** Sends what is held back. Returns 0 if nothing is held back any more, otherwise −errno (−EAGAIN while some is). */
+  /**
+   * Sends what is held back. Returns 0 if nothing is held back any more, and there is room for what {@linkcode announceEnd}
+   * sends; otherwise −errno (−EAGAIN until then).
+   */
   flush(fd: number): number;
   /**
    * Sends up to `length` bytes of the open file `file`, from byte `offset` on. Returns how many were taken, 0 if the file

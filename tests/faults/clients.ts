@@ -7,7 +7,10 @@ import { assert, assertEquals } from "@std/assert";
 import { isEqual } from "../../server/http/bytes.ts";
 import { Site } from "../support/program.ts";
 import { noise } from "../support/random.ts";
-import { get, Wire, type WireResponse } from "../support/wire.ts";
+import { get, type Wire, type WireResponse } from "../support/wire.ts";
+
+/** Connects a client. */
+export type Connect = () => Promise<Wire>;
 
 /** The longest wait of a client. */
 const PATIENCE_MS = 8_000;
@@ -130,9 +133,13 @@ export function whoNoticed(outcomes: readonly Outcome[], most: number): Outcome[
   return noticed;
 }
 
-/** Returns true for an error that a client sees when the server has given up its connection. */
+/**
+ * Returns true for an error that a client sees when the server has given up its connection. With TLS, that is an end
+ * without close_notify, too.
+ */
 function isCut(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.UnexpectedEof ||
     (error instanceof Error && /^(cut off|connection reset|the server closed)/.test(error.message));
 }
 
@@ -159,9 +166,9 @@ async function client(name: string, talk: () => Promise<string | null>): Promise
 }
 
 /** Sends one request after the other, on one connection as long as that lasts. */
-async function keepsAlive(port: number, steps: readonly Step[]): Promise<string | null> {
+async function keepsAlive(connect: Connect, steps: readonly Step[]): Promise<string | null> {
   let noticed: string | null = null;
-  let wire = await Wire.connect(port);
+  let wire = await connect();
   try {
     for (const step of steps) {
       try {
@@ -172,7 +179,7 @@ async function keepsAlive(port: number, steps: readonly Step[]): Promise<string 
         if (!isCut(error)) throw error;
         noticed ??= `cut in ${step.request.split("\r\n")[0]}`;
         wire[Symbol.dispose]();
-        wire = await Wire.connect(port);
+        wire = await connect();
       }
     }
   } finally {
@@ -181,9 +188,9 @@ async function keepsAlive(port: number, steps: readonly Step[]): Promise<string 
   return noticed;
 }
 
-async function pipelines(port: number, directory: string): Promise<string | null> {
+async function pipelines(connect: Connect, directory: string): Promise<string | null> {
   const steps = [file(`${directory}/small.txt`, SMALL), file("/large.bin", LARGE), file("/small.txt", SMALL)];
-  using wire = await Wire.connect(port);
+  using wire = await connect();
   await wire.send(steps.map(({ request }) => request).join(""));
   let noticed: string | null = null;
   for (const step of steps) noticed ??= judge(step, await wire.expect());
@@ -191,8 +198,8 @@ async function pipelines(port: number, directory: string): Promise<string | null
 }
 
 /** Sends more bytes than its refused request has, so its connection is closed while bytes are on their way. */
-async function isRefused(port: number): Promise<string | null> {
-  using wire = await Wire.connect(port);
+async function isRefused(connect: Connect): Promise<string | null> {
+  using wire = await connect();
   await wire.send("no request\r\n\r\n");
   const { status } = await wire.expect();
   assertEquals(await wire.isClosed(), true);
@@ -201,8 +208,8 @@ async function isRefused(port: number): Promise<string | null> {
   return null;
 }
 
-async function halfCloses(port: number): Promise<string | null> {
-  using wire = await Wire.connect(port);
+async function halfCloses(connect: Connect): Promise<string | null> {
+  using wire = await connect();
   await wire.send(get("/large.bin"));
   await wire.endInput();
   return judge(file("/large.bin", LARGE), await wire.expect());
@@ -216,8 +223,8 @@ export class Downloader {
     this.#wire = wire;
   }
 
-  static async start(port: number): Promise<Downloader> {
-    const wire = await Wire.connect(port);
+  static async start(connect: Connect): Promise<Downloader> {
+    const wire = await connect();
     await wire.send(get("/huge.bin"));
     await patiently("the first byte", wire.arrival());
     return new Downloader(wire);
@@ -233,29 +240,29 @@ export class Downloader {
 
 /** Serves all clients, and returns what they noticed. @throws {Error} when a response was wrong or missing */
 export async function serveAll(
-  port: number,
+  connect: Connect,
   directory: string,
   files: FaultSite,
   downloader: Downloader,
 ): Promise<Outcome[]> {
   return await Promise.all([
     downloader.finish(),
-    client("keeps alive", () => keepsAlive(port, stepsIn(directory, files))),
-    client("pipelines", () => pipelines(port, directory)),
-    client("is refused", () => isRefused(port)),
-    client("half-closes", () => halfCloses(port)),
+    client("keeps alive", () => keepsAlive(connect, stepsIn(directory, files))),
+    client("pipelines", () => pipelines(connect, directory)),
+    client("is refused", () => isRefused(connect)),
+    client("half-closes", () => halfCloses(connect)),
   ]);
 }
 
 /** Sends twenty requests on new connections, and compares each response byte for byte. */
-export async function twentyMore(port: number, directory: string, files: FaultSite): Promise<void> {
+export async function twentyMore(connect: Connect, directory: string, files: FaultSite): Promise<void> {
   const steps = stepsIn(directory, files);
   const unchanging = steps.filter(({ before }) => before === undefined);
   const [left, right] = [steps, [...unchanging, ...unchanging.slice(0, 2)]];
   assert(left.length + right.length === 20, String(left.length + right.length));
   const outcomes = await Promise.all([
-    client("afterwards", () => keepsAlive(port, left)),
-    client("afterwards", () => keepsAlive(port, right)),
+    client("afterwards", () => keepsAlive(connect, left)),
+    client("afterwards", () => keepsAlive(connect, right)),
   ]);
   assertEquals(outcomes.map(({ noticed }) => noticed), [null, null]);
 }

@@ -7,12 +7,22 @@ import { type StaticHandler, staticHandler } from "../../handlers/static.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
-import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import {
+  type Connect,
+  Downloader,
+  FaultSite,
+  type Outcome,
+  serveAll,
+  twentyMore,
+  whoNoticed,
+} from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { Interposer } from "./interposer.ts";
 import type { Report } from "./target.ts";
 import { sleep } from "../support/sleep.ts";
+import { local } from "../support/tls_serving.ts";
+import { Wire } from "../support/wire.ts";
 
 /** How long an idle server is watched, and how often it may wait meanwhile. */
 const QUIET_MS = 40;
@@ -26,23 +36,28 @@ export class LocalTarget {
   readonly #interposer = new Interposer();
   readonly #handler: StaticHandler;
   readonly #server: ServerHandle;
+  readonly #connect: Connect;
   #descriptors = Infinity;
 
-  private constructor(poller: PollerName) {
+  private constructor(poller: PollerName, isSecure: boolean) {
     this.#handler = staticHandler({ root: this.#files.site.root, browse: true });
     this.#server = serve({
       handler: this.#handler,
       hostname: "127.0.0.1",
       port: 0,
       poller,
+      ...(isSecure ? { tls: local } : {}),
       onListen() {},
       onError: (message) => this.errors.push(message),
     });
+    const { port } = this.#server.addr;
+    this.#connect = () => isSecure ? Wire.connectTls(port, local.cert) : Wire.connect(port);
   }
 
-  static async start(poller: PollerName): Promise<LocalTarget> {
-    const target = new LocalTarget(poller);
-    await twentyMore(target.#server.addr.port, target.#files.fresh(), target.#files);
+  /** Starts the server; with TLS if `isSecure`. */
+  static async start(poller: PollerName, isSecure = false): Promise<LocalTarget> {
+    const target = new LocalTarget(poller, isSecure);
+    await twentyMore(target.#connect, target.#files.fresh(), target.#files);
     await sleep(QUIET_MS);
     target.#descriptors = target.#held;
     return target;
@@ -53,17 +68,17 @@ export class LocalTarget {
    * @throws {Error} unless the server survives that as it must
    */
   async suffer(faults: readonly Fault[]): Promise<Report> {
-    const { port } = this.#server.addr;
+    const connect = this.#connect;
     const directory = this.#files.fresh();
     const givenUp = connectionsGivenUp();
     try {
-      const downloader = await Downloader.start(port);
+      const downloader = await Downloader.start(connect);
       this.#interposer.expect(faults);
-      const outcomes: Outcome[] = await serveAll(port, directory, this.#files, downloader);
+      const outcomes: Outcome[] = await serveAll(connect, directory, this.#files, downloader);
       await sleep(10); // the last connections are closed
       const { injected } = this.#interposer;
       this.#interposer.expect([]);
-      await this.#assertWell(port, directory);
+      await this.#assertWell(directory);
       return { injected, noticed: whoNoticed(outcomes, injected + connectionsGivenUp() - givenUp) };
     } catch (error) {
       throw describeFailure(faults, error);
@@ -74,8 +89,8 @@ export class LocalTarget {
     return descriptorsHeld(Deno.pid, this.#files.site.root);
   }
 
-  async #assertWell(port: number, directory: string): Promise<void> {
-    await twentyMore(port, directory, this.#files);
+  async #assertWell(directory: string): Promise<void> {
+    await twentyMore(this.#connect, directory, this.#files);
     await eventually(() => this.#held <= this.#descriptors, "descriptors are left open");
     this.#interposer.expect([]);
     await sleep(QUIET_MS);

@@ -1,13 +1,14 @@
 /**
  * Tries the whole table of faults, each by itself: `deno task faults [CALL…]`.
  *
- * Every error of every call is injected, at the first and at the third call, while all kinds of clients are served.
+ * Every error of every call is injected, at the first and at the third call, while all kinds of clients are served;
+ * and then, for the calls that TLS makes in its own way, while they are served over TLS.
  * It prints the results, and ends with status 1 when the program did not survive an error as it must.
  * @module
  */
 import { describeFault } from "./errnos.ts";
 import { LocalTarget } from "./local_target.ts";
-import { type Round, singleRounds, unnoticedRounds } from "./plan.ts";
+import { type Round, SECURE_CALLS, singleRounds, unnoticedRounds } from "./plan.ts";
 import { whyNotTraced } from "./strace.ts";
 import { type Report, Target } from "./target.ts";
 
@@ -30,17 +31,18 @@ function note(call: string, { injected, noticed }: Report): void {
   rows.set(call, row);
 }
 
-async function traced(only: readonly string[]): Promise<void> {
+async function traced(only: readonly string[], isSecure: boolean): Promise<void> {
   const targets = new Map<string, Target>();
   for (const round of singleRounds(WHENS)) {
     const call = round.faults.at(-1)!.call;
     if (only.length > 0 && !only.includes(call)) continue;
+    if (isSecure && !SECURE_CALLS.includes(call)) continue;
     let target = targets.get(round.poller);
     if (target === undefined) {
-      targets.set(round.poller, target = await Target.start(["--poller", round.poller]));
+      targets.set(round.poller, target = await Target.start(["--poller", round.poller], isSecure));
     }
     try {
-      note(call, await target.suffer(round.faults));
+      note(isSecure ? `${call}, TLS` : call, await target.suffer(round.faults));
     } catch (error) {
       failures.push((error as Error).message);
       console.log((error as Error).message);
@@ -68,7 +70,7 @@ async function local(round: Round): Promise<void> {
 
 const why = whyNotTraced();
 if (why !== null) console.log(`SKIPPED: what strace would make fail: ${why}`);
-else await traced(Deno.args);
+else for (const isSecure of [false, true]) await traced(Deno.args, isSecure);
 if (Deno.args.length === 0) { for (const round of unnoticedRounds()) await local(round); }
 console.log(`${"call".padEnd(20)}faults tried, that came about, that a client noticed`);
 for (const [call, { tried, failed, noticed }] of rows) {

@@ -35,9 +35,26 @@ export function* singleRounds(whens: readonly number[]): Generator<Round> {
   }
 }
 
-/** Yields all errors of all calls in as few rounds as possible. In each round, every call fails once. */
-export function* manyAtOnce(): Generator<Round> {
-  const calls = Object.entries(SERVING) as [string, readonly ErrnoName[]][];
+/**
+ * The calls that TLS makes in another way than plain connections do: it sends of its own accord, and holds what the
+ * socket does not take, and it reads files instead of having the kernel send them.
+ */
+export const SECURE_CALLS: readonly string[] = [
+  "recvfrom",
+  "sendto",
+  "shutdown",
+  "epoll_ctl",
+  "pread64",
+  "ioctl",
+];
+
+/**
+ * Yields all errors of all calls, or of those in `only`, in as few rounds as possible. In each round, every call fails
+ * once.
+ */
+export function* manyAtOnce(only: readonly string[] | null = null): Generator<Round> {
+  const all = Object.entries(SERVING) as [string, readonly ErrnoName[]][];
+  const calls = all.filter(([call]) => only === null || only.includes(call));
   const depth = Math.max(...calls.map(([, errnos]) => errnos.length));
   for (let i = 0; i < depth; i++) {
     const faults = calls.filter(([, errnos]) => i < errnos.length)

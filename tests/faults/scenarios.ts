@@ -14,7 +14,7 @@ import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { post, postChunked, says, Source } from "../support/exchanges.ts";
 import { Site } from "../support/program.ts";
-import { describe, Scripted } from "../support/scripted.ts";
+import { describe, Scripted, type Secure } from "../support/scripted.ts";
 import { get, head } from "../support/wire.ts";
 
 /** A new connection, and the resources that it has to release. */
@@ -28,8 +28,14 @@ export interface Stage {
 export interface Scenario {
   readonly name: string;
   readonly arrivals: readonly string[];
-  open(trigger: "level" | "edge"): Stage;
+  readonly open: Open;
 }
+
+/** Opens a connection, with TLS if there is `secure`. */
+export type Open = (trigger: "level" | "edge", secure?: Secure) => Stage;
+
+const over = (handler: Handler, trigger: "level" | "edge", secure?: Secure, service: Service | null = null) =>
+  new Scripted(handler, trigger, true, service, undefined, secure);
 
 const LONG = encodeUtf8("0123456789".repeat(4000));
 const EXPECTING = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
@@ -38,7 +44,7 @@ const site = new Site({ "file.txt": "the bytes of a file, which go out by sendfi
 globalThis.addEventListener("unload", () => site[Symbol.dispose]());
 
 /** Serves a file by its descriptor. */
-function openFile(trigger: "level" | "edge"): Stage {
+const openFile: Open = (trigger, secure) => {
   let held = 0;
   const handler: Handler = () => {
     const root = openDirectory(site.root);
@@ -51,11 +57,11 @@ function openFile(trigger: "level" | "edge"): Stage {
     };
     return new HttpResponse(200, [], new FileBody({ fd, offset: 4, length: 30, close: give }));
   };
-  return { scripted: new Scripted(handler, trigger), held: () => held };
-}
+  return { scripted: over(handler, trigger, secure), held: () => held };
+};
 
 /** Answers with a stream of three chunks. */
-function openStream(trigger: "level" | "edge"): Stage {
+const openStream: Open = (trigger, secure) => {
   const sources: Source[] = [];
   const handler: Handler = () => {
     const source = new Source(["first, ", "second, ", "third"]);
@@ -64,21 +70,20 @@ function openStream(trigger: "level" | "edge"): Stage {
   };
   // The stream is released by reading it to its end (a pull after the last chunk) or by cancelling it, and only once.
   const isHeld = ({ pulls, cancels }: Source) => (pulls > 3 ? 1 : 0) + cancels.length !== 1;
-  return { scripted: new Scripted(handler, trigger), held: () => sources.filter(isHeld).length };
-}
+  return { scripted: over(handler, trigger, secure), held: () => sources.filter(isHeld).length };
+};
 
-function opens(handler: Handler): (trigger: "level" | "edge") => Stage {
-  return (trigger) => ({ scripted: new Scripted(handler, trigger), held: () => 0 });
+/** Opens a connection whose responses hold nothing. */
+export function opens(handler: Handler): Open {
+  return (trigger, secure) => ({ scripted: over(handler, trigger, secure), held: () => 0 });
 }
 
 /** Opens a byte protocol or a coroutine. Its resources are the clients that have not been told of their end. */
-function speaks(
-  serviceOf: (count: (change: number) => void) => Service,
-): (trigger: "level" | "edge") => Stage {
-  return (trigger) => {
+function speaks(serviceOf: (count: (change: number) => void) => Service): Open {
+  return (trigger, secure) => {
     let held = 0;
     const service = serviceOf((change) => held += change);
-    return { scripted: new Scripted(describe, trigger, true, service), held: () => held };
+    return { scripted: over(describe, trigger, secure, service), held: () => held };
   };
 }
 

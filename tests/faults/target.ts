@@ -4,7 +4,18 @@
  */
 import { assert } from "@std/assert";
 import { Program } from "../support/program.ts";
-import { Downloader, FaultSite, type Outcome, serveAll, twentyMore, whoNoticed } from "./clients.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
+import { local } from "../support/tls_serving.ts";
+import { Wire } from "../support/wire.ts";
+import {
+  type Connect,
+  Downloader,
+  FaultSite,
+  type Outcome,
+  serveAll,
+  twentyMore,
+  whoNoticed,
+} from "./clients.ts";
 import { describeFailure, type Fault } from "./errnos.ts";
 import { connectionsGivenUp, descriptorsHeld } from "./held.ts";
 import { withFaults } from "./strace.ts";
@@ -27,21 +38,40 @@ export interface Report {
 export class Target {
   readonly files: FaultSite;
   readonly program: Program;
+  readonly #certificates: TestCertificates;
+  readonly #connect: Connect;
   readonly #descriptors: number;
 
-  private constructor(files: FaultSite, program: Program, descriptors: number) {
+  private constructor(
+    files: FaultSite,
+    certificates: TestCertificates,
+    program: Program,
+    connect: Connect,
+    descriptors: number,
+  ) {
     this.files = files;
+    this.#certificates = certificates;
     this.program = program;
+    this.#connect = connect;
     this.#descriptors = descriptors;
   }
 
-  static async start(args: readonly string[] = []): Promise<Target> {
+  /** Starts the program with `args`; with a certificate if `isSecure`. */
+  static async start(args: readonly string[] = [], isSecure = false): Promise<Target> {
     const files = new FaultSite();
-    const program = await Program.start(files.site.root, ["--no-config", "--browse", ...args]);
+    const certificates = new TestCertificates();
+    const own = ["--no-config", "--browse"];
+    if (isSecure) {
+      const { cert, key } = local;
+      own.push("--tls-cert", certificates.write(cert), "--tls-key", certificates.write(key));
+    }
+    const program = await Program.start(files.site.root, [...own, ...args]);
+    const { port } = program;
+    const connect = () => isSecure ? Wire.connectTls(port, local.cert) : Wire.connect(port);
     // Warms up: then the code is compiled, and permanent descriptors are open.
-    await twentyMore(program.port, files.fresh(), files);
+    await twentyMore(connect, files.fresh(), files);
     await sleep(QUIET_MS);
-    return new Target(files, program, descriptorsHeld(program.pid, files.site.root));
+    return new Target(files, certificates, program, connect, descriptorsHeld(program.pid, files.site.root));
   }
 
   /** The threads of the program, without the one that runs JavaScript. */
@@ -55,14 +85,14 @@ export class Target {
    * @throws {Error} unless the program survives that as it must
    */
   async suffer(faults: readonly Fault[], tids: readonly number[] = [this.program.pid]): Promise<Report> {
-    const { port } = this.program;
+    const connect = this.#connect;
     const directory = this.files.fresh();
     const givenUp = connectionsGivenUp();
     try {
       let outcomes: Outcome[] = [];
-      const downloader = await Downloader.start(port);
+      const downloader = await Downloader.start(connect);
       const injected = await withFaults(tids, faults, async () => {
-        outcomes = await serveAll(port, directory, this.files, downloader);
+        outcomes = await serveAll(connect, directory, this.files, downloader);
       });
       await this.#assertWell(directory);
       return { injected, noticed: whoNoticed(outcomes, injected + connectionsGivenUp() - givenUp) };
@@ -75,8 +105,8 @@ export class Target {
    * Checks that the program serves, holds no more descriptors than before, and is idle when there are no requests.
    */
   async #assertWell(directory: string): Promise<void> {
-    const { port, pid } = this.program;
-    await twentyMore(port, directory, this.files);
+    const { pid } = this.program;
+    await twentyMore(this.#connect, directory, this.files);
     const held = () => descriptorsHeld(pid, this.files.site.root);
     await eventually(
       () => held() <= this.#descriptors,
@@ -102,6 +132,7 @@ export class Target {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
     this.files[Symbol.dispose]();
+    this.#certificates[Symbol.dispose]();
   }
 }
 

@@ -21,6 +21,7 @@ const HEADERS = [
   "linux/openat2.h",
   "linux/sockios.h",
   "linux/prctl.h",
+  "linux/tls.h",
   "malloc.h",
   "net/if.h",
   "netinet/in.h",

@@ -27,10 +27,19 @@ const HEADERS = [
   "grp.h",
   "ifaddrs.h",
   "linux/landlock.h",
+  "linux/tls.h",
   "sys/un.h",
   "signal.h",
   "sys/signalfd.h",
 ];
+
+const CRYPTO_INFO = {
+  version: "info.version",
+  cipher_type: "info.cipher_type",
+  iv: "iv",
+  key: "key",
+  rec_seq: "rec_seq",
+} as const;
 
 /** The C type of each layout, and the C names of its fields. */
 const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Record<string, string>>]>> = {
@@ -45,6 +54,26 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
     scope_id: "sin6_scope_id",
   }],
   SOCKADDR_UN: ["struct sockaddr_un", { family: "sun_family", path: "sun_path" }],
+  IOVEC: ["struct iovec", { base: "iov_base", len: "iov_len" }],
+  MSGHDR: ["struct msghdr", {
+    name: "msg_name",
+    namelen: "msg_namelen",
+    iov: "msg_iov",
+    iovlen: "msg_iovlen",
+    control: "msg_control",
+    controllen: "msg_controllen",
+    flags: "msg_flags",
+  }],
+  CMSGHDR: ["struct cmsghdr", { len: "cmsg_len", level: "cmsg_level", type: "cmsg_type" }],
+  TLS12_CRYPTO_INFO_AES_GCM_128: ["struct tls12_crypto_info_aes_gcm_128", {
+    ...CRYPTO_INFO,
+    salt: "salt",
+  }],
+  TLS12_CRYPTO_INFO_AES_GCM_256: ["struct tls12_crypto_info_aes_gcm_256", {
+    ...CRYPTO_INFO,
+    salt: "salt",
+  }],
+  TLS12_CRYPTO_INFO_CHACHA20_POLY1305: ["struct tls12_crypto_info_chacha20_poly1305", CRYPTO_INFO],
   TIMEVAL: ["struct timeval", { sec: "tv_sec", usec: "tv_usec" }],
   OPEN_HOW: ["struct open_how", { flags: "flags", mode: "mode", resolve: "resolve" }],
   INOTIFY_EVENT: ["struct inotify_event", { wd: "wd", mask: "mask", len: "len" }],

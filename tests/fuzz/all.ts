@@ -8,6 +8,7 @@ import { config } from "./config.ts";
 import { connections } from "./connections.ts";
 import { credentials } from "./credentials.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
+import { handshakes } from "./handshakes.ts";
 import { handlers } from "./handlers.ts";
 import { globs } from "./globs.ts";
 import { negotiation } from "./negotiation.ts";
@@ -30,4 +31,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   config,
   connections,
   handlers,
+  handshakes,
 ];

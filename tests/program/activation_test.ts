@@ -10,6 +10,7 @@ import { listenUnix } from "../../ffi/socket/unix_socket.ts";
 import { activatedDescriptors } from "../../program/listening/activation.ts";
 import { programCommand, Site } from "../support/program.ts";
 import { Started } from "../support/started.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
 import { curl, get, Wire } from "../support/wire.ts";
 import { outputOf } from "../support/waiting.ts";
 
@@ -59,6 +60,26 @@ Deno.test("sockets that systemd passes are served on, instead of any address", a
   assertEquals((await started.end()).code, 0);
   assert(Deno.lstatSync(path).isSocket, "it is systemd's");
 });
+
+for (const workers of [[], ["--workers", "1"]]) {
+  Deno.test(`sockets that systemd passes serve HTTPS, and that with the port of --redirect-http redirects ${workers}`, async () => {
+    using certificates = new TestCertificates();
+    using site = new Site({ ...INDEX, ".well-known/acme-challenge/token": "proof" });
+    const { cert, key } = certificates.make({ names: ["localhost"] });
+    const [certFile, keyFile] = [certificates.write(cert), certificates.write(key)];
+    const fds = [listenTcp("127.0.0.1", 0, 16), listenTcp("127.0.0.1", 0, 16)];
+    const [plain, secure] = fds.map((fd) => localAddress(fd).port);
+    const flags = ["--tls-cert", certFile, "--tls-key", keyFile, "--redirect-http", `${plain}`, ...workers];
+    const command = activated(fds, ["-v", "-d", site.root, ...flags], HANDED_OVER);
+    await using started = await Started.command(command, /^keep-alive/m);
+    fds.forEach(close);
+    assertEquals(curl("--cacert", certFile, `https://localhost:${secure}/`), "hello");
+    const redirected = curl("-i", `http://localhost:${plain}/a`);
+    assertStringIncludes(redirected, `\r\nLocation: https://localhost:${secure}/a\r\n`);
+    assertEquals(curl(`http://localhost:${plain}/.well-known/acme-challenge/token`), "proof");
+    assertEquals((await started.end()).code, 0);
+  });
+}
 
 Deno.test("the variables of systemd are read once, and by the process that they name", () => {
   const names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];

@@ -9,9 +9,10 @@ import { parseConfig } from "../../program/config/file/config_file.ts";
 import { readEnvironment } from "../../program/config/flags/environment.ts";
 import { FLAG_FORMS, formsOf, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../../program/config/flags/flags.ts";
-import { configSchema } from "../../program/config/file/schema.ts";
 import { type CommandLine, mergeSettings } from "../../program/config/settings/settings.ts";
 import { UsageError } from "../../server/usage_error.ts";
+import { nest } from "../../program/config/settings/setting.ts";
+import { schemaKeys } from "../support/json_schema.ts";
 import { writtenConfig } from "../../program/config/file/write_config.ts";
 import { formatListenAddress } from "../../server/listen/address.ts";
 import { hashPassword } from "../../handlers/site/auth/password_hash.ts";
@@ -29,7 +30,8 @@ function settingsOf(flags: readonly string[], variables: Variables, file: unknow
 
 /** Returns the setting of a key as a file would have it. */
 function written(settings: CommandLine, key: string): unknown {
-  return new Map(writtenConfig(settings, "/")).get(key);
+  const config: unknown = Object.fromEntries(writtenConfig(settings, "/"));
+  return key.split(".").reduce((value, name) => (value as Record<string, unknown>)?.[name], config);
 }
 
 const HASH = hashPassword("secret");
@@ -118,7 +120,7 @@ Deno.test("a flag overrides a variable, and a variable the file, for every setti
     const last = high === "" ? low : high;
     assertNotEquals(expected(low), expected(middle), flag.name);
     assertNotEquals(expected(middle), expected(last), flag.name);
-    const file = { [key]: lowJson };
+    const file = nest([[key, lowJson]]);
     const variables = { [variable]: middle };
     assertEquals(written(settingsOf([], {}, file), key), expected(low), key);
     assertEquals(written(settingsOf([], variables), key), expected(middle), variable);
@@ -163,12 +165,16 @@ Deno.test("a setting whose value is optional, or that can be absent, can be unse
     const [[word, json]] = samplesOf(flag);
     const variables = { [variableOf(own)!]: word };
     assertNotEquals(written(settingsOf([], variables), key), nothing);
-    assertEquals(written(settingsOf([`--${opposite.name}`], variables, { [key]: json }), key), nothing, key);
+    assertEquals(
+      written(settingsOf([`--${opposite.name}`], variables, nest([[key, json]])), key),
+      nothing,
+      key,
+    );
     const taken = { [variableOf(opposite)!]: "1" };
-    assertEquals(written(settingsOf([], taken, { [key]: json }), key), nothing, key);
+    assertEquals(written(settingsOf([], taken, nest([[key, json]])), key), nothing, key);
     if (flag.isOptional) {
       assertEquals(
-        written(settingsOf([], { [variableOf(own)!]: "off" }, { [key]: json }), key),
+        written(settingsOf([], { [variableOf(own)!]: "off" }, nest([[key, json]])), key),
         nothing,
         key,
       );
@@ -194,9 +200,8 @@ Deno.test("fields, users and error pages of all sources are joined, and each lin
 });
 
 Deno.test("every key of the file but rules and hosts has a flag, and every flag that sets something has a key", () => {
-  const keys = Object.keys(configSchema.shape).filter((key) =>
-    !["$schema", "redirects", "rewrites", "hosts"].includes(key)
-  );
+  const others = ["$schema", "redirects", "rewrites", "hosts"];
+  const keys = schemaKeys().filter((key) => !others.includes(key));
   assertEquals(SETTINGS.map((flag) => flag.key!).toSorted(), keys.toSorted());
   const variables = [...FLAG_FORMS.values()].flatMap((form) => variableOf(form) ?? []);
   assertEquals(new Set(variables).size, variables.length);

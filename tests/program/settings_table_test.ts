@@ -4,20 +4,21 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
-import { configSchema, jsonSchemaText } from "../../program/config/file/schema.ts";
+import { jsonSchemaText } from "../../program/config/file/schema.ts";
 import { FLAG_FORMS, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { FLAGS } from "../../program/config/flags/flags.ts";
 import { fromFile } from "../../program/config/settings/kinds.ts";
 import { DEFAULT_PROGRAM_SETTINGS } from "../../program/config/settings/settings.ts";
+import { nest } from "../../program/config/settings/setting.ts";
 import { restartSettings, SETTINGS } from "../../program/config/settings/table.ts";
 import { EXPORT_NAMES, FLAG_NAMES, KEY_NAMES, LETTERS, VARIABLE_NAMES } from "../support/public_names.ts";
 import { readDocument } from "../support/documents.ts";
-import { compileSchema } from "../support/json_schema.ts";
+import { compileSchema, schemaKeys } from "../support/json_schema.ts";
 
 Deno.test("flags, letters, keys, variables and exports of mod.ts are called what they were", () => {
   assertEquals([...FLAG_FORMS.keys()].toSorted(), FLAG_NAMES);
   assertEquals(FLAGS.flatMap(({ letter }) => letter ?? []).toSorted().join(" "), LETTERS);
-  assertEquals(Object.keys(configSchema.shape).toSorted(), KEY_NAMES);
+  assertEquals(schemaKeys().toSorted(), KEY_NAMES);
   const variables = [...FLAG_FORMS.values()].flatMap((form) => variableOf(form) ?? []);
   assertEquals(variables.map((name) => name.replace("EPOLLET_", "")).toSorted(), VARIABLE_NAMES);
   const lists = readDocument("mod.ts").matchAll(/^export (?:type )?\{([^}]*)\} from /gm);
@@ -31,7 +32,9 @@ Deno.test("each setting has a line of help, its key in the schema, and is in doc
   const documented = readDocument("docs/configure.md");
   for (const { flag, key, help } of SETTINGS) {
     assert(help.length > 5 && !/[.\n]$/.test(help), `${key}: ${help}`);
-    assert(typeof properties[key].description === "string", key);
+    const [outer, inner] = key.split(".") as [string, string?];
+    const schema = inner === undefined ? properties[outer] : properties[outer].properties[inner];
+    assert(typeof schema.description === "string", key);
     assert(flag === null || FLAG_FORMS.has(flag) || FLAG_FORMS.has(`no-${flag}`), key);
     const isFlagThere = flag !== null && new RegExp(`--(no-)?${flag}(?![\\w-])`).test(documented);
     const isKeyThere = new RegExp(`[\`"]${key}[\`"]`).test(documented);
@@ -59,7 +62,7 @@ Deno.test("what a default is written as in the file, the schema takes, and is re
   for (const { key, kind, default: value } of SETTINGS) {
     const json = kind.toJson(value);
     if (json === null || json === undefined) continue;
-    assert(validate({ [key]: json }), `${key}: ${JSON.stringify(json)}`);
+    assert(validate(nest([[key, json]])), `${key}: ${JSON.stringify(json)}`);
     assertEquals(fromFile(kind, json), value, key);
   }
 });
@@ -67,10 +70,21 @@ Deno.test("what a default is written as in the file, the schema takes, and is re
 Deno.test("what a reload cannot change: much of a single process, little of one with workers", () => {
   assertEquals(
     restartSettings(true).toSorted(),
-    ["admin", "backlog", "errorLog", "redirectHttp", "socketMode", "tlsCert", "tlsKey", "tlsProfile", "user"],
+    [
+      "admin",
+      "backlog",
+      "errorLog",
+      "httpsPort",
+      "redirectHttp",
+      "socketMode",
+      "tlsCert",
+      "tlsKey",
+      "tlsProfile",
+      "user",
+    ],
   );
   const alone = `
-    accessLog accessLogFile admin backlog coroutine errorLog handler host listen poller port proxyProtocol
+    accessLog accessLogFile admin backlog coroutine errorLog handler host httpsPort listen poller port proxyProtocol
     redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });

@@ -51,9 +51,15 @@ async function start(site: Site, cert: string, key: string, ...more: string[]): 
   return await Program.start(site.root, ["--tls-cert", cert, "--tls-key", key, "--no-config", ...more]);
 }
 
-/** Ways to replace a pair of files, as programs do it. Each returns the paths, and writes another pair. */
+/**
+ * Ways to replace a pair of files, as programs do it. Each returns the paths, and writes another pair. `group` is for a
+ * secret with `fsGroup`: only the owner, root, and that group may read the files.
+ */
 const WAYS: Readonly<
-  Record<string, (directory: string) => { cert: string; key: string; put: (pair: TestCertificate) => void }>
+  Record<
+    string,
+    (directory: string, group?: number) => { cert: string; key: string; put: (pair: TestCertificate) => void }
+  >
 > = {
   "in place": (directory) => {
     const [cert, key] = [`${directory}/cert.pem`, `${directory}/key.pem`];
@@ -100,7 +106,7 @@ const WAYS: Readonly<
       },
     };
   },
-  "as Kubernetes does": (directory) => {
+  "as Kubernetes does": (directory, group) => {
     let number = 0;
     Deno.symlinkSync("..data/tls.crt", `${directory}/tls.crt`);
     Deno.symlinkSync("..data/tls.key", `${directory}/tls.key`);
@@ -112,6 +118,11 @@ const WAYS: Readonly<
         Deno.mkdirSync(`${directory}/${version}`);
         Deno.writeTextFileSync(`${directory}/${version}/tls.crt`, pair.cert);
         Deno.writeTextFileSync(`${directory}/${version}/tls.key`, pair.key);
+        for (const name of ["tls.crt", "tls.key"]) {
+          if (group === undefined) break;
+          Deno.chownSync(`${directory}/${version}/${name}`, 0, group);
+          Deno.chmodSync(`${directory}/${version}/${name}`, 0o440);
+        }
         Deno.symlinkSync(version, `${directory}/..data_tmp`);
         Deno.renameSync(`${directory}/..data_tmp`, `${directory}/..data`);
         if (number > 1) Deno.removeSync(`${directory}/..version${number - 1}`, { recursive: true });
@@ -209,4 +220,27 @@ Deno.test("a renewal while clients come and go loses none of them", async () => 
   isOver = true;
   await clients;
   assert(answers > 600, `${answers}`);
+});
+
+Deno.test("a user of the group that may read a secret serves the renewed one; another user says that it cannot", async () => {
+  if (Deno.uid() !== 0) return console.log("skipped: only root can become another user");
+  const [USER, GROUP, OTHER] = [65_534, 54_321, 54_322];
+  using certificates = new TestCertificates();
+  using site = new Site({ "index.html": "hello" });
+  using files = new Site();
+  for (const { root } of [site, files]) Deno.chmodSync(root, 0o755);
+  const { cert, key, put } = WAYS["as Kubernetes does"]!(files.root, GROUP);
+  put(make(certificates, 30));
+  {
+    await using program = await start(site, cert, key, "--user", `${USER}:${GROUP}`);
+    put(make(certificates, 40));
+    await servesDays(program.port, 40);
+    program.kill("SIGTERM");
+    assertMatch((await program.finish()).stderr, /^epollet: Certificates renewed, valid until \S+\n$/);
+  }
+  await using program = await start(site, cert, key, "--user", `${USER}:${OTHER}`);
+  await program.warned(
+    /Certificates stay as they are: \S+tls\.crt cannot be used: .*EACCES .*, as user .*:54322\)/,
+  );
+  assertEquals(await daysOf(program.port), 40);
 });

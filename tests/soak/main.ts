@@ -1,10 +1,12 @@
 /**
  * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`. COUNT
- * counts requests, or connections with `--connections`; see `soak.ts`.
+ * counts requests, or connections with `--connections`; see `soak.ts`. `deno task soak --handshakes [COUNT]` makes
+ * connections with TLS instead, 100,000 by default; see `handshakes.ts`.
  * @module
  */
 import { CACHED_HEADS_MAX } from "../../server/limits.ts";
 import { SEED } from "../support/random.ts";
+import { reportHandshakes, soakHandshakes } from "./handshakes.ts";
 import { chart, report } from "./report.ts";
 import { soak } from "./soak.ts";
 
@@ -26,9 +28,21 @@ function take(name: string, hasValue: boolean): string | null {
 const chartFile = take("--chart", true);
 const countsConnections = take("--connections", false) !== null;
 const atOnce = Number(take("--clients", true) ?? 64);
-const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : 1_000_000;
+const makesHandshakes = take("--handshakes", false) !== null;
+const count = /^\d+$/.test(args[0] ?? "") ? Number(args.shift()) : makesHandshakes ? 100_000 : 1_000_000;
 
 console.log(`EPOLLET_SEED=${SEED} deno task soak ${Deno.args.join(" ")}`);
+if (makesHandshakes) {
+  const result = await soakHandshakes(count, count / 5, ({ done, memoryBytes, heapBytes, descriptors }) => {
+    if (done % 5000 !== 0) return;
+    const [memory, heap] = [memoryBytes, heapBytes].map((bytes) => (bytes / MIB).toFixed(1));
+    console.log(
+      `${done.toLocaleString("en")}: ${memory} MiB, ${heap} of OpenSSL, ${descriptors} descriptors`,
+    );
+  });
+  console.log(reportHandshakes(result));
+  Deno.exit(result.failures.length === 0 ? 0 : 1);
+}
 let isStopped = false;
 Deno.addSignalListener("SIGINT", () => isStopped = true); // the results so far are printed
 const result = await soak({

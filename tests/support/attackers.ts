@@ -65,21 +65,22 @@ export async function startServer(root: string, args: readonly string[], files?:
 /** Starts another program in the same way. */
 export async function startProgram(command: readonly string[], files?: number): Promise<Program> {
   const limited = files === undefined ? [] : ["sh", "-c", `ulimit -n ${files}; exec "$@"`, "sh"];
-  const program = await Program.startCommand(["setsid", ...pinned(0, [...limited, ...command])]);
-  preferSession(program.pid, -20);
-  return program;
+  return await Program.startCommand(preferred(-20, pinned(0, [...limited, ...command])));
 }
 
 /**
- * Gives the process's session a priority, so that other work on this machine does not disturb the measurement.
- * Source: sched(7).
+ * Returns a command that runs another one in a session with a priority, so that other work on this machine does not
+ * disturb the measurement. Without the right or the support of the kernel for that, the command runs as usual. Source: sched(7).
  */
-function preferSession(pid: number, nice: number): void {
-  try {
-    Deno.writeTextFileSync(`/proc/${pid}/autogroup`, String(nice));
-  } catch {
-    // not permitted, or not supported by this kernel, or the process has ended
-  }
+function preferred(nice: number, command: readonly string[]): string[] {
+  return [
+    "setsid",
+    "sh",
+    "-c",
+    `echo ${nice} 2>/dev/null >/proc/self/autogroup; exec "$@"`,
+    "sh",
+    ...command,
+  ];
 }
 
 /** The compiled programs; `using` removes them, and ends those that run. */
@@ -152,9 +153,8 @@ export class Attackers implements Disposable {
   }
 
   #start(command: readonly string[]): Deno.ChildProcess {
-    const args = pinned(1, command);
-    const process = new Deno.Command("setsid", { args, stdout: "piped", stderr: "inherit" }).spawn();
-    preferSession(process.pid, -10); // an attack must not be delayed
+    const [program, ...args] = preferred(-10, pinned(1, command)) as [string, ...string[]]; // an attack must not be delayed
+    const process = new Deno.Command(program, { args, stdout: "piped", stderr: "inherit" }).spawn();
     this.#running.add(process);
     return process;
   }

@@ -33,11 +33,12 @@ export class Page implements AsyncDisposable {
     socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
   }
 
-  /** Starts `browser` with an empty page. */
-  static async start(browser: string): Promise<Page> {
+  /** Starts `browser` with an empty page, and with further flags. */
+  static async start(browser: string, flags: readonly string[] = []): Promise<Page> {
     const profile = await Deno.makeTempDir({ prefix: "epollet-browser-" });
     const args = [
       ...QUIETLY,
+      ...flags,
       "--remote-debugging-port=0",
       `--user-data-dir=${profile}`,
       "about:blank",

@@ -31,6 +31,7 @@ export function groupContext(own: Own, report: (error: unknown) => void): GroupC
     keepAlive: true,
     isDraining: false,
     onPlainHttp: () => errorResponse(400),
+    isMisdirected: () => false,
     onHandlerError: report,
     onRefused: report,
     onFull: report,

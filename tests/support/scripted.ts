@@ -22,6 +22,7 @@ import {
   type ReadyList,
 } from "../../server/loop/poller.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
+import type { Tls } from "../../server/transport/tls.ts";
 import type { Transport } from "../../server/transport/transport.ts";
 import { Buffers } from "../../server/connection/buffers.ts";
 import { groupContext } from "./group_context.ts";
@@ -184,7 +185,10 @@ export class ScriptedSocket implements Transport {
   }
 }
 
-/** One connection with everything that it needs. */
+/** Returns TLS over `socket`. */
+export type Secure = (reactor: Reactor, socket: ScriptedSocket) => Tls;
+
+/** One connection with everything that it needs; with TLS if `secure` is not null. */
 export class Scripted {
   readonly socket = new ScriptedSocket();
   readonly poller: ScriptedPoller;
@@ -201,18 +205,21 @@ export class Scripted {
     keepAlive = true,
     service: Service | null = null,
     wrap: (socket: Transport) => Transport = (socket) => socket,
+    secure: Secure | null = null,
   ) {
     this.poller = new ScriptedPoller(trigger);
     this.reactor = new Reactor(this.poller, (error) => this.errors.push(error));
+    const tls = secure?.(this.reactor, this.socket) ?? null;
     this.host = groupContext({
       reactor: this.reactor,
-      transport: wrap(this.socket),
+      transport: tls ?? wrap(this.socket),
+      tls,
       buffers: new Buffers(4),
       handler,
       keepAlive,
     }, (error) => this.errors.push(error));
     this.connections = new Connections(this.host, service, () => this.closedCount++);
-    this.connections.accept(this.fd);
+    this.connections.accept(this.fd, tls === null ? "http" : "https");
   }
 
   /** The connection's object; null while the connection is idle. */

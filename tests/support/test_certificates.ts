@@ -4,6 +4,9 @@
  */
 import { assert } from "@std/assert";
 
+/** The names of this machine. */
+export const LOCAL_NAMES = ["localhost", "127.0.0.1"] as const;
+
 /** What to make. */
 export interface CertificateWish {
   /** The names, such as `example.org` or `*.example.org`; addresses are told by their form. */
@@ -72,6 +75,17 @@ export class TestCertificates {
     );
     const chain = isIssued ? Deno.readTextFileSync(`${this.directory}/middle.pem`) : "";
     return { cert: Deno.readTextFileSync(`${base}.pem`) + chain, key: Deno.readTextFileSync(`${base}.key`) };
+  }
+
+  /** Writes a certificate and its key to files. Returns their paths. */
+  files({ cert, key }: TestCertificate): [cert: string, key: string] {
+    return [this.write(cert), this.write(key)];
+  }
+
+  /** Returns the flags for a new certificate; by default one for this machine that an authority has issued. */
+  flags(wish: CertificateWish = { names: LOCAL_NAMES, isIssued: true }): string[] {
+    const [cert, key] = this.files(this.make(wish));
+    return ["--tls-cert", cert, "--tls-key", key];
   }
 
   /** Writes `text` to a file, by default a new one. Returns its path. */

@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import { EAGAIN, EPROTO } from "../../ffi/libc/errno.ts";
 import { cString } from "../../ffi/libc/libc.ts";
-import { handshakeCallbacks } from "../../ffi/openssl/handshake_hooks.ts";
+import { handshakeCallbacks, secretCallback } from "../../ffi/openssl/handshake_hooks.ts";
 import { loadOpenssl, type Pointer, present, ssl as openssl } from "../../ffi/openssl/openssl.ts";
 import { takeFailure } from "../../ffi/openssl/openssl_error.ts";
 import { Interest } from "../../server/loop/poller.ts";
@@ -15,12 +15,13 @@ import { RawClient } from "./raw_client.ts";
 import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
 
-// Outside of any test, because both stay open.
+// Outside of any test, because these stay open.
 loadOpenssl();
 handshakeCallbacks();
+secretCallback();
 
 /** What only clients need. */
-const { symbols: client } = Deno.dlopen("libssl.so.3", {
+export const { symbols: client } = Deno.dlopen("libssl.so.3", {
   TLS_client_method: { parameters: [], result: "pointer" },
   SSL_set_connect_state: { parameters: ["pointer"], result: "void" },
   SSL_set_fd: { parameters: ["pointer", "i32"], result: "i32" },
@@ -31,6 +32,9 @@ const { symbols: client } = Deno.dlopen("libssl.so.3", {
   SSL_CIPHER_get_name: { parameters: ["pointer"], result: "pointer" },
   SSL_get1_session: { parameters: ["pointer"], result: "pointer" },
   SSL_set_session: { parameters: ["pointer", "pointer"], result: "i32" },
+  SSL_SESSION_dup: { parameters: ["pointer"], result: "pointer" },
+  SSL_SESSION_free: { parameters: ["pointer"], result: "void" },
+  SSL_set_tlsext_max_fragment_length: { parameters: ["pointer", "u8"], result: "i32" },
   SSL_key_update: { parameters: ["pointer", "i32"], result: "i32" },
   SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_renegotiate: { parameters: ["pointer"], result: "i32" },
@@ -40,7 +44,8 @@ const CTRL = { setServerName: 55, setMinVersion: 123, setMaxVersion: 124, setGro
 const WANT_READ = 2;
 const WANT_WRITE = 3;
 const ZERO_RETURN = 6;
-const UPDATE_REQUESTED = 1;
+/** What a KeyUpdate says of the other side's keys. */
+const KEY_UPDATE = { notRequested: 0, requested: 1 } as const;
 /** More than the ends that tests wait for. */
 const TAIL_BYTES = 64;
 
@@ -54,6 +59,10 @@ export interface TlsClientOptions {
   readonly alpn?: readonly string[];
   /** Suites of TLS 1.3, or ciphers of 1.2. */
   readonly ciphers?: string;
+  /** The groups of key exchange. The client has a key for the first one. */
+  readonly groups?: string;
+  /** The code of the longest record that it accepts (RFC 6066 §4): 1 for 512 bytes to 4 for 4096. */
+  readonly recordSize?: number;
   /** The session of an earlier connection, to resume. */
   readonly session?: Pointer;
 }
@@ -72,12 +81,10 @@ export class TlsClient {
   }
 
   /** Makes `client` speak TLS. The first call begins the handshake. */
-  static on(client: RawClient, options: TlsClientOptions = {}): TlsClient {
-    const context = present(openssl.SSL_CTX_new(clientMethod()), "SSL_CTX_new");
-    const ssl = present(openssl.SSL_new(context), "SSL_new");
-    openssl.SSL_CTX_free(context);
-    setUp(ssl, client.fd, options);
-    return new TlsClient(client, ssl);
+  static on(raw: RawClient, options: TlsClientOptions = {}): TlsClient {
+    const ssl = newSsl(options);
+    client.SSL_set_fd(ssl, raw.fd);
+    return new TlsClient(raw, ssl);
   }
 
   /** Connects to 127.0.0.1:`port`, and completes the handshake. */
@@ -163,9 +170,10 @@ export class TlsClient {
     openssl.SSL_shutdown(this.#ssl);
   }
 
-  /** Changes the keys with the next bytes that are sent, and asks the server to change its own. */
-  updateKeys(): void {
-    assert(client.SSL_key_update(this.#ssl, UPDATE_REQUESTED) === 1, "it has begun to send something");
+  /** Changes the keys with the next bytes that are sent; with `isRequest`, it asks the server to change its own, too. */
+  updateKeys(isRequest = true): void {
+    const kind = isRequest ? KEY_UPDATE.requested : KEY_UPDATE.notRequested;
+    assert(client.SSL_key_update(this.#ssl, kind) === 1, "it has begun to send something");
   }
 
   /** Asks for another handshake (TLS 1.2). */
@@ -224,13 +232,13 @@ function tailOf(parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.of(...before.subarray(-TAIL_BYTES), ...last);
 }
 
-function clientMethod(): Deno.PointerValue {
-  return client.TLS_client_method();
-}
+/** What all clients have in common. */
+const context = present(openssl.SSL_CTX_new(client.TLS_client_method()), "SSL_CTX_new");
 
-function setUp(ssl: Pointer, fd: number, options: TlsClientOptions): void {
-  const { serverName, version, alpn = [], ciphers, session } = options;
-  client.SSL_set_fd(ssl, fd);
+/** Returns the SSL of a client that is to connect. It reads and writes nothing yet. */
+export function newSsl(options: TlsClientOptions): Pointer {
+  const ssl = present(openssl.SSL_new(context), "SSL_new");
+  const { serverName, version, alpn = [], ciphers, session, groups, recordSize = 0 } = options;
   client.SSL_set_connect_state(ssl);
   if (serverName !== undefined) openssl.SSL_ctrl(ssl, CTRL.setServerName, 0n, cString(serverName));
   if (version !== undefined) {
@@ -243,7 +251,10 @@ function setUp(ssl: Pointer, fd: number, options: TlsClientOptions): void {
   }
   if (ciphers?.startsWith("TLS_")) client.SSL_set_ciphersuites(ssl, cString(ciphers));
   else if (ciphers !== undefined) client.SSL_set_cipher_list(ssl, cString(ciphers));
+  if (groups !== undefined) openssl.SSL_ctrl(ssl, CTRL.setGroups, 0n, cString(groups));
+  if (recordSize > 0) client.SSL_set_tlsext_max_fragment_length(ssl, recordSize);
   if (session !== undefined) client.SSL_set_session(ssl, session);
+  return ssl;
 }
 
 const clients = new Map<number, TlsClient>();

@@ -19,11 +19,11 @@ const decoder = new TextDecoder();
 
 /** A connection; `using` closes it. */
 export class Wire {
-  readonly connection: Deno.TcpConn | Deno.UnixConn;
+  readonly connection: Deno.TcpConn | Deno.UnixConn | Deno.TlsConn;
   #buffer = new Uint8Array(0);
   #ended = false;
 
-  private constructor(connection: Deno.TcpConn | Deno.UnixConn) {
+  private constructor(connection: Deno.TcpConn | Deno.UnixConn | Deno.TlsConn) {
     this.connection = connection;
   }
 
@@ -34,6 +34,12 @@ export class Wire {
   /** Connects to the UNIX socket at `path`. */
   static async connectUnix(path: string): Promise<Wire> {
     return new Wire(await Deno.connect({ transport: "unix", path }));
+  }
+
+  /** Connects to `localhost` by TLS. `authority` is the certificate of the authority to trust, as PEM text. */
+  static async connectTls(port: number, authority: string): Promise<Wire> {
+    const options = { port, hostname: "localhost", caCerts: [authority] };
+    return new Wire(await Deno.connectTls(options));
   }
 
   async send(data: string | Uint8Array): Promise<void> {

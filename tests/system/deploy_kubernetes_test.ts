@@ -95,16 +95,21 @@ Deno.test("Service, budget, policy and spread select the Deployment's pods, and 
 });
 
 Deno.test("ports are those of the image; the admin port is for the kubelet and Prometheus, and not in the Service", () => {
-  assertEquals(ports, { http: 8080, admin: 9090 });
+  assertEquals(ports, { http: 8080, https: 8443, admin: 9090 });
   assertMatch(DOCKERFILE, new RegExp(`\\bEPOLLET_PORT=${ports.http}\\b`));
-  const [port, ...others] = one("Service").at("spec", "ports").list as [Manifest, ...Manifest[]];
-  assertEquals([port.at("targetPort").text, others.length], ["http", 0]);
+  assertMatch(DOCKERFILE, new RegExp(`\\bEPOLLET_HTTPS_PORT=${ports.https}\\b`));
+  const served = one("Service").at("spec", "ports").list;
+  assertEquals(served.map((port) => [port.at("targetPort").text, port.at("port").number]), [
+    ["http", 80],
+    ["https", 443],
+  ]);
   for (const probe of PROBES) assertEquals(container.at(probe, "httpGet", "port").text, "admin");
   assertEquals(environment.EPOLLET_ADMIN, `0.0.0.0:${ports.admin}`);
   const annotations = deployment.at("spec", "template", "metadata", "annotations");
   assertEquals(annotations.at("prometheus.io/port").text, String(ports.admin));
   const [site, admin] = one("NetworkPolicy").at("spec", "ingress").list as [Manifest, Manifest];
-  assertEquals([site.has("from"), site.at("ports", 0, "port").text], [false, "http"]);
+  const reachable = site.at("ports").list.map((port) => port.at("port").text);
+  assertEquals([site.has("from"), reachable], [false, ["http", "https"]]);
   assertEquals([admin.has("from"), admin.at("ports", 0, "port").text], [true, "admin"]);
 });
 
@@ -137,9 +142,21 @@ Deno.test("the pod is not root, writes nowhere, and has no capabilities", () => 
   assertMatch(container.at("image").text, new RegExp(`^epollet:${config.version.replaceAll(".", "\\.")}$`));
 });
 
+Deno.test("the secret of a certificate is mounted as a directory where the image looks for one, and may be missing", () => {
+  const [, mount] = container.at("volumeMounts").list as [Manifest, Manifest];
+  const [, volume] = pod.at("volumes").list as [Manifest, Manifest];
+  assertEquals(mount.value, { name: volume.at("name").text, mountPath: "/certs", readOnly: true });
+  assertMatch(DOCKERFILE, new RegExp(`\\bEPOLLET_TLS_CERT=${mount.at("mountPath").text}/( |$)`, "m"));
+  assertEquals(volume.at("secret", "optional").value, true);
+  const [, shown = ""] = /it by:\n#\n([^]*?)\n#\n# A renewed/.exec(TEXT) ?? [];
+  const [certificate] = parseAll(shown.replaceAll(/^# {3}/gm, "")).map((document) => new Manifest(document));
+  assertEquals(certificate!.at("kind").text, "Certificate");
+  assertEquals(certificate!.at("spec", "secretName").text, volume.at("secret", "secretName").text);
+});
+
 Deno.test("the settings are where the image looks for them and are valid, and the probes are answered as the kubelet asks", async () => {
-  const [mount] = container.at("volumeMounts").list as [Manifest];
-  const [volume] = pod.at("volumes").list as [Manifest];
+  const [mount] = container.at("volumeMounts").list as [Manifest, Manifest];
+  const [volume] = pod.at("volumes").list as [Manifest, Manifest];
   assertEquals(mount.at("name").text, volume.at("name").text);
   assertEquals(volume.at("configMap", "name").text, one("ConfigMap").at("metadata", "name").text);
   assertMatch(DOCKERFILE, new RegExp(`^WORKDIR ${mount.at("mountPath").text}$`, "m"));

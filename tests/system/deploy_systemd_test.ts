@@ -15,7 +15,10 @@ import {
   runProgram,
   Site,
 } from "../support/program.ts";
-import { exchange, get } from "../support/wire.ts";
+import { parseConfig } from "../../program/config/file/config_file.ts";
+import { blocksOf, readDocument } from "../support/documents.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
+import { curl, exchange, get } from "../support/wire.ts";
 
 const SERVICE = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.service`);
 const OF_DENO = Deno.readTextFileSync(`${REPOSITORY}deploy/epollet-deno.service`);
@@ -149,7 +152,7 @@ Deno.test({
 
 Deno.test("a mistake in the settings prevents the start; responses in progress may finish before the service is killed; systemd watches it", async () => {
   assertEquals(settings(SERVICE, "ExecStart"), [PROGRAM]);
-  assertEquals(settings(SERVICE, "ExecStartPre"), [`${PROGRAM} --check --quiet`]);
+  assertEquals(settings(SERVICE, "ExecStartPre"), [], "its status would not prevent a restart");
   assertEquals(settings(SERVICE, "RestartPreventExitStatus"), ["2"]);
   assert(seconds("TimeoutStopSec") * 1000 > GRACE_PERIOD_MS + GRACE_MARGIN_MS);
   assert(seconds("WatchdogSec") * 1000 >= HANG_PATIENCE_MS);
@@ -164,57 +167,109 @@ Deno.test("a mistake in the settings prevents the start; responses in progress m
   assertEquals([code, port, workers, admin], [0, 8123, 3, "127.0.0.1:9191"]);
   site.write("epollet.json", '{"compres": true}');
   assertEquals((await check()).code, 2);
+  assertEquals((await runProgram([], site.root, environment())).code, 2);
 });
 
-Deno.test({
-  name: "the program makes no system call that the service's filter refuses, whatever signal it gets",
-  ignore: !HAS_SYSTEMD || !HAS_STRACE,
-  async fn() {
-    using site = newSite();
-    const environmentOfOne = { ...environment(), EPOLLET_WORKERS: "1" };
-    const variables = Object.entries(environmentOfOne).map(([name, value]) => `${name}=${value}`);
-    const allowed = allowedCalls();
-    assert(allowed.delete(PROOF));
-    // strace stops the program only at forbidden calls, and records these.
-    const others = `trace=!${Array.from(allowed, (name) => `?${name}`).join(",")}`;
-    const trace = [
-      "strace",
-      "-f",
-      "-y",
-      "-qq",
-      "--seccomp-bpf",
-      "--signal=none",
-      "-e",
-      others,
-      "-o",
-      site.path("trace"),
-    ];
-    const command = [...trace, "env", ...variables, ...programCommand([])];
-    const tracer = await Program.startCommand(command, site.root);
-    let main = childrenOf(tracer.pid)[0]!;
-    try {
-      assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
-      Deno.kill(main, "SIGUSR1");
-      Deno.kill(main, "SIGHUP");
-      await tracer.printed(/Settings read again/);
-      const workers = childrenOf(main);
-      Deno.kill(main, "SIGUSR2");
-      main = await newChildOf(main, workers); // soon the new process is the only one of the two
-      await tracer.printed(/Settings read again[^]*Admin at/);
-      assertEquals((await exchange(tracer.port, get("/"))).text, "hello");
-      Deno.kill(main, "SIGTERM");
-      await tracer.finish(); // when no process is left
-    } finally {
-      for (const pid of [tracer.pid, main]) endTree(pid);
-    }
-    const lines = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
-      !OF_THE_CACHE.test(line)
-    );
-    const used = new Set(lines.map((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? PROOF));
-    assertEquals([...used], [PROOF]);
-    assertMatch(lines.join("\n"), new RegExp(`^\\d+ +${PROOF}\\(`, "m"));
-  },
+Deno.test("the settings of deploy.md for HTTPS are those of the shipped file, and the group is a drop-in that systemd takes", () => {
+  const [, https] = readDocument("docs/deploy.md").split("\n## HTTPS\n") as [string, string];
+  const [settings] = blocksOf(https, "json") as [string];
+  const { program } = parseConfig("epollet.json", settings);
+  assertEquals([program.port, program.redirectHttp?.port, program.tlsCert?.length, program.tlsKey?.length], [
+    443,
+    80,
+    1,
+    1,
+  ]);
+  const shipped = JSON.parse(Deno.readTextFileSync(`${REPOSITORY}deploy/epollet.json`));
+  const { port: _port, tls: _tls, ...others } = JSON.parse(settings);
+  assertEquals({ port: 80, ...others }, shipped);
+  const [dropIn] = blocksOf(https, "ini") as [string];
+  assertEquals(dropIn, "[Service]\nSupplementaryGroups=tls\n");
+  if (!HAS_SYSTEMD) return;
+  using folder = new Site({
+    "epollet.service": SERVICE.replaceAll(PROGRAM, Deno.execPath()).replace("[Service]\n", dropIn),
+  });
+  assertEquals(run("systemd-analyze", "verify", folder.path("epollet.service")), { code: 0, text: "" });
 });
+
+for (const isSecure of [false, true]) {
+  Deno.test({
+    name:
+      `the program makes no system call that the service's filter refuses, whatever signal it gets, over ${
+        isSecure ? "HTTPS" : "HTTP"
+      }`,
+    ignore: !HAS_SYSTEMD || !HAS_STRACE,
+    fn: () => makesNoRefusedCall(isSecure),
+  });
+}
+
+async function makesNoRefusedCall(isSecure: boolean): Promise<void> {
+  using site = newSite();
+  using certificates = new TestCertificates();
+  const renew = () => {
+    const { cert, key } = certificates.make({ names: ["localhost"], from: -1 });
+    site.write("tls.crt", cert);
+    site.write("tls.key", key);
+  };
+  if (isSecure) {
+    renew();
+    const settings = {
+      ...JSON.parse(Deno.readTextFileSync(site.path("epollet.json"))),
+      tls: { cert: site.path("tls.crt"), key: site.path("tls.key") },
+    };
+    site.write("epollet.json", JSON.stringify(settings));
+  }
+  const served = async (port: number) =>
+    isSecure
+      ? curl("--cacert", site.path("tls.crt"), `https://localhost:${port}/`)
+      : (await exchange(port, get("/"))).text;
+  const environmentOfOne = { ...environment(), EPOLLET_WORKERS: "1" };
+  const variables = Object.entries(environmentOfOne).map(([name, value]) => `${name}=${value}`);
+  const allowed = allowedCalls();
+  assert(allowed.delete(PROOF));
+  // strace stops the program only at forbidden calls, and records these.
+  const others = `trace=!${Array.from(allowed, (name) => `?${name}`).join(",")}`;
+  const trace = [
+    "strace",
+    "-f",
+    "-y",
+    "-qq",
+    "--seccomp-bpf",
+    "--signal=none",
+    "-e",
+    others,
+    "-o",
+    site.path("trace"),
+  ];
+  const command = [...trace, "env", ...variables, ...programCommand([])];
+  const tracer = await Program.startCommand(command, site.root);
+  let main = childrenOf(tracer.pid)[0]!;
+  try {
+    assertEquals(await served(tracer.port), "hello");
+    if (isSecure) {
+      renew();
+      await tracer.warned(/Certificates renewed/);
+    }
+    Deno.kill(main, "SIGUSR1");
+    Deno.kill(main, "SIGHUP");
+    await tracer.printed(/Settings read again/);
+    const workers = childrenOf(main);
+    Deno.kill(main, "SIGUSR2");
+    main = await newChildOf(main, workers); // soon the new process is the only one of the two
+    await tracer.printed(/Settings read again[^]*Admin at/);
+    assertEquals(await served(tracer.port), "hello");
+    Deno.kill(main, "SIGTERM");
+    await tracer.finish(); // when no process is left
+  } finally {
+    for (const pid of [tracer.pid, main]) endTree(pid);
+  }
+  const lines = Deno.readTextFileSync(site.path("trace")).split("\n").filter((line) =>
+    !OF_THE_CACHE.test(line)
+  );
+  const used = new Set(lines.map((line) => /^\d+ +(\w+)\(/.exec(line)?.[1] ?? PROOF));
+  assertEquals([...used], [PROOF]);
+  assertMatch(lines.join("\n"), new RegExp(`^\\d+ +${PROOF}\\(`, "m"));
+}
 
 /** Returns the calls that `SystemCallFilter=` allows, by the sets that systemd knows. */
 function allowedCalls(): Set<string> {

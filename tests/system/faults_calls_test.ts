@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { WAITING } from "../faults/errnos.ts";
 import { LocalTarget } from "../faults/local_target.ts";
-import { manyAtOnce, unnoticedRounds } from "../faults/plan.ts";
+import { manyAtOnce, SECURE_CALLS, unnoticedRounds } from "../faults/plan.ts";
 import { mustSkip } from "../faults/strace.ts";
 import { Target } from "../faults/target.ts";
 import { IS_EMULATED } from "../support/program.ts";
@@ -38,10 +38,27 @@ Deno.test("the program survives every error of every system call that it makes, 
   await assertEndsWell(level);
 });
 
+Deno.test("the program survives every error of every system call that it makes for TLS, and so do the other clients", async () => {
+  if (IS_EMULATED || mustSkip("system calls for TLS were not made to fail")) return await inProcess(true);
+  await using edge = await Target.start([], true);
+  await using level = await Target.start(["--poller", "epoll-level"], true);
+  let injected = 0;
+  const random = new Random();
+  console.log(`seed ${SEED}`);
+  for (const { poller, faults } of manyAtOnce(SECURE_CALLS)) {
+    if (faults.length < 4 && !random.oneIn(4)) continue; // receiving and sending have more errors than the others
+    injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
+  }
+  assert(injected > 25, `only ${injected} calls failed`);
+  await assertEndsWell(edge);
+  await assertEndsWell(level);
+});
+
 /** Runs the faults without strace. */
-async function inProcess(): Promise<void> {
-  await using target = await LocalTarget.start("epoll-level"); // a false EAGAIN does not make it wait for ever
-  for (const { faults } of manyAtOnce()) await target.suffer(faults);
+async function inProcess(isSecure = false): Promise<void> {
+  // A false EAGAIN does not make it wait for ever.
+  await using target = await LocalTarget.start("epoll-level", isSecure);
+  for (const { faults } of manyAtOnce(isSecure ? SECURE_CALLS : null)) await target.suffer(faults);
 }
 
 Deno.test("the program survives every error of the wait that runs on another thread", async () => {
@@ -60,10 +77,12 @@ for (const { poller, faults } of unnoticedRounds()) {
   const what = isInterrupted
     ? "EINTR"
     : `an error of ${[...new Set(faults.map(({ call }) => call))].join(", ")}`;
-  Deno.test(`${poller}: no client notices ${what}`, async () => {
-    await using target = await LocalTarget.start(poller);
-    const { injected, noticed } = await target.suffer(faults);
-    assert(injected >= 4, `only ${injected} calls failed`);
-    assertEquals([noticed, target.errors], [[], []]);
-  });
+  for (const isSecure of poller.startsWith("epoll") ? [false, true] : [false]) {
+    Deno.test(`${poller}${isSecure ? ", TLS" : ""}: no client notices ${what}`, async () => {
+      await using target = await LocalTarget.start(poller, isSecure);
+      const { injected, noticed } = await target.suffer(faults);
+      assert(injected >= 4, `only ${injected} calls failed`);
+      assertEquals([noticed, target.errors], [[], []]);
+    });
+  }
 }

@@ -5,42 +5,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import {
-  EAGAIN,
-  ECONNRESET,
-  EHOSTUNREACH,
-  EINTR,
-  EIO,
-  ENOBUFS,
-  ENOMEM,
-  EPIPE,
-  errnoName,
-  ETIMEDOUT,
-} from "../../ffi/libc/errno.ts";
+import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { type Scenario, SCENARIOS, type Stage } from "../faults/scenarios.ts";
+import { FATAL, FURTHER_CALLS_MAX, HARMLESS, tamper } from "../faults/walk.ts";
 import { calm } from "../support/exchanges.ts";
 import type { ScriptedSocket } from "../support/scripted.ts";
-
-/** After these errors the call is repeated. */
-const HARMLESS = [EINTR, EAGAIN];
-const FATAL = [ECONNRESET, EPIPE, ENOBUFS, ENOMEM, EIO, ETIMEDOUT, EHOSTUNREACH];
-
-/** The most calls that a fault may add. */
-const FURTHER_CALLS_MAX = 40;
-
-const CALLS = ["recv", "peek", "recvUrgent", "send", "sendfile", "shutdownWrite"] as const;
-
-/** Counts the calls on `socket`, and makes call number `when` fail. */
-function tamper(socket: ScriptedSocket, when: number, errno: number): { calls: number } {
-  const counter = { calls: 0 };
-  const table = socket as unknown as Record<string, (...args: unknown[]) => number>;
-  for (const name of CALLS) {
-    const real = table[name]!.bind(socket);
-    table[name] = (...args) => ++counter.calls === when ? -errno : real(...args);
-  }
-  return counter;
-}
 
 interface Result {
   readonly text: string;

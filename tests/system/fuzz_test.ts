@@ -31,6 +31,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   config: 800,
   connections: 256,
   handlers: 256,
+  handshakes: 512,
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -47,6 +48,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   connections: "real traffic, changed and cut at random, gets the answers that it has to get, and no other",
   handlers:
     "requests with bodies, cut at random, get what handlers of every kind say to them, and nothing else",
+  handshakes: "real handshakes of TLS, changed at random, are completed, or end by an alert that says why",
 };
 
 /** Runs `body`, and releases the resources of the target. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { countHandshakes } from "../soak/counted.ts";
 import { SEED } from "../support/random.ts";
 import { soak, type SoakOptions, type SoakResult } from "../soak/soak.ts";
 
@@ -40,5 +41,14 @@ Deno.test("a thousand connections, most with one request, that end in every way,
   const { byBehaviour } = await soaked({ count: 1000, countsConnections: true });
   for (const behaviour of ["half-closed", "left in an answer", "left in a request", "refused"]) {
     assert(byBehaviour.has(behaviour), `no client was ${behaviour}`);
+  }
+});
+
+Deno.test("thousands of TLS handshakes, some of them aborted, leave no descriptor open, and no memory allocated", async () => {
+  const { resumed, complete, memory, descriptors } = await countHandshakes(1500, 3500);
+  assert(complete > 2000 && resumed > 900, `${complete}, ${resumed}`);
+  assertEquals(descriptors, 0, `EPOLLET_SEED=${SEED}`);
+  for (const [what, bytes] of Object.entries(memory)) { // about 10 and 60, because code is still being compiled
+    assert(bytes < 120, `EPOLLET_SEED=${SEED}: ${bytes.toFixed(0)} bytes of ${what} stay for each handshake`);
   }
 });

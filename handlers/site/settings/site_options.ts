@@ -45,7 +45,8 @@ export interface SiteOptions {
 export type Trace = (what: string, detail: string) => void;
 
 /** The warning where links cannot be followed safely. */
-export const NO_OPENAT2_WARNING: string = `This kernel has no openat2(2): ${NO_LINKS}`;
+export const NO_OPENAT2_WARNING: string =
+  `openat2(2) is missing (before Linux 5.6, or refused by a filter of system calls): ${NO_LINKS}`;
 
 const BYTES: Kind = {
   expected: "a number of bytes",

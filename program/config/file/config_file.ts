@@ -10,7 +10,7 @@ import { closestString } from "@std/text";
 import type { z } from "zod";
 import { SHOWN_KEYS_MAX, UsageError } from "../../../server/usage_error.ts";
 import { fromFile } from "../settings/kinds.ts";
-import type { Setting } from "../settings/setting.ts";
+import { OBJECTS, type Setting } from "../settings/setting.ts";
 import type { FileChoices } from "../settings/settings.ts";
 import { SETTINGS, SITE_SETTINGS } from "../settings/table.ts";
 import { JsonPlaces } from "./json_places.ts";
@@ -25,6 +25,8 @@ const PROGRAM_SETTINGS = SETTINGS.filter(({ scope }) => scope === "program" || s
  * than the site below the file's directory, and is ignored there.
  */
 const COUNTING = ["$schema", "hosts", ...SITE_SETTINGS.map(({ key }) => key)];
+
+const KEYS = new Set(SETTINGS.map(({ key }) => key));
 
 /** Characters of a wrong value that a message shows. */
 const SHOWN_CHARACTERS_MAX = 60;
@@ -47,7 +49,8 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
   );
   const sites = Object.entries(written["hosts"] ?? {});
   const hosts = sites.map(([name, own]) => [name.toLowerCase(), valuesOf(SITE_SETTINGS, own, path)] as const);
-  const lineOf = ([key, name, ...rest]: Path): number => {
+  const lineOf = ([first, ...others]: Path): number => {
+    const [key, name, ...rest] = [...String(first).split("."), ...others];
     const asWritten = key === "hosts"
       ? sites.find(([written]) => written.toLowerCase() === name)?.[0]
       : undefined;
@@ -67,9 +70,9 @@ export function parseConfig(path: string, text: string, isNamed: boolean = true)
 
 /** The values of the settings that are in an object of the file at `path`. */
 function valuesOf(settings: readonly Setting[], written: Written, path: string): object {
-  const there = settings.filter(({ key }) => written[key] !== undefined);
+  const there = settings.filter(({ key }) => at(written, key.split(".")) !== undefined);
   return Object.fromEntries(there.map(({ key, property, kind }) => {
-    const value = fromFile(kind, written[key]);
+    const value = fromFile(kind, at(written, key.split(".")));
     return [property, kind.mapPaths?.(value, (relative) => relativeTo(path, relative)) ?? value];
   }));
 }
@@ -125,8 +128,9 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
     case "unrecognized_keys": {
       const [key] = issue.keys as [string];
       const where = path.length === 0 ? "" : ` in ${formatPath(path)}`;
-      if (path.length === 2 && path[0] === "hosts" && Object.hasOwn(configSchema.shape, key)) {
-        const message = `Unknown key ${JSON.stringify(key)}${where}: it belongs to the top level`;
+      const belongs = placeOfKey(key, path);
+      if (belongs !== null) {
+        const message = `Unknown key ${JSON.stringify(key)}${where}: it belongs ${belongs}`;
         return { message, at: [...path, key] };
       }
       const closest = closestString(key, issue.message.split(" "));
@@ -149,6 +153,14 @@ function describe(issue: z.core.$ZodIssue, outer: Path, root: unknown): Mistake 
     default:
       return { message: bad(path, root, issue.message), at: path };
   }
+}
+
+/** Returns where a key belongs that is unknown at `path`; null if it is unknown there, too. */
+function placeOfKey(key: string, path: Path): string | null {
+  const isInner = path.length === 1 || (path.length === 2 && path[0] === "hosts");
+  if (isInner && Object.hasOwn(configSchema.shape, key)) return "to the top level";
+  const object = path.length === 0 && Object.keys(OBJECTS).find((name) => KEYS.has(`${name}.${key}`));
+  return object ? `into "${object}"` : null;
 }
 
 function isWrongType(issue: z.core.$ZodIssue): boolean {

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import type { JsonForm } from "../settings/kinds.ts";
-import { helpOf, type Setting } from "../settings/setting.ts";
+import { helpOf, nest, OBJECTS, type Setting } from "../settings/setting.ts";
 import { SETTINGS, SITE_SETTINGS } from "../settings/table.ts";
 import { judge, object, OWN_SCHEMAS, text } from "./rule_schemas.ts";
 
@@ -41,7 +41,19 @@ function schemaOf(setting: Setting): z.ZodType {
 }
 
 function keysOf(settings: readonly Setting[]): Record<string, z.ZodType> {
-  return Object.fromEntries(settings.map((setting) => [setting.key, schemaOf(setting)]));
+  const schemas = settings.map((setting) => [setting.key, schemaOf(setting)] as const);
+  return Object.fromEntries(
+    Object.entries(nest(schemas)).map((
+      [name, own],
+    ) => [name, own instanceof z.ZodType ? own : inner(name, own)]),
+  );
+}
+
+/** The schema of an object in which settings are that belong together. */
+function inner(name: string, own: unknown): z.ZodType {
+  const shape = own as Record<string, z.ZodType>;
+  return object(shape, `an object with ${Object.keys(shape).join(", ")}`).optional()
+    .meta({ description: OBJECTS[name]! });
 }
 
 const siteSchema = object(keysOf(SITE_SETTINGS), "an object with the settings of a site");

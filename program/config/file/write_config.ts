@@ -6,7 +6,7 @@
  * @module
  */
 import type { SiteSettings } from "../../../handlers/site/settings/site_settings.ts";
-import type { Setting } from "../settings/setting.ts";
+import { nest, OBJECTS, type Setting } from "../settings/setting.ts";
 import type { CommandLine } from "../settings/settings.ts";
 import { SETTINGS, SITE_SETTINGS } from "../settings/table.ts";
 
@@ -19,7 +19,7 @@ export function writtenConfig(command: CommandLine, directory: string): [key: st
     const own = Array.from(hosts, ([name, own]) => [name, differences(own, site, directory)]);
     return [setting.key, Object.fromEntries(own)];
   });
-  return entries.filter(([, value]) => value !== undefined && value !== null);
+  return Object.entries(nest(entries.filter(([, value]) => value !== undefined && value !== null)));
 }
 
 /** The list of all addresses in place of a port and an address, which beside it would be one more. */
@@ -51,15 +51,21 @@ function absolute(path: string, directory: string): string {
   return `/${whole.split("/").filter((name) => name !== "" && name !== ".").join("/")}`;
 }
 
-/** The text of the file. `noteOf` returns a comment for each key; null for JSON without comments. */
+/** The text of the file. `noteOf` returns a comment for each setting, such as `tls.cert`; null for JSON without comments. */
 export function configText(
   entries: readonly (readonly [key: string, value: unknown])[],
   noteOf: ((key: string) => string) | null,
 ): string {
   const lines = entries.map(([key, value], i) => {
-    const text = `  ${JSON.stringify(key)}: ${JSON.stringify(value, null, 2).replaceAll("\n", "\n  ")}`;
-    const comma = i === entries.length - 1 ? "" : ",";
-    return noteOf === null ? text + comma : `${text}${comma} // ${noteOf(key)}`;
+    const isOuter = Object.hasOwn(OBJECTS, key);
+    const innerNote = noteOf === null ? null : (name: string) => noteOf(`${key}.${name}`);
+    const text = isOuter
+      ? configText(Object.entries(value as object), innerNote)
+      : JSON.stringify(value, null, 2);
+    const line = `  ${JSON.stringify(key)}: ${text.replaceAll("\n", "\n  ")}${
+      i === entries.length - 1 ? "" : ","
+    }`;
+    return noteOf === null || isOuter ? line : `${line} // ${noteOf(key)}`;
   });
   return `{\n${lines.join("\n")}\n}`;
 }

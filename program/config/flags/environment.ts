@@ -16,7 +16,7 @@ import { printable, UsageError } from "../../../server/usage_error.ts";
 const COMMON_PORT = "PORT";
 const ON: readonly string[] = ["1", "true", "yes", "on"];
 const OFF: readonly string[] = ["0", "false", "no", "off"];
-/** What Kubernetes sets EPOLLET_PORT to, beside a Service named epollet: an address for clients of the Service, not a port. */
+/** What Kubernetes sets EPOLLET_PORT to beside a Service named epollet, and EPOLLET_HTTPS_PORT beside epollet-https: an address for clients of the Service, not a port. */
 const SERVICE_LINK = /^(tcp|udp|sctp):\/\//;
 
 /** Reads the environment; `valueOf` returns the value of a variable. @throws {UsageError} */
@@ -49,8 +49,8 @@ function variableIn(
   const variable = variableOf(form);
   if (variable === null) return null;
   const text = valueOf(variable) ?? "";
-  if (form.name !== "port") return text === "" ? null : [variable, text];
-  if (text !== "" && !SERVICE_LINK.test(text)) return [variable, text];
+  if (text !== "" && !(form.name.endsWith("port") && SERVICE_LINK.test(text))) return [variable, text];
+  if (form.name !== "port") return null;
   const common = valueOf(COMMON_PORT) ?? "";
   return common === "" ? null : [COMMON_PORT, common];
 }

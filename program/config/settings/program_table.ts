@@ -25,7 +25,7 @@ import {
   WORKERS,
 } from "./program_kinds.ts";
 import { TLS_PROFILES } from "../../../ffi/openssl/server_context.ts";
-import { FILES, HSTS, REDIRECT } from "./tls_kinds.ts";
+import { CERTIFICATES, FILES, HSTS, HTTPS_PORT, REDIRECT } from "./tls_kinds.ts";
 import type { Entry, Heading, Merged } from "./setting.ts";
 
 /** An entry with its default, which has the type of its kind. */
@@ -80,27 +80,44 @@ export const PROGRAM_GROUPS = {
 
   TLS: {
     tlsCert: entry({
-      kind: FILES,
+      key: "tls.cert",
+      kind: CERTIFICATES,
       default: [],
       fixed: "always",
-      help: "certificate and chain (PEM) for HTTPS; repeat it for more names",
+      help:
+        "certificate and chain (PEM) for HTTPS, or DIR/ with tls.crt and tls.key; repeat it for more names",
       description:
-        "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key.",
+        "Files with certificates in PEM, each followed by its chain, relative to the directory of this file. Several are chosen by name and by type of key. A name with a slash at its end is a directory that has tls.crt and tls.key, or is empty: then there is no certificate.",
     }),
     tlsKey: entry({
+      key: "tls.key",
       kind: FILES,
       default: [],
       fixed: "always",
       help: "key of each --tls-cert, in the same order; not needed if that file contains it",
-      description: "Files with the keys of tlsCert, in the same order, unless they are in those files.",
+      description: "Files with the keys of cert, in the same order, unless they are in those files.",
     }),
     tlsProfile: entry({
+      key: "tls.profile",
       kind: oneOf("NAME", TLS_PROFILES),
       default: "intermediate",
       fixed: "always",
       help: "intermediate: TLS 1.2 and 1.3; modern: 1.3 only",
     }),
+    httpsPort: entry({
+      key: "tls.port",
+      flag: "https-port",
+      kind: HTTPS_PORT,
+      default: null,
+      fixed: "always",
+      help: "HTTPS on this port, and HTTP on the others",
+      description:
+        "A port for HTTPS beside the others, which are for HTTP unless they say https://. It is not opened if the directory of cert is empty.",
+      examples: [8443],
+    }),
     redirectHttp: entry({
+      key: "tls.redirectHttp",
+      flag: "redirect-http",
       kind: REDIRECT,
       default: null,
       fixed: "always",
@@ -109,6 +126,8 @@ export const PROGRAM_GROUPS = {
       examples: [80, "[::]:80"],
     }),
     hsts: entry({
+      key: "tls.hsts",
+      flag: "hsts",
       kind: HSTS,
       default: null,
       isForStatic: true,

@@ -34,7 +34,7 @@ export interface Entry<T> {
   readonly help: string;
   /** The default in words, or empty to show none; missing: as the kind formats it. */
   readonly otherwise?: string;
-  /** The key in the file; missing: the property. */
+  /** The key in the file, such as `port`, or `tls.cert` in the object `tls`; missing: the property. */
   readonly key?: string;
   /** The flag, without its hyphens; null for none. Missing: the key in kebab case. */
   readonly flag?: string | null;
@@ -72,9 +72,23 @@ export function settingsOf(
 ): Setting[] {
   return Object.entries(entries).map(([property, entry]) => {
     const { key = property } = entry;
-    const flag = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const flag = key.replace(".", "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     return { flag, default: Reflect.get(defaults, property), ...entry, scope, property, key };
   });
+}
+
+/** The objects of the file in which settings that belong together are, and their descriptions in the schema. */
+export const OBJECTS: Readonly<Record<string, string>> = { tls: "Certificates, keys and the use of HTTPS." };
+
+/** Returns the object that has these values at these keys: that of `tls.cert` in its object `tls`. */
+export function nest<T>(values: readonly (readonly [key: string, value: T])[]): Record<string, unknown> {
+  const nested: Record<string, unknown> = {};
+  for (const [key, value] of values) {
+    const [name, inner] = key.split(".") as [string, string?];
+    if (inner === undefined) nested[name] = value;
+    else Object.assign(nested[name] ??= {}, { [inner]: value });
+  }
+  return nested;
 }
 
 /** Returns the line of `--help`, with the default in parentheses. */

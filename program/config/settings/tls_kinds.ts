@@ -11,7 +11,7 @@ import {
 } from "../../../server/listen/address.ts";
 import { Expected } from "../../../server/usage_error.ts";
 import { type Kind, kindOf, orNone, written } from "./kinds.ts";
-import type { AdminAddress } from "./program_kinds.ts";
+import { type AdminAddress, PORT } from "./program_kinds.ts";
 
 const EXPECTED_FILE = "a file such as /etc/letsencrypt/live/example.org/fullchain.pem";
 
@@ -31,6 +31,25 @@ export const FILES: Kind<readonly string[]> = kindOf<readonly string[]>({
   toJson: (files) => files.length === 0 ? null : files,
   mapPaths: (files, map) => files.map(map),
 });
+
+const CERTIFICATE = {
+  expected: `${EXPECTED_FILE}, or a directory with a slash at its end`,
+  read: (text: string) => text.endsWith("/") && !text.includes("\0") ? withoutTilde(text) : readFile(text),
+};
+
+/** Paths of files with certificates, and of directories that may have one. */
+export const CERTIFICATES: Kind<readonly string[]> = {
+  ...FILES,
+  expected: CERTIFICATE.expected,
+  read: (text) => [CERTIFICATE.read(text)],
+  json: ["string", { items: CERTIFICATE, empty: "at least one file" }],
+  fromJson: (list: readonly string[]) => list.map(CERTIFICATE.read),
+  mapPaths: (files, map) =>
+    files.map((file) => file.endsWith("/") ? `${map(file).replace(/\/+$/, "")}/` : map(file)),
+};
+
+/** The port of HTTPS beside HTTP; null for none. */
+export const HTTPS_PORT: Kind<number | null> = orNone(PORT);
 
 const HSTS_PATTERN = /^(\d{1,9})([smhdy])?$/;
 const HSTS_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, y: 365 * 86_400 };

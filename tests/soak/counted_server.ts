@@ -1,0 +1,34 @@
+/**
+ * A server with TLS that counts its memory: for each line on standard input it collects garbage, and prints what is
+ * allocated then. So a leak of some bytes shows after some thousand handshakes. Its arguments are a certificate and a key.
+ *
+ * Source: mallinfo(3).
+ * @module
+ */
+import { HttpResponse, serve } from "../../mod.ts";
+import { GREETING } from "../fuzz/tls_talk.ts";
+
+declare const gc: () => void;
+
+const [cert = "", key = ""] = Deno.args;
+/** struct mallinfo2 has ten words; the eighth one is the number of allocated bytes. */
+const WORDS = Array<"u64">(10).fill("u64");
+const ALLOCATED = 7;
+const { symbols: libc } = Deno.dlopen("libc.so.6", {
+  mallinfo2: { parameters: [], result: { struct: WORDS } },
+});
+
+const server = serve({
+  hostname: "0.0.0.0",
+  port: 0,
+  tls: { cert, key },
+  handler: () => HttpResponse.text(GREETING),
+  onListen: ({ port }: { port: number }) => console.log(port),
+});
+for await (const _ of Deno.stdin.readable) {
+  for (let i = 0; i < 3; i++) gc();
+  const bytes = libc.mallinfo2();
+  const allocated = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(8 * ALLOCATED, true));
+  console.log(JSON.stringify({ OpenSSL: allocated, JavaScript: Deno.memoryUsage().heapUsed }));
+}
+await server.shutdown();
