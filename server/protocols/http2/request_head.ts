@@ -127,7 +127,9 @@ export class RequestHead implements FieldReceiver {
     const number = PSEUDO.findIndex((name) =>
       name.length === nameEnd - nameStart && isName(bytes, nameStart, name) && bytes[nameStart + 1]! >= 0x61
     );
-    if (this.#isTrailer || this.#hasFields || number < 0 || this.#pseudo[number * 2]! >= 0) return this.#refuse();
+    if (this.#isTrailer || this.#hasFields || number < 0 || this.#pseudo[number * 2]! >= 0) {
+      return this.#refuse();
+    }
     const start = this.#valuesEnd;
     this.#values.set(bytes.subarray(valueStart, valueEnd), start);
     this.#valuesEnd += valueEnd - valueStart;
@@ -148,8 +150,8 @@ export class RequestHead implements FieldReceiver {
   finish(hasEnded: boolean): number {
     const request = this.#request!;
     if (this.#isMalformed) return MALFORMED;
-    const [method, methodEnd, scheme, schemeEnd, authority, authorityEnd, path, pathEnd] = this.#pseudo as unknown as
-      [number, number, number, number, number, number, number, number];
+    const [method, methodEnd, scheme, schemeEnd, authority, authorityEnd, path, pathEnd] = this
+      .#pseudo as unknown as [number, number, number, number, number, number, number, number];
     if (this.#isTooLarge) return -431;
     if (method < 0 || methodEnd === method) return MALFORMED;
     const values = this.#values;
@@ -163,8 +165,9 @@ export class RequestHead implements FieldReceiver {
     if (pathEnd - path > TARGET_BYTES_MAX) return -414;
     if (authority >= 0 && !this.#placeHost(request, authority, authorityEnd)) return MALFORMED;
     this.#writeLine(request, method, methodEnd, path, pathEnd, authority >= 0 ? authority : -1, authorityEnd);
-    const target = parseTarget(this.bytes, this.start + methodEnd - method + 1, this.#fieldsStart, request);
-    if (target <= 0) return target === -414 ? -414 : MALFORMED;
+    const targetStart = this.start + methodEnd - method + 1;
+    const behind = parseTarget(this.bytes, targetStart, this.#fieldsStart, request);
+    if (behind !== targetStart + pathEnd - path + 1) return MALFORMED; // a character that no target has
     this.bytes[this.end] = CR;
     this.bytes[this.end + 1] = LF;
     this.end += 2;
@@ -193,7 +196,8 @@ export class RequestHead implements FieldReceiver {
       request.fieldCount--;
       return true;
     }
-    return framing.take(HOST_NAME, 0, 4, 0, 0, request) !== FRAMING_INVALID && isAuthority(values, authority, authorityEnd, false);
+    return framing.take(HOST_NAME, 0, 4, 0, 0, request) !== FRAMING_INVALID &&
+      isAuthority(values, authority, authorityEnd, false);
   }
 
   /** Writes the request line and Host up to where the fields begin. */
@@ -246,7 +250,9 @@ function write(bytes: Uint8Array, at: number, text: string): number {
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return "GET";
+  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
+    return "GET";
+  }
   return String.fromCharCode(...bytes.subarray(start, end));
 }
 
