@@ -14,6 +14,7 @@ import type { HttpResponse } from "../http/response.ts";
 import type { Tls } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
+import type { Connection } from "./connection.ts";
 
 /** The objects that all connections of a server share. */
 export interface ConnectionContext {
@@ -48,6 +49,8 @@ export interface ConnectionContext {
    * `serverName`; null without TLS.
    */
   isMisdirected(request: HttpRequest, serverName: string | null): boolean;
+  /** Makes a connection speak HTTP/2, whose client has begun to do so. */
+  beginHttp2(connection: Connection): void;
   /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
   /** Reports that a client was rejected for lack of room. `reason` completes the message. */

@@ -82,6 +82,11 @@ export class Http1Form {
     this.#endHead(DEFAULT_KEEP_ALIVE);
   }
 
+  /** True if the server writes the date. */
+  get hasOwnDate(): boolean {
+    return this.#dateOffset >= 0;
+  }
+
   /** Writes the date and the fields for a persistent connection into the head, unless they are there already. */
   stamp(clock: HttpClock, keepAlive: Bytes = DEFAULT_KEEP_ALIVE): void {
     if (this.#keepAlive !== keepAlive) this.#persist(keepAlive);

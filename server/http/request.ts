@@ -80,6 +80,18 @@ export class HttpRequest {
     this.queryEnd -= start;
   }
 
+  /** Moves the head `buffer[start, end)` to a buffer of its own. */
+  detach(start: number, end: number): void {
+    this.buffer = this.buffer.slice(start, end);
+    for (let i = 0; i < this.fieldCount * 4; i++) this.fields[i]! -= start;
+    this.lineStart -= start;
+    this.lineEnd -= start;
+    this.pathStart -= start;
+    this.pathEnd -= start;
+    this.queryStart -= start;
+    this.queryEnd -= start;
+  }
+
   /** Takes all values of `other`, except for the offsets of its fields. */
   protected resemble(other: HttpRequest): void {
     this.headLength = other.headLength;

@@ -13,6 +13,17 @@ import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { type RequestTaker, Responder } from "./responder.ts";
 
+/** The result of reading what begins with the request line of another version. */
+const NOT_HTTP1 = -505;
+/** The beginning of the preface of HTTP/2 (RFC 9113 §3.4), which is such a line. */
+const PREFACE = "PRI * HTTP/2.0\r\n";
+
+function isPreface({ bytes, start, end }: { bytes: Uint8Array; start: number; end: number }): boolean {
+  if (end - start < PREFACE.length) return false;
+  for (let i = 0; i < PREFACE.length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
+  return true;
+}
+
 /** HTTP/1 on one connection. */
 export class Http1 implements Protocol {
   readonly #connection: Connection;
@@ -159,7 +170,9 @@ export class Http1 implements Protocol {
       } else if (found === Read.REQUEST) {
         this.#handle(buffers.request);
       } else if (found === Read.HEAD) this.#startBody(buffers.request);
-      else responder.reject(-found, buffers.request);
+      else if (found === NOT_HTTP1 && this.#taker === null && isPreface(input)) {
+        return connection.context.beginHttp2(connection);
+      } else responder.reject(-found, buffers.request);
     }
   }
 

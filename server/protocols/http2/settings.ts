@@ -57,7 +57,9 @@ export class PeerSettings {
 }
 
 /** Returns the payload of a SETTINGS frame. */
-export function settingsPayload(settings: readonly (readonly [id: number, value: number])[]): Uint8Array<ArrayBuffer> {
+export function settingsPayload(
+  settings: readonly (readonly [id: number, value: number])[],
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(settings.length * SETTING_BYTES);
   settings.forEach(([id, value], i) => {
     bytes[i * SETTING_BYTES] = id >>> 8;

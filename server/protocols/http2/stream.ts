@@ -1,0 +1,194 @@
+/**
+ * One stream of HTTP/2 that outlives a turn: a request whose body arrives, whose handler is at work, or whose response
+ * waits for its windows or the socket.
+ *
+ * Source: RFC 9113 §5.1 and §5.2.
+ * @module
+ */
+import { readAt } from "../../../ffi/file/file.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { Carrier } from "../../exchange/carrier.ts";
+import { Exchange } from "../../exchange/exchange.ts";
+import { FileBody } from "../../http/file_body.ts";
+import type { HttpRequest } from "../../http/request.ts";
+import { HttpResponse } from "../../http/response.ts";
+import { ErrorCode } from "./errors.ts";
+import { Window } from "./window.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The connection of a stream. */
+export interface StreamOwner {
+  readonly connection: Connection;
+  /** Sends the head of a response. */
+  sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
+  /** Sends data of the stream as soon as that is possible. */
+  wantToSend(stream: Stream): void;
+  /** Ends the stream by an error. */
+  resetStream(stream: Stream, code: ErrorCode): void;
+  /** Lets the client send more of the stream's body. */
+  wantBody(stream: Stream): void;
+}
+
+/** A stream. */
+export class Stream implements Carrier<Exchange> {
+  readonly id: number;
+  readonly exchange: Exchange;
+  /** How much the client accepts. */
+  readonly window: Window;
+  /** How many bytes of the body the client may still send. */
+  receiveWindow: number;
+  /** Bytes of the request's body that have arrived. */
+  receivedBytes = 0;
+  /** What the window is to be widened by, once the reader has room. */
+  unreturnedBytes = 0;
+  /** The client sends nothing more. */
+  hasClientEnded = false;
+  /** The end of the response is written, or the stream was reset. */
+  isOver = false;
+  /** The response. */
+  status = 0;
+  /** Bytes of the body that were written. */
+  sentBytes = 0;
+  readonly #owner: StreamOwner;
+  /** What waits to be written. */
+  #pieces: Bytes[] = [];
+  #file: FileBody | null = null;
+  #fileOffset = 0;
+  #fileLeft = 0;
+  /** Nothing follows what waits. */
+  #isComplete = false;
+
+  constructor(owner: StreamOwner, id: number, sendWindowBytes: number, receiveWindowBytes: number) {
+    this.#owner = owner;
+    this.id = id;
+    this.window = new Window(sendWindowBytes);
+    this.receiveWindow = receiveWindowBytes;
+    this.exchange = new Exchange(this);
+  }
+
+  get request(): HttpRequest {
+    return this.exchange.request!;
+  }
+
+  /** True if there is data, or an end, that may be written now. */
+  get isReady(): boolean {
+    if (this.isOver || this.status === 0) return false;
+    return this.#hasData ? this.window.bytes > 0 : this.#isComplete;
+  }
+
+  get #hasData(): boolean {
+    return this.#pieces.length > 0 || this.#fileLeft > 0;
+  }
+
+  // Carrier
+
+  get connection(): Connection {
+    return this.#owner.connection;
+  }
+
+  get isBlocked(): boolean {
+    return this.#hasData;
+  }
+
+  get mayHaveLeft(): boolean {
+    return this.connection.input.isEnded;
+  }
+
+  respond(_exchange: Exchange, response: HttpResponse): void {
+    const { stream, status } = response;
+    const form = HttpResponse.http1(response);
+    const isHead = this.request.method === "HEAD";
+    const { tail } = form;
+    this.status = status;
+    if (isHead || (stream === null && tail === null && form.bytes.length === form.headLength)) {
+      if (tail instanceof FileBody) tail.close();
+      else if (isHead) response.discard();
+      this.#owner.sendHead(this, response, true);
+      return this.exchange.end();
+    }
+    this.#owner.sendHead(this, response, false);
+    if (stream !== null) return;
+    if (tail instanceof FileBody) this.#sendFile(tail);
+    else this.#pieces.push(tail instanceof Uint8Array ? tail : form.bytes.subarray(form.headLength));
+    this.#isComplete = true;
+    this.exchange.end();
+    this.#owner.wantToSend(this);
+  }
+
+  #sendFile(file: FileBody): void {
+    this.#file = file;
+    this.#fileOffset = file.offset;
+    this.#fileLeft = file.length;
+  }
+
+  write(_exchange: Exchange, piece: Bytes): void {
+    this.#pieces.push(piece);
+    this.#owner.wantToSend(this);
+  }
+
+  finish(_exchange: Exchange): void {
+    this.#isComplete = true;
+    this.exchange.end();
+    this.#owner.wantToSend(this);
+  }
+
+  reset(): void {
+    this.#owner.resetStream(this, this.status === 0 ? ErrorCode.CANCEL : ErrorCode.INTERNAL_ERROR);
+  }
+
+  wantBody(): void {
+    this.#owner.wantBody(this);
+  }
+
+  // Writing
+
+  /**
+   * Writes the next data to `out[at, at + room)`, as far as the window allows. Returns how many bytes, or −errno for a file that
+   * cannot be read or has changed.
+   */
+  take(out: Bytes, at: number, room: number): number {
+    let count = Math.min(room, this.window.bytes);
+    if (this.#fileLeft > 0) {
+      const file = this.#file!;
+      if (!file.isIntact) return -1;
+      count = readAt(file.fd, out.subarray(at, at + Math.min(count, this.#fileLeft)), this.#fileOffset);
+      if (count <= 0) return -1;
+      this.#fileOffset += count;
+      this.#fileLeft -= count;
+      if (this.#fileLeft === 0) this.#closeFile();
+    } else {
+      let written = 0;
+      while (written < count && this.#pieces.length > 0) {
+        const piece = this.#pieces[0]!;
+        const part = Math.min(piece.length, count - written);
+        out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
+        if (part === piece.length) this.#pieces.shift();
+        else this.#pieces[0] = piece.subarray(part);
+        written += part;
+      }
+      count = written;
+    }
+    this.window.bytes -= count;
+    this.sentBytes += count;
+    return count;
+  }
+
+  /** True if everything is written, and nothing follows. */
+  get isWritten(): boolean {
+    return this.#isComplete && !this.#hasData;
+  }
+
+  #closeFile(): void {
+    this.#file?.close();
+    this.#file = null;
+  }
+
+  /** Drops what waits. */
+  discard(): void {
+    this.isOver = true;
+    this.#pieces = [];
+    this.#fileLeft = 0;
+    this.#closeFile();
+  }
+}
