@@ -13,6 +13,7 @@ import {
   onKernel,
   TLS12,
   TLS13,
+  untilByKernel,
   withFile,
 } from "../support/kernel_tls.ts";
 import { noise } from "../support/random.ts";
@@ -48,7 +49,7 @@ onAll("a client that ends its half gets the whole file, and close_notify", async
         const raw = await RawClient.connect(port, 16_384);
         using client = TlsClient.on(raw, { version });
         assertEquals(await client.untilReady(() => client.handshake()), 0);
-        await Download.check(client, 0, 600_000); // the kernel writes from here on
+        await untilByKernel(client);
         const download = new Download(3, LARGE);
         await client.send(download.request);
         await sleep(20);
@@ -67,7 +68,7 @@ onAll("an idle connection ends by close_notify and FIN after its time", async (p
       const raw = await RawClient.connect(port);
       using client = TlsClient.on(raw, { version });
       assertEquals(await client.untilReady(() => client.handshake()), 0);
-      await Download.check(client, 0, LARGE);
+      await untilByKernel(client);
       assertEquals((await client.receive()).status, 0);
       assertEquals(await raw.end(), 0, "FIN, not a reset");
     }
@@ -80,7 +81,7 @@ onAll("a client that leaves in the middle leaves nothing behind", async (poller)
       const raw = await RawClient.connect(port, 16_384);
       using client = TlsClient.on(raw, { version: TLS13 });
       assertEquals(await client.untilReady(() => client.handshake()), 0);
-      await Download.check(client, 0, 600_000);
+      await untilByKernel(client);
       await client.send(new Download(0, LARGE).request);
       await client.receive(() => true);
       if (way === "reset") raw.reset();
@@ -95,7 +96,7 @@ onKernel("a client that sends what is no record is told so by an alert", async (
   await withFile(async ({ port }) => {
     for (const version of [TLS12, TLS13]) {
       using client = await TlsClient.connect(port, { version });
-      await Download.check(client, 0, LARGE);
+      await untilByKernel(client);
       await client.client.send(Uint8Array.of(23, 3, 3, 0, 30, ...noise(30, 1)));
       assert((await client.receive()).status < 0);
       assertMatch(client.failure, /alert bad record mac/i);
@@ -108,7 +109,7 @@ onKernel("a client that takes nothing is cut off by the bytes that it acknowledg
     const raw = await RawClient.connect(port, 4096);
     using client = TlsClient.on(raw, { version: TLS13 });
     assertEquals(await client.untilReady(() => client.handshake()), 0);
-    await Download.check(client, 0, 600_000);
+    await untilByKernel(client);
     await client.send(new Download(0, FILE_BYTES).request);
     await eventually(() => server.snapshot().states["writing"] === 1, "it is sent to");
     await eventually(() => server.snapshot().states["writing"] === 0, "it is cut off");

@@ -9,6 +9,7 @@ import { eventfdClear, eventfdSignal, isOpen } from "../../ffi/libc/multiplexers
 import { close, recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { Epoll } from "../../ffi/select/select.ts";
 import { Descriptors, openDescriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
+import { awaited } from "../support/waiting.ts";
 import { signalThisThread } from "../support/signal.ts";
 
 const { EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP, EPOLLET, EPOLLONESHOT } = C;
@@ -219,7 +220,7 @@ Deno.test("Epoll: a signal does not end a wait", async () => {
     assertEquals(epoll.poll(0.6), []);
     assert(performance.now() - startMs >= 600);
     await child.status;
-    await heard.promise;
+    await awaited(heard.promise, "the signal");
   } finally {
     Deno.removeSignalListener("SIGUSR1", heard.resolve);
   }

@@ -9,6 +9,7 @@ import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { Poll } from "../../ffi/select/select.ts";
 import { Descriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
+import { awaited } from "../support/waiting.ts";
 import { signalThisThread } from "../support/signal.ts";
 
 const { POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP } = C;
@@ -175,7 +176,7 @@ Deno.test("Poll: a signal does not end a wait", async () => {
     assertEquals(poll.poll(600), []);
     assert(performance.now() - startMs >= 600);
     await child.status;
-    await heard.promise;
+    await awaited(heard.promise, "the signal");
   } finally {
     Deno.removeSignalListener("SIGUSR1", heard.resolve);
   }

@@ -8,6 +8,7 @@ import { eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
 import { recvUrgent } from "../../ffi/socket/socket.ts";
 import { Epoll, type HasFileno, select } from "../../ffi/select/select.ts";
 import { Descriptors, fill, read, sendUrgent, until, write } from "../support/descriptors.ts";
+import { awaited } from "../support/waiting.ts";
 import { signalThisThread } from "../support/signal.ts";
 
 Deno.test("select: readable, writable and exceptional descriptors are distinguished", () => {
@@ -153,7 +154,7 @@ Deno.test("select: a signal does not end a wait", async () => {
     assertEquals(select([], [], [], 0.6), [[], [], []]);
     assert(performance.now() - startMs >= 600);
     await child.status;
-    await heard.promise;
+    await awaited(heard.promise, "the signal");
   } finally {
     Deno.removeSignalListener("SIGUSR1", heard.resolve);
   }

@@ -102,6 +102,14 @@ export function isByKernel({ client: { port } }: TlsClient): boolean {
   return portsByKernel().includes(port);
 }
 
+/** Downloads until the kernel encrypts for `client`. On a busy machine a pause may have begun another burst. */
+export async function untilByKernel(client: TlsClient): Promise<void> {
+  for (let attempt = 0; attempt < 10 && !isByKernel(client); attempt++) {
+    await Download.check(client, 0, LARGE);
+  }
+  assert(isByKernel(client), "the kernel does not encrypt");
+}
+
 /** The length of a part that takes several turns. */
 export const LARGE = 3_000_001;
 /** The versions of TLS, by number. */
