@@ -121,7 +121,14 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   #begin(connection: Connection, scheme: Scheme, http?: Protocol): void {
     if (scheme === "redirect") redirect(connection, this.#context);
     else if (scheme === "http") this.#serve(connection);
-    else beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) => this.#serve(secured, http));
+    else {beginTls(connection, this.#context.tls!, this.#speaksHttp, (secured) =>
+        this.#secured(secured, http));}
+  }
+
+  #secured(connection: Connection, http?: Protocol): void {
+    const isHttp2 = this.#context.tls!.sessionOf(connection.fd)!.protocol === "h2";
+    if (isHttp2) this.#context.beginHttp2(connection);
+    else this.#serve(connection, http);
   }
 
   /** Serves a client whose PROXY header and TLS handshake, if any, are complete. */

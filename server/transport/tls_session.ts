@@ -12,6 +12,11 @@ const HOST_NAME = 0;
 /** The version of TLS in words, by its number. */
 const VERSIONS: ReadonlyMap<number, string> = new Map([[0x0303, "TLSv1.2"], [0x0304, "TLSv1.3"]]);
 
+/** `const unsigned char *` and `unsigned int`, which V8 does not move. */
+const alpnWords = new BigUint64Array(16);
+const alpnPointer = new Uint8Array(alpnWords.buffer, 0, 8);
+const alpnLength = new Uint8Array(alpnWords.buffer, 8, 8);
+
 /** An SSL of OpenSSL's, and what waits for its socket. */
 export class TlsSession {
   readonly fd: number;
@@ -76,6 +81,15 @@ export class TlsSession {
   /** Returns the version of TLS, such as `TLSv1.3`. */
   get version(): string {
     return VERSIONS.get(ssl.SSL_version(this.pointer)) ?? "unknown";
+  }
+
+  /** Returns the protocol that ALPN has chosen; "" if the client has offered none. */
+  get protocol(): string {
+    ssl.SSL_get0_alpn_selected(this.pointer, alpnPointer, alpnLength);
+    const address = Deno.UnsafePointer.create(alpnWords[0]!);
+    const length = Number(alpnWords[1]!) & 0xff;
+    if (address === null) return "";
+    return String.fromCharCode(...new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(address, length)));
   }
 
   /** True if the handshake has resumed an earlier session. */

@@ -531,18 +531,16 @@ export class Http2 implements Protocol, StreamOwner {
   /** Answers a request that has no object: at once, if the windows allow it. */
   #answer(id: number, request: HttpRequest, response: HttpResponse, hasEnded: boolean): void {
     const { connection: { fd, context } } = this;
-    const sent = sendable(response, request, context);
-    const form = HttpResponse.http1(sent);
-    const bodyLength = form.bytes.length - form.headLength;
-    const isHead = request.method === "HEAD";
-    const fits = form.tail === null && bodyLength <= FRAME_BYTES_MAX && bodyLength <= this.#window.bytes &&
-      bodyLength <= this.#settings.initialWindowBytes && !this.connection.isBlocked;
-    if (!fits || !hasEnded) {
+    if (!hasEnded || this.connection.isBlocked || !this.#fits(response)) {
       const stream = this.#open(id);
       stream.hasClientEnded = hasEnded;
       this.#outlive(stream, request);
       return stream.exchange.respond(response);
     }
+    const sent = sendable(response, request, context);
+    const form = HttpResponse.http1(sent);
+    const bodyLength = form.bytes.length - form.headLength;
+    const isHead = request.method === "HEAD";
     const isEmpty = isHead || bodyLength === 0;
     this.#writeHead(sent, id, isEmpty);
     if (!isEmpty) {
@@ -554,6 +552,14 @@ export class Http2 implements Protocol, StreamOwner {
       this.#window.bytes -= bodyLength;
     }
     context.accounting.sent(fd, request, sent.status, isEmpty ? 0 : bodyLength, 0, context.reactor.turnMs);
+  }
+
+  /** True if all of the response may be written at once. */
+  #fits(response: HttpResponse): boolean {
+    const { tail, bytes, headLength } = HttpResponse.http1(response);
+    const bodyLength = bytes.length - headLength;
+    return tail === null && bodyLength <= FRAME_BYTES_MAX && bodyLength <= this.#window.bytes &&
+      bodyLength <= this.#settings.initialWindowBytes;
   }
 
   #writeHead(response: HttpResponse, id: number, isEnd: boolean): void {
