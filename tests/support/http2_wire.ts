@@ -1,0 +1,203 @@
+/**
+ * A client of HTTP/2 that sends frames of the test's own, right or wrong, and tells what comes back.
+ * @module
+ */
+import { assert } from "@std/assert";
+import { latin1 } from "../../server/http/characters.ts";
+import {
+  Flag,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  PREFACE,
+  readUint31,
+  readUint32,
+  writeFrameHead,
+} from "../../server/protocols/http2/frame.ts";
+import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
+import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
+import { awaited } from "./waiting.ts";
+
+/** A frame as it came. */
+export interface Frame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Uint8Array;
+}
+
+type Lines = readonly (readonly [name: string, value: string])[];
+
+/** The fields of a GET. */
+export function getFields(path: string, ...more: Lines): Lines {
+  return [[":method", "GET"], [":scheme", "http"], [":authority", "localhost"], [":path", path], ...more];
+}
+
+/** Returns a block of fields. */
+export function blockOf(lines: Lines): Uint8Array {
+  const encoder = new HpackEncoder();
+  for (const [name, value] of lines) encoder.add(name, Uint8Array.from(value, (c) => c.charCodeAt(0)));
+  return encoder.toBytes();
+}
+
+/** Returns a frame. `length` may lie about the payload. */
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Uint8Array | readonly number[] = [],
+  length: number = payload.length,
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(FRAME_HEAD_BYTES + payload.length);
+  writeFrameHead(bytes, 0, length, type, flags, stream);
+  bytes.set(payload, FRAME_HEAD_BYTES);
+  return bytes;
+}
+
+/** Returns HEADERS with a whole request; `flags` besides END_HEADERS. */
+export function headers(
+  stream: number,
+  lines: Lines,
+  flags: number = Flag.END_STREAM,
+): Uint8Array<ArrayBuffer> {
+  return frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream, blockOf(lines));
+}
+
+/** A response. */
+export interface Http2Response {
+  readonly fields: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The code of RST_STREAM; null if the stream has ended by itself. */
+  readonly reset: number | null;
+}
+
+/** A connection; `using` closes it. */
+export class Http2Wire implements Disposable {
+  readonly #connection: Deno.Conn;
+  readonly #decoder = new HpackDecoder();
+  #bytes = new Uint8Array(0);
+  #hasEnded = false;
+  /** Every frame that has come. */
+  readonly frames: Frame[] = [];
+
+  private constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+  }
+
+  /** Connects, and sends the preface and `settings`. */
+  static async connect(
+    port: number,
+    settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
+  ): Promise<Http2Wire> {
+    const wire = new Http2Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
+    await wire.send(new TextEncoder().encode(PREFACE), settings);
+    return wire;
+  }
+
+  async send(...parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) at += await this.#connection.write(part.subarray(at));
+    }
+  }
+
+  /** Ends the sending half. */
+  async end(): Promise<void> {
+    await (this.#connection as Deno.TcpConn).closeWrite();
+  }
+
+  /** Returns the next frame; null at the server's end. */
+  async next(): Promise<Frame | null> {
+    for (;;) {
+      const bytes = this.#bytes;
+      if (bytes.length >= FRAME_HEAD_BYTES) {
+        const length = (bytes[0]! << 16) | (bytes[1]! << 8) | bytes[2]!;
+        if (bytes.length >= FRAME_HEAD_BYTES + length) {
+          const payload = bytes.slice(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + length);
+          const one = { type: bytes[3]!, flags: bytes[4]!, stream: readUint31(bytes, 5), payload };
+          this.#bytes = bytes.slice(FRAME_HEAD_BYTES + length);
+          this.frames.push(one);
+          return one;
+        }
+      }
+      if (this.#hasEnded) return null;
+      const chunk = new Uint8Array(65_536);
+      const count = await awaited(this.#connection.read(chunk).catch(() => null), "bytes of the server");
+      if (count === null) this.#hasEnded = true;
+      else {
+        const joined = new Uint8Array(this.#bytes.length + count);
+        joined.set(this.#bytes);
+        joined.set(chunk.subarray(0, count), this.#bytes.length);
+        this.#bytes = joined;
+      }
+    }
+  }
+
+  /** Returns the next frame of one of these types. Fails at the server's end. */
+  async expect(...types: number[]): Promise<Frame> {
+    for (;;) {
+      const one = await this.next();
+      assert(one !== null, `the server has ended, and none of ${types} has come`);
+      if (types.includes(one.type)) return one;
+    }
+  }
+
+  /** Returns the code of the GOAWAY that comes before the server's end; −1 if none comes. */
+  async goAwayCode(): Promise<number> {
+    let code = -1;
+    for (let one = await this.next(); one !== null; one = await this.next()) {
+      if (one.type === FrameType.GOAWAY) code = readUint32(one.payload, 4);
+    }
+    return code;
+  }
+
+  /** Returns the response on a stream; null if the connection ends before. */
+  async response(stream: number): Promise<Http2Response | null> {
+    const fields: Record<string, string> = {};
+    const body: Uint8Array[] = [];
+    for (let one = await this.next(); one !== null; one = await this.next()) {
+      if (one.type === FrameType.HEADERS) {
+        const lines = this.decode(one.payload);
+        if (one.stream === stream) Object.assign(fields, lines);
+      }
+      if (one.stream !== stream) continue;
+      if (one.type === FrameType.DATA) body.push(one.payload);
+      if (one.type === FrameType.RST_STREAM) {
+        return { fields, body: joined(body), reset: readUint32(one.payload, 0) };
+      }
+      const mayEnd = one.type === FrameType.DATA || one.type === FrameType.HEADERS;
+      if (mayEnd && one.flags & Flag.END_STREAM) return { fields, body: joined(body), reset: null };
+    }
+    return null;
+  }
+
+  /** Decodes a block of the server's. */
+  decode(block: Uint8Array): Record<string, string> {
+    const fields: Record<string, string> = {};
+    const receiver = {
+      bytes: new Uint8Array(65_536),
+      end: 0,
+      limit: 65_536,
+      gap: 0,
+      overflow() {},
+      take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {
+        fields[latin1(this.bytes, nameStart, nameEnd)] = latin1(this.bytes, valueStart, valueEnd);
+        this.end = nameStart;
+      },
+    };
+    assert(this.#decoder.decode(block, 0, block.length, receiver), "the server's block can be decoded");
+    return fields;
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.close();
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
