@@ -7,10 +7,12 @@
 import { latin1 } from "../../http/characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "../../http/date.ts";
 import type { Http1Form } from "../../http/http1_form.ts";
-import { Flag, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
+import { Flag, FRAME_HEAD_BYTES, FrameType, readUint32, writeFrameHead, writeUint32 } from "./frame.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 
 const OF_CONNECTION = /^(connection|keep-alive|transfer-encoding|upgrade|proxy-connection)$/;
+/** A dynamic table size update (RFC 7541 §6.3). */
+const TABLE_SIZE_ZERO = 0x20;
 const encoder = new HpackEncoder();
 
 /** Returns the bytes of text that was decoded as Latin-1. */
@@ -55,5 +57,26 @@ export class ResponseBlock {
     if (this.#dateOffset < 0 || this.#dateSeconds === clock.seconds) return;
     this.#dateSeconds = clock.seconds;
     bytes.set(clock.bytes, this.#dateOffset);
+  }
+
+  /**
+   * Returns the same frame with a table of size 0 at its beginning, which a client that has made its table smaller waits for
+   * (RFC 7541 §4.2). No block of this side uses the table.
+   */
+  withTableSize(): Uint8Array<ArrayBuffer> {
+    const { bytes } = this;
+    const frame = new Uint8Array(bytes.length + 1);
+    frame.set(bytes.subarray(0, FRAME_HEAD_BYTES));
+    frame[FRAME_HEAD_BYTES] = TABLE_SIZE_ZERO;
+    frame.set(bytes.subarray(FRAME_HEAD_BYTES), FRAME_HEAD_BYTES + 1);
+    writeFrameHead(
+      frame,
+      0,
+      frame.length - FRAME_HEAD_BYTES,
+      FrameType.HEADERS,
+      bytes[4]!,
+      readUint32(bytes, 5),
+    );
+    return frame;
   }
 }

@@ -22,8 +22,6 @@ export interface StreamOwner {
   readonly connection: Connection;
   /** Sends the head of a response. */
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
-  /** Sends data of the stream as soon as that is possible. */
-  wantToSend(stream: Stream): void;
   /** Ends the stream by an error. */
   resetStream(stream: Stream, code: ErrorCode): void;
   /** Lets the client send more of the stream's body. */
@@ -113,7 +111,6 @@ export class Stream implements Carrier<Exchange> {
     else this.#pieces.push(tail instanceof Uint8Array ? tail : form.bytes.subarray(form.headLength));
     this.#isComplete = true;
     this.exchange.end();
-    this.#owner.wantToSend(this);
   }
 
   #sendFile(file: FileBody): void {
@@ -124,13 +121,11 @@ export class Stream implements Carrier<Exchange> {
 
   write(_exchange: Exchange, piece: Bytes): void {
     this.#pieces.push(piece);
-    this.#owner.wantToSend(this);
   }
 
   finish(_exchange: Exchange): void {
     this.#isComplete = true;
     this.exchange.end();
-    this.#owner.wantToSend(this);
   }
 
   reset(): void {

@@ -1,0 +1,23 @@
+/**
+ * A budget for what costs this side more than the client: resets, acknowledgements, frames that do nothing. Nobody who means well
+ * uses it up.
+ * @module
+ */
+
+/** How much a client may cause at once, and how much more each second. */
+const AT_ONCE_MAX = 100;
+const PER_SECOND = 33;
+
+/** The budget of one connection. */
+export class Trouble {
+  #spent = 0;
+  #sinceMs = 0;
+
+  /** Counts one more. Returns false once the budget is used up. */
+  charge(nowMs: number): boolean {
+    const refilled = (nowMs - this.#sinceMs) * PER_SECOND / 1000;
+    this.#spent = Math.max(this.#spent - refilled, 0) + 1;
+    this.#sinceMs = nowMs;
+    return this.#spent <= AT_ONCE_MAX;
+  }
+}
