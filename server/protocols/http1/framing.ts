@@ -41,6 +41,11 @@ export class FramingFields {
     this.#unknownExpectation = false;
   }
 
+  /** True if there was `Expect: 100-continue`. */
+  get expectsContinue(): boolean {
+    return this.#expectsContinue;
+  }
+
   /** Reads one field: 0, or {@linkcode FRAMING_INVALID}. */
   take(
     bytes: Uint8Array,

@@ -176,6 +176,7 @@ export class RequestHead implements FieldReceiver {
     if (status === -400) return MALFORMED;
     if (hasEnded && request.contentLength > 0) return MALFORMED; // §8.1.1
     request.chunked = !hasEnded && request.contentLength < 0;
+    request.expectsContinue = !hasEnded && framing.expectsContinue;
     return status;
   }
 

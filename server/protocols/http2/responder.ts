@@ -11,18 +11,26 @@ import { failureResponse, sendable } from "../../exchange/answer.ts";
 import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
+import { encodeUtf8 } from "../../http/characters.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../http1/overload.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
+import { HpackEncoder } from "./hpack/encoder.ts";
 import type { HeadReader } from "./head_reader.ts";
 import { ResponseBlock } from "./response_block.ts";
 import type { PeerSettings } from "./settings.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { STREAM_WINDOW_BYTES, type Streams, STREAMS_MAX } from "./streams.ts";
 
+/** The head of 100 (Continue). */
+const CONTINUE_BLOCK = (() => {
+  const encoder = new HpackEncoder();
+  encoder.add(":status", encodeUtf8("100"));
+  return encoder.toBytes();
+})();
 const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
 /** Returns the head of a response as a frame. */
@@ -223,8 +231,13 @@ export class Responder implements StreamOwner {
   }
 
   wantBody(stream: Stream): void {
-    const { unreturnedBytes, exchange } = stream;
-    if (stream.hasClientEnded || stream.isOver || unreturnedBytes === 0) return;
+    const { unreturnedBytes, exchange, request } = stream;
+    if (stream.hasClientEnded || stream.isOver) return;
+    if (request.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
+      exchange.isContinued = true;
+      this.#session.writer.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, CONTINUE_BLOCK);
+    }
+    if (unreturnedBytes === 0) return;
     if (exchange.body?.hasRoom === false) return;
     stream.unreturnedBytes = 0;
     stream.receiveWindow += unreturnedBytes;
