@@ -8,7 +8,6 @@ import { AccessLog } from "./access_log/access_log.ts";
 import { atMostOnceASecond, describeError, describeRefusal, guardedReporter, logError } from "./error_log.ts";
 import { bodyMemory } from "./http/body_memory.ts";
 import type { Handler } from "./connection/handler.ts";
-import { Http2 } from "./protocols/http2/http2.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
@@ -130,7 +129,7 @@ export class Server {
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
           tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
-        beginHttp2: (connection) => new Http2(connection).begin(),
+        http2: "handler" in options && options.http2 === true,
         isMisdirected: (request, serverName) => tls?.isMisdirected(request, serverName) ?? false,
         buffers,
         handler: this.#guard(handlerOf(options)),

@@ -79,6 +79,8 @@ export interface ServerSettings extends Partial<ServerLimits>, TlsSettings {
   readonly poller?: PollerName;
   /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
+  /** Whether clients may speak HTTP/2 to a handler. Default false, until it is complete. */
+  readonly http2?: boolean;
   /** The access log, with a line for each response. Null, the default, writes none. */
   readonly accessLog?: AccessLogOptions | null;
   /**
@@ -131,6 +133,7 @@ const KINDS_OF_SETTINGS: Kinds = {
   socketMode: wholeNumber(0, 0o777, (mode) => mode === 0 ? "0" : `0o${mode.toString(8)}`),
   poller: oneOf(POLLER_NAMES),
   keepAlive: BOOLEAN,
+  http2: BOOLEAN,
   accessLog: orNull(
     objectOf(
       "an object with format (combined, common or json) and file (a path, a descriptor or a LogFile)",

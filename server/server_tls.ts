@@ -78,7 +78,9 @@ export class ServerTls {
   static of(options: ServerOptions, reactor: Reactor, onError: (error: unknown) => void): ServerTls | null {
     const { tls, tlsProfile = "intermediate", tlsTicketSecret } = options;
     if (tls === undefined) return null;
-    const protocols = speaksHttp(options) ? ("handler" in options ? ["h2", "http/1.1"] : ["http/1.1"]) : [];
+    const protocols = speaksHttp(options)
+      ? ("handler" in options && options.http2 === true ? ["h2", "http/1.1"] : ["http/1.1"])
+      : [];
     return new ServerTls({ tls, tlsProfile, tlsTicketSecret, protocols }, reactor, onError);
   }
 

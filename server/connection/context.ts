@@ -14,7 +14,6 @@ import type { HttpResponse } from "../http/response.ts";
 import type { Tls } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Buffers } from "./buffers.ts";
-import type { Connection } from "./connection.ts";
 
 /** The objects that all connections of a server share. */
 export interface ConnectionContext {
@@ -27,6 +26,8 @@ export interface ConnectionContext {
   readonly limits: ServerLimits;
   /** The limits for each client address; null if there are none. */
   readonly addressLimits: AddressLimits | null;
+  /** Whether clients may speak HTTP/2. */
+  readonly http2: boolean;
   /** Whether each connection begins with a header of the PROXY protocol. */
   readonly proxyProtocol: boolean;
   readonly clock: HttpClock;
@@ -49,8 +50,6 @@ export interface ConnectionContext {
    * `serverName`; null without TLS.
    */
   isMisdirected(request: HttpRequest, serverName: string | null): boolean;
-  /** Makes a connection speak HTTP/2, whose client has begun to do so. */
-  beginHttp2(connection: Connection): void;
   /** Reports a connection that was closed because the poller failed to watch it (−errno). */
   onRefused(status: number): void;
   /** Reports that a client was rejected for lack of room. `reason` completes the message. */

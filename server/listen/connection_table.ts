@@ -9,6 +9,7 @@ import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { Protocol } from "../connection/protocol.ts";
 import type { ConnectionKeeper } from "../connection/state.ts";
+import { Http2 } from "../protocols/http2/http2.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
 import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
@@ -127,7 +128,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
 
   #secured(connection: Connection, http?: Protocol): void {
     const isHttp2 = this.#context.tls!.sessionOf(connection.fd)!.protocol === "h2";
-    if (isHttp2) this.#context.beginHttp2(connection);
+    if (isHttp2) new Http2(connection).begin();
     else this.#serve(connection, http);
   }
 

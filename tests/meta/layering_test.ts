@@ -28,6 +28,8 @@ const FOLDERS: readonly string[] = [
   "server/connection",
   "server/exchange",
   "server/protocols/bytes",
+  "server/protocols/http2/hpack",
+  "server/protocols/http2",
   "server/protocols/http1",
   "server/coroutine",
   "server/protocols/proxy",

@@ -7,6 +7,7 @@ import { HttpResponse } from "../../mod.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
 import { blockOf, frame, getFields, headers, Http2Wire } from "../support/http2_wire.ts";
+import { sleep } from "../support/sleep.ts";
 import { withServer } from "../support/serving.ts";
 
 const {
@@ -121,7 +122,7 @@ const CONNECTION_ERRORS: readonly [section: string, code: keyof typeof ErrorCode
 
 for (const [section, code, ...frames] of CONNECTION_ERRORS) {
   Deno.test(`§${section}: ${code} for the connection`, async () => {
-    await withServer({ handler }, async ({ port, errors }) => {
+    await withServer({ http2: true, handler }, async ({ port, errors }) => {
       using wire = await Http2Wire.connect(port);
       await wire.send(...frames).catch(() => {});
       assertEquals(await wire.goAwayCode(), ErrorCode[code]);
@@ -173,13 +174,13 @@ const STREAM_ERRORS: readonly [section: string, code: keyof typeof ErrorCode, ..
 ];
 
 const slow = async (request: { path: string; bytes(): Promise<Uint8Array> }) => {
-  if (request.path === "/slow") await new Promise((resolve) => setTimeout(resolve, 300));
+  if (request.path === "/slow") await sleep(300);
   return await handler(request);
 };
 
 for (const [section, code, ...frames] of STREAM_ERRORS) {
   Deno.test(`§${section}: ${code} for the stream`, async () => {
-    await withServer({ handler: slow }, async ({ port, errors }) => {
+    await withServer({ http2: true, handler: slow }, async ({ port, errors }) => {
       using wire = await Http2Wire.connect(port);
       await wire.send(...frames);
       assertEquals((await wire.response(1))?.reset, ErrorCode[code]);

@@ -49,7 +49,7 @@ const post = (stream: number, path: string, ...more: [string, string][]) =>
 const textOf = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
 
 onAll("HTTP/2: small and large answers, at once and later, many at once", async (poller) => {
-  await withServer({ handler }, async ({ port, errors }) => {
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
     using wire = await Http2Wire.connect(port);
     await wire.send(update(0, 10_000_000), headers(1, getFields("/a", ["x-own", "yes"])));
     const first = (await wire.response(1))!;
@@ -77,7 +77,7 @@ onAll("HTTP/2: small and large answers, at once and later, many at once", async 
 });
 
 onAll("HTTP/2: a large answer keeps within the windows, and goes on when they widen", async (poller) => {
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port, setting(4, 1000));
     await wire.send(headers(1, getFields("/large")));
     let received = "";
@@ -103,7 +103,7 @@ onAll("HTTP/2: a large answer keeps within the windows, and goes on when they wi
 });
 
 Deno.test("HTTP/2: HEAD, errors of handlers, heads that are too large, methods that are refused", async () => {
-  await withServer({ handler }, async ({ port, errors }) => {
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
     using wire = await Http2Wire.connect(port);
     await wire.send(headers(1, [[":method", "HEAD"], ...getFields("/head").slice(1)]));
     const head = (await wire.response(1))!;
@@ -119,7 +119,7 @@ Deno.test("HTTP/2: HEAD, errors of handlers, heads that are too large, methods t
 });
 
 onAll("HTTP/2: bodies of requests arrive whole, with back-pressure, padding and trailers", async (poller) => {
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port);
     await wire.send(post(1, "/body", ["content-length", "40000"]));
     for (let i = 0; i < 4; i++) await wire.send(frame(DATA, i === 3 ? 1 : 0, 1, new Uint8Array(10_000)));
@@ -152,7 +152,7 @@ onAll("HTTP/2: bodies of requests arrive whole, with back-pressure, padding and 
 });
 
 Deno.test("HTTP/2: RST_STREAM aborts the signal of the request, and other streams go on", async () => {
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port);
     signals.length = 0;
     await wire.send(headers(1, getFields("/never")), headers(3, getFields("/later")));
@@ -165,7 +165,7 @@ Deno.test("HTTP/2: RST_STREAM aborts the signal of the request, and other stream
 });
 
 Deno.test("HTTP/2: PING is answered, unknown frames and settings are ignored, a smaller table is acknowledged", async () => {
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port);
     await wire.send(
       frame(0xee, 0xff, 99, [1, 2, 3]),
@@ -183,7 +183,7 @@ Deno.test("HTTP/2: PING is answered, unknown frames and settings are ignored, a 
 });
 
 Deno.test("HTTP/2: more streams than announced are refused, and may be tried again", async () => {
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port);
     for (let i = 0; i < 101; i++) await wire.send(headers(1 + 2 * i, getFields("/never")));
     const refused = await wire.expect(RST_STREAM);
@@ -205,7 +205,7 @@ Deno.test("HTTP/2: who resets, pings or sends nothing all the time is sent away,
     priorities: () => [frame(FrameType.PRIORITY, 0, 1, [0, 0, 0, 3, 1])],
     "windows of closed streams": (i) => i === 0 ? [headers(1, getFields("/"))] : [update(1, 1)],
   };
-  await withServer({ handler }, async ({ port }) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
     for (const [name, make] of Object.entries(floods)) {
       using wire = await Http2Wire.connect(port);
       const sending = (async () => {
@@ -221,20 +221,23 @@ Deno.test("HTTP/2: who resets, pings or sends nothing all the time is sent away,
 });
 
 Deno.test("HTTP/2: a preface that is none, and a silent client, get GOAWAY and the end", async () => {
-  await withServer({ handler, headTimeoutMs: 100, keepAliveTimeoutMs: 100 }, async ({ port }) => {
-    using idle = await Http2Wire.connect(port);
-    await idle.send(headers(1, getFields("/a")));
-    assertEquals(textOf((await idle.response(1))?.body), "hello /a ");
-    assertEquals(await idle.goAwayCode(), ErrorCode.NO_ERROR);
-    const plain = await Deno.connect({ port });
-    await plain.write(new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"));
-    const bytes = new Uint8Array(await new Response(plain.readable).arrayBuffer());
-    assertStringIncludes(Array.from(bytes).join(), [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0].join());
-  });
+  await withServer(
+    { http2: true, handler, headTimeoutMs: 100, keepAliveTimeoutMs: 100 },
+    async ({ port }) => {
+      using idle = await Http2Wire.connect(port);
+      await idle.send(headers(1, getFields("/a")));
+      assertEquals(textOf((await idle.response(1))?.body), "hello /a ");
+      assertEquals(await idle.goAwayCode(), ErrorCode.NO_ERROR);
+      const plain = await Deno.connect({ port });
+      await plain.write(new TextEncoder().encode("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"));
+      const bytes = new Uint8Array(await new Response(plain.readable).arrayBuffer());
+      assertStringIncludes(Array.from(bytes).join(), [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0].join());
+    },
+  );
 });
 
 Deno.test("HTTP/2: a server that stops says so, and finishes what has begun", async () => {
-  await withServer({ handler }, async ({ port, server }) => {
+  await withServer({ http2: true, handler }, async ({ port, server }) => {
     using wire = await Http2Wire.connect(port);
     await wire.send(headers(1, getFields("/later")));
     await sleep(5);

@@ -25,6 +25,7 @@ export function groupContext(own: Own, report: (error: unknown) => void): GroupC
     keepAliveFields: DEFAULT_KEEP_ALIVE,
     accounting: new Accounting(false),
     clientAddresses: new ClientAddresses(),
+    http2: false,
     proxyProtocol: false,
     tls: null,
     clock,

@@ -8,7 +8,7 @@
  */
 import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX } from "../../limits.ts";
 import { CLASSES, CR, HTAB, latin1, LF, SP, TOKEN, VALUE } from "../../http/characters.ts";
-import { FRAMING_INVALID, FramingFields } from "./framing.ts";
+import { FRAMING_INVALID, FramingFields } from "../../http/framing.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { parseTarget } from "../../http/target.ts";
 

@@ -9,6 +9,7 @@ import { Exchange } from "../../exchange/exchange.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
+import { Http2 } from "../http2/http2.ts";
 import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { type RequestTaker, Responder } from "./responder.ts";
@@ -170,8 +171,8 @@ export class Http1 implements Protocol {
       } else if (found === Read.REQUEST) {
         this.#handle(buffers.request);
       } else if (found === Read.HEAD) this.#startBody(buffers.request);
-      else if (found === NOT_HTTP1 && this.#taker === null && isPreface(input)) {
-        return connection.context.beginHttp2(connection);
+      else if (found === NOT_HTTP1 && this.#taker === null && connection.context.http2 && isPreface(input)) {
+        return new Http2(connection).begin();
       } else responder.reject(-found, buffers.request);
     }
   }

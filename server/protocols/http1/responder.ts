@@ -15,7 +15,7 @@ import { RequestContext } from "../../exchange/request_context.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import type { StreamBody } from "../../http/stream_body.ts";
-import { waitSecondsOf } from "./overload.ts";
+import { waitSecondsOf } from "../../exchange/overload.ts";
 import type { RequestReader } from "./request_reader.ts";
 import { check } from "../../loop/check.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";

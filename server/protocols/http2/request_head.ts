@@ -9,7 +9,7 @@ import { CLASSES, CR, HTAB, LF, SP, TOKEN, VALUE } from "../../http/characters.t
 import { type HttpRequest, isName } from "../../http/request.ts";
 import { isAuthority, parseTarget } from "../../http/target.ts";
 import { TARGET_BYTES_MAX } from "../../limits.ts";
-import { FRAMING_INVALID, FramingFields } from "../http1/framing.ts";
+import { FRAMING_INVALID, FramingFields } from "../../http/framing.ts";
 import type { FieldReceiver } from "./hpack/decoder.ts";
 
 /** What {@linkcode RequestHead.finish} returns for a head that is malformed: a stream error (§8.1.1). */

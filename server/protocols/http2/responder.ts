@@ -14,7 +14,7 @@ import { RequestContext } from "../../exchange/request_context.ts";
 import { encodeUtf8 } from "../../http/characters.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
-import { waitSecondsOf } from "../http1/overload.ts";
+import { waitSecondsOf } from "../../exchange/overload.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -50,6 +50,8 @@ export interface Session {
   readonly streams: Streams;
   readonly heads: HeadReader;
   readonly settings: PeerSettings;
+  /** No new stream is served. */
+  isDraining: boolean;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
 }

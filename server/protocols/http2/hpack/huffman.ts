@@ -72,9 +72,10 @@ for (let node = 0; node < NODES.length; node++) {
     STEPS[node * 16 + bits] = step | at;
   }
 }
-for (let node = 0, bits = 0; bits <= PADDING_BITS_MAX; bits++) {
-  MAY_END[node] = 1;
-  node = NODES[node]![1]!;
+let padding = 0;
+for (let bits = 0; bits <= PADDING_BITS_MAX; bits++) {
+  MAY_END[padding] = 1;
+  padding = NODES[padding]![1]!;
 }
 
 /** The result of {@linkcode decodeHuffman} for bits that are no code. */

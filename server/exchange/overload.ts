@@ -2,9 +2,9 @@
  * Requests that are rejected because their client is over its request rate.
  * @module
  */
-import type { ConnectionContext } from "../../connection/context.ts";
-import type { HttpRequest } from "../../http/request.ts";
-import { networkOf } from "../../clients/ip_address.ts";
+import type { ConnectionContext } from "../connection/context.ts";
+import type { HttpRequest } from "../http/request.ts";
+import { networkOf } from "../clients/ip_address.ts";
 
 /** Returns the seconds after which the client at `fd` may make `request`; 0 if it may now. */
 export function waitSecondsOf(fd: number, request: HttpRequest, context: ConnectionContext): number {

@@ -6,9 +6,9 @@
  * Source: RFC 9112 §3.2, §6, §9.3; RFC 9110 §7.6.1, §8.6, §10.1.1.
  * @module
  */
-import { isName } from "../../http/request.ts";
-import type { HttpRequest } from "../../http/request.ts";
-import { isAuthority } from "../../http/target.ts";
+import { isName } from "./request.ts";
+import type { HttpRequest } from "./request.ts";
+import { isAuthority } from "./target.ts";
 
 /** The result of {@linkcode FramingFields.take} for a field that makes the request invalid. */
 export const FRAMING_INVALID = 1;

@@ -1,0 +1,202 @@
+/**
+ * What each frame of a client does, or why it is an error.
+ *
+ * Source: RFC 9113 §5.1 and §6.
+ * @module
+ */
+import { ErrorCode } from "./errors.ts";
+import { Flag, FrameType, readUint31 } from "./frame.ts";
+import { MALFORMED } from "./request_head.ts";
+import type { Responder, Session } from "./responder.ts";
+import { SETTING_BYTES } from "./settings.ts";
+import type { Stream } from "./stream.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const PING_BYTES = 8;
+const PRIORITY_BYTES = 5;
+const GOAWAY_BYTES_MIN = 8;
+const NOTHING: Bytes = new Uint8Array(0);
+const { NO_ERROR, PROTOCOL_ERROR, FRAME_SIZE_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED } = ErrorCode;
+
+/** Takes the frames of one connection. */
+export class FrameHandler {
+  /** True once the client has sent its settings, which come first (§3.4). */
+  hasSettings = false;
+  readonly #session: Session;
+  readonly #responder: Responder;
+
+  constructor(session: Session, responder: Responder) {
+    this.#session = session;
+    this.#responder = responder;
+  }
+
+  /** Takes a frame. Returns an error of the connection. */
+  take(type: number, flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    const isAck = (flags & Flag.ACK) !== 0;
+    if (!this.hasSettings && (type !== FrameType.SETTINGS || isAck)) return PROTOCOL_ERROR; // §3.4
+    const { incompleteStream } = this.#session.heads;
+    if (incompleteStream !== 0 && (type !== FrameType.CONTINUATION || id !== incompleteStream)) {
+      return PROTOCOL_ERROR;
+    }
+    switch (type) {
+      case FrameType.DATA:
+        return this.#data(flags, id, bytes, start, end);
+      case FrameType.HEADERS:
+        return this.#headers(flags, id, bytes, start, end);
+      case FrameType.CONTINUATION:
+        return this.#continuation(flags, id, bytes, start, end);
+      case FrameType.PRIORITY:
+        if (id === 0) return PROTOCOL_ERROR;
+        if (end - start !== PRIORITY_BYTES) this.#streamError(id, FRAME_SIZE_ERROR);
+        else this.#session.charge();
+        return NO_ERROR;
+      case FrameType.RST_STREAM:
+        return this.#reset(id, end - start);
+      case FrameType.SETTINGS:
+        return this.#takeSettings(isAck, id, bytes, start, end);
+      case FrameType.PUSH_PROMISE:
+        return PROTOCOL_ERROR;
+      case FrameType.PING:
+        if (id !== 0) return PROTOCOL_ERROR;
+        if (end - start !== PING_BYTES) return FRAME_SIZE_ERROR;
+        if (!isAck && this.#session.charge()) {
+          this.#session.writer.frame(FrameType.PING, Flag.ACK, 0, bytes.subarray(start, end));
+        }
+        return NO_ERROR;
+      case FrameType.GOAWAY:
+        if (id !== 0) return PROTOCOL_ERROR;
+        if (end - start < GOAWAY_BYTES_MIN) return FRAME_SIZE_ERROR;
+        this.#session.isDraining = true;
+        return NO_ERROR;
+      case FrameType.WINDOW_UPDATE:
+        return this.#widen(id, bytes, start, end);
+      case FrameType.PRIORITY_UPDATE:
+        if (id !== 0) return PROTOCOL_ERROR;
+        if (end - start < 4) return FRAME_SIZE_ERROR;
+        this.#session.charge();
+        return NO_ERROR;
+      default: // §5.5: unknown ones are ignored
+        this.#session.charge();
+        return NO_ERROR;
+    }
+  }
+
+  /** Ends a stream by an error (§5.4.2). */
+  #streamError(id: number, code: ErrorCode): void {
+    const stream = this.#session.streams.get(id);
+    if (stream !== undefined) this.#responder.resetStream(stream, code);
+    else this.#responder.refuse(id, code);
+  }
+
+  #takeSettings(isAck: boolean, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    if (id !== 0) return PROTOCOL_ERROR;
+    if (isAck) return end > start ? FRAME_SIZE_ERROR : NO_ERROR;
+    if ((end - start) % SETTING_BYTES !== 0) return FRAME_SIZE_ERROR;
+    if (this.hasSettings && !this.#session.charge()) return NO_ERROR;
+    this.hasSettings = true;
+    const before = this.#session.settings.initialWindowBytes;
+    const code = this.#session.settings.take(bytes, start, end);
+    if (code !== NO_ERROR) return code;
+    if (!this.#session.streams.widenAll(this.#session.settings.initialWindowBytes - before)) {
+      return FLOW_CONTROL_ERROR;
+    }
+    this.#session.writer.frame(FrameType.SETTINGS, Flag.ACK, 0, NOTHING);
+    return NO_ERROR;
+  }
+
+  #widen(id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    if (end - start !== 4) return FRAME_SIZE_ERROR;
+    const by = readUint31(bytes, start);
+    if (id === 0) {
+      if (by === 0) return PROTOCOL_ERROR;
+      return this.#session.streams.window.widen(by) ? NO_ERROR : FLOW_CONTROL_ERROR;
+    }
+    if (this.#session.streams.isIdle(id)) return PROTOCOL_ERROR;
+    const stream = this.#session.streams.get(id);
+    if (by === 0) this.#streamError(id, PROTOCOL_ERROR);
+    else if (stream === undefined) this.#session.charge(); // it has ended meanwhile
+    else if (!stream.window.widen(by)) this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    return NO_ERROR;
+  }
+
+  #reset(id: number, length: number): ErrorCode {
+    if (id === 0 || this.#session.streams.isIdle(id)) return PROTOCOL_ERROR;
+    if (length !== 4) return FRAME_SIZE_ERROR;
+    const stream = this.#session.streams.get(id);
+    if (!this.#session.charge() || stream === undefined) return NO_ERROR;
+    this.#session.streams.drop(stream);
+    stream.exchange.onClosed();
+    return NO_ERROR;
+  }
+
+  #headers(flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    const { streams, heads } = this.#session;
+    if (id % 2 === 0) return PROTOCOL_ERROR;
+    if (id <= streams.last) {
+      const stream = streams.get(id);
+      if (stream === undefined || stream.hasClientEnded) return STREAM_CLOSED;
+    }
+    const code = heads.begin(flags, id, bytes, start, end);
+    if (code !== NO_ERROR) return code;
+    if (heads.incompleteStream === 0) return this.#head(id);
+    const { reactor, limits } = this.#session.connection.context;
+    this.#session.connection.expireAt(reactor.now + limits.headTimeoutMs);
+    return NO_ERROR;
+  }
+
+  #continuation(flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    if (start === end && !this.#session.charge()) return NO_ERROR;
+    const code = this.#session.heads.continue(flags, bytes, start, end);
+    return code === NO_ERROR && this.#session.heads.incompleteStream === 0 ? this.#head(id) : code;
+  }
+
+  /** Takes a whole head. */
+  #head(id: number): ErrorCode {
+    const { streams, heads, connection: { context: { buffers, limits } } } = this.#session;
+    const hasEnded = (heads.flags & Flag.END_STREAM) !== 0;
+    if (id <= streams.last) return this.#trailers(streams.get(id), hasEnded);
+    streams.last = id;
+    const status = heads.readRequest(buffers, limits);
+    if (status === null) return ErrorCode.COMPRESSION_ERROR;
+    if (status === MALFORMED) this.#streamError(id, PROTOCOL_ERROR);
+    else if (this.#session.isDraining) this.#responder.refuse(id, ErrorCode.REFUSED_STREAM);
+    else this.#responder.admit(id, heads.request!, status, hasEnded);
+    return NO_ERROR;
+  }
+
+  #trailers(stream: Stream | undefined, hasEnded: boolean): ErrorCode {
+    const { connection, stream: ofStream } = this.#session.heads.readTrailers(
+      this.#session.connection.context.limits,
+    );
+    if (connection !== NO_ERROR || stream === undefined) return connection;
+    const code = hasEnded ? ofStream : PROTOCOL_ERROR;
+    if (code !== NO_ERROR) this.#responder.resetStream(stream, code);
+    else this.#responder.endBody(stream);
+    return NO_ERROR;
+  }
+
+  #data(flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
+    const { streams } = this.#session;
+    const length = end - start;
+    if (id === 0 || streams.isIdle(id)) return PROTOCOL_ERROR;
+    streams.receiveWindow -= length;
+    if (streams.receiveWindow < 0) return FLOW_CONTROL_ERROR;
+    if (flags & Flag.PADDED) {
+      const padding = bytes[start] ?? 0;
+      if (length === 0 || padding >= length) return PROTOCOL_ERROR;
+      start++;
+      end -= padding;
+    }
+    const returned = streams.takeReturned();
+    if (returned > 0) this.#session.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
+    const stream = streams.get(id);
+    const hasEnded = (flags & Flag.END_STREAM) !== 0;
+    if (stream === undefined) this.#session.charge(); // it was reset or answered meanwhile
+    else if (stream.hasClientEnded) this.#responder.resetStream(stream, STREAM_CLOSED);
+    else if (start < end || hasEnded || this.#session.charge()) {
+      this.#responder.receive(stream, bytes.subarray(start, end), length, hasEnded);
+    }
+    return NO_ERROR;
+  }
+}
