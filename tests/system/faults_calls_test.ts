@@ -13,7 +13,8 @@ import { IS_EMULATED } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 
 /** The messages that the program may log about faults. */
-const FAULT_MESSAGE = /^epollet: Cannot (accept clients for now|serve another client|watch more files)/;
+const FAULT_MESSAGE =
+  /^epollet: Cannot (accept clients for now|serve another client|watch more files|open root \S+: E\w+ .*: the previous directory is still served)/;
 
 async function assertEndsWell(target: Target): Promise<void> {
   for (const line of (await target.end()).trim().split("\n")) {
