@@ -39,7 +39,7 @@ export class RequestHead implements FieldReceiver {
   view: DataView;
   end = 0;
   limit = 0;
-  readonly gap = GAP_BYTES;
+  readonly gap: number = GAP_BYTES;
   /** Where the request begins in {@linkcode RequestHead.bytes}. */
   start = 0;
   #request: HttpRequest | null = null;

@@ -21,11 +21,11 @@ const FRAME_BYTES_LIMIT = 0xff_ffff;
 /** What the client has set. */
 export class PeerSettings {
   /** The window that its streams begin with. */
-  initialWindowBytes = DEFAULT_WINDOW_BYTES;
+  initialWindowBytes: number = DEFAULT_WINDOW_BYTES;
   /** The largest payload that it accepts. */
-  frameBytesMax = FRAME_BYTES_MAX;
+  frameBytesMax: number = FRAME_BYTES_MAX;
   /** The size of its decoder's table. Smaller ones have to be acknowledged in the next block (RFC 7541 §4.2). */
-  tableBytesMax = DEFAULT_TABLE_BYTES;
+  tableBytesMax: number = DEFAULT_TABLE_BYTES;
   /** True once it has set a smaller table than before. */
   hasShrunkTable = false;
 

@@ -12,7 +12,7 @@ import { Window } from "./window.ts";
 export const STREAMS_MAX = 100;
 /** The windows of the whole connection and of each stream, for what clients send. */
 export const CONNECTION_WINDOW_BYTES: number = 1024 * 1024;
-export const STREAM_WINDOW_BYTES = DEFAULT_WINDOW_BYTES;
+export const STREAM_WINDOW_BYTES: number = DEFAULT_WINDOW_BYTES;
 
 /** Streams by number. */
 export class Streams {
