@@ -236,6 +236,42 @@ Deno.test("HTTP/2: a preface that is none, and a silent client, get GOAWAY and t
   );
 });
 
+Deno.test("HTTP/2: a client that opens no window, or opens it in drops, is sent away; so is one whose head has no end", async () => {
+  await withServer({ http2: true, handler, sendTimeoutMs: 200, headTimeoutMs: 200 }, async ({ port }) => {
+    const clients: Record<string, (wire: Http2Wire) => Promise<void>> = {
+      "no window": (wire) => wire.send(headers(1, getFields("/large"))),
+      "no window of the stream": (wire) => wire.send(setting(4, 0), headers(1, getFields("/large"))),
+      drops: async (wire) => {
+        await wire.send(setting(4, 0), headers(1, getFields("/large")));
+        for (let i = 0; i < 100; i++) {
+          await sleep(20);
+          await wire.send(update(1, 1), frame(PING, Flag.ACK, 0, new Uint8Array(8)));
+        }
+      },
+      "a head without an end": (wire) =>
+        wire.send(headers(1, getFields("/never")), frame(HEADERS, 1, 3, [0x82])),
+    };
+    for (const [name, talk] of Object.entries(clients)) {
+      using wire = await Http2Wire.connect(port);
+      const talking = talk(wire).catch(() => {});
+      const startMs = performance.now();
+      assertEquals(await wire.goAwayCode(), ErrorCode.NO_ERROR, name);
+      assert(performance.now() - startMs < 1500, name);
+      await talking;
+    }
+    using fast = await Http2Wire.connect(port);
+    await fast.send(headers(1, getFields("/large")));
+    let received = 0;
+    for (let i = 0; received < LARGE.length; i++) {
+      const { payload } = await fast.expect(DATA);
+      received += payload.length;
+      if (i % 8 === 0) await sleep(30);
+      await fast.send(update(1, payload.length), update(0, payload.length));
+    }
+    assertEquals(received, LARGE.length);
+  });
+});
+
 Deno.test("HTTP/2: a server that stops says so, and finishes what has begun", async () => {
   await withServer({ http2: true, handler }, async ({ port, server }) => {
     using wire = await Http2Wire.connect(port);

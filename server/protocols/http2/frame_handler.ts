@@ -94,6 +94,7 @@ export class FrameHandler {
     if (isAck) return end > start ? FRAME_SIZE_ERROR : NO_ERROR;
     if ((end - start) % SETTING_BYTES !== 0) return FRAME_SIZE_ERROR;
     if (this.hasSettings && !this.#session.charge()) return NO_ERROR;
+    if (!this.hasSettings) this.#session.headUntilMs = Infinity;
     this.hasSettings = true;
     const before = this.#session.settings.initialWindowBytes;
     const code = this.#session.settings.take(bytes, start, end);
@@ -141,7 +142,7 @@ export class FrameHandler {
     if (code !== NO_ERROR) return code;
     if (heads.incompleteStream === 0) return this.#head(id);
     const { reactor, limits } = this.#session.connection.context;
-    this.#session.connection.expireAt(reactor.now + limits.headTimeoutMs);
+    this.#session.headUntilMs = reactor.now + limits.headTimeoutMs;
     return NO_ERROR;
   }
 
@@ -153,6 +154,7 @@ export class FrameHandler {
 
   /** Takes a whole head. */
   #head(id: number): ErrorCode {
+    this.#session.headUntilMs = Infinity;
     const { streams, heads, connection: { context: { buffers, limits } } } = this.#session;
     const hasEnded = (heads.flags & Flag.END_STREAM) !== 0;
     if (id <= streams.last) return this.#trailers(streams.get(id), hasEnded);

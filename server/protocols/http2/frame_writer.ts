@@ -15,6 +15,8 @@ const shared: Bytes = new Uint8Array(ROOM_BYTES);
 export class FrameWriter {
   readonly #connection: Connection;
   #length = 0;
+  /** The total of what was sent, or waits for the socket. */
+  writtenBytes = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -79,6 +81,7 @@ export class FrameWriter {
     const length = this.#length;
     if (length === 0) return;
     this.#length = 0;
+    this.writtenBytes += length;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
     let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));
     if (sent < 0) sent = 0; // the next attempt shows the error

@@ -6,6 +6,7 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
+import { MinimumRate } from "../../connection/minimum_rate.ts";
 import { Interest } from "../../loop/poller.ts";
 import { ErrorCode } from "./errors.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, Setting } from "./frame.ts";
@@ -41,6 +42,10 @@ export class Http2 implements Protocol, Session {
   readonly #trouble = new Trouble();
   #hasPreface = false;
   isDraining = false;
+  /** The instant by which the head that has begun must be complete: at first, the client's settings. */
+  headUntilMs = Infinity;
+  /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
+  #stall: MinimumRate | null = null;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
@@ -58,7 +63,8 @@ export class Http2 implements Protocol, Session {
     this.writer.frame(FrameType.SETTINGS, 0, 0, OWN_SETTINGS);
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
     this.writer.send();
-    connection.expireAt(reactor.now + limits.headTimeoutMs);
+    this.headUntilMs = reactor.now + limits.headTimeoutMs;
+    connection.expireAt(this.headUntilMs);
   }
 
   get activity(): Activity {
@@ -113,15 +119,38 @@ export class Http2 implements Protocol, Session {
   onSettled(): void {
     const { connection, connection: { context: { reactor, limits } } } = this;
     for (const { exchange } of this.streams.all()) exchange.update();
-    if (connection.retired || connection.isBlocked || this.streams.count > 0) return;
-    if (this.#hasEnded || this.isDraining) return connection.finish(true);
-    if (!this.#frames.hasSettings || this.heads.incompleteStream !== 0) return; // under the deadline of a head
-    connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
+    if (connection.retired || connection.isBlocked) return;
+    const { count } = this.streams;
+    if (count === 0 && (this.#hasEnded || this.isDraining)) return connection.finish(true);
+    const isIdle = count === 0 && this.headUntilMs === Infinity;
+    const untilMs = isIdle ? reactor.now + limits.keepAliveTimeoutMs : this.#stallUntilMs();
+    connection.expireAt(Math.min(untilMs, this.headUntilMs));
+  }
+
+  /** Returns when to check next whether the client takes what its windows hold back; Infinity if they hold back nothing. */
+  #stallUntilMs(): number {
+    const { reactor, limits } = this.connection.context;
+    if (!this.streams.isStalled) {
+      this.#stall = null;
+      return Infinity;
+    }
+    if (this.#stall === null) {
+      this.#stall = new MinimumRate();
+      this.#stall.begin(reactor.now, this.writer.writtenBytes);
+    }
+    return this.#stall.nextMs(reactor.now, limits.sendTimeoutMs);
   }
 
   onDeadline(): void {
-    this.#fail(ErrorCode.NO_ERROR);
-    this.connection.settle();
+    const {
+      connection,
+      connection: { context: { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } },
+    } = this;
+    const stall = this.#stall;
+    const isInTime = now < this.headUntilMs && stall !== null &&
+      !stall.isTooSlow(now, this.writer.writtenBytes, sendTimeoutMs, sendRateMin);
+    if (!isInTime) this.#fail(ErrorCode.NO_ERROR);
+    connection.settle();
   }
 
   onClosed(): void {

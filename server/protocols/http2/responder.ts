@@ -52,6 +52,8 @@ export interface Session {
   readonly settings: PeerSettings;
   /** No new stream is served. */
   isDraining: boolean;
+  /** The instant by which the head that has begun must be complete; Infinity if there is none. */
+  headUntilMs: number;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
 }
@@ -116,7 +118,6 @@ export class Responder implements StreamOwner {
     const { settings, streams } = this.#session;
     const stream = new Stream(this, id, settings.initialWindowBytes, STREAM_WINDOW_BYTES);
     streams.add(stream);
-    this.connection.expireAt(Infinity); // exchanges have deadlines of their own
     return stream;
   }
 

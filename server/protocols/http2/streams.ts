@@ -40,6 +40,12 @@ export class Streams {
     this.#open.set(stream.id, stream);
   }
 
+  /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
+  get isStalled(): boolean {
+    for (const stream of this.#open.values()) if (stream.isBlocked) return true;
+    return false;
+  }
+
   /** True for a stream that the client has not opened. */
   isIdle(id: number): boolean {
     return id % 2 === 0 || id > this.last;
