@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { output } from "../support/command.ts";
+import { output } from "../support/commands.ts";
 import { Program, runProgram, Site } from "../support/program.ts";
 import { TestCertificates } from "../support/test_certificates.ts";
 

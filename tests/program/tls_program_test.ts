@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { output } from "../support/command.ts";
+import { output } from "../support/commands.ts";
 import { Program, runProgram, Site } from "../support/program.ts";
 import { type CertificateWish, LOCAL_NAMES, TestCertificates } from "../support/test_certificates.ts";
 import { noise } from "../support/random.ts";
