@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
+import { bodyMemory } from "../../server/http/body_memory.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
 import { frame, getFields, headers, Http2Wire } from "../support/http2_wire.ts";
@@ -282,5 +283,20 @@ Deno.test("HTTP/2: a server that stops says so, and finishes what has begun", as
     assertEquals([readUint32(goAway.payload, 0), readUint32(goAway.payload, 4)], [1, ErrorCode.NO_ERROR]);
     assertEquals(textOf((await wire.response(1))?.body), "later");
     assertEquals(await wire.next(), null);
+  });
+});
+
+Deno.test("HTTP/2: what waits for windows counts as held in memory, until it is sent or its client is gone", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    const before = bodyMemory.bytes;
+    {
+      using wire = await Http2Wire.connect(port);
+      await wire.send(...Array.from({ length: 10 }, (_, i) => headers(1 + 2 * i, getFields("/large"))));
+      await wire.expect(DATA);
+      await eventually(() => bodyMemory.bytes - before >= 10 * LARGE.length, "all of it counts");
+      await wire.send(frame(RST_STREAM, 0, 1, [0, 0, 0, 8]));
+      await eventually(() => bodyMemory.bytes - before <= 9 * LARGE.length, "one is gone");
+    }
+    await eventually(() => bodyMemory.bytes === before, "nothing is held");
   });
 });

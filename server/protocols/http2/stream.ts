@@ -9,6 +9,7 @@ import { readAt } from "../../../ffi/file/file.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { Exchange } from "../../exchange/exchange.ts";
+import { bodyMemory } from "../../http/body_memory.ts";
 import { FileBody } from "../../http/file_body.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
@@ -108,7 +109,7 @@ export class Stream implements Carrier<Exchange> {
     this.#owner.sendHead(this, response, false);
     if (stream !== null) return;
     if (tail instanceof FileBody) this.#sendFile(tail);
-    else this.#pieces.push(tail instanceof Uint8Array ? tail : form.bytes.subarray(form.headLength));
+    else this.#append(tail instanceof Uint8Array ? tail : form.bytes.subarray(form.headLength));
     this.#isComplete = true;
     this.exchange.end();
   }
@@ -120,6 +121,12 @@ export class Stream implements Carrier<Exchange> {
   }
 
   write(_exchange: Exchange, piece: Bytes): void {
+    this.#append(piece);
+  }
+
+  /** Holds a piece until it is written: a cache that drops it must not free it. */
+  #append(piece: Bytes): void {
+    bodyMemory.hold(piece);
     this.#pieces.push(piece);
   }
 
@@ -158,8 +165,8 @@ export class Stream implements Carrier<Exchange> {
         const piece = this.#pieces[0]!;
         const part = Math.min(piece.length, count - written);
         out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
-        if (part === piece.length) this.#pieces.shift();
-        else this.#pieces[0] = piece.subarray(part);
+        if (part < piece.length) this.#pieces[0] = piece.subarray(part);
+        else bodyMemory.release(this.#pieces.shift()!);
         written += part;
       }
       count = written;
@@ -182,6 +189,7 @@ export class Stream implements Carrier<Exchange> {
   /** Drops what waits. */
   discard(): void {
     this.isOver = true;
+    for (const piece of this.#pieces) bodyMemory.release(piece);
     this.#pieces = [];
     this.#fileLeft = 0;
     this.#closeFile();
