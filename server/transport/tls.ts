@@ -3,7 +3,7 @@
  *
  * OpenSSL is fed with what was received from the socket. What it sends goes to one buffer that all connections share, from
  * which it is sent at once, the records of a response in one call. What the socket does not take is held by the session, and goes
- * first. So OpenSSL never waits for the socket in order to write, and what it writes while it reads (the answer to a
+ * first. So OpenSSL never waits for the socket in order to write, and what it writes of its own accord (the answer to a
  * KeyUpdate, an alert) is in order.
  *
  * Source: SSL_read(3ssl), SSL_write(3ssl), SSL_get_error(3ssl), SSL_shutdown(3ssl), RFC 8446, RFC 5246.
