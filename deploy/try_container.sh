@@ -80,7 +80,7 @@ start() {
     kill -0 "$runner" 2>/dev/null || fail "it ended at once: $(cat "$log")"
     sleep 0.1
   done
-  grep -q "^http服务器使用的port:$port\$" "$log" || fail "who answers on port $port is somebody else: $(cat "$log")"
+  grep -q "^http服务器使用的port:$port\$" "$log" || fail "another program answers on port $port: $(cat "$log")"
 }
 # Ends it by SIGTERM, and returns its status.
 stop() {

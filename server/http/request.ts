@@ -72,18 +72,18 @@ export class HttpRequest {
     this.headLength = length;
     this.isShared = true;
     this.incoming = null;
-    this.lineStart -= start;
-    this.lineEnd -= start;
-    this.pathStart -= start;
-    this.pathEnd -= start;
-    this.queryStart -= start;
-    this.queryEnd -= start;
+    this.moveBack(start);
   }
 
   /** Moves the head `buffer[start, end)` to a buffer of its own. */
   detach(start: number, end: number): void {
     this.buffer = this.buffer.slice(start, end);
     for (let i = 0; i < this.fieldCount * 4; i++) this.fields[i]! -= start;
+    this.moveBack(start);
+  }
+
+  /** Moves all offsets but those of the fields. */
+  protected moveBack(start: number): void {
     this.lineStart -= start;
     this.lineEnd -= start;
     this.pathStart -= start;

@@ -10,9 +10,8 @@ import type { Program } from "../support/program.ts";
 import type { Random } from "../support/random.ts";
 import { bytesOf } from "../support/request_replay.ts";
 import { requireConversation } from "./answers.ts";
-import { caseRandom, FuzzFailure, type FuzzTarget, type Input, shown } from "./fuzz_target.ts";
+import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import type { Conversation } from "./reference_connection.ts";
-import { shrink } from "./shrink.ts";
 import { type Heard, type Script, talk } from "./talk.ts";
 import { sleep } from "../support/sleep.ts";
 
@@ -114,7 +113,7 @@ export class ConnectionTarget implements FuzzTarget {
         const { answers, end } = judge(input[0]!, scripts[i]!, heard[i]!, subject);
         requests += answers.length + (end === "open" ? 1 : 0);
       } catch (error) {
-        throw await this.#failure(seed, first + i, input, error);
+        throw await smallestFailure(this.name, seed, first + i, input, error, (input) => this.check(input));
       }
     }
     await this.#requireRest(subject);
@@ -126,23 +125,6 @@ export class ConnectionTarget implements FuzzTarget {
     const subject = await this.#started(0);
     const script = scriptOf(input);
     judge(input[0]!, script, talk(subject.program.port, [script])[0]!, subject);
-  }
-
-  async #failure(seed: number, number: number, input: Input, error: unknown): Promise<FuzzFailure> {
-    let reason = error;
-    const fails = async (input: Input) => {
-      try {
-        await this.check(input);
-        return false;
-      } catch (error) {
-        reason = error;
-        return true;
-      }
-    };
-    // A failure that depends on other connections at the same time cannot be repeated; then the input is not shrunk.
-    const smallest = await fails(input) ? await shrink(input, fails) : input;
-    await fails(smallest);
-    return new FuzzFailure(this.name, seed, number, smallest, reason, input);
   }
 
   /** Waits until the number of open descriptors is that of the beginning. */

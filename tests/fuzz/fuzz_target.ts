@@ -64,6 +64,31 @@ export class FuzzFailure extends Error {
   }
 }
 
+/** Returns the failure of a case that `check` rejects with `error`, with the smallest input that it rejects, too. */
+export async function smallestFailure(
+  name: string,
+  seed: number,
+  number: number,
+  input: Input,
+  error: unknown,
+  check: (input: Input) => Promise<void>,
+): Promise<FuzzFailure> {
+  let reason = error;
+  const fails = async (input: Input) => {
+    try {
+      await check(input);
+      return false;
+    } catch (error) {
+      reason = error;
+      return true;
+    }
+  };
+  // A failure that depends on other cases at the same time cannot be repeated; then the input is not shrunk.
+  const smallest = await fails(input) ? await shrink(input, fails) : input;
+  await fails(smallest);
+  return new FuzzFailure(name, seed, number, smallest, reason, input);
+}
+
 /** Returns the random generator of one case. */
 export function caseRandom(seed: number, number: number): Random {
   return new Random(Math.imul(number + 1, 0x9e3779b1) ^ seed);

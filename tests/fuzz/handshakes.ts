@@ -14,8 +14,7 @@ import { Random } from "../support/random.ts";
 import { SecureProgram } from "../support/secure_program.ts";
 import { TlsClient, type TlsClientOptions } from "../support/tls_client.ts";
 import { eventually } from "../support/waiting.ts";
-import { caseRandom, FuzzFailure, type FuzzTarget, type Input, shown } from "./fuzz_target.ts";
-import { shrink } from "./shrink.ts";
+import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import { Tampering } from "./tampering.ts";
 import { GREETING, recordsOf, REQUESTS, talkTls, type TlsHeard, type TlsScript } from "./tls_talk.ts";
 
@@ -249,7 +248,7 @@ export class HandshakeTarget implements FuzzTarget {
       try {
         judge(input[0] as Kind, scripts[i]!, heard[i]!);
       } catch (error) {
-        throw await this.#failure(seed, first + i, input, error);
+        throw await smallestFailure(this.name, seed, first + i, input, error, (input) => this.check(input));
       }
     }
     const { pid } = subject.secure;
@@ -273,22 +272,6 @@ export class HandshakeTarget implements FuzzTarget {
     const script = this.#scriptOf(subject, input);
     const kind = HANDSHAKES.find((kind) => kind === input[0]) ?? HANDSHAKES[0];
     judge(kind, script, talkTls(subject.secure.port, [script])[0]!);
-  }
-
-  async #failure(seed: number, number: number, input: Input, error: unknown): Promise<FuzzFailure> {
-    let reason = error;
-    const fails = async (input: Input) => {
-      try {
-        await this.check(input);
-        return false;
-      } catch (error) {
-        reason = error;
-        return true;
-      }
-    };
-    const smallest = await fails(input) ? await shrink(input, fails) : input;
-    await fails(smallest);
-    return new FuzzFailure(this.name, seed, number, smallest, reason, input);
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,10 @@ Deno.test("a mistake in a file is reported with its place, what was found, and w
       '{"hosts":{"a.b":{"cleanUrl":true}}}',
       /^epollet.json:1: Unknown key "cleanUrl" in hosts\["a.b"\]: the closest known one is "cleanUrls"$/,
     ],
+    ['{"hsts":true}', /: Unknown key "hsts": it belongs into "tls"$/],
+    ['{"tls":{"root":"a"}}', /: Unknown key "root" in tls: it belongs to the top level$/],
+    ['{"tls":{"certt":"a"}}', /: Unknown key "certt" in tls: the closest known one is "cert"$/],
+    ['{"tls":[]}', /: Bad tls \[\]: expected an object with cert, key, /],
     ['{"hosts":{"a.b":{"port":1}}}', /: Unknown key "port" in hosts\["a.b"\]: it belongs to the top level$/],
     [
       '{"headers":[{"source":"/","header":{}, "headers":{}}]}',

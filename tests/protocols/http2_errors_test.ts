@@ -6,7 +6,16 @@ import { assert, assertEquals } from "@std/assert";
 import { HttpResponse } from "../../mod.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { blockOf, frame, getFields, headers, Http2Wire } from "../support/http2_wire.ts";
+import {
+  blockOf,
+  frame,
+  getFields,
+  headers,
+  Http2Wire,
+  post,
+  setting,
+  update,
+} from "../support/http2_wire.ts";
 import { sleep } from "../support/sleep.ts";
 import { withServer } from "../support/serving.ts";
 
@@ -26,20 +35,7 @@ const handler = async (request: { path: string; bytes(): Promise<Uint8Array> }) 
   const { length } = await request.bytes();
   return HttpResponse.text(`hello ${request.path} ${length}`);
 };
-const post = (stream: number, ...more: [string, string][]) =>
-  headers(stream, [[":method", "POST"], ...getFields("/p").slice(1), ...more], 0);
 const zeros = (count: number) => new Uint8Array(count);
-const setting = (id: number, value: number) =>
-  frame(SETTINGS, 0, 0, [
-    id >> 8,
-    id & 255,
-    value >>> 24,
-    (value >>> 16) & 255,
-    (value >>> 8) & 255,
-    value & 255,
-  ]);
-const update = (stream: number, by: number) =>
-  frame(WINDOW_UPDATE, 0, stream, [by >>> 24, (by >>> 16) & 255, (by >>> 8) & 255, by & 255]);
 
 /** The connection ends with this code (§5.4.1). */
 const CONNECTION_ERRORS: readonly [section: string, code: keyof typeof ErrorCode, ...frames: Uint8Array[]][] =
@@ -72,14 +68,19 @@ const CONNECTION_ERRORS: readonly [section: string, code: keyof typeof ErrorCode
     [
       "6.1: more padding than there is",
       "PROTOCOL_ERROR",
-      post(1),
+      post(1, "/p"),
       frame(DATA, Flag.PADDED, 1, [5, 0, 0, 0, 0]),
     ],
     ["6.2: HEADERS on stream 0", "PROTOCOL_ERROR", headers(0, getFields("/"))],
     ["6.2: more padding than there is", "PROTOCOL_ERROR", frame(HEADERS, 5 | Flag.PADDED, 1, [9, 0x82])],
     ["6.3: PRIORITY on stream 0", "PROTOCOL_ERROR", frame(PRIORITY, 0, 0, zeros(5))],
     ["6.4: RST_STREAM on stream 0", "PROTOCOL_ERROR", frame(RST_STREAM, 0, 0, zeros(4))],
-    ["6.4: RST_STREAM of another length", "FRAME_SIZE_ERROR", post(1), frame(RST_STREAM, 0, 1, zeros(3))],
+    [
+      "6.4: RST_STREAM of another length",
+      "FRAME_SIZE_ERROR",
+      post(1, "/p"),
+      frame(RST_STREAM, 0, 1, zeros(3)),
+    ],
     [
       "6.5: SETTINGS with an acknowledgement and a payload",
       "FRAME_SIZE_ERROR",
@@ -101,7 +102,7 @@ const CONNECTION_ERRORS: readonly [section: string, code: keyof typeof ErrorCode
     [
       "6.9.2: SETTINGS that widen a stream past 2³¹−1",
       "FLOW_CONTROL_ERROR",
-      post(1),
+      post(1, "/p"),
       update(1, 0x7fff_ffff - 65_535),
       setting(4, 65_536),
     ],
@@ -142,27 +143,32 @@ const STREAM_ERRORS: readonly [section: string, code: keyof typeof ErrorCode, ..
     headers(1, getFields("/slow")),
     frame(DATA, 0, 1, zeros(1)),
   ],
-  ["6.3: PRIORITY of another length", "FRAME_SIZE_ERROR", post(1), frame(PRIORITY, 0, 1, zeros(4))],
-  ["6.9: WINDOW_UPDATE by 0", "PROTOCOL_ERROR", post(1), update(1, 0)],
-  ["6.9.1: a window of more than 2³¹−1", "FLOW_CONTROL_ERROR", post(1), update(1, 0x7fff_ffff)],
-  ["8.1: a second head that does not end the stream", "PROTOCOL_ERROR", post(1), headers(1, [["x", "y"]], 0)],
-  ["8.1: trailers with a pseudo-field", "PROTOCOL_ERROR", post(1), headers(1, [[":path", "/"]])],
+  ["6.3: PRIORITY of another length", "FRAME_SIZE_ERROR", post(1, "/p"), frame(PRIORITY, 0, 1, zeros(4))],
+  ["6.9: WINDOW_UPDATE by 0", "PROTOCOL_ERROR", post(1, "/p"), update(1, 0)],
+  ["6.9.1: a window of more than 2³¹−1", "FLOW_CONTROL_ERROR", post(1, "/p"), update(1, 0x7fff_ffff)],
+  [
+    "8.1: a second head that does not end the stream",
+    "PROTOCOL_ERROR",
+    post(1, "/p"),
+    headers(1, [["x", "y"]], 0),
+  ],
+  ["8.1: trailers with a pseudo-field", "PROTOCOL_ERROR", post(1, "/p"), headers(1, [[":path", "/"]])],
   [
     "8.1.1: more data than Content-Length",
     "PROTOCOL_ERROR",
-    post(1, ["content-length", "1"]),
+    post(1, "/p", ["content-length", "1"]),
     frame(DATA, 1, 1, zeros(2)),
   ],
   [
     "8.1.1: less data than Content-Length",
     "PROTOCOL_ERROR",
-    post(1, ["content-length", "3"]),
+    post(1, "/p", ["content-length", "3"]),
     frame(DATA, 1, 1, zeros(2)),
   ],
   [
     "8.1.1: less before trailers",
     "PROTOCOL_ERROR",
-    post(1, ["content-length", "3"]),
+    post(1, "/p", ["content-length", "3"]),
     frame(DATA, 0, 1, zeros(2)),
     headers(1, [["x", "y"]]),
   ],

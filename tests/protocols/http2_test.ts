@@ -7,7 +7,7 @@ import { type Handler, HttpResponse } from "../../mod.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
-import { frame, getFields, headers, Http2Wire } from "../support/http2_wire.ts";
+import { frame, getFields, headers, Http2Wire, post, setting, update } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
@@ -29,24 +29,11 @@ const handler: Handler = (request, context) => {
     const pieces = Array.from({ length: 50 }, (_, i) => new TextEncoder().encode(`piece ${i};`.repeat(300)));
     return new HttpResponse(200, [], { stream: ReadableStream.from(pieces), length: null });
   }
-  if (path === "/head") return HttpResponse.text("seen by nobody");
+  if (path === "/head") return HttpResponse.text("not sent, 14 B");
   if (path === "/throws") throw new Error("on purpose");
   return HttpResponse.text(`hello ${path} ${request.header("x-own") ?? ""}`);
 };
 
-const update = (stream: number, by: number) =>
-  frame(WINDOW_UPDATE, 0, stream, [by >>> 24, (by >>> 16) & 255, (by >>> 8) & 255, by & 255]);
-const setting = (id: number, value: number) =>
-  frame(SETTINGS, 0, 0, [
-    id >> 8,
-    id & 255,
-    value >>> 24,
-    (value >>> 16) & 255,
-    (value >>> 8) & 255,
-    value & 255,
-  ]);
-const post = (stream: number, path: string, ...more: [string, string][]) =>
-  headers(stream, [[":method", "POST"], ...getFields(path).slice(1), ...more], 0);
 const textOf = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
 
 onAll("HTTP/2: small and large answers, at once and later, many at once", async (poller) => {

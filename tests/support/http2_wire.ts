@@ -12,9 +12,11 @@ import {
   readUint31,
   readUint32,
   writeFrameHead,
+  writeUint32,
 } from "../../server/protocols/http2/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
+import { settingsPayload } from "../../server/protocols/http2/settings.ts";
 import { awaited } from "./waiting.ts";
 
 /** A frame as it came. */
@@ -60,6 +62,23 @@ export function headers(
   flags: number = Flag.END_STREAM,
 ): Uint8Array<ArrayBuffer> {
   return frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream, blockOf(lines));
+}
+
+/** Returns SETTINGS with one setting. */
+export function setting(id: number, value: number): Uint8Array<ArrayBuffer> {
+  return frame(FrameType.SETTINGS, 0, 0, settingsPayload([[id, value]]));
+}
+
+/** Returns WINDOW_UPDATE. */
+export function update(stream: number, by: number): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(4);
+  writeUint32(payload, 0, by);
+  return frame(FrameType.WINDOW_UPDATE, 0, stream, payload);
+}
+
+/** Returns HEADERS of a POST whose body follows. */
+export function post(stream: number, path: string, ...more: Lines): Uint8Array<ArrayBuffer> {
+  return headers(stream, [[":method", "POST"], ...getFields(path).slice(1), ...more], 0);
 }
 
 /** A response. */

@@ -128,7 +128,7 @@ export class HeadReader {
     return true;
   }
 
-  /** Reads the block as trailers, which nobody sees. Returns an error of the connection, or of the stream. */
+  /** Reads the block as trailers, which are dropped. Returns an error of the connection, or of the stream. */
   readTrailers(limits: HeadLimits): { readonly connection: ErrorCode; readonly stream: ErrorCode } {
     head.begin(null, Math.min(limits.headBytesMax, HEAD_BYTES_MAX), limits.fieldsMax);
     const isRight = this.#decoder.decode(this.block, this.start, this.end, head);

@@ -43,7 +43,7 @@ export class Http2 implements Protocol, Session {
   #hasPreface = false;
   isDraining = false;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
-  headUntilMs = Infinity;
+  headUntilMs: number = Infinity;
   /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
   #stall: MinimumRate | null = null;
   /** GOAWAY with an error was sent, or the client was silent for too long. */

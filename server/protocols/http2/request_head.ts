@@ -1,6 +1,6 @@
 /**
- * The head of a request from the fields of its block, written as a head of HTTP/1 (`GET / HTTP/2`, `host: …`): handlers,
- * the cache of heads, rules and the log read it as any other.
+ * The head of a request from the fields of its block, written as a head of HTTP/1 (`GET / HTTP/2`, `host: …`). So
+ * handlers, the cache of heads, rules and the log need no code for HTTP/2.
  *
  * Source: RFC 9113 §8.2 and §8.3, RFC 9110 §7.2.
  * @module
@@ -99,7 +99,7 @@ export class RequestHead implements FieldReceiver {
     }
     if (isOfConnection(bytes, nameStart, nameEnd, valueStart, valueEnd)) return this.#refuse();
     const request = this.#request;
-    if (request === null) return; // a trailer, which nobody reads
+    if (request === null) return; // trailers are dropped
     if (request.fieldCount === this.#fieldsMax - 1) return this.overflow(); // one is for Host
     if (framing.take(bytes, nameStart, nameEnd, valueStart, valueEnd, request) === FRAMING_INVALID) {
       return this.#refuse();
@@ -138,7 +138,7 @@ export class RequestHead implements FieldReceiver {
     this.limit -= nameEnd - nameStart + valueEnd - valueStart;
   }
 
-  /** Ends the trailers. Returns 0 or {@linkcode MALFORMED}. Too large ones are dropped as any others. */
+  /** Ends the trailers, which are dropped whatever their size. Returns 0 or {@linkcode MALFORMED}. */
   finishTrailers(): number {
     return this.#isMalformed ? MALFORMED : 0;
   }

@@ -1,6 +1,6 @@
 /**
- * A budget for what costs this side more than the client: resets, acknowledgements, frames that do nothing. Nobody who means well
- * uses it up.
+ * A budget for what costs the server more than the client: resets, acknowledgements, frames without effect. Normal
+ * clients stay far below it.
  * @module
  */
 
