@@ -24,6 +24,8 @@ export class TestProcess {
   readonly #child: Deno.ChildProcess;
   #changes = 0;
   #sinceMs = performance.now();
+  /** The seconds that the current test has asked for, or 0. */
+  #patience = 0;
 
   constructor(files: readonly string[], flags: readonly string[]) {
     this.#files = files;
@@ -54,9 +56,11 @@ export class TestProcess {
     if (changes !== this.#changes) {
       this.#changes = changes;
       this.#sinceMs = nowMs;
+      this.#patience = 0;
     }
-    const own = test === null ? 0 : Number(Deno.readTextFileSync(this.#patienceFile));
-    const deadlineSeconds = own > 0 ? own : seconds;
+    // Kept until its end is read: the test empties the file a moment before.
+    if (test !== null) this.#patience = Number(Deno.readTextFileSync(this.#patienceFile)) || this.#patience;
+    const deadlineSeconds = this.#patience || seconds;
     if (nowMs - this.#sinceMs < deadlineSeconds * 1000) return null;
     const after = file === null ? `the start of ${this.#files[0]}` : `what comes after a test of ${file}`;
     const what = test === null ? after : `"${test}" (${file})`;
