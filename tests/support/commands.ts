@@ -19,11 +19,12 @@ export interface Printed {
   readonly stderr: string;
 }
 
-/** Runs a command with `input` on its standard input. */
+/** Runs a command with `input` on its standard input. It may take `patienceMs`. */
 export async function run(
   command: readonly [string, ...string[]],
   input = "",
   cwd?: string,
+  patienceMs?: number,
 ): Promise<Printed> {
   const [program, ...args] = command;
   const process = new Deno.Command(program, {
@@ -33,7 +34,7 @@ export async function run(
     stderr: "piped",
     ...(cwd === undefined ? {} : { cwd }),
   }).spawn();
-  const output = outputOf(process, program);
+  const output = outputOf(process, program, patienceMs);
   const writer = process.stdin.getWriter();
   await writer.write(new TextEncoder().encode(input)).then(() => writer.close()).catch(() => {}); // it may not read
   const { code, stdout, stderr } = await output;

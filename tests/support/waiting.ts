@@ -9,10 +9,14 @@ import { sleep } from "./sleep.ts";
 export const PATIENCE_MS: number = 60_000 * TIME_SCALE;
 
 /** Returns the result of `promise`; fails when it does not settle in time. */
-export async function awaited<T>(promise: Promise<T>, what: string): Promise<T> {
+export async function awaited<T>(
+  promise: Promise<T>,
+  what: string,
+  patienceMs: number = PATIENCE_MS,
+): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const patience = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), patienceMs);
   });
   try {
     return await Promise.race([promise, patience]);
@@ -37,9 +41,13 @@ export async function eventually(
 }
 
 /** Returns the output and the status of a process that is expected to end by itself. */
-export async function outputOf(process: Deno.ChildProcess, what: string): Promise<Deno.CommandOutput> {
+export async function outputOf(
+  process: Deno.ChildProcess,
+  what: string,
+  patienceMs: number = PATIENCE_MS,
+): Promise<Deno.CommandOutput> {
   try {
-    return await awaited(process.output(), `the end of ${what}`);
+    return await awaited(process.output(), `the end of ${what}`, patienceMs);
   } catch (error) {
     process.kill("SIGKILL");
     throw error;
