@@ -58,14 +58,16 @@ Deno.test("a late response that cannot be released is an error of its handler, w
     ],
   ];
   for (const [make, error] of late) {
+    const answered = Promise.withResolvers<void>();
     await using running = serving(async ({ path }) => {
       if (path === "/alive") return ALIVE();
-      await sleep(150);
+      await answered.promise;
       return make() as HttpResponse;
     }, { handlerTimeoutMs: 50, keepAlive: false });
     const response = await fetch(`${running.url}/late`);
     await response.body?.cancel();
     assertEquals(response.status, 503);
+    answered.resolve();
     await goesOn(running, error);
   }
   close(root);
@@ -150,17 +152,19 @@ Deno.test("an error of a listener on a request's signal is reported, and each li
   await goesOn(running, ...patterns);
   assertEquals(called, patterns.length);
 
+  const answered = Promise.withResolvers<void>();
   await using overdue = serving(async (request, { signal }) => {
     if (request.path === "/alive") return ALIVE();
     listen(signal);
-    await sleep(150);
+    await answered.promise;
     return ALIVE();
   }, { handlerTimeoutMs: 50, keepAlive: false });
   const response = await fetch(`${overdue.url}/`);
   await response.body?.cancel();
   assertEquals(response.status, 503);
+  answered.resolve();
   await goesOn(overdue, ...patterns);
-  await sleep(200); // the handler has ended by now, too
+  await sleep(50); // the handler has ended by now, too
 });
 
 Deno.test("an error of a listener on a coroutine's signal is reported", async () => {

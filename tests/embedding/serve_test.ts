@@ -257,9 +257,10 @@ Deno.test(
   async () => {
     const before = openDescriptors();
     let closed = 0;
+    const late = Promise.withResolvers<void>();
     {
       await using server = serving(async () => {
-        await sleep(150);
+        await late.promise;
         return new HttpResponse(
           200,
           [],
@@ -273,6 +274,7 @@ Deno.test(
         await wire.send(get("/"));
         await sleep(5);
       }
+      late.resolve();
       await eventually(() => closed === 6, "late responses keep what they hold");
       assertEquals(server.errors, []);
     }
