@@ -4,7 +4,7 @@
  */
 import { idleBytesOf, pause } from "./idle.ts";
 import { exchange, median } from "./measure.ts";
-import { type Contestant, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, start, stop, waitFor } from "./process.ts";
 
 const IDLE_CONNECTIONS = 10_000;
 const STARTS = 5;

@@ -14,7 +14,8 @@ import { chart } from "./chart.ts";
 import { idleBytes, startMilliseconds } from "./extremes.ts";
 import { exchange, fieldOf, measure, medianSample, type Sample } from "./measure.ts";
 import { machine, markdown, type Measured, table } from "./report.ts";
-import { type Contestant, contestants, has, makeCertificate, run, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, has, run, start, stop, waitFor } from "./process.ts";
+import { contestants, makeCertificate } from "./servers.ts";
 import { idleSecureBytes, measureHandshakes } from "./tls_load.ts";
 import { makeSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
 

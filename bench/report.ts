@@ -4,7 +4,7 @@
  */
 import type { Figure } from "./extremes.ts";
 import type { Sample } from "./measure.ts";
-import { type Contestant, run } from "./servers.ts";
+import { type Contestant, run } from "./process.ts";
 import type { Workload } from "./workloads.ts";
 
 /** All results of one run. */
