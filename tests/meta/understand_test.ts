@@ -55,13 +55,13 @@ function tracePattern(line: string): RegExp {
 /** Acts as the client in docs/understand.md. */
 async function askOnce(port: number, isEcho: boolean, isHttp2: boolean): Promise<void> {
   if (isHttp2) {
-    const output = await output(
+    const printed = await output(
       "nghttp",
       "-ns",
       `http://127.0.0.1:${port}/`,
       `http://127.0.0.1:${port}/style.css`,
     );
-    assertMatch(output, /200 .* \/style\.css/);
+    assertMatch(printed, /200 .* \/style\.css/);
     return;
   }
   using wire = await Wire.connect(port);
@@ -122,13 +122,10 @@ Deno.test({
     using site = new Site({ "index.html": "x".repeat(5000) });
     await using program = await Program.start(site.root);
     const shown = /```text\n([^]*?)```/.exec(UNDERSTAND)![1]!.trim().split("\n");
-    const output = (await output("nghttp", "-nv", "-w", "10", `http://127.0.0.1:${program.port}/`))
-      .replaceAll(
-        /^\[.*?\] /gm,
-        "",
-      );
+    const printed = await output("nghttp", "-nv", "-w", "10", `http://127.0.0.1:${program.port}/`);
+    const text = printed.replaceAll(/^\[.*?\] /gm, "");
     for (const line of shown) {
-      assert(output.includes(line.replace(/\d+>$/, "")), line + " is not in:\n" + output);
+      assert(text.includes(line.replace(/\d+>$/, "")), `${line} is not in:\n${text}`);
     }
   },
 });
