@@ -2,9 +2,10 @@
  * Two figures that a load does not show: the memory of an idle connection, and the time from start to first response.
  * @module
  */
-import { idleBytesOf, pause } from "./idle.ts";
+import { firstRequest, hasResponse } from "./h2_load.ts";
+import { idleBytesOf, type Message, pause, shortMessage } from "./idle.ts";
 import { exchange, median } from "./measure.ts";
-import { type Contestant, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, start, stop, waitFor } from "./process.ts";
 
 const IDLE_CONNECTIONS = 10_000;
 const STARTS = 5;
@@ -16,12 +17,15 @@ export interface Figure {
 }
 
 /** Measures the server's own memory for each of 10,000 idle connections, in bytes, without the kernel's memory. */
-export async function idleBytes(server: Contestant): Promise<Figure> {
+export async function idleBytes(server: Contestant, isHttp2 = false): Promise<Figure> {
   const process = start(server);
   try {
     await waitFor(server.port);
-    const request = `GET /small.html HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`;
-    const { own } = await idleBytesOf(process.pid, server.port, request, IDLE_CONNECTIONS);
+    const [path, authority] = ["/small.html", `127.0.0.1:${server.port}`];
+    const message: Message = isHttp2
+      ? { request: firstRequest(path, authority), isAnswered: hasResponse }
+      : shortMessage(`GET ${path} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+    const { own } = await idleBytesOf(process.pid, server.port, message, IDLE_CONNECTIONS);
     console.log(`idle      ${server.name.padEnd(23)} ${Math.round(own)} bytes for each connection`);
     return { name: server.name, value: own };
   } finally {

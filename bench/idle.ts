@@ -2,6 +2,7 @@
  * Idle connections: each has had one response. Measures the memory that such a connection costs.
  * @module
  */
+import { concat } from "../server/http/bytes.ts";
 import { anonymousBytes } from "./measure.ts";
 
 const AT_ONCE = 100;
@@ -22,15 +23,27 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The clients' ends. `message` is a request of the server's protocol that gets a short response. */
+/** A request of the server's protocol that gets a short response. */
+export interface Message {
+  readonly request: Uint8Array<ArrayBuffer>;
+  /** Returns true when `bytes`, all that was received since the request, contain the whole response. */
+  isAnswered(bytes: Uint8Array): boolean;
+}
+
+/** Returns a message whose response comes in one piece. */
+export function shortMessage(text: string): Message {
+  return { request: new TextEncoder().encode(text), isAnswered: () => true };
+}
+
+/** The clients' ends. */
 export class IdleConnections {
   readonly #port: number;
-  readonly #message: Uint8Array;
+  readonly #message: Message;
   #connections: Deno.Conn[] = [];
 
-  constructor(port: number, message: string) {
+  constructor(port: number, message: Message) {
     this.#port = port;
-    this.#message = new TextEncoder().encode(message);
+    this.#message = message;
   }
 
   get count(): number {
@@ -63,9 +76,15 @@ export class IdleConnections {
   }
 
   async #speak(connection: Deno.Conn): Promise<void> {
-    await connection.write(this.#message);
-    const count = await connection.read(new Uint8Array(4096));
-    if (count === null) throw new Error("the server closed a connection that was to stay open");
+    const { request } = this.#message;
+    await connection.write(request);
+    let received = new Uint8Array(0);
+    const piece = new Uint8Array(4096);
+    do {
+      const count = await connection.read(piece);
+      if (count === null) throw new Error("the server closed a connection that was to stay open");
+      received = concat([received, piece.subarray(0, count)]);
+    } while (!this.#message.isAnswered(received));
   }
 }
 
@@ -76,7 +95,7 @@ export class IdleConnections {
 export async function idleBytesOf(
   pid: number,
   port: number,
-  message: string,
+  message: Message,
   count: number,
 ): Promise<IdleBytes> {
   const connections = new IdleConnections(port, message);

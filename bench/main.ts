@@ -14,8 +14,10 @@ import { chart } from "./chart.ts";
 import { idleBytes, startMilliseconds } from "./extremes.ts";
 import { exchange, fieldOf, measure, medianSample, type Sample } from "./measure.ts";
 import { machine, markdown, type Measured, table } from "./report.ts";
-import { type Contestant, contestants, has, makeCertificate, run, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, has, run, start, stop, waitFor } from "./process.ts";
+import { contestants, makeCertificate } from "./servers.ts";
 import { idleSecureBytes, measureHandshakes } from "./tls_load.ts";
+import { measureHttp2 } from "./h2_load.ts";
 import { makeSite, type Workload, WORKLOADS, wrkScript } from "./workloads.ts";
 
 const here = new URL(".", import.meta.url).pathname;
@@ -37,14 +39,15 @@ async function compare(
   const able = servers.filter((server) => workload.hasFloor || !server.isFloor);
   const running = new Map<string, { process: Deno.ChildProcess; script: string }>();
   const samples = new Map<string, Sample[]>();
-  const { isSecure = false, handshakes } = workload;
+  const { isSecure = false, handshakes, streams, connections } = workload;
   const load = (server: Contestant, duration: number): Promise<Sample> => {
     const { process, script } = running.get(server.name)!;
     if (handshakes !== undefined) {
       return measureHandshakes(`${work}/tls_client`, process.pid, server.port, handshakes, duration);
     }
     const url = `${isSecure ? "https" : "http"}://127.0.0.1:${server.port}${workload.path}`;
-    return measure(process.pid, url, workload.connections, script, duration, workload.expectsStatus ?? 200);
+    if (streams !== undefined) return measureHttp2(process.pid, url, connections, streams, duration);
+    return measure(process.pid, url, connections, script, duration, workload.expectsStatus ?? 200);
   };
   try {
     for (const server of able) {
@@ -54,6 +57,11 @@ async function compare(
       const process = start({ ...server, command });
       running.set(server.name, { process, script: "" });
       await waitFor(server.port);
+      if (streams !== undefined) {
+        samples.set(server.name, []);
+        await load(server, WARM_SECONDS);
+        continue;
+      }
       const whole = await exchange(server.port, workload.path, "", isSecure);
       const etag = fieldOf(whole, "etag");
       if (!server.isFloor && workload.expectsStatus === 304 && etag === "") {
@@ -105,15 +113,17 @@ async function main(args: readonly string[]): Promise<void> {
   const rounds = parseCount(args[0], 5, "rounds");
   const seconds = parseCount(args[1], 3, "seconds");
   const keys = args.slice(2);
-  const known = [...WORKLOADS.map(({ key }) => key), "idle", "https-idle", "start"];
+  const known = [...WORKLOADS.map(({ key }) => key), "idle", "https-idle", "h2c-idle", "start"];
   for (const key of keys) {
     if (!known.includes(key)) fail(`unknown workload "${key}": expected some of ${known.join(", ")}`);
   }
   const wants = (key: string) => keys.length === 0 || keys.includes(key);
-  const missing = ["wrk", "taskset", "cc", "openssl"].filter((program) => !has(program));
+  const missing = ["wrk", "h2load", "taskset", "cc", "openssl"].filter((program) => !has(program));
   if (missing.length > 0) {
     fail(
-      `not installed: ${missing.join(", ")} (Debian: apt-get install wrk util-linux gcc libssl-dev openssl)`,
+      `not installed: ${
+        missing.join(", ")
+      } (Debian: apt-get install wrk nghttp2-client util-linux gcc libssl-dev openssl)`,
     );
   }
   const work = Deno.makeTempDirSync({ prefix: "epollet-bench-" });
@@ -124,7 +134,14 @@ async function main(args: readonly string[]): Promise<void> {
       run("cc", ["-O2", "-Wall", "-o", `${work}/${name}`, `${here}${name}.c`, "-lssl", "-lcrypto"]);
     }
     const servers = contestants(work, `${work}/site`);
-    const secureServers = contestants(work, `${work}/site`, makeCertificate(work));
+    const tls = makeCertificate(work);
+    const secureServers = contestants(work, `${work}/site`, { tls });
+    const http2Servers = contestants(work, `${work}/site`, { isHttp2: true });
+    const http2SecureServers = contestants(work, `${work}/site`, { tls, isHttp2: true });
+    const serversFor = ({ isSecure = false, streams }: Workload): Contestant[] => {
+      if (streams === undefined) return isSecure ? secureServers : servers;
+      return isSecure ? http2SecureServers : http2Servers;
+    };
     console.log(`comparing ${servers.map(({ name, version }) => `${name} (${version})`).join(", ")}`);
     const measured: Measured = {
       rounds,
@@ -134,11 +151,11 @@ async function main(args: readonly string[]): Promise<void> {
       works: [],
       idle: [],
       idleSecure: [],
+      idleHttp2: [],
       start: [],
     };
     for (const workload of WORKLOADS.filter(({ key }) => wants(key))) {
-      const able = workload.isSecure ? secureServers : servers;
-      const samples = await compare(work, able, workload, rounds, seconds);
+      const samples = await compare(work, serversFor(workload), workload, rounds, seconds);
       measured.works.push({ workload, samples });
       console.log(`\n${table(measured)}\n`);
     }
@@ -147,6 +164,11 @@ async function main(args: readonly string[]): Promise<void> {
     if (wants("https-idle")) {
       for (const server of secureServers.filter(({ isFloor }) => !isFloor)) {
         measured.idleSecure.push(await idleSecureBytes(`${work}/tls_client`, server));
+      }
+    }
+    if (wants("h2c-idle")) {
+      for (const server of http2Servers.filter(({ isFloor }) => !isFloor)) {
+        measured.idleHttp2.push(await idleBytes(server, true));
       }
     }
     if (wants("start")) {

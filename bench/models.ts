@@ -40,7 +40,7 @@ import {
 import { descriptorLimit, killAll, RESERVE } from "./models_servers.ts";
 import { Progress } from "./progress.ts";
 import { machine } from "./report.ts";
-import { has, run } from "./servers.ts";
+import { has, run } from "./process.ts";
 
 const docs = new URL("../docs/", import.meta.url).pathname;
 const repository = new URL("..", import.meta.url).pathname;

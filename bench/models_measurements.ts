@@ -2,7 +2,7 @@
  * The measurements of the I/O models, one function each.
  * @module
  */
-import { type IdleBytes, idleBytesOf, IdleConnections, pause } from "./idle.ts";
+import { type IdleBytes, idleBytesOf, IdleConnections, pause, shortMessage } from "./idle.ts";
 import { load, measure, medianSample, type Sample } from "./measure.ts";
 import { ECHO_MESSAGE, ECHO_SCRIPT, type Model, MODELS, ModelServer } from "./models_servers.ts";
 import { Progress } from "./progress.ts";
@@ -98,7 +98,7 @@ export async function measureRoundTrips(plan: Plan): Promise<Results["roundTrips
   const results = new Map<string, (RoundTrip | null)[]>();
   for (const model of MODELS) {
     await using server = await ModelServer.start(model, ["--handler", "echo"]);
-    const idle = new IdleConnections(server.port, ECHO_MESSAGE);
+    const idle = new IdleConnections(server.port, shortMessage(ECHO_MESSAGE));
     const points: (RoundTrip | null)[] = [];
     results.set(model.label, points);
     try {
@@ -195,7 +195,7 @@ export async function measureMemory(plan: Plan): Promise<Results["memory"]> {
       model.label,
       server.room < MEMORY_CONNECTIONS
         ? null
-        : await idleBytesOf(server.pid, server.port, ECHO_MESSAGE, MEMORY_CONNECTIONS),
+        : await idleBytesOf(server.pid, server.port, shortMessage(ECHO_MESSAGE), MEMORY_CONNECTIONS),
     );
   }
   return results;

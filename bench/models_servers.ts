@@ -4,7 +4,7 @@
  */
 import { POLLER_NAMES } from "../server/loop/pollers/mod.ts";
 import { pause } from "./idle.ts";
-import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./process.ts";
 
 /** A poller, with callbacks or coroutines. */
 export interface Model {

@@ -4,7 +4,7 @@
  */
 import type { Figure } from "./extremes.ts";
 import type { Sample } from "./measure.ts";
-import { type Contestant, run } from "./servers.ts";
+import { type Contestant, run } from "./process.ts";
 import type { Workload } from "./workloads.ts";
 
 /** All results of one run. */
@@ -17,6 +17,8 @@ export interface Measured {
   readonly idle: Figure[];
   /** Idle connections with TLS. */
   readonly idleSecure: Figure[];
+  /** Idle connections with an HTTP/2 session, without TLS. */
+  readonly idleHttp2: Figure[];
   readonly start: Figure[];
 }
 
@@ -32,6 +34,8 @@ const OURS = "epollet";
 const FLOOR = "C floor";
 /** The servers that speak HTTPS here. */
 const PEERS = ["h2o", "nginx", "lighttpd", "Caddy"];
+/** The servers that speak HTTP/2 here. */
+const HTTP2_PEERS = [...PEERS, "nghttpd", "Deno.serve"];
 
 const GOALS: readonly Goal[] = [
   { key: "small", ratio: 1.08, rivals: [FLOOR] },
@@ -53,6 +57,11 @@ const GOALS: readonly Goal[] = [
   { key: "https-10m", ratio: 1, rivals: PEERS },
   { key: "https-full", ratio: 1, rivals: PEERS },
   { key: "https-resumed", ratio: 1, rivals: PEERS },
+  { key: "h2c", ratio: 0.6, rivals: ["h2o"] },
+  { key: "h2c-one", ratio: 0.85, rivals: ["h2o"] },
+  { key: "h2c-100k", ratio: 0.9, rivals: HTTP2_PEERS },
+  { key: "h2", ratio: 0.7, rivals: ["h2o"] },
+  { key: "h2-100k", ratio: 1, rivals: HTTP2_PEERS },
 ];
 const IDLE_BYTES_GOAL = 450;
 const START_MS_GOAL = 150;
@@ -76,7 +85,12 @@ export function rows(header: readonly string[], lines: readonly (readonly string
 }
 
 function byServer(measured: Measured, show: (sample: Sample) => string): string {
-  const names = measured.servers.map(({ name }) => name);
+  const names = [
+    ...new Set([
+      ...measured.servers.map(({ name }) => name),
+      ...measured.works.flatMap(({ samples }) => [...samples.keys()]),
+    ]),
+  ];
   return rows(
     ["work", ...names],
     measured.works.map(({ workload, samples }) => [
@@ -105,10 +119,12 @@ function goals(measured: Measured): string {
     lines.push([what, `≤ ${goal} ${unit}`, `${Math.round(value)} ${unit}`, verdict(value, goal)]);
   };
   absolute("an idle connection", measured.idle, IDLE_BYTES_GOAL, "bytes");
-  const leanest = measured.idleSecure.find(({ name }) => name === "h2o")?.value;
-  if (leanest !== undefined) {
-    absolute("an idle connection with TLS", measured.idleSecure, Math.round(leanest), "bytes");
-  }
+  const asH2o = (what: string, figures: readonly Figure[]) => {
+    const goal = figures.find(({ name }) => name === "h2o")?.value;
+    if (goal !== undefined) absolute(what, figures, Math.round(goal), "bytes");
+  };
+  asH2o("an idle connection with TLS", measured.idleSecure);
+  asH2o("an idle connection with HTTP/2", measured.idleHttp2);
   absolute("start to first response", measured.start, START_MS_GOAL, "ms");
   return rows(["work", "goal", "measured", ""], lines);
 }
@@ -141,7 +157,8 @@ Servers: ${
     servers.map(({ name, version }) => `${name} (${version})`).join(", ")
   }. Configurations: \`bench/servers.ts\`. "C floor" answers every
 read with the same prepared bytes and does nothing else, so it shows the kernel's part of the cost, and for HTTPS that of
-OpenSSL, too (\`bench/floor_tls.c\`). HTTPS is TLS 1.3 with a key on the curve P-256. Servers differ in
+OpenSSL, too (\`bench/floor_tls.c\`). HTTPS is TLS 1.3 with a key on the curve P-256. The load of HTTP/2 is h2load: 16
+connections of 32 streams, or as the name says. Servers differ in
 when they notice that a file has changed: Deno.serve answers from memory and never does; nginx with open_file_cache, h2o
 and lighttpd may serve the old contents for a second or more; Caddy and plain nginx check the file for each request.
 
@@ -178,6 +195,10 @@ ${figures(measured.idle, "bytes")}
 ## Memory per idle connection with TLS, of 10,000
 
 ${figures(measured.idleSecure, "bytes")}
+
+## Memory per idle connection with HTTP/2, of 10,000
+
+${figures(measured.idleHttp2, "bytes")}
 
 ## Time from start to first response
 

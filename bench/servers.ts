@@ -3,6 +3,7 @@
  * requests of a connection, sendfile, one worker.
  * @module
  */
+import { type Contestant, DESCRIPTORS, has, run } from "./process.ts";
 
 /** The files of a certificate and its key. */
 export interface CertificateFiles {
@@ -10,41 +11,20 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** A server that can be measured on this machine. */
-export interface Contestant {
-  readonly name: string;
-  readonly version: string;
-  readonly port: number;
-  readonly command: readonly string[];
-  /** True for a server that answers each read with one prepared response: the least that any server can do. */
-  readonly isFloor?: boolean;
-  /** True for a server that sends from memory, and never notices that a file has changed. */
-  readonly isFrozen?: boolean;
-}
-
 const here = new URL(".", import.meta.url).pathname;
 const main = new URL("../main.ts", import.meta.url).pathname;
 
-/** The first port of servers of HTTP and of HTTPS. */
-const PORTS = { http: 7900, https: 7910 } as const;
-
-/** The descriptor limit of each process: 10,000 connections and some to spare. */
-export const DESCRIPTORS = 20_000;
-
-export function has(program: string): boolean {
-  return new Deno.Command("which", { args: [program], stdout: "null", stderr: "null" }).outputSync().success;
+/** What servers speak: the version of HTTP, and TLS or not. */
+export interface Speech {
+  /** The default: no TLS. */
+  readonly tls?: CertificateFiles;
+  /** The default: HTTP/1.1. */
+  readonly isHttp2?: boolean;
 }
 
-/** Runs a program and returns its output, standard error included. */
-export function run(program: string, args: readonly string[]): string {
-  const { success, stdout, stderr } = new Deno.Command(program, {
-    args: [...args],
-    stdout: "piped",
-    stderr: "piped",
-  }).outputSync();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  if (!success) throw new Error(`${program} failed: ${text}`);
-  return text;
+/** Returns the first port of servers that speak so. */
+function firstPort({ tls, isHttp2 = false }: Speech): number {
+  return 7900 + (tls === undefined ? 0 : 10) + (isHttp2 ? 20 : 0);
 }
 
 function versionOf(program: string, args: readonly string[], pattern: RegExp): string {
@@ -67,18 +47,18 @@ export function makeCertificate(work: string): CertificateFiles {
   return files;
 }
 
-/** What a server serves, and where. `tls` is null without TLS. */
-interface Place {
+/** What a server serves, and where. */
+interface Place extends Speech {
   readonly work: string;
   readonly site: string;
   readonly port: number;
-  readonly tls: CertificateFiles | null;
 }
 
-function nginx({ work, site, port, tls }: Place, name: string, cache: string): Contestant {
-  const secure = tls === null
+function nginx({ work, site, port, tls, isHttp2 }: Place, name: string, cache: string): Contestant {
+  const secure = tls === undefined
     ? ""
     : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3;`;
+  const listens = [...(tls === undefined ? [] : ["ssl"]), ...(isHttp2 ? ["http2"] : [])].join(" ");
   const configuration = write(
     work,
     `nginx-${port}.conf`,
@@ -98,10 +78,11 @@ http {
   tcp_nodelay on;
   keepalive_timeout 300;
   keepalive_requests 1000000000;
+  http2_max_concurrent_streams 128;
   client_body_temp_path ${work}/nginx-${port}-body;
   ${cache}
   ${secure}
-  server { listen 127.0.0.1:${port} ${tls === null ? "" : "ssl"} backlog=4096; root ${site}; }
+  server { listen 127.0.0.1:${port} ${listens} backlog=4096; root ${site}; }
 }
 `,
   );
@@ -114,7 +95,7 @@ http {
 }
 
 function h2o({ work, site, port, tls }: Place): Contestant {
-  const secure = tls === null ? "" : `, ssl: { certificate-file: ${tls.cert}, key-file: ${tls.key} }`;
+  const secure = tls === undefined ? "" : `, ssl: { certificate-file: ${tls.cert}, key-file: ${tls.key} }`;
   const configuration = write(
     work,
     `h2o-${port}.conf`,
@@ -122,6 +103,7 @@ function h2o({ work, site, port, tls }: Place): Contestant {
 num-threads: 1
 max-connections: ${DESCRIPTORS - 1000}
 http1-request-timeout: 300
+http2-idle-timeout: 300
 user: root
 listen: { host: 127.0.0.1, port: ${port}${secure} }
 hosts:
@@ -139,7 +121,7 @@ hosts:
 }
 
 function lighttpd({ work, site, port, tls }: Place): Contestant {
-  const secure = tls === null
+  const secure = tls === undefined
     ? ""
     : `server.modules += ("mod_openssl")\nssl.engine = "enable"\nssl.pemfile = "${tls.cert}"\nssl.privkey = "${tls.key}"`;
   const configuration = write(
@@ -166,8 +148,8 @@ ${secure}
   };
 }
 
-function caddy({ work, site, port, tls }: Place): Contestant {
-  const address = tls === null
+function caddy({ work, site, port, tls, isHttp2 }: Place): Contestant {
+  const address = tls === undefined
     ? `http://127.0.0.1:${port}`
     : `https://localhost:${port}, https://127.0.0.1:${port}`;
   const configuration = write(
@@ -176,9 +158,10 @@ function caddy({ work, site, port, tls }: Place): Contestant {
     `{
   admin off
   auto_https disable_redirects
+  ${isHttp2 ? "servers {\n    protocols h1 h2 h2c\n  }" : ""}
 }
 ${address} {
-  ${tls === null ? "" : `tls ${tls.cert} ${tls.key}`}
+  ${tls === undefined ? "" : `tls ${tls.cert} ${tls.key}`}
   root * ${site}
   file_server
 }
@@ -193,17 +176,30 @@ ${address} {
   };
 }
 
+function nghttpd({ site, port, tls }: Place): Contestant {
+  const common = [`--htdocs=${site}`, "--address=127.0.0.1"];
+  return {
+    name: "nghttpd",
+    port,
+    version: versionOf("nghttpd", ["--version"], /nghttp2\/([\d.]+)/),
+    command: tls === undefined
+      ? ["nghttpd", ...common, "--no-tls", `${port}`]
+      : ["nghttpd", ...common, `${port}`, tls.key, tls.cert],
+  };
+}
+
 /**
  * Returns all installed servers, this one first. `site` is the directory that they serve; `work` is for their own
- * files. With `tls` they serve HTTPS; without it there are two more, which do not matter for HTTPS.
+ * files. Some are left out of HTTPS and HTTP/2, where they add nothing or cannot be had.
  */
-export function contestants(work: string, site: string, tls: CertificateFiles | null = null): Contestant[] {
+export function contestants(work: string, site: string, speech: Speech = {}): Contestant[] {
   const deno = Deno.execPath();
   const version = Deno.version.deno;
-  const first = tls === null ? PORTS.http : PORTS.https;
-  const place = (number: number): Place => ({ work, site, port: first + number, tls });
-  const flags = tls === null ? [] : ["--tls-cert", tls.cert, "--tls-key", tls.key];
-  const floor = tls === null
+  const { tls, isHttp2 = false } = speech;
+  const first = firstPort(speech);
+  const place = (number: number): Place => ({ work, site, port: first + number, ...speech });
+  const flags = tls === undefined ? [] : ["--tls-cert", tls.cert, "--tls-key", tls.key];
+  const floor = tls === undefined
     ? [`${work}/floor`, `${first + 1}`, `${work}/response`]
     : [`${work}/floor_tls`, `${first + 1}`, `${work}/response`, tls.cert, tls.key];
   const run = [deno, "run", "--no-prompt", "--allow-ffi", main, "-q", "-a", "127.0.0.1", "--no-config"];
@@ -216,7 +212,7 @@ export function contestants(work: string, site: string, tls: CertificateFiles | 
     },
     { name: "C floor", version: "bench/floor.c", port: first + 1, command: floor, isFloor: true },
   ];
-  if (tls === null) {
+  if (tls === undefined) {
     const command = [deno, "run", "--no-prompt", "-A", `${here}deno_serve.ts`, `${first + 2}`, site];
     all.push({ name: "Deno.serve", version, port: first + 2, command, isFrozen: true });
   }
@@ -225,51 +221,9 @@ export function contestants(work: string, site: string, tls: CertificateFiles | 
   if (has("nginx")) {
     all.push(nginx(place(5), "nginx", ""));
     const cache = "open_file_cache max=20000 inactive=300s; open_file_cache_valid 60s;";
-    if (tls === null) all.push(nginx(place(6), "nginx + open_file_cache", cache));
+    if (tls === undefined && !isHttp2) all.push(nginx(place(6), "nginx + open_file_cache", cache));
   }
   if (has("caddy")) all.push(caddy(place(7)));
+  if (isHttp2 && has("nghttpd")) all.push(nghttpd(place(8)));
   return all;
-}
-
-/** Returns the error log of a server that did not start. */
-function logOf(port: number): string {
-  return `${Deno.env.get("TMPDIR") ?? "/tmp"}/epollet-bench-${port}.log`;
-}
-
-/** Starts a server on the first processor. */
-export function start(contestant: Contestant): Deno.ChildProcess {
-  const command = contestant.command.map((word) => `'${word}'`).join(" ");
-  return new Deno.Command("taskset", {
-    args: ["-c", "0", "sh", "-c", `ulimit -n ${DESCRIPTORS}; exec ${command} 2>${logOf(contestant.port)}`],
-    stdout: "null",
-  }).spawn();
-}
-
-/** Ends a server, if necessary by SIGKILL. */
-export async function stop(process: Deno.ChildProcess): Promise<void> {
-  const timer = setTimeout(() => signal(process, "SIGKILL"), 3000);
-  signal(process, "SIGTERM");
-  await process.status;
-  clearTimeout(timer);
-}
-
-function signal(process: Deno.ChildProcess, name: Deno.Signal): void {
-  try {
-    process.kill(name);
-  } catch {
-    // the server has ended by itself
-  }
-}
-
-/** Waits until the server accepts a connection. @throws {Error} after 10 seconds */
-export async function waitFor(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  throw new Error(`nothing listens on port ${port}:\n${Deno.readTextFileSync(logOf(port))}`);
 }

@@ -10,7 +10,7 @@ import {
   type Sample,
   TICKS_PER_SECOND,
 } from "./measure.ts";
-import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./servers.ts";
+import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./process.ts";
 import type { Figure } from "./extremes.ts";
 import { pause } from "./idle.ts";
 

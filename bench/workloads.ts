@@ -19,6 +19,8 @@ export interface Workload {
   readonly isRandom?: boolean;
   /** True for HTTPS. */
   readonly isSecure?: boolean;
+  /** The streams of a connection at a time, for HTTP/2; the load is h2load then. */
+  readonly streams?: number;
   /** For connections with one request each, with a full or a resumed handshake. */
   readonly handshakes?: "full" | "resumed";
   /** True when the C floor can answer the workload. */
@@ -31,6 +33,11 @@ export const RANDOM_FILES = 10_000;
 /** Returns a workload of HTTPS. */
 function secure(workload: Pick<Workload, "key" | "name" | "path"> & Partial<Workload>): Workload {
   return { connections: 64, hasFloor: true, isSecure: true, ...workload };
+}
+
+/** Returns a workload of HTTP/2: 16 connections of 32 streams. */
+function http2(workload: Pick<Workload, "key" | "name" | "path"> & Partial<Workload>): Workload {
+  return { connections: 16, streams: 32, hasFloor: false, ...workload };
 }
 
 const SMALL = "/small.html";
@@ -83,6 +90,11 @@ export const WORKLOADS: readonly Workload[] = [
   secure({ key: "https-10m", name: "HTTPS, 10 MB", path: "/10m.bin", connections: 16 }),
   secure({ key: "https-full", name: "HTTPS, full handshakes", path: SMALL, handshakes: "full" }),
   secure({ key: "https-resumed", name: "HTTPS, resumed handshakes", path: SMALL, handshakes: "resumed" }),
+  http2({ key: "h2c", name: "HTTP/2, 612 B", path: SMALL }),
+  http2({ key: "h2c-one", name: "HTTP/2, 612 B, 64 × 1 stream", path: SMALL, connections: 64, streams: 1 }),
+  http2({ key: "h2c-100k", name: "HTTP/2, 100 KB", path: "/100k.html" }),
+  http2({ key: "h2", name: "HTTP/2 over TLS, 612 B", path: SMALL, isSecure: true }),
+  http2({ key: "h2-100k", name: "HTTP/2 over TLS, 100 KB", path: "/100k.html", isSecure: true }),
 ];
 
 /** Makes a site that has only the small file. */

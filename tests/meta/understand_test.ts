@@ -2,7 +2,8 @@
  * docs/understand.md shows the real output of its programs, and the system calls that strace sees.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { isInstalled, output } from "../support/commands.ts";
 import { blocksOf, connectSoon, readDocument, ShownProgram, wordsOf } from "../support/documents.ts";
 import { sleep } from "../support/sleep.ts";
 import { childrenOf } from "../support/process.ts";
@@ -52,7 +53,17 @@ function tracePattern(line: string): RegExp {
 }
 
 /** Acts as the client in docs/understand.md. */
-async function askOnce(port: number, isEcho: boolean): Promise<void> {
+async function askOnce(port: number, isEcho: boolean, isHttp2: boolean): Promise<void> {
+  if (isHttp2) {
+    const printed = await output(
+      "nghttp",
+      "-ns",
+      `http://127.0.0.1:${port}/`,
+      `http://127.0.0.1:${port}/style.css`,
+    );
+    assertMatch(printed, /200 .* \/style\.css/);
+    return;
+  }
   using wire = await Wire.connect(port);
   if (isEcho) {
     await wire.send(new Uint8Array(100_000));
@@ -77,7 +88,11 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
   let refusals = 0;
   // Sometimes the loop waits on another thread, which is not traced, and strace may write late.
   for (let attempt = 0; attempt < 300; attempt++) {
-    await askOnce(program.port, command.includes("--handler echo"));
+    await askOnce(
+      program.port,
+      command.includes("--handler echo"),
+      shown.some((line) => line.includes("HTTP/2.0")),
+    );
     const trace = Deno.readTextFileSync(site.path("trace.txt"));
     missing = missing.filter((line) => !tracePattern(line).test(trace));
     refusals = trace.match(/^accept4.*EAGAIN/gm)?.length ?? 0;
@@ -90,12 +105,27 @@ async function traced(command: string, shown: readonly string[]): Promise<void> 
 }
 
 Deno.test("docs/understand.md shows what strace prints", async () => {
-  if (IS_EMULATED || Deno.build.arch !== "x86_64" || !hasStrace()) return;
+  if (IS_EMULATED || Deno.build.arch !== "x86_64" || !hasStrace() || !isInstalled("nghttp")) return;
   const scenarios: { command: string; shown: string[] }[] = [];
   for (const [, kind, text] of UNDERSTAND.matchAll(/^```(\w*)\n([^]*?)^```$/gm)) {
     if (kind === "sh" && text!.startsWith("strace ")) scenarios.push({ command: text!, shown: [] });
     else if (kind === "") scenarios.at(-1)!.shown.push(...text!.trim().split("\n"));
   }
-  assertEquals(scenarios.length, 6);
+  assertEquals(scenarios.length, 7);
   await Promise.all(scenarios.map(({ command, shown }) => traced(command, shown)));
+});
+
+Deno.test({
+  name: "docs/understand.md shows that a stream waits for its window",
+  ignore: !isInstalled("nghttp"),
+  async fn() {
+    using site = new Site({ "index.html": "x".repeat(5000) });
+    await using program = await Program.start(site.root);
+    const shown = /```text\n([^]*?)```/.exec(UNDERSTAND)![1]!.trim().split("\n");
+    const printed = await output("nghttp", "-nv", "-w", "10", `http://127.0.0.1:${program.port}/`);
+    const text = printed.replaceAll(/^\[.*?\] /gm, "");
+    for (const line of shown) {
+      assert(text.includes(line.replace(/\d+>$/, "")), `${line} is not in:\n${text}`);
+    }
+  },
 });
