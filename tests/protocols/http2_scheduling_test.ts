@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { concat } from "../../server/http/bytes.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
 import {
@@ -287,3 +288,28 @@ onAll(
     }, poller);
   },
 );
+
+onAll("HTTP/2: many small answers that are less urgent do not hold back an urgent one", async (poller) => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    for (const [urgentId, bytesMax] of [[1, 64 * 1024], [61, 256 * 1024]] as const) {
+      using wire = await narrow(port);
+      await wire.send(update(0, 0x7000_0000));
+      const requests = Array.from({ length: 31 }, (_, i) => {
+        const isUrgent = 1 + 2 * i === urgentId;
+        const fields = getFields(isUrgent ? "/400000/text/css" : "/15000/image/png", [
+          "priority",
+          isUrgent ? "u=0" : "u=6",
+        ]);
+        return headers(1 + 2 * i, fields);
+      });
+      await wire.send(concat(requests)); // at once
+      let others = 0;
+      for (let isOver = false; !isOver;) {
+        const { stream, flags, payload } = await wire.expect(DATA);
+        if (stream !== urgentId) others += payload.length;
+        else isOver = (flags & Flag.END_STREAM) !== 0;
+      }
+      assert(others < bytesMax, `${others} bytes of others come before the end of stream ${urgentId}`);
+    }
+  }, poller);
+});
