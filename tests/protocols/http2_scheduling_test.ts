@@ -5,10 +5,7 @@
  * and their order is the server's decision alone.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
-import { type Handler, HttpResponse } from "../../mod.ts";
-import { EAGAIN } from "../../ffi/libc/errno.ts";
-import { concat } from "../../server/http/bytes.ts";
+import { assertEquals } from "@std/assert";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
 import {
@@ -20,21 +17,13 @@ import {
   setting,
   update,
 } from "../support/http2_wire.ts";
-import { RawClient } from "../support/raw_client.ts";
+import { sizedHandler as handler } from "../support/sized_handler.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
-const { DATA, HEADERS, PING } = FrameType;
+const { DATA, PING } = FrameType;
 const CONNECTION_WINDOW = 65_535;
 const PLUG = "/200000/text/plain";
-
-/** Answers `/SIZE/MEDIA/TYPE?FIELD` with so many bytes; FIELD is its field Priority. */
-const handler: Handler = ({ path, query }) => {
-  const [, size, ...type] = path.split("/");
-  const fields: [string, string][] = [["Content-Type", type.join("/")]];
-  if (query !== "") fields.push(["Priority", decodeURIComponent(query.slice(1))]);
-  return new HttpResponse(200, fields, new Uint8Array(Number(size)));
-};
 
 /** A connection whose window is used up by stream 1, of the lowest urgency. */
 async function plugged(port: number): Promise<Http2Wire> {
@@ -240,76 +229,4 @@ Deno.test("HTTP/2: a page with a hundred images, each with a new priority, is no
     await wire.send(headers(301, getFields("/5/text/plain")));
     assertEquals((await wire.response(301))?.body.length, 5);
   });
-});
-
-/** A client with a small receive buffer, so that what it has not read is at the server. */
-async function narrow(port: number): Promise<Http2Wire> {
-  const raw = await RawClient.connect(port, 8192);
-  return await Http2Wire.on({
-    async read(buffer) {
-      for (;;) {
-        const count = raw.tryReceive(buffer as Uint8Array<ArrayBuffer>);
-        if (count !== -EAGAIN) return count > 0 ? count : null;
-        await sleep(1);
-      }
-    },
-    async write(bytes) {
-      await raw.send(bytes as Uint8Array<ArrayBuffer>);
-      return bytes.length;
-    },
-    close: () => raw[Symbol.dispose](),
-  }, setting(4, 0x7fff_ffff));
-}
-
-/** Reads until the response on `stream` has begun. Returns how many bytes of other streams came before. */
-async function bytesBefore(wire: Http2Wire, stream: number): Promise<number> {
-  let bytes = 0;
-  for (;;) {
-    const one = await wire.expect(DATA, HEADERS);
-    if (one.stream === stream && one.type === HEADERS) return bytes;
-    if (one.type === DATA) bytes += one.payload.length;
-  }
-}
-
-onAll(
-  "HTTP/2: a small file that is asked for while a large one is sent comes within one write",
-  async (poller) => {
-    await withServer({ http2: true, handler }, async ({ port }) => {
-      using wire = await narrow(port);
-      await wire.send(update(0, 0x7000_0000), headers(1, getFields("/8000000/video/mp4")));
-      for (let read = 0; read < 2_000_000;) read += (await wire.expect(DATA)).payload.length;
-      const before: number[] = [];
-      for (const stream of [3, 5, 7]) {
-        await sleep(50); // the socket is full
-        await wire.send(headers(stream, getFields("/300/text/css")));
-        before.push(await bytesBefore(wire, stream));
-      }
-      assert(before.every((bytes) => bytes < 128 * 1024), `${before}`);
-    }, poller);
-  },
-);
-
-onAll("HTTP/2: many small answers that are less urgent do not hold back an urgent one", async (poller) => {
-  await withServer({ http2: true, handler }, async ({ port }) => {
-    for (const [urgentId, bytesMax] of [[1, 64 * 1024], [61, 256 * 1024]] as const) {
-      using wire = await narrow(port);
-      await wire.send(update(0, 0x7000_0000));
-      const requests = Array.from({ length: 31 }, (_, i) => {
-        const isUrgent = 1 + 2 * i === urgentId;
-        const fields = getFields(isUrgent ? "/400000/text/css" : "/15000/image/png", [
-          "priority",
-          isUrgent ? "u=0" : "u=6",
-        ]);
-        return headers(1 + 2 * i, fields);
-      });
-      await wire.send(concat(requests)); // at once
-      let others = 0;
-      for (let isOver = false; !isOver;) {
-        const { stream, flags, payload } = await wire.expect(DATA);
-        if (stream !== urgentId) others += payload.length;
-        else isOver = (flags & Flag.END_STREAM) !== 0;
-      }
-      assert(others < bytesMax, `${others} bytes of others come before the end of stream ${urgentId}`);
-    }
-  }, poller);
 });
